@@ -1,0 +1,95 @@
+// One row per layer: what it may import inside the repository, and whether npm packages (`npm`) and node:* modules (`core`) are allowed.
+// Tests are exempt: they may compose layers.
+const layers = {
+  domain: { from: '^src/domain/', may: ['^src/domain/'], npm: false, core: false },
+  ports: { from: '^src/ports/', may: ['^src/(domain|ports)/'], npm: false, core: false },
+  app: { from: '^src/app/', may: ['^src/(domain|ports|app)/'], npm: false, core: false },
+  codec: { from: '^src/codec/', may: ['^src/(domain|ports|codec|gen)/'], npm: true, core: false },
+  adapters: {
+    from: '^src/adapters/([^/]+)/([^/]+)/',
+    may: ['^src/(domain|ports|codec)/', '^src/adapters/$1/$2/'],
+    npm: true,
+    core: true,
+  },
+  rpc: { from: '^src/rpc/', may: ['^src/(domain|ports|app|gen|rpc)/'], npm: true, core: true },
+  workers: { from: '^src/workers/', may: ['^src/(domain|ports|app|workers)/'], npm: false, core: false },
+  projections: {
+    from: '^projections/([^/]+)/',
+    may: ['^src/(domain|ports|app)/', '^projections/$1/', '^projections/[^/]+[.]ts$'],
+    npm: false,
+    core: false,
+  },
+  'projection-runner': {
+    from: '^projections/[^/]+[.]ts$',
+    may: ['^src/(domain|ports|app)/', '^projections/'],
+    npm: false,
+    core: false,
+  },
+  config: { from: '^src/config/', may: ['^src/(domain|config)/'], npm: true, core: true },
+  tooling: { from: '^src/tooling/', may: ['^src/(domain|config|tooling)/'], npm: true, core: true },
+  cli: { from: '^src/cli/', may: ['^src/(gen|cli)/'], npm: true, core: true },
+  clients: { from: '^(gateway|loadtest)/', may: ['^src/gen/', '^$1/'], npm: true, core: true },
+  generated: { from: '^src/gen/', may: ['^src/gen/'], npm: true, core: false },
+};
+
+// Each as a pattern of its own: joined into one, they are refused as a regular expression that could run for ever.
+const tests = ['[.]test[.]ts$', '[.]contract[.]ts$', '/testing/'];
+const own = '^(src|projections|gateway|loadtest)/';
+const packages = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-no-pkg', 'npm-unknown'];
+
+const forbidden = [
+  {
+    name: 'no-cycles',
+    severity: 'error',
+    comment: 'Type-only cycles count too: two files that need each other are one file.',
+    from: { pathNot: '^src/gen/' },
+    to: { circular: true },
+  },
+  { name: 'not-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  {
+    name: 'only-main-composes',
+    severity: 'error',
+    comment: 'Only a composition root may name an adapter.',
+    from: { pathNot: ['^src/(main|adapters)/', ...tests] },
+    to: { path: '^src/adapters/' },
+  },
+  {
+    name: 'nobody-imports-main-or-tooling',
+    severity: 'error',
+    from: { pathNot: ['^src/(main|tooling)/', ...tests] },
+    to: { path: '^src/(main|tooling)/' },
+  },
+  {
+    name: 'product-needs-no-test-code',
+    severity: 'error',
+    from: { path: own, pathNot: tests },
+    to: { path: tests },
+  },
+  {
+    name: 'no-dev-dependency-in-product',
+    severity: 'error',
+    from: { path: '^(src|projections|gateway)/', pathNot: [...tests, '^src/tooling/'] },
+    to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+  },
+];
+for (const [name, { from, may, npm, core }] of Object.entries(layers)) {
+  const ofLayer = { path: from, pathNot: tests };
+  forbidden.push({ name: `${name}-inward-only`, severity: 'error', from: ofLayer, to: { path: own, pathNot: may } });
+  if (!npm) {
+    forbidden.push({ name: `${name}-no-npm`, severity: 'error', from: ofLayer, to: { dependencyTypes: packages } });
+  }
+  if (!core) {
+    forbidden.push({ name: `${name}-no-node`, severity: 'error', from: ofLayer, to: { dependencyTypes: ['core'] } });
+  }
+}
+
+module.exports = {
+  forbidden,
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    combinedDependencies: false,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

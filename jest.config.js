@@ -1,0 +1,17 @@
+import { existsSync } from 'node:fs';
+
+// `npm test` runs everything that is quick. Long fault tests are left to `npm run test:faults`.
+export default {
+  testEnvironment: 'node',
+  injectGlobals: false,
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' },
+    ],
+  },
+  roots: ['src', 'projections', 'gateway', 'loadtest'].filter((folder) => existsSync(folder)),
+  testMatch: ['**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '\\.fault\\.test\\.ts$'],
+};

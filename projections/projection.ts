@@ -1,0 +1,43 @@
+import type { ParleyEvent } from '../src/ports/event-codec.ts';
+import type { CollectionSpec, Document } from '../src/ports/read-model.ts';
+
+/** An event and its place in its partition. */
+export interface Entry<E extends ParleyEvent> {
+  readonly event: E;
+  readonly offset: number;
+  readonly timeMs: number;
+}
+
+/** Names one document. */
+export interface DocumentKey {
+  readonly collection: string;
+  readonly id: string;
+}
+
+/** The documents that a fold works on: those it said it touches are there. */
+export interface Documents {
+  get<D extends Document>(collection: string, id: string): D | null;
+  /**
+   * The document after the event at this offset, which the function gives from the document before. Documents that already reflect the
+   * event are left as they are: after a restart some may be ahead of the checkpoint.
+   */
+  update<D extends Document>(
+    collection: string,
+    id: string,
+    offset: number,
+    project: (before: D | null) => D | null,
+  ): D | null;
+  /** Stores a document that only this event can give, unless it is there. It need not be named among those touched. */
+  create(collection: string, id: string, offset: number, document: Document): void;
+}
+
+/** How the events of one topic become the documents of one model. Pure: the same entries from the same state give the same documents. */
+export interface Projection<E extends ParleyEvent = ParleyEvent> {
+  readonly model: string;
+  readonly topic: 'connections' | 'conversations';
+  readonly collections: readonly CollectionSpec<never>[];
+  /** The documents that must be loaded before the event is folded. */
+  touches(event: E, partition: number): readonly DocumentKey[];
+  /** Folds the entries into the documents. Takes and gives what must be known of earlier events beside the documents. */
+  fold(state: Document | null, entries: readonly Entry<E>[], partition: number, documents: Documents): Document | null;
+}

@@ -1,0 +1,206 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { type DocumentWrite, type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
+import { activeConnections } from './active-connections/query.ts';
+import { historyModel } from './history/document.ts';
+import { history } from './history/query.ts';
+import { historyProjection } from './models.ts';
+import { parkedOf } from './parked.ts';
+import { processing } from './processing/query.ts';
+import type { Projection } from './projection.ts';
+import { rebuildModel } from './rebuild.ts';
+import { messageReceived, replyCompleted, replyStarted, workerClaimed } from './testing/conversation-events.ts';
+import { type Harness, openHarness, projectAll } from './testing/harness.ts';
+
+let harness: Harness;
+
+beforeEach(async () => {
+  harness = await openHarness();
+});
+afterEach(() => harness?.[Symbol.asyncDispose]());
+
+const noLimits = { maxClients: 50, maxWaitingClients: 10, gatewayLeaseMs: 15_000, firstMessageDeadlineMs: 60_000 };
+const historyOnly = [historyProjection as Projection];
+
+/** The store, whose `apply` fails as told: before or after it has written. */
+function failing(store: ReadModelStore, times: number, when: 'before' | 'after'): ReadModelStore {
+  let left = times;
+  return {
+    collection: (spec) => store.collection(spec),
+    checkpoint: (model, topic, partition) => store.checkpoint(model, topic, partition),
+    rebuild: (model) => store.rebuild(model),
+    async apply(writes, checkpoints) {
+      if (left > 0 && when === 'before' && left--) throw new ReadModelUnavailable('not now');
+      await store.apply(writes, checkpoints);
+      if (left > 0 && left--) throw new ReadModelUnavailable('not now');
+    },
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  };
+}
+
+test('everything in the log is in the models, from all partitions and both topics', async () => {
+  await harness.append(0, workerClaimed('claim'), messageReceived('a'), replyStarted('a'), messageReceived('b'));
+  await harness.append(1, messageReceived('c', { conversationId: 'elsewhere' }));
+  await harness.journal.appendConnection([
+    { type: 'GatewayStarted', gatewayId: 'g', limits: noLimits },
+    {
+      type: 'ConnectionRequested',
+      sessionId: 's',
+      clientId: 'ann',
+      gatewayId: 'g',
+      timeZone: 'Europe/Paris',
+      conversationId: 'talk',
+      tokenHash: 't',
+      resumeTokenHash: '',
+      waitMs: 0,
+    },
+  ]);
+  await harness.project();
+  expect(await history(harness.store).getMessage('a')).toMatchObject({ status: 'processing' });
+  expect(await history(harness.store).getMessage('c')).toMatchObject({ status: 'queued', conversationId: 'elsewhere' });
+  expect(await processing(harness.store, historyModel).totals()).toMatchObject({ processing: 1, queued: 2 });
+  const connections = activeConnections(harness.store);
+  expect(await connections.counts()).toEqual({ open: 1, waiting: 0, maxClients: 50, maxWaitingClients: 10 });
+  const { items, next } = await connections.listActive({ limit: 1 });
+  expect(items).toMatchObject([{ sessionId: 's', clientId: 'ann' }]);
+  expect(next).toBeNull();
+  expect(await connections.snapshot()).toMatchObject({ nextOffset: 2 });
+});
+
+test('a projector that starts again goes on where the models stand', async () => {
+  await harness.append(0, workerClaimed('claim'), messageReceived('a'));
+  await harness.project();
+  await harness.append(0, messageReceived('a'), replyCompleted('a'), messageReceived('b'));
+  await harness.project();
+  const { items } = await history(harness.store).listMessages('talk', { limit: 10 });
+  expect(items.map(({ messageId, status }) => [messageId, status])).toEqual([
+    ['a', 'completed'],
+    ['reply-to-a', 'completed'],
+    ['b', 'queued'],
+  ]);
+});
+
+test('a stalled worker cannot answer after another has claimed the partition, also when the projector restarted between', async () => {
+  await harness.append(0, workerClaimed('first'), messageReceived('a'), replyStarted('a', { claimId: 'first' }));
+  await harness.append(0, workerClaimed('second'));
+  await harness.project();
+  await harness.append(
+    0,
+    replyCompleted('a', { claimId: 'first' }),
+    workerClaimed('first'),
+    replyCompleted('a', { claimId: 'first' }),
+  );
+  await harness.project();
+  expect(await history(harness.store).getMessage('a')).toMatchObject({ status: 'processing', finalSequence: null });
+  await harness.append(0, replyCompleted('a', { claimId: 'second', attempt: 2 }));
+  await harness.project();
+  expect(await history(harness.store).getMessage('a')).toMatchObject({ status: 'completed', finalSequence: 7 });
+});
+
+test('a record that cannot be decoded is parked with its place; its neighbours and unknown events go on', async () => {
+  await harness.append(0, messageReceived('a'));
+  await harness.appendBytes(0, 'chat_events.v1.MessageReceived', new Uint8Array([0xff, 0xff, 0xff]));
+  await harness.appendBytes(0, 'chat_events.v1.OfALaterRelease', new Uint8Array([1, 2, 3]));
+  await harness.append(0, messageReceived('b'));
+  const parked = await harness.project();
+  const place = { topic: 'test.conversations', partition: 0, offset: 1 };
+  expect(parked).toMatchObject([place]);
+  expect(parked[0]?.reason).toContain('MessageReceived');
+  expect(await parkedOf(harness.store, 'test.conversations', 10)).toMatchObject([place]);
+  expect(await history(harness.store).getMessage('b')).toMatchObject({ sequence: 3 });
+});
+
+describe('a store that cannot be used for a while', () => {
+  test.each(['before', 'after'] as const)(
+    'is tried again, and nothing is skipped or doubled: failing %s writing',
+    async (when) => {
+      await harness.append(0, workerClaimed('claim'), messageReceived('a'), replyCompleted('a'));
+      await projectAll(harness.journal, failing(harness.store, 3, when), historyOnly);
+      expect(await history(harness.store).getConversation('talk')).toMatchObject({ messageCount: 2, lastSequence: 2 });
+    },
+  );
+
+  test('that stores documents but not the checkpoint comes to the same documents', async () => {
+    await harness.append(0, workerClaimed('first'), messageReceived('a'), workerClaimed('second'));
+    const applied: DocumentWrite[] = [];
+    await projectAll(
+      harness.journal,
+      { ...failing(harness.store, 0, 'after'), apply: async (writes) => void applied.push(...writes) },
+      historyOnly,
+    );
+    await harness.store.apply(applied.slice(0, 1), []);
+    await harness.append(0, replyCompleted('a', { claimId: 'first' }), replyCompleted('a', { claimId: 'second' }));
+    await harness.project();
+    expect(await history(harness.store).getMessage('a')).toMatchObject({ status: 'completed', finalSequence: 4 });
+    expect(await history(harness.store).getConversation('talk')).toMatchObject({ messageCount: 2 });
+    expect(await processing(harness.store, historyModel).totals()).toMatchObject({ processing: 0, queued: 0 });
+  });
+});
+
+describe('a model begins again', () => {
+  test('when it knows more than the log: it was made from another one', async () => {
+    await harness.append(0, messageReceived('a'));
+    const checkpoint = { model: historyModel, topic: 'test.conversations', partition: 0, offset: 99, state: null };
+    await harness.store.apply([], [checkpoint]);
+    await harness.project();
+    expect(await history(harness.store).getMessage('a')).toMatchObject({ sequence: 0 });
+    expect(await harness.store.checkpoint(historyModel, 'test.conversations', 0)).toMatchObject({ offset: 1 });
+  });
+
+  test('when it is rebuilt while a projector runs, which goes on with the new generation', async () => {
+    await harness.append(0, messageReceived('a'));
+    await harness.project();
+    const rebuilt = rebuildModel({
+      journal: harness.journal,
+      store: harness.store,
+      projection: historyProjection as Projection,
+    });
+    await harness.append(0, messageReceived('b'), messageReceived('c'));
+    await Promise.all([rebuilt, harness.project()]);
+    await harness.project();
+    const { items } = await history(harness.store).listMessages('talk', { limit: 10 });
+    expect(items.map(({ messageId }) => messageId)).toEqual(['a', 'b', 'c']);
+  });
+});
+
+describe('rebuilding', () => {
+  const rebuild = (compare: boolean, onProgress?: (done: number, total: number) => void) =>
+    rebuildModel({
+      journal: harness.journal,
+      store: harness.store,
+      projection: historyProjection as Projection,
+      compare,
+      ...(onProgress && { onProgress }),
+    });
+
+  test('gives equal documents, tells how far it is, and switches', async () => {
+    await harness.append(0, workerClaimed('claim'), messageReceived('a'), replyCompleted('a'), messageReceived('a'));
+    await harness.append(1, messageReceived('b', { conversationId: 'elsewhere' }));
+    await harness.project();
+    await harness.append(1, messageReceived('c', { conversationId: 'elsewhere' }));
+    const steps: [number, number][] = [];
+    expect(await rebuild(true, (done, total) => steps.push([done, total]))).toEqual({ records: 6, differences: [] });
+    expect(steps.at(-1)).toEqual([6, 6]);
+    expect(await history(harness.store).getMessage('a')).toMatchObject({ status: 'completed' });
+    expect(await history(harness.store).getMessage('c')).toMatchObject({ sequence: 1 });
+  });
+
+  test('names documents that differ, are missing, or should not be there, and mends them', async () => {
+    await harness.append(0, workerClaimed('claim'), messageReceived('a'), messageReceived('b'));
+    await harness.project();
+    const a = await history(harness.store).getMessage('a');
+    const wrong = [
+      { collection: 'messages', id: 'a', offset: 100, document: { ...a, clientId: 'eve' } },
+      { collection: 'messages', id: 'b', offset: 100, document: null },
+      { collection: 'messages', id: 'x', offset: 100, document: { ...a, messageId: 'x' } },
+    ];
+    await harness.store.apply(wrong, []);
+    const { differences } = await rebuild(true);
+    expect(differences.map(({ id, old, rebuilt }) => [id, old !== null, rebuilt !== null])).toEqual([
+      ['a', true, true],
+      ['x', true, false],
+      ['b', false, true],
+    ]);
+    expect(await history(harness.store).getMessage('a')).toEqual(a);
+    expect(await history(harness.store).getMessage('x')).toBeNull();
+  });
+});

@@ -1,0 +1,160 @@
+import type { Journal, JournalEntry } from '../src/app/journal.ts';
+import type { Clock } from '../src/ports/clock.ts';
+import { LogUnavailable } from '../src/ports/event-log.ts';
+import { ReadModelReplaced, type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
+import type { Pace } from './pace.ts';
+import type { ParkedDocument } from './parked.ts';
+import { type OpenModel, openModel, PartitionFolder, type Retry } from './partition-folder.ts';
+import type { Projection } from './projection.ts';
+
+/** Records folded and stored together at most: more makes the store's transaction long and a write no cheaper. */
+const maxBatch = 1_000;
+
+/** Waits before the store or the log is tried again: doubled from the first to the longest. */
+const firstRetryMs = 50;
+const longestRetryMs = 2_000;
+
+/** Batches smaller than this wait a little for company; larger ones are worth a transaction of their own. */
+const smallBatch = 100;
+
+/** How often a projector with nothing to do looks whether its model was rebuilt elsewhere, or its store began again. */
+const watchMs = 1_000;
+
+export interface ProjectorOptions {
+  readonly journal: Journal;
+  readonly store: ReadModelStore;
+  readonly projections: readonly Projection[];
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Gathers small batches under load; without it, everything is folded at once. */
+  readonly pace?: Pace;
+  /** The model holds everything of the partition before this offset. It may fall, when a model begins again. */
+  onProgress?(model: string, topic: string, partition: number, nextOffset: number): void;
+  /** A record could not be decoded and was put aside. */
+  onParked?(parked: ParkedDocument): void;
+  /** Store or log could not be used and will be tried again. */
+  onRetry?(error: Error): void;
+  /** This partition of this model goes no further, e.g. at a damaged record; the others go on. */
+  onFault?(model: string, topic: string, partition: number, error: unknown): void;
+}
+
+/**
+ * Keeps the read models up with the log until the signal aborts; resolves then. What fails for the moment is repeated, nothing is
+ * skipped. When a model begins again (rebuilt, damaged, or ahead of a log that was replaced) all go on from their checkpoints.
+ */
+export async function runProjector(options: ProjectorOptions): Promise<void> {
+  while (!options.signal.aborted) {
+    try {
+      await runUntilReplaced(options);
+    } catch (error) {
+      if (!options.signal.aborted) throw error;
+    }
+  }
+}
+
+interface Place {
+  readonly model: OpenModel;
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** Ends when the signal aborts, or when one of the models began again. */
+async function runUntilReplaced(options: ProjectorOptions): Promise<void> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([options.signal, over.signal]);
+  const retry = retrying(options, signal);
+  const models = await retry(async () => options.projections.map((projection) => openModel(projection, options.store)));
+  const tasks = [
+    ...models.flatMap((model) => placesOf(options.journal, model)).map((place) => keepUp(options, place, signal)),
+    ...models.map((model) => watch(options, model, signal)),
+  ];
+  const endAll = (error: unknown) => {
+    over.abort();
+    if (!(error instanceof ReadModelReplaced)) throw error;
+  };
+  await Promise.all(tasks.map((task) => task.catch(endAll)));
+}
+
+function placesOf(journal: Journal, model: OpenModel): readonly Place[] {
+  const topic = journal.topics[model.projection.topic];
+  return Array.from({ length: journal.log.partitions(topic) }, (_, partition) => ({ model, topic, partition }));
+}
+
+/** Folds one partition until the signal aborts. Rejects only with ReadModelReplaced. */
+async function keepUp(options: ProjectorOptions, place: Place, signal: AbortSignal): Promise<void> {
+  const { model, topic, partition } = place;
+  const { projection } = model;
+  try {
+    const retry = retrying(options, signal);
+    const folder = await PartitionFolder.resume(model, topic, partition, retry);
+    await beginAgainIfAhead(options, place, folder.nextOffset, retry);
+    options.onProgress?.(projection.model, topic, partition, folder.nextOffset);
+    await retry(async () => {
+      for await (const records of options.journal.tail(topic, partition, folder.nextOffset, signal)) {
+        await foldInBatches(options, place, folder, records);
+        if (records.length < smallBatch) await options.pace?.turn(signal);
+      }
+    });
+  } catch (error) {
+    if (error instanceof ReadModelReplaced) throw error;
+    if (!signal.aborted) options.onFault?.(projection.model, topic, partition, error);
+  }
+}
+
+async function foldInBatches(
+  options: ProjectorOptions,
+  place: Place,
+  folder: PartitionFolder,
+  records: readonly JournalEntry[],
+): Promise<void> {
+  for (let start = 0; start < records.length; start += maxBatch) {
+    const parked = await folder.fold(records.slice(start, start + maxBatch));
+    for (const document of parked) options.onParked?.(document);
+    options.onProgress?.(place.model.projection.model, place.topic, place.partition, folder.nextOffset);
+  }
+}
+
+/** A model that knows more than the log was made from another log. */
+async function beginAgainIfAhead(
+  { journal, store }: ProjectorOptions,
+  place: Place,
+  nextOffset: number,
+  retry: Retry,
+): Promise<void> {
+  if (nextOffset <= (await retry(() => journal.log.endOffset(place.topic, place.partition)))) return;
+  const { model } = place.model.projection;
+  await retry(async () => (await store.rebuild(model)).activate());
+  throw new ReadModelReplaced(`${model} was ahead of the log`);
+}
+
+/** Any use of a store tells when the model began again. */
+async function watch(
+  options: ProjectorOptions,
+  { projection: { model } }: OpenModel,
+  signal: AbortSignal,
+): Promise<void> {
+  const retry = retrying(options, signal);
+  while (!signal.aborted) {
+    try {
+      await options.clock.sleep(watchMs, signal);
+      await retry(() => options.store.checkpoint(model, '', 0));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+}
+
+/** Repeats while store or log are unavailable, with growing waits; rejects with other errors, and when the signal aborts. */
+function retrying(options: ProjectorOptions, signal: AbortSignal): Retry {
+  return async (work) => {
+    for (let waitMs = firstRetryMs; ; waitMs = Math.min(2 * waitMs, longestRetryMs)) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof ReadModelUnavailable || error instanceof LogUnavailable)) throw error;
+        options.onRetry?.(error);
+        await options.clock.sleep(waitMs, signal);
+      }
+    }
+  };
+}

@@ -1,0 +1,81 @@
+import type {
+  ConversationDeleted,
+  ConversationRenamed,
+  ConversationStarted,
+  MessageReceived,
+  ReplyCompleted,
+  ReplyFailed,
+  ReplyStarted,
+  StopRequested,
+  WorkerClaimed,
+} from '../../src/domain/conversation/events.ts';
+
+/** Events for tests: what a test does not say is as plain as can be. */
+export function conversationStarted(conversationId = 'talk', clientId = 'ann'): ConversationStarted {
+  return { type: 'ConversationStarted', conversationId, clientId };
+}
+
+export function messageReceived(messageId: string, fields: Partial<MessageReceived> = {}): MessageReceived {
+  return {
+    type: 'MessageReceived',
+    messageId,
+    conversationId: 'talk',
+    clientId: 'ann',
+    clientMessageId: `client-${messageId}`,
+    parts: [{ kind: 'text', text: `words of ${messageId}` }],
+    timeZone: 'Europe/Paris',
+    ...fields,
+  };
+}
+
+export function workerClaimed(claimId: string): WorkerClaimed {
+  return { type: 'WorkerClaimed', partition: 0, workerId: `worker of ${claimId}`, claimId, maxProcessing: 50 };
+}
+
+interface ReplyFields {
+  readonly claimId?: string;
+  readonly attempt?: number;
+  readonly conversationId?: string;
+}
+
+export function replyStarted(messageId: string, fields: ReplyFields = {}): ReplyStarted {
+  return { ...replyTo(messageId, fields), type: 'ReplyStarted', replyMessageId: replyIdOf(messageId) };
+}
+
+export function replyCompleted(
+  messageId: string,
+  fields: ReplyFields & { outcome?: 'completed' | 'stopped' } = {},
+): ReplyCompleted {
+  return {
+    ...replyTo(messageId, fields),
+    type: 'ReplyCompleted',
+    replyMessageId: replyIdOf(messageId),
+    parts: [{ kind: 'text', text: `answer to ${messageId}` }],
+    model: 'parrot',
+    outcome: fields.outcome ?? 'completed',
+  };
+}
+
+export function replyFailed(messageId: string, fields: ReplyFields & { reason?: string } = {}): ReplyFailed {
+  return { ...replyTo(messageId, fields), type: 'ReplyFailed', reason: fields.reason ?? 'POISON', detail: 'gave up' };
+}
+
+export function stopRequested(messageId: string): StopRequested {
+  return { type: 'StopRequested', conversationId: 'talk', messageId };
+}
+
+export function conversationRenamed(title: string, conversationId = 'talk'): ConversationRenamed {
+  return { type: 'ConversationRenamed', conversationId, title };
+}
+
+export function conversationDeleted(conversationId = 'talk'): ConversationDeleted {
+  return { type: 'ConversationDeleted', conversationId };
+}
+
+export function replyIdOf(messageId: string): string {
+  return `reply-to-${messageId}`;
+}
+
+function replyTo(messageId: string, { claimId = 'claim', attempt = 1, conversationId = 'talk' }: ReplyFields) {
+  return { conversationId, messageId, attempt, claimId };
+}

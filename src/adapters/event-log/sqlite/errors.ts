@@ -1,0 +1,64 @@
+/** Another process (or another handle of this one) writes to the data folder. */
+export class DataDirLocked extends Error {
+  override readonly name = 'DataDirLocked';
+  readonly dataDir: string;
+
+  constructor(dataDir: string) {
+    super(`the data folder ${dataDir} is in use by another Parley process; stop it, or choose another PARLEY_DATA_DIR`);
+    this.dataDir = dataDir;
+  }
+}
+
+/**
+ * The log was made with other settings than it is opened with; partitions are fixed for ever, since keys are placed by
+ * their count.
+ */
+export class LogConfigMismatch extends Error {
+  override readonly name = 'LogConfigMismatch';
+}
+
+/** There is no log where one is to be read. */
+export class LogNotFound extends Error {
+  override readonly name = 'LogNotFound';
+}
+
+/** One thing that is wrong with a log: with a range of offsets (both inclusive) when it is about records. */
+export interface LogDamage {
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly firstOffset?: number;
+  readonly lastOffset?: number;
+  readonly what: string;
+}
+
+/** How many damages a message names; the error carries all of them. */
+const maxDamagesInMessage = 20;
+
+/** A damage in one line. */
+export function describeDamage(damage: LogDamage): string {
+  if (damage.topic === undefined) return damage.what;
+  const place = `${damage.topic}/${damage.partition}`;
+  if (damage.firstOffset === undefined) return `${place}: ${damage.what}`;
+  const range =
+    damage.firstOffset === damage.lastOffset
+      ? `offset ${damage.firstOffset}`
+      : `offsets ${damage.firstOffset}–${damage.lastOffset}`;
+  return `${place} ${range}: ${damage.what}`;
+}
+
+/** The log is not whole, so it was not opened, and its files are as they were. `parley salvage` is the next step. */
+export class LogDamagedAtOpen extends Error {
+  override readonly name = 'LogDamagedAtOpen';
+  readonly retryable = false;
+  readonly damages: readonly LogDamage[];
+
+  constructor(folder: string, damages: readonly LogDamage[]) {
+    const shown = damages.slice(0, maxDamagesInMessage).map((damage) => `\n  ${describeDamage(damage)}`);
+    const more = damages.length > shown.length ? `\n  and ${damages.length - shown.length} more` : '';
+    super(
+      `the log in ${folder} is damaged:${shown.join('')}${more}\n` +
+        'Nothing was changed. Next step: `parley salvage` writes every whole record into a new log and lists what is missing.',
+    );
+    this.damages = damages;
+  }
+}

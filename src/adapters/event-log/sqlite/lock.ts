@@ -1,0 +1,24 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { DataDirLocked } from './errors.ts';
+import { isBusy } from './system-errors.ts';
+
+/**
+ * Takes the data folder for this process until disposed of, making it if it is not there. Throws DataDirLocked when it
+ * is taken.
+ *
+ * Node has no file locks, SQLite has: an exclusive transaction on an empty database, which the system ends with the
+ * process, however that ends.
+ */
+export function lockDataDir(dataDir: string): Disposable {
+  mkdirSync(dataDir, { recursive: true });
+  const database = new DatabaseSync(join(dataDir, 'lock'));
+  try {
+    database.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    database.close();
+    throw isBusy(error) ? new DataDirLocked(dataDir) : error;
+  }
+  return { [Symbol.dispose]: () => database.close() };
+}

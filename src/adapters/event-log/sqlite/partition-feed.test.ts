@@ -1,0 +1,45 @@
+import { describe, expect, test } from '@jest/globals';
+import type { LogRecord } from '../../../ports/event-log.ts';
+import { maxRecentBytes, maxRecentRecords } from './limits.ts';
+import { PartitionFeed } from './partition-feed.ts';
+
+function record(offset: number, bytes = 1): LogRecord {
+  return { topic: 't', partition: 0, key: '', headers: {}, value: new Uint8Array(bytes), offset, timeMs: 1 };
+}
+
+function fedWith(count: number, bytes?: number): PartitionFeed {
+  const feed = new PartitionFeed(0);
+  for (let offset = 0; offset < count; offset += 1) feed.push(record(offset, bytes));
+  return feed;
+}
+
+describe('partition feed', () => {
+  test('has the newest records in memory, from any offset among them', () => {
+    const feed = fedWith(10);
+    expect(feed.recent(7, 2)?.map(({ offset }) => offset)).toEqual([7, 8]);
+    expect(feed.recent(0, 100)).toHaveLength(10);
+    expect(feed.end).toBe(10);
+  });
+
+  test('knows that it does not have what was there before it', () => {
+    const feed = new PartitionFeed(5);
+    feed.push(record(5));
+    expect(feed.recent(4, 10)).toBeUndefined();
+    expect(feed.recent(5, 10)?.map(({ offset }) => offset)).toEqual([5]);
+  });
+
+  test('keeps no more than its limits, twice over, and always the newest without a gap', () => {
+    const many = fedWith(10 * maxRecentRecords);
+    expect(many.recent(8 * maxRecentRecords - 1, 1)).toBeUndefined();
+    expect(many.recent(9 * maxRecentRecords, 1)?.[0]?.offset).toBe(9 * maxRecentRecords);
+    const large = fedWith(9, maxRecentBytes / 2);
+    expect(large.recent(3, 1)).toBeUndefined();
+    expect(large.recent(8, 1)?.[0]?.offset).toBe(8);
+  });
+
+  test('holds nothing back for a record that alone is over the limit', () => {
+    const feed = fedWith(3, 3 * maxRecentBytes);
+    expect(feed.recent(2, 1)).toBeUndefined();
+    expect(feed.end).toBe(3);
+  });
+});

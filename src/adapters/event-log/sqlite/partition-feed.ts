@@ -1,0 +1,64 @@
+import type { LogRecord } from '../../../ports/event-log.ts';
+import { maxRecentBytes, maxRecentRecords } from './limits.ts';
+
+/** How far a partition reaches, its newest records in memory, and who waits for more. */
+export class PartitionFeed {
+  #end: number;
+  /** The newest records, up to `#end`. Twice what is kept, so that dropping the old ones costs nothing per record. */
+  #recent: LogRecord[] = [];
+  #recentBytes = 0;
+  readonly #waiters = new Set<() => void>();
+
+  constructor(end: number) {
+    this.#end = end;
+  }
+
+  /** The offset of the next record. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** The partition has one more record. Waiters are told by `wake`, once for all records of a batch. */
+  push(record: LogRecord): void {
+    this.#recent.push(record);
+    this.#recentBytes += record.value.length;
+    this.#end = record.offset + 1;
+    if (this.#recent.length > 2 * maxRecentRecords || this.#recentBytes > 2 * maxRecentBytes) this.#trim();
+  }
+
+  /** The partition reaches this far, as another thread or process says; its records are in the file. */
+  advanceTo(end: number): void {
+    if (end <= this.#end) return;
+    this.#end = end;
+    this.wake();
+  }
+
+  /** Up to `maxRecords` from this offset on, if memory still has them. */
+  recent(fromOffset: number, maxRecords: number): readonly LogRecord[] | undefined {
+    const start = fromOffset - (this.#end - this.#recent.length);
+    return start < 0 ? undefined : this.#recent.slice(start, start + maxRecords);
+  }
+
+  /** Wakes everybody who waits. */
+  wake(): void {
+    for (const waiter of this.#waiters) waiter();
+  }
+
+  /** Calls `waiter` at every growth until the function that is returned is called. */
+  watch(waiter: () => void): () => void {
+    this.#waiters.add(waiter);
+    return () => this.#waiters.delete(waiter);
+  }
+
+  #trim(): void {
+    let kept = 0;
+    let bytes = 0;
+    for (let index = this.#recent.length - 1; index >= 0 && kept < maxRecentRecords; index -= 1) {
+      bytes += this.#recent[index]?.value.length ?? 0;
+      if (bytes > maxRecentBytes) break;
+      kept += 1;
+    }
+    this.#recent = kept === 0 ? [] : this.#recent.slice(-kept);
+    this.#recentBytes = this.#recent.reduce((sum, record) => sum + record.value.length, 0);
+  }
+}

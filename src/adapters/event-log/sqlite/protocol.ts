@@ -1,0 +1,45 @@
+/** What the thread that opens a log and the thread that writes it tell each other. */
+import type { LogDamage } from './errors.ts';
+import type { Position } from './positions.ts';
+import type { Topic } from './topology.ts';
+
+/** Given to the writer thread when it starts. */
+export interface WriterOptions {
+  readonly folder: string;
+  /** Topics to make if they are not there: name to number of partitions. */
+  readonly topics: Readonly<Record<string, number>>;
+}
+
+export type ToWriter =
+  | {
+      readonly kind: 'write';
+      readonly memory: ArrayBuffer;
+      readonly byteLength: number;
+      readonly positions: readonly Position[];
+    }
+  | { readonly kind: 'close' };
+
+/** Why a log was not opened. */
+export type Refusal =
+  | { readonly reason: 'damaged'; readonly damages: readonly LogDamage[] }
+  | { readonly reason: 'mismatch'; readonly message: string }
+  | { readonly reason: 'failed'; readonly message: string };
+
+export interface Failure {
+  /** As in WriteFailed. */
+  readonly outcome: 'not-written' | 'unknown' | 'written';
+  readonly message: string;
+}
+
+export type FromWriter =
+  | {
+      readonly kind: 'opened';
+      readonly topics: readonly Topic[];
+      readonly ends: readonly number[];
+      readonly positions: readonly Position[];
+      /** How far the log reaches, for other threads (wake-signal.ts). */
+      readonly wakeSignal: SharedArrayBuffer;
+    }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** Answers batches in their order, and returns their memory. */
+  | { readonly kind: 'written'; readonly memory: ArrayBuffer; readonly timeMs: number; readonly failure?: Failure };

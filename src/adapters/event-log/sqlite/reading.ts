@@ -1,0 +1,81 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { LogRecord } from '../../../ports/event-log.ts';
+import { LogUnavailable } from '../../../ports/event-log.ts';
+import { FrameReader } from './frame-reader.ts';
+import { maxTailRecords } from './limits.ts';
+import { PartitionFeed } from './partition-feed.ts';
+import { follow } from './tail.ts';
+import type { Topology } from './topology.ts';
+
+/**
+ * What the writer's and the readers' handles have in common: reading and tailing through one connection, which it
+ * closes.
+ */
+export class Reading {
+  readonly topology: Topology;
+  readonly feeds: readonly PartitionFeed[];
+  readonly readers: readonly FrameReader[];
+  readonly #connection: DatabaseSync;
+  #closed = false;
+
+  constructor(connection: DatabaseSync, topology: Topology, ends?: readonly number[]) {
+    this.#connection = connection;
+    this.topology = topology;
+    this.readers = topology.partitions.map((place) => new FrameReader(connection, place));
+    this.feeds = this.readers.map((reader, slot) => new PartitionFeed(ends?.[slot] ?? reader.end()));
+  }
+
+  /** Name to number of partitions. */
+  get topics(): ReadonlyMap<string, number> {
+    return new Map(this.topology.topics.map(({ name, partitions }) => [name, partitions]));
+  }
+
+  /** A partition's feed and reader. */
+  at(slot: number): { readonly feed: PartitionFeed; readonly reader: FrameReader } {
+    const feed = this.feeds[slot];
+    const reader = this.readers[slot];
+    if (feed === undefined || reader === undefined) throw new RangeError(`no slot ${slot}`);
+    return { feed, reader };
+  }
+
+  /** As EventLog.read, up to what the feed says is the end. */
+  async read(slot: number, fromOffset: number, maxRecords: number): Promise<readonly LogRecord[]> {
+    const { feed, reader } = this.at(slot);
+    this.assertOpen();
+    const recent = feed.recent(fromOffset, maxRecords);
+    if (recent !== undefined) return recent;
+    const found: LogRecord[] = [];
+    while (fromOffset + found.length < feed.end && found.length < maxRecords) {
+      await nextTurn();
+      this.assertOpen();
+      const maxRows = Math.min(maxRecords - found.length, maxTailRecords);
+      found.push(...reader.records(fromOffset + found.length, feed.end, maxRows).records);
+    }
+    return found;
+  }
+
+  /** As EventLog.tail. `refresh` brings the feed up to date, and throws when there is no going on. */
+  tail(
+    slot: number,
+    fromOffset: number,
+    signal: AbortSignal,
+    refresh: () => void,
+  ): AsyncIterable<readonly LogRecord[]> {
+    const { feed, reader } = this.at(slot);
+    return follow(feed, reader, fromOffset, signal, refresh);
+  }
+
+  /** Throws LogUnavailable once closed. */
+  assertOpen(): void {
+    if (this.#closed) throw new LogUnavailable('the log is closed', 'not-written');
+  }
+
+  /** Ends every tail with LogUnavailable. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const feed of this.feeds) feed.wake();
+    this.#connection.close();
+  }
+}

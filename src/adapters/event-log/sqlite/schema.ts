@@ -1,0 +1,124 @@
+/**
+ * A log is a folder of its own within the data folder:
+ *
+ *   lock            empty; locked by the process that writes
+ *   log/log.db      topics, consumer positions, one table of frames per partition; log.db-wal and -shm belong to it
+ *   log/head        the witness: how far the log reached (witness.ts)
+ */
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { LogConfigMismatch } from './errors.ts';
+import { checkpointPages, maxIdleWalBytes, pageBytes, sqliteBusyMs } from './limits.ts';
+import type { Topic, Topology } from './topology.ts';
+
+/** "PLOG": what file(1) and SQLite's own tools know the file by. */
+export const applicationId = 0x504c4f47;
+/** Raised when an older release could no longer read the file. */
+export const schemaVersion = 1;
+
+/** Where the log of a data folder is. */
+export function logFolder(dataDir: string): string {
+  return join(dataDir, 'log');
+}
+
+/** The files of a log's folder. */
+export function logFiles(folder: string): { readonly database: string; readonly wal: string; readonly head: string } {
+  return { database: join(folder, 'log.db'), wal: join(folder, 'log.db-wal'), head: join(folder, 'head') };
+}
+
+/** The table that holds a partition's frames: appends touch its last page only, and reads are one range. */
+export function frameTable(topic: Topic, partition: number): string {
+  return `log_${topic.id}_${partition}`;
+}
+
+const baseTables: Readonly<Record<string, string>> = {
+  topics: 'CREATE TABLE topics (id INTEGER PRIMARY KEY, name TEXT NOT NULL, partitions INTEGER NOT NULL)',
+  positions:
+    'CREATE TABLE positions (consumer TEXT NOT NULL, topic_id INTEGER NOT NULL, partition INTEGER NOT NULL, ' +
+    'offset INTEGER NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (consumer, topic_id, partition)) WITHOUT ROWID',
+};
+
+function frameTableSql(table: string): string {
+  return `CREATE TABLE ${table} (offset INTEGER PRIMARY KEY, frame BLOB NOT NULL)`;
+}
+
+/** Every table that a log with these topics has, with the statement that SQLite keeps of it. */
+export function expectedTables(topology: Topology): ReadonlyMap<string, string> {
+  const tables = new Map(Object.entries(baseTables));
+  for (const { topic, partition } of topology.partitions) {
+    const table = frameTable(topic, partition);
+    tables.set(table, frameTableSql(table));
+  }
+  return tables;
+}
+
+/** Opens the database for writing; every commit is synced. */
+export function openForWriting(database: string): DatabaseSync {
+  const connection = new DatabaseSync(database, { timeout: sqliteBusyMs });
+  connection.exec(
+    `PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ` +
+      `PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA journal_size_limit = ${maxIdleWalBytes}`,
+  );
+  return connection;
+}
+
+/** Opens the database for reading: nothing that this connection does changes database or WAL. */
+export function openForReading(database: string): DatabaseSync {
+  return new DatabaseSync(database, { readOnly: true, timeout: sqliteBusyMs });
+}
+
+/** Makes the tables of an empty log. */
+export function createBaseTables(connection: DatabaseSync): void {
+  connection.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}`);
+  for (const sql of Object.values(baseTables)) connection.exec(sql);
+}
+
+/** Adds topics with their tables, all or none. */
+export function createTopics(connection: DatabaseSync, topics: readonly Topic[]): void {
+  connection.exec('BEGIN IMMEDIATE');
+  try {
+    const insert = connection.prepare('INSERT INTO topics (id, name, partitions) VALUES (?, ?, ?)');
+    for (const topic of topics) {
+      insert.run(topic.id, topic.name, topic.partitions);
+      for (let partition = 0; partition < topic.partitions; partition += 1) {
+        connection.exec(frameTableSql(frameTable(topic, partition)));
+      }
+    }
+    connection.exec('COMMIT');
+  } catch (error) {
+    if (connection.isTransaction) connection.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+/** The topics of a log. */
+export function readTopics(connection: DatabaseSync): Topic[] {
+  return connection
+    .prepare('SELECT id, name, partitions FROM topics ORDER BY id')
+    .all()
+    .map((row) => ({
+      id: Number(row['id']),
+      name: String(row['name']),
+      partitions: Number(row['partitions']),
+    }));
+}
+
+/**
+ * Those of the wanted topics that the log does not have yet. Throws LogConfigMismatch when one is there with another
+ * count.
+ */
+export function missingTopics(existing: readonly Topic[], wanted: Readonly<Record<string, number>>): Topic[] {
+  let nextId = Math.max(0, ...existing.map((topic) => topic.id)) + 1;
+  const missing: Topic[] = [];
+  for (const [name, partitions] of Object.entries(wanted)) {
+    const found = existing.find((topic) => topic.name === name);
+    if (found === undefined) missing.push({ id: nextId++, name, partitions });
+    else if (found.partitions !== partitions) {
+      throw new LogConfigMismatch(
+        `topic ${name} was made with ${found.partitions} partitions and cannot be opened with ${partitions}: ` +
+          'keys are placed by their count, so it is fixed for ever',
+      );
+    }
+  }
+  return missing;
+}

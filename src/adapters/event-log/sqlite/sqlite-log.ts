@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs';
+import type { EventLog } from '../../../ports/event-log.ts';
+import { LogDamaged } from '../../../ports/event-log.ts';
+import { LogDamagedAtOpen, LogNotFound } from './errors.ts';
+import { lockDataDir } from './lock.ts';
+import { ReaderHandle } from './reader-handle.ts';
+import { Reading } from './reading.ts';
+import { logFiles, logFolder, openForReading } from './schema.ts';
+import { isDamage, messageOf } from './system-errors.ts';
+import { Topology } from './topology.ts';
+import { startWriter } from './writer-client.ts';
+import { WriterHandle } from './writer-handle.ts';
+
+/** How the one writer opens the log. */
+export interface WriteOptions {
+  readonly mode: 'write';
+  readonly dataDir: string;
+  /** Name to number of partitions. Topics that the log does not have are made; the others must have this count. */
+  readonly topics: Readonly<Record<string, number>>;
+}
+
+/** How everybody else opens it: other threads, other processes. */
+export interface ReadOptions {
+  readonly mode: 'read';
+  readonly dataDir: string;
+  /** The writer's, when it is in the same process: tails wake at once instead of looking every 100 ms. */
+  readonly wakeSignal?: SharedArrayBuffer;
+}
+
+/** The embedded log. */
+export interface SqliteLog extends EventLog {
+  /** Name to number of partitions. */
+  readonly topics: ReadonlyMap<string, number>;
+}
+
+/**
+ * The embedded log as its writer has it. Records given to `append` are kept for tails and must not be changed
+ * afterwards.
+ */
+export interface WritableSqliteLog extends SqliteLog {
+  /** For other threads' read handles. */
+  readonly wakeSignal: SharedArrayBuffer;
+}
+
+/**
+ * Opens the log of a data folder.
+ *
+ * For writing: makes it if there is none, and reads and checks every record first. Rejects with DataDirLocked,
+ * LogConfigMismatch, LogDamagedAtOpen (the files are then as they were) or LogUnavailable. For reading: checks each
+ * record when it is read. Rejects with LogNotFound or LogDamagedAtOpen.
+ */
+export async function openSqliteLog(options: WriteOptions): Promise<WritableSqliteLog>;
+export async function openSqliteLog(options: ReadOptions): Promise<SqliteLog>;
+export async function openSqliteLog(options: WriteOptions | ReadOptions): Promise<SqliteLog> {
+  return options.mode === 'write' ? openWriter(options) : openReader(options);
+}
+
+async function openWriter({ dataDir, topics }: WriteOptions): Promise<WritableSqliteLog> {
+  const lock = lockDataDir(dataDir);
+  const folder = logFolder(dataDir);
+  try {
+    const { worker, opened } = await startWriter({ folder, topics });
+    const topology = new Topology(opened.topics);
+    const reading = new Reading(openForReading(logFiles(folder).database), topology, opened.ends);
+    return new WriterHandle({ lock, worker, reading, positions: opened.positions, wakeSignal: opened.wakeSignal });
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function openReader({ dataDir, wakeSignal }: ReadOptions): Promise<SqliteLog> {
+  const { database } = logFiles(logFolder(dataDir));
+  if (!existsSync(database)) throw new LogNotFound(`there is no log in ${dataDir}`);
+  const connection = openForReading(database);
+  try {
+    return new ReaderHandle(connection, wakeSignal);
+  } catch (error) {
+    connection.close();
+    if (!isDamage(error) && !(error instanceof LogDamaged)) throw error;
+    throw new LogDamagedAtOpen(logFolder(dataDir), [{ what: `log.db cannot be read: ${messageOf(error)}` }]);
+  }
+}

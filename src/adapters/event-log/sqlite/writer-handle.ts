@@ -1,0 +1,105 @@
+import type { Worker } from 'node:worker_threads';
+import type { Appended, EventLog, LogRecord, NewRecord } from '../../../ports/event-log.ts';
+import type { Position } from './positions.ts';
+import type { Reading } from './reading.ts';
+import { WriterClient } from './writer-client.ts';
+
+/** What opening for writing has made. */
+export interface OpenedForWriting {
+  readonly lock: Disposable;
+  readonly worker: Worker;
+  readonly reading: Reading;
+  readonly positions: readonly Position[];
+  readonly wakeSignal: SharedArrayBuffer;
+}
+
+/** The log as its one writer has it: appends go to the writer thread, hot tails are fed from memory. */
+export class WriterHandle implements EventLog {
+  readonly wakeSignal: SharedArrayBuffer;
+  readonly topics: ReadonlyMap<string, number>;
+  readonly #lock: Disposable;
+  readonly #reading: Reading;
+  readonly #writer: WriterClient;
+  #closed: Promise<void> | undefined;
+  readonly #positions = new Map<string, number>();
+
+  constructor({ lock, worker, reading, positions, wakeSignal }: OpenedForWriting) {
+    this.#lock = lock;
+    this.#reading = reading;
+    this.wakeSignal = wakeSignal;
+    this.topics = reading.topics;
+    this.#writer = new WriterClient(worker, reading.topology, (records, timeMs) => this.#committed(records, timeMs));
+    for (const { group, topicId, partition, offset } of positions) {
+      this.#positions.set(positionKey(group, topicId, partition), offset);
+    }
+  }
+
+  partitions(topic: string): number {
+    return this.#reading.topology.topic(topic).partitions;
+  }
+
+  async append(records: readonly NewRecord[]): Promise<readonly Appended[]> {
+    if (records.length === 0) return [];
+    for (const { topic, partition } of records) this.#slot(topic, partition);
+    return this.#writer.append(records);
+  }
+
+  async read(topic: string, partition: number, fromOffset: number, maxRecords: number): Promise<readonly LogRecord[]> {
+    return this.#reading.read(this.#slot(topic, partition), fromOffset, maxRecords);
+  }
+
+  tail(topic: string, partition: number, fromOffset: number, signal: AbortSignal): AsyncIterable<readonly LogRecord[]> {
+    return this.#reading.tail(this.#slot(topic, partition), fromOffset, signal, () => this.#reading.assertOpen());
+  }
+
+  async endOffset(topic: string, partition: number): Promise<number> {
+    return this.#reading.at(this.#slot(topic, partition)).feed.end;
+  }
+
+  async committed(group: string, topic: string, partition: number): Promise<number> {
+    this.#slot(topic, partition);
+    return this.#positions.get(positionKey(group, this.#reading.topology.topic(topic).id, partition)) ?? 0;
+  }
+
+  async commit(group: string, topic: string, partition: number, offset: number): Promise<void> {
+    this.#slot(topic, partition);
+    const topicId = this.#reading.topology.topic(topic).id;
+    this.#positions.set(positionKey(group, topicId, partition), offset);
+    this.#writer.commit({ group, topicId, partition, offset });
+  }
+
+  /** Answers what has been appended, then closes; a second call waits for the first. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await this.#writer.drain();
+    // Before the writer's: the last connection to close tidies the WAL away, and this one may not write.
+    this.#reading.close();
+    await this.#writer.close();
+    this.#lock[Symbol.dispose]();
+  }
+
+  #slot(topic: string, partition: number): number {
+    return this.#reading.topology.slot(topic, partition);
+  }
+
+  /** The writer counts offsets up batch by batch, and so does this, over the same batches. */
+  #committed(records: readonly NewRecord[], timeMs: number): readonly Appended[] {
+    const appended: Appended[] = [];
+    for (const { topic, partition, key, headers, value } of records) {
+      const { feed } = this.#reading.at(this.#slot(topic, partition));
+      const offset = feed.end;
+      feed.push({ topic, partition, key, headers, value, offset, timeMs });
+      feed.wake();
+      appended.push({ topic, partition, offset, timeMs });
+    }
+    return appended;
+  }
+}
+
+function positionKey(group: string, topicId: number, partition: number): string {
+  return `${topicId} ${partition} ${group}`;
+}

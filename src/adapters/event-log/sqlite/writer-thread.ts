@@ -1,0 +1,83 @@
+/** The thread that syncs: it verifies and opens the log, then writes batches in the order they come. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { createLog, hasLog } from './data-folder.ts';
+import { LogConfigMismatch } from './errors.ts';
+import { LogWriter, WriteFailed } from './log-writer.ts';
+import type { FromWriter, Refusal, ToWriter, WriterOptions } from './protocol.ts';
+import { createTopics, logFiles, missingTopics, openForWriting } from './schema.ts';
+import { messageOf } from './system-errors.ts';
+import { Topology } from './topology.ts';
+import type { Verification } from './verify.ts';
+import { verifyLog } from './verify.ts';
+import { createWakeSignal, raise } from './wake-signal.ts';
+
+if (parentPort === null) throw new Error('this is a worker thread');
+const port = parentPort;
+const send = (message: FromWriter, transfer: readonly ArrayBuffer[] = []) => port.postMessage(message, transfer);
+
+/** Adds topics that the log does not have yet; they are empty, so what was verified stands. */
+function withTopics(folder: string, verified: Verification, topics: Readonly<Record<string, number>>): Verification {
+  const missing = missingTopics(verified.topology.topics, topics);
+  if (missing.length === 0) return verified;
+  const connection = openForWriting(logFiles(folder).database);
+  try {
+    createTopics(connection, missing);
+  } finally {
+    connection.close();
+  }
+  const topology = new Topology([...verified.topology.topics, ...missing]);
+  const ends = topology.partitions.map((_, slot) => verified.ends[slot] ?? 0);
+  return { ...verified, topology, ends };
+}
+
+interface Opened {
+  readonly writer: LogWriter;
+  readonly verified: Verification;
+}
+
+function open({ folder, topics }: WriterOptions): Opened | Refusal {
+  try {
+    if (!hasLog(folder)) createLog(folder, missingTopics([], topics));
+    const found = verifyLog(folder);
+    if (found.damages.length > 0) return { reason: 'damaged', damages: found.damages };
+    const verified = withTopics(folder, found, topics);
+    return { writer: new LogWriter(folder, verified), verified };
+  } catch (error) {
+    return { reason: error instanceof LogConfigMismatch ? 'mismatch' : 'failed', message: messageOf(error) };
+  }
+}
+
+function serve({ writer, verified }: Opened): void {
+  const { topology, ends, positions } = verified;
+  const wakeSignal = createWakeSignal(topology.partitions.length);
+  const signal = new Int32Array(wakeSignal);
+  raise(signal, ends);
+  port.on('message', (message: ToWriter) => {
+    if (message.kind === 'close') {
+      writer.close();
+      port.close();
+      return;
+    }
+    send(write(writer, message), [message.memory]);
+    raise(signal, writer.ends);
+  });
+  send({ kind: 'opened', topics: topology.topics, ends, positions, wakeSignal });
+}
+
+function write(writer: LogWriter, { memory, byteLength, positions }: ToWriter & { kind: 'write' }): FromWriter {
+  try {
+    const timeMs = writer.write(Buffer.from(memory, 0, byteLength), positions);
+    return { kind: 'written', memory, timeMs };
+  } catch (error) {
+    const outcome = error instanceof WriteFailed ? error.outcome : 'unknown';
+    return { kind: 'written', memory, timeMs: writer.lastTimeMs, failure: { outcome, message: messageOf(error) } };
+  }
+}
+
+const opened = open(workerData as WriterOptions);
+if ('reason' in opened) {
+  send({ kind: 'refused', refusal: opened });
+  port.close();
+} else {
+  serve(opened);
+}

@@ -1,0 +1,26 @@
+import { hash, randomBytes, randomUUID } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import type { Ids } from '../../../ports/ids.ts';
+
+/** 256 bits: nobody guesses a token. */
+const tokenBytes = 32;
+
+/** 128 bits of SHA-256 in base64url: as unlikely to meet as random UUIDs. */
+const derivedLength = 22;
+
+function derived(kind: string, ...from: readonly string[]): string {
+  // Lengths first: no two lists of strings give the same text.
+  const text = from.map((part) => `${part.length}:${part}`).join('');
+  return hash('sha256', `${kind}/${text}`, 'base64url').slice(0, derivedLength);
+}
+
+/** Ids by node:crypto. Derived ones must never change: they are in logs. */
+export const nodeCryptoIds: Ids = {
+  unique: () => randomUUID(),
+  token: () => randomBytes(tokenBytes).toString('base64url'),
+  hash: (token) => hash('sha256', token, 'base64url'),
+  messageId: (conversationId, clientMessageId) => derived('message', conversationId, clientMessageId),
+  // Beside its message in every index by id: one page less to write for each reply.
+  replyMessageId: (messageId) => `${messageId}-r`,
+  partition: (conversationId, partitions) => crc32(conversationId) % partitions,
+};

@@ -1,0 +1,77 @@
+import { accessSync, constants, existsSync, renameSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import { ReadModelUnavailable } from '../../../ports/read-model.ts';
+
+/** The file is not, or no longer, what was written: everything in it is made again from the log. */
+export class StoreDamaged extends Error {
+  override readonly name = 'StoreDamaged';
+}
+
+/** Primary result codes of SQLite (sqlite.org/rescode.html) by what they mean here. */
+const damagedCodes: ReadonlySet<number> = new Set([11 /* CORRUPT */, 26 /* NOTADB */]);
+const unavailableCodes: ReadonlySet<number> = new Set([
+  5 /* BUSY */, 6 /* LOCKED */, 7 /* NOMEM */, 8 /* READONLY */, 10 /* IOERR */, 13 /* FULL */, 14 /* CANTOPEN */,
+]);
+
+/** SQLite's errors as the store's own; others, which only a programmer can cause, as they are. */
+export function mapSqliteError(error: unknown): unknown {
+  const code = sqliteCode(error);
+  const message = messageOf(error);
+  if (damagedCodes.has(code)) return new StoreDamaged(message, { cause: error });
+  if (unavailableCodes.has(code)) return new ReadModelUnavailable(message, { cause: error });
+  return error;
+}
+
+/** Flipped bits in the file's header show as a format that SQLite does not know, or one that it may only read, when it opens the file. */
+export function mapHeaderError(path: string, error: unknown): unknown {
+  const isUnknownFormat = sqliteCode(error) === 1 && messageOf(error) === 'unsupported file format';
+  if (isUnknownFormat || (sqliteCode(error) === 8 && isWritable(path)))
+    return new StoreDamaged(messageOf(error), { cause: error });
+  return error;
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The table is not there (yet): a reader may come before the writer. */
+export function isMissingTable(error: unknown): boolean {
+  return sqliteCode(error) === 1 && messageOf(error).startsWith('no such table');
+}
+
+function messageOf(error: unknown): string {
+  return String((error as { message?: unknown }).message ?? error);
+}
+
+function sqliteCode(error: unknown): number {
+  const { errcode } = error as { errcode?: unknown };
+  return typeof errcode === 'number' ? errcode & 0xff : -1;
+}
+
+/** Renames the file, and what belongs to it, so that a new one can begin. Returns the new name. */
+export function setAside(path: string): string {
+  const aside = freeName(`${path}.damaged`);
+  for (const suffix of ['-wal', '-shm', '']) {
+    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
+  }
+  return aside;
+}
+
+function freeName(wanted: string): string {
+  for (let attempt = 0; ; attempt++) {
+    const name = attempt === 0 ? wanted : `${wanted}.${attempt}`;
+    if (!existsSync(name)) return name;
+  }
+}
+
+/** Throws StoreDamaged when a check of every page finds a fault; a thorough one also compares indexes with their tables. */
+export function checkWhole(database: DatabaseSync, thorough: boolean): void {
+  const pragma = thorough ? 'integrity_check' : 'quick_check';
+  const found = database.prepare(`PRAGMA ${pragma}(1)`).get()?.[pragma];
+  if (found !== 'ok') throw new StoreDamaged(`${pragma}: ${String(found)}`);
+}

@@ -1,0 +1,68 @@
+import { statSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { Connection } from './connection.ts';
+import { checkWhole, mapHeaderError, mapSqliteError } from './damage.ts';
+import { checkTables, createMeta, readSchemaVersion, sealTables } from './meta.ts';
+
+export type Mode = 'write' | 'read';
+
+/** How long a statement waits for another handle's transaction. Batches take milliseconds; a rebuild in another process also writes batches. */
+const busyTimeoutMs = 5_000;
+
+/** SQLite's own page cache. The operating system's holds the rest. */
+const cacheKibibytes = { write: 16 * 1_024, read: 8 * 1_024 } as const;
+
+/** Up to this size an opening writer also compares every index with its table, 4 ms per MiB. */
+const maxIntegrityCheckBytes = 32 * 1_024 * 1_024;
+
+/** Up to this size it checks every page, 0.7 ms per MiB; above it, so that a start stays quick, damage shows when it is read. */
+const maxQuickCheckBytes = 256 * 1_024 * 1_024;
+
+/** The WAL is copied into the database at this many pages, 16 MiB: pages that many commits changed are then copied once. */
+const checkpointPages = 4_000;
+
+/** The file for reading; null while it is not there. Throws StoreDamaged, ReadModelUnavailable or ReadModelTooNew. */
+export function openToRead(path: string): Connection | null {
+  const inode = inodeOf(path);
+  if (inode === undefined) return null;
+  return opened(path, 'read', (database) => {
+    const connection = new Connection(database, inode);
+    readSchemaVersion(connection);
+    return connection;
+  });
+}
+
+/** The file for writing, made if it is not there, checked if it is. Throws as `openToRead`. */
+export function openToWrite(path: string): Connection {
+  const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return opened(path, 'write', (database) => {
+    database.exec(
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${checkpointPages}`,
+    );
+    const connection = new Connection(database, statSync(path).ino);
+    if (bytes === 0) createMeta(connection);
+    else if (bytes <= maxQuickCheckBytes) checkWhole(database, bytes <= maxIntegrityCheckBytes);
+    readSchemaVersion(connection);
+    checkTables(connection);
+    // Only a write shows that the header lets the file be written.
+    sealTables(connection);
+    return connection;
+  });
+}
+
+/** The number of the file now under this name. */
+export function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
+}
+
+function opened(path: string, mode: Mode, prepare: (database: DatabaseSync) => Connection): Connection {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { readOnly: mode === 'read', timeout: busyTimeoutMs });
+    database.exec(`PRAGMA cache_size = -${cacheKibibytes[mode]}`);
+    return prepare(database);
+  } catch (error) {
+    database?.close();
+    throw mapSqliteError(mapHeaderError(path, error));
+  }
+}

@@ -1,0 +1,35 @@
+import { type DestinationStream, destination, type Logger as PinoLogger, pino, stdSerializers } from 'pino';
+import pretty from 'pino-pretty';
+import type { Logger } from '../../../ports/telemetry.ts';
+
+export interface PinoLoggerOptions {
+  readonly level: string;
+  /** `auto`: pretty when standard error is a terminal. */
+  readonly format: 'auto' | 'json' | 'pretty';
+}
+
+/** Paths that are blotted out should anybody ever log them: tokens, keys and what people say. */
+const redacted = [
+  'resumeToken',
+  'token',
+  'apiKey',
+  'text',
+  'parts',
+  '*.resumeToken',
+  '*.token',
+  '*.apiKey',
+  '*.text',
+  '*.parts',
+];
+
+const stderrFd = 2;
+
+/** JSON lines on standard error, one per event; standard output stays free for what the command prints. */
+export function pinoLogger({ level, format }: PinoLoggerOptions): Logger {
+  const isPretty = format === 'pretty' || (format === 'auto' && process.stderr.isTTY);
+  const out: DestinationStream = isPretty
+    ? pretty({ destination: stderrFd, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' })
+    : destination({ dest: stderrFd, sync: true });
+  const logger: PinoLogger = pino({ level, redact: redacted, serializers: { err: stdSerializers.errWithCause } }, out);
+  return logger;
+}

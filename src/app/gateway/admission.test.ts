@@ -1,0 +1,233 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { openSqliteLog, type WritableSqliteLog } from '../../adapters/event-log/sqlite/sqlite-log.ts';
+import { eventCodec } from '../../codec/event-codec.ts';
+import type { AdmissionLimits } from '../../domain/admission/events.ts';
+import { initialAdmission } from '../../domain/admission/state.ts';
+import { gatewayBeatMs, suspendAfterMs } from '../../domain/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { LogUnavailable, type NewRecord } from '../../ports/event-log.ts';
+import { Journal } from '../journal.ts';
+import { Admission, type AdmissionListener } from './admission.ts';
+
+/** Time stands still until it is advanced. */
+class ManualClock implements Clock {
+  #nowMs = 1_000;
+  #sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];
+
+  nowMs = () => this.#nowMs;
+  monotonicMs = () => this.#nowMs;
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+      this.#sleepers.push({ atMs: this.#nowMs + ms, wake: resolve });
+    });
+  }
+
+  advance(ms: number): void {
+    this.#nowMs += ms;
+    const due = this.#sleepers.filter(({ atMs }) => atMs <= this.#nowMs);
+    this.#sleepers = this.#sleepers.filter(({ atMs }) => atMs > this.#nowMs);
+    for (const { wake } of due) wake();
+  }
+}
+
+const limits: AdmissionLimits = {
+  maxClients: 5,
+  maxWaitingClients: 100,
+  gatewayLeaseMs: 60_000,
+  firstMessageDeadlineMs: 60_000,
+};
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Everything that the fold told about one session. */
+class Told implements AdmissionListener {
+  readonly heard: string[] = [];
+  opened = () => void this.heard.push('opened');
+  queued = (place: number) => void this.heard.push(`queued ${place}`);
+  refused = (reason: string) => void this.heard.push(`refused ${reason}`);
+  closed = (reason: string) => void this.heard.push(`closed ${reason}`);
+
+  get last(): string | undefined {
+    return this.heard.at(-1);
+  }
+}
+
+let folder: string;
+let log: WritableSqliteLog;
+/** While set, the log takes nothing. */
+let outage = false;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'parley-admission-'));
+  log = await openSqliteLog({
+    mode: 'write',
+    dataDir: folder,
+    topics: { 'test.connections': 1, 'test.conversations': 2 },
+  });
+  outage = false;
+});
+
+afterEach(async () => {
+  await log[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+function journal(): Journal {
+  const append = (records: readonly NewRecord[]) =>
+    outage ? Promise.reject(new LogUnavailable('switched off', 'not-written')) : log.append(records);
+  return new Journal(
+    new Proxy(log, { get: (target, name) => (name === 'append' ? append : bound(target, name)) }),
+    eventCodec,
+    'test',
+  );
+}
+
+function bound(target: WritableSqliteLog, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, name, target);
+  return typeof value === 'function' ? value.bind(target) : value;
+}
+
+async function startGateway(gatewayId: string, clock: Clock, over: Partial<AdmissionLimits> = {}): Promise<Admission> {
+  const admission = new Admission({
+    journal: journal(),
+    clock,
+    logger: quiet,
+    gatewayId,
+    limits: { ...limits, ...over },
+    snapshot: { state: initialAdmission, offset: 0 },
+    onFault: (error) => {
+      throw error;
+    },
+  });
+  await admission.start();
+  return admission;
+}
+
+let sessions = 0;
+
+async function request(admission: Admission, clientId: string, waitMs = 0): Promise<Told & { sessionId: string }> {
+  const told = Object.assign(new Told(), { sessionId: `session-${++sessions}` });
+  const facts = {
+    clientId,
+    timeZone: 'UTC',
+    conversationId: 'c',
+    tokenHash: `hash-${clientId}`,
+    resumeTokenHash: '',
+    waitMs,
+  };
+  await admission.request({ sessionId: told.sessionId, ...facts }, told);
+  return told;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('two gateways on one log', () => {
+  test('together open as many sessions as there are slots, and every other request is told', async () => {
+    const gateways = [await startGateway('a', new ManualClock()), await startGateway('b', new ManualClock())];
+    const told = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => request(gateways[index % 2] as Admission, `client-${index}`)),
+    );
+    expect(told.filter(({ last }) => last === 'opened')).toHaveLength(5);
+    expect(told.filter(({ last }) => last === 'refused TOO_MANY_CLIENTS')).toHaveLength(15);
+    await Promise.all(gateways.map((gateway) => gateway.stop()));
+  });
+
+  test('a slot freed at one opens the first in line at the other, and the places behind move up', async () => {
+    const [a, b] = [
+      await startGateway('a', new ManualClock(), { maxClients: 1 }),
+      await startGateway('b', new ManualClock(), { maxClients: 1 }),
+    ];
+    const holder = await request(a, 'holder');
+    const first = await request(b, 'first', 30_000);
+    const second = await request(a, 'second', 30_000);
+    expect([holder.last, first.last, second.last]).toEqual(['opened', 'queued 1', 'queued 2']);
+    a.release(holder.sessionId, 'GOODBYE', '');
+    await until(() => first.last === 'opened' && second.last === 'queued 1');
+    await Promise.all([a.stop(), b.stop()]);
+  });
+
+  test('a gateway without a sign of life loses its sessions to the fold, and hears of it', async () => {
+    const a = await startGateway('a', new ManualClock(), { gatewayLeaseMs: 50 });
+    const lost = await request(a, 'client');
+    const b = await startGateway('b', new ManualClock(), { gatewayLeaseMs: 50 });
+    while (lost.last === 'opened')
+      await request(b, 'other').then(({ sessionId }) => b.release(sessionId, 'GOODBYE', ''));
+    expect(lost.last).toBe('closed GATEWAY_LOST');
+    await Promise.all([a.stop(), b.stop()]);
+  });
+
+  test('a gateway that starts again under its own name ends its former sessions at once', async () => {
+    const former = await startGateway('a', new ManualClock());
+    const told = await request(former, 'client');
+    const again = await startGateway('a', new ManualClock());
+    await until(() => told.last === 'closed GATEWAY_RESTARTED');
+    expect(again.state.open.size).toBe(0);
+    await Promise.all([former.stop(), again.stop()]);
+  });
+});
+
+describe('an outage of the log', () => {
+  test('suspends the gateway before its lease ends, and sessions that the fold still holds go on after it', async () => {
+    const clock = new ManualClock();
+    const admission = await startGateway('a', clock);
+    const told = await request(admission, 'client');
+    outage = true;
+    while (!admission.suspended) {
+      clock.advance(gatewayBeatMs);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(clock.monotonicMs()).toBeLessThanOrEqual(1_000 + suspendAfterMs + gatewayBeatMs);
+    outage = false;
+    clock.advance(gatewayBeatMs);
+    await until(() => !admission.suspended);
+    expect(told.heard).toEqual(['opened']);
+    await admission.stop();
+  });
+
+  test('refuses a request, and gives the slot back should the log have it after all', async () => {
+    const clock = new ManualClock();
+    const admission = await startGateway('a', clock);
+    outage = true;
+    await expect(request(admission, 'client')).rejects.toBeInstanceOf(LogUnavailable);
+    outage = false;
+    clock.advance(gatewayBeatMs);
+    const after = await request(admission, 'client');
+    expect(after.last).toBe('opened');
+    await admission.stop();
+  });
+
+  test('an end that the log could not take is repeated until it has it', async () => {
+    const clock = new ManualClock();
+    const admission = await startGateway('a', clock);
+    const { sessionId } = await request(admission, 'client');
+    outage = true;
+    admission.release(sessionId, 'LOST', '');
+    await new Promise((resolve) => setImmediate(resolve));
+    outage = false;
+    expect(admission.state.open.size).toBe(1);
+    clock.advance(gatewayBeatMs);
+    await until(() => admission.state.open.size === 0);
+    await admission.stop();
+  });
+});
+
+test('a gateway that holds nothing writes nothing', async () => {
+  const clock = new ManualClock();
+  const admission = await startGateway('a', clock);
+  const before = await log.endOffset('test.connections', 0);
+  for (let beat = 0; beat < 5; beat += 1) {
+    clock.advance(gatewayBeatMs);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const { sessionId } = await request(admission, 'client');
+  expect((await log.endOffset('test.connections', 0)) - before).toBe(1);
+  admission.release(sessionId, 'GOODBYE', '');
+  await admission.stop();
+});

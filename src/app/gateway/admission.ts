@@ -1,0 +1,267 @@
+import type {
+  AdmissionEvent,
+  AdmissionLimits,
+  ConnectionClosed,
+  ConnectionRequested,
+} from '../../domain/admission/events.ts';
+import { type AdmissionOutcome, evolve } from '../../domain/admission/evolve.ts';
+import { type AdmissionState, placeInLine } from '../../domain/admission/state.ts';
+import { gatewayBeatMs, suspendAfterMs } from '../../domain/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { LogDamaged } from '../../ports/event-log.ts';
+import type { Logger } from '../../ports/telemetry.ts';
+import type { Journal, JournalEntry } from '../journal.ts';
+
+/** What the fold decides about one session; told in log order. */
+export interface AdmissionListener {
+  opened(): void;
+  /** 1 is next. Told again whenever it changes. */
+  queued(place: number): void;
+  refused(reason: 'ALREADY_CONNECTED' | 'TOO_MANY_CLIENTS'): void;
+  closed(reason: string, detail: string): void;
+}
+
+export interface AdmissionDeps {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly gatewayId: string;
+  readonly limits: AdmissionLimits;
+  /** Where the fold begins: a snapshot and the offset of the next record after it. */
+  readonly snapshot: { readonly state: AdmissionState; readonly offset: number };
+  /** The log can no longer be followed: the process must end. */
+  readonly onFault: (error: Error) => void;
+}
+
+/** The wait before the log is tried again after a failure. */
+const retryMs = 500;
+
+/**
+ * This gateway's view of who may connect: it appends requests, follows the topic, and does what the fold says. It keeps the gateway's
+ * lease by beats, and knows when the lease may have run out before others can act on it.
+ */
+export class Admission {
+  readonly #deps: AdmissionDeps;
+  readonly #listeners = new Map<string, AdmissionListener>();
+  readonly #places = new Map<string, number>();
+  readonly #releasing = new Map<string, { readonly reason: string; readonly detail: string }>();
+  readonly #active = new Map<string, string>();
+  readonly #stopping = new AbortController();
+  #waitingForPosition: { readonly offset: number; readonly resolve: () => void }[] = [];
+  #state: AdmissionState;
+  #position: number;
+  #started = false;
+  #lastSignMs: number;
+  #loops: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: AdmissionDeps) {
+    this.#deps = deps;
+    this.#state = deps.snapshot.state;
+    this.#position = deps.snapshot.offset;
+    this.#lastSignMs = deps.clock.monotonicMs();
+  }
+
+  /** Announces the gateway, which ends its former sessions, and answers when the fold has come that far. Rejects with LogUnavailable. */
+  async start(): Promise<void> {
+    const { gatewayId, limits } = this.#deps;
+    const following = this.#follow();
+    await this.#appendAndFold([{ type: 'GatewayStarted', gatewayId, limits }]);
+    this.#started = true;
+    this.#loops = Promise.all([following, this.#beat()]);
+  }
+
+  /** The fold as far as this gateway has read. */
+  get state(): AdmissionState {
+    return this.#state;
+  }
+
+  /** The lease may have run out: nothing may be taken or delivered until a beat has been read back. */
+  get suspended(): boolean {
+    return this.#listeners.size > 0 && this.#deps.clock.monotonicMs() - this.#lastSignMs > suspendAfterMs;
+  }
+
+  /** Asks for a session; the verdict comes to the listener. Rejects with LogUnavailable, and then the listener hears nothing. */
+  async request(request: Omit<ConnectionRequested, 'type' | 'gatewayId'>, listener: AdmissionListener): Promise<void> {
+    if (this.#listeners.size === 0) this.#lastSignMs = this.#deps.clock.monotonicMs();
+    this.#listeners.set(request.sessionId, listener);
+    try {
+      await this.#appendAndFold([{ type: 'ConnectionRequested', ...request, gatewayId: this.#deps.gatewayId }]);
+    } catch (error) {
+      // The outcome may be unknown. Were it in the log after all, the fold would hold a session that nobody has: it is given back.
+      this.#listeners.delete(request.sessionId);
+      this.release(request.sessionId, 'LOST', 'the request was not acknowledged');
+      throw error;
+    }
+  }
+
+  /** Records a session's first message. It is repeated by the next beat if the log cannot take it now. */
+  spoke(sessionId: string): void {
+    this.#append([{ type: 'ConnectionSpoke', sessionId }]).catch((error: unknown) => {
+      this.#deps.logger.warn({ err: error, sessionId }, 'could not record that the session spoke; trying again');
+      this.#retryLater(() => this.spoke(sessionId));
+    });
+  }
+
+  /** A sign of life, told to the log by the next beat. */
+  touch(sessionId: string, conversationId: string): void {
+    this.#active.set(sessionId, conversationId);
+  }
+
+  /** Gives up a session or a place in line, whatever it takes: until the log has it, the slot stays taken. */
+  release(sessionId: string, reason: string, detail: string): void {
+    this.#listeners.delete(sessionId);
+    this.#places.delete(sessionId);
+    this.#active.delete(sessionId);
+    this.#releasing.set(sessionId, { reason, detail });
+    this.#append([{ type: 'ConnectionClosed', sessionId, reason, detail }]).then(
+      () => this.#releasing.delete(sessionId),
+      (error: unknown) =>
+        this.#deps.logger.warn({ err: error, sessionId }, 'could not record the end; the next beat tries again'),
+    );
+  }
+
+  /** Appends the end of anybody's session: its gateway sees it in the log. Rejects with LogUnavailable. */
+  async disconnect(sessionId: string, detail: string): Promise<void> {
+    await this.#appendAndFold([{ type: 'ConnectionClosed', sessionId, reason: 'DISCONNECTED', detail }]);
+  }
+
+  /** Leaves in order. Rejects with LogUnavailable: then the lease ends the sessions. */
+  async stop(): Promise<void> {
+    try {
+      if (this.#started) await this.#append([{ type: 'GatewayStopped', gatewayId: this.#deps.gatewayId }]);
+    } finally {
+      this.#stopping.abort();
+      await this.#loops;
+    }
+  }
+
+  #append(events: readonly AdmissionEvent[]) {
+    return this.#deps.journal.appendConnection(events);
+  }
+
+  /** Appends, and reads on until the fold has met it. An acknowledged event of this gateway renews its lease as a beat does. */
+  async #appendAndFold(events: readonly AdmissionEvent[]): Promise<void> {
+    const sentMs = this.#deps.clock.monotonicMs();
+    const at = await this.#append(events);
+    await this.#folded((at.at(-1)?.offset ?? -1) + 1);
+    this.#lastSignMs = Math.max(this.#lastSignMs, sentMs);
+  }
+
+  #folded(offset: number): Promise<void> {
+    if (this.#position >= offset) return Promise.resolve();
+    return new Promise((resolve) => this.#waitingForPosition.push({ offset, resolve }));
+  }
+
+  #retryLater(action: () => void): void {
+    this.#deps.clock.sleep(retryMs, this.#stopping.signal).then(action, () => undefined);
+  }
+
+  async #follow(): Promise<void> {
+    const { journal, onFault, logger } = this.#deps;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        const batches = journal.tail<AdmissionEvent>(journal.topics.connections, 0, this.#position, signal);
+        for await (const batch of batches) this.#fold(batch);
+      } catch (error) {
+        if (error instanceof LogDamaged) return onFault(error);
+        logger.error({ err: error }, 'cannot follow the connections topic; trying again');
+        await this.#deps.clock.sleep(retryMs, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  #fold(batch: readonly JournalEntry<AdmissionEvent>[]): void {
+    for (const { decoded, timeMs, offset } of batch) {
+      if (decoded.kind === 'event') {
+        const { state, outcomes } = evolve(this.#state, decoded.event, timeMs);
+        this.#state = state;
+        for (const outcome of outcomes) this.#tell(outcome);
+      }
+      this.#position = offset + 1;
+    }
+    this.#tellPlaces();
+    const reached = this.#waitingForPosition.filter(({ offset }) => offset <= this.#position);
+    if (reached.length === 0) return;
+    this.#waitingForPosition = this.#waitingForPosition.filter(({ offset }) => offset > this.#position);
+    for (const { resolve } of reached) resolve();
+  }
+
+  #tell(outcome: AdmissionOutcome): void {
+    const listener = this.#listeners.get(outcome.sessionId);
+    if (listener === undefined) return this.#giveBackIfOurs(outcome);
+    switch (outcome.type) {
+      case 'opened':
+        this.#places.delete(outcome.sessionId);
+        return listener.opened();
+      case 'queued':
+        this.#places.set(outcome.sessionId, outcome.place);
+        return listener.queued(outcome.place);
+      case 'refused':
+        this.#forget(outcome.sessionId);
+        return listener.refused(outcome.reason);
+      case 'closed':
+        this.#forget(outcome.sessionId);
+        return listener.closed(outcome.reason, outcome.detail);
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  #forget(sessionId: string): void {
+    this.#listeners.delete(sessionId);
+    this.#places.delete(sessionId);
+    this.#active.delete(sessionId);
+  }
+
+  /** A slot of this gateway that no session of it holds would be lost: its request was given up, or its append only seemed to fail. */
+  #giveBackIfOurs(outcome: AdmissionOutcome): void {
+    const { sessionId } = outcome;
+    if (outcome.type !== 'opened' || !this.#started || this.#releasing.has(sessionId)) return;
+    if (this.#state.open.get(sessionId)?.gatewayId === this.#deps.gatewayId)
+      this.release(sessionId, 'LOST', 'no stream holds it');
+  }
+
+  #tellPlaces(): void {
+    for (const [sessionId, told] of this.#places) {
+      const place = placeInLine(this.#state, sessionId);
+      if (place === told || place === 0) continue;
+      this.#places.set(sessionId, place);
+      this.#listeners.get(sessionId)?.queued(place);
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { clock, logger, gatewayId } = this.#deps;
+    const { signal } = this.#stopping;
+    for (;;) {
+      await clock.sleep(gatewayBeatMs, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      // A gateway that holds nothing has no lease to keep: an idle server writes nothing.
+      if (this.#listeners.size === 0 && this.#releasing.size === 0) continue;
+      const active = [...this.#active].map(([sessionId, conversationId]) => ({ sessionId, conversationId }));
+      const releases = this.#releases();
+      this.#active.clear();
+      try {
+        await this.#appendAndFold([{ type: 'GatewayBeat', gatewayId, active }, ...releases]);
+        for (const { sessionId } of releases) this.#releasing.delete(sessionId);
+      } catch (error) {
+        for (const { sessionId, conversationId } of active) {
+          if (!this.#active.has(sessionId) && this.#listeners.has(sessionId))
+            this.#active.set(sessionId, conversationId);
+        }
+        logger.warn({ err: error }, 'the log did not take the beat');
+      }
+    }
+  }
+
+  /** Ends that are not yet in the log, once more. */
+  #releases(): ConnectionClosed[] {
+    return [...this.#releasing].map(([sessionId, { reason, detail }]) => ({
+      type: 'ConnectionClosed',
+      sessionId,
+      reason,
+      detail,
+    }));
+  }
+}

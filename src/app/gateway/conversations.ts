@@ -1,0 +1,72 @@
+import { Refused } from '../../domain/errors/catalogue.ts';
+import { historyWaitMs } from '../../domain/limits.ts';
+import type { Appended } from '../../ports/event-log.ts';
+import type { History, HistoryMessage, HistoryProgress } from '../../ports/history.ts';
+import type { Ids } from '../../ports/ids.ts';
+import type { Journal } from '../journal.ts';
+
+export interface ConversationsDeps {
+  readonly journal: Journal;
+  readonly history: Pick<History, 'getConversation' | 'getMessage' | 'pendingOf'>;
+  readonly progress: HistoryProgress;
+  readonly ids: Ids;
+}
+
+/** Conversations as sessions need them: begun, owned, and known as far as the log goes. All appends reject with LogUnavailable. */
+export class Conversations {
+  readonly #deps: ConversationsDeps;
+
+  constructor(deps: ConversationsDeps) {
+    this.#deps = deps;
+  }
+
+  /** The partition that holds the conversation. */
+  partition(conversationId: string): number {
+    const { ids, journal } = this.#deps;
+    return ids.partition(conversationId, journal.log.partitions(journal.topics.conversations));
+  }
+
+  async start(conversationId: string, clientId: string): Promise<void> {
+    await this.#deps.journal.appendConversation(this.partition(conversationId), conversationId, [
+      { type: 'ConversationStarted', conversationId, clientId },
+    ]);
+  }
+
+  requestStop(conversationId: string, messageId: string): Promise<readonly Appended[]> {
+    return this.#deps.journal.appendConversation(this.partition(conversationId), conversationId, [
+      { type: 'StopRequested', conversationId, messageId },
+    ]);
+  }
+
+  /** Throws NOT_FOUND, NOT_YOURS or HISTORY_BEHIND unless the client may join the conversation. */
+  async checkOwned(conversationId: string, clientId: string): Promise<void> {
+    await this.caughtUp(this.partition(conversationId));
+    const conversation = await this.#deps.history.getConversation(conversationId);
+    if (conversation === null) throw new Refused('NOT_FOUND', 'there is no such conversation');
+    if (conversation.clientId !== clientId) throw new Refused('NOT_YOURS', 'the conversation belongs to somebody else');
+  }
+
+  /** The conversation of the client's message, or undefined if the message is final. Throws NOT_FOUND or NOT_YOURS. */
+  async ofPendingMessage(messageId: string, clientId: string): Promise<string | undefined> {
+    const message = await this.#deps.history.getMessage(messageId);
+    if (message === null) throw new Refused('NOT_FOUND', 'there is no such message');
+    if (message.clientId !== clientId) throw new Refused('NOT_YOURS', 'the message belongs to somebody else');
+    return message.completeTimeMs === null ? message.conversationId : undefined;
+  }
+
+  /** The unanswered messages of the client, none missing that the log holds now; at most `limit`. Throws HISTORY_BEHIND. */
+  async pendingOf(clientId: string, limit: number): Promise<readonly HistoryMessage[]> {
+    const { journal, history } = this.#deps;
+    const partitions = journal.log.partitions(journal.topics.conversations);
+    for (let partition = 0; partition < partitions; partition += 1) await this.caughtUp(partition);
+    return history.pendingOf(clientId, limit);
+  }
+
+  /** Waits until history holds everything that the partition holds now; answers with that end. Throws HISTORY_BEHIND. */
+  async caughtUp(partition: number): Promise<number> {
+    const { journal, progress } = this.#deps;
+    const end = await journal.log.endOffset(journal.topics.conversations, partition);
+    if (!(await progress.reached(partition, end, historyWaitMs))) throw new Refused('HISTORY_BEHIND');
+    return end;
+  }
+}

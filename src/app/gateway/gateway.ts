@@ -1,0 +1,79 @@
+import { type Reason, Refused } from '../../domain/errors/catalogue.ts';
+import { sweepMs } from '../../domain/limits.ts';
+import { checkHello, type Hello, type HelloRules } from './hello.ts';
+import { refusalOf, Session, type SessionDeps } from './session.ts';
+import type { SessionOutput } from './session-event.ts';
+
+export interface GatewayDeps extends Omit<SessionDeps, 'onIdChanged'> {
+  readonly helloRules: HelloRules;
+}
+
+/** The sessions that this process holds. */
+export class Gateway {
+  readonly #deps: GatewayDeps;
+  readonly #sessions = new Map<string, Session>();
+  readonly #stopping = new AbortController();
+  #sweeping: Promise<void> | undefined;
+  #draining = false;
+
+  constructor(deps: GatewayDeps) {
+    this.#deps = deps;
+  }
+
+  /** Begins to look after time-outs. */
+  start(): void {
+    this.#sweeping = this.#sweep();
+  }
+
+  /** Sessions held, waiting ones included. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** A session for this hello; what becomes of it, the output is told. Throws Refused for a hello that is not well formed, or while draining. */
+  open(hello: Hello, output: SessionOutput): Session {
+    if (this.#draining) throw new Refused('DRAINING');
+    checkHello(hello, this.#deps.helloRules);
+    const session = new Session({ ...this.#deps, onIdChanged: (...change) => this.#rename(...change) }, hello, output);
+    this.#sessions.set(session.sessionId, session);
+    session.apply().catch((error: unknown) => session.end(refusalOf(error, this.#deps.logger)));
+    return session;
+  }
+
+  /** The session of this id. Throws SESSION_NOT_FOUND. */
+  session(sessionId: string): Session {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) throw new Refused('SESSION_NOT_FOUND');
+    return session;
+  }
+
+  /** Tells every session that the server leaves at `deadlineMs` (epoch) at the latest; no new ones are opened. */
+  drain(deadlineMs: number): void {
+    this.#draining = true;
+    for (const session of this.#sessions.values()) session.drain(deadlineMs);
+  }
+
+  /** Ends every session, and with them the loops. */
+  async stop(reason: Reason): Promise<void> {
+    this.#draining = true;
+    for (const session of [...this.#sessions.values()]) session.end(new Refused(reason));
+    this.#stopping.abort();
+    await this.#sweeping;
+  }
+
+  #rename(session: Session, from: string, to: string | undefined): void {
+    this.#sessions.delete(from);
+    if (to !== undefined) this.#sessions.set(to, session);
+  }
+
+  async #sweep(): Promise<void> {
+    const { clock, acceptance } = this.#deps;
+    const { signal } = this.#stopping;
+    for (;;) {
+      await clock.sleep(sweepMs, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      acceptance.prune();
+      for (const session of [...this.#sessions.values()]) session.sweep();
+    }
+  }
+}

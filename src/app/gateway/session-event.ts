@@ -1,0 +1,59 @@
+import type { Reason, Refused } from '../../domain/errors/catalogue.ts';
+import type { HistoryMessage } from '../../ports/history.ts';
+
+/** The message is in the log. */
+export interface Accepted {
+  readonly type: 'accepted';
+  readonly clientMessageId: string;
+  readonly messageId: string;
+  readonly conversationId: string;
+  readonly sequence: number;
+  readonly timeMs: number;
+  /** This id had been accepted before. */
+  readonly duplicate: boolean;
+}
+
+export interface ReplyDelta {
+  readonly type: 'delta';
+  readonly replyMessageId: string;
+  readonly attempt: number;
+  readonly offsetBytes: number;
+  readonly text: string;
+}
+
+export interface Welcome {
+  readonly type: 'welcome';
+  readonly sessionId: string;
+  readonly resumeToken: string;
+  readonly conversationId: string;
+  readonly timeMs: number;
+}
+
+/** What a session tells its client; the transports give each its wire form. */
+export type SessionEvent =
+  | { readonly type: 'waiting'; readonly place: number }
+  | Welcome
+  | Accepted
+  | { readonly type: 'message'; readonly message: HistoryMessage }
+  | { readonly type: 'started'; readonly messageId: string; readonly replyMessageId: string; readonly attempt: number }
+  | ReplyDelta
+  | {
+      readonly type: 'rejected';
+      readonly clientMessageId: string;
+      readonly messageId: string;
+      readonly reason: Reason;
+      readonly detail: string;
+    }
+  | { readonly type: 'pong'; readonly timeMs: number }
+  | { readonly type: 'drain'; readonly deadlineMs: number }
+  | { readonly type: 'joined'; readonly conversationId: string };
+
+/** The client's end of a session, whatever carries it. */
+export interface SessionOutput {
+  /** Takes an event for the client; never waits. */
+  emit(event: SessionEvent): void;
+  /** Resolves when the client has read enough that more may be sent, or the stream is over. */
+  writable(): Promise<void>;
+  /** Ends the stream: in order, or with a refusal. Once only. */
+  end(refused: Refused | undefined): void;
+}

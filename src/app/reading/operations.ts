@@ -1,0 +1,72 @@
+import type { OpenConnection } from '../../domain/admission/state.ts';
+import { Refused } from '../../domain/errors/catalogue.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { OperationsViews } from '../../ports/operations-views.ts';
+import type { Admission } from '../gateway/admission.ts';
+import { isChosenId } from '../gateway/hello.ts';
+import type { PageArguments, ReadPage } from './history-reads.ts';
+import { effectivePageSize, pageToken, placeOfToken } from './page.ts';
+
+/** The limits, and how much of each is used. */
+export interface Usage {
+  readonly activeClients: number;
+  readonly maxClients: number;
+  readonly waitingClients: number;
+  readonly processing: number;
+  readonly maxProcessing: number;
+  readonly queued: number;
+  readonly oldestQueuedMs: number;
+}
+
+export interface OperationsDeps {
+  readonly views: OperationsViews;
+  readonly admission: Admission;
+  readonly clock: Clock;
+  readonly maxClients: number;
+  readonly maxProcessing: number;
+}
+
+/** Longest reason that is told to a client who is disconnected. */
+const maxReasonLength = 500;
+
+/** Looks at, and acts on, the running system. */
+export class Operations {
+  readonly #deps: OperationsDeps;
+
+  constructor(deps: OperationsDeps) {
+    this.#deps = deps;
+  }
+
+  async usage(): Promise<Usage> {
+    const { views, clock, maxClients, maxProcessing } = this.#deps;
+    const [connections, processing] = await Promise.all([views.connections(), views.processing()]);
+    const { oldestQueuedAtMs } = processing;
+    return {
+      activeClients: connections.open,
+      maxClients,
+      waitingClients: connections.waiting,
+      processing: processing.processing,
+      maxProcessing,
+      queued: processing.queued,
+      oldestQueuedMs: oldestQueuedAtMs === null ? 0 : Math.max(0, clock.nowMs() - oldestQueuedAtMs),
+    };
+  }
+
+  /** Oldest first. Throws PAGE_TOKEN_INVALID. */
+  async listActiveConnections(page: PageArguments): Promise<ReadPage<OpenConnection>> {
+    const list = 'connections';
+    const { items, next } = await this.#deps.views.listActive({
+      after: placeOfToken(list, page.pageToken),
+      limit: effectivePageSize(page.pageSize),
+    });
+    return { items, nextPageToken: pageToken(list, next) };
+  }
+
+  /** Ends a client's session, open or in line, whichever gateway holds it. Throws CLIENT_ID_INVALID, NOT_FOUND; rejects with LogUnavailable. */
+  async disconnect(clientId: string, reason: string): Promise<void> {
+    if (!isChosenId(clientId)) throw new Refused('CLIENT_ID_INVALID');
+    const sessionId = this.#deps.admission.state.sessionOfClient.get(clientId);
+    if (sessionId === undefined) throw new Refused('NOT_FOUND', 'this client has no session');
+    await this.#deps.admission.disconnect(sessionId, reason.slice(0, maxReasonLength));
+  }
+}

@@ -1,0 +1,357 @@
+import { once } from 'node:events';
+import { status } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { ChatClientOptions } from './chat-client.ts';
+import { ChatClient } from './chat-client.ts';
+import type { ChatStatus } from './chat-events.ts';
+import { MessageRefused } from './outbox.ts';
+import type { Frame } from './session-stream.ts';
+import { answerAtOnce, complete, piece, ScriptedServer } from './testing/scripted-server.ts';
+import { textOf } from './text.ts';
+
+let server: ScriptedServer;
+const clients: ChatClient[] = [];
+
+beforeEach(async () => {
+  server = await new ScriptedServer().start();
+});
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.abandon()));
+  await server[Symbol.asyncDispose]();
+});
+
+function clientOf(more: Partial<ChatClientOptions> = {}): ChatClient {
+  const backoff = { initialMs: 5, maxMs: 20 };
+  const client = new ChatClient({ address: server.address, clientId: 'ann', timeZone: 'Asia/Tokyo', backoff, ...more });
+  clients.push(client);
+  return client;
+}
+
+/** Waits for a status of the client. */
+async function reached<S extends ChatStatus['state']>(
+  client: ChatClient,
+  state: S,
+): Promise<Extract<ChatStatus, { state: S }>> {
+  for (;;) {
+    const [told] = await once(client, 'status');
+    if (told.state === state) return told;
+  }
+}
+
+/** Waits for a frame of the client. */
+async function frame($case: Frame['$case']): Promise<unknown> {
+  for (;;) {
+    const [received] = await once(server, 'frame');
+    if (received.$case === $case) return received.value;
+  }
+}
+
+/** Everything drawn of replies, a line feed where a reply began again. */
+function drawnBy(client: ChatClient): { text: string } {
+  const drawn = { text: '' };
+  client.on('replyGrown', ({ text }) => (drawn.text += text));
+  client.on('replyRestarted', () => (drawn.text += '\n'));
+  return drawn;
+}
+
+describe('a chat client', () => {
+  test('says who it is, and is welcomed', async () => {
+    const welcome = await clientOf({ waitForSlotMs: 1_500 }).connect();
+    expect(welcome.conversationId).toBe('c1');
+    expect(server.hellos).toMatchObject([
+      {
+        clientId: 'ann',
+        timeZone: 'Asia/Tokyo',
+        conversationId: '',
+        resumeToken: '',
+        waitForSlot: { seconds: 1n, nanos: 500_000_000 },
+      },
+    ]);
+  });
+
+  test('gives back what was accepted and the whole reply', async () => {
+    const client = clientOf();
+    const drawn = drawnBy(client);
+    await client.connect();
+    const { accepted, reply } = await client.send('hello');
+    expect(accepted).toMatchObject({ conversationId: 'c1', duplicate: false });
+    expect(reply.replyToMessageId).toBe(accepted.messageId);
+    expect(textOf(reply)).toBe('You said: hello');
+    expect(drawn.text).toBe('You said: hello');
+    expect(client.pendingCount).toBe(0);
+  });
+
+  test('takes messages before it is connected', async () => {
+    const client = clientOf();
+    const posted = client.post('early');
+    await client.connect();
+    expect(textOf(await posted.reply)).toBe('You said: early');
+  });
+
+  test('frees its slot with a goodbye', async () => {
+    const client = clientOf();
+    await client.connect();
+    await client.close();
+    expect(server.frames.at(-1)).toEqual({ $case: 'goodbye', value: {} });
+    expect(() => client.post('late')).toThrow('closed');
+  });
+
+  test('sends heartbeats as often as Welcome says', async () => {
+    server.heartbeatMs = 5;
+    const client = clientOf();
+    await client.connect();
+    const pongs: unknown[] = [];
+    await new Promise<void>((resolve) => {
+      client.on('event', ({ $case }) => {
+        if ($case === 'pong' && pongs.push($case) === 3) resolve();
+      });
+    });
+  });
+});
+
+describe('after a lost connection', () => {
+  test('a client resumes with its token, its conversation and what it has received', async () => {
+    const client = clientOf();
+    await client.connect();
+    const { reply } = await client.send('one');
+    client.dropConnection();
+    await reached(client, 'connected');
+    expect(server.hellos[1]).toMatchObject({
+      resumeToken: 'token-1',
+      conversationId: 'c1',
+      afterSequence: reply.sequence,
+    });
+  });
+
+  test('a message whose Accepted was lost is sent again under its id, and is answered once', async () => {
+    const client = clientOf();
+    const drawn = drawnBy(client);
+    await client.connect();
+    server.losses = 1;
+    const { accepted, reply } = await client.send('once');
+    expect(accepted.duplicate).toBe(true);
+    expect(textOf(reply)).toBe('You said: once');
+    expect(drawn.text).toBe('You said: once');
+    expect(server.messages).toHaveLength(2);
+  });
+
+  test('a client goes on after the server was killed and came back', async () => {
+    const client = clientOf();
+    await client.connect();
+    server.kill();
+    const posted = client.post('are you there?');
+    await reached(client, 'reconnecting');
+    await server.start();
+    expect(textOf(await posted.reply)).toBe('You said: are you there?');
+  });
+
+  test('pieces that are told again are drawn once', async () => {
+    const client = clientOf();
+    const drawn = drawnBy(client);
+    server.answer = ({ messageId }, tell) => {
+      tell({ $case: 'replyStarted', value: { messageId, replyMessageId: `reply-to-${messageId}`, attempt: 1 } });
+      tell(piece(`reply-to-${messageId}`, 1, 0, 'Grüße, '));
+    };
+    await client.connect();
+    const posted = client.post('hello');
+    await once(client, 'replyGrown');
+    client.dropConnection();
+    await reached(client, 'connected');
+    const { messageId } = await posted.accepted;
+    const [question] = server.messages;
+    const tell = server.tell.bind(server);
+    tell({ $case: 'replyStarted', value: { messageId, replyMessageId: `reply-to-${messageId}`, attempt: 1 } });
+    tell(piece(`reply-to-${messageId}`, 1, 0, 'Grüße, W'));
+    tell(piece(`reply-to-${messageId}`, 1, 10, 'elt'));
+    complete(question!, 'Grüße, Welt', tell, server);
+    await posted.reply;
+    expect(drawn.text).toBe('Grüße, Welt');
+  });
+
+  test('a failure that was told meanwhile is learnt from the replay', async () => {
+    const client = clientOf();
+    server.answer = () => undefined;
+    await client.connect();
+    const posted = client.post('poison');
+    const { messageId } = await posted.accepted;
+    const index = server.messages.findIndex((one) => one.messageId === messageId);
+    server.messages[index] = { ...server.messages[index]!, failureReason: 'POISON' };
+    client.dropConnection();
+    const failed = await posted.reply.catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(MessageRefused);
+    expect(failed).toMatchObject({ reason: 'POISON' });
+  });
+
+  test('messages of two conversations go to the one that they were said in', async () => {
+    const client = clientOf();
+    await client.connect();
+    await client.send('in the first');
+    server.kill();
+    const first = client.post('still in the first');
+    const joined = client.join();
+    const second = client.post('in the second');
+    await server.start();
+    await joined;
+    expect((await first.accepted).conversationId).toBe('c1');
+    const { conversationId } = await second.accepted;
+    expect(conversationId).toBe(await joined);
+    expect(client.conversationId).toBe(conversationId);
+    await client.join('c1');
+    expect(textOf(await first.reply)).toBe('You said: still in the first');
+  });
+
+  test('a server that has gone silent is taken for lost', async () => {
+    server.heartbeatMs = 50;
+    const client = clientOf();
+    await client.connect();
+    server.frozen = true;
+    const { refusal } = await reached(client, 'reconnecting');
+    expect(refusal?.message).toContain('silent');
+  });
+});
+
+describe('a reply', () => {
+  test('that begins again replaces what was drawn', async () => {
+    const client = clientOf();
+    const drawn = drawnBy(client);
+    server.answer = (message, tell) => {
+      tell({
+        $case: 'replyStarted',
+        value: { messageId: message.messageId, replyMessageId: `reply-to-${message.messageId}`, attempt: 1 },
+      });
+      tell(piece(`reply-to-${message.messageId}`, 1, 0, 'lost'));
+      tell({
+        $case: 'replyStarted',
+        value: { messageId: message.messageId, replyMessageId: `reply-to-${message.messageId}`, attempt: 2 },
+      });
+      tell(piece(`reply-to-${message.messageId}`, 1, 4, ' words'));
+      tell(piece(`reply-to-${message.messageId}`, 2, 0, 'found'));
+      complete(message, 'found', tell, server);
+    };
+    await client.connect();
+    await client.send('try twice');
+    expect(drawn.text).toBe('lost\nfound');
+  });
+
+  test('with a hole is mended by the complete one', async () => {
+    const client = clientOf();
+    const drawn = drawnBy(client);
+    server.answer = (message, tell) => {
+      const replyMessageId = `reply-to-${message.messageId}`;
+      tell({ $case: 'replyStarted', value: { messageId: message.messageId, replyMessageId, attempt: 1 } });
+      tell(piece(replyMessageId, 1, 0, 'one '));
+      tell(piece(replyMessageId, 1, 8, 'three'));
+      complete(message, 'one two three', tell, server);
+    };
+    await client.connect();
+    await client.send('count');
+    expect(drawn.text).toBe('one two three');
+  });
+
+  test('is stopped at the wish of the user, even when it is not accepted yet', async () => {
+    const client = clientOf();
+    server.answer = () => undefined;
+    const posted = client.post('a long story');
+    expect(client.stop()).toBe(1);
+    const stopped = frame('stopMessageId');
+    await client.connect();
+    const { messageId } = await posted.accepted;
+    expect(await stopped).toBe(messageId);
+    const stoppedAgain = frame('stopMessageId');
+    client.dropConnection();
+    expect(await stoppedAgain).toBe(messageId);
+  });
+});
+
+describe('a refusal', () => {
+  test('of the first connect is told with its reason and is the end', async () => {
+    server.refusals.push({
+      code: status.RESOURCE_EXHAUSTED,
+      reason: 'TOO_MANY_CLIENTS',
+      detail: 'Full.',
+      retryDelayMs: 2_000,
+    });
+    const client = clientOf();
+    const refused = await client.connect().catch((error: unknown) => error);
+    expect(refused).toMatchObject({ reason: 'TOO_MANY_CLIENTS', message: 'Full.', retryDelayMs: 2_000 });
+    expect(server.hellos).toHaveLength(1);
+  });
+
+  test('of a client that had a session is sat out for as long as the server says', async () => {
+    const client = clientOf();
+    await client.connect();
+    server.refusals.push({ code: status.RESOURCE_EXHAUSTED, reason: 'TOO_MANY_CLIENTS', retryDelayMs: 60 });
+    client.dropConnection();
+    await reached(client, 'reconnecting');
+    expect((await reached(client, 'reconnecting')).delayMs).toBeGreaterThanOrEqual(60);
+    await reached(client, 'connected');
+  });
+
+  test('after a take-over ends the client and fails what was unanswered', async () => {
+    const client = clientOf();
+    server.answer = () => undefined;
+    await client.connect();
+    const posted = client.post('hello');
+    await posted.accepted;
+    server.refuse({ code: status.ABORTED, reason: 'SESSION_TAKEN_OVER' });
+    await expect(posted.reply).rejects.toMatchObject({ reason: 'SESSION_TAKEN_OVER' });
+    expect(server.hellos).toHaveLength(1);
+  });
+
+  test('for silence parks the client until there is something to say', async () => {
+    const client = clientOf();
+    await client.connect();
+    server.refuse({ code: status.DEADLINE_EXCEEDED, reason: 'FIRST_MESSAGE_TIMEOUT' });
+    await reached(client, 'parked');
+    expect(server.hellos).toHaveLength(1);
+    expect(textOf((await client.send('sorry')).reply)).toBe('You said: sorry');
+  });
+
+  test('of a conversation leaves the session in the one before', async () => {
+    const client = clientOf();
+    await client.connect();
+    await client.send('here');
+    await expect(client.join('nowhere')).rejects.toMatchObject({ reason: 'NOT_FOUND' });
+    expect(textOf((await client.send('back')).reply)).toBe('You said: back');
+    expect(client.conversationId).toBe('c1');
+  });
+
+  test('of the conversation remembered begins a new one, where that is wanted', async () => {
+    const client = clientOf({ conversationId: 'gone', elseNewConversation: true });
+    expect((await client.connect()).conversationId).toBe('c1');
+    await expect(clientOf({ conversationId: 'gone' }).connect()).rejects.toMatchObject({ reason: 'NOT_FOUND' });
+  });
+
+  test('of a message that may be sent later is followed by sending it again', async () => {
+    const client = clientOf();
+    let refusals = 1;
+    server.answer = (message, tell) => answerAtOnce(message, tell, server);
+    await client.connect();
+    client.on('event', (event) => {
+      if (event.$case === 'accepted' && refusals > 0) refusals -= 1;
+    });
+    server.frozen = true;
+    const posted = client.post('patience');
+    server.tell({
+      $case: 'rejected',
+      value: {
+        clientMessageId: posted.clientMessageId,
+        messageId: '',
+        reason: 'TOO_MANY_PENDING',
+        detail: '',
+        retryable: true,
+        retryDelay: { seconds: 0n, nanos: 1e6 },
+      },
+    });
+    await once(client, 'rejected');
+    server.frozen = false;
+    expect(textOf(await posted.reply)).toBe('You said: patience');
+  });
+
+  test('that cannot be overcome ends a client that does not wait for ever', async () => {
+    server.kill();
+    const client = clientOf({ giveUpAfterMs: 50 });
+    await expect(client.connect()).rejects.toMatchObject({ code: status.UNAVAILABLE, reason: '' });
+  });
+});

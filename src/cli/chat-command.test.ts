@@ -1,0 +1,157 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { StateFile } from './state-file.ts';
+import { answerAtOnce, ScriptedServer } from './testing/scripted-server.ts';
+
+jest.setTimeout(30_000);
+
+const program = `
+import { Command } from 'commander';
+import { registerClientCommands } from './src/cli/client-commands.ts';
+const parley = new Command('parley');
+registerClientCommands(parley, { stateHome: process.argv[1] });
+await parley.parseAsync(process.argv.slice(2), { from: 'user' });
+`;
+
+let server: ScriptedServer;
+let stateHome: string;
+
+beforeEach(async () => {
+  server = await new ScriptedServer().start();
+  stateHome = mkdtempSync(join(tmpdir(), 'parley-cli-'));
+});
+
+afterEach(async () => {
+  await server[Symbol.asyncDispose]();
+  rmSync(stateHome, { recursive: true });
+});
+
+interface Outcome {
+  readonly exitCode: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** Runs a command as a process of its own, its input piped. */
+function parley(args: readonly string[], input = ''): Promise<Outcome> {
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  const node = ['--input-type=module', '--eval', program, stateHome, ...args];
+  const child = execFile(process.execPath, node, (_error, output, errors) =>
+    resolve({ exitCode: child.exitCode, output, errors }),
+  );
+  child.stdin?.end(input);
+  return promise;
+}
+
+function chat(input: string, ...more: string[]): Promise<Outcome> {
+  return parley(['chat', '--address', server.address, '--client', 'ann', ...more], input);
+}
+
+describe('parley chat, with input from a pipe', () => {
+  test('says each line, prints the replies and nothing else, and leaves politely', async () => {
+    expect(await chat('one\n\ntwo\n')).toEqual({ exitCode: 0, output: 'You said: one\nYou said: two\n', errors: '' });
+    expect(server.frames.at(-1)?.$case).toBe('goodbye');
+  });
+
+  test('goes on with the last conversation, unless told otherwise', async () => {
+    await chat('one\n');
+    await chat('two\n');
+    expect(server.hellos[1]).toMatchObject({ conversationId: 'c1', resumeToken: 'token-1', afterSequence: 2n });
+    await chat('three\n', '--new', '--time-zone', 'Asia/Kolkata', '--wait', '5');
+    expect(server.hellos[2]).toMatchObject({
+      conversationId: '',
+      resumeToken: 'token-2',
+      timeZone: 'Asia/Kolkata',
+      waitForSlot: { seconds: 5n },
+    });
+  });
+
+  test('keeps its token where only its owner can read it', async () => {
+    await chat('one\n');
+    const folder = join(stateHome, 'parley');
+    const [file = ''] = readdirSync(folder);
+    expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(readFileSync(join(folder, file), 'utf8'))).toEqual({
+      resumeToken: 'token-1',
+      conversationId: 'c1',
+      afterSequence: '2',
+    });
+  });
+
+  test('tells what was refused, goes on, and fails in the end', async () => {
+    server.answer = (message, tell) => {
+      if (server.messages.length > 1) return answerAtOnce(message, tell, server);
+      const { messageId, clientMessageId } = message;
+      tell({
+        $case: 'rejected',
+        value: { clientMessageId, messageId, reason: 'POISON', detail: 'Given up.', retryable: false },
+      });
+    };
+    const { exitCode, output, errors } = await chat('one\ntwo\n');
+    expect({ exitCode, output }).toEqual({ exitCode: 1, output: 'You said: two\n' });
+    expect(errors).toBe('POISON: Given up — put it in other words.\n');
+  });
+
+  test('fails in one line when it is refused', async () => {
+    server.refusals.push({
+      code: status.RESOURCE_EXHAUSTED,
+      reason: 'TOO_MANY_CLIENTS',
+      detail: 'Every slot is taken.',
+      retryDelayMs: 2_000,
+    });
+    expect(await chat('one\n')).toEqual({
+      exitCode: 1,
+      output: '',
+      errors: 'TOO_MANY_CLIENTS: Every slot is taken — try again later, or stand in line longer with --wait.\n',
+    });
+  });
+});
+
+describe('usage', () => {
+  test.each([
+    ['an address that is none', ['chat', '--address', 'nowhere']],
+    ['a time zone that is none', ['chat', '--time-zone', 'Mars/Olympus_Mons']],
+    ['a wait that is no number', ['chat', '--wait', 'long']],
+    ['an option that is none', ['usage', '--bogus']],
+    ['a missing argument', ['disconnect']],
+  ])('with %s ends with 2', async (_what, args) => {
+    const { exitCode, errors } = await parley(args);
+    expect(exitCode).toBe(2);
+    expect(errors).toMatch(/^error: /);
+  });
+
+  test('a server that is not there is named, with 1', async () => {
+    server.kill();
+    const { exitCode, errors } = await parley(['usage', '--address', server.address]);
+    expect({ exitCode, errors }).toEqual({
+      exitCode: 1,
+      errors: `No server answers at ${server.address}. Start one with \`npm start\`, or name another with --address.\n`,
+    });
+  });
+});
+
+describe('a state file', () => {
+  test('is read as it was written, and one per client and server', () => {
+    const state = { resumeToken: 't', conversationId: 'c', afterSequence: 9_007_199_254_740_993n };
+    new StateFile(stateHome, 'host:1', 'ann/../bob').write(state);
+    expect(new StateFile(stateHome, 'host:1', 'ann/../bob').read()).toEqual(state);
+    expect(new StateFile(stateHome, 'host:1', 'bob').read()).toBeUndefined();
+    expect(new StateFile(stateHome, 'host:2', 'ann/../bob').read()).toBeUndefined();
+    new StateFile(stateHome, 'host:1', `${'東'.repeat(127)}a`).write(state);
+    expect(new StateFile(stateHome, 'host:1', `${'東'.repeat(127)}b`).read()).toBeUndefined();
+  });
+
+  test.each(['', '{', '{}', 'null', '{"resumeToken":"t","conversationId":"c","afterSequence":"x"}'])(
+    'that holds %j is none',
+    (text) => {
+      const file = new StateFile(stateHome, 'host:1', 'ann');
+      file.write({ resumeToken: 't', conversationId: 'c', afterSequence: 1n });
+      writeFileSync(file.path, text);
+      expect(file.read()).toBeUndefined();
+    },
+  );
+});

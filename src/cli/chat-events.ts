@@ -1,0 +1,43 @@
+import type { Accepted, MessageRejected, ReplyStarted, Welcome } from '../gen/chat/v1/chat_service.ts';
+import type { Message } from '../gen/chat/v1/content.ts';
+import type { Refusal } from './refusal.ts';
+import type { Event } from './session-stream.ts';
+
+/** Where a chat client stands. */
+export type ChatStatus =
+  | { readonly state: 'connecting' }
+  | { readonly state: 'waiting'; readonly place: number }
+  | { readonly state: 'connected'; readonly welcome: Welcome }
+  | { readonly state: 'joined'; readonly conversationId: string }
+  | { readonly state: 'draining'; readonly deadline: Date | undefined }
+  | { readonly state: 'reconnecting'; readonly delayMs: number; readonly refusal: Refusal | undefined }
+  /** The slot was given up because nothing was said; the next message connects again. */
+  | { readonly state: 'parked' }
+  | { readonly state: 'closed'; readonly refusal: Refusal | undefined };
+
+/** What is needed to go on later, in another process. */
+export interface SessionState {
+  /** Secret. */
+  readonly resumeToken: string;
+  readonly conversationId: string;
+  readonly afterSequence: bigint;
+}
+
+/** What a chat client tells, by event name. */
+export interface ChatEvents {
+  status: [ChatStatus];
+  session: [SessionState];
+  /** Everything the server says, as it comes, before the client makes sense of it. */
+  event: [Event];
+  accepted: [Accepted];
+  /** A user message that was not posted by this client object: from history, or from an earlier process. */
+  message: [Message];
+  replyStarted: [ReplyStarted];
+  /** What was drawn of this reply is void. */
+  replyRestarted: [{ readonly replyMessageId: string }];
+  /** Text to draw at the end of this reply. */
+  replyGrown: [{ readonly replyMessageId: string; readonly text: string }];
+  /** All of it has been told by `replyGrown`. */
+  replyCompleted: [Message];
+  rejected: [MessageRejected];
+}

@@ -1,0 +1,100 @@
+import { EventEmitter } from 'node:events';
+import { status } from '@grpc/grpc-js';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { MessageRejected, ReplyStarted, Welcome } from '../gen/chat/v1/chat_service.ts';
+import { Message, MessageStatus } from '../gen/chat/v1/content.ts';
+import type { ChatClient } from './chat-client.ts';
+import type { ChatEvents } from './chat-events.ts';
+import type { Screen } from './chat-view.ts';
+import { ChatView } from './chat-view.ts';
+import { durationOf, Refusal } from './refusal.ts';
+
+class Transcript implements Screen {
+  text = '';
+  now = '';
+  get atLineStart(): boolean {
+    return this.text === '' || this.text.endsWith('\n');
+  }
+  line(text: string): void {
+    this.endLine();
+    this.text += `${text}\n`;
+  }
+  note(text: string): void {
+    this.line(`— ${text}`);
+  }
+  append(text: string): void {
+    this.text += text;
+  }
+  endLine(): void {
+    if (!this.atLineStart) this.text += '\n';
+  }
+  status(text: string): void {
+    this.now = text;
+  }
+}
+
+let client: EventEmitter<ChatEvents>;
+let screen: Transcript;
+const welcome = Welcome.create({ conversationId: 'c1', firstMessageDeadline: durationOf(60_000) });
+
+beforeEach(() => {
+  client = new EventEmitter();
+  screen = new Transcript();
+  new ChatView(client as ChatClient, screen, '127.0.0.1:50051');
+});
+
+function grow(text: string): void {
+  client.emit('replyGrown', { replyMessageId: 'r', text });
+}
+
+describe('a chat view', () => {
+  test('says where it is, and that a slot is for talking', () => {
+    client.emit('status', { state: 'connecting' });
+    expect(screen.now).toBe('connecting to 127.0.0.1:50051…');
+    client.emit('status', { state: 'waiting', place: 3 });
+    expect(screen.now).toBe('every slot is taken; number 3 in line…');
+    client.emit('status', { state: 'connected', welcome });
+    expect(screen.now).toBe('');
+    expect(screen.text).toBe('— Connected to conversation c1. Say something within 60 s, or the slot is lost.\n');
+  });
+
+  test('says when it will try again, and that it is back', () => {
+    client.emit('status', { state: 'connected', welcome });
+    client.emit('status', { state: 'reconnecting', delayMs: 1_800, refusal: new Refusal(status.UNAVAILABLE, 'gone') });
+    expect(screen.now).toBe('no connection; trying again in 2 s…');
+    client.emit('status', { state: 'connected', welcome });
+    expect(screen.text.endsWith('— Connected again.\n')).toBe(true);
+  });
+
+  test('draws a reply as it grows, without obeying what is in it', () => {
+    client.emit('replyStarted', ReplyStarted.create({ replyMessageId: 'r' }));
+    expect(screen.now).toBe('answering…');
+    grow('Hel');
+    grow('lo\u001b[2J');
+    client.emit('replyCompleted', Message.create({ messageId: 'r', status: MessageStatus.COMPLETED }));
+    expect(screen.text).toBe('bot: Hello␛[2J\n');
+    expect(screen.now).toBe('');
+  });
+
+  test('marks a reply that begins again', () => {
+    grow('Hel');
+    client.emit('replyRestarted', { replyMessageId: 'r' });
+    grow('Good day');
+    expect(screen.text).toBe('bot: Hel\n— (the reply begins again)\nbot: Good day');
+  });
+
+  test('goes on with a reply that a typed line has cut', () => {
+    grow('Hel');
+    screen.line('you: wait');
+    grow('lo');
+    expect(screen.text).toBe('bot: Hel\nyou: wait\n…lo');
+  });
+
+  test('says that a reply was stopped, or was not given', () => {
+    client.emit('replyCompleted', Message.create({ messageId: 'r', status: MessageStatus.STOPPED }));
+    client.emit('rejected', MessageRejected.create({ messageId: 'm', reason: 'POISON', detail: 'Given up.' }));
+    client.emit('rejected', MessageRejected.create({ messageId: 'm', reason: 'STOPPED' }));
+    const failed = '— (not answered) POISON: Given up — put it in other words.';
+    expect(screen.text).toBe(`— (stopped)\n${failed}\n— (stopped)\n`);
+  });
+});

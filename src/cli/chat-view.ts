@@ -1,0 +1,128 @@
+import type { MessageRejected, Welcome } from '../gen/chat/v1/chat_service.ts';
+import type { Message } from '../gen/chat/v1/content.ts';
+import { MessageStatus } from '../gen/chat/v1/content.ts';
+import type { ChatClient } from './chat-client.ts';
+import type { ChatStatus } from './chat-events.ts';
+import { briefly, explain } from './explain.ts';
+import { MessageRefused } from './outbox.ts';
+import { durationMs } from './refusal.ts';
+import { printable, printableLine, textOf } from './text.ts';
+
+/** A transcript, and a status that is no part of it. All text is safe to show. */
+export interface Screen {
+  /** Nothing was appended since the last whole line. */
+  readonly atLineStart: boolean;
+  /** A whole line, or several. */
+  line(text: string): void;
+  /** The same, about the chat rather than of it. */
+  note(text: string): void;
+  /** Goes on at the end of the transcript. */
+  append(text: string): void;
+  endLine(): void;
+  /** What is going on now; empty: nothing to tell. */
+  status(text: string): void;
+}
+
+/** Shows on a screen what a chat client tells. */
+export class ChatView {
+  readonly #screen: Screen;
+  readonly #address: string;
+  #conversationId = '';
+  /** The reply on the last line. */
+  #drawing = '';
+  /** Replies of which something is on the screen. */
+  readonly #drawn = new Set<string>();
+
+  constructor(client: ChatClient, screen: Screen, address: string) {
+    this.#screen = screen;
+    this.#address = address;
+    client.on('status', (status) => this.#status(status));
+    client.on('message', (message) => this.#line(`you: ${printable(textOf(message))}`));
+    client.on('replyStarted', () => screen.status('answering…'));
+    client.on('replyRestarted', ({ replyMessageId }) => this.#restarted(replyMessageId));
+    client.on('replyGrown', ({ replyMessageId, text }) => this.#grown(replyMessageId, text));
+    client.on('replyCompleted', (message) => this.#completed(message));
+    client.on('rejected', (rejected) => this.#rejected(rejected));
+  }
+
+  #status(status: ChatStatus): void {
+    switch (status.state) {
+      case 'connecting':
+        return this.#screen.status(`connecting to ${this.#address}…`);
+      case 'waiting':
+        return this.#screen.status(`every slot is taken; number ${status.place} in line…`);
+      case 'connected':
+        return this.#connected(status.welcome);
+      case 'joined':
+        return this.#joined(status.conversationId);
+      case 'draining':
+        return this.#screen.status('the server is leaving; what you say now is sent when it is back');
+      case 'reconnecting':
+        return this.#screen.status(`${briefly(status.refusal)}; trying again in ${seconds(status.delayMs)}…`);
+      case 'parked':
+        this.#screen.status('');
+        return this.#note('Nothing was said in time, so the slot went to others. Your next message connects again.');
+      case 'closed':
+        return this.#screen.status('');
+    }
+  }
+
+  #connected({ conversationId, firstMessageDeadline }: Welcome): void {
+    this.#screen.status('');
+    if (conversationId === this.#conversationId) return this.#note('Connected again.');
+    this.#conversationId = conversationId;
+    const deadline =
+      firstMessageDeadline && `Say something within ${seconds(durationMs(firstMessageDeadline))}, or the slot is lost.`;
+    this.#note([`Connected to conversation ${printableLine(conversationId)}.`, deadline].filter(Boolean).join(' '));
+  }
+
+  #joined(conversationId: string): void {
+    if (conversationId === this.#conversationId) return;
+    this.#conversationId = conversationId;
+    this.#note(`In conversation ${printableLine(conversationId)}.`);
+  }
+
+  #grown(replyMessageId: string, text: string): void {
+    if (this.#drawing !== replyMessageId || this.#screen.atLineStart) {
+      this.#screen.endLine();
+      // What was typed in between has cut the reply in two.
+      this.#screen.append(this.#drawn.has(replyMessageId) ? '…' : 'bot: ');
+      this.#drawing = replyMessageId;
+      this.#drawn.add(replyMessageId);
+    }
+    this.#screen.append(printable(text));
+  }
+
+  #restarted(replyMessageId: string): void {
+    if (this.#drawn.delete(replyMessageId)) this.#note('(the reply begins again)');
+  }
+
+  #completed({ messageId, status }: Message): void {
+    this.#drawn.delete(messageId);
+    this.#screen.endLine();
+    this.#screen.status('');
+    if (status === MessageStatus.STOPPED) this.#note('(stopped)');
+  }
+
+  #rejected({ clientMessageId, reason, detail, retryable, messageId }: MessageRejected): void {
+    this.#screen.status('');
+    // Sent again by the client itself.
+    if (retryable && messageId === '') return this.#screen.status(`${printableLine(reason)}; sending it again soon…`);
+    if (reason === 'STOPPED') return this.#note('(stopped)');
+    this.#note(`(not answered) ${explain(new MessageRefused(clientMessageId, reason, detail), this.#address)}`);
+  }
+
+  #line(text: string): void {
+    this.#drawing = '';
+    this.#screen.line(text);
+  }
+
+  #note(text: string): void {
+    this.#drawing = '';
+    this.#screen.note(text);
+  }
+}
+
+function seconds(ms: number): string {
+  return ms < 950 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.round(ms / 1_000)} s`;
+}

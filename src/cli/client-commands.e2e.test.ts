@@ -1,0 +1,103 @@
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import type { ParleyServer } from '../testing/server.ts';
+import { runParley, startServer } from '../testing/server.ts';
+import { ChatClient } from './chat-client.ts';
+import { ChatRecord } from './chat-record.ts';
+import { textOf } from './text.ts';
+
+jest.setTimeout(60_000);
+
+let server: ParleyServer;
+const clients: ChatClient[] = [];
+
+beforeAll(async () => {
+  server = await startServer({ env: { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', PARLEY_SIMULATED_SEED: '1' } });
+});
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.close()));
+});
+afterAll(() => server?.[Symbol.asyncDispose]());
+
+async function connected(clientId: string): Promise<ChatClient> {
+  const client = new ChatClient({ address: server.address, clientId, timeZone: 'Asia/Tokyo' });
+  clients.push(client);
+  await client.connect();
+  return client;
+}
+
+async function parley(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runParley([...args, '--address', server.address], {});
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return stdout;
+}
+
+/** Asks again until the answer is as expected: read models follow the log. */
+async function until(ask: () => Promise<string>, expected: RegExp): Promise<string> {
+  for (;;) {
+    const answer = await ask();
+    if (expected.test(answer)) return answer;
+  }
+}
+
+describe('with a real server', () => {
+  test('history lists conversations and their messages, over several pages', async () => {
+    const client = await connected('historian');
+    const record = new ChatRecord(client);
+    const replies: string[] = [];
+    for (let number = 1; number <= 60; number += 1)
+      replies.push(textOf((await client.send(`message ${number}`)).reply));
+    const { conversationId } = client;
+    const list = await until(
+      () => parley('history', '--client', 'historian', '--time-zone', 'Asia/Tokyo'),
+      /120 messages/,
+    );
+    expect(list).toMatch(
+      new RegExp(`^\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d  ${conversationId}  +120 messages  message 1\n$`),
+    );
+    const lines = (await parley('history', conversationId, '--json'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.map(({ parts }) => parts[0].text)).toEqual(
+      replies.flatMap((reply, index) => [`message ${index + 1}`, reply]),
+    );
+    expect(lines[1]).toMatchObject({ role: 'ASSISTANT', status: 'COMPLETED', conversationId });
+    const newest = await parley('history', conversationId, '--newest-first', '--limit', '1');
+    expect(newest).toContain(`bot: ${replies.at(-1)}`);
+    expect(record.faults).toEqual([]);
+  });
+
+  test('usage and connections show who is there, and disconnect ends a session for good', async () => {
+    const client = await connected('guest');
+    const status = new Promise((resolve) =>
+      client.on('status', (told) => told.state === 'closed' && resolve(told.refusal)),
+    );
+    await client.send('hello');
+    expect(await until(() => parley('usage'), /connected +1/)).toMatch(/clients connected +1 +50\n/);
+    expect(JSON.parse(await parley('usage', '--json'))).toMatchObject({
+      activeClients: 1,
+      maxClients: 50,
+      maxProcessing: 500,
+    });
+    const table = await until(() => parley('connections'), /guest .* yes /);
+    expect(table.split('\n')[1]).toContain('Asia/Tokyo');
+    await parley('disconnect', 'guest', '--reason', 'closing time');
+    expect(await status).toMatchObject({ reason: 'DISCONNECTED' });
+    await until(() => parley('connections'), /^Nobody is connected/);
+  });
+
+  test('a second process with the saved token takes the session over, and goes on in its conversation', async () => {
+    const first = await connected('traveller');
+    let saved = { resumeToken: '', conversationId: '', afterSequence: 0n };
+    first.on('session', (state) => (saved = state));
+    await first.send('I am off');
+    const overtaken = new Promise((resolve) =>
+      first.on('status', (told) => told.state === 'closed' && resolve(told.refusal)),
+    );
+    const second = new ChatClient({ address: server.address, clientId: 'traveller', timeZone: 'Asia/Tokyo', ...saved });
+    clients.push(second);
+    expect((await second.connect()).conversationId).toBe(saved.conversationId);
+    expect(await overtaken).toMatchObject({ reason: 'SESSION_TAKEN_OVER' });
+    expect((await second.send('and here again')).accepted.conversationId).toBe(saved.conversationId);
+  });
+});

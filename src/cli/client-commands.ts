@@ -1,0 +1,12 @@
+import type { Command } from 'commander';
+import { registerChat } from './chat-command.ts';
+import type { Surroundings } from './common-options.ts';
+import { registerHistory } from './history-command.ts';
+import { registerOperations } from './operations-commands.ts';
+
+/** Adds every command that talks to a running server. */
+export function registerClientCommands(program: Command, surroundings: Surroundings = {}): void {
+  registerChat(program, surroundings);
+  registerHistory(program);
+  registerOperations(program);
+}

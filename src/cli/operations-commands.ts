@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Command } from 'commander';
+import type { ActiveConnection, GetUsageResponse } from '../gen/chat/v1/operations_service.ts';
+import {
+  DisconnectClientRequest,
+  GetUsageRequest,
+  ListActiveConnectionsRequest,
+  OperationsServiceService,
+} from '../gen/chat/v1/operations_service.ts';
+import type { CommonOptions } from './common-options.ts';
+import { withCommonOptions } from './common-options.ts';
+import { Connection } from './connection.ts';
+import { allItems } from './pages.ts';
+import { run } from './run.ts';
+import { duration, jsonLine, localTime } from './show.ts';
+import { table } from './table.ts';
+import { printableLine } from './text.ts';
+
+/** As often as a person can follow. */
+const WATCH_INTERVAL_MS = 1_000;
+/** Top left, and nothing below. */
+const CLEAR_SCREEN = '\u001b[H\u001b[J';
+
+interface UsageOptions extends CommonOptions {
+  readonly json?: true;
+  readonly watch?: true;
+}
+
+/** Adds `parley usage`, `parley connections` and `parley disconnect`. */
+export function registerOperations(program: Command): void {
+  withCommonOptions(program.command('usage'))
+    .description('show the limits, and how much of each is used')
+    .option('--json', 'one JSON object a line')
+    .option('--watch', 'again every second, until interrupted')
+    .action((options: UsageOptions) => run(options.address, () => showUsage(options)));
+  withCommonOptions(program.command('connections'))
+    .description('list who is connected, the oldest first')
+    .option('--json', 'one JSON object a line')
+    .action((options: UsageOptions) => run(options.address, () => showConnections(options)));
+  withCommonOptions(program.command('disconnect'))
+    .description("end a client's session")
+    .argument('<client>', 'whose')
+    .option('--reason <text>', 'told to the client', '')
+    .action((clientId: string, { address, reason }: CommonOptions & { reason: string }) =>
+      run(address, () => disconnect(address, clientId, reason)),
+    );
+}
+
+async function showUsage({ address, json, watch }: UsageOptions): Promise<boolean> {
+  using connection = new Connection(address);
+  const clear = watch && process.stdout.isTTY && !json ? CLEAR_SCREEN : '';
+  for (;;) {
+    const usage = await connection.call(OperationsServiceService.getUsage, GetUsageRequest.create());
+    process.stdout.write(clear + (json ? jsonLine(usage) : usageTable(usage)));
+    if (!watch) return true;
+    await delay(WATCH_INTERVAL_MS);
+  }
+}
+
+function usageTable(usage: GetUsageResponse): string {
+  const oldest = usage.queued > 0n ? `oldest ${duration(Number(usage.oldestQueuedMs))}` : '';
+  return table(
+    [
+      ['', 'in use', 'limit', ''],
+      ['clients connected', String(usage.activeClients), String(usage.maxClients), ''],
+      ['clients in line', String(usage.waitingClients), '', ''],
+      ['messages in processing', String(usage.processing), String(usage.maxProcessing), ''],
+      ['messages queued', String(usage.queued), '', oldest],
+    ],
+    ['left', 'right', 'right', 'left'],
+  );
+}
+
+async function showConnections({ address, json, timeZone }: UsageOptions): Promise<boolean> {
+  using connection = new Connection(address);
+  const items = allItems(Infinity, async (pageSize, pageToken) => {
+    const request = ListActiveConnectionsRequest.create({ pageSize, pageToken });
+    const page = await connection.call(OperationsServiceService.listActiveConnections, request);
+    return { items: page.connections, nextPageToken: page.nextPageToken };
+  });
+  const connections: ActiveConnection[] = [];
+  for await (const item of items) connections.push(item);
+  if (json) process.stdout.write(connections.map(jsonLine).join(''));
+  else
+    process.stdout.write(connections.length === 0 ? 'Nobody is connected.\n' : connectionsTable(connections, timeZone));
+  return true;
+}
+
+function connectionsTable(connections: readonly ActiveConnection[], timeZone: string): string {
+  const rows = connections.map((one) => [
+    printableLine(one.clientId),
+    localTime(one.connectTime, timeZone),
+    localTime(one.lastActiveTime, timeZone),
+    one.hasSpoken ? 'yes' : 'no',
+    printableLine(one.timeZone),
+    printableLine(one.conversationId),
+    printableLine(one.gatewayId),
+  ]);
+  const heads = ['client', 'since', 'last active', 'spoke', 'time zone', 'conversation', 'server'];
+  return table(
+    [heads, ...rows],
+    heads.map(() => 'left'),
+  );
+}
+
+async function disconnect(address: string, clientId: string, reason: string): Promise<boolean> {
+  using connection = new Connection(address);
+  await connection.call(
+    OperationsServiceService.disconnectClient,
+    DisconnectClientRequest.create({ clientId, reason }),
+  );
+  process.stdout.write(`${printableLine(clientId)} is disconnected.\n`);
+  return true;
+}

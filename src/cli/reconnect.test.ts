@@ -1,0 +1,73 @@
+import { status } from '@grpc/grpc-js';
+import { describe, expect, test } from '@jest/globals';
+import type { AfterLoss, LossContext } from './reconnect.ts';
+import { ALREADY_CONNECTED_PATIENCE_MS, afterLoss, DEFAULT_BACKOFF, reconnectDelayMs } from './reconnect.ts';
+import { Refusal } from './refusal.ts';
+
+const context: LossContext = { hadSession: true, mayHoldSession: true, withoutSessionMs: 0, hasPending: false };
+
+function refused(code: status, reason: string, retryDelayMs?: number): Refusal {
+  return new Refusal(code, '', { reason, retryDelayMs });
+}
+
+describe('after the loss of a stream', () => {
+  const cases: [what: string, refusal: Refusal | undefined, context: Partial<LossContext>, expected: AfterLoss][] = [
+    ['that ended in order', undefined, {}, 'again'],
+    ['because the connection broke', refused(status.UNAVAILABLE, ''), {}, 'again'],
+    ['because a proxy lost the server', refused(status.UNKNOWN, ''), {}, 'again'],
+    ['whose method is unknown', refused(status.UNIMPLEMENTED, ''), {}, 'end'],
+    ['to a server that leaves', refused(status.UNAVAILABLE, 'DRAINING', 1_000), { hadSession: false }, 'again'],
+    ['for want of reading', refused(status.RESOURCE_EXHAUSTED, 'SLOW_CONSUMER', 1_000), {}, 'again'],
+    ['after a long sleep', refused(status.DEADLINE_EXCEEDED, 'STALE'), {}, 'again'],
+    ['for silence', refused(status.DEADLINE_EXCEEDED, 'FIRST_MESSAGE_TIMEOUT'), {}, 'park'],
+    [
+      'for silence, with something to say',
+      refused(status.DEADLINE_EXCEEDED, 'FIRST_MESSAGE_TIMEOUT'),
+      { hasPending: true },
+      'again',
+    ],
+    ['by a take-over', refused(status.ABORTED, 'SESSION_TAKEN_OVER'), {}, 'end'],
+    ['by an operator', refused(status.ABORTED, 'DISCONNECTED'), {}, 'end'],
+    [
+      'at first, by a full house',
+      refused(status.RESOURCE_EXHAUSTED, 'TOO_MANY_CLIENTS', 2_000),
+      { hadSession: false },
+      'end',
+    ],
+    ['later, by a full house', refused(status.RESOURCE_EXHAUSTED, 'TOO_MANY_CLIENTS', 2_000), {}, 'again'],
+    ['of a session that may be our own', refused(status.ALREADY_EXISTS, 'ALREADY_CONNECTED'), {}, 'again'],
+    [
+      "of a session that is somebody else's",
+      refused(status.ALREADY_EXISTS, 'ALREADY_CONNECTED'),
+      { mayHoldSession: false },
+      'end',
+    ],
+    [
+      'of a session that has outlived our own',
+      refused(status.ALREADY_EXISTS, 'ALREADY_CONNECTED'),
+      { withoutSessionMs: ALREADY_CONNECTED_PATIENCE_MS },
+      'end',
+    ],
+    ['for a wrong time zone', refused(status.INVALID_ARGUMENT, 'TIME_ZONE_REFUSED'), {}, 'end'],
+  ];
+
+  test.each(cases)('%s', (_what, refusal, more, expected) => {
+    expect(afterLoss(refusal, { ...context, ...more })).toBe(expected);
+  });
+});
+
+describe('the wait before the next attempt', () => {
+  test('doubles up to its maximum, its upper half random', () => {
+    const longest = [1, 2, 3, 4, 5, 6, 1_000].map((failures) =>
+      reconnectDelayMs(failures, undefined, 1, DEFAULT_BACKOFF),
+    );
+    expect(longest).toEqual([100, 200, 400, 800, 1_000, 1_000, 1_000]);
+    expect(reconnectDelayMs(3, undefined, 0, DEFAULT_BACKOFF)).toBe(200);
+  });
+
+  test('is never shorter than the server says, and spread beyond', () => {
+    expect(reconnectDelayMs(1, 4_000, 0, DEFAULT_BACKOFF)).toBe(4_000);
+    expect(reconnectDelayMs(1, 4_000, 1, DEFAULT_BACKOFF)).toBe(5_000);
+    expect(reconnectDelayMs(9, 10, 1, DEFAULT_BACKOFF)).toBe(1_000);
+  });
+});

@@ -1,0 +1,233 @@
+import { randomUUID } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
+import type { ChatRequest, ChatResponse, Hello, OutgoingMessage } from '../../gen/chat/v1/chat_service.ts';
+import { ChatServiceService, ServerEvent } from '../../gen/chat/v1/chat_service.ts';
+import { Message, MessageStatus, Role } from '../../gen/chat/v1/content.ts';
+import { BadRequest, ErrorInfo, RetryInfo } from '../../gen/google/rpc/error_details.ts';
+import { Status } from '../../gen/google/rpc/status.ts';
+import { durationOf } from '../refusal.ts';
+import type { Event, Frame } from '../session-stream.ts';
+
+type Stream = ServerDuplexStream<ChatRequest, ChatResponse>;
+
+/** How a message is answered; `tell` writes to whatever stream then holds its conversation. */
+export type Answer = (message: Message, tell: (event: Event) => void, server: ScriptedServer) => void;
+
+/** A refusal as the real server would send it. */
+export interface ScriptedRefusal {
+  readonly code: status;
+  readonly reason: string;
+  readonly detail?: string;
+  readonly retryDelayMs?: number;
+  readonly field?: string;
+}
+
+/** Speaks the contract from memory, and misbehaves when a test asks for it. Holds one session at a time. */
+export class ScriptedServer extends EventEmitter<{ frame: [Frame] }> implements AsyncDisposable {
+  readonly hellos: Hello[] = [];
+  readonly frames: Frame[] = [];
+  readonly messages: Message[] = [];
+  readonly conversations = new Set<string>();
+  /** Taken one by one, before the next hellos are welcomed. */
+  readonly refusals: ScriptedRefusal[] = [];
+  /** The next so many messages go into the log, but the connection breaks before Accepted. */
+  losses = 0;
+  /** Does not answer to what it reads. */
+  frozen = false;
+  answer: Answer = answerAtOnce;
+  heartbeatMs = 15_000;
+  #port = 0;
+  #server = new Server();
+  #stream: Stream | undefined;
+  #conversationId = '';
+  #sequence = 0n;
+
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  /** Starts, or starts again under the same port with what it remembers. */
+  async start(): Promise<this> {
+    this.#server = new Server();
+    this.#server.addService(ChatServiceService, { chat: (stream: Stream) => this.#serve(stream) });
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    this.#server.bindAsync(this.address, ServerCredentials.createInsecure(), (error, port) => {
+      if (error === null) resolve(port);
+      else reject(error);
+    });
+    this.#port = await promise;
+    return this;
+  }
+
+  /** As kill -9 does: every connection breaks. */
+  kill(): void {
+    this.#server.forceShutdown();
+    this.#stream = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill();
+  }
+
+  tell(event: Event): void {
+    this.#stream?.write({ event: ServerEvent.create({ event }) });
+  }
+
+  /** Ends the session with a refusal. */
+  refuse(refusal: ScriptedRefusal): void {
+    this.#stream?.emit('error', { code: refusal.code, details: refusal.detail ?? '', metadata: detailsOf(refusal) });
+    this.#stream = undefined;
+  }
+
+  /** Puts a message in the log. */
+  log(fields: Partial<Message>): Message {
+    this.#sequence += 1n;
+    const message = Message.create({ messageId: randomUUID(), sequence: this.#sequence, ...fields });
+    this.messages.push(message);
+    return message;
+  }
+
+  #serve(stream: Stream): void {
+    stream.on('data', ({ frame }: ChatRequest) => {
+      if (frame === undefined || this.frozen) return;
+      this.frames.push(frame);
+      this.#obey(frame, stream);
+      this.emit('frame', frame);
+    });
+    stream.on('error', () => undefined);
+    stream.on('end', () => stream.end());
+  }
+
+  #obey(frame: Frame, stream: Stream): void {
+    switch (frame.$case) {
+      case 'hello':
+        return this.#hello(frame.value, stream);
+      case 'message':
+        return this.#message(frame.value);
+      case 'join':
+        this.#join(frame.value.conversationId, stream, (conversationId) => ({
+          $case: 'joined',
+          value: { conversationId },
+        }));
+        return this.#replay(frame.value.afterSequence);
+      case 'ping':
+        return this.tell({ $case: 'pong', value: {} });
+      case 'stopMessageId':
+      case 'goodbye':
+        return;
+    }
+  }
+
+  #hello(hello: Hello, stream: Stream): void {
+    this.hellos.push(hello);
+    this.#stream = stream;
+    const refusal = this.refusals.shift();
+    if (refusal !== undefined) return this.refuse(refusal);
+    this.#join(hello.conversationId, stream, (conversationId) => ({
+      $case: 'welcome',
+      value: {
+        sessionId: randomUUID(),
+        resumeToken: `token-${this.hellos.length}`,
+        conversationId,
+        heartbeatInterval: durationOf(this.heartbeatMs),
+        firstMessageDeadline: durationOf(60_000),
+      },
+    }));
+    this.#replay(hello.afterSequence);
+  }
+
+  #join(asked: string, stream: Stream, tell: (conversationId: string) => Event): void {
+    if (asked !== '' && !this.conversations.has(asked)) {
+      this.#stream = stream;
+      this.refuse({ code: status.NOT_FOUND, reason: 'NOT_FOUND', detail: 'There is no such conversation.' });
+      return;
+    }
+    this.#conversationId = asked === '' ? `c${this.conversations.size + 1}` : asked;
+    this.conversations.add(this.#conversationId);
+    this.tell(tell(this.#conversationId));
+  }
+
+  #replay(afterSequence: bigint): void {
+    for (const message of this.messages) {
+      if (message.conversationId === this.#conversationId && message.sequence > afterSequence)
+        this.tell({ $case: 'message', value: message });
+    }
+  }
+
+  #message({ clientMessageId, parts }: OutgoingMessage): void {
+    const conversationId = this.#conversationId;
+    const known = this.messages.find(
+      (one) => one.clientMessageId === clientMessageId && one.conversationId === conversationId,
+    );
+    const message =
+      known ?? this.log({ conversationId, clientMessageId, parts, role: Role.USER, status: MessageStatus.QUEUED });
+    if (this.losses > 0) {
+      this.losses -= 1;
+      this.refuse({ code: status.UNAVAILABLE, reason: '', detail: 'The connection broke.' });
+    } else {
+      const { messageId, sequence } = message;
+      const value = { clientMessageId, messageId, sequence, duplicate: known !== undefined, conversationId };
+      this.tell({ $case: 'accepted', value });
+    }
+    if (known === undefined) this.answer(message, (event) => this.tell(event), this);
+  }
+}
+
+/** Echoes, in two pieces. */
+export function answerAtOnce(message: Message, tell: (event: Event) => void, server: ScriptedServer): void {
+  const replyMessageId = `reply-to-${message.messageId}`;
+  const text = `You said: ${message.parts.map(({ value }) => (value?.$case === 'text' ? value.value : '')).join('')}`;
+  tell({ $case: 'replyStarted', value: { messageId: message.messageId, replyMessageId, attempt: 1 } });
+  tell(piece(replyMessageId, 1, 0, text.slice(0, 4)));
+  tell(piece(replyMessageId, 1, 4, text.slice(4)));
+  complete(message, text, tell, server);
+}
+
+/** Puts the complete reply in the log and tells it. */
+export function complete(
+  message: Message,
+  text: string,
+  tell: (event: Event) => void,
+  server: ScriptedServer,
+): Message {
+  const reply = server.log({
+    messageId: `reply-to-${message.messageId}`,
+    conversationId: message.conversationId,
+    role: Role.ASSISTANT,
+    status: MessageStatus.COMPLETED,
+    replyToMessageId: message.messageId,
+    parts: [{ value: { $case: 'text', value: text } }],
+  });
+  tell({ $case: 'message', value: reply });
+  return reply;
+}
+
+/** A ReplyDelta. */
+export function piece(replyMessageId: string, attempt: number, offsetBytes: number, text: string): Event {
+  return { $case: 'replyDelta', value: { replyMessageId, attempt, offsetBytes: BigInt(offsetBytes), text } };
+}
+
+/** `grpc-status-details-bin` for a refusal. */
+export function detailsOf({ code, reason, detail = '', retryDelayMs, field }: ScriptedRefusal): Metadata {
+  if (reason === '') return new Metadata();
+  const details = [
+    {
+      typeUrl: 'type.googleapis.com/google.rpc.ErrorInfo',
+      value: Buffer.from(ErrorInfo.encode(ErrorInfo.create({ reason, domain: 'parley' })).finish()),
+    },
+  ];
+  if (retryDelayMs !== undefined) {
+    const value = Buffer.from(RetryInfo.encode(RetryInfo.create({ retryDelay: durationOf(retryDelayMs) })).finish());
+    details.push({ typeUrl: 'type.googleapis.com/google.rpc.RetryInfo', value });
+  }
+  if (field !== undefined) {
+    const fieldViolations = [{ field, description: 'is wrong' }];
+    const value = Buffer.from(BadRequest.encode(BadRequest.create({ fieldViolations })).finish());
+    details.push({ typeUrl: 'type.googleapis.com/google.rpc.BadRequest', value });
+  }
+  const metadata = new Metadata();
+  metadata.set('grpc-status-details-bin', Buffer.from(Status.encode({ code, message: detail, details }).finish()));
+  return metadata;
+}

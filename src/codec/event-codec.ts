@@ -1,0 +1,84 @@
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
+import type { AdmissionEvent } from '../domain/admission/events.ts';
+import type { Decoded, EventCodec, ParleyEvent } from '../ports/event-codec.ts';
+import { admissionDecoders, encodeAdmissionEvent } from './admission-events.ts';
+import { conversationDecoders, encodeConversationEvent } from './conversation-events.ts';
+
+/** CloudEvents `type` of every event: this and the event's name. */
+const typePrefix = 'chat_events.v1.';
+
+const decoders: Readonly<Record<string, (bytes: Uint8Array) => ParleyEvent>> = {
+  ...admissionDecoders,
+  ...conversationDecoders,
+};
+
+/** The field without which an event of each type says nothing. Bytes of something else often decode to empty fields. */
+const requiredField = {
+  ConnectionRequested: 'sessionId',
+  ConnectionSpoke: 'sessionId',
+  ConnectionClosed: 'sessionId',
+  GatewayStarted: 'gatewayId',
+  GatewayBeat: 'gatewayId',
+  GatewayStopped: 'gatewayId',
+  ConversationStarted: 'conversationId',
+  MessageReceived: 'messageId',
+  WorkerClaimed: 'claimId',
+  ReplyStarted: 'messageId',
+  ReplyCompleted: 'messageId',
+  ReplyFailed: 'messageId',
+  StopRequested: 'messageId',
+  ConversationRenamed: 'conversationId',
+  ConversationDeleted: 'conversationId',
+} as const satisfies Record<ParleyEvent['type'], string>;
+
+function isAdmissionEvent(event: ParleyEvent): event is AdmissionEvent {
+  return event.type in admissionDecoders;
+}
+
+function decode(type: string, value: Uint8Array): Decoded {
+  const name = type.startsWith(typePrefix) ? type.slice(typePrefix.length) : '';
+  const decoder = decoders[name];
+  if (decoder === undefined) return { kind: 'unknown', type };
+  try {
+    const event = decoder(value);
+    const field = requiredField[event.type];
+    const { [field]: content } = event as unknown as Record<string, unknown>;
+    if (content === '') return { kind: 'undecodable', reason: `${event.type} without ${field}` };
+    return { kind: 'event', event };
+  } catch (error) {
+    return { kind: 'undecodable', reason: `${name}: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+/** One for all: a new writer for each event costs more than the event. Encoding is synchronous, so events never meet in it. */
+const writer = new BinaryWriter();
+
+function encodeValue(event: ParleyEvent): Uint8Array {
+  try {
+    const written = isAdmissionEvent(event)
+      ? encodeAdmissionEvent(event, writer)
+      : encodeConversationEvent(event, writer);
+    return written.finish();
+  } catch (error) {
+    // What a failed event left in the writer must not lead the next one.
+    writer.finish();
+    throw error;
+  }
+}
+
+/** Events as protobuf `chat_events.v1` with CloudEvents attributes as headers (binary content mode, CloudEvents 1.0.2 §3.1). */
+export const eventCodec: EventCodec = {
+  encode(event) {
+    return {
+      headers: {
+        ce_specversion: '1.0',
+        ce_id: crypto.randomUUID(),
+        ce_source: 'parley',
+        ce_type: typePrefix + event.type,
+        'content-type': 'application/protobuf',
+      },
+      value: encodeValue(event),
+    };
+  },
+  decode: ({ headers, value }) => decode(headers['ce_type'] ?? '', value),
+};

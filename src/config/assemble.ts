@@ -1,0 +1,65 @@
+import type { Config, LimitsConfig, ProviderConfig } from './config.ts';
+import type { Values } from './settings.ts';
+
+/** The configuration of values that are checked: the names of the environment become those of the code. */
+export function assemble(v: Values): Config {
+  return {
+    profile: 'embedded',
+    roles: v.PARLEY_ROLES,
+    grpcListen: v.PARLEY_GRPC_LISTEN,
+    httpListen: v.PARLEY_HTTP_LISTEN,
+    dataDir: v.PARLEY_DATA_DIR,
+    prefix: v.PARLEY_PREFIX,
+    auth: 'none',
+    limits: assembleLimits(v),
+    allowedTimeZones: v.PARLEY_ALLOWED_TIME_ZONES,
+    provider: assembleProvider(v),
+    worker: {
+      firstPieceTimeoutMs: v.PARLEY_PROVIDER_FIRST_PIECE_TIMEOUT_MS,
+      pieceTimeoutMs: v.PARLEY_PROVIDER_PIECE_TIMEOUT_MS,
+      totalTimeoutMs: v.PARLEY_PROVIDER_TOTAL_TIMEOUT_MS,
+      maxAttempts: v.PARLEY_MAX_ATTEMPTS,
+    },
+    log: { level: v.PARLEY_LOG_LEVEL, format: v.PARLEY_LOG_FORMAT },
+    drainTimeoutMs: v.PARLEY_DRAIN_TIMEOUT_MS,
+  };
+}
+
+function assembleLimits(v: Values): LimitsConfig {
+  return {
+    maxClients: v.PARLEY_MAX_CLIENTS,
+    maxProcessing: v.PARLEY_MAX_PROCESSING,
+    maxProcessingPerPartition: Math.floor(v.PARLEY_MAX_PROCESSING / v.PARLEY_PARTITIONS),
+    partitions: v.PARLEY_PARTITIONS,
+    maxPendingPerClient: v.PARLEY_MAX_PENDING_PER_CLIENT,
+    maxProcessingPerConversation: v.PARLEY_MAX_PROCESSING_PER_CONVERSATION,
+    maxWaitForSlotMs: v.PARLEY_MAX_WAIT_FOR_SLOT_MS,
+    maxWaitingClients: v.PARLEY_MAX_WAITING_CLIENTS,
+    firstMessageDeadlineMs: v.PARLEY_FIRST_MESSAGE_DEADLINE_MS,
+    heartbeatIntervalMs: v.PARLEY_HEARTBEAT_INTERVAL_MS,
+    staleAfterMs: v.PARLEY_STALE_AFTER_MS,
+    maxTextBytes: v.PARLEY_MAX_TEXT_BYTES,
+  };
+}
+
+function assembleProvider(v: Values): ProviderConfig {
+  if (v.PARLEY_PROVIDER === 'simulated') {
+    return {
+      kind: 'simulated',
+      textDelayMs: v.PARLEY_SIMULATED_TEXT_DELAY_MS,
+      voiceDelayMs: v.PARLEY_SIMULATED_VOICE_DELAY_MS,
+      videoDelayMs: v.PARLEY_SIMULATED_VIDEO_DELAY_MS,
+      pieces: v.PARLEY_SIMULATED_PIECES,
+      pieceIntervalMs: v.PARLEY_SIMULATED_PIECE_INTERVAL_MS,
+      seed: v.PARLEY_SIMULATED_SEED,
+    };
+  }
+  return {
+    kind: 'openai',
+    baseUrl: v.PARLEY_OPENAI_BASE_URL ?? '',
+    apiKey: v.PARLEY_OPENAI_API_KEY ?? '',
+    model: v.PARLEY_OPENAI_MODEL ?? '',
+    maxContextTokens: v.PARLEY_OPENAI_MAX_CONTEXT_TOKENS,
+    systemPrompt: v.PARLEY_OPENAI_SYSTEM_PROMPT ?? '',
+  };
+}

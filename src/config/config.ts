@@ -1,0 +1,99 @@
+/** Where to listen. Port 0 takes any free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Both ends included. */
+export interface DelayRangeMs {
+  readonly min: number;
+  readonly max: number;
+}
+
+export type Role = 'gateway' | 'worker' | 'projector';
+
+export interface LimitsConfig {
+  /** Sessions open at once. */
+  readonly maxClients: number;
+  /** Messages in processing at once, over all partitions. */
+  readonly maxProcessing: number;
+  /** The part of `maxProcessing` that each partition may use: rounded down, so that the whole is never exceeded. */
+  readonly maxProcessingPerPartition: number;
+  /** Of the conversations topic; fixed once the log exists. */
+  readonly partitions: number;
+  /** Unanswered messages of one client. */
+  readonly maxPendingPerClient: number;
+  readonly maxProcessingPerConversation: number;
+  /** The longest that a client may stand in line, whatever it asks for. */
+  readonly maxWaitForSlotMs: number;
+  /** Clients in line at once; 0: no line. */
+  readonly maxWaitingClients: number;
+  readonly firstMessageDeadlineMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly staleAfterMs: number;
+  /** UTF-8 bytes of one text part. */
+  readonly maxTextBytes: number;
+}
+
+export interface SimulatedProviderConfig {
+  readonly kind: 'simulated';
+  readonly textDelayMs: DelayRangeMs;
+  readonly voiceDelayMs: DelayRangeMs;
+  readonly videoDelayMs: DelayRangeMs;
+  /** Pieces that a reply comes in; 0: whole, at once. */
+  readonly pieces: number;
+  readonly pieceIntervalMs: number;
+  readonly seed: number | 'random';
+}
+
+export interface OpenAiProviderConfig {
+  readonly kind: 'openai';
+  /** Without a slash at its end. */
+  readonly baseUrl: string;
+  /** Secret; '' sends none. */
+  readonly apiKey: string;
+  readonly model: string;
+  /** Of the conversation sent along, the system prompt included. */
+  readonly maxContextTokens: number;
+  /** '' sends none. */
+  readonly systemPrompt: string;
+}
+
+export type ProviderConfig = SimulatedProviderConfig | OpenAiProviderConfig;
+
+export interface WorkerConfig {
+  /** From the call to the first piece, per attempt. */
+  readonly firstPieceTimeoutMs: number;
+  /** Between two pieces. */
+  readonly pieceTimeoutMs: number;
+  /** Of a whole attempt. */
+  readonly totalTimeoutMs: number;
+  /** Calls to the provider for one message before it is given up. */
+  readonly maxAttempts: number;
+}
+
+export interface LogConfig {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+  /** `auto`: pretty on a terminal, JSON lines elsewhere. */
+  readonly format: 'auto' | 'json' | 'pretty';
+}
+
+/** Everything that can be set, checked, and frozen through and through. */
+export interface Config {
+  readonly profile: 'embedded';
+  readonly roles: readonly Role[];
+  readonly grpcListen: ListenAddress;
+  readonly httpListen: ListenAddress;
+  /** As given: relative to the working directory unless absolute. */
+  readonly dataDir: string;
+  readonly prefix: string;
+  readonly auth: 'none';
+  readonly limits: LimitsConfig;
+  /** IANA names, in which `*` stands for any characters. */
+  readonly allowedTimeZones: readonly string[];
+  readonly provider: ProviderConfig;
+  readonly worker: WorkerConfig;
+  readonly log: LogConfig;
+  /** How long work in flight may go on after SIGTERM. */
+  readonly drainTimeoutMs: number;
+}

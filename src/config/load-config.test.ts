@@ -1,0 +1,187 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { describeConfig } from './describe-config.ts';
+import { loadEnvironment } from './environment.ts';
+import { ConfigInvalid, loadConfig } from './load-config.ts';
+import { type Setting, settings } from './settings.ts';
+
+function problemsOf(env: Record<string, string | undefined>): readonly string[] {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigInvalid) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('defaults', () => {
+  test('an empty environment gives the documented defaults', () => {
+    const config = loadConfig({});
+    expect(config.grpcListen).toEqual({ host: '127.0.0.1', port: 50_051 });
+    expect(config.limits).toMatchObject({
+      maxClients: 50,
+      maxProcessing: 500,
+      partitions: 10,
+      maxProcessingPerPartition: 50,
+    });
+    expect(config.provider).toMatchObject({ kind: 'simulated', textDelayMs: { min: 0, max: 1_000 }, seed: 'random' });
+    expect(config.allowedTimeZones).toEqual(['*']);
+  });
+
+  test('an empty value counts as not given', () => {
+    expect(loadConfig({ PARLEY_MAX_CLIENTS: '', PARLEY_PREFIX: ' ' })).toEqual(loadConfig({}));
+  });
+
+  test('names of others are none of its business', () => {
+    expect(problemsOf({ PATH: '/bin', parley_max: '1', NOT_PARLEY_X: '1' })).toEqual([]);
+  });
+
+  test('frozen through and through', () => {
+    const config = loadConfig({});
+    expect(() => Object.assign(config.limits, { maxClients: 51 })).toThrow(TypeError);
+    expect(() => (config.roles as string[]).push('more')).toThrow(TypeError);
+  });
+});
+
+describe('bad values', () => {
+  test.each([
+    ['PARLEY_MAX_CLIENTS', '0', 'clients, a whole number from 1 to 100000'],
+    ['PARLEY_MAX_CLIENTS', '1e3', 'clients, a whole number'],
+    ['PARLEY_MAX_CLIENTS', '-1', 'clients, a whole number'],
+    ['PARLEY_STALE_AFTER_MS', '45s', 'milliseconds, a whole number'],
+    ['PARLEY_GRPC_LISTEN', '50051', 'host:port'],
+    ['PARLEY_GRPC_LISTEN', '127.0.0.1:65536', 'host:port'],
+    ['PARLEY_PREFIX', 'Has Space', 'beginning with a letter'],
+    ['PARLEY_ALLOW_INSECURE', 'yes', 'true or false'],
+    ['PARLEY_PROVIDER', 'gpt', 'simulated or openai'],
+    ['PARLEY_SIMULATED_TEXT_DELAY_MS', '1000-0', 'milliseconds'],
+    ['PARLEY_SIMULATED_TEXT_DELAY_MS', '1-2-3', 'milliseconds'],
+    ['PARLEY_ALLOWED_TIME_ZONES', 'Asia/Tokyo,,Europe/Paris', 'IANA name'],
+    ['PARLEY_ROLES', 'gateway,gateway,worker', 'gateway or worker or projector'],
+    ['PARLEY_OPENAI_BASE_URL', 'ftp://host/', 'http:// or https:// URL'],
+  ])('%s=%s is refused with name, value and what is expected', (name, value, expected) => {
+    const problems = problemsOf({ [name]: value });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(`${name}=${value}: expected `);
+    expect(problems[0]).toContain(expected);
+  });
+
+  test('an unknown name is refused with the nearest known one', () => {
+    expect(problemsOf({ PARLEY_MAX_CLIENT: '3' })).toEqual([
+      'PARLEY_MAX_CLIENT is not a setting; the nearest one is PARLEY_MAX_CLIENTS',
+    ]);
+  });
+
+  test('all problems are told at once', () => {
+    expect(problemsOf({ PARLEY_MAX_CLIENT: '3', PARLEY_PARTITIONS: 'x', PARLEY_LOG_LEVEL: 'loud' })).toHaveLength(3);
+  });
+
+  test('no secret is in a problem', () => {
+    const secret = 'sk-hidden'.repeat(1_000);
+    const problems = problemsOf({ PARLEY_OPENAI_API_KEY: secret, PARLEY_OPENAI_BASE_URL: 'http://me:hidden@host/v1' });
+    expect(problems).toHaveLength(2);
+    expect(problems.join()).not.toContain('hidden');
+  });
+
+  test('whatever the values are, each problem is one line that names a setting', () => {
+    const name = fc.constantFrom(...Object.keys(settings), 'PARLEY_X\nY');
+    const env = fc.dictionary(name, fc.string({ unit: 'binary', maxLength: 200 }));
+    fc.assert(
+      fc.property(env, (given) => {
+        for (const problem of problemsOf(given)) expect(problem).toMatch(/^PARLEY_[^\n\r]*$/);
+      }),
+    );
+  });
+});
+
+describe('relations', () => {
+  test.each([
+    [{ PARLEY_STALE_AFTER_MS: '30000' }, 'PARLEY_STALE_AFTER_MS=30000 must be more than twice'],
+    [{ PARLEY_MAX_PROCESSING: '9' }, 'PARLEY_MAX_PROCESSING=9 must be at least PARLEY_PARTITIONS=10'],
+    [{ PARLEY_PROVIDER_FIRST_PIECE_TIMEOUT_MS: '300001' }, 'must not be over PARLEY_PROVIDER_TOTAL_TIMEOUT_MS'],
+    [{ PARLEY_PROVIDER_PIECE_TIMEOUT_MS: '300001' }, 'must not be over PARLEY_PROVIDER_TOTAL_TIMEOUT_MS'],
+    [{ PARLEY_HTTP_LISTEN: '127.0.0.1:50051' }, 'must differ'],
+    [{ PARLEY_PROVIDER: 'openai', PARLEY_OPENAI_MODEL: 'm' }, 'PARLEY_PROVIDER=openai needs PARLEY_OPENAI_BASE_URL'],
+    [{ PARLEY_PROVIDER: 'openai', PARLEY_OPENAI_BASE_URL: 'http://h' }, 'needs PARLEY_OPENAI_MODEL'],
+    [{ PARLEY_PROFILE: 'distributed' }, 'PARLEY_PROFILE=distributed is not in this release yet'],
+    [{ PARLEY_AUTH: 'accounts' }, 'PARLEY_AUTH=accounts is not in this release yet'],
+    [{ PARLEY_AUTH: 'oidc' }, 'PARLEY_AUTH=oidc is not in this release yet'],
+    [{ PARLEY_ROLES: 'worker' }, 'one process does all'],
+    [{ PARLEY_KAFKA_BROKERS: 'k:9092' }, 'PARLEY_KAFKA_BROKERS is only for the distributed profile'],
+  ])('%j is refused', (env, sentence) => {
+    const problems = problemsOf(env);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(sentence);
+  });
+
+  test.each(['0.0.0.0:50051', '[::]:50051', '192.168.1.7:50051', 'example.org:50051', '127.0.0.1.example.org:50051'])(
+    'without authentication, listening on %s needs PARLEY_ALLOW_INSECURE',
+    (address) => {
+      expect(problemsOf({ PARLEY_GRPC_LISTEN: address })[0]).toContain('PARLEY_ALLOW_INSECURE=true');
+      expect(problemsOf({ PARLEY_GRPC_LISTEN: address, PARLEY_ALLOW_INSECURE: 'true' })).toEqual([]);
+    },
+  );
+
+  test.each(['localhost:1', '127.0.0.1:1', '127.8.8.8:1', '[::1]:1', '127.0.0.1:0'])('%s is loopback', (address) => {
+    expect(problemsOf({ PARLEY_GRPC_LISTEN: address })).toEqual([]);
+  });
+
+  test('the budget of a partition is rounded down, so that the whole is never exceeded', () => {
+    expect(loadConfig({ PARLEY_MAX_PROCESSING: '19' }).limits.maxProcessingPerPartition).toBe(1);
+  });
+});
+
+describe('the openai provider', () => {
+  const env = { PARLEY_PROVIDER: 'openai', PARLEY_OPENAI_BASE_URL: 'http://127.0.0.1:1/v1/', PARLEY_OPENAI_MODEL: 'm' };
+
+  test('needs no key, and loses the slash at the end of its URL', () => {
+    expect(loadConfig(env).provider).toMatchObject({
+      kind: 'openai',
+      baseUrl: 'http://127.0.0.1:1/v1',
+      apiKey: '',
+      model: 'm',
+    });
+  });
+
+  test('its key is not described', () => {
+    const described = describeConfig(loadConfig({ ...env, PARLEY_OPENAI_API_KEY: 'sk-hidden' }));
+    expect(described).toContain('provider.apiKey = (secret)');
+    expect(described).not.toContain('hidden');
+    expect(describeConfig(loadConfig(env))).toContain('provider.apiKey = (none)');
+  });
+});
+
+describe('the .env file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-config-'));
+  afterEach(() => {
+    delete process.env['PARLEY_MAX_CLIENTS'];
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('is read, and the environment wins over it', () => {
+    writeFileSync(join(folder, '.env'), '# a comment\nPARLEY_MAX_CLIENTS=7\nPARLEY_PREFIX="mine"\n');
+    process.env['PARLEY_MAX_CLIENTS'] = '8';
+    const config = loadEnvironment(folder);
+    expect(config.limits.maxClients).toBe(8);
+    expect(config.prefix).toBe('mine');
+  });
+
+  test('need not be there', () => {
+    expect(loadEnvironment(join(folder, 'nowhere')).prefix).toBe('parley');
+  });
+});
+
+describe('the table', () => {
+  test.each(Object.entries<Setting<unknown>>(settings))(
+    '%s has a default of its own type, and its unit in its name',
+    (name, setting) => {
+      if (setting.default !== '') expect(setting.type.parse(setting.default)).toBeDefined();
+      expect(name.endsWith('_MS')).toBe(setting.type.expected.startsWith('milliseconds'));
+      expect(setting.description).toMatch(/[.]$/);
+    },
+  );
+});

@@ -1,0 +1,71 @@
+import type { ListenAddress } from './config.ts';
+import type { Values } from './settings.ts';
+
+/** What is wrong between settings that are each right by themselves, one sentence each. */
+export function brokenRelations(values: Values): readonly string[] {
+  return [...notYet(values), ...exposed(values), ...providerGaps(values), ...limitRelations(values)];
+}
+
+function notYet(v: Values): string[] {
+  const problems: string[] = [];
+  if (v.PARLEY_PROFILE !== 'embedded')
+    problems.push(`PARLEY_PROFILE=${v.PARLEY_PROFILE} is not in this release yet; use embedded`);
+  if (v.PARLEY_AUTH !== 'none') problems.push(`PARLEY_AUTH=${v.PARLEY_AUTH} is not in this release yet; use none`);
+  if (v.PARLEY_PROFILE === 'embedded' && v.PARLEY_ROLES.length < 3) {
+    problems.push(
+      `PARLEY_ROLES=${v.PARLEY_ROLES.join()}: in the embedded profile one process does all of gateway,worker,projector`,
+    );
+  }
+  return problems;
+}
+
+function exposed(v: Values): string[] {
+  if (v.PARLEY_AUTH !== 'none' || v.PARLEY_ALLOW_INSECURE) return [];
+  return (['PARLEY_GRPC_LISTEN', 'PARLEY_HTTP_LISTEN'] as const)
+    .filter((name) => !isLoopback(v[name]))
+    .map(
+      (name) =>
+        `${name}=${v[name].host}:${v[name].port} can be reached from other machines, and with PARLEY_AUTH=none whoever reaches it is let in; ` +
+        'listen on 127.0.0.1, or accept that with PARLEY_ALLOW_INSECURE=true',
+    );
+}
+
+function isLoopback({ host }: ListenAddress): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+function providerGaps(v: Values): string[] {
+  if (v.PARLEY_PROVIDER !== 'openai') return [];
+  return (['PARLEY_OPENAI_BASE_URL', 'PARLEY_OPENAI_MODEL'] as const)
+    .filter((name) => v[name] === undefined)
+    .map((name) => `PARLEY_PROVIDER=openai needs ${name}`);
+}
+
+/** Each relation: what must hold, and whether it does. */
+function limitRelations(v: Values): string[] {
+  const grpc = v.PARLEY_GRPC_LISTEN;
+  const http = v.PARLEY_HTTP_LISTEN;
+  const relations: readonly (readonly [string, boolean])[] = [
+    [
+      `PARLEY_STALE_AFTER_MS=${v.PARLEY_STALE_AFTER_MS} must be more than twice PARLEY_HEARTBEAT_INTERVAL_MS=${v.PARLEY_HEARTBEAT_INTERVAL_MS}: one lost ping ends no session`,
+      v.PARLEY_STALE_AFTER_MS > 2 * v.PARLEY_HEARTBEAT_INTERVAL_MS,
+    ],
+    [
+      `PARLEY_MAX_PROCESSING=${v.PARLEY_MAX_PROCESSING} must be at least PARLEY_PARTITIONS=${v.PARLEY_PARTITIONS}: each partition needs a place`,
+      v.PARLEY_MAX_PROCESSING >= v.PARLEY_PARTITIONS,
+    ],
+    [
+      `PARLEY_PROVIDER_FIRST_PIECE_TIMEOUT_MS=${v.PARLEY_PROVIDER_FIRST_PIECE_TIMEOUT_MS} must not be over PARLEY_PROVIDER_TOTAL_TIMEOUT_MS=${v.PARLEY_PROVIDER_TOTAL_TIMEOUT_MS}`,
+      v.PARLEY_PROVIDER_FIRST_PIECE_TIMEOUT_MS <= v.PARLEY_PROVIDER_TOTAL_TIMEOUT_MS,
+    ],
+    [
+      `PARLEY_PROVIDER_PIECE_TIMEOUT_MS=${v.PARLEY_PROVIDER_PIECE_TIMEOUT_MS} must not be over PARLEY_PROVIDER_TOTAL_TIMEOUT_MS=${v.PARLEY_PROVIDER_TOTAL_TIMEOUT_MS}`,
+      v.PARLEY_PROVIDER_PIECE_TIMEOUT_MS <= v.PARLEY_PROVIDER_TOTAL_TIMEOUT_MS,
+    ],
+    [
+      `PARLEY_GRPC_LISTEN and PARLEY_HTTP_LISTEN must differ, both are ${grpc.host}:${grpc.port}`,
+      grpc.port === 0 || grpc.host !== http.host || grpc.port !== http.port,
+    ],
+  ];
+  return relations.filter(([, holds]) => !holds).map(([sentence]) => sentence);
+}

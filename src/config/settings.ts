@@ -1,0 +1,255 @@
+import { maxConfigurableTextBytes, shutdownMs, shutdownReserveMs } from '../domain/limits.ts';
+import {
+  boolean,
+  httpUrl,
+  integer,
+  integerOr,
+  listenAddress,
+  listOf,
+  matching,
+  oneOf,
+  rangeMs,
+  text,
+  type ValueType,
+} from './value-types.ts';
+
+/** One setting: a row of docs/configuration.md. */
+export interface Setting<T> {
+  readonly type: ValueType<T>;
+  /** As it would be written in the environment; '' when there is none. */
+  readonly default: string;
+  readonly description: string;
+  /** Never shown, neither in a problem nor in a description of the configuration. */
+  readonly secret?: true;
+  /** Known, so that it is not taken for a misspelling, but refused with this sentence. */
+  readonly refused?: string;
+}
+
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+const distributedOnly = 'is only for the distributed profile, which is not in this release yet';
+
+function distributed(expected: string, description: string): Setting<string> {
+  return { type: text(expected, 2_000), default: '', description, refused: distributedOnly };
+}
+
+/** Every setting there is, in the order of the page written from it. */
+export const settings = {
+  PARLEY_PROFILE: {
+    type: oneOf('embedded', 'distributed'),
+    default: 'embedded',
+    description: 'Whether one process does everything with files of its own, or many share Kafka, MongoDB and NATS.',
+  },
+  PARLEY_ROLES: {
+    type: listOf(oneOf('gateway', 'worker', 'projector')),
+    default: 'gateway,worker,projector',
+    description: 'What this process does. In the embedded profile it does all three.',
+  },
+  PARLEY_GRPC_LISTEN: {
+    type: listenAddress,
+    default: '127.0.0.1:50051',
+    description: 'Where gRPC is served.',
+  },
+  PARLEY_HTTP_LISTEN: {
+    type: listenAddress,
+    default: '127.0.0.1:8080',
+    description: 'Where `/metrics`, `/healthz` and `/readyz` are served.',
+  },
+  PARLEY_DATA_DIR: {
+    type: text('a folder', 1_000),
+    default: './data',
+    description: 'The folder of the log and the read models. One process at a time holds it.',
+  },
+  PARLEY_PREFIX: {
+    type: matching('1 to 32 of a-z, 0-9 and -, beginning with a letter', /^[a-z][a-z0-9-]{0,31}$/),
+    default: 'parley',
+    description: 'Begins the name of every topic, group, subject, bucket and collection of this deployment.',
+  },
+  PARLEY_AUTH: {
+    type: oneOf('none', 'accounts', 'oidc'),
+    default: 'none',
+    description: 'How clients prove who they are. With `none`, only loopback addresses may be listened on.',
+  },
+  PARLEY_ALLOW_INSECURE: {
+    type: boolean,
+    default: 'false',
+    description:
+      'Listen beyond loopback although clients prove nothing: whoever reaches the port is let in as whom they say.',
+  },
+  PARLEY_MAX_CLIENTS: {
+    type: integer(1, 100_000, 'clients'),
+    default: '50',
+    description: 'Sessions open at once.',
+  },
+  PARLEY_MAX_WAITING_CLIENTS: {
+    type: integer(0, 100_000, 'clients'),
+    default: '1000',
+    description: 'Clients that may stand in line for a slot; 0: no line.',
+  },
+  PARLEY_MAX_WAIT_FOR_SLOT_MS: {
+    type: integer(0, hour, 'milliseconds'),
+    default: '30000',
+    description: 'The longest that a client stands in line, whatever it asks for.',
+  },
+  PARLEY_MAX_PROCESSING: {
+    type: integer(1, 100_000, 'messages'),
+    default: '500',
+    description: 'Messages in processing at once. Each partition may use an equal part of it, rounded down.',
+  },
+  PARLEY_PARTITIONS: {
+    type: integer(1, 1_000, 'partitions'),
+    default: '10',
+    description: 'Partitions of the conversations topic. Cannot be changed once there is a log.',
+  },
+  PARLEY_MAX_PENDING_PER_CLIENT: {
+    type: integer(1, 10_000, 'messages'),
+    default: '10',
+    description: 'Unanswered messages of one client; one more is rejected as TOO_MANY_PENDING.',
+  },
+  PARLEY_MAX_PROCESSING_PER_CONVERSATION: {
+    type: integer(1, 1_000, 'messages'),
+    default: '1',
+    description: 'Messages of one conversation in processing at once. More than 1 is for bots without memory.',
+  },
+  PARLEY_FIRST_MESSAGE_DEADLINE_MS: {
+    type: integer(second, 24 * hour, 'milliseconds'),
+    default: '60000',
+    description: 'A session that says nothing for this long after Welcome ends with FIRST_MESSAGE_TIMEOUT.',
+  },
+  PARLEY_HEARTBEAT_INTERVAL_MS: {
+    type: integer(100, hour, 'milliseconds'),
+    default: '15000',
+    description: 'How often clients are asked to ping.',
+  },
+  PARLEY_STALE_AFTER_MS: {
+    type: integer(second, 24 * hour, 'milliseconds'),
+    default: '45000',
+    description:
+      'A session of which nothing was heard for this long ends with STALE. More than two heartbeat intervals.',
+  },
+  PARLEY_MAX_TEXT_BYTES: {
+    type: integer(1, maxConfigurableTextBytes, 'bytes of UTF-8'),
+    default: '32768',
+    description: 'The longest text of a message; a longer one is rejected as TEXT_TOO_LONG.',
+  },
+  PARLEY_ALLOWED_TIME_ZONES: {
+    type: listOf(matching('an IANA name in which * stands for any characters', /^[A-Za-z0-9_+\-/*]{1,64}$/)),
+    default: '*',
+    description: 'The time zones served, e.g. `Asia/*,Europe/Paris`; others are refused as TIME_ZONE_REFUSED.',
+  },
+  PARLEY_PROVIDER: {
+    type: oneOf('simulated', 'openai'),
+    default: 'simulated',
+    description: 'Who answers: an offline stand-in, or any server with the OpenAI chat-completions stream.',
+  },
+  PARLEY_SIMULATED_TEXT_DELAY_MS: {
+    type: rangeMs(hour),
+    default: '0-1000',
+    description: 'How long the simulated provider thinks about a text.',
+  },
+  PARLEY_SIMULATED_VOICE_DELAY_MS: {
+    type: rangeMs(hour),
+    default: '1000-2000',
+    description: 'How long it thinks about a voice message.',
+  },
+  PARLEY_SIMULATED_VIDEO_DELAY_MS: {
+    type: rangeMs(hour),
+    default: '2000-3000',
+    description: 'How long it thinks about a video.',
+  },
+  PARLEY_SIMULATED_PIECES: {
+    type: integer(0, 10_000, 'pieces'),
+    default: '8',
+    description: 'Pieces that its reply comes in; 0: whole, at once.',
+  },
+  PARLEY_SIMULATED_PIECE_INTERVAL_MS: {
+    type: integer(0, minute, 'milliseconds'),
+    default: '0',
+    description: 'The time between its pieces.',
+  },
+  PARLEY_SIMULATED_SEED: {
+    type: integerOr(0, 4_294_967_295, 'random'),
+    default: 'random',
+    description: 'The same seed gives the same delays and answers.',
+  },
+  PARLEY_OPENAI_BASE_URL: {
+    type: httpUrl,
+    default: '',
+    description: 'Up to and without `/chat/completions`, e.g. `http://127.0.0.1:11434/v1`. Required by `openai`.',
+  },
+  PARLEY_OPENAI_API_KEY: {
+    type: text('a key', 2_000),
+    default: '',
+    description: 'Sent as a bearer token; none is sent without it.',
+    secret: true,
+  },
+  PARLEY_OPENAI_MODEL: {
+    type: text('a model', 200),
+    default: '',
+    description: "The model's name at that server. Required by `openai`.",
+  },
+  PARLEY_OPENAI_MAX_CONTEXT_TOKENS: {
+    type: integer(256, 10_000_000, 'tokens'),
+    default: '8000',
+    description: 'Tokens of the conversation sent along, newest first, counted by estimate.',
+  },
+  PARLEY_OPENAI_SYSTEM_PROMPT: {
+    type: text('a text', 32_000),
+    default: '',
+    description: 'Sent before the conversation.',
+  },
+  PARLEY_PROVIDER_FIRST_PIECE_TIMEOUT_MS: {
+    type: integer(10, hour, 'milliseconds'),
+    default: '30000',
+    description: 'From a call to the provider to its first piece.',
+  },
+  PARLEY_PROVIDER_PIECE_TIMEOUT_MS: {
+    type: integer(10, hour, 'milliseconds'),
+    default: '15000',
+    description: 'From one piece to the next.',
+  },
+  PARLEY_PROVIDER_TOTAL_TIMEOUT_MS: {
+    type: integer(10, 24 * hour, 'milliseconds'),
+    default: '300000',
+    description: 'Of one whole call to the provider.',
+  },
+  PARLEY_MAX_ATTEMPTS: {
+    type: integer(1, 20, 'attempts'),
+    default: '3',
+    description: 'Calls to the provider for one message before it is given up as PROVIDER_FAILED or PROVIDER_TIMEOUT.',
+  },
+  PARLEY_LOG_LEVEL: {
+    type: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info',
+    description: "The least severe of the process's own log lines that is written.",
+  },
+  PARLEY_LOG_FORMAT: {
+    type: oneOf('auto', 'json', 'pretty'),
+    default: 'auto',
+    description: 'Of those lines; `auto` is pretty on a terminal and JSON elsewhere.',
+  },
+  PARLEY_DRAIN_TIMEOUT_MS: {
+    type: integer(0, shutdownMs - shutdownReserveMs, 'milliseconds'),
+    default: '8000',
+    description: 'How long work in flight may go on after SIGTERM; the whole shutdown takes at most 10 s.',
+  },
+  PARLEY_KAFKA_BROKERS: distributed('host:port, divided by commas', 'The brokers of the event log.'),
+  PARLEY_MONGODB_URI: { ...distributed('a mongodb:// URI', 'The database of the read models.'), secret: true },
+  PARLEY_NATS_SERVERS: { ...distributed('nats:// URLs, divided by commas', 'The live bus.'), secret: true },
+  PARLEY_S3_ENDPOINT: distributed('a URL', 'The media store, as servers reach it.'),
+  PARLEY_S3_PUBLIC_ENDPOINT: distributed('a URL', 'The media store, as clients reach it.'),
+  PARLEY_S3_BUCKET: distributed('a name', 'The bucket of the media store.'),
+} as const satisfies Record<string, Setting<unknown>>;
+
+export type SettingName = keyof typeof settings;
+
+/** Every setting's value; undefined where nothing was given and there is no default. */
+export type Values = {
+  readonly [N in SettingName]: (typeof settings)[N] extends { default: ''; type: ValueType<infer T> }
+    ? T | undefined
+    : (typeof settings)[N]['type'] extends ValueType<infer T>
+      ? T
+      : never;
+};

@@ -1,0 +1,37 @@
+import type { PartitionState } from './partition-state.ts';
+
+/**
+ * What must hold after every record, in constant time; a sentence on the breach, or null. Holds of a fold from the first record.
+ * The limit per conversation is a setting of the worker that no event records, so it cannot be proved from the log.
+ */
+export function checkPartition(state: PartitionState): string | null {
+  if (state.claimId !== '' && state.processing > state.maxProcessing) {
+    return `${state.processing} messages in processing, ${state.maxProcessing} allowed by claim ${state.claimId}`;
+  }
+  if (state.processing < 0 || state.processing > state.pending.size) {
+    return `${state.processing} messages counted in processing, ${state.pending.size} pending`;
+  }
+  return null;
+}
+
+/** Whether the state's counters are what its messages say; reads them all. A sentence on the difference, or null. */
+export function checkCounters(state: PartitionState): string | null {
+  let processing = 0;
+  let sequence = -1;
+  const perClient = new Map<string, number>();
+  for (const message of state.pending) {
+    if (message.sequence <= sequence) return `message ${message.messageId} is out of order`;
+    if (state.known.offsetOf(message.messageId) !== message.sequence)
+      return `message ${message.messageId} is not known`;
+    sequence = message.sequence;
+    processing += message.processing ? 1 : 0;
+    perClient.set(message.clientId, (perClient.get(message.clientId) ?? 0) + 1);
+  }
+  if (processing !== state.processing) return `${processing} in processing, ${state.processing} counted`;
+  if (perClient.size !== state.turns.size) return `${perClient.size} clients wait, ${state.turns.size} counted`;
+  for (const [clientId, pending] of perClient) {
+    const counted = state.turns.get(clientId)?.pending;
+    if (counted !== pending) return `client ${clientId} has ${pending} pending, ${counted} counted`;
+  }
+  return null;
+}

@@ -1,0 +1,50 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { KnownIds } from './known-ids.ts';
+
+const ids = Array.from({ length: 20 }, (_, n) => `id-${n}`);
+
+test('every version goes on knowing what it knew, and only that, whatever grew from it', () => {
+  const steps = fc.array(fc.record({ from: fc.nat(100), id: fc.constantFrom(...ids), trim: fc.boolean() }), {
+    maxLength: 60,
+  });
+  fc.assert(
+    fc.property(steps, (history) => {
+      const versions = [{ known: KnownIds.none, model: new Map<string, number>() }];
+      history.forEach(({ from, id, trim }, offset) => {
+        const { known, model } = versions[from % versions.length]!;
+        if (model.has(id)) return;
+        // Nothing may be dropped, so that the model stays simple.
+        const base = trim ? known.trim(2, 0) : known;
+        versions.push({ known: base.add(id, offset), model: new Map(model).set(id, offset) });
+      });
+      for (const { known, model } of versions) {
+        expect(ids.filter((id) => known.has(id))).toEqual(ids.filter((id) => model.has(id)));
+        for (const [id, offset] of model) expect(known.offsetOf(id)).toBe(offset);
+        expect(known.size).toBe(model.size);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('a window keeps the newest ids and says from which offset on it is complete', () => {
+  let known = KnownIds.none;
+  for (let offset = 0; offset < 1_000; offset += 1) {
+    known = known.add(`id-${offset}`, offset).trim(10, offset);
+    expect(known.size).toBeLessThanOrEqual(21);
+    for (let recent = Math.max(0, offset - 9); recent <= offset; recent += 1) {
+      expect(known.offsetOf(`id-${recent}`)).toBe(recent);
+    }
+    expect(known.has(`id-${known.completeFrom}`)).toBe(true);
+  }
+  expect(known.has('id-0')).toBe(false);
+  expect(known.completeFrom).toBeGreaterThan(970);
+});
+
+test('a window never drops an id that is still needed', () => {
+  let known = KnownIds.none;
+  for (let offset = 0; offset < 100; offset += 1) known = known.add(`id-${offset}`, offset).trim(10, 5);
+  expect(known.offsetOf('id-5')).toBe(5);
+  expect(known.completeFrom).toBe(0);
+});

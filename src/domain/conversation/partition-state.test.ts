@@ -1,0 +1,142 @@
+import { describe, expect, test } from '@jest/globals';
+import {
+  messageReceived,
+  replyCompleted,
+  replyFailed,
+  replyStarted,
+  stopRequested,
+  workerClaimed,
+} from '../../testing/conversation-events.ts';
+import type { ConversationEvent } from './events.ts';
+import {
+  evolve,
+  forgetRepeat,
+  initialPartition,
+  oldestPendingOffset,
+  type PartitionState,
+  pendingMessage,
+  trimKnown,
+} from './partition-state.ts';
+
+function fold(events: readonly ConversationEvent[], from: PartitionState = initialPartition, firstOffset = 0) {
+  return events.reduce(
+    (state, event, index) => evolve(state, event, { offset: firstOffset + index, timeMs: 1_000 + index }),
+    from,
+  );
+}
+
+describe('a message', () => {
+  test('is pending from the moment it is received', () => {
+    const state = fold([workerClaimed('a'), messageReceived('c/1')]);
+    expect(pendingMessage(state, 'c/1')).toMatchObject({
+      sequence: 1,
+      receivedAtMs: 1_001,
+      attempt: 0,
+      lostWorkers: 0,
+    });
+    expect(oldestPendingOffset(state)).toBe(1);
+  });
+
+  test('is the same message when it is received again, also after its reply', () => {
+    const state = fold([workerClaimed('a'), messageReceived('c/1'), replyCompleted('c/1', 'a')]);
+    expect(evolve(state, messageReceived('c/1'), { offset: 3, timeMs: 0 })).toBe(state);
+  });
+
+  test('is in processing from its first attempt to its final event', () => {
+    const attempts = [
+      workerClaimed('a'),
+      messageReceived('c/1'),
+      replyStarted('c/1', 'a'),
+      replyStarted('c/1', 'a', 2),
+    ];
+    const state = fold(attempts);
+    expect(pendingMessage(state, 'c/1')).toMatchObject({ processing: true, attempt: 2 });
+    expect(state.processing).toBe(1);
+    for (const final of [replyCompleted('c/1', 'a'), replyFailed('c/1', 'a')]) {
+      const done = evolve(state, final, { offset: 4, timeMs: 0 });
+      expect(done).toMatchObject({ processing: 0, pending: { size: 0 }, turns: { size: 0 } });
+    }
+  });
+
+  test('that is pending when its conversation is deleted is to be stopped, and so is one that comes after', () => {
+    const deletion = { type: 'ConversationDeleted', conversationId: 'c' } as const;
+    const state = fold([messageReceived('c/1'), messageReceived('d/1'), deletion, messageReceived('c/2')]);
+    expect([...state.pending].map((message) => [message.messageId, message.stopRequested])).toEqual([
+      ['c/1', true],
+      ['d/1', false],
+      ['c/2', true],
+    ]);
+    expect(evolve(state, deletion, { offset: 4, timeMs: 0 })).toBe(state);
+  });
+
+  test('cannot be stopped from another conversation', () => {
+    const state = fold([messageReceived('c/1')]);
+    expect(evolve(state, { ...stopRequested('c/1'), conversationId: 'd' }, { offset: 1, timeMs: 0 })).toBe(state);
+  });
+});
+
+describe('a claim', () => {
+  const processing = [workerClaimed('a'), messageReceived('c/1'), messageReceived('d/1'), replyStarted('c/1', 'a')];
+
+  test('takes what was in processing from the worker before', () => {
+    const state = fold([...processing, workerClaimed('b', 7)]);
+    expect(state).toMatchObject({ claimId: 'b', maxProcessing: 7, processing: 0 });
+    expect(pendingMessage(state, 'c/1')).toMatchObject({ processing: false, lostWorkers: 1, attempt: 1 });
+    expect(pendingMessage(state, 'd/1')).toMatchObject({ processing: false, lostWorkers: 0 });
+  });
+
+  test('makes the late events of the worker before count for nothing', () => {
+    const state = fold([...processing, workerClaimed('b')]);
+    const late = [replyStarted('d/1', 'a'), replyCompleted('c/1', 'a'), replyFailed('c/1', 'a'), workerClaimed('a')];
+    for (const event of late) expect(evolve(state, event, { offset: 5, timeMs: 0 })).toBe(state);
+  });
+
+  test('that is repeated loses no worker', () => {
+    const state = fold(processing);
+    expect(evolve(state, workerClaimed('a'), { offset: 4, timeMs: 0 })).toBe(state);
+  });
+
+  test('from before the fold began is taken to be in force', () => {
+    const state = fold([
+      messageReceived('c/1'),
+      messageReceived('d/1'),
+      replyStarted('c/1', 'z'),
+      replyCompleted('d/1', 'z'),
+    ]);
+    expect([...state.pending].map((message) => message.messageId)).toEqual(['c/1']);
+    expect(state.processing).toBe(1);
+    expect(pendingMessage(fold([workerClaimed('a')], state, 4), 'c/1')).toMatchObject({ lostWorkers: 1 });
+  });
+});
+
+test('events of no concern leave the very same state', () => {
+  const state = fold([messageReceived('c/1')]);
+  const others: ConversationEvent[] = [
+    { type: 'ConversationStarted', conversationId: 'c', clientId: 'client' },
+    { type: 'ConversationRenamed', conversationId: 'c', title: 'Trains' },
+    replyStarted('c/9', ''),
+    stopRequested('c/9'),
+    { type: 'AddedLater' } as unknown as ConversationEvent,
+  ];
+  for (const event of others) expect(evolve(state, event, { offset: 1, timeMs: 0 })).toBe(state);
+});
+
+test('a repeat that only its whole log knows can be forgotten, and stays known', () => {
+  const state = forgetRepeat(fold([messageReceived('c/1'), messageReceived('c/2')]), 'c/1');
+  expect([...state.pending].map((message) => message.messageId)).toEqual(['c/2']);
+  expect(evolve(state, messageReceived('c/1'), { offset: 2, timeMs: 0 })).toBe(state);
+  expect(forgetRepeat(state, 'c/1')).toBe(state);
+});
+
+test('trimming keeps every pending message, however old', () => {
+  let state = fold([workerClaimed('a'), messageReceived('c/old')]);
+  for (let offset = 2; offset < 500; offset += 2) {
+    const id = `d/${offset}`;
+    state = trimKnown(fold([messageReceived(id), replyCompleted(id, 'a')], state, offset), 10);
+  }
+  expect(pendingMessage(state, 'c/old')).toBeDefined();
+  expect(state.known.completeFrom).toBe(0);
+  state = trimKnown(fold([replyCompleted('c/old', 'a')], state, 500), 10);
+  expect(state.known.completeFrom).toBeGreaterThan(1);
+  expect(pendingMessage(state, 'c/old')).toBeUndefined();
+});

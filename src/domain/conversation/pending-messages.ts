@@ -1,0 +1,135 @@
+import type { Part } from './events.ts';
+
+/** A message that has no final event yet. */
+export interface PendingMessage {
+  readonly messageId: string;
+  readonly conversationId: string;
+  readonly clientId: string;
+  readonly clientMessageId: string;
+  readonly parts: readonly Part[];
+  /** IANA zone of the client when it spoke. */
+  readonly timeZone: string;
+  /** Its offset in the partition. */
+  readonly sequence: number;
+  /** The log's time. */
+  readonly receivedAtMs: number;
+  /** The last attempt started, over all workers; 0 when there was none. */
+  readonly attempt: number;
+  /** An attempt was started under the current claim. */
+  readonly processing: boolean;
+  /** How many claims ended while it was in processing. */
+  readonly lostWorkers: number;
+  /** Its client, or whoever deleted its conversation, wants no answer. */
+  readonly stopRequested: boolean;
+}
+
+type Chunk = readonly PendingMessage[];
+
+interface Place {
+  readonly chunkIndex: number;
+  readonly chunk: Chunk;
+  readonly index: number;
+}
+
+/** A change copies one chunk and the list of chunks: 32 keeps both short up to some ten thousand messages. */
+const maxChunkMessages = 32;
+
+/** Messages by sequence, in log order. Versions share their chunks; no change sees the whole. */
+export class PendingMessages {
+  static readonly none = new PendingMessages([], 0);
+
+  readonly #chunks: readonly Chunk[];
+  readonly size: number;
+
+  private constructor(chunks: readonly Chunk[], size: number) {
+    this.#chunks = chunks;
+    this.size = size;
+  }
+
+  /** The oldest message. */
+  first(): PendingMessage | undefined {
+    return this.#chunks[0]?.[0];
+  }
+
+  get(sequence: number): PendingMessage | undefined {
+    const place = this.#find(sequence);
+    return place?.chunk[place.index];
+  }
+
+  /** All of them, oldest first. */
+  *[Symbol.iterator](): Generator<PendingMessage> {
+    for (const chunk of this.#chunks) yield* chunk;
+  }
+
+  /** Calls back for each, oldest first: what a hot path uses instead of the iterator. */
+  forEach(visit: (message: PendingMessage) => void): void {
+    for (const chunk of this.#chunks) for (const message of chunk) visit(message);
+  }
+
+  /** With a message whose sequence is greater than all others. */
+  append(message: PendingMessage): PendingMessages {
+    const chunks = this.#chunks.slice();
+    const newest = chunks.at(-1);
+    if (newest === undefined || newest.length >= maxChunkMessages) chunks.push([message]);
+    else chunks[chunks.length - 1] = [...newest, message];
+    return new PendingMessages(chunks, this.size + 1);
+  }
+
+  /** With this message in the place of the one of the same sequence, which must be there. */
+  replace(message: PendingMessage): PendingMessages {
+    const place = this.#find(message.sequence);
+    if (place === undefined) return this;
+    const chunk = place.chunk.slice();
+    chunk[place.index] = message;
+    return new PendingMessages(withChunk(this.#chunks, place.chunkIndex, chunk), this.size);
+  }
+
+  remove(sequence: number): PendingMessages {
+    const place = this.#find(sequence);
+    if (place === undefined) return this;
+    const chunk = place.chunk.slice();
+    chunk.splice(place.index, 1);
+    return new PendingMessages(withChunk(this.#chunks, place.chunkIndex, chunk), this.size - 1);
+  }
+
+  /** With every message changed by the function, which keeps its sequence. */
+  map(change: (message: PendingMessage) => PendingMessage): PendingMessages {
+    return new PendingMessages(
+      this.#chunks.map((chunk) => chunk.map(change)),
+      this.size,
+    );
+  }
+
+  #find(sequence: number): Place | undefined {
+    const chunkIndex = lastAtOrBefore(this.#chunks, sequence, (candidate) => candidate[0]);
+    const chunk = this.#chunks[chunkIndex];
+    if (chunk === undefined) return undefined;
+    const index = lastAtOrBefore(chunk, sequence, (candidate) => candidate);
+    return chunk[index]?.sequence === sequence ? { chunkIndex, chunk, index } : undefined;
+  }
+}
+
+function withChunk(chunks: readonly Chunk[], index: number, chunk: Chunk): readonly Chunk[] {
+  const copy = chunks.slice();
+  if (chunk.length === 0) copy.splice(index, 1);
+  else copy[index] = chunk;
+  return copy;
+}
+
+/** Binary search: the index of the last item whose (first) message is not after the sequence; -1 when there is none. */
+function lastAtOrBefore<T>(
+  items: readonly T[],
+  sequence: number,
+  messageOf: (item: T) => PendingMessage | undefined,
+): number {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const item = items[middle];
+    const message = item === undefined ? undefined : messageOf(item);
+    if (message !== undefined && message.sequence <= sequence) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}

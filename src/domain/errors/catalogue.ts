@@ -1,0 +1,300 @@
+/** gRPC status codes that refusals use, by their standard names. */
+export type CodeName =
+  | 'INVALID_ARGUMENT'
+  | 'DEADLINE_EXCEEDED'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'ABORTED'
+  | 'UNIMPLEMENTED'
+  | 'INTERNAL'
+  | 'UNAVAILABLE'
+  | 'UNAUTHENTICATED';
+
+/** One refusal: what it is called, how it travels, and what the client should do. */
+export interface Refusal {
+  readonly code: CodeName;
+  /** Sending the same again later may work. */
+  readonly retryable: boolean;
+  /** Not before this long, told as RetryInfo; only with `retryable`. */
+  readonly retryDelayMs?: number;
+  /** `call`: ends the call or stream. `message`: a MessageRejected, the session goes on. */
+  readonly scope: 'call' | 'message';
+  /** What it means. */
+  readonly meaning: string;
+  /** What the client should do. */
+  readonly remedy: string;
+}
+
+/** Every refusal there is. docs/errors.md is written from this table. */
+export const catalogue = {
+  TOO_MANY_CLIENTS: {
+    code: 'RESOURCE_EXHAUSTED',
+    retryable: true,
+    retryDelayMs: 2_000,
+    scope: 'call',
+    meaning: 'Every slot is taken, and the client was not willing to wait, waited its time, or the line is full.',
+    remedy: 'Connect again after the delay, or with a longer `wait_for_slot`.',
+  },
+  ALREADY_CONNECTED: {
+    code: 'ALREADY_EXISTS',
+    retryable: false,
+    scope: 'call',
+    meaning: 'This client has a session already.',
+    remedy: 'Close the other session, or take it over with its resume token.',
+  },
+  TIME_ZONE_REFUSED: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The time zone is not a valid IANA zone, or this server does not serve it.',
+    remedy: 'Send the IANA name of the client\'s zone, e.g. "Asia/Tokyo".',
+  },
+  FIRST_MESSAGE_TIMEOUT: {
+    code: 'DEADLINE_EXCEEDED',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The session said nothing in time: a slot is for talking.',
+    remedy: 'Connect again when there is something to say.',
+  },
+  STALE: {
+    code: 'DEADLINE_EXCEEDED',
+    retryable: false,
+    scope: 'call',
+    meaning: 'Nothing was heard of the client for too long.',
+    remedy: 'Connect again, and ping at least as often as Welcome says.',
+  },
+  SESSION_TAKEN_OVER: {
+    code: 'ABORTED',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The session goes on elsewhere: somebody came with its resume token.',
+    remedy: 'Nothing, if that was you; otherwise connect anew.',
+  },
+  SLOW_CONSUMER: {
+    code: 'RESOURCE_EXHAUSTED',
+    retryable: true,
+    retryDelayMs: 1_000,
+    scope: 'call',
+    meaning: 'The client does not read what it is sent.',
+    remedy: 'Read faster; connect again with the resume token and `after_sequence`.',
+  },
+  DISCONNECTED: {
+    code: 'ABORTED',
+    retryable: false,
+    scope: 'call',
+    meaning: 'An operator ended the session.',
+    remedy: 'Ask the operator.',
+  },
+  DRAINING: {
+    code: 'UNAVAILABLE',
+    retryable: true,
+    retryDelayMs: 1_000,
+    scope: 'call',
+    meaning: 'This server is leaving.',
+    remedy: 'Connect again, to another server or a moment later, with the resume token.',
+  },
+  LOG_UNAVAILABLE: {
+    code: 'UNAVAILABLE',
+    retryable: true,
+    retryDelayMs: 1_000,
+    scope: 'call',
+    meaning: 'The log cannot take the fact now, so nothing was accepted that the client was not told of.',
+    remedy: 'Send it again, under the same client message id.',
+  },
+  HISTORY_BEHIND: {
+    code: 'UNAVAILABLE',
+    retryable: true,
+    retryDelayMs: 1_000,
+    scope: 'call',
+    meaning: 'History has not caught up with the sequence asked for within the time limit.',
+    remedy: 'Ask again.',
+  },
+  HELLO_EXPECTED: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The first frame must be `hello`, and only the first.',
+    remedy: 'Begin the stream with one `hello`.',
+  },
+  FRAME_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'call',
+    meaning: 'A frame or field is not what the contract says.',
+    remedy: 'See the field violations.',
+  },
+  CLIENT_ID_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The client id is empty, too long, or holds control characters.',
+    remedy: 'Send 1 to 128 printable characters, the same at every connect.',
+  },
+  CONVERSATION_ID_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'call',
+    meaning: 'That cannot be a conversation id.',
+    remedy: 'Use an id from Welcome or ListConversations, or none for a new conversation.',
+  },
+  PAGE_TOKEN_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The page token is not one of this list, or the page size is negative.',
+    remedy: 'Start again without a token.',
+  },
+  NOT_YOURS: {
+    code: 'PERMISSION_DENIED',
+    retryable: false,
+    scope: 'call',
+    meaning: 'It belongs to somebody else.',
+    remedy: 'Use your own.',
+  },
+  NOT_FOUND: {
+    code: 'NOT_FOUND',
+    retryable: false,
+    scope: 'call',
+    meaning: 'There is no such thing.',
+    remedy: 'Check the id.',
+  },
+  SESSION_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    retryable: false,
+    scope: 'call',
+    meaning: 'This server holds no such session, or it has ended.',
+    remedy: 'Open a session again, with the resume token.',
+  },
+  UNAUTHENTICATED: {
+    code: 'UNAUTHENTICATED',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The call carries no valid credentials.',
+    remedy: 'Sign in.',
+  },
+  NOT_IMPLEMENTED: {
+    code: 'UNIMPLEMENTED',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The contract has this call, this release does not answer it yet.',
+    remedy: 'Use a later release.',
+  },
+  INTERNAL: {
+    code: 'INTERNAL',
+    retryable: false,
+    scope: 'call',
+    meaning: "A defect of the server. Its cause is in the server's own log, under the id told.",
+    remedy: 'Report the id.',
+  },
+  EMPTY_MESSAGE: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The message has no part, or a part without content.',
+    remedy: 'Say something.',
+  },
+  TEXT_TOO_LONG: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The text is longer than Welcome allows.',
+    remedy: 'Split it.',
+  },
+  MEDIA_TOO_LARGE: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The media object is larger than Welcome allows.',
+    remedy: 'Send a smaller one.',
+  },
+  MEDIA_TYPE_UNSUPPORTED: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'message',
+    meaning: 'This server does not take media of this kind.',
+    remedy: 'Send text.',
+  },
+  MEDIA_MISMATCH: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The bytes are not what the message says they are.',
+    remedy: 'Send the right length, hash and type.',
+  },
+  MEDIA_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    retryable: false,
+    scope: 'message',
+    meaning: 'No such media object was uploaded by this client.',
+    remedy: 'Upload it first.',
+  },
+  CLIENT_MESSAGE_ID_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The client message id is empty, too long, or holds control characters.',
+    remedy: 'Send 1 to 128 printable characters, unique within the conversation.',
+  },
+  TOO_MANY_PENDING: {
+    code: 'RESOURCE_EXHAUSTED',
+    retryable: true,
+    retryDelayMs: 1_000,
+    scope: 'message',
+    meaning: 'Too many messages of this client are unanswered.',
+    remedy: 'Wait for a reply, then send it again.',
+  },
+  PROVIDER_FAILED: {
+    code: 'UNAVAILABLE',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The model failed at every attempt.',
+    remedy: 'Say it again as a new message.',
+  },
+  PROVIDER_TIMEOUT: {
+    code: 'DEADLINE_EXCEEDED',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The model did not answer in time at any attempt.',
+    remedy: 'Say it again as a new message.',
+  },
+  POISON: {
+    code: 'ABORTED',
+    retryable: false,
+    scope: 'message',
+    meaning: 'Three workers were lost while answering this message; it was given up.',
+    remedy: 'Change the message.',
+  },
+  STOPPED: {
+    code: 'ABORTED',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The client wanted no answer before there was any.',
+    remedy: 'Nothing.',
+  },
+} as const satisfies Record<string, Refusal>;
+
+/** The name of a refusal: what ErrorInfo and MessageRejected carry as `reason`. */
+export type Reason = keyof typeof catalogue;
+
+/** A refusal as it is thrown: the reason, and what a person should read of this case. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly reason: Reason;
+  /** Facts of this case, told as ErrorInfo metadata. Never contents or secrets. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Which fields were wrong, told as BadRequest. */
+  readonly violations: readonly { readonly field: string; readonly description: string }[];
+
+  constructor(
+    reason: Reason,
+    detail: string = catalogue[reason].meaning,
+    more: { metadata?: Readonly<Record<string, string>>; violations?: Refused['violations'] } = {},
+  ) {
+    super(detail);
+    this.reason = reason;
+    this.metadata = more.metadata ?? {};
+    this.violations = more.violations ?? [];
+  }
+}

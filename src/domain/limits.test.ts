@@ -1,0 +1,15 @@
+import { expect, test } from '@jest/globals';
+import * as limits from './limits.ts';
+import { assertLimits } from './limits.ts';
+
+test('the relations between the limits hold', () => {
+  expect(() => assertLimits()).not.toThrow();
+});
+
+test('every limit is a positive whole number whose name says what it counts', () => {
+  const { assertLimits: _, ...numbers } = limits;
+  for (const [name, value] of Object.entries(numbers)) {
+    expect(Number.isSafeInteger(value) && value > 0).toBe(true);
+    expect(name).toMatch(/(Ms|Bytes|Length|Size|Workers)$/);
+  }
+});

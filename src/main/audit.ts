@@ -1,0 +1,45 @@
+import { type AuditReport, auditLog } from '../app/audit/audit.ts';
+import { loadEnvironment } from '../config/environment.ts';
+import { openJournalForReading } from './data-folder.ts';
+import { progressBar } from './progress-bar.ts';
+
+/** Refolds the log of the data folder and prints what it found. Exit code 1 at a breach. Rejects with LogDamaged, LogNotFound. */
+export async function audit(options: { readonly json?: boolean }): Promise<void> {
+  const journal = await openJournalForReading(loadEnvironment());
+  await using _log = journal.log;
+  const beganMs = performance.now();
+  const report = await auditLog({ journal, onProgress: progressBar('auditing') });
+  const seconds = (performance.now() - beganMs) / 1_000;
+  const recordsPerSecond = Math.round(report.records / Math.max(seconds, 0.001));
+  process.stdout.write(
+    options.json ? `${JSON.stringify({ ...report, seconds, recordsPerSecond })}\n` : describe(report, seconds),
+  );
+  if (report.breaches.length > 0) process.exitCode = 1;
+}
+
+function counts(of: Readonly<Record<string, number>>): string {
+  const entries = Object.entries(of);
+  return entries.length === 0 ? 'none' : entries.map(([reason, times]) => `${reason} ${times}`).join(', ');
+}
+
+function describe(report: AuditReport, seconds: number): string {
+  const { connections, messages, breaches, undecodable } = report;
+  const lines = [
+    `${report.records} records folded in ${seconds.toFixed(2)} s`,
+    `sessions   ${connections.opened} opened, most at once ${connections.mostOpen} of ${connections.cap}, open at the end ${connections.openNow}`,
+    `           longest line ${connections.mostWaiting}; refused: ${counts(connections.refused)}; closed: ${counts(connections.closed)}`,
+    `messages   ${messages.accepted} accepted, ${messages.repeats} repeats that changed nothing, ${messages.pending} pending`,
+    `           completed ${messages.completed}, stopped ${messages.stopped}; failed: ${counts(messages.failed)}`,
+    `           ${messages.attempts} attempts, ${messages.lostAttempts} of them lost with their worker, ${messages.claims} claims`,
+    `           most in processing in one partition ${messages.mostInPartition}`,
+    ...undecodable.map(
+      ({ topic, partition, offset, what }) => `undecodable ${topic}/${partition} offset ${offset}: ${what}`,
+    ),
+    ...(report.unknown > 0 ? [`${report.unknown} records of types that this release does not know`] : []),
+    ...breaches.map(
+      ({ topic, partition, offset, what }) => `BREACH     ${topic}/${partition} offset ${offset}: ${what}`,
+    ),
+    breaches.length === 0 ? 'every prefix of the log keeps every limit' : `${breaches.length} breaches`,
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,18 @@
+import { Command } from 'commander';
+import { registerClientCommands } from '../cli/client-commands.ts';
+import { stateHome } from '../config/environment.ts';
+import { registerServerCommands } from './server-commands.ts';
+
+/** Called wrongly, as opposed to 1: it failed. */
+const usageErrorCode = 2;
+
+const program = new Command('parley')
+  .description(
+    'A chatbot backend whose every fact is one event in a log, and whose limits anyone can check afterwards.',
+  )
+  .showHelpAfterError()
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : usageErrorCode));
+
+registerServerCommands(program);
+registerClientCommands(program, { stateHome: stateHome() });
+await program.parseAsync();

@@ -1,0 +1,16 @@
+import { join } from 'node:path';
+import { openSqliteLog, type ReadOptions } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { Journal } from '../app/journal.ts';
+import { eventCodec } from '../codec/event-codec.ts';
+import type { Config } from '../config/config.ts';
+
+/** Where the read models of a data folder are. */
+export function readModelsPath(dataDir: string): string {
+  return join(dataDir, 'read-models.db');
+}
+
+/** The journal of a data folder for reading, also beside a running server. Rejects with LogNotFound. */
+export async function openJournalForReading(config: Config): Promise<Journal> {
+  const options: ReadOptions = { mode: 'read', dataDir: config.dataDir };
+  return new Journal(await openSqliteLog(options), eventCodec, config.prefix);
+}

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { eventually } from '../testing/guests.ts';
+import { conversationEntries, processingOf } from '../testing/log-oracle.ts';
+import { historyBreaches, wholeConversation } from '../testing/oracle.ts';
+import { seededRandom } from '../testing/random.ts';
+import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
+import { shapes } from '../testing/stranger.ts';
+import { Talker } from '../testing/talker.ts';
+
+/** 30 in CI, 200 by hand: `PARLEY_TEST_KILLS=200 npm run test:faults -- kill`. */
+const kills = Number(process.env['PARLEY_TEST_KILLS'] ?? 30);
+const clients = 50;
+const longestQuietMs = 800;
+const settleTimeoutMs = 30_000;
+jest.setTimeout(120_000 + kills * 20_000);
+
+let server: ParleyServer;
+const talkers: Talker[] = [];
+
+beforeAll(async () => {
+  server = await startServer({
+    env: {
+      PARLEY_SIMULATED_TEXT_DELAY_MS: '0-300',
+      PARLEY_SIMULATED_PIECES: '8',
+      PARLEY_SIMULATED_PIECE_INTERVAL_MS: '20',
+    },
+  });
+});
+afterAll(async () => {
+  for (const talker of talkers) talker.stopTalking();
+  await server?.[Symbol.asyncDispose]();
+});
+
+function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  return sorted[Math.ceil(share * sorted.length) - 1] ?? 0;
+}
+
+test(`kill -9 at ${kills} random moments while ${clients} clients chat loses nothing and breaks no limit`, async () => {
+  const random = seededRandom();
+  for (let index = 0; index < clients; index += 1) {
+    talkers.push(new Talker({ address: server.address, shape: shapes[index % shapes.length] ?? 'bidi' }));
+  }
+  const talks = talkers.map((talker) => talker.talk());
+  await Promise.all(talkers.map((talker) => talker.hears('replyDelta')));
+  const streamingAfterMs: number[] = [];
+  for (let kill = 0; kill < kills; kill += 1) {
+    await sleep(random() * longestQuietMs);
+    const told = new Set(talkers.flatMap((talker) => talker.accepted));
+    server = await server.restart();
+    const ready = performance.now();
+    const streaming = talkers.map((talker) => talker.hears('replyDelta').then(() => performance.now() - ready));
+    streamingAfterMs.push(...(await Promise.all(streaming)));
+    await eventually(
+      () => historyBreaches(server.address, talkers, told),
+      (breaches) => breaches.length === 0,
+      settleTimeoutMs,
+    );
+  }
+  for (const talker of talkers) talker.stopTalking();
+  await Promise.all(talks);
+  expect(await historyBreaches(server.address, talkers)).toEqual([]);
+  const said = talkers.flatMap((talker) => talker.accepted).length;
+  console.info(
+    `${kills} kills, ${said} messages accepted; streaming again after p50 ${percentile(streamingAfterMs, 0.5).toFixed(0)} ms, ` +
+      `p99 ${percentile(streamingAfterMs, 0.99).toFixed(0)} ms, max ${percentile(streamingAfterMs, 1).toFixed(0)} ms`,
+  );
+
+  const before = await Promise.all(talkers.map((talker) => wholeConversation(server.address, talker.conversationId)));
+  expect(await server.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+  const processing = processingOf(await conversationEntries(server.dataDir));
+  expect(processing.breaches).toEqual([]);
+  expect(processing).toMatchObject({ messages: said, ended: said });
+  const env = { PARLEY_DATA_DIR: server.dataDir };
+  const audit = await runParley(['audit', '--json'], env);
+  expect(audit).toMatchObject({ code: 0 });
+  expect(await runParley(['rebuild', 'history'], env)).toMatchObject({ code: 0 });
+  server = await server.restart();
+  const after = await Promise.all(talkers.map((talker) => wholeConversation(server.address, talker.conversationId)));
+  expect(after).toEqual(before);
+});

@@ -1,0 +1,57 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { projections } from '../../projections/models.ts';
+import { Pace } from '../../projections/pace.ts';
+import { openModel } from '../../projections/partition-folder.ts';
+import { runProjector } from '../../projections/runner.ts';
+import { SharedProgress } from '../../projections/shared-progress.ts';
+import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
+import { Journal } from '../app/journal.ts';
+import { eventCodec } from '../codec/event-codec.ts';
+import type { FromProjector, ProjectorData, ToProjector } from './projector.ts';
+
+/** How late history may be when nobody waits for it: gathering for this long halves the projector's work under load. */
+const paceMs = 20;
+
+/** The body of the projector's thread: a reader of the log, the writer of the read models. */
+async function main(port: NonNullable<typeof parentPort>, data: ProjectorData): Promise<void> {
+  const tell = (message: FromProjector) => port.postMessage(message);
+  const progress = new SharedProgress(data.models, data.progress);
+  const pace = new Pace(systemClock, paceMs, () => progress.isAwaited);
+  const over = new AbortController();
+  await using log = await openSqliteLog({ mode: 'read', dataDir: data.dataDir, wakeSignal: data.wakeSignal });
+  await using store = openSqliteReadModels({
+    path: data.readModelPath,
+    mode: 'write',
+    onDamaged: (_inode, what) => tell({ kind: 'damaged', what }),
+  });
+  port.on('message', (message: ToProjector) => {
+    if (message.kind === 'close') over.abort();
+    else if (message.kind === 'awaited') pace.hurry();
+    else store.replaceDamaged(message.inode);
+  });
+  // Readers begin when this is ready: they are to find the tables.
+  for (const projection of projections) openModel(projection, store);
+  tell({ kind: 'ready' });
+  await runProjector({
+    journal: new Journal(log, eventCodec, data.prefix),
+    store,
+    projections,
+    clock: systemClock,
+    signal: over.signal,
+    pace,
+    onProgress(model, _topic, partition, nextOffset) {
+      progress.set(model, partition, nextOffset);
+      if (progress.isAwaited) tell({ kind: 'progress' });
+    },
+    onParked: (parked) => tell({ kind: 'parked', parked }),
+    onRetry: ({ message }) => tell({ kind: 'retry', message }),
+    onFault: (model, topic, partition, error) => tell({ kind: 'fault', model, topic, partition, error }),
+  });
+}
+
+if (parentPort === null) throw new Error('this runs as a thread of the server');
+const port = parentPort;
+await main(port, workerData as ProjectorData);
+port.close();

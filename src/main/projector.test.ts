@@ -1,0 +1,142 @@
+import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { historyModel } from '../../projections/history/document.ts';
+import { history } from '../../projections/history/query.ts';
+import { messageReceived, replyCompleted, workerClaimed } from '../../projections/testing/conversation-events.ts';
+import { openSqliteLog, type WritableSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
+import { Journal } from '../app/journal.ts';
+import { eventCodec } from '../codec/event-codec.ts';
+import { type ProjectorThread, startProjectorThread } from './projector.ts';
+
+jest.setTimeout(30_000);
+
+const partitions = 3;
+const longMs = 20_000;
+
+let dataDir: string;
+let log: WritableSqliteLog;
+let journal: Journal;
+let readModelPath: string;
+const faults: Error[] = [];
+const troubles: string[] = [];
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'parley-projector-'));
+  readModelPath = join(dataDir, 'read-models.db');
+  log = await openSqliteLog({
+    mode: 'write',
+    dataDir,
+    topics: { 'test.conversations': partitions, 'test.connections': 1 },
+  });
+  journal = new Journal(log, eventCodec, 'test');
+  faults.length = 0;
+  troubles.length = 0;
+});
+afterEach(async () => {
+  await log[Symbol.asyncDispose]();
+  await rm(dataDir, { recursive: true });
+  expect(faults).toEqual([]);
+});
+
+function start(): Promise<ProjectorThread> {
+  return startProjectorThread({
+    dataDir,
+    readModelPath,
+    prefix: 'test',
+    partitions,
+    wakeSignal: log.wakeSignal,
+    onFault: (error) => faults.push(error),
+    onParked: () => {},
+    onTrouble: (what) => troubles.push(what),
+  });
+}
+
+async function say(messageId: string): Promise<number> {
+  const events = [
+    workerClaimed(`claim of ${messageId}`),
+    messageReceived(messageId),
+    replyCompleted(messageId, { claimId: `claim of ${messageId}` }),
+  ];
+  const appended = await journal.appendConversation(1, 'talk', events);
+  return appended.at(-1)?.offset ?? -1;
+}
+
+test('who waits for a sequence then reads what was appended', async () => {
+  const projector = await start();
+  await using store = openSqliteReadModels({ path: readModelPath, mode: 'read' });
+  for (const id of ['a', 'b', 'c']) {
+    const sequence = await say(id);
+    expect(await projector.waitFor(historyModel, 1, sequence, longMs)).toBe(true);
+    expect(projector.checkpoint(historyModel, 1)).toBe(sequence + 1);
+    expect(await history(store).getMessage(id)).toMatchObject({ status: 'completed' });
+  }
+  expect(await projector.history.reached(1, projector.checkpoint(historyModel, 1), 0)).toBe(true);
+  await projector.close();
+});
+
+test('who waits for what never comes is told so', async () => {
+  const projector = await start();
+  expect(await projector.waitFor(historyModel, 2, 0, 20)).toBe(false);
+  const waiting = projector.waitFor(historyModel, 2, 0, longMs);
+  await projector.close();
+  expect(await waiting).toBe(false);
+});
+
+test('a projector that starts again goes on', async () => {
+  const first = await start();
+  expect(await first.waitFor(historyModel, 1, await say('a'), longMs)).toBe(true);
+  await first.close();
+  const sequence = await say('b');
+  const second = await start();
+  expect(await second.waitFor(historyModel, 1, sequence, longMs)).toBe(true);
+  await second.close();
+  await using store = openSqliteReadModels({ path: readModelPath, mode: 'read' });
+  expect((await history(store).listMessages('talk', { limit: 10 })).items).toHaveLength(4);
+});
+
+test('a file that a reader finds damaged is made again while the server runs', async () => {
+  const projector = await start();
+  const sequence = await say('a');
+  expect(await projector.waitFor(historyModel, 1, sequence, longMs)).toBe(true);
+  await projector.close();
+  const file = await open(readModelPath, 'r+');
+  const content = await file.readFile();
+  await file.write(Buffer.from('WORDS'), 0, 5, content.indexOf('words of a'));
+  await file.close();
+
+  const again = await start();
+  await using store = openSqliteReadModels({
+    path: readModelPath,
+    mode: 'read',
+    onDamaged: (inode) => again.reportDamaged(inode),
+  });
+  const queries = history(store);
+  await expect(queries.getMessage('a')).rejects.toMatchObject({ name: 'ReadModelUnavailable' });
+  const deadline = performance.now() + longMs;
+  let found = await queries.getMessage('a').catch(() => null);
+  while (found?.status !== 'completed' && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    found = await queries.getMessage('a').catch(() => null);
+  }
+  expect(found).toMatchObject({ status: 'completed', parts: [{ kind: 'text', text: 'words of a' }] });
+  expect(await readdir(dataDir)).toContain('read-models.db.damaged');
+  await again.close();
+});
+
+test('a thread that cannot begin says why', async () => {
+  await expect(
+    startProjectorThread({
+      dataDir: join(dataDir, 'nowhere'),
+      readModelPath,
+      prefix: 'test',
+      partitions,
+      wakeSignal: log.wakeSignal,
+      onFault: (error) => faults.push(error),
+      onParked: () => {},
+      onTrouble: () => {},
+    }),
+  ).rejects.toThrow('there is no log');
+});

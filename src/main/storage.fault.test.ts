@@ -1,0 +1,168 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { logFolder } from '../adapters/event-log/sqlite/schema.ts';
+import { eventually, Guests } from '../testing/guests.ts';
+import { conversationEntries, processingOf } from '../testing/log-oracle.ts';
+import { historyBreaches, wholeConversation } from '../testing/oracle.ts';
+import { seededRandom } from '../testing/random.ts';
+import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
+import { MessageRefused } from '../testing/stranger.ts';
+import { Talker } from '../testing/talker.ts';
+
+jest.setTimeout(180_000);
+
+const clients = 10;
+const messagesEach = 20;
+const damagesPerFile = 50;
+const fast = { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', PARLEY_SIMULATED_PIECES: '2' };
+
+let server: ParleyServer | undefined;
+
+afterEach(async () => {
+  await server?.[Symbol.asyncDispose]();
+  server = undefined;
+});
+
+/** Files of the data folder that can be made again: all but the log's, and the lock. */
+async function readModelFiles(dataDir: string): Promise<string[]> {
+  const log = logFolder(dataDir);
+  const entries = await readdir(dataDir, { recursive: true, withFileTypes: true });
+  return entries
+    .filter(
+      (entry) => entry.isFile() && !join(entry.parentPath, entry.name).startsWith(log) && !entry.name.includes('lock'),
+    )
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+async function damage(file: string, random: () => number): Promise<void> {
+  const { size } = await stat(file);
+  const handle = await open(file, 'r+');
+  for (let times = 0; times < damagesPerFile && size > 0; times += 1) {
+    const junk = Buffer.from(Array.from({ length: 64 }, () => Math.floor(random() * 256)));
+    await handle.write(junk, 0, junk.length, Math.floor(random() * size));
+  }
+  await handle.close();
+}
+
+describe('read models are rebuilt by themselves at start', () => {
+  const faults: [string, (file: string, random: () => number) => Promise<void>][] = [
+    ['deleted', (file) => rm(file)],
+    ['damaged in random places', damage],
+    ['emptied', (file) => writeFile(file, '')],
+    ['something else', (file) => writeFile(file, 'this is no database'.repeat(1_000))],
+  ];
+
+  test.each(faults)('when they are %s', async (_what, fault) => {
+    const random = seededRandom();
+    server = await startServer({ env: fast });
+    const { address, dataDir } = server;
+    const talkers = Array.from({ length: clients }, () => new Talker({ address, shape: 'bidi' }));
+    await Promise.all(
+      talkers.map(async (talker) => {
+        for (let index = 0; index < messagesEach; index += 1) await talker.sayOne(`Number ${index}`);
+        talker.drop();
+      }),
+    );
+    const whole = () => Promise.all(talkers.map((talker) => wholeConversation(address, talker.conversationId)));
+    const before = await eventually(
+      whole,
+      (conversations) => conversations.flat().every((message) => message.status === 'MESSAGE_STATUS_COMPLETED'),
+      30_000,
+    );
+    await server.stop('SIGKILL');
+    const files = await readModelFiles(dataDir);
+    expect(files.length).toBeGreaterThan(0);
+    for (const file of files) await fault(file, random);
+    server = await server.restart();
+    const after = await eventually(whole, (conversations) =>
+      conversations.every((messages) => messages.length === 2 * messagesEach),
+    );
+    expect(after).toEqual(before);
+    expect(await historyBreaches(address, talkers)).toEqual([]);
+    await using guests = new Guests(server, 'bidi');
+    const { session } = await guests.connect();
+    expect((await session.ask('All there?')).reply.status).toBe('MESSAGE_STATUS_COMPLETED');
+  });
+});
+
+const diskMib = 24;
+const serviceAgainMs = 10_000;
+const isRoot = process.getuid?.() === 0;
+
+// Only root may mount a disk small enough to fill.
+(isRoot ? test : test.skip)(
+  'a full disk: nothing is accepted that is not durable, and there is service again once there is room',
+  async () => {
+    const disk = await mkdtemp(join(tmpdir(), 'parley-disk-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskMib}m`, 'tmpfs', disk]);
+    try {
+      await mkdir(join(disk, 'data'));
+      server = await startServer({ env: fast, dataDir: join(disk, 'data') });
+      await fillAndFree(server, join(disk, 'ballast'));
+    } finally {
+      await server?.[Symbol.asyncDispose]();
+      server = undefined;
+      execFileSync('umount', ['-l', disk]);
+      await rm(disk, { recursive: true, force: true });
+    }
+  },
+);
+
+/** Fills what is left of the disk, so that not a page more can be written. */
+async function fill(file: string): Promise<void> {
+  const handle = await open(file, 'a');
+  const writes = async (bytes: number) => {
+    for (;;) await handle.write(Buffer.alloc(bytes));
+  };
+  for (const bytes of [65_536, 4_096, 1]) await writes(bytes).catch(() => {});
+  await handle.close();
+}
+
+async function fillAndFree(running: ParleyServer, ballast: string): Promise<void> {
+  const { address } = running;
+  await using guests = new Guests(running, 'bidi');
+  const { session, welcome } = await guests.connect();
+  const talkers = Array.from({ length: clients }, () => new Talker({ address, shape: 'bidi' }));
+  const talks = talkers.map((talker) => talker.talk());
+  const accepted = [(await session.ask('while there is room')).accepted.messageId];
+  await fill(ballast);
+  let refused: unknown;
+  // The log may have pages to spare: it is full when it says so.
+  for (let index = 0; refused === undefined; index += 1) {
+    await session.text('a'.repeat(8_000), `fill-${index}`).then(
+      ({ messageId }) => accepted.push(messageId),
+      (error: unknown) => {
+        if (!(error instanceof MessageRefused) || error.reason !== 'TOO_MANY_PENDING') refused = error;
+      },
+    );
+  }
+  expect(refused).toMatchObject({ reason: 'LOG_UNAVAILABLE', retryable: true });
+  await rm(ballast);
+  const freed = performance.now();
+  const again = async () => {
+    const { session: back } = await guests.connect({ waitForSlotMs: 1_000 });
+    return back.text('Is there room?');
+  };
+  await eventually(
+    () => again().catch(() => undefined),
+    (answer) => answer !== undefined,
+    serviceAgainMs,
+  );
+  console.info(`service again ${(performance.now() - freed).toFixed(0)} ms after there was room`);
+  for (const talker of talkers) talker.stopTalking();
+  await Promise.all(talks);
+  await eventually(
+    () => historyBreaches(address, talkers),
+    (breaches) => breaches.length === 0,
+    60_000,
+  );
+  const stored = new Set((await wholeConversation(address, welcome.conversationId)).map(({ messageId }) => messageId));
+  expect(accepted.filter((messageId) => !stored.has(messageId))).toEqual([]);
+  for (const talker of talkers) talker.drop();
+  expect(await running.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+  expect(processingOf(await conversationEntries(running.dataDir)).breaches).toEqual([]);
+  expect(await runParley(['audit', '--json'], { PARLEY_DATA_DIR: running.dataDir })).toMatchObject({ code: 0 });
+}

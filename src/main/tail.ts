@@ -1,0 +1,108 @@
+import type { Journal, JournalEntry } from '../app/journal.ts';
+import { loadEnvironment } from '../config/environment.ts';
+import type { ParleyEvent } from '../ports/event-codec.ts';
+import { openJournalForReading } from './data-folder.ts';
+
+export interface TailOptions {
+  /** How many records of the past are printed. */
+  readonly lines: number;
+  readonly follow: boolean;
+  readonly conversation?: string;
+  readonly texts?: boolean;
+}
+
+const readBatch = 500;
+
+interface Line {
+  readonly timeMs: number;
+  readonly text: string;
+}
+
+/** Prints the newest records of the data folder's log in the order of their times, then follows it unless told not to. Rejects with LogDamaged, LogNotFound. */
+export async function tail(options: TailOptions): Promise<void> {
+  const journal = await openJournalForReading(loadEnvironment());
+  await using _log = journal.log;
+  const places = placesOf(journal);
+  const ends = await Promise.all(places.map(({ topic, partition }) => print(journal, topic, partition, options)));
+  const past = ends.flatMap(({ lines }) => lines).sort((left, right) => left.timeMs - right.timeMs);
+  for (const { text } of past.slice(-options.lines)) process.stdout.write(text);
+  if (!options.follow) return;
+  const stopping = new AbortController();
+  process.once('SIGINT', () => stopping.abort());
+  process.stdout.once('error', () => stopping.abort());
+  await Promise.all(
+    places.map(async ({ topic, partition }, index) => {
+      for await (const batch of journal.tail(topic, partition, ends[index]?.end ?? 0, stopping.signal)) {
+        for (const line of linesOf(batch, topic, partition, options)) process.stdout.write(line.text);
+      }
+    }),
+  );
+}
+
+function placesOf(journal: Journal): readonly { readonly topic: string; readonly partition: number }[] {
+  return Object.values(journal.topics).flatMap((topic: string) =>
+    Array.from({ length: journal.log.partitions(topic) }, (_, partition) => ({ topic, partition })),
+  );
+}
+
+async function print(journal: Journal, topic: string, partition: number, options: TailOptions) {
+  const lines: Line[] = [];
+  // With a conversation asked for, its newest records may be anywhere.
+  const isAll = options.conversation !== undefined;
+  const start = isAll ? 0 : Math.max(0, (await journal.log.endOffset(topic, partition)) - options.lines);
+  for (let end = start; ; ) {
+    const batch = await journal.read(topic, partition, end, readBatch);
+    const last = batch.at(-1);
+    if (last === undefined) return { lines, end };
+    lines.push(...linesOf(batch, topic, partition, options));
+    end = last.offset + 1;
+  }
+}
+
+function linesOf(
+  batch: readonly JournalEntry[],
+  topic: string,
+  partition: number,
+  options: TailOptions,
+): readonly Line[] {
+  return batch
+    .filter((entry) => concerns(entry, options.conversation))
+    .map((entry) => {
+      const { timeMs, offset, decoded } = entry;
+      const place = `${new Date(timeMs).toISOString()} ${topic}/${partition}@${offset}`;
+      const what =
+        decoded.kind === 'event'
+          ? describe(decoded.event, options.texts ?? false)
+          : decoded.kind === 'unknown'
+            ? `unknown ${decoded.type}`
+            : `UNDECODABLE ${decoded.reason}`;
+      return { timeMs, text: `${place} ${what}\n` };
+    });
+}
+
+function concerns({ decoded }: JournalEntry, conversationId: string | undefined): boolean {
+  if (conversationId === undefined) return true;
+  return (
+    decoded.kind === 'event' && 'conversationId' in decoded.event && decoded.event.conversationId === conversationId
+  );
+}
+
+/** Hashes say nothing to a person, and contents are shown only when asked for. */
+function describe({ type, ...event }: ParleyEvent, texts: boolean): string {
+  const fields = Object.entries(event).flatMap(([name, value]) => {
+    if (name.endsWith('Hash')) return value === '' ? [] : [`${name}=…`];
+    if (name === 'parts') return [describeParts(value as readonly { readonly text: string }[], texts)];
+    return [`${name}=${typeof value === 'string' ? neutral(value) : JSON.stringify(value)}`];
+  });
+  return [type, ...fields].join(' ');
+}
+
+function describeParts(parts: readonly { readonly text: string }[], texts: boolean): string {
+  const text = parts.map((part) => part.text).join('');
+  return texts ? `text=${JSON.stringify(text)}` : `text=${text.length} characters`;
+}
+
+/** Ids come from clients: what could steer a terminal is shown as an escape. */
+function neutral(value: string): string {
+  return /^[\x21-\x7e]*$/.test(value) ? value : JSON.stringify(value);
+}

@@ -1,0 +1,303 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import {
+  type CollectionSpec,
+  ReadModelReplaced,
+  type ReadModelStore,
+  ReadModelTooNew,
+  ReadModelUnavailable,
+} from '../read-model.ts';
+
+/** An empty store to test. */
+export interface ReadModelsUnderTest extends AsyncDisposable {
+  /** The handle that writes. */
+  readonly writer: ReadModelStore;
+  /** Another handle on the same store; a handle that writes may stand in for one that reads. */
+  open(mode: 'write' | 'read'): Promise<ReadModelStore>;
+}
+
+interface Note {
+  readonly owner?: string | undefined;
+  readonly rank: number;
+  readonly text: string;
+}
+
+const notes: CollectionSpec<Note> = {
+  name: 'notes',
+  model: 'notebook',
+  version: 1,
+  indexes: { byOwner: { equals: ['owner'], order: 'rank' }, byRank: { equals: [], order: 'rank' } },
+};
+
+const checkpoint = { model: 'notebook', topic: 'events', partition: 0, offset: 0, state: null };
+
+function note(rank: number, text = `note ${rank}`, owner: string | undefined = 'ann'): Note {
+  return { owner, rank, text };
+}
+
+function write(id: string, offset: number, document: Note | null) {
+  return { collection: notes.name, id, offset, document };
+}
+
+/** What every store of read models must do. */
+export function readModelContract(name: string, open: () => Promise<ReadModelsUnderTest>): void {
+  describe(`read models: ${name}`, () => {
+    let subject: ReadModelsUnderTest;
+    let store: ReadModelStore;
+
+    beforeEach(async () => {
+      subject = await open();
+      store = subject.writer;
+    });
+    afterEach(async () => {
+      await subject[Symbol.asyncDispose]();
+    });
+
+    const pagesOf = async (query: { index: string; equals: string[]; descending?: boolean }, limit: number) => {
+      const ranks: string[] = [];
+      const collection = store.collection(notes);
+      let after: { order: number; id: string } | undefined;
+      for (;;) {
+        const page = await collection.page({ ...query, limit, ...(after && { after }) });
+        const last = page.at(-1);
+        if (last === undefined) return ranks;
+        ranks.push(...page.map(({ text }) => text));
+        after = { order: last.rank, id: last.text };
+      }
+    };
+
+    describe('documents', () => {
+      test('are read as they were written, with their positions; what is not there is null or left out', async () => {
+        const collection = store.collection(notes);
+        await store.apply([write('a', 3, note(1)), write('b', 4, { ...note(2), owner: undefined })], []);
+        expect(await collection.get('a')).toEqual(note(1));
+        expect(await collection.get('c')).toBeNull();
+        expect(await collection.load(['a', 'b', 'c'])).toEqual(
+          new Map([
+            ['a', { id: 'a', document: note(1), offset: 3 }],
+            ['b', { id: 'b', document: { rank: 2, text: 'note 2' }, offset: 4 }],
+          ]),
+        );
+      });
+
+      test('hold any text', async () => {
+        const collection = store.collection(notes);
+        const text = 'naïve 😀 \u0000 "quoted" \\ \n 漢字 $where.a';
+        await store.apply([write('ключ', 1, note(1, text, "o'wner"))], []);
+        expect(await collection.get('ключ')).toEqual(note(1, text, "o'wner"));
+        expect(await collection.page({ index: 'byOwner', equals: ["o'wner"], limit: 10 })).toHaveLength(1);
+      });
+
+      test('are replaced by a later write, and in the indexes too', async () => {
+        const collection = store.collection(notes);
+        await store.apply([write('a', 1, note(1, 'old', 'ann'))], []);
+        await store.apply([write('a', 2, note(5, 'new', 'bob'))], []);
+        expect(await collection.get('a')).toEqual(note(5, 'new', 'bob'));
+        expect(await collection.page({ index: 'byOwner', equals: ['ann'], limit: 10 })).toEqual([]);
+        expect(await collection.page({ index: 'byOwner', equals: ['bob'], limit: 10 })).toEqual([
+          note(5, 'new', 'bob'),
+        ]);
+      });
+
+      test('ignore writes and removals that are not after their position', async () => {
+        const collection = store.collection(notes);
+        await store.apply([write('a', 5, note(1, 'right'))], []);
+        await store.apply([write('a', 5, note(2, 'repeat'))], []);
+        await store.apply([write('a', 4, note(2, 'late'))], []);
+        await store.apply([write('a', 5, null)], []);
+        expect(await collection.get('a')).toEqual(note(1, 'right'));
+      });
+
+      test('are removed', async () => {
+        const collection = store.collection(notes);
+        await store.apply([write('a', 1, note(1))], []);
+        await store.apply([write('a', 2, null)], []);
+        expect(await collection.get('a')).toBeNull();
+        expect(await collection.page({ index: 'byOwner', equals: ['ann'], limit: 10 })).toEqual([]);
+      });
+
+      test('of one apply keep their order when one document is written twice', async () => {
+        const collection = store.collection(notes);
+        await store.apply([write('a', 1, note(1, 'first')), write('a', 2, note(2, 'second'))], []);
+        expect(await collection.get('a')).toEqual(note(2, 'second'));
+      });
+    });
+
+    describe('pages', () => {
+      // Texts are the ids; ranks have ties.
+      const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+      const rankOf = (id: string) => Math.floor(ids.indexOf(id) / 3);
+
+      beforeEach(async () => {
+        store.collection(notes);
+        const writes = ids.map((id, offset) => write(id, offset, note(rankOf(id), id)));
+        await store.apply([...writes.reverse(), write('z', 9, note(1, 'z', 'bob'))], []);
+      });
+
+      test.each([1, 2, 3, 10])('of %i show everything once, in order, ties by id', async (limit) => {
+        expect(await pagesOf({ index: 'byOwner', equals: ['ann'] }, limit)).toEqual(ids);
+        expect(await pagesOf({ index: 'byOwner', equals: ['ann'], descending: true }, limit)).toEqual(ids.toReversed());
+      });
+
+      test('begin strictly past a place, whether or not something is there', async () => {
+        const collection = store.collection(notes);
+        const query = { index: 'byOwner', equals: ['ann'], limit: 1 };
+        expect(await collection.page({ ...query, after: { order: 0.5, id: '' } })).toEqual([note(1, 'd')]);
+        expect(await collection.page({ ...query, after: { order: 0.5, id: '' }, descending: true })).toEqual([
+          note(0, 'c'),
+        ]);
+        expect(await collection.page({ ...query, after: { order: 9, id: '' } })).toEqual([]);
+      });
+
+      test('leave out documents that lack a field of the index, and count what they have', async () => {
+        const collection = store.collection(notes);
+        await store.apply([write('y', 10, { rank: 7, text: 'y' })], []);
+        expect(await collection.count('byOwner', ['ann'])).toBe(ids.length);
+        expect(await collection.count('byOwner', ['nobody'])).toBe(0);
+        expect(await collection.count('byRank', [])).toBe(ids.length + 2);
+        expect(await collection.page({ index: 'byRank', equals: [], descending: true, limit: 1 })).toEqual([
+          { rank: 7, text: 'y' },
+        ]);
+      });
+
+      test('by id show every document, with its position', async () => {
+        const collection = store.collection(notes);
+        const first = await collection.scan('', 3);
+        expect(first.map(({ id, offset }) => [id, offset])).toEqual([
+          ['a', 0],
+          ['b', 1],
+          ['c', 2],
+        ]);
+        const rest = await collection.scan('c', 100);
+        expect(rest.map(({ id }) => id)).toEqual(['d', 'e', 'f', 'g', 'z']);
+      });
+    });
+
+    describe('checkpoints', () => {
+      test('are 0 without state at first, then what was stored with the documents, each partition its own', async () => {
+        store.collection(notes);
+        expect(await store.checkpoint('notebook', 'events', 0)).toEqual(checkpoint);
+        const stored = { ...checkpoint, offset: 7, state: { claims: ['x'] } };
+        await store.apply([write('a', 6, note(1))], [stored]);
+        expect(await store.checkpoint('notebook', 'events', 0)).toEqual(stored);
+        expect(await store.checkpoint('notebook', 'events', 1)).toMatchObject({ offset: 0 });
+        expect(await store.checkpoint('notebook', 'others', 0)).toMatchObject({ offset: 0 });
+        expect(await store.checkpoint('diary', 'events', 0)).toMatchObject({ offset: 0 });
+      });
+
+      test('move without documents too', async () => {
+        store.collection(notes);
+        await store.apply([], [{ ...checkpoint, offset: 5 }]);
+        expect(await store.checkpoint('notebook', 'events', 0)).toMatchObject({ offset: 5 });
+      });
+    });
+
+    describe('other handles', () => {
+      test('see what apply has answered', async () => {
+        store.collection(notes);
+        await using reader = await subject.open('read');
+        const collection = reader.collection(notes);
+        for (let offset = 0; offset < 20; offset++) {
+          await store.apply([write('a', offset, note(offset))], [{ ...checkpoint, offset: offset + 1 }]);
+          expect(await collection.get('a')).toEqual(note(offset));
+          expect(await reader.checkpoint('notebook', 'events', 0)).toMatchObject({ offset: offset + 1 });
+        }
+      });
+
+      test('find the documents and checkpoints after the writer has gone', async () => {
+        store.collection(notes);
+        await store.apply([write('a', 1, note(1))], [{ ...checkpoint, offset: 2 }]);
+        await store[Symbol.asyncDispose]();
+        await using again = await subject.open('write');
+        expect(await again.collection(notes).get('a')).toEqual(note(1));
+        expect(await again.checkpoint('notebook', 'events', 0)).toMatchObject({ offset: 2 });
+      });
+
+      test('a closed handle says that it is unavailable', async () => {
+        const collection = store.collection(notes);
+        await store[Symbol.asyncDispose]();
+        await expect(store.apply([write('a', 1, note(1))], [])).rejects.toThrow(ReadModelUnavailable);
+        await expect(collection.get('a')).rejects.toThrow(ReadModelUnavailable);
+      });
+    });
+
+    describe('rebuilding', () => {
+      test('goes on beside the live generation until it is activated, then everybody reads the new one', async () => {
+        const live = store.collection(notes);
+        await using reader = await subject.open('read');
+        const read = reader.collection(notes);
+        await store.apply(
+          [write('a', 1, note(1, 'old')), write('b', 1, note(2, 'only old'))],
+          [{ ...checkpoint, offset: 2 }],
+        );
+
+        const rebuild = await store.rebuild('notebook');
+        const beside = rebuild.store.collection(notes);
+        expect(await rebuild.store.checkpoint('notebook', 'events', 0)).toMatchObject({ offset: 0 });
+        await rebuild.store.apply([write('a', 1, note(1, 'new'))], [{ ...checkpoint, offset: 3 }]);
+        expect(await beside.get('a')).toMatchObject({ text: 'new' });
+        expect(await live.get('a')).toMatchObject({ text: 'old' });
+        expect(await read.get('a')).toMatchObject({ text: 'old' });
+        expect(await reader.checkpoint('notebook', 'events', 0)).toMatchObject({ offset: 2 });
+
+        await rebuild.activate();
+        expect(await read.get('a')).toMatchObject({ text: 'new' });
+        expect(await read.get('b')).toBeNull();
+        expect(await reader.checkpoint('notebook', 'events', 0)).toMatchObject({ offset: 3 });
+      });
+
+      test('ends the former writer, which writes nothing more until it asks for its collections anew', async () => {
+        const before = store.collection(notes);
+        await store.apply([write('a', 1, note(1))], [{ ...checkpoint, offset: 2 }]);
+        const rebuild = await store.rebuild('notebook');
+        rebuild.store.collection(notes);
+        await rebuild.activate();
+        for (let attempt = 0; attempt < 2; attempt++) {
+          await expect(store.apply([write('a', 2, note(2))], [{ ...checkpoint, offset: 3 }])).rejects.toThrow(
+            ReadModelReplaced,
+          );
+          await expect(store.checkpoint('notebook', 'events', 0)).rejects.toThrow(ReadModelReplaced);
+          await expect(before.load(['a'])).rejects.toThrow(ReadModelReplaced);
+        }
+        const after = store.collection(notes);
+        expect(await after.get('a')).toBeNull();
+        expect(await store.checkpoint('notebook', 'events', 0)).toMatchObject({ offset: 0 });
+        await store.apply([write('a', 1, note(1))], [{ ...checkpoint, offset: 2 }]);
+        expect(await after.get('a')).toEqual(note(1));
+      });
+
+      test('that is dropped, or replaced by another, leaves nothing behind', async () => {
+        const live = store.collection(notes);
+        await store.apply([write('a', 1, note(1, 'old'))], [{ ...checkpoint, offset: 2 }]);
+        const dropped = await store.rebuild('notebook');
+        dropped.store.collection(notes);
+        await dropped.store.apply([write('x', 1, note(1))], [{ ...checkpoint, offset: 9 }]);
+        await dropped.discard();
+        expect(await live.get('a')).toMatchObject({ text: 'old' });
+        const abandoned = await store.rebuild('notebook');
+        abandoned.store.collection(notes);
+        await abandoned.store.apply([write('x', 1, note(1))], [{ ...checkpoint, offset: 9 }]);
+        const last = await store.rebuild('notebook');
+        const collection = last.store.collection(notes);
+        expect(await collection.get('x')).toBeNull();
+        expect(await last.store.checkpoint('notebook', 'events', 0)).toMatchObject({ offset: 0 });
+      });
+    });
+
+    describe('versions', () => {
+      test('a raised version begins the model again', async () => {
+        store.collection(notes);
+        await store.apply([write('a', 1, note(1))], [{ ...checkpoint, offset: 2 }]);
+        const raised = store.collection({ ...notes, version: 2, indexes: { byText: { equals: [], order: 'text' } } });
+        expect(await raised.get('a')).toBeNull();
+        expect(await store.checkpoint('notebook', 'events', 0)).toMatchObject({ offset: 0 });
+        await store.apply([write('a', 1, note(1))], []);
+        expect(await raised.page({ index: 'byText', equals: [], limit: 10 })).toHaveLength(1);
+      });
+
+      test('a newer one than this program knows is refused', async () => {
+        store.collection({ ...notes, version: 2 });
+        expect(() => store.collection(notes)).toThrow(ReadModelTooNew);
+      });
+    });
+  });
+}

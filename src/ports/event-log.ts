@@ -1,0 +1,90 @@
+/**
+ * The log: topics of partitions of records, each record at one offset for ever.
+ *
+ * Order: records of one partition are read in offset order, without gap, starting at 0. Records of one `append` call
+ * stand in the order given; calls made one after another on the same handle are stored in that order, partition by
+ * partition.
+ * Durability: `append` answers only when all its records would survive the death of the process and (embedded
+ * profile) a power cut. Appends made concurrently share one synced write; nothing waits on a timer.
+ * A call is all or nothing. When it rejects, the outcome may be unknown (`LogUnavailable.outcome`): callers repeat it, and folds
+ * ignore repeats.
+ * Delivery: `tail` yields every record from the given offset once and in order, then waits for new ones.
+ * Time: a record's time is the log's own and never runs backwards within a topic.
+ */
+export interface EventLog extends AsyncDisposable {
+  /** How many partitions a topic has. Throws on a topic that does not exist. */
+  partitions(topic: string): number;
+
+  /** Appends all records durably. Rejects with LogUnavailable. */
+  append(records: readonly NewRecord[]): Promise<readonly Appended[]>;
+
+  /** Up to `maxRecords` records from `fromOffset` on; empty at the end. Rejects with LogDamaged or LogUnavailable. */
+  read(topic: string, partition: number, fromOffset: number, maxRecords: number): Promise<readonly LogRecord[]>;
+
+  /**
+   * Every record from `fromOffset` on, in batches as they are there, until the signal aborts (then it ends, without error).
+   * The consumer's own pace is the back-pressure. Throws LogDamaged at a damaged record.
+   */
+  tail(topic: string, partition: number, fromOffset: number, signal: AbortSignal): AsyncIterable<readonly LogRecord[]>;
+
+  /** The offset that the next record of the partition will get. */
+  endOffset(topic: string, partition: number): Promise<number>;
+
+  /** The committed position of a consumer group: the offset of the next record it needs; 0 when it never committed. */
+  committed(group: string, topic: string, partition: number): Promise<number>;
+
+  /** Commits a position. It may be lost in a crash (never moved forward by one): what is refolded is more, not less. */
+  commit(group: string, topic: string, partition: number, offset: number): Promise<void>;
+}
+
+/** A record to append. */
+export interface NewRecord {
+  readonly topic: string;
+  readonly partition: number;
+  /** Ordering and ownership key, e.g. the conversation id. */
+  readonly key: string;
+  /** CloudEvents attributes in binary mode: `ce_type`, `ce_id`, `ce_source`, `ce_specversion`, … */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly value: Uint8Array;
+}
+
+/** Where an appended record stands. */
+export interface Appended {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  /** The log's own time, milliseconds since the epoch. */
+  readonly timeMs: number;
+}
+
+/** A record as the log holds it. */
+export interface LogRecord extends NewRecord, Appended {}
+
+/** The log cannot take or give records now; trying again later may work. */
+export class LogUnavailable extends Error {
+  override readonly name = 'LogUnavailable';
+  readonly retryable = true;
+  /** `not-written`: certainly not in the log. `unknown`: it may be. */
+  readonly outcome: 'not-written' | 'unknown';
+
+  constructor(message: string, outcome: 'not-written' | 'unknown', options?: ErrorOptions) {
+    super(message, options);
+    this.outcome = outcome;
+  }
+}
+
+/** A record is damaged or missing. It is never served; `parley salvage` is the next step. */
+export class LogDamaged extends Error {
+  override readonly name = 'LogDamaged';
+  readonly retryable = false;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+
+  constructor(topic: string, partition: number, offset: number, what: string) {
+    super(`${topic}/${partition} offset ${offset}: ${what}`);
+    this.topic = topic;
+    this.partition = partition;
+    this.offset = offset;
+  }
+}

@@ -1,0 +1,84 @@
+import type { Part } from '../domain/conversation/events.ts';
+
+/** What was said, as far as the projection has come: the queries of projections/history. All reads reject with ReadModelUnavailable. */
+export interface History {
+  /** The conversation, also before something was said in it; null when there is none or it was deleted. */
+  getConversation(conversationId: string): Promise<HistoryConversation | null>;
+  getMessage(messageId: string): Promise<HistoryMessage | null>;
+  /** The client's conversations in which something was said, newest activity first. */
+  listConversations(clientId: string, page: HistoryPageRequest): Promise<HistoryPage<HistoryConversation>>;
+  /** The messages of a conversation by sequence, oldest first unless told otherwise. */
+  listMessages(
+    conversationId: string,
+    page: HistoryPageRequest,
+    newestFirst?: boolean,
+  ): Promise<HistoryPage<HistoryMessage>>;
+  /**
+   * Everything that a client who knows all up to `afterSequence` has missed, in order, in batches of at most `batchSize`: the messages
+   * after it, and the user messages up to it that ended without a reply after it (at the place where they ended).
+   */
+  replay(conversationId: string, afterSequence: number, batchSize: number): AsyncIterable<readonly HistoryMessage[]>;
+  /** At most `limit` messages of the client that have no final status yet, oldest first. */
+  pendingOf(clientId: string, limit: number): Promise<readonly HistoryMessage[]>;
+}
+
+/** How far the history read model has come. */
+export interface HistoryProgress {
+  /** The offset of the next record of the partition that the model needs. */
+  checkpoint(partition: number): number;
+  /** True as soon as the checkpoint has reached `offset`: everything before it is in the model. False after the time limit. */
+  reached(partition: number, offset: number, timeoutMs: number): Promise<boolean>;
+}
+
+/** A place in a list, for the page after it. */
+export interface HistoryPlace {
+  readonly order: number | string;
+  readonly id: string;
+}
+
+export interface HistoryPageRequest {
+  /** `next` of the page before; absent for the first. */
+  readonly after?: HistoryPlace | undefined;
+  readonly limit: number;
+}
+
+export interface HistoryPage<D> {
+  readonly items: readonly D[];
+  /** null on the last page. */
+  readonly next: HistoryPlace | null;
+}
+
+export interface HistoryConversation {
+  readonly conversationId: string;
+  readonly clientId: string;
+  readonly title: string;
+  readonly createTimeMs: number;
+  readonly updateTimeMs: number;
+  readonly messageCount: number;
+  readonly lastSequence: number;
+}
+
+export type HistoryStatus = 'queued' | 'processing' | 'completed' | 'failed' | 'stopped';
+
+export interface HistoryMessage {
+  readonly messageId: string;
+  readonly conversationId: string;
+  readonly clientId: string;
+  readonly sequence: number;
+  readonly role: 'user' | 'assistant';
+  readonly parts: readonly Part[];
+  readonly status: HistoryStatus;
+  /** For a reply: the user message it answers, else ''. */
+  readonly replyToMessageId: string;
+  /** Of a message that has its reply: that reply; else ''. */
+  readonly replyMessageId: string;
+  readonly clientMessageId: string;
+  readonly createTimeMs: number;
+  /** null until the status is final. */
+  readonly completeTimeMs: number | null;
+  readonly model: string;
+  readonly failureReason: string;
+  readonly failureDetail: string;
+  /** Of a user message: the last attempt begun, 0 before the first. */
+  readonly attempt: number;
+}

@@ -1,0 +1,142 @@
+/**
+ * Read models: collections of documents, each stored with the log position it reflects.
+ *
+ * Atomicity: one document. `apply` may write its documents in any grouping and order, but the checkpoints are stored only
+ * after (or with) all of them; a checkpoint and its state are one document.
+ * Idempotence: a write whose position is not after the stored document's is ignored, so repeats and replays change nothing.
+ * Visibility: what `apply` has answered, every later read sees, also through other handles on the same store.
+ * One writer at a time per model and partition; any number of readers.
+ * Everything here can be made again from the log: a store that finds itself damaged may begin again empty, all checkpoints 0.
+ */
+export interface ReadModelStore extends AsyncDisposable {
+  /**
+   * The collection of this name, created with its indexes if it is not there. Known to `apply` from then on. A store that holds an
+   * older version of it begins its model again, empty. Throws ReadModelTooNew when it holds a newer one. A handle that writes keeps to
+   * the generation that is live at the last such call: once another is, all it does with the model rejects with ReadModelReplaced.
+   */
+  collection<D extends Document>(spec: CollectionSpec<D>): Collection<D>;
+
+  /** Writes the documents, then the checkpoints. Rejects with ReadModelUnavailable or ReadModelReplaced. */
+  apply(writes: readonly DocumentWrite[], checkpoints: readonly Checkpoint[]): Promise<void>;
+
+  /** How far a partition has been folded into a model; offset 0 and no state when it never was. Rejects as `apply`. */
+  checkpoint(model: string, topic: string, partition: number): Promise<Checkpoint>;
+
+  /**
+   * Begins a new, empty generation of a model beside the live one. A generation begun earlier and never activated is dropped.
+   * Only on handles that write.
+   */
+  rebuild(model: string): Promise<Rebuild>;
+}
+
+/** A generation of a model that nobody reads yet. */
+export interface Rebuild {
+  /** Reads and writes the new generation of this model; its collections are asked for as usual. Closed with the store it came from. */
+  readonly store: ReadModelStore;
+  /** Makes it the live one, for all handles and in one step. A writer of the former one gets ReadModelReplaced. */
+  activate(): Promise<void>;
+  /** Drops it. */
+  discard(): Promise<void>;
+}
+
+/** An object of JSON values; fields that are `undefined` are dropped. */
+export type Document = object;
+
+/** A collection's name and the fields it is asked by. */
+export interface CollectionSpec<D extends Document> {
+  /** Of the alphabet [a-z_], unique over all models. */
+  readonly name: string;
+  /** The read model it belongs to: checkpoints and rebuilds are by model. */
+  readonly model: string;
+  /** Of its documents and indexes: raised by one with every change of what a fold of the same events gives. */
+  readonly version: number;
+  readonly indexes: Readonly<Record<string, CollectionIndex<D>>>;
+  /** Fields of indexes that never change once a document is there: such an index is not touched by later writes. */
+  readonly constant?: readonly (keyof D & string)[];
+}
+
+/**
+ * Equality fields first, then one field of order (number or string, one type throughout); the id breaks ties. A document that
+ * lacks one of the fields is not in the index, so that an index of few among many costs little.
+ */
+export interface CollectionIndex<D extends Document> {
+  readonly equals: readonly (keyof D & string)[];
+  readonly order: keyof D & string;
+}
+
+/** One document to write or remove. */
+export interface DocumentWrite {
+  readonly collection: string;
+  readonly id: string;
+  /** null removes it. */
+  readonly document: Document | null;
+  /** The offset of the newest event it reflects. A document is only ever written from one partition. */
+  readonly offset: number;
+}
+
+/** How far one partition has been folded into one model. */
+export interface Checkpoint {
+  readonly model: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** The offset of the next record needed. */
+  readonly offset: number;
+  /** What the fold must know of the records before `offset` beside the documents: small, e.g. the partition's current claim. */
+  readonly state: Document | null;
+}
+
+/** A place in an index. */
+export interface Place {
+  readonly order: string | number;
+  readonly id: string;
+}
+
+/** A page to read, by one index. */
+export interface PageQuery {
+  readonly index: string;
+  /** Values of the index's equality fields, in its order. */
+  readonly equals: readonly (string | number)[];
+  /** Only documents strictly past this place in the direction read. */
+  readonly after?: Place;
+  readonly descending?: boolean;
+  readonly limit: number;
+}
+
+/** A document and the offset of the newest event it reflects. */
+export interface Stored<D extends Document> {
+  readonly id: string;
+  readonly document: D;
+  readonly offset: number;
+}
+
+export interface Collection<D extends Document> {
+  get(id: string): Promise<D | null>;
+  /** Several at once, with their positions; those that are not there are left out. */
+  load(ids: readonly string[]): Promise<ReadonlyMap<string, Stored<D>>>;
+  page(query: PageQuery): Promise<readonly D[]>;
+  /** Every document by id ascending, from after the given id on (all: ''): for comparing and exporting. */
+  scan(afterId: string, limit: number): Promise<readonly Stored<D>[]>;
+  /** How many documents have these equality values. */
+  count(index: string, equals: readonly (string | number)[]): Promise<number>;
+}
+
+/** The store cannot be read or written now. */
+export class ReadModelUnavailable extends Error {
+  override readonly name = 'ReadModelUnavailable';
+  readonly retryable = true;
+}
+
+/**
+ * The model has another generation, or the store began again empty. Nothing was written, and nothing will be until the model's
+ * collections are asked for anew; then fold on from its checkpoints.
+ */
+export class ReadModelReplaced extends Error {
+  override readonly name = 'ReadModelReplaced';
+  readonly retryable = true;
+}
+
+/** A later release wrote this; starting that release, or removing the read models (they are made again from the log), is the next step. */
+export class ReadModelTooNew extends Error {
+  override readonly name = 'ReadModelTooNew';
+  readonly retryable = false;
+}

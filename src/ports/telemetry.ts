@@ -1,0 +1,19 @@
+/** The process's own log: facts for operators, never contents, tokens or keys. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What is counted and measured; the names of the metrics are the adapter's. */
+export interface Metrics {
+  /** A call or message was refused. */
+  refused(reason: string): void;
+  /** From a message's arrival to the log's answer. */
+  accepted(elapsedMs: number): void;
+  /** From a message's acceptance to its complete reply. */
+  replied(elapsedMs: number): void;
+  /** A session ended. */
+  sessionEnded(reason: string): void;
+}

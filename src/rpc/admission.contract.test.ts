@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { Guests, refusalOf } from '../testing/guests.ts';
+import { type ParleyServer, startServer } from '../testing/server.ts';
+import { shapes } from '../testing/stranger.ts';
+
+jest.setTimeout(30_000);
+
+describe('two slots and a line of two', () => {
+  let server: ParleyServer;
+
+  beforeAll(async () => {
+    server = await startServer({
+      env: { PARLEY_MAX_CLIENTS: '2', PARLEY_MAX_WAITING_CLIENTS: '2', PARLEY_SIMULATED_TEXT_DELAY_MS: '0' },
+    });
+  });
+  afterAll(() => server?.[Symbol.asyncDispose]());
+
+  describe.each(shapes)('%s', (shape) => {
+    test('a client that will not wait is refused with a delay', async () => {
+      await using guests = new Guests(server, shape);
+      await guests.connect();
+      await guests.connect();
+      const refused = await refusalOf(guests.dial());
+      expect(refused).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'TOO_MANY_CLIENTS', domain: 'parley' });
+      expect(refused.retryDelayMs).toBeGreaterThan(0);
+    });
+
+    test('clients wait in order, hear their place, and the first takes the slot freed', async () => {
+      await using guests = new Guests(server, shape);
+      const { session } = await guests.connect();
+      await guests.connect();
+      const first = guests.dial({ waitForSlotMs: 20_000 });
+      expect(await first.find('waiting')).toEqual({ place: 1 });
+      const second = guests.dial({ waitForSlotMs: 20_000 });
+      expect(await second.find('waiting')).toEqual({ place: 2 });
+      await session.goodbye();
+      await first.welcome();
+      await second.find('waiting', ({ place }) => place === 1);
+      expect(second.all('welcome')).toEqual([]);
+      first.drop();
+      await second.welcome();
+      expect(second.all('waiting').map(({ place }) => place)).toEqual([2, 1]);
+    });
+
+    test('a waiting client that gave up takes no slot', async () => {
+      await using guests = new Guests(server, shape);
+      const { session } = await guests.connect();
+      await guests.connect();
+      const first = guests.dial({ waitForSlotMs: 20_000 });
+      await first.find('waiting');
+      const second = guests.dial({ waitForSlotMs: 20_000 });
+      await second.find('waiting');
+      first.drop();
+      await second.find('waiting', ({ place }) => place === 1);
+      await session.goodbye();
+      await second.welcome();
+    });
+
+    test('waiting ends in a refusal after the time asked for', async () => {
+      await using guests = new Guests(server, shape);
+      await guests.connect();
+      await guests.connect();
+      const patient = guests.dial({ waitForSlotMs: 300 });
+      await patient.find('waiting');
+      expect(await refusalOf(patient)).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'TOO_MANY_CLIENTS' });
+    });
+
+    test('a full line refuses', async () => {
+      await using guests = new Guests(server, shape);
+      await guests.connect();
+      await guests.connect();
+      await guests.dial({ waitForSlotMs: 20_000 }).find('waiting');
+      await guests.dial({ waitForSlotMs: 20_000 }).find('waiting');
+      const refused = await refusalOf(guests.dial({ waitForSlotMs: 20_000 }));
+      expect(refused).toMatchObject({ reason: 'TOO_MANY_CLIENTS' });
+    });
+
+    test('the same client cannot connect twice, nor with a wrong token', async () => {
+      await using guests = new Guests(server, shape);
+      const { session, clientId } = await guests.connect();
+      const twice = await refusalOf(guests.dial({ clientId }));
+      expect(twice).toMatchObject({ code: 'ALREADY_EXISTS', reason: 'ALREADY_CONNECTED', domain: 'parley' });
+      const guessed = await refusalOf(guests.dial({ clientId, resumeToken: 'guessed', waitForSlotMs: 1000 }));
+      expect(guessed).toMatchObject({ reason: 'ALREADY_CONNECTED' });
+      expect((await session.ask('undisturbed')).reply.status).toBe('MESSAGE_STATUS_COMPLETED');
+    });
+
+    test('of the same client dialling many times at once, one is welcomed', async () => {
+      await using guests = new Guests(server, shape);
+      const clientId = randomUUID();
+      const sessions = Array.from({ length: 10 }, () => guests.dial({ clientId }));
+      const outcomes = await Promise.all(
+        sessions.map((session) =>
+          session.welcome().then(
+            () => 'welcome',
+            (refused) => refused.reason,
+          ),
+        ),
+      );
+      expect(outcomes.filter((outcome) => outcome === 'welcome')).toHaveLength(1);
+      expect(outcomes.filter((outcome) => outcome === 'ALREADY_CONNECTED')).toHaveLength(9);
+    });
+
+    test('the resume token takes the session over, the older stream is told, and the slot is counted once', async () => {
+      await using guests = new Guests(server, shape);
+      const { session: older, welcome, clientId } = await guests.connect();
+      await guests.connect();
+      const { session: newer, welcome: again } = await guests.connect({
+        clientId,
+        resumeToken: welcome.resumeToken,
+        conversationId: welcome.conversationId,
+      });
+      expect(await refusalOf(older)).toMatchObject({ code: 'ABORTED', reason: 'SESSION_TAKEN_OVER', domain: 'parley' });
+      expect(again.conversationId).toBe(welcome.conversationId);
+      expect(again.resumeToken).not.toBe(welcome.resumeToken);
+      expect((await newer.ask('it goes on here')).reply.status).toBe('MESSAGE_STATUS_COMPLETED');
+      expect(await refusalOf(guests.dial())).toMatchObject({ reason: 'TOO_MANY_CLIENTS' });
+    });
+
+    test('a token that was used does not work again while the session it began is open', async () => {
+      await using guests = new Guests(server, shape);
+      const { welcome, clientId } = await guests.connect();
+      const { session } = await guests.connect({ clientId, resumeToken: welcome.resumeToken });
+      const replayed = await refusalOf(guests.dial({ clientId, resumeToken: welcome.resumeToken }));
+      expect(replayed).toMatchObject({ reason: 'ALREADY_CONNECTED' });
+      await session.ping();
+    });
+  });
+});
+
+describe('short deadlines', () => {
+  let server: ParleyServer;
+
+  beforeAll(async () => {
+    server = await startServer({
+      env: {
+        PARLEY_FIRST_MESSAGE_DEADLINE_MS: '1500',
+        PARLEY_HEARTBEAT_INTERVAL_MS: '500',
+        PARLEY_STALE_AFTER_MS: '2500',
+        PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
+        PARLEY_ALLOWED_TIME_ZONES: 'Asia/*,Europe/Paris',
+      },
+    });
+  });
+  afterAll(() => server?.[Symbol.asyncDispose]());
+
+  describe.each(shapes)('%s', (shape) => {
+    test('a client that only pings loses its slot, and one that spoke keeps it', async () => {
+      await using guests = new Guests(server, shape);
+      const { session: silent } = await guests.connect();
+      const { session: talker } = await guests.connect();
+      await talker.ask('I speak');
+      const pinging = setInterval(() => {
+        if (!silent.isOver) silent.ping().catch(() => {});
+        talker.ping().catch(() => {});
+      }, 250);
+      try {
+        const refused = await refusalOf(silent);
+        expect(refused).toMatchObject({ code: 'DEADLINE_EXCEEDED', reason: 'FIRST_MESSAGE_TIMEOUT', domain: 'parley' });
+        expect((await talker.ask('and go on')).reply.status).toBe('MESSAGE_STATUS_COMPLETED');
+      } finally {
+        clearInterval(pinging);
+      }
+    });
+
+    test('a client that is not heard of any more is stale, whoever pings stays', async () => {
+      await using guests = new Guests(server, shape);
+      const { session: gone } = await guests.connect();
+      const { session: there } = await guests.connect();
+      await Promise.all([gone.ask('I shall leave'), there.ask('I shall stay')]);
+      const pinging = setInterval(() => void there.ping().catch(() => {}), 250);
+      try {
+        expect(await refusalOf(gone)).toMatchObject({ code: 'DEADLINE_EXCEEDED', reason: 'STALE', domain: 'parley' });
+        await there.ping();
+        expect(there.isOver).toBe(false);
+      } finally {
+        clearInterval(pinging);
+      }
+    });
+
+    test('only the time zones of the configured patterns are served', async () => {
+      await using guests = new Guests(server, shape);
+      await guests.connect({ timeZone: 'Asia/Tokyo' });
+      await guests.connect({ timeZone: 'Europe/Paris' });
+      expect(await refusalOf(guests.dial({ timeZone: 'Europe/Berlin' }))).toMatchObject({
+        reason: 'TIME_ZONE_REFUSED',
+      });
+    });
+  });
+});

@@ -1,0 +1,104 @@
+import type { Hello } from '../app/gateway/hello.ts';
+import type { OutgoingMessage } from '../app/gateway/outgoing-message.ts';
+import type { Accepted as AcceptedEvent, SessionEvent } from '../app/gateway/session-event.ts';
+import { catalogue, Refused } from '../domain/errors/catalogue.ts';
+import type {
+  Accepted,
+  ServerEvent,
+  SessionLimits,
+  Hello as WireHello,
+  OutgoingMessage as WireMessage,
+} from '../gen/chat/v1/chat_service.ts';
+import type { Part as WirePart } from '../gen/chat/v1/content.ts';
+import type { Duration } from '../gen/google/protobuf/duration.ts';
+import { messageToWire } from './content-wire.ts';
+import { durationOf, millisecondsOf, numberOf } from './wire-values.ts';
+
+/** What every Welcome says. */
+export interface WelcomeFacts {
+  readonly heartbeatInterval: Duration;
+  readonly firstMessageDeadline: Duration;
+  readonly limits: SessionLimits;
+}
+
+/** The hello of a frame. Throws HELLO_EXPECTED when there is none. */
+export function helloFromWire(hello: WireHello | undefined): Hello {
+  if (hello === undefined) throw new Refused('HELLO_EXPECTED');
+  return {
+    clientId: hello.clientId,
+    timeZone: hello.timeZone,
+    conversationId: hello.conversationId,
+    resumeToken: hello.resumeToken,
+    afterSequence: numberOf(hello.afterSequence, 'after_sequence'),
+    waitMs: millisecondsOf(hello.waitForSlot),
+  };
+}
+
+/** A message as the session takes it; an absent one is an empty one. */
+export function messageFromWire(message: WireMessage | undefined): OutgoingMessage {
+  return { clientMessageId: message?.clientMessageId ?? '', parts: (message?.parts ?? []).map(partFromWire) };
+}
+
+function partFromWire(part: WirePart): OutgoingMessage['parts'][number] {
+  if (part.value === undefined) return { kind: 'none' };
+  return part.value.$case === 'text' ? { kind: 'text', text: part.value.value } : { kind: 'media' };
+}
+
+/** Accepted as both shapes of the session tell it. */
+export function acceptedToWire(accepted: AcceptedEvent): Accepted {
+  return {
+    clientMessageId: accepted.clientMessageId,
+    messageId: accepted.messageId,
+    sequence: BigInt(accepted.sequence),
+    createTime: new Date(accepted.timeMs),
+    duplicate: accepted.duplicate,
+    conversationId: accepted.conversationId,
+  };
+}
+
+type WireEvent = NonNullable<ServerEvent['event']>;
+
+function rejectedToWire(event: Extract<SessionEvent, { type: 'rejected' }>): WireEvent {
+  const refusal: { readonly retryable: boolean; readonly retryDelayMs?: number } = catalogue[event.reason];
+  return {
+    $case: 'rejected',
+    value: {
+      clientMessageId: event.clientMessageId,
+      messageId: event.messageId,
+      reason: event.reason,
+      detail: event.detail === '' ? catalogue[event.reason].meaning : event.detail,
+      retryable: refusal.retryable,
+      retryDelay: refusal.retryDelayMs === undefined ? undefined : durationOf(refusal.retryDelayMs),
+    },
+  };
+}
+
+/** A session's event in its wire form. */
+export function eventToWire(event: SessionEvent, facts: WelcomeFacts): WireEvent {
+  switch (event.type) {
+    case 'delta': {
+      const { replyMessageId, attempt, offsetBytes, text } = event;
+      return { $case: 'replyDelta', value: { replyMessageId, attempt, offsetBytes: BigInt(offsetBytes), text } };
+    }
+    case 'accepted':
+      return { $case: 'accepted', value: acceptedToWire(event) };
+    case 'started':
+      return { $case: 'replyStarted', value: event };
+    case 'message':
+      return { $case: 'message', value: messageToWire(event.message) };
+    case 'rejected':
+      return rejectedToWire(event);
+    case 'pong':
+      return { $case: 'pong', value: { serverTime: new Date(event.timeMs) } };
+    case 'waiting':
+      return { $case: 'waiting', value: { place: event.place } };
+    case 'welcome':
+      return { $case: 'welcome', value: { ...event, ...facts, serverTime: new Date(event.timeMs) } };
+    case 'joined':
+      return { $case: 'joined', value: { conversationId: event.conversationId } };
+    case 'drain':
+      return { $case: 'drain', value: { deadline: new Date(event.deadlineMs) } };
+    default:
+      return event satisfies never;
+  }
+}

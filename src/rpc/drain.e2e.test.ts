@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { call, clientOf, type Dynamic, hangUp, timestampMs } from '../testing/contract.ts';
+import { eventually, Guests, refusalOf } from '../testing/guests.ts';
+import { type ParleyServer, startServer } from '../testing/server.ts';
+import { shapes, textOf } from '../testing/stranger.ts';
+
+jest.setTimeout(60_000);
+
+/** A reply that is still going on when the drain's time is over. */
+const endless = { PARLEY_SIMULATED_PIECES: '200', PARLEY_SIMULATED_PIECE_INTERVAL_MS: '100' };
+const shutdownMs = 10_000;
+let server: ParleyServer;
+
+beforeEach(async () => {
+  server = await startServer({
+    env: { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', PARLEY_DRAIN_TIMEOUT_MS: '2000', ...endless },
+  });
+});
+afterEach(async () => {
+  await server?.[Symbol.asyncDispose]();
+});
+
+test.each(shapes)('SIGTERM tells every session, lets nobody in, exits 0, and loses nothing (%s)', async (shape) => {
+  await using guests = new Guests(server, shape);
+  const health = clientOf('grpc.health.v1.Health', server.address);
+  const statuses: string[] = [];
+  const watch = health['Watch']({ service: '' });
+  watch.on('data', ({ status }: Dynamic) => statuses.push(status)).on('error', () => {});
+  const { session, welcome, clientId } = await guests.connect();
+  const { session: idle } = await guests.connect();
+  const accepted = await session.text('A reply that outlasts the server');
+  await session.find('replyDelta');
+  await eventually(
+    async () => statuses,
+    (seen) => seen.includes('SERVING'),
+  );
+
+  const stopping = server.stop('SIGTERM');
+  const begun = performance.now();
+  const drain = await session.find('drain');
+  await idle.find('drain');
+  expect(timestampMs(drain.deadline)).toBeGreaterThan(Date.now() - shutdownMs);
+  const late = await refusalOf(guests.dial());
+  expect(['DRAINING', '']).toContain(late.reason);
+  expect(late.code).toBe('UNAVAILABLE');
+  expect(await stopping).toEqual({ code: 0, signal: null });
+  expect(performance.now() - begun).toBeLessThan(shutdownMs);
+  expect(statuses).toContain('NOT_SERVING');
+  expect(await session.ended).toMatchObject({ code: 'UNAVAILABLE', reason: 'DRAINING' });
+  hangUp(health);
+
+  server = await server.restart({ PARLEY_SIMULATED_PIECES: '4', PARLEY_SIMULATED_PIECE_INTERVAL_MS: '0' });
+  const { session: back } = await guests.connect({
+    clientId,
+    resumeToken: welcome.resumeToken,
+    conversationId: welcome.conversationId,
+    afterSequence: accepted.sequence,
+  });
+  const reply = await back.reply(accepted.messageId);
+  expect(reply.status).toBe('MESSAGE_STATUS_COMPLETED');
+  expect(textOf(reply)).not.toBe('');
+});
+
+test('a reply that can be finished in the time of the drain is finished', async () => {
+  server = await server.restart({ PARLEY_SIMULATED_PIECES: '10', PARLEY_DRAIN_TIMEOUT_MS: '8000' });
+  await using guests = new Guests(server, 'bidi');
+  const { session, welcome } = await guests.connect();
+  const accepted = await session.text('A short reply');
+  await session.find('replyDelta');
+  const stopping = server.stop('SIGTERM');
+  expect((await session.reply(accepted.messageId)).status).toBe('MESSAGE_STATUS_COMPLETED');
+  expect(await stopping).toEqual({ code: 0, signal: null });
+  server = await server.restart();
+  const history = clientOf('chat.v1.HistoryService', server.address);
+  const { messages } = await call(history, 'ListMessages', { conversationId: welcome.conversationId });
+  expect(messages.map((message: Dynamic) => message.status)).toEqual([
+    'MESSAGE_STATUS_COMPLETED',
+    'MESSAGE_STATUS_COMPLETED',
+  ]);
+  hangUp(history);
+});
+
+test('a second SIGTERM does not cut the drain short', async () => {
+  await using guests = new Guests(server, 'bidi');
+  const { session } = await guests.connect();
+  await session.text('A reply that outlasts the server');
+  await session.find('replyDelta');
+  process.kill(server.pid, 'SIGTERM');
+  await session.find('drain');
+  expect(await server.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+});

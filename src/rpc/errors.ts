@@ -1,0 +1,65 @@
+import { status as grpcStatus, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { catalogue, Refused } from '../domain/errors/catalogue.ts';
+import { BadRequest, ErrorInfo, RetryInfo } from '../gen/google/rpc/error_details.ts';
+import { Status } from '../gen/google/rpc/status.ts';
+import { LogUnavailable } from '../ports/event-log.ts';
+import { ReadModelUnavailable } from '../ports/read-model.ts';
+import type { Logger, Metrics } from '../ports/telemetry.ts';
+import { durationOf } from './wire-values.ts';
+
+/** `domain` of every ErrorInfo. */
+const errorDomain = 'parley';
+
+const typeUrl = 'type.googleapis.com/google.rpc.';
+
+/** The one place where errors become gRPC statuses: refusals with their details, anything unknown as INTERNAL, its cause kept inside. */
+export class ErrorMapping {
+  readonly #logger: Logger;
+  readonly #metrics: Metrics;
+
+  constructor(logger: Logger, metrics: Metrics) {
+    this.#logger = logger;
+    this.#metrics = metrics;
+  }
+
+  /** The status of an error as grpc-js sends it. */
+  toServiceError(error: unknown): Pick<ServiceError, 'code' | 'details' | 'metadata'> {
+    const refused = this.refusal(error);
+    this.#metrics.refused(refused.reason);
+    const code = grpcStatus[catalogue[refused.reason].code];
+    const metadata = new Metadata();
+    const status = { code, message: refused.message, details: detailsOf(refused) };
+    metadata.set('grpc-status-details-bin', Buffer.from(Status.encode(status).finish()));
+    return { code, details: refused.message, metadata };
+  }
+
+  /** The refusal that an error is told as. */
+  refusal(error: unknown): Refused {
+    if (error instanceof Refused) return error;
+    if (error instanceof LogUnavailable) return new Refused('LOG_UNAVAILABLE');
+    if (error instanceof ReadModelUnavailable) return new Refused('HISTORY_BEHIND', 'history cannot be read now');
+    const incident = crypto.randomUUID();
+    this.#logger.error({ err: error, incident }, 'unexpected error in a call');
+    return new Refused('INTERNAL', `internal error ${incident}`, { metadata: { incident } });
+  }
+}
+
+function detailsOf(refused: Refused): Status['details'] {
+  const refusal: { readonly retryable: boolean; readonly retryDelayMs?: number } = catalogue[refused.reason];
+  const info = { reason: refused.reason, domain: errorDomain, metadata: new Map(Object.entries(refused.metadata)) };
+  const details = [{ typeUrl: `${typeUrl}ErrorInfo`, value: Buffer.from(ErrorInfo.encode(info).finish()) }];
+  if (refusal.retryDelayMs !== undefined) {
+    const retry = RetryInfo.encode({ retryDelay: durationOf(refusal.retryDelayMs) }).finish();
+    details.push({ typeUrl: `${typeUrl}RetryInfo`, value: Buffer.from(retry) });
+  }
+  if (refused.violations.length > 0) {
+    const fieldViolations = refused.violations.map((violation) => ({
+      ...violation,
+      reason: '',
+      localizedMessage: undefined,
+    }));
+    const bad = BadRequest.encode({ fieldViolations }).finish();
+    details.push({ typeUrl: `${typeUrl}BadRequest`, value: Buffer.from(bad) });
+  }
+  return details;
+}

@@ -1,0 +1,173 @@
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { call, clientOf, type Dynamic, type DynamicClient, hangUp } from '../testing/contract.ts';
+import { eventually, Guests, refusalOf } from '../testing/guests.ts';
+import { type ParleyServer, startServer } from '../testing/server.ts';
+import { shapes } from '../testing/stranger.ts';
+
+jest.setTimeout(30_000);
+
+let server: ParleyServer;
+const clients: DynamicClient[] = [];
+
+beforeAll(async () => {
+  server = await startServer({
+    env: {
+      PARLEY_MAX_CLIENTS: '3',
+      PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
+      PARLEY_SIMULATED_PIECES: '20',
+      PARLEY_SIMULATED_PIECE_INTERVAL_MS: '100',
+    },
+  });
+});
+afterEach(() => {
+  for (const client of clients.splice(0)) hangUp(client);
+});
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]();
+});
+
+function client(service: string): DynamicClient {
+  const made = clientOf(service, server.address);
+  clients.push(made);
+  return made;
+}
+
+const usage = () => call(client('chat.v1.OperationsService'), 'GetUsage', {});
+
+describe('OperationsService', () => {
+  test('GetUsage counts clients, those in line, and messages in processing and queued', async () => {
+    await using guests = new Guests(server, 'bidi');
+    const { session } = await guests.connect();
+    await guests.connect();
+    await guests.connect();
+    await guests.dial({ waitForSlotMs: 20_000 }).find('waiting');
+    await session.text('a long answer, please');
+    await session.text('and another after it');
+    const used = await eventually(usage, (answer) => answer.processing === 1 && answer.queued === 1);
+    expect(used).toMatchObject({ activeClients: 3, maxClients: 3, waitingClients: 1, maxProcessing: 500 });
+  });
+
+  test('GetUsage is back at zero when everybody has left', async () => {
+    const empty = (answer: Dynamic) =>
+      answer.activeClients === 0 && answer.waitingClients === 0 && answer.processing === 0;
+    expect(await eventually(usage, empty)).toMatchObject({ queued: 0, oldestQueuedMs: 0 });
+  });
+
+  test('ListActiveConnections tells who is there, oldest first, by pages', async () => {
+    await using guests = new Guests(server, 'bidi');
+    const first = await guests.connect({ timeZone: 'Asia/Tokyo' });
+    const second = await guests.connect({ timeZone: 'America/Lima' });
+    await second.session.text('I speak');
+    const operations = client('chat.v1.OperationsService');
+    const list = (request: object) => call(operations, 'ListActiveConnections', request);
+    const spoke = (page: Dynamic) => page.connections.length === 2 && page.connections[1].hasSpoken;
+    const { connections } = await eventually(() => list({}), spoke);
+    expect(connections[0]).toMatchObject({
+      sessionId: first.welcome.sessionId,
+      clientId: first.clientId,
+      conversationId: first.welcome.conversationId,
+      timeZone: 'Asia/Tokyo',
+      hasSpoken: false,
+    });
+    expect(connections[1]).toMatchObject({ clientId: second.clientId, timeZone: 'America/Lima' });
+    expect(connections[0].gatewayId).not.toBe('');
+    const page = await list({ pageSize: 1 });
+    expect(page.connections).toHaveLength(1);
+    const rest = await list({ pageSize: 1, pageToken: page.nextPageToken });
+    expect(rest.connections[0].clientId).toBe(second.clientId);
+    expect(rest.nextPageToken).toBe('');
+  });
+
+  test.each(shapes)('DisconnectClient ends the session with the reason told (%s)', async (shape) => {
+    await using guests = new Guests(server, shape);
+    const { session, clientId } = await guests.connect();
+    await call(client('chat.v1.OperationsService'), 'DisconnectClient', { clientId, reason: 'maintenance at noon' });
+    const refused = await refusalOf(session);
+    expect(refused).toMatchObject({ code: 'ABORTED', reason: 'DISCONNECTED', domain: 'parley' });
+    expect(refused.message).toContain('maintenance at noon');
+    await guests.connect({ clientId });
+  });
+
+  test('DisconnectClient answers NOT_FOUND for a client that is not connected', async () => {
+    const refused = call(client('chat.v1.OperationsService'), 'DisconnectClient', {
+      clientId: 'nobody',
+      reason: 'none',
+    });
+    await expect(refused).rejects.toMatchObject({ code: 'NOT_FOUND', reason: 'NOT_FOUND', domain: 'parley' });
+  });
+});
+
+describe('what comes later', () => {
+  test.each([
+    ['chat.v1.MediaService', 'CreateUpload'],
+    ['chat.v1.MediaService', 'GetMedia'],
+    ['chat.v1.AccountService', 'SignUp'],
+    ['chat.v1.AccountService', 'SignIn'],
+    ['chat.v1.AccountService', 'RefreshTokens'],
+    ['chat.v1.AccountService', 'SignOut'],
+    ['chat.v1.HistoryService', 'SearchMessages'],
+    ['chat.v1.HistoryService', 'RenameConversation'],
+    ['chat.v1.HistoryService', 'DeleteConversation'],
+    ['chat.v1.OperationsService', 'ExplainMessage'],
+  ])('%s.%s answers UNIMPLEMENTED with a sentence', async (service, method) => {
+    const refused = await call(client(service), method, {}).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'UNIMPLEMENTED', reason: 'NOT_IMPLEMENTED', domain: 'parley' });
+    expect((refused as Error).message).toMatch(/\w+ \w+ \w+/);
+  });
+});
+
+describe('health', () => {
+  test.each(['', 'chat.v1.ChatService', 'chat.v1.HistoryService', 'chat.v1.OperationsService'])(
+    'Check says SERVING for "%s"',
+    async (service) => {
+      expect(await call(client('grpc.health.v1.Health'), 'Check', { service })).toEqual({ status: 'SERVING' });
+    },
+  );
+
+  test('Check answers NOT_FOUND for a service that is none', async () => {
+    await expect(call(client('grpc.health.v1.Health'), 'Check', { service: 'chat.v1.Nonsense' })).rejects.toMatchObject(
+      { code: 'NOT_FOUND' },
+    );
+  });
+
+  test('Watch begins with how it stands', async () => {
+    const watch = client('grpc.health.v1.Health')['Watch']({ service: '' });
+    const first = await new Promise((resolve, reject) => watch.once('data', resolve).on('error', reject));
+    expect(first).toEqual({ status: 'SERVING' });
+    watch.on('error', () => {});
+    watch.cancel();
+  });
+});
+
+describe('reflection', () => {
+  async function ask(request: object): Promise<Dynamic> {
+    const stream = client('grpc.reflection.v1.ServerReflection')['ServerReflectionInfo']();
+    const answer = new Promise((resolve, reject) => stream.once('data', resolve).on('error', reject));
+    stream.write(request);
+    const first = await answer;
+    stream.end();
+    return first;
+  }
+
+  test('lists every service', async () => {
+    const { listServicesResponse } = await ask({ listServices: '' });
+    expect(listServicesResponse.service.map((service: Dynamic) => service.name)).toEqual(
+      expect.arrayContaining([
+        'chat.v1.ChatService',
+        'chat.v1.HistoryService',
+        'chat.v1.OperationsService',
+        'chat.v1.MediaService',
+        'chat.v1.AccountService',
+        'grpc.health.v1.Health',
+      ]),
+    );
+  });
+
+  test.each(['chat.v1.ChatService', 'chat.v1.ServerEvent', 'google.protobuf.Timestamp', 'grpc.health.v1.Health'])(
+    'knows the file of %s',
+    async (symbol) => {
+      const { fileDescriptorResponse } = await ask({ fileContainingSymbol: symbol });
+      expect(fileDescriptorResponse.fileDescriptorProto.length).toBeGreaterThan(0);
+    },
+  );
+});

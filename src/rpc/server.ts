@@ -1,0 +1,81 @@
+import { Server, type ServerOptions } from '@grpc/grpc-js';
+import type { PackageDefinition } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import type { HistoryReads } from '../app/reading/history-reads.ts';
+import type { Operations } from '../app/reading/operations.ts';
+import { maxFrameBytes } from '../domain/limits.ts';
+import { AccountServiceService } from '../gen/chat/v1/account_service.ts';
+import { ChatServiceService } from '../gen/chat/v1/chat_service.ts';
+import { HistoryServiceService } from '../gen/chat/v1/history_service.ts';
+import { MediaServiceService } from '../gen/chat/v1/media_service.ts';
+import { OperationsServiceService } from '../gen/chat/v1/operations_service.ts';
+import { fileDescriptors as chatDescriptors } from '../gen/descriptors/chat-v1.ts';
+import { fileDescriptors as errorDescriptors } from '../gen/descriptors/google-rpc.ts';
+import { fileDescriptors as healthDescriptors } from '../gen/descriptors/health-v1.ts';
+import { type ChatServiceDeps, chatService } from './chat-service.ts';
+import { historyService } from './history-service.ts';
+import { accountService, mediaService } from './later-services.ts';
+import { operationsService } from './operations-service.ts';
+import { withSharedWriter } from './shared-writer.ts';
+import { withTolerantDecoding } from './tolerant-decoding.ts';
+
+export interface RpcServerDeps extends ChatServiceDeps {
+  readonly reads: HistoryReads;
+  readonly operations: Operations;
+}
+
+/** The gRPC server and its health, not yet listening. */
+export interface RpcServer {
+  readonly server: Server;
+  /** Health of the whole and of each service, as grpc.health.v1 tells it. */
+  setServing(serving: boolean): void;
+}
+
+/**
+ * Without pings of its own the server never notices a client that vanished without a word. No `max_connection_age`: it kills healthy
+ * streams.
+ */
+const options: ServerOptions = {
+  'grpc.keepalive_time_ms': 20_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+  'grpc.keepalive_permit_without_calls': 1,
+  // Bookkeeping of every call and socket that nobody reads here.
+  'grpc.enable_channelz': 0,
+  'grpc.max_receive_message_length': maxFrameBytes,
+  'grpc.max_send_message_length': maxFrameBytes,
+};
+
+const services = {
+  'chat.v1.ChatService': ChatServiceService,
+  'chat.v1.HistoryService': HistoryServiceService,
+  'chat.v1.OperationsService': OperationsServiceService,
+  'chat.v1.MediaService': MediaServiceService,
+  'chat.v1.AccountService': AccountServiceService,
+} as const;
+
+/** Every service of the contract, health and reflection. */
+export function createRpcServer(deps: RpcServerDeps): RpcServer {
+  const { errors } = deps;
+  const server = new Server(options);
+  server.addService(withTolerantDecoding(withSharedWriter(ChatServiceService)), chatService(deps));
+  server.addService(withTolerantDecoding(HistoryServiceService), historyService(deps.reads, errors));
+  server.addService(withTolerantDecoding(OperationsServiceService), operationsService(deps.operations, errors));
+  server.addService(withTolerantDecoding(MediaServiceService), mediaService(errors));
+  server.addService(withTolerantDecoding(AccountServiceService), accountService(errors));
+  const health = new HealthImplementation();
+  health.addToServer(server);
+  reflection().addToServer(server);
+  const setServing = (serving: boolean) => {
+    for (const name of ['', ...Object.keys(services)]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+  };
+  setServing(false);
+  return { server, setServing };
+}
+
+/** Fed with compiled descriptors: what proto-loader makes of the .proto files, grpcurl and ghz cannot resolve. */
+function reflection(): ReflectionService {
+  const files = [...chatDescriptors, ...errorDescriptors, ...healthDescriptors];
+  const fileDescriptorProtos = files.map((file) => Buffer.from(file, 'base64'));
+  return new ReflectionService({ parley: { fileDescriptorProtos } } as unknown as PackageDefinition);
+}

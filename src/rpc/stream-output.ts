@@ -1,0 +1,124 @@
+import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
+import type { SessionEvent, SessionOutput } from '../app/gateway/session-event.ts';
+import { Refused } from '../domain/errors/catalogue.ts';
+import { maxPieceBytes, maxUnsentBytes, slowConsumerMs } from '../domain/limits.ts';
+import type { ChatRequest, ChatResponse, OpenRequest } from '../gen/chat/v1/chat_service.ts';
+import { eventToWire, type WelcomeFacts } from './chat-wire.ts';
+import type { ErrorMapping } from './errors.ts';
+
+/** OpenResponse has the same fields as ChatResponse, so one output serves both shapes. */
+export type SessionStream =
+  | ServerDuplexStream<ChatRequest, ChatResponse>
+  | ServerWritableStream<OpenRequest, ChatResponse>;
+
+/** Counted for an event besides its text: ids, times and framing. */
+const eventOverheadBytes = 200;
+
+/**
+ * The client's end of a session on a gRPC stream. `write` answering false is honoured: from then on events are kept here, pieces that
+ * follow each other as one, until the transport takes more; a client that lets too much gather, or reads nothing for too long, is cut.
+ */
+export class StreamOutput implements SessionOutput {
+  readonly #stream: SessionStream;
+  readonly #facts: WelcomeFacts;
+  readonly #errors: ErrorMapping;
+  readonly #onSlow: (refused: Refused) => void;
+  #unsent: SessionEvent[] = [];
+  #unsentBytes = 0;
+  #blocked = false;
+  #ended: { readonly refused: Refused | undefined } | undefined;
+  #slowTimer: ReturnType<typeof setTimeout> | undefined;
+  #waiters: (() => void)[] = [];
+
+  /** `onSlow` must end the session. */
+  constructor(stream: SessionStream, facts: WelcomeFacts, errors: ErrorMapping, onSlow: (refused: Refused) => void) {
+    this.#stream = stream;
+    this.#facts = facts;
+    this.#errors = errors;
+    this.#onSlow = onSlow;
+    stream.on('drain', () => this.#drained());
+    stream.on('close', () => this.#settle());
+  }
+
+  emit(event: SessionEvent): void {
+    if (this.#ended !== undefined) return;
+    if (this.#blocked) return this.#keep(event);
+    this.#write(event);
+  }
+
+  writable(): Promise<void> {
+    if (!this.#blocked || this.#ended !== undefined) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  end(refused: Refused | undefined): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = { refused };
+    // What a slow reader has not taken is not pressed on it: it resumes. In order, the last words are still sent.
+    if (!this.#blocked || refused !== undefined) this.#close(refused);
+  }
+
+  #write(event: SessionEvent): void {
+    if (this.#stream.write({ event: { event: eventToWire(event, this.#facts) } })) return;
+    this.#blocked = true;
+    this.#slowTimer = setTimeout(() => this.#slow(`nothing was read for ${slowConsumerMs} ms`), slowConsumerMs);
+  }
+
+  #keep(event: SessionEvent): void {
+    const last = this.#unsent.at(-1);
+    if (
+      last?.type === 'delta' &&
+      event.type === 'delta' &&
+      last.replyMessageId === event.replyMessageId &&
+      canJoin(last, event)
+    ) {
+      this.#unsent[this.#unsent.length - 1] = { ...last, text: last.text + event.text };
+      this.#unsentBytes += event.text.length;
+    } else {
+      this.#unsent.push(event);
+      this.#unsentBytes += sizeOf(event);
+    }
+    if (this.#unsentBytes > maxUnsentBytes) this.#slow(`${maxUnsentBytes} bytes are unread`);
+  }
+
+  #drained(): void {
+    clearTimeout(this.#slowTimer);
+    this.#blocked = false;
+    const events = this.#unsent;
+    this.#unsent = [];
+    this.#unsentBytes = 0;
+    for (const event of events) {
+      if (this.#blocked) this.#keep(event);
+      else this.#write(event);
+    }
+    if (this.#blocked) return;
+    if (this.#ended !== undefined) this.#close(this.#ended.refused);
+    this.#settle();
+  }
+
+  #slow(what: string): void {
+    this.#onSlow(new Refused('SLOW_CONSUMER', what));
+  }
+
+  #close(refused: Refused | undefined): void {
+    clearTimeout(this.#slowTimer);
+    if (refused === undefined) this.#stream.end();
+    else this.#stream.emit('error', this.#errors.toServiceError(refused));
+    this.#settle();
+  }
+
+  #settle(): void {
+    clearTimeout(this.#slowTimer);
+    for (const resolve of this.#waiters.splice(0)) resolve();
+  }
+}
+
+function canJoin(last: { attempt: number; text: string }, next: { attempt: number; text: string }): boolean {
+  return last.attempt === next.attempt && last.text.length + next.text.length <= maxPieceBytes / 4;
+}
+
+function sizeOf(event: SessionEvent): number {
+  if (event.type === 'delta') return eventOverheadBytes + event.text.length;
+  if (event.type !== 'message') return eventOverheadBytes;
+  return event.message.parts.reduce((sum, part) => sum + part.text.length, eventOverheadBytes);
+}

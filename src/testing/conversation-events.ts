@@ -1,0 +1,68 @@
+import type {
+  MessageReceived,
+  ReplyCompleted,
+  ReplyFailed,
+  ReplyStarted,
+  StopRequested,
+  WorkerClaimed,
+} from '../domain/conversation/events.ts';
+
+/** Events with plausible values for whatever does not matter. Message ids contain their conversation: `<conversation>/<name>`. */
+export function messageReceived(messageId: string, over: Partial<MessageReceived> = {}): MessageReceived {
+  return {
+    type: 'MessageReceived',
+    messageId,
+    conversationId: conversationOf(messageId),
+    clientId: 'client',
+    clientMessageId: `chosen ${messageId}`,
+    parts: [{ kind: 'text', text: `What about ${messageId}?` }],
+    timeZone: 'Europe/Paris',
+    ...over,
+  };
+}
+
+export function workerClaimed(claimId: string, maxProcessing = 50): WorkerClaimed {
+  return { type: 'WorkerClaimed', partition: 0, workerId: `worker of ${claimId}`, claimId, maxProcessing };
+}
+
+export function replyStarted(messageId: string, claimId: string, attempt = 1): ReplyStarted {
+  return {
+    type: 'ReplyStarted',
+    conversationId: conversationOf(messageId),
+    messageId,
+    replyMessageId: `reply to ${messageId}`,
+    attempt,
+    claimId,
+  };
+}
+
+export function replyCompleted(messageId: string, claimId: string, over: Partial<ReplyCompleted> = {}): ReplyCompleted {
+  return {
+    ...replyStarted(messageId, claimId),
+    type: 'ReplyCompleted',
+    parts: [{ kind: 'text', text: `Here is ${messageId}.` }],
+    model: 'model',
+    outcome: 'completed',
+    ...over,
+  };
+}
+
+export function replyFailed(messageId: string, claimId: string, reason = 'PROVIDER_FAILED'): ReplyFailed {
+  return {
+    type: 'ReplyFailed',
+    conversationId: conversationOf(messageId),
+    messageId,
+    attempt: 1,
+    claimId,
+    reason,
+    detail: '',
+  };
+}
+
+export function stopRequested(messageId: string): StopRequested {
+  return { type: 'StopRequested', conversationId: conversationOf(messageId), messageId };
+}
+
+function conversationOf(messageId: string): string {
+  return messageId.split('/')[0] ?? messageId;
+}

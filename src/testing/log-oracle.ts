@@ -1,0 +1,125 @@
+import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { eventCodec } from '../codec/event-codec.ts';
+import type { ConversationEvent } from '../domain/conversation/events.ts';
+import type { EventLog, LogRecord } from '../ports/event-log.ts';
+
+const batch = 5_000;
+
+/** An event of the conversations topic where it stands. */
+export interface Entry<E extends ConversationEvent = ConversationEvent> {
+  readonly partition: number;
+  readonly offset: number;
+  readonly event: E;
+}
+
+/** What the log alone says about processing. */
+export interface Processing {
+  readonly breaches: readonly string[];
+  /** The most in processing at once, partition by partition. */
+  readonly peaks: readonly number[];
+  readonly messages: number;
+  /** Of which have their final event. */
+  readonly ended: number;
+  readonly attempts: number;
+  /** Attempts under way when their worker was lost. */
+  readonly lostAttempts: number;
+}
+
+/** Every event of the conversations topic of a stopped server, partition by partition. */
+export async function conversationEntries(dataDir: string, prefix = 'parley'): Promise<readonly Entry[][]> {
+  await using log = await openSqliteLog({ mode: 'read', dataDir });
+  const topic = `${prefix}.conversations`;
+  const partitions: Entry[][] = [];
+  for (let partition = 0; partition < log.partitions(topic); partition += 1)
+    partitions.push(await entriesOf(log, topic, partition));
+  return partitions;
+}
+
+async function entriesOf(log: EventLog, topic: string, partition: number): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for (let offset = 0; ; ) {
+    const records = await log.read(topic, partition, offset, batch);
+    if (records.length === 0) return entries;
+    entries.push(...records.map(entryOf));
+    offset = (records.at(-1)?.offset ?? 0) + 1;
+  }
+}
+
+function entryOf(record: LogRecord): Entry {
+  const decoded = eventCodec.decode(record);
+  if (decoded.kind !== 'event')
+    throw new Error(`${record.topic}/${record.partition} offset ${record.offset}: ${decoded.kind}`);
+  return { partition: record.partition, offset: record.offset, event: decoded.event as ConversationEvent };
+}
+
+/** Folds what counts of each partition, knowing only that events of an earlier claim do not, and checks O2, O5 and O7. */
+export function processingOf(partitions: readonly (readonly Entry[])[]): Processing {
+  const folds = partitions.map((entries) => {
+    const fold = new PartitionFold();
+    for (const entry of entries) fold.take(entry);
+    return fold;
+  });
+  const sum = (of: (fold: PartitionFold) => number) => folds.reduce((total, fold) => total + of(fold), 0);
+  const totals = {
+    messages: sum((fold) => fold.clientOf.size),
+    ended: sum((fold) => fold.ended.size),
+    attempts: sum((fold) => fold.attempts),
+    lostAttempts: sum((fold) => fold.lost),
+  };
+  const breaches = folds.flatMap((fold) => fold.breaches);
+  // Every provider call has its ReplyStarted; what is over one for each message must have been lost with a worker.
+  if (totals.attempts > totals.messages + totals.lostAttempts)
+    breaches.push(`${totals.attempts} attempts: ${JSON.stringify(totals)}`);
+  return { breaches, peaks: folds.map((fold) => fold.peak), ...totals };
+}
+
+class PartitionFold {
+  readonly breaches: string[] = [];
+  /** Message ids to their clients; repeats count once. */
+  readonly clientOf = new Map<string, string>();
+  readonly ended = new Set<string>();
+  readonly #processing = new Set<string>();
+  #claim = '';
+  #limit = 0;
+  peak = 0;
+  attempts = 0;
+  lost = 0;
+
+  take({ partition, offset, event }: Entry): void {
+    switch (event.type) {
+      case 'MessageReceived':
+        if (!this.clientOf.has(event.messageId)) this.clientOf.set(event.messageId, event.clientId);
+        return;
+      case 'WorkerClaimed':
+        this.lost += this.#processing.size;
+        this.#processing.clear();
+        this.#claim = event.claimId;
+        this.#limit = event.maxProcessing;
+        return;
+      case 'ReplyStarted':
+        if (event.claimId === this.#claim) this.#started(`${partition}/${offset}`, event.messageId);
+        return;
+      case 'ReplyCompleted':
+      case 'ReplyFailed':
+        if (event.claimId === this.#claim) this.#ended(`${partition}/${offset}`, event.messageId);
+        return;
+      default:
+    }
+  }
+
+  #started(at: string, messageId: string): void {
+    this.attempts += 1;
+    if (!this.clientOf.has(messageId)) this.breaches.push(`${at}: ${messageId} was begun but never said`);
+    if (this.ended.has(messageId)) this.breaches.push(`${at}: ${messageId} was begun again after its end`);
+    this.#processing.add(messageId);
+    this.peak = Math.max(this.peak, this.#processing.size);
+    if (this.#processing.size > this.#limit)
+      this.breaches.push(`${at}: ${this.#processing.size} in processing, ${this.#limit} allowed`);
+  }
+
+  #ended(at: string, messageId: string): void {
+    if (this.ended.has(messageId)) this.breaches.push(`${at}: ${messageId} has two ends`);
+    this.ended.add(messageId);
+    this.#processing.delete(messageId);
+  }
+}

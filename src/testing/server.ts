@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const entry = fileURLToPath(new URL('../main/parley.ts', import.meta.url));
+/** The options for Node that `npm start` gives, so that the server is tested as users run it. */
+const nodeOptions = startOptions(fileURLToPath(new URL('../../package.json', import.meta.url)));
+const readyLine = /^parley is listening: grpc (\S+) http (\S+)$/m;
+/** A start refolds the log; more than this on a test's log is a defect. */
+const readyTimeoutMs = 30_000;
+/** SIGTERM promises an exit within 10 s; the rest is for a busy machine. */
+const stopTimeoutMs = 20_000;
+/** Enough for the last words of a dying process. */
+const tailChars = 64 * 1024;
+
+function startOptions(packagePath: string): readonly string[] {
+  const { scripts } = JSON.parse(readFileSync(packagePath, 'utf8')) as { scripts: { start: string } };
+  return scripts.start.split(' ').filter((word) => word.startsWith('--'));
+}
+
+/** How a process ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface ServerOptions {
+  /** PARLEY_* settings on top of loopback listeners and the data folder. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Kept after the test when given; otherwise a temporary folder, removed by dispose. */
+  readonly dataDir?: string;
+}
+
+/** `parley serve` in a process of its own, as a user runs it. */
+export interface ParleyServer extends AsyncDisposable {
+  readonly address: string;
+  readonly httpAddress: string;
+  readonly pid: number;
+  readonly dataDir: string;
+  /** Milliseconds from spawn to the line that says where it listens. */
+  readonly startMs: number;
+  /** What it said on stdout and stderr, the last 64 KiB of each. */
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** Resolves when the process has ended. */
+  readonly exited: Promise<Exit>;
+  /** Sends the signal and waits for the end. */
+  stop(signal: NodeJS.Signals): Promise<Exit>;
+  /** Starts again on the same data and ports, killed with -9 first when it still runs. */
+  restart(env?: Readonly<Record<string, string>>): Promise<ParleyServer>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The environment of a child: what Node needs, and nothing of PARLEY_* but what the test says. */
+export function childEnv(settings: Readonly<Record<string, string>>): Record<string, string> {
+  const { PATH = '', HOME = '' } = process.env;
+  return { PATH, HOME, NODE_NO_WARNINGS: '1', ...settings };
+}
+
+/** Starts the server and waits until it listens. Rejects with its last words when it does not. */
+export async function startServer(options: ServerOptions = {}): Promise<ParleyServer> {
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'parley-test-')));
+  const server = new ServerProcess(dataDir, options.dataDir === undefined, {
+    PARLEY_GRPC_LISTEN: '127.0.0.1:0',
+    PARLEY_HTTP_LISTEN: '127.0.0.1:0',
+    PARLEY_DATA_DIR: dataDir,
+    ...options.env,
+  });
+  try {
+    await server.ready();
+    return server;
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Runs one `parley` command to its end. */
+export async function runParley(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Exit & { readonly stdout: string; readonly stderr: string }> {
+  const child = spawn(process.execPath, [entry, ...args], { env: childEnv(env), stdio: ['ignore', 'pipe', 'pipe'] });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  const exit = await new Promise<Exit>((resolve) => child.once('close', (code, signal) => resolve({ code, signal })));
+  return { ...exit, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
+}
+
+class ServerProcess implements ParleyServer {
+  address = '';
+  httpAddress = '';
+  startMs = 0;
+  readonly dataDir: string;
+  readonly exited: Promise<Exit>;
+  readonly #child: ChildProcess;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #ownsData: boolean;
+  readonly #startedAt = performance.now();
+  #stdout = '';
+  #stderr = '';
+  #replaced = false;
+
+  constructor(dataDir: string, ownsData: boolean, env: Readonly<Record<string, string>>) {
+    this.dataDir = dataDir;
+    this.#ownsData = ownsData;
+    this.#env = env;
+    this.#child = spawn(process.execPath, [...nodeOptions, entry, 'serve'], {
+      env: childEnv(env),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.exited = new Promise((resolve) => this.#child.once('close', (code, signal) => resolve({ code, signal })));
+    this.#child.stdout?.on('data', (chunk) => {
+      this.#stdout = (this.#stdout + String(chunk)).slice(-tailChars);
+    });
+    this.#child.stderr?.on('data', (chunk) => {
+      this.#stderr = (this.#stderr + String(chunk)).slice(-tailChars);
+    });
+    const kill = () => this.#child.kill('SIGKILL');
+    process.once('exit', kill);
+    void this.exited.then(() => process.removeListener('exit', kill));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  readonly stdout = () => this.#stdout;
+  readonly stderr = () => this.#stderr;
+
+  /** Resolves once the process says where it listens. */
+  ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const fail = (what: string) =>
+        reject(new Error(`the server ${what}\nstdout: ${this.#stdout}\nstderr: ${this.#stderr}`));
+      const timer = setTimeout(() => fail(`did not listen within ${readyTimeoutMs} ms`), readyTimeoutMs);
+      void this.exited.then(({ code, signal }) => {
+        clearTimeout(timer);
+        fail(`ended at its start: ${code ?? signal}`);
+      });
+      this.#child.stdout?.on('data', () => {
+        const where = readyLine.exec(this.#stdout);
+        if (where === null) return;
+        clearTimeout(timer);
+        [this.address, this.httpAddress] = [where[1] ?? '', where[2] ?? ''];
+        this.startMs = performance.now() - this.#startedAt;
+        resolve();
+      });
+    });
+  }
+
+  async stop(signal: NodeJS.Signals): Promise<Exit> {
+    this.#child.kill(signal);
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), stopTimeoutMs);
+    const exit = await this.exited;
+    clearTimeout(timer);
+    return exit;
+  }
+
+  async restart(env: Readonly<Record<string, string>> = {}): Promise<ParleyServer> {
+    await this.stop('SIGKILL');
+    const settings = { ...this.#env, PARLEY_GRPC_LISTEN: this.address, PARLEY_HTTP_LISTEN: this.httpAddress, ...env };
+    const next = new ServerProcess(this.dataDir, this.#ownsData, settings);
+    try {
+      await next.ready();
+    } catch (error) {
+      await next.stop('SIGKILL');
+      throw error;
+    }
+    this.#replaced = true;
+    return next;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop('SIGKILL');
+    if (this.#ownsData && !this.#replaced) await rm(this.dataDir, { recursive: true, force: true });
+  }
+}

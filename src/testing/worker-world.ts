@@ -1,0 +1,209 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { openSqliteLog, type WritableSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { inProcessBus } from '../adapters/live-bus/in-process/in-process-bus.ts';
+import { Journal, type JournalEntry } from '../app/journal.ts';
+import { eventCodec } from '../codec/event-codec.ts';
+import type { ConversationEvent } from '../domain/conversation/events.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { LiveEvent } from '../ports/live-bus.ts';
+import type { Lookups, WorkerDeps, WorkerSettings } from '../workers/deps.ts';
+import { type RunningWorker, startWorker } from '../workers/worker.ts';
+import { messageReceived } from './conversation-events.ts';
+import { FaultyLog } from './faulty-log.ts';
+import { eventually } from './guests.ts';
+import { ScriptedProvider } from './scripted-provider.ts';
+
+/** Runs so many times faster than the machine's, and remembers how long was slept. */
+export class HastyClock implements Clock {
+  readonly slept: number[] = [];
+  readonly #haste: number;
+
+  constructor(haste: number) {
+    this.#haste = haste;
+  }
+
+  nowMs(): number {
+    return systemClock.nowMs();
+  }
+
+  monotonicMs(): number {
+    return systemClock.monotonicMs() * this.#haste;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    this.slept.push(ms);
+    return systemClock.sleep(ms / this.#haste, signal);
+  }
+}
+
+export type CountingMetrics = WorkerDeps['metrics'] & { readonly counts: Readonly<Record<string, number>> };
+
+function countingMetrics(): CountingMetrics {
+  const counts: Record<string, number> = {};
+  const count = (name: string) => {
+    counts[name] = (counts[name] ?? 0) + 1;
+  };
+  return { counts, recordSkipped: count, attemptFailed: count, finished: count };
+}
+
+/** One worker, and what it is given. */
+export interface WorkerUnderTest extends RunningWorker {
+  readonly provider: ScriptedProvider;
+  readonly log: FaultyLog;
+  readonly clock: HastyClock;
+  readonly metrics: CountingMetrics;
+  readonly warnings: readonly string[];
+}
+
+export interface WorkerOptions {
+  readonly settings?: Partial<WorkerSettings>;
+  readonly lookups?: Partial<Lookups>;
+  /** Says how each call goes. */
+  readonly provider?: ScriptedProvider;
+  readonly fault?: FaultyLog['appendFault'];
+  /** How many times faster than usual its time runs. */
+  readonly haste?: number;
+}
+
+const settings: WorkerSettings = {
+  maxProcessingPerPartition: 50,
+  maxProcessingPerConversation: 1,
+  firstPieceTimeoutMs: 60_000,
+  pieceTimeoutMs: 60_000,
+  totalTimeoutMs: 600_000,
+  maxAttempts: 3,
+};
+
+/** A real log and a live bus, and any number of workers on them. */
+export class WorkerWorld implements AsyncDisposable {
+  readonly journal: Journal;
+  readonly live: LiveEvent[] = [];
+  readonly bus = inProcessBus();
+  readonly #log: WritableSqliteLog;
+  readonly #folder: string;
+  readonly #workers: WorkerUnderTest[] = [];
+  readonly #begun = new Set<string>();
+
+  private constructor(log: WritableSqliteLog, folder: string) {
+    this.#log = log;
+    this.#folder = folder;
+    this.journal = new Journal(log, eventCodec, 'test');
+  }
+
+  static async open(): Promise<WorkerWorld> {
+    const folder = await mkdtemp(join(tmpdir(), 'parley-worker-'));
+    const topics = { 'test.connections': 1, 'test.conversations': 1 };
+    return new WorkerWorld(await openSqliteLog({ mode: 'write', dataDir: folder, topics }), folder);
+  }
+
+  worker(options: WorkerOptions = {}): WorkerUnderTest {
+    const provider = options.provider ?? new ScriptedProvider();
+    const log = new FaultyLog(this.#log);
+    log.appendFault = options.fault ?? (() => 'none');
+    const clock = new HastyClock(options.haste ?? 20);
+    const metrics = countingMetrics();
+    const warnings: string[] = [];
+    const warn = (_fields: object, message: string) => warnings.push(message);
+    const running = startWorker({
+      journal: new Journal(log, eventCodec, 'test'),
+      provider,
+      bus: this.bus,
+      clock,
+      ids: nodeCryptoIds,
+      lookups: { receivedBefore: this.#receivedBefore, loadHistory: async () => [], ...options.lookups },
+      logger: { debug: warn, info: warn, warn, error: warn },
+      metrics,
+      random: () => 0,
+      workerId: 'worker',
+      group: 'test.workers',
+      settings: { ...settings, ...options.settings },
+    });
+    const worker = { ...running, provider, log, clock, metrics, warnings };
+    this.#workers.push(worker);
+    return worker;
+  }
+
+  /** A client says something. The message id is `<conversation>/<name>`; conversations begin with their first message. */
+  async say(messageId: string, clientId = 'client'): Promise<void> {
+    const message = messageReceived(messageId, { clientId });
+    const { conversationId } = message;
+    const begin: ConversationEvent = { type: 'ConversationStarted', conversationId, clientId };
+    if (!this.#begun.has(conversationId)) this.bus.subscribe(conversationId, (event) => void this.live.push(event));
+    await this.append(...(this.#begun.has(conversationId) ? [] : [begin]), message);
+    this.#begun.add(conversationId);
+  }
+
+  async append(...events: readonly ConversationEvent[]): Promise<void> {
+    for (const event of events) {
+      const key = 'conversationId' in event ? event.conversationId : '';
+      await this.journal.appendConversation(0, key, [event]);
+    }
+  }
+
+  async entries(): Promise<readonly JournalEntry<ConversationEvent>[]> {
+    return this.journal.read<ConversationEvent>(this.journal.topics.conversations, 0, 0, 100_000);
+  }
+
+  async events(): Promise<readonly ConversationEvent[]> {
+    return (await this.entries()).flatMap(({ decoded }) => (decoded.kind === 'event' ? [decoded.event] : []));
+  }
+
+  /** The log in words: `started c/1 #1`, `completed c/1 #1`, `PROVIDER_FAILED c/1 #3`. */
+  async story(): Promise<readonly string[]> {
+    return (await this.events()).flatMap(inWords);
+  }
+
+  /** Waits until the log tells this of the message; gives the log in words. */
+  async logged(...expected: readonly string[]): Promise<readonly string[]> {
+    return eventually(
+      () => this.story(),
+      (story) => expected.every((line) => story.includes(line)),
+    );
+  }
+
+  /** Waits until whoever watches has been told so, and gives it. */
+  async heard(type: LiveEvent['type'], messageId: string): Promise<LiveEvent> {
+    const find = () => this.live.find((event) => event.type === type && event.messageId === messageId);
+    return (await eventually(
+      async () => find(),
+      (event) => event !== undefined,
+    )) as LiveEvent;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const worker of this.#workers) {
+      worker.log.stalled = undefined;
+      await worker.drain(0);
+    }
+    await this.bus[Symbol.asyncDispose]();
+    await this.#log[Symbol.asyncDispose]();
+    await rm(this.#folder, { recursive: true });
+  }
+
+  #receivedBefore: Lookups['receivedBefore'] = async (_partition, messageId, offset) => {
+    const first = (await this.entries()).find(
+      ({ decoded }) =>
+        decoded.kind === 'event' && decoded.event.type === 'MessageReceived' && decoded.event.messageId === messageId,
+    );
+    return first !== undefined && first.offset < offset;
+  };
+}
+
+function inWords(event: ConversationEvent): readonly string[] {
+  switch (event.type) {
+    case 'MessageReceived':
+      return [`received ${event.messageId}`];
+    case 'ReplyStarted':
+      return [`started ${event.messageId} #${event.attempt}`];
+    case 'ReplyCompleted':
+      return [`${event.outcome} ${event.messageId} #${event.attempt}`];
+    case 'ReplyFailed':
+      return [`${event.reason} ${event.messageId} #${event.attempt}`];
+    default:
+      return [];
+  }
+}

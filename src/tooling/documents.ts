@@ -1,0 +1,71 @@
+import { type Setting, settings } from '../config/settings.ts';
+import { catalogue, type Refusal } from '../domain/errors/catalogue.ts';
+
+/** The pages that are written from tables in the code, by their path. */
+export function documents(): Readonly<Record<string, string>> {
+  return { 'docs/configuration.md': configurationPage(settings), 'docs/errors.md': errorsPage(catalogue) };
+}
+
+export function configurationPage(table: Readonly<Record<string, Setting<unknown>>>): string {
+  const rows = Object.entries(table);
+  const usable = rows.filter(([, { refused }]) => refused === undefined);
+  const refused = rows.filter(([, setting]) => setting.refused !== undefined);
+  return page(
+    'Configuration',
+    'src/config/settings.ts',
+    `Parley is configured by environment variables, or by a \`.env\` file in the working directory; what both name, the environment
+decides. An empty value counts as not given. A name that begins with \`PARLEY_\` and is not below, or a value that is not what is
+expected, is refused at start, with one line for each. Names end in the unit of their value (\`_MS\`: milliseconds).`,
+    settingsTable(usable),
+    '## Not in this release yet',
+    'These names are known and refused: they belong to the distributed profile.',
+    settingsTable(refused),
+  );
+}
+
+function settingsTable(rows: readonly (readonly [string, Setting<unknown>])[]): string {
+  const cells = rows.map(([name, { type, secret, ...setting }]) => [
+    `\`${name}\``,
+    setting.default === '' ? '' : `\`${setting.default}\``,
+    type.expected,
+    secret ? `${setting.description} Secret.` : setting.description,
+  ]);
+  return markdownTable(['Name', 'Default', 'Expected', 'Meaning'], cells);
+}
+
+export function errorsPage(table: Readonly<Record<string, Refusal>>): string {
+  const rows = Object.entries(table);
+  return page(
+    'Errors',
+    'src/domain/errors/catalogue.ts',
+    `Every refusal has a reason from this list. Decide by the reason, or by the gRPC code; the text beside it is for people and may change.`,
+    '## That end a call or a session',
+    `The call or stream ends with the gRPC code. Its \`google.rpc.Status\` (in \`grpc-status-details-bin\`) carries an \`ErrorInfo\` with the
+reason and the domain \`parley\`, a \`RetryInfo\` with the delay where a retry may work, and a \`BadRequest\` where fields are wrong.`,
+    refusalsTable(rows.filter(([, { scope }]) => scope === 'call')),
+    '## That concern one message',
+    `In a session these come as \`MessageRejected\` with the reason, and the session goes on. A call of \`Send\` fails with the gRPC code.`,
+    refusalsTable(rows.filter(([, { scope }]) => scope === 'message')),
+  );
+}
+
+function refusalsTable(rows: readonly (readonly [string, Refusal])[]): string {
+  const cells = rows.map(([reason, { code, retryable, retryDelayMs, meaning, remedy }]) => [
+    `\`${reason}\``,
+    `\`${code}\``,
+    retryable ? `after ${retryDelayMs} ms` : 'no',
+    meaning,
+    remedy,
+  ]);
+  return markdownTable(['Reason', 'gRPC code', 'Retry', 'Meaning', 'What to do'], cells);
+}
+
+function page(title: string, source: string, ...paragraphs: readonly string[]): string {
+  const origin = `<!-- Written from ${source} by \`npm run generate\`: change it there. -->`;
+  return `${[`# ${title}`, origin, ...paragraphs].join('\n\n')}\n`;
+}
+
+function markdownTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
+}

@@ -1,0 +1,283 @@
+import {
+  type Part,
+  type ReplyCompleted,
+  type ReplyFailed,
+  type ReplyStarted,
+  textOf,
+} from '../domain/conversation/events.ts';
+import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
+import { catalogue } from '../domain/errors/catalogue.ts';
+import { maxPieceBytes, retryInitialDelayMs, retryMaxDelayMs } from '../domain/limits.ts';
+import type { LiveEvent } from '../ports/live-bus.ts';
+import { ProviderError, type ProviderRequest } from '../ports/provider.ts';
+import { Attempt, type AttemptDeps, type AttemptEnd, type Call } from './attempt.ts';
+import { backOffMs, pause } from './back-off.ts';
+import type { WorkerDeps } from './deps.ts';
+import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
+import { stretches } from './reply-text.ts';
+
+/** Where the message stands: its partition, the claim to act under, and the next offset of the fold. */
+export interface AnswerContext {
+  readonly deps: WorkerDeps;
+  readonly attempts: AttemptDeps;
+  readonly partition: number;
+  readonly claimId: string;
+  foldedTo(): number;
+}
+
+type Final = ReplyCompleted | ReplyFailed;
+
+/** What an attempt's end leads to. */
+type Verdict =
+  | { readonly type: 'final'; readonly event: Final }
+  | { readonly type: 'retry'; readonly delayMs: number }
+  | { readonly type: 'nothing' };
+
+/**
+ * One message being answered, up to its final event in the log. While it waits for another attempt it keeps its place among those in processing:
+ * simple, and a provider in trouble is not asked for more at once. What is in the log is known only from the fold, which says `settled`;
+ * until then the final event is held and appended again.
+ */
+export class Answer {
+  readonly message: PendingMessage;
+  readonly #context: AnswerContext;
+  readonly #replyMessageId: string;
+  #attempt: Attempt | undefined;
+  /** The attempt's event is not known to be in the log. */
+  #unwritten: ReplyStarted | undefined;
+  #stopped = false;
+  #over = false;
+  /** Ends a wait before another attempt: by a stop. */
+  #waiting: AbortController | undefined;
+  /** Ends every wait. Made only when there is one: most answers never wait. */
+  #ending: AbortController | undefined;
+
+  constructor(message: PendingMessage, context: AnswerContext) {
+    this.message = message;
+    this.#context = context;
+    this.#replyMessageId = context.deps.ids.replyMessageId(message.messageId);
+  }
+
+  /** Whether its first record lies before the offset. Asks until there is an answer; false when it is over before. */
+  async isRepeat(beforeOffset: number): Promise<boolean> {
+    const { deps, partition } = this.#context;
+    for (let failures = 1; !this.#over; failures += 1) {
+      try {
+        return await deps.lookups.receivedBefore(partition, this.message.messageId, beforeOffset);
+      } catch (error) {
+        await this.#pauseAfter(error, failures, 'history cannot say whether a message is a repeat');
+      }
+    }
+    return false;
+  }
+
+  /** Calls the provider until a reply is whole or no attempt is left, beginning with this attempt's number, and writes the end. */
+  async reply(firstAttempt: number): Promise<void> {
+    for (let tries = 1; !this.#over; tries += 1) {
+      if (this.#stopped) return this.#conclude(this.#stoppedEvent());
+      const attempt = this.#begin(firstAttempt + tries - 1);
+      const verdict = this.#judge(await attempt.run(this.#call(attempt)), attempt, tries);
+      if (verdict.type === 'final') return this.#conclude(verdict.event);
+      if (verdict.type === 'retry') await this.#pauseBeforeAttempt(verdict.delayMs);
+    }
+  }
+
+  /** Gives the message up without a call. */
+  async giveUp(reason: string, detail: string): Promise<void> {
+    if (!this.#over) await this.#conclude(this.#failed(reason, detail));
+  }
+
+  /** The client wants no more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#attempt?.cancel({ type: 'stopped' });
+    this.#waiting?.abort();
+  }
+
+  /** Its final event was read back, or it is left to another worker: nothing more is written, and nothing said. */
+  settled(): void {
+    this.#over = true;
+    this.#attempt?.cancel({ type: 'abandoned' });
+    this.#waiting?.abort();
+    this.#ending?.abort();
+  }
+
+  /** What a watcher who comes now has missed: the attempt and its text from the beginning. */
+  draft(): readonly LiveEvent[] {
+    const attempt = this.#attempt;
+    if (attempt === undefined) return [];
+    const ids = this.#idsOf(attempt);
+    const pieces = [...stretches(attempt.reply.text, 0, maxPieceBytes)];
+    return [{ type: 'started', ...ids }, ...pieces.map((piece) => ({ type: 'piece', ...ids, ...piece }) as const)];
+  }
+
+  #begin(number: number): Attempt {
+    const { deps, attempts } = this.#context;
+    const attempt = new Attempt(number, attempts, (text, offsetBytes) => {
+      for (const piece of stretches(text, offsetBytes, maxPieceBytes)) {
+        deps.bus.publish(this.message.conversationId, { type: 'piece', ...this.#idsOf(attempt), ...piece });
+      }
+    });
+    this.#attempt = attempt;
+    this.#appendStarted({ type: 'ReplyStarted', ...this.#factsOf(attempt) });
+    deps.bus.publish(this.message.conversationId, { type: 'started', ...this.#idsOf(attempt) });
+    return attempt;
+  }
+
+  /** Not awaited: the log keeps the order of appends. If it fails, the event goes with the final one. */
+  #appendStarted(event: ReplyStarted): void {
+    this.#unwritten = event;
+    this.#append([event]).then(
+      () => {
+        if (this.#unwritten === event) this.#unwritten = undefined;
+      },
+      (error: unknown) => this.#warn(error, 'the start of an attempt was not written'),
+    );
+  }
+
+  #call(attempt: Attempt): Call {
+    const { provider } = this.#context.deps;
+    if (!provider.usesHistory) return (signal) => provider.reply(this.#request(attempt, []), signal);
+    const { message } = this;
+    const { deps, partition } = this.#context;
+    const foldedTo = () => this.#context.foldedTo();
+    const request = (history: ProviderRequest['history']) => this.#request(attempt, history);
+    return async function* withHistory(signal) {
+      yield* provider.reply(request(await deps.lookups.loadHistory(partition, message, foldedTo())), signal);
+    };
+  }
+
+  #request(attempt: Attempt, history: ProviderRequest['history']): ProviderRequest {
+    const { messageId, conversationId, clientId, parts, timeZone, receivedAtMs } = this.message;
+    const text = textOf(parts);
+    return {
+      messageId,
+      conversationId,
+      clientId,
+      text,
+      timeZone,
+      timeMs: receivedAtMs,
+      attempt: attempt.number,
+      history,
+    };
+  }
+
+  #judge(end: AttemptEnd, attempt: Attempt, tries: number): Verdict {
+    switch (end.type) {
+      case 'whole':
+        return { type: 'final', event: this.#completed(attempt, 'completed') };
+      case 'stopped':
+        return { type: 'final', event: this.#stoppedEvent() };
+      case 'abandoned':
+        return { type: 'nothing' };
+      case 'timed-out':
+        this.#attemptFailed('timeout', { awaited: end.awaited });
+        return this.#retryOr('PROVIDER_TIMEOUT', tries, 0);
+      case 'failed':
+        this.#attemptFailed('error', { err: end.error });
+        return this.#retryOr('PROVIDER_FAILED', tries, retryAfterMs(end.error));
+      default:
+        return end satisfies never;
+    }
+  }
+
+  #retryOr(reason: 'PROVIDER_FAILED' | 'PROVIDER_TIMEOUT', tries: number, notBeforeMs: number): Verdict {
+    const { settings, random } = this.#context.deps;
+    if (tries < settings.maxAttempts && notBeforeMs <= retryMaxDelayMs) {
+      const delayMs = Math.max(backOffMs(tries, retryInitialDelayMs, retryMaxDelayMs, random), notBeforeMs);
+      return { type: 'retry', delayMs };
+    }
+    return { type: 'final', event: this.#failed(reason, catalogue[reason].meaning) };
+  }
+
+  /** Appends the final event until the fold has met it. */
+  async #conclude(event: Final): Promise<void> {
+    let events: readonly (ReplyStarted | Final)[] = [event];
+    for (let failures = 1; !this.#over; failures += 1) {
+      try {
+        await this.#append(events);
+        return;
+      } catch (error) {
+        await this.#pauseAfter(error, failures, 'the end of a reply was not written');
+        if (this.#unwritten !== undefined) events = [this.#unwritten, event];
+      }
+    }
+  }
+
+  #append(events: readonly (ReplyStarted | Final)[]): Promise<unknown> {
+    const { deps, partition } = this.#context;
+    return deps.journal.appendConversation(partition, this.message.conversationId, events);
+  }
+
+  async #pauseAfter(error: unknown, failures: number, what: string): Promise<void> {
+    const { clock, random } = this.#context.deps;
+    this.#warn(error, what);
+    this.#ending ??= new AbortController();
+    await pause(clock, backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random), this.#ending.signal);
+  }
+
+  async #pauseBeforeAttempt(delayMs: number): Promise<void> {
+    this.#waiting = new AbortController();
+    // A stop that came with the attempt's last breath is not waited out.
+    if (!this.#stopped) await pause(this.#context.deps.clock, delayMs, this.#waiting.signal);
+  }
+
+  #completed(attempt: Attempt, outcome: 'completed' | 'stopped'): ReplyCompleted {
+    const parts: readonly Part[] = [{ kind: 'text', text: attempt.reply.text }];
+    return {
+      type: 'ReplyCompleted',
+      ...this.#factsOf(attempt),
+      parts,
+      model: this.#context.deps.provider.model,
+      outcome,
+    };
+  }
+
+  /** What was said until now, if anything was. */
+  #stoppedEvent(): Final {
+    const attempt = this.#attempt;
+    if (attempt !== undefined && attempt.reply.bytes > 0) return this.#completed(attempt, 'stopped');
+    return this.#failed('STOPPED', catalogue.STOPPED.meaning);
+  }
+
+  #failed(reason: string, detail: string): ReplyFailed {
+    const { messageId, conversationId } = this.message;
+    const attempt = this.#attempt?.number ?? this.message.attempt;
+    return { type: 'ReplyFailed', conversationId, messageId, attempt, claimId: this.#context.claimId, reason, detail };
+  }
+
+  #factsOf(attempt: Attempt) {
+    return {
+      conversationId: this.message.conversationId,
+      ...this.#idsOf(attempt),
+      claimId: this.#context.claimId,
+    };
+  }
+
+  #idsOf(attempt: Attempt) {
+    return { messageId: this.message.messageId, replyMessageId: this.#replyMessageId, attempt: attempt.number };
+  }
+
+  #attemptFailed(why: 'timeout' | 'error', fields: object): void {
+    const { metrics, logger } = this.#context.deps;
+    metrics.attemptFailed(why);
+    const { messageId, conversationId } = this.message;
+    logger.warn(
+      { messageId, conversationId, attempt: this.#attempt?.number, ...fields },
+      'an attempt to answer failed',
+    );
+  }
+
+  #warn(error: unknown, what: string): void {
+    const { messageId, conversationId } = this.message;
+    this.#context.deps.logger.warn({ messageId, conversationId, err: error }, what);
+  }
+}
+
+/** Not before so long is another attempt of use; infinite when none is. */
+function retryAfterMs(error: unknown): number {
+  if (error instanceof ProviderError) return error.retryable ? (error.retryAfterMs ?? 0) : Number.POSITIVE_INFINITY;
+  // The log's and the read models' errors say so too; anything else is a defect, and would fail again.
+  const retryable = error instanceof Error && 'retryable' in error && error.retryable === true;
+  return retryable ? 0 : Number.POSITIVE_INFINITY;
+}

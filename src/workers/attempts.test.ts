@@ -1,0 +1,203 @@
+import { describe, expect, test } from '@jest/globals';
+import { maxPieceBytes, maxReplyBytes } from '../domain/limits.ts';
+import { ProviderError } from '../ports/provider.ts';
+import { eventually } from '../testing/guests.ts';
+import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
+import { WorkerWorld } from '../testing/worker-world.ts';
+
+/** Each call is led by the next of these; the last leads all that come after. */
+function provider(...scripts: readonly ((call: ScriptedCall) => void)[]): ScriptedProvider {
+  const scripted = new ScriptedProvider();
+  scripted.answer = (call) => (scripts[scripted.calls.length - 1] ?? scripts.at(-1))?.(call);
+  return scripted;
+}
+
+const answer = (call: ScriptedCall) => call.say('Here you are.').end();
+const fail = (error: unknown) => (call: ScriptedCall) => call.fail(error);
+const busy = new ProviderError('busy at host 10.0.0.7', true);
+
+describe('a provider that fails', () => {
+  test('is asked again, each time as a new attempt that supersedes the draft', async () => {
+    await using world = await WorkerWorld.open();
+    const { metrics } = world.worker({
+      provider: provider((call) => call.say('Here y').fail(busy), fail(busy), answer),
+    });
+    await world.say('c/1');
+    expect(await world.heard('completed', 'c/1')).toMatchObject({
+      attempt: 3,
+      parts: [{ kind: 'text', text: 'Here you are.' }],
+    });
+    expect(await world.story()).toEqual([
+      'received c/1',
+      'started c/1 #1',
+      'started c/1 #2',
+      'started c/1 #3',
+      'completed c/1 #3',
+    ]);
+    const told = world.live.flatMap((event) => ('attempt' in event ? [`${event.type} #${event.attempt}`] : []));
+    expect(told).toEqual(['started #1', 'piece #1', 'started #2', 'started #3', 'piece #3', 'completed #3']);
+    expect(metrics.counts).toEqual({ error: 2, completed: 1 });
+  });
+
+  test('every time makes the message fail, without a word on why inside', async () => {
+    await using world = await WorkerWorld.open();
+    world.worker({ provider: provider(fail(busy)), settings: { maxAttempts: 2 } });
+    await world.say('c/1');
+    expect(await world.heard('failed', 'c/1')).toMatchObject({
+      reason: 'PROVIDER_FAILED',
+      detail: 'The model failed at every attempt.',
+    });
+    expect((await world.story()).at(-1)).toBe('PROVIDER_FAILED c/1 #2');
+  });
+
+  test.each([
+    ['that no other attempt mends', new ProviderError('unknown model', false)],
+    ['by a defect', new TypeError('x is not a function')],
+    ['and wants to be left alone for long', new ProviderError('quota', true, 3_600_000)],
+  ])('%s is not asked again', async (_how, error) => {
+    await using world = await WorkerWorld.open();
+    const worker = world.worker({ provider: provider(fail(error)) });
+    await world.say('c/1');
+    expect(await world.heard('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_FAILED' });
+    expect(worker.provider.calls).toHaveLength(1);
+  });
+
+  test('is left alone for as long as it says, otherwise longer each time', async () => {
+    await using world = await WorkerWorld.open();
+    const scripted = provider(fail(busy), fail(busy), fail(new ProviderError('busy', true, 4_321)), answer);
+    const { clock } = world.worker({ provider: scripted, settings: { maxAttempts: 4 } });
+    await world.say('c/1');
+    await world.heard('completed', 'c/1');
+    expect(clock.slept.filter((ms) => ms >= 250)).toEqual([250, 500, 4_321]);
+  });
+
+  test('keeps its place in processing while it is left alone', async () => {
+    await using world = await WorkerWorld.open();
+    const scripted = provider(fail(new ProviderError('busy', true, 2_000)), answer);
+    world.worker({ provider: scripted, settings: { maxProcessingPerPartition: 1 } });
+    await world.say('c/1');
+    await world.say('d/1');
+    await world.heard('completed', 'd/1');
+    expect(scripted.asked).toEqual(['c/1', 'c/1', 'd/1']);
+  });
+
+  test('by saying nothing at all is asked again', async () => {
+    await using world = await WorkerWorld.open();
+    world.worker({ provider: provider((call) => call.end(), answer) });
+    await world.say('c/1');
+    expect(await world.heard('completed', 'c/1')).toMatchObject({ attempt: 2 });
+  });
+});
+
+describe('a provider that takes too long', () => {
+  const limits = { firstPieceTimeoutMs: 2_000, pieceTimeoutMs: 1_000, totalTimeoutMs: 5_000, maxAttempts: 1 };
+
+  test.each<[string, object, (call: ScriptedCall) => void]>([
+    ['for its first piece', { ...limits, pieceTimeoutMs: 600_000, totalTimeoutMs: 600_000 }, () => {}],
+    [
+      'between two pieces',
+      { ...limits, firstPieceTimeoutMs: 600_000, totalTimeoutMs: 600_000 },
+      (call) => call.say('Well, '),
+    ],
+    [
+      'over the whole reply',
+      { ...limits, firstPieceTimeoutMs: 600_000, pieceTimeoutMs: 600_000 },
+      (call) => call.say('Well, '),
+    ],
+  ])('%s has failed', async (_where, settings, script) => {
+    await using world = await WorkerWorld.open();
+    const worker = world.worker({ provider: provider(script), settings });
+    await world.say('c/1');
+    expect(await world.heard('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_TIMEOUT' });
+    expect(worker.provider.calls[0]?.signal.aborted).toBe(true);
+    expect(worker.metrics.counts).toEqual({ timeout: 1, PROVIDER_TIMEOUT: 1 });
+  });
+
+  test('is asked again', async () => {
+    await using world = await WorkerWorld.open();
+    world.worker({ provider: provider(() => {}, answer), settings: { ...limits, maxAttempts: 2 } });
+    await world.say('c/1');
+    expect(await world.heard('completed', 'c/1')).toMatchObject({ attempt: 2 });
+  });
+
+  test('may take any time in all its pauses together, as long as each is short', async () => {
+    await using world = await WorkerWorld.open();
+    const worker = world.worker({ provider: provider(() => {}), settings: { ...limits, totalTimeoutMs: 600_000 } });
+    await world.say('c/1');
+    await eventually(
+      async () => worker.provider.calls,
+      (calls) => calls.length === 1,
+    );
+    const beginMs = worker.clock.monotonicMs();
+    while (worker.clock.monotonicMs() < beginMs + 3 * limits.firstPieceTimeoutMs) {
+      worker.provider.callFor('c/1').say('and ');
+      await worker.clock.sleep(limits.pieceTimeoutMs / 10);
+    }
+    worker.provider.callFor('c/1').end();
+    expect(await world.heard('completed', 'c/1')).toMatchObject({ outcome: 'completed' });
+  });
+});
+
+describe('a reply', () => {
+  test('in large pieces is told in small ones, at the right bytes', async () => {
+    await using world = await WorkerWorld.open();
+    const whole = 'äöü€😀 '.repeat(20_000);
+    world.worker({ provider: provider((call) => call.say(whole, 'end').end()) });
+    await world.say('c/1');
+    expect(await world.heard('completed', 'c/1')).toMatchObject({ parts: [{ kind: 'text', text: `${whole}end` }] });
+    let text = '';
+    for (const event of world.live) {
+      if (event.type !== 'piece') continue;
+      expect(event.offsetBytes).toBe(Buffer.byteLength(text));
+      expect(Buffer.byteLength(event.text)).toBeLessThanOrEqual(maxPieceBytes);
+      text += event.text;
+    }
+    expect(text).toBe(`${whole}end`);
+  });
+
+  test('whose characters are cut by its pieces is put together again; half a character is none', async () => {
+    await using world = await WorkerWorld.open();
+    world.worker({ provider: provider((call) => call.say('\ud83d', '\ude00 ok ', '\ud83d').end()) });
+    await world.say('c/1');
+    expect(await world.heard('completed', 'c/1')).toMatchObject({ parts: [{ kind: 'text', text: '😀 ok \ufffd' }] });
+    const pieces = world.live.flatMap((event) => (event.type === 'piece' ? [[event.offsetBytes, event.text]] : []));
+    expect(pieces).toEqual([
+      [0, '😀 ok '],
+      [8, '\ufffd'],
+    ]);
+  });
+
+  test('that is too long is cut off and fails', async () => {
+    await using world = await WorkerWorld.open();
+    const worker = world.worker({ provider: provider((call) => call.say('x'.repeat(maxReplyBytes), '!', 'more')) });
+    await world.say('c/1');
+    expect(await world.heard('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_FAILED' });
+    expect(worker.provider.calls).toHaveLength(1);
+    expect(worker.provider.calls[0]?.signal.aborted).toBe(true);
+  });
+});
+
+test('a model that reads what was said before is given it, and is asked again when that cannot be read at first', async () => {
+  await using world = await WorkerWorld.open();
+  const scripted = provider(answer);
+  scripted.usesHistory = true;
+  const asked: unknown[] = [];
+  const said = [{ role: 'user', text: 'Hello' }] as const;
+  world.worker({
+    provider: scripted,
+    lookups: {
+      loadHistory: async (partition, message, foldedTo) => {
+        asked.push([partition, message.messageId, foldedTo > message.sequence]);
+        if (asked.length === 1) throw Object.assign(new Error('away'), { retryable: true });
+        return said;
+      },
+    },
+  });
+  await world.say('c/1');
+  await world.heard('completed', 'c/1');
+  expect(asked).toEqual([
+    [0, 'c/1', true],
+    [0, 'c/1', true],
+  ]);
+  expect(scripted.calls.map(({ request }) => [request.attempt, request.history])).toEqual([[2, said]]);
+});

@@ -1,0 +1,60 @@
+import type { Journal } from '../app/journal.ts';
+import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Ids } from '../ports/ids.ts';
+import type { LiveBus } from '../ports/live-bus.ts';
+import type { Provider, Utterance } from '../ports/provider.ts';
+import type { Logger } from '../ports/telemetry.ts';
+
+export interface WorkerSettings {
+  /** Messages in processing at once in each partition. */
+  readonly maxProcessingPerPartition: number;
+  /** Messages of one conversation in processing at once; 0: no limit. */
+  readonly maxProcessingPerConversation: number;
+  /** From the call to the first piece, per attempt. */
+  readonly firstPieceTimeoutMs: number;
+  /** Between two pieces. */
+  readonly pieceTimeoutMs: number;
+  /** Of a whole attempt. */
+  readonly totalTimeoutMs: number;
+  /** Calls to the provider for one message by one worker. */
+  readonly maxAttempts: number;
+}
+
+/** What the fold of one partition cannot know by itself. Both may reject; the caller tries again. */
+export interface Lookups {
+  /** Whether the message was received first at an offset before this one. Waits until that is certain. */
+  receivedBefore(partition: number, messageId: string, offset: number): Promise<boolean>;
+  /**
+   * What was said in the conversation before the message, oldest first, without it. `foldedTo` is the next offset of the
+   * worker's fold: the replies it has seen are before it, even if they came after the message.
+   */
+  loadHistory(partition: number, message: PendingMessage, foldedTo: number): Promise<readonly Utterance[]>;
+}
+
+export interface WorkerMetrics {
+  /** A record of another release, or a damaged one, was passed over. */
+  recordSkipped(kind: 'unknown' | 'undecodable'): void;
+  /** An attempt ended without a reply. */
+  attemptFailed(why: 'timeout' | 'error'): void;
+  /** A message has its final event in the log: `completed`, `stopped` or the reason of its failure. */
+  finished(how: string, elapsedMs: number): void;
+}
+
+export interface WorkerDeps {
+  readonly journal: Journal;
+  readonly provider: Provider;
+  readonly bus: LiveBus;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly lookups: Lookups;
+  readonly logger: Logger;
+  readonly metrics: WorkerMetrics;
+  /** 0 ≤ x < 1, for the spread of waits. */
+  readonly random: () => number;
+  /** This process. */
+  readonly workerId: string;
+  /** The consumer group whose positions are committed, `<prefix>.workers`. */
+  readonly group: string;
+  readonly settings: WorkerSettings;
+}

@@ -1,0 +1,72 @@
+import { expect, test } from '@jest/globals';
+import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
+import type { HistoryMessage, HistoryProgress } from '../ports/history.ts';
+import { historyLookups } from './history-lookups.ts';
+
+function said(messageId: string, sequence: number, replyToMessageId = ''): HistoryMessage {
+  return {
+    messageId,
+    conversationId: 'c',
+    clientId: 'client',
+    sequence,
+    role: replyToMessageId === '' ? 'user' : 'assistant',
+    parts: [
+      { kind: 'text', text: `${messageId}, ` },
+      { kind: 'text', text: 'well' },
+    ],
+    status: 'completed',
+    replyToMessageId,
+    replyMessageId: '',
+    clientMessageId: messageId,
+    createTimeMs: 0,
+    completeTimeMs: 0,
+    model: '',
+    failureReason: '',
+    failureDetail: '',
+    attempt: 1,
+  };
+}
+
+/** A read model that has come to an offset, and comes no further. */
+function lookups(messages: readonly HistoryMessage[], checkpoint: number) {
+  const progress: HistoryProgress = {
+    checkpoint: () => checkpoint,
+    reached: async (_partition, offset) => offset <= checkpoint,
+  };
+  const source = {
+    getMessage: async (messageId: string) => messages.find((message) => message.messageId === messageId) ?? null,
+    contextBefore: async (_conversationId: string, sequence: number, maxMessages: number) =>
+      messages
+        .filter((message) => message.sequence < sequence)
+        .reverse()
+        .slice(0, maxMessages),
+  };
+  return historyLookups(source, progress);
+}
+
+test('a message is a repeat when its first record lies before the offset', async () => {
+  const past = lookups([said('old', 3), said('new', 10)], 20);
+  expect(await past.receivedBefore(0, 'old', 10)).toBe(true);
+  expect(await past.receivedBefore(0, 'new', 10)).toBe(false);
+  expect(await past.receivedBefore(0, 'none', 10)).toBe(false);
+});
+
+test('nothing is said about what history has not come to', async () => {
+  const past = lookups([], 5);
+  const behind = { name: 'ReadModelUnavailable', retryable: true };
+  await expect(past.receivedBefore(0, 'old', 6)).rejects.toMatchObject(behind);
+  await expect(past.loadHistory(0, { conversationId: 'c', sequence: 3 } as PendingMessage, 6)).rejects.toMatchObject(
+    behind,
+  );
+});
+
+test('each earlier message stands before its reply, even if the next was sent without waiting for it', async () => {
+  const log = [said('1', 0), said('2', 1), said('3', 2), said('reply 1', 3, '1'), said('reply 2', 4, '2')];
+  const history = await lookups(log, 5).loadHistory(0, { conversationId: 'c', sequence: 2 } as PendingMessage, 5);
+  expect(history).toEqual([
+    { role: 'user', text: '1, well' },
+    { role: 'assistant', text: 'reply 1, well' },
+    { role: 'user', text: '2, well' },
+    { role: 'assistant', text: 'reply 2, well' },
+  ]);
+});

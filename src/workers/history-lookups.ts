@@ -1,0 +1,50 @@
+import { textOf } from '../domain/conversation/events.ts';
+import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
+import { historyWaitMs } from '../domain/limits.ts';
+import type { HistoryMessage, HistoryProgress } from '../ports/history.ts';
+import type { Utterance } from '../ports/provider.ts';
+import { ReadModelUnavailable } from '../ports/read-model.ts';
+import type { Lookups } from './deps.ts';
+import { maxContextMessages } from './limits.ts';
+
+/** What of the history read model is asked. */
+export interface HistorySource {
+  getMessage(messageId: string): Promise<HistoryMessage | null>;
+  /** At most `maxMessages` messages before this sequence, newest first. */
+  contextBefore(conversationId: string, sequence: number, maxMessages: number): Promise<readonly HistoryMessage[]>;
+}
+
+/** Lookups in the history read model; each waits until it has come as far as the question needs. Reject with ReadModelUnavailable. */
+export function historyLookups(history: HistorySource, progress: HistoryProgress): Lookups {
+  async function reach(partition: number, offset: number): Promise<void> {
+    if (progress.checkpoint(partition) >= offset || (await progress.reached(partition, offset, historyWaitMs))) return;
+    throw new ReadModelUnavailable(`history of partition ${partition} has not come to ${offset}`);
+  }
+  return {
+    async receivedBefore(partition, messageId, offset) {
+      await reach(partition, offset);
+      const message = await history.getMessage(messageId);
+      return message !== null && message.sequence < offset;
+    },
+    async loadHistory(partition, message, foldedTo) {
+      await reach(partition, foldedTo);
+      return saidBefore(message, await history.contextBefore(message.conversationId, foldedTo, maxContextMessages));
+    },
+  };
+}
+
+/**
+ * The messages before this one, each followed by its reply. The log may have a reply after messages that were sent without waiting
+ * for it; the model is to see it where it belongs.
+ */
+function saidBefore(message: PendingMessage, newestFirst: readonly HistoryMessage[]): readonly Utterance[] {
+  const replies = new Map(newestFirst.map((said) => [said.replyToMessageId, said]));
+  return newestFirst
+    .filter((said) => said.role === 'user' && said.sequence < message.sequence)
+    .reverse()
+    .flatMap((said) => {
+      const reply = replies.get(said.messageId);
+      const question: Utterance = { role: 'user', text: textOf(said.parts) };
+      return reply === undefined ? [question] : [question, { role: 'assistant', text: textOf(reply.parts) }];
+    });
+}

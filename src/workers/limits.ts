@@ -1,0 +1,17 @@
+/** How often calls under way are held against their time limits: one timer for all of them, and a limit is at most this late. */
+export const watchdogTickMs = 50;
+
+/** At most so often a partition's position is committed; a crash refolds what came in this time. */
+export const commitIntervalMs = 200;
+
+/** Message ids a partition remembers at least; twice as many at most, about 2 MB. Older repeats are found in history. */
+export const knownWindowIds = 8_192;
+
+/** The wait before the log is tried again after it failed; it doubles up to the next. Short: a group commit is missing, not a server. */
+export const logRetryInitialDelayMs = 50;
+
+/** Up to this, so that a log that is back is noticed within two seconds and one that is not costs next to nothing. */
+export const logRetryMaxDelayMs = 2_000;
+
+/** Messages of a conversation that a model is given at most; its own token budget cuts further. */
+export const maxContextMessages = 200;

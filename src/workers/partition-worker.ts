@@ -1,0 +1,332 @@
+import type { JournalEntry } from '../app/journal.ts';
+import type {
+  ConversationDeleted,
+  ConversationEvent,
+  ConversationStarted,
+  ReplyCompleted,
+  ReplyFailed,
+  StopRequested,
+  WorkerClaimed,
+} from '../domain/conversation/events.ts';
+import { KnownIds } from '../domain/conversation/known-ids.ts';
+import {
+  evolve,
+  forgetRepeat,
+  initialPartition,
+  oldestPendingOffset,
+  type PartitionState,
+  trimKnown,
+} from '../domain/conversation/partition-state.ts';
+import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
+import { type Decision, plan } from '../domain/conversation/plan.ts';
+import { maxLostWorkers } from '../domain/limits.ts';
+import { LogUnavailable } from '../ports/event-log.ts';
+import type { LiveEvent } from '../ports/live-bus.ts';
+import { Answer, type AnswerContext } from './answer.ts';
+import type { AttemptDeps } from './attempt.ts';
+import { backOffMs, pause } from './back-off.ts';
+import type { WorkerDeps } from './deps.ts';
+import { commitIntervalMs, knownWindowIds, logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
+
+/** What one partition is doing, as far as its worker has read. */
+export interface PartitionUsage {
+  readonly partition: number;
+  readonly processing: number;
+  readonly queued: number;
+  /** When the oldest pending message was received; null when none is pending. */
+  readonly oldestReceivedAtMs: number | null;
+}
+
+/**
+ * The worker of one partition: folds its records and does what the plan says, once it has read its own claim back. The loop awaits no call.
+ *
+ * Whoever watches is told of an end only when the end is read back under this worker's claim: what a stalled worker still appends
+ * does not count, so it must not be told either.
+ */
+export class PartitionWorker {
+  readonly #deps: WorkerDeps;
+  readonly #partition: number;
+  readonly #attempts: AttemptDeps;
+  readonly #inFlight = new Map<string, Answer>();
+  #state: PartitionState = initialPartition;
+  /** Conversations that began in this fold, and where. */
+  #conversations = KnownIds.none;
+  #foldedFrom = 0;
+  /** The offset of the next record. */
+  #next = 0;
+  #claimId = '';
+  #context: AnswerContext | undefined;
+  #hold: 'none' | 'held' | 'lost' = 'none';
+  #draining = false;
+  #committed = 0;
+  #committedAtMs = Number.NEGATIVE_INFINITY;
+  #idle = Promise.withResolvers<void>();
+  #defect: (error: unknown) => void = () => {};
+
+  constructor(deps: WorkerDeps, partition: number, attempts: AttemptDeps) {
+    this.#deps = deps;
+    this.#partition = partition;
+    this.#attempts = attempts;
+  }
+
+  /**
+   * Works until the signal aborts or another worker claims the partition; then what is under way is left without a word. Rejects with
+   * LogDamaged.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const ending = new AbortController();
+    const over = AbortSignal.any([signal, ending.signal]);
+    const defect = new Promise<never>((_, reject) => {
+      this.#defect = reject;
+    });
+    try {
+      await this.#retried(over, () => this.#readCommitted());
+      await Promise.race([defect, Promise.all([this.#claim(over), this.#follow(over, ending)])]);
+    } finally {
+      ending.abort();
+      for (const answer of this.#inFlight.values()) answer.settled();
+      this.#inFlight.clear();
+      if (this.#hold === 'held') await this.#commit();
+    }
+  }
+
+  /** Starts nothing more; resolves when nothing is in flight. */
+  drain(): Promise<void> {
+    this.#draining = true;
+    this.#noteIdle();
+    return this.#idle.promise;
+  }
+
+  /** Of every reply under way in the conversation: what it has so far. */
+  drafts(conversationId: string): readonly LiveEvent[] {
+    const answers = [...this.#inFlight.values()].filter((answer) => answer.message.conversationId === conversationId);
+    return answers.flatMap((answer) => answer.draft());
+  }
+
+  usage(): PartitionUsage {
+    const { pending, processing } = this.#state;
+    return {
+      partition: this.#partition,
+      processing,
+      queued: pending.size - processing,
+      oldestReceivedAtMs: pending.first()?.receivedAtMs ?? null,
+    };
+  }
+
+  async #readCommitted(): Promise<void> {
+    const { journal, group } = this.#deps;
+    this.#committed = await journal.log.committed(group, journal.topics.conversations, this.#partition);
+    this.#foldedFrom = this.#committed;
+    this.#next = this.#committed;
+  }
+
+  /** Appends a claim until one is read back; each try has an id of its own, because a repeated claim would be a second one. */
+  async #claim(signal: AbortSignal): Promise<void> {
+    const { journal, ids, workerId, settings } = this.#deps;
+    await this.#retried(signal, async () => {
+      if (this.#hold !== 'none') return;
+      this.#claimId = ids.unique();
+      await journal.appendConversation(this.#partition, '', [
+        {
+          type: 'WorkerClaimed',
+          partition: this.#partition,
+          workerId,
+          claimId: this.#claimId,
+          maxProcessing: settings.maxProcessingPerPartition,
+        },
+      ]);
+    });
+  }
+
+  async #follow(signal: AbortSignal, ending: AbortController): Promise<void> {
+    const { journal } = this.#deps;
+    await this.#retried(signal, async () => {
+      const records = journal.tail<ConversationEvent>(
+        journal.topics.conversations,
+        this.#partition,
+        this.#next,
+        signal,
+      );
+      for await (const batch of records) {
+        for (const entry of batch) this.#fold(entry);
+        if (this.#hold === 'lost') return ending.abort();
+        if (this.#hold === 'held') this.#act();
+      }
+    });
+  }
+
+  /** Tries again, with growing waits, while the log is unavailable and the signal has not aborted. */
+  async #retried(signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
+    const { clock, random, logger } = this.#deps;
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      const before = this.#next;
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!(error instanceof LogUnavailable)) throw error;
+        logger.warn({ partition: this.#partition, err: error }, 'the log does not answer the worker');
+        if (this.#next !== before) failures = 1;
+        await pause(clock, backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random), signal);
+      }
+    }
+  }
+
+  #fold({ offset, timeMs, decoded }: JournalEntry<ConversationEvent>): void {
+    this.#next = offset + 1;
+    if (decoded.kind !== 'event') {
+      // The projections park it with its reason; here it is only passed over.
+      this.#deps.metrics.recordSkipped(decoded.kind);
+      return;
+    }
+    const { event } = decoded;
+    const before = this.#state;
+    this.#state = evolve(before, event, { offset, timeMs });
+    if (event.type === 'ConversationStarted') this.#noteConversation(event, offset);
+    if (this.#state !== before) this.#follows(event, offset, timeMs);
+  }
+
+  /** What an event that counts means for what is under way. */
+  #follows(event: ConversationEvent, offset: number, timeMs: number): void {
+    switch (event.type) {
+      case 'WorkerClaimed':
+        return this.#claimed(event);
+      case 'StopRequested':
+        return this.#stop(event);
+      case 'ConversationDeleted':
+        return this.#stopAll(event);
+      case 'ReplyCompleted':
+      case 'ReplyFailed':
+        return this.#finished(event, offset, timeMs);
+      default:
+        return;
+    }
+  }
+
+  #noteConversation({ conversationId }: ConversationStarted, offset: number): void {
+    if (!this.#conversations.has(conversationId)) this.#conversations = this.#conversations.add(conversationId, offset);
+  }
+
+  #claimed({ claimId, workerId }: WorkerClaimed): void {
+    if (claimId === this.#claimId) {
+      this.#hold = 'held';
+      this.#context = {
+        deps: this.#deps,
+        attempts: this.#attempts,
+        partition: this.#partition,
+        claimId,
+        foldedTo: () => this.#next,
+      };
+    } else if (this.#hold === 'held') {
+      this.#hold = 'lost';
+      this.#deps.logger.warn({ partition: this.#partition, workerId }, 'another worker has claimed the partition');
+    }
+  }
+
+  #stop({ messageId }: StopRequested): void {
+    this.#inFlight.get(messageId)?.stop();
+  }
+
+  #stopAll({ conversationId }: ConversationDeleted): void {
+    for (const answer of this.#inFlight.values()) {
+      if (answer.message.conversationId === conversationId) answer.stop();
+    }
+  }
+
+  #finished(event: ReplyCompleted | ReplyFailed, sequence: number, timeMs: number): void {
+    const answer = this.#inFlight.get(event.messageId);
+    if (answer === undefined) return;
+    answer.settled();
+    this.#release(answer);
+    const { bus, metrics } = this.#deps;
+    const { message } = answer;
+    bus.publish(event.conversationId, liveEnd(event, message, sequence, timeMs));
+    metrics.finished(event.type === 'ReplyCompleted' ? event.outcome : event.reason, timeMs - message.receivedAtMs);
+  }
+
+  #release({ message }: Answer): void {
+    this.#inFlight.delete(message.messageId);
+    this.#noteIdle();
+  }
+
+  #noteIdle(): void {
+    if (this.#draining && this.#inFlight.size === 0) this.#idle.resolve();
+  }
+
+  #act(): void {
+    this.#trim();
+    this.#planNext();
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (nowMs - this.#committedAtMs < commitIntervalMs) return;
+    this.#committedAtMs = nowMs;
+    void this.#commit();
+  }
+
+  #planNext(): void {
+    const context = this.#context;
+    if (context === undefined || this.#draining) return;
+    const maxPerConversation = this.#deps.settings.maxProcessingPerConversation;
+    for (const decision of plan(this.#state, { maxPerConversation, maxLostWorkers }, this.#inFlight)) {
+      const answer = new Answer(decision.message, context);
+      this.#inFlight.set(decision.message.messageId, answer);
+      this.#carryOut(decision, answer).catch(this.#defect);
+    }
+  }
+
+  /** Begins the call before it returns, unless the message may be a repeat of one that the fold does not know. */
+  async #carryOut(decision: Decision, answer: Answer): Promise<void> {
+    if (!this.#isCertainlyNew(decision.message) && (await answer.isRepeat(this.#knownFrom)))
+      return this.#forget(answer);
+    if (decision.type === 'start') await answer.reply(decision.attempt);
+    else await answer.giveUp(decision.reason, decision.detail);
+  }
+
+  /** From this offset on the fold knows every message. */
+  get #knownFrom(): number {
+    return Math.max(this.#foldedFrom, this.#state.known.completeFrom);
+  }
+
+  /** In a conversation that began since, no message is older: this costs one lookup in memory, and nothing where the fold knows the whole log. */
+  #isCertainlyNew({ conversationId }: PendingMessage): boolean {
+    const knownFrom = this.#knownFrom;
+    return knownFrom === 0 || (this.#conversations.offsetOf(conversationId) ?? -1) >= knownFrom;
+  }
+
+  #forget(answer: Answer): void {
+    if (this.#inFlight.get(answer.message.messageId) !== answer) return;
+    this.#state = forgetRepeat(this.#state, answer.message.messageId);
+    this.#release(answer);
+    this.#planNext();
+  }
+
+  #trim(): void {
+    this.#state = trimKnown(this.#state, knownWindowIds);
+    this.#conversations = this.#conversations.trim(knownWindowIds, Number.POSITIVE_INFINITY);
+  }
+
+  async #commit(): Promise<void> {
+    const { journal, group, logger } = this.#deps;
+    const position = oldestPendingOffset(this.#state) ?? this.#next;
+    if (position === this.#committed) return;
+    try {
+      await journal.log.commit(group, journal.topics.conversations, this.#partition, position);
+      this.#committed = position;
+    } catch (error) {
+      // The next one, or the next start, makes up for it.
+      logger.warn({ partition: this.#partition, err: error }, 'the position was not committed');
+    }
+  }
+}
+
+function liveEnd(
+  event: ReplyCompleted | ReplyFailed,
+  { clientMessageId }: PendingMessage,
+  sequence: number,
+  timeMs: number,
+): LiveEvent {
+  if (event.type === 'ReplyFailed') {
+    const { messageId, reason, detail } = event;
+    return { type: 'failed', messageId, clientMessageId, reason, detail };
+  }
+  const { messageId, replyMessageId, attempt, parts, model, outcome } = event;
+  return { type: 'completed', messageId, replyMessageId, attempt, sequence, timeMs, parts, model, outcome };
+}
