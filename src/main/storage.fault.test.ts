@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, jest, test } from '@jest/globals';
 import { logFolder } from '../adapters/event-log/sqlite/schema.ts';
 import { eventually, Guests } from '../testing/guests.ts';
 import { conversationEntries, processingOf } from '../testing/log-oracle.ts';
@@ -90,24 +91,58 @@ describe('read models are rebuilt by themselves at start', () => {
 
 const diskMib = 24;
 const serviceAgainMs = 10_000;
-const isRoot = process.getuid?.() === 0;
 
-// Only root may mount a disk small enough to fill.
-(isRoot ? test : test.skip)(
+/** What takes the log its room, and gives it back. */
+interface Shortage {
+  begin(): Promise<void>;
+  end(): Promise<void>;
+}
+
+function mountSmallDisk(): string | undefined {
+  const disk = mkdtempSync(join(tmpdir(), 'parley-disk-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskMib}m`, 'tmpfs', disk], { stdio: 'ignore' });
+    return disk;
+  } catch {
+    rmSync(disk, { recursive: true });
+    return undefined;
+  }
+}
+
+// Mounting a disk small enough to fill takes a right that root in a container does not always have: where it is refused, the
+// limit on the size of files below is what stops the log's writes.
+const disk = mountSmallDisk();
+
+afterAll(() => {
+  if (disk === undefined) return;
+  execFileSync('umount', ['-l', disk]);
+  rmSync(disk, { recursive: true });
+});
+
+(disk === undefined ? test.skip : test)(
   'a full disk: nothing is accepted that is not durable, and there is service again once there is room',
   async () => {
-    const disk = await mkdtemp(join(tmpdir(), 'parley-disk-'));
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskMib}m`, 'tmpfs', disk]);
-    try {
-      await mkdir(join(disk, 'data'));
-      server = await startServer({ env: fast, dataDir: join(disk, 'data') });
-      await fillAndFree(server, join(disk, 'ballast'));
-    } finally {
-      await server?.[Symbol.asyncDispose]();
-      server = undefined;
-      execFileSync('umount', ['-l', disk]);
-      await rm(disk, { recursive: true, force: true });
-    }
+    const mounted = disk ?? '';
+    const ballast = join(mounted, 'ballast');
+    await mkdir(join(mounted, 'data'));
+    server = await startServer({ env: fast, dataDir: join(mounted, 'data') });
+    await withoutRoom(server, { begin: () => fill(ballast), end: () => rm(ballast) });
+  },
+);
+
+const isLinux = process.platform === 'linux';
+
+// Linux has prlimit, which changes the limits of a process that runs.
+(isLinux ? test : test.skip)(
+  'files that may not grow: nothing is accepted that is not durable, and there is service again once they may',
+  async () => {
+    server = await startServer({ env: fast });
+    const { pid } = server;
+    const limit = (bytes: string) => {
+      execFileSync('prlimit', ['--pid', `${pid}`, `--fsize=${bytes}:unlimited`]);
+      return Promise.resolve();
+    };
+    await withoutRoom(server, { begin: () => limit('4096'), end: () => limit('unlimited') });
   },
 );
 
@@ -121,14 +156,14 @@ async function fill(file: string): Promise<void> {
   await handle.close();
 }
 
-async function fillAndFree(running: ParleyServer, ballast: string): Promise<void> {
+async function withoutRoom(running: ParleyServer, shortage: Shortage): Promise<void> {
   const { address } = running;
   await using guests = new Guests(running, 'bidi');
   const { session, welcome } = await guests.connect();
   const talkers = Array.from({ length: clients }, () => new Talker({ address, shape: 'bidi' }));
   const talks = talkers.map((talker) => talker.talk());
   const accepted = [(await session.ask('while there is room')).accepted.messageId];
-  await fill(ballast);
+  await shortage.begin();
   let refused: unknown;
   // The log may have pages to spare: it is full when it says so.
   for (let index = 0; refused === undefined; index += 1) {
@@ -140,7 +175,7 @@ async function fillAndFree(running: ParleyServer, ballast: string): Promise<void
     );
   }
   expect(refused).toMatchObject({ reason: 'LOG_UNAVAILABLE', retryable: true });
-  await rm(ballast);
+  await shortage.end();
   const freed = performance.now();
   const again = async () => {
     const { session: back } = await guests.connect({ waitForSlotMs: 1_000 });
