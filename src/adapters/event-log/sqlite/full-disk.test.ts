@@ -1,96 +1,53 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
-import type { EventLog } from '../../../ports/event-log.ts';
-import { LogUnavailable } from '../../../ports/event-log.ts';
-import { openForTest, placeOf, readAll, recordOf, temporaryFolder } from './testing/logs.ts';
+import type { FillReport } from './testing/fill-until-refused.ts';
+import { openForTest, placeOf, readAll, temporaryFolder } from './testing/logs.ts';
 
+const script = fileURLToPath(new URL('./testing/fill-until-refused.ts', import.meta.url));
 const diskBytes = 6_000_000;
 const fillerBytes = 4_000_000;
 
-/** A place to write that becomes full, and has room again after `makeRoom`. */
+/** A place to write that becomes full, and how the script makes room there. */
 interface SmallDisk extends Disposable {
   readonly path: string;
-  makeRoom(): void;
+  readonly shortage: readonly string[];
 }
 
-/**
- * A tmpfs of its own; where mounting is not allowed, a limit on the size of files that this process writes, which
- * SQLite meets alike.
- */
+/** A tmpfs of its own; where mounting is not allowed, a limit on the size of files, which SQLite meets alike. */
 function smallDisk(folder: string): SmallDisk {
   const path = join(folder, 'disk');
   mkdirSync(path);
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'parley-test', path], { stdio: 'pipe' });
-  } catch (error) {
-    console.warn(`no tmpfs (${String(error)}): a limit on the size of files stands in for a full disk`);
-    return limitedFiles(path);
+  } catch {
+    return { path, shortage: ['limit', String(diskBytes - fillerBytes)], [Symbol.dispose]: () => undefined };
   }
   const filler = join(path, 'filler');
   writeFileSync(filler, Buffer.alloc(fillerBytes));
-  return { path, makeRoom: () => rmSync(filler), [Symbol.dispose]: () => execFileSync('umount', [path]) };
-}
-
-function limitedFiles(path: string): SmallDisk {
-  const limit = (bytes: string) =>
-    execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:unlimited`]);
-  limit(String(diskBytes - fillerBytes));
-  const lift = () => limit('unlimited');
-  return { path, makeRoom: lift, [Symbol.dispose]: lift };
-}
-
-interface Outcome {
-  readonly acknowledged: string[];
-  readonly refusals: unknown[];
-}
-
-/** Appends from all sides until one append is refused. */
-async function fill(log: EventLog): Promise<Outcome> {
-  const outcome: Outcome = { acknowledged: [], refusals: [] };
-  const appendUntilRefused = async (appender: number) => {
-    for (let number = 0; outcome.refusals.length === 0; number += 1) {
-      const key = `${appender}-${number}`;
-      const value = new Uint8Array(500);
-      try {
-        const places = await log.append([recordOf(appender % 4, key, value), recordOf((appender + 1) % 4, key, value)]);
-        outcome.acknowledged.push(...places.map((place) => `${placeOf(place)} ${key}`));
-      } catch (error) {
-        outcome.refusals.push(error);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: 8 }, (_, appender) => appendUntilRefused(appender)));
-  return outcome;
-}
-
-async function stored(log: EventLog): Promise<string[]> {
-  const places = [
-    ['connections', 0],
-    ['conversations', 0],
-    ['conversations', 1],
-    ['conversations', 2],
-  ] as const;
-  const records = await Promise.all(places.map(([topic, partition]) => readAll(log, topic, partition)));
-  return records.flat().map((record) => `${placeOf(record)} ${record.key}`);
+  return { path, shortage: ['filler', filler], [Symbol.dispose]: () => execFileSync('umount', [path]) };
 }
 
 describe('a full disk', () => {
   test('takes nothing that it cannot keep, loses nothing that it has taken, and takes again once there is room', async () => {
     await using folder = await temporaryFolder();
     using disk = smallDisk(folder.path);
-    const log = await openForTest(disk.path);
-    const { acknowledged, refusals } = await fill(log);
-    expect(refusals.every((refusal) => refusal instanceof LogUnavailable)).toBe(true);
+    const output = execFileSync(process.execPath, [script, disk.path, ...disk.shortage], { encoding: 'utf8' });
+    const { acknowledged, otherErrors, storedWhileFull, after } = JSON.parse(output) as FillReport;
+    expect(otherErrors).toEqual([]);
     expect(acknowledged.length).toBeGreaterThan(100);
-    expect((await stored(log)).sort()).toEqual(acknowledged.toSorted());
+    expect(storedWhileFull.toSorted()).toEqual(acknowledged.toSorted());
+    expect(after).toBe(`connections/0/${acknowledged.filter((line) => line.startsWith('connections')).length} after`);
 
-    disk.makeRoom();
-    const [place] = await log.append([recordOf(0, 'after', new Uint8Array(500))]);
-    expect(place?.offset).toBe(acknowledged.filter((line) => line.startsWith('connections')).length);
-    await log[Symbol.asyncDispose]();
     await using again = await openForTest(disk.path);
-    expect((await stored(again)).sort()).toEqual([...acknowledged, `connections/0/${place?.offset} after`].sort());
+    const found: string[] = [];
+    for (const [topic, partitions] of again.topics) {
+      for (let partition = 0; partition < partitions; partition += 1) {
+        for (const record of await readAll(again, topic, partition)) found.push(`${placeOf(record)} ${record.key}`);
+      }
+    }
+    expect(found.toSorted()).toEqual([...acknowledged, after].toSorted());
   });
 });
