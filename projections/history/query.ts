@@ -34,6 +34,7 @@ export function history(store: ReadModelStore): HistoryQueries {
         descending: true,
         limit: maxMessages,
       }),
+    searchMessages: () => Promise.reject(new Error('not built yet')),
     pendingOf: (clientId, limit) => messages.page({ index: 'byPendingClient', equals: [clientId], limit }),
   };
 }

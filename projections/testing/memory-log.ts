@@ -50,6 +50,10 @@ export class MemoryLog implements EventLog {
     }
   }
 
+  async erase(): Promise<void> {
+    throw new Error('projections erase nothing');
+  }
+
   async endOffset(topic: string, partition: number): Promise<number> {
     return this.#partition(topic, partition).length;
   }

@@ -31,6 +31,7 @@ export class MemoryStore implements ReadModelStore {
     return {
       get: async (id) => find(id)?.document ?? null,
       load: async (ids) => new Map(ids.flatMap((id) => find(id) ?? []).map((found) => [found.id, found])),
+      search: () => Promise.reject(new Error('not in memory')),
       page: unsupported,
       scan: unsupported,
       count: unsupported,

@@ -4,14 +4,42 @@ import * as wire from '../gen/chat_events/v1/conversations.ts';
 
 /** Parts as the log stores them. */
 export function partsToWire(parts: readonly domain.Part[]): wire.Part[] {
-  return parts.map((part) => ({ value: { $case: 'text', value: part.text } }));
+  return parts.map((part) =>
+    part.kind === 'text'
+      ? { value: { $case: 'text', value: part.text } }
+      : { value: { $case: 'media', value: mediaToWire(part) } },
+  );
 }
 
 /** Parts as the domain reads them; a kind of a later release is left out. */
 export function partsFromWire(parts: readonly wire.Part[]): domain.Part[] {
-  return parts.flatMap((part) =>
-    part.value?.$case === 'text' ? [{ kind: 'text' as const, text: part.value.value }] : [],
-  );
+  return parts.flatMap(({ value }): domain.Part[] => {
+    if (value === undefined) return [];
+    if (value.$case === 'text') return [{ kind: 'text', text: value.value }];
+    const kind = kindsFromWire.get(value.value.kind);
+    return kind === undefined ? [] : [mediaFromWire(value.value, kind)];
+  });
+}
+
+const kindsToWire = {
+  voice: wire.MediaKind.VOICE,
+  video: wire.MediaKind.VIDEO,
+  image: wire.MediaKind.IMAGE,
+} as const satisfies Record<domain.MediaKind, wire.MediaKind>;
+
+const kindsFromWire: ReadonlyMap<wire.MediaKind, domain.MediaKind> = new Map([
+  [wire.MediaKind.VOICE, 'voice'],
+  [wire.MediaKind.VIDEO, 'video'],
+  [wire.MediaKind.IMAGE, 'image'],
+]);
+
+function mediaToWire({ kind, mediaId, contentType, sizeBytes, sha256 }: domain.MediaPart): wire.Media {
+  const hash = Buffer.from(sha256, 'hex');
+  return { kind: kindsToWire[kind], mediaId, contentType, sizeBytes: BigInt(sizeBytes), sha256: hash };
+}
+
+function mediaFromWire({ mediaId, contentType, sizeBytes, sha256 }: wire.Media, kind: domain.MediaKind) {
+  return { kind, mediaId, contentType, sizeBytes: Number(sizeBytes), sha256: sha256.toString('hex') };
 }
 
 /** Writes an event of the `conversations` topic. */
@@ -42,6 +70,8 @@ export function encodeConversationEvent(event: domain.ConversationEvent, writer:
       return wire.ConversationRenamed.encode(event, writer);
     case 'ConversationDeleted':
       return wire.ConversationDeleted.encode(event, writer);
+    case 'ConversationErased':
+      return wire.ConversationErased.encode(event, writer);
     default:
       return event satisfies never;
   }
@@ -78,4 +108,5 @@ export const conversationDecoders: Readonly<Record<domain.ConversationEvent['typ
   StopRequested: (bytes) => ({ type: 'StopRequested', ...wire.StopRequested.decode(bytes) }),
   ConversationRenamed: (bytes) => ({ type: 'ConversationRenamed', ...wire.ConversationRenamed.decode(bytes) }),
   ConversationDeleted: (bytes) => ({ type: 'ConversationDeleted', ...wire.ConversationDeleted.decode(bytes) }),
+  ConversationErased: (bytes) => ({ type: 'ConversationErased', ...wire.ConversationErased.decode(bytes) }),
 };

@@ -29,6 +29,7 @@ const requiredField = {
   StopRequested: 'messageId',
   ConversationRenamed: 'conversationId',
   ConversationDeleted: 'conversationId',
+  ConversationErased: 'conversationId',
 } as const satisfies Record<ParleyEvent['type'], string>;
 
 function isAdmissionEvent(event: ParleyEvent): event is AdmissionEvent {

@@ -1,4 +1,4 @@
-import type { Config, LimitsConfig, ProviderConfig } from './config.ts';
+import type { AuthConfig, Config, LimitsConfig, ProviderConfig, TlsConfig } from './config.ts';
 import type { Values } from './settings.ts';
 
 /** The configuration of values that are checked: the names of the environment become those of the code. */
@@ -10,19 +10,63 @@ export function assemble(v: Values): Config {
     httpListen: v.PARLEY_HTTP_LISTEN,
     dataDir: v.PARLEY_DATA_DIR,
     prefix: v.PARLEY_PREFIX,
-    auth: 'none',
+    auth: assembleAuth(v),
+    tls: assembleTls(v),
     limits: assembleLimits(v),
+    media: {
+      publicUrl: v.PARLEY_HTTP_PUBLIC_URL ?? '',
+      uploadLifetimeMs: v.PARLEY_UPLOAD_LIFETIME_MS,
+      urlLifetimeMs: v.PARLEY_MEDIA_URL_LIFETIME_MS,
+      sweepIntervalMs: v.PARLEY_MEDIA_SWEEP_INTERVAL_MS,
+      erasureDelayMs: v.PARLEY_ERASURE_DELAY_MS,
+    },
     allowedTimeZones: v.PARLEY_ALLOWED_TIME_ZONES,
     provider: assembleProvider(v),
     worker: {
       firstPieceTimeoutMs: v.PARLEY_PROVIDER_FIRST_PIECE_TIMEOUT_MS,
       pieceTimeoutMs: v.PARLEY_PROVIDER_PIECE_TIMEOUT_MS,
+      mediaTimeoutMs: v.PARLEY_PROVIDER_MEDIA_TIMEOUT_MS,
       totalTimeoutMs: v.PARLEY_PROVIDER_TOTAL_TIMEOUT_MS,
       maxAttempts: v.PARLEY_MAX_ATTEMPTS,
     },
     log: { level: v.PARLEY_LOG_LEVEL, format: v.PARLEY_LOG_FORMAT },
     drainTimeoutMs: v.PARLEY_DRAIN_TIMEOUT_MS,
   };
+}
+
+function assembleAuth(v: Values): AuthConfig {
+  switch (v.PARLEY_AUTH) {
+    case 'none':
+      return { kind: 'none' };
+    case 'accounts':
+      return {
+        kind: 'accounts',
+        signUpOpen: v.PARLEY_SIGN_UP === 'open',
+        accessTokenLifetimeMs: v.PARLEY_ACCESS_TOKEN_LIFETIME_MS,
+        refreshTokenLifetimeMs: v.PARLEY_REFRESH_TOKEN_LIFETIME_MS,
+        keyLifetimeMs: v.PARLEY_TOKEN_KEY_LIFETIME_MS,
+      };
+    case 'oidc': {
+      const operator = v.PARLEY_OIDC_OPERATOR;
+      const at = operator.indexOf('=');
+      return {
+        kind: 'oidc',
+        issuer: v.PARLEY_OIDC_ISSUER ?? '',
+        audience: v.PARLEY_OIDC_AUDIENCE ?? '',
+        clientIdClaim: v.PARLEY_OIDC_CLIENT_ID_CLAIM,
+        operatorClaim: operator.slice(0, at),
+        operatorValue: operator.slice(at + 1),
+      };
+    }
+    default:
+      return v.PARLEY_AUTH satisfies never;
+  }
+}
+
+function assembleTls(v: Values): TlsConfig | undefined {
+  const { PARLEY_TLS_CERT_FILE: certFile, PARLEY_TLS_KEY_FILE: keyFile } = v;
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  return { certFile, keyFile, clientCaFile: v.PARLEY_TLS_CLIENT_CA_FILE ?? '' };
 }
 
 function assembleLimits(v: Values): LimitsConfig {
@@ -39,6 +83,8 @@ function assembleLimits(v: Values): LimitsConfig {
     heartbeatIntervalMs: v.PARLEY_HEARTBEAT_INTERVAL_MS,
     staleAfterMs: v.PARLEY_STALE_AFTER_MS,
     maxTextBytes: v.PARLEY_MAX_TEXT_BYTES,
+    maxInlineBytes: v.PARLEY_MAX_INLINE_BYTES,
+    maxMediaBytes: v.PARLEY_MAX_MEDIA_BYTES,
   };
 }
 
@@ -61,5 +107,10 @@ function assembleProvider(v: Values): ProviderConfig {
     model: v.PARLEY_OPENAI_MODEL ?? '',
     maxContextTokens: v.PARLEY_OPENAI_MAX_CONTEXT_TOKENS,
     systemPrompt: v.PARLEY_OPENAI_SYSTEM_PROMPT ?? '',
+    vision: v.PARLEY_OPENAI_VISION,
+    transcriptionModel: v.PARLEY_OPENAI_TRANSCRIPTION_MODEL ?? '',
+    speechModel: v.PARLEY_OPENAI_SPEECH_MODEL ?? '',
+    speechVoice: v.PARLEY_OPENAI_SPEECH_VOICE,
+    imageModel: v.PARLEY_OPENAI_IMAGE_MODEL ?? '',
   };
 }

@@ -33,6 +33,46 @@ export interface LimitsConfig {
   readonly staleAfterMs: number;
   /** UTF-8 bytes of one text part. */
   readonly maxTextBytes: number;
+  /** Bytes of the media in one message's frame. */
+  readonly maxInlineBytes: number;
+  /** Bytes of one uploaded object. */
+  readonly maxMediaBytes: number;
+}
+
+export interface MediaConfig {
+  /** The HTTP port as clients reach it, without a slash at its end; '': the address listened on. */
+  readonly publicUrl: string;
+  readonly uploadLifetimeMs: number;
+  readonly urlLifetimeMs: number;
+  readonly sweepIntervalMs: number;
+  readonly erasureDelayMs: number;
+}
+
+export interface AccountsConfig {
+  readonly kind: 'accounts';
+  readonly signUpOpen: boolean;
+  readonly accessTokenLifetimeMs: number;
+  readonly refreshTokenLifetimeMs: number;
+  readonly keyLifetimeMs: number;
+}
+
+export interface OidcConfig {
+  readonly kind: 'oidc';
+  readonly issuer: string;
+  readonly audience: string;
+  readonly clientIdClaim: string;
+  readonly operatorClaim: string;
+  readonly operatorValue: string;
+}
+
+export type AuthConfig = { readonly kind: 'none' } | AccountsConfig | OidcConfig;
+
+/** Files in PEM. */
+export interface TlsConfig {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** '': clients show no certificate. */
+  readonly clientCaFile: string;
 }
 
 export interface SimulatedProviderConfig {
@@ -57,6 +97,13 @@ export interface OpenAiProviderConfig {
   readonly maxContextTokens: number;
   /** '' sends none. */
   readonly systemPrompt: string;
+  /** Pictures are sent to the model. */
+  readonly vision: boolean;
+  /** Each '' where the endpoint is not used. */
+  readonly transcriptionModel: string;
+  readonly speechModel: string;
+  readonly speechVoice: string;
+  readonly imageModel: string;
 }
 
 export type ProviderConfig = SimulatedProviderConfig | OpenAiProviderConfig;
@@ -66,6 +113,8 @@ export interface WorkerConfig {
   readonly firstPieceTimeoutMs: number;
   /** Between two pieces. */
   readonly pieceTimeoutMs: number;
+  /** Of each voice or picture, and of listening. */
+  readonly mediaTimeoutMs: number;
   /** Of a whole attempt. */
   readonly totalTimeoutMs: number;
   /** Calls to the provider for one message before it is given up. */
@@ -87,8 +136,11 @@ export interface Config {
   /** As given: relative to the working directory unless absolute. */
   readonly dataDir: string;
   readonly prefix: string;
-  readonly auth: 'none';
+  readonly auth: AuthConfig;
+  /** undefined: neither port uses TLS. */
+  readonly tls: TlsConfig | undefined;
   readonly limits: LimitsConfig;
+  readonly media: MediaConfig;
   /** IANA names, in which `*` stands for any characters. */
   readonly allowedTimeZones: readonly string[];
   readonly provider: ProviderConfig;

@@ -3,14 +3,20 @@ import type { Values } from './settings.ts';
 
 /** What is wrong between settings that are each right by themselves, one sentence each. */
 export function brokenRelations(values: Values): readonly string[] {
-  return [...notYet(values), ...exposed(values), ...providerGaps(values), ...limitRelations(values)];
+  return [
+    ...notYet(values),
+    ...exposed(values),
+    ...providerGaps(values),
+    ...authGaps(values),
+    ...tlsGaps(values),
+    ...limitRelations(values),
+  ];
 }
 
 function notYet(v: Values): string[] {
   const problems: string[] = [];
   if (v.PARLEY_PROFILE !== 'embedded')
     problems.push(`PARLEY_PROFILE=${v.PARLEY_PROFILE} is not in this release yet; use embedded`);
-  if (v.PARLEY_AUTH !== 'none') problems.push(`PARLEY_AUTH=${v.PARLEY_AUTH} is not in this release yet; use none`);
   if (v.PARLEY_PROFILE === 'embedded' && v.PARLEY_ROLES.length < 3) {
     problems.push(
       `PARLEY_ROLES=${v.PARLEY_ROLES.join()}: in the embedded profile one process does all of gateway,worker,projector`,
@@ -41,6 +47,25 @@ function providerGaps(v: Values): string[] {
     .map((name) => `PARLEY_PROVIDER=openai needs ${name}`);
 }
 
+function authGaps(v: Values): string[] {
+  if (v.PARLEY_AUTH !== 'oidc') return [];
+  return (['PARLEY_OIDC_ISSUER', 'PARLEY_OIDC_AUDIENCE'] as const)
+    .filter((name) => v[name] === undefined)
+    .map((name) => `PARLEY_AUTH=oidc needs ${name}`);
+}
+
+function tlsGaps(v: Values): string[] {
+  const hasCert = v.PARLEY_TLS_CERT_FILE !== undefined;
+  const hasKey = v.PARLEY_TLS_KEY_FILE !== undefined;
+  if (hasCert !== hasKey) {
+    const [given, missing] = hasCert ? ['CERT', 'KEY'] : ['KEY', 'CERT'];
+    return [`PARLEY_TLS_${given}_FILE needs PARLEY_TLS_${missing}_FILE`];
+  }
+  if (!hasCert && v.PARLEY_TLS_CLIENT_CA_FILE !== undefined)
+    return ['PARLEY_TLS_CLIENT_CA_FILE needs PARLEY_TLS_CERT_FILE and PARLEY_TLS_KEY_FILE'];
+  return [];
+}
+
 /** Each relation: what must hold, and whether it does. */
 function limitRelations(v: Values): string[] {
   const grpc = v.PARLEY_GRPC_LISTEN;
@@ -61,6 +86,14 @@ function limitRelations(v: Values): string[] {
     [
       `PARLEY_PROVIDER_PIECE_TIMEOUT_MS=${v.PARLEY_PROVIDER_PIECE_TIMEOUT_MS} must not be over PARLEY_PROVIDER_TOTAL_TIMEOUT_MS=${v.PARLEY_PROVIDER_TOTAL_TIMEOUT_MS}`,
       v.PARLEY_PROVIDER_PIECE_TIMEOUT_MS <= v.PARLEY_PROVIDER_TOTAL_TIMEOUT_MS,
+    ],
+    [
+      `PARLEY_PROVIDER_MEDIA_TIMEOUT_MS=${v.PARLEY_PROVIDER_MEDIA_TIMEOUT_MS} must not be over PARLEY_PROVIDER_TOTAL_TIMEOUT_MS=${v.PARLEY_PROVIDER_TOTAL_TIMEOUT_MS}`,
+      v.PARLEY_PROVIDER_MEDIA_TIMEOUT_MS <= v.PARLEY_PROVIDER_TOTAL_TIMEOUT_MS,
+    ],
+    [
+      `PARLEY_MAX_INLINE_BYTES=${v.PARLEY_MAX_INLINE_BYTES} must not be over PARLEY_MAX_MEDIA_BYTES=${v.PARLEY_MAX_MEDIA_BYTES}`,
+      v.PARLEY_MAX_INLINE_BYTES <= v.PARLEY_MAX_MEDIA_BYTES,
     ],
     [
       `PARLEY_GRPC_LISTEN and PARLEY_HTTP_LISTEN must differ, both are ${grpc.host}:${grpc.port}`,

@@ -1,4 +1,9 @@
-import { maxConfigurableTextBytes, shutdownMs, shutdownReserveMs } from '../domain/limits.ts';
+import {
+  maxConfigurableInlineBytes,
+  maxConfigurableTextBytes,
+  shutdownMs,
+  shutdownReserveMs,
+} from '../domain/limits.ts';
 import {
   boolean,
   httpUrl,
@@ -78,6 +83,69 @@ export const settings = {
     description:
       'Listen beyond loopback although clients prove nothing: whoever reaches the port is let in as whom they say.',
   },
+  PARLEY_HTTP_PUBLIC_URL: {
+    type: httpUrl,
+    default: '',
+    description:
+      'The HTTP port as clients reach it, without a slash at its end: begins the URLs of media. Default: the address listened on.',
+  },
+  PARLEY_SIGN_UP: {
+    type: oneOf('open', 'closed'),
+    default: 'open',
+    description: 'Whether anybody may sign up with `PARLEY_AUTH=accounts`, or only `parley user add` makes accounts.',
+  },
+  PARLEY_ACCESS_TOKEN_LIFETIME_MS: {
+    type: integer(10 * second, 24 * hour, 'milliseconds'),
+    default: '900000',
+    description: 'How long an access token of `accounts` works.',
+  },
+  PARLEY_REFRESH_TOKEN_LIFETIME_MS: {
+    type: integer(minute, 366 * 24 * hour, 'milliseconds'),
+    default: '2592000000',
+    description: 'How long a refresh token works when it is not used; each use gives a new one.',
+  },
+  PARLEY_TOKEN_KEY_LIFETIME_MS: {
+    type: integer(hour, 366 * 24 * hour, 'milliseconds'),
+    default: '2592000000',
+    description: 'How long a key signs access tokens before the next one does.',
+  },
+  PARLEY_OIDC_ISSUER: {
+    type: httpUrl,
+    default: '',
+    description:
+      'The OpenID Connect issuer whose tokens are taken; its keys are found by discovery. Required by `oidc`.',
+  },
+  PARLEY_OIDC_AUDIENCE: {
+    type: text('an audience', 500),
+    default: '',
+    description: 'What `aud` of a token must name. Required by `oidc`.',
+  },
+  PARLEY_OIDC_CLIENT_ID_CLAIM: {
+    type: matching('the name of a claim', /^[A-Za-z0-9_.:/-]{1,100}$/),
+    default: 'sub',
+    description: 'The claim of a token that is the client id.',
+  },
+  PARLEY_OIDC_OPERATOR: {
+    type: matching('claim=value', /^[A-Za-z0-9_.:/-]{1,100}=[^\s=]{1,100}$/),
+    default: 'scope=parley.operator',
+    description:
+      'The claim and value that make the caller an operator; the claim may be one text, a list, or words divided by spaces.',
+  },
+  PARLEY_TLS_CERT_FILE: {
+    type: text('a file', 1_000),
+    default: '',
+    description: 'Certificate chain (PEM) of both ports; read again when it changes. Without it neither port uses TLS.',
+  },
+  PARLEY_TLS_KEY_FILE: {
+    type: text('a file', 1_000),
+    default: '',
+    description: 'Its private key (PEM).',
+  },
+  PARLEY_TLS_CLIENT_CA_FILE: {
+    type: text('a file', 1_000),
+    default: '',
+    description: 'Authorities (PEM) of client certificates. With it, clients of the gRPC port must show one.',
+  },
   PARLEY_MAX_CLIENTS: {
     type: integer(1, 100_000, 'clients'),
     default: '50',
@@ -133,6 +201,38 @@ export const settings = {
     type: integer(1, maxConfigurableTextBytes, 'bytes of UTF-8'),
     default: '32768',
     description: 'The longest text of a message; a longer one is rejected as TEXT_TOO_LONG.',
+  },
+  PARLEY_MAX_INLINE_BYTES: {
+    type: integer(0, maxConfigurableInlineBytes, 'bytes'),
+    default: '1048576',
+    description: 'The largest voice, video or picture sent in the stream; a larger one needs an upload.',
+  },
+  PARLEY_MAX_MEDIA_BYTES: {
+    type: integer(1, 10 * 1_024 * 1_024 * 1_024, 'bytes'),
+    default: '104857600',
+    description: 'The largest uploaded object; a larger one is refused as MEDIA_TOO_LARGE.',
+  },
+  PARLEY_UPLOAD_LIFETIME_MS: {
+    type: integer(second, 24 * hour, 'milliseconds'),
+    default: '3600000',
+    description:
+      'How long an upload URL works, and how long an object may wait to be named in a message before it is removed.',
+  },
+  PARLEY_MEDIA_URL_LIFETIME_MS: {
+    type: integer(second, 24 * hour, 'milliseconds'),
+    default: '900000',
+    description: 'How long a URL to fetch media works; a new one is made at each read.',
+  },
+  PARLEY_MEDIA_SWEEP_INTERVAL_MS: {
+    type: integer(100, 24 * hour, 'milliseconds'),
+    default: '600000',
+    description: 'How often unused media are looked for; one that is unused at two looks in a row is removed.',
+  },
+  PARLEY_ERASURE_DELAY_MS: {
+    type: integer(0, hour, 'milliseconds'),
+    default: '10000',
+    description:
+      'From the deletion of a conversation until its words are taken out of the log and its media out of the store; what was under way is in the log by then.',
   },
   PARLEY_ALLOWED_TIME_ZONES: {
     type: listOf(matching('an IANA name in which * stands for any characters', /^[A-Za-z0-9_+\-/*]{1,64}$/)),
@@ -199,6 +299,37 @@ export const settings = {
     type: text('a text', 32_000),
     default: '',
     description: 'Sent before the conversation.',
+  },
+  PARLEY_OPENAI_VISION: {
+    type: boolean,
+    default: 'false',
+    description: 'The model takes pictures: they are sent to it as image parts.',
+  },
+  PARLEY_OPENAI_TRANSCRIPTION_MODEL: {
+    type: text('a model', 200),
+    default: '',
+    description:
+      'Turns voice and the sound of videos into text, at `/audio/transcriptions`; without it the model is told only that there was some.',
+  },
+  PARLEY_OPENAI_SPEECH_MODEL: {
+    type: text('a model', 200),
+    default: '',
+    description: 'Speaks replies to voice and video, at `/audio/speech`; without it they have no voice.',
+  },
+  PARLEY_OPENAI_SPEECH_VOICE: {
+    type: text('a voice', 200),
+    default: 'alloy',
+    description: 'The voice that it speaks with.',
+  },
+  PARLEY_OPENAI_IMAGE_MODEL: {
+    type: text('a model', 200),
+    default: '',
+    description: 'Paints the picture of replies to video, at `/images/generations`; without it they have none.',
+  },
+  PARLEY_PROVIDER_MEDIA_TIMEOUT_MS: {
+    type: integer(10, hour, 'milliseconds'),
+    default: '120000',
+    description: 'For each voice or picture of a reply, and for listening to what was sent.',
   },
   PARLEY_PROVIDER_FIRST_PIECE_TIMEOUT_MS: {
     type: integer(10, hour, 'milliseconds'),

@@ -39,6 +39,15 @@ export const maxReplyBytes = 512 * kibibyte;
 /** The longest message text that may be configured: a history page of such messages is cut by bytes, a single one never is. */
 export const maxConfigurableTextBytes = 1 * mebibyte;
 
+/** The most inline bytes that may be configured: a frame with them and a message's text still fits. */
+export const maxConfigurableInlineBytes = 2 * mebibyte;
+
+/** Media of a reply are sent in the stream up to this sum; a client that reads at all takes it before it counts as slow. */
+export const maxInlineReplyBytes = 512 * kibibyte;
+
+/** Parts of a message: a text and a handful of media are usual. */
+export const maxParts = 16;
+
 /** A session with an unanswered message asks history this often, because the live bus may lose anything. */
 export const historyPollMs = 2_000;
 
@@ -80,6 +89,8 @@ const relations: readonly (readonly [string, boolean])[] = [
   ['one gap alone ends no lease', 2 * maxFoldGapMs < gatewayLeaseMs],
   ['a piece fits into what may be unsent', maxPieceBytes * 2 <= maxUnsentBytes],
   ['a whole reply fits into what may be unsent', maxReplyBytes * 2 <= maxUnsentBytes],
+  ['inline media and a text fit into a frame', maxConfigurableInlineBytes + maxConfigurableTextBytes < maxFrameBytes],
+  ['inline media of a reply fit into what may be unsent', maxInlineReplyBytes * 2 <= maxUnsentBytes],
   ['what may be unsent fits into a frame', maxUnsentBytes <= maxFrameBytes],
   ['a page with one item too many still fits into a frame', maxPageBytes + maxConfigurableTextBytes < maxFrameBytes],
   ['history is asked before a client would give up reading', historyPollMs < slowConsumerMs],

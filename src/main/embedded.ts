@@ -51,7 +51,7 @@ export async function startEmbedded(
   const rpc = createRpcServer({
     gateway,
     metrics,
-    errors: new ErrorMapping(logger, metrics),
+    calls: { errors: new ErrorMapping(logger, metrics), authenticator: undefined },
     facts: welcomeFacts(config),
     operations,
     reads: new HistoryReads({ ...storage, ids: nodeCryptoIds, partitions: config.limits.partitions }),

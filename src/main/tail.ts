@@ -1,5 +1,6 @@
 import type { Journal, JournalEntry } from '../app/journal.ts';
 import { loadEnvironment } from '../config/environment.ts';
+import { mediaOf, type Part, textOf } from '../domain/conversation/events.ts';
 import type { ParleyEvent } from '../ports/event-codec.ts';
 import { openJournalForReading } from './data-folder.ts';
 
@@ -91,15 +92,18 @@ function concerns({ decoded }: JournalEntry, conversationId: string | undefined)
 function describe({ type, ...event }: ParleyEvent, texts: boolean): string {
   const fields = Object.entries(event).flatMap(([name, value]) => {
     if (name.endsWith('Hash')) return value === '' ? [] : [`${name}=…`];
-    if (name === 'parts') return [describeParts(value as readonly { readonly text: string }[], texts)];
+    if (name === 'parts') return [describeParts(value as readonly Part[], texts)];
     return [`${name}=${typeof value === 'string' ? neutral(value) : JSON.stringify(value)}`];
   });
   return [type, ...fields].join(' ');
 }
 
-function describeParts(parts: readonly { readonly text: string }[], texts: boolean): string {
-  const text = parts.map((part) => part.text).join('');
-  return texts ? `text=${JSON.stringify(text)}` : `text=${text.length} characters`;
+function describeParts(parts: readonly Part[], texts: boolean): string {
+  const text = textOf(parts);
+  const media = mediaOf(parts).map(
+    (part) => `${part.kind}=${part.mediaId} (${part.contentType}, ${part.sizeBytes} bytes)`,
+  );
+  return [texts ? `text=${JSON.stringify(text)}` : `text=${text.length} characters`, ...media].join(' ');
 }
 
 /** Ids come from clients: what could steer a terminal is shown as an escape. */

@@ -27,6 +27,14 @@ export interface EventLog extends AsyncDisposable {
    */
   tail(topic: string, partition: number, fromOffset: number, signal: AbortSignal): AsyncIterable<readonly LogRecord[]>;
 
+  /**
+   * Takes the words out of records: each keeps offset, time, key and headers, and gets this value, which must be a beginning of the one it
+   * has. The words are then nowhere in the log's storage any more, and no reader is given them. Erasing again changes nothing. All or
+   * nothing is not promised: whoever is interrupted erases again. Rejects with LogUnavailable or LogDamaged; RangeError for an offset
+   * that holds no record, or a value that is no beginning.
+   */
+  erase(topic: string, partition: number, erasures: readonly Erasure[]): Promise<void>;
+
   /** The offset that the next record of the partition will get. */
   endOffset(topic: string, partition: number): Promise<number>;
 
@@ -45,6 +53,12 @@ export interface NewRecord {
   readonly key: string;
   /** CloudEvents attributes in binary mode: `ce_type`, `ce_id`, `ce_source`, `ce_specversion`, … */
   readonly headers: Readonly<Record<string, string>>;
+  readonly value: Uint8Array;
+}
+
+/** What is to remain of a record. */
+export interface Erasure {
+  readonly offset: number;
   readonly value: Uint8Array;
 }
 

@@ -14,12 +14,32 @@ export interface History {
     newestFirst?: boolean,
   ): Promise<HistoryPage<HistoryMessage>>;
   /**
+   * The messages in the client's conversations that hold all of these words (domain/conversation/words.ts), newest first by the log's time.
+   * At least one word.
+   */
+  searchMessages(
+    clientId: string,
+    words: readonly string[],
+    page: HistoryPageRequest,
+  ): Promise<HistoryPage<HistoryMessage>>;
+  /**
    * Everything that a client who knows all up to `afterSequence` has missed, in order, in batches of at most `batchSize`: the messages
    * after it, and the user messages up to it that ended without a reply after it (at the place where they ended).
    */
   replay(conversationId: string, afterSequence: number, batchSize: number): AsyncIterable<readonly HistoryMessage[]>;
   /** At most `limit` messages of the client that have no final status yet, oldest first. */
   pendingOf(clientId: string, limit: number): Promise<readonly HistoryMessage[]>;
+}
+
+/** What the sweep and the eraser ask. */
+export interface MediaReferences {
+  /** How many messages of conversations that are not deleted name each of the objects; one that is missing is named by none. */
+  references(mediaIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+}
+
+/** Conversations that were deleted and whose words are still in the log: no ConversationErased was met. Longest ago first. */
+export interface AwaitingErasure {
+  awaitingErasure(limit: number): Promise<readonly HistoryConversation[]>;
 }
 
 /** How far the history read model has come. */

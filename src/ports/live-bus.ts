@@ -58,4 +58,9 @@ export interface LiveFailed {
   readonly detail: string;
 }
 
-export type LiveEvent = LiveStarted | LivePiece | LiveCompleted | LiveFailed;
+/** The conversation was deleted: nothing is taken for it any more. */
+export interface LiveDeleted {
+  readonly type: 'deleted';
+}
+
+export type LiveEvent = LiveStarted | LivePiece | LiveCompleted | LiveFailed | LiveDeleted;

@@ -1,22 +1,50 @@
+import type { MediaKind } from '../domain/conversation/events.ts';
+
 /**
  * A model that answers: a conversation in, a stream of pieces out. It keeps no state between calls, obeys the abort signal within
  * 100 ms, and reports every fault as ProviderError.
  */
 export interface Provider {
-  /** Pieces of the reply's text, in order, none empty. Ends when the reply is whole. Throws ProviderError, or the signal's reason once aborted. */
-  reply(request: ProviderRequest, signal: AbortSignal): AsyncIterable<string>;
+  /**
+   * The reply in order: its text in pieces, none empty, then the media it was asked for, each announced by a `Generating` before what may
+   * take longer than a piece of text. Ends when the reply is whole. Throws ProviderError, or the signal's reason once aborted.
+   */
+  reply(request: ProviderRequest, signal: AbortSignal): AsyncIterable<ReplyPiece>;
   /** The model's name, as history shows it. */
   readonly model: string;
   /** Whether `history` of the request is read: when not, nobody needs to load it. */
   readonly usesHistory: boolean;
 }
 
+/** What a reply is made of: a string is the next piece of its text. */
+export type ReplyPiece = string | Generating | GeneratedMedia;
+
+/** The text is whole; voice or picture is being made (or what was sent is being listened to, before the first piece of text). */
+export interface Generating {
+  readonly type: 'generating';
+}
+
+/** Voice or picture of a reply. */
+export interface GeneratedMedia {
+  readonly type: 'media';
+  readonly kind: 'voice' | 'image';
+  /** IANA media type. */
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+}
+
+/** The sort of reply that is wanted: text, text and voice, or text, voice and a picture. */
+export type ReplyKind = 'text' | 'voice' | 'video';
+
 export interface ProviderRequest {
   readonly messageId: string;
   readonly conversationId: string;
   readonly clientId: string;
-  /** The text to answer. */
+  /** The text to answer; '' when only media were sent. */
   readonly text: string;
+  /** The media to answer, in their order. */
+  readonly media: readonly RequestMedia[];
+  readonly replyKind: ReplyKind;
   /** IANA zone of the client. */
   readonly timeZone: string;
   /** When the log took the message, milliseconds since the epoch. */
@@ -26,9 +54,20 @@ export interface ProviderRequest {
   readonly history: readonly Utterance[];
 }
 
+/** Media of the message to answer. */
+export interface RequestMedia {
+  readonly kind: MediaKind;
+  readonly contentType: string;
+  readonly sizeBytes: number;
+  /** Reads them. Rejects with MediaUnavailable or MediaMissing. */
+  bytes(): Promise<Uint8Array>;
+}
+
 export interface Utterance {
   readonly role: 'user' | 'assistant';
   readonly text: string;
+  /** What else was sent with it, by kind: the bytes are not loaded. */
+  readonly media?: readonly MediaKind[];
 }
 
 /** The provider could not answer. */

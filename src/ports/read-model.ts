@@ -51,6 +51,8 @@ export interface CollectionSpec<D extends Document> {
   /** Of its documents and indexes: raised by one with every change of what a fold of the same events gives. */
   readonly version: number;
   readonly indexes: Readonly<Record<string, CollectionIndex<D>>>;
+  /** By which words its documents are found; without it `search` throws. */
+  readonly search?: SearchIndex<D>;
   /** Fields of indexes that never change once a document is there: such an index is not touched by later writes. */
   readonly constant?: readonly (keyof D & string)[];
 }
@@ -62,6 +64,26 @@ export interface CollectionSpec<D extends Document> {
 export interface CollectionIndex<D extends Document> {
   readonly equals: readonly (keyof D & string)[];
   readonly order: keyof D & string;
+}
+
+/** Documents by the words they hold. Another engine finds the same, because it is told the words and does not look for them. */
+export interface SearchIndex<D extends Document> {
+  /** A string field: a search is among the documents with one value of it. */
+  readonly equals: keyof D & string;
+  /** A number field that never changes once a document is there. */
+  readonly order: keyof D & string;
+  /** The words of a document, as domain/conversation/words.ts gives them, in any order. A document without words is not found. */
+  words(document: D): readonly string[];
+}
+
+/** A search: largest order first, the id breaks ties (largest first, too). */
+export interface SearchQuery {
+  readonly equals: string;
+  /** All of them must be in the document; at least one. */
+  readonly words: readonly string[];
+  /** Only documents strictly past this place. */
+  readonly after?: Place;
+  readonly limit: number;
 }
 
 /** One document to write or remove. */
@@ -114,6 +136,8 @@ export interface Collection<D extends Document> {
   /** Several at once, with their positions; those that are not there are left out. */
   load(ids: readonly string[]): Promise<ReadonlyMap<string, Stored<D>>>;
   page(query: PageQuery): Promise<readonly D[]>;
+  /** Throws RangeError where the collection has no search index, or the query no word. */
+  search(query: SearchQuery): Promise<readonly D[]>;
   /** Every document by id ascending, from after the given id on (all: ''): for comparing and exporting. */
   scan(afterId: string, limit: number): Promise<readonly Stored<D>[]>;
   /** How many documents have these equality values. */

@@ -4,8 +4,8 @@ import type { Session } from '../app/gateway/session.ts';
 import { catalogue, Refused } from '../domain/errors/catalogue.ts';
 import type { ChatRequest, ChatResponse, ChatServiceServer } from '../gen/chat/v1/chat_service.ts';
 import type { Metrics } from '../ports/telemetry.ts';
+import type { Calls } from './calls.ts';
 import { acceptedToWire, helloFromWire, messageFromWire, type WelcomeFacts } from './chat-wire.ts';
-import type { ErrorMapping } from './errors.ts';
 import { type SessionStream, StreamOutput } from './stream-output.ts';
 import { checkWellFormed } from './tolerant-decoding.ts';
 import { unary } from './unary.ts';
@@ -13,7 +13,7 @@ import { numberOf } from './wire-values.ts';
 
 export interface ChatServiceDeps {
   readonly gateway: Gateway;
-  readonly errors: ErrorMapping;
+  readonly calls: Calls;
   readonly metrics: Metrics;
   readonly facts: WelcomeFacts;
 }
@@ -28,7 +28,7 @@ class ChatStream {
   constructor(deps: ChatServiceDeps, call: ServerDuplexStream<ChatRequest, ChatResponse>) {
     this.#deps = deps;
     this.#call = call;
-    this.#output = new StreamOutput(call, deps.facts, deps.errors, (refused) => this.#fail(refused));
+    this.#output = new StreamOutput(call, deps.facts, deps.calls.errors, (refused) => this.#fail(refused));
     call.on('data', (request: ChatRequest) => this.#take(request));
     call.on('end', () => this.#halfClosed());
     call.on('cancelled', () => this.#session?.lost());
@@ -63,6 +63,8 @@ class ChatStream {
         );
       case 'goodbye':
         return session.goodbye();
+      case 'renewToken':
+        return;
       case 'hello':
         throw new Refused('HELLO_EXPECTED', 'the session is open already');
       case undefined:
@@ -102,7 +104,7 @@ class ChatStream {
   }
 
   #fail(error: unknown): void {
-    const refused = error instanceof Refused ? error : this.#deps.errors.refusal(error);
+    const refused = error instanceof Refused ? error : this.#deps.calls.errors.refusal(error);
     if (this.#session === undefined) this.#output.end(refused);
     else this.#session.end(refused);
     this.#call.removeAllListeners('data');
@@ -112,7 +114,8 @@ class ChatStream {
 
 /** ChatService in both shapes, on one session machine. */
 export function chatService(deps: ChatServiceDeps): ChatServiceServer {
-  const { gateway, errors, facts } = deps;
+  const { gateway, calls, facts } = deps;
+  const { errors } = calls;
   return {
     chat: (call) => {
       new ChatStream(deps, call);
@@ -129,21 +132,21 @@ export function chatService(deps: ChatServiceDeps): ChatServiceServer {
         output.end(errors.refusal(error));
       }
     },
-    join: unary(errors, async ({ sessionId, conversation }) => {
+    join: unary(calls, async ({ sessionId, conversation }) => {
       const afterSequence = numberOf(conversation?.afterSequence ?? 0n, 'after_sequence');
       const conversationId = await gateway.session(sessionId).join(conversation?.conversationId ?? '', afterSequence);
       return { joined: { conversationId } };
     }),
-    send: unary(errors, async ({ sessionId, message }) => {
+    send: unary(calls, async ({ sessionId, message }) => {
       const accepted = await gateway.session(sessionId).send(messageFromWire(message));
       return { accepted: acceptedToWire(accepted) };
     }),
-    stopReply: unary(errors, async ({ sessionId, messageId }) => {
+    stopReply: unary(calls, async ({ sessionId, messageId }) => {
       await gateway.session(sessionId).stopReply(messageId);
       return {};
     }),
-    heartbeat: unary(errors, async ({ sessionId }) => ({ serverTime: new Date(gateway.session(sessionId).ping()) })),
-    close: unary(errors, async ({ sessionId }) => {
+    heartbeat: unary(calls, async ({ sessionId }) => ({ serverTime: new Date(gateway.session(sessionId).ping()) })),
+    close: unary(calls, async ({ sessionId }) => {
       gateway.session(sessionId).goodbye();
       return {};
     }),

@@ -16,7 +16,9 @@ export function messageToWire(message: HistoryMessage): Message {
     conversationId: message.conversationId,
     sequence: BigInt(message.sequence),
     role: message.role === 'user' ? Role.USER : Role.ASSISTANT,
-    parts: message.parts.map((part) => ({ value: { $case: 'text', value: part.text } })),
+    parts: message.parts.flatMap((part) =>
+      part.kind === 'text' ? [{ value: { $case: 'text', value: part.text } }] : [],
+    ),
     status: statusToWire[message.status],
     replyToMessageId: message.replyToMessageId,
     clientMessageId: message.clientMessageId,

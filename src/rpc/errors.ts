@@ -2,7 +2,9 @@ import { status as grpcStatus, Metadata, type ServiceError } from '@grpc/grpc-js
 import { catalogue, Refused } from '../domain/errors/catalogue.ts';
 import { BadRequest, ErrorInfo, RetryInfo } from '../gen/google/rpc/error_details.ts';
 import { Status } from '../gen/google/rpc/status.ts';
+import { AuthenticationUnavailable } from '../ports/authenticator.ts';
 import { LogUnavailable } from '../ports/event-log.ts';
+import { MediaUnavailable } from '../ports/media-store.ts';
 import { ReadModelUnavailable } from '../ports/read-model.ts';
 import type { Logger, Metrics } from '../ports/telemetry.ts';
 import { durationOf } from './wire-values.ts';
@@ -37,6 +39,8 @@ export class ErrorMapping {
   refusal(error: unknown): Refused {
     if (error instanceof Refused) return error;
     if (error instanceof LogUnavailable) return new Refused('LOG_UNAVAILABLE');
+    if (error instanceof MediaUnavailable) return new Refused('MEDIA_UNAVAILABLE');
+    if (error instanceof AuthenticationUnavailable) return new Refused('AUTHENTICATION_UNAVAILABLE');
     if (error instanceof ReadModelUnavailable) return new Refused('HISTORY_BEHIND', 'history cannot be read now');
     const incident = crypto.randomUUID();
     this.#logger.error({ err: error, incident }, 'unexpected error in a call');
@@ -45,11 +49,10 @@ export class ErrorMapping {
 }
 
 function detailsOf(refused: Refused): Status['details'] {
-  const refusal: { readonly retryable: boolean; readonly retryDelayMs?: number } = catalogue[refused.reason];
   const info = { reason: refused.reason, domain: errorDomain, metadata: new Map(Object.entries(refused.metadata)) };
   const details = [{ typeUrl: `${typeUrl}ErrorInfo`, value: Buffer.from(ErrorInfo.encode(info).finish()) }];
-  if (refusal.retryDelayMs !== undefined) {
-    const retry = RetryInfo.encode({ retryDelay: durationOf(refusal.retryDelayMs) }).finish();
+  if (refused.retryDelayMs !== undefined) {
+    const retry = RetryInfo.encode({ retryDelay: durationOf(refused.retryDelayMs) }).finish();
     details.push({ typeUrl: `${typeUrl}RetryInfo`, value: Buffer.from(retry) });
   }
   if (refused.violations.length > 0) {

@@ -1,19 +1,19 @@
 import type { AccountServiceServer } from '../gen/chat/v1/account_service.ts';
 import type { MediaServiceServer } from '../gen/chat/v1/media_service.ts';
-import type { ErrorMapping } from './errors.ts';
+import type { Calls } from './calls.ts';
 import { notYet } from './unary.ts';
 
 /** MediaService, whose calls this release does not answer yet. */
-export function mediaService(errors: ErrorMapping): MediaServiceServer {
-  return { createUpload: notYet(errors, 'uploading media'), getMedia: notYet(errors, 'fetching media') };
+export function mediaService(calls: Calls): MediaServiceServer {
+  return { createUpload: notYet(calls, 'uploading media'), getMedia: notYet(calls, 'fetching media') };
 }
 
 /** AccountService, whose calls this release does not answer yet. */
-export function accountService(errors: ErrorMapping): AccountServiceServer {
+export function accountService(calls: Calls): AccountServiceServer {
   return {
-    signUp: notYet(errors, 'signing up'),
-    signIn: notYet(errors, 'signing in'),
-    refreshTokens: notYet(errors, 'refreshing tokens'),
-    signOut: notYet(errors, 'signing out'),
+    signUp: notYet(calls, 'signing up'),
+    signIn: notYet(calls, 'signing in'),
+    refreshTokens: notYet(calls, 'refreshing tokens'),
+    signOut: notYet(calls, 'signing out'),
   };
 }

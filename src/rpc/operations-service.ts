@@ -1,7 +1,7 @@
 import type { Operations } from '../app/reading/operations.ts';
 import type { OpenConnection } from '../domain/admission/state.ts';
 import type { ActiveConnection, OperationsServiceServer } from '../gen/chat/v1/operations_service.ts';
-import type { ErrorMapping } from './errors.ts';
+import type { Calls } from './calls.ts';
 import { notYet, unary } from './unary.ts';
 
 function connectionToWire(connection: OpenConnection): ActiveConnection {
@@ -18,20 +18,20 @@ function connectionToWire(connection: OpenConnection): ActiveConnection {
 }
 
 /** OperationsService over the read models and the log. */
-export function operationsService(operations: Operations, errors: ErrorMapping): OperationsServiceServer {
+export function operationsService(operations: Operations, calls: Calls): OperationsServiceServer {
   return {
-    getUsage: unary(errors, async () => {
+    getUsage: unary(calls, async () => {
       const usage = await operations.usage();
       return { ...usage, queued: BigInt(usage.queued), oldestQueuedMs: BigInt(usage.oldestQueuedMs) };
     }),
-    listActiveConnections: unary(errors, async (page) => {
+    listActiveConnections: unary(calls, async (page) => {
       const { items, nextPageToken } = await operations.listActiveConnections(page);
       return { connections: items.map(connectionToWire), nextPageToken };
     }),
-    disconnectClient: unary(errors, async ({ clientId, reason }) => {
+    disconnectClient: unary(calls, async ({ clientId, reason }) => {
       await operations.disconnect(clientId, reason);
       return {};
     }),
-    explainMessage: notYet(errors, 'explaining a message'),
+    explainMessage: notYet(calls, 'explaining a message'),
   };
 }

@@ -56,13 +56,13 @@ const services = {
 
 /** Every service of the contract, health and reflection. */
 export function createRpcServer(deps: RpcServerDeps): RpcServer {
-  const { errors } = deps;
+  const { calls } = deps;
   const server = new Server(options);
   server.addService(withTolerantDecoding(withSharedWriter(ChatServiceService)), chatService(deps));
-  server.addService(withTolerantDecoding(HistoryServiceService), historyService(deps.reads, errors));
-  server.addService(withTolerantDecoding(OperationsServiceService), operationsService(deps.operations, errors));
-  server.addService(withTolerantDecoding(MediaServiceService), mediaService(errors));
-  server.addService(withTolerantDecoding(AccountServiceService), accountService(errors));
+  server.addService(withTolerantDecoding(HistoryServiceService), historyService(deps.reads, calls));
+  server.addService(withTolerantDecoding(OperationsServiceService), operationsService(deps.operations, calls));
+  server.addService(withTolerantDecoding(MediaServiceService), mediaService(calls));
+  server.addService(withTolerantDecoding(AccountServiceService), accountService(calls));
   const health = new HealthImplementation();
   health.addToServer(server);
   reflection().addToServer(server);

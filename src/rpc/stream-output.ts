@@ -1,5 +1,6 @@
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import type { SessionEvent, SessionOutput } from '../app/gateway/session-event.ts';
+import { textOf } from '../domain/conversation/events.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import { maxPieceBytes, maxUnsentBytes, slowConsumerMs } from '../domain/limits.ts';
 import type { ChatRequest, ChatResponse, OpenRequest } from '../gen/chat/v1/chat_service.ts';
@@ -120,5 +121,5 @@ function canJoin(last: { attempt: number; text: string }, next: { attempt: numbe
 function sizeOf(event: SessionEvent): number {
   if (event.type === 'delta') return eventOverheadBytes + event.text.length;
   if (event.type !== 'message') return eventOverheadBytes;
-  return event.message.parts.reduce((sum, part) => sum + part.text.length, eventOverheadBytes);
+  return eventOverheadBytes + textOf(event.message.parts).length;
 }

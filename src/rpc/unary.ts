@@ -1,15 +1,24 @@
-import type { handleUnaryCall } from '@grpc/grpc-js';
+import type { handleUnaryCall, ServerUnaryCall } from '@grpc/grpc-js';
+import type { Caller } from '../app/caller.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
-import type { ErrorMapping } from './errors.ts';
+import { type Calls, callerOf } from './calls.ts';
 import { checkWellFormed } from './tolerant-decoding.ts';
 
 /** A unary call answered by an async function: what it rejects with becomes a status, in one place. */
 export function unary<Request, Response>(
-  errors: ErrorMapping,
-  answer: (request: Request) => Promise<Response>,
+  calls: Calls,
+  answer: (request: Request, caller: Caller) => Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return unauthenticated(calls, async (request, call) => answer(request, await callerOf(calls, call.metadata)));
+}
+
+/** The same for a call that anybody may make: those that sign in. */
+export function unauthenticated<Request, Response>(
+  { errors }: Calls,
+  answer: (request: Request, call: ServerUnaryCall<Request, Response>) => Promise<Response>,
 ): handleUnaryCall<Request, Response> {
   return (call, callback) => {
-    answerTo(call.request, answer).then(
+    answerTo(call, answer).then(
       (response) => callback(null, response),
       (error: unknown) => callback(errors.toServiceError(error)),
     );
@@ -17,16 +26,16 @@ export function unary<Request, Response>(
 }
 
 async function answerTo<Request, Response>(
-  request: Request,
-  answer: (request: Request) => Promise<Response>,
+  call: ServerUnaryCall<Request, Response>,
+  answer: (request: Request, call: ServerUnaryCall<Request, Response>) => Promise<Response>,
 ): Promise<Response> {
-  checkWellFormed(request);
-  return answer(request);
+  checkWellFormed(call.request);
+  return answer(call.request, call);
 }
 
 /** A call that the contract has and this release does not answer: UNIMPLEMENTED, with a sentence. */
-export function notYet<Request, Response>(errors: ErrorMapping, what: string): handleUnaryCall<Request, Response> {
-  return unary(errors, async () => {
+export function notYet<Request, Response>(calls: Calls, what: string): handleUnaryCall<Request, Response> {
+  return unary(calls, async () => {
     throw new Refused('NOT_IMPLEMENTED', `This release does not offer ${what} yet.`);
   });
 }

@@ -41,6 +41,10 @@ export class FaultyLog implements EventLog {
     }
   }
 
+  erase(...args: Parameters<EventLog['erase']>) {
+    return this.#log.erase(...args);
+  }
+
   endOffset(topic: string, partition: number) {
     return this.#log.endOffset(topic, partition);
   }

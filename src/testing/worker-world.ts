@@ -74,6 +74,7 @@ const settings: WorkerSettings = {
   maxProcessingPerConversation: 1,
   firstPieceTimeoutMs: 60_000,
   pieceTimeoutMs: 60_000,
+  mediaTimeoutMs: 60_000,
   totalTimeoutMs: 600_000,
   maxAttempts: 3,
 };
@@ -167,7 +168,8 @@ export class WorkerWorld implements AsyncDisposable {
 
   /** Waits until whoever watches has been told so, and gives it. */
   async heard(type: LiveEvent['type'], messageId: string): Promise<LiveEvent> {
-    const find = () => this.live.find((event) => event.type === type && event.messageId === messageId);
+    const find = () =>
+      this.live.find((event) => event.type === type && 'messageId' in event && event.messageId === messageId);
     return (await eventually(
       async () => find(),
       (event) => event !== undefined,

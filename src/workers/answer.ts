@@ -155,6 +155,8 @@ export class Answer {
       conversationId,
       clientId,
       text,
+      media: [],
+      replyKind: 'text',
       timeZone,
       timeMs: receivedAtMs,
       attempt: attempt.number,

@@ -1,6 +1,6 @@
 import { maxReplyBytes } from '../domain/limits.ts';
 import type { Clock } from '../ports/clock.ts';
-import { ProviderError } from '../ports/provider.ts';
+import { ProviderError, type ReplyPiece } from '../ports/provider.ts';
 import type { WorkerSettings } from './deps.ts';
 import { ReplyText } from './reply-text.ts';
 import type { Watchdog, Watched } from './watchdog.ts';
@@ -20,7 +20,7 @@ export interface AttemptDeps {
 }
 
 /** The reply's pieces, as the provider or whatever stands before it gives them. */
-export type Call = (signal: AbortSignal) => AsyncIterable<string>;
+export type Call = (signal: AbortSignal) => AsyncIterable<ReplyPiece>;
 
 /** One call to the provider: what it has said so far, its time limits, and its end, which is whatever happens first. */
 export class Attempt implements Watched {
@@ -67,7 +67,7 @@ export class Attempt implements Watched {
     try {
       for await (const piece of call(this.#abort.signal)) {
         if (this.#isOver) return;
-        this.#take(piece);
+        if (typeof piece === 'string') this.#take(piece);
       }
       if (!this.#isOver) this.#endWhole();
     } catch (error) {

@@ -15,6 +15,8 @@ export interface WorkerSettings {
   readonly firstPieceTimeoutMs: number;
   /** Between two pieces. */
   readonly pieceTimeoutMs: number;
+  /** Of each voice or picture, and of listening to what was sent. */
+  readonly mediaTimeoutMs: number;
   /** Of a whole attempt. */
   readonly totalTimeoutMs: number;
   /** Calls to the provider for one message by one worker. */

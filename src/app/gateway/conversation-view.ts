@@ -72,6 +72,8 @@ export class ConversationView {
         return this.#completed(event);
       case 'failed':
         return this.#deps.output.emit({ ...event, type: 'rejected', reason: event.reason as Reason });
+      case 'deleted':
+        return;
       default:
         return event satisfies never;
     }

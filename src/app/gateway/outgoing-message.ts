@@ -1,4 +1,4 @@
-import type { Part } from '../../domain/conversation/events.ts';
+import { type Part, type TextPart, textOf } from '../../domain/conversation/events.ts';
 import { utf8Length } from '../../domain/conversation/utf8.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import { isChosenId } from './hello.ts';
@@ -6,7 +6,7 @@ import { isChosenId } from './hello.ts';
 /** A message as a client sends it; media stand for what this release does not take. */
 export interface OutgoingMessage {
   readonly clientMessageId: string;
-  readonly parts: readonly (Part | { readonly kind: 'media' } | { readonly kind: 'none' })[];
+  readonly parts: readonly (TextPart | { readonly kind: 'media' } | { readonly kind: 'none' })[];
 }
 
 /** The parts of a message that may be taken. Throws the refusal, the first by the order of its fields. */
@@ -14,7 +14,7 @@ export function checkMessage(message: OutgoingMessage, maxTextBytes: number): re
   if (!isChosenId(message.clientMessageId)) throw new Refused('CLIENT_MESSAGE_ID_INVALID');
   if (message.parts.length === 0) throw new Refused('EMPTY_MESSAGE');
   const parts = message.parts.map(checkPart);
-  const bytes = parts.reduce((sum, part) => sum + utf8Length(part.text), 0);
+  const bytes = utf8Length(textOf(parts));
   if (bytes > maxTextBytes) throw new Refused('TEXT_TOO_LONG', `${bytes} bytes of text; ${maxTextBytes} are allowed`);
   return parts;
 }

@@ -398,6 +398,7 @@ export class Session implements AdmissionListener {
   }
 
   #onLive(conversationId: string, event: LiveEvent): void {
+    if (event.type === 'deleted') return;
     const pending = this.#pending.get(event.messageId);
     if (pending?.acknowledged === false) {
       pending.early.push(event);

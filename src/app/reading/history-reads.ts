@@ -1,3 +1,4 @@
+import { textOf } from '../../domain/conversation/events.ts';
 import { utf8Length } from '../../domain/conversation/utf8.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import { historyWaitMs, maxPageBytes } from '../../domain/limits.ts';
@@ -89,7 +90,7 @@ export class HistoryReads {
 function cutToBytes(items: readonly HistoryMessage[], next: HistoryPlace | null) {
   let bytes = 0;
   const over = items.findIndex((message) => {
-    bytes += message.parts.reduce((sum, part) => sum + utf8Length(part.text), 0);
+    bytes += utf8Length(textOf(message.parts));
     return bytes > maxPageBytes;
   });
   if (over < 1) return { items, next };

@@ -115,6 +115,7 @@ export class ScriptedServer extends EventEmitter<{ frame: [Frame] }> implements 
       case 'ping':
         return this.tell({ $case: 'pong', value: {} });
       case 'stopMessageId':
+      case 'renewToken':
       case 'goodbye':
         return;
     }

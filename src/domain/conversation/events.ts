@@ -1,9 +1,33 @@
-/** One piece of a message. Other kinds join this union as they are built. */
-export type Part = { readonly kind: 'text'; readonly text: string };
+export interface TextPart {
+  readonly kind: 'text';
+  readonly text: string;
+}
+
+/** The sorts of media. */
+export type MediaKind = 'voice' | 'video' | 'image';
+
+/** Sound, moving pictures or a picture: an object of the media store, which is whole and was checked before it could be named. */
+export interface MediaPart {
+  readonly kind: MediaKind;
+  readonly mediaId: string;
+  /** IANA media type, without parameters. */
+  readonly contentType: string;
+  readonly sizeBytes: number;
+  /** Of the bytes, 64 hexadecimal digits in lower case. */
+  readonly sha256: string;
+}
+
+/** One piece of a message. */
+export type Part = TextPart | MediaPart;
 
 /** The text of a message: that of its text parts, one after the other. */
 export function textOf(parts: readonly Part[]): string {
-  return parts.map((part) => part.text).join('');
+  return parts.map((part) => (part.kind === 'text' ? part.text : '')).join('');
+}
+
+/** The media of a message, in its order. */
+export function mediaOf(parts: readonly Part[]): readonly MediaPart[] {
+  return parts.filter((part) => part.kind !== 'text');
 }
 
 export interface ConversationStarted {
@@ -85,6 +109,16 @@ export interface ConversationDeleted {
   readonly conversationId: string;
 }
 
+/** The words of a deleted conversation are out of the log, and its media out of the store. */
+export interface ConversationErased {
+  readonly type: 'ConversationErased';
+  readonly conversationId: string;
+  /** Records that lost their words, repeats included. */
+  readonly records: number;
+  /** Media objects removed. */
+  readonly media: number;
+}
+
 /** The facts of the `conversations` topic. */
 export type ConversationEvent =
   | ConversationStarted
@@ -95,4 +129,5 @@ export type ConversationEvent =
   | ReplyFailed
   | StopRequested
   | ConversationRenamed
-  | ConversationDeleted;
+  | ConversationDeleted
+  | ConversationErased;

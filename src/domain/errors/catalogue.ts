@@ -5,6 +5,7 @@ export type CodeName =
   | 'NOT_FOUND'
   | 'ALREADY_EXISTS'
   | 'PERMISSION_DENIED'
+  | 'FAILED_PRECONDITION'
   | 'RESOURCE_EXHAUSTED'
   | 'ABORTED'
   | 'UNIMPLEMENTED'
@@ -174,6 +175,108 @@ export const catalogue = {
     meaning: 'The call carries no valid credentials.',
     remedy: 'Sign in.',
   },
+  OPERATOR_REQUIRED: {
+    code: 'PERMISSION_DENIED',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The call is for those who run the server.',
+    remedy: 'Use an account with the operator role.',
+  },
+  ACCOUNTS_OFF: {
+    code: 'FAILED_PRECONDITION',
+    retryable: false,
+    scope: 'call',
+    meaning: 'This server keeps no accounts of its own.',
+    remedy: 'Ask whoever runs it how to sign in.',
+  },
+  SIGN_UP_CLOSED: {
+    code: 'PERMISSION_DENIED',
+    retryable: false,
+    scope: 'call',
+    meaning: 'Nobody can sign up by themselves here.',
+    remedy: 'Ask the operator for an account.',
+  },
+  USER_NAME_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'call',
+    meaning: 'That cannot be a user name.',
+    remedy: "Use 3 to 64 letters, digits, '.', '_' and '-'.",
+  },
+  USER_NAME_TAKEN: {
+    code: 'ALREADY_EXISTS',
+    retryable: false,
+    scope: 'call',
+    meaning: 'Somebody has this user name.',
+    remedy: 'Choose another one.',
+  },
+  PASSWORD_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The password is too short or too long.',
+    remedy: 'Use 8 to 256 characters.',
+  },
+  SIGN_IN_FAILED: {
+    code: 'UNAUTHENTICATED',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The user name or the password is wrong.',
+    remedy: 'Try again.',
+  },
+  TOO_MANY_ATTEMPTS: {
+    code: 'RESOURCE_EXHAUSTED',
+    retryable: true,
+    retryDelayMs: 1000,
+    scope: 'call',
+    meaning: 'Too many attempts to sign in failed, with this name or from this address.',
+    remedy: 'Wait as long as the delay says.',
+  },
+  REFRESH_TOKEN_INVALID: {
+    code: 'UNAUTHENTICATED',
+    retryable: false,
+    scope: 'call',
+    meaning:
+      'The refresh token is unknown, expired, ended or was used before; if it was used before, all tokens that came of it are ended.',
+    remedy: 'Sign in again.',
+  },
+  AUTHENTICATION_UNAVAILABLE: {
+    code: 'UNAVAILABLE',
+    retryable: true,
+    retryDelayMs: 1000,
+    scope: 'call',
+    meaning: 'Who calls cannot be found out now.',
+    remedy: 'Try again.',
+  },
+  TITLE_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The title is empty, too long, or holds control characters.',
+    remedy: 'Use 1 to 200 characters.',
+  },
+  QUERY_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The query holds no word, or too many.',
+    remedy: 'Search for 1 to 20 words.',
+  },
+  MEDIA_UNAVAILABLE: {
+    code: 'UNAVAILABLE',
+    retryable: true,
+    retryDelayMs: 1000,
+    scope: 'call',
+    meaning: 'The media store does not answer now; nothing was stored.',
+    remedy: 'Try again.',
+  },
+  UPLOAD_URL_INVALID: {
+    code: 'PERMISSION_DENIED',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The URL has expired, or was changed.',
+    remedy: 'Ask for a fresh one.',
+  },
   NOT_IMPLEMENTED: {
     code: 'UNIMPLEMENTED',
     retryable: false,
@@ -213,8 +316,8 @@ export const catalogue = {
     code: 'INVALID_ARGUMENT',
     retryable: false,
     scope: 'message',
-    meaning: 'This server does not take media of this kind.',
-    remedy: 'Send text.',
+    meaning: 'Media of this kind and type are not taken.',
+    remedy: 'Send one of the types that the contract names for this kind.',
   },
   MEDIA_MISMATCH: {
     code: 'INVALID_ARGUMENT',
@@ -286,15 +389,27 @@ export class Refused extends Error {
   readonly metadata: Readonly<Record<string, string>>;
   /** Which fields were wrong, told as BadRequest. */
   readonly violations: readonly { readonly field: string; readonly description: string }[];
+  /** Not before this long; undefined where trying again is of no use. */
+  readonly retryDelayMs: number | undefined;
 
   constructor(
     reason: Reason,
     detail: string = catalogue[reason].meaning,
-    more: { metadata?: Readonly<Record<string, string>>; violations?: Refused['violations'] } = {},
+    more: {
+      metadata?: Readonly<Record<string, string>>;
+      violations?: Refused['violations'];
+      retryDelayMs?: number;
+    } = {},
   ) {
     super(detail);
     this.reason = reason;
     this.metadata = more.metadata ?? {};
     this.violations = more.violations ?? [];
+    this.retryDelayMs = more.retryDelayMs ?? retryDelayOf(reason);
   }
+}
+
+function retryDelayOf(reason: Reason): number | undefined {
+  const refusal: Refusal = catalogue[reason];
+  return refusal.retryDelayMs;
 }

@@ -128,8 +128,14 @@ export function liveBusContract(name: string, make: () => Promise<LiveBusSubject
         subject.watcher.requestDrafts('c', ear.hear);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
-      expect(ear.events.filter((event) => event.messageId === 'message')).toEqual([started, piece(0), piece(1)]);
-      expect(ear.events.filter((event) => event.messageId === 'other')).toEqual([piece(0, 'other')]);
+      expect(ear.events.filter((event) => 'messageId' in event && event.messageId === 'message')).toEqual([
+        started,
+        piece(0),
+        piece(1),
+      ]);
+      expect(ear.events.filter((event) => 'messageId' in event && event.messageId === 'other')).toEqual([
+        piece(0, 'other'),
+      ]);
     });
 
     test('a worker that has stopped serving is not asked', async () => {

@@ -21,6 +21,8 @@ export function providerRequest(overrides: Partial<ProviderRequest> = {}): Provi
     messageId: 'message-1',
     conversationId: 'conversation-1',
     clientId: 'client-1',
+    media: [],
+    replyKind: 'text',
     text: 'Could you tell me about the night trains, please?',
     timeZone: 'Europe/Paris',
     timeMs: Date.UTC(2026, 2, 4, 7, 5),
@@ -37,7 +39,9 @@ export async function piecesOfReply(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<readonly string[]> {
   const pieces: string[] = [];
-  for await (const piece of provider.reply(request, signal)) pieces.push(piece);
+  for await (const piece of provider.reply(request, signal)) {
+    if (typeof piece === 'string') pieces.push(piece);
+  }
   return pieces;
 }
 

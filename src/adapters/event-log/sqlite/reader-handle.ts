@@ -62,6 +62,10 @@ export class ReaderHandle implements EventLog {
     throw new TypeError('this handle of the log is for reading');
   }
 
+  async erase(): Promise<void> {
+    throw new TypeError('this handle of the log is for reading');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener[Symbol.dispose]();
     this.#reading.close();

@@ -52,6 +52,10 @@ export class WriterHandle implements EventLog {
     return this.#reading.tail(this.#slot(topic, partition), fromOffset, signal, () => this.#reading.assertOpen());
   }
 
+  async erase(): Promise<void> {
+    throw new TypeError('not built yet');
+  }
+
   async endOffset(topic: string, partition: number): Promise<number> {
     return this.#reading.at(this.#slot(topic, partition)).feed.end;
   }

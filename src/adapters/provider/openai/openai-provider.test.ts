@@ -48,7 +48,7 @@ async function failure(
   const pieces: string[] = [];
   try {
     for await (const piece of provider(overrides).reply(providerRequest(), new AbortController().signal))
-      pieces.push(piece);
+      if (typeof piece === 'string') pieces.push(piece);
   } catch (error) {
     return { pieces, error: error as ProviderError };
   }

@@ -67,6 +67,7 @@ export class SqliteReadModels implements ReadModelStore {
           (connection, table) => loadAll(connection, table, ids),
           () => new Map<string, Stored<D>>(),
         ),
+      search: () => Promise.reject(new Error('not built yet')),
       page: async (query) =>
         this.#read(
           spec,

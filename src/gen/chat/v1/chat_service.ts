@@ -40,6 +40,9 @@ export interface ChatRequest {
     | //
     /** Turn to another conversation. */
     { $case: "join"; value: JoinConversation }
+    | //
+    /** With authentication on: a newer access token, before the former one expires. */
+    { $case: "renewToken"; value: RenewToken }
     | undefined;
 }
 
@@ -163,6 +166,12 @@ export interface OutgoingMessage {
   clientMessageId: string;
   /** At least one. */
   parts: Part[];
+}
+
+/** A newer access token of the same client. In the split shape any unary call of the session that carries one does the same. */
+export interface RenewToken {
+  /** As in the `authorization` metadata, without "Bearer ". */
+  accessToken: string;
 }
 
 /** A sign of life. */
@@ -356,6 +365,9 @@ export const ChatRequest: MessageFns<ChatRequest> = {
       case "join":
         JoinConversation.encode(message.frame.value, writer.uint32(50).fork()).join();
         break;
+      case "renewToken":
+        RenewToken.encode(message.frame.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -421,6 +433,14 @@ export const ChatRequest: MessageFns<ChatRequest> = {
             message.frame = { $case: "join", value: JoinConversation.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.frame = { $case: "renewToken", value: RenewToken.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -472,6 +492,12 @@ export const ChatRequest: MessageFns<ChatRequest> = {
       case "join": {
         if (object.frame?.value !== undefined && object.frame?.value !== null) {
           message.frame = { $case: "join", value: JoinConversation.fromPartial(object.frame.value) };
+        }
+        break;
+      }
+      case "renewToken": {
+        if (object.frame?.value !== undefined && object.frame?.value !== null) {
+          message.frame = { $case: "renewToken", value: RenewToken.fromPartial(object.frame.value) };
         }
         break;
       }
@@ -1496,6 +1522,61 @@ export const OutgoingMessage: MessageFns<OutgoingMessage> = {
     const message = createBaseOutgoingMessage();
     message.clientMessageId = object.clientMessageId ?? "";
     message.parts = object.parts?.map((e) => Part.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRenewToken(): RenewToken {
+  return { accessToken: "" };
+}
+
+export const RenewToken: MessageFns<RenewToken> = {
+  encode(message: RenewToken, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.accessToken !== "") {
+      writer.uint32(10).string(message.accessToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewToken {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewToken();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.accessToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RenewToken>): RenewToken {
+    return RenewToken.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewToken>): RenewToken {
+    const message = createBaseRenewToken();
+    message.accessToken = object.accessToken ?? "";
     return message;
   },
 };

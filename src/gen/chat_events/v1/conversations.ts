@@ -7,7 +7,33 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 /**
  * Facts of the `conversations` topic: at once the history and the work queue.
  * Stored for ever: numbers and meanings never change, additions are free.
+ *
+ * The words of an event (`parts`, `title`) are written behind all other fields, whatever their numbers, which protobuf allows: when a
+ * conversation is deleted the end of each value is taken away, and what remains is the fact without its words.
  */
+
+/** The sort of a media object. */
+export const MediaKind = {
+  /** UNSPECIFIED - Never written. */
+  UNSPECIFIED: 0,
+  /** VOICE - Sound. */
+  VOICE: 1,
+  /** VIDEO - Moving pictures. */
+  VIDEO: 2,
+  /** IMAGE - A still picture. */
+  IMAGE: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type MediaKind = typeof MediaKind[keyof typeof MediaKind];
+
+export namespace MediaKind {
+  export type UNSPECIFIED = typeof MediaKind.UNSPECIFIED;
+  export type VOICE = typeof MediaKind.VOICE;
+  export type VIDEO = typeof MediaKind.VIDEO;
+  export type IMAGE = typeof MediaKind.IMAGE;
+  export type UNRECOGNIZED = typeof MediaKind.UNRECOGNIZED;
+}
 
 /** How a reply ended that has something to show. */
 export const ReplyOutcome = {
@@ -60,7 +86,24 @@ export interface Part {
     | //
     /** UTF-8 text. */
     { $case: "text"; value: string }
+    | //
+    /** Sound, video or picture. */
+    { $case: "media"; value: Media }
     | undefined;
+}
+
+/** An object of the media store, whole and checked before it was named. */
+export interface Media {
+  /** What it is. */
+  kind: MediaKind;
+  /** Its id in the store. */
+  mediaId: string;
+  /** IANA media type, without parameters. */
+  contentType: string;
+  /** Length in bytes. */
+  sizeBytes: bigint;
+  /** SHA-256 of the bytes, 32 bytes. */
+  sha256: Buffer;
 }
 
 /** A worker took the partition. Events of an earlier claim that come after this one do not count. */
@@ -145,6 +188,16 @@ export interface ConversationRenamed {
 export interface ConversationDeleted {
   /** Which conversation. */
   conversationId: string;
+}
+
+/** The words of a deleted conversation are out of the log, and its media out of the store. */
+export interface ConversationErased {
+  /** Which conversation. */
+  conversationId: string;
+  /** How many records lost their words, repeats included. */
+  records: number;
+  /** How many media objects were removed. */
+  media: number;
 }
 
 function createBaseConversationStarted(): ConversationStarted {
@@ -339,6 +392,9 @@ export const Part: MessageFns<Part> = {
       case "text":
         writer.uint32(10).string(message.value.value);
         break;
+      case "media":
+        Media.encode(message.value.value, writer.uint32(18).fork()).join();
+        break;
     }
     return writer;
   },
@@ -362,6 +418,14 @@ export const Part: MessageFns<Part> = {
             }
 
             message.value = { $case: "text", value: reader.string() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = { $case: "media", value: Media.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -388,7 +452,119 @@ export const Part: MessageFns<Part> = {
         }
         break;
       }
+      case "media": {
+        if (object.value?.value !== undefined && object.value?.value !== null) {
+          message.value = { $case: "media", value: Media.fromPartial(object.value.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseMedia(): Media {
+  return { kind: 0, mediaId: "", contentType: "", sizeBytes: 0n, sha256: Buffer.alloc(0) };
+}
+
+export const Media: MessageFns<Media> = {
+  encode(message: Media, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.mediaId !== "") {
+      writer.uint32(18).string(message.mediaId);
+    }
+    if (message.contentType !== "") {
+      writer.uint32(26).string(message.contentType);
+    }
+    if (message.sizeBytes !== 0n) {
+      if (BigInt.asIntN(64, message.sizeBytes) !== message.sizeBytes) {
+        throw new globalThis.Error("value provided for field message.sizeBytes of type int64 too large");
+      }
+      writer.uint32(32).int64(message.sizeBytes);
+    }
+    if (message.sha256.length !== 0) {
+      writer.uint32(42).bytes(message.sha256);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Media {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMedia();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.mediaId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.contentType = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sizeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.sha256 = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Media>): Media {
+    return Media.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Media>): Media {
+    const message = createBaseMedia();
+    message.kind = object.kind ?? 0;
+    message.mediaId = object.mediaId ?? "";
+    message.contentType = object.contentType ?? "";
+    message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
+    message.sha256 = object.sha256 ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -1035,6 +1211,85 @@ export const ConversationDeleted: MessageFns<ConversationDeleted> = {
   fromPartial(object: DeepPartial<ConversationDeleted>): ConversationDeleted {
     const message = createBaseConversationDeleted();
     message.conversationId = object.conversationId ?? "";
+    return message;
+  },
+};
+
+function createBaseConversationErased(): ConversationErased {
+  return { conversationId: "", records: 0, media: 0 };
+}
+
+export const ConversationErased: MessageFns<ConversationErased> = {
+  encode(message: ConversationErased, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.conversationId !== "") {
+      writer.uint32(10).string(message.conversationId);
+    }
+    if (message.records !== 0) {
+      writer.uint32(16).int32(message.records);
+    }
+    if (message.media !== 0) {
+      writer.uint32(24).int32(message.media);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConversationErased {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConversationErased();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.conversationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.records = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.media = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ConversationErased>): ConversationErased {
+    return ConversationErased.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConversationErased>): ConversationErased {
+    const message = createBaseConversationErased();
+    message.conversationId = object.conversationId ?? "";
+    message.records = object.records ?? 0;
+    message.media = object.media ?? 0;
     return message;
   },
 };

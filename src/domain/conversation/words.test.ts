@@ -1,0 +1,27 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { wordsOf } from './words.ts';
+
+describe('the words of a text', () => {
+  test.each([
+    ['What time is it in Zürich?', ['what', 'time', 'is', 'it', 'in', 'zurich']],
+    ['Time, time and TIME again', ['time', 'and', 'again']],
+    ['ﬁle n°42, 3½ kg', ['file', 'n', '42', '31', '2', 'kg']],
+    ['東京へ行く', ['東', '京', 'へ', '行', 'く']],
+    ['mail@example.org', ['mail', 'example', 'org']],
+    ['İstanbul', ['istanbul']],
+    ['…  —  !', []],
+    ['', []],
+  ])('of %j', (text, words) => {
+    expect(wordsOf(text)).toEqual(words);
+  });
+
+  test('are words of themselves, whatever the text', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        for (const word of wordsOf(text)) expect(wordsOf(word)).toEqual([word]);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});

@@ -1,0 +1,17 @@
+/** Scripts that are written without spaces: each of their characters is a word of its own, so that any stretch of a sentence is found. */
+const unspaced = String.raw`\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}`;
+const wordForm = new RegExp(String.raw`[${unspaced}]|[[\p{L}\p{N}]--[${unspaced}]]+`, 'gv');
+const marks = /\p{M}+/gu;
+
+/** UTF-16 units of a word that count: what is longer is nobody's search. */
+const maxWordUnits = 64;
+
+/**
+ * The words of a text, each once, in the order of their first occurrence. This is what search means by a word, in every engine: the text in
+ * compatibility decomposition (NFKD) without marks and in lower case, cut at everything that is neither letter nor number; in scripts
+ * without spaces each character.
+ */
+export function wordsOf(text: string): readonly string[] {
+  const plain = text.normalize('NFKD').replace(marks, '').toLowerCase().replace(marks, '');
+  return [...new Set(Array.from(plain.matchAll(wordForm), ([word]) => word.slice(0, maxWordUnits).toWellFormed()))];
+}
