@@ -34,7 +34,7 @@ export interface MediaStore extends AsyncDisposable {
   /** Every object, by day, in batches; one that comes or goes meanwhile may be in it or not. Rejects with MediaUnavailable. */
   list(): AsyncIterable<readonly StoredMedia[]>;
 
-  /** Removes what interrupted uploads have left, if it is older than this. Rejects with MediaUnavailable. */
+  /** Removes what interrupted uploads have left, if its last byte came longer ago than this. Rejects with MediaUnavailable. */
   removePartial(olderThanMs: number): Promise<void>;
 }
 
