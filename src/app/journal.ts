@@ -72,11 +72,21 @@ export class Journal {
     return records.map((record) => this.#entry<E>(record));
   }
 
-  #entry<E extends ParleyEvent>(record: LogRecord): JournalEntry<E> {
-    const { offset, timeMs } = record;
+  /** What a record says. */
+  decode<E extends ParleyEvent>(record: LogRecord): Decoded<E> {
     const written = this.#written.get(record.value);
     const decoded = written === undefined ? this.#codec.decode(record) : { kind: 'event', event: written };
-    return { offset, timeMs, decoded: decoded as Decoded<E> };
+    return decoded as Decoded<E>;
+  }
+
+  /** What erasing the words of a record must leave of its value (EventLog.erase); undefined when it has none. */
+  withoutWords(record: LogRecord): Uint8Array | undefined {
+    return this.#codec.withoutWords(record);
+  }
+
+  #entry<E extends ParleyEvent>(record: LogRecord): JournalEntry<E> {
+    const { offset, timeMs } = record;
+    return { offset, timeMs, decoded: this.decode(record) };
   }
 
   #append(topic: string, partition: number, key: string, events: readonly ParleyEvent[]): Promise<readonly Appended[]> {

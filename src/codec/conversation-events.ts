@@ -42,36 +42,57 @@ function mediaFromWire({ mediaId, contentType, sizeBytes, sha256 }: wire.Media, 
   return { kind, mediaId, contentType, sizeBytes: Number(sizeBytes), sha256: sha256.toString('hex') };
 }
 
-/** Writes an event of the `conversations` topic. */
+/** Events of which nothing is written: what is behind all other fields is added to one of them. */
+const nothingReceived = wire.MessageReceived.create();
+const nothingCompleted = wire.ReplyCompleted.create();
+const nothingRenamed = wire.ConversationRenamed.create();
+
+const outcomesToWire = {
+  completed: wire.ReplyOutcome.COMPLETED,
+  stopped: wire.ReplyOutcome.STOPPED,
+} as const satisfies Record<domain.ReplyCompleted['outcome'], wire.ReplyOutcome>;
+
+function encodeReceived(event: domain.MessageReceived, writer: BinaryWriter): BinaryWriter {
+  wire.MessageReceived.encode({ ...event, parts: [] }, writer);
+  return wire.MessageReceived.encode({ ...nothingReceived, parts: partsToWire(event.parts) }, writer);
+}
+
+function encodeCompleted(event: domain.ReplyCompleted, writer: BinaryWriter): BinaryWriter {
+  wire.ReplyCompleted.encode({ ...event, parts: [], outcome: outcomesToWire[event.outcome] }, writer);
+  return wire.ReplyCompleted.encode({ ...nothingCompleted, parts: partsToWire(event.parts) }, writer);
+}
+
+function encodeRenamed({ conversationId, title }: domain.ConversationRenamed, writer: BinaryWriter): BinaryWriter {
+  wire.ConversationRenamed.encode({ ...nothingRenamed, conversationId }, writer);
+  return wire.ConversationRenamed.encode({ ...nothingRenamed, title }, writer);
+}
+
+/**
+ * Writes an event of the `conversations` topic, its words behind all its other fields: a protobuf message may have them in any order, and so
+ * the value without its words is a beginning of the value (words.ts).
+ */
 export function encodeConversationEvent(event: domain.ConversationEvent, writer: BinaryWriter): BinaryWriter {
   switch (event.type) {
     case 'ConversationStarted':
       return wire.ConversationStarted.encode(event, writer);
     case 'MessageReceived':
-      return wire.MessageReceived.encode({ ...event, parts: partsToWire(event.parts) }, writer);
+      return encodeReceived(event, writer);
     case 'WorkerClaimed':
       return wire.WorkerClaimed.encode(event, writer);
     case 'ReplyStarted':
       return wire.ReplyStarted.encode(event, writer);
     case 'ReplyCompleted':
-      return wire.ReplyCompleted.encode(
-        {
-          ...event,
-          parts: partsToWire(event.parts),
-          outcome: event.outcome === 'completed' ? wire.ReplyOutcome.COMPLETED : wire.ReplyOutcome.STOPPED,
-        },
-        writer,
-      );
+      return encodeCompleted(event, writer);
     case 'ReplyFailed':
       return wire.ReplyFailed.encode(event, writer);
     case 'StopRequested':
       return wire.StopRequested.encode(event, writer);
     case 'ConversationRenamed':
-      return wire.ConversationRenamed.encode(event, writer);
+      return encodeRenamed(event, writer);
     case 'ConversationDeleted':
       return wire.ConversationDeleted.encode(event, writer);
     case 'ConversationErased':
-      return wire.ConversationErased.encode(event, writer);
+      return wire.ConversationErased.encode({ ...event, throughSequence: BigInt(event.throughSequence) }, writer);
     default:
       return event satisfies never;
   }
@@ -81,20 +102,30 @@ type Decoder = (bytes: Uint8Array) => domain.ConversationEvent;
 
 function replyCompleted(bytes: Uint8Array): domain.ReplyCompleted {
   const { outcome, parts, ...event } = wire.ReplyCompleted.decode(bytes);
-  if (outcome !== wire.ReplyOutcome.COMPLETED && outcome !== wire.ReplyOutcome.STOPPED) {
-    throw new RangeError(`outcome ${outcome}`);
-  }
   return {
     type: 'ReplyCompleted',
     ...event,
     parts: partsFromWire(parts),
-    outcome: outcome === wire.ReplyOutcome.COMPLETED ? 'completed' : 'stopped',
+    outcome: outcomeFromWire(outcome, parts.length > 0),
   };
+}
+
+function outcomeFromWire(outcome: wire.ReplyOutcome, hasWords: boolean): domain.ReplyCompleted['outcome'] {
+  if (outcome === wire.ReplyOutcome.COMPLETED) return 'completed';
+  if (outcome === wire.ReplyOutcome.STOPPED) return 'stopped';
+  // Once the words were written before the outcome: where they were taken out, it went with them.
+  if (outcome === wire.ReplyOutcome.UNSPECIFIED && !hasWords) return 'completed';
+  throw new RangeError(`outcome ${outcome}`);
 }
 
 function messageReceived(bytes: Uint8Array): domain.MessageReceived {
   const event = wire.MessageReceived.decode(bytes);
   return { type: 'MessageReceived', ...event, parts: partsFromWire(event.parts) };
+}
+
+function conversationErased(bytes: Uint8Array): domain.ConversationErased {
+  const { throughSequence, ...event } = wire.ConversationErased.decode(bytes);
+  return { type: 'ConversationErased', ...event, throughSequence: Number(throughSequence) };
 }
 
 /** How each event of the `conversations` topic is read; decoders throw on what they cannot read. */
@@ -108,5 +139,5 @@ export const conversationDecoders: Readonly<Record<domain.ConversationEvent['typ
   StopRequested: (bytes) => ({ type: 'StopRequested', ...wire.StopRequested.decode(bytes) }),
   ConversationRenamed: (bytes) => ({ type: 'ConversationRenamed', ...wire.ConversationRenamed.decode(bytes) }),
   ConversationDeleted: (bytes) => ({ type: 'ConversationDeleted', ...wire.ConversationDeleted.decode(bytes) }),
-  ConversationErased: (bytes) => ({ type: 'ConversationErased', ...wire.ConversationErased.decode(bytes) }),
+  ConversationErased: conversationErased,
 };

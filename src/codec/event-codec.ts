@@ -3,6 +3,7 @@ import type { AdmissionEvent } from '../domain/admission/events.ts';
 import type { Decoded, EventCodec, ParleyEvent } from '../ports/event-codec.ts';
 import { admissionDecoders, encodeAdmissionEvent } from './admission-events.ts';
 import { conversationDecoders, encodeConversationEvent } from './conversation-events.ts';
+import { valueWithoutWords } from './words.ts';
 
 /** CloudEvents `type` of every event: this and the event's name. */
 const typePrefix = 'chat_events.v1.';
@@ -36,8 +37,13 @@ function isAdmissionEvent(event: ParleyEvent): event is AdmissionEvent {
   return event.type in admissionDecoders;
 }
 
+/** The name of the event whose CloudEvents `type` this is; '' when it is none of ours. */
+function nameOf(type: string): string {
+  return type.startsWith(typePrefix) ? type.slice(typePrefix.length) : '';
+}
+
 function decode(type: string, value: Uint8Array): Decoded {
-  const name = type.startsWith(typePrefix) ? type.slice(typePrefix.length) : '';
+  const name = nameOf(type);
   const decoder = decoders[name];
   if (decoder === undefined) return { kind: 'unknown', type };
   try {
@@ -82,4 +88,5 @@ export const eventCodec: EventCodec = {
     };
   },
   decode: ({ headers, value }) => decode(headers['ce_type'] ?? '', value),
+  withoutWords: ({ headers, value }) => valueWithoutWords(nameOf(headers['ce_type'] ?? ''), value),
 };

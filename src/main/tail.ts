@@ -93,17 +93,25 @@ function describe({ type, ...event }: ParleyEvent, texts: boolean): string {
   const fields = Object.entries(event).flatMap(([name, value]) => {
     if (name.endsWith('Hash')) return value === '' ? [] : [`${name}=…`];
     if (name === 'parts') return [describeParts(value as readonly Part[], texts)];
+    if (name === 'title') return [value === '' ? erased : describeText('title', String(value), texts)];
     return [`${name}=${typeof value === 'string' ? neutral(value) : JSON.stringify(value)}`];
   });
   return [type, ...fields].join(' ');
 }
 
+/** What is printed for words that a deletion has taken out of the log. A reply that was stopped before its first word has none either. */
+const erased = 'words=erased';
+
 function describeParts(parts: readonly Part[], texts: boolean): string {
-  const text = textOf(parts);
+  if (parts.length === 0) return erased;
   const media = mediaOf(parts).map(
     (part) => `${part.kind}=${part.mediaId} (${part.contentType}, ${part.sizeBytes} bytes)`,
   );
-  return [texts ? `text=${JSON.stringify(text)}` : `text=${text.length} characters`, ...media].join(' ');
+  return [describeText('text', textOf(parts), texts), ...media].join(' ');
+}
+
+function describeText(name: string, text: string, texts: boolean): string {
+  return texts ? `${name}=${JSON.stringify(text)}` : `${name}=${text.length} characters`;
 }
 
 /** Ids come from clients: what could steer a terminal is shown as an escape. */

@@ -12,8 +12,13 @@ export type Decoded<E extends ParleyEvent = ParleyEvent> =
   /** Parked with its offset and reason. */
   | { readonly kind: 'undecodable'; readonly reason: string };
 
-/** Events to bytes and back. Decoding never throws. */
+/** Events to bytes and back. Only encoding throws. */
 export interface EventCodec {
   encode(event: ParleyEvent): { readonly headers: Readonly<Record<string, string>>; readonly value: Uint8Array };
   decode(record: Pick<LogRecord, 'headers' | 'value'>): Decoded;
+  /**
+   * The beginning of the value that decodes to the same fact without its words (what was said, a title); undefined when it has none, or
+   * none that this release knows of. A view of the same bytes.
+   */
+  withoutWords(record: Pick<LogRecord, 'headers' | 'value'>): Uint8Array | undefined;
 }

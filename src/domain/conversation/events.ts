@@ -117,6 +117,8 @@ export interface ConversationErased {
   readonly records: number;
   /** Media objects removed. */
   readonly media: number;
+  /** Every record of the conversation up to this offset was looked at: what was said after it is still to be erased. */
+  readonly throughSequence: number;
 }
 
 /** The facts of the `conversations` topic. */

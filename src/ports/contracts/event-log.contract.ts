@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { EventLog, LogRecord, NewRecord } from '../event-log.ts';
+import type { Erasure, EventLog, LogRecord, NewRecord } from '../event-log.ts';
 
 /** A log to test, with one topic that nothing has been appended to. */
 export interface LogUnderTest extends AsyncDisposable {
@@ -66,6 +66,7 @@ export function eventLogContract(name: string, open: OpenLog): void {
     appending(open);
     reading(open);
     tailing(open);
+    erasing(open);
     positions(open);
   });
 }
@@ -260,6 +261,104 @@ function tailing(open: OpenLog): void {
     stop.abort();
     expect((await waiting).done).toBe(true);
     expect((await log.tail(topic, 0, 0, stop.signal)[Symbol.asyncIterator]().next()).done).toBe(true);
+  });
+}
+
+/** What is to remain: the first characters of what records of these contents say. */
+function erasuresOf(contentsByOffset: ReadonlyMap<number, string>, characters: number): Erasure[] {
+  return [...contentsByOffset].map(([offset, content]) => ({
+    offset,
+    value: text.encode(content.slice(0, characters)),
+  }));
+}
+
+function erasing(open: OpenLog): void {
+  const said = numbers(40).map((number) => `fact ${number % 10}, words ${number}`);
+  const erased = (offset: number) => offset % 3 === 0;
+  const left = said.map((content, offset) => (erased(offset) ? content.slice(0, 6) : content));
+  const erasures = erasuresOf(new Map([...said.entries()].filter(([offset]) => erased(offset))), 6);
+
+  /** A fresh log whose partition 1 holds what was said, as it was appended. */
+  async function filled(log: EventLog, topic: string): Promise<readonly LogRecord[]> {
+    await log.append(said.flatMap((content) => [record(topic, 1, content), record(topic, 2, content)]));
+    return readAll(log, topic, 1);
+  }
+
+  test('takes the ends of values away, and leaves all else of these records and all of the others', async () => {
+    await using opened = await open(partitions);
+    const { log, topic } = opened;
+    const before = await filled(log, topic);
+    await log.erase(topic, 1, erasures);
+    const after = await readAll(log, topic, 1);
+    expect(contents(after)).toEqual(left);
+    const withoutValue = ({ value: _value, ...place }: LogRecord) => place;
+    expect(after.map(withoutValue)).toEqual(before.map(withoutValue));
+    expect(contents(await readAll(log, topic, 2))).toEqual(said);
+    expect(await log.endOffset(topic, 1)).toBe(said.length);
+    const again = await opened.reopen();
+    expect(contents(await readAll(again, topic, 1))).toEqual(left);
+    expect((await readAll(again, topic, 1)).map(withoutValue)).toEqual(before.map(withoutValue));
+  });
+
+  test('gives no reader what was erased, whether it comes from memory or from storage, and whenever it was stored', async () => {
+    await using opened = await open(partitions);
+    const { log, topic } = opened;
+    await filled(log, topic);
+    await log.erase(topic, 1, erasures);
+    expect(contents(await tailUntil(log, topic, 1, 0, said.length))).toEqual(left);
+    const again = await opened.reopen();
+    expect(contents(await tailUntil(again, topic, 1, 0, said.length))).toEqual(left);
+    const rest = erasuresOf(new Map(left.entries()), 4);
+    await again.erase(topic, 1, rest);
+    expect(contents(await tailUntil(again, topic, 1, 0, said.length))).toEqual(said.map(() => 'fact'));
+  });
+
+  test('changes nothing when the same is erased again, whole or in part', async () => {
+    await using opened = await open(partitions);
+    const { log, topic } = opened;
+    await filled(log, topic);
+    await log.erase(topic, 1, erasures.slice(0, 3));
+    await log.erase(topic, 1, erasures);
+    await log.erase(topic, 1, erasures);
+    await log.erase(topic, 1, []);
+    const again = await opened.reopen();
+    await again.erase(topic, 1, erasures);
+    expect(contents(await readAll(again, topic, 1))).toEqual(left);
+  });
+
+  test('erases beside appends and tails, all of one value and none of it, small and large', async () => {
+    await using opened = await open(partitions);
+    const { log, topic } = opened;
+    const large = numbers(20).map((number) => text.encode(`${number} `.repeat(number * 5_000)));
+    const places = await log.append(large.map((value, number) => ({ ...record(topic, 0, String(number)), value })));
+    const tail = tailUntil(log, topic, 0, 20, 200);
+    const appending = Promise.all(numbers(200).map((number) => log.append([record(topic, 0, String(number))])));
+    const lengths = large.map((value, number) => [value.length, 0, 1, 4_000, 100_000][number % 5] ?? 0);
+    const remains = places.map(({ offset }, number) => ({ offset, value: large[number]!.slice(0, lengths[number]) }));
+    await Promise.all(remains.map((erasure) => log.erase(topic, 0, [erasure])));
+    await appending;
+    expect(contents(await tail)).toEqual(numbers(200).map(String));
+    const found = await readAll(log, topic, 0);
+    expect(found.slice(0, 20).map(({ value }) => Buffer.from(value))).toEqual(
+      remains.map(({ value }) => Buffer.from(value)),
+    );
+    expect(contents(found.slice(20))).toEqual(numbers(200).map(String));
+  });
+
+  test('refuses an offset without a record and a value that is no beginning, and leaves that record as it is', async () => {
+    await using opened = await open(partitions);
+    const { log, topic } = opened;
+    await filled(log, topic);
+    const refused = [
+      { offset: said.length, value: text.encode('fact') },
+      { offset: -1, value: text.encode('fact') },
+      { offset: 0.5, value: text.encode('fact') },
+      { offset: 1, value: text.encode('words') },
+      { offset: 1, value: text.encode(`${said[1]} and more`) },
+    ];
+    for (const erasure of refused) await expect(log.erase(topic, 1, [erasure])).rejects.toThrow(RangeError);
+    await expect(log.erase(topic, partitions, [])).rejects.toThrow();
+    expect(contents(await readAll(log, topic, 1))).toEqual(said);
   });
 }
 

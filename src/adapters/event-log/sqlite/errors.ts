@@ -22,6 +22,19 @@ export class LogNotFound extends Error {
   override readonly name = 'LogNotFound';
 }
 
+/** A later release has written the log, and this one does not know what it would destroy. */
+export class LogOfLaterRelease extends Error {
+  override readonly name = 'LogOfLaterRelease';
+
+  constructor(folder: string, format: number, readFormat: number) {
+    super(
+      `the log in ${folder} has format ${format} and this release reads ${readFormat}: a later release of Parley has written it. ` +
+        'Nothing was changed. Run that release, or choose another PARLEY_DATA_DIR; if no later release was ever here, the file is damaged, ' +
+        'and `parley salvage` is the next step.',
+    );
+  }
+}
+
 /** One thing that is wrong with a log: with a range of offsets (both inclusive) when it is about records. */
 export interface LogDamage {
   readonly topic?: string;

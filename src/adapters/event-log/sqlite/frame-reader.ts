@@ -59,6 +59,17 @@ export class FrameReader {
     return row.offset === offset && isFrameOf(row.frame, this.partition.topic.id, this.partition.partition, offset);
   }
 
+  /** The whole frame at the offset; undefined when it is damaged or missing. Throws what SQLite throws about anything else. */
+  frame(offset: number): Buffer | undefined {
+    try {
+      const [row] = this.rows(offset, 1);
+      return row !== undefined && this.isWhole(row, offset) ? row.frame : undefined;
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return undefined;
+    }
+  }
+
   /**
    * The records of `fromOffset` up to `endOffset`, at most `maxRows` of them, checked. Those before a damaged one are
    * given; a damaged one at the start throws LogDamaged.

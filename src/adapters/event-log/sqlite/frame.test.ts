@@ -5,7 +5,9 @@ import {
   decodeRecord,
   FrameBatch,
   frameLength,
+  frameWithValue,
   isFrameOf,
+  isLeftOf,
   isWholeFrame,
   lostFrame,
   lostRecordType,
@@ -50,6 +52,42 @@ describe('frame', () => {
         for (const [index, frame] of frames.entries()) {
           expect(isFrameOf(frame, 7, given[index]!.partition, offset)).toBe(true);
         }
+      }),
+    );
+  });
+
+  test('of an erased record is whole, says all but the end of the value, and is known as what is left of the other', () => {
+    fc.assert(
+      fc.property(records, offsets, fc.nat(), (given, offset, choice) => {
+        const [frame] = framesOf([given], offset, 1);
+        const [elsewhere] = framesOf([given], (offset + 1) % 2 ** 48, 1);
+        const length = choice % (given.value.length + 1);
+        const left = frameWithValue(frame!, given.value.subarray(0, length));
+        if (length === given.value.length) return expect(left).toBeUndefined();
+        expect(isFrameOf(left!, 7, given.partition, offset)).toBe(true);
+        const [whole, erased] = [frame!, left!].map((one) => decodeRecord(one, 'events'));
+        expect({ ...erased, value: [...erased!.value] }).toEqual({
+          ...whole,
+          value: [...given.value.slice(0, length)],
+        });
+        expect(isLeftOf(left!, frame!)).toBe(true);
+        for (const [one, other] of [
+          [frame!, left!],
+          [frame!, frame!],
+          [left!, elsewhere!],
+        ] as const) {
+          expect(isLeftOf(one, other)).toBe(false);
+        }
+      }),
+    );
+  });
+
+  test('keeps nothing that its value does not begin with', () => {
+    fc.assert(
+      fc.property(records, fc.uint8Array({ minLength: 1, maxLength: 600 }), (given, value) => {
+        const [frame] = framesOf([given], 1, 1);
+        fc.pre(Buffer.compare(given.value.subarray(0, value.length), value) !== 0);
+        expect(() => frameWithValue(frame!, value)).toThrow(RangeError);
       }),
     );
   });

@@ -14,6 +14,8 @@
  *   body     = string(key) varint(number of headers) { string(name) string(value) } value
  *   string   = varint(2 × n) n bytes of UTF-8  |  varint(2 × i + 1), the i-th of well-known.ts
  *   value    = the bytes that remain
+ *
+ * An erased record's frame ends earlier: length and crc are those of what is left, all other bytes are as they were.
  */
 import { crc32 } from 'node:zlib';
 import type { LogRecord, NewRecord } from '../../../ports/event-log.ts';
@@ -44,6 +46,8 @@ export interface FrameHeader {
   readonly partition: number;
   readonly offset: number;
   readonly timeMs: number;
+  /** Of the whole frame. */
+  readonly byteLength: number;
   /** It stands in for a record that could not be salvaged. */
   readonly lost: boolean;
 }
@@ -120,7 +124,35 @@ export function lostFrame(topicId: number, partition: number, offset: number, ti
 export function sealFrame(frame: Buffer, offset: number, timeMs: number): void {
   writeUint48(frame, at.offset, offset);
   writeUint48(frame, at.time, timeMs);
+  seal(frame);
+}
+
+function seal(frame: Buffer): void {
   frame.writeUInt32LE(crc32(frame.subarray(crcStart)), at.crc);
+}
+
+/**
+ * The frame of the same record with only this beginning of its value; undefined when it has no more. Throws RangeError when the value does
+ * not begin so. The frame must be whole.
+ */
+export function frameWithValue(frame: Buffer, value: Uint8Array): Buffer | undefined {
+  const whole = decodeRecord(frame, '').value;
+  if (Buffer.compare(whole.subarray(0, value.length), value) !== 0)
+    throw new RangeError('what is to remain of a record is no beginning of its value');
+  if (whole.length === value.length) return undefined;
+  const left = Buffer.from(frame.subarray(0, frame.length - whole.length + value.length));
+  left.writeUInt32LE(left.length, at.length);
+  seal(left);
+  return left;
+}
+
+/** Whether one frame is what erasing has left of the other; both must be whole. */
+export function isLeftOf(left: Buffer, frame: Buffer): boolean {
+  return (
+    left.length < frame.length &&
+    left.subarray(at.topic).equals(frame.subarray(at.topic, left.length)) &&
+    frame.length - left.length <= decodeRecord(frame, '').value.length
+  );
 }
 
 /** Bytes of the frame that begins here, as the frame says. */
@@ -170,6 +202,7 @@ export function readFrameHeader(frame: Buffer): FrameHeader {
     partition: framePartition(frame, 0),
     offset: readUint48(frame, at.offset),
     timeMs: frameTimeMs(frame),
+    byteLength: frameLength(frame, 0),
     lost: frame[at.kind] === lostKind,
   };
 }

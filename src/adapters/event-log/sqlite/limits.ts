@@ -56,6 +56,18 @@ export const readAheadBytes = 256 * kibibyte;
 /** Consumer positions go with the next batch, or alone after this long: a lost one costs only refolding. */
 export const positionFlushMs = 250;
 
+/** Erasures sent to the writer at once; the rest waits, so that appends come between. */
+export const maxPieceErasures = 256;
+
+/** The writer commits what it has erased after this long: an append waits so long for it at most, and a synced write. */
+export const erasePieceMs = 5;
+
+/** The WAL cannot be emptied while a reader is in the midst of it; the writer looks again after this long. */
+export const emptyWalRetryMs = 20;
+
+/** A reader in the WAL for longer is no reader of ours, whose reads take milliseconds: whoever erases is told, and tries again. */
+export const emptyWalTimeoutMs = 5_000;
+
 /** A reader of another process that has no wake signal looks for new records this often. */
 export const pollMs = 100;
 

@@ -1,25 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Erasure } from '../../../ports/event-log.ts';
 import { frameLength, framePartition, frameTopicId, sealFrame } from './frame.ts';
+import { LogEraser } from './log-eraser.ts';
 import type { Position } from './positions.ts';
 import { preparePositions, writePosition } from './positions.ts';
 import { frameTable, logFiles, openForWriting } from './schema.ts';
-import { isFull, messageOf } from './system-errors.ts';
 import type { Topology } from './topology.ts';
+import { Transaction, WriteFailed } from './transaction.ts';
 import { Witness } from './witness.ts';
-
-/** A batch was not taken. */
-export class WriteFailed extends Error {
-  override readonly name = 'WriteFailed';
-  /**
-   * `not-written`: rolled back. `unknown`: a crash now might bring it back. `written`: in the log, but not witnessed.
-   */
-  readonly outcome: 'not-written' | 'unknown' | 'written';
-
-  constructor(outcome: WriteFailed['outcome'], cause: unknown) {
-    super(messageOf(cause), { cause });
-    this.outcome = outcome;
-  }
-}
 
 /** What the writer starts from, as verification found it. */
 export interface WriterStart {
@@ -39,8 +27,8 @@ export class LogWriter {
   readonly #connection: DatabaseSync;
   readonly #inserts: readonly StatementSync[];
   readonly #position: StatementSync;
-  readonly #begin: StatementSync;
-  readonly #commit: StatementSync;
+  readonly #transaction: Transaction;
+  readonly #eraser: LogEraser;
   readonly #witness: Witness;
   #ends: Float64Array;
   #nextEnds: Float64Array;
@@ -57,8 +45,8 @@ export class LogWriter {
       this.#connection.prepare(`INSERT INTO ${frameTable(topic, partition)} (offset, frame) VALUES (?, ?)`),
     );
     this.#position = preparePositions(this.#connection);
-    this.#begin = this.#connection.prepare('BEGIN IMMEDIATE');
-    this.#commit = this.#connection.prepare('COMMIT');
+    this.#transaction = new Transaction(this.#connection);
+    this.#eraser = new LogEraser(folder, this.#connection, this.#transaction, start.topology);
     this.#witness = new Witness(files.head, start.topology, this.#ends);
   }
 
@@ -79,7 +67,7 @@ export class LogWriter {
   write(frames: Buffer, positions: readonly Position[]): number {
     const timeMs = Math.max(Date.now(), this.#lastTimeMs);
     this.#nextEnds.set(this.#ends);
-    this.#transaction(() => {
+    this.#transaction.run(() => {
       this.#insert(frames, timeMs);
       for (const position of positions) writePosition(this.#position, position);
     });
@@ -91,6 +79,16 @@ export class LogWriter {
       throw new WriteFailed('written', error);
     }
     return timeMs;
+  }
+
+  /** Takes the ends of values out of a slot's records, as many as a piece may take. Returns how many. Throws WriteFailed, EraseRefused. */
+  erase(slot: number, erasures: readonly Erasure[]): number {
+    return this.#eraser.erase(slot, erasures, this.#ends[slot] ?? 0);
+  }
+
+  /** Empties the WAL, where what was erased still stands; false while a reader is in the way. Throws WriteFailed. */
+  emptyWal(): boolean {
+    return this.#eraser.emptyWal();
   }
 
   /** Closes the files; the WAL is copied into the database if nobody else reads it. */
@@ -111,19 +109,6 @@ export class LogWriter {
       sealFrame(frame, offset, timeMs);
       insert.run(offset, frame);
       start = end;
-    }
-  }
-
-  #transaction(work: () => void): void {
-    let committing = false;
-    try {
-      this.#begin.run();
-      work();
-      committing = true;
-      this.#commit.run();
-    } catch (error) {
-      if (this.#connection.isTransaction) this.#connection.exec('ROLLBACK');
-      throw new WriteFailed(committing && !isFull(error) ? 'unknown' : 'not-written', error);
     }
   }
 }

@@ -37,6 +37,19 @@ describe('partition feed', () => {
     expect(large.recent(8, 1)?.[0]?.offset).toBe(8);
   });
 
+  test('has the new value of a record in its place, and minds none that it does not have', () => {
+    const feed = fedWith(5, 100);
+    const value = new Uint8Array([7]);
+    feed.replaceValue(3, value);
+    feed.replaceValue(5, value);
+    const late = new PartitionFeed(5);
+    late.push(record(5));
+    late.replaceValue(4, value);
+    expect(feed.recent(0, 10)?.map((one) => one.value.length)).toEqual([100, 100, 100, 1, 100]);
+    expect(feed.recent(3, 1)).toEqual([{ ...record(3), value }]);
+    expect(late.recent(5, 1)).toEqual([record(5)]);
+  });
+
   test('holds nothing back for a record that alone is over the limit', () => {
     const feed = fedWith(3, 3 * maxRecentBytes);
     expect(feed.recent(2, 1)).toBeUndefined();

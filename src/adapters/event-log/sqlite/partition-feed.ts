@@ -26,6 +26,15 @@ export class PartitionFeed {
     if (this.#recent.length > 2 * maxRecentRecords || this.#recentBytes > 2 * maxRecentBytes) this.#trim();
   }
 
+  /** A record has another value now. */
+  replaceValue(offset: number, value: Uint8Array): void {
+    const index = offset - (this.#end - this.#recent.length);
+    const record = this.#recent[index];
+    if (record === undefined) return;
+    this.#recent[index] = { ...record, value };
+    this.#recentBytes += value.length - record.value.length;
+  }
+
   /** The partition reaches this far, as another thread or process says; its records are in the file. */
   advanceTo(end: number): void {
     if (end <= this.#end) return;

@@ -1,4 +1,5 @@
 /** What the thread that opens a log and the thread that writes it tell each other. */
+import type { Erasure } from '../../../ports/event-log.ts';
 import type { LogDamage } from './errors.ts';
 import type { Position } from './positions.ts';
 import type { Topic } from './topology.ts';
@@ -17,11 +18,13 @@ export type ToWriter =
       readonly byteLength: number;
       readonly positions: readonly Position[];
     }
+  | { readonly kind: 'erase'; readonly slot: number; readonly erasures: readonly Erasure[]; readonly isLast: boolean }
   | { readonly kind: 'close' };
 
 /** Why a log was not opened. */
 export type Refusal =
   | { readonly reason: 'damaged'; readonly damages: readonly LogDamage[] }
+  | { readonly reason: 'later-release'; readonly format: number }
   | { readonly reason: 'mismatch'; readonly message: string }
   | { readonly reason: 'failed'; readonly message: string };
 
@@ -30,6 +33,18 @@ export interface Failure {
   readonly outcome: 'not-written' | 'unknown' | 'written';
   readonly message: string;
 }
+
+/** What became of one piece of an erasure. */
+export type ErasedPiece =
+  /** So many of its records are erased; all, and nothing is left of them in the WAL, when `isDone`. */
+  | { readonly kind: 'erased'; readonly erased: number; readonly isDone: boolean }
+  | {
+      readonly kind: 'refused';
+      readonly reason: 'range' | 'damaged';
+      readonly offset: number;
+      readonly message: string;
+    }
+  | { readonly kind: 'failed'; readonly failure: Failure };
 
 export type FromWriter =
   | {
@@ -42,4 +57,6 @@ export type FromWriter =
     }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** Answers batches in their order, and returns their memory. */
-  | { readonly kind: 'written'; readonly memory: ArrayBuffer; readonly timeMs: number; readonly failure?: Failure };
+  | { readonly kind: 'written'; readonly memory: ArrayBuffer; readonly timeMs: number; readonly failure?: Failure }
+  /** Answers erasures in their order. */
+  | { readonly kind: 'erasure'; readonly piece: ErasedPiece };

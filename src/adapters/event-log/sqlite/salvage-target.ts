@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogDamage } from './errors.ts';
 import type { FrameHeader } from './frame.ts';
-import { frameTimeMs, lostFrame, readFrameHeader } from './frame.ts';
+import { frameTimeMs, isLeftOf, lostFrame, readFrameHeader } from './frame.ts';
 import { frameTable, logFiles, openForWriting } from './schema.ts';
 import type { Partition, Topology } from './topology.ts';
 import { Witness } from './witness.ts';
@@ -40,11 +40,15 @@ export class SalvageTarget implements Disposable {
 
   /**
    * Whether a frame of these fields would add anything. Of several for one offset the latest counts: earlier ones were
-   * rolled back.
+   * rolled back. Of several of one time the shortest may be what erasing has left of the others, and then counts.
    */
   lacks(header: FrameHeader): boolean {
     const table = this.#tableOf(header);
-    return table !== undefined && !header.lost && (timeAt(table, header.offset) ?? -1) < header.timeMs;
+    if (table === undefined || header.lost) return false;
+    const known = frameAt(table, header.offset);
+    if (known === undefined) return true;
+    const knownTimeMs = frameTimeMs(known);
+    return knownTimeMs < header.timeMs || (knownTimeMs === header.timeMs && header.byteLength < known.length);
   }
 
   /** Adds a whole frame, if the log lacks it. */
@@ -52,7 +56,9 @@ export class SalvageTarget implements Disposable {
     const header = readFrameHeader(frame);
     const table = this.#tableOf(header);
     if (table === undefined || !this.lacks(header)) return;
-    if (timeAt(table, header.offset) === undefined) this.#records += 1;
+    const known = frameAt(table, header.offset);
+    if (known === undefined) this.#records += 1;
+    else if (frameTimeMs(known) === header.timeMs && !isLeftOf(frame, known)) return;
     this.#put(table, header.offset, frame);
   }
 
@@ -116,7 +122,8 @@ export class SalvageTarget implements Disposable {
   #markLost(table: Table, from: number, to: number, missing: LogDamage[]): void {
     if (from >= to) return;
     const { topic, partition } = table.place;
-    const timeMs = timeAt(table, from - 1) ?? 0;
+    const before = frameAt(table, from - 1);
+    const timeMs = before === undefined ? 0 : frameTimeMs(before);
     for (let offset = from; offset < to; offset += 1) {
       this.#put(table, offset, lostFrame(topic.id, partition, offset, timeMs));
     }
@@ -124,10 +131,8 @@ export class SalvageTarget implements Disposable {
   }
 }
 
-/** The time of the frame that the table has at this offset. */
-function timeAt(table: Table, offset: number): number | undefined {
+/** The frame that the table has at this offset. */
+function frameAt(table: Table, offset: number): Buffer | undefined {
   const frame = table.find.get(offset)?.['frame'];
-  return frame instanceof Uint8Array
-    ? frameTimeMs(Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength))
-    : undefined;
+  return frame instanceof Uint8Array ? Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength) : undefined;
 }

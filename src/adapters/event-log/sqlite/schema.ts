@@ -38,6 +38,12 @@ const baseTables: Readonly<Record<string, string>> = {
     'offset INTEGER NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (consumer, topic_id, partition)) WITHOUT ROWID',
 };
 
+/**
+ * An empty table of logs whose every page was written with secure_delete, so that no copy of a record is anywhere but in its row. A log
+ * begun before that was so does not have it, until its first erasure has rewritten it. Older releases do not mind it.
+ */
+const scrubbedTable = 'scrubbed';
+
 function frameTableSql(table: string): string {
   return `CREATE TABLE ${table} (offset INTEGER PRIMARY KEY, frame BLOB NOT NULL)`;
 }
@@ -52,14 +58,29 @@ export function expectedTables(topology: Topology): ReadonlyMap<string, string> 
   return tables;
 }
 
-/** Opens the database for writing; every commit is synced. */
+/**
+ * Opens the database for writing; every commit is synced. What is no longer in a page is overwritten with zeros: SQLite would leave a copy
+ * of a table's first records in the page that was its only one, and erasing later would not reach it.
+ */
 export function openForWriting(database: string): DatabaseSync {
   const connection = new DatabaseSync(database, { timeout: sqliteBusyMs });
   connection.exec(
     `PRAGMA page_size = ${pageBytes}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ` +
-      `PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA journal_size_limit = ${maxIdleWalBytes}`,
+      `PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA journal_size_limit = ${maxIdleWalBytes}`,
   );
   return connection;
+}
+
+/** The format of a log that a later release has written; undefined when this release reads it, or it is no log. */
+export function laterFormat(connection: DatabaseSync): number | undefined {
+  if (pragma(connection, 'application_id') !== applicationId) return undefined;
+  const version = pragma(connection, 'user_version');
+  return typeof version === 'number' && version > schemaVersion ? version : undefined;
+}
+
+/** What a pragma of one value says. */
+export function pragma(connection: DatabaseSync, name: string): unknown {
+  return connection.prepare(`PRAGMA ${name}`).get()?.[name];
 }
 
 /** Opens the database for reading: nothing that this connection does changes database or WAL. */
@@ -71,6 +92,14 @@ export function openForReading(database: string): DatabaseSync {
 export function createBaseTables(connection: DatabaseSync): void {
   connection.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}`);
   for (const sql of Object.values(baseTables)) connection.exec(sql);
+  connection.exec(`CREATE TABLE ${scrubbedTable} (unused INTEGER)`);
+}
+
+/** Rewrites a database that may hold copies of records in its free space: once in its life, and longer the larger it is. */
+export function scrub(connection: DatabaseSync): void {
+  const found = connection.prepare('SELECT name FROM sqlite_schema WHERE name = ?').get(scrubbedTable);
+  if (found !== undefined) return;
+  connection.exec(`VACUUM; CREATE TABLE ${scrubbedTable} (unused INTEGER)`);
 }
 
 /** Adds topics with their tables, all or none. */

@@ -1,14 +1,14 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import type { EventLog, LogRecord } from '../../../ports/event-log.ts';
 import { LogDamaged, LogUnavailable } from '../../../ports/event-log.ts';
-import { DataDirLocked, LogConfigMismatch, LogDamagedAtOpen, LogNotFound } from './errors.ts';
+import { DataDirLocked, LogConfigMismatch, LogDamagedAtOpen, LogNotFound, LogOfLaterRelease } from './errors.ts';
 import { FrameBatch } from './frame.ts';
 import { maxRecordBytes } from './limits.ts';
 import { lockDataDir } from './lock.ts';
 import { LogWriter } from './log-writer.ts';
-import { logFiles, logFolder } from './schema.ts';
+import { logFiles, logFolder, schemaVersion } from './schema.ts';
 import { openSqliteLog } from './sqlite-log.ts';
 import { openForTest, readAll, recordOf, tamper, temporaryFolder, testTopics } from './testing/logs.ts';
 import { verifyLog } from './verify.ts';
@@ -87,6 +87,30 @@ describe('opening', () => {
     await (await openForTest(folder.path))[Symbol.asyncDispose]();
     rmSync(logFiles(logFolder(folder.path))[file]);
     await expect(openForTest(folder.path)).rejects.toThrow(what);
+    await expect(openForTest(folder.path)).rejects.toThrow(LogDamagedAtOpen);
+  });
+
+  test('refuses a log of a later release by its format, for writing and for reading, and leaves it as it was', async () => {
+    await using folder = await temporaryFolder();
+    const log = await openForTest(folder.path);
+    await appendKeys(log, 1, ['a']);
+    await log[Symbol.asyncDispose]();
+    tamper(folder.path, `PRAGMA user_version = ${schemaVersion + 1}`);
+    const { database, head } = logFiles(logFolder(folder.path));
+    const before = [database, head].map((path) => readFileSync(path));
+    const refusal = `has format ${schemaVersion + 1} and this release reads ${schemaVersion}: a later release`;
+    await expect(openForTest(folder.path)).rejects.toThrow(LogOfLaterRelease);
+    await expect(openForTest(folder.path)).rejects.toThrow(refusal);
+    await expect(openSqliteLog({ mode: 'read', dataDir: folder.path })).rejects.toThrow(refusal);
+    expect([database, head].map((path) => readFileSync(path))).toEqual(before);
+    tamper(folder.path, `PRAGMA user_version = ${schemaVersion}`);
+    await (await openForTest(folder.path))[Symbol.asyncDispose]();
+  });
+
+  test('takes a format that no release has written for damage', async () => {
+    await using folder = await temporaryFolder();
+    await (await openForTest(folder.path))[Symbol.asyncDispose]();
+    tamper(folder.path, 'PRAGMA user_version = 0');
     await expect(openForTest(folder.path)).rejects.toThrow(LogDamagedAtOpen);
   });
 

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import type { EventLog } from '../../../ports/event-log.ts';
 import { LogDamaged } from '../../../ports/event-log.ts';
-import { LogDamagedAtOpen, LogNotFound } from './errors.ts';
+import { LogDamagedAtOpen, LogNotFound, LogOfLaterRelease } from './errors.ts';
 import { lockDataDir } from './lock.ts';
 import { ReaderHandle } from './reader-handle.ts';
 import { Reading } from './reading.ts';
-import { logFiles, logFolder, openForReading } from './schema.ts';
+import { laterFormat, logFiles, logFolder, openForReading, schemaVersion } from './schema.ts';
 import { isDamage, messageOf } from './system-errors.ts';
 import { Topology } from './topology.ts';
 import { startWriter } from './writer-client.ts';
@@ -46,8 +46,8 @@ export interface WritableSqliteLog extends SqliteLog {
  * Opens the log of a data folder.
  *
  * For writing: makes it if there is none, and reads and checks every record first. Rejects with DataDirLocked,
- * LogConfigMismatch, LogDamagedAtOpen (the files are then as they were) or LogUnavailable. For reading: checks each
- * record when it is read. Rejects with LogNotFound or LogDamagedAtOpen.
+ * LogConfigMismatch, LogDamagedAtOpen or LogOfLaterRelease (the files are then as they were) or LogUnavailable. For
+ * reading: checks each record when it is read. Rejects with LogNotFound, LogDamagedAtOpen or LogOfLaterRelease.
  */
 export async function openSqliteLog(options: WriteOptions): Promise<WritableSqliteLog>;
 export async function openSqliteLog(options: ReadOptions): Promise<SqliteLog>;
@@ -74,6 +74,8 @@ async function openReader({ dataDir, wakeSignal }: ReadOptions): Promise<SqliteL
   if (!existsSync(database)) throw new LogNotFound(`there is no log in ${dataDir}`);
   const connection = openForReading(database);
   try {
+    const later = laterFormat(connection);
+    if (later !== undefined) throw new LogOfLaterRelease(logFolder(dataDir), later, schemaVersion);
     return new ReaderHandle(connection, wakeSignal);
   } catch (error) {
     connection.close();

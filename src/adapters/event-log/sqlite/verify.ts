@@ -10,8 +10,10 @@ import {
   applicationId,
   expectedTables,
   frameTable,
+  laterFormat,
   logFiles,
   openForReading,
+  pragma,
   readTopics,
   schemaVersion,
 } from './schema.ts';
@@ -41,6 +43,8 @@ export interface Verification {
   readonly positions: readonly Position[];
   /** Empty: every record that was ever acknowledged is there and whole, and the file can be written. */
   readonly damages: readonly LogDamage[];
+  /** Set when a later release has written the log: then nothing else was looked at. */
+  readonly laterFormat?: number;
 }
 
 /**
@@ -57,6 +61,8 @@ export function verifyLog(folder: string): Verification {
   try {
     const connection = openForReading(files.database);
     try {
+      const later = laterFormat(connection);
+      if (later !== undefined) return { ...nothingReadable(undefined, []), laterFormat: later };
       if (!isMarkedAsWal(files.database)) damages.push({ what: 'log.db is not marked as a database in WAL mode' });
       return new Verifier(connection, witnessed, damages).run();
     } finally {
@@ -158,11 +164,13 @@ class Verifier {
   }
 
   #checkFormat(): void {
-    if (this.#pragma('application_id') !== applicationId) this.#damages.push({ what: 'log.db is not marked as a log' });
-    const version = this.#pragma('user_version');
+    if (pragma(this.#connection, 'application_id') !== applicationId)
+      this.#damages.push({ what: 'log.db is not marked as a log' });
+    const version = pragma(this.#connection, 'user_version');
     if (version !== schemaVersion)
       this.#damages.push({ what: `log.db has format ${String(version)}, this release reads ${schemaVersion}` });
-    if (this.#pragma('encoding') !== 'UTF-8') this.#damages.push({ what: 'log.db has another text encoding' });
+    if (pragma(this.#connection, 'encoding') !== 'UTF-8')
+      this.#damages.push({ what: 'log.db has another text encoding' });
   }
 
   /** Whether every table is there as it was made: reading by a changed definition would misread. */
@@ -181,10 +189,6 @@ class Verifier {
       const what = String(Object.values(row)[0]);
       if (what !== 'ok') this.#damages.push({ what: `SQLite: ${what}` });
     }
-  }
-
-  #pragma(name: string): unknown {
-    return this.#connection.prepare(`PRAGMA ${name}`).get()?.[name];
   }
 }
 

@@ -1,11 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import type { Appended, NewRecord } from '../../../ports/event-log.ts';
 import { LogUnavailable } from '../../../ports/event-log.ts';
-import { LogConfigMismatch, LogDamagedAtOpen } from './errors.ts';
+import { LogConfigMismatch, LogDamagedAtOpen, LogOfLaterRelease } from './errors.ts';
 import { FrameBatch, isPoolable } from './frame.ts';
 import { maxBatchBytes, maxBatchesInFlight, maxQueuedBytes, positionFlushMs } from './limits.ts';
 import type { Position } from './positions.ts';
 import type { Failure, FromWriter, Refusal, ToWriter, WriterOptions } from './protocol.ts';
+import { schemaVersion } from './schema.ts';
 import type { Topology } from './topology.ts';
 
 /** One append call that has no answer yet. */
@@ -183,8 +184,8 @@ function unavailable({ outcome, message }: Failure): LogUnavailable {
 const writerHeap = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 };
 
 /**
- * Starts the writer thread; it verifies the log before anything else. Rejects with LogDamagedAtOpen, LogConfigMismatch,
- * LogUnavailable.
+ * Starts the writer thread; it verifies the log before anything else. Rejects with LogDamagedAtOpen, LogOfLaterRelease,
+ * LogConfigMismatch, LogUnavailable.
  */
 export async function startWriter(
   options: WriterOptions,
@@ -206,6 +207,8 @@ function refused(folder: string, refusal: Refusal): Error {
   switch (refusal.reason) {
     case 'damaged':
       return new LogDamagedAtOpen(folder, refusal.damages);
+    case 'later-release':
+      return new LogOfLaterRelease(folder, refusal.format, schemaVersion);
     case 'mismatch':
       return new LogConfigMismatch(refusal.message);
     case 'failed':

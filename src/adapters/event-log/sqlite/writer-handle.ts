@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads';
-import type { Appended, EventLog, LogRecord, NewRecord } from '../../../ports/event-log.ts';
+import type { Appended, Erasure, EventLog, LogRecord, NewRecord } from '../../../ports/event-log.ts';
+import { ErasureClient } from './erasure-client.ts';
 import type { Position } from './positions.ts';
 import type { Reading } from './reading.ts';
 import { WriterClient } from './writer-client.ts';
@@ -20,6 +21,7 @@ export class WriterHandle implements EventLog {
   readonly #lock: Disposable;
   readonly #reading: Reading;
   readonly #writer: WriterClient;
+  readonly #erasures: ErasureClient;
   #closed: Promise<void> | undefined;
   readonly #positions = new Map<string, number>();
 
@@ -29,6 +31,7 @@ export class WriterHandle implements EventLog {
     this.wakeSignal = wakeSignal;
     this.topics = reading.topics;
     this.#writer = new WriterClient(worker, reading.topology, (records, timeMs) => this.#committed(records, timeMs));
+    this.#erasures = new ErasureClient(worker);
     for (const { group, topicId, partition, offset } of positions) {
       this.#positions.set(positionKey(group, topicId, partition), offset);
     }
@@ -52,8 +55,19 @@ export class WriterHandle implements EventLog {
     return this.#reading.tail(this.#slot(topic, partition), fromOffset, signal, () => this.#reading.assertOpen());
   }
 
-  async erase(): Promise<void> {
-    throw new TypeError('not built yet');
+  async erase(topic: string, partition: number, erasures: readonly Erasure[]): Promise<void> {
+    const slot = this.#slot(topic, partition);
+    const { feed } = this.#reading.at(slot);
+    this.#reading.assertOpen();
+    for (const { offset } of erasures) {
+      if (!Number.isInteger(offset) || offset < 0 || offset >= feed.end)
+        throw new RangeError(`${topic}/${partition} has no record at offset ${offset}`);
+    }
+    // Copies: a value that is a view would keep the words of what it is a view of.
+    const own = erasures.map(({ offset, value }) => ({ offset, value: value.slice() }));
+    await this.#erasures.erase({ topic, partition, slot, erasures: own }, (erased) => {
+      for (const { offset, value } of erased) feed.replaceValue(offset, value);
+    });
   }
 
   async endOffset(topic: string, partition: number): Promise<number> {
@@ -79,6 +93,7 @@ export class WriterHandle implements EventLog {
   }
 
   async #close(): Promise<void> {
+    await this.#erasures.stop();
     await this.#writer.drain();
     // Before the writer's: the last connection to close tidies the WAL away, and this one may not write.
     this.#reading.close();

@@ -2,11 +2,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { createLog, hasLog } from './data-folder.ts';
 import { LogConfigMismatch } from './errors.ts';
-import { LogWriter, WriteFailed } from './log-writer.ts';
-import type { FromWriter, Refusal, ToWriter, WriterOptions } from './protocol.ts';
+import { EraseRefused } from './log-eraser.ts';
+import { LogWriter } from './log-writer.ts';
+import type { ErasedPiece, Failure, FromWriter, Refusal, ToWriter, WriterOptions } from './protocol.ts';
 import { createTopics, logFiles, missingTopics, openForWriting } from './schema.ts';
 import { messageOf } from './system-errors.ts';
 import { Topology } from './topology.ts';
+import { WriteFailed } from './transaction.ts';
 import type { Verification } from './verify.ts';
 import { verifyLog } from './verify.ts';
 import { createWakeSignal, raise } from './wake-signal.ts';
@@ -39,6 +41,7 @@ function open({ folder, topics }: WriterOptions): Opened | Refusal {
   try {
     if (!hasLog(folder)) createLog(folder, missingTopics([], topics));
     const found = verifyLog(folder);
+    if (found.laterFormat !== undefined) return { reason: 'later-release', format: found.laterFormat };
     if (found.damages.length > 0) return { reason: 'damaged', damages: found.damages };
     const verified = withTopics(folder, found, topics);
     return { writer: new LogWriter(folder, verified), verified };
@@ -58,6 +61,10 @@ function serve({ writer, verified }: Opened): void {
       port.close();
       return;
     }
+    if (message.kind === 'erase') {
+      send({ kind: 'erasure', piece: erase(writer, message) });
+      return;
+    }
     send(write(writer, message), [message.memory]);
     raise(signal, writer.ends);
   });
@@ -69,9 +76,24 @@ function write(writer: LogWriter, { memory, byteLength, positions }: ToWriter & 
     const timeMs = writer.write(Buffer.from(memory, 0, byteLength), positions);
     return { kind: 'written', memory, timeMs };
   } catch (error) {
-    const outcome = error instanceof WriteFailed ? error.outcome : 'unknown';
-    return { kind: 'written', memory, timeMs: writer.lastTimeMs, failure: { outcome, message: messageOf(error) } };
+    return { kind: 'written', memory, timeMs: writer.lastTimeMs, failure: failureOf(error) };
   }
+}
+
+/** A piece of an erasure; behind the last one, the WAL. */
+function erase(writer: LogWriter, { slot, erasures, isLast }: ToWriter & { kind: 'erase' }): ErasedPiece {
+  try {
+    const erased = writer.erase(slot, erasures);
+    return { kind: 'erased', erased, isDone: isLast && erased === erasures.length && writer.emptyWal() };
+  } catch (error) {
+    if (!(error instanceof EraseRefused)) return { kind: 'failed', failure: failureOf(error) };
+    const { reason, offset, message } = error;
+    return { kind: 'refused', reason, offset, message };
+  }
+}
+
+function failureOf(error: unknown): Failure {
+  return { outcome: error instanceof WriteFailed ? error.outcome : 'unknown', message: messageOf(error) };
 }
 
 const opened = open(workerData as WriterOptions);

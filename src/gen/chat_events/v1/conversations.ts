@@ -198,6 +198,8 @@ export interface ConversationErased {
   records: number;
   /** How many media objects were removed. */
   media: number;
+  /** Every record of the conversation up to this offset was looked at. */
+  throughSequence: bigint;
 }
 
 function createBaseConversationStarted(): ConversationStarted {
@@ -1216,7 +1218,7 @@ export const ConversationDeleted: MessageFns<ConversationDeleted> = {
 };
 
 function createBaseConversationErased(): ConversationErased {
-  return { conversationId: "", records: 0, media: 0 };
+  return { conversationId: "", records: 0, media: 0, throughSequence: 0n };
 }
 
 export const ConversationErased: MessageFns<ConversationErased> = {
@@ -1229,6 +1231,12 @@ export const ConversationErased: MessageFns<ConversationErased> = {
     }
     if (message.media !== 0) {
       writer.uint32(24).int32(message.media);
+    }
+    if (message.throughSequence !== 0n) {
+      if (BigInt.asIntN(64, message.throughSequence) !== message.throughSequence) {
+        throw new globalThis.Error("value provided for field message.throughSequence of type int64 too large");
+      }
+      writer.uint32(32).int64(message.throughSequence);
     }
     return writer;
   },
@@ -1270,6 +1278,14 @@ export const ConversationErased: MessageFns<ConversationErased> = {
             message.media = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.throughSequence = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1290,6 +1306,9 @@ export const ConversationErased: MessageFns<ConversationErased> = {
     message.conversationId = object.conversationId ?? "";
     message.records = object.records ?? 0;
     message.media = object.media ?? 0;
+    message.throughSequence = (object.throughSequence !== undefined && object.throughSequence !== null)
+      ? BigInt(object.throughSequence)
+      : 0n;
     return message;
   },
 };

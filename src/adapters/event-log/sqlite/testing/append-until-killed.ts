@@ -2,25 +2,14 @@
  * Appends to the log of the folder named, many at once, and prints the place and key of each record that was
  * acknowledged, until killed.
  */
-import { writeSync } from 'node:fs';
 import { openForTest, placeOf, recordOf } from './logs.ts';
+import { print } from './print.ts';
 
 const appenders = 32;
 const largestValueBytes = 6_000;
 
 const [dataDir = '', round = ''] = process.argv.slice(2);
 const log = await openForTest(dataDir);
-
-/** Synchronous, so that a line is out before the next append begins; a pipe whose reader is slow says EAGAIN until there is room. */
-function print(text: string): void {
-  for (let rest = Buffer.from(text); rest.length > 0; ) {
-    try {
-      rest = rest.subarray(writeSync(1, rest));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-    }
-  }
-}
 
 async function appendForEver(appender: number): Promise<never> {
   for (let number = 0; ; number += 1) {

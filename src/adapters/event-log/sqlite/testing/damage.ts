@@ -124,7 +124,7 @@ export async function checkCopy(original: Original, dataDir: string): Promise<'w
   const served = await serve(dataDir);
   expect(fingerprints(dataDir)).toEqual(before);
   expectGenuine(served, original);
-  if (verification.damages.length > 0) return 'refused';
+  if (verification.damages.length > 0 || verification.laterFormat !== undefined) return 'refused';
   expect(served.size).toBe(original.records.size);
   const writer = new LogWriter(logFolder(dataDir), verification);
   const batch = new FrameBatch();
@@ -144,9 +144,10 @@ export async function checkOpening(dataDir: string, expected: 'whole' | 'refused
     return;
   }
   const error: unknown = await openForTest(dataDir).catch((reason: unknown) => reason);
-  expect(error).toBeInstanceOf(LogDamagedAtOpen);
-  expect((error as LogDamagedAtOpen).damages).not.toEqual([]);
-  expect((error as LogDamagedAtOpen).message).toContain('parley salvage');
+  // One bit of the format's number makes it a later release's.
+  expect((error as Error).name).toMatch(/^(LogDamagedAtOpen|LogOfLaterRelease)$/);
+  if (error instanceof LogDamagedAtOpen) expect(error.damages).not.toEqual([]);
+  expect((error as Error).message).toContain('parley salvage');
 }
 
 /**
@@ -192,7 +193,7 @@ function fingerprints(dataDir: string): string[] {
 async function serve(dataDir: string): Promise<Map<string, string>> {
   const served = new Map<string, string>();
   const log = await openSqliteLog({ mode: 'read', dataDir }).catch((error: unknown) => {
-    expect(error).toBeInstanceOf(LogDamagedAtOpen);
+    expect((error as Error).name).toMatch(/^(LogDamagedAtOpen|LogOfLaterRelease)$/);
   });
   if (log === undefined) return served;
   await using _open: SqliteLog = log;

@@ -1,0 +1,199 @@
+import type { ConversationErased } from '../../domain/conversation/events.ts';
+import { historyWaitMs } from '../../domain/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { AwaitingErasure, HistoryConversation, HistoryProgress, MediaReferences } from '../../ports/history.ts';
+import type { Ids } from '../../ports/ids.ts';
+import type { MediaStore } from '../../ports/media-store.ts';
+import type { Logger } from '../../ports/telemetry.ts';
+import type { Journal } from '../journal.ts';
+import { type FoundWords, findWords } from './find-words.ts';
+
+export interface EraserDeps {
+  readonly journal: Journal;
+  readonly history: AwaitingErasure;
+  readonly references: MediaReferences;
+  readonly progress: HistoryProgress;
+  readonly media: Pick<MediaStore, 'delete'>;
+  readonly clock: Clock;
+  readonly ids: Pick<Ids, 'partition'>;
+  readonly logger: Logger;
+  /** From a conversation's deletion until its words are erased: what was under way when it was deleted is in the log by then. */
+  readonly delayMs: number;
+  /** Between two looks for conversations to erase, and between two looks for who names a medium. */
+  readonly intervalMs: number;
+}
+
+/** Conversations erased in one round: a crowd of deletions comes in several, and each scan of a partition serves many. */
+const maxConversationsPerRound = 200;
+
+/** Records erased by one call, each of which ends with an emptied WAL: few enough that handing them over takes no time, many enough to pay for that. */
+const maxErasuresPerCall = 1_000;
+
+/** Media ids asked about at once. */
+const maxIdsPerQuestion = 500;
+
+/** The longest wait after rounds that failed: it doubles up to this, since what failed begins with a scan. */
+const maxRetryMs = 60_000;
+
+/**
+ * Takes deleted conversations' words out of the log and their media out of the store, then tells the log. History knows which are due.
+ *
+ * Media first, since the words name them; then the words; then the fact that ends it. So whatever is interrupted is begun again by the next
+ * round, or the next start, and ends the same; and two erasers of one log do no harm, but work twice.
+ */
+export class Eraser {
+  readonly #deps: EraserDeps;
+  readonly #stopping = new AbortController();
+  #failures = 0;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(deps: EraserDeps) {
+    this.#deps = deps;
+  }
+
+  /** Looks at every interval from now on. */
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Ends after the step at hand; what is left is done after the next start. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  /**
+   * One look, and the erasures that are due. Answers how many conversations were erased, and how many could not be: those were logged. Rejects
+   * with ReadModelUnavailable, LogUnavailable or LogDamaged.
+   */
+  async round(): Promise<{ readonly erased: number; readonly failed: number }> {
+    const none = { erased: 0, failed: 0 };
+    // History may not have met yet what an earlier round, or process, has told the log: then it is asked again.
+    if ((await this.#due()).length === 0 || !(await this.#caughtUp())) return none;
+    const due = await this.#due();
+    const { partition: partitionOf } = this.#deps.ids;
+    const { log, topics } = this.#deps.journal;
+    const byPartition = Map.groupBy(due, ({ conversationId }) =>
+      partitionOf(conversationId, log.partitions(topics.conversations)),
+    );
+    let erased = 0;
+    for (const [partition, conversations] of byPartition) erased += await this.#erase(partition, conversations);
+    return { erased, failed: this.#signal.aborted ? 0 : due.length - erased };
+  }
+
+  get #signal(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  async #run(): Promise<void> {
+    const { logger, intervalMs } = this.#deps;
+    while (await this.#pause(Math.min(maxRetryMs, intervalMs * 2 ** this.#failures))) {
+      try {
+        const { failed } = await this.round();
+        this.#failures = failed === 0 ? 0 : this.#failures + 1;
+      } catch (error) {
+        this.#failures += 1;
+        logger.error({ err: error }, 'could not erase deleted conversations; trying again');
+      }
+    }
+  }
+
+  /** False when stopped meanwhile. */
+  async #pause(ms: number): Promise<boolean> {
+    try {
+      await this.#deps.clock.sleep(ms, this.#signal);
+    } catch (error) {
+      if (!this.#signal.aborted) throw error;
+    }
+    return !this.#signal.aborted;
+  }
+
+  async #due(): Promise<readonly HistoryConversation[]> {
+    const { history, clock, delayMs } = this.#deps;
+    const latestMs = clock.nowMs() - delayMs;
+    const awaiting = await history.awaitingErasure(maxConversationsPerRound);
+    return awaiting.filter(({ updateTimeMs }) => updateTimeMs <= latestMs);
+  }
+
+  /** Whether history has come to where the log ends now. */
+  async #caughtUp(): Promise<boolean> {
+    const { journal, progress } = this.#deps;
+    const topic = journal.topics.conversations;
+    const partitions = Array.from({ length: journal.log.partitions(topic) }, (_, partition) => partition);
+    const reached = await Promise.all(
+      partitions.map(async (partition) =>
+        progress.reached(partition, await journal.log.endOffset(topic, partition), historyWaitMs),
+      ),
+    );
+    return reached.every(Boolean);
+  }
+
+  /** Erases these conversations of one partition. Answers how many. */
+  async #erase(partition: number, conversations: readonly HistoryConversation[]): Promise<number> {
+    const looked = await findWords(this.#deps.journal, partition, conversations, this.#signal);
+    if (looked === undefined) return 0;
+    const { found, end } = looked;
+    const unnamed = await this.#unnamed(new Set([...found.values()].flatMap(({ mediaIds }) => [...mediaIds])));
+    let erased = 0;
+    for (const [conversationId, words] of found) {
+      if (this.#signal.aborted || unnamed === undefined) return erased;
+      try {
+        await this.#eraseOne(partition, conversationId, words, end - 1, unnamed);
+        erased += 1;
+      } catch (error) {
+        this.#deps.logger.error({ err: error, conversationId }, 'a deleted conversation could not be erased');
+      }
+    }
+    return erased;
+  }
+
+  async #eraseOne(
+    partition: number,
+    conversationId: string,
+    { erasures, mediaIds, erasedBefore, unknown }: FoundWords,
+    throughSequence: number,
+    unnamed: ReadonlySet<string>,
+  ): Promise<void> {
+    const { journal, media, logger } = this.#deps;
+    const removed = [...mediaIds].filter((mediaId) => unnamed.has(mediaId));
+    for (const mediaId of removed) await media.delete(mediaId);
+    for (let next = 0; next < erasures.length; next += maxErasuresPerCall) {
+      const call = erasures.slice(next, next + maxErasuresPerCall);
+      await journal.log.erase(journal.topics.conversations, partition, call);
+    }
+    const event: ConversationErased = {
+      type: 'ConversationErased',
+      conversationId,
+      records: erasures.length + erasedBefore,
+      media: removed.length,
+      throughSequence,
+    };
+    await journal.appendConversation(partition, conversationId, [event]);
+    const { records } = event;
+    logger.info({ conversationId, records, media: removed.length }, 'erased the words of a deleted conversation');
+    if (unknown > 0)
+      logger.warn({ conversationId, records: unknown }, 'left records of it that this release cannot read');
+  }
+
+  /**
+   * Those that no message of a living conversation names, at two looks: between them a message that was found in order before the first comes
+   * into the log. Undefined when that could not be found out now.
+   */
+  async #unnamed(mediaIds: ReadonlySet<string>): Promise<ReadonlySet<string> | undefined> {
+    const suspects = await this.#look(mediaIds);
+    if (suspects.size === 0) return suspects;
+    if (!(await this.#pause(this.#deps.intervalMs)) || !(await this.#caughtUp())) return undefined;
+    return this.#look(suspects);
+  }
+
+  async #look(mediaIds: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const ids = [...mediaIds];
+    const unnamed = new Set<string>();
+    for (let next = 0; next < ids.length; next += maxIdsPerQuestion) {
+      const asked = ids.slice(next, next + maxIdsPerQuestion);
+      const counts = await this.#deps.references.references(asked);
+      for (const id of asked) if ((counts.get(id) ?? 0) === 0) unnamed.add(id);
+    }
+    return unnamed;
+  }
+}

@@ -1,0 +1,88 @@
+import type { ConversationEvent } from '../../domain/conversation/events.ts';
+import { mediaOf } from '../../domain/conversation/events.ts';
+import type { Erasure, LogRecord } from '../../ports/event-log.ts';
+import type { Journal } from '../journal.ts';
+
+/** What the log holds of one conversation that is to go. */
+export interface FoundWords {
+  /** What is to remain of the records that have words, by offset. */
+  readonly erasures: Erasure[];
+  /** The media that those records name. */
+  readonly mediaIds: Set<string>;
+  /** Records that an erasure which was interrupted has left without words. */
+  erasedBefore: number;
+  /** Records of a kind that this release does not know: whether they have words, it cannot say. */
+  unknown: number;
+}
+
+/** A conversation to look for. */
+export interface SoughtConversation {
+  readonly conversationId: string;
+  /** The log's time of its first record. */
+  readonly createTimeMs: number;
+}
+
+/**
+ * Looks through a partition for the words of conversations, all at once: from the first record of the oldest of them up to the end as it is
+ * now, which it tells. Undefined when the signal aborts first. Rejects with LogDamaged or LogUnavailable.
+ */
+export async function findWords(
+  journal: Journal,
+  partition: number,
+  conversations: readonly SoughtConversation[],
+  signal: AbortSignal,
+): Promise<{ readonly found: ReadonlyMap<string, FoundWords>; readonly end: number } | undefined> {
+  const { log, topics } = journal;
+  const found = new Map(conversations.map(({ conversationId }) => [conversationId, nothingFound()]));
+  const end = await log.endOffset(topics.conversations, partition);
+  const sinceMs = Math.min(...conversations.map(({ createTimeMs }) => createTimeMs));
+  const start = await firstSince(journal, partition, sinceMs, end);
+  if (start >= end) return { found, end };
+  // A tail reads as much at once as leaves the event loop its turns, whatever the records' size.
+  for await (const batch of log.tail(topics.conversations, partition, start, signal)) {
+    for (const record of batch) {
+      const words = found.get(record.key);
+      if (words !== undefined) note(journal, record, words);
+    }
+    if ((batch.at(-1)?.offset ?? -1) >= end - 1) return { found, end };
+  }
+  return undefined;
+}
+
+function nothingFound(): FoundWords {
+  return { erasures: [], mediaIds: new Set(), erasedBefore: 0, unknown: 0 };
+}
+
+/** The offset of the first record that is not older, by bisection: time never runs backwards in a topic. */
+async function firstSince(journal: Journal, partition: number, timeMs: number, end: number): Promise<number> {
+  let [low, high] = [0, end];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const [record] = await journal.log.read(journal.topics.conversations, partition, middle, 1);
+    if (record !== undefined && record.timeMs < timeMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function note(journal: Journal, record: LogRecord, found: FoundWords): void {
+  const decoded = journal.decode<ConversationEvent>(record);
+  const remains = journal.withoutWords(record);
+  if (remains !== undefined) {
+    // A copy: a view would keep the words in memory until all of them are found.
+    found.erasures.push({ offset: record.offset, value: remains.slice() });
+    if (decoded.kind === 'event') for (const { mediaId } of mediaNamed(decoded.event)) found.mediaIds.add(mediaId);
+  } else if (decoded.kind !== 'event') found.unknown += 1;
+  else if (isErased(decoded.event)) found.erasedBefore += 1;
+}
+
+function mediaNamed(event: ConversationEvent) {
+  return 'parts' in event ? mediaOf(event.parts) : [];
+}
+
+/** Such events are never written without words, but for a reply that was stopped before its first. */
+function isErased(event: ConversationEvent): boolean {
+  if (event.type === 'MessageReceived') return event.parts.length === 0;
+  if (event.type === 'ReplyCompleted') return event.parts.length === 0 && event.outcome === 'completed';
+  return event.type === 'ConversationRenamed' && event.title === '';
+}

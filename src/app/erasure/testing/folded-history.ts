@@ -1,0 +1,90 @@
+import type { ConversationEvent, Part } from '../../../domain/conversation/events.ts';
+import { mediaOf } from '../../../domain/conversation/events.ts';
+import type { AwaitingErasure, HistoryConversation, HistoryProgress, MediaReferences } from '../../../ports/history.ts';
+import type { Journal, JournalEntry } from '../../journal.ts';
+
+const allRecords = 1_000_000;
+
+interface Folded {
+  readonly conversation: HistoryConversation;
+  readonly state: 'living' | 'deleted' | 'erased';
+  readonly messages: readonly (readonly Part[])[];
+}
+
+/** What a history that is up to date answers an eraser: folded from the log, anew for each question. */
+export class FoldedHistory implements AwaitingErasure, MediaReferences, HistoryProgress {
+  /** What `reached` answers. */
+  isBehind = false;
+  /** Called before each answer about media. */
+  beforeReferences: () => Promise<void> = async () => undefined;
+  readonly #journal: Journal;
+
+  constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  async awaitingErasure(limit: number): Promise<readonly HistoryConversation[]> {
+    const deleted = [...(await this.#fold()).values()].filter(({ state }) => state === 'deleted');
+    return deleted
+      .map(({ conversation }) => conversation)
+      .toSorted((one, other) => one.updateTimeMs - other.updateTimeMs)
+      .slice(0, limit);
+  }
+
+  async references(mediaIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    await this.beforeReferences();
+    const counts = new Map<string, number>();
+    for (const { state, messages } of (await this.#fold()).values()) {
+      if (state !== 'living') continue;
+      for (const { mediaId } of messages.flatMap(mediaOf)) {
+        if (mediaIds.includes(mediaId)) counts.set(mediaId, (counts.get(mediaId) ?? 0) + 1);
+      }
+    }
+    return counts;
+  }
+
+  checkpoint(): number {
+    return allRecords;
+  }
+
+  async reached(): Promise<boolean> {
+    return !this.isBehind;
+  }
+
+  async #fold(): Promise<Map<string, Folded>> {
+    const { log, topics } = this.#journal;
+    const conversations = new Map<string, Folded>();
+    for (let partition = 0; partition < log.partitions(topics.conversations); partition += 1) {
+      for (const entry of await this.#journal.read<ConversationEvent>(topics.conversations, partition, 0, allRecords)) {
+        foldEntry(conversations, entry);
+      }
+    }
+    return conversations;
+  }
+}
+
+function foldEntry(conversations: Map<string, Folded>, entry: JournalEntry<ConversationEvent>): void {
+  const { decoded, offset, timeMs } = entry;
+  if (decoded.kind !== 'event' || !('conversationId' in decoded.event)) return;
+  const { event } = decoded;
+  const before = conversations.get(decoded.event.conversationId) ?? begun(decoded.event.conversationId, timeMs);
+  conversations.set(decoded.event.conversationId, {
+    conversation: { ...before.conversation, updateTimeMs: timeMs, lastSequence: offset },
+    state:
+      event.type === 'ConversationDeleted' ? 'deleted' : event.type === 'ConversationErased' ? 'erased' : before.state,
+    messages: 'parts' in event ? [...before.messages, event.parts] : before.messages,
+  });
+}
+
+function begun(conversationId: string, timeMs: number): Folded {
+  const conversation = {
+    conversationId,
+    clientId: 'client',
+    title: '',
+    createTimeMs: timeMs,
+    updateTimeMs: timeMs,
+    messageCount: 0,
+    lastSequence: 0,
+  };
+  return { conversation, state: 'living', messages: [] };
+}
