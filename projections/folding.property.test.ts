@@ -1,23 +1,26 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { JournalEntry } from '../src/app/journal.ts';
-import type { ConversationEvent } from '../src/domain/conversation/events.ts';
+import { type ConversationEvent, mediaOf } from '../src/domain/conversation/events.ts';
 import { evolve, initialPartition, type PartitionState } from '../src/domain/conversation/partition-state.ts';
 import type { ReadModelStore } from '../src/ports/read-model.ts';
-import type { ConversationDocument, MessageDocument } from './history/document.ts';
-import { historyProjection } from './models.ts';
+import type { ConversationDocument, MediaReferenceDocument, MessageDocument } from './history/document.ts';
+import { historyProjection } from './history-projection.ts';
 import { openModel, PartitionFolder, retryNothing } from './partition-folder.ts';
 import type { PartitionDocument } from './processing/document.ts';
 import type { Projection } from './projection.ts';
 import {
   conversationDeleted,
+  conversationErased,
   conversationRenamed,
   conversationStarted,
+  media,
   messageReceived,
   replyCompleted,
   replyFailed,
   replyStarted,
   stopRequested,
+  text,
   workerClaimed,
 } from './testing/conversation-events.ts';
 import { Crash, MemoryStore } from './testing/memory-store.ts';
@@ -31,11 +34,24 @@ const reply = fc.record({ claimId: fc.constantFrom('c0', 'c1', 'c2'), attempt: f
 const talkOf = (messageId: string) => `talk-${Number(messageId.slice(1)) % 2}`;
 const clientOf = (conversationId: string) => `client of ${conversationId}`;
 
+/** What is said: words, or media of which others are named elsewhere too, or both. */
+const said = fc.constantFrom(
+  undefined,
+  [media('p0')],
+  [media('p0'), text('see'), media('p0')],
+  [media('p1', 'video')],
+  [media('p0'), media('p1', 'voice')],
+);
+
 const event: fc.Arbitrary<ConversationEvent> = fc.oneof(
   { weight: 1, arbitrary: talk.map((id) => conversationStarted(id, clientOf(id))) },
   {
     weight: 6,
-    arbitrary: message.map((id) => messageReceived(id, { conversationId: talkOf(id), clientId: clientOf(talkOf(id)) })),
+    arbitrary: fc
+      .tuple(message, said)
+      .map(([id, parts]) =>
+        messageReceived(id, { conversationId: talkOf(id), clientId: clientOf(talkOf(id)), ...(parts && { parts }) }),
+      ),
   },
   { weight: 2, arbitrary: fc.constantFrom('c0', 'c1', 'c2').map(workerClaimed) },
   {
@@ -47,8 +63,10 @@ const event: fc.Arbitrary<ConversationEvent> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc
-      .tuple(message, reply, fc.constantFrom('completed' as const, 'stopped' as const))
-      .map(([id, fields, outcome]) => replyCompleted(id, { ...fields, outcome, conversationId: talkOf(id) })),
+      .tuple(message, reply, fc.constantFrom('completed' as const, 'stopped' as const), said)
+      .map(([id, fields, outcome, parts]) =>
+        replyCompleted(id, { ...fields, outcome, conversationId: talkOf(id), ...(parts && { parts }) }),
+      ),
   },
   {
     weight: 2,
@@ -62,15 +80,19 @@ const event: fc.Arbitrary<ConversationEvent> = fc.oneof(
     arbitrary: fc.tuple(fc.constantFrom('Plans', 'Dreams'), talk).map(([title, id]) => conversationRenamed(title, id)),
   },
   { weight: 1, arbitrary: talk.map(conversationDeleted) },
+  { weight: 1, arbitrary: fc.tuple(talk, fc.nat(60)).map(([id, through]) => conversationErased(id, through)) },
 );
 
 const events = fc.array(event, { maxLength: 60, size: 'max' });
 
-/** One batch: how many records, whether the projector starts again before it, and how the store dies in it, if it does. */
+/** One batch: how many records, whether the projector starts again before it, and in which of its writes the store dies, if it does. */
 const step = fc.record({
   records: fc.integer({ min: 1, max: 8 }),
   restart: fc.boolean(),
-  crash: fc.option(fc.record({ written: fc.nat({ max: 6 }), order: fc.infiniteStream(fc.nat()) }), { freq: 3 }),
+  crash: fc.option(
+    fc.record({ before: fc.nat({ max: 4 }), written: fc.nat({ max: 6 }), order: fc.infiniteStream(fc.nat()) }),
+    { freq: 3 },
+  ),
 });
 
 function recordsOf(happened: readonly ConversationEvent[]): readonly JournalEntry[] {
@@ -87,27 +109,55 @@ async function inOnePass(records: readonly JournalEntry[]): Promise<MemoryStore>
   return store;
 }
 
-async function inSteps(
-  records: readonly JournalEntry[],
-  steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[],
-) {
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+
+/** The log as it is at each turn, whose words may have left it meanwhile. */
+async function inSteps(logAt: (turn: number) => readonly JournalEntry[], steps: readonly Step[]) {
   const store = new MemoryStore();
   let folder = await resume(store);
-  for (let turn = 0; folder.nextOffset < records.length; turn++) {
+  for (let turn = 0; folder.nextOffset < logAt(turn).length; turn++) {
     // After the random steps, whatever is left in one go.
-    const now = steps[turn] ?? { records: records.length, restart: false, crash: null };
+    const now = steps[turn] ?? { records: logAt(turn).length, restart: false, crash: null };
     if (now.restart) folder = await resume(store);
-    const { crash } = now;
-    store.crash =
-      crash === null ? undefined : (writes) => shuffle(writes, crash.order) && Math.min(crash.written, writes.length);
+    store.crash = now.crash === null ? undefined : dyingAs(now.crash);
     try {
-      await folder.fold(records.slice(folder.nextOffset, folder.nextOffset + now.records));
+      await folder.fold(logAt(turn).slice(folder.nextOffset, folder.nextOffset + now.records));
     } catch (error) {
       if (!(error instanceof Crash)) throw error;
       folder = await resume(store);
     }
   }
   return store;
+}
+
+function dyingAs({ before, written, order }: NonNullable<Step['crash']>): NonNullable<MemoryStore['crash']> {
+  let left = before;
+  return (writes) => {
+    if (left-- > 0) return undefined;
+    shuffle(writes, order);
+    return Math.min(written, writes.length);
+  };
+}
+
+/** Conversations that were there when they were deleted. */
+function deletedIn(happened: readonly ConversationEvent[]): ReadonlySet<string> {
+  const known = new Set<string>();
+  const deleted = new Set<string>();
+  for (const each of happened) {
+    if (each.type === 'ConversationStarted' || each.type === 'MessageReceived') known.add(each.conversationId);
+    if (each.type === 'ConversationDeleted' && known.has(each.conversationId)) deleted.add(each.conversationId);
+  }
+  return deleted;
+}
+
+/** The events as the log has them once the words of deleted conversations are out of it. */
+function withoutWords(happened: readonly ConversationEvent[]): readonly ConversationEvent[] {
+  const deleted = deletedIn(happened);
+  return happened.map((each) => {
+    if (!('conversationId' in each) || !deleted.has(each.conversationId)) return each;
+    if ('parts' in each) return { ...each, parts: [] };
+    return each.type === 'ConversationRenamed' ? { ...each, title: '' } : each;
+  });
 }
 
 function shuffle(items: unknown[], order: Iterator<number>): true {
@@ -123,8 +173,83 @@ test('any batches, restarts and crashes give the same documents as one pass', as
     fc.asyncProperty(events, fc.array(step, { maxLength: 40, size: 'max' }), async (happened, steps) => {
       const records = recordsOf(happened);
       const once = await inOnePass(records);
-      const often = await inSteps(records, steps);
+      const often = await inSteps(() => records, steps);
       expect(often.everything()).toEqual(once.everything());
+    }),
+    { numRuns: runs },
+  );
+}, 120_000);
+
+test('whenever the words of deleted conversations leave the log, the documents are the same', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      events,
+      fc.array(step, { maxLength: 40, size: 'max' }),
+      fc.nat(20),
+      async (happened, steps, turn) => {
+        const records = recordsOf(happened);
+        const erased = recordsOf(withoutWords(happened));
+        const withWords = (await inOnePass(records)).everything();
+        expect((await inOnePass(erased)).everything()).toEqual(withWords);
+        const meanwhile = await inSteps((now) => (now < turn ? records : erased), steps);
+        expect(meanwhile.everything()).toEqual(withWords);
+      },
+    ),
+    { numRuns: runs },
+  );
+}, 120_000);
+
+test('of a deleted conversation nothing that was said is left, and it waits to be erased until it was', async () => {
+  await fc.assert(
+    fc.asyncProperty(events, async (happened) => {
+      const documents = (await inOnePass(recordsOf(happened))).everything();
+      const deleted = deletedIn(happened);
+      for (const conversation of conversationsOf(documents)) {
+        const { conversationId } = conversation;
+        expect(conversation.deleted).toBe(deleted.has(conversationId));
+        expect(conversation.unerasedSinceMs !== undefined).toBe(awaitsErasure(happened, conversationId));
+        if (conversation.deleted) expect(conversation).toMatchObject({ title: '', messageCount: 0 });
+      }
+      for (const message of messagesOf(documents)) {
+        expect(message.deleted === true).toBe(deleted.has(message.conversationId));
+        if (message.deleted) expect(message).toMatchObject({ role: 'user', parts: [], clientMessageId: '' });
+      }
+    }),
+    { numRuns: runs },
+  );
+}, 120_000);
+
+/** Whether something was said there, or the conversation deleted, that no erasure has looked at since. */
+function awaitsErasure(happened: readonly ConversationEvent[], conversationId: string): boolean {
+  let begun = false;
+  let deleted = false;
+  let awaits = false;
+  let saidLate = -1;
+  for (const [offset, event] of happened.entries()) {
+    if (!('conversationId' in event) || event.conversationId !== conversationId) continue;
+    const hasWords = ['MessageReceived', 'ReplyCompleted', 'ConversationRenamed'].includes(event.type);
+    if (deleted && hasWords) [awaits, saidLate] = [true, offset];
+    else if (deleted && event.type === 'ConversationErased' && saidLate <= event.throughSequence) awaits = false;
+    else if (begun && !deleted && event.type === 'ConversationDeleted') [deleted, awaits] = [true, true];
+    begun ||= event.type === 'ConversationStarted' || event.type === 'MessageReceived';
+  }
+  return awaits;
+}
+
+test('media are referred to by exactly the messages that are shown', async () => {
+  await fc.assert(
+    fc.asyncProperty(events, async (happened) => {
+      const documents = (await inOnePass(recordsOf(happened))).everything();
+      const expected: Record<string, number> = {};
+      for (const { conversationId, parts } of messagesOf(documents)) {
+        for (const mediaId of new Set(mediaOf(parts).map((part) => part.mediaId))) {
+          const key = `media_references/${mediaId}@${conversationId}`;
+          expected[key] = (expected[key] ?? 0) + 1;
+        }
+      }
+      const found = Object.entries(documents).filter(([key]) => key.startsWith('media_references/'));
+      const counts = found.map(([key, document]) => [key, (document as MediaReferenceDocument).messageCount]);
+      expect(Object.fromEntries(counts)).toEqual(expected);
     }),
     { numRuns: runs },
   );
@@ -146,9 +271,9 @@ test('what is pending in the models is what the workers hold pending', async () 
       const document = documents['processing/0'] as PartitionDocument | undefined;
       expect(document?.pending ?? []).toEqual(pending);
       const waiting = messagesOf(documents).filter(({ pendingOf }) => pendingOf !== undefined);
-      expect(waiting.map(({ messageId }) => messageId).sort()).toEqual(
-        pending.map(({ messageId }) => messageId).sort(),
-      );
+      const deleted = deletedIn(happened);
+      const shown = pending.filter(({ messageId }) => !deleted.has(talkOf(messageId)));
+      expect(waiting.map(({ messageId }) => messageId).sort()).toEqual(shown.map(({ messageId }) => messageId).sort());
     }),
     { numRuns: runs },
   );
@@ -158,7 +283,7 @@ test('each message has one final event, and each conversation counts its message
   await fc.assert(
     fc.asyncProperty(events, async (happened) => {
       const documents = (await inOnePass(recordsOf(happened))).everything();
-      const messages = messagesOf(documents);
+      const messages = messagesOf(documents).filter(({ deleted }) => !deleted);
       const replies = messages.filter(({ role }) => role === 'assistant');
       for (const { messageId, replyToMessageId, sequence } of replies) {
         expect(documents[`messages/${replyToMessageId}`]).toMatchObject({

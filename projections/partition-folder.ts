@@ -1,9 +1,19 @@
 import type { JournalEntry } from '../src/app/journal.ts';
 import type { ParleyEvent } from '../src/ports/event-codec.ts';
-import type { Checkpoint, Collection, Document, DocumentWrite, ReadModelStore } from '../src/ports/read-model.ts';
+import type {
+  Checkpoint,
+  Collection,
+  Document,
+  DocumentWrite,
+  Place,
+  ReadModelStore,
+} from '../src/ports/read-model.ts';
 import { type ParkedDocument, parkedSpec, parkedWrite } from './parked.ts';
-import type { Entry, Projection } from './projection.ts';
+import type { Entry, Projection, Purge } from './projection.ts';
 import { WorkingSet } from './working-set.ts';
+
+/** Documents purged at once: of a conversation of any length, few are in memory. */
+const purgeBatch = 500;
 
 /** A projection with its collections in a store. */
 export interface OpenModel {
@@ -29,13 +39,16 @@ export const retryNothing: Retry = (work) => work();
 export class PartitionFolder {
   readonly #projection: Projection;
   readonly #store: ReadModelStore;
+  readonly #collections: OpenModel['collections'];
   readonly #retry: Retry;
   readonly #documents: WorkingSet;
   #checkpoint: Checkpoint;
+  #hasPurged = false;
 
   private constructor({ projection, store, collections }: OpenModel, retry: Retry, checkpoint: Checkpoint) {
     this.#projection = projection;
     this.#store = store;
+    this.#collections = collections;
     this.#retry = retry;
     this.#checkpoint = checkpoint;
     this.#documents = new WorkingSet(collections);
@@ -56,8 +69,31 @@ export class PartitionFolder {
     return this.#checkpoint.offset;
   }
 
+  /** Whether something was purged since the last call: the store is to be scrubbed. */
+  takePurged(): boolean {
+    const hasPurged = this.#hasPurged;
+    this.#hasPurged = false;
+    return hasPurged;
+  }
+
   /** Folds the records, which follow those folded before; resolves to those that had to be parked once everything is stored. */
   async fold(records: readonly JournalEntry[]): Promise<readonly ParkedDocument[]> {
+    const parked: ParkedDocument[] = [];
+    let begin = 0;
+    for (const [index, record] of records.entries()) {
+      const purges = this.#purgesOf(record);
+      if (purges.length === 0) continue;
+      // What comes before is stored first: what is to be purged is then in the store, and nowhere else.
+      parked.push(...(await this.#foldTogether(records.slice(begin, index))));
+      this.#hasPurged = true;
+      for (const purge of purges) await this.#purge(purge, record.offset);
+      begin = index;
+    }
+    parked.push(...(await this.#foldTogether(records.slice(begin))));
+    return parked;
+  }
+
+  async #foldTogether(records: readonly JournalEntry[]): Promise<readonly ParkedDocument[]> {
     const last = records.at(-1);
     if (last === undefined) return [];
     const entries = records.flatMap((record) => entryOf(record));
@@ -68,6 +104,30 @@ export class PartitionFolder {
     await this.#retry(() => this.#store.apply(writes, [checkpoint]));
     this.#checkpoint = checkpoint;
     return parked;
+  }
+
+  #purgesOf({ decoded }: JournalEntry): readonly Purge[] {
+    return decoded.kind === 'event' ? (this.#projection.purges?.(decoded.event) ?? []) : [];
+  }
+
+  /** The checkpoint stays: whoever goes on from it purges again, and finds less to do. */
+  async #purge(purge: Purge, offset: number): Promise<void> {
+    const { collection, index, equals } = purge;
+    const stored = this.#collections.get(collection);
+    if (stored === undefined) throw new Error(`the projection has no collection ${collection}`);
+    for (let after: Place | undefined; ; ) {
+      const query = { index, equals, limit: purgeBatch, ...(after && { after }) };
+      const found = await this.#retry(() => stored.page(query));
+      const last = found.at(-1);
+      if (last === undefined) return;
+      after = purge.placeOf(last);
+      const keys = found.map((document) => ({ collection, id: purge.placeOf(document).id }));
+      await this.#retry(() => this.#documents.load(keys));
+      for (const { id } of keys)
+        this.#documents.update(collection, id, offset, (before) => before && purge.remains(before));
+      const writes = this.#documents.takeWrites();
+      if (writes.length > 0) await this.#retry(() => this.#store.apply(writes, []));
+    }
   }
 
   async #foldEntries(entries: readonly Entry<ParleyEvent>[]): Promise<Document | null> {

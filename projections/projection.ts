@@ -1,5 +1,5 @@
 import type { ParleyEvent } from '../src/ports/event-codec.ts';
-import type { CollectionSpec, Document } from '../src/ports/read-model.ts';
+import type { CollectionSpec, Document, Place } from '../src/ports/read-model.ts';
 
 /** An event and its place in its partition. */
 export interface Entry<E extends ParleyEvent> {
@@ -31,6 +31,17 @@ export interface Documents {
   create(collection: string, id: string, offset: number, document: Document): void;
 }
 
+/** Documents that an event takes away although nobody knows their ids: all that one index of a collection has under these values. */
+export interface Purge<D extends Document = Document> {
+  readonly collection: string;
+  readonly index: string;
+  readonly equals: readonly (string | number)[];
+  /** The document's id, and its place in the index. */
+  placeOf(document: D): Place;
+  /** What is left of it; null: nothing. */
+  remains(document: D): D | null;
+}
+
 /** How the events of one topic become the documents of one model. Pure: the same entries from the same state give the same documents. */
 export interface Projection<E extends ParleyEvent = ParleyEvent> {
   readonly model: string;
@@ -38,6 +49,11 @@ export interface Projection<E extends ParleyEvent = ParleyEvent> {
   readonly collections: readonly CollectionSpec<never>[];
   /** The documents that must be loaded before the event is folded. */
   touches(event: E, partition: number): readonly DocumentKey[];
+  /**
+   * What the event takes away, before it is itself folded. It must be so that the documents come to the same when the event, and others
+   * before it, are folded again after some of it was done.
+   */
+  purges?(event: E): readonly Purge[];
   /** Folds the entries into the documents. Takes and gives what must be known of earlier events beside the documents. */
   fold(state: Document | null, entries: readonly Entry<E>[], partition: number, documents: Documents): Document | null;
 }

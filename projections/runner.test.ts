@@ -1,14 +1,22 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { systemClock } from '../src/adapters/clock/system/system-clock.ts';
 import { type DocumentWrite, type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
 import { activeConnections } from './active-connections/query.ts';
 import { historyModel } from './history/document.ts';
 import { history } from './history/query.ts';
-import { historyProjection } from './models.ts';
+import { historyProjection } from './history-projection.ts';
 import { parkedOf } from './parked.ts';
 import { processing } from './processing/query.ts';
 import type { Projection } from './projection.ts';
 import { rebuildModel } from './rebuild.ts';
-import { messageReceived, replyCompleted, replyStarted, workerClaimed } from './testing/conversation-events.ts';
+import { runProjector } from './runner.ts';
+import {
+  conversationDeleted,
+  messageReceived,
+  replyCompleted,
+  replyStarted,
+  workerClaimed,
+} from './testing/conversation-events.ts';
 import { type Harness, openHarness, projectAll } from './testing/harness.ts';
 
 let harness: Harness;
@@ -28,6 +36,7 @@ function failing(store: ReadModelStore, times: number, when: 'before' | 'after')
     collection: (spec) => store.collection(spec),
     checkpoint: (model, topic, partition) => store.checkpoint(model, topic, partition),
     rebuild: (model) => store.rebuild(model),
+    scrub: () => store.scrub(),
     async apply(writes, checkpoints) {
       if (left > 0 && when === 'before' && left--) throw new ReadModelUnavailable('not now');
       await store.apply(writes, checkpoints);
@@ -134,6 +143,32 @@ describe('a store that cannot be used for a while', () => {
     expect(await history(harness.store).getConversation('talk')).toMatchObject({ messageCount: 2 });
     expect(await processing(harness.store, historyModel).totals()).toMatchObject({ processing: 0, queued: 0 });
   });
+});
+
+test('what a deletion removes is scrubbed from the store soon, and tried again until it is', async () => {
+  await harness.append(0, messageReceived('a'));
+  const answers: boolean[] = [];
+  const over = new AbortController();
+  const store: ReadModelStore = {
+    ...failing(harness.store, 0, 'before'),
+    scrub: async () => {
+      answers.push(answers.length % 2 === 1);
+      if (answers.length === 2) await harness.append(0, conversationDeleted());
+      if (answers.length === 4) over.abort();
+      return answers.at(-1) === true;
+    },
+  };
+  let looks = 0;
+  const sleep = (_ms: number, signal?: AbortSignal) => {
+    looks += 1;
+    // More than it takes by far: then it has been forgotten.
+    if (looks === 500) over.abort();
+    return systemClock.sleep(5, signal);
+  };
+  const clock = { ...systemClock, sleep };
+  await runProjector({ journal: harness.journal, store, projections: historyOnly, clock, signal: over.signal });
+  // At first, for what may be left of the last run; then once more for the deletion; each time until it was done.
+  expect(answers).toEqual([false, true, false, true]);
 });
 
 describe('a model begins again', () => {

@@ -17,7 +17,7 @@ const longestRetryMs = 2_000;
 /** Batches smaller than this wait a little for company; larger ones are worth a transaction of their own. */
 const smallBatch = 100;
 
-/** How often a projector with nothing to do looks whether its model was rebuilt elsewhere, or its store began again. */
+/** How often a projector looks whether its model was rebuilt elsewhere, or its store began again, and has what was removed scrubbed. */
 const watchMs = 1_000;
 
 export interface ProjectorOptions {
@@ -52,6 +52,12 @@ export async function runProjector(options: ProjectorOptions): Promise<void> {
   }
 }
 
+/** What the partitions leave for the watch to do. */
+interface Upkeep {
+  /** Something was removed that may still be in the store's files; at first, before the last start. */
+  unscrubbed: boolean;
+}
+
 interface Place {
   readonly model: OpenModel;
   readonly topic: string;
@@ -64,9 +70,11 @@ async function runUntilReplaced(options: ProjectorOptions): Promise<void> {
   const signal = AbortSignal.any([options.signal, over.signal]);
   const retry = retrying(options, signal);
   const models = await retry(async () => options.projections.map((projection) => openModel(projection, options.store)));
+  const upkeep = { unscrubbed: true };
+  const places = models.flatMap((model) => placesOf(options.journal, model));
   const tasks = [
-    ...models.flatMap((model) => placesOf(options.journal, model)).map((place) => keepUp(options, place, signal)),
-    ...models.map((model) => watch(options, model, signal)),
+    ...places.map((place) => keepUp(options, place, upkeep, signal)),
+    ...models.map((model) => watch(options, model, upkeep, signal)),
   ];
   const endAll = (error: unknown) => {
     over.abort();
@@ -81,7 +89,7 @@ function placesOf(journal: Journal, model: OpenModel): readonly Place[] {
 }
 
 /** Folds one partition until the signal aborts. Rejects only with ReadModelReplaced. */
-async function keepUp(options: ProjectorOptions, place: Place, signal: AbortSignal): Promise<void> {
+async function keepUp(options: ProjectorOptions, place: Place, upkeep: Upkeep, signal: AbortSignal): Promise<void> {
   const { model, topic, partition } = place;
   const { projection } = model;
   try {
@@ -92,6 +100,7 @@ async function keepUp(options: ProjectorOptions, place: Place, signal: AbortSign
     await retry(async () => {
       for await (const records of options.journal.tail(topic, partition, folder.nextOffset, signal)) {
         await foldInBatches(options, place, folder, records);
+        if (folder.takePurged()) upkeep.unscrubbed = true;
         if (records.length < smallBatch) await options.pace?.turn(signal);
       }
     });
@@ -127,10 +136,11 @@ async function beginAgainIfAhead(
   throw new ReadModelReplaced(`${model} was ahead of the log`);
 }
 
-/** Any use of a store tells when the model began again. */
+/** Any use of a store tells when the model began again. What was removed leaves the store's files meanwhile, once for all that came together. */
 async function watch(
   options: ProjectorOptions,
   { projection: { model } }: OpenModel,
+  upkeep: Upkeep,
   signal: AbortSignal,
 ): Promise<void> {
   const retry = retrying(options, signal);
@@ -138,6 +148,10 @@ async function watch(
     try {
       await options.clock.sleep(watchMs, signal);
       await retry(() => options.store.checkpoint(model, '', 0));
+      if (upkeep.unscrubbed) {
+        upkeep.unscrubbed = false;
+        if (!(await retry(() => options.store.scrub()))) upkeep.unscrubbed = true;
+      }
     } catch (error) {
       if (!signal.aborted) throw error;
     }

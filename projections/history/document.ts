@@ -1,3 +1,5 @@
+import { textOf } from '../../src/domain/conversation/events.ts';
+import { wordsOf } from '../../src/domain/conversation/words.ts';
 import type { HistoryConversation, HistoryMessage } from '../../src/ports/history.ts';
 import type { CollectionSpec } from '../../src/ports/read-model.ts';
 
@@ -16,6 +18,11 @@ export interface MessageDocument extends HistoryMessage {
   readonly pendingOf?: string | undefined;
   /** The conversation, when the message ended without a reply: only then is the document in that index. */
   readonly unansweredIn?: string | undefined;
+  /**
+   * The conversation was deleted, and this says only that there was a message: nothing of it. Nobody is shown it; but a repeat that comes
+   * late must not look like a new message, which would be pending for ever.
+   */
+  readonly deleted?: true | undefined;
 }
 
 /** A conversation, without its messages. `lastSequence` is −1 before the first. */
@@ -23,23 +30,65 @@ export interface ConversationDocument extends HistoryConversation {
   readonly deleted: boolean;
   /** The client, once something was said and unless deleted: only then is it listed. */
   readonly listedFor?: string | undefined;
+  /** Of a deleted one, when that was, as long as its words may still be in the log: only then is it in that index. */
+  readonly unerasedSinceMs?: number | undefined;
+  /** Of a deleted one: the last record that put words into the log after the deletion. */
+  readonly saidLateSequence?: number | undefined;
+}
+
+/** How many messages of a conversation, which is not deleted, name an object. */
+export interface MediaReferenceDocument {
+  readonly mediaId: string;
+  readonly conversationId: string;
+  readonly messageCount: number;
 }
 
 export const messagesSpec: CollectionSpec<MessageDocument> = {
   name: 'messages',
   model: historyModel,
-  version: 1,
+  version: 2,
   indexes: {
     bySequence: { equals: ['conversationId'], order: 'sequence' },
     byPendingClient: { equals: ['pendingOf'], order: 'createTimeMs' },
     byUnanswered: { equals: ['unansweredIn'], order: 'finalSequence' },
   },
+  search: { equals: 'clientId', order: 'createTimeMs', words: wordsSaid },
   constant: ['conversationId', 'sequence', 'createTimeMs'],
 };
 
 export const conversationsSpec: CollectionSpec<ConversationDocument> = {
   name: 'conversations',
   model: historyModel,
-  version: 1,
-  indexes: { byUpdate: { equals: ['listedFor'], order: 'updateTimeMs' } },
+  version: 2,
+  indexes: {
+    byUpdate: { equals: ['listedFor'], order: 'updateTimeMs' },
+    byUnerased: { equals: [], order: 'unerasedSinceMs' },
+  },
 };
+
+export const mediaReferencesSpec: CollectionSpec<MediaReferenceDocument> = {
+  name: 'media_references',
+  model: historyModel,
+  version: 1,
+  indexes: {
+    byMedia: { equals: ['mediaId'], order: 'conversationId' },
+    byConversation: { equals: ['conversationId'], order: 'mediaId' },
+  },
+  constant: ['mediaId', 'conversationId'],
+};
+
+/** Neither id holds an @. */
+export function mediaReferenceId(mediaId: string, conversationId: string): string {
+  return `${mediaId}@${conversationId}`;
+}
+
+/** A message is written several times and says the same: its words are looked for once as long as it is in memory. */
+const knownWords = new WeakMap<MessageDocument['parts'], readonly string[]>();
+
+function wordsSaid({ parts }: MessageDocument): readonly string[] {
+  const known = knownWords.get(parts);
+  if (known !== undefined) return known;
+  const words = wordsOf(textOf(parts));
+  knownWords.set(parts, words);
+  return words;
+}

@@ -2,17 +2,20 @@ import { describe, expect, test } from '@jest/globals';
 import type { ConversationEvent, ReplyCompleted } from '../../src/domain/conversation/events.ts';
 import {
   conversationDeleted,
+  conversationErased,
   conversationRenamed,
   conversationStarted,
+  media,
   messageReceived,
   replyCompleted,
   replyFailed,
   replyIdOf,
   replyStarted,
   stopRequested,
+  text,
 } from '../testing/conversation-events.ts';
 import type { ConversationDocument, MessageDocument } from './document.ts';
-import { projectConversation, projectMessage, projectReply } from './project.ts';
+import { projectConversation, projectMessage, projectReply, remainsOf } from './project.ts';
 
 const at = (offset: number) => ({ offset, timeMs: 1_000 + offset });
 
@@ -192,6 +195,40 @@ describe('a reply', () => {
   });
 });
 
+describe('when the conversation is deleted', () => {
+  const remains = {
+    messageId: 'm',
+    conversationId: 'talk',
+    clientId: 'ann',
+    sequence: 0,
+    parts: [],
+    clientMessageId: '',
+    timeZone: '',
+    deleted: true,
+  };
+
+  test('a message is left as nothing but its place, whatever had become of it', () => {
+    for (const events of [[], [replyStarted('m')], [replyCompleted('m')], [replyFailed('m')]]) {
+      const message = messageAfter(messageReceived('m'), ...events) as MessageDocument;
+      const left = remainsOf(message);
+      expect(left).toMatchObject(remains);
+      expect(left).toEqual(remainsOf(messageAfter(messageReceived('m', { parts: [] })) as MessageDocument));
+      expect(left && remainsOf(left)).toBe(left);
+      expect(projectMessage(left, replyCompleted('m'), at(9), 'claim')).toBe(left);
+    }
+  });
+
+  test('of a reply nothing is left', () => {
+    const message = messageAfter(messageReceived('m'), replyCompleted('m'));
+    const reply = projectReply(message, replyCompleted('m'), at(1)) as MessageDocument;
+    expect(remainsOf(reply)).toBeNull();
+  });
+
+  test('of a message that comes later only its place is kept', () => {
+    expect(projectMessage(null, messageReceived('m'), at(0), 'claim', true)).toMatchObject(remains);
+  });
+});
+
 describe('a conversation', () => {
   test('begins without title, messages or a place in the list', () => {
     expect(conversationAfter(conversationStarted())).toEqual({
@@ -218,13 +255,26 @@ describe('a conversation', () => {
     ).toMatchObject({ title: 'words of m', messageCount: 3, lastSequence: 4, updateTimeMs: 1_004, listedFor: 'ann' });
   });
 
-  test('makes a title of one line and 80 characters, none cut in half', () => {
-    const text = `  many\n\twords ${'😀'.repeat(100)}`;
-    const conversation = conversationAfter(
-      conversationStarted(),
-      messageReceived('m', { parts: [{ kind: 'text', text }] }),
-    );
-    expect(conversation?.title).toBe(`many words ${'😀'.repeat(69)}`);
+  const family = '👨‍👩‍👧‍👦';
+
+  test.each([
+    ['one line', '  many\n\twords ', 'many words'],
+    ['80 characters', 'x'.repeat(100), 'x'.repeat(80)],
+    ['none cut in half', `many words ${'😀'.repeat(100)}`, `many words ${'😀'.repeat(69)}`],
+    ['none of several signs cut in half', family.repeat(20), family.repeat(20)],
+    ['none cut where only the beginning is looked at', family.repeat(200), family.repeat(58)],
+    ['accents with their letters', `${'e\u0301'.repeat(79)}e\u0301e\u0301`, 'e\u0301'.repeat(80)],
+  ])('makes a title of %s', (_name, words, title) => {
+    expect(conversationAfter(messageReceived('m', { parts: [text(words)] }))?.title).toBe(title);
+  });
+
+  test.each([
+    ['words, wherever they stand', [media('p', 'video'), text('look '), text('here')], 'look here'],
+    ['media, when nothing was said', [media('v', 'voice'), media('p')], 'Voice message'],
+    ['a video', [media('v', 'video')], 'Video'],
+    ['a picture', [text(' '), media('p', 'image')], 'Picture'],
+  ])('is named after %s', (_name, parts, title) => {
+    expect(conversationAfter(messageReceived('m', { parts }), messageReceived('n'))?.title).toBe(title);
   });
 
   test('does not count repeats, nor replies that do not count', () => {
@@ -253,16 +303,42 @@ describe('a conversation', () => {
     });
   });
 
-  test('that was deleted is listed no more, whatever is said later', () => {
-    const conversation = conversationAfter(
-      conversationStarted(),
-      messageReceived('m'),
-      conversationDeleted(),
-      replyCompleted('m'),
-      messageReceived('n'),
-    );
-    expect(conversation).toMatchObject({ deleted: true, title: '' });
-    expect(conversation?.listedFor).toBeUndefined();
+  test('that was deleted says no more than that, whatever is said later', () => {
+    const deleted = conversationAfter(conversationStarted(), messageReceived('m'), conversationDeleted());
+    expect(deleted).toEqual({
+      conversationId: 'talk',
+      clientId: 'ann',
+      title: '',
+      createTimeMs: 1_000,
+      updateTimeMs: 1_002,
+      messageCount: 0,
+      lastSequence: -1,
+      deleted: true,
+      unerasedSinceMs: 1_002,
+    });
+    expect(
+      conversationAfter(
+        conversationStarted(),
+        messageReceived('m'),
+        conversationDeleted(),
+        replyCompleted('m'),
+        messageReceived('n'),
+        conversationRenamed('Plans'),
+        conversationDeleted(),
+      ),
+    ).toEqual({ ...deleted, saidLateSequence: 5 });
+  });
+
+  test('waits to be erased until it was, and again when something was said there since', () => {
+    const begun = [conversationStarted(), messageReceived('m'), conversationDeleted()];
+    expect(conversationAfter(...begun)?.unerasedSinceMs).toBe(1_002);
+    expect(conversationAfter(...begun, conversationErased())?.unerasedSinceMs).toBeUndefined();
+    expect(conversationAfter(...begun, conversationErased(), replyFailed('m'))?.unerasedSinceMs).toBeUndefined();
+    expect(conversationAfter(...begun, conversationErased(), messageReceived('n'))?.unerasedSinceMs).toBe(1_002);
+    expect(conversationAfter(conversationStarted(), conversationErased())?.unerasedSinceMs).toBeUndefined();
+    const saidMeanwhile = [...begun, messageReceived('n')];
+    expect(conversationAfter(...saidMeanwhile, conversationErased('talk', 2))?.unerasedSinceMs).toBe(1_002);
+    expect(conversationAfter(...saidMeanwhile, conversationErased('talk', 3))?.unerasedSinceMs).toBeUndefined();
   });
 
   test('that nobody began is neither renamed nor deleted', () => {

@@ -1,11 +1,14 @@
-import type {
-  ConversationEvent,
-  MessageReceived,
-  Part,
-  ReplyCompleted,
-  ReplyFailed,
+import {
+  type ConversationEvent,
+  type MediaKind,
+  type MessageReceived,
+  mediaOf,
+  type Part,
+  type ReplyCompleted,
+  type ReplyFailed,
+  textOf,
 } from '../../src/domain/conversation/events.ts';
-import type { ConversationDocument, MessageDocument } from './document.ts';
+import type { ConversationDocument, MediaReferenceDocument, MessageDocument } from './document.ts';
 
 /** Where an event stands in its partition, and when the log took it. */
 export interface At {
@@ -16,19 +19,25 @@ export interface At {
 /** Characters of the first words that make a title: what fits a line of a list. */
 const maxTitleCharacters = 80;
 
+/** What a conversation is called that begins without words. */
+const mediaTitles: Readonly<Record<MediaKind, string>> = { voice: 'Voice message', video: 'Video', image: 'Picture' };
+
 /**
  * A user message after the event. `claimId` is the partition's claim in force there ('' before the first: then none is over): what a
- * worker says under another one does not count, and after the first final event that does, nothing does. Gives the same object back when nothing changes.
+ * worker says under another one does not count, and after the first final event that does, nothing does. Of one that is received in a
+ * conversation that was deleted before, nothing is kept but that. Gives the same object back when nothing changes.
  */
 export function projectMessage(
   message: MessageDocument | null,
   event: ConversationEvent,
   at: At,
   claimId: string,
+  deleted = false,
 ): MessageDocument | null {
-  if (event.type === 'MessageReceived') return message ?? received(event, at);
+  if (event.type === 'MessageReceived')
+    return message ?? (deleted ? remainder(received(event, at)) : received(event, at));
   if (event.type !== 'ReplyStarted' && event.type !== 'ReplyCompleted' && event.type !== 'ReplyFailed') return message;
-  if (message === null || message.finalSequence !== null) return message;
+  if (message === null || message.deleted || message.finalSequence !== null) return message;
   if (claimId !== '' && event.claimId !== claimId) return message;
   if (event.type === 'ReplyStarted') {
     const attempt = Math.max(message.attempt, event.attempt);
@@ -37,6 +46,12 @@ export function projectMessage(
   }
   const ended = { ...message, completeTimeMs: at.timeMs, changedSequence: at.offset, finalSequence: at.offset };
   return event.type === 'ReplyCompleted' ? answered(ended, event) : givenUp(ended, event);
+}
+
+/** What is left of a message when its conversation is deleted; null: nothing. The same, whatever had become of it by then. */
+export function remainsOf(message: MessageDocument): MessageDocument | null {
+  if (message.deleted) return message;
+  return message.role === 'user' ? remainder(message) : null;
 }
 
 /** The reply that an event makes of the message it answers; null when the event did not count. */
@@ -75,6 +90,7 @@ export function projectConversation(
   at: At,
   message: MessageDocument | null,
 ): ConversationDocument | null {
+  if (conversation?.deleted) return afterDeletion(conversation, event, at);
   switch (event.type) {
     case 'ConversationStarted':
       return conversation ?? started(event, at);
@@ -87,12 +103,19 @@ export function projectConversation(
     case 'ConversationRenamed':
       return conversation && { ...conversation, title: event.title, updateTimeMs: at.timeMs };
     case 'ConversationDeleted':
-      return (
-        conversation && { ...conversation, title: '', deleted: true, updateTimeMs: at.timeMs, listedFor: undefined }
-      );
+      return conversation && deletedAt(conversation, at);
     default:
       return conversation;
   }
+}
+
+/** How often a conversation names an object, after one more message that counts. */
+export function projectMediaReference(
+  reference: MediaReferenceDocument | null,
+  mediaId: string,
+  conversationId: string,
+): MediaReferenceDocument {
+  return { mediaId, conversationId, messageCount: (reference?.messageCount ?? 0) + 1 };
 }
 
 function received(event: MessageReceived, at: At): MessageDocument {
@@ -117,6 +140,32 @@ function received(event: MessageReceived, at: At): MessageDocument {
     changedSequence: at.offset,
     finalSequence: null,
     pendingOf: event.clientId,
+  };
+}
+
+/** That there was a message, and where. */
+function remainder({ messageId, conversationId, clientId, sequence, createTimeMs }: MessageDocument): MessageDocument {
+  return {
+    messageId,
+    conversationId,
+    clientId,
+    sequence,
+    role: 'user',
+    parts: [],
+    status: 'stopped',
+    replyToMessageId: '',
+    replyMessageId: '',
+    clientMessageId: '',
+    timeZone: '',
+    createTimeMs,
+    completeTimeMs: null,
+    model: '',
+    failureReason: '',
+    failureDetail: '',
+    attempt: 0,
+    changedSequence: sequence,
+    finalSequence: null,
+    deleted: true,
   };
 }
 
@@ -159,25 +208,73 @@ function started(event: { readonly conversationId: string; readonly clientId: st
 function afterMessage(
   conversation: ConversationDocument,
   clientId: string,
-  firstWords: readonly Part[],
+  parts: readonly Part[],
   at: At,
 ): ConversationDocument {
   return {
     ...conversation,
-    title: conversation.title === '' && !conversation.deleted ? titleOf(firstWords) : conversation.title,
+    title: conversation.title === '' ? titleOf(parts) : conversation.title,
     updateTimeMs: at.timeMs,
     messageCount: conversation.messageCount + 1,
     lastSequence: at.offset,
-    listedFor: conversation.deleted ? undefined : clientId,
+    listedFor: clientId,
   };
 }
 
+/** That there was a conversation, whose it was, and when it was deleted. */
+function deletedAt({ conversationId, clientId, createTimeMs }: ConversationDocument, at: At): ConversationDocument {
+  return {
+    conversationId,
+    clientId,
+    title: '',
+    createTimeMs,
+    updateTimeMs: at.timeMs,
+    messageCount: 0,
+    lastSequence: -1,
+    deleted: true,
+    unerasedSinceMs: at.timeMs,
+  };
+}
+
+/** What somebody still says there puts words into the log again; whether this record has lost them by now must make no difference. */
+function afterDeletion(conversation: ConversationDocument, event: ConversationEvent, at: At): ConversationDocument {
+  switch (event.type) {
+    case 'ConversationErased': {
+      const { unerasedSinceMs, saidLateSequence = -1 } = conversation;
+      // The eraser may not have seen what was said while it worked.
+      if (unerasedSinceMs === undefined || saidLateSequence > event.throughSequence) return conversation;
+      return { ...conversation, unerasedSinceMs: undefined };
+    }
+    case 'MessageReceived':
+    case 'ReplyCompleted':
+    case 'ConversationRenamed':
+      return { ...conversation, unerasedSinceMs: conversation.updateTimeMs, saidLateSequence: at.offset };
+    default:
+      return conversation;
+  }
+}
+
+/** UTF-16 units of a text that a title is looked for in: a message may be long, and a character of several signs rarely has more than eight. */
+const maxTitleSourceUnits = 8 * maxTitleCharacters;
+
 function titleOf(parts: readonly Part[]): string {
-  const text = parts.find((part) => part.kind === 'text')?.text ?? '';
-  // Cut first: a message may be long.
-  const words = text
-    .slice(0, 4 * maxTitleCharacters)
-    .trim()
-    .replaceAll(/\s+/g, ' ');
-  return Array.from(words).slice(0, maxTitleCharacters).join('');
+  const text = textOf(parts).trimStart();
+  const isCut = text.length > maxTitleSourceUnits;
+  const words = text.slice(0, maxTitleSourceUnits).trimEnd().replaceAll(/\s+/g, ' ');
+  if (words !== '') return firstCharacters(words, isCut);
+  const [first] = mediaOf(parts);
+  return first === undefined ? '' : mediaTitles[first.kind];
+}
+
+/** From here on Unicode has signs that join with those before them. */
+const mayJoin = /[\u0300-\uffff]/;
+const characters = new Intl.Segmenter('und', { granularity: 'grapheme' });
+
+/** As many whole characters, as people count them, as a title has. Of words that were cut, the last one may be none. */
+function firstCharacters(words: string, isCut: boolean): string {
+  if (words.length <= maxTitleCharacters) return words;
+  if (!mayJoin.test(words.slice(0, maxTitleCharacters + 1))) return words.slice(0, maxTitleCharacters);
+  const ends = Array.from(characters.segment(words), ({ index, segment }) => index + segment.length);
+  const whole = isCut ? ends.slice(0, -1) : ends;
+  return words.slice(0, whole[maxTitleCharacters - 1] ?? whole.at(-1) ?? 0).toWellFormed();
 }

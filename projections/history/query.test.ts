@@ -1,10 +1,16 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   conversationDeleted,
+  conversationErased,
+  conversationRenamed,
   conversationStarted,
+  media,
   messageReceived,
   replyCompleted,
   replyFailed,
+  text,
   workerClaimed,
 } from '../testing/conversation-events.ts';
 import { type Harness, openHarness } from '../testing/harness.ts';
@@ -112,5 +118,141 @@ describe('messages', () => {
     expect(await replayed(afterSequence)).toEqual(expected);
     expect(await replayed(afterSequence, 1)).toEqual(expected);
     expect(await replayed(afterSequence, 2)).toEqual(expected);
+  });
+});
+
+const said = (messageId: string, words: string, conversationId = 'talk', clientId = 'ann') =>
+  messageReceived(messageId, { parts: [text(words)], conversationId, clientId });
+
+describe('searching', () => {
+  test('finds what the client and its model said, newest first, over all conversations', async () => {
+    await harness.append(0, workerClaimed('claim'), said('a', 'The night train to Zürich'));
+    await harness.append(
+      1,
+      said('b', 'Which TRAIN goes at night?', 'other'),
+      said('c', 'night train', 'theirs', 'bob'),
+    );
+    await harness.append(0, replyCompleted('a', { parts: [text('No train at night.'), media('p0')] }));
+    await harness.project();
+    const found = async (...words: string[]) => idsOf((await queries.searchMessages('ann', words, { limit: 9 })).items);
+    expect(await found('train')).toEqual(['reply-to-a', 'b', 'a']);
+    expect(await found('train', 'zurich')).toEqual(['a']);
+    expect(await found('boat')).toEqual([]);
+    const first = await queries.searchMessages('ann', ['train'], { limit: 2 });
+    expect(idsOf(first.items)).toEqual(['reply-to-a', 'b']);
+    const second = await queries.searchMessages('ann', ['train'], { limit: 2, after: first.next ?? undefined });
+    expect(idsOf(second.items)).toEqual(['a']);
+    expect(second.next).toBeNull();
+  });
+});
+
+describe('references to media', () => {
+  test('are of messages that count, in conversations that are not deleted', async () => {
+    await harness.append(
+      0,
+      workerClaimed('claim'),
+      messageReceived('a', { parts: [media('p0'), media('p1')] }),
+      messageReceived('a', { parts: [media('p0'), media('p1')] }),
+      messageReceived('b', { parts: [media('p0')], conversationId: 'other' }),
+      replyCompleted('a', { parts: [text('see'), media('r0')] }),
+      replyCompleted('a', { parts: [text('see'), media('r1')] }),
+    );
+    await harness.project();
+    const all = ['p0', 'p1', 'r0', 'r1', 'never', 'p0'];
+    expect(await queries.references(all)).toEqual(
+      new Map([
+        ['p0', 2],
+        ['p1', 1],
+        ['r0', 1],
+      ]),
+    );
+    await harness.append(0, conversationDeleted());
+    await harness.project();
+    expect(await queries.references(all)).toEqual(new Map([['p0', 1]]));
+    expect(await queries.references([])).toEqual(new Map());
+  });
+});
+
+test('references are counted over any number of conversations', async () => {
+  const talks = Array.from({ length: 250 }, (_, index) => `talk-${index}`);
+  await harness.append(
+    0,
+    ...talks.map((conversationId) => messageReceived(`m-${conversationId}`, { conversationId, parts: [media('p')] })),
+  );
+  await harness.project();
+  expect(await queries.references(['p'])).toEqual(new Map([['p', talks.length]]));
+});
+
+describe('a deleted conversation', () => {
+  /** Whether the word is in any file of the read models. */
+  async function isInFiles(word: string): Promise<boolean> {
+    const folder = dirname(harness.path);
+    const files = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name))));
+    return files.some((bytes) => bytes.includes(word));
+  }
+
+  test('is found by nothing, in no file, while others are as they were', async () => {
+    await harness.append(
+      0,
+      workerClaimed('claim'),
+      said('a', 'xyzzy one'),
+      said('b', 'xyzzy two'),
+      said('k', 'kept', 'other'),
+    );
+    await harness.append(0, replyCompleted('a', { parts: [text('plugh xyzzy')] }), conversationRenamed('Xyzzy plans'));
+    await harness.append(0, messageReceived('c', { parts: [text('xyzzy three')], clientMessageId: 'xyzzy' }));
+    await harness.project();
+    expect(await isInFiles('xyzzy')).toBe(true);
+    expect(idsOf((await queries.searchMessages('ann', ['xyzzy'], { limit: 9 })).items)).toHaveLength(4);
+    await harness.append(
+      0,
+      conversationDeleted(),
+      said('d', 'xyzzy late'),
+      replyCompleted('b', { parts: [text('xyzzy')] }),
+    );
+    await harness.project();
+    expect(await queries.getConversation('talk')).toBeNull();
+    for (const id of ['a', 'reply-to-a', 'b', 'reply-to-b', 'c', 'd']) expect(await queries.getMessage(id)).toBeNull();
+    expect((await queries.listMessages('talk', { limit: 9 })).items).toEqual([]);
+    expect((await queries.listMessages('talk', { limit: 2 }, true)).items).toEqual([]);
+    expect(await replayed(-1)).toEqual([]);
+    expect(await queries.contextBefore('talk', 99, 9)).toEqual([]);
+    expect(idsOf(await queries.pendingOf('ann', 9))).toEqual(['k']);
+    expect((await queries.searchMessages('ann', ['xyzzy'], { limit: 9 })).items).toEqual([]);
+    expect(talksOf((await queries.listConversations('ann', { limit: 9 })).items)).toEqual(['other']);
+    expect(idsOf((await queries.searchMessages('ann', ['kept'], { limit: 9 })).items)).toEqual(['k']);
+    expect(await harness.store.scrub()).toBe(true);
+    expect(await isInFiles('xyzzy')).toBe(false);
+    expect(await isInFiles('Xyzzy')).toBe(false);
+    expect(await isInFiles('kept')).toBe(true);
+  });
+
+  test('of any length is removed, whatever lies between', async () => {
+    const many = Array.from({ length: 1_300 }, (_, index) => index);
+    await harness.append(0, workerClaimed('claim'));
+    for (const index of many) {
+      await harness.append(0, said(`m${index}`, `word ${index}`, index % 13 === 0 ? 'other' : 'talk'));
+      if (index % 2 === 0) await harness.append(0, replyFailed(`m${index}`));
+    }
+    await harness.append(0, conversationDeleted());
+    await harness.project();
+    const { items } = await queries.searchMessages('ann', ['word'], { limit: 2_000 });
+    expect(items.map(({ conversationId }) => conversationId)).toEqual(Array.from({ length: 100 }, () => 'other'));
+    expect((await queries.listMessages('other', { limit: 2_000 })).items).toHaveLength(100);
+  });
+
+  test('waits for its words to leave the log, the one deleted first before others', async () => {
+    for (const talk of ['a', 'b', 'c']) await harness.append(0, said(`m-${talk}`, 'words', talk));
+    for (const talk of ['c', 'a', 'b']) await harness.append(0, conversationDeleted(talk));
+    await harness.project();
+    expect(talksOf(await queries.awaitingErasure(2))).toEqual(['c', 'a']);
+    const [first] = await queries.awaitingErasure(1);
+    expect(first).toMatchObject({ clientId: 'ann', title: '', updateTimeMs: 1_040 });
+    await harness.append(0, conversationErased('c'), conversationErased('b'));
+    await harness.project();
+    expect(talksOf(await queries.awaitingErasure(9))).toEqual(['a']);
+    await harness.append(0, said('late', 'words', 'c'));
+    await harness.project();
+    expect(talksOf(await queries.awaitingErasure(9))).toEqual(['c', 'a']);
   });
 });

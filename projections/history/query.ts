@@ -1,9 +1,22 @@
-import type { History, HistoryPage } from '../../src/ports/history.ts';
+import type {
+  AwaitingErasure,
+  History,
+  HistoryPage,
+  HistoryPageRequest,
+  MediaReferences,
+} from '../../src/ports/history.ts';
 import type { Collection, PageQuery, Place, ReadModelStore } from '../../src/ports/read-model.ts';
-import { conversationsSpec, type MessageDocument, messagesSpec } from './document.ts';
+import {
+  conversationsSpec,
+  type MediaReferenceDocument,
+  type MessageDocument,
+  mediaReferenceId,
+  mediaReferencesSpec,
+  messagesSpec,
+} from './document.ts';
 
-/** The port's queries, and those of whoever calls a model. All reads reject with ReadModelUnavailable. */
-export interface HistoryQueries extends History {
+/** The port's queries, and those of whoever calls a model, sweeps media or erases. All reads reject with ReadModelUnavailable. */
+export interface HistoryQueries extends History, MediaReferences, AwaitingErasure {
   /** At most `maxMessages` messages before this sequence, newest first. */
   contextBefore(conversationId: string, sequence: number, maxMessages: number): Promise<readonly MessageDocument[]>;
 }
@@ -12,47 +25,98 @@ export interface HistoryQueries extends History {
 export function history(store: ReadModelStore): HistoryQueries {
   const messages = store.collection(messagesSpec);
   const conversations = store.collection(conversationsSpec);
+  const references = store.collection(mediaReferencesSpec);
   return {
     async getConversation(conversationId) {
       const found = await conversations.get(conversationId);
       return found?.deleted ? null : found;
     },
-    getMessage: (messageId) => messages.get(messageId),
+    async getMessage(messageId) {
+      const found = await messages.get(messageId);
+      return found?.deleted ? null : found;
+    },
     listConversations: (clientId, page) =>
-      readPage(conversations, { index: 'byUpdate', equals: [clientId], descending: true, ...page }, (found) => ({
-        order: found.updateTimeMs,
-        id: found.conversationId,
-      })),
+      readPage(
+        (range) => conversations.page({ index: 'byUpdate', equals: [clientId], descending: true, ...range }),
+        page,
+        (found) => ({ order: found.updateTimeMs, id: found.conversationId }),
+      ),
     listMessages: (conversationId, page, newestFirst = false) =>
-      readPage(messages, { index: 'bySequence', equals: [conversationId], descending: newestFirst, ...page }, placeOf),
+      readPage(
+        (range) =>
+          pageOf(messages, { index: 'bySequence', equals: [conversationId], descending: newestFirst, ...range }),
+        page,
+        (found) => ({ order: found.sequence, id: found.messageId }),
+      ),
+    searchMessages: (clientId, words, page) =>
+      readPage(
+        ({ after, limit }) => messages.search({ equals: clientId, words, limit, ...(after && { after }) }),
+        page,
+        (found) => ({ order: found.createTimeMs, id: found.messageId }),
+      ),
     replay: (conversationId, afterSequence, batchSize) => replay(messages, conversationId, afterSequence, batchSize),
     contextBefore: (conversationId, sequence, maxMessages) =>
-      messages.page({
+      pageOf(messages, {
         index: 'bySequence',
         equals: [conversationId],
         after: { order: sequence, id: '' },
         descending: true,
         limit: maxMessages,
       }),
-    searchMessages: () => Promise.reject(new Error('not built yet')),
     pendingOf: (clientId, limit) => messages.page({ index: 'byPendingClient', equals: [clientId], limit }),
+    references: (mediaIds) => countReferences(references, mediaIds),
+    awaitingErasure: (limit) => conversations.page({ index: 'byUnerased', equals: [], limit }),
   };
 }
 
-function placeOf(message: MessageDocument): Place {
-  return { order: message.sequence, id: message.messageId };
+/** A conversation's messages that are not deleted: either none of them is, or all are. */
+async function pageOf(messages: Collection<MessageDocument>, query: PageQuery): Promise<readonly MessageDocument[]> {
+  const found = await messages.page(query);
+  return found.some(({ deleted }) => deleted) ? found.filter(({ deleted }) => !deleted) : found;
+}
+
+interface Range {
+  readonly after?: Place;
+  readonly limit: number;
 }
 
 /** One more than asked for tells whether there is a next page. */
 async function readPage<D extends object>(
-  collection: Collection<D>,
-  query: PageQuery,
-  place: (document: D) => Place,
+  read: (range: Range) => Promise<readonly D[]>,
+  { after, limit }: HistoryPageRequest,
+  placeOf: (document: D) => Place,
 ): Promise<HistoryPage<D>> {
-  const found = await collection.page({ ...query, limit: query.limit + 1 });
-  const items = found.slice(0, query.limit);
+  const found = await read({ limit: limit + 1, ...(after && { after }) });
+  const items = found.slice(0, limit);
   const last = items.at(-1);
-  return { items, next: found.length > query.limit && last !== undefined ? place(last) : null };
+  return { items, next: found.length > limit && last !== undefined ? placeOf(last) : null };
+}
+
+/** Conversations that name one object, read at once: a client names its own, so there are few. */
+const referencesBatch = 100;
+
+async function countReferences(
+  references: Collection<MediaReferenceDocument>,
+  mediaIds: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for (const mediaId of new Set(mediaIds)) {
+    const count = await countMessages(references, mediaId);
+    if (count > 0) counts.set(mediaId, count);
+  }
+  return counts;
+}
+
+async function countMessages(references: Collection<MediaReferenceDocument>, mediaId: string): Promise<number> {
+  let count = 0;
+  for (let after: Place | undefined; ; ) {
+    const range = { limit: referencesBatch, ...(after && { after }) };
+    const found = await references.page({ index: 'byMedia', equals: [mediaId], ...range });
+    for (const { messageCount } of found) count += messageCount;
+    const last = found.at(-1);
+    if (last === undefined || found.length < referencesBatch) return count;
+    after = { order: last.conversationId, id: mediaReferenceId(mediaId, last.conversationId) };
+  }
 }
 
 /** Ids are greater than this: a place with it is past everything at its order. */
@@ -66,7 +130,7 @@ async function* replay(
 ): AsyncIterable<readonly MessageDocument[]> {
   for (let after = afterSequence; ; ) {
     const range = { equals: [conversationId], after: { order: after, id: pastAllIds }, limit: batchSize };
-    const said = await messages.page({ index: 'bySequence', ...range });
+    const said = await pageOf(messages, { index: 'bySequence', ...range });
     const ended = await messages.page({ index: 'byUnanswered', ...range });
     const changes = [
       ...said.map((message) => ({ at: message.sequence, message })),

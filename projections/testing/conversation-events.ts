@@ -1,8 +1,12 @@
 import type {
   ConversationDeleted,
+  ConversationErased,
   ConversationRenamed,
   ConversationStarted,
+  MediaKind,
+  MediaPart,
   MessageReceived,
+  Part,
   ReplyCompleted,
   ReplyFailed,
   ReplyStarted,
@@ -36,6 +40,7 @@ interface ReplyFields {
   readonly claimId?: string;
   readonly attempt?: number;
   readonly conversationId?: string;
+  readonly parts?: readonly Part[];
 }
 
 export function replyStarted(messageId: string, fields: ReplyFields = {}): ReplyStarted {
@@ -50,7 +55,7 @@ export function replyCompleted(
     ...replyTo(messageId, fields),
     type: 'ReplyCompleted',
     replyMessageId: replyIdOf(messageId),
-    parts: [{ kind: 'text', text: `answer to ${messageId}` }],
+    parts: fields.parts ?? [{ kind: 'text', text: `answer to ${messageId}` }],
     model: 'parrot',
     outcome: fields.outcome ?? 'completed',
   };
@@ -70,6 +75,21 @@ export function conversationRenamed(title: string, conversationId = 'talk'): Con
 
 export function conversationDeleted(conversationId = 'talk'): ConversationDeleted {
   return { type: 'ConversationDeleted', conversationId };
+}
+
+export function conversationErased(
+  conversationId = 'talk',
+  throughSequence = Number.MAX_SAFE_INTEGER,
+): ConversationErased {
+  return { type: 'ConversationErased', conversationId, records: 1, media: 0, throughSequence };
+}
+
+export function text(words: string): Part {
+  return { kind: 'text', text: words };
+}
+
+export function media(mediaId: string, kind: MediaKind = 'image'): MediaPart {
+  return { kind, mediaId, contentType: 'image/png', sizeBytes: 3, sha256: '00'.repeat(32) };
 }
 
 export function replyIdOf(messageId: string): string {

@@ -4,6 +4,8 @@ import type {
   CollectionSpec,
   Document,
   DocumentWrite,
+  PageQuery,
+  Place,
   ReadModelStore,
   Rebuild,
   Stored,
@@ -31,8 +33,8 @@ export class MemoryStore implements ReadModelStore {
     return {
       get: async (id) => find(id)?.document ?? null,
       load: async (ids) => new Map(ids.flatMap((id) => find(id) ?? []).map((found) => [found.id, found])),
-      search: () => Promise.reject(new Error('not in memory')),
-      page: unsupported,
+      search: unsupported,
+      page: async (query) => pageOf(spec, [...stored.values()] as Stored<D>[], query),
       scan: unsupported,
       count: unsupported,
     };
@@ -53,6 +55,10 @@ export class MemoryStore implements ReadModelStore {
 
   rebuild(): Promise<Rebuild> {
     return unsupported();
+  }
+
+  async scrub(): Promise<boolean> {
+    return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -77,6 +83,33 @@ export class MemoryStore implements ReadModelStore {
     if (document === null) stored.delete(id);
     else stored.set(id, structuredClone({ id, document, offset }));
   }
+}
+
+/** By sorting everything. */
+function pageOf<D extends Document>(
+  spec: CollectionSpec<D>,
+  stored: readonly Stored<D>[],
+  { index: name, equals, after, descending = false, limit }: PageQuery,
+): readonly D[] {
+  const index = spec.indexes[name];
+  if (index === undefined) throw new Error(`${spec.name} has no index ${name}`);
+  const placed = stored
+    .filter(({ document }) => document[index.order] !== undefined)
+    .filter(({ document }) => index.equals.every((field, position) => document[field] === equals[position]))
+    .map(({ id, document }) => ({ place: { order: document[index.order] as string | number, id }, document }))
+    .sort((left, right) => comparePlaces(left.place, right.place));
+  const inOrder = descending ? placed.reverse() : placed;
+  const past = after === undefined ? inOrder : inOrder.filter(({ place }) => isPast(place, after, descending));
+  return past.slice(0, limit).map(({ document }) => structuredClone(document));
+}
+
+function isPast(place: Place, after: Place, descending: boolean): boolean {
+  return descending ? comparePlaces(place, after) < 0 : comparePlaces(place, after) > 0;
+}
+
+function comparePlaces(left: Place, right: Place): number {
+  if (left.order !== right.order) return left.order < right.order ? -1 : 1;
+  return left.id < right.id ? -1 : Number(left.id > right.id);
 }
 
 function keyOf({ model, topic, partition }: Pick<Checkpoint, 'model' | 'topic' | 'partition'>): string {

@@ -27,6 +27,12 @@ export interface ReadModelStore extends AsyncDisposable {
    * Only on handles that write.
    */
   rebuild(model: string): Promise<Rebuild>;
+
+  /**
+   * Takes what was removed, or replaced by something else, out of the store's files too, where it still is. Cheap when there is nothing to
+   * do. False when something kept it from being done: ask again later. Rejects as `apply`.
+   */
+  scrub(): Promise<boolean>;
 }
 
 /** A generation of a model that nobody reads yet. */
@@ -70,13 +76,13 @@ export interface CollectionIndex<D extends Document> {
 export interface SearchIndex<D extends Document> {
   /** A string field: a search is among the documents with one value of it. */
   readonly equals: keyof D & string;
-  /** A number field that never changes once a document is there. */
+  /** A time in milliseconds since the epoch, whole, that never changes once a document is there. */
   readonly order: keyof D & string;
   /** The words of a document, as domain/conversation/words.ts gives them, in any order. A document without words is not found. */
   words(document: D): readonly string[];
 }
 
-/** A search: largest order first, the id breaks ties (largest first, too). */
+/** A search: largest order first, the id breaks ties (largest first by code points, too). */
 export interface SearchQuery {
   readonly equals: string;
   /** All of them must be in the document; at least one. */

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import {
+  type Collection,
   type CollectionSpec,
+  type Place,
   ReadModelReplaced,
   type ReadModelStore,
   ReadModelTooNew,
@@ -27,6 +29,27 @@ const notes: CollectionSpec<Note> = {
   version: 1,
   indexes: { byOwner: { equals: ['owner'], order: 'rank' }, byRank: { equals: [], order: 'rank' } },
 };
+
+/** What was said, and by whom; the test names the words. */
+interface Remark {
+  readonly owner?: string | undefined;
+  readonly said: number;
+  readonly words: readonly string[];
+  readonly id: string;
+}
+
+const remarks: CollectionSpec<Remark> = {
+  name: 'remarks',
+  model: 'notebook',
+  version: 1,
+  indexes: { byTime: { equals: [], order: 'said' } },
+  search: { equals: 'owner', order: 'said', words: ({ words }) => words },
+};
+
+function remark(id: string, said: number, words: string, owner: string | undefined = 'ann', offset = 1) {
+  const document: Remark = { owner, said, words: words === '' ? [] : words.split(' '), id };
+  return { collection: remarks.name, id, offset, document };
+}
 
 const checkpoint = { model: 'notebook', topic: 'events', partition: 0, offset: 0, state: null };
 
@@ -169,6 +192,186 @@ export function readModelContract(name: string, open: () => Promise<ReadModelsUn
         ]);
         const rest = await collection.scan('c', 100);
         expect(rest.map(({ id }) => id)).toEqual(['d', 'e', 'f', 'g', 'z']);
+      });
+    });
+
+    describe('searching', () => {
+      let collection: Collection<Remark>;
+      const found = async (words: string, owner = 'ann', limit = 100, from = collection) =>
+        (await from.search({ equals: owner, words: words.split(' '), limit })).map(({ id }) => id);
+
+      /** More than a test writes: pages that never end are to fail, not to hang. */
+      const maxFound = 100;
+
+      /** Every page of this size, one after the other. */
+      const pages = async (words: string, limit: number) => {
+        const ids: string[] = [];
+        let after: Place | undefined;
+        for (;;) {
+          const page = await collection.search({
+            equals: 'ann',
+            words: words.split(' '),
+            limit,
+            ...(after && { after }),
+          });
+          const last = page.at(-1);
+          if (last === undefined || ids.length > maxFound) return ids;
+          ids.push(...page.map(({ id }) => id));
+          after = { order: last.said, id: last.id };
+        }
+      };
+
+      beforeEach(() => {
+        collection = store.collection(remarks);
+      });
+
+      test('finds the documents that hold all of the words, in whatever order, newest first', async () => {
+        await store.apply(
+          [remark('a', 10, 'night train to lisbon'), remark('b', 30, 'train at night'), remark('c', 20, 'day train')],
+          [],
+        );
+        expect(await found('train')).toEqual(['b', 'c', 'a']);
+        expect(await found('night train')).toEqual(['b', 'a']);
+        expect(await found('train night lisbon')).toEqual(['a']);
+        expect(await found('train boat')).toEqual([]);
+        expect(await collection.search({ equals: 'ann', words: ['day'], limit: 1 })).toEqual([
+          { owner: 'ann', said: 20, words: ['day', 'train'], id: 'c' },
+        ]);
+      });
+
+      test('takes words as they are: no beginnings, stems, cases or accents of its own', async () => {
+        const odd = [
+          'ı',
+          'ß',
+          'ss',
+          'zurich',
+          'zürich',
+          '東',
+          '京',
+          '٤',
+          'ⅳ',
+          '𞤀',
+          'ꬰ',
+          'trains',
+          'or',
+          'not',
+          'ſ',
+          's',
+        ];
+        await store.apply(
+          odd.map((word, index) => remark(String(index), index, word)),
+          [],
+        );
+        for (const [index, word] of odd.entries()) expect(await found(word)).toEqual([String(index)]);
+        for (const word of ['i', 'train', 'zuric', 'z', '東京']) expect(await found(word)).toEqual([]);
+      });
+
+      test('finds nothing of another, whoever that is', async () => {
+        const owners = ['ann', 'an', 'anna', 'ANN', 'ann lisbon', 'ann"', '', '0', '漢'];
+        await store.apply(
+          owners.map((owner, index) => remark(owner || 'empty', index, 'lisbon', owner)),
+          [],
+        );
+        for (const owner of owners) expect(await found('lisbon', owner)).toEqual([owner || 'empty']);
+        await store.apply(
+          [{ ...remark('nobody', 99, 'lisbon'), document: { said: 99, words: ['lisbon'], id: 'nobody' } }],
+          [],
+        );
+        expect(await found('lisbon', 'undefined')).toEqual([]);
+      });
+
+      test.each([1, 2, 3, 7, 100])('in pages of %i shows everything once, ties by id', async (limit) => {
+        // Written in another order than they are found, three of a time.
+        const ids = Array.from({ length: 30 }, (_, index) => `remark-${(index * 7) % 30}`);
+        const at = (id: string) => Math.floor((ids.indexOf(id) * 11) / 30);
+        const writes = ids.map((id) => remark(id, at(id), 'train'));
+        await store.apply(writes.slice(0, 20), []);
+        await store.apply(writes.slice(20), []);
+        const newestFirst = ids.toSorted((left, right) => at(right) - at(left) || (left < right ? 1 : -1));
+        expect(await pages('train', limit)).toEqual(newestFirst);
+      });
+
+      test('begins strictly past a place, whether or not something is there', async () => {
+        await store.apply([remark('a', 1, 'x'), remark('b', 2, 'x'), remark('c', 2, 'x'), remark('d', 4, 'x')], []);
+        const past = async (order: number, id: string) =>
+          (await collection.search({ equals: 'ann', words: ['x'], after: { order, id }, limit: 9 })).map(
+            (each) => each.id,
+          );
+        expect(await past(4, 'd')).toEqual(['c', 'b', 'a']);
+        expect(await past(4, 'e')).toEqual(['d', 'c', 'b', 'a']);
+        expect(await past(3, 'a')).toEqual(['c', 'b', 'a']);
+        expect(await past(2, 'c')).toEqual(['b', 'a']);
+        expect(await past(2, 'bb')).toEqual(['b', 'a']);
+        expect(await past(2, '')).toEqual(['a']);
+        expect(await past(0, 'z')).toEqual([]);
+        expect(await past(8.64e15, '')).toEqual(['d', 'c', 'b', 'a']);
+      });
+
+      test('follows what is written, replaced and removed', async () => {
+        await store.apply([remark('a', 1, 'old words'), remark('b', 2, 'old friends')], []);
+        await store.apply([remark('a', 1, 'new words', 'ann', 2), remark('b', 2, 'late', 'ann', 1)], []);
+        expect(await found('old')).toEqual(['b']);
+        expect(await found('new words')).toEqual(['a']);
+        expect(await found('late')).toEqual([]);
+        await store.apply([remark('a', 1, 'new words', 'bob', 3), remark('b', 2, '', 'ann', 3)], []);
+        expect(await found('words')).toEqual([]);
+        expect(await found('new', 'bob')).toEqual(['a']);
+        expect(await found('friends')).toEqual([]);
+        await store.apply(
+          [remark('b', 2, 'friends again', 'ann', 4), { ...remark('a', 1, ''), offset: 4, document: null }],
+          [],
+        );
+        expect(await found('new', 'bob')).toEqual([]);
+        expect(await found('again')).toEqual(['b']);
+        await store.apply([{ ...remark('b', 2, ''), offset: 4, document: null }], []);
+        expect(await found('again')).toEqual(['b']);
+        await store.apply([remark('c', 5, 'first'), remark('c', 5, 'second', 'ann', 2), remark('d', 5, 'gone')], []);
+        await store.apply([remark('d', 5, 'back', 'ann', 2), { ...remark('d', 5, ''), offset: 3, document: null }], []);
+        expect([await found('first'), await found('second'), await found('gone'), await found('back')]).toEqual([
+          [],
+          ['c'],
+          [],
+          [],
+        ]);
+      });
+
+      test('is the same through other handles, and of the generation that is read', async () => {
+        await using reader = await subject.open('read');
+        const read = reader.collection(remarks);
+        expect(await found('train', 'ann', 9, read)).toEqual([]);
+        await store.apply([remark('a', 1, 'old train')], []);
+        expect(await found('train', 'ann', 9, read)).toEqual(['a']);
+        const rebuild = await store.rebuild('notebook');
+        const beside = rebuild.store.collection(remarks);
+        await rebuild.store.apply([remark('b', 1, 'new train')], []);
+        expect(await found('train', 'ann', 9, beside)).toEqual(['b']);
+        expect(await found('train', 'ann', 9, read)).toEqual(['a']);
+        await rebuild.activate();
+        expect(await found('train', 'ann', 9, read)).toEqual(['b']);
+        const dropped = await store.rebuild('notebook');
+        dropped.store.collection(remarks);
+        await dropped.store.apply([remark('c', 1, 'lost train')], []);
+        await dropped.discard();
+        expect(await found('train', 'ann', 9, read)).toEqual(['b']);
+      });
+
+      test('needs a word, and a collection that has words', async () => {
+        await expect(collection.search({ equals: 'ann', words: [], limit: 1 })).rejects.toThrow(RangeError);
+        const search = store.collection(notes).search({ equals: 'ann', words: ['x'], limit: 1 });
+        await expect(search).rejects.toThrow(RangeError);
+      });
+    });
+
+    describe('scrubbing', () => {
+      test('leaves everything that was not removed', async () => {
+        const collection = store.collection(notes);
+        await store.apply([write('a', 1, note(1)), write('b', 1, note(2))], [{ ...checkpoint, offset: 2 }]);
+        await store.apply([write('a', 2, null)], []);
+        expect(await store.scrub()).toBe(true);
+        expect(await store.scrub()).toBe(true);
+        expect(await collection.get('a')).toBeNull();
+        expect(await collection.get('b')).toEqual(note(2));
+        expect(await store.checkpoint('notebook', 'events', 0)).toMatchObject({ offset: 2 });
       });
     });
 

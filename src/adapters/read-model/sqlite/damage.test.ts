@@ -25,6 +25,7 @@ const notes: CollectionSpec<Note> = {
   model: 'notebook',
   version: 1,
   indexes: { byOwner: { equals: ['owner'], order: 'rank' } },
+  search: { equals: 'owner', order: 'rank', words: ({ text }) => text.split(' ') },
 };
 
 const documents = 60;
@@ -63,13 +64,16 @@ async function fill(store: SqliteReadModels): Promise<void> {
   });
 }
 
-/** Every document by page and by id, once the store stands still. */
+/** Every document by page, by id and by its words, once the store stands still. */
 function readAll(store: SqliteReadModels) {
   return repeated(async () => {
     await fill(store);
     const collection = store.collection(notes);
     const paged = await collection.page({ index: 'byOwner', equals: ['ann'], limit: 2 * documents });
-    return { paged, scanned: (await collection.scan('', 2 * documents)).map(({ document }) => document) };
+    const scanned = (await collection.scan('', 2 * documents)).map(({ document }) => document);
+    const found = await collection.search({ equals: 'ann', words: ['of', 'words'], limit: 2 * documents });
+    const each = whole.map(({ rank }) => collection.search({ equals: 'ann', words: [String(rank)], limit: 2 }));
+    return { paged, scanned, found, each: (await Promise.all(each)).flat() };
   });
 }
 
@@ -184,9 +188,11 @@ describe('the models are right again after the next start', () => {
   async function expectWhole(what: object): Promise<void> {
     const store = openSqliteReadModels({ path, mode: 'write' });
     try {
-      const { paged, scanned } = await readAll(store);
+      const { paged, scanned, found, each } = await readAll(store);
       expect({ ...what, paged }).toEqual({ ...what, paged: whole });
       expect(scanned.sort(byRank)).toEqual(whole);
+      expect({ ...what, found: found.toReversed() }).toEqual({ ...what, found: whole });
+      expect({ ...what, each }).toEqual({ ...what, each: whole });
     } finally {
       await store[Symbol.asyncDispose]();
     }

@@ -17,9 +17,17 @@ const unavailableCodes: ReadonlySet<number> = new Set([
 export function mapSqliteError(error: unknown): unknown {
   const code = sqliteCode(error);
   const message = messageOf(error);
-  if (damagedCodes.has(code)) return new StoreDamaged(message, { cause: error });
+  if (damagedCodes.has(code) || (code === 1 && isOfWordIndex(message)))
+    return new StoreDamaged(message, { cause: error });
   if (unavailableCodes.has(code)) return new ReadModelUnavailable(message, { cause: error });
   return error;
+}
+
+/** FTS5 says so when what it keeps about its own tables is not what it wrote. */
+function isOfWordIndex(message: string): boolean {
+  return ['vtable constructor failed', 'invalid fts5 file format', 'fts5: corruption'].some((begin) =>
+    message.startsWith(begin),
+  );
 }
 
 /** Flipped bits in the file's header show as a format that SQLite does not know, or one that it may only read, when it opens the file. */

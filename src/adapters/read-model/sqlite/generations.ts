@@ -10,12 +10,13 @@ interface Generations {
 }
 
 /** A collection as it was when its tables were made. */
-interface Registered {
+export interface Registered {
   readonly model: string;
   readonly version: number;
 }
 
-const collectionPrefix = 'collection/';
+/** Begins the key of each collection's version. */
+export const collectionPrefix = 'collection/';
 
 /** The generation of the model that is read. */
 export function liveGeneration(connection: Connection, model: string): number {

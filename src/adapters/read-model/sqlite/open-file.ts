@@ -3,16 +3,20 @@ import { DatabaseSync } from 'node:sqlite';
 import { Connection } from './connection.ts';
 import { checkWhole, mapHeaderError, mapSqliteError } from './damage.ts';
 import { checkTables, createMeta, readSchemaVersion, sealTables } from './meta.ts';
+import { checkWordIndexes } from './word-index.ts';
 
 export type Mode = 'write' | 'read';
 
 /** How long a statement waits for another handle's transaction. Batches take milliseconds; a rebuild in another process also writes batches. */
 const busyTimeoutMs = 5_000;
 
+/** How long emptying the write-ahead log waits for readers, which takes up the thread; reads take less than a millisecond. */
+const truncateTimeoutMs = 100;
+
 /** SQLite's own page cache. The operating system's holds the rest. */
 const cacheKibibytes = { write: 16 * 1_024, read: 8 * 1_024 } as const;
 
-/** Up to this size an opening writer also compares every index with its table, 4 ms per MiB. */
+/** Up to this size an opening writer also compares every index with its table, 4 ms per MiB, and that of words. */
 const maxIntegrityCheckBytes = 32 * 1_024 * 1_024;
 
 /** Up to this size it checks every page, 0.7 ms per MiB; above it, so that a start stays quick, damage shows when it is read. */
@@ -37,17 +41,36 @@ export function openToWrite(path: string): Connection {
   const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   return opened(path, 'write', (database) => {
     database.exec(
-      `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${checkpointPages}`,
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${checkpointPages};
+      PRAGMA secure_delete = ON`,
     );
     const connection = new Connection(database, statSync(path).ino);
     if (bytes === 0) createMeta(connection);
-    else if (bytes <= maxQuickCheckBytes) checkWhole(database, bytes <= maxIntegrityCheckBytes);
     readSchemaVersion(connection);
+    // First, because SQLite takes flipped bits in a definition for mistakes of whoever wrote it.
     checkTables(connection);
+    if (bytes <= maxQuickCheckBytes) checkWhole(database, bytes <= maxIntegrityCheckBytes);
+    if (bytes <= maxIntegrityCheckBytes) checkWordIndexes(connection);
     // Only a write shows that the header lets the file be written.
     sealTables(connection);
+    // What was removed just before the process died may be in it.
+    truncateLog(connection);
     return connection;
   });
+}
+
+/**
+ * Copies the write-ahead log into the database and empties it: what was removed is then nowhere in the two, because the database's own free
+ * space is always overwritten. False when a reader is in the way.
+ */
+export function truncateLog(connection: Connection): boolean {
+  connection.database.exec(`PRAGMA busy_timeout = ${truncateTimeoutMs}`);
+  try {
+    const result = connection.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
+    return result?.['busy'] === 0;
+  } finally {
+    connection.database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+  }
 }
 
 /** The number of the file now under this name. */

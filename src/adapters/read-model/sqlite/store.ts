@@ -15,7 +15,9 @@ import { type FileOptions, StoreFile } from './file.ts';
 import { activate, begin, checkpointKey, drop, liveGeneration, register } from './generations.ts';
 import { GroupCommit } from './group-commit.ts';
 import { readMeta, writeMeta } from './meta.ts';
+import { truncateLog } from './open-file.ts';
 import { Table } from './table.ts';
+import { WordChanges } from './word-index.ts';
 
 /**
  * Read models in one SQLite file. WAL, not synced at each commit: after a power cut the file is whole and a little older, and
@@ -42,7 +44,9 @@ export class SqliteReadModels implements ReadModelStore {
   readonly #tables = new Map<string, Table<never>>();
   /** The live generations that this handle has been writing. */
   readonly #pinned = new Map<string, number>();
-  readonly #commits = new GroupCommit((work) => this.#write(work));
+  readonly #commits = new GroupCommit((work) => this.#writeDocuments(work));
+  /** Of the transaction that documents are written in. */
+  #changes = new WordChanges();
   #epoch: number;
 
   constructor(file: StoreFile, beside: Beside | null) {
@@ -67,7 +71,15 @@ export class SqliteReadModels implements ReadModelStore {
           (connection, table) => loadAll(connection, table, ids),
           () => new Map<string, Stored<D>>(),
         ),
-      search: () => Promise.reject(new Error('not built yet')),
+      search: async (query) => {
+        if (spec.search === undefined || query.words.length === 0)
+          throw new RangeError(`${spec.name}: a search needs an index of words, and a word`);
+        return this.#read(
+          spec,
+          (connection, table) => table.search(connection, query),
+          () => [],
+        );
+      },
       page: async (query) =>
         this.#read(
           spec,
@@ -114,6 +126,10 @@ export class SqliteReadModels implements ReadModelStore {
     };
   }
 
+  async scrub(): Promise<boolean> {
+    return this.#use((connection) => connection === null || truncateLog(connection));
+  }
+
   /** Sets this file aside, because a reader found it damaged, and begins a new one. Further use is ReadModelReplaced. */
   replaceDamaged(inode: number): void {
     this.#file.replaceDamaged(inode);
@@ -141,8 +157,8 @@ export class SqliteReadModels implements ReadModelStore {
       for (const { collection, id, document, offset } of writes) {
         const table = tables.get(collection) ?? this.#tableOf(connection, this.#specOf(collection));
         tables.set(collection, table);
-        if (document === null) table.remove(connection, id, offset);
-        else table.write(connection, id, offset, document);
+        if (document === null) table.remove(connection, id, offset, this.#changes);
+        else table.write(connection, id, offset, document, this.#changes);
       }
       for (const { model, topic, partition, offset, state } of checkpoints) {
         writeMeta(connection, checkpointKey(model, this.#generation(connection, model), topic, partition), {
@@ -150,6 +166,14 @@ export class SqliteReadModels implements ReadModelStore {
           state,
         });
       }
+    });
+  }
+
+  #writeDocuments(work: () => void): void {
+    this.#write((connection) => {
+      this.#changes = new WordChanges();
+      work();
+      this.#changes.apply(connection);
     });
   }
 
