@@ -6,6 +6,8 @@ export interface Ids {
   token(): string;
   /** A one-way hash of a secret. */
   hash(token: string): string;
+  /** The SHA-256 of these bytes, 64 hexadecimal digits in lower case. */
+  sha256(bytes: Uint8Array): string;
   /** The id of a message: the same for the same conversation and client message id, for ever. */
   messageId(conversationId: string, clientMessageId: string): string;
   /** The id of the reply to a message: the same at every attempt. */

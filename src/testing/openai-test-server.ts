@@ -1,64 +1,64 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  bytesAnswer,
+  echoAnswer,
+  give,
+  jsonAnswer,
+  pictureAnswer,
+  sample,
+  type TestAnswer,
+} from './openai-test-answers.ts';
 
-/** A request as it came. */
+/** A request for a reply as it came. */
 export interface RecordedChatRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: {
     readonly model: string;
     readonly stream: boolean;
-    readonly messages: readonly { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }[];
+    readonly messages: readonly {
+      readonly role: 'system' | 'user' | 'assistant';
+      readonly content: string | readonly ContentPart[];
+    }[];
   };
   /** The newest message: the text to answer. */
   readonly text: string;
 }
 
-/** How the server answers a request. `pieces` come one event each, `intervalMs` (0) apart. */
-export type ChatAnswer =
-  /** A whole reply; `ending` (`both`): whether finish_reason, [DONE] or both say so. */
-  | {
-      readonly kind: 'reply';
-      readonly pieces: readonly string[];
-      readonly intervalMs?: number;
-      readonly ending?: 'both' | 'finish_reason' | 'done';
-    }
-  /** The pieces, then the end of the response, orderly (`end`) or by a reset connection. */
-  | { readonly kind: 'cut'; readonly pieces: readonly string[]; readonly by: 'end' | 'reset' }
-  /** The pieces, then nothing, until the client gives up. Without `pieces` not even headers come. */
-  | { readonly kind: 'stall'; readonly pieces?: readonly string[] }
-  /** The pieces, then an event of this data, e.g. half a JSON object or an error object. */
-  | { readonly kind: 'event'; readonly pieces: readonly string[]; readonly data: string }
-  /** A refusal, e.g. 429 with Retry-After. */
-  | {
-      readonly kind: 'status';
-      readonly status: number;
-      readonly headers?: Readonly<Record<string, string>>;
-      readonly body?: string | Iterable<string>;
-      /** The connection closes after the body, whatever the headers promised. */
-      readonly breaksOff?: boolean;
-    }
-  /** Status 200 and these bytes, each written by itself. */
-  | {
-      readonly kind: 'raw';
-      readonly chunks: readonly (string | Uint8Array)[];
-      readonly contentType?: string;
-      readonly intervalMs?: number;
-    };
+/** A part of a message that is more than text. */
+export interface ContentPart {
+  readonly type: string;
+  readonly text?: string;
+  readonly image_url?: { readonly url: string };
+}
+
+/** The endpoints beside that for chat. */
+export type MediaEndpoint = 'transcriptions' | 'speech' | 'images';
+
+/** A request to one of them as it came. */
+export interface RecordedMediaRequest {
+  readonly endpoint: MediaEndpoint;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** The fields of the JSON object or form. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** Of a form. */
+  readonly file?: { readonly name: string; readonly type: string; readonly bytes: Uint8Array };
+}
 
 /** One answer for all, one for each request in turn (the last one for all that follow), or as the function says. */
-export type ChatScript =
-  | ChatAnswer
-  | readonly ChatAnswer[]
-  | ((request: RecordedChatRequest, index: number) => ChatAnswer);
+export type Script<R> = TestAnswer | readonly TestAnswer[] | ((request: R, index: number) => TestAnswer);
+export type ChatScript = Script<RecordedChatRequest>;
+export type MediaScripts = Readonly<Record<MediaEndpoint, Script<RecordedMediaRequest>>>;
 
 export interface OpenAiTestServer extends AsyncDisposable {
   /** To be given to the provider. */
   readonly baseUrl: string;
-  /** Every request so far, in order. */
+  /** Every request for a reply so far, in order. */
   readonly requests: readonly RecordedChatRequest[];
+  /** Every other request so far, in order. */
+  readonly mediaRequests: readonly RecordedMediaRequest[];
   /** Responses under way. */
   openResponses(): number;
   /** Connections, idle ones included. */
@@ -67,27 +67,13 @@ export interface OpenAiTestServer extends AsyncDisposable {
   acceptedConnections(): number;
   /** Resolves when no response is under way; at once if so. */
   idle(): Promise<void>;
-  /** Answers from now on by another script, from its beginning. */
+  /** Answers chats from now on by another script, from its beginning. */
   follow(script: ChatScript): void;
+  /** The same of the other endpoints; those that are not named go on as without a script. */
+  followMedia(scripts: Partial<MediaScripts>): void;
 }
 
-/** The data of a chat.completion.chunk with this piece. */
-export function chunkData(content: string): string {
-  return JSON.stringify({
-    id: 'chatcmpl-test',
-    object: 'chat.completion.chunk',
-    choices: [{ index: 0, delta: { content }, finish_reason: null }],
-  });
-}
-
-const finishData = JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] });
-
-/** What a server without a script says: the words of the text, one piece each. */
-export function echoAnswer(text: string): ChatAnswer & { readonly kind: 'reply' } {
-  return { kind: 'reply', pieces: ['You said: ', ...(text.match(/\S+\s*/g) ?? [])] };
-}
-
-function answerOf(script: ChatScript, request: RecordedChatRequest, index: number): ChatAnswer {
+function answerOf<R>(script: Script<R>, request: R, index: number): TestAnswer {
   if (typeof script === 'function') return script(request, index);
   if ('kind' in script) return script;
   const answer = script[Math.min(index, script.length - 1)];
@@ -95,92 +81,57 @@ function answerOf(script: ChatScript, request: RecordedChatRequest, index: numbe
   return answer;
 }
 
-async function recorded(request: IncomingMessage): Promise<RecordedChatRequest> {
+const endpoints: Readonly<Record<string, MediaEndpoint>> = {
+  '/v1/audio/transcriptions': 'transcriptions',
+  '/v1/audio/speech': 'speech',
+  '/v1/images/generations': 'images',
+};
+
+/** What a server without scripts hears, says and paints. */
+const ordinary: MediaScripts = {
+  transcriptions: ({ file }) => jsonAnswer({ text: `These are ${file?.bytes.length} bytes.` }),
+  speech: () => bytesAnswer('audio/mpeg', sample('voice.mp3')),
+  images: () => pictureAnswer(sample('picture.jpg')),
+};
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer<ArrayBuffer>> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
-  const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as RecordedChatRequest['body'];
-  return { path: request.url ?? '', headers: request.headers, body, text: body.messages.at(-1)?.content ?? '' };
+  return Buffer.concat(chunks);
 }
 
-/** Waits, but no longer than the response lives; leaves neither timer nor listener behind. */
-async function whileOpen(response: ServerResponse, wait: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
-  const over = new AbortController();
-  const either = [wait(over.signal), once(response, 'close', { signal: over.signal })];
-  await Promise.race(either).finally(() => over.abort());
+function chatRequest({ url = '', headers }: IncomingMessage, bytes: Buffer): RecordedChatRequest {
+  const body = JSON.parse(bytes.toString('utf8')) as RecordedChatRequest['body'];
+  const content = body.messages.at(-1)?.content ?? '';
+  const text = typeof content === 'string' ? content : content.map((part) => part.text ?? '').join('');
+  return { path: url, headers, body, text };
 }
 
-async function writeAll(
-  response: ServerResponse,
-  chunks: Iterable<string | Uint8Array>,
-  intervalMs: number,
-): Promise<void> {
-  let first = true;
-  for (const chunk of chunks) {
-    if (!first && intervalMs > 0) await whileOpen(response, (signal) => sleep(intervalMs, undefined, { signal }));
-    first = false;
-    if (response.destroyed) return;
-    if (!response.write(chunk)) await whileOpen(response, (signal) => once(response, 'drain', { signal }));
-  }
-}
-
-const event = (data: string) => `data: ${data}\n\n`;
-
-async function stream(response: ServerResponse, pieces: readonly string[], intervalMs = 0): Promise<void> {
-  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
-  response.flushHeaders();
-  await writeAll(
-    response,
-    pieces.map((piece) => event(chunkData(piece))),
-    intervalMs,
+async function mediaRequest(
+  endpoint: MediaEndpoint,
+  { headers }: IncomingMessage,
+  bytes: Buffer<ArrayBuffer>,
+): Promise<RecordedMediaRequest> {
+  if (endpoint !== 'transcriptions') return { endpoint, headers, fields: JSON.parse(bytes.toString('utf8')) };
+  const type = headers['content-type'] ?? '';
+  const { file, ...fields } = Object.fromEntries(
+    await new Response(bytes, { headers: { 'content-type': type } }).formData(),
   );
-}
-
-async function give(answer: ChatAnswer, response: ServerResponse): Promise<void> {
-  switch (answer.kind) {
-    case 'reply': {
-      const { pieces, intervalMs, ending = 'both' } = answer;
-      await stream(response, pieces, intervalMs);
-      if (ending !== 'done') response.write(event(finishData));
-      response.end(ending === 'finish_reason' ? '' : event('[DONE]'));
-      return;
-    }
-    case 'cut':
-      await stream(response, answer.pieces);
-      if (answer.by === 'end') response.end();
-      else response.socket?.resetAndDestroy();
-      return;
-    case 'stall':
-      if (answer.pieces !== undefined) await stream(response, answer.pieces);
-      return;
-    case 'event':
-      await stream(response, answer.pieces);
-      response.end(event(answer.data));
-      return;
-    case 'status': {
-      const { status, headers, body = '', breaksOff = false } = answer;
-      response.writeHead(status, { 'content-type': 'application/json', ...headers });
-      await writeAll(response, typeof body === 'string' ? [body] : body, 0);
-      if (breaksOff) response.write('', () => response.socket?.destroy());
-      else response.end();
-      return;
-    }
-    case 'raw':
-      response.writeHead(200, { 'content-type': answer.contentType ?? 'text/event-stream' });
-      await writeAll(response, answer.chunks, answer.intervalMs ?? 0);
-      response.end();
-      return;
-    default:
-      answer satisfies never;
-  }
+  if (!(file instanceof File)) throw new Error('a form without a file');
+  const content = new Uint8Array(await file.arrayBuffer());
+  return { endpoint, headers, fields, file: { name: file.name, type: file.type, bytes: content } };
 }
 
 class ScriptedServer implements OpenAiTestServer {
   readonly requests: RecordedChatRequest[] = [];
+  readonly mediaRequests: RecordedMediaRequest[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #responses = new Set<ServerResponse>();
   #script: ChatScript;
   #index = 0;
+  #mediaScripts = ordinary;
+  #mediaIndex: Readonly<Partial<Record<MediaEndpoint, number>>> = {};
   #accepted = 0;
 
   constructor(script: ChatScript) {
@@ -223,6 +174,11 @@ class ScriptedServer implements OpenAiTestServer {
     this.#index = 0;
   }
 
+  followMedia(scripts: Partial<MediaScripts>): void {
+    this.#mediaScripts = { ...ordinary, ...scripts };
+    this.#mediaIndex = {};
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
@@ -240,16 +196,28 @@ class ScriptedServer implements OpenAiTestServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const record = await recorded(request);
+    const body = await bodyOf(request);
+    const { pathname } = new URL(request.url ?? '', this.baseUrl);
+    const endpoint = endpoints[pathname];
+    if (endpoint !== undefined) return this.#answerMedia(await mediaRequest(endpoint, request, body), response);
+    const record = chatRequest(request, body);
     this.requests.push(record);
-    if (!record.path.startsWith('/v1/chat/completions')) await give({ kind: 'status', status: 404 }, response);
-    else await give(answerOf(this.#script, record, this.#index++), response);
+    if (pathname !== '/v1/chat/completions') return give({ kind: 'status', status: 404 }, response);
+    await give(answerOf(this.#script, record, this.#index++), response);
+  }
+
+  async #answerMedia(record: RecordedMediaRequest, response: ServerResponse): Promise<void> {
+    this.mediaRequests.push(record);
+    const { endpoint } = record;
+    const index = this.#mediaIndex[endpoint] ?? 0;
+    this.#mediaIndex = { ...this.#mediaIndex, [endpoint]: index + 1 };
+    await give(answerOf(this.#mediaScripts[endpoint], record, index), response);
   }
 }
 
 /**
  * Starts a server on a free loopback port that speaks OpenAI's chat-completions stream, as the script says; without
- * one it repeats what it is told. For tests of the provider, of retries and of time limits.
+ * one it repeats what it is told. Its other endpoints answer too: by samples, until `followMedia` says otherwise. For tests of the provider, of retries and of time limits.
  */
 export async function startOpenAiTestServer({
   script = ({ text }: RecordedChatRequest) => echoAnswer(text),

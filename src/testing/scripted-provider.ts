@@ -1,10 +1,10 @@
-import type { Provider, ProviderRequest } from '../ports/provider.ts';
+import type { Provider, ProviderRequest, ReplyPiece } from '../ports/provider.ts';
 
 /** One call to the provider, led by the test. */
 export class ScriptedCall {
   readonly request: ProviderRequest;
   readonly signal: AbortSignal;
-  readonly #pieces: string[] = [];
+  readonly #pieces: ReplyPiece[] = [];
   #end: { readonly error: unknown } | 'whole' | undefined;
   #wake: () => void = () => {};
 
@@ -14,7 +14,7 @@ export class ScriptedCall {
     signal.addEventListener('abort', () => this.#wake());
   }
 
-  say(...pieces: readonly string[]): this {
+  say(...pieces: readonly ReplyPiece[]): this {
     this.#pieces.push(...pieces);
     this.#wake();
     return this;
@@ -30,7 +30,7 @@ export class ScriptedCall {
     this.#wake();
   }
 
-  async *pieces(): AsyncGenerator<string> {
+  async *pieces(): AsyncGenerator<ReplyPiece> {
     for (;;) {
       this.signal.throwIfAborted();
       const piece = this.#pieces.shift();
@@ -50,7 +50,7 @@ export class ScriptedProvider implements Provider {
   /** Leads each call as it begins. */
   answer: ((call: ScriptedCall) => void) | undefined;
 
-  reply(request: ProviderRequest, signal: AbortSignal): AsyncIterable<string> {
+  reply(request: ProviderRequest, signal: AbortSignal): AsyncIterable<ReplyPiece> {
     const call = new ScriptedCall(request, signal);
     this.calls.push(call);
     this.answer?.(call);

@@ -5,15 +5,17 @@ import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { openSqliteLog, type WritableSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
 import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { inProcessBus } from '../adapters/live-bus/in-process/in-process-bus.ts';
+import { type FolderMediaStore, openFolderMediaStore } from '../adapters/media-store/folder/folder-media-store.ts';
 import { Journal, type JournalEntry } from '../app/journal.ts';
 import { eventCodec } from '../codec/event-codec.ts';
-import type { ConversationEvent } from '../domain/conversation/events.ts';
+import type { ConversationEvent, MessageReceived } from '../domain/conversation/events.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LiveEvent } from '../ports/live-bus.ts';
 import type { Lookups, WorkerDeps, WorkerSettings } from '../workers/deps.ts';
 import { type RunningWorker, startWorker } from '../workers/worker.ts';
 import { messageReceived } from './conversation-events.ts';
 import { FaultyLog } from './faulty-log.ts';
+import { FaultyMedia } from './faulty-media.ts';
 import { eventually } from './guests.ts';
 import { ScriptedProvider } from './scripted-provider.ts';
 
@@ -79,26 +81,38 @@ const settings: WorkerSettings = {
   maxAttempts: 3,
 };
 
-/** A real log and a live bus, and any number of workers on them. */
+/** A real log, a live bus and a media store, and any number of workers on them. */
 export class WorkerWorld implements AsyncDisposable {
   readonly journal: Journal;
   readonly live: LiveEvent[] = [];
   readonly bus = inProcessBus();
+  readonly media: FaultyMedia;
   readonly #log: WritableSqliteLog;
+  readonly #store: FolderMediaStore;
   readonly #folder: string;
   readonly #workers: WorkerUnderTest[] = [];
   readonly #begun = new Set<string>();
 
-  private constructor(log: WritableSqliteLog, folder: string) {
+  private constructor(log: WritableSqliteLog, store: FolderMediaStore, folder: string) {
     this.#log = log;
+    this.#store = store;
     this.#folder = folder;
+    this.media = new FaultyMedia(store);
     this.journal = new Journal(log, eventCodec, 'test');
   }
 
   static async open(): Promise<WorkerWorld> {
     const folder = await mkdtemp(join(tmpdir(), 'parley-worker-'));
     const topics = { 'test.connections': 1, 'test.conversations': 1 };
-    return new WorkerWorld(await openSqliteLog({ mode: 'write', dataDir: folder, topics }), folder);
+    const store = await openFolderMediaStore({
+      folder: join(folder, 'media'),
+      prefix: 'test',
+      publicUrl: () => '',
+      clock: systemClock,
+      maxObjectBytes: 1_048_576,
+      onError: () => {},
+    });
+    return new WorkerWorld(await openSqliteLog({ mode: 'write', dataDir: folder, topics }), store, folder);
   }
 
   worker(options: WorkerOptions = {}): WorkerUnderTest {
@@ -112,10 +126,11 @@ export class WorkerWorld implements AsyncDisposable {
     const running = startWorker({
       journal: new Journal(log, eventCodec, 'test'),
       provider,
+      media: this.media,
       bus: this.bus,
       clock,
       ids: nodeCryptoIds,
-      lookups: { receivedBefore: this.#receivedBefore, loadHistory: async () => [], ...options.lookups },
+      lookups: { past: this.#past, loadHistory: async () => [], ...options.lookups },
       logger: { debug: warn, info: warn, warn, error: warn },
       metrics,
       random: () => 0,
@@ -129,8 +144,8 @@ export class WorkerWorld implements AsyncDisposable {
   }
 
   /** A client says something. The message id is `<conversation>/<name>`; conversations begin with their first message. */
-  async say(messageId: string, clientId = 'client'): Promise<void> {
-    const message = messageReceived(messageId, { clientId });
+  async say(messageId: string, clientId = 'client', parts?: MessageReceived['parts']): Promise<void> {
+    const message = messageReceived(messageId, parts === undefined ? { clientId } : { clientId, parts });
     const { conversationId } = message;
     const begin: ConversationEvent = { type: 'ConversationStarted', conversationId, clientId };
     if (!this.#begun.has(conversationId)) this.bus.subscribe(conversationId, (event) => void this.live.push(event));
@@ -183,15 +198,16 @@ export class WorkerWorld implements AsyncDisposable {
     }
     await this.bus[Symbol.asyncDispose]();
     await this.#log[Symbol.asyncDispose]();
+    await this.#store[Symbol.asyncDispose]();
     await rm(this.#folder, { recursive: true });
   }
 
-  #receivedBefore: Lookups['receivedBefore'] = async (_partition, messageId, offset) => {
+  #past: Lookups['past'] = async (_partition, { messageId }, offset) => {
     const first = (await this.entries()).find(
       ({ decoded }) =>
         decoded.kind === 'event' && decoded.event.type === 'MessageReceived' && decoded.event.messageId === messageId,
     );
-    return first !== undefined && first.offset < offset;
+    return first !== undefined && first.offset < offset ? 'repeat' : 'none';
   };
 }
 

@@ -1,19 +1,15 @@
-import {
-  type Part,
-  type ReplyCompleted,
-  type ReplyFailed,
-  type ReplyStarted,
-  textOf,
-} from '../domain/conversation/events.ts';
+import type { ReplyCompleted, ReplyFailed, ReplyStarted } from '../domain/conversation/events.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { catalogue } from '../domain/errors/catalogue.ts';
 import { maxPieceBytes, retryInitialDelayMs, retryMaxDelayMs } from '../domain/limits.ts';
 import type { LiveEvent } from '../ports/live-bus.ts';
-import { ProviderError, type ProviderRequest } from '../ports/provider.ts';
+import { ProviderError, type Utterance } from '../ports/provider.ts';
 import { Attempt, type AttemptDeps, type AttemptEnd, type Call } from './attempt.ts';
 import { backOffMs, pause } from './back-off.ts';
-import type { WorkerDeps } from './deps.ts';
+import type { MessagePast, WorkerDeps } from './deps.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
+import { storeReplyMedia } from './reply-media.ts';
+import { replyRequest } from './reply-request.ts';
 import { stretches } from './reply-text.ts';
 
 /** Where the message stands: its partition, the claim to act under, and the next offset of the fold. */
@@ -46,6 +42,8 @@ export class Answer {
   /** The attempt's event is not known to be in the log. */
   #unwritten: ReplyStarted | undefined;
   #stopped = false;
+  /** Its conversation was deleted: nothing that was said is to be logged any more. */
+  #discarded = false;
   #over = false;
   /** Ends a wait before another attempt: by a stop. */
   #waiting: AbortController | undefined;
@@ -58,17 +56,17 @@ export class Answer {
     this.#replyMessageId = context.deps.ids.replyMessageId(message.messageId);
   }
 
-  /** Whether its first record lies before the offset. Asks until there is an answer; false when it is over before. */
-  async isRepeat(beforeOffset: number): Promise<boolean> {
+  /** What is known of it from before the offset. Asks until there is an answer; `none` when it is over before. */
+  async past(beforeOffset: number): Promise<MessagePast> {
     const { deps, partition } = this.#context;
     for (let failures = 1; !this.#over; failures += 1) {
       try {
-        return await deps.lookups.receivedBefore(partition, this.message.messageId, beforeOffset);
+        return await deps.lookups.past(partition, this.message, beforeOffset);
       } catch (error) {
         await this.#pauseAfter(error, failures, 'history cannot say whether a message is a repeat');
       }
     }
-    return false;
+    return 'none';
   }
 
   /** Calls the provider until a reply is whole or no attempt is left, beginning with this attempt's number, and writes the end. */
@@ -94,6 +92,12 @@ export class Answer {
     this.#waiting?.abort();
   }
 
+  /** Its conversation was deleted: it ends like one that was stopped, but without a word. */
+  discard(): void {
+    this.#discarded = true;
+    this.stop();
+  }
+
   /** Its final event was read back, or it is left to another worker: nothing more is written, and nothing said. */
   settled(): void {
     this.#over = true;
@@ -105,7 +109,7 @@ export class Answer {
   /** What a watcher who comes now has missed: the attempt and its text from the beginning. */
   draft(): readonly LiveEvent[] {
     const attempt = this.#attempt;
-    if (attempt === undefined) return [];
+    if (attempt === undefined || this.#discarded) return [];
     const ids = this.#idsOf(attempt);
     const pieces = [...stretches(attempt.reply.text, 0, maxPieceBytes)];
     return [{ type: 'started', ...ids }, ...pieces.map((piece) => ({ type: 'piece', ...ids, ...piece }) as const)];
@@ -113,14 +117,18 @@ export class Answer {
 
   #begin(number: number): Attempt {
     const { deps, attempts } = this.#context;
-    const attempt = new Attempt(number, attempts, (text, offsetBytes) => {
-      for (const piece of stretches(text, offsetBytes, maxPieceBytes)) {
-        deps.bus.publish(this.message.conversationId, { type: 'piece', ...this.#idsOf(attempt), ...piece });
-      }
+    const { conversationId, clientId } = this.message;
+    const attempt = new Attempt(number, attempts, {
+      say: (text, offsetBytes) => {
+        for (const piece of stretches(text, offsetBytes, maxPieceBytes)) {
+          deps.bus.publish(conversationId, { type: 'piece', ...this.#idsOf(attempt), ...piece });
+        }
+      },
+      store: (media) => storeReplyMedia(deps, clientId, media),
     });
     this.#attempt = attempt;
     this.#appendStarted({ type: 'ReplyStarted', ...this.#factsOf(attempt) });
-    deps.bus.publish(this.message.conversationId, { type: 'started', ...this.#idsOf(attempt) });
+    deps.bus.publish(conversationId, { type: 'started', ...this.#idsOf(attempt) });
     return attempt;
   }
 
@@ -136,31 +144,15 @@ export class Answer {
   }
 
   #call(attempt: Attempt): Call {
-    const { provider } = this.#context.deps;
-    if (!provider.usesHistory) return (signal) => provider.reply(this.#request(attempt, []), signal);
     const { message } = this;
     const { deps, partition } = this.#context;
+    const { provider, media } = deps;
+    if (!provider.usesHistory)
+      return (signal) => provider.reply(replyRequest(message, attempt.number, [], media), signal);
     const foldedTo = () => this.#context.foldedTo();
-    const request = (history: ProviderRequest['history']) => this.#request(attempt, history);
+    const request = (history: readonly Utterance[]) => replyRequest(message, attempt.number, history, media);
     return async function* withHistory(signal) {
       yield* provider.reply(request(await deps.lookups.loadHistory(partition, message, foldedTo())), signal);
-    };
-  }
-
-  #request(attempt: Attempt, history: ProviderRequest['history']): ProviderRequest {
-    const { messageId, conversationId, clientId, parts, timeZone, receivedAtMs } = this.message;
-    const text = textOf(parts);
-    return {
-      messageId,
-      conversationId,
-      clientId,
-      text,
-      media: [],
-      replyKind: 'text',
-      timeZone,
-      timeMs: receivedAtMs,
-      attempt: attempt.number,
-      history,
     };
   }
 
@@ -174,34 +166,41 @@ export class Answer {
         return { type: 'nothing' };
       case 'timed-out':
         this.#attemptFailed('timeout', { awaited: end.awaited });
-        return this.#retryOr('PROVIDER_TIMEOUT', tries, 0);
+        return this.#retryOr('PROVIDER_TIMEOUT', attempt, tries, 0);
       case 'failed':
         this.#attemptFailed('error', { err: end.error });
-        return this.#retryOr('PROVIDER_FAILED', tries, retryAfterMs(end.error));
+        return this.#retryOr('PROVIDER_FAILED', attempt, tries, retryAfterMs(end.error));
       default:
         return end satisfies never;
     }
   }
 
-  #retryOr(reason: 'PROVIDER_FAILED' | 'PROVIDER_TIMEOUT', tries: number, notBeforeMs: number): Verdict {
+  #retryOr(
+    reason: 'PROVIDER_FAILED' | 'PROVIDER_TIMEOUT',
+    attempt: Attempt,
+    tries: number,
+    notBeforeMs: number,
+  ): Verdict {
     const { settings, random } = this.#context.deps;
     if (tries < settings.maxAttempts && notBeforeMs <= retryMaxDelayMs) {
       const delayMs = Math.max(backOffMs(tries, retryInitialDelayMs, retryMaxDelayMs, random), notBeforeMs);
       return { type: 'retry', delayMs };
     }
+    // A client that can read the answer is better off than one that is told there is none.
+    if (attempt.isTextWhole) return { type: 'final', event: this.#completed(attempt, 'completed') };
     return { type: 'final', event: this.#failed(reason, catalogue[reason].meaning) };
   }
 
-  /** Appends the final event until the fold has met it. */
+  /** Appends the final event until the fold has met it; once the conversation is deleted, one without words instead. */
   async #conclude(event: Final): Promise<void> {
-    let events: readonly (ReplyStarted | Final)[] = [event];
+    let started: readonly ReplyStarted[] = [];
     for (let failures = 1; !this.#over; failures += 1) {
       try {
-        await this.#append(events);
+        await this.#append([...started, this.#discarded ? this.#stoppedEvent() : event]);
         return;
       } catch (error) {
         await this.#pauseAfter(error, failures, 'the end of a reply was not written');
-        if (this.#unwritten !== undefined) events = [this.#unwritten, event];
+        if (this.#unwritten !== undefined) started = [this.#unwritten];
       }
     }
   }
@@ -225,20 +224,20 @@ export class Answer {
   }
 
   #completed(attempt: Attempt, outcome: 'completed' | 'stopped'): ReplyCompleted {
-    const parts: readonly Part[] = [{ kind: 'text', text: attempt.reply.text }];
     return {
       type: 'ReplyCompleted',
       ...this.#factsOf(attempt),
-      parts,
+      parts: attempt.parts,
       model: this.#context.deps.provider.model,
       outcome,
     };
   }
 
-  /** What was said until now, if anything was. */
+  /** What was said until now, if anything was and may be kept. */
   #stoppedEvent(): Final {
     const attempt = this.#attempt;
-    if (attempt !== undefined && attempt.reply.bytes > 0) return this.#completed(attempt, 'stopped');
+    if (attempt !== undefined && attempt.reply.bytes > 0 && !this.#discarded)
+      return this.#completed(attempt, 'stopped');
     return this.#failed('STOPPED', catalogue.STOPPED.meaning);
   }
 

@@ -1,7 +1,9 @@
+import type { MediaPart, Part } from '../domain/conversation/events.ts';
 import { maxReplyBytes } from '../domain/limits.ts';
 import type { Clock } from '../ports/clock.ts';
-import { ProviderError, type ReplyPiece } from '../ports/provider.ts';
+import { type GeneratedMedia, ProviderError, type ReplyPiece } from '../ports/provider.ts';
 import type { WorkerSettings } from './deps.ts';
+import { maxReplyMedia } from './limits.ts';
 import { ReplyText } from './reply-text.ts';
 import type { Watchdog, Watched } from './watchdog.ts';
 
@@ -10,7 +12,7 @@ export type AttemptEnd =
   | { readonly type: 'whole' }
   | { readonly type: 'stopped' }
   | { readonly type: 'abandoned' }
-  | { readonly type: 'timed-out'; readonly awaited: 'first piece' | 'next piece' | 'whole reply' }
+  | { readonly type: 'timed-out'; readonly awaited: 'first piece' | 'next piece' | 'media' | 'whole reply' }
   | { readonly type: 'failed'; readonly error: unknown };
 
 export interface AttemptDeps {
@@ -22,6 +24,14 @@ export interface AttemptDeps {
 /** The reply's pieces, as the provider or whatever stands before it gives them. */
 export type Call = (signal: AbortSignal) => AsyncIterable<ReplyPiece>;
 
+/** What an attempt does with what the provider gives. */
+export interface AttemptOutput {
+  /** Text that is ready to be shown, and where it begins in UTF-8 bytes. */
+  say(text: string, offsetBytes: number): void;
+  /** Stores voice or picture. What rejects has failed the attempt. */
+  store(media: GeneratedMedia): Promise<MediaPart>;
+}
+
 /** One call to the provider: what it has said so far, its time limits, and its end, which is whatever happens first. */
 export class Attempt implements Watched {
   /** 1, 2, … over all workers. */
@@ -30,18 +40,32 @@ export class Attempt implements Watched {
   deadlineMs: number;
   readonly #deps: AttemptDeps;
   readonly #totalDeadlineMs: number;
-  readonly #onText: (text: string, offsetBytes: number) => void;
+  readonly #output: AttemptOutput;
+  readonly #media: MediaPart[] = [];
   readonly #abort = new AbortController();
   readonly #ended = Promise.withResolvers<AttemptEnd>();
   #isOver = false;
+  /** Voice or picture is being made or stored, or what was sent is being listened to. */
+  #isGenerating = false;
+  #isTextWhole = false;
 
-  constructor(number: number, deps: AttemptDeps, onText: (text: string, offsetBytes: number) => void) {
+  constructor(number: number, deps: AttemptDeps, output: AttemptOutput) {
     this.number = number;
     this.#deps = deps;
-    this.#onText = onText;
+    this.#output = output;
     const nowMs = deps.clock.monotonicMs();
     this.#totalDeadlineMs = nowMs + deps.settings.totalTimeoutMs;
     this.deadlineMs = Math.min(nowMs + deps.settings.firstPieceTimeoutMs, this.#totalDeadlineMs);
+  }
+
+  /** There is text, and all of it: what is missing, if anything, are voice or picture. */
+  get isTextWhole(): boolean {
+    return this.#isTextWhole;
+  }
+
+  /** What there is of the reply: its text, then the media that are stored. */
+  get parts(): readonly Part[] {
+    return [{ kind: 'text', text: this.reply.text }, ...this.#media];
   }
 
   /** Calls, and resolves with the end; never rejects. */
@@ -60,6 +84,7 @@ export class Attempt implements Watched {
 
   expire(): void {
     if (this.deadlineMs >= this.#totalDeadlineMs) return this.cancel({ type: 'timed-out', awaited: 'whole reply' });
+    if (this.#isGenerating) return this.cancel({ type: 'timed-out', awaited: 'media' });
     this.cancel({ type: 'timed-out', awaited: this.reply.bytes === 0 ? 'first piece' : 'next piece' });
   }
 
@@ -68,6 +93,8 @@ export class Attempt implements Watched {
       for await (const piece of call(this.#abort.signal)) {
         if (this.#isOver) return;
         if (typeof piece === 'string') this.#take(piece);
+        else if (piece.type === 'generating') this.#generating();
+        else await this.#keep(piece);
       }
       if (!this.#isOver) this.#endWhole();
     } catch (error) {
@@ -76,12 +103,33 @@ export class Attempt implements Watched {
   }
 
   #take(piece: string): void {
-    const { clock, settings } = this.#deps;
-    this.deadlineMs = Math.min(clock.monotonicMs() + settings.pieceTimeoutMs, this.#totalDeadlineMs);
+    this.#isGenerating = false;
+    this.#isTextWhole = false;
+    this.#allow(this.#deps.settings.pieceTimeoutMs);
     this.#show(this.reply.bytes, this.reply.add(piece));
     if (this.reply.bytes > maxReplyBytes) {
       this.cancel({ type: 'failed', error: new ProviderError(`a reply of over ${maxReplyBytes} bytes`, false) });
     }
+  }
+
+  #generating(): void {
+    this.#isGenerating = true;
+    this.#isTextWhole = this.reply.bytes > 0;
+    this.#allow(this.#deps.settings.mediaTimeoutMs);
+  }
+
+  async #keep(media: GeneratedMedia): Promise<void> {
+    if (this.#media.length === maxReplyMedia) throw new ProviderError(`more than ${maxReplyMedia} media`, false);
+    // Its storing has a time of its own: it is no fault of the store that the provider took long.
+    this.#generating();
+    this.#media.push(await this.#output.store(media));
+    this.#isGenerating = false;
+    this.#allow(this.#deps.settings.pieceTimeoutMs);
+  }
+
+  /** The next thing may take so long. */
+  #allow(ms: number): void {
+    this.deadlineMs = Math.min(this.#deps.clock.monotonicMs() + ms, this.#totalDeadlineMs);
   }
 
   #endWhole(): void {
@@ -91,7 +139,7 @@ export class Attempt implements Watched {
   }
 
   #show(offsetBytes: number, text: string): void {
-    if (text !== '') this.#onText(text, offsetBytes);
+    if (text !== '') this.#output.say(text, offsetBytes);
   }
 
   #end(end: AttemptEnd): void {

@@ -3,6 +3,7 @@ import type { PendingMessage } from '../domain/conversation/pending-messages.ts'
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { LiveBus } from '../ports/live-bus.ts';
+import type { MediaStore } from '../ports/media-store.ts';
 import type { Provider, Utterance } from '../ports/provider.ts';
 import type { Logger } from '../ports/telemetry.ts';
 
@@ -23,10 +24,17 @@ export interface WorkerSettings {
   readonly maxAttempts: number;
 }
 
+/** `repeat`: it was received before. `deleted`: its conversation was, so it is not to be answered. `none`: it is new. */
+export type MessagePast = 'none' | 'repeat' | 'deleted';
+
 /** What the fold of one partition cannot know by itself. Both may reject; the caller tries again. */
 export interface Lookups {
-  /** Whether the message was received first at an offset before this one. Waits until that is certain. */
-  receivedBefore(partition: number, messageId: string, offset: number): Promise<boolean>;
+  /** What is known of the message from before this offset. Waits until that is certain. */
+  past(
+    partition: number,
+    message: Pick<PendingMessage, 'messageId' | 'conversationId'>,
+    offset: number,
+  ): Promise<MessagePast>;
   /**
    * What was said in the conversation before the message, oldest first, without it. `foldedTo` is the next offset of the
    * worker's fold: the replies it has seen are before it, even if they came after the message.
@@ -46,6 +54,8 @@ export interface WorkerMetrics {
 export interface WorkerDeps {
   readonly journal: Journal;
   readonly provider: Provider;
+  /** Where the media of messages are read, and those of replies put. */
+  readonly media: Pick<MediaStore, 'put' | 'read'>;
   readonly bus: LiveBus;
   readonly clock: Clock;
   readonly ids: Ids;

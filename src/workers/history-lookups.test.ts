@@ -35,6 +35,7 @@ function lookups(messages: readonly HistoryMessage[], checkpoint: number) {
   };
   const source = {
     getMessage: async (messageId: string) => messages.find((message) => message.messageId === messageId) ?? null,
+    getConversation: async (conversationId: string) => (conversationId === 'c' ? {} : null),
     contextBefore: async (_conversationId: string, sequence: number, maxMessages: number) =>
       messages
         .filter((message) => message.sequence < sequence)
@@ -46,15 +47,17 @@ function lookups(messages: readonly HistoryMessage[], checkpoint: number) {
 
 test('a message is a repeat when its first record lies before the offset', async () => {
   const past = lookups([said('old', 3), said('new', 10)], 20);
-  expect(await past.receivedBefore(0, 'old', 10)).toBe(true);
-  expect(await past.receivedBefore(0, 'new', 10)).toBe(false);
-  expect(await past.receivedBefore(0, 'none', 10)).toBe(false);
+  const pastOf = (messageId: string, conversationId = 'c') => past.past(0, { messageId, conversationId }, 10);
+  expect(await pastOf('old')).toBe('repeat');
+  expect(await pastOf('new')).toBe('none');
+  expect(await pastOf('none')).toBe('none');
+  expect(await pastOf('none', 'deleted')).toBe('deleted');
 });
 
 test('nothing is said about what history has not come to', async () => {
   const past = lookups([], 5);
   const behind = { name: 'ReadModelUnavailable', retryable: true };
-  await expect(past.receivedBefore(0, 'old', 6)).rejects.toMatchObject(behind);
+  await expect(past.past(0, { messageId: 'old', conversationId: 'c' }, 6)).rejects.toMatchObject(behind);
   await expect(past.loadHistory(0, { conversationId: 'c', sequence: 3 } as PendingMessage, 6)).rejects.toMatchObject(
     behind,
   );
@@ -68,5 +71,15 @@ test('each earlier message stands before its reply, even if the next was sent wi
     { role: 'assistant', text: 'reply 1, well' },
     { role: 'user', text: '2, well' },
     { role: 'assistant', text: 'reply 2, well' },
+  ]);
+});
+
+test('what else was sent is named by its kind', async () => {
+  const voice = { kind: 'voice', mediaId: 'm', contentType: 'audio/mpeg', sizeBytes: 1, sha256: '' } as const;
+  const log = [{ ...said('1', 0), parts: [voice] }, said('reply 1', 1, '1')];
+  const history = await lookups(log, 2).loadHistory(0, { conversationId: 'c', sequence: 2 } as PendingMessage, 2);
+  expect(history).toEqual([
+    { role: 'user', text: '', media: ['voice'] },
+    { role: 'assistant', text: 'reply 1, well' },
   ]);
 });

@@ -1,4 +1,4 @@
-import { textOf } from '../domain/conversation/events.ts';
+import { mediaOf, type Part, textOf } from '../domain/conversation/events.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { historyWaitMs } from '../domain/limits.ts';
 import type { HistoryMessage, HistoryProgress } from '../ports/history.ts';
@@ -10,6 +10,8 @@ import { maxContextMessages } from './limits.ts';
 /** What of the history read model is asked. */
 export interface HistorySource {
   getMessage(messageId: string): Promise<HistoryMessage | null>;
+  /** null when there is none or it was deleted. */
+  getConversation(conversationId: string): Promise<object | null>;
   /** At most `maxMessages` messages before this sequence, newest first. */
   contextBefore(conversationId: string, sequence: number, maxMessages: number): Promise<readonly HistoryMessage[]>;
 }
@@ -21,10 +23,12 @@ export function historyLookups(history: HistorySource, progress: HistoryProgress
     throw new ReadModelUnavailable(`history of partition ${partition} has not come to ${offset}`);
   }
   return {
-    async receivedBefore(partition, messageId, offset) {
+    async past(partition, { messageId, conversationId }, offset) {
       await reach(partition, offset);
       const message = await history.getMessage(messageId);
-      return message !== null && message.sequence < offset;
+      if (message !== null) return message.sequence < offset ? 'repeat' : 'none';
+      // Whoever asks has not seen the conversation begin, so it began before the offset: what history does not know then is deleted.
+      return (await history.getConversation(conversationId)) === null ? 'deleted' : 'none';
     },
     async loadHistory(partition, message, foldedTo) {
       await reach(partition, foldedTo);
@@ -44,7 +48,12 @@ function saidBefore(message: PendingMessage, newestFirst: readonly HistoryMessag
     .reverse()
     .flatMap((said) => {
       const reply = replies.get(said.messageId);
-      const question: Utterance = { role: 'user', text: textOf(said.parts) };
-      return reply === undefined ? [question] : [question, { role: 'assistant', text: textOf(reply.parts) }];
+      const question = utterance('user', said.parts);
+      return reply === undefined ? [question] : [question, utterance('assistant', reply.parts)];
     });
+}
+
+function utterance(role: Utterance['role'], parts: readonly Part[]): Utterance {
+  const media = mediaOf(parts).map(({ kind }) => kind);
+  return media.length === 0 ? { role, text: textOf(parts) } : { role, text: textOf(parts), media };
 }

@@ -15,3 +15,6 @@ export const logRetryMaxDelayMs = 2_000;
 
 /** Messages of a conversation that a model is given at most; its own token budget cuts further. */
 export const maxContextMessages = 200;
+
+/** Media of one reply: a voice and a picture are what a video is answered with. A provider that makes more is out of its mind. */
+export const maxReplyMedia = 2;

@@ -19,6 +19,7 @@ import {
 } from '../domain/conversation/partition-state.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { type Decision, plan } from '../domain/conversation/plan.ts';
+import { catalogue } from '../domain/errors/catalogue.ts';
 import { maxLostWorkers } from '../domain/limits.ts';
 import { LogUnavailable } from '../ports/event-log.ts';
 import type { LiveEvent } from '../ports/live-bus.ts';
@@ -193,7 +194,7 @@ export class PartitionWorker {
       case 'StopRequested':
         return this.#stop(event);
       case 'ConversationDeleted':
-        return this.#stopAll(event);
+        return this.#discardAll(event);
       case 'ReplyCompleted':
       case 'ReplyFailed':
         return this.#finished(event, offset, timeMs);
@@ -226,9 +227,9 @@ export class PartitionWorker {
     this.#inFlight.get(messageId)?.stop();
   }
 
-  #stopAll({ conversationId }: ConversationDeleted): void {
+  #discardAll({ conversationId }: ConversationDeleted): void {
     for (const answer of this.#inFlight.values()) {
-      if (answer.message.conversationId === conversationId) answer.stop();
+      if (answer.message.conversationId === conversationId) answer.discard();
     }
   }
 
@@ -274,10 +275,13 @@ export class PartitionWorker {
 
   /** Begins the call before it returns, unless the message may be a repeat of one that the fold does not know. */
   async #carryOut(decision: Decision, answer: Answer): Promise<void> {
-    if (!this.#isCertainlyNew(decision.message) && (await answer.isRepeat(this.#knownFrom)))
-      return this.#forget(answer);
-    if (decision.type === 'start') await answer.reply(decision.attempt);
-    else await answer.giveUp(decision.reason, decision.detail);
+    const past = this.#isCertainlyNew(decision.message) ? 'none' : await answer.past(this.#knownFrom);
+    if (past === 'repeat') return this.#forget(answer);
+    if (past === 'deleted') await answer.giveUp('STOPPED', catalogue.STOPPED.meaning);
+    else if (decision.type === 'fail') await answer.giveUp(decision.reason, decision.detail);
+    // Its words were taken out before it was read here: its conversation is deleted, which is still to be read.
+    else if (decision.message.parts.length === 0) await answer.giveUp('STOPPED', catalogue.STOPPED.meaning);
+    else await answer.reply(decision.attempt);
   }
 
   /** From this offset on the fold knows every message. */

@@ -163,10 +163,10 @@ describe('a worker that comes after another', () => {
     const second = world.worker({
       provider: echo(),
       lookups: {
-        receivedBefore: async (_partition, messageId) => {
+        past: async (_partition, { messageId }) => {
           looked.push(messageId);
           if (looked.length === 1) throw new Error('history is away');
-          return messageId === 'c/1';
+          return messageId === 'c/1' ? 'repeat' : 'none';
         },
       },
     });
@@ -175,6 +175,18 @@ describe('a worker that comes after another', () => {
     expect([...second.provider.asked].sort()).toEqual(['c/2', 'new/1']);
     expect(looked).toEqual(['c/1', 'c/1', 'c/2']);
     expect(second.warnings).toContain('history cannot say whether a message is a repeat');
+  });
+
+  test('does not answer what was said in a conversation that was deleted before its fold', async () => {
+    await using world = await WorkerWorld.open();
+    const first = world.worker({ provider: echo() });
+    await world.say('c/1');
+    await idle(world, 1);
+    await first.drain(1_000);
+    const { provider } = world.worker({ provider: echo(), lookups: { past: async () => 'deleted' } });
+    await world.say('c/2');
+    await world.logged('STOPPED c/2 #0');
+    expect(provider.asked).toEqual([]);
   });
 
   test('gives up a message that lost three workers', async () => {
@@ -188,8 +200,8 @@ describe('a worker that comes after another', () => {
       await world.append(replyStarted('c/1', claim), workerClaimed(next));
     }
     // The fold knows the whole log, so nobody is asked for what it says.
-    const receivedBefore = () => Promise.reject(new Error('nobody should ask'));
-    const { provider, metrics } = world.worker({ lookups: { receivedBefore } });
+    const past = () => Promise.reject(new Error('nobody should ask'));
+    const { provider, metrics } = world.worker({ lookups: { past } });
     await world.logged('POISON c/1 #1');
     await eventually(
       async () => metrics.counts,

@@ -1,9 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Provider, ProviderError, type ProviderRequest } from '../provider.ts';
+import type { MediaKind } from '../../domain/conversation/events.ts';
+import {
+  type GeneratedMedia,
+  type Provider,
+  ProviderError,
+  type ProviderRequest,
+  type ReplyPiece,
+  type RequestMedia,
+} from '../provider.ts';
 
 /** A provider to be held to its port. */
 export interface ProviderSubject extends AsyncDisposable {
-  /** Answers in at least two pieces. */
+  /** Answers in at least two pieces, and with voice and picture where they are wanted. */
   readonly provider: Provider;
   /** The name it must have. */
   readonly model: string;
@@ -13,6 +21,8 @@ export interface ProviderSubject extends AsyncDisposable {
   readonly stalling: Provider;
   /** Never says anything. */
   readonly silent: Provider;
+  /** Says all of its text, then takes as long over voice and picture as it ever does. */
+  readonly generating: Provider;
 }
 
 /** A request with plausible values for whatever does not matter. */
@@ -32,7 +42,35 @@ export function providerRequest(overrides: Partial<ProviderRequest> = {}): Provi
   };
 }
 
-/** All pieces of a reply. */
+/** Media of a message. */
+export function requestMedia(kind: MediaKind, contentType: string, bytes: Uint8Array): RequestMedia {
+  return { kind, contentType, sizeBytes: bytes.length, bytes: async () => bytes };
+}
+
+/** All of a reply. */
+export async function wholeReply(provider: Provider, request: ProviderRequest): Promise<readonly ReplyPiece[]> {
+  const pieces: ReplyPiece[] = [];
+  for await (const piece of provider.reply(request, new AbortController().signal)) pieces.push(piece);
+  return pieces;
+}
+
+/** The media of a reply. */
+export function mediaIn(pieces: readonly ReplyPiece[]): readonly GeneratedMedia[] {
+  return pieces.filter((piece) => typeof piece !== 'string').filter((piece) => piece.type === 'media');
+}
+
+/** The order of a reply in words: its text is one, however many pieces it has. */
+function orderOf(pieces: readonly ReplyPiece[]): readonly string[] {
+  const names = pieces.map((piece) =>
+    typeof piece === 'string' ? 'text' : piece.type === 'media' ? piece.kind : piece.type,
+  );
+  return names.filter((name, index) => name !== 'text' || names[index - 1] !== 'text');
+}
+
+const sound = requestMedia('voice', 'audio/mpeg', Buffer.from('a recording'));
+const film = requestMedia('video', 'video/mp4', Buffer.from('a film'));
+
+/** All text pieces of a reply. */
 export async function piecesOfReply(
   provider: Provider,
   request: ProviderRequest,
@@ -125,6 +163,45 @@ export function providerContract(name: string, make: () => Promise<ProviderSubje
       const pieces = subject.stalling.reply(providerRequest(), new AbortController().signal)[Symbol.asyncIterator]();
       await pieces.next();
       expect(await pieces.return?.()).toEqual({ done: true, value: undefined });
+    });
+
+    test('a request for text gets no media, whatever was sent', async () => {
+      await using subject = await make();
+      const picture = requestMedia('image', 'image/png', Buffer.from('a picture'));
+      for (const media of [[], [picture]])
+        expect(orderOf(await wholeReply(subject.provider, providerRequest({ media })))).toEqual(['text']);
+    });
+
+    test.each([
+      ['voice', sound, ['text', 'generating', 'voice']],
+      ['video', film, ['text', 'generating', 'voice', 'generating', 'image']],
+    ] as const)('%s gets its text first, then each of its media, announced', async (replyKind, sent, order) => {
+      await using subject = await make();
+      for (const text of ['', 'What do you make of this?']) {
+        const pieces = await wholeReply(subject.provider, providerRequest({ replyKind, media: [sent], text }));
+        // Whoever listens first may say so.
+        expect(orderOf(pieces.slice(pieces.findIndex((piece) => typeof piece === 'string')))).toEqual(order);
+        expect(pieces).not.toContain('');
+        for (const { kind, contentType, bytes } of mediaIn(pieces)) {
+          expect(contentType).toMatch(kind === 'voice' ? /^audio\/[a-z0-9]+$/ : /^image\/[a-z]+$/);
+          expect(bytes.length).toBeGreaterThan(100);
+        }
+      }
+    });
+
+    test('a call aborted while voice is made throws the reason at once, and nothing comes after', async () => {
+      await using subject = await make();
+      const abort = new AbortController();
+      const reason = new Error('stopped');
+      const request = providerRequest({ replyKind: 'voice' });
+      const pieces = subject.generating.reply(request, abort.signal)[Symbol.asyncIterator]();
+      for (let next = await pieces.next(); typeof next.value === 'string'; ) next = await pieces.next();
+      const voice = pieces.next();
+      const abortedAtMs = performance.now();
+      abort.abort(reason);
+      await expect(voice).rejects.toBe(reason);
+      expect(performance.now() - abortedAtMs).toBeLessThan(100);
+      expect(await pieces.next()).toEqual({ done: true, value: undefined });
     });
 
     test('a time zone that does not exist is a fault that no other attempt mends', async () => {

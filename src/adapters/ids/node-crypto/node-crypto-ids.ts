@@ -19,6 +19,7 @@ export const nodeCryptoIds: Ids = {
   unique: () => randomUUID(),
   token: () => randomBytes(tokenBytes).toString('base64url'),
   hash: (token) => hash('sha256', token, 'base64url'),
+  sha256: (bytes) => hash('sha256', bytes, 'hex'),
   messageId: (conversationId, clientMessageId) => derived('message', conversationId, clientMessageId),
   // Beside its message in every index by id: one page less to write for each reply.
   replyMessageId: (messageId) => `${messageId}-r`,

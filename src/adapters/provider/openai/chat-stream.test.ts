@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { chunkData } from '../../../testing/openai-test-server.ts';
+import { chunkData } from '../../../testing/openai-test-answers.ts';
 import { piecesOf } from './chat-stream.ts';
 
 /** The bytes of a reply, each piece an event, with this end of line. */

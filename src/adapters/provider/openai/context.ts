@@ -1,8 +1,23 @@
-import { ProviderError, type ProviderRequest } from '../../../ports/provider.ts';
+import { kindInWords } from '../../../domain/media/in-words.ts';
+import { ProviderError, type ProviderRequest, type Utterance } from '../../../ports/provider.ts';
+import { tokensPerPicture } from './limits.ts';
+
+export interface TextPart {
+  readonly type: 'text';
+  readonly text: string;
+}
+
+/** A picture; its URL holds the bytes themselves. */
+export interface PicturePart {
+  readonly type: 'image_url';
+  readonly image_url: { readonly url: string };
+}
+
+export type Content = string | readonly (TextPart | PicturePart)[];
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant';
-  readonly content: string;
+  readonly content: Content;
 }
 
 /**
@@ -16,8 +31,14 @@ const bytesPerToken = 3;
 const tokensPerMessage = 4;
 
 /** How many tokens the message will take, about. */
-export function estimatedTokens(message: ChatMessage): number {
-  return Math.ceil(Buffer.byteLength(message.content) / bytesPerToken) + tokensPerMessage;
+export function estimatedTokens({ content }: ChatMessage): number {
+  if (typeof content === 'string') return tokensOf(content) + tokensPerMessage;
+  const tokens = content.map((part) => (part.type === 'text' ? tokensOf(part.text) : tokensPerPicture));
+  return tokens.reduce((sum, more) => sum + more, tokensPerMessage);
+}
+
+function tokensOf(text: string): number {
+  return Math.ceil(Buffer.byteLength(text) / bytesPerToken);
 }
 
 /** A formatter for each call: 130 µs do not matter beside a model's answer. */
@@ -44,22 +65,29 @@ function newestWithin(history: readonly ChatMessage[], maxTokens: number): reado
 }
 
 /**
+ * What was said before, as the model is told it: of what else a user sent, its sort in brackets. A reply's own voice and picture are not
+ * mentioned: a model that reads such brackets as its own words begins to write them.
+ */
+function said({ role, text, media = [] }: Utterance): ChatMessage {
+  const notes = role === 'user' ? media.map((kind) => `[${kindInWords(kind)}]`) : [];
+  return { role, content: [text, ...notes].filter((line) => line !== '').join('\n') };
+}
+
+/**
  * What the model is shown: the system prompt with the user's local time, as much of the newest history as the budget
  * allows, and the message itself. Prompt and message are always there whole: whether they are too long is for the
  * server to say. Throws ProviderError (not retryable) when there is no such time zone.
  */
 export function contextOf(
-  request: ProviderRequest,
+  { timeMs, timeZone, history }: Pick<ProviderRequest, 'timeMs' | 'timeZone' | 'history'>,
+  content: Content,
   systemPrompt: string,
   maxContextTokens: number,
 ): readonly ChatMessage[] {
-  const { text, timeMs, timeZone } = request;
   const clock = `The user's local time is ${localTime(timeMs, timeZone)}, time zone ${timeZone}.`;
   const prompt: ChatMessage = { role: 'system', content: `${systemPrompt}\n\n${clock}` };
-  const message: ChatMessage = { role: 'user', content: text };
-  const history = request.history
-    .filter((utterance) => utterance.text !== '')
-    .map(({ role, text: content }): ChatMessage => ({ role, content }));
+  const message: ChatMessage = { role: 'user', content };
+  const past = history.map(said).filter((before) => before.content !== '');
   const maxHistoryTokens = maxContextTokens - estimatedTokens(prompt) - estimatedTokens(message);
-  return [prompt, ...newestWithin(history, maxHistoryTokens), message];
+  return [prompt, ...newestWithin(past, maxHistoryTokens), message];
 }

@@ -64,18 +64,24 @@ function retryAfterMs(header: string | null, nowMs: number): number | undefined 
 }
 
 /** An answer with a status that is not 200. */
+export class HttpRefusal extends ProviderError {
+  readonly status: number;
+
+  constructor(status: number, said: string, retryAfterMs: number | undefined) {
+    super(said === '' ? `HTTP ${status}` : `HTTP ${status}: ${said}`, statusIsRetryable(status), retryAfterMs);
+    this.status = status;
+  }
+}
+
+/** The refusal in an answer with a status that is not 200. */
 export function httpFailure(
-  response: Response,
+  { status, headers }: Response,
   body: string,
   apiKey: string | undefined,
   nowMs: number,
-): ProviderError {
+): HttpRefusal {
   const said = presentable(messageIn(parsed(body)), apiKey);
-  return new ProviderError(
-    said === '' ? `HTTP ${response.status}` : `HTTP ${response.status}: ${said}`,
-    statusIsRetryable(response.status),
-    retryAfterMs(response.headers.get('retry-after'), nowMs),
-  );
+  return new HttpRefusal(status, said, retryAfterMs(headers.get('retry-after'), nowMs));
 }
 
 /** An error object within a stream that had begun with status 200: `code` is a status or a name, `type` a name. */

@@ -2,13 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { systemClock } from '../../../adapters/clock/system/system-clock.ts';
 import { piecesOfReply, providerRequest } from '../../../ports/contracts/provider.contract.ts';
 import type { Provider, ProviderError, ProviderRequest, Utterance } from '../../../ports/provider.ts';
-import {
-  type ChatAnswer,
-  chunkData,
-  type OpenAiTestServer,
-  startOpenAiTestServer,
-} from '../../../testing/openai-test-server.ts';
-import { type OpenAiProviderSettings, openAiProvider } from './openai-provider.ts';
+import { chunkData, type TestAnswer } from '../../../testing/openai-test-answers.ts';
+import { type OpenAiTestServer, startOpenAiTestServer } from '../../../testing/openai-test-server.ts';
+import { openAiProvider } from './openai-provider.ts';
+import type { OpenAiProviderSettings } from './settings.ts';
 
 const apiKey = 'secret-key-of-the-test';
 
@@ -34,14 +31,14 @@ function provider(overrides: Partial<OpenAiProviderSettings> = {}): Provider {
   });
 }
 
-async function said(answer: ChatAnswer): Promise<readonly string[]> {
+async function said(answer: TestAnswer): Promise<readonly string[]> {
   server.follow(answer);
   return piecesOfReply(provider(), providerRequest());
 }
 
 /** The pieces that came, and the error that ended them. */
 async function failure(
-  answer: ChatAnswer,
+  answer: TestAnswer,
   overrides: Partial<OpenAiProviderSettings> = {},
 ): Promise<{ pieces: readonly string[]; error: ProviderError }> {
   server.follow(answer);
@@ -92,9 +89,9 @@ describe('the stream', () => {
 });
 
 describe('a fault in the stream', () => {
-  const withEvent = (data: string): ChatAnswer => ({ kind: 'event', pieces: ['Hel'], data });
+  const withEvent = (data: string): TestAnswer => ({ kind: 'event', pieces: ['Hel'], data });
 
-  test.each<[string, ChatAnswer, string]>([
+  test.each<[string, TestAnswer, string]>([
     ['an orderly end too early', { kind: 'cut', pieces: ['Hel'], by: 'end' }, 'the stream ended before the reply did'],
     ['half a JSON object', withEvent('{"choices":[{"del'), 'malformed stream: an event is not JSON'],
     ['JSON that is no object', withEvent('42'), 'malformed stream: an event is not an object'],
@@ -127,7 +124,7 @@ describe('a fault in the stream', () => {
     expect(error).toMatchObject({ name: 'ProviderError', retryable: true });
   });
 
-  test.each<[string, ChatAnswer]>([
+  test.each<[string, TestAnswer]>([
     [
       'an error that names the request',
       { kind: 'event', pieces: [], data: '{"error":{"message":"too long","code":"context_length_exceeded"}}' },
@@ -192,7 +189,7 @@ describe('a refusal', () => {
     ['soon', undefined],
   ])('Retry-After: %s is %s ms', async (header, retryAfterMs) => {
     const clock = { ...systemClock, nowMs: () => Date.UTC(2026, 2, 4, 7, 5) };
-    const answer: ChatAnswer = { kind: 'status', status: 429, headers: { 'retry-after': header } };
+    const answer: TestAnswer = { kind: 'status', status: 429, headers: { 'retry-after': header } };
     expect((await failure(answer, { clock })).error).toMatchObject({ retryable: true, retryAfterMs });
   });
 
@@ -250,7 +247,7 @@ describe('a refusal', () => {
 });
 
 describe('giving up', () => {
-  test.each<[string, ChatAnswer]>([
+  test.each<[string, TestAnswer]>([
     ['before the headers', { kind: 'stall' }],
     ['after a piece', { kind: 'stall', pieces: ['Well, '] }],
   ])('an abort %s closes the connection', async (_, answer) => {
@@ -338,7 +335,9 @@ describe('the request', () => {
         .slice(-kept.length)
         .map(({ text }) => text),
     );
-    const bytes = Buffer.byteLength(body.messages.map(({ content }) => content).join(''));
+    const bytes = Buffer.byteLength(
+      body.messages.map(({ content }) => (typeof content === 'string' ? content : '')).join(''),
+    );
     expect(bytes / 3).toBeLessThan(maxContextTokens);
     expect(bytes / 3).toBeGreaterThan(maxContextTokens / 2);
   });

@@ -1,16 +1,12 @@
+import { mediaInWords } from '../../../domain/media/in-words.ts';
+import type { ProviderRequest } from '../../../ports/provider.ts';
 import { type LocalTime, localTimeOf } from './local-time.ts';
-import { elaborations, followUps, type Phrases, phrases, type Topic } from './phrases.ts';
+import { elaborations, followUps, type Phrases, phrases, receipts, remarks, type Topic } from './phrases.ts';
 import { pick, type Random } from './seeded-random.ts';
 import { type Observed, observe, reflect } from './utterance.ts';
 
 /** A message to answer. */
-export interface Said {
-  readonly text: string;
-  /** IANA zone of the client. */
-  readonly timeZone: string;
-  /** Milliseconds since the epoch. */
-  readonly timeMs: number;
-}
+export type Said = Pick<ProviderRequest, 'text' | 'media' | 'replyKind' | 'timeZone' | 'timeMs'>;
 
 /** Greetings belong at the start of something short; `hi` in a long question is not its topic. */
 const maxGreetingWords = 5;
@@ -139,6 +135,8 @@ class Speaker {
         return this.#keyword(1);
       case 'reflected':
         return reflect(this.#said.text);
+      case 'media':
+        return this.#said.media.map(mediaInWords).join('; ');
       default:
         throw new Error(`a phrase names {${name}}, which nobody knows`);
     }
@@ -165,19 +163,33 @@ function charsOf(text: string): number {
   return Array.from(text).length;
 }
 
-/**
- * One to four polite English sentences on what was said, when and where. More only when `minChars` (characters) asks
- * for more than four sentences have. Equal arguments and draws give equal answers. Throws ProviderError when there is
- * no such time zone.
- */
-export function answer(said: Said, random: Random, minChars: number): string {
-  const seen = observe(said.text);
-  const speaker = new Speaker(said, seen, random);
+/** One to three sentences on the words. */
+function onWords(seen: Observed, speaker: Speaker, random: Random): readonly string[] {
   const topic = topicOf(seen);
   const sentences: string[] = [];
   if (topic === 'greeting' || random() < greetingChance) sentences.push(speaker.oneOf(salutation(speaker.local.hour)));
   sentences.push(speaker.oneOf(phrases[topic]));
   if (random() < followUpChance && !topicsWithoutFollowUp.has(topic)) sentences.push(speaker.oneOf(followUps));
+  return sentences;
+}
+
+/** First what was received, in kind, format and length; then an answer to the words that came with it, if any did. */
+function onMedia(said: Said, seen: Observed, speaker: Speaker, random: Random): readonly string[] {
+  const receipt = speaker.oneOf(receipts);
+  return seen.words.length === 0
+    ? [receipt, speaker.oneOf(remarks[said.replyKind])]
+    : [receipt, ...onWords(seen, speaker, random)];
+}
+
+/**
+ * One to four polite English sentences on what was said, when and where, behind one on the media if there were any. More only when
+ * `minChars` (characters) asks for more than those have. Equal arguments and draws give equal answers. Throws ProviderError when there is
+ * no such time zone.
+ */
+export function answer(said: Said, random: Random, minChars: number): string {
+  const seen = observe(said.text);
+  const speaker = new Speaker(said, seen, random);
+  const sentences = said.media.length > 0 ? onMedia(said, seen, speaker, random) : onWords(seen, speaker, random);
   let text = sentences.join(' ');
   while (minChars > 0 && charsOf(text) < minChars) text += ` ${speaker.oneOf(elaborations)}`;
   return text;

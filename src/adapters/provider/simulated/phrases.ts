@@ -1,6 +1,8 @@
+import type { ReplyKind } from '../../../ports/provider.ts';
+
 /**
  * What the simulated model can say. In braces stands what is filled in: {time} {weekday} {date} {zone} {partOfDay} of
- * the client, of the message {count} (`7 words`), {keyword}, {other} (only when there are two) and {reflected}. Topics
+ * the client, of the message {count} (`7 words`), {keyword}, {other} (only when there are two), {reflected} and {media}. Topics
  * whose message may have no word worth repeating name none.
  */
 export type Phrases = readonly [string, ...string[]];
@@ -160,6 +162,37 @@ export const phrases: Readonly<Record<Topic, Phrases>> = {
     'Noted at {time}: “{keyword}”.',
     'I have little to add to “{keyword}”, but I am listening.',
     'On a {weekday} one does not hear “{keyword}” often.',
+  ],
+};
+
+/** Said first where more than text was sent. */
+export const receipts: Phrases = [
+  'I have received {media}.',
+  'Thank you for {media}.',
+  'You have sent me {media}.',
+  'This has reached me: {media}.',
+  'I have here {media}.',
+];
+
+/** Said of media that came without a word, by the sort of reply that they get. */
+export const remarks: Readonly<Record<ReplyKind, Phrases>> = {
+  text: [
+    'A picture says more than a few dozen sentences of mine.',
+    'I cannot see it, but I am sure that the light was good.',
+    'What would you like to know about it?',
+    'At {time} the light in {zone} must be of its own kind.',
+  ],
+  voice: [
+    'I cannot make out the words, but I like to be spoken to at {time}.',
+    'My answer comes with a sound of its own.',
+    'It is good to hear from you on a {weekday}.',
+    'A simulated ear hears little more than that it is {partOfDay} with you.',
+  ],
+  video: [
+    'My answer comes with a sound and a picture of its own.',
+    'Moving pictures, and at {time}: I have watched every byte of them.',
+    'I would have to be a real model to say what happens in it.',
+    'On a {weekday} one sees things with other eyes.',
   ],
 };
 

@@ -4,6 +4,8 @@ import { type SimulatedProviderSettings, simulatedProvider } from './simulated-p
 
 const settings: SimulatedProviderSettings = {
   textDelayMs: { min: 0, max: 5 },
+  voiceDelayMs: { min: 0, max: 5 },
+  videoDelayMs: { min: 0, max: 5 },
   pieces: 8,
   pieceIntervalMs: 0,
   seed: 11,
@@ -19,6 +21,7 @@ async function subject(): Promise<ProviderSubject> {
     model: 'simulated',
     expected: async (request) => (await piecesOfReply(whole, request)).join(''),
     stalling: simulatedProvider({ ...settings, pieceIntervalMs: hourMs }),
+    generating: simulatedProvider(settings),
     silent: simulatedProvider({ ...settings, textDelayMs: { min: hourMs, max: hourMs } }),
     async [Symbol.asyncDispose]() {},
   };

@@ -1,7 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Clock } from '../../../ports/clock.ts';
-import { piecesOfReply, providerRequest } from '../../../ports/contracts/provider.contract.ts';
+import {
+  mediaIn,
+  piecesOfReply,
+  providerRequest,
+  requestMedia,
+  wholeReply,
+} from '../../../ports/contracts/provider.contract.ts';
 import type { ProviderRequest } from '../../../ports/provider.ts';
 import { type SimulatedProviderSettings, simulatedProvider } from './simulated-provider.ts';
 
@@ -26,6 +32,8 @@ function virtualClock(): Clock & { readonly slept: number[]; pass(ms: number): v
 function settings(overrides: Partial<SimulatedProviderSettings> = {}): SimulatedProviderSettings {
   return {
     textDelayMs: { min: 0, max: 0 },
+    voiceDelayMs: { min: 0, max: 0 },
+    videoDelayMs: { min: 0, max: 0 },
     pieces: 0,
     pieceIntervalMs: 0,
     seed: 3,
@@ -55,6 +63,26 @@ describe('timing', () => {
     expect(Math.min(...clock.slept)).toBeGreaterThanOrEqual(200);
     expect(Math.max(...clock.slept)).toBeLessThanOrEqual(300);
     expect(Math.max(...clock.slept) - Math.min(...clock.slept)).toBeGreaterThan(80);
+  });
+
+  test.each([
+    ['text', 100, 200],
+    ['voice', 1_000, 2_000],
+    ['video', 3_000, 4_000],
+  ] as const)('of %s has its own range', async (replyKind, min, max) => {
+    const clock = virtualClock();
+    const provider = simulatedProvider(
+      settings({
+        clock,
+        textDelayMs: { min: 100, max: 200 },
+        voiceDelayMs: { min: 1_000, max: 2_000 },
+        videoDelayMs: { min: 3_000, max: 4_000 },
+      }),
+    );
+    for (let i = 0; i < 50; i++) await wholeReply(provider, providerRequest({ replyKind, messageId: `message-${i}` }));
+    expect(clock.slept).toHaveLength(50);
+    expect(Math.min(...clock.slept)).toBeGreaterThanOrEqual(min);
+    expect(Math.max(...clock.slept)).toBeLessThanOrEqual(max);
   });
 
   test('makes no timer where nothing is to be waited for', async () => {
@@ -244,7 +272,87 @@ describe('what it says', () => {
   });
 });
 
+describe('what it says of media', () => {
+  const media = (sizeBytes: number, kind: 'voice' | 'video' | 'image' = 'voice', contentType = 'audio/mpeg') =>
+    requestMedia(kind, contentType, Buffer.alloc(sizeBytes));
+
+  test('names kind, format and length of each, in their order', async () => {
+    const sent = [media(62_345), media(5_300_000, 'video', 'video/webm'), media(12_000, 'image', 'image/jpeg')];
+    for (const reply of await replies({ media: sent, replyKind: 'video', text: '' }, 40)) {
+      expect(reply).toContain('a voice message, MP3, 62.3 kB; a video, WebM, 5.3 MB; a picture, JPEG, 12 kB');
+    }
+  });
+
+  test.each([
+    ['voice', media(10)],
+    ['video', media(10, 'video', 'video/mp4')],
+    ['text', media(10, 'image', 'image/png')],
+  ] as const)('does not miss the words of a message that is only %s', async (replyKind, sent) => {
+    const all = await replies({ media: [sent], replyKind, text: '' });
+    expect(new Set(all).size).toBeGreaterThan(12);
+    for (const reply of all) expect(reply).not.toMatch(/[{}]|undefined|without words|0 words/);
+  });
+
+  test('answers the words that came with them too', async () => {
+    for (const reply of await replies({ media: [media(10)], replyKind: 'voice', text: 'What time is it?' }, 40))
+      expect(reply).toMatch(/a voice message, MP3, 10 bytes.*08:05/);
+  });
+
+  test('is different for what is different', async () => {
+    const lengths = Array.from({ length: 20 }, (_, i) => media(1_000 + 100 * i));
+    const said = await Promise.all(lengths.map((sent) => say({ media: [sent], replyKind: 'voice', text: '' })));
+    expect(new Set(said).size).toBe(20);
+  });
+});
+
+describe('voice and picture', () => {
+  async function made(replyKind: ProviderRequest['replyKind']) {
+    return mediaIn(await wholeReply(simulatedProvider(settings()), providerRequest({ replyKind, text: '' })));
+  }
+
+  test('are a sound of about two seconds, of MP3 frames from end to end', async () => {
+    const [voice] = await made('voice');
+    expect(voice).toMatchObject({ kind: 'voice', contentType: 'audio/mpeg' });
+    const frames = mp3Frames(voice?.bytes ?? Buffer.of());
+    // Of 1152 samples each, at 44.1 kHz.
+    expect((frames * 1_152) / 44_100).toBeGreaterThan(1.8);
+    expect((frames * 1_152) / 44_100).toBeLessThan(2.5);
+  });
+
+  test('are a whole JPEG of 480 × 320', async () => {
+    const [, picture] = await made('video');
+    expect(picture).toMatchObject({ kind: 'image', contentType: 'image/jpeg' });
+    const bytes = Buffer.from(picture?.bytes ?? []);
+    expect(bytes.subarray(0, 3).toString('hex')).toBe('ffd8ff');
+    expect(bytes.subarray(-2).toString('hex')).toBe('ffd9');
+    const frameHeader = bytes.indexOf(Buffer.of(0xff, 0xc0));
+    expect([bytes.readUInt16BE(frameHeader + 7), bytes.readUInt16BE(frameHeader + 5)]).toEqual([480, 320]);
+  });
+
+  test('are small, and the same bytes for everybody', async () => {
+    const [first, second] = [await made('video'), await made('video')];
+    expect(second[0]?.bytes).toBe(first[0]?.bytes);
+    for (const { bytes } of first) expect(bytes.length).toBeLessThan(40_000);
+  });
+});
+
+/** How many frames of MPEG-1 layer III, 44.1 kHz, the bytes are. Throws when they are anything else. */
+function mp3Frames(bytes: Uint8Array): number {
+  const kilobits = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
+  let frames = 0;
+  let at = 0;
+  for (; at < bytes.length; frames += 1) {
+    const [sync, version, rates = 0] = bytes.subarray(at, at + 3);
+    if (sync !== 0xff || ((version ?? 0) & 0xfe) !== 0xfa || (rates & 0x0c) !== 0) throw new Error(`no frame at ${at}`);
+    at += Math.floor((144_000 * (kilobits[rates >> 4] ?? 0)) / 44_100) + ((rates >> 1) & 1);
+  }
+  if (at !== bytes.length) throw new Error('the last frame is cut');
+  return frames;
+}
+
 test.each<[string, Partial<SimulatedProviderSettings>]>([
+  ['a range of voice that runs backwards', { voiceDelayMs: { min: 2, max: 1 } }],
+  ['a range of video without end', { videoDelayMs: { min: 0, max: Number.POSITIVE_INFINITY } }],
   ['a range that runs backwards', { textDelayMs: { min: 2, max: 1 } }],
   ['a negative delay', { textDelayMs: { min: -1, max: 1 } }],
   ['half a piece', { pieces: 0.5 }],

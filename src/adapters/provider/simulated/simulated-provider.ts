@@ -1,12 +1,23 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../../ports/clock.ts';
-import type { Provider, ProviderRequest } from '../../../ports/provider.ts';
+import type { Provider, ProviderRequest, ReplyKind, ReplyPiece } from '../../../ports/provider.ts';
 import { answer } from './answer.ts';
+import { mediaOf, samplesOf } from './samples.ts';
 import { seededRandom } from './seeded-random.ts';
 
+/** Evenly distributed between the two. */
+interface DelayRangeMs {
+  readonly min: number;
+  readonly max: number;
+}
+
 export interface SimulatedProviderSettings {
-  /** Wait before the first piece, evenly distributed between the two. */
-  readonly textDelayMs: { readonly min: number; readonly max: number };
+  /** Wait before the first piece of a reply that is text alone, */
+  readonly textDelayMs: DelayRangeMs;
+  /** of one with a voice, */
+  readonly voiceDelayMs: DelayRangeMs;
+  /** and of one with voice and picture. */
+  readonly videoDelayMs: DelayRangeMs;
   /** In how many pieces a reply comes; 0: whole, as one. A reply shorter than that many characters is made longer. */
   readonly pieces: number;
   /** From one piece to the next, by schedule: a late piece does not delay those after it. */
@@ -19,9 +30,18 @@ export interface SimulatedProviderSettings {
 /** A reply has at least so many characters, and is composed without a pause: this is some milliseconds' work. */
 const maxPieces = 10_000;
 
-function check({ textDelayMs: { min, max }, pieces, pieceIntervalMs, seed }: SimulatedProviderSettings): void {
-  if (!(min >= 0 && min <= max && max < Infinity))
-    throw new RangeError(`textDelayMs: 0 ≤ min ≤ max expected, not ${min}–${max}`);
+const delayNames = { text: 'textDelayMs', voice: 'voiceDelayMs', video: 'videoDelayMs' } as const satisfies Record<
+  ReplyKind,
+  keyof SimulatedProviderSettings
+>;
+
+function check(settings: SimulatedProviderSettings): void {
+  const { pieces, pieceIntervalMs, seed } = settings;
+  for (const name of Object.values(delayNames)) {
+    const { min, max } = settings[name];
+    if (!(min >= 0 && min <= max && max < Infinity))
+      throw new RangeError(`${name}: 0 ≤ min ≤ max expected, not ${min}–${max}`);
+  }
   if (!Number.isInteger(pieces) || pieces < 0 || pieces > maxPieces)
     throw new RangeError(`pieces: 0–${maxPieces} expected, not ${pieces}`);
   if (!(pieceIntervalMs >= 0 && pieceIntervalMs < Infinity))
@@ -39,14 +59,16 @@ function cut(text: string, pieces: number): readonly string[] {
 
 /** Where there is nothing to wait for, no timer is made: a load test of the rest must not measure timers. */
 async function* reply(
-  { textDelayMs, pieces, pieceIntervalMs, clock }: SimulatedProviderSettings,
+  settings: SimulatedProviderSettings,
   seed: number,
   request: ProviderRequest,
   signal: AbortSignal,
-): AsyncIterable<string> {
+): AsyncIterable<ReplyPiece> {
   signal.throwIfAborted();
+  const { pieces, pieceIntervalMs, clock } = settings;
   const random = seededRandom(seed, request.messageId, request.text);
-  const delayMs = textDelayMs.min + random() * (textDelayMs.max - textDelayMs.min);
+  const { min, max } = settings[delayNames[request.replyKind]];
+  const delayMs = min + random() * (max - min);
   if (delayMs > 0) await clock.sleep(delayMs, signal);
   let dueMs = pieceIntervalMs > 0 ? clock.monotonicMs() : 0;
   for (const piece of cut(answer(request, random, pieces), pieces)) {
@@ -56,11 +78,17 @@ async function* reply(
     yield piece;
     dueMs += pieceIntervalMs;
   }
+  for (const sample of samplesOf[request.replyKind]) {
+    yield { type: 'generating' };
+    const media = await mediaOf(sample);
+    signal.throwIfAborted();
+    yield media;
+  }
 }
 
 /**
  * A stand-in for a model, offline: what it says depends on the message, the client's local time and the seed, and on
- * nothing else, so equal calls get equal replies in any order. Throws RangeError on settings that make no sense.
+ * nothing else, so equal calls get equal replies in any order. Its voice is a chime and its picture a landscape, always the same. Throws RangeError on settings that make no sense.
  */
 export function simulatedProvider(settings: SimulatedProviderSettings): Provider {
   check(settings);

@@ -1,0 +1,318 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
+import type { MediaPart, Part, ReplyCompleted } from '../domain/conversation/events.ts';
+import { mediaDay, newMediaId } from '../domain/media/media-id.ts';
+import { MediaUnavailable } from '../ports/media-store.ts';
+import { type GeneratedMedia, ProviderError } from '../ports/provider.ts';
+import { messageReceived } from '../testing/conversation-events.ts';
+import { eventually } from '../testing/guests.ts';
+import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
+import { WorkerWorld } from '../testing/worker-world.ts';
+
+const generating = { type: 'generating' } as const;
+const voice: GeneratedMedia = { type: 'media', kind: 'voice', contentType: 'audio/mpeg', bytes: Buffer.from('sound') };
+const picture: GeneratedMedia = {
+  type: 'media',
+  kind: 'image',
+  contentType: 'image/jpeg',
+  bytes: Buffer.from('picture'),
+};
+
+const video = { kind: 'video', contentType: 'video/mp4', sizeBytes: 4, sha256: 'f'.repeat(64) } as const;
+
+function provider(answer?: (call: ScriptedCall) => void): ScriptedProvider {
+  const scripted = new ScriptedProvider();
+  scripted.answer = answer;
+  return scripted;
+}
+
+const inFull = (call: ScriptedCall) => call.say('Seen ', 'it.', generating, voice, generating, picture).end();
+
+/** The reply to the message, as the log has it. */
+async function replyTo(world: WorkerWorld, messageId: string): Promise<ReplyCompleted> {
+  const reply = (await world.events()).find(
+    (event) => event.type === 'ReplyCompleted' && event.messageId === messageId,
+  );
+  if (reply?.type !== 'ReplyCompleted') throw new Error(`no reply to ${messageId}`);
+  return reply;
+}
+
+const kindsOf = (parts: readonly Part[]) => parts.map(({ kind }) => kind);
+
+async function asked(scripted: ScriptedProvider, times = 1): Promise<void> {
+  await eventually(
+    async () => scripted.asked,
+    (ids) => ids.length >= times,
+  );
+}
+
+describe('voice and picture of a reply', () => {
+  test('are stored for the client before the reply that names them is in the log, behind its text', async () => {
+    await using world = await WorkerWorld.open();
+    const logged: string[][] = [];
+    world.media.beforePut = async () => void logged.push([...(await world.story())]);
+    world.worker({ provider: provider(inFull) });
+    await world.say('c/1', 'ann');
+    const told = await world.heard('completed', 'c/1');
+    const { parts } = await replyTo(world, 'c/1');
+    expect(told).toMatchObject({ parts, outcome: 'completed' });
+    expect(kindsOf(parts)).toEqual(['text', 'voice', 'image']);
+    expect(world.media.stored).toEqual(parts.slice(1).map((part) => ({ ...part, ownerId: 'ann' })));
+    for (const [part, made] of [
+      [parts[1] as MediaPart, voice],
+      [parts[2] as MediaPart, picture],
+    ] as const) {
+      expect(part).toMatchObject({ contentType: made.contentType, sizeBytes: made.bytes.length });
+      expect(part.sha256).toBe(createHash('sha256').update(made.bytes).digest('hex'));
+      expect(await world.media.read(part.mediaId)).toEqual(made.bytes);
+      expect(mediaDay(part.mediaId)).toBe(new Date().toISOString().slice(0, 10));
+    }
+    expect(logged).toHaveLength(2);
+    for (const story of logged) expect(story).not.toContain('completed c/1 #1');
+  });
+
+  test('are no pieces: watchers are told of the text, and of the rest with the end', async () => {
+    await using world = await WorkerWorld.open();
+    world.worker({ provider: provider(inFull) });
+    await world.say('c/1');
+    await world.heard('completed', 'c/1');
+    expect(world.live.map(({ type }) => type)).toEqual(['started', 'piece', 'piece', 'completed']);
+  });
+
+  test.each<[string, (world: WorkerWorld, call: ScriptedCall) => void, string]>([
+    ['cannot be made', (_, call) => call.fail(new ProviderError('no voice', false)), 'error'],
+    [
+      'cannot be stored',
+      (world, call) => {
+        world.media.beforePut = () => Promise.reject(new MediaUnavailable('disk full'));
+        call.say(voice);
+      },
+      'error',
+    ],
+    ['are empty', (_, call) => call.say({ ...voice, bytes: Buffer.alloc(0) }), 'error'],
+    ['take too long', () => {}, 'timeout'],
+    [
+      'take too long to be stored',
+      (world, call) => {
+        world.media.beforePut = () => new Promise(() => {});
+        call.say(voice);
+      },
+      'timeout',
+    ],
+  ])('that %s do not cost the client a text that is whole', async (_how, fault, counted) => {
+    await using world = await WorkerWorld.open();
+    const { metrics, warnings } = world.worker({
+      provider: provider((call) => fault(world, call.say('All said.', generating))),
+      settings: { maxAttempts: 1, mediaTimeoutMs: 2_000 },
+    });
+    await world.say('c/1');
+    expect(await world.heard('completed', 'c/1')).toMatchObject({
+      parts: [{ kind: 'text', text: 'All said.' }],
+      outcome: 'completed',
+    });
+    expect(metrics.counts).toEqual({ [counted]: 1, completed: 1 });
+    expect(warnings).toContain('an attempt to answer failed');
+  });
+
+  test('are tried again with the whole reply while attempts are left; only the last one’s are named', async () => {
+    await using world = await WorkerWorld.open();
+    const scripted: ScriptedProvider = provider((call) => {
+      if (scripted.calls.length > 1) return inFull(call);
+      call.say('Seen', generating, voice, generating).fail(new ProviderError('no paint', true));
+    });
+    world.worker({ provider: scripted });
+    await world.say('c/1');
+    await world.heard('completed', 'c/1');
+    const { parts, attempt } = await replyTo(world, 'c/1');
+    expect([attempt, kindsOf(parts)]).toEqual([2, ['text', 'voice', 'image']]);
+    expect(world.media.stored.map(({ kind }) => kind)).toEqual(['voice', 'voice', 'image']);
+    expect(world.media.stored.slice(1)).toMatchObject(parts.slice(1));
+  });
+
+  test('that are half there are kept with the text when the rest fails', async () => {
+    await using world = await WorkerWorld.open();
+    world.worker({
+      provider: provider((call) => call.say('Seen', generating, voice, generating).fail(new Error('no paint'))),
+    });
+    await world.say('c/1');
+    await world.heard('completed', 'c/1');
+    expect(kindsOf((await replyTo(world, 'c/1')).parts)).toEqual(['text', 'voice']);
+  });
+
+  test('are two at most', async () => {
+    await using world = await WorkerWorld.open();
+    const { metrics } = world.worker({ provider: provider((call) => call.say('One', voice, picture, voice).end()) });
+    await world.say('c/1');
+    await world.heard('completed', 'c/1');
+    expect(kindsOf((await replyTo(world, 'c/1')).parts)).toEqual(['text', 'voice', 'image']);
+    expect(metrics.counts).toEqual({ error: 1, completed: 1 });
+    expect(world.media.stored).toHaveLength(2);
+  });
+
+  test('do not make a reply of a text that broke off', async () => {
+    await using world = await WorkerWorld.open();
+    world.worker({
+      provider: provider((call) => call.say(generating, 'I heard ').fail(new ProviderError('broken', false))),
+    });
+    await world.say('c/1');
+    expect(await world.heard('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_FAILED' });
+  });
+});
+
+describe('a stop', () => {
+  test('while voice is made keeps the text and what there is of media', async () => {
+    await using world = await WorkerWorld.open();
+    const scripted = provider((call) => call.say('All said.', generating, voice, generating));
+    world.worker({ provider: scripted });
+    await world.say('c/1');
+    await eventually(
+      async () => world.media.stored,
+      (stored) => stored.length === 1,
+    );
+    await world.append({ type: 'StopRequested', conversationId: 'c', messageId: 'c/1' });
+    await world.heard('completed', 'c/1');
+    const { parts, outcome } = await replyTo(world, 'c/1');
+    expect([outcome, kindsOf(parts)]).toEqual(['stopped', ['text', 'voice']]);
+    expect(scripted.callFor('c/1').signal.aborted).toBe(true);
+  });
+
+  test('while voice is stored does not wait for it, and does not name it', async () => {
+    await using world = await WorkerWorld.open();
+    const storing = Promise.withResolvers<void>();
+    const free = Promise.withResolvers<void>();
+    world.media.beforePut = () => {
+      storing.resolve();
+      return free.promise;
+    };
+    world.worker({ provider: provider(inFull) });
+    await world.say('c/1');
+    await storing.promise;
+    await world.append({ type: 'StopRequested', conversationId: 'c', messageId: 'c/1' });
+    await world.heard('completed', 'c/1');
+    free.resolve();
+    const { parts, outcome } = await replyTo(world, 'c/1');
+    expect([outcome, kindsOf(parts)]).toEqual(['stopped', ['text']]);
+  });
+});
+
+describe('the time limit of media', () => {
+  const limits = { firstPieceTimeoutMs: 2_000, pieceTimeoutMs: 2_000, totalTimeoutMs: 600_000, maxAttempts: 1 };
+
+  test.each<[string, (call: ScriptedCall) => void, (call: ScriptedCall) => void]>([
+    ['listening', (call) => call.say(generating), (call) => call.say('I heard.')],
+    ['making them', (call) => call.say('All said.', generating), (call) => call.say(voice)],
+  ])('holds for %s instead of that between pieces', async (_what, before, after) => {
+    await using world = await WorkerWorld.open();
+    const scripted = provider(before);
+    const { clock, metrics } = world.worker({ provider: scripted, settings: { ...limits, mediaTimeoutMs: 300_000 } });
+    await world.say('c/1');
+    await asked(scripted);
+    await clock.sleep(3 * limits.pieceTimeoutMs);
+    after(scripted.callFor('c/1'));
+    scripted.callFor('c/1').end();
+    expect(await world.heard('completed', 'c/1')).toMatchObject({ outcome: 'completed' });
+    expect(metrics.counts).toEqual({ completed: 1 });
+  });
+
+  test('ends listening that goes on for longer', async () => {
+    await using world = await WorkerWorld.open();
+    const scripted = provider((call) => call.say(generating));
+    const settings = { ...limits, firstPieceTimeoutMs: 600_000, pieceTimeoutMs: 600_000, mediaTimeoutMs: 1_000 };
+    world.worker({ provider: scripted, settings });
+    await world.say('c/1');
+    expect(await world.heard('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_TIMEOUT' });
+  });
+
+  test('is within that of the whole reply', async () => {
+    await using world = await WorkerWorld.open();
+    const { metrics } = world.worker({
+      provider: provider((call) => call.say('All said.', generating)),
+      settings: { ...limits, mediaTimeoutMs: 6_000_000, totalTimeoutMs: 3_000 },
+    });
+    await world.say('c/1');
+    expect(await world.heard('completed', 'c/1')).toMatchObject({ parts: [{ kind: 'text', text: 'All said.' }] });
+    expect(metrics.counts).toEqual({ timeout: 1, completed: 1 });
+  });
+});
+
+describe('the media of a message', () => {
+  test('decide the sort of reply, and are read from the store when the provider wants them', async () => {
+    await using world = await WorkerWorld.open();
+    const film = Buffer.from('film');
+    const sha256 = createHash('sha256').update(film).digest('hex');
+    const mediaId = newMediaId('film', Date.now());
+    await world.media.put({ ...video, sha256, mediaId, ownerId: 'client' }, film);
+    const { provider: scripted } = world.worker({ provider: provider(inFull) });
+    await world.say('c/1', 'client', [
+      { kind: 'text', text: 'Look' },
+      { ...video, sha256, mediaId },
+    ]);
+    await world.heard('completed', 'c/1');
+    const { request } = scripted.callFor('c/1');
+    expect(request).toMatchObject({ text: 'Look', replyKind: 'video' });
+    expect(request.media).toMatchObject([{ kind: 'video', contentType: 'video/mp4', sizeBytes: 4 }]);
+    expect(await request.media[0]?.bytes()).toEqual(film);
+  });
+
+  test.each<[string, readonly Part[], string]>([
+    ['a text', [{ kind: 'text', text: 'Hello' }], 'text'],
+    ['a voice', [{ ...video, kind: 'voice', mediaId: 'm' }], 'voice'],
+    ['a picture', [{ ...video, kind: 'image', mediaId: 'm' }], 'text'],
+  ])('%s is answered as such', async (_what, parts, replyKind) => {
+    await using world = await WorkerWorld.open();
+    const { provider: scripted } = world.worker();
+    await world.say('c/1', 'client', parts);
+    await asked(scripted);
+    expect(scripted.callFor('c/1').request.replyKind).toBe(replyKind);
+  });
+});
+
+describe('a conversation that is deleted while a reply is under way', () => {
+  const deleted = { type: 'ConversationDeleted', conversationId: 'c' } as const;
+
+  test('gets nothing of it: the message ends as stopped, without a word', async () => {
+    await using world = await WorkerWorld.open();
+    const scripted = provider((call) => call.say('Once upon ', 'a time', generating, voice, generating));
+    world.worker({ provider: scripted });
+    await world.say('c/1');
+    await eventually(
+      async () => world.media.stored,
+      (stored) => stored.length === 1,
+    );
+    await world.append(deleted);
+    expect(await world.heard('failed', 'c/1')).toMatchObject({ reason: 'STOPPED' });
+    expect((await world.story()).slice(-1)).toEqual(['STOPPED c/1 #1']);
+    const draft: unknown[] = [];
+    world.bus.requestDrafts('c', (event) => draft.push(event));
+    expect(draft).toEqual([]);
+  });
+
+  test('gets nothing of one that is whole and could not be written yet, nor do those who watch', async () => {
+    await using world = await WorkerWorld.open();
+    let refused = /\.Reply(?:Completed|Failed)$/;
+    world.worker({
+      provider: provider((call) => call.say('All said.').end()),
+      fault: (records) => (records.some(({ headers }) => refused.test(headers['ce_type'] ?? '')) ? 'refused' : 'none'),
+    });
+    const draft = async () => {
+      const events: string[] = [];
+      world.bus.requestDrafts('c', ({ type }) => events.push(type));
+      return events.join();
+    };
+    await world.say('c/1');
+    await eventually(draft, (events) => events === 'started,piece');
+    await world.append(deleted);
+    await eventually(draft, (events) => events === '');
+    refused = /\.ReplyCompleted$/;
+    await world.logged('STOPPED c/1 #1');
+    expect(await world.story()).not.toContain('completed c/1 #1');
+  });
+});
+
+test('a message whose words were taken out before it was read is given up, and nobody is asked', async () => {
+  await using world = await WorkerWorld.open();
+  const { provider: scripted } = world.worker({ provider: provider(inFull) });
+  await world.append(messageReceived('c/1', { parts: [] }));
+  await world.logged('STOPPED c/1 #0');
+  expect(scripted.calls).toEqual([]);
+});

@@ -1,0 +1,31 @@
+import { mediaOf, textOf } from '../domain/conversation/events.ts';
+import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
+import { replyKindOf } from '../domain/media/formats.ts';
+import type { ProviderRequest, Utterance } from '../ports/provider.ts';
+import type { WorkerDeps } from './deps.ts';
+
+/** What the provider is asked about a message. Its media are read when, and as often as, the provider asks for their bytes. */
+export function replyRequest(
+  { messageId, conversationId, clientId, parts, timeZone, receivedAtMs }: PendingMessage,
+  attempt: number,
+  history: readonly Utterance[],
+  store: WorkerDeps['media'],
+): ProviderRequest {
+  return {
+    messageId,
+    conversationId,
+    clientId,
+    text: textOf(parts),
+    media: mediaOf(parts).map(({ kind, contentType, sizeBytes, mediaId }) => ({
+      kind,
+      contentType,
+      sizeBytes,
+      bytes: () => store.read(mediaId),
+    })),
+    replyKind: replyKindOf(parts),
+    timeZone,
+    timeMs: receivedAtMs,
+    attempt,
+    history,
+  };
+}
