@@ -1,0 +1,88 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { AccountStoreDamaged, AccountStoreTooNew } from '../../../ports/account-store.ts';
+
+/** "PACC": what file(1) and SQLite's own tools know the file by. */
+const applicationId = 0x50414343;
+
+/** One step brings a file to the next version. */
+export type Migration = (database: DatabaseSync) => void;
+
+/**
+ * What made the file what it is, in order: its version is the number of steps taken. A step that a release has shipped is never
+ * changed; the next change is a step of its own.
+ */
+export const migrations: readonly Migration[] = [
+  (database) =>
+    database.exec(`
+      CREATE TABLE accounts (
+        client_id TEXT PRIMARY KEY,
+        name_key TEXT NOT NULL UNIQUE,
+        user_name TEXT NOT NULL,
+        password_hash TEXT NOT NULL,
+        role TEXT NOT NULL CHECK (role IN ('client', 'operator')),
+        create_time_ms INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE families (
+        family_id TEXT PRIMARY KEY,
+        client_id TEXT NOT NULL,
+        token_hash TEXT NOT NULL,
+        expire_time_ms INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX families_by_client ON families (client_id, expire_time_ms);
+      CREATE INDEX families_by_expiry ON families (expire_time_ms);
+      CREATE TABLE signing_keys (
+        position INTEGER PRIMARY KEY,
+        kid TEXT NOT NULL UNIQUE,
+        private_jwk TEXT NOT NULL,
+        create_time_ms INTEGER NOT NULL,
+        retire_time_ms INTEGER NOT NULL,
+        remove_time_ms INTEGER NOT NULL
+      ) STRICT;
+    `),
+];
+
+/** What this release writes. */
+export const accountSchemaVersion = migrations.length;
+
+/** The version of an open file; 0 for an empty one. Throws AccountStoreDamaged when it is something else's. */
+export function schemaVersionOf(database: DatabaseSync): number {
+  const version = pragma(database, 'user_version');
+  const id = pragma(database, 'application_id');
+  if (id === applicationId) return version;
+  const isEmpty = database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined;
+  if (id === 0 && version === 0 && isEmpty) return 0;
+  throw new AccountStoreDamaged(`${database.location() ?? 'the file'} is a database, but not one of accounts`);
+}
+
+/**
+ * Takes the steps that are missing, all or none. Throws AccountStoreTooNew when the file has more than there are, and
+ * AccountStoreDamaged when it is something else's.
+ */
+export function migrate(database: DatabaseSync, steps: readonly Migration[] = migrations): void {
+  // Seen before the lock is taken: nearly every open has nothing to do, and must not wait for another's transaction.
+  if (checkedVersion(database, steps) === steps.length) return;
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    // Another process may have taken them while this one waited.
+    for (const step of steps.slice(checkedVersion(database, steps))) step(database);
+    database.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${steps.length}`);
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function checkedVersion(database: DatabaseSync, steps: readonly Migration[]): number {
+  const version = schemaVersionOf(database);
+  if (version > steps.length) {
+    throw new AccountStoreTooNew(
+      `${database.location() ?? 'the file'} has schema ${version}, written by a later release; this one knows up to ${steps.length}. Start that release.`,
+    );
+  }
+  return version;
+}
+
+function pragma(database: DatabaseSync, name: string): number {
+  return Number(database.prepare(`PRAGMA ${name}`).get()?.[name]);
+}

@@ -1,0 +1,120 @@
+import { Refused } from '../../domain/errors/catalogue.ts';
+import type { AccessTokens } from '../../ports/access-tokens.ts';
+import type { Account } from '../../ports/account-store.ts';
+import type { Logger } from '../../ports/telemetry.ts';
+import { BackOff } from './back-off.ts';
+import { checkPasswordBound, checkUserName } from './credentials.ts';
+import { newRefreshToken, parseRefreshToken } from './refresh-tokens.ts';
+import { createUser, type UserDeps } from './users.ts';
+
+type Subject = Pick<Account, 'clientId' | 'role'>;
+
+export interface AccountsDeps extends UserDeps {
+  readonly tokens: AccessTokens;
+  readonly logger: Pick<Logger, 'warn'>;
+  readonly settings: {
+    /** Whether anybody may sign up. */
+    readonly signUpOpen: boolean;
+    readonly refreshTokenLifetimeMs: number;
+  };
+}
+
+/** What a signed-in client holds. Its tokens are secret. */
+export interface Tokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  /** How long the access token works, from now. */
+  readonly accessTokenLifetimeMs: number;
+  readonly clientId: string;
+}
+
+/**
+ * Signs people up and in. Each call rejects with the Refused that it names, or with AccountStoreUnavailable. Addresses are those of the
+ * callers' machines, for the back-off.
+ */
+export class Accounts {
+  readonly #deps: AccountsDeps;
+  readonly #backOff: BackOff;
+
+  constructor(deps: AccountsDeps) {
+    this.#deps = deps;
+    this.#backOff = new BackOff(deps.clock);
+  }
+
+  /**
+   * Makes an account and signs it in. SIGN_UP_CLOSED, USER_NAME_INVALID, PASSWORD_INVALID, USER_NAME_TAKEN, TOO_MANY_ATTEMPTS: a name
+   * that is taken counts as a failure of the address, because names are not to be found out by trying.
+   */
+  async signUp(userName: string, password: string, address: string): Promise<Tokens> {
+    if (!this.#deps.settings.signUpOpen) throw new Refused('SIGN_UP_CLOSED');
+    const user = await this.#backOff.attempt({ address }, () =>
+      createUser(this.#deps, { userName, password, role: 'client' }),
+    );
+    if (user === null) throw new Refused('USER_NAME_TAKEN');
+    return this.#begin(user);
+  }
+
+  /**
+   * Trades a password for tokens. USER_NAME_INVALID, PASSWORD_INVALID, SIGN_IN_FAILED, TOO_MANY_ATTEMPTS. The same answer after the same
+   * work, whether the name or the password is wrong.
+   */
+  async signIn(userName: string, password: string, address: string): Promise<Tokens> {
+    checkUserName(userName);
+    checkPasswordBound(password);
+    const who = { name: userName.toLowerCase(), address };
+    const account = await this.#backOff.attempt(who, () => this.#whose(userName, password));
+    if (account === null) throw new Refused('SIGN_IN_FAILED');
+    return this.#begin(account);
+  }
+
+  /**
+   * Trades a refresh token for new tokens; the old one stops working. REFRESH_TOKEN_INVALID. A token that was traded before ends all
+   * that came of the same sign-in: two hold it, and one of them has stolen it. A client that lost the answer signs in again.
+   */
+  async refresh(refreshToken: string): Promise<Tokens> {
+    const { store, ids, clock, settings, logger } = this.#deps;
+    const presented = parseRefreshToken(ids, refreshToken);
+    if (presented === undefined) throw new Refused('REFRESH_TOKEN_INVALID');
+    const next = newRefreshToken(ids, presented.familyId);
+    const outcome = await store.rotateFamily({
+      familyId: presented.familyId,
+      presentedHash: presented.tokenHash,
+      nextHash: next.tokenHash,
+      expireTimeMs: clock.nowMs() + settings.refreshTokenLifetimeMs,
+    });
+    if (outcome.kind === 'rotated') return this.#tokens(outcome.account, next.refreshToken);
+    if (outcome.kind === 'reused')
+      logger.warn({ clientId: outcome.clientId }, 'a refresh token was used again; its sign-in was ended');
+    throw new Refused('REFRESH_TOKEN_INVALID');
+  }
+
+  /** Ends what came of a sign-in, by any refresh token of it. The same answer for a token that is unknown or ended. */
+  async signOut(refreshToken: string): Promise<void> {
+    const presented = parseRefreshToken(this.#deps.ids, refreshToken);
+    if (presented !== undefined) await this.#deps.store.endFamily(presented.familyId);
+  }
+
+  /** The account with this name and password; null when there is none. One hash is computed, whatever is wrong. */
+  async #whose(userName: string, password: string): Promise<Account | null> {
+    const { store, hasher } = this.#deps;
+    const account = await store.accountNamed(userName);
+    const verdict = await hasher.verify(password, account?.passwordHash ?? null);
+    if (account === null || verdict === 'wrong') return null;
+    if (verdict === 'outdated')
+      await store.replacePasswordHash(account.clientId, account.passwordHash, await hasher.hash(password));
+    return account;
+  }
+
+  async #begin(subject: Subject): Promise<Tokens> {
+    const { store, ids, clock, settings } = this.#deps;
+    const { refreshToken, familyId, tokenHash } = newRefreshToken(ids, ids.unique());
+    const expireTimeMs = clock.nowMs() + settings.refreshTokenLifetimeMs;
+    await store.createFamily({ familyId, clientId: subject.clientId, tokenHash, expireTimeMs });
+    return this.#tokens(subject, refreshToken);
+  }
+
+  async #tokens({ clientId, role }: Subject, refreshToken: string): Promise<Tokens> {
+    const { accessToken, lifetimeMs } = await this.#deps.tokens.issue({ clientId, isOperator: role === 'operator' });
+    return { accessToken, refreshToken, accessTokenLifetimeMs: lifetimeMs, clientId };
+  }
+}

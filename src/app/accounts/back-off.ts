@@ -1,0 +1,122 @@
+import { Refused } from '../../domain/errors/catalogue.ts';
+import type { Clock } from '../../ports/clock.ts';
+
+/** Failures with one name before its next attempt has to wait: people mistype, and have several passwords. */
+export const freeFailuresPerName = 5;
+
+/** The same per address: many people may share one. */
+export const freeFailuresPerAddress = 20;
+
+/** The first wait; it doubles with each further failure. */
+export const initialDelayMs = 1_000;
+
+/** The longest wait. A longer one would rather keep the owner out than the guesser. */
+export const maxDelayMs = 300_000;
+
+/** Failures are forgotten this long after the last: who waits it out each time has 120 attempts a day. */
+export const forgetAfterMs = 3_600_000;
+
+/** Names and addresses remembered, each: a few megabytes. Beyond that, those whose last failure is oldest are forgotten. */
+export const maxRemembered = 20_000;
+
+/**
+ * Who guesses passwords waits longer each time, by name and by address. In this process's memory: it begins anew with a start, and each
+ * server counts for itself. Names that nobody has are counted like others.
+ */
+export class BackOff {
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
+  readonly #names = new Failures(freeFailuresPerName);
+  readonly #addresses = new Failures(freeFailuresPerAddress);
+  /** Attempts by name whose verdict is not there yet; the password hasher bounds how many. */
+  readonly #underWay = new Map<string, number>();
+
+  constructor(clock: Pick<Clock, 'monotonicMs'>) {
+    this.#clock = clock;
+  }
+
+  /**
+   * One attempt: its work answers null when it failed; when it rejects, nothing is counted. Rejects with TOO_MANY_ATTEMPTS and the time to
+   * wait before any work. A success forgets the name's failures, not the address's: a guesser may have an account, too.
+   */
+  async attempt<T>({ name, address }: Attempt, work: () => Promise<T | null>): Promise<T | null> {
+    this.#check(name, address);
+    this.#count(name, 1);
+    try {
+      const result = await work();
+      if (result === null) this.#failed(name, address);
+      else if (name !== undefined) this.#names.forget(name);
+      return result;
+    } finally {
+      this.#count(name, -1);
+    }
+  }
+
+  #check(name: string | undefined, address: string): void {
+    const nowMs = this.#clock.monotonicMs();
+    const waitsMs = [this.#addresses.waitMs(address, nowMs)];
+    if (name !== undefined) waitsMs.push(this.#names.waitMs(name, nowMs), this.#crowdWaitMs(name, nowMs));
+    const waitMs = Math.max(...waitsMs);
+    if (waitMs > 0) throw new Refused('TOO_MANY_ATTEMPTS', undefined, { retryDelayMs: Math.ceil(waitMs) });
+  }
+
+  /** Those under way count as failed, or a guesser would send all of them at once. */
+  #crowdWaitMs(name: string, nowMs: number): number {
+    const underWay = this.#underWay.get(name) ?? 0;
+    return underWay > 0 && this.#names.countOf(name, nowMs) + underWay >= freeFailuresPerName ? initialDelayMs : 0;
+  }
+
+  #count(name: string | undefined, by: 1 | -1): void {
+    if (name === undefined) return;
+    const underWay = (this.#underWay.get(name) ?? 0) + by;
+    if (underWay > 0) this.#underWay.set(name, underWay);
+    else this.#underWay.delete(name);
+  }
+
+  #failed(name: string | undefined, address: string): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (name !== undefined) this.#names.add(name, nowMs);
+    this.#addresses.add(address, nowMs);
+  }
+}
+
+/** Who tries. */
+export interface Attempt {
+  /** undefined where no name's password is at stake. */
+  readonly name?: string | undefined;
+  readonly address: string;
+}
+
+/** Failures by key, the key whose last failure is oldest first. */
+class Failures {
+  readonly #byKey = new Map<string, { readonly count: number; readonly lastMs: number }>();
+  readonly #free: number;
+
+  constructor(free: number) {
+    this.#free = free;
+  }
+
+  countOf(key: string, nowMs: number): number {
+    const failures = this.#byKey.get(key);
+    return failures === undefined || nowMs - failures.lastMs >= forgetAfterMs ? 0 : failures.count;
+  }
+
+  /** How long the next attempt has to wait; 0: not at all. */
+  waitMs(key: string, nowMs: number): number {
+    const over = this.countOf(key, nowMs) - this.#free;
+    if (over < 0) return 0;
+    const delayMs = Math.min(initialDelayMs * 2 ** over, maxDelayMs);
+    return Math.max(0, (this.#byKey.get(key)?.lastMs ?? 0) + delayMs - nowMs);
+  }
+
+  add(key: string, nowMs: number): void {
+    const count = this.countOf(key, nowMs) + 1;
+    this.#byKey.delete(key);
+    this.#byKey.set(key, { count, lastMs: nowMs });
+    const [oldest] = this.#byKey.keys();
+    if (this.#byKey.size > maxRemembered && oldest !== undefined) this.#byKey.delete(oldest);
+  }
+
+  forget(key: string): void {
+    this.#byKey.delete(key);
+  }
+}

@@ -1,0 +1,73 @@
+import { Refused } from '../../domain/errors/catalogue.ts';
+import type { Account, AccountRole, AccountStore } from '../../ports/account-store.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Ids } from '../../ports/ids.ts';
+import type { PasswordHasher } from '../../ports/password-hasher.ts';
+import { checkNewPassword, checkUserName } from './credentials.ts';
+
+export interface UserDeps {
+  readonly store: AccountStore;
+  readonly hasher: PasswordHasher;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+/** An account as it may be shown. */
+export type User = Omit<Account, 'passwordHash'>;
+
+export interface NewUser {
+  readonly userName: string;
+  readonly password: string;
+  readonly role: AccountRole;
+}
+
+/** Accounts read at once for a list: a page of rows. */
+const listedAtOnce = 200;
+
+/**
+ * Makes an account, whoever may sign up. Rejects with Refused USER_NAME_INVALID, PASSWORD_INVALID, USER_NAME_TAKEN or
+ * TOO_MANY_ATTEMPTS, or AccountStoreUnavailable.
+ */
+export async function addUser(deps: UserDeps, user: NewUser): Promise<User> {
+  const added = await createUser(deps, user);
+  if (added === null) throw new Refused('USER_NAME_TAKEN');
+  return added;
+}
+
+/** The same; null when somebody has the name. */
+export async function createUser({ store, hasher, clock, ids }: UserDeps, user: NewUser): Promise<User | null> {
+  checkUserName(user.userName);
+  checkNewPassword(user.password);
+  // Asked before hashing, because that is the dear part; decided by the store.
+  if ((await store.accountNamed(user.userName)) !== null) return null;
+  const shown = { clientId: ids.unique(), userName: user.userName, role: user.role, createTimeMs: clock.nowMs() };
+  const account = { ...shown, passwordHash: await hasher.hash(user.password) };
+  return (await store.createAccount(account)) ? shown : null;
+}
+
+/** Every account, by user name without case. Throws AccountStoreUnavailable. */
+export async function* listUsers({ store }: Pick<UserDeps, 'store'>): AsyncGenerator<User, void, undefined> {
+  let after: string | undefined = '';
+  while (after !== undefined) {
+    const accounts: readonly Account[] = await store.listAccounts(after, listedAtOnce);
+    for (const { passwordHash: _, ...user } of accounts) yield user;
+    after = accounts.length < listedAtOnce ? undefined : accounts.at(-1)?.userName;
+  }
+}
+
+/**
+ * Removes an account: its tokens stop working; what was said stays. An open session ends with its access token at the latest. Rejects
+ * with Refused NOT_FOUND or AccountStoreUnavailable.
+ */
+export async function removeUser({ store }: Pick<UserDeps, 'store'>, userName: string): Promise<void> {
+  if (!(await store.removeAccount(userName))) throw noSuchUser(userName);
+}
+
+/** Gives an account another role, from its next call on. Rejects with Refused NOT_FOUND or AccountStoreUnavailable. */
+export async function setRole({ store }: Pick<UserDeps, 'store'>, userName: string, role: AccountRole): Promise<void> {
+  if (!(await store.setRole(userName, role))) throw noSuchUser(userName);
+}
+
+function noSuchUser(userName: string): Refused {
+  return new Refused('NOT_FOUND', `There is no user "${userName}".`);
+}

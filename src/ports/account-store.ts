@@ -1,0 +1,130 @@
+/**
+ * Accounts, sign-ins and signing keys: state that is changed in place, because what is secret in it must be gone once it is removed,
+ * which no immutable log allows (docs/adr/0009-accounts.md).
+ *
+ * Atomicity: each operation is one atomic step, also between processes that share the store; none needs two of them to be one.
+ * Durability: what an operation has answered survives a crash.
+ * Visibility: what it has answered, every later call sees, also through other handles on the same store.
+ * Everything rejects with AccountStoreUnavailable while the store cannot be read or written.
+ */
+export interface AccountStore extends SigningKeyStore, AsyncDisposable {
+  /** False, and nothing changed, when somebody has this user name in whatever case. */
+  createAccount(account: Account): Promise<boolean>;
+
+  /** By user name in whatever case; null when there is none. */
+  accountNamed(userName: string): Promise<Account | null>;
+
+  /** By client id; null when there is none. */
+  accountOf(clientId: string): Promise<Account | null>;
+
+  /** By user name without case, strictly after the given one; ('', n): the first n. */
+  listAccounts(afterUserName: string, limit: number): Promise<readonly Account[]>;
+
+  /** Removes the account and ends its families. False when there is none of this name. */
+  removeAccount(userName: string): Promise<boolean>;
+
+  /** False when there is no account of this name. */
+  setRole(userName: string, role: AccountRole): Promise<boolean>;
+
+  /** Replaces the hash if it is still the one expected; tells whether it was. */
+  replacePasswordHash(clientId: string, expected: string, replacement: string): Promise<boolean>;
+
+  /**
+   * Begins a family of refresh tokens. Beyond `maxFamiliesPerAccount` the family of this client that expires first ends. Those that
+   * have expired may be removed at any time.
+   */
+  createFamily(family: TokenFamily): Promise<void>;
+
+  /**
+   * Puts the next token in the place of the presented one, if that is the family's current one, it has not expired and its account is
+   * there. Another token of the family was used before, or somebody guesses: that ends the family.
+   */
+  rotateFamily(rotation: Rotation): Promise<RotationOutcome>;
+
+  /** Ends a family; nothing happens when it is not there. */
+  endFamily(familyId: string): Promise<void>;
+}
+
+/** Keys that sign access tokens. All servers on one store see the same ones, and agree on the newest. */
+export interface SigningKeyStore {
+  /** Oldest first. */
+  signingKeys(): Promise<readonly SigningKey[]>;
+
+  /**
+   * Adds the key if the newest one is still `newestKid` (null: there is none), and drops those whose `removeTimeMs` has come. Tells
+   * whether it was added: of several servers that want to, one succeeds.
+   */
+  addSigningKey(key: SigningKey, newestKid: string | null): Promise<boolean>;
+}
+
+export type AccountRole = 'client' | 'operator';
+
+/** Who may sign in. */
+export interface Account {
+  /** Unique for ever: an account of the same name made later has another. */
+  readonly clientId: string;
+  /** As its owner wrote it; unique without regard to case. ASCII. */
+  readonly userName: string;
+  /** As the password hasher gave it. */
+  readonly passwordHash: string;
+  readonly role: AccountRole;
+  readonly createTimeMs: number;
+}
+
+/** The refresh tokens that came of one sign-in: each is traded for the next, and one at a time works. */
+export interface TokenFamily {
+  readonly familyId: string;
+  readonly clientId: string;
+  /** Of the current token's secret. */
+  readonly tokenHash: string;
+  readonly expireTimeMs: number;
+}
+
+/** One trade of a refresh token. */
+export interface Rotation {
+  readonly familyId: string;
+  readonly presentedHash: string;
+  readonly nextHash: string;
+  /** Of the next token. */
+  readonly expireTimeMs: number;
+}
+
+export type RotationOutcome =
+  | { readonly kind: 'rotated'; readonly account: Account }
+  /** The family is ended. */
+  | { readonly kind: 'reused'; readonly clientId: string }
+  /** No such family: it never was, it has expired or was ended, or its account is gone. */
+  | { readonly kind: 'unknown' };
+
+/** A key pair of access tokens. */
+export interface SigningKey {
+  readonly kid: string;
+  /** The private JWK, as JSON. Secret. */
+  readonly privateJwk: string;
+  readonly createTimeMs: number;
+  /** It signs until then. */
+  readonly retireTimeMs: number;
+  /** What it signed is accepted until then. */
+  readonly removeTimeMs: number;
+}
+
+/** Of each account: more devices than anybody has. Without a bound, signing in again and again would fill the store. */
+export const maxFamiliesPerAccount = 50;
+
+/** The store cannot be read or written now. */
+export class AccountStoreUnavailable extends Error {
+  override readonly name = 'AccountStoreUnavailable';
+  readonly retryable = true;
+}
+
+/** A later release wrote this: starting that release is the next step. */
+export class AccountStoreTooNew extends Error {
+  override readonly name = 'AccountStoreTooNew';
+  readonly retryable = false;
+}
+
+/** It is not, or no longer, what was written. Accounts cannot be made again from anything else: a backup is the next step. */
+export class AccountStoreDamaged extends Error {
+  override readonly name = 'AccountStoreDamaged';
+  readonly retryable = false;
+}
