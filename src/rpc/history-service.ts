@@ -1,9 +1,10 @@
+import type { ConversationsManager } from '../app/managing/conversations-manager.ts';
 import type { HistoryReads } from '../app/reading/history-reads.ts';
 import type { Conversation, HistoryServiceServer } from '../gen/chat/v1/history_service.ts';
 import type { HistoryConversation } from '../ports/history.ts';
 import type { Calls } from './calls.ts';
 import { messageToWire } from './content-wire.ts';
-import { notYet, unary } from './unary.ts';
+import { unary } from './unary.ts';
 import { numberOf } from './wire-values.ts';
 
 function conversationToWire(conversation: HistoryConversation): Conversation {
@@ -18,23 +19,31 @@ function conversationToWire(conversation: HistoryConversation): Conversation {
   };
 }
 
-/** HistoryService over the history read model. */
-export function historyService(reads: HistoryReads, calls: Calls): HistoryServiceServer {
+/** HistoryService over the history read model; what changes something goes through the log. */
+export function historyService(reads: HistoryReads, manager: ConversationsManager, calls: Calls): HistoryServiceServer {
   return {
-    listConversations: unary(calls, async ({ clientId, ...page }) => {
-      const { items, nextPageToken } = await reads.listConversations(clientId, page);
+    listConversations: unary(calls, async ({ clientId, ...page }, caller) => {
+      const { items, nextPageToken } = await reads.listConversations(caller, clientId, page);
       return { conversations: items.map(conversationToWire), nextPageToken };
     }),
-    getConversation: unary(calls, async ({ conversationId }) => ({
-      conversation: conversationToWire(await reads.getConversation(conversationId)),
+    getConversation: unary(calls, async ({ conversationId }, caller) => ({
+      conversation: conversationToWire(await reads.getConversation(caller, conversationId)),
     })),
-    listMessages: unary(calls, async ({ conversationId, atLeastSequence, ...page }) => {
-      const sequence = numberOf(atLeastSequence, 'at_least_sequence');
-      const { items, nextPageToken } = await reads.listMessages(conversationId, { ...page, atLeastSequence: sequence });
+    listMessages: unary(calls, async ({ conversationId, atLeastSequence: atLeast, ...page }, caller) => {
+      const atLeastSequence = numberOf(atLeast, 'at_least_sequence');
+      const { items, nextPageToken } = await reads.listMessages(caller, conversationId, { ...page, atLeastSequence });
       return { messages: items.map(messageToWire), nextPageToken };
     }),
-    searchMessages: notYet(calls, 'searching messages'),
-    renameConversation: notYet(calls, 'renaming conversations'),
-    deleteConversation: notYet(calls, 'deleting conversations'),
+    searchMessages: unary(calls, async ({ clientId, query, ...page }, caller) => {
+      const { items, nextPageToken } = await reads.searchMessages(caller, clientId, query, page);
+      return { messages: items.map(messageToWire), nextPageToken };
+    }),
+    renameConversation: unary(calls, async ({ conversationId, title }, caller) => ({
+      conversation: conversationToWire(await manager.rename(caller, conversationId, title)),
+    })),
+    deleteConversation: unary(calls, async ({ conversationId }, caller) => {
+      await manager.delete(caller, conversationId);
+      return {};
+    }),
   };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { call, clientOf, type Dynamic, type DynamicClient, hangUp, timestampMs } from '../testing/contract.ts';
-import { Guests } from '../testing/guests.ts';
+import { eventually, Guests } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { textOf } from '../testing/stranger.ts';
 
@@ -181,5 +181,113 @@ describe('conversations', () => {
       conversations: [],
       nextPageToken: '',
     });
+  });
+});
+
+describe('SearchMessages', () => {
+  test('finds both sides of what was said, newest first, by pages, and nothing of another client', async () => {
+    await using guests = new Guests(server, 'bidi');
+    const { session, welcome, clientId: seeker } = await guests.connect();
+    const first = await session.ask('Where is Zoë’s xylophone?');
+    const second = await session.ask('I said: the XYLOPHONE of Zoe!');
+    await call(history, 'ListMessages', {
+      conversationId: welcome.conversationId,
+      atLeastSequence: second.reply.sequence,
+    });
+    const all = await pages('SearchMessages', { clientId: seeker, query: 'zoe XYLOPHONE', pageSize: 1 });
+    const found = all.flatMap((page) => page.messages);
+    expect(ids(found)).toEqual(expect.arrayContaining([second.accepted.messageId, first.accepted.messageId]));
+    const times = found.map((message) => timestampMs(message.createTime));
+    expect(times).toEqual(times.toSorted((left, right) => right - left));
+    expect(found.every((message) => message.conversationId === welcome.conversationId)).toBe(true);
+    expect((await call(history, 'SearchMessages', { clientId, query: 'xylophone' })).messages).toEqual([]);
+  });
+
+  test('refuses a query without a word, one with too many, and one of nobody', async () => {
+    const invalid = { code: 'INVALID_ARGUMENT', reason: 'QUERY_INVALID', fields: ['query'] };
+    const tooMany = Array.from({ length: 21 }, (_, index) => `word${index}`).join(' ');
+    for (const query of ['', '?!', tooMany]) {
+      expect(await refusal('SearchMessages', { clientId, query })).toMatchObject(invalid);
+    }
+    expect(await refusal('SearchMessages', { query: 'hello' })).toMatchObject({ reason: 'CLIENT_ID_INVALID' });
+  });
+
+  test('takes a token only with its own query', async () => {
+    const { nextPageToken } = await call(history, 'SearchMessages', { clientId, query: 'message number', pageSize: 1 });
+    expect(nextPageToken).not.toBe('');
+    const other = { clientId, query: 'number message', pageSize: 1, pageToken: nextPageToken };
+    expect(await refusal('SearchMessages', other)).toMatchObject({ reason: 'PAGE_TOKEN_INVALID' });
+  });
+});
+
+describe('RenameConversation', () => {
+  test('answers with the conversation and its new title, which every read then shows', async () => {
+    await using guests = new Guests(server, 'bidi');
+    const { session, welcome, clientId: owner } = await guests.connect();
+    await session.ask('Some first words');
+    const { conversationId: renamed } = welcome;
+    const title = 'Plans for Zoë 🙂';
+    const { conversation } = await call(history, 'RenameConversation', {
+      conversationId: renamed,
+      title: ` ${title} `,
+    });
+    expect(conversation).toMatchObject({ conversationId: renamed, clientId: owner, title, messageCount: 2 });
+    await session.ask('Some later words');
+    const { conversations } = await call(history, 'ListConversations', { clientId: owner });
+    expect(conversations).toMatchObject([{ title }]);
+  });
+
+  test('refuses titles that are none, and conversations that are not there', async () => {
+    const invalid = { code: 'INVALID_ARGUMENT', reason: 'TITLE_INVALID', fields: ['title'] };
+    for (const title of ['', ' ', 'x'.repeat(201), 'two\nlines']) {
+      expect(await refusal('RenameConversation', { conversationId, title })).toMatchObject(invalid);
+    }
+    const missing = await refusal('RenameConversation', { conversationId: 'never-was', title: 'x' });
+    expect(missing).toMatchObject({ code: 'NOT_FOUND', reason: 'NOT_FOUND' });
+  });
+});
+
+describe('DeleteConversation', () => {
+  test('takes a conversation out of every read, and a second time there is none', async () => {
+    await using guests = new Guests(server, 'bidi');
+    const { session, welcome, clientId: owner } = await guests.connect();
+    const { accepted } = await session.ask('Words that must go: zeppelin');
+    const { conversationId: doomed } = welcome;
+    const kept = (await session.join('')).conversationId;
+    const { reply } = await session.ask('Words that stay');
+    await call(history, 'ListMessages', { conversationId: kept, atLeastSequence: reply.sequence });
+    await call(history, 'DeleteConversation', { conversationId: doomed });
+    const gone = { code: 'NOT_FOUND', reason: 'NOT_FOUND' };
+    expect(await refusal('GetConversation', { conversationId: doomed })).toMatchObject(gone);
+    expect(await refusal('ListMessages', { conversationId: doomed })).toMatchObject(gone);
+    expect(await refusal('RenameConversation', { conversationId: doomed, title: 'x' })).toMatchObject(gone);
+    expect(await refusal('DeleteConversation', { conversationId: doomed })).toMatchObject(gone);
+    expect((await call(history, 'SearchMessages', { clientId: owner, query: 'zeppelin' })).messages).toEqual([]);
+    const { conversations } = await call(history, 'ListConversations', { clientId: owner });
+    expect(conversations.map((conversation: Dynamic) => conversation.conversationId)).toEqual([kept]);
+    const operations = clientOf('chat.v1.OperationsService', server.address);
+    const explained = call(operations, 'ExplainMessage', { messageId: accepted.messageId });
+    await expect(explained).rejects.toMatchObject(gone);
+    hangUp(operations);
+  });
+
+  test('finds a conversation in which nothing was said yet', async () => {
+    await using guests = new Guests(server, 'bidi');
+    const { welcome } = await guests.connect();
+    await call(history, 'DeleteConversation', { conversationId: welcome.conversationId });
+    expect(await refusal('GetConversation', { conversationId: welcome.conversationId })).toMatchObject({
+      reason: 'NOT_FOUND',
+    });
+  });
+
+  test('ends what is being answered in it: nothing stays in processing', async () => {
+    await using guests = new Guests(server, 'bidi');
+    const { session, welcome } = await guests.connect();
+    await session.text('And this?');
+    await call(history, 'DeleteConversation', { conversationId: welcome.conversationId });
+    const operations = clientOf('chat.v1.OperationsService', server.address);
+    const idle = (usage: Dynamic) => usage.processing === 0 && usage.queued === 0;
+    expect(await eventually(() => call(operations, 'GetUsage', {}), idle)).toMatchObject({ oldestQueuedMs: 0 });
+    hangUp(operations);
   });
 });

@@ -1,22 +1,18 @@
-import { textOf } from '../../domain/conversation/events.ts';
-import { utf8Length } from '../../domain/conversation/utf8.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
-import { historyWaitMs, maxPageBytes } from '../../domain/limits.ts';
-import type {
-  History,
-  HistoryConversation,
-  HistoryMessage,
-  HistoryPlace,
-  HistoryProgress,
-} from '../../ports/history.ts';
+import { historyWaitMs } from '../../domain/limits.ts';
+import type { History, HistoryConversation, HistoryMessage, HistoryProgress } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
-import { checkConversationId, isChosenId } from '../gateway/hello.ts';
-import { effectivePageSize, pageToken, placeOfToken } from './page.ts';
+import { actingClient, type Caller, checkOwner } from '../caller.ts';
+import { checkConversationId } from '../gateway/hello.ts';
+import type { MediaLinks, PresentedMessage } from '../media/media-links.ts';
+import { cutToBytes, effectivePageSize, pageToken, placeOfToken } from './page.ts';
+import { searchedWords } from './search-query.ts';
 
 export interface HistoryReadsDeps {
-  readonly history: History;
+  readonly history: Pick<History, 'getConversation' | 'listConversations' | 'listMessages' | 'searchMessages'>;
   readonly progress: HistoryProgress;
   readonly ids: Ids;
+  readonly links: MediaLinks;
   /** Of the conversations topic. */
   readonly partitions: number;
 }
@@ -31,7 +27,7 @@ export interface ReadPage<T> {
   readonly nextPageToken: string;
 }
 
-/** Reads what was said. */
+/** Reads what was said: everything of the caller, and nothing of anybody else. All reads reject with ReadModelUnavailable. */
 export class HistoryReads {
   readonly #deps: HistoryReadsDeps;
 
@@ -39,13 +35,13 @@ export class HistoryReads {
     this.#deps = deps;
   }
 
-  /** Newest activity first. Throws CLIENT_ID_INVALID, PAGE_TOKEN_INVALID. */
-  async listConversations(clientId: string, page: PageArguments): Promise<ReadPage<HistoryConversation>> {
-    if (!isChosenId(clientId)) {
-      throw new Refused('CLIENT_ID_INVALID', undefined, {
-        violations: [{ field: 'client_id', description: 'whose conversations; needed where authentication is off' }],
-      });
-    }
+  /** Newest activity first. Throws NOT_YOURS, CLIENT_ID_INVALID, PAGE_TOKEN_INVALID. */
+  async listConversations(
+    caller: Caller,
+    namedClientId: string,
+    page: PageArguments,
+  ): Promise<ReadPage<HistoryConversation>> {
+    const clientId = actingClient(caller, namedClientId);
     const list = `conversations/${clientId}`;
     const { items, next } = await this.#deps.history.listConversations(clientId, {
       after: placeOfToken(list, page.pageToken),
@@ -54,47 +50,68 @@ export class HistoryReads {
     return { items, nextPageToken: pageToken(list, next) };
   }
 
-  /** Throws CONVERSATION_ID_INVALID, NOT_FOUND. */
-  async getConversation(conversationId: string): Promise<HistoryConversation> {
+  /** Throws CONVERSATION_ID_INVALID, NOT_FOUND, NOT_YOURS. */
+  async getConversation(caller: Caller, conversationId: string): Promise<HistoryConversation> {
     checkConversationId(conversationId);
     const conversation = await this.#deps.history.getConversation(conversationId);
     if (conversation === null) throw new Refused('NOT_FOUND', 'there is no such conversation');
+    checkOwner(caller, conversation.clientId);
     return conversation;
   }
 
-  /** By sequence. Throws CONVERSATION_ID_INVALID, NOT_FOUND, PAGE_TOKEN_INVALID, HISTORY_BEHIND. */
+  /**
+   * By sequence, with fresh URLs of media. Throws CONVERSATION_ID_INVALID, NOT_FOUND, NOT_YOURS, PAGE_TOKEN_INVALID, HISTORY_BEHIND;
+   * rejects with MediaUnavailable.
+   */
   async listMessages(
+    caller: Caller,
     conversationId: string,
     page: PageArguments & { readonly newestFirst: boolean; readonly atLeastSequence: number },
-  ): Promise<ReadPage<HistoryMessage>> {
+  ): Promise<ReadPage<PresentedMessage>> {
     checkConversationId(conversationId);
     const list = `messages/${conversationId}/${page.newestFirst}`;
     const after = placeOfToken(list, page.pageToken);
     const limit = effectivePageSize(page.pageSize);
     if (page.atLeastSequence > 0) await this.#reach(conversationId, page.atLeastSequence);
-    await this.getConversation(conversationId);
+    await this.getConversation(caller, conversationId);
     const read = await this.#deps.history.listMessages(conversationId, { after, limit }, page.newestFirst);
-    const { items, next } = cutToBytes(read.items, read.next);
-    return { items, nextPageToken: pageToken(list, next) };
+    const { items, next } = cutToBytes(read, (message) => message.sequence);
+    return { items: await this.#present(items), nextPageToken: pageToken(list, next) };
+  }
+
+  /**
+   * The client's messages, and those that answer them, that hold all words of the query; newest first. Throws NOT_YOURS, CLIENT_ID_INVALID,
+   * QUERY_INVALID, PAGE_TOKEN_INVALID; rejects with MediaUnavailable.
+   */
+  async searchMessages(
+    caller: Caller,
+    namedClientId: string,
+    query: string,
+    page: PageArguments,
+  ): Promise<ReadPage<PresentedMessage>> {
+    const clientId = actingClient(caller, namedClientId);
+    const words = searchedWords(query);
+    // Hashed: a token with twenty long words in it would be longer than what they are looked for in.
+    const list = `search/${this.#deps.ids.hash(`${words.join(' ')}/${clientId}`)}`;
+    const after = placeOfToken(list, page.pageToken);
+    const limit = effectivePageSize(page.pageSize);
+    const read = await this.#deps.history.searchMessages(clientId, words, { after, limit });
+    const { items, next } = cutToBytes(read, (message) => message.createTimeMs);
+    return { items: await this.#present(items), nextPageToken: pageToken(list, next) };
+  }
+
+  #present(messages: readonly HistoryMessage[]): Promise<readonly PresentedMessage[]> {
+    return Promise.all(messages.map(async (message) => this.#deps.links.present(message, { inline: false })));
   }
 
   async #reach(conversationId: string, sequence: number): Promise<void> {
     const { progress, ids, partitions } = this.#deps;
     const partition = ids.partition(conversationId, partitions);
     if (await progress.reached(partition, sequence + 1, historyWaitMs)) return;
-    throw new Refused('HISTORY_BEHIND', `history is at ${progress.checkpoint(partition) - 1}, not yet at ${sequence}`);
+    const newest = progress.checkpoint(partition) - 1;
+    const standing = newest < 0 ? 'history holds nothing yet' : `history has come to sequence ${newest}`;
+    throw new Refused('HISTORY_BEHIND', `${standing}; ${sequence} did not come within ${historyWaitMs} ms`, {
+      metadata: { history_sequence: String(Math.max(0, newest)), at_least_sequence: String(sequence) },
+    });
   }
-}
-
-/** Long messages make a short page: the rest comes with the next token. */
-function cutToBytes(items: readonly HistoryMessage[], next: HistoryPlace | null) {
-  let bytes = 0;
-  const over = items.findIndex((message) => {
-    bytes += utf8Length(textOf(message.parts));
-    return bytes > maxPageBytes;
-  });
-  if (over < 1) return { items, next };
-  const kept = items.slice(0, over);
-  const last = kept.at(-1);
-  return { items: kept, next: last === undefined ? next : { order: last.sequence, id: last.messageId } };
 }

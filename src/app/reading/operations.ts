@@ -2,6 +2,7 @@ import type { OpenConnection } from '../../domain/admission/state.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { OperationsViews } from '../../ports/operations-views.ts';
+import { type Caller, requireOperator } from '../caller.ts';
 import type { Admission } from '../gateway/admission.ts';
 import { isChosenId } from '../gateway/hello.ts';
 import type { PageArguments, ReadPage } from './history-reads.ts';
@@ -37,6 +38,13 @@ export class Operations {
     this.#deps = deps;
   }
 
+  /** Throws OPERATOR_REQUIRED. */
+  async usageFor(caller: Caller): Promise<Usage> {
+    requireOperator(caller);
+    return this.usage();
+  }
+
+  /** For the process itself, whose metrics tell the same. */
   async usage(): Promise<Usage> {
     const { views, clock, maxClients, maxProcessing } = this.#deps;
     const [connections, processing] = await Promise.all([views.connections(), views.processing()]);
@@ -52,8 +60,9 @@ export class Operations {
     };
   }
 
-  /** Oldest first. Throws PAGE_TOKEN_INVALID. */
-  async listActiveConnections(page: PageArguments): Promise<ReadPage<OpenConnection>> {
+  /** Oldest first. Throws OPERATOR_REQUIRED, PAGE_TOKEN_INVALID. */
+  async listActiveConnections(caller: Caller, page: PageArguments): Promise<ReadPage<OpenConnection>> {
+    requireOperator(caller);
     const list = 'connections';
     const { items, next } = await this.#deps.views.listActive({
       after: placeOfToken(list, page.pageToken),
@@ -62,8 +71,12 @@ export class Operations {
     return { items, nextPageToken: pageToken(list, next) };
   }
 
-  /** Ends a client's session, open or in line, whichever gateway holds it. Throws CLIENT_ID_INVALID, NOT_FOUND; rejects with LogUnavailable. */
-  async disconnect(clientId: string, reason: string): Promise<void> {
+  /**
+   * Ends a client's session, open or in line, whichever gateway holds it. Throws OPERATOR_REQUIRED, CLIENT_ID_INVALID, NOT_FOUND; rejects
+   * with LogUnavailable.
+   */
+  async disconnect(caller: Caller, clientId: string, reason: string): Promise<void> {
+    requireOperator(caller);
     if (!isChosenId(clientId)) throw new Refused('CLIENT_ID_INVALID');
     const sessionId = this.#deps.admission.state.sessionOfClient.get(clientId);
     if (sessionId === undefined) throw new Refused('NOT_FOUND', 'this client has no session');

@@ -1,6 +1,11 @@
+import { mediaOf, textOf } from '../../domain/conversation/events.ts';
+import { utf8Length } from '../../domain/conversation/utf8.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
-import { defaultPageSize, maxPageSize } from '../../domain/limits.ts';
-import type { HistoryPlace } from '../../ports/history.ts';
+import { defaultPageSize, maxPageBytes, maxPageSize } from '../../domain/limits.ts';
+import type { HistoryMessage, HistoryPage, HistoryPlace } from '../../ports/history.ts';
+
+/** What a media part takes on the wire, at most: its signed URL is most of it. */
+const mediaPartBytes = 2_048;
 
 /** How many items a request for `pageSize` gets (AIP-158): 0 is the default, more than the maximum is cut. Throws PAGE_TOKEN_INVALID. */
 export function effectivePageSize(pageSize: number): number {
@@ -41,4 +46,20 @@ function parseToken(token: string): (HistoryPlace & { readonly list: string }) |
     // Not base64, not UTF-8 or not JSON: it is no token of ours, which is what undefined says.
     return undefined;
   }
+}
+
+/** Long messages, or much media, make a short page: the rest comes with the next token. `orderOf`: what the list is ordered by. */
+export function cutToBytes(
+  { items, next }: HistoryPage<HistoryMessage>,
+  orderOf: (message: HistoryMessage) => number,
+): HistoryPage<HistoryMessage> {
+  let bytes = 0;
+  const over = items.findIndex(({ parts }) => {
+    bytes += utf8Length(textOf(parts)) + mediaPartBytes * mediaOf(parts).length;
+    return bytes > maxPageBytes;
+  });
+  if (over < 1) return { items, next };
+  const kept = items.slice(0, over);
+  const last = kept.at(-1);
+  return { items: kept, next: last === undefined ? next : { order: orderOf(last), id: last.messageId } };
 }

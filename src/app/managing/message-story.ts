@@ -1,0 +1,220 @@
+import type {
+  ConversationEvent,
+  MessageReceived,
+  ReplyCompleted,
+  ReplyFailed,
+  ReplyStarted,
+  StopRequested,
+  WorkerClaimed,
+} from '../../domain/conversation/events.ts';
+import { evolve, type PartitionState, pendingMessage } from '../../domain/conversation/partition-state.ts';
+import { maxLostWorkers } from '../../domain/limits.ts';
+import type { JournalEntry } from '../journal.ts';
+import { contentsInWords, counted, timeInWords } from './story-words.ts';
+import { aheadOf, lineInWords, Waiting } from './waiting.ts';
+
+/** Something that happened to a message, for a person to read. */
+export interface Step {
+  /** The log's time. */
+  readonly timeMs: number;
+  readonly event: string;
+  /** Never what was said. */
+  readonly detail: string;
+}
+
+export interface StorySettings {
+  /** Where the partition is, for a person: `parley.conversations/3`. */
+  readonly place: string;
+  /** Messages of one conversation in processing at once; 0: no limit. */
+  readonly maxPerConversation: number;
+}
+
+/** The message, as its partition has it. */
+export interface StoryMessage {
+  readonly messageId: string;
+  readonly conversationId: string;
+  readonly clientId: string;
+  readonly sequence: number;
+}
+
+/** Where the record that is being told stands. */
+interface At {
+  readonly offset: number;
+  readonly timeMs: number;
+}
+
+/**
+ * The life of one message: a fold over its partition, from some place before it on. What counts is what the domain's fold says counts; what
+ * does not is told too, with the reason.
+ */
+export class MessageStory {
+  readonly #message: StoryMessage;
+  readonly #settings: StorySettings;
+  readonly #steps: Step[] = [];
+  readonly #workers = new Map<string, string>();
+  #state: PartitionState;
+  #waiting: Waiting | undefined;
+  #receivedAtMs = 0;
+  #attemptAtMs = 0;
+  #endOffset: number | undefined;
+  #deleted = false;
+
+  /** `state`: of the partition before the first record that will be taken. */
+  constructor(message: StoryMessage, state: PartitionState, settings: StorySettings) {
+    this.#message = message;
+    this.#state = state;
+    this.#settings = settings;
+    this.#workers.set(state.claimId, state.workerId);
+  }
+
+  get steps(): readonly Step[] {
+    return this.#steps;
+  }
+
+  /** The offset of the event that ended it; undefined before. */
+  get endOffset(): number | undefined {
+    return this.#endOffset;
+  }
+
+  /** Its conversation was deleted. */
+  get deleted(): boolean {
+    return this.#deleted;
+  }
+
+  /** One more record of the partition, in order. */
+  take({ offset, timeMs, decoded }: JournalEntry<ConversationEvent>): void {
+    if (decoded.kind !== 'event') return;
+    const before = this.#state;
+    this.#state = evolve(before, decoded.event, { offset, timeMs });
+    if (offset < this.#message.sequence) return this.#learn(decoded.event);
+    this.#waiting?.until(before, timeMs);
+    this.#tell(decoded.event, before, { offset, timeMs });
+    this.#learn(decoded.event);
+    this.#waiting ??= this.#begunToWait(timeMs);
+  }
+
+  /** How it stands now, when it has no end yet. */
+  standing(nowMs: number): Step | undefined {
+    const message = pendingMessage(this.#state, this.#message.messageId);
+    if (message === undefined) return undefined;
+    this.#waiting?.until(this.#state, nowMs);
+    const stop = message.stopRequested ? '; a stop was asked for' : '';
+    const standing = message.processing
+      ? `attempt ${message.attempt} by ${this.#worker(this.#state.claimId)} has been under way for ${timeInWords(Math.max(0, nowMs - this.#attemptAtMs))}`
+      : `waiting; until now ${this.#waiting?.inWords() ?? 'no time'}; ${lineInWords(this.#state, aheadOf(this.#state, message))}`;
+    return { timeMs: nowMs, event: 'Now', detail: `${standing}${stop}` };
+  }
+
+  #learn(event: ConversationEvent): void {
+    if (event.type === 'WorkerClaimed') this.#workers.set(event.claimId, event.workerId);
+  }
+
+  #tell(event: ConversationEvent, before: PartitionState, at: At): void {
+    if (event.type === 'WorkerClaimed') return this.#claimed(event, before, at);
+    if (event.type === 'ConversationDeleted') {
+      if (event.conversationId === this.#message.conversationId) this.#deleted = true;
+      return;
+    }
+    if (!('messageId' in event) || event.messageId !== this.#message.messageId) return;
+    if (this.#state === before) return this.#add(at, event, `did not count: ${this.#whyNot(event, before)}`);
+    switch (event.type) {
+      case 'MessageReceived':
+        return this.#received(event, at);
+      case 'ReplyStarted':
+        return this.#started(event, before, at);
+      case 'StopRequested':
+        return this.#add(at, event, 'the client wants no answer, or no more of it');
+      case 'ReplyCompleted':
+      case 'ReplyFailed':
+        return this.#ended(event, at);
+      default:
+        return event satisfies never;
+    }
+  }
+
+  #received(event: MessageReceived, at: At): void {
+    this.#receivedAtMs = at.timeMs;
+    const { clientId, conversationId, parts } = event;
+    const line = lineInWords(this.#state, aheadOf(this.#state, this.#message));
+    this.#add(
+      at,
+      event,
+      `${contentsInWords(parts)} from client ${clientId} in conversation ${conversationId}, at offset ${at.offset} of ${this.#settings.place}; ${line}`,
+    );
+  }
+
+  #started(event: ReplyStarted, before: PartitionState, at: At): void {
+    const message = pendingMessage(before, event.messageId);
+    const attempt = `attempt ${event.attempt} by ${this.#worker(event.claimId)}`;
+    const why = message?.processing
+      ? `attempt ${message.attempt} had ended without a reply; ${timeInWords(at.timeMs - this.#attemptAtMs)} after it began`
+      : `the message had waited ${this.#waiting?.inWords() ?? 'no time'}`;
+    this.#waiting = undefined;
+    this.#attemptAtMs = at.timeMs;
+    this.#add(at, event, `${attempt}; ${why}`);
+  }
+
+  #claimed(event: WorkerClaimed, before: PartitionState, at: At): void {
+    const message = pendingMessage(before, this.#message.messageId);
+    if (message === undefined || this.#state === before) return;
+    const anew = event.workerId === before.workerId;
+    const claimed = `worker ${event.workerId} ${anew ? 'claimed the partition anew' : 'took the partition over'}`;
+    if (!message.processing) return this.#add(at, event, `${claimed}; the message was still waiting`);
+    const lost = anew ? 'what it had under way is lost' : `${this.#worker(before.claimId)} was lost`;
+    const attempt = `attempt ${message.attempt}, begun ${timeInWords(at.timeMs - this.#attemptAtMs)} before, is void`;
+    const count = `it is given up after ${maxLostWorkers} lost workers, this was number ${message.lostWorkers + 1}`;
+    this.#add(at, event, `${claimed}: ${lost}, and ${attempt}; ${count}`);
+  }
+
+  #ended(event: ReplyCompleted | ReplyFailed, at: At): void {
+    this.#endOffset = at.offset;
+    const total = timeInWords(at.timeMs - this.#receivedAtMs);
+    const attempts = event.attempt === 0 ? 'no attempt was begun' : `after ${counted(event.attempt, 'attempt')}`;
+    if (event.type === 'ReplyFailed') {
+      const end = event.reason === 'STOPPED' ? 'stopped before there was an answer' : `given up: ${event.reason}`;
+      const detail = event.detail === '' ? '' : ` (${event.detail})`;
+      this.#waiting = undefined;
+      return this.#add(at, event, `${end}${detail}; ${attempts}, ${total} after it was received`);
+    }
+    const how = event.outcome === 'stopped' ? 'stopped; what was said until then is kept: ' : '';
+    const said = `${contentsInWords(event.parts)} by model ${event.model} at ${this.#worker(event.claimId)}`;
+    this.#add(
+      at,
+      event,
+      `${how}${said}; attempt ${event.attempt} took ${timeInWords(at.timeMs - this.#attemptAtMs)}, ${total} after it was received`,
+    );
+  }
+
+  /** Why an event about the message changed nothing. */
+  #whyNot(
+    event: MessageReceived | ReplyStarted | ReplyCompleted | ReplyFailed | StopRequested,
+    before: PartitionState,
+  ) {
+    if (event.type === 'MessageReceived') return `a repeat of what stands at offset ${this.#message.sequence}`;
+    const isReply = event.type !== 'StopRequested';
+    if (isReply && before.claimId !== '' && event.claimId !== before.claimId) {
+      const current = this.#worker(before.claimId);
+      return `${this.#worker(event.claimId)} said it when ${current} had taken the partition over`;
+    }
+    if (this.#endOffset !== undefined) return `the message had ended at offset ${this.#endOffset}`;
+    return event.type === 'ReplyStarted' ? `a repeat of attempt ${event.attempt}` : 'a repeat';
+  }
+
+  /** Whenever it is pending and no worker has begun it. */
+  #begunToWait(timeMs: number): Waiting | undefined {
+    const message = pendingMessage(this.#state, this.#message.messageId);
+    if (message === undefined || message.processing) return undefined;
+    return new Waiting(this.#message, this.#settings.maxPerConversation, timeMs);
+  }
+
+  #worker(claimId: string): string {
+    const workerId = this.#workers.get(claimId);
+    return workerId === undefined || workerId === ''
+      ? 'a worker whose claim is not known any more'
+      : `worker ${workerId}`;
+  }
+
+  #add({ timeMs }: At, { type }: ConversationEvent, detail: string): void {
+    this.#steps.push({ timeMs, event: type, detail });
+  }
+}

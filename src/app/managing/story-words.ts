@@ -1,0 +1,35 @@
+import { mediaOf, type Part, textOf } from '../../domain/conversation/events.ts';
+
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+/** A length of time as a person says it: `230 ms`, `3.2 s`, `2 min 5 s`, `1 h 40 min`. */
+export function timeInWords(ms: number): string {
+  if (ms < second) return `${ms} ms`;
+  if (ms < minute) return `${Math.floor(ms / 100) / 10} s`;
+  if (ms < hour) return `${Math.floor(ms / minute)} min ${Math.floor((ms % minute) / second)} s`;
+  return `${Math.floor(ms / hour)} h ${Math.floor((ms % hour) / minute)} min`;
+}
+
+/** What a message consists of, without a word of it: `text of 34 characters and voice (audio/ogg, 62,318 bytes)`. */
+export function contentsInWords(parts: readonly Part[]): string {
+  const characters = Array.from(textOf(parts)).length;
+  const text = parts.some((part) => part.kind === 'text') ? [`text of ${counted(characters, 'character')}`] : [];
+  const media = mediaOf(parts).map(
+    ({ kind, contentType, sizeBytes }) => `${kind} (${contentType}, ${counted(sizeBytes, 'byte')})`,
+  );
+  return enumerated([...text, ...media]) || 'nothing';
+}
+
+/** `1 message`, `1,200 messages`. */
+export function counted(count: number, what: string): string {
+  const digits = String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
+  return `${digits} ${what}${count === 1 ? '' : 's'}`;
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export function enumerated(items: readonly string[]): string {
+  const last = items.at(-1) ?? '';
+  return items.length < 2 ? last : `${items.slice(0, -1).join(', ')} and ${last}`;
+}

@@ -1,0 +1,176 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { historyModel } from '../../../../projections/history/document.ts';
+import { type HistoryQueries, history } from '../../../../projections/history/query.ts';
+import { projections } from '../../../../projections/models.ts';
+import { runProjector } from '../../../../projections/runner.ts';
+import { systemClock } from '../../../adapters/clock/system/system-clock.ts';
+import { openSqliteLog, type WritableSqliteLog } from '../../../adapters/event-log/sqlite/sqlite-log.ts';
+import { nodeCryptoIds } from '../../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { inProcessBus } from '../../../adapters/live-bus/in-process/in-process-bus.ts';
+import { openSqliteReadModels, type SqliteReadModels } from '../../../adapters/read-model/sqlite/store.ts';
+import { eventCodec } from '../../../codec/event-codec.ts';
+import { type ConversationEvent, mediaOf } from '../../../domain/conversation/events.ts';
+import type { HistoryProgress } from '../../../ports/history.ts';
+import { Conversations } from '../../gateway/conversations.ts';
+import { Journal } from '../../journal.ts';
+import type { MediaLinks } from '../../media/media-links.ts';
+import { HistoryReads } from '../../reading/history-reads.ts';
+import { ConversationsManager } from '../conversations-manager.ts';
+
+/** Who waits for history here waits so many times shorter. */
+const haste = 20;
+
+interface Waiter {
+  readonly partition: number;
+  readonly offset: number;
+  readonly settle: (reached: boolean) => void;
+}
+
+/** How far a projector has come that the test starts and holds up. */
+class Progress implements HistoryProgress {
+  readonly #next = new Map<number, number>();
+  readonly #waiters = new Set<Waiter>();
+
+  checkpoint(partition: number): number {
+    return this.#next.get(partition) ?? 0;
+  }
+
+  reached(partition: number, offset: number, timeoutMs: number): Promise<boolean> {
+    if (this.checkpoint(partition) >= offset) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const over = new AbortController();
+      const settle = (reached: boolean) => {
+        over.abort();
+        this.#waiters.delete(waiter);
+        resolve(reached);
+      };
+      const waiter: Waiter = { partition, offset, settle };
+      this.#waiters.add(waiter);
+      systemClock.sleep(timeoutMs / haste, over.signal).then(
+        () => settle(false),
+        () => {
+          // It was settled before its time.
+        },
+      );
+    });
+  }
+
+  set(partition: number, nextOffset: number): void {
+    this.#next.set(partition, nextOffset);
+    for (const waiter of this.#waiters)
+      if (waiter.partition === partition && nextOffset >= waiter.offset) waiter.settle(true);
+  }
+}
+
+/** URLs that can be told from each other. */
+const testLinks: MediaLinks = {
+  present: (message) => ({
+    message,
+    links: new Map(
+      mediaOf(message.parts).map(({ mediaId }) => [mediaId, { url: `https://media.test/${mediaId}`, expireTimeMs: 1 }]),
+    ),
+  }),
+};
+
+/** A real log, a real projector and real read models; what reads and manages conversations, on them. */
+export class HistoryWorld implements AsyncDisposable {
+  readonly partitions = 2;
+  readonly journal: Journal;
+  readonly bus = inProcessBus();
+  readonly progress = new Progress();
+  readonly history: HistoryQueries;
+  readonly reads: HistoryReads;
+  readonly manager: ConversationsManager;
+  readonly #resources = new AsyncDisposableStack();
+  readonly #store: SqliteReadModels;
+  #projecting: { readonly over: AbortController; readonly ended: Promise<void> } | undefined;
+
+  private constructor(log: WritableSqliteLog, store: SqliteReadModels, folder: string) {
+    this.#resources.defer(() => rm(folder, { recursive: true }));
+    this.#resources.use(log);
+    this.#resources.use(store);
+    this.#resources.use(this.bus);
+    this.#store = store;
+    this.journal = new Journal(log, eventCodec, 'test');
+    this.history = history(store);
+    const conversations = new Conversations({ ...this.#deps, ids: nodeCryptoIds });
+    this.reads = new HistoryReads({ ...this.#deps, ids: nodeCryptoIds, links: testLinks, partitions: this.partitions });
+    this.manager = new ConversationsManager({ ...this.#deps, bus: this.bus, conversations });
+  }
+
+  get #deps() {
+    const { journal, history, progress } = this;
+    return { journal, history, progress };
+  }
+
+  static async open(): Promise<HistoryWorld> {
+    const folder = await mkdtemp(join(tmpdir(), 'parley-history-'));
+    const topics = { 'test.connections': 1, 'test.conversations': 2 };
+    const log = await openSqliteLog({ mode: 'write', dataDir: folder, topics });
+    const world = new HistoryWorld(
+      log,
+      openSqliteReadModels({ path: join(folder, 'models.db'), mode: 'write' }),
+      folder,
+    );
+    world.project();
+    return world;
+  }
+
+  /** The projector goes on. */
+  project(): void {
+    const over = new AbortController();
+    const ended = runProjector({
+      journal: this.journal,
+      store: this.#store,
+      projections,
+      clock: systemClock,
+      signal: over.signal,
+      onProgress: (model, _topic, partition, nextOffset) => {
+        if (model === historyModel) this.progress.set(partition, nextOffset);
+      },
+    });
+    this.#projecting = { over, ended };
+  }
+
+  /** The projector stands still, and everything falls behind. */
+  async hold(): Promise<void> {
+    this.#projecting?.over.abort();
+    await this.#projecting?.ended;
+  }
+
+  /** Appends events, each to the partition of its conversation; answers with the offset of the last. */
+  async append(...events: readonly ConversationEvent[]): Promise<number> {
+    let offset = -1;
+    for (const event of events) {
+      const conversationId = 'conversationId' in event ? event.conversationId : '';
+      const partition = nodeCryptoIds.partition(conversationId, this.partitions);
+      const [at] = await this.journal.appendConversation(partition, conversationId, [event]);
+      offset = at!.offset;
+    }
+    return offset;
+  }
+
+  /** The events of a conversation, as the log has them. */
+  async events(conversationId: string): Promise<readonly ConversationEvent[]> {
+    const partition = nodeCryptoIds.partition(conversationId, this.partitions);
+    const entries = await this.journal.read<ConversationEvent>('test.conversations', partition, 0, 10_000);
+    return entries
+      .flatMap(({ decoded }) => (decoded.kind === 'event' ? [decoded.event] : []))
+      .filter((event) => 'conversationId' in event && event.conversationId === conversationId);
+  }
+
+  /** Resolves when history shows everything. */
+  async shown(): Promise<void> {
+    for (let partition = 0; partition < this.partitions; partition += 1) {
+      const end = await this.journal.log.endOffset('test.conversations', partition);
+      if (!(await this.progress.reached(partition, end, 200_000))) throw new Error('history does not catch up');
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.hold();
+    await this.#resources.disposeAsync();
+  }
+}

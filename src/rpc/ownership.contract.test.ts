@@ -1,0 +1,117 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
+import { Guests } from '../testing/guests.ts';
+import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
+import { withToken } from '../testing/stranger.ts';
+
+jest.setTimeout(60_000);
+
+const password = 'a long password';
+const noToken = { code: 'UNAUTHENTICATED', reason: 'UNAUTHENTICATED' };
+const notYours = { code: 'PERMISSION_DENIED', reason: 'NOT_YOURS' };
+const forOperators = { code: 'PERMISSION_DENIED', reason: 'OPERATOR_REQUIRED' };
+
+interface Person {
+  readonly clientId: string;
+  readonly accessToken: string;
+}
+
+let server: ParleyServer;
+let ann: Person;
+let bob: Person;
+let olga: Person;
+/** Ann's, in which she said something. */
+let conversationId: string;
+let messageId: string;
+
+beforeAll(async () => {
+  server = await startServer({ env: { PARLEY_AUTH: 'accounts', PARLEY_SIMULATED_TEXT_DELAY_MS: '0' } });
+  ann = await signed('SignUp', 'ann');
+  bob = await signed('SignUp', 'bob');
+  const passwordFile = join(server.dataDir, 'password');
+  await writeFile(passwordFile, password);
+  const addOlga = ['user', 'add', 'olga', '--operator', '--password-file', passwordFile];
+  expect(await runParley(addOlga, { PARLEY_DATA_DIR: server.dataDir })).toMatchObject({ code: 0 });
+  olga = await signed('SignIn', 'olga');
+  await using guests = new Guests(server, 'bidi');
+  const session = guests.dial({ clientId: '' }, ann.accessToken);
+  conversationId = (await session.welcome()).conversationId;
+  const { accepted, reply } = await session.ask('The secret word is xylophone');
+  messageId = accepted.messageId;
+  await ask(ann, 'HistoryService/ListMessages', { conversationId, atLeastSequence: reply.sequence });
+});
+afterAll(() => server?.[Symbol.asyncDispose]());
+
+async function signed(method: string, userName: string): Promise<Person> {
+  return (await ask(undefined, `AccountService/${method}`, { userName, password })).tokens;
+}
+
+/** The answer to a call, or how it was refused. */
+async function ask(person: Person | undefined, name: string, request: object): Promise<Dynamic> {
+  const [service, method = ''] = name.split('/');
+  const client = clientOf(`chat.v1.${service}`, server.address);
+  try {
+    return await call(client, method, request, undefined, withToken(person?.accessToken));
+  } catch (error) {
+    return error;
+  } finally {
+    hangUp(client);
+  }
+}
+
+/** Each call of the two services, about what is Ann's. The deletion last. */
+const ofConversations: readonly (readonly [string, () => object])[] = [
+  ['HistoryService/ListConversations', () => ({ clientId: ann.clientId })],
+  ['HistoryService/GetConversation', () => ({ conversationId })],
+  ['HistoryService/ListMessages', () => ({ conversationId })],
+  ['HistoryService/SearchMessages', () => ({ clientId: ann.clientId, query: 'xylophone' })],
+  ['HistoryService/RenameConversation', () => ({ conversationId, title: 'Music' })],
+  ['HistoryService/DeleteConversation', () => ({ conversationId })],
+];
+const ofOperators: readonly (readonly [string, () => object])[] = [
+  ['OperationsService/GetUsage', () => ({})],
+  ['OperationsService/ListActiveConnections', () => ({})],
+  ['OperationsService/ExplainMessage', () => ({ messageId })],
+  ['OperationsService/DisconnectClient', () => ({ clientId: ann.clientId, reason: 'none' })],
+];
+
+describe('with authentication on', () => {
+  test.each([...ofConversations, ...ofOperators])('%s needs a token', async (name, request) => {
+    expect(await ask(undefined, name, request())).toMatchObject(noToken);
+    expect(await ask({ clientId: '', accessToken: 'forged' }, name, request())).toMatchObject(noToken);
+  });
+
+  test.each(ofConversations)('%s gives nobody what is another’s, operators included', async (name, request) => {
+    for (const person of [bob, olga]) expect(await ask(person, name, request())).toMatchObject(notYours);
+  });
+
+  test.each(ofOperators)('%s is refused without the role', async (name, request) => {
+    expect(await ask(ann, name, request())).toMatchObject(forOperators);
+  });
+
+  test('a client that names nobody has its own, and only that', async () => {
+    expect(await ask(bob, 'HistoryService/ListConversations', {})).toMatchObject({ conversations: [] });
+    expect(await ask(bob, 'HistoryService/SearchMessages', { query: 'xylophone' })).toMatchObject({ messages: [] });
+    const { conversations } = await ask(ann, 'HistoryService/ListConversations', {});
+    expect(conversations).toMatchObject([{ conversationId, clientId: ann.clientId }]);
+    const { messages } = await ask(ann, 'HistoryService/SearchMessages', { query: 'xylophone' });
+    expect(messages.map((message: Dynamic) => message.messageId)).toContain(messageId);
+  });
+
+  test('operators are answered', async () => {
+    expect(await ask(olga, 'OperationsService/GetUsage', {})).toMatchObject({ maxClients: 50 });
+    expect(await ask(olga, 'OperationsService/ListActiveConnections', {})).toMatchObject({ nextPageToken: '' });
+    expect((await ask(olga, 'OperationsService/ExplainMessage', { messageId })).steps).toHaveLength(3);
+    const nobody = await ask(olga, 'OperationsService/DisconnectClient', { clientId: 'nobody' });
+    expect(nobody).toMatchObject({ reason: 'NOT_FOUND' });
+  });
+
+  test('owners rename and delete', async () => {
+    const renamed = await ask(ann, 'HistoryService/RenameConversation', { conversationId, title: 'Music' });
+    expect(renamed).toMatchObject({ conversation: { title: 'Music' } });
+    expect(await ask(ann, 'HistoryService/DeleteConversation', { conversationId })).toEqual({});
+    expect(await ask(ann, 'HistoryService/ListConversations', {})).toMatchObject({ conversations: [] });
+  });
+});
