@@ -33,5 +33,6 @@ test('the page of errors divides those of a call from those of a message', () =>
 });
 
 test('every setting is on the page of settings', () => {
-  for (const name of Object.keys(settings)) expect(documents()['docs/configuration.md']).toContain(`| \`${name}\` |`);
+  const page = documents()['docs/configuration.md'];
+  for (const name of Object.keys(settings)) expect(page).toContain(`| \`${name}\` |`);
 });

@@ -1,9 +1,19 @@
 import { type Setting, settings } from '../config/settings.ts';
 import { catalogue, type Refusal } from '../domain/errors/catalogue.ts';
+import { readContract } from './api-contract.ts';
+import { apiHtml, apiMarkdown } from './api-page.ts';
+import { markdownTable } from './page-blocks.ts';
+import { refusalTable } from './refusal-table.ts';
 
-/** The pages that are written from tables in the code, by their path. */
+/** The pages that are written from tables in the code and from the contract, by their path. Throws when the contract does not compile. */
 export function documents(): Readonly<Record<string, string>> {
-  return { 'docs/configuration.md': configurationPage(settings), 'docs/errors.md': errorsPage(catalogue) };
+  const contract = readContract();
+  return {
+    'docs/api.html': apiHtml(contract),
+    'docs/api.md': apiMarkdown(contract),
+    'docs/configuration.md': configurationPage(settings),
+    'docs/errors.md': errorsPage(catalogue),
+  };
 }
 
 export function configurationPage(table: Readonly<Record<string, Setting<unknown>>>): string {
@@ -50,22 +60,11 @@ reason and the domain \`parley\`, a \`RetryInfo\` with the delay where a retry m
 }
 
 function refusalsTable(rows: readonly (readonly [string, Refusal])[]): string {
-  const cells = rows.map(([reason, { code, retryable, retryDelayMs, meaning, remedy }]) => [
-    `\`${reason}\``,
-    `\`${code}\``,
-    retryable ? `after ${retryDelayMs} ms` : 'no',
-    meaning,
-    remedy,
-  ]);
-  return markdownTable(['Reason', 'gRPC code', 'Retry', 'Meaning', 'What to do'], cells);
+  const { heads, rows: cells } = refusalTable(rows);
+  return markdownTable(heads, cells);
 }
 
 function page(title: string, source: string, ...paragraphs: readonly string[]): string {
   const origin = `<!-- Written from ${source} by \`npm run generate\`: change it there. -->`;
   return `${[`# ${title}`, origin, ...paragraphs].join('\n\n')}\n`;
-}
-
-function markdownTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
 }

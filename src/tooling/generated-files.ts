@@ -27,8 +27,8 @@ function differences(stored: string, fresh: string): readonly string[] {
 
 function outdatedDocuments(): readonly string[] {
   return Object.entries(documents())
-    .filter(([path, text]) => read(path) !== text)
-    .map(([path]) => `${path} is not what its table gives`);
+    .filter(([path, text]) => read(path) !== Buffer.from(text).toString('latin1'))
+    .map(([path]) => `${path} is not what it is written from`);
 }
 
 function filesOf(folder: string): readonly string[] {

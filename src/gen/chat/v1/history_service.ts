@@ -71,7 +71,10 @@ export interface ListMessagesRequest {
   pageToken: string;
   /** Newest first instead of oldest first. */
   newestFirst: boolean;
-  /** Answer only once history has caught up with this sequence (read your own writes). */
+  /**
+   * Answer only once history has caught up with this sequence (read your own writes); refused as HISTORY_BEHIND
+   * when that takes longer than 5 s.
+   */
   atLeastSequence: bigint;
 }
 
@@ -85,7 +88,7 @@ export interface ListMessagesResponse {
 
 /** What to look for. */
 export interface SearchMessagesRequest {
-  /** Words, all of which must occur. */
+  /** 1 to 20 words, all of which must occur; case and accents do not matter. */
   query: string;
   /** As in ListConversationsRequest. */
   pageSize: number;
@@ -107,7 +110,7 @@ export interface SearchMessagesResponse {
 export interface RenameConversationRequest {
   /** Which conversation. */
   conversationId: string;
-  /** 1 to 200 characters. */
+  /** 1 to 200 characters, no control characters; spaces around it are cut off. */
   title: string;
 }
 
@@ -1123,7 +1126,7 @@ export const HistoryServiceService = {
       Buffer.from(ListMessagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListMessagesResponse => ListMessagesResponse.decode(value),
   },
-  /** Words in the caller's messages, newest first. */
+  /** The messages in the caller's conversations, replies included, that hold every word of a query; newest first. */
   searchMessages: {
     path: "/chat.v1.HistoryService/SearchMessages" as const,
     requestStream: false as const,
@@ -1147,7 +1150,10 @@ export const HistoryServiceService = {
       Buffer.from(RenameConversationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RenameConversationResponse => RenameConversationResponse.decode(value),
   },
-  /** Deletes a conversation with its media. */
+  /**
+   * Deletes a conversation with its media: from then on no read gives anything of it, and a little later its
+   * words are out of the log, too. What was being answered in it is stopped.
+   */
   deleteConversation: {
     path: "/chat.v1.HistoryService/DeleteConversation" as const,
     requestStream: false as const,
@@ -1168,11 +1174,14 @@ export interface HistoryServiceServer extends UntypedServiceImplementation {
   getConversation: handleUnaryCall<GetConversationRequest, GetConversationResponse>;
   /** The messages of a conversation, by sequence. */
   listMessages: handleUnaryCall<ListMessagesRequest, ListMessagesResponse>;
-  /** Words in the caller's messages, newest first. */
+  /** The messages in the caller's conversations, replies included, that hold every word of a query; newest first. */
   searchMessages: handleUnaryCall<SearchMessagesRequest, SearchMessagesResponse>;
   /** Changes a conversation's title. */
   renameConversation: handleUnaryCall<RenameConversationRequest, RenameConversationResponse>;
-  /** Deletes a conversation with its media. */
+  /**
+   * Deletes a conversation with its media: from then on no read gives anything of it, and a little later its
+   * words are out of the log, too. What was being answered in it is stopped.
+   */
   deleteConversation: handleUnaryCall<DeleteConversationRequest, DeleteConversationResponse>;
 }
 

@@ -84,13 +84,13 @@ export interface DisconnectClientResponse {
 
 /** Which message. */
 export interface ExplainMessageRequest {
-  /** Which one. */
+  /** Which one; of a reply, the message that it answers is explained. */
   messageId: string;
 }
 
 /** Its life. */
 export interface ExplainMessageResponse {
-  /** In log order. */
+  /** In log order. Of more than 200 the first and the last, with a step `More` between them. */
   steps: MessageStep[];
 }
 
@@ -100,9 +100,9 @@ export interface MessageStep {
   time?:
     | Date
     | undefined;
-  /** The event's name. */
+  /** The event's name; `Now` for how a message stands that has no end yet. */
   event: string;
-  /** For a person to read: attempt, worker, reason. */
+  /** For a person to read: attempt, worker, wait, reason; why it did not count, if it did not. Never what was said. */
   detail: string;
 }
 

@@ -1,0 +1,8 @@
+import { cp } from 'node:fs/promises';
+
+/** What the running product reads beside its code, as it stands in the tree. */
+const assets = ['docs/api.html', 'src/adapters/provider/simulated/samples', 'src/main/samples'];
+
+const root = new URL('../../', import.meta.url);
+
+for (const asset of assets) await cp(new URL(asset, root), new URL(`dist/${asset}`, root), { recursive: true });
