@@ -299,6 +299,17 @@ describe('a refusal', () => {
     expect(server.hellos).toHaveLength(1);
   });
 
+  test('after a take-over is what everything said later is answered with', async () => {
+    const client = clientOf();
+    await client.connect();
+    const isClosed = reached(client, 'closed');
+    server.refuse({ code: status.ABORTED, reason: 'SESSION_TAKEN_OVER' });
+    await isClosed;
+    expect(client.isOver).toBe(true);
+    expect(() => client.post('hello')).toThrow(expect.objectContaining({ reason: 'SESSION_TAKEN_OVER' }));
+    await expect(client.join('c1')).rejects.toMatchObject({ reason: 'SESSION_TAKEN_OVER' });
+  });
+
   test('for silence parks the client until there is something to say', async () => {
     const client = clientOf();
     await client.connect();

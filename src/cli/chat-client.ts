@@ -2,22 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
-import type { Accepted, Hello, Welcome } from '../gen/chat/v1/chat_service.ts';
-import type { Message } from '../gen/chat/v1/content.ts';
+import type { Accepted, Hello, SessionLimits, Welcome } from '../gen/chat/v1/chat_service.ts';
+import type { Message, Part } from '../gen/chat/v1/content.ts';
+import { TokenRenewal } from './account/token-renewal.ts';
 import type { ChatEvents } from './chat-events.ts';
 import { Conversation } from './conversation.ts';
 import { Dialogue } from './dialogue.ts';
+import type { AccessToken, Endpoint } from './endpoint.ts';
 import type { Posted } from './outbox.ts';
 import type { AfterLoss, BackoffOptions } from './reconnect.ts';
 import { afterLoss, DEFAULT_BACKOFF, reconnectDelayMs } from './reconnect.ts';
 import { durationOf, Refusal } from './refusal.ts';
 import type { Event } from './session-stream.ts';
 import { SessionStream } from './session-stream.ts';
+import { Trouble } from './trouble.ts';
 
 /** Who connects, where, and how patiently. */
-export interface ChatClientOptions {
-  /** `host:port` */
-  readonly address: string;
+export interface ChatClientOptions extends Endpoint {
+  /** Empty: whom the access token says. */
   readonly clientId: string;
   /** IANA time zone. */
   readonly timeZone: string;
@@ -31,6 +33,8 @@ export interface ChatClientOptions {
   readonly resumeToken?: string | undefined;
   /** How long to stand in line when every slot is taken. Default 0: not at all. */
   readonly waitForSlotMs?: number | undefined;
+  /** The bytes of reply media come with the replies, where they fit. Default false: only their URLs. */
+  readonly inlineMedia?: boolean | undefined;
   /** How long to go on trying without a session. Default: for ever. */
   readonly giveUpAfterMs?: number | undefined;
   readonly backoff?: BackoffOptions | undefined;
@@ -46,10 +50,12 @@ export class ChatClient extends EventEmitter<ChatEvents> {
   readonly #options: ChatClientOptions;
   readonly #random: () => number;
   readonly #dialogue: Dialogue;
+  readonly #renewal: TokenRenewal;
   readonly #closing = new AbortController();
   readonly #firstWelcome = Promise.withResolvers<Welcome>();
   #running: Promise<void> | undefined;
   #stream: SessionStream | undefined;
+  #limits: SessionLimits | undefined;
   #resumeToken: string;
   #hadSession = false;
   #brokeBeforeWelcome = false;
@@ -58,12 +64,15 @@ export class ChatClient extends EventEmitter<ChatEvents> {
   #failures = 0;
   /** Ends a pause that has no end of its own. */
   #somethingToSay: (() => void) | undefined;
+  /** Why nothing more can be said; undefined until then. */
+  #ending: Refusal | undefined;
 
   constructor(options: ChatClientOptions) {
     super();
     this.#options = options;
     this.#random = options.random ?? Math.random;
     this.#resumeToken = options.resumeToken ?? '';
+    this.#renewal = new TokenRenewal(options.tokens);
     this.#dialogue = new Dialogue(this, options.conversationId ?? '', options.afterSequence ?? 0n);
     // Nobody needs to wait for it: the status tells the same.
     this.#firstWelcome.promise.catch(() => undefined);
@@ -79,6 +88,21 @@ export class ChatClient extends EventEmitter<ChatEvents> {
     return this.#dialogue.position.conversationId;
   }
 
+  /** The last message of that conversation that was received. */
+  get receivedUpTo(): bigint {
+    return this.#dialogue.position.afterSequence;
+  }
+
+  /** Nothing more can be said or heard: it was closed, or refused for good. */
+  get isOver(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /** What the server takes, as it last said; undefined before the first Welcome. */
+  get limits(): SessionLimits | undefined {
+    return this.#limits;
+  }
+
   /**
    * Connects, and from then on keeps connected.
    * @returns the first Welcome
@@ -92,11 +116,12 @@ export class ChatClient extends EventEmitter<ChatEvents> {
   /**
    * Hands over a message for the conversation last joined. It is sent once there is a session, and again, under the
    * same id, until it is accepted.
-   * @throws Refusal when the client is closed
+   * @throws Refusal when the client is closed: the one that ended it, if one did
    */
-  post(text: string, clientMessageId: string = randomUUID()): Posted {
-    if (this.#closing.signal.aborted) throw closed();
-    const posted = this.#dialogue.post(clientMessageId, text);
+  post(said: string | readonly Part[], clientMessageId: string = randomUUID()): Posted {
+    if (this.#closing.signal.aborted) throw this.#ending ?? closed();
+    const parts = typeof said === 'string' ? [textPart(said)] : said;
+    const posted = this.#dialogue.post(clientMessageId, parts);
     this.#somethingToSay?.();
     return posted;
   }
@@ -105,8 +130,11 @@ export class ChatClient extends EventEmitter<ChatEvents> {
    * Says something and waits for the complete reply.
    * @throws MessageRefused, or the Refusal that ended the client
    */
-  async send(text: string, clientMessageId?: string): Promise<{ accepted: Accepted; reply: Message }> {
-    const posted = this.post(text, clientMessageId);
+  async send(
+    said: string | readonly Part[],
+    clientMessageId?: string,
+  ): Promise<{ accepted: Accepted; reply: Message }> {
+    const posted = this.post(said, clientMessageId);
     return { accepted: await posted.accepted, reply: await posted.reply };
   }
 
@@ -119,9 +147,10 @@ export class ChatClient extends EventEmitter<ChatEvents> {
    * Turns to another conversation; empty: a new one. Messages posted from then on go there. Replies under way in the
    * one left behind settle when it is joined again.
    * @returns its id
-   * @throws Refusal when there is no such conversation for this client, which then stays where it was
+   * @throws Refusal when there is no such conversation for this client, which then stays where it was; when it is closed, as `post`
    */
-  join(conversationId = '', afterSequence = 0n): Promise<string> {
+  async join(conversationId = '', afterSequence = 0n): Promise<string> {
+    if (this.#closing.signal.aborted) throw this.#ending ?? closed();
     const joined = this.#dialogue.join(conversationId, afterSequence);
     this.#somethingToSay?.();
     return joined;
@@ -169,14 +198,31 @@ export class ChatClient extends EventEmitter<ChatEvents> {
     this.emit('status', { state: 'connecting' });
     this.#dialogue.prepare();
     this.#failures += 1;
-    const handlers = { onEvent: (event: Event) => this.#receive(event), onWritable: () => this.#dialogue.flush() };
-    this.#stream = new SessionStream(this.#options.address, this.#hello(), handlers);
+    const token = await this.#token();
+    if (token instanceof Refusal || this.#closing.signal.aborted) return token instanceof Refusal ? token : undefined;
+    const handlers = {
+      onEvent: (event: Event) => this.#receive(event, token),
+      onWritable: () => this.#dialogue.flush(),
+    };
+    this.#stream = new SessionStream(this.#options, token, this.#hello(), handlers);
     const refusal = await this.#stream.ended;
     this.#stream = undefined;
+    this.#renewal.stop();
     this.#dialogue.hold();
     if (this.#failures === 0) this.#withoutSessionSinceMs = performance.now();
     else if (refusal?.reason === '') this.#brokeBeforeWelcome = true;
     return refusal;
+  }
+
+  /** What the next stream begins with, or why there is nothing. */
+  async #token(): Promise<AccessToken | Refusal | undefined> {
+    try {
+      return await this.#options.tokens?.fresh();
+    } catch (error) {
+      if (error instanceof Refusal) return error;
+      if (error instanceof Trouble) return new Refusal(status.UNAUTHENTICATED, error.message);
+      throw error;
+    }
   }
 
   #leaveRefused(refusal: Refusal | undefined): boolean {
@@ -186,21 +232,21 @@ export class ChatClient extends EventEmitter<ChatEvents> {
   }
 
   #hello(): Hello {
-    const { clientId, timeZone, waitForSlotMs = 0 } = this.#options;
+    const { clientId, timeZone, waitForSlotMs = 0, inlineMedia = false } = this.#options;
     return {
       clientId,
       timeZone,
       resumeToken: this.#resumeToken,
       ...this.#dialogue.position,
       waitForSlot: durationOf(waitForSlotMs),
-      inlineMedia: false,
+      inlineMedia,
     };
   }
 
-  #receive(event: Event): void {
+  #receive(event: Event, token: AccessToken | undefined): void {
     this.emit('event', event);
     if (event.$case === 'waiting') this.#suspend(event.value.place);
-    else if (event.$case === 'welcome') this.#welcomed(event.value);
+    else if (event.$case === 'welcome') this.#welcomed(event.value, token);
     else if (event.$case === 'drain') this.#drain(event.value.deadline);
     else this.#dialogue.receive(event);
     if (event.$case === 'joined') this.emit('status', { state: 'joined', conversationId: event.value.conversationId });
@@ -213,8 +259,10 @@ export class ChatClient extends EventEmitter<ChatEvents> {
     this.emit('status', { state: 'waiting', place });
   }
 
-  #welcomed(welcome: Welcome): void {
+  #welcomed(welcome: Welcome, token: AccessToken | undefined): void {
     const stream = this.#stream;
+    this.#renewal.start(token, (accessToken) => stream?.send({ $case: 'renewToken', value: { accessToken } }));
+    this.#limits = welcome.limits;
     this.#resumeToken = welcome.resumeToken;
     this.#failures = 0;
     this.#hadSession = true;
@@ -238,6 +286,7 @@ export class ChatClient extends EventEmitter<ChatEvents> {
       mayHoldSession: this.#resumeToken !== '' || this.#brokeBeforeWelcome,
       withoutSessionMs,
       hasPending: this.#dialogue.pendingCount > 0,
+      mayRenewToken: this.#options.tokens !== undefined && this.#failures === 0,
     });
   }
 
@@ -261,6 +310,7 @@ export class ChatClient extends EventEmitter<ChatEvents> {
   #end(refusal: Refusal | undefined): void {
     this.#closing.abort();
     const error = refusal ?? closed();
+    this.#ending = error;
     this.#dialogue.end(error);
     this.#firstWelcome.reject(error);
     this.emit('status', { state: 'closed', refusal });
@@ -269,6 +319,10 @@ export class ChatClient extends EventEmitter<ChatEvents> {
 
 /** Events after which a later process would resume from another place. */
 const MOVES: ReadonlySet<Event['$case']> = new Set(['welcome', 'joined', 'accepted', 'message']);
+
+function textPart(text: string): Part {
+  return { value: { $case: 'text', value: text } };
+}
 
 function closed(): Refusal {
   return new Refusal(status.CANCELLED, 'The client was closed.');

@@ -1,21 +1,14 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { StateFile } from './state-file.ts';
+import type { Outcome } from './testing/client-process.ts';
+import { runClient } from './testing/client-process.ts';
 import { answerAtOnce, ScriptedServer } from './testing/scripted-server.ts';
 
 jest.setTimeout(30_000);
-
-const program = `
-import { Command } from 'commander';
-import { registerClientCommands } from './src/cli/client-commands.ts';
-const parley = new Command('parley');
-registerClientCommands(parley, { stateHome: process.argv[1] });
-await parley.parseAsync(process.argv.slice(2), { from: 'user' });
-`;
 
 let server: ScriptedServer;
 let stateHome: string;
@@ -30,21 +23,8 @@ afterEach(async () => {
   rmSync(stateHome, { recursive: true });
 });
 
-interface Outcome {
-  readonly exitCode: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
-
-/** Runs a command as a process of its own, its input piped. */
 function parley(args: readonly string[], input = ''): Promise<Outcome> {
-  const { promise, resolve } = Promise.withResolvers<Outcome>();
-  const node = ['--input-type=module', '--eval', program, stateHome, ...args];
-  const child = execFile(process.execPath, node, (_error, output, errors) =>
-    resolve({ exitCode: child.exitCode, output, errors }),
-  );
-  child.stdin?.end(input);
-  return promise;
+  return runClient(stateHome, args, input);
 }
 
 function chat(input: string, ...more: string[]): Promise<Outcome> {

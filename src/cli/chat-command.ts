@@ -3,7 +3,13 @@ import { ChatClient } from './chat-client.ts';
 import type { SessionState } from './chat-events.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
+import type { Identity } from './identity.ts';
+import { identify } from './identity.ts';
 import { chatInteractively, contextBefore } from './interactive-chat.ts';
+import { MediaFolder } from './media/incoming-media.ts';
+import type { ShowProgress } from './media/progress.ts';
+import { progressLine } from './media/progress.ts';
+import { ReplyMedia } from './media/reply-media.ts';
 import { chatThroughPipes } from './piped-chat.ts';
 import { run } from './run.ts';
 import { StateFile } from './state-file.ts';
@@ -17,6 +23,10 @@ interface ChatOptions extends CommonOptions {
   readonly conversation?: string;
   readonly new?: true;
   readonly wait: number;
+  /** False with --no-media. */
+  readonly media: boolean;
+  readonly mediaDir: string;
+  readonly inline?: true;
 }
 
 /** Adds `parley chat`. */
@@ -31,28 +41,40 @@ export function registerChat(program: Command, surroundings: Surroundings): void
       wholeNumber(0, 86_400),
       DEFAULT_WAIT_SECONDS,
     )
+    .option('--media-dir <folder>', 'where the media of replies are kept', './parley-media')
+    .option('--no-media', 'keep no media')
+    .option('--inline', 'have small media sent in the stream instead of fetching them')
     .action((options: ChatOptions) => run(options.address, () => chat(options, surroundings)));
 }
 
-async function chat(options: ChatOptions, { stateHome }: Surroundings): Promise<boolean> {
-  const stateFile = new StateFile(stateHome, options.address, options.client);
+async function chat(options: ChatOptions, surroundings: Surroundings): Promise<boolean> {
+  const identity = identify(options, surroundings);
+  const { address, timeZone } = options;
+  // Whose state it is, where the client id comes with the token alone.
+  const owner = identity.clientId || (options.tokenFile ?? '');
+  const stateFile = new StateFile(surroundings.stateHome, address, owner);
   const interactive = process.stdin.isTTY && process.stdout.isTTY;
   const last = lastPosition(options, stateFile.read());
   const client = interactive
-    ? clientFor(options, await withContext(last, options.address))
-    : clientFor(options, last, PIPED_GIVE_UP_MS);
+    ? clientFor(options, identity, await withContext(last, identity))
+    : clientFor(options, identity, last, PIPED_GIVE_UP_MS);
   client.on('session', (state) => stateFile.write(state));
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void client.close());
+  const replyMedia = (show: ShowProgress): ReplyMedia => replyMediaFor(options, identity, show);
   if (interactive) {
-    await chatInteractively(client, options.address, process.stdin, process.stdout);
+    await chatInteractively({ client, identity, timeZone, replyMedia }, process.stdin, process.stdout);
     return true;
   }
-  const refused = await chatThroughPipes(client, options.address, {
-    input: process.stdin,
-    output: process.stdout,
-    errors: process.stderr,
-  });
-  return refused === 0;
+  const show = progressLine(process.stderr);
+  return chatThroughPipes(
+    { client, identity, timeZone, show, replyMedia: replyMedia(show) },
+    { input: process.stdin, output: process.stdout, errors: process.stderr },
+  );
+}
+
+function replyMediaFor(options: ChatOptions, { endpoint }: Identity, show: ShowProgress): ReplyMedia {
+  const { address, media, mediaDir: folder, timeZone } = options;
+  return new ReplyMedia(address, media ? new MediaFolder({ folder, timeZone, endpoint, show }) : undefined);
 }
 
 /** Where the user wants to go on, and what was seen there. */
@@ -63,21 +85,27 @@ function lastPosition(options: ChatOptions, saved: SessionState | undefined): Se
 }
 
 /** The same, a few messages earlier, so that a person sees what the talk was about. */
-async function withContext(last: SessionState, address: string): Promise<SessionState> {
+async function withContext(last: SessionState, { endpoint }: Identity): Promise<SessionState> {
   if (last.conversationId === '') return last;
-  const contextSequence = await contextBefore(last.conversationId, address);
+  const contextSequence = await contextBefore(last.conversationId, endpoint);
   const unseen = last.afterSequence > 0n && last.afterSequence < contextSequence;
   return unseen ? last : { ...last, afterSequence: contextSequence };
 }
 
-function clientFor(options: ChatOptions, last: SessionState, giveUpAfterMs?: number): ChatClient {
+function clientFor(
+  options: ChatOptions,
+  { endpoint, clientId }: Identity,
+  last: SessionState,
+  giveUpAfterMs?: number,
+): ChatClient {
   return new ChatClient({
-    address: options.address,
-    clientId: options.client,
+    ...endpoint,
+    clientId,
     timeZone: options.timeZone,
     ...last,
     elseNewConversation: options.conversation === undefined,
     waitForSlotMs: options.wait * 1_000,
     giveUpAfterMs,
+    inlineMedia: options.inline,
   });
 }

@@ -4,9 +4,11 @@ import { MessageStatus } from '../gen/chat/v1/content.ts';
 import type { ChatClient } from './chat-client.ts';
 import type { ChatStatus } from './chat-events.ts';
 import { briefly, explain } from './explain.ts';
+import { mediaOf, messageText } from './media/media-text.ts';
+import { ReplyMedia } from './media/reply-media.ts';
 import { MessageRefused } from './outbox.ts';
 import { durationMs } from './refusal.ts';
-import { printable, printableLine, textOf } from './text.ts';
+import { printable, printableLine } from './text.ts';
 
 /** A transcript, and a status that is no part of it. All text is safe to show. */
 export interface Screen {
@@ -23,6 +25,13 @@ export interface Screen {
   status(text: string): void;
 }
 
+/** What to do with the media of replies. */
+export interface ViewedMedia {
+  readonly media: ReplyMedia;
+  /** The view is given up. */
+  readonly signal: AbortSignal;
+}
+
 /** Shows on a screen what a chat client tells. */
 export class ChatView {
   readonly #screen: Screen;
@@ -32,12 +41,16 @@ export class ChatView {
   #drawing = '';
   /** Replies of which something is on the screen. */
   readonly #drawn = new Set<string>();
+  readonly #viewed: ViewedMedia | undefined;
+  /** Media are told in the order of their replies. */
+  #told: Promise<void> = Promise.resolve();
 
-  constructor(client: ChatClient, screen: Screen, address: string) {
+  constructor(client: ChatClient, screen: Screen, address: string, viewed?: ViewedMedia) {
     this.#screen = screen;
     this.#address = address;
+    this.#viewed = viewed;
     client.on('status', (status) => this.#status(status));
-    client.on('message', (message) => this.#line(`you: ${printable(textOf(message))}`));
+    client.on('message', (message) => this.#line(`you: ${messageText(message)}`));
     client.on('replyStarted', () => screen.status('answering…'));
     client.on('replyRestarted', ({ replyMessageId }) => this.#restarted(replyMessageId));
     client.on('replyGrown', ({ replyMessageId, text }) => this.#grown(replyMessageId, text));
@@ -97,11 +110,17 @@ export class ChatView {
     if (this.#drawn.delete(replyMessageId)) this.#note('(the reply begins again)');
   }
 
-  #completed({ messageId, status }: Message): void {
-    this.#drawn.delete(messageId);
+  #completed(message: Message): void {
+    this.#drawn.delete(message.messageId);
     this.#screen.endLine();
     this.#screen.status('');
-    if (status === MessageStatus.STOPPED) this.#note('(stopped)');
+    if (message.status === MessageStatus.STOPPED) this.#note('(stopped)');
+    if (mediaOf(message).length > 0) this.#told = this.#told.then(() => this.#showMedia(message));
+  }
+
+  async #showMedia(message: Message): Promise<void> {
+    const { media = new ReplyMedia(this.#address), signal } = this.#viewed ?? {};
+    for await (const line of media.lines(message, signal)) this.#line(`bot: ${line}`);
   }
 
   #rejected({ clientMessageId, reason, detail, retryable, messageId }: MessageRejected): void {

@@ -1,12 +1,16 @@
 import type { Command } from 'commander';
+import { registerAccounts } from './account/account-commands.ts';
 import { registerChat } from './chat-command.ts';
 import type { Surroundings } from './common-options.ts';
+import { registerExplain } from './explain-command.ts';
 import { registerHistory } from './history-command.ts';
 import { registerOperations } from './operations-commands.ts';
 
 /** Adds every command that talks to a running server. */
 export function registerClientCommands(program: Command, surroundings: Surroundings = {}): void {
   registerChat(program, surroundings);
-  registerHistory(program);
-  registerOperations(program);
+  registerHistory(program, surroundings);
+  registerAccounts(program, surroundings);
+  registerOperations(program, surroundings);
+  registerExplain(program, surroundings);
 }

@@ -1,6 +1,7 @@
-import { hostname, userInfo } from 'node:os';
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
+import { systemWords } from './trouble.ts';
 
 /** Exit codes of every command. */
 export const EXIT_FAILED = 1;
@@ -9,8 +10,14 @@ export const EXIT_USAGE = 2;
 /** What every client command knows. */
 export interface CommonOptions {
   readonly address: string;
-  readonly client: string;
+  readonly client?: string;
   readonly timeZone: string;
+  readonly tokenFile?: string;
+  readonly tls?: true;
+  /** PEM, as the files hold it. */
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
 }
 
 /** Where a command gets what is not an option. */
@@ -19,13 +26,21 @@ export interface Surroundings {
   readonly stateHome?: string | undefined;
 }
 
-/** Adds `--address`, `--client` and `--time-zone`, and makes mistakes in usage end with their own exit code. */
+/** Adds what every client command takes, and makes mistakes in usage end with their own exit code. */
 export function withCommonOptions(command: Command): Command {
   return command
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_USAGE))
     .option('--address <host:port>', 'where the server listens', parseAddress, '127.0.0.1:50051')
-    .option('--client <id>', 'who you are; the same at every connect', defaultClientId())
-    .option('--time-zone <zone>', 'IANA time zone', parseTimeZone, Intl.DateTimeFormat().resolvedOptions().timeZone);
+    .option('--client <id>', 'who you are, the same at every connect; default: as signed in, or user@machine')
+    .option('--time-zone <zone>', 'IANA time zone', parseTimeZone, Intl.DateTimeFormat().resolvedOptions().timeZone)
+    .option(
+      '--token-file <file>',
+      'holds an access token to use instead of `parley sign-in`; read again when it expires',
+    )
+    .option('--tls', 'connect with TLS; implied by the three below')
+    .option('--ca <file>', 'certificates (PEM) to trust instead of the well-known authorities', fileContents)
+    .option('--cert <file>', 'your own certificate (PEM), with --key', fileContents)
+    .option('--key <file>', 'its key (PEM)', fileContents);
 }
 
 /** An option's value as a whole number within bounds. */
@@ -39,9 +54,12 @@ export function wholeNumber(min: number, max: number): (value: string) => number
   };
 }
 
-/** User and machine: stable, and different for two people who share a server. */
-function defaultClientId(): string {
-  return `${userInfo().username}@${hostname()}`;
+function fileContents(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new InvalidArgumentError(`It cannot be read: ${systemWords(error)}.`);
+  }
 }
 
 function parseAddress(value: string): string {

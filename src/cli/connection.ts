@@ -1,7 +1,8 @@
-import type { ChannelOptions, ClientDuplexStream, MethodDefinition } from '@grpc/grpc-js';
+import type { ChannelCredentials, ChannelOptions, ClientDuplexStream, MethodDefinition } from '@grpc/grpc-js';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import type { ChatRequest, ChatResponse } from '../gen/chat/v1/chat_service.ts';
 import { ChatServiceService } from '../gen/chat/v1/chat_service.ts';
+import type { AccessToken, Endpoint } from './endpoint.ts';
 import { refusalOf } from './refusal.ts';
 
 /** A unary call takes a read or one append: longer than this means that nobody is there. */
@@ -25,30 +26,35 @@ export type ChatStream = ClientDuplexStream<ChatRequest, ChatResponse>;
 /** A connection to one server, over which any unary method and the chat stream can be called. */
 export class Connection implements Disposable {
   readonly #client: Client;
+  readonly #tokens: Endpoint['tokens'];
 
-  /** @param address `host:port`, without TLS */
-  constructor(address: string) {
-    this.#client = new Client(address, credentials.createInsecure(), CHANNEL_OPTIONS);
+  constructor(endpoint: Endpoint) {
+    this.#tokens = endpoint.tokens;
+    this.#client = new Client(endpoint.address, channelCredentials(endpoint), CHANNEL_OPTIONS);
   }
 
-  /** Opens the chat stream. Its end is told by the stream's own `error` and `status` events. */
-  chat(): ChatStream {
+  /**
+   * Opens the chat stream. Its end is told by the stream's own `error` and `status` events.
+   * @param token what the stream begins with
+   */
+  chat(token: AccessToken | undefined): ChatStream {
     const { path, requestSerialize, responseDeserialize } = ChatServiceService.chat;
-    return this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata());
+    return this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadataOf(token));
   }
 
   /**
    * Calls a unary method of a generated service definition.
    * @throws Refusal
    */
-  call<Request, Response>(method: MethodDefinition<Request, Response>, request: Request): Promise<Response> {
+  async call<Request, Response>(method: MethodDefinition<Request, Response>, request: Request): Promise<Response> {
+    const metadata = metadataOf(await this.#tokens?.fresh());
     const { promise, resolve, reject } = Promise.withResolvers<Response>();
     this.#client.makeUnaryRequest(
       method.path,
       method.requestSerialize,
       method.responseDeserialize,
       request,
-      new Metadata(),
+      metadata,
       { deadline: Date.now() + CALL_DEADLINE_MS },
       (error, response) => {
         if (error !== null) reject(refusalOf(error));
@@ -66,4 +72,15 @@ export class Connection implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+function channelCredentials({ tls }: Endpoint): ChannelCredentials {
+  if (tls === undefined) return credentials.createInsecure();
+  return credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
+}
+
+function metadataOf(token: AccessToken | undefined): Metadata {
+  const metadata = new Metadata();
+  if (token !== undefined) metadata.set('authorization', `Bearer ${token.text}`);
+  return metadata;
 }

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import type { Accepted, MessageRejected, ReplyDelta, ReplyStarted } from '../gen/chat/v1/chat_service.ts';
-import type { Message } from '../gen/chat/v1/content.ts';
+import type { Message, Part } from '../gen/chat/v1/content.ts';
 import { Role } from '../gen/chat/v1/content.ts';
 import type { ChatEvents } from './chat-events.ts';
 import { Conversation } from './conversation.ts';
@@ -75,8 +75,8 @@ export class Dialogue {
     this.#send = undefined;
   }
 
-  post(clientMessageId: string, text: string): Posted {
-    const item = new OutgoingItem(clientMessageId, text, this.#wish.conversation);
+  post(clientMessageId: string, parts: readonly Part[]): Posted {
+    const item = new OutgoingItem(clientMessageId, parts, this.#wish.conversation);
     this.#outbox.add(item);
     this.flush();
     return item;
@@ -192,8 +192,7 @@ export class Dialogue {
 
   #sendMessage(item: OutgoingItem, send: Send): boolean {
     item.sentInSession = this.#sessionNumber;
-    const { clientMessageId, text } = item;
-    return send({ $case: 'message', value: { clientMessageId, parts: [{ value: { $case: 'text', value: text } }] } });
+    return send({ $case: 'message', value: { clientMessageId: item.clientMessageId, parts: [...item.parts] } });
   }
 
   #sendStop(item: OutgoingItem): void {

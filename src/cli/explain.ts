@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { MessageRefused } from './outbox.ts';
 import { Refusal } from './refusal.ts';
 import { printableLine } from './text.ts';
+import { Trouble } from './trouble.ts';
 
 /** What the user can do about it, where the server's own words do not already say. */
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -15,10 +16,25 @@ const REMEDIES: Readonly<Record<string, string>> = {
   CONVERSATION_ID_INVALID: '`parley history` lists your conversations',
   NOT_YOURS: '`parley history` lists your conversations',
   NOT_FOUND: 'check the id',
-  UNAUTHENTICATED: 'sign in',
+  UNAUTHENTICATED: 'sign in first: parley sign-in NAME',
+  REFRESH_TOKEN_INVALID: 'sign in again: parley sign-in NAME',
+  SIGN_IN_FAILED: 'try again',
+  TOO_MANY_ATTEMPTS: 'wait a while, then try again',
+  ACCOUNTS_OFF: 'ask whoever runs the server how to sign in',
+  SIGN_UP_CLOSED: 'ask the operator for an account',
+  USER_NAME_TAKEN: 'choose another one',
+  USER_NAME_INVALID: "use 3 to 64 letters, digits, '.', '_' and '-'",
+  PASSWORD_INVALID: 'use 8 to 256 characters',
+  OPERATOR_REQUIRED: 'sign in as an operator',
+  TITLE_INVALID: 'use 1 to 200 characters',
+  QUERY_INVALID: 'search for 1 to 20 words',
   NOT_IMPLEMENTED: 'use a later release of the server',
   INTERNAL: 'report it with the id told',
   TEXT_TOO_LONG: 'split the message',
+  MEDIA_TOO_LARGE: 'send a smaller file',
+  MEDIA_TYPE_UNSUPPORTED: 'convert the file',
+  MEDIA_MISMATCH: 'check that the file is what its name says',
+  MEDIA_NOT_FOUND: 'send the file again',
   TOO_MANY_PENDING: 'wait for a reply first',
   PROVIDER_FAILED: 'say it again',
   PROVIDER_TIMEOUT: 'say it again',
@@ -31,16 +47,36 @@ const REMEDIES: Readonly<Record<string, string>> = {
  */
 export function explain(error: unknown, address: string): string {
   if (error instanceof MessageRefused) return line(error.reason, error.message, REMEDIES[error.reason]);
+  if (error instanceof Trouble) return printableLine(error.message);
   if (!(error instanceof Refusal)) throw error;
   if (error.reason !== '') return line(error.reason, detailOf(error), REMEDIES[error.reason]);
-  if (error.code === status.UNAVAILABLE)
-    return `No server answers at ${address}. Start one with \`npm start\`, or name another with --address.`;
+  if (error.code === status.UNAVAILABLE) return unavailable(error.message, address);
   if (error.code === status.DEADLINE_EXCEEDED) return `The server at ${address} does not answer in time.`;
   return line(
     error.codeName,
     error.message,
     error.code === status.UNIMPLEMENTED ? 'use a later release of the server' : undefined,
   );
+}
+
+/** What OpenSSL, and servers of the other kind, say. */
+const TLS_TROUBLE = /certificate|SSL routines|altnames/i;
+/** Somebody took the connection and closed it at the first byte. */
+const CLOSED_AT_ONCE = /Last error: Failed to connect \(/;
+
+function unavailable(message: string, address: string): string {
+  if (TLS_TROUBLE.test(message))
+    return `The server at ${address} and you do not agree on TLS: ${tlsCause(message)}. See --tls, --ca, --cert and --key.`;
+  if (CLOSED_AT_ONCE.test(message))
+    return `Something at ${address} takes connections, but does not answer. If it wants TLS, say --tls, or --ca FILE.`;
+  return `No server answers at ${address}. Start one with \`npm start\`, or name another with --address.`;
+}
+
+/** The cause, without what gRPC and OpenSSL put around it. */
+function tlsCause(message: string): string {
+  const [, cause = message] = /Last error: (?:Error: )?(.+?)(?:\. Resolution note|$)/s.exec(message) ?? [];
+  const [, reason = cause] = /:SSL routines:[^:]*:([^:]+):/.exec(cause) ?? [];
+  return printableLine(reason).trim().replace(/\.$/, '');
 }
 
 /** In a few words, for a status line. */

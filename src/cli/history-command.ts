@@ -1,101 +1,129 @@
 import type { Command } from 'commander';
 import type { Message } from '../gen/chat/v1/content.ts';
-import { MessageStatus, Role } from '../gen/chat/v1/content.ts';
-import type { Conversation } from '../gen/chat/v1/history_service.ts';
-import {
-  HistoryServiceService,
-  ListConversationsRequest,
-  ListMessagesRequest,
-} from '../gen/chat/v1/history_service.ts';
-import type { CommonOptions } from './common-options.ts';
+import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
+import { confirmed } from './confirm.ts';
 import { Connection } from './connection.ts';
-import { allItems } from './pages.ts';
+import { conversationOf, conversationsOf, messagesOf, messagesWith, remove, rename } from './history-reads.ts';
+import { identify } from './identity.ts';
+import { conversationLine, messageFields, messageLines } from './message-lines.ts';
 import { run } from './run.ts';
-import { jsonLine, localTime, nameOf } from './show.ts';
-import { printable, printableLine, textOf } from './text.ts';
+import { jsonLine } from './show.ts';
+import { printableLine } from './text.ts';
+import { Trouble } from './trouble.ts';
 
 const MAX_LIMIT = 1_000_000_000;
+/** What fits a screen. */
+const DEFAULT_FOUND = 20;
 
-interface HistoryOptions extends CommonOptions {
+interface ReadOptions extends CommonOptions {
   readonly json?: true;
   readonly limit: number;
+  readonly urls?: true;
+}
+
+interface HistoryOptions extends ReadOptions {
   readonly newestFirst?: true;
 }
 
-/** Adds `parley history`. */
-export function registerHistory(program: Command): void {
-  withCommonOptions(program.command('history'))
+interface DeleteOptions extends CommonOptions {
+  readonly yes?: true;
+}
+
+/** Adds `parley history`, `parley search`, `parley rename` and `parley delete`. */
+export function registerHistory(program: Command, surroundings: Surroundings): void {
+  withReading(program.command('history'), MAX_LIMIT)
     .description('list your conversations, newest activity first, or the messages of one')
     .argument('[conversation]', 'whose messages; without it, the conversations are listed')
-    .option('--json', 'one JSON object a line')
-    .option('--limit <n>', 'how many at most', wholeNumber(1, MAX_LIMIT), MAX_LIMIT)
     .option('--newest-first', 'messages from the newest to the oldest')
-    .action((conversation: string | undefined, options: HistoryOptions) =>
-      run(options.address, async () => {
-        using connection = new Connection(options.address);
-        if (conversation === undefined) await listConversations(connection, options);
-        else await listMessages(connection, conversation, options);
-        return true;
-      }),
+    .action((conversationId: string | undefined, options: HistoryOptions) =>
+      run(options.address, () => showHistory(conversationId, options, surroundings)),
+    );
+  withReading(program.command('search'), DEFAULT_FOUND)
+    .description('find messages of yours, in any conversation, in which all of the words occur; newest first')
+    .argument('<words...>', 'what to look for')
+    .action((words: string[], options: ReadOptions) =>
+      run(options.address, () => search(words.join(' '), options, surroundings)),
+    );
+  withCommonOptions(program.command('rename'))
+    .description('give a conversation another title')
+    .argument('<conversation>', 'which')
+    .argument('<title...>', 'its title')
+    .action((conversationId: string, title: string[], options: CommonOptions) =>
+      run(options.address, () => renameOne(conversationId, title.join(' '), options, surroundings)),
+    );
+  withCommonOptions(program.command('delete'))
+    .description('delete a conversation with its media, for good')
+    .argument('<conversation>', 'which')
+    .option('--yes', 'do not ask')
+    .action((conversationId: string, options: DeleteOptions) =>
+      run(options.address, () => deleteOne(conversationId, options, surroundings)),
     );
 }
 
-/** From where to read a conversation to see its last messages: the sequence before the oldest of them. */
-export async function sequenceBeforeLast(count: number, conversationId: string, address: string): Promise<bigint> {
-  using connection = new Connection(address);
-  const request = ListMessagesRequest.create({ conversationId, pageSize: count, newestFirst: true });
-  const { messages } = await connection.call(HistoryServiceService.listMessages, request);
-  const oldest = messages.at(-1)?.sequence ?? 0n;
-  return oldest > 0n ? oldest - 1n : 0n;
+function withReading(command: Command, limit: number): Command {
+  return withCommonOptions(command)
+    .option('--json', 'one JSON object a line')
+    .option('--limit <n>', 'how many at most', wholeNumber(1, MAX_LIMIT), limit)
+    .option('--urls', 'where media can be fetched, for as long as these addresses work');
 }
 
-async function listConversations(
-  connection: Connection,
-  { client, json, limit, timeZone }: HistoryOptions,
-): Promise<void> {
-  const conversations = allItems(limit, async (pageSize, pageToken) => {
-    const request = ListConversationsRequest.create({ clientId: client, pageSize, pageToken });
-    const page = await connection.call(HistoryServiceService.listConversations, request);
-    return { items: page.conversations, nextPageToken: page.nextPageToken };
-  });
-  for await (const conversation of conversations) {
-    process.stdout.write(json ? jsonLine(conversation) : conversationLine(conversation, timeZone));
-  }
-}
-
-async function listMessages(connection: Connection, conversationId: string, options: HistoryOptions): Promise<void> {
+async function showHistory(
+  conversationId: string | undefined,
+  options: HistoryOptions,
+  surroundings: Surroundings,
+): Promise<boolean> {
   const { json, limit, newestFirst = false, timeZone } = options;
-  const messages = allItems(limit, async (pageSize, pageToken) => {
-    const request = ListMessagesRequest.create({ conversationId, pageSize, pageToken, newestFirst });
-    const page = await connection.call(HistoryServiceService.listMessages, request);
-    return { items: page.messages, nextPageToken: page.nextPageToken };
-  });
-  for await (const message of messages) {
-    process.stdout.write(json ? jsonLine(messageFields(message)) : messageLines(message, timeZone));
+  const { endpoint, clientId } = identify(options, surroundings);
+  using connection = new Connection(endpoint);
+  if (conversationId !== undefined) {
+    await show(messagesOf(connection, { conversationId, newestFirst, limit }), options, false);
+    return true;
   }
+  for await (const one of conversationsOf(connection, clientId, limit))
+    process.stdout.write(json ? jsonLine(one) : conversationLine(one, timeZone));
+  return true;
 }
 
-function conversationLine({ conversationId, title, updateTime, messageCount }: Conversation, timeZone: string): string {
-  const count = `${messageCount} ${messageCount === 1n ? 'message' : 'messages'}`.padStart(14);
-  return `${localTime(updateTime, timeZone)}  ${conversationId}  ${count}  ${printableLine(title)}\n`;
+/** @returns false when nothing was found, as grep does */
+async function search(query: string, options: ReadOptions, surroundings: Surroundings): Promise<boolean> {
+  const { endpoint, clientId } = identify(options, surroundings);
+  using connection = new Connection(endpoint);
+  return (await show(messagesWith(connection, query, clientId, options.limit), options, true)) > 0;
 }
 
-function messageLines(message: Message, timeZone: string): string {
-  const who = message.role === Role.USER ? 'you' : 'bot';
-  const text = printable(textOf(message)).replaceAll('\n', `\n${' '.repeat(26)}`);
-  return `${localTime(message.createTime, timeZone)}  ${who}: ${text}${standing(message)}\n`;
+async function show(messages: AsyncIterable<Message>, options: ReadOptions, conversations: boolean): Promise<number> {
+  const { json, timeZone, urls } = options;
+  let count = 0;
+  for await (const message of messages) {
+    const line = json ? jsonLine(messageFields(message)) : messageLines(message, { timeZone, urls, conversations });
+    process.stdout.write(line);
+    count += 1;
+  }
+  return count;
 }
 
-/** What a reader could not tell from the messages themselves. */
-function standing({ role, status, failureReason }: Message): string {
-  if (status === MessageStatus.FAILED) return `  [not answered: ${printableLine(failureReason)}]`;
-  if (status === MessageStatus.STOPPED && (role === Role.ASSISTANT || failureReason !== '')) return '  [stopped]';
-  if (status === MessageStatus.QUEUED) return '  [waiting for an answer]';
-  return status === MessageStatus.PROCESSING ? '  [being answered]' : '';
+async function renameOne(
+  conversationId: string,
+  title: string,
+  options: CommonOptions,
+  surroundings: Surroundings,
+): Promise<boolean> {
+  using connection = new Connection(identify(options, surroundings).endpoint);
+  const now = await rename(connection, conversationId, title);
+  process.stdout.write(`${printableLine(conversationId)} is now called ${printableLine(now)}.\n`);
+  return true;
 }
 
-function messageFields(message: Message): object {
-  const parts = message.parts.map(({ value }) => (value === undefined ? {} : { [value.$case]: value.value }));
-  return { ...message, role: nameOf(Role, message.role), status: nameOf(MessageStatus, message.status), parts };
+async function deleteOne(conversationId: string, options: DeleteOptions, surroundings: Surroundings): Promise<boolean> {
+  using connection = new Connection(identify(options, surroundings).endpoint);
+  if (!options.yes) {
+    if (!process.stdin.isTTY) throw new Trouble('Nobody can be asked here: say --yes to delete it.');
+    const found = await conversationOf(connection, conversationId);
+    const what = `${printableLine(found?.title ?? conversationId)} (${found?.messageCount ?? '?'} messages)`;
+    if (!(await confirmed(`Delete ${what} for good? Type yes: `, process.stdin, process.stderr))) return false;
+  }
+  await remove(connection, conversationId);
+  process.stdout.write(`${printableLine(conversationId)} is deleted.\n`);
+  return true;
 }

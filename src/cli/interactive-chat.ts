@@ -1,24 +1,49 @@
 import type { ReadStream, WriteStream } from 'node:tty';
 import type { ChatClient } from './chat-client.ts';
 import { ChatView } from './chat-view.ts';
+import { completeInput } from './completion.ts';
+import { Connection } from './connection.ts';
+import { Desk } from './desk.ts';
+import type { Endpoint } from './endpoint.ts';
 import { explain } from './explain.ts';
-import { sequenceBeforeLast } from './history-command.ts';
+import { messagesOf } from './history-reads.ts';
+import type { Identity } from './identity.ts';
 import { INPUT_HELP, parseInput } from './input.ts';
+import type { ShowProgress } from './media/progress.ts';
+import type { ReplyMedia } from './media/reply-media.ts';
 import { Refusal } from './refusal.ts';
+import type { Sayable } from './speech.ts';
+import { Speech } from './speech.ts';
 import { TerminalScreen } from './terminal-screen.ts';
 
 /** Messages shown of a conversation that is gone back to: what fits a screen. */
 const CONTEXT_MESSAGES = 10;
 
 /** From where to read a conversation so that a person sees what it was about; 0 when nobody can tell. */
-export async function contextBefore(conversationId: string, address: string): Promise<bigint> {
+export async function contextBefore(conversationId: string, endpoint: Endpoint): Promise<bigint> {
+  using connection = new Connection(endpoint);
+  let oldest = 0n;
   try {
-    return await sequenceBeforeLast(CONTEXT_MESSAGES, conversationId, address);
+    for await (const { sequence } of messagesOf(connection, {
+      conversationId,
+      limit: CONTEXT_MESSAGES,
+      newestFirst: true,
+    }))
+      oldest = sequence;
   } catch (error) {
     // Joining the conversation meets the same trouble, and tells it.
-    if (error instanceof Refusal) return 0n;
-    throw error;
+    if (!(error instanceof Refusal)) throw error;
   }
+  return oldest > 0n ? oldest - 1n : 0n;
+}
+
+/** What a chat on a terminal is made of. */
+export interface Interactive {
+  readonly client: ChatClient;
+  readonly identity: Identity;
+  readonly timeZone: string;
+  /** @param show where its progress is to be seen */
+  readonly replyMedia: (show: ShowProgress) => ReplyMedia;
 }
 
 /**
@@ -26,22 +51,22 @@ export async function contextBefore(conversationId: string, address: string): Pr
  * @throws Refusal when the client was refused or its session ended for good
  */
 export async function chatInteractively(
-  client: ChatClient,
-  address: string,
+  interactive: Interactive,
   input: ReadStream,
   output: WriteStream,
 ): Promise<void> {
-  const screen = new TerminalScreen(input, output);
-  new ChatView(client, screen, address);
+  const { client } = interactive;
+  const screen = new TerminalScreen(input, output, completeInput);
+  const seat = new Seat(interactive, screen);
   const over = Promise.withResolvers<void>();
   client.on('status', (status) => {
     if (status.state !== 'closed') return;
     if (status.refusal === undefined) over.resolve();
     else over.reject(status.refusal);
   });
-  screen.on('line', (line) => obey(line, client, screen, address));
+  screen.on('line', (line) => seat.obey(line));
   screen.on('interrupt', () => {
-    if (client.stop() === 0) over.resolve();
+    if (seat.stop() === 0) over.resolve();
   });
   screen.on('end', () => over.resolve());
   screen.on('quit', () => over.resolve());
@@ -50,35 +75,110 @@ export async function chatInteractively(
   try {
     await over.promise;
   } finally {
+    seat.close();
     screen.close();
     await client.close();
   }
 }
 
-function obey(line: string, client: ChatClient, screen: TerminalScreen, address: string): void {
-  const input = parseInput(line);
-  switch (input.kind) {
-    case 'nothing':
-      return;
-    case 'say':
-      client.post(input.text);
-      return;
-    case 'stop':
-      if (client.stop() === 0) screen.note('There is no reply under way.');
-      return;
-    case 'join':
-      goTo(input.conversationId, client, address).catch((error: unknown) => screen.note(explain(error, address)));
-      return;
-    case 'help':
-      return screen.note(INPUT_HELP);
-    case 'quit':
-      screen.emit('quit');
-      return;
-    case 'mistake':
-      return screen.note(input.told);
-  }
-}
+/** Where a person sits: does what the lines typed ask for. */
+class Seat {
+  readonly #client: ChatClient;
+  readonly #screen: TerminalScreen;
+  readonly #endpoint: Endpoint;
+  readonly #speech: Speech;
+  readonly #desk: Desk;
+  readonly #leaving = new AbortController();
+  /** The next line says whether the conversation is to be deleted. */
+  #isAsked = false;
 
-async function goTo(conversationId: string, client: ChatClient, address: string): Promise<void> {
-  await client.join(conversationId, conversationId === '' ? 0n : await contextBefore(conversationId, address));
+  constructor({ client, identity, timeZone, replyMedia }: Interactive, screen: TerminalScreen) {
+    this.#client = client;
+    this.#screen = screen;
+    this.#endpoint = identity.endpoint;
+    const show = (text: string): void => screen.status(text);
+    this.#speech = new Speech(client, identity, show);
+    this.#desk = new Desk(client, identity, timeZone);
+    new ChatView(client, screen, identity.endpoint.address, {
+      media: replyMedia(show),
+      signal: this.#leaving.signal,
+    });
+  }
+
+  obey(line: string): void {
+    if (this.#isAsked) return this.#answer(line);
+    const input = parseInput(line);
+    switch (input.kind) {
+      case 'nothing':
+        return;
+      case 'say':
+      case 'show':
+        return this.#say(input);
+      case 'stop':
+        if (this.stop() === 0) this.#screen.note('There is no reply under way.');
+        return;
+      case 'join':
+        return this.#do(async () => {
+          const { conversationId } = input;
+          const after = conversationId === '' ? 0n : await contextBefore(conversationId, this.#endpoint);
+          await this.#client.join(conversationId, after);
+        });
+      case 'history':
+        return this.#tell(() => this.#desk.history(input.count));
+      case 'search':
+        return this.#tell(() => this.#desk.search(input.query));
+      case 'rename':
+        return this.#tell(() => this.#desk.rename(input.title));
+      case 'delete':
+        return input.isSure ? this.#tell(() => this.#desk.delete()) : this.#ask();
+      case 'help':
+        return this.#screen.note(INPUT_HELP);
+      case 'quit':
+        this.#screen.emit('quit');
+        return;
+      case 'mistake':
+        return this.#screen.note(input.told);
+    }
+  }
+
+  /** Stops replies, and files on their way. @returns how many there were */
+  stop(): number {
+    return this.#speech.breakOff() + this.#client.stop();
+  }
+
+  /** What is on its way is given up. */
+  close(): void {
+    this.#leaving.abort();
+    this.#speech.breakOff();
+  }
+
+  #say(sayable: Sayable): void {
+    this.#do(async () => {
+      await this.#speech.say(sayable);
+    });
+  }
+
+  #ask(): void {
+    this.#isAsked = true;
+    this.#screen.note('Delete this conversation, with its media, for good? Type yes, or anything else to keep it.');
+  }
+
+  #answer(line: string): void {
+    this.#isAsked = false;
+    if (line.trim().toLowerCase() === 'yes') this.#tell(() => this.#desk.delete());
+    else this.#screen.note('It is kept.');
+  }
+
+  #tell(action: () => Promise<string>): void {
+    this.#do(async () => this.#screen.line(await action()));
+  }
+
+  /** In the background; what is refused is told. */
+  #do(action: () => Promise<void>): void {
+    action().catch((error: Error) => {
+      if (this.#leaving.signal.aborted) return;
+      const isBrokenOff = error.name === 'AbortError';
+      this.#screen.note(isBrokenOff ? '(broken off)' : explain(error, this.#endpoint.address));
+    });
+  }
 }

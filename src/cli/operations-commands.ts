@@ -7,9 +7,10 @@ import {
   ListActiveConnectionsRequest,
   OperationsServiceService,
 } from '../gen/chat/v1/operations_service.ts';
-import type { CommonOptions } from './common-options.ts';
+import type { CommonOptions, Surroundings } from './common-options.ts';
 import { withCommonOptions } from './common-options.ts';
 import { Connection } from './connection.ts';
+import { identify } from './identity.ts';
 import { allItems } from './pages.ts';
 import { run } from './run.ts';
 import { duration, jsonLine, localTime } from './show.ts';
@@ -26,28 +27,33 @@ interface UsageOptions extends CommonOptions {
   readonly watch?: true;
 }
 
+interface DisconnectOptions extends CommonOptions {
+  readonly reason: string;
+}
+
 /** Adds `parley usage`, `parley connections` and `parley disconnect`. */
-export function registerOperations(program: Command): void {
+export function registerOperations(program: Command, surroundings: Surroundings): void {
   withCommonOptions(program.command('usage'))
     .description('show the limits, and how much of each is used')
     .option('--json', 'one JSON object a line')
     .option('--watch', 'again every second, until interrupted')
-    .action((options: UsageOptions) => run(options.address, () => showUsage(options)));
+    .action((options: UsageOptions) => run(options.address, () => showUsage(options, surroundings)));
   withCommonOptions(program.command('connections'))
     .description('list who is connected, the oldest first')
     .option('--json', 'one JSON object a line')
-    .action((options: UsageOptions) => run(options.address, () => showConnections(options)));
+    .action((options: UsageOptions) => run(options.address, () => showConnections(options, surroundings)));
   withCommonOptions(program.command('disconnect'))
     .description("end a client's session")
     .argument('<client>', 'whose')
     .option('--reason <text>', 'told to the client', '')
-    .action((clientId: string, { address, reason }: CommonOptions & { reason: string }) =>
-      run(address, () => disconnect(address, clientId, reason)),
+    .action((clientId: string, options: DisconnectOptions) =>
+      run(options.address, () => disconnect(clientId, options, surroundings)),
     );
 }
 
-async function showUsage({ address, json, watch }: UsageOptions): Promise<boolean> {
-  using connection = new Connection(address);
+async function showUsage(options: UsageOptions, surroundings: Surroundings): Promise<boolean> {
+  const { json, watch } = options;
+  using connection = new Connection(identify(options, surroundings).endpoint);
   const clear = watch && process.stdout.isTTY && !json ? CLEAR_SCREEN : '';
   for (;;) {
     const usage = await connection.call(OperationsServiceService.getUsage, GetUsageRequest.create());
@@ -71,8 +77,9 @@ function usageTable(usage: GetUsageResponse): string {
   );
 }
 
-async function showConnections({ address, json, timeZone }: UsageOptions): Promise<boolean> {
-  using connection = new Connection(address);
+async function showConnections(options: UsageOptions, surroundings: Surroundings): Promise<boolean> {
+  const { json, timeZone } = options;
+  using connection = new Connection(identify(options, surroundings).endpoint);
   const items = allItems(Infinity, async (pageSize, pageToken) => {
     const request = ListActiveConnectionsRequest.create({ pageSize, pageToken });
     const page = await connection.call(OperationsServiceService.listActiveConnections, request);
@@ -103,12 +110,10 @@ function connectionsTable(connections: readonly ActiveConnection[], timeZone: st
   );
 }
 
-async function disconnect(address: string, clientId: string, reason: string): Promise<boolean> {
-  using connection = new Connection(address);
-  await connection.call(
-    OperationsServiceService.disconnectClient,
-    DisconnectClientRequest.create({ clientId, reason }),
-  );
+async function disconnect(clientId: string, options: DisconnectOptions, surroundings: Surroundings): Promise<boolean> {
+  using connection = new Connection(identify(options, surroundings).endpoint);
+  const request = DisconnectClientRequest.create({ clientId, reason: options.reason });
+  await connection.call(OperationsServiceService.disconnectClient, request);
   process.stdout.write(`${printableLine(clientId)} is disconnected.\n`);
   return true;
 }

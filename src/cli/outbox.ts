@@ -1,5 +1,5 @@
 import type { Accepted, MessageRejected } from '../gen/chat/v1/chat_service.ts';
-import type { Message } from '../gen/chat/v1/content.ts';
+import type { Message, Part } from '../gen/chat/v1/content.ts';
 import { Role } from '../gen/chat/v1/content.ts';
 import type { Conversation } from './conversation.ts';
 import { durationMs } from './refusal.ts';
@@ -30,7 +30,7 @@ export interface Posted {
 /** A message from `post` to its reply. */
 export class OutgoingItem implements Posted {
   readonly clientMessageId: string;
-  readonly text: string;
+  readonly parts: readonly Part[];
   readonly conversation: Conversation;
   /** Number of the session in which it was last sent; 0: none. */
   sentInSession = 0;
@@ -40,9 +40,9 @@ export class OutgoingItem implements Posted {
   readonly #accepted = Promise.withResolvers<Accepted>();
   readonly #reply = Promise.withResolvers<Message>();
 
-  constructor(clientMessageId: string, text: string, conversation: Conversation) {
+  constructor(clientMessageId: string, parts: readonly Part[], conversation: Conversation) {
     this.clientMessageId = clientMessageId;
-    this.text = text;
+    this.parts = parts;
     this.conversation = conversation;
     // A caller may look at one of the two promises only; the other's rejection is told by the first, and by the events.
     this.#accepted.promise.catch(() => undefined);

@@ -1,45 +1,135 @@
 import { createInterface } from 'node:readline';
+import { MessageStatus } from '../gen/chat/v1/content.ts';
 import type { ChatClient } from './chat-client.ts';
+import { Desk } from './desk.ts';
 import { explain } from './explain.ts';
+import type { Identity } from './identity.ts';
+import type { Input } from './input.ts';
 import { parseInput } from './input.ts';
+import { mediaOf } from './media/media-text.ts';
+import type { ShowProgress } from './media/progress.ts';
+import type { ReplyMedia } from './media/reply-media.ts';
+import type { Sayable } from './speech.ts';
+import { Speech } from './speech.ts';
 import { printable, textOf } from './text.ts';
+import { Trouble } from './trouble.ts';
 
 /** Where a piped chat reads and writes. */
 export interface Pipes {
   readonly input: NodeJS.ReadableStream;
-  /** Complete replies, nothing else. */
+  /** Complete replies and what commands answer, nothing else. */
   readonly output: NodeJS.WritableStream;
   /** What was refused. */
   readonly errors: NodeJS.WritableStream;
 }
 
-/**
- * A chat for scripts: each line is a message and waits for its reply. A message refused is told, and the next one is
- * said.
- * @returns how many lines were refused
- * @throws Refusal when the client is refused, or its session ended for good
- */
-export async function chatThroughPipes(
-  client: ChatClient,
-  address: string,
-  { input, output, errors }: Pipes,
-): Promise<number> {
-  await client.connect();
-  let refused = 0;
-  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-    const asked = parseInput(line);
-    if (asked.kind === 'quit') break;
-    try {
-      if (asked.kind === 'say') output.write(`${printable(textOf((await client.send(asked.text)).reply))}\n`);
-      else if (asked.kind === 'join') await client.join(asked.conversationId);
-      else if (asked.kind === 'mistake') throw new Mistake(asked.told);
-    } catch (error) {
-      refused += 1;
-      errors.write(`${error instanceof Mistake ? error.message : explain(error, address)}\n`);
-    }
-  }
-  await client.close();
-  return refused;
+/** What a piped chat is made of. */
+export interface Piped {
+  readonly client: ChatClient;
+  readonly identity: Identity;
+  readonly timeZone: string;
+  /** Where the progress of files is to be seen. */
+  readonly show: ShowProgress;
+  readonly replyMedia: ReplyMedia;
 }
 
-class Mistake extends Error {}
+/**
+ * A chat for scripts: each line is a message and waits for its reply. A message refused is told, and the next one is
+ * said. A line `/stop` right after a message stops its reply once it has begun.
+ * @returns whether every line was answered and all media were kept
+ * @throws Refusal when the client is refused, or its session ended for good
+ */
+export async function chatThroughPipes(piped: Piped, { input, output, errors }: Pipes): Promise<boolean> {
+  const { client, identity, replyMedia } = piped;
+  await client.connect();
+  const script = new Script(piped, output);
+  const lines = createInterface({ input, crlfDelay: Infinity })[Symbol.asyncIterator]();
+  let refused = 0;
+  let next = nextInput(lines);
+  for (let asked = await next; asked !== undefined && asked.kind !== 'quit'; asked = await next) {
+    next = nextInput(lines);
+    try {
+      await script.obey(asked, next);
+    } catch (error) {
+      // The same would be told of every line that follows.
+      if (client.isOver) throw error;
+      refused += 1;
+      errors.write(`${explain(error, identity.endpoint.address)}\n`);
+    }
+  }
+  await lines.return?.();
+  await client.close();
+  return refused === 0 && replyMedia.failures === 0;
+}
+
+/** Undefined at the end. */
+async function nextInput(lines: AsyncIterator<string>): Promise<Input | undefined> {
+  const { done, value } = await lines.next();
+  return done ? undefined : parseInput(value);
+}
+
+/** Does what one line after the other asks for. */
+class Script {
+  readonly #client: ChatClient;
+  readonly #replyMedia: ReplyMedia;
+  readonly #speech: Speech;
+  readonly #desk: Desk;
+  readonly #output: NodeJS.WritableStream;
+  /** The reply to the line under way has begun. */
+  #begin: () => void = () => undefined;
+
+  constructor({ client, identity, timeZone, show, replyMedia }: Piped, output: NodeJS.WritableStream) {
+    this.#client = client;
+    this.#replyMedia = replyMedia;
+    this.#speech = new Speech(client, identity, show);
+    this.#desk = new Desk(client, identity, timeZone);
+    this.#output = output;
+    client.on('replyGrown', () => this.#begin());
+  }
+
+  async obey(asked: Input, next: Promise<Input | undefined>): Promise<void> {
+    switch (asked.kind) {
+      case 'say':
+      case 'show':
+        return this.#say(asked, next);
+      case 'join':
+        await this.#client.join(asked.conversationId);
+        return;
+      case 'history':
+        return this.#write(await this.#desk.history(asked.count));
+      case 'search':
+        return this.#write(await this.#desk.search(asked.query));
+      case 'rename':
+        return this.#write(await this.#desk.rename(asked.title));
+      case 'delete':
+        if (!asked.isSure) throw new Trouble('Nobody can be asked here: `/delete yes` deletes this conversation.');
+        return this.#write(await this.#desk.delete());
+      case 'mistake':
+        throw new Trouble(asked.told);
+      case 'nothing':
+      case 'help':
+      case 'quit':
+      // It has done its work while the message before was answered.
+      case 'stop':
+        return;
+    }
+  }
+
+  async #say(sayable: Sayable, next: Promise<Input | undefined>): Promise<void> {
+    const begun = Promise.withResolvers<void>();
+    this.#begin = begun.resolve;
+    const posted = await this.#speech.say(sayable);
+    void Promise.all([next, begun.promise]).then(([following]) => {
+      if (following?.kind === 'stop') this.#client.stop();
+    });
+    const reply = await posted.reply;
+    const text = printable(textOf(reply));
+    if (reply.status === MessageStatus.STOPPED) this.#write(`${text}  [stopped]`);
+    else if (text !== '' || mediaOf(reply).length === 0) this.#write(text);
+    for await (const line of this.#replyMedia.lines(reply)) this.#write(line);
+  }
+
+  #write(text: string): void {
+    this.#output.write(`${text}\n`);
+  }
+}

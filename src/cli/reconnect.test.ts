@@ -4,7 +4,13 @@ import type { AfterLoss, LossContext } from './reconnect.ts';
 import { ALREADY_CONNECTED_PATIENCE_MS, afterLoss, DEFAULT_BACKOFF, reconnectDelayMs } from './reconnect.ts';
 import { Refusal } from './refusal.ts';
 
-const context: LossContext = { hadSession: true, mayHoldSession: true, withoutSessionMs: 0, hasPending: false };
+const context: LossContext = {
+  hadSession: true,
+  mayHoldSession: true,
+  withoutSessionMs: 0,
+  hasPending: false,
+  mayRenewToken: false,
+};
 
 function refused(code: status, reason: string, retryDelayMs?: number): Refusal {
   return new Refusal(code, '', { reason, retryDelayMs });

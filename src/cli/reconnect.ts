@@ -30,6 +30,8 @@ export interface LossContext {
   readonly withoutSessionMs: number;
   /** Messages without an answer. */
   readonly hasPending: boolean;
+  /** The stream that ended had a session, under a token that can be traded for a newer one. */
+  readonly mayRenewToken: boolean;
 }
 
 const HOPELESS_CODES: ReadonlySet<status> = new Set([
@@ -53,6 +55,9 @@ export function afterLoss(refusal: Refusal | undefined, context: LossContext): A
       return context.hadSession ? 'again' : 'end';
     case 'STALE':
       return 'again';
+    case 'UNAUTHENTICATED':
+      // It expired before the newer one was told, as when a machine slept.
+      return context.mayRenewToken ? 'again' : 'end';
     default:
       return refusal.retryDelayMs !== undefined || refusal.code === status.UNAVAILABLE ? 'again' : 'end';
   }

@@ -4,6 +4,7 @@ import type { ChatResponse, Hello, ServerEvent, Welcome } from '../gen/chat/v1/c
 import { ChatRequest } from '../gen/chat/v1/chat_service.ts';
 import type { ChatStream } from './connection.ts';
 import { Connection } from './connection.ts';
+import type { AccessToken, Endpoint } from './endpoint.ts';
 import { durationMs, Refusal, refusalOf } from './refusal.ts';
 
 /** A server that answers nothing for so many heartbeats is taken for lost. */
@@ -41,11 +42,12 @@ export class SessionStream {
   #lastHeardMs = performance.now();
   #over = false;
 
-  constructor(address: string, hello: Hello, handlers: StreamHandlers) {
+  /** @param token what the stream begins with; `renewToken` frames follow it */
+  constructor(endpoint: Endpoint, token: AccessToken | undefined, hello: Hello, handlers: StreamHandlers) {
     this.#handlers = handlers;
     this.#waitMs = hello.waitForSlot === undefined ? 0 : durationMs(hello.waitForSlot);
-    this.#connection = new Connection(address);
-    this.#stream = this.#connection.chat();
+    this.#connection = new Connection(endpoint);
+    this.#stream = this.#connection.chat(token);
     this.#stream.on('data', (response: ChatResponse) => this.#receive(response));
     this.#stream.on('drain', () => handlers.onWritable());
     this.#stream.on('error', (error) => this.#finish(refusalOf(error as ServiceError)));

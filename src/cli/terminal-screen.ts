@@ -4,6 +4,8 @@ import { createInterface } from 'node:readline';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { styleText } from 'node:util';
 import type { Screen } from './chat-view.ts';
+import type { Completion } from './completion.ts';
+import { printableLine } from './text.ts';
 import { columnsOf, cut, wrap } from './wrap.ts';
 
 const PROMPT = 'you: ';
@@ -35,10 +37,12 @@ export class TerminalScreen extends EventEmitter<ScreenEvents> implements Screen
   #unfinished = '';
   #status = '';
 
-  constructor(input: ReadStream, output: WriteStream) {
+  /** @param complete how a line may go on, asked for with the tabulator */
+  constructor(input: ReadStream, output: WriteStream, complete?: (line: string) => Completion) {
     super();
     this.#output = output;
-    this.#typing = createInterface({ input, output, prompt: PROMPT, terminal: true }) as Typing;
+    const completer = complete && ((line: string) => this.#complete(complete(line), line));
+    this.#typing = createInterface({ input, output, prompt: PROMPT, terminal: true, completer }) as Typing;
     this.#typing.on('line', (line) => this.#entered(line));
     this.#typing.on('SIGINT', () => this.emit('interrupt'));
     this.#typing.on('close', () => this.emit('end'));
@@ -108,6 +112,12 @@ export class TerminalScreen extends EventEmitter<ScreenEvents> implements Screen
   #setStatus(status: string): void {
     this.#status = status;
     this.#typing.setPrompt(status === '' ? PROMPT : `${dim(status)}\n${PROMPT}`);
+  }
+
+  /** readline's own list of choices would run over the status, so they are shown in the transcript. */
+  #complete({ line, choices }: Completion, typed: string): [string[], string] {
+    if (line === typed && choices.length > 0) this.note(choices.map(printableLine).join('  '));
+    return [line === typed ? [] : [line], typed];
   }
 
   /** readline has left what was typed on the screen, under a status that is no part of the transcript. */

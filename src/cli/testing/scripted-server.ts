@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { ServerDuplexStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
-import type { ChatRequest, ChatResponse, Hello, OutgoingMessage } from '../../gen/chat/v1/chat_service.ts';
+import type {
+  ChatRequest,
+  ChatResponse,
+  Hello,
+  OutgoingMessage,
+  SessionLimits,
+} from '../../gen/chat/v1/chat_service.ts';
 import { ChatServiceService, ServerEvent } from '../../gen/chat/v1/chat_service.ts';
+import type { Media } from '../../gen/chat/v1/content.ts';
 import { Message, MessageStatus, Role } from '../../gen/chat/v1/content.ts';
 import { BadRequest, ErrorInfo, RetryInfo } from '../../gen/google/rpc/error_details.ts';
 import { Status } from '../../gen/google/rpc/status.ts';
@@ -24,9 +31,17 @@ export interface ScriptedRefusal {
   readonly field?: string;
 }
 
+/** A service besides the chat. */
+export interface ScriptedService {
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
 /** Speaks the contract from memory, and misbehaves when a test asks for it. Holds one session at a time. */
 export class ScriptedServer extends EventEmitter<{ frame: [Frame] }> implements AsyncDisposable {
   readonly hellos: Hello[] = [];
+  /** The `authorization` metadata of each hello's stream; empty when there was none. */
+  readonly authorizations: string[] = [];
   readonly frames: Frame[] = [];
   readonly messages: Message[] = [];
   readonly conversations = new Set<string>();
@@ -38,6 +53,10 @@ export class ScriptedServer extends EventEmitter<{ frame: [Frame] }> implements 
   frozen = false;
   answer: Answer = answerAtOnce;
   heartbeatMs = 15_000;
+  limits: SessionLimits | undefined;
+  /** Offered from the next start on. */
+  services: readonly ScriptedService[] = [];
+  credentials = ServerCredentials.createInsecure();
   #port = 0;
   #server = new Server();
   #stream: Stream | undefined;
@@ -52,8 +71,9 @@ export class ScriptedServer extends EventEmitter<{ frame: [Frame] }> implements 
   async start(): Promise<this> {
     this.#server = new Server();
     this.#server.addService(ChatServiceService, { chat: (stream: Stream) => this.#serve(stream) });
+    for (const { definition, implementation } of this.services) this.#server.addService(definition, implementation);
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.#server.bindAsync(this.address, ServerCredentials.createInsecure(), (error, port) => {
+    this.#server.bindAsync(this.address, this.credentials, (error, port) => {
       if (error === null) resolve(port);
       else reject(error);
     });
@@ -123,6 +143,7 @@ export class ScriptedServer extends EventEmitter<{ frame: [Frame] }> implements 
 
   #hello(hello: Hello, stream: Stream): void {
     this.hellos.push(hello);
+    this.authorizations.push(String(stream.metadata.get('authorization')[0] ?? ''));
     this.#stream = stream;
     const refusal = this.refusals.shift();
     if (refusal !== undefined) return this.refuse(refusal);
@@ -134,6 +155,7 @@ export class ScriptedServer extends EventEmitter<{ frame: [Frame] }> implements 
         conversationId,
         heartbeatInterval: durationOf(this.heartbeatMs),
         firstMessageDeadline: durationOf(60_000),
+        ...(this.limits && { limits: this.limits }),
       },
     }));
     this.#replay(hello.afterSequence);
@@ -192,6 +214,7 @@ export function complete(
   text: string,
   tell: (event: Event) => void,
   server: ScriptedServer,
+  media: readonly Media[] = [],
 ): Message {
   const reply = server.log({
     messageId: `reply-to-${message.messageId}`,
@@ -199,7 +222,11 @@ export function complete(
     role: Role.ASSISTANT,
     status: MessageStatus.COMPLETED,
     replyToMessageId: message.messageId,
-    parts: [{ value: { $case: 'text', value: text } }],
+    createTime: new Date('2026-11-22T06:30:12Z'),
+    parts: [
+      { value: { $case: 'text', value: text } },
+      ...media.map((value) => ({ value: { $case: 'media' as const, value } })),
+    ],
   });
   tell({ $case: 'message', value: reply });
   return reply;

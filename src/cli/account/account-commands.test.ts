@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import type { Outcome } from '../testing/client-process.ts';
+import { runClient } from '../testing/client-process.ts';
+import { ScriptedAccounts } from '../testing/scripted-accounts.ts';
+import { ScriptedServer } from '../testing/scripted-server.ts';
+
+jest.setTimeout(30_000);
+
+let server: ScriptedServer;
+let accounts: ScriptedAccounts;
+let stateHome: string;
+
+beforeEach(async () => {
+  stateHome = mkdtempSync(join(tmpdir(), 'parley-cli-'));
+  accounts = new ScriptedAccounts();
+  server = new ScriptedServer();
+  server.services = [accounts.service];
+  await server.start();
+});
+
+afterEach(async () => {
+  await server[Symbol.asyncDispose]();
+  rmSync(stateHome, { recursive: true });
+});
+
+function parley(args: readonly string[], input = ''): Promise<Outcome> {
+  return runClient(stateHome, [...args, '--address', server.address], input);
+}
+
+describe('an account', () => {
+  test('that is made is signed in, speaks with its token, and is signed out', async () => {
+    expect(await parley(['sign-up', 'ann'], 'correct horse\r\nmore')).toEqual({
+      exitCode: 0,
+      output: `Signed in at ${server.address} as ann.\n`,
+      errors: '',
+    });
+    expect(accounts.entries).toEqual([{ call: 'up', userName: 'ann', password: 'correct horse' }]);
+    expect(await parley(['chat'], 'hello\n')).toMatchObject({ exitCode: 0, output: 'You said: hello\n' });
+    expect(server.hellos).toMatchObject([{ clientId: 'ann-1' }]);
+    expect(await parley(['sign-out'])).toEqual({ exitCode: 0, output: 'ann is signed out.\n', errors: '' });
+    expect(accounts.signedOut).toEqual(['refresh-1']);
+    await parley(['chat'], 'hello\n');
+    expect(server.authorizations).toEqual(['Bearer access-1', '']);
+    expect((await parley(['sign-out'])).output).toBe(`Nobody is signed in at ${server.address}.\n`);
+  });
+
+  test('is entered with a password from a file', async () => {
+    const file = join(stateHome, 'password');
+    writeFileSync(file, 'from a file\nnot this');
+    await parley(['sign-in', 'ann', '--password-file', file]);
+    expect(accounts.entries).toEqual([{ call: 'in', userName: 'ann', password: 'from a file' }]);
+    expect(await parley(['sign-in', 'ann', '--password-file', `${file}2`])).toMatchObject({
+      exitCode: 1,
+      errors: `The password in ${file}2 cannot be read: it is not there.\n`,
+    });
+  });
+
+  test('is not entered without a password, or with a wrong one', async () => {
+    expect(await parley(['sign-in', 'ann'])).toMatchObject({ exitCode: 1, output: '' });
+    expect(accounts.entries).toEqual([]);
+    accounts.refusal = { code: status.UNAUTHENTICATED, reason: 'SIGN_IN_FAILED', detail: 'Wrong.' };
+    expect(await parley(['sign-in', 'ann'], 'guess\n')).toEqual({
+      exitCode: 1,
+      output: '',
+      errors: 'SIGN_IN_FAILED: Wrong — try again.\n',
+    });
+  });
+
+  test('is asked for where it is needed', async () => {
+    server.refusals.push({ code: status.UNAUTHENTICATED, reason: 'UNAUTHENTICATED', detail: 'No credentials.' });
+    expect(await parley(['chat'], 'hello\n')).toEqual({
+      exitCode: 1,
+      output: '',
+      errors: 'UNAUTHENTICATED: No credentials — sign in first: parley sign-in NAME.\n',
+    });
+  });
+
+  test('may be another program’s: its token comes from a file', async () => {
+    const file = join(stateHome, 'token');
+    writeFileSync(file, 'from.elsewhere\n');
+    expect(await parley(['chat', '--token-file', file], 'hello\n')).toMatchObject({ exitCode: 0 });
+    expect(server.authorizations).toEqual(['Bearer from.elsewhere']);
+    expect(server.hellos).toMatchObject([{ clientId: '' }]);
+    await parley(['chat', '--token-file', file], 'again\n');
+    expect(server.hellos[1]).toMatchObject({ resumeToken: 'token-1', conversationId: 'c1' });
+  });
+});

@@ -1,0 +1,49 @@
+import { PassThrough } from 'node:stream';
+import type { ReadStream } from 'node:tty';
+import { describe, expect, test } from '@jest/globals';
+import { readPassword } from './password.ts';
+
+/** A keyboard whose keys come as a terminal in raw mode sends them. */
+class Keyboard extends PassThrough {
+  readonly isTTY = true;
+  readonly modes: boolean[] = [];
+
+  setRawMode(isRaw: boolean): this {
+    this.modes.push(isRaw);
+    return this;
+  }
+}
+
+async function typed(isNew: boolean, ...lines: string[]): Promise<{ password: string; seen: string; keys: Keyboard }> {
+  const keys = new Keyboard();
+  const output = new PassThrough({ encoding: 'utf8' });
+  let seen = '';
+  output.on('data', (text: string) => {
+    seen += text;
+    if (text.endsWith(': ')) keys.write(lines.shift() ?? '');
+  });
+  const password = await readPassword({ input: keys as unknown as ReadStream, output, isNew });
+  return { password, seen, keys };
+}
+
+describe('a password on a terminal', () => {
+  test('is not shown', async () => {
+    const { password, seen, keys } = await typed(false, 'sécret 東\r');
+    expect(password).toBe('sécret 東');
+    expect(seen).toBe('Password: \n');
+    expect(keys.modes).toEqual([true, false]);
+  });
+
+  test('can be mended while it is typed', async () => {
+    expect((await typed(false, 'wrong\u0015rigth\u007f\u007fht\r')).password).toBe('right');
+  });
+
+  test('that is new is asked for twice', async () => {
+    expect((await typed(true, 'secret\r', 'secret\n')).seen).toBe('Password: \nOnce more: \n');
+    await expect(typed(true, 'secret\r', 'sceret\r')).rejects.toThrow('two different passwords');
+  });
+
+  test('can be broken off', async () => {
+    await expect(typed(false, 'sec\u0003')).rejects.toMatchObject({ name: 'Trouble', message: 'Broken off.' });
+  });
+});

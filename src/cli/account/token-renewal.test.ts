@@ -1,0 +1,92 @@
+import { once } from 'node:events';
+import { status } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { ChatClient } from '../chat-client.ts';
+import type { AccessToken, AccessTokens } from '../endpoint.ts';
+import type { Frame } from '../session-stream.ts';
+import { ScriptedServer } from '../testing/scripted-server.ts';
+import { textOf } from '../text.ts';
+import { Trouble } from '../trouble.ts';
+
+let server: ScriptedServer;
+const clients: ChatClient[] = [];
+
+beforeEach(async () => {
+  server = await new ScriptedServer().start();
+});
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.abandon()));
+  await server[Symbol.asyncDispose]();
+});
+
+/** Gives token after token, each to be renewed so many milliseconds from now. */
+class CountingTokens implements AccessTokens {
+  given = 0;
+  renewInMs: number;
+
+  constructor(renewInMs: number) {
+    this.renewInMs = renewInMs;
+  }
+
+  async fresh(): Promise<AccessToken> {
+    this.given += 1;
+    return { text: `token-${this.given}`, renewAtMs: Date.now() + this.renewInMs };
+  }
+}
+
+function clientWith(tokens: AccessTokens): ChatClient {
+  const backoff = { initialMs: 5, maxMs: 20 };
+  const client = new ChatClient({ address: server.address, clientId: '', timeZone: 'Asia/Tokyo', backoff, tokens });
+  clients.push(client);
+  return client;
+}
+
+async function renewed(): Promise<string> {
+  for (;;) {
+    const [frame] = (await once(server, 'frame')) as [Frame];
+    if (frame.$case === 'renewToken') return frame.value.accessToken;
+  }
+}
+
+describe('a client that is signed in', () => {
+  test('begins each stream with its token', async () => {
+    const client = clientWith(new CountingTokens(900_000));
+    await client.connect();
+    expect(server.hellos).toMatchObject([{ clientId: '' }]);
+    client.dropConnection();
+    await client.send('again');
+    expect(server.authorizations).toEqual(['Bearer token-1', 'Bearer token-2']);
+  });
+
+  test('tells the server each newer token before the former one expires', async () => {
+    await clientWith(new CountingTokens(10)).connect();
+    expect(await renewed()).toBe('token-2');
+    expect(await renewed()).toBe('token-3');
+    expect(server.hellos).toHaveLength(1);
+  });
+
+  test('comes back with a newer token when the server has ended the session of an old one', async () => {
+    const client = clientWith(new CountingTokens(900_000));
+    await client.connect();
+    server.refuse({ code: status.UNAUTHENTICATED, reason: 'UNAUTHENTICATED' });
+    expect(textOf((await client.send('still me')).reply)).toBe('You said: still me');
+    expect(server.authorizations).toEqual(['Bearer token-1', 'Bearer token-2']);
+  });
+
+  test('ends when its token is refused at once', async () => {
+    server.refusals.push({ code: status.UNAUTHENTICATED, reason: 'UNAUTHENTICATED' });
+    const client = clientWith(new CountingTokens(900_000));
+    await expect(client.connect()).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
+    expect(server.hellos).toHaveLength(1);
+  });
+
+  test('ends when there is no token to be had', async () => {
+    const client = clientWith({ fresh: () => Promise.reject(new Trouble('The file is gone.')) });
+    await expect(client.connect()).rejects.toMatchObject({
+      code: status.UNAUTHENTICATED,
+      message: 'The file is gone.',
+    });
+    expect(server.hellos).toHaveLength(0);
+  });
+});

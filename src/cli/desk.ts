@@ -1,0 +1,55 @@
+import type { ChatClient } from './chat-client.ts';
+import { Connection } from './connection.ts';
+import { messagesOf, messagesWith, remove, rename } from './history-reads.ts';
+import type { Identity } from './identity.ts';
+import { messageLines } from './message-lines.ts';
+import { printableLine } from './text.ts';
+
+/** What fits a screen. */
+const MAX_FOUND = 20;
+
+/** What can be done about conversations while chatting. Each answers with lines to show, and throws Refusal. */
+export class Desk {
+  readonly #client: ChatClient;
+  readonly #identity: Identity;
+  readonly #timeZone: string;
+
+  constructor(client: ChatClient, identity: Identity, timeZone: string) {
+    this.#client = client;
+    this.#identity = identity;
+    this.#timeZone = timeZone;
+  }
+
+  /** The last messages of the conversation, with all that this chat has seen of it. */
+  async history(limit: number): Promise<string> {
+    using connection = new Connection(this.#identity.endpoint);
+    const { conversationId, receivedUpTo: atLeastSequence } = this.#client;
+    const lines: string[] = [];
+    for await (const message of messagesOf(connection, { conversationId, newestFirst: true, limit, atLeastSequence }))
+      lines.unshift(messageLines(message, { timeZone: this.#timeZone }));
+    return lines.length === 0 ? 'Nothing has been said here.' : lines.join('').trimEnd();
+  }
+
+  async search(query: string): Promise<string> {
+    using connection = new Connection(this.#identity.endpoint);
+    const lines: string[] = [];
+    for await (const message of messagesWith(connection, query, this.#identity.clientId, MAX_FOUND))
+      lines.push(messageLines(message, { timeZone: this.#timeZone, conversations: true }));
+    return lines.length === 0 ? 'Nothing was found.' : lines.join('').trimEnd();
+  }
+
+  async rename(title: string): Promise<string> {
+    using connection = new Connection(this.#identity.endpoint);
+    const now = await rename(connection, this.#client.conversationId, title);
+    return `This conversation is now called ${printableLine(now)}.`;
+  }
+
+  /** Deletes the conversation and turns to a new one. */
+  async delete(): Promise<string> {
+    const { conversationId } = this.#client;
+    using connection = new Connection(this.#identity.endpoint);
+    await remove(connection, conversationId);
+    await this.#client.join();
+    return `${printableLine(conversationId)} is deleted. This is a new conversation.`;
+  }
+}

@@ -1,0 +1,54 @@
+import type { Command } from 'commander';
+import type { MessageStep } from '../gen/chat/v1/operations_service.ts';
+import { ExplainMessageRequest, OperationsServiceService } from '../gen/chat/v1/operations_service.ts';
+import type { CommonOptions, Surroundings } from './common-options.ts';
+import { withCommonOptions } from './common-options.ts';
+import { Connection } from './connection.ts';
+import { identify } from './identity.ts';
+import { run } from './run.ts';
+import { duration, jsonLine, localTime } from './show.ts';
+import { table } from './table.ts';
+import { printableLine } from './text.ts';
+
+interface ExplainOptions extends CommonOptions {
+  readonly json?: true;
+}
+
+/** Adds `parley explain`. */
+export function registerExplain(program: Command, surroundings: Surroundings): void {
+  withCommonOptions(program.command('explain'))
+    .description('tell everything that happened to one message, from the log')
+    .argument('<message>', "the message's id, as `parley history --json` shows it")
+    .option('--json', 'one JSON object a line')
+    .action((messageId: string, options: ExplainOptions) =>
+      run(options.address, () => explainMessage(messageId, options, surroundings)),
+    );
+}
+
+async function explainMessage(
+  messageId: string,
+  options: ExplainOptions,
+  surroundings: Surroundings,
+): Promise<boolean> {
+  using connection = new Connection(identify(options, surroundings).endpoint);
+  const request = ExplainMessageRequest.create({ messageId });
+  const { steps } = await connection.call(OperationsServiceService.explainMessage, request);
+  process.stdout.write(options.json ? steps.map(jsonLine).join('') : timeline(steps, options.timeZone));
+  return true;
+}
+
+/** The steps with how long after the first each came; below the time of the first. */
+export function timeline(steps: readonly MessageStep[], timeZone: string): string {
+  const beginMs = steps[0]?.time?.getTime();
+  const rows = steps.map(({ time, event, detail }) => [
+    time === undefined || beginMs === undefined ? '' : sinceText(time.getTime() - beginMs),
+    printableLine(event),
+    printableLine(detail),
+  ]);
+  return `${localTime(steps[0]?.time, timeZone)}\n${table(rows, ['right', 'left', 'left'])}`;
+}
+
+/** What came before the first step, such as a worker's claim, is told with a minus. */
+function sinceText(ms: number): string {
+  return ms < 0 ? `−${duration(-ms)}` : `+${duration(ms)}`;
+}

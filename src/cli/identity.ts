@@ -1,0 +1,48 @@
+import { hostname, userInfo } from 'node:os';
+import { SavedTokens } from './account/saved-tokens.ts';
+import { TokenFromFile } from './account/token-from-file.ts';
+import { TokenStore } from './account/token-store.ts';
+import type { CommonOptions, Surroundings } from './common-options.ts';
+import type { Endpoint, TlsMaterial } from './endpoint.ts';
+import { Trouble } from './trouble.ts';
+
+/** Whom a command speaks for, and to which server. */
+export interface Identity {
+  readonly endpoint: Endpoint;
+  /** Empty: whom the token says. */
+  readonly clientId: string;
+}
+
+/** The server that the options name, with the credentials that are kept for it. @throws Trouble */
+export function identify(options: CommonOptions, { stateHome }: Surroundings): Identity {
+  const { address, client, tokenFile } = options;
+  const tls = tlsMaterial(options);
+  if (tokenFile !== undefined)
+    return { endpoint: { address, tls, tokens: new TokenFromFile(tokenFile) }, clientId: client ?? '' };
+  const store = tokenStore(stateHome, { address, tls });
+  const tokens = new SavedTokens(store, { address, tls });
+  return { endpoint: { address, tls, tokens }, clientId: client ?? store.read()?.clientId ?? defaultClientId() };
+}
+
+/** What is kept of who is signed in there. */
+export function tokenStore(stateHome: string | undefined, { address, tls }: Endpoint): TokenStore {
+  // Two, so that a token given over TLS is never sent without.
+  return new TokenStore(stateHome, `${tls === undefined ? 'grpc' : 'grpcs'}://${address}`);
+}
+
+/** How to reach the server without speaking for anybody. @throws Trouble */
+export function anonymously(options: CommonOptions): Endpoint {
+  return { address: options.address, tls: tlsMaterial(options) };
+}
+
+function tlsMaterial({ tls, ca, cert, key }: CommonOptions): TlsMaterial | undefined {
+  // grpc-js names an IP address to the server, which Node warns of; the user can do nothing about it.
+  process.noDeprecation = true;
+  if ((cert === undefined) !== (key === undefined)) throw new Trouble('--cert and --key belong together.');
+  return tls || ca !== undefined || cert !== undefined ? { ca, cert, key } : undefined;
+}
+
+/** User and machine: stable, and different for two people who share a server. */
+function defaultClientId(): string {
+  return `${userInfo().username}@${hostname()}`;
+}

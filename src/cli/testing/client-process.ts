@@ -1,0 +1,27 @@
+import { execFile } from 'node:child_process';
+
+const program = `
+import { Command } from 'commander';
+import { registerClientCommands } from './src/cli/client-commands.ts';
+const parley = new Command('parley');
+registerClientCommands(parley, { stateHome: process.argv[1] });
+await parley.parseAsync(process.argv.slice(2), { from: 'user' });
+`;
+
+/** How a command ended, and what it said. */
+export interface Outcome {
+  readonly exitCode: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** Runs a client command as a process of its own, its input piped. */
+export function runClient(stateHome: string, args: readonly string[], input = ''): Promise<Outcome> {
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  const node = ['--input-type=module', '--eval', program, stateHome, ...args];
+  const child = execFile(process.execPath, node, (_error, output, errors) =>
+    resolve({ exitCode: child.exitCode, output, errors }),
+  );
+  child.stdin?.end(input);
+  return promise;
+}
