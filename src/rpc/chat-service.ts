@@ -1,10 +1,12 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { anybody, type Caller } from '../app/caller.ts';
 import type { Gateway } from '../app/gateway/gateway.ts';
 import type { Session } from '../app/gateway/session.ts';
-import { catalogue, Refused } from '../domain/errors/catalogue.ts';
-import type { ChatRequest, ChatResponse, ChatServiceServer } from '../gen/chat/v1/chat_service.ts';
+import { catalogue, type Reason, Refused } from '../domain/errors/catalogue.ts';
+import type { ChatRequest, ChatResponse, ChatServiceServer, OpenRequest } from '../gen/chat/v1/chat_service.ts';
+import { AuthenticationUnavailable } from '../ports/authenticator.ts';
 import type { Metrics } from '../ports/telemetry.ts';
-import type { Calls } from './calls.ts';
+import { type Calls, callerOf } from './calls.ts';
 import { acceptedToWire, helloFromWire, messageFromWire, type WelcomeFacts } from './chat-wire.ts';
 import { type SessionStream, StreamOutput } from './stream-output.ts';
 import { checkWellFormed } from './tolerant-decoding.ts';
@@ -18,31 +20,52 @@ export interface ChatServiceDeps {
   readonly facts: WelcomeFacts;
 }
 
+/** Refusals of a call that, of a message, are told in the session: the message alone is concerned, and the session goes on. */
+const messageReasons: ReadonlySet<Reason> = new Set([
+  'LOG_UNAVAILABLE',
+  'MEDIA_UNAVAILABLE',
+  'HISTORY_BEHIND',
+  'NOT_FOUND',
+  'FRAME_INVALID',
+]);
+
 /** One bidirectional stream: its first frame opens the session, the others speak in it. */
 class ChatStream {
   readonly #deps: ChatServiceDeps;
   readonly #call: ServerDuplexStream<ChatRequest, ChatResponse>;
   readonly #output: StreamOutput;
   #session: Session | undefined;
+  /** Messages whose fate the client has not been told. */
+  #sending = 0;
+  #saidAll = false;
 
   constructor(deps: ChatServiceDeps, call: ServerDuplexStream<ChatRequest, ChatResponse>) {
     this.#deps = deps;
     this.#call = call;
     this.#output = new StreamOutput(call, deps.facts, deps.calls.errors, (refused) => this.#fail(refused));
-    call.on('data', (request: ChatRequest) => this.#take(request));
-    call.on('end', () => this.#halfClosed());
     call.on('cancelled', () => this.#session?.lost());
     // grpc-js reports a broken or malformed request stream here; the status is sent by it.
     call.on('error', () => this.#session?.lost());
+    whenKnown(
+      deps.calls,
+      call,
+      (caller) => this.#listen(caller),
+      (error) => this.#fail(error),
+    );
   }
 
-  #take(request: ChatRequest): void {
+  #listen(caller: Caller): void {
+    this.#call.on('data', (request: ChatRequest) => this.#take(request, caller));
+    this.#call.on('end', () => this.#halfClosed());
+  }
+
+  #take(request: ChatRequest, caller: Caller): void {
     try {
       checkWellFormed(request);
       const { frame } = request;
       if (this.#session === undefined) {
         const hello = helloFromWire(frame?.$case === 'hello' ? frame.value : undefined);
-        this.#session = this.#deps.gateway.open(hello, this.#output);
+        this.#session = this.#deps.gateway.open(hello, caller, this.#output);
       } else this.#dispatch(this.#session, frame);
     } catch (error) {
       this.#fail(error);
@@ -64,7 +87,7 @@ class ChatStream {
       case 'goodbye':
         return session.goodbye();
       case 'renewToken':
-        return;
+        return this.#renew(session, frame.value.accessToken);
       case 'hello':
         throw new Refused('HELLO_EXPECTED', 'the session is open already');
       case undefined:
@@ -78,20 +101,43 @@ class ChatStream {
 
   #send(session: Session, message: Parameters<typeof messageFromWire>[0]): void {
     const outgoing = messageFromWire(message);
-    session.send(outgoing).catch((error: unknown) => {
-      // The session's end is told by its output; what concerns only this message is told in the session.
-      if (!(error instanceof Refused) || error.reason === 'SESSION_NOT_FOUND') return this.#fail(error);
-      if (catalogue[error.reason].scope === 'call' && error.reason !== 'LOG_UNAVAILABLE') return this.#fail(error);
-      this.#deps.metrics.refused(error.reason);
-      const { clientMessageId } = outgoing;
-      this.#output.emit({
-        type: 'rejected',
-        clientMessageId,
-        messageId: '',
-        reason: error.reason,
-        detail: error.message,
-      });
-    });
+    this.#sending += 1;
+    session.send(outgoing).then(
+      () => this.#sent(),
+      (error: unknown) => {
+        this.#refused(outgoing.clientMessageId, error);
+        this.#sent();
+      },
+    );
+  }
+
+  /** The session's end is told by its output; what concerns only this message is told in the session. */
+  #refused(clientMessageId: string, error: unknown): void {
+    const refused = this.#deps.calls.errors.refusal(error);
+    const { reason, message: detail } = refused;
+    if (catalogue[reason].scope === 'call' && !messageReasons.has(reason)) return this.#fail(refused);
+    this.#deps.metrics.refused(reason);
+    this.#output.emit({ type: 'rejected', clientMessageId, messageId: '', reason, detail });
+  }
+
+  #sent(): void {
+    this.#sending -= 1;
+    this.#leaveIfSaidAll();
+  }
+
+  /** While the newer token is looked at nothing else is read: so a client cannot make the server verify many at once. */
+  #renew(session: Session, accessToken: string): void {
+    const { authenticator } = this.#deps.calls;
+    if (authenticator === undefined) return;
+    this.#call.pause();
+    authenticator
+      .authenticate(accessToken)
+      .then((identity) => session.renew(identity))
+      .catch((error: unknown) => {
+        // Who it is cannot be found out now: the session goes on as long as its former token does.
+        if (!(error instanceof AuthenticationUnavailable)) this.#fail(error);
+      })
+      .finally(() => this.#call.resume());
   }
 
   #orFail(done: Promise<unknown>): void {
@@ -99,8 +145,13 @@ class ChatStream {
   }
 
   #halfClosed(): void {
-    if (this.#session !== undefined) this.#session.leaveWhenAnswered();
-    else this.#fail(new Refused('HELLO_EXPECTED'));
+    if (this.#session === undefined) return this.#fail(new Refused('HELLO_EXPECTED'));
+    this.#saidAll = true;
+    this.#leaveIfSaidAll();
+  }
+
+  #leaveIfSaidAll(): void {
+    if (this.#saidAll && this.#sending === 0) this.#session?.leaveWhenAnswered();
   }
 
   #fail(error: unknown): void {
@@ -112,42 +163,66 @@ class ChatStream {
   }
 }
 
+/** Tells who calls: at once where authentication is off, and not at all when the call is cancelled before it is known. */
+function whenKnown(
+  calls: Calls,
+  call: SessionStream,
+  then: (caller: Caller) => void,
+  otherwise: (error: unknown) => void,
+): void {
+  if (calls.authenticator === undefined) return then(anybody);
+  callerOf(calls, call.metadata).then((caller) => {
+    if (!call.cancelled) then(caller);
+  }, otherwise);
+}
+
+/** The server stream of the split shape. */
+function openStream({ gateway, calls, facts }: ChatServiceDeps, call: SessionStream, request: OpenRequest): void {
+  let session: Session | undefined;
+  const output = new StreamOutput(call, facts, calls.errors, (refused) => session?.end(refused));
+  const fail = (error: unknown) => output.end(calls.errors.refusal(error));
+  call.on('cancelled', () => session?.lost());
+  whenKnown(
+    calls,
+    call,
+    (caller) => {
+      try {
+        checkWellFormed(request);
+        session = gateway.open(helloFromWire(request.hello), caller, output);
+      } catch (error) {
+        fail(error);
+      }
+    },
+    fail,
+  );
+}
+
 /** ChatService in both shapes, on one session machine. */
 export function chatService(deps: ChatServiceDeps): ChatServiceServer {
-  const { gateway, calls, facts } = deps;
-  const { errors } = calls;
+  const { gateway, calls } = deps;
   return {
     chat: (call) => {
       new ChatStream(deps, call);
     },
-    open: (call) => {
-      const stream = call as SessionStream;
-      let session: Session | undefined;
-      const output = new StreamOutput(stream, facts, errors, (refused) => session?.end(refused));
-      try {
-        checkWellFormed(call.request);
-        session = gateway.open(helloFromWire(call.request.hello), output);
-        call.on('cancelled', () => session?.lost());
-      } catch (error) {
-        output.end(errors.refusal(error));
-      }
-    },
-    join: unary(calls, async ({ sessionId, conversation }) => {
+    open: (call) => openStream(deps, call as SessionStream, call.request),
+    join: unary(calls, async ({ sessionId, conversation }, caller) => {
+      const session = gateway.session(sessionId, caller);
       const afterSequence = numberOf(conversation?.afterSequence ?? 0n, 'after_sequence');
-      const conversationId = await gateway.session(sessionId).join(conversation?.conversationId ?? '', afterSequence);
-      return { joined: { conversationId } };
+      return { joined: { conversationId: await session.join(conversation?.conversationId ?? '', afterSequence) } };
     }),
-    send: unary(calls, async ({ sessionId, message }) => {
-      const accepted = await gateway.session(sessionId).send(messageFromWire(message));
+    send: unary(calls, async ({ sessionId, message }, caller) => {
+      const accepted = await gateway.session(sessionId, caller).send(messageFromWire(message));
       return { accepted: acceptedToWire(accepted) };
     }),
-    stopReply: unary(calls, async ({ sessionId, messageId }) => {
-      await gateway.session(sessionId).stopReply(messageId);
+    stopReply: unary(calls, async ({ sessionId, messageId }, caller) => {
+      await gateway.session(sessionId, caller).stopReply(messageId);
       return {};
     }),
-    heartbeat: unary(calls, async ({ sessionId }) => ({ serverTime: new Date(gateway.session(sessionId).ping()) })),
-    close: unary(calls, async ({ sessionId }) => {
-      gateway.session(sessionId).goodbye();
+    heartbeat: unary(calls, async ({ sessionId }, caller) => ({
+      serverTime: new Date(gateway.session(sessionId, caller).ping()),
+    })),
+    close: unary(calls, async ({ sessionId }, caller) => {
+      gateway.session(sessionId, caller).goodbye();
       return {};
     }),
   };

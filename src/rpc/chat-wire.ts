@@ -1,5 +1,5 @@
 import type { Hello } from '../app/gateway/hello.ts';
-import type { OutgoingMessage } from '../app/gateway/outgoing-message.ts';
+import type { OutgoingMessage, OutgoingPart } from '../app/gateway/outgoing-message.ts';
 import type { Accepted as AcceptedEvent, SessionEvent } from '../app/gateway/session-event.ts';
 import { catalogue, Refused } from '../domain/errors/catalogue.ts';
 import type {
@@ -11,7 +11,7 @@ import type {
 } from '../gen/chat/v1/chat_service.ts';
 import type { Part as WirePart } from '../gen/chat/v1/content.ts';
 import type { Duration } from '../gen/google/protobuf/duration.ts';
-import { messageToWire } from './content-wire.ts';
+import { mediaKindFromWire, messageToWire } from './content-wire.ts';
 import { durationOf, millisecondsOf, numberOf } from './wire-values.ts';
 
 /** What every Welcome says. */
@@ -31,6 +31,7 @@ export function helloFromWire(hello: WireHello | undefined): Hello {
     resumeToken: hello.resumeToken,
     afterSequence: numberOf(hello.afterSequence, 'after_sequence'),
     waitMs: millisecondsOf(hello.waitForSlot),
+    inlineMedia: hello.inlineMedia,
   };
 }
 
@@ -39,9 +40,20 @@ export function messageFromWire(message: WireMessage | undefined): OutgoingMessa
   return { clientMessageId: message?.clientMessageId ?? '', parts: (message?.parts ?? []).map(partFromWire) };
 }
 
-function partFromWire(part: WirePart): OutgoingMessage['parts'][number] {
-  if (part.value === undefined) return { kind: 'none' };
-  return part.value.$case === 'text' ? { kind: 'text', text: part.value.value } : { kind: 'media' };
+function partFromWire({ value }: WirePart): OutgoingPart {
+  if (value === undefined) return { kind: 'none' };
+  if (value.$case === 'text') return { kind: 'text', text: value.value };
+  const { kind, contentType, inlineData, mediaId, sizeBytes, sha256 } = value.value;
+  return {
+    kind: 'media',
+    mediaKind: mediaKindFromWire(kind),
+    contentType,
+    inlineData,
+    mediaId,
+    // One that is out of range is no length of anything, and refused as that.
+    sizeBytes: Number(sizeBytes),
+    sha256,
+  };
 }
 
 /** Accepted as both shapes of the session tell it. */
@@ -85,7 +97,7 @@ export function eventToWire(event: SessionEvent, facts: WelcomeFacts): WireEvent
     case 'started':
       return { $case: 'replyStarted', value: event };
     case 'message':
-      return { $case: 'message', value: messageToWire(event.message) };
+      return { $case: 'message', value: messageToWire(event) };
     case 'rejected':
       return rejectedToWire(event);
     case 'pong':

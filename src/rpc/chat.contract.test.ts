@@ -129,7 +129,7 @@ describe.each(shapes)('a session (%s)', (shape) => {
     [
       'media',
       'MEDIA_TYPE_UNSUPPORTED',
-      [{ media: { kind: 'KIND_VOICE', contentType: 'audio/mpeg', inlineData: Buffer.from('ID3') } }],
+      [{ media: { kind: 'KIND_VOICE', contentType: 'audio/flac', inlineData: Buffer.from('fLaC') } }],
       'voice',
     ],
   ];

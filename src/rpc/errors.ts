@@ -2,6 +2,7 @@ import { status as grpcStatus, Metadata, type ServiceError } from '@grpc/grpc-js
 import { catalogue, Refused } from '../domain/errors/catalogue.ts';
 import { BadRequest, ErrorInfo, RetryInfo } from '../gen/google/rpc/error_details.ts';
 import { Status } from '../gen/google/rpc/status.ts';
+import { AccountStoreUnavailable } from '../ports/account-store.ts';
 import { AuthenticationUnavailable } from '../ports/authenticator.ts';
 import { LogUnavailable } from '../ports/event-log.ts';
 import { MediaUnavailable } from '../ports/media-store.ts';
@@ -40,7 +41,8 @@ export class ErrorMapping {
     if (error instanceof Refused) return error;
     if (error instanceof LogUnavailable) return new Refused('LOG_UNAVAILABLE');
     if (error instanceof MediaUnavailable) return new Refused('MEDIA_UNAVAILABLE');
-    if (error instanceof AuthenticationUnavailable) return new Refused('AUTHENTICATION_UNAVAILABLE');
+    if (error instanceof AuthenticationUnavailable || error instanceof AccountStoreUnavailable)
+      return new Refused('AUTHENTICATION_UNAVAILABLE');
     if (error instanceof ReadModelUnavailable) return new Refused('HISTORY_BEHIND', 'history cannot be read now');
     const incident = crypto.randomUUID();
     this.#logger.error({ err: error, incident }, 'unexpected error in a call');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { call, clientOf, type Dynamic, type DynamicClient, hangUp } from '../testing/contract.ts';
-import { eventually, Guests } from '../testing/guests.ts';
+import { eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { MessageRefused, type Session, shapes, textOf } from '../testing/stranger.ts';
 
@@ -43,6 +43,18 @@ async function storedReply(conversationId: string, accepted: Dynamic): Promise<D
 }
 
 describe.each(shapes)('%s', (shape) => {
+  test('a stolen resume token takes nothing over under another client id', async () => {
+    await using guests = new Guests(server, shape);
+    const { session, welcome } = await guests.connect();
+    const { resumeToken, conversationId } = welcome;
+    expect(await refusalOf(guests.dial({ resumeToken, conversationId }))).toMatchObject({ reason: 'NOT_YOURS' });
+    const { welcome: thiefs } = await guests.connect({ resumeToken });
+    expect(thiefs.conversationId).not.toBe(conversationId);
+    expect(thiefs.sessionId).not.toBe(welcome.sessionId);
+    await session.ping();
+    expect(session.isOver).toBe(false);
+  });
+
   test.each(['lost', 'taken over'])(
     'a session %s in the middle of a reply goes on without hole or repeat',
     async (how) => {

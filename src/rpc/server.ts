@@ -2,6 +2,10 @@ import { Server, type ServerOptions } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
+import type { Accounts } from '../app/accounts/accounts.ts';
+import type { ConversationsManager } from '../app/managing/conversations-manager.ts';
+import type { Explanation } from '../app/managing/explanation.ts';
+import type { MediaLibrary } from '../app/media/media-library.ts';
 import type { HistoryReads } from '../app/reading/history-reads.ts';
 import type { Operations } from '../app/reading/operations.ts';
 import { maxFrameBytes } from '../domain/limits.ts';
@@ -13,16 +17,22 @@ import { OperationsServiceService } from '../gen/chat/v1/operations_service.ts';
 import { fileDescriptors as chatDescriptors } from '../gen/descriptors/chat-v1.ts';
 import { fileDescriptors as errorDescriptors } from '../gen/descriptors/google-rpc.ts';
 import { fileDescriptors as healthDescriptors } from '../gen/descriptors/health-v1.ts';
+import { accountService } from './account-service.ts';
 import { type ChatServiceDeps, chatService } from './chat-service.ts';
 import { historyService } from './history-service.ts';
-import { accountService, mediaService } from './later-services.ts';
+import { mediaService } from './media-service.ts';
 import { operationsService } from './operations-service.ts';
 import { withSharedWriter } from './shared-writer.ts';
 import { withTolerantDecoding } from './tolerant-decoding.ts';
 
 export interface RpcServerDeps extends ChatServiceDeps {
   readonly reads: HistoryReads;
+  readonly manager: ConversationsManager;
+  readonly explanation: Explanation;
+  readonly library: MediaLibrary;
   readonly operations: Operations;
+  /** undefined: this server keeps none. */
+  readonly accounts: Accounts | undefined;
 }
 
 /** The gRPC server and its health, not yet listening. */
@@ -59,10 +69,13 @@ export function createRpcServer(deps: RpcServerDeps): RpcServer {
   const { calls } = deps;
   const server = new Server(options);
   server.addService(withTolerantDecoding(withSharedWriter(ChatServiceService)), chatService(deps));
-  server.addService(withTolerantDecoding(HistoryServiceService), historyService(deps.reads, calls));
-  server.addService(withTolerantDecoding(OperationsServiceService), operationsService(deps.operations, calls));
-  server.addService(withTolerantDecoding(MediaServiceService), mediaService(calls));
-  server.addService(withTolerantDecoding(AccountServiceService), accountService(calls));
+  server.addService(withTolerantDecoding(HistoryServiceService), historyService(deps.reads, deps.manager, calls));
+  server.addService(
+    withTolerantDecoding(OperationsServiceService),
+    operationsService(deps.operations, deps.explanation, calls),
+  );
+  server.addService(withTolerantDecoding(MediaServiceService), mediaService(deps.library, calls));
+  server.addService(withTolerantDecoding(AccountServiceService), accountService(calls, deps.accounts));
   const health = new HealthImplementation();
   health.addToServer(server);
   reflection().addToServer(server);

@@ -76,8 +76,9 @@ export class StreamOutput implements SessionOutput {
       this.#unsent[this.#unsent.length - 1] = { ...last, text: last.text + event.text };
       this.#unsentBytes += event.text.length;
     } else {
-      this.#unsent.push(event);
-      this.#unsentBytes += sizeOf(event);
+      const kept = this.#unsentBytes + sizeOf(event) > maxUnsentBytes ? withoutBytes(event) : event;
+      this.#unsent.push(kept);
+      this.#unsentBytes += sizeOf(kept);
     }
     if (this.#unsentBytes > maxUnsentBytes) this.#slow(`${maxUnsentBytes} bytes are unread`);
   }
@@ -121,5 +122,14 @@ function canJoin(last: { attempt: number; text: string }, next: { attempt: numbe
 function sizeOf(event: SessionEvent): number {
   if (event.type === 'delta') return eventOverheadBytes + event.text.length;
   if (event.type !== 'message') return eventOverheadBytes;
-  return eventOverheadBytes + textOf(event.message.parts).length;
+  let bytes = eventOverheadBytes + textOf(event.message.parts).length;
+  for (const link of event.links.values()) bytes += eventOverheadBytes + link.url.length + (link.bytes?.length ?? 0);
+  return bytes;
+}
+
+/** Bytes that the client can fetch from their URL must not be what it is cut for. */
+function withoutBytes(event: SessionEvent): SessionEvent {
+  if (event.type !== 'message' || event.links.size === 0) return event;
+  const links = [...event.links].map(([id, { url, expireTimeMs }]) => [id, { url, expireTimeMs }] as const);
+  return { ...event, links: new Map(links) };
 }

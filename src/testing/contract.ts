@@ -26,13 +26,20 @@ export type DynamicClient = grpc.Client & Record<string, any>;
 export type Dynamic = any;
 
 /** A client of the service, from the .proto files alone. */
-export function clientOf(service: string, address: string, options: grpc.ClientOptions = {}): DynamicClient {
+export function clientOf(
+  service: string,
+  address: string,
+  options: grpc.ClientOptions = {},
+  credentials = grpc.credentials.createInsecure(),
+): DynamicClient {
   const methods = definition[service];
   if (methods === undefined) throw new Error(`no service ${service} in the contract`);
   const Client = grpc.makeClientConstructor(methods as unknown as grpc.ServiceDefinition, service);
-  const insecure = grpc.credentials.createInsecure();
   // A pool of its own: sessions of several clients must not share one connection unless a test says so.
-  return new Client(address, insecure, { 'grpc.use_local_subchannel_pool': 1, ...options }) as unknown as DynamicClient;
+  return new Client(address, credentials, {
+    'grpc.use_local_subchannel_pool': 1,
+    ...options,
+  }) as unknown as DynamicClient;
 }
 
 /** Closes the client's connection. Its own `close` may be the service's method of that name. */
@@ -100,10 +107,17 @@ export function duration(ms: number): { seconds: number; nanos: number } {
 export const timestampMs = durationMs;
 
 /** One unary call. Rejects with CallRefused. */
-export function call(client: DynamicClient, method: string, request: object, timeoutMs = 10_000): Promise<Dynamic> {
+export function call(
+  client: DynamicClient,
+  method: string,
+  request: object,
+  timeoutMs = 10_000,
+  metadata = new grpc.Metadata(),
+): Promise<Dynamic> {
   return new Promise((resolve, reject) => {
     client[method](
       request,
+      metadata,
       { deadline: Date.now() + timeoutMs },
       (error: grpc.ServiceError | null, response: Dynamic) =>
         error === null ? resolve(response) : reject(new CallRefused(error)),

@@ -12,9 +12,9 @@ export class Guests implements AsyncDisposable {
     this.#where = { address: server.address, shape };
   }
 
-  /** Says hello; refused, waiting or welcome is for the test to see. */
-  dial(hello: Hello = {}): Session {
-    const session = dial(this.#where, hello);
+  /** Says hello, with this access token if there is one; refused, waiting or welcome is for the test to see. */
+  dial(hello: Hello = {}, accessToken?: string): Session {
+    const session = dial(accessToken === undefined ? this.#where : { ...this.#where, accessToken }, hello);
     this.#sessions.push(session);
     return session;
   }

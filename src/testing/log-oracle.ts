@@ -1,6 +1,6 @@
 import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
 import { eventCodec } from '../codec/event-codec.ts';
-import type { ConversationEvent } from '../domain/conversation/events.ts';
+import type { ConversationEvent, ReplyStarted } from '../domain/conversation/events.ts';
 import type { EventLog, LogRecord } from '../ports/event-log.ts';
 
 const batch = 5_000;
@@ -78,7 +78,8 @@ class PartitionFold {
   /** Message ids to their clients; repeats count once. */
   readonly clientOf = new Map<string, string>();
   readonly ended = new Set<string>();
-  readonly #processing = new Set<string>();
+  /** Messages in processing to their conversations. */
+  readonly #processing = new Map<string, string>();
   #claim = '';
   #limit = 0;
   peak = 0;
@@ -97,7 +98,11 @@ class PartitionFold {
         this.#limit = event.maxProcessing;
         return;
       case 'ReplyStarted':
-        if (event.claimId === this.#claim) this.#started(`${partition}/${offset}`, event.messageId);
+        if (event.claimId === this.#claim) this.#started(`${partition}/${offset}`, event);
+        return;
+      case 'ConversationDeleted':
+        for (const [messageId, conversationId] of this.#processing)
+          if (conversationId === event.conversationId) this.#processing.delete(messageId);
         return;
       case 'ReplyCompleted':
       case 'ReplyFailed':
@@ -107,11 +112,11 @@ class PartitionFold {
     }
   }
 
-  #started(at: string, messageId: string): void {
+  #started(at: string, { messageId, conversationId }: ReplyStarted): void {
     this.attempts += 1;
     if (!this.clientOf.has(messageId)) this.breaches.push(`${at}: ${messageId} was begun but never said`);
     if (this.ended.has(messageId)) this.breaches.push(`${at}: ${messageId} was begun again after its end`);
-    this.#processing.add(messageId);
+    this.#processing.set(messageId, conversationId);
     this.peak = Math.max(this.peak, this.#processing.size);
     if (this.#processing.size > this.#limit)
       this.breaches.push(`${at}: ${this.#processing.size} in processing, ${this.#limit} allowed`);

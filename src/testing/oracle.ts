@@ -1,4 +1,5 @@
 import { call, clientOf, type Dynamic, hangUp } from './contract.ts';
+import { mediaIn } from './sayings.ts';
 import { textOf } from './stranger.ts';
 import type { Said, Talker } from './talker.ts';
 
@@ -6,36 +7,62 @@ const pageSize = 200;
 const final = new Set(['MESSAGE_STATUS_COMPLETED', 'MESSAGE_STATUS_STOPPED', 'MESSAGE_STATUS_FAILED']);
 
 /** Every message of a conversation, as history tells it. */
-export async function wholeConversation(address: string, conversationId: string): Promise<Dynamic[]> {
+export function wholeConversation(address: string, conversationId: string): Promise<Dynamic[]> {
+  return messagesOf(address, conversationId, { newestFirst: false, enough: () => false });
+}
+
+/** Those of this sequence and after it, and perhaps some before. */
+async function messagesSince(address: string, conversationId: string, sequence: number): Promise<Dynamic[]> {
+  const enough = (oldest: Dynamic) => oldest.sequence < sequence;
+  return (await messagesOf(address, conversationId, { newestFirst: true, enough })).reverse();
+}
+
+/** Page by page, until there are no more, or the last of a page is enough. */
+async function messagesOf(
+  address: string,
+  conversationId: string,
+  { newestFirst, enough }: { readonly newestFirst: boolean; readonly enough: (last: Dynamic) => boolean },
+): Promise<Dynamic[]> {
   const history = clientOf('chat.v1.HistoryService', address);
   const all: Dynamic[] = [];
   try {
     let pageToken = '';
     do {
-      const page = await call(history, 'ListMessages', { conversationId, pageSize, pageToken });
+      const page = await call(history, 'ListMessages', { conversationId, pageSize, pageToken, newestFirst });
       all.push(...page.messages);
       pageToken = page.nextPageToken;
-    } while (pageToken !== '');
+    } while (pageToken !== '' && !enough(all.at(-1)));
     return all;
   } finally {
     hangUp(history);
   }
 }
 
+/** Messages without what is new at each read: the URLs of their media, and when those end. */
+export function withoutLinks(messages: readonly Dynamic[]): Dynamic[] {
+  const plain = (part: Dynamic) =>
+    part.value === 'media' ? { ...part, media: { ...part.media, url: '', urlExpireTime: null } } : part;
+  return messages.map((message) => ({ ...message, parts: message.parts.map(plain) }));
+}
+
 /**
- * What is wrong with history (O1, O2, O3); empty when nothing is. While clients go on talking, `until` names what must be settled: what they
- * were told was accepted until then.
+ * What is wrong with history (O1, O2, O3); empty when nothing is. While clients go on talking, `settled` names what must be settled of what
+ * they were told was accepted, and history is looked at only as far back as that.
  */
 export async function historyBreaches(
   address: string,
   talkers: readonly Talker[],
-  until?: ReadonlySet<Said>,
+  settled?: ReadonlySet<Said>,
 ): Promise<string[]> {
   const breaches = talkers.flatMap((talker) => talker.breaches);
   for (const talker of talkers) {
-    const accepted = talker.accepted.filter((said) => until?.has(said) ?? true);
+    const accepted = talker.accepted.filter((said) => settled?.has(said) ?? true);
     if (accepted.length === 0) continue;
-    const messages = await wholeConversation(address, talker.conversationId);
+    const { conversationId } = talker;
+    const messages =
+      settled === undefined
+        ? await wholeConversation(address, conversationId)
+        : await messagesSince(address, conversationId, accepted[0]?.accepted.sequence);
     breaches.push(...conversationBreaches(talker, accepted, messages));
   }
   return breaches;
@@ -57,7 +84,7 @@ function conversationBreaches(talker: Talker, accepted: readonly Said[], message
       continue;
     }
     expect(
-      stored.sequence === said.accepted.sequence && textOf(stored) === said.text,
+      stored.sequence === said.accepted.sequence && textOf(stored) === said.text && isEnclosedIn(said, stored),
       `${id} is not what was accepted`,
     );
     expect(final.has(stored.status), `${id} is ${stored.status}`);
@@ -67,7 +94,7 @@ function conversationBreaches(talker: Talker, accepted: readonly Said[], message
       `${id} has ${replies.length} replies`,
     );
     if (said.reply !== undefined)
-      expect(textOf(said.reply) === textOf(replies[0] ?? { parts: [] }), `${id}: told and stored replies differ`);
+      expect(contentOf(said.reply) === contentOf(replies[0] ?? { parts: [] }), `${id}: told and stored replies differ`);
   }
   const known = new Set(talker.said.map((said) => said.clientMessageId));
   for (const message of messages) {
@@ -75,10 +102,25 @@ function conversationBreaches(talker: Talker, accepted: readonly Said[], message
   }
   const answered = messages
     .filter((message) => message.role === 'ROLE_ASSISTANT')
+    // What the very first of them answers may stand before them all, when history was not looked at from its beginning.
+    .filter((reply) => reply !== messages[0])
     .map((reply) => byId.get(reply.replyToMessageId)?.[0]?.sequence);
   expect(
     answered.every((sequence, index) => index === 0 || sequence > answered[index - 1]),
     'replies are out of order',
   );
   return breaches;
+}
+
+function isEnclosedIn({ enclosure }: Said, stored: Dynamic): boolean {
+  const media = mediaIn(stored);
+  return enclosure === undefined ? media.length === 0 : media.length === 1 && enclosure.is(media[0]);
+}
+
+/** What a message says, without the URLs, which are new at each read. */
+function contentOf(message: Dynamic): string {
+  const media = mediaIn(message).map(({ kind, contentType, mediaId, sizeBytes, sha256 }) => {
+    return [kind, contentType, mediaId, sizeBytes, sha256.toString('hex')];
+  });
+  return JSON.stringify([textOf(message), media]);
 }

@@ -16,6 +16,7 @@ export interface Hello {
   readonly resumeToken?: string;
   readonly afterSequence?: number;
   readonly waitForSlotMs?: number;
+  readonly inlineMedia?: boolean;
 }
 
 /** Where a session's frames come from and go to. */
@@ -25,6 +26,15 @@ export interface Dial {
   /** An open client to share; otherwise the session has a connection of its own. */
   readonly client?: DynamicClient;
   readonly options?: grpc.ClientOptions;
+  /** Carried by every call. */
+  readonly accessToken?: string;
+}
+
+/** The metadata of a call that carries this token; without one, none. */
+export function withToken(accessToken: string | undefined): grpc.Metadata {
+  const metadata = new grpc.Metadata();
+  if (accessToken !== undefined) metadata.set('authorization', `Bearer ${accessToken}`);
+  return metadata;
 }
 
 /** A message that the server did not take; the session goes on. */
@@ -90,6 +100,8 @@ export abstract class Session {
   abstract join(conversationId: string, afterSequence?: number): Promise<Dynamic>;
   /** A sign of life; resolves with the server's answer to it. */
   abstract ping(): Promise<Dynamic>;
+  /** Shows a newer access token. */
+  abstract renew(accessToken: string): Promise<void>;
   /** Ends the session politely and waits until it has ended. */
   abstract goodbye(): Promise<void>;
   /** The connection is lost, as by a crash or a reload: nothing is said. */
@@ -216,6 +228,7 @@ function helloOf(hello: Hello): object {
     conversationId: hello.conversationId ?? '',
     resumeToken: hello.resumeToken ?? '',
     afterSequence: hello.afterSequence ?? 0,
+    inlineMedia: hello.inlineMedia ?? false,
     ...(hello.waitForSlotMs === undefined ? {} : { waitForSlot: duration(hello.waitForSlotMs) }),
   };
 }
@@ -226,7 +239,7 @@ export class BidiSession extends Session {
 
   constructor(dial: Dial) {
     super(dial);
-    this.stream = this.client['Chat']();
+    this.stream = this.client['Chat'](withToken(dial.accessToken));
     this.listen(this.stream);
   }
 
@@ -254,6 +267,10 @@ export class BidiSession extends Session {
 
   ping(): Promise<Dynamic> {
     return this.#answered('pong', { ping: {} });
+  }
+
+  async renew(accessToken: string): Promise<void> {
+    this.frame({ renewToken: { accessToken } });
   }
 
   async #answered(kind: string, frame: object): Promise<Dynamic> {
@@ -289,16 +306,23 @@ function refusal(body: Dynamic): MessageRefused {
 /** The same session on a server stream and unary calls. */
 export class SplitSession extends Session {
   readonly stream: grpc.ClientReadableStream<Dynamic>;
+  #accessToken: string | undefined;
 
   constructor(dial: Dial, hello: Hello) {
     super(dial);
-    this.stream = this.client['Open']({ hello: helloOf(hello) });
+    this.#accessToken = dial.accessToken;
+    this.stream = this.client['Open']({ hello: helloOf(hello) }, withToken(dial.accessToken));
     this.listen(this.stream);
   }
 
   async #call(method: string, request: object): Promise<Dynamic> {
     const { sessionId } = await this.welcome();
-    return call(this.client, method, { sessionId, ...request });
+    return call(this.client, method, { sessionId, ...request }, undefined, withToken(this.#accessToken));
+  }
+
+  async renew(accessToken: string): Promise<void> {
+    this.#accessToken = accessToken;
+    await this.ping();
   }
 
   async say(parts: readonly object[], clientMessageId: string): Promise<Dynamic> {

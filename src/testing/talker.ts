@@ -1,6 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CallRefused, type Dynamic } from './contract.ts';
+import {
+  type Enclosed,
+  Enclosure,
+  kindsIn,
+  mediaIn,
+  objectBreach,
+  replyKindsOf,
+  type Sayings,
+  UploadRefused,
+} from './sayings.ts';
 import { type Dial, dial, MessageRefused, type Session, textOf } from './stranger.ts';
 
 /** A person at a client tries again at once, then calms down. */
@@ -8,11 +18,15 @@ const reconnectDelayMs = 50;
 const waitForSlotMs = 30_000;
 /** Nothing heard in answer for so long: the connection is taken for dead and made again. */
 const answerTimeoutMs = 20_000;
+/** A server that is away is back by then; bounds a hanging test and asserts nothing. */
+const fetchTimeoutMs = 60_000;
 
 /** What a client knows of one thing it said. */
 export interface Said {
   readonly clientMessageId: string;
   readonly text: string;
+  /** The media that it said beside the text. */
+  readonly enclosure: Enclosure | undefined;
   accepted?: Dynamic;
   reply?: Dynamic;
   failed?: Dynamic;
@@ -20,10 +34,10 @@ export interface Said {
 
 /**
  * A client that keeps talking whatever happens to the server: one message after the other in one conversation, connected again with its
- * resume token, what is unanswered said again under the same id. It remembers all it was told, for the oracle.
+ * resume token, what is unanswered said again under the same id, with the same upload. It remembers all it was told, for the oracle.
  */
 export class Talker {
-  readonly clientId = `talker-${randomUUID()}`;
+  readonly clientId: string;
   readonly said: Said[] = [];
   /** What the server did that it must not do. */
   readonly breaches: string[] = [];
@@ -33,6 +47,8 @@ export class Talker {
   /** How often each message is sent at once. */
   readonly #repeats: number;
   readonly #where: Dial;
+  /** Without them it says nothing but text. */
+  readonly #sayings: Sayings | undefined;
   /** Replies that were told, by the message they answer. */
   readonly #replies = new Map<string, Dynamic>();
   readonly #hearers = new Set<{ readonly kind: string; readonly resolve: () => void }>();
@@ -40,10 +56,13 @@ export class Talker {
   #lastSequence = 0;
   #session: Session | undefined;
   #talking = true;
+  #hasGivenUp = false;
 
-  constructor(where: Dial, repeats = 1) {
+  constructor(where: Dial, repeats = 1, sayings?: Sayings, clientId = `talker-${randomUUID()}`) {
+    this.clientId = clientId;
     this.#where = where;
     this.#repeats = repeats;
+    this.#sayings = sayings;
   }
 
   /** Resolves when the next event of this kind comes in. */
@@ -60,12 +79,24 @@ export class Talker {
 
   /** Talks until told to stop, and then until the last message is answered. */
   async talk(): Promise<void> {
-    while (this.#talking) await this.sayOne(`Number ${this.said.length} of ${this.clientId}`);
+    while (this.#talking) {
+      const index = this.said.length;
+      const enclosed = this.#sayings?.enclosed(index);
+      const said = await this.sayOne(`Number ${index} of ${this.clientId}`, enclosed && new Enclosure(enclosed));
+      if (said.reply !== undefined && this.#sayings?.fetchesReply(index)) await this.#fetchMedia(said.reply);
+    }
     this.#session?.drop();
   }
 
   stopTalking(): void {
     this.#talking = false;
+  }
+
+  /** Ends for good, whatever is unanswered: what it is about to say rejects. For the end of a test that failed. */
+  giveUp(): void {
+    this.#talking = false;
+    this.#hasGivenUp = true;
+    this.drop();
   }
 
   /** Loses the connection, as by a reload. */
@@ -74,18 +105,20 @@ export class Talker {
   }
 
   /** Says one thing and resolves when its fate is known, over as many connections as it takes. */
-  async sayOne(text: string): Promise<Said> {
-    const said: Said = { clientMessageId: randomUUID(), text };
+  async sayOne(text: string, enclosure?: Enclosure): Promise<Said> {
+    const said: Said = { clientMessageId: randomUUID(), text, enclosure };
     this.said.push(said);
     while (said.reply === undefined && said.failed === undefined) {
       const session = await this.#connected();
-      await this.#attempt(session, said).catch((error: unknown) => this.#lost(session, error));
+      await this.#attempt(session, said).catch((error: unknown) => this.#lost(session, said, error));
     }
+    if (said.reply?.status === 'MESSAGE_STATUS_COMPLETED') this.#checkKinds(said.reply, enclosure?.enclosed);
     return said;
   }
 
   async #attempt(session: Session, said: Said): Promise<void> {
-    const sending = Array.from({ length: this.#repeats }, () => session.text(said.text, said.clientMessageId));
+    const parts = await this.#partsOf(said);
+    const sending = Array.from({ length: this.#repeats }, () => session.say(parts, said.clientMessageId));
     const [accepted, ...repeats] = await Promise.all(sending);
     for (const repeat of repeats)
       this.#expect(repeat.messageId === accepted.messageId, `two ids for ${said.clientMessageId}`);
@@ -102,6 +135,13 @@ export class Talker {
     );
     if (told.kind === 'message') said.reply = told.body;
     else said.failed = told.body;
+  }
+
+  async #partsOf({ text, enclosure }: Said): Promise<readonly object[]> {
+    if (enclosure === undefined) return [{ text }];
+    const { address, accessToken } = this.#where;
+    const who = { address, clientId: this.clientId, ...(accessToken !== undefined && { accessToken }) };
+    return [{ text }, await enclosure.part(who)];
   }
 
   #noteAccepted(said: Said, accepted: Dynamic): void {
@@ -127,19 +167,42 @@ export class Talker {
     }
   }
 
+  #checkKinds(reply: Dynamic, enclosed: Enclosed | undefined): void {
+    const [kinds, expected] = [kindsIn(reply), replyKindsOf(enclosed)].map((all) => all.join(' '));
+    this.#expect(kinds === expected, `${reply.messageId} is of ${kinds}, not of ${expected}`);
+  }
+
+  /** O6, as a client sees it. */
+  async #fetchMedia(reply: Dynamic): Promise<void> {
+    const until = performance.now() + fetchTimeoutMs;
+    for (const media of mediaIn(reply)) {
+      let breach = await objectBreach(media).catch(String);
+      // While the server is away nothing answers, which is no breach.
+      while (breach?.includes('fetch failed') && performance.now() < until) {
+        await sleep(reconnectDelayMs);
+        breach = await objectBreach(media).catch(String);
+      }
+      this.#expect(breach === undefined, String(breach));
+    }
+  }
+
   #expect(holds: boolean, breach: string): void {
     if (!holds) this.breaches.push(`${this.clientId}: ${breach}`);
   }
 
-  #lost(session: Session, error: unknown): void {
+  #lost(session: Session, { enclosure, accepted }: Said, error: unknown): void {
     // A message that is refused for now is said again; anything else is a fault of the connection.
     if (error instanceof MessageRefused && error.retryable && !session.isOver) return;
+    // Nor is it wrong that an upload has ended before its message came through: it is made again.
+    if (isNotFound(error) && accepted === undefined && enclosure?.isOver) return;
+    this.#expect(!(error instanceof UploadRefused), String(error));
     this.#expect(!(error instanceof MessageRefused) || error.retryable, `refused: ${String(error)}`);
     session.drop();
   }
 
   async #connected(): Promise<Session> {
     for (;;) {
+      if (this.#hasGivenUp) throw new Error(`${this.clientId} has given up`);
       if (this.#session !== undefined && !this.#session.isOver) return this.#session;
       try {
         this.#session = await this.#connect();
@@ -191,4 +254,8 @@ export class Talker {
       hearer.resolve();
     }
   }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof MessageRefused && error.reason === 'MEDIA_NOT_FOUND';
 }

@@ -20,6 +20,17 @@ export interface Speaker {
   readonly timeZone: string;
 }
 
+/** Whose message it is that is about to be taken, and what is to be remembered of it. */
+export interface Claim {
+  /** May say, without history being asked, that the message was never said. */
+  isCertainlyNew(messageId: string): boolean;
+  /** The message is new and will be taken next. May throw to refuse it. */
+  reserve(messageId: string): void;
+}
+
+/** The parts of a message, or how to make them: media are stored only for a message that is new. */
+export type Parts = readonly Part[] | (() => Promise<readonly Part[]>);
+
 interface Recent {
   readonly partition: number;
   readonly accepted: Promise<AcceptedAt>;
@@ -47,38 +58,37 @@ export class Acceptance {
   }
 
   /**
-   * Decides whether the message is new; `reserve` is called, at most once and just before the append is made, only if it is, and may throw
-   * to refuse it. `isCertainlyNew` may say so without history being asked. Resolves when that is decided; `accepted` then when the log has
-   * it (or rejects with LogUnavailable).
+   * Decides whether the message is new; `claim.reserve` is called, at most once and just before the message is taken, only if it is. Resolves
+   * when that is decided and its record stands in line for the log; `accepted` then when the log has it (or rejects with LogUnavailable, or
+   * with what making its parts rejected with).
    */
   async begin(
     speaker: Speaker,
     clientMessageId: string,
-    parts: readonly Part[],
-    isCertainlyNew: (messageId: string) => boolean,
-    reserve: (messageId: string) => void,
+    parts: Parts,
+    claim: Claim,
   ): Promise<{ readonly accepted: Promise<AcceptedAt> }> {
     const messageId = this.#deps.ids.messageId(speaker.conversationId, clientMessageId);
     const recent = this.#recent.get(messageId);
     if (recent !== undefined) return { accepted: recent.accepted.then((at) => ({ ...at, duplicate: true })) };
-    const stored = isCertainlyNew(messageId) ? null : await this.#deps.history.getMessage(messageId);
+    const stored = claim.isCertainlyNew(messageId) ? null : await this.#deps.history.getMessage(messageId);
     if (stored !== null) {
       const { sequence, createTimeMs } = stored;
       return { accepted: Promise.resolve({ messageId, sequence, timeMs: createTimeMs, duplicate: true }) };
     }
-    reserve(messageId);
+    claim.reserve(messageId);
     const { clientId, conversationId, timeZone, partition } = speaker;
-    return {
-      accepted: this.#append(partition, {
-        type: 'MessageReceived',
-        messageId,
-        conversationId,
-        clientId,
-        clientMessageId,
-        parts,
-        timeZone,
-      }),
-    };
+    const fact = { type: 'MessageReceived', messageId, conversationId, clientId, clientMessageId, timeZone } as const;
+    if (typeof parts !== 'function') {
+      return { accepted: this.#remember(messageId, partition, this.#append(partition, { ...fact, parts })) };
+    }
+    const made = parts();
+    const appended = made.then((whole) => this.#append(partition, { ...fact, parts: whole }));
+    // Known from here on, so that a repeat that overtakes its media is answered as one.
+    const accepted = this.#remember(messageId, partition, appended);
+    // Its place in the log is before what is said next.
+    await made.catch(() => undefined);
+    return { accepted };
   }
 
   /** Forgets what history has by now. */
@@ -89,9 +99,7 @@ export class Acceptance {
     }
   }
 
-  #append(partition: number, event: MessageReceived): Promise<AcceptedAt> {
-    const { messageId } = event;
-    const accepted = this.#appendOne(partition, event);
+  #remember(messageId: string, partition: number, accepted: Promise<AcceptedAt>): Promise<AcceptedAt> {
     const recent: Recent = { partition, accepted, sequence: undefined };
     this.#recent.set(messageId, recent);
     accepted.then(
@@ -103,7 +111,7 @@ export class Acceptance {
     return accepted;
   }
 
-  async #appendOne(partition: number, event: MessageReceived): Promise<AcceptedAt> {
+  async #append(partition: number, event: MessageReceived): Promise<AcceptedAt> {
     const [at] = await this.#deps.journal.appendConversation(partition, event.conversationId, [event]);
     if (at === undefined) throw new Error('the log answered an append of one record with none');
     return { messageId: event.messageId, sequence: at.offset, timeMs: at.timeMs, duplicate: false };

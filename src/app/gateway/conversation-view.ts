@@ -3,6 +3,7 @@ import { utf8Length, utf8Slice } from '../../domain/conversation/utf8.ts';
 import type { Reason } from '../../domain/errors/catalogue.ts';
 import type { History, HistoryMessage } from '../../ports/history.ts';
 import type { LiveBus, LiveCompleted, LiveEvent, LivePiece, LiveStarted } from '../../ports/live-bus.ts';
+import { noLinks } from '../media/media-links.ts';
 import type { SessionOutput } from './session-event.ts';
 
 /** Messages read from history at once. */
@@ -85,7 +86,7 @@ export class ConversationView {
 
   #replayOne(message: HistoryMessage, afterSequence: number): void {
     this.#replayedThrough = Math.max(this.#replayedThrough, message.sequence);
-    if (message.sequence > afterSequence) return this.#deps.output.emit({ type: 'message', message });
+    if (message.sequence > afterSequence) return this.#deps.output.emit({ type: 'message', message, links: noLinks });
     // The client has the message already; what it missed is that it was given up.
     this.#deps.output.emit({
       type: 'rejected',
@@ -127,7 +128,7 @@ export class ConversationView {
     // Pieces that the bus lost are made up, so that what a client drew by pieces is the whole reply.
     if (draft !== undefined) this.#makeUp(event, draft);
     this.#drafts.delete(event.replyMessageId);
-    this.#deps.output.emit({ type: 'message', message: replyOf(event, this.conversationId) });
+    this.#deps.output.emit({ type: 'message', message: replyOf(event, this.conversationId), links: noLinks });
   }
 
   #makeUp(event: LiveCompleted, draft: Draft): void {

@@ -46,6 +46,13 @@ export class Conversations {
     if (conversation.clientId !== clientId) throw new Refused('NOT_YOURS', 'the conversation belongs to somebody else');
   }
 
+  /** True when history knows what happened up to this sequence of the conversation, and there is no such conversation (any more). */
+  async isGone(conversationId: string, sequence: number): Promise<boolean> {
+    const { progress, history } = this.#deps;
+    if (progress.checkpoint(this.partition(conversationId)) <= sequence) return false;
+    return (await history.getConversation(conversationId)) === null;
+  }
+
   /** The conversation of the client's message, or undefined if the message is final. Throws NOT_FOUND or NOT_YOURS. */
   async ofPendingMessage(messageId: string, clientId: string): Promise<string | undefined> {
     const message = await this.#deps.history.getMessage(messageId);
@@ -56,10 +63,15 @@ export class Conversations {
 
   /** The unanswered messages of the client, none missing that the log holds now; at most `limit`. Throws HISTORY_BEHIND. */
   async pendingOf(clientId: string, limit: number): Promise<readonly HistoryMessage[]> {
-    const { journal, history } = this.#deps;
+    await this.allCaughtUp();
+    return this.#deps.history.pendingOf(clientId, limit);
+  }
+
+  /** Waits until history holds everything that the log holds now. Throws HISTORY_BEHIND. */
+  async allCaughtUp(): Promise<void> {
+    const { journal } = this.#deps;
     const partitions = journal.log.partitions(journal.topics.conversations);
     for (let partition = 0; partition < partitions; partition += 1) await this.caughtUp(partition);
-    return history.pendingOf(clientId, limit);
   }
 
   /** Waits until history holds everything that the partition holds now; answers with that end. Throws HISTORY_BEHIND. */

@@ -1,7 +1,9 @@
 import { type Reason, Refused } from '../../domain/errors/catalogue.ts';
 import { sweepMs } from '../../domain/limits.ts';
+import { actingClient, type Caller, checkOwner } from '../caller.ts';
 import { checkHello, type Hello, type HelloRules } from './hello.ts';
-import { refusalOf, Session, type SessionDeps } from './session.ts';
+import { refusalOf } from './refusal.ts';
+import { Session, type SessionDeps } from './session.ts';
 import type { SessionOutput } from './session-event.ts';
 
 export interface GatewayDeps extends Omit<SessionDeps, 'onIdChanged'> {
@@ -30,20 +32,27 @@ export class Gateway {
     return this.#sessions.size;
   }
 
-  /** A session for this hello; what becomes of it, the output is told. Throws Refused for a hello that is not well formed, or while draining. */
-  open(hello: Hello, output: SessionOutput): Session {
+  /**
+   * A session of this caller; what becomes of it, the output is told. Throws Refused for a hello that is not well formed or names somebody
+   * else, or while draining.
+   */
+  open(hello: Hello, caller: Caller, output: SessionOutput): Session {
     if (this.#draining) throw new Refused('DRAINING');
-    checkHello(hello, this.#deps.helloRules);
-    const session = new Session({ ...this.#deps, onIdChanged: (...change) => this.#rename(...change) }, hello, output);
+    const own = caller.kind === 'client' ? { ...hello, clientId: actingClient(caller, hello.clientId) } : hello;
+    checkHello(own, this.#deps.helloRules);
+    const onIdChanged: SessionDeps['onIdChanged'] = (...change) => this.#rename(...change);
+    const session = new Session({ ...this.#deps, onIdChanged }, own, caller, output);
     this.#sessions.set(session.sessionId, session);
     session.apply().catch((error: unknown) => session.end(refusalOf(error, this.#deps.logger)));
     return session;
   }
 
-  /** The session of this id. Throws SESSION_NOT_FOUND. */
-  session(sessionId: string): Session {
+  /** The caller's session of this id, which goes on as long as the token that the call carries. Throws SESSION_NOT_FOUND or NOT_YOURS. */
+  session(sessionId: string, caller: Caller): Session {
     const session = this.#sessions.get(sessionId);
     if (session === undefined) throw new Refused('SESSION_NOT_FOUND');
+    checkOwner(caller, session.clientId);
+    if (caller.kind === 'client') session.renew(caller);
     return session;
   }
 

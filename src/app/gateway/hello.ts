@@ -13,6 +13,8 @@ export interface Hello {
   readonly afterSequence: number;
   /** How long to wait in line; 0: not at all. */
   readonly waitMs: number;
+  /** The bytes of replies' media are sent in the stream, where they fit. */
+  readonly inlineMedia: boolean;
 }
 
 /** What decides whether a hello is well formed. */

@@ -6,8 +6,10 @@ export interface PendingMessage {
   readonly conversationId: string;
   /** Monotonic time at which it was taken. */
   readonly sinceMs: number;
-  /** The client has been told that it is in the log; what happens to it before that is told after. */
-  acknowledged: boolean;
+  /**
+   * Where it stands in the log; undefined until the client has been told that it is there. What happens to it before that is told after.
+   */
+  sequence: number | undefined;
   readonly early: LiveEvent[];
 }
 
@@ -23,20 +25,27 @@ export class Pending {
     return this.#messages.get(messageId);
   }
 
-  /** A message on its way into the log (`acknowledged` false), or one that an earlier session left (true). */
-  add(
-    messageId: string,
-    conversationId: string,
-    clientMessageId: string,
-    sinceMs: number,
-    acknowledged: boolean,
-  ): void {
-    this.#messages.set(messageId, { clientMessageId, conversationId, sinceMs, acknowledged, early: [] });
+  /** A message on its way into the log. */
+  add(messageId: string, conversationId: string, clientMessageId: string, sinceMs: number): void {
+    this.#messages.set(messageId, { clientMessageId, conversationId, sinceMs, sequence: undefined, early: [] });
+  }
+
+  /** The client knows that it is in the log, or an earlier session has told it; answers with what came of it meanwhile, once. */
+  acknowledge(messageId: string, sequence: number): readonly LiveEvent[] {
+    const message = this.#messages.get(messageId);
+    if (message === undefined || message.sequence !== undefined) return [];
+    message.sequence = sequence;
+    return message.early;
   }
 
   /** It is final, or never came into the log. True if it was there. */
   remove(messageId: string): boolean {
     return this.#messages.delete(messageId);
+  }
+
+  /** It did not come into the log; no effect when it is known to be there. */
+  withdraw(messageId: string): void {
+    if (this.#messages.get(messageId)?.sequence === undefined) this.#messages.delete(messageId);
   }
 
   /** Messages are unanswered in this conversation. */
@@ -45,14 +54,11 @@ export class Pending {
     return false;
   }
 
-  /** Ids of acknowledged messages that are older than this. */
+  /** Ids of messages in the log that are older than this. */
   olderThan(sinceMs: number): string[] {
     const ids: string[] = [];
-    for (const [id, message] of this.#messages) if (message.acknowledged && message.sinceMs < sinceMs) ids.push(id);
+    for (const [id, message] of this.#messages)
+      if (message.sequence !== undefined && message.sinceMs < sinceMs) ids.push(id);
     return ids;
-  }
-
-  conversations(): Set<string> {
-    return new Set([...this.#messages.values()].map((message) => message.conversationId));
   }
 }

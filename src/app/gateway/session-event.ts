@@ -1,5 +1,5 @@
 import type { Reason, Refused } from '../../domain/errors/catalogue.ts';
-import type { HistoryMessage } from '../../ports/history.ts';
+import type { PresentedMessage } from '../media/media-links.ts';
 
 /** The message is in the log. */
 export interface Accepted {
@@ -29,12 +29,17 @@ export interface Welcome {
   readonly timeMs: number;
 }
 
+/** A message as history holds it; its links are made last, on its way out. */
+export interface MessageTold extends PresentedMessage {
+  readonly type: 'message';
+}
+
 /** What a session tells its client; the transports give each its wire form. */
 export type SessionEvent =
   | { readonly type: 'waiting'; readonly place: number }
   | Welcome
   | Accepted
-  | { readonly type: 'message'; readonly message: HistoryMessage }
+  | MessageTold
   | { readonly type: 'started'; readonly messageId: string; readonly replyMessageId: string; readonly attempt: number }
   | ReplyDelta
   | {

@@ -17,6 +17,8 @@ export interface PrometheusMetrics extends Metrics {
   finished(how: string, elapsedMs: number): void;
   /** A record could not be decoded. */
   parked(): void;
+  /** Media objects were removed because no message names them. */
+  mediaSwept(objects: number, bytes: number): void;
   observe(readings: Readings): void;
   /** The exposition text, and its content type. */
   expose(): Promise<{ readonly contentType: string; readonly text: string }>;
@@ -35,6 +37,12 @@ export function prometheusMetrics(): PrometheusMetrics {
     help: 'Records that could not be decoded.',
     registers,
   });
+  const sweptObjects = new Counter({
+    name: 'parley_media_swept_objects_total',
+    help: 'Media objects removed because no message names them.',
+    registers,
+  });
+  const sweptBytes = new Counter({ name: 'parley_media_swept_bytes_total', help: 'Their bytes.', registers });
   const counter = (name: string, help: string, label: string) =>
     new Counter({ name, help, labelNames: [label], registers });
   const refused = counter('parley_refusals_total', 'Calls and messages refused.', 'reason');
@@ -60,6 +68,10 @@ export function prometheusMetrics(): PrometheusMetrics {
     refused: (reason) => refused.inc({ reason }),
     sessionEnded: (reason) => ended.inc({ reason }),
     parked: () => parked.inc(),
+    mediaSwept(objects, bytes) {
+      sweptObjects.inc(objects);
+      sweptBytes.inc(bytes);
+    },
     recordSkipped: (kind) => skipped.inc({ kind }),
     attemptFailed: (why) => failedAttempts.inc({ why }),
     finished(how, elapsedMs) {

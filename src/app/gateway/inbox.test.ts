@@ -1,0 +1,170 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { openSqliteLog, type WritableSqliteLog } from '../../adapters/event-log/sqlite/sqlite-log.ts';
+import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { inProcessBus } from '../../adapters/live-bus/in-process/in-process-bus.ts';
+import { eventCodec } from '../../codec/event-codec.ts';
+import type { MessageReceived, Part } from '../../domain/conversation/events.ts';
+import { Refused } from '../../domain/errors/catalogue.ts';
+import { MediaUnavailable } from '../../ports/media-store.ts';
+import { seededRandom } from '../../testing/random.ts';
+import { Journal } from '../journal.ts';
+import { Acceptance } from './acceptance.ts';
+import { Inbox } from './inbox.ts';
+import type { OutgoingMedia, OutgoingPart } from './outgoing-message.ts';
+import { Replies } from './replies.ts';
+import type { SessionEvent } from './session-event.ts';
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+const uncounted = { refused() {}, accepted() {}, replied() {}, sessionEnded() {} };
+const clock = { nowMs: () => 0, monotonicMs: () => 0, sleep: async () => {} };
+const maxPendingPerClient = 5;
+const settings = { maxPendingPerClient, maxTextBytes: 1_000, maxInlineBytes: 1_000 };
+const bytes = Buffer.from('bytes');
+const voice: OutgoingMedia = {
+  kind: 'media',
+  mediaKind: 'voice',
+  contentType: 'audio/mpeg',
+  inlineData: bytes,
+  mediaId: '',
+  sizeBytes: 0,
+  sha256: Buffer.alloc(0),
+};
+const stored: Part = { kind: 'voice', mediaId: 'v', contentType: 'audio/mpeg', sizeBytes: 5, sha256: '00' };
+
+let folder: string;
+let log: WritableSqliteLog;
+let events: SessionEvent[];
+let spoken: number;
+/** What the library does with media; the test decides when and how it ends. */
+let takes: { readonly resolve: () => void; readonly reject: (error: Error) => void }[];
+let replies: Replies;
+let inbox: Inbox;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'parley-inbox-'));
+  log = await openSqliteLog({ mode: 'write', dataDir: folder, topics: { 't.connections': 1, 't.conversations': 1 } });
+  [events, spoken, takes] = [[], 0, []];
+  const journal = new Journal(log, eventCodec, 't');
+  const progress = { checkpoint: () => 0, reached: async () => true };
+  // History lags for the whole test: nothing that was said is in it yet.
+  const history = { getMessage: async () => null, async *replay() {} };
+  const conversations = {
+    partition: () => 0,
+    caughtUp: async () => 0,
+    isGone: async () => false,
+    pendingOf: async () => [],
+  };
+  const common = { conversations, history, clock, ids: nodeCryptoIds, logger: quiet, metrics: uncounted };
+  const output = { emit: (event: SessionEvent) => void events.push(event), writable: async () => {}, end() {} };
+  replies = new Replies({ ...common, bus: inProcessBus(), output, onChange() {}, onFault() {} }, 'c');
+  inbox = new Inbox(
+    {
+      ...common,
+      replies,
+      clientId: 'ann',
+      timeZone: 'UTC',
+      acceptance: new Acceptance({ journal, history, progress, ids: nodeCryptoIds }),
+      media: {
+        take: (parts) =>
+          new Promise((resolve, reject) => {
+            const taken = parts.map((part): Part => (part.kind === 'text' ? part : stored));
+            takes.push({ resolve: () => resolve(taken), reject });
+          }),
+      },
+      settings,
+      checkActive() {},
+      onSpoken: () => {
+        spoken += 1;
+      },
+    },
+    Promise.resolve(),
+  );
+});
+
+afterEach(async () => {
+  await log[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+function say(clientMessageId: string, ...parts: readonly OutgoingPart[]) {
+  return inbox.take({ clientMessageId, parts }, 0);
+}
+
+const text = (words: string): OutgoingPart => ({ kind: 'text', text: words });
+
+async function inLog(): Promise<string[]> {
+  const entries = await new Journal(log, eventCodec, 't').read<MessageReceived>('t.conversations', 0, 0, 1_000);
+  return entries.map(({ decoded }) => (decoded.kind === 'event' ? decoded.event.clientMessageId : '?'));
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('what a client says', () => {
+  test('stands in the log in the order in which it came, however long its media take', async () => {
+    const random = seededRandom();
+    const said: string[] = [];
+    for (let round = 0; round < 10; round += 1) {
+      const answers = Array.from({ length: maxPendingPerClient }, (_, index) => {
+        const id = `${round}.${index}`;
+        said.push(id);
+        return say(id, ...(random() < 0.5 ? [text(id)] : [text(id), voice]));
+      });
+      let settled = false;
+      const all = Promise.all(answers).finally(() => {
+        settled = true;
+      });
+      await until(() => {
+        if (random() < 0.5) takes.shift()?.resolve();
+        return settled;
+      });
+      for (const { messageId } of await all) replies.pending.remove(messageId);
+    }
+    expect(await inLog()).toEqual(said);
+  });
+
+  test('is one message when it is repeated while its media are being stored', async () => {
+    const first = say('a', voice);
+    await until(() => takes.length === 1);
+    const repeat = say('a', voice);
+    takes[0]?.resolve();
+    expect(await repeat).toEqual({ ...(await first), duplicate: true });
+    expect(takes).toHaveLength(1);
+    expect(await inLog()).toEqual(['a']);
+  });
+
+  test.each([
+    [new Refused('MEDIA_MISMATCH'), 'MEDIA_MISMATCH'],
+    [new MediaUnavailable('away'), 'MEDIA_UNAVAILABLE'],
+  ])('was not said when its media are refused: %s', async (error, reason) => {
+    const refused = say('a', voice);
+    await until(() => takes.length === 1);
+    takes.shift()?.reject(error);
+    await expect(refused).rejects.toMatchObject({ reason });
+    expect([spoken, replies.pending.size, events]).toEqual([0, 0, []]);
+    const again = say('a', voice);
+    await until(() => takes.length === 1);
+    takes.shift()?.resolve();
+    expect(await again).toMatchObject({ duplicate: false });
+    expect(spoken).toBe(1);
+    expect(await inLog()).toEqual(['a']);
+  });
+
+  test('is bounded in what waits with media, and text goes on', async () => {
+    const waiting = Array.from({ length: maxPendingPerClient }, (_, index) => say(`${index}`, voice));
+    await expect(say('one more', voice)).rejects.toMatchObject({ reason: 'TOO_MANY_PENDING' });
+    for (const _ of waiting) {
+      await until(() => takes.length > 0);
+      takes.shift()?.resolve();
+    }
+    const [first] = await Promise.all(waiting);
+    await expect(say('text', text('too many all the same'))).rejects.toMatchObject({ reason: 'TOO_MANY_PENDING' });
+    replies.pending.remove(first?.messageId ?? '');
+    await say('text', text('now'));
+    expect(takes).toHaveLength(0);
+  });
+});

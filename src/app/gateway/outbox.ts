@@ -1,0 +1,52 @@
+import type { Refused } from '../../domain/errors/catalogue.ts';
+import type { SessionEvent, SessionOutput } from './session-event.ts';
+
+/** Events kept while the gateway is suspended; a reply under way makes some hundreds. */
+const maxHeldEvents = 5_000;
+
+export interface OutboxDeps {
+  readonly output: SessionOutput;
+  /** Whether the session holds its slot for certain: what others may have counted out must be silent. */
+  readonly mayTell: () => boolean;
+  readonly onOverflow: () => void;
+}
+
+/** What a session tells its client, kept while nothing may be told. */
+export class Outbox implements SessionOutput {
+  readonly #deps: OutboxDeps;
+  #held: SessionEvent[] = [];
+
+  constructor(deps: OutboxDeps) {
+    this.#deps = deps;
+  }
+
+  /** Tells the client, or keeps it until `flush`. */
+  emit(event: SessionEvent): void {
+    if (this.#held.length === 0 && this.#deps.mayTell()) {
+      this.#deps.output.emit(event);
+      return;
+    }
+    this.#held.push(event);
+    if (this.#held.length > maxHeldEvents) this.#deps.onOverflow();
+  }
+
+  /** Tells what is true whoever holds the slot, past what is kept: welcome and waiting, pong and drain. */
+  emitNow(event: SessionEvent): void {
+    this.#deps.output.emit(event);
+  }
+
+  flush(): void {
+    if (this.#held.length === 0) return;
+    const held = this.#held;
+    this.#held = [];
+    for (const event of held) this.#deps.output.emit(event);
+  }
+
+  writable(): Promise<void> {
+    return this.#deps.output.writable();
+  }
+
+  end(refused: Refused | undefined): void {
+    this.#deps.output.end(refused);
+  }
+}

@@ -1,0 +1,34 @@
+import { type Reason, Refused } from '../../domain/errors/catalogue.ts';
+import { LogUnavailable } from '../../ports/event-log.ts';
+import { MediaUnavailable } from '../../ports/media-store.ts';
+import { ReadModelUnavailable } from '../../ports/read-model.ts';
+import type { Logger } from '../../ports/telemetry.ts';
+
+/** Reasons of the log's ConnectionClosed that are told to the client as they are. */
+const endReasons: ReadonlySet<string> = new Set<Reason>([
+  'SESSION_TAKEN_OVER',
+  'FIRST_MESSAGE_TIMEOUT',
+  'STALE',
+  'DISCONNECTED',
+  'DRAINING',
+]);
+
+/** What a client is told of an end that stands in the log. */
+export function refusalOfEnd(reason: string, detail: string): Refused {
+  if (isEndReason(reason)) return new Refused(reason, detail === '' ? undefined : detail);
+  return new Refused('DISCONNECTED', detail);
+}
+
+function isEndReason(reason: string): reason is Reason {
+  return endReasons.has(reason);
+}
+
+/** What a client is told of an error: its own refusal, what is away, or nothing of what is inside. */
+export function refusalOf(error: unknown, logger: Logger): Refused {
+  if (error instanceof Refused) return error;
+  if (error instanceof LogUnavailable) return new Refused('LOG_UNAVAILABLE');
+  if (error instanceof MediaUnavailable) return new Refused('MEDIA_UNAVAILABLE');
+  if (error instanceof ReadModelUnavailable) return new Refused('HISTORY_BEHIND', 'history cannot be read now');
+  logger.error({ err: error }, 'unexpected error in a session');
+  return new Refused('INTERNAL');
+}

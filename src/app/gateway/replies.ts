@@ -1,0 +1,203 @@
+import type { Refused } from '../../domain/errors/catalogue.ts';
+import { historyPollMs } from '../../domain/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { History, HistoryMessage } from '../../ports/history.ts';
+import type { Ids } from '../../ports/ids.ts';
+import type { LiveBus, LiveEvent } from '../../ports/live-bus.ts';
+import type { Logger, Metrics } from '../../ports/telemetry.ts';
+import { ConversationView } from './conversation-view.ts';
+import type { Conversations } from './conversations.ts';
+import { Pending } from './pending.ts';
+import { refusalOf } from './refusal.ts';
+import type { Accepted, SessionOutput } from './session-event.ts';
+
+export interface RepliesDeps {
+  readonly conversations: Pick<Conversations, 'partition' | 'caughtUp' | 'isGone' | 'pendingOf'>;
+  readonly history: Pick<History, 'getMessage' | 'replay'>;
+  readonly bus: LiveBus;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly output: SessionOutput;
+  /** A message may have got its final state. */
+  readonly onChange: () => void;
+  /** What the session is in cannot be shown. */
+  readonly onFault: (refused: Refused) => void;
+}
+
+/**
+ * What one session hears of replies: all of the conversation it is in, and the end of what its client said elsewhere. From the bus first;
+ * from history what the bus may have lost.
+ */
+export class Replies {
+  readonly pending = new Pending();
+  readonly #deps: RepliesDeps;
+  readonly #subscriptions = new Map<string, () => void>();
+  readonly #deleted = new Set<string>();
+  #view: ConversationView;
+  #showing: Promise<void> = Promise.resolve();
+
+  constructor(deps: RepliesDeps, conversationId: string) {
+    this.#deps = deps;
+    this.#view = this.#newView(conversationId);
+  }
+
+  /** The conversation that the session is in. */
+  get conversationId(): string {
+    return this.#view.conversationId;
+  }
+
+  /** Settles when what the client had missed of it has been sent. */
+  get showing(): Promise<void> {
+    return this.#showing;
+  }
+
+  /** The bus has told that the conversation was deleted. */
+  isDeleted(conversationId: string): boolean {
+    return this.#deleted.has(conversationId);
+  }
+
+  /** Reads which messages of the client are unanswered: those of its earlier sessions count too, and are still told about. */
+  async loadPending(clientId: string, limit: number): Promise<void> {
+    const { conversations, clock } = this.#deps;
+    for (const message of await conversations.pendingOf(clientId, limit)) {
+      const { messageId, conversationId, clientMessageId, sequence } = message;
+      this.pending.add(messageId, conversationId, clientMessageId, clock.monotonicMs());
+      this.pending.acknowledge(messageId, sequence);
+      this.#subscribe(conversationId);
+    }
+  }
+
+  /** Leaves the conversation for another; `show` tells what is in it. */
+  turnTo(conversationId: string): void {
+    this.#view.close();
+    const left = this.#view.conversationId;
+    this.#view = this.#newView(conversationId);
+    this.#unsubscribeIfIdle(left);
+  }
+
+  /** Replays what came after the sequence and goes live, beside whatever comes in meanwhile. */
+  show(afterSequence: number): void {
+    const view = this.#view;
+    this.#subscribe(view.conversationId);
+    this.#showing = this.#catchUp(view, afterSequence).catch((error: unknown) => {
+      if (view === this.#view) this.#deps.onFault(refusalOf(error, this.#deps.logger));
+    });
+  }
+
+  /** Tells the client that its message is in the log, and then what already came of it. */
+  acknowledge(event: Accepted): void {
+    this.#deps.output.emit(event);
+    const pending = this.pending.get(event.messageId);
+    if (pending === undefined) return;
+    const early = this.pending.acknowledge(event.messageId, event.sequence);
+    for (const one of early) this.#onLive(pending.conversationId, one);
+  }
+
+  /** Asks history for the messages that should long have their end. Called a few times a second. */
+  sweep(): void {
+    const { clock, logger } = this.#deps;
+    const overdue = this.pending.olderThan(clock.monotonicMs() - historyPollMs);
+    if (overdue.length === 0) return;
+    this.#askHistory(overdue).catch((error: unknown) =>
+      logger.warn({ err: error }, 'could not ask history for unanswered messages'),
+    );
+  }
+
+  close(): void {
+    this.#view.close();
+    for (const stop of this.#subscriptions.values()) stop();
+    this.#subscriptions.clear();
+  }
+
+  async #catchUp(view: ConversationView, afterSequence: number): Promise<void> {
+    const { conversations } = this.#deps;
+    const { conversationId } = view;
+    const end = await conversations.caughtUp(conversations.partition(conversationId));
+    // While the client stood in line nobody listened to the bus.
+    if (await conversations.isGone(conversationId, end - 1)) this.#deleted.add(conversationId);
+    await view.catchUp(afterSequence, end);
+  }
+
+  #onLive(conversationId: string, event: LiveEvent): void {
+    if (event.type === 'deleted') {
+      this.#deleted.add(conversationId);
+      return;
+    }
+    const pending = this.pending.get(event.messageId);
+    if (pending?.sequence === undefined && pending !== undefined) {
+      pending.early.push(event);
+      return;
+    }
+    if (event.type === 'completed' || event.type === 'failed') {
+      // What is not pending has been told already: by the bus, by history, or by an earlier session's replay.
+      if (pending === undefined) return;
+      this.pending.remove(event.messageId);
+      this.#deps.metrics.replied(this.#deps.clock.monotonicMs() - pending.sinceMs);
+    }
+    if (conversationId === this.#view.conversationId) this.#view.take(event);
+    else this.#unsubscribeIfIdle(conversationId);
+    this.#deps.onChange();
+  }
+
+  async #askHistory(messageIds: readonly string[]): Promise<void> {
+    for (const messageId of messageIds) {
+      const message = await this.#deps.history.getMessage(messageId);
+      if (message === null) await this.#dropIfDeleted(messageId);
+      else if (message.completeTimeMs !== null) await this.#tellEnd(message);
+    }
+  }
+
+  async #tellEnd(message: HistoryMessage): Promise<void> {
+    const { history, ids } = this.#deps;
+    const { messageId, conversationId } = message;
+    const reply = message.replyMessageId === '' ? null : await history.getMessage(ids.replyMessageId(messageId));
+    if (reply !== null) {
+      const { sequence, parts, model, createTimeMs } = reply;
+      this.#onLive(conversationId, {
+        type: 'completed',
+        messageId,
+        replyMessageId: reply.messageId,
+        attempt: message.attempt,
+        sequence,
+        timeMs: createTimeMs,
+        parts,
+        model,
+        outcome: reply.status === 'stopped' ? 'stopped' : 'completed',
+      });
+    } else if (message.failureReason !== '') {
+      const { clientMessageId, failureReason: reason, failureDetail: detail } = message;
+      this.#onLive(conversationId, { type: 'failed', messageId, clientMessageId, reason, detail });
+    }
+  }
+
+  /** A message that the log has and history no longer knows went with its conversation: nothing will come of it. */
+  async #dropIfDeleted(messageId: string): Promise<void> {
+    const pending = this.pending.get(messageId);
+    if (pending?.sequence === undefined) return;
+    const { conversationId, clientMessageId, sequence } = pending;
+    if (!(await this.#deps.conversations.isGone(conversationId, sequence))) return;
+    this.#deleted.add(conversationId);
+    const detail = 'the conversation was deleted';
+    this.#onLive(conversationId, { type: 'failed', messageId, clientMessageId, reason: 'NOT_FOUND', detail });
+  }
+
+  /** Also for the session's own conversation the bus is heard before anything is read, so that nothing falls between. */
+  #subscribe(conversationId: string): void {
+    if (this.#subscriptions.has(conversationId)) return;
+    const stop = this.#deps.bus.subscribe(conversationId, (event) => this.#onLive(conversationId, event));
+    this.#subscriptions.set(conversationId, stop);
+  }
+
+  #unsubscribeIfIdle(conversationId: string): void {
+    if (conversationId === this.#view.conversationId || this.pending.anyIn(conversationId)) return;
+    this.#subscriptions.get(conversationId)?.();
+    this.#subscriptions.delete(conversationId);
+  }
+
+  #newView(conversationId: string): ConversationView {
+    const { history, bus, output } = this.#deps;
+    return new ConversationView(conversationId, { history, bus, output });
+  }
+}

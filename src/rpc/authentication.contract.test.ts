@@ -1,0 +1,254 @@
+import { randomUUID } from 'node:crypto';
+import { Metadata } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import {
+  CallRefused,
+  call,
+  clientOf,
+  type Dynamic,
+  type DynamicClient,
+  hangUp,
+  timestampMs,
+} from '../testing/contract.ts';
+import { bidi, eventually, Guests, refusalOf } from '../testing/guests.ts';
+import { inlinePart, voice } from '../testing/media-samples.ts';
+import { type ParleyServer, startServer } from '../testing/server.ts';
+import { MessageRefused, type Session, type Shape, shapes, withToken } from '../testing/stranger.ts';
+import { mediaCall, reserve, upload } from '../testing/uploads.ts';
+
+jest.setTimeout(60_000);
+
+const atOnce = { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', PARLEY_SIMULATED_VOICE_DELAY_MS: '0' };
+
+let server: ParleyServer;
+let chat: DynamicClient;
+let ann: Person;
+let bob: Person;
+
+beforeAll(async () => {
+  server = await startServer({ env: { PARLEY_AUTH: 'accounts', ...atOnce } });
+  chat = clientOf('chat.v1.ChatService', server.address);
+  [ann, bob] = [await somebody(server), await somebody(server)];
+});
+afterAll(async () => {
+  hangUp(chat);
+  await server?.[Symbol.asyncDispose]();
+});
+
+interface Person {
+  readonly address: string;
+  readonly clientId: string;
+  readonly accessToken: string;
+  readonly refreshToken: string;
+}
+
+/** Somebody with an account of their own, just signed in. */
+function somebody({ address }: ParleyServer): Promise<Person> {
+  return tokensFrom(address, 'SignUp', { userName: `u${randomUUID().slice(1)}`, password: 'a long password' });
+}
+
+/** The same with a token that is made now. */
+function refresh({ address, refreshToken }: Person): Promise<Person> {
+  return tokensFrom(address, 'RefreshTokens', { refreshToken });
+}
+
+async function tokensFrom(address: string, method: string, request: object): Promise<Person> {
+  const accounts = clientOf('chat.v1.AccountService', address);
+  try {
+    return { address, ...(await call(accounts, method, request)).tokens };
+  } finally {
+    hangUp(accounts);
+  }
+}
+
+/** A session of the person, whose former one may just be ending. */
+async function open(
+  guests: Guests,
+  person: Person,
+  hello: object = {},
+): Promise<{ session: Session; welcome: Dynamic }> {
+  for (;;) {
+    const session = guests.dial({ clientId: '', ...hello }, person.accessToken);
+    const welcome = await session.welcome().catch((error: unknown) => {
+      if (error instanceof CallRefused && error.reason === 'ALREADY_CONNECTED') return undefined;
+      throw error;
+    });
+    if (welcome !== undefined) return { session, welcome };
+  }
+}
+
+async function refused(answer: Promise<unknown>): Promise<CallRefused | MessageRefused> {
+  const error = await answer.then(
+    () => new Error('it was taken'),
+    (reason: unknown) => reason,
+  );
+  if (error instanceof CallRefused || error instanceof MessageRefused) return error;
+  throw error;
+}
+
+const unauthenticated = { code: 'UNAUTHENTICATED', reason: 'UNAUTHENTICATED', domain: 'parley' };
+
+describe.each(shapes)('with authentication on (%s)', (shape) => {
+  test.each([
+    ['no token', undefined],
+    ['a token that is none', 'not.a.token'],
+  ])('a session with %s is refused', async (_what, accessToken) => {
+    await using guests = new Guests(server, shape);
+    expect(await refusalOf(guests.dial({}, accessToken))).toMatchObject(unauthenticated);
+  });
+
+  test('a session is of the client that the token names, whether the hello says so or not', async () => {
+    await using guests = new Guests(server, shape);
+    const { session, welcome } = await open(guests, ann);
+    await session.ask('Hello');
+    await session.goodbye();
+    const { conversationId } = welcome;
+    const again = await open(guests, ann, { clientId: ann.clientId, conversationId });
+    expect(again.welcome.conversationId).toBe(conversationId);
+    const other = await refusalOf(guests.dial({ clientId: 'somebody-else' }, ann.accessToken));
+    expect(other).toMatchObject({ code: 'PERMISSION_DENIED', reason: 'NOT_YOURS' });
+  });
+
+  test("somebody else's conversation is not to be had", async () => {
+    await using guests = new Guests(server, shape);
+    const { session, welcome } = await open(guests, ann);
+    await session.ask('This is mine');
+    const { conversationId } = welcome;
+    const hello = guests.dial({ clientId: '', conversationId }, bob.accessToken);
+    expect(await refusalOf(hello)).toMatchObject({ reason: 'NOT_YOURS' });
+    const { session: bobs } = await open(guests, bob);
+    const joined = shape === 'split' ? refused(bobs.join(conversationId)) : refusalOf(joining(bobs, conversationId));
+    expect(await joined).toMatchObject({ reason: 'NOT_YOURS' });
+  });
+
+  test("somebody else's media are as unknown as those that never were", async () => {
+    await using guests = new Guests(server, shape);
+    const mediaId = await upload({ ...ann, clientId: '' }, voice);
+    const { session } = await open(guests, bob);
+    expect(await refused(session.say([{ media: { mediaId } }], 'a'))).toMatchObject({ reason: 'MEDIA_NOT_FOUND' });
+    expect(await refused(mediaCall(bob, 'GetMedia', { mediaId }))).toMatchObject({ reason: 'NOT_FOUND' });
+    expect(await refused(reserve(bob, voice, { clientId: ann.clientId }))).toMatchObject({ reason: 'NOT_YOURS' });
+    expect((await mediaCall(ann, 'GetMedia', { mediaId })).media.mediaId).toBe(mediaId);
+    const { session: anns } = await open(guests, ann);
+    const said = await anns.say([{ media: { mediaId } }, inlinePart(voice)], 'a');
+    const shown = (await anns.reply(said.messageId)).messageId;
+    expect(shown).not.toBe('');
+  });
+
+  test('a resume token takes nothing over for another client than its own', async () => {
+    await using guests = new Guests(server, shape);
+    const { session, welcome } = await open(guests, ann);
+    await session.ask('Hello');
+    const { resumeToken, conversationId } = welcome;
+    const stolen = guests.dial({ clientId: '', resumeToken, conversationId }, bob.accessToken);
+    expect(await refusalOf(stolen)).toMatchObject({ reason: 'NOT_YOURS' });
+    const own = await open(guests, bob, { resumeToken });
+    expect(own.welcome.conversationId).not.toBe(conversationId);
+    expect((await session.ask('Still mine')).reply.conversationId).toBe(conversationId);
+  });
+});
+
+/** The session once it has asked, on its stream, for the conversation. */
+function joining(session: Session, conversationId: string): Session {
+  bidi(session).frame({ join: { conversationId } });
+  return session;
+}
+
+describe('the bidirectional stream', () => {
+  test('takes frames that come while the token is looked at in their order', async () => {
+    await using guests = new Guests(server, 'bidi');
+    const session = bidi(guests.dial({ clientId: '' }, ann.accessToken));
+    for (const index of [1, 2, 3]) session.frame({ message: { clientMessageId: `${index}`, parts: [{ text: 'Hi' }] } });
+    session.frame({ ping: {} });
+    await session.find('accepted', ({ clientMessageId }) => clientMessageId === '3');
+    expect(session.all('accepted').map(({ clientMessageId }) => clientMessageId)).toEqual(['1', '2', '3']);
+    await session.find('pong');
+    // A ping is answered at once, whatever else is under way.
+    expect(session.events.find(({ event }) => event !== 'pong').event).toBe('welcome');
+  });
+
+  test('is refused with a token of another scheme', async () => {
+    const metadata = new Metadata();
+    metadata.set('authorization', `Basic ${ann.accessToken}`);
+    const ended = new Promise<CallRefused>((resolve) => {
+      chat['Chat'](metadata)
+        .on('data', () => {})
+        .on('error', (error: ConstructorParameters<typeof CallRefused>[0]) => resolve(new CallRefused(error)));
+    });
+    expect(await ended).toMatchObject(unauthenticated);
+  });
+
+  test("ends when it is shown somebody else's token, or one that is none", async () => {
+    await using guests = new Guests(server, 'bidi');
+    for (const [token, why] of [
+      [bob.accessToken, /of another client/],
+      ['none', /./],
+    ] as const) {
+      const { session } = await open(guests, ann);
+      await session.renew(token);
+      const ended = await refusalOf(session);
+      expect(ended).toMatchObject(unauthenticated);
+      expect(ended.message).toMatch(why);
+      expect(ended.message).not.toMatch(/expired/);
+    }
+  });
+});
+
+describe('the split calls', () => {
+  const calls: [method: string, request: object][] = [
+    ['Send', { message: { clientMessageId: 'a', parts: [{ text: 'hello' }] } }],
+    ['Join', { conversation: {} }],
+    ['StopReply', { messageId: 'a' }],
+    ['Heartbeat', {}],
+    ['Close', {}],
+  ];
+
+  test.each(calls)("refuse %s in somebody else's session, and without a token", async (method, request) => {
+    await using guests = new Guests(server, 'split');
+    const { session, welcome } = await open(guests, ann);
+    const { sessionId } = welcome;
+    const attempt = (token?: string) =>
+      refused(call(chat, method, { sessionId, ...request }, undefined, withToken(token)));
+    expect(await attempt(bob.accessToken)).toMatchObject({ code: 'PERMISSION_DENIED', reason: 'NOT_YOURS' });
+    expect(await attempt()).toMatchObject(unauthenticated);
+    expect((await session.ask('Still here')).reply.status).toBe('MESSAGE_STATUS_COMPLETED');
+  });
+});
+
+describe('a token of ten seconds', () => {
+  /** The shortest that can be set: the tests wait until it is over. */
+  const lifetimeMs = 10_000;
+  let brief: ParleyServer;
+
+  beforeAll(async () => {
+    const env = { PARLEY_AUTH: 'accounts', PARLEY_ACCESS_TOKEN_LIFETIME_MS: `${lifetimeMs}` };
+    brief = await startServer({ env: { ...env, ...atOnce } });
+  });
+  afterAll(() => brief?.[Symbol.asyncDispose]());
+
+  test('ends its session, which goes on with a newer one', async () => {
+    await Promise.all(shapes.map(expires));
+  });
+
+  async function expires(shape: Shape): Promise<void> {
+    await using guests = new Guests(brief, shape);
+    const [idle, renewing] = [await somebody(brief), await somebody(brief)];
+    const { session: ending, welcome } = await open(guests, idle);
+    const { session: lasting } = await open(guests, renewing);
+    await Promise.all([ending.ask('Hello'), lasting.ask('Hello')]);
+    const openedMs = timestampMs(welcome.serverTime);
+    await eventually(
+      () => lasting.ping(),
+      ({ serverTime }) => timestampMs(serverTime) >= openedMs + lifetimeMs / 3,
+    );
+    await lasting.renew((await refresh(renewing)).accessToken);
+    expect(await refusalOf(ending)).toMatchObject(unauthenticated);
+    const { serverTime } = await lasting.ping();
+    expect(timestampMs(serverTime) - openedMs).toBeGreaterThan(lifetimeMs - 3_000);
+    expect((await lasting.ask('Still here')).reply.status).toBe('MESSAGE_STATUS_COMPLETED');
+    const { resumeToken, conversationId } = welcome;
+    const back = await open(guests, await refresh(idle), { resumeToken, conversationId });
+    expect(back.welcome.conversationId).toBe(conversationId);
+    expect(await refusalOf(lasting)).toMatchObject(unauthenticated);
+  }
+});

@@ -1,0 +1,122 @@
+import { Writable } from 'node:stream';
+import { describe, expect, test } from '@jest/globals';
+import type { MessageTold, SessionEvent } from '../app/gateway/session-event.ts';
+import type { Part } from '../domain/conversation/events.ts';
+import type { Refused } from '../domain/errors/catalogue.ts';
+import { maxInlineReplyBytes, maxReplyBytes } from '../domain/limits.ts';
+import type { ChatResponse } from '../gen/chat/v1/chat_service.ts';
+import type { Media } from '../gen/chat/v1/content.ts';
+import { ErrorMapping } from './errors.ts';
+import { type SessionStream, StreamOutput } from './stream-output.ts';
+import { durationOf } from './wire-values.ts';
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+const uncounted = { refused() {}, accepted() {}, replied() {}, sessionEnded() {} };
+const limits = { maxClients: 1, maxProcessing: 1, maxTextBytes: 1, maxInlineBytes: 1, maxMediaBytes: 1n };
+const facts = { heartbeatInterval: durationOf(1), firstMessageDeadline: durationOf(1), limits };
+
+/** A client that reads a frame when the test says so. */
+function slowClient() {
+  const frames: ChatResponse[] = [];
+  const reads: (() => void)[] = [];
+  const stream = new Writable({
+    objectMode: true,
+    highWaterMark: 1,
+    write(frame: ChatResponse, _encoding, done) {
+      frames.push(frame);
+      reads.push(done);
+    },
+  });
+  const slow: Refused[] = [];
+  const output = new StreamOutput(
+    stream as unknown as SessionStream,
+    facts,
+    new ErrorMapping(quiet, uncounted),
+    (refused) => slow.push(refused),
+  );
+  const readAll = async () => {
+    while (reads.length > 0) {
+      reads.shift()?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  return { output, frames, slow, readAll, stream };
+}
+
+function reply(messageId: string, mediaBytes: number, textBytes = 0): MessageTold {
+  const voice: Part = { kind: 'voice', mediaId: 'v', contentType: 'audio/mpeg', sizeBytes: mediaBytes, sha256: '' };
+  return {
+    type: 'message',
+    links: new Map([['v', { url: 'http://v', expireTimeMs: 1, bytes: new Uint8Array(mediaBytes) }]]),
+    message: {
+      messageId,
+      conversationId: 'c',
+      clientId: '',
+      sequence: 1,
+      role: 'assistant',
+      parts: [{ kind: 'text', text: 'x'.repeat(textBytes) }, voice],
+      status: 'completed',
+      replyToMessageId: '',
+      replyMessageId: '',
+      clientMessageId: '',
+      createTimeMs: 0,
+      completeTimeMs: 0,
+      model: '',
+      failureReason: '',
+      failureDetail: '',
+      attempt: 1,
+    },
+  };
+}
+
+function mediaIn(frames: readonly ChatResponse[]): { inline: number; url: string }[] {
+  return frames.flatMap(({ event }) =>
+    event?.event?.$case === 'message'
+      ? event.event.value.parts
+          .map(({ value }) => (value?.$case === 'media' ? value.value : undefined))
+          .filter((media): media is Media => media !== undefined)
+          .map(({ inlineData, url }) => ({ inline: inlineData.length, url }))
+      : [],
+  );
+}
+
+describe('a client that reads slowly', () => {
+  test('gets the bytes of media as long as they fit into what may be unread, and then their URL alone', async () => {
+    const { output, frames, slow, readAll, stream } = slowClient();
+    const pong: SessionEvent = { type: 'pong', timeMs: 1 };
+    output.emit(pong);
+    for (const id of ['a', 'b', 'c', 'd']) output.emit(reply(id, 400_000));
+    expect(slow).toEqual([]);
+    await readAll();
+    expect(mediaIn(frames)).toEqual([
+      { inline: 400_000, url: 'http://v' },
+      { inline: 400_000, url: 'http://v' },
+      { inline: 0, url: 'http://v' },
+      { inline: 0, url: 'http://v' },
+    ]);
+    stream.destroy();
+  });
+
+  test('is not cut for the largest reply behind the pieces of it', async () => {
+    const { output, frames, slow, readAll, stream } = slowClient();
+    output.emit({ type: 'pong', timeMs: 1 });
+    for (let offsetBytes = 0; offsetBytes < maxReplyBytes / 2; offsetBytes += 16_384) {
+      output.emit({ type: 'delta', replyMessageId: 'a', attempt: 1, offsetBytes, text: 'x'.repeat(16_384) });
+    }
+    output.emit(reply('a', maxInlineReplyBytes, maxReplyBytes));
+    expect(slow).toEqual([]);
+    await readAll();
+    expect(mediaIn(frames)).toEqual([{ inline: 0, url: 'http://v' }]);
+    stream.destroy();
+  });
+
+  test('is cut for words that it does not read', () => {
+    const { output, slow, stream } = slowClient();
+    output.emit({ type: 'pong', timeMs: 1 });
+    for (let index = 0; index < 3; index += 1) output.emit(reply(`${index}`, 0, 400_000));
+    expect(slow.map(({ reason }) => reason)).toEqual(['SLOW_CONSUMER']);
+    // As the session does; the transport makes it the status.
+    stream.on('error', () => {});
+    output.end(slow[0]);
+  });
+});
