@@ -13,5 +13,5 @@ export default {
   },
   roots: ['src', 'projections', 'gateway', 'loadtest'].filter((folder) => existsSync(folder)),
   testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '\\.fault\\.test\\.ts$'],
+  testPathIgnorePatterns: ['/node_modules/', '\\.(fault|clients)\\.test\\.ts$'],
 };

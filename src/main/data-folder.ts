@@ -9,6 +9,16 @@ export function readModelsPath(dataDir: string): string {
   return join(dataDir, 'read-models.db');
 }
 
+/** Where its accounts are. */
+export function accountsPath(dataDir: string): string {
+  return join(dataDir, 'accounts.db');
+}
+
+/** Where its media are. */
+export function mediaFolder(dataDir: string): string {
+  return join(dataDir, 'media');
+}
+
 /** The journal of a data folder for reading, also beside a running server. Rejects with LogNotFound. */
 export async function openJournalForReading(config: Config): Promise<Journal> {
   const options: ReadOptions = { mode: 'read', dataDir: config.dataDir };

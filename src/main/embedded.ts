@@ -1,3 +1,4 @@
+import { ServerCredentials } from '@grpc/grpc-js';
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { inProcessBus } from '../adapters/live-bus/in-process/in-process-bus.ts';
@@ -6,17 +7,25 @@ import { Acceptance } from '../app/gateway/acceptance.ts';
 import { Admission } from '../app/gateway/admission.ts';
 import { Conversations } from '../app/gateway/conversations.ts';
 import { Gateway, type GatewayDeps } from '../app/gateway/gateway.ts';
+import { ConversationsManager } from '../app/managing/conversations-manager.ts';
+import { Explanation } from '../app/managing/explanation.ts';
+import type { MediaLinks } from '../app/media/media-links.ts';
 import { HistoryReads } from '../app/reading/history-reads.ts';
 import { Operations } from '../app/reading/operations.ts';
 import type { Config } from '../config/config.ts';
 import { initialAdmission } from '../domain/admission/state.ts';
 import { gatewayLeaseMs } from '../domain/limits.ts';
+import type { LiveBus } from '../ports/live-bus.ts';
 import type { Logger } from '../ports/telemetry.ts';
+import { apiPage } from '../rpc/api-page.ts';
 import { ErrorMapping } from '../rpc/errors.ts';
 import { createRpcServer } from '../rpc/server.ts';
 import { durationOf } from '../rpc/wire-values.ts';
+import { openAuthentication } from './authentication.ts';
+import { CertificateFiles } from './certificate-files.ts';
 import { createHttpDoor } from './http-door.ts';
 import { endGrpc, listenGrpc, listenHttp } from './listening.ts';
+import { type Media, openMedia } from './media.ts';
 import { openStorage, type Storage } from './storage.ts';
 import { startWorkers } from './workers.ts';
 
@@ -36,14 +45,18 @@ export async function startEmbedded(
   onFault: (error: unknown) => void,
 ): Promise<RunningServer> {
   await using started = new AsyncDisposableStack();
+  const certificates = config.tls && started.use(await CertificateFiles.open(config.tls, logger));
   const metrics = prometheusMetrics();
   const storage = started.use(await openStorage({ config, logger, metrics, onFault }));
+  const { authenticator, accounts } = started.use(openAuthentication(config, logger));
   const bus = started.use(inProcessBus());
-  const workers = startWorkers({ config, bus, logger, metrics, onFault, ...storage });
+  let httpAddress = '';
+  const media = started.use(await openMedia({ config, storage, logger, metrics, httpAddress: () => httpAddress }));
+  const workers = startWorkers({ config, bus, logger, metrics, onFault, ...storage, media: media.store });
   started.defer(() => workers.drain(0));
   const admission = await startAdmission(config, storage, logger, onFault);
   started.defer(() => admission.stop());
-  const gateway = newGateway(config, { bus, admission, logger, metrics, storage });
+  const gateway = newGateway(config, { bus, admission, logger, metrics, storage, media });
   gateway.start();
   started.defer(() => gateway.stop('DRAINING'));
   const operations = new Operations({ ...config.limits, views: storage.views, admission, clock: systemClock });
@@ -51,24 +64,33 @@ export async function startEmbedded(
   const rpc = createRpcServer({
     gateway,
     metrics,
-    calls: { errors: new ErrorMapping(logger, metrics), authenticator: undefined },
+    calls: { errors: new ErrorMapping(logger, metrics), authenticator },
+    accounts,
     facts: welcomeFacts(config),
     operations,
-    reads: new HistoryReads({ ...storage, ids: nodeCryptoIds, partitions: config.limits.partitions }),
+    library: media.library,
+    ...historyUses(config, storage, bus, media.links),
   });
   started.defer(() => endGrpc(rpc.server));
   let isReady = true;
   const door = createHttpDoor({
     metrics: () => metrics.expose(),
     isReady: () => isReady && !admission.suspended,
-    onError: (error) => logger.error({ err: error }, 'the metrics cannot be read'),
+    media: media.store.handler,
+    apiPage,
+    onError: (error, what) => logger.error({ err: error }, what),
+    certificates,
   });
   started.defer(() => {
     door.close();
     door.closeAllConnections();
   });
-  const grpcAddress = await listenGrpc(rpc.server, config.grpcListen);
-  const httpAddress = await listenHttp(door, config.httpListen);
+  const grpcAddress = await listenGrpc(
+    rpc.server,
+    config.grpcListen,
+    certificates?.grpcCredentials() ?? ServerCredentials.createInsecure(),
+  );
+  httpAddress = await listenHttp(door, config.httpListen);
   rpc.setServing(true);
   const resources = started.move();
   return {
@@ -110,15 +132,28 @@ async function startAdmission(
   return admission;
 }
 
-interface GatewayParts extends Pick<GatewayDeps, 'bus' | 'admission' | 'logger' | 'metrics'> {
-  readonly storage: Storage;
+/** What history and operations services do, apart from looking at connections. */
+function historyUses({ limits }: Config, storage: Storage, bus: LiveBus, links: MediaLinks) {
+  const conversations = new Conversations({ ...storage, ids: nodeCryptoIds });
+  return {
+    reads: new HistoryReads({ ...storage, ids: nodeCryptoIds, links, partitions: limits.partitions }),
+    manager: new ConversationsManager({ ...storage, bus, conversations }),
+    explanation: new Explanation({ ...storage, ...limits, conversations, clock: systemClock }),
+  };
 }
 
-function newGateway(config: Config, { storage, ...parts }: GatewayParts): Gateway {
+interface GatewayParts extends Pick<GatewayDeps, 'bus' | 'admission' | 'logger' | 'metrics'> {
+  readonly storage: Storage;
+  readonly media: Media;
+}
+
+function newGateway(config: Config, { storage, media, ...parts }: GatewayParts): Gateway {
   const { history } = storage;
   return new Gateway({
     ...parts,
     history,
+    media: media.library,
+    links: media.links,
     clock: systemClock,
     ids: nodeCryptoIds,
     acceptance: new Acceptance({ ...storage, ids: nodeCryptoIds }),
@@ -147,9 +182,8 @@ function welcomeFacts({ limits }: Config) {
       maxClients: limits.maxClients,
       maxProcessing: limits.maxProcessing,
       maxTextBytes: limits.maxTextBytes,
-      // This release takes text only.
-      maxInlineBytes: 0,
-      maxMediaBytes: 0n,
+      maxInlineBytes: limits.maxInlineBytes,
+      maxMediaBytes: BigInt(limits.maxMediaBytes),
     },
   };
 }

@@ -1,6 +1,7 @@
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { wholeNumber } from '../cli/common-options.ts';
 import { ConfigInvalid } from '../config/load-config.ts';
+import { catalogue, Refused } from '../domain/errors/catalogue.ts';
 
 /** Adds the commands that run a server or work on its data folder. Each is loaded when it is run: `parley chat` needs no SQLite. */
 export function registerServerCommands(program: Command): void {
@@ -33,6 +34,50 @@ export function registerServerCommands(program: Command): void {
     .argument('<target>', 'folder to make, for the new data folder')
     .description('write every whole record of a damaged log into a new data folder, and list what is missing')
     .action((target: string) => guarded(async () => (await import('./salvage.ts')).salvage(target)));
+  program
+    .command('migrate')
+    .description('bring the stores of an older release up to date; the server must not be running')
+    .action(() => guarded(async () => (await import('./migrate.ts')).migrate()));
+  program
+    .command('seed')
+    .description('fill an empty data folder with users and conversations to try things out on, after asking')
+    .option('--yes', 'do not ask')
+    .action((options) => guarded(async () => (await import('./seed.ts')).seed(options)));
+  program
+    .command('clean')
+    .description("remove this deployment's data from the data folder, after asking; the server must not be running")
+    .option('--yes', 'do not ask')
+    .action((options) => guarded(async () => (await import('./clean.ts')).clean(options)));
+  registerUserCommands(
+    program.command('user').description('the accounts of PARLEY_AUTH=accounts, also beside a server'),
+  );
+}
+
+function registerUserCommands(user: Command): void {
+  user
+    .command('add')
+    .argument('<name>', "3 to 64 letters, digits, '.', '_' and '-'")
+    .description('make an account; its password is asked for, or is the first line of the input')
+    .option('--operator', 'with the operator role')
+    .option('--password-file <file>', 'take the password from the first line of this file')
+    .action((name: string, options) => guarded(async () => (await import('./user.ts')).add(name, options)));
+  user
+    .command('list')
+    .description('print name, role, client id and time of each')
+    .action(() => guarded(async () => (await import('./user.ts')).list()));
+  user
+    .command('remove')
+    .argument('<name>')
+    .description('remove an account; what was said with it stays')
+    .action((name: string) => guarded(async () => (await import('./user.ts')).remove(name)));
+  user
+    .command('set-role')
+    .argument('<name>')
+    .addArgument(new Argument('<role>').choices(['client', 'operator']))
+    .description('give an account another role')
+    .action((name: string, role: 'client' | 'operator') =>
+      guarded(async () => (await import('./user.ts')).changeRole(name, role)),
+    );
 }
 
 /** Exit code 1: it failed or found something; 2: it was called wrongly. What is expected is told in a line, what is not with its stack. */
@@ -45,8 +90,21 @@ async function guarded(run: () => Promise<void>): Promise<void> {
       process.exitCode = 2;
       return;
     }
-    const isExpected = error instanceof Error && error.constructor !== Error && error.name !== 'TypeError';
-    process.stderr.write(`${isExpected ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
+    process.stderr.write(
+      `${isExpected(error) ? toldIn(error) : error instanceof Error ? error.stack : String(error)}\n`,
+    );
     process.exitCode = 1;
   }
+}
+
+/** Errors of our own, and what the system says of a file: its message names the file. */
+function isExpected(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  if (error.constructor === Error) return typeof (error as NodeJS.ErrnoException).syscall === 'string';
+  return error.name !== 'TypeError';
+}
+
+/** Of a refusal also what can be done about it. */
+function toldIn(error: Error): string {
+  return error instanceof Refused ? `${error.message} ${catalogue[error.reason].remedy}` : error.message;
 }

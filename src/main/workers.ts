@@ -8,7 +8,7 @@ import type { HistoryProgress } from '../ports/history.ts';
 import type { LiveBus } from '../ports/live-bus.ts';
 import type { Provider } from '../ports/provider.ts';
 import type { Logger } from '../ports/telemetry.ts';
-import type { WorkerMetrics } from '../workers/deps.ts';
+import type { WorkerDeps, WorkerMetrics } from '../workers/deps.ts';
 import { type HistorySource, historyLookups } from '../workers/history-lookups.ts';
 import { type RunningWorker, startWorker } from '../workers/worker.ts';
 
@@ -16,6 +16,7 @@ export interface WorkersOptions {
   readonly config: Config;
   readonly journal: Journal;
   readonly bus: LiveBus;
+  readonly media: WorkerDeps['media'];
   readonly history: HistorySource;
   readonly progress: HistoryProgress;
   readonly logger: Logger;

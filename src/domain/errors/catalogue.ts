@@ -270,7 +270,7 @@ export const catalogue = {
     meaning: 'The media store does not answer now; nothing was stored.',
     remedy: 'Try again.',
   },
-  UPLOAD_URL_INVALID: {
+  MEDIA_URL_INVALID: {
     code: 'PERMISSION_DENIED',
     retryable: false,
     scope: 'call',

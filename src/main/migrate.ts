@@ -1,0 +1,84 @@
+import { existsSync } from 'node:fs';
+import { projections } from '../../projections/models.ts';
+import type { Projection } from '../../projections/projection.ts';
+import { rebuildModel } from '../../projections/rebuild.ts';
+import { readAccountSchemaVersion } from '../adapters/account-store/sqlite/open-file.ts';
+import { accountSchemaVersion } from '../adapters/account-store/sqlite/schema.ts';
+import { openSqliteAccountStore } from '../adapters/account-store/sqlite/sqlite-account-store.ts';
+import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { lockDataDir } from '../adapters/event-log/sqlite/lock.ts';
+import { logFolder, schemaVersion } from '../adapters/event-log/sqlite/schema.ts';
+import { layoutVersion, prepareFolder } from '../adapters/media-store/folder/layout.ts';
+import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
+import { storedCollectionVersions } from '../adapters/read-model/sqlite/stored-versions.ts';
+import type { Config } from '../config/config.ts';
+import { loadEnvironment } from '../config/environment.ts';
+import { accountsPath, mediaFolder, openJournalForReading, readModelsPath } from './data-folder.ts';
+import { progressBar } from './progress-bar.ts';
+
+/**
+ * Brings each store of the data folder up to what this release writes, and says what it was. A store of a later release is refused under its
+ * error's name, before anything is changed. Rejects with DataDirLocked while a server runs on the folder.
+ */
+export async function migrate(): Promise<void> {
+  const config = loadEnvironment();
+  const { dataDir } = config;
+  if (!existsSync(dataDir)) return tell(`there is no ${dataDir}: nothing to bring up to date`);
+  using _lock = lockDataDir(dataDir);
+  // All are looked at first: of one that is too new, the others are not to be told as brought up to date.
+  const accounts = readAccountSchemaVersion(accountsPath(dataDir));
+  const collections = storedCollectionVersions(readModelsPath(dataDir));
+  if (existsSync(mediaFolder(dataDir))) await prepareFolder(mediaFolder(dataDir), config.prefix);
+  await tellLog(config);
+  await migrateAccounts(dataDir, accounts);
+  tell(existsSync(mediaFolder(dataDir)) ? `media: version ${layoutVersion}, current` : 'media: none');
+  await migrateReadModels(config, collections);
+}
+
+function tell(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** A log that opens is of this release's format: there is no older one. */
+async function tellLog(config: Config): Promise<void> {
+  if (!existsSync(logFolder(config.dataDir))) return tell('log: none');
+  const journal = await openJournalForReading(config);
+  await journal.log[Symbol.asyncDispose]();
+  tell(`log: version ${schemaVersion}, current`);
+}
+
+async function migrateAccounts(dataDir: string, found: number | null): Promise<void> {
+  if (found === null) return tell('accounts: none');
+  const store = openSqliteAccountStore({ path: accountsPath(dataDir), clock: systemClock });
+  await store[Symbol.asyncDispose]();
+  tell(
+    found === accountSchemaVersion
+      ? `accounts: version ${found}, current`
+      : `accounts: version ${found}, now ${accountSchemaVersion}`,
+  );
+}
+
+async function migrateReadModels(config: Config, found: ReadonlyMap<string, number>): Promise<void> {
+  if (found.size === 0) return tell('read models: none; the next start makes them from the log');
+  await using store = openSqliteReadModels({ path: readModelsPath(config.dataDir), mode: 'write' });
+  for (const projection of projections) {
+    if (isCurrent(projection, found)) tell(`read model ${projection.model}: current`);
+    else await refold(config, projection, store);
+  }
+}
+
+function isCurrent({ collections }: Projection, found: ReadonlyMap<string, number>): boolean {
+  return collections.every((spec) => found.get(spec.name) === spec.version);
+}
+
+async function refold(
+  config: Config,
+  projection: Projection,
+  store: ReturnType<typeof openSqliteReadModels>,
+): Promise<void> {
+  const journal = await openJournalForReading(config);
+  await using _log = journal.log;
+  const onProgress = progressBar(`folding ${projection.model} anew`);
+  const { records } = await rebuildModel({ journal, store, projection, onProgress });
+  tell(`read model ${projection.model}: of an older release, made anew from ${records} records`);
+}

@@ -1,0 +1,72 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Metadata } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
+import { wholeConversation } from '../testing/oracle.ts';
+import { runParley, startServer } from '../testing/server.ts';
+
+jest.setTimeout(60_000);
+
+let dataDir: string;
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'parley-seed-'));
+});
+afterEach(() => rm(dataDir, { recursive: true, force: true }));
+
+const seed = (...args: string[]) => runParley(['seed', ...args], { PARLEY_DATA_DIR: dataDir });
+
+async function conversationsOf(address: string, clientId: string): Promise<Dynamic[]> {
+  const history = clientOf('chat.v1.HistoryService', address);
+  try {
+    return (await call(history, 'ListConversations', { clientId })).conversations;
+  } finally {
+    hangUp(history);
+  }
+}
+
+const kindsOf = (messages: Dynamic[]) =>
+  new Set(messages.flatMap(({ parts }) => parts.map((part: Dynamic) => part.media?.kind ?? 'KIND_TEXT')));
+
+describe('parley seed', () => {
+  test('fills an empty folder with conversations of all kinds, and only an empty one', async () => {
+    const first = await seed('--yes');
+    expect(first).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('never for a server that others can reach'),
+    });
+    const again = await seed('--yes');
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing was added') });
+    await using server = await startServer({ dataDir });
+    const conversations = await conversationsOf(server.address, 'alice');
+    expect(conversations.map(({ title }) => title)).toContain('A trip to the sea');
+    const messages = await Promise.all(
+      conversations.map(({ conversationId }) => wholeConversation(server.address, conversationId)),
+    );
+    expect(kindsOf(messages.flat())).toEqual(new Set(['KIND_TEXT', 'KIND_VOICE', 'KIND_VIDEO', 'KIND_IMAGE']));
+    expect(messages.flat().map(({ status }) => status)).toContain('MESSAGE_STATUS_STOPPED');
+    for (const other of ['bob', 'charlie']) expect(await conversationsOf(server.address, other)).toHaveLength(2);
+  });
+
+  test('its users sign in with the password that it says, and find their conversations', async () => {
+    await seed('--yes');
+    await using server = await startServer({ dataDir, env: { PARLEY_AUTH: 'accounts' } });
+    const accounts = clientOf('chat.v1.AccountService', server.address);
+    const history = clientOf('chat.v1.HistoryService', server.address);
+    try {
+      const { tokens } = await call(accounts, 'SignIn', { userName: 'bob', password: 'password' });
+      const metadata = new Metadata();
+      metadata.set('authorization', `Bearer ${tokens.accessToken}`);
+      expect((await call(history, 'ListConversations', {}, 10_000, metadata)).conversations).toHaveLength(2);
+    } finally {
+      hangUp(accounts);
+      hangUp(history);
+    }
+  });
+
+  test('adds nothing unless told to', async () => {
+    expect(await seed()).toMatchObject({ code: 1, stdout: expect.stringContaining('Nothing was added') });
+    expect((await seed('--yes')).code).toBe(0);
+  });
+});

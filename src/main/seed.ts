@@ -1,0 +1,198 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { openSqliteAccountStore } from '../adapters/account-store/sqlite/sqlite-account-store.ts';
+import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { lockDataDir } from '../adapters/event-log/sqlite/lock.ts';
+import { logFolder } from '../adapters/event-log/sqlite/schema.ts';
+import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { scryptHasher } from '../adapters/password-hasher/scrypt/scrypt-hasher.ts';
+import { pinoLogger } from '../adapters/telemetry/pino/pino-logger.ts';
+import { addUser } from '../app/accounts/users.ts';
+import { ChatClient } from '../cli/chat-client.ts';
+import { Connection } from '../cli/connection.ts';
+import type { Config } from '../config/config.ts';
+import { loadEnvironment } from '../config/environment.ts';
+import { Kind, type Part } from '../gen/chat/v1/content.ts';
+import { HistoryServiceService } from '../gen/chat/v1/history_service.ts';
+import { ask } from './ask.ts';
+import { accountsPath } from './data-folder.ts';
+import { startEmbedded } from './embedded.ts';
+
+/** There is something already. */
+class NotEmpty extends Error {
+  override readonly name = 'NotEmpty';
+}
+
+const users = ['alice', 'bob', 'charlie'] as const;
+type UserName = (typeof users)[number];
+
+const password = 'password';
+
+const samples = {
+  voice: new URL('../adapters/provider/simulated/samples/voice.mp3', import.meta.url),
+  picture: new URL('../adapters/provider/simulated/samples/picture.jpg', import.meta.url),
+  video: new URL('samples/clip.mp4', import.meta.url),
+};
+
+const warning = `This makes the users ${users.join(', ')}, all with the password "${password}", and conversations of theirs.
+It is for trying things out, never for a server that others can reach.
+`;
+
+/**
+ * Fills an empty data folder with users and conversations of all kinds, said over gRPC to a server that runs meanwhile on a free port of
+ * loopback. Rejects with NotEmpty, or DataDirLocked while a server runs on the folder.
+ */
+export async function seed({ yes }: { readonly yes?: boolean }): Promise<void> {
+  const config = loadEnvironment();
+  if (existsSync(logFolder(config.dataDir)) || existsSync(accountsPath(config.dataDir))) {
+    throw new NotEmpty(`there are data in ${config.dataDir}; nothing was added (parley clean removes them)`);
+  }
+  process.stdout.write(warning);
+  if (yes !== true && (await ask('Go on? (yes/no) ')) !== 'yes') {
+    process.exitCode = 1;
+    process.stdout.write('Nothing was added.\n');
+    return;
+  }
+  await mkdir(config.dataDir, { recursive: true });
+  {
+    using _lock = lockDataDir(config.dataDir);
+    await makeUsers(config.dataDir);
+  }
+  const conversations = await talk(config);
+  process.stdout.write(`${users.length} users and ${conversations} conversations are in ${config.dataDir}\n`);
+}
+
+/** Each user's client id is its name, so that the conversations are theirs with authentication off as well. */
+async function makeUsers(dataDir: string): Promise<void> {
+  await using store = openSqliteAccountStore({ path: accountsPath(dataDir), clock: systemClock });
+  const common = { store, clock: systemClock, hasher: scryptHasher() };
+  for (const userName of users) {
+    const role = userName === 'alice' ? 'operator' : 'client';
+    await addUser({ ...common, ids: { ...nodeCryptoIds, unique: () => userName } }, { userName, password, role });
+  }
+}
+
+async function talk(config: Config): Promise<number> {
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => undefined);
+  const loopback = { host: '127.0.0.1', port: 0 };
+  const server = await startEmbedded(
+    {
+      ...config,
+      grpcListen: loopback,
+      httpListen: loopback,
+      auth: { kind: 'none' },
+      tls: undefined,
+      provider: quickProvider,
+    },
+    pinoLogger({ ...config.log, level: 'warn' }),
+    failed.reject,
+  );
+  try {
+    const media = await readSamples();
+    const conversations = users.map((user) => new Guest(user, server.grpcAddress).talk(media));
+    const counts = await Promise.race([Promise.all(conversations), failed.promise]);
+    return counts.reduce((sum, count) => sum + count, 0);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Answers at once, yet in pieces, so that one can be stopped. */
+const quickProvider = {
+  kind: 'simulated',
+  textDelayMs: { min: 0, max: 0 },
+  voiceDelayMs: { min: 0, max: 0 },
+  videoDelayMs: { min: 0, max: 0 },
+  pieces: 8,
+  pieceIntervalMs: 20,
+  seed: 1,
+} as const;
+
+type Samples = Readonly<Record<keyof typeof samples, Part>>;
+
+async function readSamples(): Promise<Samples> {
+  const part = async (kind: Kind, contentType: string, file: URL) => mediaPart(kind, contentType, await readFile(file));
+  return {
+    voice: await part(Kind.VOICE, 'audio/mpeg', samples.voice),
+    picture: await part(Kind.IMAGE, 'image/jpeg', samples.picture),
+    video: await part(Kind.VIDEO, 'video/mp4', samples.video),
+  };
+}
+
+function mediaPart(kind: Kind, contentType: string, bytes: Buffer): Part {
+  const unset = { mediaId: '', url: '', urlExpireTime: undefined, sizeBytes: 0n, sha256: Buffer.alloc(0) };
+  return { value: { $case: 'media', value: { kind, contentType, inlineData: bytes, ...unset } } };
+}
+
+function text(words: string): Part {
+  return { value: { $case: 'text', value: words } };
+}
+
+/** One user, saying what is in the script. */
+class Guest {
+  readonly #user: UserName;
+  readonly #address: string;
+
+  constructor(user: UserName, address: string) {
+    this.#user = user;
+    this.#address = address;
+  }
+
+  /** Resolves to the number of conversations. */
+  async talk(media: Samples): Promise<number> {
+    const script = scripts[this.#user](media);
+    const client = new ChatClient({ address: this.#address, clientId: this.#user, timeZone: 'Europe/Paris' });
+    try {
+      await client.connect();
+      for (const [index, { title, says, stops }] of script.entries()) {
+        if (index > 0) await client.join();
+        for (const parts of says) await client.send(parts);
+        if (stops !== undefined) await this.#sayAndStop(client, stops);
+        if (title !== undefined) await this.#rename(client.conversationId, title);
+      }
+      return script.length;
+    } finally {
+      await client.close();
+    }
+  }
+
+  async #sayAndStop(client: ChatClient, words: string): Promise<void> {
+    const grown = new Promise((resolve) => client.once('replyGrown', resolve));
+    const { reply } = client.post(words);
+    await grown;
+    client.stop();
+    await reply;
+  }
+
+  async #rename(conversationId: string, title: string): Promise<void> {
+    using connection = new Connection({ address: this.#address });
+    await connection.call(HistoryServiceService.renameConversation, { conversationId, title });
+  }
+}
+
+interface Scene {
+  readonly says: readonly (readonly Part[])[];
+  /** Said last; its reply is stopped. */
+  readonly stops?: string;
+  readonly title?: string;
+}
+
+const scripts: Readonly<Record<UserName, (media: Samples) => readonly Scene[]>> = {
+  alice: ({ voice, picture, video }) => [
+    {
+      title: 'A trip to the sea',
+      says: [[text('Which train goes to the sea?')], [text('This is where I was last year.'), picture], [voice]],
+    },
+    { says: [[video], [text('Did you like the film?')]] },
+    { says: [[text('Good morning! What day is it?')]], stops: 'Now tell me everything that you know about tides.' },
+  ],
+  bob: ({ voice, picture }) => [
+    { says: [[text('Could you help me with a recipe?')], [text('How long does rice take?')]] },
+    { says: [[voice], [picture]] },
+  ],
+  charlie: ({ video }) => [
+    { title: 'First words', says: [[text('Hello')]] },
+    { says: [[text('Look at this'), video]], stops: 'Describe it second by second, please.' },
+  ],
+};

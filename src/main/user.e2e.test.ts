@@ -1,0 +1,53 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { call, clientOf, hangUp } from '../testing/contract.ts';
+import { runParley, startServer } from '../testing/server.ts';
+
+jest.setTimeout(60_000);
+
+let dataDir: string;
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'parley-user-'));
+  await writeFile(join(dataDir, 'password'), 'correct horse\nnot this line\n');
+});
+afterEach(() => rm(dataDir, { recursive: true, force: true }));
+
+const user = (...args: string[]) => runParley(['user', ...args], { PARLEY_DATA_DIR: dataDir });
+
+describe('parley user', () => {
+  test('makes an account that can sign in at a server that runs, gives it a role, lists and removes it', async () => {
+    await using server = await startServer({ dataDir, env: { PARLEY_AUTH: 'accounts', PARLEY_SIGN_UP: 'closed' } });
+    const passwordFile = join(dataDir, 'password');
+    expect(await user('add', 'dora', '--password-file', passwordFile)).toMatchObject({ code: 0 });
+    const again = await user('add', 'DORA', '--password-file', passwordFile);
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('user name') });
+    const accounts = clientOf('chat.v1.AccountService', server.address);
+    try {
+      const credentials = { userName: 'dora', password: 'correct horse' };
+      const { tokens } = await call(accounts, 'SignIn', credentials);
+      expect((await user('list')).stdout).toMatch(new RegExp(`^dora\tclient\t${tokens.clientId}\t`));
+      expect(await user('set-role', 'dora', 'operator')).toMatchObject({ code: 0 });
+      expect((await user('list')).stdout).toContain('operator');
+      expect(await user('remove', 'dora')).toMatchObject({ code: 0 });
+      expect((await user('list')).stdout).toBe('');
+      await expect(call(accounts, 'SignIn', credentials)).rejects.toMatchObject({ reason: 'SIGN_IN_FAILED' });
+    } finally {
+      hangUp(accounts);
+    }
+  });
+
+  test('tells what is wrong in a line', async () => {
+    const nobody = await user('remove', 'nobody');
+    expect(nobody.code).toBe(1);
+    expect(nobody.stderr.trim().split('\n')).toHaveLength(1);
+    expect((await user('set-role', 'nobody', 'king')).code).toBe(2);
+    expect((await user('add', 'no name', '--password-file', join(dataDir, 'password'))).stderr).toBe(
+      "That cannot be a user name. Use 3 to 64 letters, digits, '.', '_' and '-'.\n",
+    );
+    expect((await user('add', 'dora', '--password-file', join(dataDir, 'nothing'))).stderr).toMatch(/^ENOENT.*\n$/);
+    const nowhere = await runParley(['user', 'list'], { PARLEY_DATA_DIR: join(dataDir, 'nothing') });
+    expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringMatching(/^There is no .*nothing: start .*\n$/) });
+  });
+});

@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { openSqliteAccountStore } from '../adapters/account-store/sqlite/sqlite-account-store.ts';
+import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { scryptHasher } from '../adapters/password-hasher/scrypt/scrypt-hasher.ts';
+import { addUser, listUsers, removeUser, setRole, type UserDeps } from '../app/accounts/users.ts';
+import { loadEnvironment } from '../config/environment.ts';
+import type { AccountRole } from '../ports/account-store.ts';
+import { ask, askSecret } from './ask.ts';
+import { accountsPath } from './data-folder.ts';
+
+/** Makes an account. Its password comes from the file's first line, or is asked for (from a pipe: its first line). */
+export async function add(
+  userName: string,
+  { operator, passwordFile }: { readonly operator?: boolean; readonly passwordFile?: string },
+): Promise<void> {
+  const password = passwordFile === undefined ? await askPassword() : firstLine(await readFile(passwordFile, 'utf8'));
+  const user = { userName, password, role: operator === true ? ('operator' as const) : ('client' as const) };
+  await withAccounts(async (deps) => {
+    const { clientId, role } = await addUser(deps, user);
+    process.stdout.write(`${userName} is ${aRole(role)} with the client id ${clientId}\n`);
+  });
+}
+
+/** Prints every account, one a line. */
+export async function list(): Promise<void> {
+  await withAccounts(async (deps) => {
+    for await (const { userName, clientId, role, createTimeMs } of listUsers(deps)) {
+      process.stdout.write(`${userName}\t${role}\t${clientId}\t${new Date(createTimeMs).toISOString()}\n`);
+    }
+  });
+}
+
+/** Removes an account and ends its sign-ins; what was said with it stays. */
+export async function remove(userName: string): Promise<void> {
+  await withAccounts((deps) => removeUser(deps, userName));
+  process.stdout.write(`${userName} is removed; what was said with the account stays\n`);
+}
+
+/** Gives an account another role, which holds from its next call on. */
+export async function changeRole(userName: string, role: AccountRole): Promise<void> {
+  await withAccounts((deps) => setRole(deps, userName, role));
+  process.stdout.write(`${userName} is ${aRole(role)}\n`);
+}
+
+class NoDataFolder extends Error {
+  override readonly name = 'NoDataFolder';
+
+  constructor(dataDir: string) {
+    super(`There is no ${dataDir}: start the server once, with PARLEY_AUTH=accounts, or name another PARLEY_DATA_DIR.`);
+  }
+}
+
+/** The account store of the configured data folder; a server may run beside. Rejects with NoDataFolder. */
+async function withAccounts(work: (deps: UserDeps) => Promise<void>): Promise<void> {
+  const { dataDir } = loadEnvironment();
+  if (!existsSync(dataDir)) throw new NoDataFolder(dataDir);
+  await using store = openSqliteAccountStore({ path: accountsPath(dataDir), clock: systemClock });
+  await work({ store, clock: systemClock, ids: nodeCryptoIds, hasher: scryptHasher() });
+}
+
+async function askPassword(): Promise<string> {
+  return process.stdin.isTTY ? askSecret('Password: ') : ask('');
+}
+
+function aRole(role: AccountRole): string {
+  return role === 'operator' ? 'an operator' : `a ${role}`;
+}
+
+function firstLine(text: string): string {
+  return text.split(/\r?\n/, 1)[0] ?? '';
+}
