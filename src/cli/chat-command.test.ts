@@ -76,6 +76,17 @@ describe('parley chat, with input from a pipe', () => {
     expect(errors).toBe('POISON: Given up — put it in other words.\n');
   });
 
+  test('ends, and tells why in one line, when another chat has taken its session over', async () => {
+    server.answer = (message, tell) => {
+      answerAtOnce(message, tell, server);
+      server.refuse({ code: status.ABORTED, reason: 'SESSION_TAKEN_OVER', detail: 'It goes on elsewhere.' });
+    };
+    expect(await chat('one\n/new\nthree\nfour\n')).toMatchObject({
+      exitCode: 1,
+      errors: 'SESSION_TAKEN_OVER: It goes on elsewhere — nothing, if that was you; otherwise start again.\n',
+    });
+  });
+
   test('fails in one line when it is refused', async () => {
     server.refusals.push({
       code: status.RESOURCE_EXHAUSTED,

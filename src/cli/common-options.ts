@@ -7,17 +7,21 @@ import { systemWords } from './trouble.ts';
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 
-/** What every client command knows. */
-export interface CommonOptions {
+/** How to reach a server. */
+export interface ServerOptions {
   readonly address: string;
-  readonly client?: string;
-  readonly timeZone: string;
-  readonly tokenFile?: string;
   readonly tls?: true;
   /** PEM, as the files hold it. */
   readonly ca?: Buffer;
   readonly cert?: Buffer;
   readonly key?: Buffer;
+}
+
+/** What every command that speaks for a client knows. */
+export interface CommonOptions extends ServerOptions {
+  readonly client?: string;
+  readonly timeZone: string;
+  readonly tokenFile?: string;
 }
 
 /** Where a command gets what is not an option. */
@@ -26,21 +30,26 @@ export interface Surroundings {
   readonly stateHome?: string | undefined;
 }
 
-/** Adds what every client command takes, and makes mistakes in usage end with their own exit code. */
-export function withCommonOptions(command: Command): Command {
+/** Adds what names a server, and makes mistakes in usage end with their own exit code. */
+export function withServerOptions(command: Command): Command {
   return command
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_USAGE))
     .option('--address <host:port>', 'where the server listens', parseAddress, '127.0.0.1:50051')
+    .option('--tls', 'connect with TLS; implied by the three below')
+    .option('--ca <file>', 'certificates (PEM) to trust instead of the well-known authorities', fileContents)
+    .option('--cert <file>', 'your own certificate (PEM), with --key', fileContents)
+    .option('--key <file>', 'its key (PEM)', fileContents);
+}
+
+/** Adds what every command that speaks for a client takes. */
+export function withCommonOptions(command: Command): Command {
+  return withServerOptions(command)
     .option('--client <id>', 'who you are, the same at every connect; default: as signed in, or user@machine')
     .option('--time-zone <zone>', 'IANA time zone', parseTimeZone, Intl.DateTimeFormat().resolvedOptions().timeZone)
     .option(
       '--token-file <file>',
       'holds an access token to use instead of `parley sign-in`; read again when it expires',
-    )
-    .option('--tls', 'connect with TLS; implied by the three below')
-    .option('--ca <file>', 'certificates (PEM) to trust instead of the well-known authorities', fileContents)
-    .option('--cert <file>', 'your own certificate (PEM), with --key', fileContents)
-    .option('--key <file>', 'its key (PEM)', fileContents);
+    );
 }
 
 /** An option's value as a whole number within bounds. */

@@ -51,12 +51,11 @@ afterAll(async () => {
 
 /** A command of one who has a state folder of their own. */
 function parley(who: string, args: readonly string[], input = ''): Promise<Outcome> {
-  const all = [...args, '--address', server.address, '--ca', ca, '--time-zone', 'Asia/Tokyo'];
-  return runClient(join(folder, who), all, input);
+  return runClient(join(folder, who), [...args, '--address', server.address, '--ca', ca], input);
 }
 
 function chat(who: string, lines: readonly string[], ...more: string[]): Promise<Outcome> {
-  const args = ['chat', '--media-dir', join(folder, `${who}-media`), ...more];
+  const args = ['chat', '--time-zone', 'Asia/Tokyo', '--media-dir', join(folder, `${who}-media`), ...more];
   return parley(who, args, lines.map((line) => `${line}\n`).join(''));
 }
 
@@ -64,7 +63,9 @@ describe('with accounts and TLS', () => {
   test('nobody is let in who has not signed in', async () => {
     const { exitCode, errors } = await chat('mallory', ['hello']);
     expect(exitCode).toBe(1);
-    expect(errors).toMatch(/^UNAUTHENTICATED: .* — sign in first: parley sign-in NAME\.\n$/);
+    expect(errors).toMatch(
+      /^UNAUTHENTICATED: .* — sign in first, with `parley sign-in NAME`, or give a token with --token-file\.\n$/,
+    );
   });
 
   test('a conversation of every kind is held, gone on with, found, renamed and deleted', async () => {

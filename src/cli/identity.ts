@@ -2,7 +2,7 @@ import { hostname, userInfo } from 'node:os';
 import { SavedTokens } from './account/saved-tokens.ts';
 import { TokenFromFile } from './account/token-from-file.ts';
 import { TokenStore } from './account/token-store.ts';
-import type { CommonOptions, Surroundings } from './common-options.ts';
+import type { CommonOptions, ServerOptions, Surroundings } from './common-options.ts';
 import type { Endpoint, TlsMaterial } from './endpoint.ts';
 import { Trouble } from './trouble.ts';
 
@@ -31,11 +31,11 @@ export function tokenStore(stateHome: string | undefined, { address, tls }: Endp
 }
 
 /** How to reach the server without speaking for anybody. @throws Trouble */
-export function anonymously(options: CommonOptions): Endpoint {
+export function anonymously(options: ServerOptions): Endpoint {
   return { address: options.address, tls: tlsMaterial(options) };
 }
 
-function tlsMaterial({ tls, ca, cert, key }: CommonOptions): TlsMaterial | undefined {
+function tlsMaterial({ tls, ca, cert, key }: ServerOptions): TlsMaterial | undefined {
   // grpc-js names an IP address to the server, which Node warns of; the user can do nothing about it.
   process.noDeprecation = true;
   if ((cert === undefined) !== (key === undefined)) throw new Trouble('--cert and --key belong together.');

@@ -43,7 +43,8 @@ export async function chatThroughPipes(piped: Piped, { input, output, errors }: 
   const { client, identity, replyMedia } = piped;
   await client.connect();
   const script = new Script(piped, output);
-  const lines = createInterface({ input, crlfDelay: Infinity })[Symbol.asyncIterator]();
+  const reader = createInterface({ input, crlfDelay: Infinity });
+  const lines = reader[Symbol.asyncIterator]();
   let refused = 0;
   let next = nextInput(lines);
   for (let asked = await next; asked !== undefined && asked.kind !== 'quit'; asked = await next) {
@@ -51,13 +52,16 @@ export async function chatThroughPipes(piped: Piped, { input, output, errors }: 
     try {
       await script.obey(asked, next);
     } catch (error) {
-      // The same would be told of every line that follows.
-      if (client.isOver) throw error;
+      if (client.isOver) {
+        // The same would be told of every line that follows; and an input that stays open would keep the process.
+        reader.close();
+        throw error;
+      }
       refused += 1;
       errors.write(`${explain(error, identity.endpoint.address)}\n`);
     }
   }
-  await lines.return?.();
+  reader.close();
   await client.close();
   return refused === 0 && replyMedia.failures === 0;
 }

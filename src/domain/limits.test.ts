@@ -10,6 +10,6 @@ test('every limit is a positive whole number whose name says what it counts', ()
   const { assertLimits: _, ...numbers } = limits;
   for (const [name, value] of Object.entries(numbers)) {
     expect(Number.isSafeInteger(value) && value > 0).toBe(true);
-    expect(name).toMatch(/(Ms|Bytes|Length|Size|Workers)$/);
+    expect(name).toMatch(/(Ms|Bytes|Length|Size|Workers|Parts)$/);
   }
 });

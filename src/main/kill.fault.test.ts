@@ -6,7 +6,7 @@ import { fetchBreaches, mediaBreaches } from '../testing/media-oracle.ts';
 import { historyBreaches, wholeConversation, withoutLinks } from '../testing/oracle.ts';
 import { seededRandom } from '../testing/random.ts';
 import { mixedSayings } from '../testing/sayings.ts';
-import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
+import { type ParleyServer, runParley, startServer, sweepsAfter } from '../testing/server.ts';
 import { shapes } from '../testing/stranger.ts';
 import { type Said, Talker } from '../testing/talker.ts';
 
@@ -29,7 +29,7 @@ beforeAll(async () => {
       PARLEY_SIMULATED_VOICE_DELAY_MS: '0-300',
       PARLEY_SIMULATED_VIDEO_DELAY_MS: '0-300',
       // Short enough that what the first kills leave over is swept while the others go on.
-      PARLEY_UPLOAD_LIFETIME_MS: '5000',
+      ...sweepsAfter(15_000),
       PARLEY_MEDIA_SWEEP_INTERVAL_MS: '500',
       PARLEY_SIMULATED_PIECES: '8',
       PARLEY_SIMULATED_PIECE_INTERVAL_MS: '20',

@@ -51,7 +51,10 @@ export async function openMedia({ config, storage, logger, metrics, httpAddress 
   );
   const common = { clock: systemClock, logger, references: storage.history };
   const conversations = new Conversations({ ...storage, ids: nodeCryptoIds });
-  const sweeper = new MediaSweeper({ ...common, store, conversations, metrics, settings });
+  // A reply's media are stored before the reply that names them is in the log, up to a whole attempt later.
+  const uploadLifetimeMs = Math.max(settings.uploadLifetimeMs, config.worker.totalTimeoutMs);
+  const sweeping = { sweepIntervalMs: settings.sweepIntervalMs, uploadLifetimeMs };
+  const sweeper = new MediaSweeper({ ...common, store, conversations, metrics, settings: sweeping });
   sweeper.start();
   opened.defer(() => sweeper.stop());
   const { erasureDelayMs: delayMs } = settings;

@@ -121,3 +121,13 @@ test('files that cannot be used are told in one line, and the server does not st
   };
   await expect(startServer({ env })).rejects.toThrow(/the files of PARLEY_TLS_… cannot be used: .*/);
 });
+
+test('authorities of clients that are none do not start it either: nobody could show a certificate of theirs', async () => {
+  await using files = await CertificateFolder.make();
+  const env = {
+    PARLEY_TLS_CERT_FILE: await files.write('cert.pem', first.cert),
+    PARLEY_TLS_KEY_FILE: await files.write('key.pem', first.key),
+    PARLEY_TLS_CLIENT_CA_FILE: await files.write('ca.pem', 'no certificate\n'),
+  };
+  await expect(startServer({ env })).rejects.toThrow(/the files of PARLEY_TLS_… cannot be used: .*/);
+});

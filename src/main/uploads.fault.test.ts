@@ -9,7 +9,7 @@ import { padded, picture, type Sample, video, voice } from '../testing/media-sam
 import { historyBreaches, wholeConversation } from '../testing/oracle.ts';
 import { seededRandom } from '../testing/random.ts';
 import { Enclosure } from '../testing/sayings.ts';
-import { type ParleyServer, startServer } from '../testing/server.ts';
+import { type ParleyServer, startServer, sweepsAfter } from '../testing/server.ts';
 import { shapes } from '../testing/stranger.ts';
 import { Talker } from '../testing/talker.ts';
 import { mediaCall, putTo, reserve, type Uploader } from '../testing/uploads.ts';
@@ -43,7 +43,7 @@ beforeAll(async () => {
       PARLEY_SIMULATED_TEXT_DELAY_MS: '0-20',
       PARLEY_SIMULATED_VOICE_DELAY_MS: '0-20',
       PARLEY_SIMULATED_VIDEO_DELAY_MS: '0-20',
-      PARLEY_UPLOAD_LIFETIME_MS: '6000',
+      ...sweepsAfter(10_000),
       PARLEY_MEDIA_SWEEP_INTERVAL_MS: '500',
       PARLEY_ERASURE_DELAY_MS: '500',
     },

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,6 +34,20 @@ describe('parley user', () => {
       expect(await user('remove', 'dora')).toMatchObject({ code: 0 });
       expect((await user('list')).stdout).toBe('');
       await expect(call(accounts, 'SignIn', credentials)).rejects.toMatchObject({ reason: 'SIGN_IN_FAILED' });
+    } finally {
+      hangUp(accounts);
+    }
+  });
+
+  test('takes a password from a pipe as it is, spaces and all', async () => {
+    await using server = await startServer({ dataDir, env: { PARLEY_AUTH: 'accounts' } });
+    const accounts = clientOf('chat.v1.AccountService', server.address);
+    try {
+      const entry = new URL('parley.ts', import.meta.url).pathname;
+      const env = { ...process.env, PARLEY_DATA_DIR: dataDir };
+      const made = spawnSync(process.execPath, [entry, 'user', 'add', 'eve'], { env, input: ' two spaces \nmore\n' });
+      expect(made.stderr.toString()).toBe('');
+      await expect(call(accounts, 'SignIn', { userName: 'eve', password: ' two spaces ' })).resolves.toBeDefined();
     } finally {
       hangUp(accounts);
     }

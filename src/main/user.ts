@@ -7,7 +7,7 @@ import { scryptHasher } from '../adapters/password-hasher/scrypt/scrypt-hasher.t
 import { addUser, listUsers, removeUser, setRole, type UserDeps } from '../app/accounts/users.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import type { AccountRole } from '../ports/account-store.ts';
-import { ask, askSecret } from './ask.ts';
+import { askSecret } from './ask.ts';
 import { accountsPath } from './data-folder.ts';
 
 /** Makes an account. Its password comes from the file's first line, or is asked for (from a pipe: its first line). */
@@ -60,8 +60,17 @@ async function withAccounts(work: (deps: UserDeps) => Promise<void>): Promise<vo
   await work({ store, clock: systemClock, ids: nodeCryptoIds, hasher: scryptHasher() });
 }
 
+class PasswordsDiffer extends Error {
+  override readonly name = 'PasswordsDiffer';
+}
+
+/** On a terminal twice, since nobody sees what is typed. */
 async function askPassword(): Promise<string> {
-  return process.stdin.isTTY ? askSecret('Password: ') : ask('');
+  const password = await askSecret('Password: ');
+  // Nothing was typed, or it was broken off: there is nothing to compare.
+  if (password === '' || !process.stdin.isTTY) return password;
+  if ((await askSecret('Once more: ')) !== password) throw new PasswordsDiffer('These were two different passwords.');
+  return password;
 }
 
 function aRole(role: AccountRole): string {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { CallRefused, call, clientOf, type Dynamic, hangUp, timestampMs } from '../testing/contract.ts';
 import { bidi, eventually, Guests } from '../testing/guests.ts';
 import { inlinePart, padded, page, picture, type Sample, sha256, video, voice } from '../testing/media-samples.ts';
-import { type ParleyServer, startServer } from '../testing/server.ts';
+import { type ParleyServer, startServer, sweepsAfter } from '../testing/server.ts';
 import { MessageRefused, shapes } from '../testing/stranger.ts';
 import { bytesOf, mediaCall, putTo, reserve, type Uploader, upload } from '../testing/uploads.ts';
 
@@ -291,7 +291,7 @@ describe('MediaService', () => {
 
 describe('the sweep', () => {
   test('removes what no message names, and nothing else', async () => {
-    const env = { ...atOnce, PARLEY_UPLOAD_LIFETIME_MS: '1000', PARLEY_MEDIA_SWEEP_INTERVAL_MS: '100' };
+    const env = { ...atOnce, ...sweepsAfter(1_000), PARLEY_MEDIA_SWEEP_INTERVAL_MS: '100' };
     await using own = await startServer({ env });
     await using guests = new Guests(own, 'bidi');
     const { session, welcome, clientId } = await guests.connect();

@@ -54,6 +54,18 @@ export interface ParleyServer extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Settings of a server that removes unused media this soon: not before the longest attempt at a reply, whose media are stored before they are named. */
+export function sweepsAfter(ms: number): Record<string, string> {
+  const limit = String(ms);
+  return {
+    PARLEY_UPLOAD_LIFETIME_MS: limit,
+    PARLEY_PROVIDER_FIRST_PIECE_TIMEOUT_MS: limit,
+    PARLEY_PROVIDER_PIECE_TIMEOUT_MS: limit,
+    PARLEY_PROVIDER_MEDIA_TIMEOUT_MS: limit,
+    PARLEY_PROVIDER_TOTAL_TIMEOUT_MS: limit,
+  };
+}
+
 /** The environment of a child: what Node needs, and nothing of PARLEY_* but what the test says. */
 export function childEnv(settings: Readonly<Record<string, string>>): Record<string, string> {
   const { PATH = '', HOME = '' } = process.env;

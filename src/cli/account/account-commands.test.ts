@@ -59,6 +59,12 @@ describe('an account', () => {
     });
   });
 
+  test('takes no option that would change nothing', async () => {
+    for (const option of ['--client=bob', '--time-zone=Asia/Tokyo', '--token-file=token'])
+      expect(await parley(['sign-in', 'ann', option], 'correct horse\n')).toMatchObject({ exitCode: 2 });
+    expect(accounts.entries).toEqual([]);
+  });
+
   test('is not entered without a password, or with a wrong one', async () => {
     expect(await parley(['sign-in', 'ann'])).toMatchObject({ exitCode: 1, output: '' });
     expect(accounts.entries).toEqual([]);
@@ -75,7 +81,8 @@ describe('an account', () => {
     expect(await parley(['chat'], 'hello\n')).toEqual({
       exitCode: 1,
       output: '',
-      errors: 'UNAUTHENTICATED: No credentials — sign in first: parley sign-in NAME.\n',
+      errors:
+        'UNAUTHENTICATED: No credentials — sign in first, with `parley sign-in NAME`, or give a token with --token-file.\n',
     });
   });
 

@@ -6,8 +6,8 @@ import {
   SignOutRequest,
   SignUpRequest,
 } from '../../gen/chat/v1/account_service.ts';
-import type { CommonOptions, Surroundings } from '../common-options.ts';
-import { withCommonOptions } from '../common-options.ts';
+import type { ServerOptions, Surroundings } from '../common-options.ts';
+import { withServerOptions } from '../common-options.ts';
 import { Connection } from '../connection.ts';
 import { anonymously, tokenStore } from '../identity.ts';
 import { run } from '../run.ts';
@@ -15,7 +15,7 @@ import { printableLine } from '../text.ts';
 import { readPassword } from './password.ts';
 import { storedTokens } from './saved-tokens.ts';
 
-interface AccountOptions extends CommonOptions {
+interface AccountOptions extends ServerOptions {
   readonly passwordFile?: string;
 }
 
@@ -33,13 +33,13 @@ export function registerAccounts(program: Command, surroundings: Surroundings): 
     .action((userName: string, options: AccountOptions) =>
       run(options.address, () => enter(userName, options, surroundings, { isNew: false, call: signIn })),
     );
-  withCommonOptions(program.command('sign-out'))
+  withServerOptions(program.command('sign-out'))
     .description('end the sign-in at this server')
     .action((options: AccountOptions) => run(options.address, () => leave(options, surroundings)));
 }
 
 function withPassword(command: Command): Command {
-  return withCommonOptions(command)
+  return withServerOptions(command)
     .argument('<name>', 'user name')
     .option('--password-file <file>', 'holds the password; default: asked for, or the first line of a pipe');
 }

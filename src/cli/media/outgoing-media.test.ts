@@ -87,7 +87,10 @@ describe('a file that is said', () => {
     const refused = send(write('huge.mp3', Buffer.alloc(3_000_001)));
     await expect(refused).rejects.toMatchObject({
       reason: 'MEDIA_TOO_LARGE',
-      message: 'huge.mp3 has 3.0 MB; the server takes 3.0 MB.',
+      message: 'huge.mp3 has 3000001 bytes; the server takes 3000000 bytes.',
+    });
+    await expect(send(write('vast.mp3', Buffer.alloc(4_000_000)))).rejects.toMatchObject({
+      message: 'vast.mp3 has 4.0 MB; the server takes 3.0 MB.',
     });
     expect(store.uploads).toEqual([]);
   });

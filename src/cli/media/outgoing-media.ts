@@ -32,13 +32,20 @@ export interface Outgoing {
 export async function outgoingPart(file: MediaFile, { identity, limits, show, signal }: Outgoing): Promise<Part> {
   const { kind, contentType, sizeBytes } = file;
   if (sizeBytes > Math.max(Number(limits.maxMediaBytes), limits.maxInlineBytes)) {
-    const detail = `${file.name} has ${bytesText(sizeBytes)}; the server takes ${bytesText(Number(limits.maxMediaBytes))}.`;
-    throw new MessageRefused('', 'MEDIA_TOO_LARGE', detail);
+    throw new MessageRefused('', 'MEDIA_TOO_LARGE', tooLarge(file, Number(limits.maxMediaBytes)));
   }
   if (sizeBytes <= limits.maxInlineBytes)
     return mediaPart(Media.create({ kind, contentType, inlineData: await bytesOf(file) }));
   const mediaId = await upload(file, identity, show, signal);
   return mediaPart(Media.create({ kind, contentType, mediaId }));
+}
+
+/** To the byte where rounding would say the same of both. */
+function tooLarge({ name, sizeBytes }: MediaFile, maxBytes: number): string {
+  const [has, takes] = [bytesText(sizeBytes), bytesText(maxBytes)];
+  return has === takes
+    ? `${name} has ${sizeBytes} bytes; the server takes ${maxBytes} bytes.`
+    : `${name} has ${has}; the server takes ${takes}.`;
 }
 
 function mediaPart(value: Media): Part {

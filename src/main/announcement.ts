@@ -1,0 +1,56 @@
+import type { Config } from '../config/config.ts';
+
+/** A command, or a URL, and what it is for. */
+type Try = readonly [string, string];
+
+/** Where a server listens, host and port. */
+export interface Addresses {
+  readonly grpcAddress: string;
+  readonly httpAddress: string;
+}
+
+/** What a server that has started tells: its addresses in one line that scripts wait for, then what works against it as it is configured. */
+export function announcement(
+  { grpcAddress, httpAddress }: Addresses,
+  { auth, tls }: Pick<Config, 'auth' | 'tls'>,
+): string {
+  const at = `--address ${grpcAddress}${tls === undefined ? '' : ' --tls'}`;
+  const url = `${tls === undefined ? 'http' : 'https'}://${httpAddress}`;
+  const tries: readonly Try[] = [
+    ...waysIn(auth, at),
+    ['npm run parley -- tail', 'the log, as it grows'],
+    [`curl ${url}/metrics`, 'for Prometheus'],
+    [`${url}/docs`, 'every call, with an example'],
+  ];
+  const width = Math.max(...tries.map(([what]) => what.length));
+  return `parley is listening: grpc ${grpcAddress} http ${httpAddress}
+Try next, in another terminal:
+${tries.map(([what, purpose]) => `  ${what.padEnd(width)}  ${purpose}`).join('\n')}
+Ctrl-C stops it; nothing accepted is lost, whatever stops it.
+`;
+}
+
+function waysIn(auth: Config['auth'], at: string): readonly Try[] {
+  const talk = `npm run parley -- chat ${at}`;
+  switch (auth.kind) {
+    case 'none':
+      return [
+        [talk, 'talk to it'],
+        [`npm run parley -- usage ${at}`, 'its limits, and how much is used'],
+      ];
+    case 'oidc':
+      return [[`${talk} --token-file FILE`, 'talk to it, with an access token of the issuer']];
+    case 'accounts': {
+      const sign: Try = auth.signUpOpen
+        ? [`npm run parley -- sign-up NAME ${at}`, 'make an account, and sign in with it']
+        : [`npm run parley -- sign-in NAME ${at}`, 'sign in'];
+      return [
+        ['npm run parley -- user add NAME --operator', 'make an account for an operator'],
+        sign,
+        [talk, 'talk to it'],
+      ];
+    }
+    default:
+      return auth satisfies never;
+  }
+}
