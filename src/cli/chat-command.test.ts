@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,7 +6,7 @@ import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { StateFile } from './state-file.ts';
 import type { Outcome } from './testing/client-process.ts';
-import { runClient } from './testing/client-process.ts';
+import { runClient, startClient } from './testing/client-process.ts';
 import { answerAtOnce, ScriptedServer } from './testing/scripted-server.ts';
 
 jest.setTimeout(30_000);
@@ -29,6 +30,14 @@ function parley(args: readonly string[], input = ''): Promise<Outcome> {
 
 function chat(input: string, ...more: string[]): Promise<Outcome> {
   return parley(['chat', '--address', server.address, '--client', 'ann', ...more], input);
+}
+
+/** @returns the exit code, though the input never ends */
+async function chatWithOpenInput(input: string, { address, stateHome }: { address: string; stateHome: string }) {
+  const child = startClient(stateHome, ['chat', '--address', address, '--client', 'ann']);
+  child.stdin?.write(input);
+  const [code] = await once(child, 'exit');
+  return code;
 }
 
 describe('parley chat, with input from a pipe', () => {
@@ -85,6 +94,16 @@ describe('parley chat, with input from a pipe', () => {
       exitCode: 1,
       errors: 'SESSION_TAKEN_OVER: It goes on elsewhere — nothing, if that was you; otherwise start again.\n',
     });
+  });
+
+  test('does not wait for an input that stays open, once it is told to quit or its session is gone', async () => {
+    const options = { address: server.address, stateHome };
+    expect(await chatWithOpenInput('one\n/quit\n', options)).toBe(0);
+    server.answer = (message, tell) => {
+      answerAtOnce(message, tell, server);
+      server.refuse({ code: status.ABORTED, reason: 'SESSION_TAKEN_OVER' });
+    };
+    expect(await chatWithOpenInput('one\n', options)).toBe(1);
   });
 
   test('fails in one line when it is refused', async () => {

@@ -9,6 +9,7 @@ import { parseInput } from './input.ts';
 import { mediaOf } from './media/media-text.ts';
 import type { ShowProgress } from './media/progress.ts';
 import type { ReplyMedia } from './media/reply-media.ts';
+import type { Refusal } from './refusal.ts';
 import type { Sayable } from './speech.ts';
 import { Speech } from './speech.ts';
 import { printable, textOf } from './text.ts';
@@ -45,6 +46,13 @@ export async function chatThroughPipes(piped: Piped, { input, output, errors }: 
   const script = new Script(piped, output);
   const reader = createInterface({ input, crlfDelay: Infinity });
   const lines = reader[Symbol.asyncIterator]();
+  let ending: Refusal | undefined;
+  client.on('status', (told) => {
+    if (told.state !== 'closed') return;
+    ending = told.refusal;
+    // Nobody hears the next line: an input that stays open is not waited for.
+    reader.close();
+  });
   let refused = 0;
   let next = nextInput(lines);
   for (let asked = await next; asked !== undefined && asked.kind !== 'quit'; asked = await next) {
@@ -52,17 +60,15 @@ export async function chatThroughPipes(piped: Piped, { input, output, errors }: 
     try {
       await script.obey(asked, next);
     } catch (error) {
-      if (client.isOver) {
-        // The same would be told of every line that follows; and an input that stays open would keep the process.
-        reader.close();
-        throw error;
-      }
+      // The same would be told of every line that follows.
+      if (client.isOver) throw error;
       refused += 1;
       errors.write(`${explain(error, identity.endpoint.address)}\n`);
     }
   }
   reader.close();
   await client.close();
+  if (ending !== undefined) throw ending;
   return refused === 0 && replyMedia.failures === 0;
 }
 

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 
 const program = `
 import { Command } from 'commander';
@@ -18,10 +18,18 @@ export interface Outcome {
 /** Runs a client command as a process of its own, its input piped. */
 export function runClient(stateHome: string, args: readonly string[], input = ''): Promise<Outcome> {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
-  const node = ['--input-type=module', '--eval', program, stateHome, ...args];
-  const child = execFile(process.execPath, node, (_error, output, errors) =>
+  const child = execFile(process.execPath, commandLine(stateHome, args), (_error, output, errors) =>
     resolve({ exitCode: child.exitCode, output, errors }),
   );
   child.stdin?.end(input);
   return promise;
+}
+
+/** The same, its input left open and its output unread. */
+export function startClient(stateHome: string, args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, commandLine(stateHome, args), { stdio: ['pipe', 'ignore', 'ignore'] });
+}
+
+function commandLine(stateHome: string, args: readonly string[]): string[] {
+  return ['--input-type=module', '--eval', program, stateHome, ...args];
 }
