@@ -110,6 +110,7 @@ describe('relations', () => {
     [{ PARLEY_PROFILE: 'distributed' }, 'PARLEY_PROFILE=distributed is not in this release yet'],
     [{ PARLEY_AUTH: 'oidc', PARLEY_OIDC_AUDIENCE: 'a' }, 'PARLEY_AUTH=oidc needs PARLEY_OIDC_ISSUER'],
     [{ PARLEY_AUTH: 'oidc', PARLEY_OIDC_ISSUER: 'https://i' }, 'PARLEY_AUTH=oidc needs PARLEY_OIDC_AUDIENCE'],
+    [{ PARLEY_OIDC_ISSUER: 'https://i' }, 'PARLEY_OIDC_ISSUER needs PARLEY_AUTH=oidc'],
     [{ PARLEY_TLS_CERT_FILE: 'c.pem' }, 'PARLEY_TLS_CERT_FILE needs PARLEY_TLS_KEY_FILE'],
     [{ PARLEY_TLS_KEY_FILE: 'k.pem' }, 'PARLEY_TLS_KEY_FILE needs PARLEY_TLS_CERT_FILE'],
     [{ PARLEY_TLS_CLIENT_CA_FILE: 'a.pem' }, 'PARLEY_TLS_CLIENT_CA_FILE needs PARLEY_TLS_CERT_FILE'],

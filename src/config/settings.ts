@@ -229,7 +229,7 @@ export const settings = {
     description: 'How often unused media are looked for; one that is unused at two looks in a row is removed.',
   },
   PARLEY_ERASURE_DELAY_MS: {
-    type: integer(0, hour, 'milliseconds'),
+    type: integer(0, minute, 'milliseconds'),
     default: '10000',
     description:
       'From the deletion of a conversation until its words are taken out of the log and its media out of the store; what was under way is in the log by then.',

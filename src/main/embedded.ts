@@ -14,7 +14,7 @@ import { HistoryReads } from '../app/reading/history-reads.ts';
 import { Operations } from '../app/reading/operations.ts';
 import type { Config } from '../config/config.ts';
 import { initialAdmission } from '../domain/admission/state.ts';
-import { gatewayLeaseMs } from '../domain/limits.ts';
+import { gatewayLeaseMs, maxFrameBytes } from '../domain/limits.ts';
 import type { LiveBus } from '../ports/live-bus.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import { apiPage } from '../rpc/api-page.ts';
@@ -184,6 +184,7 @@ function welcomeFacts({ limits }: Config) {
       maxTextBytes: limits.maxTextBytes,
       maxInlineBytes: limits.maxInlineBytes,
       maxMediaBytes: BigInt(limits.maxMediaBytes),
+      maxFrameBytes,
     },
   };
 }

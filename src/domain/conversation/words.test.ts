@@ -16,6 +16,23 @@ describe('the words of a text', () => {
     expect(wordsOf(text)).toEqual(words);
   });
 
+  test('do not depend on what else is in it', () => {
+    const plain = fc.string({
+      unit: fc.oneof(
+        fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 1 }),
+        fc.integer({ min: 0x2010, max: 0x205e }).map((code) => String.fromCharCode(code)),
+      ),
+      maxLength: 200,
+    });
+    fc.assert(
+      fc.property(plain, (text) => {
+        // A letter that only the general rule knows.
+        expect(wordsOf(`${text} ж`)).toEqual([...wordsOf(text), 'ж']);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
   test('are words of themselves, whatever the text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {

@@ -12,6 +12,17 @@ const maxWordUnits = 64;
  * without spaces each character.
  */
 export function wordsOf(text: string): readonly string[] {
+  return [...new Set(plainText.test(text) ? plainWords(text) : anyWords(text))];
+}
+
+/** ASCII and punctuation that decomposes into nothing but punctuation: most of what is said, and five times as fast to cut. */
+const plainText = /^[\u0000-\u007f\u2010-\u205e]*$/;
+
+function plainWords(text: string): readonly string[] {
+  return (text.toLowerCase().match(/[a-z0-9]+/g) ?? []).map((word) => word.slice(0, maxWordUnits));
+}
+
+function anyWords(text: string): readonly string[] {
   const plain = text.normalize('NFKD').replace(marks, '').toLowerCase().replace(marks, '');
-  return [...new Set(Array.from(plain.matchAll(wordForm), ([word]) => word.slice(0, maxWordUnits).toWellFormed()))];
+  return Array.from(plain.matchAll(wordForm), ([word]) => word.slice(0, maxWordUnits).toWellFormed());
 }

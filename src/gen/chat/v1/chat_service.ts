@@ -164,7 +164,7 @@ export interface JoinConversation {
 export interface OutgoingMessage {
   /** Chosen by the client, unique within the conversation: a repeat is answered, not said twice. */
   clientMessageId: string;
-  /** At least one. */
+  /** 1 to 16, each with something in it. */
   parts: Part[];
 }
 
@@ -267,6 +267,8 @@ export interface SessionLimits {
   maxInlineBytes: number;
   /** Bytes of one uploaded media object. */
   maxMediaBytes: bigint;
+  /** Bytes of one frame with all that is in it. A larger one ends the call with RESOURCE_EXHAUSTED before it is read. */
+  maxFrameBytes: number;
 }
 
 /** A message is in the log: it will be answered, or its failure told, whatever crashes. */
@@ -2136,7 +2138,7 @@ export const Joined: MessageFns<Joined> = {
 };
 
 function createBaseSessionLimits(): SessionLimits {
-  return { maxClients: 0, maxProcessing: 0, maxTextBytes: 0, maxInlineBytes: 0, maxMediaBytes: 0n };
+  return { maxClients: 0, maxProcessing: 0, maxTextBytes: 0, maxInlineBytes: 0, maxMediaBytes: 0n, maxFrameBytes: 0 };
 }
 
 export const SessionLimits: MessageFns<SessionLimits> = {
@@ -2158,6 +2160,9 @@ export const SessionLimits: MessageFns<SessionLimits> = {
         throw new globalThis.Error("value provided for field message.maxMediaBytes of type int64 too large");
       }
       writer.uint32(40).int64(message.maxMediaBytes);
+    }
+    if (message.maxFrameBytes !== 0) {
+      writer.uint32(48).int32(message.maxFrameBytes);
     }
     return writer;
   },
@@ -2215,6 +2220,14 @@ export const SessionLimits: MessageFns<SessionLimits> = {
             message.maxMediaBytes = reader.int64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.maxFrameBytes = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2239,6 +2252,7 @@ export const SessionLimits: MessageFns<SessionLimits> = {
     message.maxMediaBytes = (object.maxMediaBytes !== undefined && object.maxMediaBytes !== null)
       ? BigInt(object.maxMediaBytes)
       : 0n;
+    message.maxFrameBytes = object.maxFrameBytes ?? 0;
     return message;
   },
 };

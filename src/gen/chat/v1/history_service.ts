@@ -1151,8 +1151,9 @@ export const HistoryServiceService = {
     responseDeserialize: (value: Buffer): RenameConversationResponse => RenameConversationResponse.decode(value),
   },
   /**
-   * Deletes a conversation with its media: from then on no read gives anything of it, and a little later its
-   * words are out of the log, too. What was being answered in it is stopped.
+   * Deletes a conversation with its media: from then on no list, search or session gives anything of it. A little later
+   * (10 s, unless set otherwise) its words are out of the log and its media out of the store; until then who has a
+   * medium's id or URL can still fetch it. What was being answered in it is stopped.
    */
   deleteConversation: {
     path: "/chat.v1.HistoryService/DeleteConversation" as const,
@@ -1179,8 +1180,9 @@ export interface HistoryServiceServer extends UntypedServiceImplementation {
   /** Changes a conversation's title. */
   renameConversation: handleUnaryCall<RenameConversationRequest, RenameConversationResponse>;
   /**
-   * Deletes a conversation with its media: from then on no read gives anything of it, and a little later its
-   * words are out of the log, too. What was being answered in it is stopped.
+   * Deletes a conversation with its media: from then on no list, search or session gives anything of it. A little later
+   * (10 s, unless set otherwise) its words are out of the log and its media out of the store; until then who has a
+   * medium's id or URL can still fetch it. What was being answered in it is stopped.
    */
   deleteConversation: handleUnaryCall<DeleteConversationRequest, DeleteConversationResponse>;
 }
