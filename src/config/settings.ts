@@ -118,7 +118,8 @@ export const settings = {
   PARLEY_OIDC_AUDIENCE: {
     type: text('an audience', 500),
     default: '',
-    description: 'What `aud` of a token must name. Required by `oidc`.',
+    description:
+      'What `aud` of a token must name: this API, not a client that people log in with, whose ID tokens would be taken too. Required by `oidc`.',
   },
   PARLEY_OIDC_CLIENT_ID_CLAIM: {
     type: matching('the name of a claim', /^[A-Za-z0-9_.:/-]{1,100}$/),

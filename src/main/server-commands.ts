@@ -68,7 +68,7 @@ function registerUserCommands(user: Command): void {
   user
     .command('remove')
     .argument('<name>')
-    .description('remove an account; what was said with it stays')
+    .description('remove an account: its next call is refused, an open stream ends with its token; what was said stays')
     .action((name: string) => guarded(async () => (await import('./user.ts')).remove(name)));
   user
     .command('set-role')

@@ -12,7 +12,14 @@ import { durationOf } from './wire-values.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const uncounted = { refused() {}, accepted() {}, replied() {}, sessionEnded() {} };
-const limits = { maxClients: 1, maxProcessing: 1, maxTextBytes: 1, maxInlineBytes: 1, maxMediaBytes: 1n, maxFrameBytes: 1 };
+const limits = {
+  maxClients: 1,
+  maxProcessing: 1,
+  maxTextBytes: 1,
+  maxInlineBytes: 1,
+  maxMediaBytes: 1n,
+  maxFrameBytes: 1,
+};
 const facts = { heartbeatInterval: durationOf(1), firstMessageDeadline: durationOf(1), limits };
 
 /** A client that reads a frame when the test says so. */
