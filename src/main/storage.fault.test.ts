@@ -4,7 +4,6 @@ import { mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, jest, test } from '@jest/globals';
-import { logFolder } from '../adapters/event-log/sqlite/schema.ts';
 import { eventually, Guests } from '../testing/guests.ts';
 import { conversationEntries, processingOf } from '../testing/log-oracle.ts';
 import { historyBreaches, wholeConversation } from '../testing/oracle.ts';
@@ -12,6 +11,7 @@ import { seededRandom } from '../testing/random.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
 import { MessageRefused } from '../testing/stranger.ts';
 import { Talker } from '../testing/talker.ts';
+import { readModelsPath } from './data-folder.ts';
 
 jest.setTimeout(180_000);
 
@@ -27,15 +27,11 @@ afterEach(async () => {
   server = undefined;
 });
 
-/** Files of the data folder that can be made again: all but the log's, and the lock. */
+/** The files of the read models, which can be made again. */
 async function readModelFiles(dataDir: string): Promise<string[]> {
-  const log = logFolder(dataDir);
-  const entries = await readdir(dataDir, { recursive: true, withFileTypes: true });
-  return entries
-    .filter(
-      (entry) => entry.isFile() && !join(entry.parentPath, entry.name).startsWith(log) && !entry.name.includes('lock'),
-    )
-    .map((entry) => join(entry.parentPath, entry.name));
+  const path = readModelsPath(dataDir);
+  const names = await readdir(dataDir);
+  return names.map((name) => join(dataDir, name)).filter((file) => file.startsWith(path));
 }
 
 async function damage(file: string, random: () => number): Promise<void> {
