@@ -60,12 +60,12 @@ export const settings = {
   PARLEY_HTTP_LISTEN: {
     type: listenAddress,
     default: '127.0.0.1:8080',
-    description: 'Where `/metrics`, `/healthz` and `/readyz` are served.',
+    description: 'Where media, `/docs`, `/metrics`, `/healthz` and `/readyz` are served.',
   },
   PARLEY_DATA_DIR: {
     type: text('a folder', 1_000),
     default: './data',
-    description: 'The folder of the log and the read models. One process at a time holds it.',
+    description: 'The folder of the log, the read models, the accounts and the media. One process at a time holds it.',
   },
   PARLEY_PREFIX: {
     type: matching('1 to 32 of a-z, 0-9 and -, beginning with a letter', /^[a-z][a-z0-9-]{0,31}$/),
