@@ -89,7 +89,7 @@ export class MediaFolder {
     let { url } = media;
     const attempt = async (): Promise<void> => {
       const options = { tls: endpoint.tls, signal, onProgress: progress.to };
-      await fetchInto(url, createWriteStream(partial), options);
+      await fetchInto(url, () => createWriteStream(partial), options);
     };
     try {
       // The server's clock decides whether it has expired; ours may be wrong.

@@ -71,17 +71,22 @@ export async function putFile(
 }
 
 /**
- * GETs what the URL names into a sink, which is ended or destroyed.
+ * GETs what the URL names into a sink, which is made once there is something to put into it, and is closed when this is done.
  * @throws TransferFailed; AbortError when the signal says so; the sink's own error
  */
-export async function fetchInto(url: string, sink: Writable, options: TransferOptions): Promise<void> {
+export async function fetchInto(url: string, makeSink: () => Writable, options: TransferOptions): Promise<void> {
   const request = open('GET', url, {}, options);
   request.end();
   const answer = await answerTo(request, options.signal);
   await demandSuccess(answer);
-  await pipeline(answer, counting(options.onProgress), sink, { signal: options.signal }).catch((error: unknown) => {
+  const sink = makeSink();
+  try {
+    await pipeline(answer, counting(options.onProgress), sink, { signal: options.signal });
+  } catch (error) {
+    // A file may still be on its way to being opened: who then removes it must not be overtaken.
+    if (!sink.closed) await new Promise((resolve) => sink.once('close', resolve));
     throw sink.errored ?? failureOf(error, options.signal);
-  });
+  }
 }
 
 function open(

