@@ -111,7 +111,7 @@ function nasty(): string {
     () => '😀'.repeat(below(300)),
     () => 'x'.repeat(below(200_000)),
     () => String.fromCodePoint(...Array.from({ length: below(40) }, () => below(0xd800))),
-    () => mutated(Buffer.from(oneOf(alice.clientId, mallory.refreshToken, alice.accessToken))).toString('latin1'),
+    () => changed(oneOf(alice.clientId, mallory.refreshToken, alice.accessToken)),
   )();
 }
 
