@@ -94,7 +94,8 @@ export class Journal {
       events.map((event) => {
         const encoded = this.#codec.encode(event);
         this.#written.set(encoded.value, event);
-        return { topic, partition, key, ...encoded };
+        const facts = this.#codec.withoutWords(encoded);
+        return { topic, partition, key, ...encoded, ...(facts === undefined ? {} : { wordsAt: facts.length }) };
       }),
     );
   }

@@ -1,10 +1,22 @@
-import type { AuthConfig, Config, LimitsConfig, ProviderConfig, TlsConfig } from './config.ts';
+import type {
+  AuthConfig,
+  Config,
+  DistributedConfig,
+  KafkaSasl,
+  LimitsConfig,
+  ProviderConfig,
+  S3Config,
+  TlsConfig,
+  TracingConfig,
+} from './config.ts';
 import type { Values } from './settings.ts';
 
 /** The configuration of values that are checked: the names of the environment become those of the code. */
 export function assemble(v: Values): Config {
   return {
-    profile: 'embedded',
+    profile: v.PARLEY_PROFILE,
+    distributed: assembleDistributed(v),
+    tracing: assembleTracing(v),
     roles: v.PARLEY_ROLES,
     grpcListen: v.PARLEY_GRPC_LISTEN,
     httpListen: v.PARLEY_HTTP_LISTEN,
@@ -32,6 +44,49 @@ export function assemble(v: Values): Config {
     log: { level: v.PARLEY_LOG_LEVEL, format: v.PARLEY_LOG_FORMAT },
     drainTimeoutMs: v.PARLEY_DRAIN_TIMEOUT_MS,
   };
+}
+
+function assembleDistributed(v: Values): DistributedConfig | undefined {
+  if (v.PARLEY_PROFILE !== 'distributed') return undefined;
+  return {
+    instanceId: v.PARLEY_INSTANCE_ID ?? '',
+    kafka: {
+      brokers: v.PARLEY_KAFKA_BROKERS ?? [],
+      replicationFactor: v.PARLEY_KAFKA_REPLICATION_FACTOR,
+      tls: v.PARLEY_KAFKA_TLS,
+      sasl: assembleSasl(v),
+    },
+    mongodbUri: v.PARLEY_MONGODB_URI ?? '',
+    natsServers: v.PARLEY_NATS_SERVERS ?? [],
+    s3: assembleS3(v),
+  };
+}
+
+function assembleSasl(v: Values): KafkaSasl | undefined {
+  if (v.PARLEY_KAFKA_SASL === 'none') return undefined;
+  return {
+    mechanism: v.PARLEY_KAFKA_SASL,
+    username: v.PARLEY_KAFKA_USERNAME ?? '',
+    password: v.PARLEY_KAFKA_PASSWORD ?? '',
+  };
+}
+
+function assembleS3(v: Values): S3Config {
+  const { PARLEY_S3_ACCESS_KEY_ID: accessKeyId, PARLEY_S3_SECRET_ACCESS_KEY: secretAccessKey } = v;
+  return {
+    endpoint: v.PARLEY_S3_ENDPOINT ?? '',
+    publicEndpoint: v.PARLEY_S3_PUBLIC_ENDPOINT ?? '',
+    bucket: v.PARLEY_S3_BUCKET ?? `${v.PARLEY_PREFIX}-media`,
+    region: v.PARLEY_S3_REGION,
+    credentials:
+      accessKeyId === undefined || secretAccessKey === undefined ? undefined : { accessKeyId, secretAccessKey },
+    corsOrigins: v.PARLEY_S3_CORS_ORIGINS,
+  };
+}
+
+function assembleTracing(v: Values): TracingConfig | undefined {
+  if (v.PARLEY_OTLP_ENDPOINT === undefined) return undefined;
+  return { otlpEndpoint: v.PARLEY_OTLP_ENDPOINT, ratio: v.PARLEY_TRACE_PERCENT / 100 };
 }
 
 function assembleAuth(v: Values): AuthConfig {

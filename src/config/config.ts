@@ -127,9 +127,60 @@ export interface LogConfig {
   readonly format: 'auto' | 'json' | 'pretty';
 }
 
+export interface KafkaConfig {
+  readonly brokers: readonly string[];
+  readonly replicationFactor: number;
+  readonly tls: boolean;
+  /** undefined: this process proves nothing. */
+  readonly sasl: KafkaSasl | undefined;
+}
+
+export interface KafkaSasl {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  readonly username: string;
+  /** Secret. */
+  readonly password: string;
+}
+
+export interface S3Config {
+  /** As servers reach it, without a slash at its end; '': AWS, in the region. */
+  readonly endpoint: string;
+  /** As clients reach it; '': the same. */
+  readonly publicEndpoint: string;
+  readonly bucket: string;
+  readonly region: string;
+  /** undefined: the SDK looks for them. */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
+  /** Of web pages; `*` is any. */
+  readonly corsOrigins: readonly string[];
+}
+
+/** What many processes share. */
+export interface DistributedConfig {
+  /** '': a new one at each start. */
+  readonly instanceId: string;
+  readonly kafka: KafkaConfig;
+  /** Secret. */
+  readonly mongodbUri: string;
+  /** Secret. */
+  readonly natsServers: readonly string[];
+  readonly s3: S3Config;
+}
+
+export interface TracingConfig {
+  /** Without `/v1/traces`. */
+  readonly otlpEndpoint: string;
+  /** 0 to 1. */
+  readonly ratio: number;
+}
+
 /** Everything that can be set, checked, and frozen through and through. */
 export interface Config {
-  readonly profile: 'embedded';
+  readonly profile: 'embedded' | 'distributed';
+  /** undefined in the embedded profile. */
+  readonly distributed: DistributedConfig | undefined;
+  /** undefined: nothing is traced. */
+  readonly tracing: TracingConfig | undefined;
   readonly roles: readonly Role[];
   readonly grpcListen: ListenAddress;
   readonly httpListen: ListenAddress;

@@ -98,7 +98,18 @@ describe('bad values', () => {
   });
 });
 
+const engines = {
+  PARLEY_PROFILE: 'distributed',
+  PARLEY_KAFKA_BROKERS: 'k1:9092,k2:9092',
+  PARLEY_MONGODB_URI: 'mongodb://m/',
+  PARLEY_NATS_SERVERS: 'nats://n:4222',
+};
+
 describe('relations', () => {
+  test('a process of the distributed profile may do one thing only', () => {
+    expect(problemsOf({ ...engines, PARLEY_ROLES: 'worker' })).toEqual([]);
+  });
+
   test.each([
     [{ PARLEY_STALE_AFTER_MS: '30000' }, 'PARLEY_STALE_AFTER_MS=30000 must be more than twice'],
     [{ PARLEY_MAX_PROCESSING: '9' }, 'PARLEY_MAX_PROCESSING=9 must be at least PARLEY_PARTITIONS=10'],
@@ -107,7 +118,11 @@ describe('relations', () => {
     [{ PARLEY_HTTP_LISTEN: '127.0.0.1:50051' }, 'must differ'],
     [{ PARLEY_PROVIDER: 'openai', PARLEY_OPENAI_MODEL: 'm' }, 'PARLEY_PROVIDER=openai needs PARLEY_OPENAI_BASE_URL'],
     [{ PARLEY_PROVIDER: 'openai', PARLEY_OPENAI_BASE_URL: 'http://h' }, 'needs PARLEY_OPENAI_MODEL'],
-    [{ PARLEY_PROFILE: 'distributed' }, 'PARLEY_PROFILE=distributed is not in this release yet'],
+    [{ ...engines, PARLEY_KAFKA_BROKERS: '' }, 'PARLEY_PROFILE=distributed needs PARLEY_KAFKA_BROKERS'],
+    [{ ...engines, PARLEY_MONGODB_URI: '' }, 'PARLEY_PROFILE=distributed needs PARLEY_MONGODB_URI'],
+    [{ ...engines, PARLEY_NATS_SERVERS: '' }, 'PARLEY_PROFILE=distributed needs PARLEY_NATS_SERVERS'],
+    [{ ...engines, PARLEY_KAFKA_SASL: 'plain' }, 'needs PARLEY_KAFKA_USERNAME and PARLEY_KAFKA_PASSWORD'],
+    [{ ...engines, PARLEY_S3_ACCESS_KEY_ID: 'k' }, 'PARLEY_S3_ACCESS_KEY_ID and PARLEY_S3_SECRET_ACCESS_KEY'],
     [{ PARLEY_AUTH: 'oidc', PARLEY_OIDC_AUDIENCE: 'a' }, 'PARLEY_AUTH=oidc needs PARLEY_OIDC_ISSUER'],
     [{ PARLEY_AUTH: 'oidc', PARLEY_OIDC_ISSUER: 'https://i' }, 'PARLEY_AUTH=oidc needs PARLEY_OIDC_AUDIENCE'],
     [{ PARLEY_OIDC_ISSUER: 'https://i' }, 'PARLEY_OIDC_ISSUER needs PARLEY_AUTH=oidc'],
@@ -117,7 +132,7 @@ describe('relations', () => {
     [{ PARLEY_MAX_MEDIA_BYTES: '1000' }, 'PARLEY_MAX_INLINE_BYTES=1048576 must not be over'],
     [{ PARLEY_PROVIDER_MEDIA_TIMEOUT_MS: '300001' }, 'must not be over PARLEY_PROVIDER_TOTAL_TIMEOUT_MS'],
     [{ PARLEY_ROLES: 'worker' }, 'one process does all'],
-    [{ PARLEY_KAFKA_BROKERS: 'k:9092' }, 'PARLEY_KAFKA_BROKERS is only for the distributed profile'],
+    [{ PARLEY_KAFKA_BROKERS: 'k:9092' }, 'PARLEY_KAFKA_BROKERS needs PARLEY_PROFILE=distributed'],
   ])('%j is refused', (env, sentence) => {
     const problems = problemsOf(env);
     expect(problems).toHaveLength(1);

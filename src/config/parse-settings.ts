@@ -34,7 +34,6 @@ function parseSetting(name: SettingName, given: string): { value?: unknown; prob
   const setting: Setting<unknown> = settings[name];
   const text = given === '' ? setting.default : given;
   if (text === '') return {};
-  if (setting.refused !== undefined) return { problem: `${name} ${setting.refused}` };
   const value = setting.type.parse(text);
   if (value !== undefined) return { value };
   return { problem: `${name}=${setting.secret ? '(secret)' : shown(text)}: expected ${setting.type.expected}` };

@@ -4,7 +4,8 @@ import type { Values } from './settings.ts';
 /** What is wrong between settings that are each right by themselves, one sentence each. */
 export function brokenRelations(values: Values): readonly string[] {
   return [
-    ...notYet(values),
+    ...profileGaps(values),
+    ...engineGaps(values),
     ...exposed(values),
     ...providerGaps(values),
     ...authGaps(values),
@@ -13,15 +14,39 @@ export function brokenRelations(values: Values): readonly string[] {
   ];
 }
 
-function notYet(v: Values): string[] {
-  const problems: string[] = [];
-  if (v.PARLEY_PROFILE !== 'embedded')
-    problems.push(`PARLEY_PROFILE=${v.PARLEY_PROFILE} is not in this release yet; use embedded`);
-  if (v.PARLEY_PROFILE === 'embedded' && v.PARLEY_ROLES.length < 3) {
+const engineSettings = ['PARLEY_KAFKA_BROKERS', 'PARLEY_MONGODB_URI', 'PARLEY_NATS_SERVERS'] as const;
+const distributedSettings = [
+  ...engineSettings,
+  'PARLEY_INSTANCE_ID',
+  'PARLEY_S3_ENDPOINT',
+  'PARLEY_S3_PUBLIC_ENDPOINT',
+  'PARLEY_S3_BUCKET',
+] as const;
+
+function profileGaps(v: Values): string[] {
+  if (v.PARLEY_PROFILE === 'distributed') {
+    return engineSettings
+      .filter((name) => v[name] === undefined)
+      .map((name) => `PARLEY_PROFILE=distributed needs ${name}`);
+  }
+  const problems = distributedSettings
+    .filter((name) => v[name] !== undefined)
+    .map((name) => `${name} needs PARLEY_PROFILE=distributed: the embedded profile has files of its own`);
+  if (v.PARLEY_ROLES.length < 3) {
     problems.push(
       `PARLEY_ROLES=${v.PARLEY_ROLES.join()}: in the embedded profile one process does all of gateway,worker,projector`,
     );
   }
+  return problems;
+}
+
+function engineGaps(v: Values): string[] {
+  const problems: string[] = [];
+  const hasUser = v.PARLEY_KAFKA_USERNAME !== undefined && v.PARLEY_KAFKA_PASSWORD !== undefined;
+  if (v.PARLEY_KAFKA_SASL !== 'none' && !hasUser)
+    problems.push(`PARLEY_KAFKA_SASL=${v.PARLEY_KAFKA_SASL} needs PARLEY_KAFKA_USERNAME and PARLEY_KAFKA_PASSWORD`);
+  if ((v.PARLEY_S3_ACCESS_KEY_ID === undefined) !== (v.PARLEY_S3_SECRET_ACCESS_KEY === undefined))
+    problems.push('PARLEY_S3_ACCESS_KEY_ID and PARLEY_S3_SECRET_ACCESS_KEY need each other');
   return problems;
 }
 

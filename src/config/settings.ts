@@ -26,19 +26,11 @@ export interface Setting<T> {
   readonly description: string;
   /** Never shown, neither in a problem nor in a description of the configuration. */
   readonly secret?: true;
-  /** Known, so that it is not taken for a misspelling, but refused with this sentence. */
-  readonly refused?: string;
 }
 
 const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
-
-const distributedOnly = 'is only for the distributed profile, which is not in this release yet';
-
-function distributed(expected: string, description: string): Setting<string> {
-  return { type: text(expected, 2_000), default: '', description, refused: distributedOnly };
-}
 
 /** Every setting there is, in the order of the page written from it. */
 export const settings = {
@@ -367,12 +359,104 @@ export const settings = {
     default: '8000',
     description: 'How long work in flight may go on after SIGTERM; the whole shutdown takes at most 10 s.',
   },
-  PARLEY_KAFKA_BROKERS: distributed('host:port, divided by commas', 'The brokers of the event log.'),
-  PARLEY_MONGODB_URI: { ...distributed('a mongodb:// URI', 'The database of the read models.'), secret: true },
-  PARLEY_NATS_SERVERS: { ...distributed('nats:// URLs, divided by commas', 'The live bus.'), secret: true },
-  PARLEY_S3_ENDPOINT: distributed('a URL', 'The media store, as servers reach it.'),
-  PARLEY_S3_PUBLIC_ENDPOINT: distributed('a URL', 'The media store, as clients reach it.'),
-  PARLEY_S3_BUCKET: distributed('a name', 'The bucket of the media store.'),
+  PARLEY_INSTANCE_ID: {
+    type: matching('1 to 64 of A-Z, a-z, 0-9, ., _ and -', /^[A-Za-z0-9._-]{1,64}$/),
+    default: '',
+    description:
+      'The name of this process among those of a distributed deployment, such as that of its pod; no two may have the same at once. A gateway that starts again under its name ends its former sessions at once. Default: a new one at each start.',
+  },
+  PARLEY_KAFKA_BROKERS: {
+    type: listOf(matching('host:port', /^(\[[0-9a-fA-F:.]+\]|[0-9a-zA-Z._-]+):\d{1,5}$/)),
+    default: '',
+    description: 'The brokers of the event log. Required by the distributed profile.',
+  },
+  PARLEY_KAFKA_REPLICATION_FACTOR: {
+    type: integer(1, 9, 'replicas'),
+    default: '3',
+    description:
+      'Brokers that hold each record of the topics that Parley makes; all but one of them must have it before it counts. With 1, what was accepted survives the death of the broker, but no power cut.',
+  },
+  PARLEY_KAFKA_TLS: {
+    type: boolean,
+    default: 'false',
+    description: 'Speak TLS with the brokers; their certificates must be known to Node (NODE_EXTRA_CA_CERTS).',
+  },
+  PARLEY_KAFKA_SASL: {
+    type: oneOf('none', 'plain', 'scram-sha-256', 'scram-sha-512'),
+    default: 'none',
+    description: 'How this process proves to the brokers who it is.',
+  },
+  PARLEY_KAFKA_USERNAME: {
+    type: text('a user name', 200),
+    default: '',
+    description: 'Required where `PARLEY_KAFKA_SASL` is not none.',
+  },
+  PARLEY_KAFKA_PASSWORD: {
+    type: text('a password', 1_000),
+    default: '',
+    description: 'Required where `PARLEY_KAFKA_SASL` is not none.',
+    secret: true,
+  },
+  PARLEY_MONGODB_URI: {
+    type: matching('a mongodb:// or mongodb+srv:// URI', /^mongodb(\+srv)?:\/\/\S{1,2000}$/),
+    default: '',
+    description:
+      'The database server of the read models and accounts. The database is the one that the URI names, or that of the prefix. Required by the distributed profile.',
+    secret: true,
+  },
+  PARLEY_NATS_SERVERS: {
+    type: listOf(matching('a nats:// or tls:// URL', /^(nats|tls):\/\/[^\s,]{1,500}$/)),
+    default: '',
+    description: 'The live bus. Required by the distributed profile.',
+    secret: true,
+  },
+  PARLEY_S3_ENDPOINT: {
+    type: httpUrl,
+    default: '',
+    description: 'The media store, as servers reach it. Default: that of AWS in the region.',
+  },
+  PARLEY_S3_PUBLIC_ENDPOINT: {
+    type: httpUrl,
+    default: '',
+    description: 'The media store, as clients reach it: begins the URLs of media. Default: `PARLEY_S3_ENDPOINT`.',
+  },
+  PARLEY_S3_BUCKET: {
+    type: matching('3 to 63 of a-z, 0-9, . and -', /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
+    default: '',
+    description: 'The bucket of the media. Default: the prefix followed by `-media`.',
+  },
+  PARLEY_S3_REGION: {
+    type: matching('a region', /^[a-z0-9-]{1,50}$/),
+    default: 'us-east-1',
+    description: 'Of the bucket.',
+  },
+  PARLEY_S3_ACCESS_KEY_ID: {
+    type: text('a key id', 200),
+    default: '',
+    description: "Default: the SDK's own search, such as the role of the machine.",
+  },
+  PARLEY_S3_SECRET_ACCESS_KEY: {
+    type: text('a key', 1_000),
+    default: '',
+    description: 'Of that key id.',
+    secret: true,
+  },
+  PARLEY_S3_CORS_ORIGINS: {
+    type: listOf(matching('an origin such as https://chat.example.org, or *', /^(\*|https?:\/\/[^\s,/]{1,300})$/)),
+    default: '*',
+    description:
+      'Web pages that may fetch and PUT media by their URLs. What opens an object is its signed URL, not the page that uses it.',
+  },
+  PARLEY_OTLP_ENDPOINT: {
+    type: httpUrl,
+    default: '',
+    description: 'Where traces are sent, by OTLP over HTTP; `/v1/traces` is added. Default: nothing is traced.',
+  },
+  PARLEY_TRACE_PERCENT: {
+    type: integer(0, 100, 'percent'),
+    default: '100',
+    description: 'Of the messages that are traced, where a client does not say itself by `traceparent`.',
+  },
 } as const satisfies Record<string, Setting<unknown>>;
 
 export type SettingName = keyof typeof settings;

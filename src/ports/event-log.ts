@@ -6,7 +6,7 @@
  * partition.
  * Durability: `append` answers only when all its records would survive the death of the process and (embedded
  * profile) a power cut. Appends made concurrently share one synced write; nothing waits on a timer.
- * A call is all or nothing. When it rejects, the outcome may be unknown (`LogUnavailable.outcome`): callers repeat it, and folds
+ * A call is all or nothing in each partition (embedded profile: altogether). When it rejects, the outcome may be unknown (`LogUnavailable.outcome`): callers repeat it, and folds
  * ignore repeats.
  * Delivery: `tail` yields every record from the given offset once and in order, then waits for new ones.
  * Time: a record's time is the log's own and never runs backwards within a topic.
@@ -28,10 +28,11 @@ export interface EventLog extends AsyncDisposable {
   tail(topic: string, partition: number, fromOffset: number, signal: AbortSignal): AsyncIterable<readonly LogRecord[]>;
 
   /**
-   * Takes the words out of records: each keeps offset, time, key and headers, and gets this value, which must be a beginning of the one it
-   * has. The words are then nowhere in the log's storage any more, and no reader is given them. Erasing again changes nothing. All or
-   * nothing is not promised: whoever is interrupted erases again. Rejects with LogUnavailable or LogDamaged; RangeError for an offset
-   * that holds no record, or a value that is no beginning.
+   * Takes the words out of records: each keeps offset, time, key and headers, and gets this value, which must be the beginning of the one it
+   * has that ends where its words begin (`NewRecord.wordsAt`). The words of a key go together: other records of the same key in the
+   * partition may lose theirs with it, and nothing else. No reader is given the words from then on, and they can be had from the log's
+   * storage no more. Erasing again changes nothing. All or nothing is not promised: whoever is interrupted erases again. Rejects with
+   * LogUnavailable or LogDamaged; RangeError for an offset that holds no record, or a value that is no beginning.
    */
   erase(topic: string, partition: number, erasures: readonly Erasure[]): Promise<void>;
 
@@ -54,6 +55,8 @@ export interface NewRecord {
   /** CloudEvents attributes in binary mode: `ce_type`, `ce_id`, `ce_source`, `ce_specversion`, … */
   readonly headers: Readonly<Record<string, string>>;
   readonly value: Uint8Array;
+  /** Where in the value the words begin that may have to be erased one day, in bytes; absent: there are none. Not given to readers. */
+  readonly wordsAt?: number;
 }
 
 /** What is to remain of a record. */
@@ -72,7 +75,7 @@ export interface Appended {
 }
 
 /** A record as the log holds it. */
-export interface LogRecord extends NewRecord, Appended {}
+export interface LogRecord extends Omit<NewRecord, 'wordsAt'>, Appended {}
 
 /** The log cannot take or give records now; trying again later may work. */
 export class LogUnavailable extends Error {

@@ -17,19 +17,13 @@ export function documents(): Readonly<Record<string, string>> {
 }
 
 export function configurationPage(table: Readonly<Record<string, Setting<unknown>>>): string {
-  const rows = Object.entries(table);
-  const usable = rows.filter(([, { refused }]) => refused === undefined);
-  const refused = rows.filter(([, setting]) => setting.refused !== undefined);
   return page(
     'Configuration',
     'src/config/settings.ts',
     `Parley is configured by environment variables, or by a \`.env\` file in the working directory; what both name, the environment
 decides. An empty value counts as not given. A name that begins with \`PARLEY_\` and is not below, or a value that is not what is
 expected, is refused at start, with one line for each. Names end in the unit of their value (\`_MS\`: milliseconds).`,
-    settingsTable(usable),
-    '## Not in this release yet',
-    'These names are known and refused: they belong to the distributed profile.',
-    settingsTable(refused),
+    settingsTable(Object.entries(table)),
   );
 }
 
