@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 
-// `npm test` runs everything that is quick. Long fault tests are left to `npm run test:faults`.
+// `npm test` runs everything that is quick. Long fault tests are left to `npm run test:faults`, those that need Kafka and the like to `npm run test:engines`.
 export default {
   testEnvironment: 'node',
   injectGlobals: false,
@@ -13,5 +13,5 @@ export default {
   },
   roots: ['src', 'projections', 'gateway', 'loadtest'].filter((folder) => existsSync(folder)),
   testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '\\.(fault|clients)\\.test\\.ts$'],
+  testPathIgnorePatterns: ['/node_modules/', '\\.(fault|clients|engine)\\.test\\.ts$'],
 };

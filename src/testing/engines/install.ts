@@ -1,0 +1,156 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const standInSource = fileURLToPath(new URL('mongo/MongoStandIn.java', import.meta.url));
+/** A first installation downloads or builds some 100 MB on a slow machine; one that takes longer hangs. */
+const stepTimeoutMs = 15 * 60_000;
+/** What a failed tool said last is where its reason is. */
+const tailChars = 4_000;
+
+export const engineNames = ['kafka', 'mongo', 'nats', 's3'] as const;
+export type EngineName = (typeof engineNames)[number];
+
+/** How an engine gets into a folder. What is installed already is used as long as neither version nor steps have changed. */
+interface Recipe {
+  readonly version: string;
+  /** What it takes besides Node. */
+  readonly tools: readonly string[];
+  /** Whatever else decides what is installed. */
+  readonly ingredients: () => Promise<string>;
+  readonly install: (folder: string) => Promise<void>;
+}
+
+const copyDependencies = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
+const kafkaJars = ['org.apache.kafka:kafka_2.13:4.1.0', 'org.slf4j:slf4j-simple:1.7.36'];
+const mongoJars = [
+  'de.bwaldvogel:mongo-java-server:1.47.0',
+  'de.bwaldvogel:mongo-java-server-h2-backend:1.47.0',
+  'org.slf4j:slf4j-simple:2.0.17',
+];
+const natsModule = 'github.com/nats-io/nats-server/v2@v2.15.2';
+const s3Module = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0';
+
+const recipes: Readonly<Record<EngineName, Recipe>> = {
+  kafka: {
+    version: '4.1.0',
+    tools: ['java', 'mvn'],
+    ingredients: async () => kafkaJars.join(),
+    install: (folder) => installJars(folder, kafkaJars),
+  },
+  mongo: {
+    version: '1.47.0',
+    tools: ['java', 'javac', 'mvn'],
+    ingredients: async () => mongoJars.join() + (await readFile(standInSource, 'utf8')),
+    install: async (folder) => {
+      await installJars(folder, mongoJars);
+      await run('javac', ['-cp', join(folder, 'lib', '*'), '-d', join(folder, 'classes'), standInSource], folder);
+    },
+  },
+  nats: {
+    version: '2.15.2',
+    tools: ['go'],
+    ingredients: async () => natsModule,
+    install: (folder) => installGo(folder, natsModule),
+  },
+  s3: {
+    version: '1.8.0',
+    tools: ['go'],
+    ingredients: async () => s3Module,
+    install: (folder) => installGo(folder, s3Module),
+  },
+};
+
+/**
+ * The folder that holds the engine, installed when it is not there yet: from package registries only, through the clients and the mirrors that the
+ * machine has configured. Folders are under ~/.cache/parley-engines, or where ENGINES_DIR says. Rejects naming what is missing on the
+ * machine, or with the last words of the tool that failed.
+ */
+export async function installed(engine: EngineName): Promise<string> {
+  const recipe = recipes[engine];
+  const hash = createHash('sha256').update(await recipe.ingredients());
+  const root = process.env['ENGINES_DIR'] ?? join(homedir(), '.cache', 'parley-engines');
+  const folder = join(root, `${engine}-${recipe.version}-${hash.digest('hex').slice(0, 8)}`);
+  if (await exists(folder)) return folder;
+
+  await mkdir(root, { recursive: true });
+  const unfinished = await mkdtemp(join(root, `.${engine}-`));
+  try {
+    await requireTools(engine, recipe.tools, unfinished);
+    await recipe.install(unfinished);
+    await rename(unfinished, folder);
+  } catch (error) {
+    // Another process may have installed the same meanwhile: a folder that is not empty is not replaced, and whichever came first is as good.
+    if (!(await exists(folder))) throw new Error(`${engine} could not be installed`, { cause: error });
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function requireTools(engine: EngineName, tools: readonly string[], folder: string): Promise<void> {
+  for (const tool of tools) {
+    await run(tool, [tool === 'go' ? 'version' : '-version'], folder).catch((error: unknown) => {
+      throw new Error(`${engine} needs \`${tool}\`, which this machine does not have in its PATH`, { cause: error });
+    });
+  }
+}
+
+/** The packages and all that they need, as `lib/*.jar`. */
+async function installJars(folder: string, packages: readonly string[]): Promise<void> {
+  const dependencies = packages.map((name) => {
+    const [group, artifact, version] = name.split(':');
+    return `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
+  });
+  const pom = join(folder, 'pom.xml');
+  await writeFile(
+    pom,
+    `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>parley</groupId><artifactId>engine</artifactId><version>1</version><packaging>pom</packaging>
+<dependencies>
+${dependencies.join('\n')}
+</dependencies></project>
+`,
+  );
+  const lib = `-DoutputDirectory=${join(folder, 'lib')}`;
+  await run('mvn', ['-B', '-q', '-f', pom, copyDependencies, lib, '-DincludeScope=runtime'], folder);
+}
+
+/** The program, at the folder's top. */
+function installGo(folder: string, module: string): Promise<void> {
+  return run('go', ['install', '-ldflags=-s -w', module], folder, { GOBIN: folder });
+}
+
+/** Runs a tool to its end. Rejects with its last words unless it succeeds. */
+function run(tool: string, args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<void> {
+  const child = spawn(tool, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Not `timeout`, whose timer outlives a tool that is not there.
+    signal: AbortSignal.timeout(stepTimeoutMs),
+  });
+  let said = '';
+  const hear = (chunk: Buffer) => {
+    said = (said + String(chunk)).slice(-tailChars);
+  };
+  child.stdout.on('data', hear);
+  child.stderr.on('data', hear);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve();
+      else reject(new Error(`${tool} ${args.join(' ')} ended with ${code ?? signal}:\n${said}`));
+    });
+  });
+}
