@@ -264,30 +264,35 @@ function tailing(open: OpenLog): void {
   });
 }
 
-/** What is to remain: the first characters of what records of these contents say. */
-function erasuresOf(contentsByOffset: ReadonlyMap<number, string>, characters: number): Erasure[] {
-  return [...contentsByOffset].map(([offset, content]) => ({
+/** Where the words of `fact 1, words 11` begin. */
+const factLength = 6;
+
+/** What is to remain of these records: what comes before their words. */
+function erasuresOf(contentsByOffset: Iterable<readonly [number, string]>): Erasure[] {
+  return Array.from(contentsByOffset, ([offset, content]) => ({
     offset,
-    value: text.encode(content.slice(0, characters)),
+    value: text.encode(content.slice(0, factLength)),
   }));
 }
 
 function erasing(open: OpenLog): void {
   const said = numbers(40).map((number) => `fact ${number % 10}, words ${number}`);
   const erased = (offset: number) => offset % 3 === 0;
-  const left = said.map((content, offset) => (erased(offset) ? content.slice(0, 6) : content));
-  const erasures = erasuresOf(new Map([...said.entries()].filter(([offset]) => erased(offset))), 6);
+  const left = said.map((content, offset) => (erased(offset) ? content.slice(0, factLength) : content));
+  const erasures = erasuresOf([...said.entries()].filter(([offset]) => erased(offset)));
 
   /** A fresh log whose partition 1 holds what was said, as it was appended. */
   async function filled(log: EventLog, topic: string): Promise<readonly LogRecord[]> {
-    await log.append(said.flatMap((content) => [record(topic, 1, content), record(topic, 2, content)]));
+    const both = (content: string) => [record(topic, 1, content), record(topic, 2, content)];
+    await log.append(said.flatMap(both).map((one) => ({ ...one, wordsAt: factLength })));
     return readAll(log, topic, 1);
   }
 
-  test('takes the ends of values away, and leaves all else of these records and all of the others', async () => {
+  test('takes the words of records away, and leaves all else of these records and all of the others', async () => {
     await using opened = await open(partitions);
     const { log, topic } = opened;
     const before = await filled(log, topic);
+    expect(contents(before)).toEqual(said);
     await log.erase(topic, 1, erasures);
     const after = await readAll(log, topic, 1);
     expect(contents(after)).toEqual(left);
@@ -308,9 +313,10 @@ function erasing(open: OpenLog): void {
     expect(contents(await tailUntil(log, topic, 1, 0, said.length))).toEqual(left);
     const again = await opened.reopen();
     expect(contents(await tailUntil(again, topic, 1, 0, said.length))).toEqual(left);
-    const rest = erasuresOf(new Map(left.entries()), 4);
-    await again.erase(topic, 1, rest);
-    expect(contents(await tailUntil(again, topic, 1, 0, said.length))).toEqual(said.map(() => 'fact'));
+    await again.erase(topic, 1, erasuresOf(left.entries()));
+    expect(contents(await tailUntil(again, topic, 1, 0, said.length))).toEqual(
+      said.map((content) => content.slice(0, factLength)),
+    );
   });
 
   test('changes nothing when the same is erased again, whole or in part', async () => {
@@ -326,22 +332,50 @@ function erasing(open: OpenLog): void {
     expect(contents(await readAll(again, topic, 1))).toEqual(left);
   });
 
+  test('takes words for a key whose words were erased, and erases the words of a key wherever they are named', async () => {
+    await using opened = await open(partitions);
+    const { log, topic } = opened;
+    const say = (content: string) => log.append([{ ...record(topic, 1, content), key: 'one', wordsAt: factLength }]);
+    for (const content of said.slice(0, 3)) await say(content);
+    await log.erase(topic, 1, erasuresOf([...said.entries()].slice(0, 3)));
+    await say('fact 3, said later');
+    const facts = ['fact 0', 'fact 1', 'fact 2'];
+    expect(contents(await readAll(log, topic, 1))).toEqual([...facts, 'fact 3, said later']);
+    const again = await opened.reopen();
+    await again.append([{ ...record(topic, 1, 'fact 4, by another'), key: 'one', wordsAt: factLength }]);
+    expect(contents(await readAll(again, topic, 1))).toEqual([...facts, 'fact 3, said later', 'fact 4, by another']);
+    await again.erase(
+      topic,
+      1,
+      erasuresOf([
+        [3, 'fact 3'],
+        [4, 'fact 4'],
+      ]),
+    );
+    expect(contents(await readAll(again, topic, 1))).toEqual([...facts, 'fact 3', 'fact 4']);
+  });
+
   test('erases beside appends and tails, all of one value and none of it, small and large', async () => {
     await using opened = await open(partitions);
     const { log, topic } = opened;
     const large = numbers(20).map((number) => text.encode(`${number} `.repeat(number * 5_000)));
-    const places = await log.append(large.map((value, number) => ({ ...record(topic, 0, String(number)), value })));
+    const lengths = large.map(({ length }, number) =>
+      Math.min(length, [length, 0, 1, 4_000, 100_000][number % 5] ?? 0),
+    );
+    const records = large.map((value, number) => ({
+      ...record(topic, 0, String(number)),
+      value,
+      wordsAt: lengths[number]!,
+    }));
+    const places = await log.append(records);
     const tail = tailUntil(log, topic, 0, 20, 200);
     const appending = Promise.all(numbers(200).map((number) => log.append([record(topic, 0, String(number))])));
-    const lengths = large.map((value, number) => [value.length, 0, 1, 4_000, 100_000][number % 5] ?? 0);
     const remains = places.map(({ offset }, number) => ({ offset, value: large[number]!.slice(0, lengths[number]) }));
     await Promise.all(remains.map((erasure) => log.erase(topic, 0, [erasure])));
     await appending;
     expect(contents(await tail)).toEqual(numbers(200).map(String));
     const found = await readAll(log, topic, 0);
-    expect(found.slice(0, 20).map(({ value }) => Buffer.from(value))).toEqual(
-      remains.map(({ value }) => Buffer.from(value)),
-    );
+    expect(contents(found.slice(0, 20))).toEqual(remains.map(({ value }) => new TextDecoder().decode(value)));
     expect(contents(found.slice(20))).toEqual(numbers(200).map(String));
   });
 
@@ -350,9 +384,9 @@ function erasing(open: OpenLog): void {
     const { log, topic } = opened;
     await filled(log, topic);
     const refused = [
-      { offset: said.length, value: text.encode('fact') },
-      { offset: -1, value: text.encode('fact') },
-      { offset: 0.5, value: text.encode('fact') },
+      { offset: said.length, value: text.encode('fact 0') },
+      { offset: -1, value: text.encode('fact 0') },
+      { offset: 0.5, value: text.encode('fact 0') },
       { offset: 1, value: text.encode('words') },
       { offset: 1, value: text.encode(`${said[1]} and more`) },
     ];

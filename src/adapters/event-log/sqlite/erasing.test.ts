@@ -78,6 +78,18 @@ describe('what was erased', () => {
     expect(verifyLog(logFolder(folder.path)).damages).toEqual([]);
   }, 60_000);
 
+  test('may be more than the words, of any record and more each time', async () => {
+    await using folder = await temporaryFolder();
+    await using log = await openForTest(folder.path);
+    await log.append(numbers(3).map((id) => recordOf(1, 'any', Buffer.from(`no words in ${id}`))));
+    const left = async () => (await readAll(log, topic, 0)).map(({ value }) => Buffer.from(value).toString());
+    for (const beginning of ['no words', 'no', '']) {
+      await log.erase(topic, 0, [{ offset: 1, value: Buffer.from(beginning) }]);
+      expect(await left()).toEqual(['no words in 0', beginning, 'no words in 2']);
+    }
+    await expect(log.erase(topic, 0, [{ offset: 1, value: Buffer.from('no') }])).rejects.toThrow(RangeError);
+  });
+
   test('is not in the copies that a log begun by an earlier release has in its free space', async () => {
     await using folder = await temporaryFolder();
     const first = await openForTest(folder.path);

@@ -1,0 +1,71 @@
+import { Kafka, type KafkaConfig as KafkajsConfig, logLevel, type SASLOptions } from 'kafkajs';
+import type { Logger } from '../../../ports/telemetry.ts';
+import { connectTimeoutMs, requestTimeoutMs, retryFirstMs, retryLongestMs } from './limits.ts';
+import { mendIdleTimers } from './wire.ts';
+
+/** How the brokers are reached. */
+export interface KafkaConnectionConfig {
+  /** `host:port`, one or more: whoever answers names the others. */
+  readonly brokers: readonly string[];
+  readonly tls: boolean;
+  /** undefined: this process proves nothing. */
+  readonly sasl: KafkaCredentials | undefined;
+  /** By which brokers' logs and quotas know this process. */
+  readonly clientId: string;
+}
+
+export interface KafkaCredentials {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  readonly username: string;
+  /** Secret. */
+  readonly password: string;
+}
+
+/**
+ * A kafkajs client for administration and membership in groups. Of few retries, with short pauses: whoever uses it tries again by itself, until
+ * it is told to stop, while retries of kafkajs's own cannot be stopped and would outlive their user.
+ */
+export function kafkaClient(config: KafkaConnectionConfig, logger: Logger): Kafka {
+  mendIdleTimers();
+  const { brokers, tls, sasl, clientId } = config;
+  const settings: KafkajsConfig = {
+    brokers: [...brokers],
+    clientId,
+    ssl: tls,
+    connectionTimeout: connectTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    retry: {
+      retries: 3,
+      initialRetryTime: retryFirstMs,
+      maxRetryTime: retryLongestMs,
+      factor: 0.2,
+      multiplier: 1.5,
+    },
+    logLevel: logLevel.WARN,
+    logCreator: () => (entry) => tell(logger, entry),
+  };
+  return new Kafka(sasl === undefined ? settings : { ...settings, sasl: saslOptions(sasl) });
+}
+
+/** As kafkajs wants it. */
+export function saslOptions({ mechanism, username, password }: KafkaCredentials): SASLOptions {
+  switch (mechanism) {
+    case 'plain':
+      return { mechanism, username, password };
+    case 'scram-sha-256':
+      return { mechanism, username, password };
+    case 'scram-sha-512':
+      return { mechanism, username, password };
+    default:
+      return mechanism satisfies never;
+  }
+}
+
+/** What kafkajs calls an error is one failed attempt of many: a warning here. */
+function tell(logger: Logger, { namespace, log }: { namespace: string; log: { message: string } }): void {
+  const { message, ...fields } = log;
+  const told = Object.fromEntries(
+    Object.entries(fields).filter(([name]) => !['timestamp', 'logger', 'stack'].includes(name)),
+  );
+  logger.warn({ namespace, ...told }, `Kafka: ${message}`);
+}

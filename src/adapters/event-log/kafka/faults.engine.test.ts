@@ -1,0 +1,161 @@
+import { readdir, truncate } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { LogUnavailable } from '../../../ports/event-log.ts';
+import { type KafkaEngine, startKafka } from '../../../testing/engines/kafka.ts';
+import { Appenders, contentOf, Follower, readAll, until } from './testing/appenders.ts';
+import { makeTopics, openOn, silentLogger, type TestTopics } from './testing/logs.ts';
+
+const partitions = 3;
+
+/** What a caller is promised (5 s), and what a busy machine may add to it. */
+const longestAppendMs = 5_500;
+
+/** What opening is given (10 s), and what a busy machine may add to it. */
+const longestOpenMs = 12_000;
+
+let engine: KafkaEngine;
+
+beforeAll(async () => {
+  engine = await startKafka();
+}, 60_000);
+
+afterAll(() => engine[Symbol.asyncDispose]());
+
+/** Twenty callers, and tails of another process as well as of theirs. */
+async function underLoad(topics: TestTopics, act: (appenders: Appenders) => Promise<void>): Promise<Appenders> {
+  await using log = await openOn(topics);
+  await using other = await openOn(topics, { mode: 'read' });
+  const followers = Array.from({ length: partitions }, (_, partition) => ({
+    partition,
+    own: new Follower(log, topics.topic, partition),
+    foreign: new Follower(other, topics.topic, partition),
+  }));
+  const appenders = new Appenders(log, topics.topic, 20);
+  await act(appenders);
+  await appenders.stop();
+  for (const { partition, own, foreign } of followers) {
+    const stored = await readAll(other, topics.topic, partition);
+    await until('the tails have everything', () =>
+      [own, foreign].every(({ records }) => records.length >= stored.length),
+    );
+    await Promise.all([own.stop(), foreign.stop()]);
+    const lines = stored.map((record) => `${record.offset} ${contentOf(record)}`);
+    expect(stored.map(({ offset }) => offset)).toEqual(Array.from(stored, (_, index) => index));
+    for (const { records } of [own, foreign])
+      expect(records.map((record) => `${record.offset} ${contentOf(record)}`)).toEqual(lines);
+    const acknowledged = appenders.acknowledged.filter((place) => place.partition === partition);
+    const found = new Set(lines);
+    expect(acknowledged.filter(({ offset, content }) => !found.has(`${offset} ${content}`))).toEqual([]);
+    expectOrder(stored.map(contentOf));
+  }
+  return appenders;
+}
+
+/** Each caller's records stand in its order, whatever was repeated. */
+function expectOrder(contents: readonly string[]): void {
+  const next = new Map<string, number>();
+  for (const content of new Set(contents)) {
+    const [who = '', number] = content.split(':');
+    expect(`${who}:${next.get(who) ?? 0}`).toBe(content);
+    next.set(who, Number(number) + 1);
+  }
+}
+
+describe('the log on Kafka', () => {
+  test('loses nothing acknowledged, keeps the order and goes on by itself when its broker is killed five times', async () => {
+    const topics = await makeTopics(engine.brokers, partitions);
+    const backMs: number[] = [];
+    const appenders = await underLoad(topics, async (running) => {
+      for (let round = 0; round < 5; round += 1) {
+        const before = running.acknowledged.length;
+        await until('it runs', () => running.acknowledged.length > before + 500);
+        await engine.kill();
+        // Long enough for some of the callers to have been refused, in one round of two.
+        if (round % 2 === 0) await sleep(3_000);
+        await engine.start();
+        const back = performance.now();
+        await until('all are served again', () => running.allServedSince(back), 10_000);
+        backMs.push(Math.round(performance.now() - back));
+      }
+    });
+    const { acknowledged, refusalsMs, longestMs } = appenders;
+    const figures = `${acknowledged.length} acknowledged, ${refusalsMs.length} refused, longest ${Math.round(longestMs)} ms`;
+    console.info(`${figures}; all served again ${backMs.join(', ')} ms after the broker was`);
+    expect(longestMs).toBeLessThan(longestAppendMs);
+  }, 120_000);
+
+  test('refuses within 5 s while its broker is stopped, at once when that lasts, and goes on when it does', async () => {
+    const topics = await makeTopics(engine.brokers, partitions);
+    const appenders = await underLoad(topics, async (running) => {
+      await until('it runs', () => running.acknowledged.length > 500);
+      engine.pause();
+      try {
+        const begun = performance.now();
+        await expect(openOn(topics)).rejects.toThrow(LogUnavailable);
+        expect(performance.now() - begun).toBeLessThan(longestOpenMs);
+        await sleep(15_000 - (performance.now() - begun));
+      } finally {
+        engine.resume();
+      }
+      const back = performance.now();
+      await until('all are served again', () => running.allServedSince(back), 10_000);
+      console.info(`all served again ${Math.round(performance.now() - back)} ms after the broker`);
+    });
+    expect(appenders.longestMs).toBeLessThan(longestAppendMs);
+    expect(appenders.refusalsMs.length).toBeGreaterThanOrEqual(20);
+    // Each of the twenty has waited in vain once; most refusals came at once.
+    expect(appenders.refusalsMs.filter((ms) => ms < 1_000).length).toBeGreaterThan(100);
+  }, 90_000);
+
+  test('keeps positions through the death of its broker, and reads and tells its end again when it is back', async () => {
+    const topics = await makeTopics(engine.brokers, partitions);
+    await using log = await openOn(topics);
+    await log.append([{ topic: topics.topic, partition: 0, key: '', headers: {}, value: Buffer.from('one') }]);
+    await log.commit('group', topics.topic, 0, 1);
+    await engine.kill();
+    const begun = performance.now();
+    await Promise.all([
+      expect(log.endOffset(topics.topic, 0)).rejects.toThrow(LogUnavailable),
+      expect(log.read(topics.topic, 0, 0, 1)).rejects.toThrow(LogUnavailable),
+      expect(log.committed('group', topics.topic, 0)).rejects.toThrow(LogUnavailable),
+      expect(log.commit('group', topics.topic, 0, 2)).rejects.toThrow(LogUnavailable),
+    ]);
+    expect(performance.now() - begun).toBeLessThan(longestAppendMs);
+    await engine.start();
+    expect(await log.endOffset(topics.topic, 0)).toBe(1);
+    expect((await log.read(topics.topic, 0, 0, 1)).map(contentOf)).toEqual(['one']);
+    expect(await log.committed('group', topics.topic, 0)).toBe(1);
+  }, 60_000);
+
+  test('goes on when the broker has lost what it had acknowledged, in a power cut', async () => {
+    const topics = await makeTopics(engine.brokers, 1);
+    const warnings: string[] = [];
+    const logger = { ...silentLogger, warn: (_: object, message: string) => void warnings.push(message) };
+    await using log = await openOn(topics, { logger });
+    const say = (content: string) =>
+      log.append([{ topic: topics.topic, partition: 0, key: '', headers: {}, value: Buffer.from(content) }]);
+    for (let number = 0; number < 20; number += 1) await say(`before ${number}`);
+    await engine.kill();
+    await forget(engine, `${topics.topic}-0`);
+    await engine.start();
+    // Its next sequence number is not what the broker expects.
+    await until('it goes on', () =>
+      say('after').then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect(warnings.some((warning) => warning.includes('sequence'))).toBe(true);
+    const contents = (await readAll(log, topics.topic, 0)).map(contentOf);
+    expect(contents.at(-1)).toBe('after');
+    expect(contents.length).toBeLessThan(21);
+  }, 60_000);
+});
+
+/** Cuts the partition's file in half, as if the rest had never reached the disk. */
+async function forget({ dataDir }: KafkaEngine, partition: string): Promise<void> {
+  for (const name of await readdir(`${dataDir}/log/${partition}`)) {
+    if (name.endsWith('.log')) await truncate(`${dataDir}/log/${partition}/${name}`, 1_000);
+  }
+}

@@ -1,0 +1,234 @@
+import { LogDamaged, LogUnavailable } from '../../../ports/event-log.ts';
+import type { Logger } from '../../../ports/telemetry.ts';
+import { Alarm } from './alarm.ts';
+import type { Brokers, NodeId } from './brokers.ts';
+import type { FetchedPartition } from './fetch-answer.ts';
+import { FetchSession } from './fetch-session.ts';
+import { longPollMs, maxFetchBytes, maxFetchPartitionBytes, retryLongestMs, shortPollMs } from './limits.ts';
+import { errorCode } from './protocol-errors.ts';
+import { TailQueue } from './tail-queue.ts';
+import { describeError, WireBroken } from './wire.ts';
+
+/** Which offsets a partition has. */
+export type Bounds = (topic: string, partition: number) => Promise<{ readonly first: number; readonly end: number }>;
+
+/**
+ * The fetches of all tails: one waits at each broker for anything new in any of the partitions that it leads. Partitions that come while it
+ * waits (a new tail, or one that has room again) are fetched by short ones on a connection beside it, until it returns and takes them in.
+ */
+export class Fetcher {
+  readonly #brokers: Brokers;
+  readonly #logger: Logger;
+  readonly #bounds: Bounds;
+  readonly #sessions = new Set<FetchSession>();
+  readonly #underWay = new Set<string>();
+  readonly #retry = new Alarm(() => this.#pump());
+  /** Partitions that cannot be read at the moment. */
+  readonly #down = new Set<string>();
+  #isDiscovering = false;
+  #isPumpDue = false;
+  #closed = false;
+
+  constructor(brokers: Brokers, bounds: Bounds, logger: Logger) {
+    this.#brokers = brokers;
+    this.#bounds = bounds;
+    this.#logger = logger;
+  }
+
+  /** Fetches what a partition has from the offset on, until the queue is given to `end`. */
+  begin(topic: string, partition: number, fromOffset: number, isSparse: boolean): TailQueue {
+    const queue = new TailQueue(() => this.#pumpSoon());
+    if (this.#closed) queue.fail(new LogUnavailable('the log is closed', 'not-written'));
+    else this.#open(queue, new FetchSession(topic, partition, fromOffset, isSparse));
+    return queue;
+  }
+
+  /** Fetches no more for this queue. */
+  end(queue: TailQueue): void {
+    for (const session of this.#sessions) {
+      if (session.tails.delete(queue) && session.tails.size === 0) this.#drop(session);
+    }
+  }
+
+  /** Ends every tail with LogUnavailable. */
+  close(): void {
+    this.#closed = true;
+    this.#retry[Symbol.dispose]();
+    for (const session of this.#sessions) this.#fail(session, new LogUnavailable('the log is closed', 'not-written'));
+  }
+
+  #open(queue: TailQueue, session: FetchSession): void {
+    session.tails.add(queue);
+    this.#sessions.add(session);
+    this.#pumpSoon();
+  }
+
+  #pumpSoon(): void {
+    if (this.#isPumpDue || this.#closed) return;
+    this.#isPumpDue = true;
+    queueMicrotask(() => {
+      this.#isPumpDue = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    if (this.#closed) return;
+    this.#merge();
+    this.#split();
+    const leaders = new Set<NodeId>();
+    let isLost = false;
+    for (const { topic, partition } of this.#due()) {
+      const leader = this.#brokers.leader(topic, partition);
+      if (leader === undefined) isLost = true;
+      else leaders.add(leader);
+    }
+    if (isLost) void this.#discover();
+    for (const leader of leaders) {
+      if (!this.#underWay.has(`tailing ${leader}`)) void this.#fetch(leader, 'tailing', longPollMs);
+      else if (!this.#underWay.has(`tailing newcomers ${leader}`))
+        void this.#fetch(leader, 'tailing newcomers', shortPollMs);
+    }
+  }
+
+  /** Tails that have met go on together, even if a fetch for one of them is under way: what it brings begins where both are. */
+  #merge(): void {
+    const byPlace = new Map<string, FetchSession>();
+    for (const session of [...this.#sessions].sort((one, other) => Number(other.busy) - Number(one.busy))) {
+      const place = `${session.topic}/${session.partition}/${session.position}`;
+      const other = byPlace.get(place);
+      if (other === undefined) byPlace.set(place, session);
+      else if (!session.busy) {
+        for (const tail of session.tails) other.tails.add(tail);
+        this.#sessions.delete(session);
+      }
+    }
+  }
+
+  /** A tail that has no room holds up no other: it goes on by itself when it has. */
+  #split(): void {
+    for (const session of [...this.#sessions]) {
+      if (session.busy || session.tails.size < 2) continue;
+      const full = [...session.tails].filter((tail) => !tail.hasRoom);
+      if (full.length === session.tails.size) continue;
+      for (const tail of full) {
+        session.tails.delete(tail);
+        this.#open(tail, new FetchSession(session.topic, session.partition, session.position, session.isSparse));
+      }
+    }
+  }
+
+  /** What may be fetched now, at most one of each partition, since a request cannot name it twice. */
+  #due(leader?: NodeId): readonly FetchSession[] {
+    const nowMs = performance.now();
+    const byPartition = new Map<string, FetchSession>();
+    for (const session of this.#sessions) {
+      const { topic, partition } = session;
+      if (session.busy || ![...session.tails].every((tail) => tail.hasRoom)) continue;
+      if (session.notBeforeMs > nowMs) {
+        this.#retry.set(session.notBeforeMs);
+        continue;
+      }
+      if (leader !== undefined && this.#brokers.leader(topic, partition) !== leader) continue;
+      const other = byPartition.get(`${topic}/${partition}`);
+      if (other === undefined || session.position < other.position) byPartition.set(`${topic}/${partition}`, session);
+    }
+    return [...byPartition.values()];
+  }
+
+  async #discover(): Promise<void> {
+    if (this.#isDiscovering) return;
+    this.#isDiscovering = true;
+    let why: unknown = new WireBroken('it has no leader');
+    await this.#brokers.refresh().catch((error: unknown) => {
+      why = error;
+    });
+    this.#isDiscovering = false;
+    for (const session of this.#due()) {
+      if (this.#brokers.leader(session.topic, session.partition) === undefined) this.#lost(session, why);
+    }
+    this.#pumpSoon();
+  }
+
+  async #fetch(leader: NodeId, purpose: 'tailing' | 'tailing newcomers', maxWaitMs: number): Promise<void> {
+    const sessions = this.#due(leader);
+    for (const session of sessions) session.busy = true;
+    this.#underWay.add(`${purpose} ${leader}`);
+    try {
+      const wire = await this.#brokers.wire(leader, purpose);
+      const partitions = sessions.map(({ topic, partition, position }) => ({
+        topic,
+        partition,
+        fromOffset: position,
+        maxBytes: maxFetchPartitionBytes,
+      }));
+      const answers = await wire.fetch(partitions, maxFetchBytes, maxWaitMs);
+      await this.#deliver(sessions, answers);
+    } catch (error) {
+      for (const session of sessions) this.#lost(session, error);
+    } finally {
+      for (const session of sessions) session.busy = false;
+      this.#underWay.delete(`${purpose} ${leader}`);
+      this.#pump();
+    }
+  }
+
+  async #deliver(sessions: readonly FetchSession[], answers: readonly FetchedPartition[]): Promise<void> {
+    const byPlace = new Map(sessions.map((session) => [`${session.topic}/${session.partition}`, session]));
+    for (const answer of answers) {
+      const session = byPlace.get(`${answer.topic}/${answer.partition}`);
+      if (session === undefined) continue;
+      if (answer.errorCode === errorCode.offsetOutOfRange) await this.#outOfRange(session);
+      else if (answer.errorCode !== errorCode.none)
+        this.#lost(session, new WireBroken(describeError(answer.errorCode)));
+      else this.#take(session, answer.records);
+    }
+  }
+
+  #take(session: FetchSession, bytes: Buffer): void {
+    if (this.#down.delete(`${session.topic}/${session.partition}`) && this.#down.size === 0)
+      this.#logger.info({}, 'Kafka can be read again');
+    if (bytes.length === 0) return;
+    try {
+      session.deliver(bytes);
+      // The one that got nothing comes first the next time, should an answer not hold all.
+      if (this.#sessions.delete(session)) this.#sessions.add(session);
+    } catch (error) {
+      if (!(error instanceof LogDamaged)) throw error;
+      this.#fail(session, error);
+    }
+  }
+
+  /** What is before the first record was deleted; what is behind the last may come yet. */
+  async #outOfRange(session: FetchSession): Promise<void> {
+    const { topic, partition, position } = session;
+    const { first } = await this.#bounds(topic, partition);
+    if (position >= first) session.notBeforeMs = performance.now() + retryLongestMs;
+    else this.#fail(session, new LogDamaged(topic, partition, position, `the records before ${first} were deleted`));
+  }
+
+  #fail(session: FetchSession, error: Error): void {
+    for (const tail of session.tails) tail.fail(error);
+    session.tails.clear();
+    this.#drop(session);
+  }
+
+  #drop(session: FetchSession): void {
+    this.#sessions.delete(session);
+    this.#down.delete(`${session.topic}/${session.partition}`);
+  }
+
+  /** Its broker could not be reached or leads it no more: it is tried again, with whoever leads it then. */
+  #lost(session: FetchSession, error: unknown): void {
+    // Its connections were closed with it.
+    if (this.#closed) return;
+    const { topic, partition } = session;
+    this.#brokers.forget(topic, partition);
+    this.#retry.set(session.backOff(performance.now()));
+    if (!(error instanceof WireBroken))
+      this.#logger.error({ topic, partition, err: error }, 'a fetch from Kafka failed');
+    if (this.#down.has(`${topic}/${partition}`)) return;
+    if (this.#down.size === 0) this.#logger.warn({ topic, partition, err: error }, 'Kafka cannot be read');
+    this.#down.add(`${topic}/${partition}`);
+  }
+}

@@ -1,0 +1,135 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import { LogUnavailable } from '../../../ports/event-log.ts';
+import type { Logger } from '../../../ports/telemetry.ts';
+import { maxFetchPartitionBytes, maxKnownGone } from './limits.ts';
+import type { Reader } from './reader.ts';
+import type { StoredRecord } from './record-batch.ts';
+import { dataKeyBytes } from './sealing.ts';
+
+/**
+ * The data keys that there are: a fold of the keys topic, where each key is a record under its id, and a destroyed one a record without a value.
+ * A key is there before anything that it seals.
+ */
+export class KeyRing {
+  readonly #topic: string;
+  readonly #reader: Reader;
+  readonly #logger: Logger;
+  readonly #stopping = new AbortController();
+  /** By id, as a string of bytes: a third of what as many buffers take. */
+  readonly #keys = new Map<string, string>();
+  /** Ids that have no key any more: they will not have one again. */
+  readonly #gone = new Set<string>();
+  #position = 0;
+  #following: Promise<void> = Promise.resolve();
+  #syncing: Promise<void> | undefined;
+  #nextSync: Promise<void> | undefined;
+
+  constructor(topic: string, reader: Reader, logger: Logger) {
+    this.#topic = topic;
+    this.#reader = reader;
+    this.#logger = logger;
+  }
+
+  /** Follows the topic until `stop`: first to its end, in pages, then as it grows. */
+  start(): void {
+    this.#following = this.#follow();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#following;
+  }
+
+  /** The key; undefined when it was destroyed, or is not known yet: then `isKnown` is false. */
+  key(id: string): KeyObject | undefined {
+    const key = this.#keys.get(id);
+    return key === undefined ? undefined : createSecretKey(key, 'latin1');
+  }
+
+  /** Whether there is such a key, as far as is known. */
+  has(id: string): boolean {
+    return this.#keys.has(id);
+  }
+
+  /** Whether it is certain that there is such a key, or that there is none any more. */
+  isKnown(id: string): boolean {
+    return this.#keys.has(id) || this.#gone.has(id);
+  }
+
+  /** Whether the key was destroyed, as far as is known. */
+  isGone(id: string): boolean {
+    return this.#gone.has(id);
+  }
+
+  /** The key was stored by this process, at this offset of the topic. */
+  add(id: string, key: Buffer, offset: number): void {
+    if (offset >= this.#position) this.#keys.set(id, key.toString('latin1'));
+  }
+
+  /** No such key was found in all of the topic. */
+  noteGone(id: string): void {
+    if (this.#gone.size >= maxKnownGone) this.#gone.clear();
+    this.#gone.add(id);
+  }
+
+  /** Resolves when everything is known that the topic holds at this moment. Rejects with LogUnavailable. */
+  sync(): Promise<void> {
+    if (this.#syncing === undefined) return this.#begin();
+    // One that is under way may have asked for the end too early; all who come meanwhile share the next.
+    this.#nextSync ??= this.#syncing
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextSync = undefined;
+        return this.#begin();
+      });
+    return this.#nextSync;
+  }
+
+  #begin(): Promise<void> {
+    const syncing = this.#readToEnd().finally(() => {
+      if (this.#syncing === syncing) this.#syncing = undefined;
+    });
+    this.#syncing = syncing;
+    return syncing;
+  }
+
+  /** Compaction may have left nothing at all before the end, so that no record tells that it was reached. */
+  async #readToEnd(): Promise<void> {
+    const end = await this.#reader.endOffset(this.#topic, 0);
+    while (this.#position < end) {
+      const from = this.#position;
+      const { records, nextOffset } = await this.#reader.page(this.#topic, 0, from, maxFetchPartitionBytes, true);
+      this.#fold(records);
+      this.#position = Math.max(this.#position, nextOffset === from ? end : nextOffset);
+    }
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        await this.sync();
+        for await (const records of this.#reader.tail(this.#topic, 0, this.#position, signal, true))
+          this.#fold(records);
+      } catch (error) {
+        if (signal.aborted) return;
+        // A key that is missed meanwhile is asked for by whoever meets its id.
+        this.#logger.warn({ topic: this.#topic, err: error }, 'cannot follow the keys of words; trying again');
+        if (!(error instanceof LogUnavailable)) await new Promise((resolve) => setTimeout(resolve, 1_000));
+      }
+    }
+  }
+
+  /** Each record counts once, whichever way it came. */
+  #fold(records: readonly StoredRecord[]): void {
+    for (const { offset, key: id, value } of records) {
+      if (offset < this.#position) continue;
+      this.#position = offset + 1;
+      if (value === null) {
+        this.#keys.delete(id);
+        this.noteGone(id);
+      } else if (value.length === dataKeyBytes) this.#keys.set(id, Buffer.from(value).toString('latin1'));
+      else this.#logger.error({ topic: this.#topic, offset }, 'a record of the keys topic is no key');
+    }
+  }
+}

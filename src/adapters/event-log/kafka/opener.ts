@@ -1,0 +1,95 @@
+import { LogDamaged, type LogRecord } from '../../../ports/event-log.ts';
+import type { KeyRing } from './key-ring.ts';
+import { OwnRecords } from './own-records.ts';
+import type { StoredRecord } from './record-batch.ts';
+import { sealOf, unseal, withoutSeal } from './sealing.ts';
+
+const nothing = new Uint8Array();
+
+/** Gives stored records back as they were appended, without the words that were erased. */
+export class Opener {
+  readonly #ring: KeyRing | undefined;
+  readonly #own = new Map<string, OwnRecords>();
+  /** Several tails are given the same records. */
+  readonly #opened = new WeakMap<StoredRecord, LogRecord>();
+
+  constructor(ring: KeyRing | undefined) {
+    this.#ring = ring;
+  }
+
+  /** What this process has appended last in the partition. */
+  own(topic: string, partition: number): OwnRecords {
+    const name = `${topic}/${partition}`;
+    let own = this.#own.get(name);
+    if (own === undefined) {
+      own = new OwnRecords();
+      this.#own.set(name, own);
+    }
+    return own;
+  }
+
+  /** The records, up to the first that is damaged: at that one, rejects with LogDamaged. Rejects with LogUnavailable. */
+  async open(topic: string, partition: number, records: readonly StoredRecord[]): Promise<Opened> {
+    await this.#learnKeys(records);
+    const opened: LogRecord[] = [];
+    for (const record of records) {
+      const one = this.#open(topic, partition, record);
+      if (one === undefined) {
+        const what = 'its words are not what was encrypted here';
+        return { records: opened, damage: new LogDamaged(topic, partition, record.offset, what) };
+      }
+      opened.push(one);
+    }
+    return { records: opened, damage: undefined };
+  }
+
+  /** A key is stored before what it seals: one that is not known once everything is known that is stored by now was destroyed. */
+  async #learnKeys(records: readonly StoredRecord[]): Promise<void> {
+    const ring = this.#ring;
+    if (ring === undefined) return;
+    const unknown = records.flatMap(({ headers }) => {
+      const sealed = sealOf(headers);
+      return sealed === undefined || ring.isKnown(sealed.keyId) ? [] : [sealed.keyId];
+    });
+    if (unknown.length === 0) return;
+    await ring.sync();
+    for (const id of unknown) if (!ring.isKnown(id)) ring.noteGone(id);
+  }
+
+  #open(topic: string, partition: number, stored: StoredRecord): LogRecord | undefined {
+    const sealed = sealOf(stored.headers);
+    if (sealed !== undefined && this.#ring?.has(sealed.keyId) !== true) {
+      this.own(topic, partition).forget(stored.offset);
+      return record(topic, partition, stored, (stored.value ?? nothing).slice(0, sealed.wordsAt));
+    }
+    const before = this.#opened.get(stored);
+    if (before !== undefined) return before;
+    const value = this.own(topic, partition).get(stored.offset) ?? this.#value(topic, partition, stored);
+    if (value === undefined) return undefined;
+    const opened = record(topic, partition, stored, value);
+    this.#opened.set(stored, opened);
+    return opened;
+  }
+
+  #value(topic: string, partition: number, stored: StoredRecord): Uint8Array | undefined {
+    const sealed = sealOf(stored.headers);
+    const key = sealed && this.#ring?.key(sealed.keyId);
+    if (sealed === undefined || key === undefined) return stored.value ?? nothing;
+    return unseal({ topic, partition, key: stored.key }, stored.value ?? nothing, sealed.wordsAt, key);
+  }
+}
+
+/** What could be opened, and what ended it. */
+export interface Opened {
+  readonly records: readonly LogRecord[];
+  readonly damage: LogDamaged | undefined;
+}
+
+function record(
+  topic: string,
+  partition: number,
+  { offset, timeMs, key, headers }: StoredRecord,
+  value: Uint8Array,
+): LogRecord {
+  return { topic, partition, key, headers: withoutSeal(headers), value, offset, timeMs };
+}

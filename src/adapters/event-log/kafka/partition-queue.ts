@@ -1,0 +1,137 @@
+import type { Part } from './append-call.ts';
+import { maxBatchBytes, retryFirstMs, retryLongestMs } from './limits.ts';
+import { encodeBatch } from './record-batch.ts';
+
+/** Under what name a batch is sent. */
+export interface Identity {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+}
+
+/** What was sent, and is sent again as it was until the broker says what became of it: it knows a repeat by its sequence. */
+export interface Batch {
+  readonly parts: readonly Part[];
+  readonly records: number;
+  readonly bytes: Buffer;
+  /** How often it was sent. */
+  attempts: number;
+}
+
+const maxSequence = 2 ** 31;
+
+/**
+ * What waits for one partition. Its identity is its own: what spoils one partition's sequence leaves the others alone. One batch is under way at
+ * a time, so that the order is that of the calls whatever happens.
+ */
+export class PartitionQueue {
+  readonly topic: string;
+  readonly partition: number;
+  identity: Identity | undefined;
+  batch: Batch | undefined;
+  /** A request with its batch is under way. */
+  busy = false;
+  /** Somebody has waited in vain: nobody else should, until it is seen to go on. */
+  unavailable = false;
+  /** Not tried again before this time of `performance.now()`. */
+  notBeforeMs = 0;
+  /** Why the last try failed. */
+  lastError: unknown;
+  #waiting: Part[] = [];
+  #sequence = 0;
+  #failures = 0;
+
+  constructor(topic: string, partition: number) {
+    this.topic = topic;
+    this.partition = partition;
+  }
+
+  add(part: Part): void {
+    this.#waiting.push(part);
+  }
+
+  /** There is something to send, or to find out. */
+  get hasWork(): boolean {
+    return this.batch !== undefined || this.unavailable || this.#waiting[0]?.call.ready === true;
+  }
+
+  /** Nothing is left to do. */
+  get isIdle(): boolean {
+    return this.batch === undefined && !this.unavailable && this.#waiting.length === 0;
+  }
+
+  /** Somebody who had nothing else to wait for has waited in vain. */
+  hasExpired(): boolean {
+    return [...(this.batch?.parts ?? []), ...this.#waiting].some(({ call }) => call.settled && call.ready);
+  }
+
+  /** Forgets what waits of calls that were given up. Returns how many bytes that were. */
+  dropSettled(): number {
+    const dropped = this.#waiting.filter(({ call }) => call.settled);
+    if (dropped.length > 0) this.#waiting = this.#waiting.filter(({ call }) => !call.settled);
+    return dropped.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Makes what waits the batch to send, as far as one can hold it; undefined when nothing waits. */
+  takeBatch(identity: Identity, nowMs: number): Batch | undefined {
+    let bytes = 0;
+    let count = 0;
+    for (const part of this.#waiting) {
+      if (!part.call.ready || (count > 0 && bytes + part.bytes > maxBatchBytes)) break;
+      bytes += part.bytes;
+      count += 1;
+    }
+    if (count === 0) return undefined;
+    const parts = this.#waiting.splice(0, count);
+    for (const { call } of parts) call.sent = true;
+    this.batch = this.#encode(parts, identity, nowMs);
+    return this.batch;
+  }
+
+  /** The batch is in the log. */
+  written(baseOffset: number, timeMs: number): void {
+    const { batch } = this;
+    if (batch === undefined) return;
+    let offset = baseOffset;
+    for (const { call, indices } of batch.parts) {
+      call.written(indices, offset, timeMs);
+      offset += indices.length;
+    }
+    this.#sequence = (this.#sequence + batch.records) % maxSequence;
+    this.batch = undefined;
+    this.#failures = 0;
+  }
+
+  /** The batch is given up, and with it an identity whose sequence may be spoilt. */
+  refused(why: string): void {
+    for (const { call } of this.batch?.parts ?? []) call.fail(why);
+    this.batch = undefined;
+    this.forgetIdentity();
+  }
+
+  /** The next batch begins another identity's sequence. */
+  forgetIdentity(): void {
+    this.identity = undefined;
+    this.#sequence = 0;
+  }
+
+  /** The broker has not taken the batch, and never will under its identity: what is in it waits again. */
+  takeBack(): void {
+    this.#waiting.unshift(...(this.batch?.parts ?? []));
+    this.batch = undefined;
+    this.forgetIdentity();
+  }
+
+  /** Something failed: the next try is put off, and each time longer. Returns until when. */
+  backOff(nowMs: number): number {
+    const delayMs = Math.min(retryFirstMs * 1.5 ** this.#failures, retryLongestMs);
+    this.#failures = Math.min(this.#failures + 1, 20);
+    this.notBeforeMs = nowMs + delayMs;
+    return this.notBeforeMs;
+  }
+
+  #encode(parts: readonly Part[], identity: Identity, nowMs: number): Batch {
+    const records = parts.flatMap((part) => part.records);
+    const bytes = encodeBatch(records, { ...identity, firstSequence: this.#sequence }, nowMs);
+    return { parts, records: records.length, bytes, attempts: 0 };
+  }
+}

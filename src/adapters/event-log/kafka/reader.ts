@@ -1,0 +1,141 @@
+import { LogDamaged } from '../../../ports/event-log.ts';
+import type { Logger } from '../../../ports/telemetry.ts';
+import type { Brokers } from './brokers.ts';
+import { decodePartition } from './fetch-session.ts';
+import { Fetcher } from './fetcher.ts';
+import { expectedRecordBytes, maxFetchPartitionBytes, maxTailRecords } from './limits.ts';
+import { patiently } from './patience.ts';
+import { errorCode } from './protocol-errors.ts';
+import type { StoredRecord } from './record-batch.ts';
+import { api, describeError, WireBroken } from './wire.ts';
+
+interface ListedOffsets {
+  readonly responses: readonly {
+    readonly partitions: readonly { readonly errorCode: number; readonly offset: string }[];
+  }[];
+}
+
+/** Some records, and the offset behind what was looked through for them. */
+export interface Page {
+  readonly records: readonly StoredRecord[];
+  readonly nextOffset: number;
+}
+
+/** Kafka's names for the offset of the first record, and for the one that the next will get. */
+const earliest = -2;
+const latest = -1;
+
+/** Reads partitions as they are stored. */
+export class Reader {
+  readonly #brokers: Brokers;
+  readonly #fetcher: Fetcher;
+
+  constructor(brokers: Brokers, logger: Logger) {
+    this.#brokers = brokers;
+    this.#fetcher = new Fetcher(brokers, (topic, partition) => this.#bounds(topic, partition), logger);
+  }
+
+  /** Up to `maxRecords` from the offset on; none at the end. Rejects with LogUnavailable or LogDamaged. */
+  async read(
+    topic: string,
+    partition: number,
+    fromOffset: number,
+    maxRecords: number,
+  ): Promise<readonly StoredRecord[]> {
+    const found: StoredRecord[] = [];
+    while (found.length < maxRecords) {
+      const missing = maxRecords - found.length;
+      const { records } = await this.page(topic, partition, fromOffset + found.length, missing * expectedRecordBytes);
+      if (records.length === 0) break;
+      found.push(...records.slice(0, missing));
+    }
+    return found;
+  }
+
+  /**
+   * What one request brings, about so many bytes, and where the next begins. `isSparse`: the topic is compacted, and records may be missing.
+   * Rejects with LogUnavailable or LogDamaged.
+   */
+  page(topic: string, partition: number, fromOffset: number, bytes: number, isSparse = false): Promise<Page> {
+    return patiently(`${topic}/${partition}`, 'not-written', () =>
+      this.#page(topic, partition, fromOffset, bytes, isSparse),
+    );
+  }
+
+  /** The offset that the next record will get. Rejects with LogUnavailable. */
+  endOffset(topic: string, partition: number): Promise<number> {
+    return patiently(`${topic}/${partition}`, 'not-written', () => this.#offset(topic, partition, latest));
+  }
+
+  /**
+   * Every record from the offset on, until the signal aborts; brokers that are away are waited for. `isSparse`: the topic is compacted, and records
+   * may be missing. Throws LogDamaged; LogUnavailable once the log is closed.
+   */
+  async *tail(
+    topic: string,
+    partition: number,
+    fromOffset: number,
+    signal: AbortSignal,
+    isSparse = false,
+  ): AsyncGenerator<readonly StoredRecord[], void, void> {
+    if (signal.aborted) return;
+    const queue = this.#fetcher.begin(topic, partition, fromOffset, isSparse);
+    try {
+      for (;;) {
+        const records = await queue.take(maxTailRecords, signal);
+        if (signal.aborted) return;
+        yield records;
+      }
+    } finally {
+      this.#fetcher.end(queue);
+    }
+  }
+
+  /** Ends every tail with LogUnavailable. */
+  close(): void {
+    this.#fetcher.close();
+  }
+
+  /** Up to the first record that is damaged; at that one, LogDamaged. */
+  async #page(topic: string, partition: number, fromOffset: number, bytes: number, isSparse: boolean): Promise<Page> {
+    const wire = await this.#brokers.wire(await this.#brokers.leaderOf(topic, partition), 'asking');
+    const maxBytes = Math.min(bytes, maxFetchPartitionBytes);
+    const [answer] = await wire.fetch([{ topic, partition, fromOffset, maxBytes }], maxBytes, 0);
+    if (answer?.errorCode === errorCode.offsetOutOfRange) return this.#nothing(topic, partition, fromOffset);
+    if (answer === undefined || answer.errorCode !== errorCode.none)
+      throw this.#lost(topic, partition, answer?.errorCode ?? -1);
+    const { records, nextOffset, damage } = decodePartition({ isSparse }, answer.records, fromOffset);
+    if (records.length === 0 && damage !== undefined) throw new LogDamaged(topic, partition, fromOffset, damage);
+    return { records, nextOffset };
+  }
+
+  /** Behind the end there is nothing yet; before the first there is nothing any more. */
+  async #nothing(topic: string, partition: number, offset: number): Promise<Page> {
+    const { first } = await this.#bounds(topic, partition);
+    if (offset >= first) return { records: [], nextOffset: offset };
+    throw new LogDamaged(topic, partition, offset, `the records before ${first} were deleted`);
+  }
+
+  async #bounds(topic: string, partition: number): Promise<{ readonly first: number; readonly end: number }> {
+    const [first, end] = await Promise.all([
+      this.#offset(topic, partition, earliest),
+      this.#offset(topic, partition, latest),
+    ]);
+    return { first, end };
+  }
+
+  async #offset(topic: string, partition: number, timestamp: number): Promise<number> {
+    const wire = await this.#brokers.wire(await this.#brokers.leaderOf(topic, partition), 'asking');
+    const options = { topics: [{ topic, partitions: [{ partition, timestamp }] }] };
+    const { responses } = await wire.ask<ListedOffsets>(api.listOffsets, options);
+    const found = responses[0]?.partitions[0];
+    if (found === undefined || found.errorCode !== errorCode.none)
+      throw this.#lost(topic, partition, found?.errorCode ?? -1);
+    return Number(found.offset);
+  }
+
+  #lost(topic: string, partition: number, code: number): WireBroken {
+    this.#brokers.forget(topic, partition);
+    return new WireBroken(`${topic}/${partition}: ${describeError(code)}`);
+  }
+}

@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import kafkajs, { type Admin, type Kafka } from 'kafkajs';
+import { LogUnavailable } from '../../../ports/event-log.ts';
+import type { Logger } from '../../../ports/telemetry.ts';
+import { type TopicDefinition, type TopicsSpec, topicDefinitions } from './topic-definitions.ts';
+import {
+  type FoundCluster,
+  type FoundTopic,
+  problemsOf,
+  TopicMisconfigured,
+  type TopicProblem,
+} from './topic-problems.ts';
+
+// Node sees only some of the names that this CommonJS package exports.
+const { ConfigResourceTypes, KafkaJSAggregateError, KafkaJSProtocolError } = kafkajs;
+
+/** Brokers that are starting are there within seconds; somebody who starts a process with a wrong address should not wait long. */
+const reachTimeoutMs = 10_000;
+const pauseMs = 200;
+
+/**
+ * Makes the topics that are missing, and checks all: whoever appends to a topic that is not as it must be could not keep what it promises. Safe
+ * to be called by several processes at once. `kafka` is of few retries, since what fails is tried again here.
+ *
+ * Rejects with TopicMisconfigured, which names everything that is wrong and how it is mended; with LogUnavailable when the brokers were not
+ * reached within 10 s; and with the reason when they refuse.
+ */
+export async function ensureTopics(kafka: Kafka, spec: TopicsSpec, logger: Logger): Promise<void> {
+  const deadlineMs = performance.now() + reachTimeoutMs;
+  for (;;) {
+    try {
+      await before(deadlineMs, makeAndCheck(kafka, topicDefinitions(spec), logger));
+      return;
+    } catch (error) {
+      if (!mayPass(error)) throw error;
+      if (performance.now() + pauseMs >= deadlineMs)
+        throw new LogUnavailable(`Kafka was not reached within ${reachTimeoutMs} ms`, 'not-written', { cause: error });
+    }
+    await sleep(pauseMs);
+  }
+}
+
+/** The work's outcome, or LogUnavailable at the deadline; the work itself goes on, to clean up after itself. */
+async function before<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const giveUp = () =>
+    late.reject(new LogUnavailable(`Kafka did not answer within ${reachTimeoutMs} ms`, 'not-written'));
+  const timer = setTimeout(giveUp, deadlineMs - performance.now());
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Brokers that are away, starting or electing a leader may answer later; those that refused will again. */
+function mayPass(error: unknown): boolean {
+  if (!(error instanceof Error) || !error.name.startsWith('KafkaJS')) return false;
+  let root: Error = error;
+  while (root.cause instanceof Error) root = root.cause;
+  return !('retriable' in root) || root.retriable !== false;
+}
+
+async function makeAndCheck(kafka: Kafka, definitions: readonly TopicDefinition[], logger: Logger): Promise<void> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const existing = new Set(await admin.listTopics());
+    const cluster = await clusterOf(admin);
+    const problems: TopicProblem[] = [];
+    for (const definition of definitions) {
+      if (existing.has(definition.name)) continue;
+      const unmade = await make(admin, definition, cluster);
+      if (unmade === undefined) logger.info({ topic: definition.name }, 'the topic was made');
+      else problems.push(unmade);
+    }
+    const made = definitions.filter(({ name }) => !problems.some(({ topic }) => topic === name));
+    for (const [definition, found] of await describeTopics(admin, made)) {
+      problems.push(...problemsOf(definition, found, cluster));
+    }
+    if (problems.length > 0) throw new TopicMisconfigured(problems);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function clusterOf(admin: Admin): Promise<FoundCluster> {
+  const { brokers } = await admin.describeCluster();
+  return {
+    bootstrap: brokers.map(({ host, port }) => `${host}:${port}`).join(),
+    brokerIds: brokers.map(({ nodeId }) => nodeId).sort((a, b) => a - b),
+  };
+}
+
+/** Makes a topic, unless somebody else was faster. The answer is the problem, when there are not brokers enough for it. */
+async function make(
+  admin: Admin,
+  { name, partitions, replicationFactor, settings }: TopicDefinition,
+  { brokerIds }: FoundCluster,
+): Promise<TopicProblem | undefined> {
+  const configEntries = settings.map((setting) => ({ name: setting.name, value: setting.value }));
+  try {
+    await admin.createTopics({
+      topics: [{ topic: name, numPartitions: partitions, replicationFactor, configEntries }],
+      waitForLeaders: true,
+    });
+    return undefined;
+  } catch (error) {
+    const [refusal] = error instanceof KafkaJSAggregateError ? error.errors : [];
+    if (!(refusal instanceof KafkaJSProtocolError)) throw error;
+    if (refusal.type !== 'INVALID_REPLICATION_FACTOR')
+      throw new Error(`Kafka refused to make topic ${name}: ${refusal.message}`, { cause: error });
+    return {
+      topic: name,
+      setting: 'replication factor',
+      is: String(replicationFactor),
+      shouldBe: `at most ${brokerIds.length}, the number of brokers`,
+      why: 'the topic cannot be made',
+      mend: `Start more brokers, or set PARLEY_KAFKA_REPLICATION_FACTOR=${brokerIds.length}.`,
+    };
+  }
+}
+
+async function describeTopics(
+  admin: Admin,
+  definitions: readonly TopicDefinition[],
+): Promise<readonly (readonly [TopicDefinition, FoundTopic])[]> {
+  if (definitions.length === 0) return [];
+  const { topics } = await admin.fetchTopicMetadata({ topics: definitions.map(({ name }) => name) });
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: definitions.map(({ name }) => ({ type: ConfigResourceTypes.TOPIC, name })),
+  });
+  return definitions.map((definition) => {
+    const partitions = topics.find(({ name }) => name === definition.name)?.partitions ?? [];
+    const entries = resources.find(({ resourceName }) => resourceName === definition.name)?.configEntries ?? [];
+    const replicas = partitions
+      .toSorted((a, b) => a.partitionId - b.partitionId)
+      .map((partition) => partition.replicas);
+    const settings = Object.fromEntries(entries.map(({ configName, configValue }) => [configName, configValue]));
+    return [definition, { replicas, settings }] as const;
+  });
+}
