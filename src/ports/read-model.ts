@@ -39,6 +39,12 @@ export interface ReadModelStore extends AsyncDisposable {
 export interface Rebuild {
   /** Reads and writes the new generation of this model; its collections are asked for as usual. Closed with the store it came from. */
   readonly store: ReadModelStore;
+  /**
+   * Writers of the live one get ReadModelUnavailable from now on until this one is activated or dropped, for some seconds at most; resolves
+   * when what they had begun is stored. What readers have seen by then this one can be given before it is activated, so that nothing
+   * vanishes from them at the switch.
+   */
+  hold(): Promise<void>;
   /** Makes it the live one, for all handles and in one step. A writer of the former one gets ReadModelReplaced. */
   activate(): Promise<void>;
   /** Drops it. */

@@ -468,6 +468,25 @@ export function readModelContract(name: string, open: () => Promise<ReadModelsUn
         expect(await after.get('a')).toEqual(note(1));
       });
 
+      test('is activated with what was written until it was held, and readers miss nothing', async () => {
+        store.collection(notes);
+        await using reader = await subject.open('read');
+        const read = reader.collection(notes);
+        await store.apply([write('a', 1, note(1))], [{ ...checkpoint, offset: 2 }]);
+        const rebuild = await store.rebuild('notebook');
+        rebuild.store.collection(notes);
+        await rebuild.hold();
+        expect(await read.get('a')).toEqual(note(1));
+        const seen = await reader.checkpoint('notebook', 'events', 0);
+        await rebuild.store.apply([write('a', 1, note(1))], [seen]);
+        await rebuild.activate();
+        expect(await read.get('a')).toEqual(note(1));
+        expect(await reader.checkpoint('notebook', 'events', 0)).toEqual(seen);
+        store.collection(notes);
+        await store.apply([write('a', 2, note(2))], [{ ...checkpoint, offset: 3 }]);
+        expect(await read.get('a')).toEqual(note(2));
+      });
+
       test('that is dropped, or replaced by another, leaves nothing behind', async () => {
         const live = store.collection(notes);
         await store.apply([write('a', 1, note(1, 'old'))], [{ ...checkpoint, offset: 2 }]);

@@ -121,6 +121,8 @@ export class SqliteReadModels implements ReadModelStore {
     const generation = this.#write((connection) => begin(connection, model));
     return {
       store: new SqliteReadModels(this.#file, { model, generation }),
+      // Nobody else writes: the data folder is locked.
+      hold: async () => undefined,
       activate: async () => this.#write((connection) => activate(connection, model, generation)),
       discard: async () => this.#write((connection) => drop(connection, model, generation)),
     };

@@ -1,0 +1,217 @@
+import type { Collection, Filter } from 'mongodb';
+import {
+  type Account,
+  type AccountRole,
+  type AccountStore,
+  AccountStoreUnavailable,
+  maxFamiliesPerAccount,
+  type Rotation,
+  type RotationOutcome,
+  type SigningKey,
+  type TokenFamily,
+} from '../../../ports/account-store.ts';
+import type { Clock } from '../../../ports/clock.ts';
+import { MongoConnection, unlessThere } from './connection.ts';
+import {
+  type AccountRow,
+  accountsIn,
+  prepare,
+  type SigningKeysRow,
+  signingKeysFilter,
+  signingKeysIn,
+} from './layout.ts';
+import { maxAttempts } from './limits.ts';
+
+export interface MongoAccountStoreOptions {
+  readonly uri: string;
+  /** Begins the name of every collection. */
+  readonly prefix: string;
+  /** Says what has expired. */
+  readonly clock: Clock;
+  /** Instead of the database that the URI names; when neither is there it is that of the prefix. */
+  readonly database?: string;
+}
+
+/**
+ * Accounts in MongoDB. Nothing is asked of the server until the first use, so that a process starts without it; AccountStoreTooNew comes
+ * from that use. Throws what the driver throws when the URI is none.
+ */
+export async function openMongoAccountStore(options: MongoAccountStoreOptions): Promise<AccountStore> {
+  return new MongoAccountStore(options);
+}
+
+class MongoAccountStore implements AccountStore {
+  readonly #prefix: string;
+  readonly #clock: Clock;
+  readonly #connection: MongoConnection;
+  #prepared: Promise<void> | null = null;
+
+  constructor({ uri, prefix, clock, database }: MongoAccountStoreOptions) {
+    this.#prefix = prefix;
+    this.#clock = clock;
+    this.#connection = new MongoConnection({
+      uri,
+      fallbackDatabase: prefix,
+      ...(database !== undefined && { database }),
+    });
+  }
+
+  createAccount(account: Account): Promise<boolean> {
+    const { clientId, userName, passwordHash, role, createTimeMs } = account;
+    const fields = { clientId, userName, passwordHash, role, createTimeMs, families: [], familyChanges: 0 };
+    return this.#accounts((accounts) => unlessThere(accounts.insertOne({ _id: nameKeyOf(userName), ...fields })));
+  }
+
+  accountNamed(userName: string): Promise<Account | null> {
+    return this.#account({ _id: nameKeyOf(userName) });
+  }
+
+  accountOf(clientId: string): Promise<Account | null> {
+    return this.#account({ clientId });
+  }
+
+  async listAccounts(afterUserName: string, limit: number): Promise<readonly Account[]> {
+    // A limit of 0 would be none.
+    if (limit < 1) return [];
+    const filter = { _id: { $gt: nameKeyOf(afterUserName) } };
+    const rows = await this.#accounts((accounts) =>
+      accounts.find(filter, { sort: { _id: 1 }, limit, batchSize: limit }).toArray(),
+    );
+    return rows.map(accountOf);
+  }
+
+  async removeAccount(userName: string): Promise<boolean> {
+    const { deletedCount } = await this.#accounts((accounts) => accounts.deleteOne({ _id: nameKeyOf(userName) }));
+    return deletedCount === 1;
+  }
+
+  setRole(userName: string, role: AccountRole): Promise<boolean> {
+    return this.#change({ _id: nameKeyOf(userName) }, { role });
+  }
+
+  replacePasswordHash(clientId: string, expected: string, replacement: string): Promise<boolean> {
+    return this.#change({ clientId, passwordHash: expected }, { passwordHash: replacement });
+  }
+
+  async createFamily({ clientId, familyId, tokenHash, expireTimeMs }: TokenFamily): Promise<void> {
+    const family = { familyId, tokenHash, expireTimeMs };
+    for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+      const row = await this.#accounts((accounts) => accounts.findOne({ clientId }));
+      // Nobody could use it.
+      if (row === null) return;
+      const { _id, familyChanges } = row;
+      const families = [...this.#keptBeside(row.families), family];
+      const next = { families, familyChanges: familyChanges + 1 };
+      if (await this.#change({ _id, clientId, familyChanges }, next)) return;
+    }
+    throw new AccountStoreUnavailable('too many others sign in to this account at once');
+  }
+
+  async rotateFamily(rotation: Rotation): Promise<RotationOutcome> {
+    const { familyId, presentedHash, nextHash, expireTimeMs } = rotation;
+    const valid = { familyId, expireTimeMs: { $gt: this.#clock.nowMs() } };
+    const rotated = await this.#accounts((accounts) =>
+      accounts.findOneAndUpdate(
+        { families: { $elemMatch: { ...valid, tokenHash: presentedHash } } },
+        {
+          $set: { 'families.$[presented].tokenHash': nextHash, 'families.$[presented].expireTimeMs': expireTimeMs },
+          $inc: { familyChanges: 1 },
+        },
+        { arrayFilters: [{ 'presented.familyId': familyId }], returnDocument: 'after' },
+      ),
+    );
+    if (rotated !== null) return { kind: 'rotated', account: accountOf(rotated) };
+    // A token that is not the current one never becomes it again: whichever happens in between, this says what is then so.
+    const ended = await this.#end(
+      { families: { $elemMatch: { ...valid, tokenHash: { $ne: presentedHash } } } },
+      familyId,
+    );
+    return ended === null ? { kind: 'unknown' } : { kind: 'reused', clientId: ended.clientId };
+  }
+
+  async endFamily(familyId: string): Promise<void> {
+    await this.#end({ 'families.familyId': familyId }, familyId);
+  }
+
+  async signingKeys(): Promise<readonly SigningKey[]> {
+    const row = await this.#signingKeys((rows) => rows.findOne(signingKeysFilter));
+    return row?.keys ?? [];
+  }
+
+  async addSigningKey(key: SigningKey, newestKid: string | null): Promise<boolean> {
+    const { kid, privateJwk, createTimeMs, retireTimeMs, removeTimeMs } = key;
+    const added = { kid, privateJwk, createTimeMs, retireTimeMs, removeTimeMs };
+    if (newestKid === null) {
+      const row: SigningKeysRow = { _id: 'signing-keys', newestKid: kid, keys: [added] };
+      return this.#signingKeys((rows) => unlessThere(rows.insertOne(row)));
+    }
+    const nowMs = this.#clock.nowMs();
+    const kept = (await this.signingKeys()).filter((known) => known.removeTimeMs > nowMs);
+    const update = { $set: { newestKid: kid, keys: [...kept, added] } };
+    // Nothing else changes the keys: if the newest is still the same, so are all.
+    const { matchedCount } = await this.#signingKeys((rows) =>
+      rows.updateOne({ ...signingKeysFilter, newestKid }, update),
+    );
+    return matchedCount === 1;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#connection[Symbol.asyncDispose]();
+  }
+
+  /** Those that have not expired, and of them as many as leave room for one more: the others expire first. */
+  #keptBeside(families: AccountRow['families']): AccountRow['families'] {
+    const nowMs = this.#clock.nowMs();
+    return families
+      .filter(({ expireTimeMs }) => expireTimeMs > nowMs)
+      .toSorted((left, right) => right.expireTimeMs - left.expireTimeMs)
+      .slice(0, maxFamiliesPerAccount - 1);
+  }
+
+  /** Resolves to the family's account; null when there was none like that. */
+  #end(filter: Filter<AccountRow>, familyId: string): Promise<AccountRow | null> {
+    const update = { $pull: { families: { familyId } }, $inc: { familyChanges: 1 } };
+    return this.#accounts((accounts) => accounts.findOneAndUpdate(filter, update));
+  }
+
+  async #account(filter: Filter<AccountRow>): Promise<Account | null> {
+    const row = await this.#accounts((accounts) => accounts.findOne(filter));
+    return row && accountOf(row);
+  }
+
+  /** Whether there was an account like that. */
+  async #change(filter: Filter<AccountRow>, fields: Partial<AccountRow>): Promise<boolean> {
+    const { matchedCount } = await this.#accounts((accounts) => accounts.updateOne(filter, { $set: fields }));
+    return matchedCount === 1;
+  }
+
+  async #accounts<T>(call: (accounts: Collection<AccountRow>) => Promise<T>): Promise<T> {
+    await this.#prepare();
+    return this.#connection.use((database) => call(accountsIn(database, this.#prefix)));
+  }
+
+  async #signingKeys<T>(call: (rows: Collection<SigningKeysRow>) => Promise<T>): Promise<T> {
+    await this.#prepare();
+    return this.#connection.use((database) => call(signingKeysIn(database, this.#prefix)));
+  }
+
+  /** Once for each handle; again after it failed. */
+  #prepare(): Promise<void> {
+    this.#prepared ??= this.#connection
+      .use((database) => prepare(database, this.#prefix))
+      .catch((error: unknown) => {
+        this.#prepared = null;
+        throw error;
+      });
+    return this.#prepared;
+  }
+}
+
+/** User names are ASCII, so that this is all that case is. */
+function nameKeyOf(userName: string): string {
+  return userName.toLowerCase();
+}
+
+function accountOf({ clientId, userName, passwordHash, role, createTimeMs }: AccountRow): Account {
+  return { clientId, userName, passwordHash, role, createTimeMs };
+}

@@ -1,0 +1,71 @@
+import type { Checkpoint } from '../../../ports/read-model.ts';
+import { areDuplicates, type MongoConnection } from './connection.ts';
+
+interface CheckpointRow extends Checkpoint {
+  readonly _id: string;
+  readonly generation: number;
+}
+
+/** A checkpoint of one generation of its model. */
+export interface PlacedCheckpoint extends Checkpoint {
+  readonly generation: number;
+}
+
+/** How far each partition has been folded into each generation of a model: the collection `<prefix>_checkpoints`. */
+export class Checkpoints {
+  readonly #connection: MongoConnection;
+  readonly #name: string;
+
+  constructor(connection: MongoConnection, prefix: string) {
+    this.#connection = connection;
+    this.#name = `${prefix}_checkpoints`;
+  }
+
+  /**
+   * A final one is not taken back by an election, nor is any document that was written before it: a writer that went on from another one
+   * would leave out what the election took. It costs a round among the servers; who only wants to know how far a model is takes the other.
+   */
+  async read(place: Omit<PlacedCheckpoint, 'offset' | 'state'>, isFinal: boolean): Promise<Checkpoint> {
+    const { model, topic, partition } = place;
+    const row = await this.#connection.use((database) => {
+      const options = isFinal ? this.#connection.finalRead : {};
+      return database.collection<CheckpointRow>(this.#name).findOne({ _id: idOf(place) }, options);
+    });
+    return { model, topic, partition, offset: row?.offset ?? 0, state: row?.state ?? null };
+  }
+
+  /** Only upward: a writer that was held up does not set back what its successor has stored. */
+  async write(checkpoints: readonly PlacedCheckpoint[]): Promise<void> {
+    if (checkpoints.length === 0) return;
+    const updates = checkpoints.map((checkpoint) => {
+      const _id = idOf(checkpoint);
+      const filter = { _id, offset: { $lt: checkpoint.offset } };
+      return { replaceOne: { filter, replacement: { _id, ...checkpoint }, upsert: true } };
+    });
+    await this.#connection.use(async (database) => {
+      try {
+        await database.collection<CheckpointRow>(this.#name).bulkWrite(updates, { ordered: false });
+      } catch (error) {
+        if (!areDuplicates(error)) throw error;
+      }
+    });
+  }
+
+  /** Removes those of these generations. */
+  async remove(model: string, generations: readonly number[]): Promise<void> {
+    const filter = { model, generation: { $in: [...generations] } };
+    await this.#connection.use((database) => database.collection<CheckpointRow>(this.#name).deleteMany(filter));
+  }
+
+  /** The generations of a model that have any. */
+  generations(model: string): Promise<readonly number[]> {
+    return this.#connection.use(async (database) => {
+      const rows = database.collection<CheckpointRow>(this.#name).find({ model }, { projection: { generation: 1 } });
+      return (await rows.toArray()).map(({ generation }) => generation);
+    });
+  }
+}
+
+function idOf({ model, generation, topic, partition }: Omit<PlacedCheckpoint, 'offset' | 'state'>): string {
+  return `${model}/${generation}/${topic}/${partition}`;
+}

@@ -1,0 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const pollMs = 20;
+const patienceMs = 20_000;
+
+/** Resolves once the condition holds; rejects when it does not for very long. */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + patienceMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`not so within ${patienceMs} ms: ${condition}`);
+    await sleep(pollMs);
+  }
+}
