@@ -1,4 +1,5 @@
 import type { MediaKind } from '../domain/conversation/events.ts';
+import { mediaDay } from '../domain/media/media-id.ts';
 
 /**
  * Where media objects lie. An object is written once and never changes; it is there whole or not at all, also after a crash.
@@ -25,7 +26,7 @@ export interface MediaStore extends AsyncDisposable {
   /** The bytes from `start` (0) up to and without `end` (the object's end), cut to what is there. Rejects with MediaMissing or MediaUnavailable. */
   read(mediaId: string, range?: { readonly start: number; readonly end: number }): Promise<Uint8Array>;
 
-  /** Where the object can be fetched (GET, HEAD, ranges) until `expireTimeMs` (epoch). Does not look whether it is there. */
+  /** Where the object can be fetched (GET, with ranges) until `expireTimeMs` (epoch). Does not look whether it is there. */
   downloadUrl(media: Pick<MediaObject, 'mediaId' | 'contentType'>, expireTimeMs: number): Promise<string>;
 
   /** Removes the object; no effect when it is not there. Rejects with MediaUnavailable. */
@@ -62,6 +63,24 @@ export interface UploadTarget {
   readonly url: string;
   /** Headers that the PUT must carry, beside those of every PUT. */
   readonly headers: Readonly<Record<string, string>>;
+}
+
+const kinds: ReadonlySet<string> = new Set(['voice', 'video', 'image'] satisfies readonly MediaKind[]);
+const mediaType = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}$/;
+const sha256Form = /^[0-9a-f]{64}$/;
+
+/** Whether this describes an object that can be: an id, a kind, a media type, at least one byte, a hash. No store takes or knows any other. */
+export function isPossible({ mediaId, ownerId, kind, contentType, sizeBytes, sha256 }: MediaObject): boolean {
+  return (
+    mediaDay(mediaId) !== undefined &&
+    typeof ownerId === 'string' &&
+    ownerId.isWellFormed() &&
+    kinds.has(kind) &&
+    mediaType.test(contentType) &&
+    Number.isSafeInteger(sizeBytes) &&
+    sizeBytes > 0 &&
+    sha256Form.test(sha256)
+  );
 }
 
 /** There is no such object. */

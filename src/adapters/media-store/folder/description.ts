@@ -1,24 +1,4 @@
-import type { MediaKind } from '../../../domain/conversation/events.ts';
-import { mediaDay } from '../../../domain/media/media-id.ts';
-import type { MediaObject, StoredMedia } from '../../../ports/media-store.ts';
-
-const kinds: ReadonlySet<string> = new Set(['voice', 'video', 'image'] satisfies readonly MediaKind[]);
-const mediaType = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}$/;
-const sha256Form = /^[0-9a-f]{64}$/;
-
-/** Whether this describes an object that can be: an id, a kind, a media type, at least one byte, a hash. */
-export function isPossible({ mediaId, ownerId, kind, contentType, sizeBytes, sha256 }: MediaObject): boolean {
-  return (
-    mediaDay(mediaId) !== undefined &&
-    typeof ownerId === 'string' &&
-    ownerId.isWellFormed() &&
-    kinds.has(kind) &&
-    mediaType.test(contentType) &&
-    Number.isSafeInteger(sizeBytes) &&
-    sizeBytes > 0 &&
-    sha256Form.test(sha256)
-  );
-}
+import { isPossible, type MediaObject, type StoredMedia } from '../../../ports/media-store.ts';
 
 /** The text of an object's `.json`. */
 export function describe(object: MediaObject, createTimeMs: number): string {

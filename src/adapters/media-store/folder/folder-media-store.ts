@@ -1,8 +1,13 @@
 import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../../ports/clock.ts';
-import { type MediaObject, type MediaStore, MediaUnavailable, type StoredMedia } from '../../../ports/media-store.ts';
-import { isPossible } from './description.ts';
+import {
+  isPossible,
+  type MediaObject,
+  type MediaStore,
+  MediaUnavailable,
+  type StoredMedia,
+} from '../../../ports/media-store.ts';
 import { mapSystemError } from './errors.ts';
 import { type HandlerDeps, handle } from './handler.ts';
 import { prepareFolder } from './layout.ts';
