@@ -1,6 +1,6 @@
 import type { Journal } from '../src/app/journal.ts';
 import type { Collection, Document, ReadModelStore } from '../src/ports/read-model.ts';
-import { openModel, PartitionFolder, retryNothing } from './partition-folder.ts';
+import { type OpenModel, openModel, PartitionFolder, type Retry, retryNothing } from './partition-folder.ts';
 import type { Projection } from './projection.ts';
 
 /** Records read and folded at once. */
@@ -8,6 +8,12 @@ const batchRecords = 1_000;
 
 /** Documents compared at once. */
 const batchDocuments = 500;
+
+/** With so few records left to fold, the switch is made: they take some milliseconds. */
+const nearlyThere = 100;
+
+/** Times that the end of the log is asked for anew: on a log that is folded twice as fast as it grows, ten are enough for any length. */
+const maxRounds = 100;
 
 /** Differences that are told: the first ones show what kind they are. */
 const maxDifferences = 20;
@@ -25,57 +31,71 @@ export interface RebuildOptions {
   readonly journal: Journal;
   readonly store: ReadModelStore;
   readonly projection: Projection;
-  /** Records folded so far, and how many there are. */
+  /** Records folded so far, and how many there are by now. */
   onProgress?(done: number, total: number): void;
-  /**
-   * Refold only what the live model has folded and compare every document, before going on to the end. Nobody else may write the model
-   * meanwhile.
-   */
+  /** Refold only what the live model has folded and compare every document, before going on to the end. */
   readonly compare?: boolean;
+  /** The log may grow and projectors may run meanwhile. Then only a live model that has everything and stands still is compared. */
+  readonly othersWrite?: boolean;
+  /** Repeats what store or log cannot do for the moment; without it, that ends the rebuild. */
+  readonly retry?: Retry;
 }
 
 export interface Rebuilt {
   readonly records: number;
-  /** The first differences between the model as it was and as the log makes it; empty when not compared. */
+  /** Whether the model as it was and as the log makes it were compared. */
+  readonly compared: boolean;
+  /** The first differences between them; empty when not compared. */
   readonly differences: readonly Difference[];
 }
 
+/** The log grows faster than it is folded. */
+export class CannotCatchUp extends Error {
+  override readonly name = 'CannotCatchUp';
+  readonly retryable = true;
+}
+
 /**
- * Folds a model anew from the first record beside the one that is read, then switches to it. Rejects with ReadModelUnavailable,
- * LogUnavailable or LogDamaged; the live model is then as it was.
+ * Folds a model anew from the first record beside the one that is read, then switches to it. Projectors that run go on with the new one.
+ * Rejects with ReadModelUnavailable, LogUnavailable, LogDamaged or CannotCatchUp; the live model is then as it was.
  */
 export async function rebuildModel(options: RebuildOptions): Promise<Rebuilt> {
   const { store, projection } = options;
   openModel(projection, store);
-  const places = await placesOf(options);
+  const partitions = await partitionsOf(options);
   const rebuild = await store.rebuild(projection.model);
   const model = openModel(projection, rebuild.store);
-  const folders = await Promise.all(
-    places.map(({ topic, partition }) => PartitionFolder.resume(model, topic, partition, retryNothing)),
-  );
-  const progress = new Progress(
-    options,
-    places.reduce((sum, { end }) => sum + end, 0),
-  );
-  if (options.compare)
-    await foldTo(
-      options.journal,
-      folders,
-      places.map(({ live, end }) => Math.min(live, end)),
-      progress,
-    );
-  const differences = options.compare ? await compareModel(store, rebuild.store, projection.collections) : [];
-  await foldTo(
-    options.journal,
-    folders,
-    places.map(({ end }) => end),
-    progress,
-  );
+  const refold = await Refold.begin(options, model, partitions);
+  const differences = options.compare ? await compared(options, refold, rebuild.store) : undefined;
+  await refold.toEnd();
+  if (options.othersWrite) {
+    // What readers have seen of the one generation they find in the other: from here on there is no more of it.
+    await rebuild.hold();
+    await refold.toEnd();
+  }
   await rebuild.activate();
-  return { records: progress.done, differences };
+  return { records: refold.records, compared: differences !== undefined, differences: differences ?? [] };
 }
 
-interface Place {
+/** undefined when the live model is behind the log or was written meanwhile: what differs then means nothing. */
+async function compared(
+  options: RebuildOptions,
+  refold: Refold,
+  rebuilt: ReadModelStore,
+): Promise<readonly Difference[] | undefined> {
+  const { store, projection, othersWrite = false } = options;
+  const before = await partitionsOf(options);
+  if (othersWrite && before.some(({ live, end }) => live < end)) return undefined;
+  await refold.to(before.map(({ live, end }) => Math.min(live, end)));
+  const differences = await compareModel(store, rebuilt, projection.collections);
+  if (!othersWrite) return differences;
+  const after = await partitionsOf(options);
+  return after.every(({ live, end }, partition) => live === before[partition]?.live && live === end)
+    ? differences
+    : undefined;
+}
+
+interface Partition {
   readonly topic: string;
   readonly partition: number;
   /** How far the live model is. */
@@ -84,7 +104,7 @@ interface Place {
   readonly end: number;
 }
 
-function placesOf({ journal, store, projection }: RebuildOptions): Promise<readonly Place[]> {
+function partitionsOf({ journal, store, projection }: RebuildOptions): Promise<readonly Partition[]> {
   const topic = journal.topics[projection.topic];
   const partitions = Array.from({ length: journal.log.partitions(topic) }, (_, partition) => partition);
   return Promise.all(
@@ -95,36 +115,63 @@ function placesOf({ journal, store, projection }: RebuildOptions): Promise<reado
   );
 }
 
-class Progress {
+/** The fold of a new generation, partition by partition. */
+class Refold {
   readonly #options: RebuildOptions;
-  readonly #total: number;
-  done = 0;
+  readonly #folders: readonly PartitionFolder[];
+  #total = 0;
+  records = 0;
 
-  constructor(options: RebuildOptions, total: number) {
+  private constructor(options: RebuildOptions, folders: readonly PartitionFolder[]) {
     this.#options = options;
-    this.#total = total;
+    this.#folders = folders;
   }
 
-  add(records: number): void {
-    this.done += records;
-    this.#options.onProgress?.(this.done, this.#total);
+  static async begin(options: RebuildOptions, model: OpenModel, partitions: readonly Partition[]): Promise<Refold> {
+    const folders = await Promise.all(
+      partitions.map(({ topic, partition }) =>
+        PartitionFolder.resume(model, topic, partition, options.retry ?? retryNothing),
+      ),
+    );
+    const refold = new Refold(options, folders);
+    refold.#total = partitions.reduce((sum, { end }) => sum + end, 0);
+    return refold;
   }
-}
 
-async function foldTo(
-  journal: Journal,
-  folders: readonly PartitionFolder[],
-  ends: readonly number[],
-  progress: Progress,
-): Promise<void> {
-  for (const [partition, folder] of folders.entries()) {
-    const end = ends[partition] ?? 0;
+  /** To the end of the log, which may grow meanwhile: each round has less to do, until so little is left that the switch can be made. */
+  async toEnd(): Promise<void> {
+    for (let round = 0; round < maxRounds; round += 1) {
+      const folded = await this.#toEndAsOfNow();
+      if (folded <= nearlyThere || !this.#options.othersWrite) return;
+    }
+    throw new CannotCatchUp(`the log grows faster than it is folded; ${this.#options.projection.model} is as it was`);
+  }
+
+  /** Up to these offsets, partition by partition. Resolves to the number of records folded. */
+  async to(ends: readonly number[]): Promise<number> {
+    const before = this.records;
+    for (const [partition, folder] of this.#folders.entries())
+      await this.#fold(partition, folder, ends[partition] ?? 0);
+    return this.records - before;
+  }
+
+  async #toEndAsOfNow(): Promise<number> {
+    const { log } = this.#options.journal;
+    const ends = await Promise.all(this.#folders.map((folder, partition) => log.endOffset(folder.topic, partition)));
+    this.#total = ends.reduce((sum, end) => sum + end, 0);
+    return this.to(ends);
+  }
+
+  async #fold(partition: number, folder: PartitionFolder, end: number): Promise<void> {
+    const { journal, onProgress, retry = retryNothing } = this.#options;
     while (folder.nextOffset < end) {
       const { topic, nextOffset } = folder;
-      const records = await journal.read(topic, partition, nextOffset, Math.min(batchRecords, end - nextOffset));
+      const maxRecords = Math.min(batchRecords, end - nextOffset);
+      const records = await retry(() => journal.read(topic, partition, nextOffset, maxRecords));
       if (records.length === 0) throw new Error(`${topic}/${partition} ends at ${nextOffset}, not at ${end}`);
       await folder.fold(records);
-      progress.add(records.length);
+      this.records += records.length;
+      onProgress?.(this.records, this.#total);
     }
   }
 }

@@ -213,7 +213,11 @@ describe('rebuilding', () => {
     await harness.project();
     await harness.append(1, messageReceived('c', { conversationId: 'elsewhere' }));
     const steps: [number, number][] = [];
-    expect(await rebuild(true, (done, total) => steps.push([done, total]))).toEqual({ records: 6, differences: [] });
+    expect(await rebuild(true, (done, total) => steps.push([done, total]))).toEqual({
+      records: 6,
+      compared: true,
+      differences: [],
+    });
     expect(steps.at(-1)).toEqual([6, 6]);
     expect(await history(harness.store).getMessage('a')).toMatchObject({ status: 'completed' });
     expect(await history(harness.store).getMessage('c')).toMatchObject({ sequence: 1 });

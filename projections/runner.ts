@@ -26,6 +26,8 @@ export interface ProjectorOptions {
   readonly projections: readonly Projection[];
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Which partitions are this projector's; without it, all are. */
+  readonly isOwn?: (topic: string, partition: number) => boolean;
   /** Gathers small batches under load; without it, everything is folded at once. */
   readonly pace?: Pace;
   /** The model holds everything of the partition before this offset. It may fall, when a model begins again. */
@@ -71,7 +73,7 @@ async function runUntilReplaced(options: ProjectorOptions): Promise<void> {
   const retry = retrying(options, signal);
   const models = await retry(async () => options.projections.map((projection) => openModel(projection, options.store)));
   const upkeep = { unscrubbed: true };
-  const places = models.flatMap((model) => placesOf(options.journal, model));
+  const places = models.flatMap((model) => placesOf(options, model));
   const tasks = [
     ...places.map((place) => keepUp(options, place, upkeep, signal)),
     ...models.map((model) => watch(options, model, upkeep, signal)),
@@ -83,9 +85,10 @@ async function runUntilReplaced(options: ProjectorOptions): Promise<void> {
   await Promise.all(tasks.map((task) => task.catch(endAll)));
 }
 
-function placesOf(journal: Journal, model: OpenModel): readonly Place[] {
+function placesOf({ journal, isOwn = () => true }: ProjectorOptions, model: OpenModel): readonly Place[] {
   const topic = journal.topics[model.projection.topic];
-  return Array.from({ length: journal.log.partitions(topic) }, (_, partition) => ({ model, topic, partition }));
+  const partitions = Array.from({ length: journal.log.partitions(topic) }, (_, partition) => partition);
+  return partitions.filter((partition) => isOwn(topic, partition)).map((partition) => ({ model, topic, partition }));
 }
 
 /** Folds one partition until the signal aborts. Rejects only with ReadModelReplaced. */

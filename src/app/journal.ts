@@ -2,6 +2,7 @@ import type { AdmissionEvent } from '../domain/admission/events.ts';
 import type { ConversationEvent } from '../domain/conversation/events.ts';
 import type { Decoded, EventCodec, ParleyEvent } from '../ports/event-codec.ts';
 import type { Appended, EventLog, LogRecord } from '../ports/event-log.ts';
+import type { Span, Step, TraceContext, Tracer } from '../ports/tracing.ts';
 
 /** The topics of a deployment; every name carries its prefix. */
 export interface Topics {
@@ -19,6 +20,8 @@ export interface JournalEntry<E extends ParleyEvent = ParleyEvent> {
   readonly offset: number;
   readonly timeMs: number;
   readonly decoded: Decoded<E>;
+  /** What the record's writer was doing; undefined where nothing is traced. */
+  readonly trace?: TraceContext;
 }
 
 /** The log in terms of events: what the use cases, workers and projections read and write. */
@@ -26,27 +29,37 @@ export class Journal {
   readonly log: EventLog;
   readonly topics: Topics;
   readonly #codec: EventCodec;
+  readonly #tracer: Tracer | undefined;
   /** What this process has appended, by its bytes: the log hands the very same back to tails, and need not decode it. */
   readonly #written = new WeakMap<Uint8Array, ParleyEvent>();
 
-  constructor(log: EventLog, codec: EventCodec, prefix: string) {
+  constructor(log: EventLog, codec: EventCodec, prefix: string, tracer?: Tracer) {
     this.log = log;
     this.topics = topicsOf(prefix);
     this.#codec = codec;
+    this.#tracer = tracer;
   }
 
   /** Appends to the one partition of `connections`. Rejects with LogUnavailable. */
   async appendConnection(events: readonly AdmissionEvent[]): Promise<readonly Appended[]> {
-    return this.#append(this.topics.connections, 0, '', events);
+    return this.#append(this.topics.connections, 0, '', events, undefined);
   }
 
-  /** Appends events of one conversation to its partition, in order. Rejects with LogUnavailable. */
+  /**
+   * Appends events of one conversation to its partition, in order. As a step of `trace`, if it is given and traced: the records' headers say so.
+   * Rejects with LogUnavailable.
+   */
   async appendConversation(
     partition: number,
     conversationId: string,
     events: readonly ConversationEvent[],
+    trace?: TraceContext,
   ): Promise<readonly Appended[]> {
-    return this.#append(this.topics.conversations, partition, conversationId, events);
+    const topic = this.topics.conversations;
+    const last = trace && events.at(-1);
+    const span = last && this.#tracer?.start(appendOf(topic, partition, conversationId, last), trace);
+    const appended = this.#append(topic, partition, conversationId, events, span?.context);
+    return span === undefined ? appended : endWith(span, appended);
   }
 
   /** Every record from the offset on, decoded, until the signal aborts. Throws LogDamaged. */
@@ -85,18 +98,58 @@ export class Journal {
   }
 
   #entry<E extends ParleyEvent>(record: LogRecord): JournalEntry<E> {
-    const { offset, timeMs } = record;
-    return { offset, timeMs, decoded: this.decode(record) };
+    const { offset, timeMs, headers } = record;
+    const decoded = this.decode<E>(record);
+    // Where nothing is traced, nobody asks.
+    const trace = this.#tracer && traceOf(headers);
+    return trace === undefined ? { offset, timeMs, decoded } : { offset, timeMs, decoded, trace };
   }
 
-  #append(topic: string, partition: number, key: string, events: readonly ParleyEvent[]): Promise<readonly Appended[]> {
+  #append(
+    topic: string,
+    partition: number,
+    key: string,
+    events: readonly ParleyEvent[],
+    trace: TraceContext | undefined,
+  ): Promise<readonly Appended[]> {
     return this.log.append(
       events.map((event) => {
         const encoded = this.#codec.encode(event);
         this.#written.set(encoded.value, event);
         const facts = this.#codec.withoutWords(encoded);
-        return { topic, partition, key, ...encoded, ...(facts === undefined ? {} : { wordsAt: facts.length }) };
+        const { value } = encoded;
+        const headers = trace === undefined ? encoded.headers : { ...encoded.headers, ...headersOf(trace) };
+        return { topic, partition, key, headers, value, ...(facts === undefined ? {} : { wordsAt: facts.length }) };
       }),
     );
+  }
+}
+
+/** As W3C Trace Context names them; CloudEvents' distributed tracing extension does likewise. */
+function headersOf({ traceparent, tracestate }: TraceContext): Record<string, string> {
+  return tracestate === undefined || tracestate === '' ? { traceparent } : { traceparent, tracestate };
+}
+
+function traceOf(headers: LogRecord['headers']): TraceContext | undefined {
+  const { traceparent, tracestate } = headers;
+  if (traceparent === undefined) return undefined;
+  return tracestate === undefined ? { traceparent } : { traceparent, tracestate };
+}
+
+function appendOf(topic: string, partition: number, key: string, event: ConversationEvent): Step {
+  const messageId = 'messageId' in event ? event.messageId : '';
+  return { type: 'append', topic, partition, key, event: event.type, messageId };
+}
+
+/** What the log says, once it has been said in the span too. */
+async function endWith(span: Span, appended: Promise<readonly Appended[]>): Promise<readonly Appended[]> {
+  try {
+    const places = await appended;
+    const offset = places.at(-1)?.offset;
+    span.end(offset === undefined ? {} : { offset });
+    return places;
+  } catch (error) {
+    span.end({ error: 'LOG_UNAVAILABLE' });
+    throw error;
   }
 }

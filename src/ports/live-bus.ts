@@ -47,6 +47,8 @@ export interface LiveCompleted {
   readonly parts: readonly Part[];
   readonly model: string;
   readonly outcome: 'completed' | 'stopped';
+  /** The worker's step (ports/tracing.ts); absent: not traced. */
+  readonly traceparent?: string;
 }
 
 /** The message's failure is in the log. */
@@ -56,6 +58,8 @@ export interface LiveFailed {
   readonly clientMessageId: string;
   readonly reason: string;
   readonly detail: string;
+  /** As of a completed one. */
+  readonly traceparent?: string;
 }
 
 /** The conversation was deleted: nothing is taken for it any more. */

@@ -17,3 +17,11 @@ export interface Metrics {
   /** A session ended. */
   sessionEnded(reason: string): void;
 }
+
+/** What is measured of the log, in whatever role. */
+export interface LogMetrics {
+  /** An append was answered. */
+  appended(elapsedMs: number): void;
+  /** An append was refused: the log is away, or its answer did not come. */
+  logUnavailable(): void;
+}

@@ -6,10 +6,12 @@ import { catalogue, type Reason, Refused } from '../domain/errors/catalogue.ts';
 import type { ChatRequest, ChatResponse, ChatServiceServer, OpenRequest } from '../gen/chat/v1/chat_service.ts';
 import { AuthenticationUnavailable } from '../ports/authenticator.ts';
 import type { Metrics } from '../ports/telemetry.ts';
+import type { Tracer } from '../ports/tracing.ts';
 import { type Calls, callerOf } from './calls.ts';
 import { acceptedToWire, helloFromWire, messageFromWire, type WelcomeFacts } from './chat-wire.ts';
 import { type SessionStream, StreamOutput } from './stream-output.ts';
 import { checkWellFormed } from './tolerant-decoding.ts';
+import { TracedCall } from './traced-call.ts';
 import { unary } from './unary.ts';
 import { numberOf } from './wire-values.ts';
 
@@ -18,6 +20,8 @@ export interface ChatServiceDeps {
   readonly calls: Calls;
   readonly metrics: Metrics;
   readonly facts: WelcomeFacts;
+  /** undefined: nothing is traced. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** Refusals of a call that, of a message, are told in the session: the message alone is concerned, and the session goes on. */
@@ -34,6 +38,7 @@ class ChatStream {
   readonly #deps: ChatServiceDeps;
   readonly #call: ServerDuplexStream<ChatRequest, ChatResponse>;
   readonly #output: StreamOutput;
+  readonly #traced: TracedCall;
   #session: Session | undefined;
   /** Messages whose fate the client has not been told. */
   #sending = 0;
@@ -42,6 +47,7 @@ class ChatStream {
   constructor(deps: ChatServiceDeps, call: ServerDuplexStream<ChatRequest, ChatResponse>) {
     this.#deps = deps;
     this.#call = call;
+    this.#traced = new TracedCall(deps.tracer, 'Chat', call.metadata);
     this.#output = new StreamOutput(call, deps.facts, deps.calls.errors, (refused) => this.#fail(refused));
     call.on('cancelled', () => this.#session?.lost());
     // grpc-js reports a broken or malformed request stream here; the status is sent by it.
@@ -102,7 +108,7 @@ class ChatStream {
   #send(session: Session, message: Parameters<typeof messageFromWire>[0]): void {
     const outgoing = messageFromWire(message);
     this.#sending += 1;
-    session.send(outgoing).then(
+    this.#traced.send(session, outgoing).then(
       () => this.#sent(),
       (error: unknown) => {
         this.#refused(outgoing.clientMessageId, error);
@@ -199,7 +205,7 @@ function openStream({ gateway, calls, facts }: ChatServiceDeps, call: SessionStr
 
 /** ChatService in both shapes, on one session machine. */
 export function chatService(deps: ChatServiceDeps): ChatServiceServer {
-  const { gateway, calls } = deps;
+  const { gateway, calls, tracer } = deps;
   return {
     chat: (call) => {
       new ChatStream(deps, call);
@@ -210,8 +216,9 @@ export function chatService(deps: ChatServiceDeps): ChatServiceServer {
       const afterSequence = numberOf(conversation?.afterSequence ?? 0n, 'after_sequence');
       return { joined: { conversationId: await session.join(conversation?.conversationId ?? '', afterSequence) } };
     }),
-    send: unary(calls, async ({ sessionId, message }, caller) => {
-      const accepted = await gateway.session(sessionId, caller).send(messageFromWire(message));
+    send: unary(calls, async ({ sessionId, message }, caller, metadata) => {
+      const session = gateway.session(sessionId, caller);
+      const accepted = await new TracedCall(tracer, 'Send', metadata).send(session, messageFromWire(message));
       return { accepted: acceptedToWire(accepted) };
     }),
     stopReply: unary(calls, async ({ sessionId, messageId }, caller) => {

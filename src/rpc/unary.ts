@@ -1,4 +1,4 @@
-import type { handleUnaryCall, ServerUnaryCall } from '@grpc/grpc-js';
+import type { handleUnaryCall, Metadata, ServerUnaryCall } from '@grpc/grpc-js';
 import type { Caller } from '../app/caller.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import { type Calls, callerOf } from './calls.ts';
@@ -7,9 +7,11 @@ import { checkWellFormed } from './tolerant-decoding.ts';
 /** A unary call answered by an async function: what it rejects with becomes a status, in one place. */
 export function unary<Request, Response>(
   calls: Calls,
-  answer: (request: Request, caller: Caller) => Promise<Response>,
+  answer: (request: Request, caller: Caller, metadata: Metadata) => Promise<Response>,
 ): handleUnaryCall<Request, Response> {
-  return unauthenticated(calls, async (request, call) => answer(request, await callerOf(calls, call.metadata)));
+  return unauthenticated(calls, async (request, call) =>
+    answer(request, await callerOf(calls, call.metadata), call.metadata),
+  );
 }
 
 /** The same for a call that anybody may make: those that sign in. */

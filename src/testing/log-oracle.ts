@@ -9,6 +9,8 @@ const batch = 5_000;
 export interface Entry<E extends ConversationEvent = ConversationEvent> {
   readonly partition: number;
   readonly offset: number;
+  /** The log's own, milliseconds since the epoch. */
+  readonly timeMs: number;
   readonly event: E;
 }
 
@@ -28,7 +30,11 @@ export interface Processing {
 /** Every event of the conversations topic of a stopped server, partition by partition. */
 export async function conversationEntries(dataDir: string, prefix = 'parley'): Promise<readonly Entry[][]> {
   await using log = await openSqliteLog({ mode: 'read', dataDir });
-  const topic = `${prefix}.conversations`;
+  return entriesOfLog(log, `${prefix}.conversations`);
+}
+
+/** Every event of the topic as far as the log goes now, partition by partition. */
+export async function entriesOfLog(log: EventLog, topic: string): Promise<readonly Entry[][]> {
   const partitions: Entry[][] = [];
   for (let partition = 0; partition < log.partitions(topic); partition += 1)
     partitions.push(await entriesOf(log, topic, partition));
@@ -49,7 +55,8 @@ function entryOf(record: LogRecord): Entry {
   const decoded = eventCodec.decode(record);
   if (decoded.kind !== 'event')
     throw new Error(`${record.topic}/${record.partition} offset ${record.offset}: ${decoded.kind}`);
-  return { partition: record.partition, offset: record.offset, event: decoded.event as ConversationEvent };
+  const { partition, offset, timeMs } = record;
+  return { partition, offset, timeMs, event: decoded.event as ConversationEvent };
 }
 
 /** Folds what counts of each partition, knowing only that events of an earlier claim do not, and checks O2, O5 and O7. */
@@ -71,6 +78,58 @@ export function processingOf(partitions: readonly (readonly Entry[])[]): Process
   if (totals.attempts > totals.messages + totals.lostAttempts)
     breaches.push(`${totals.attempts} attempts: ${JSON.stringify(totals)}`);
   return { breaches, peaks: folds.map((fold) => fold.peak), ...totals };
+}
+
+/** A claim and when it was read into the log. */
+export interface ClaimEntry {
+  readonly partition: number;
+  readonly workerId: string;
+  readonly timeMs: number;
+}
+
+/** The claims of all partitions, in the order of their times. */
+export function claimsIn(partitions: readonly (readonly Entry[])[]): readonly ClaimEntry[] {
+  const claims = partitions.flat().flatMap(({ partition, timeMs, event }) => {
+    return event.type === 'WorkerClaimed' ? [{ partition, workerId: event.workerId, timeMs }] : [];
+  });
+  return claims.sort((one, other) => one.timeMs - other.timeMs);
+}
+
+/**
+ * What was pending in partitions that were claimed anew between these times (of the log): how many milliseconds after the first of them, or
+ * after its own arrival where that was later, each message was begun under the claim in force, or had its end.
+ */
+export function takenUpAfterMs(
+  partitions: readonly (readonly Entry[])[],
+  sinceMs: number,
+  untilMs = Number.POSITIVE_INFINITY,
+): readonly number[] {
+  return partitions.flatMap((entries) => {
+    const claimed = entries.findIndex(({ event, timeMs }) => event.type === 'WorkerClaimed' && timeMs >= sinceMs);
+    const claim = entries[claimed];
+    if (claim === undefined || claim.timeMs > untilMs) return [];
+    return takenUpIn(entries, claimed, sinceMs);
+  });
+}
+
+function takenUpIn(entries: readonly Entry[], claimed: number, sinceMs: number): number[] {
+  const known = new Set<string>();
+  const pending = new Map<string, number>();
+  const afterMs: number[] = [];
+  let claim = '';
+  for (const [index, { event, timeMs }] of entries.entries()) {
+    if (event.type === 'WorkerClaimed') claim = event.claimId;
+    if (event.type === 'MessageReceived' && index < claimed && !known.has(event.messageId)) {
+      known.add(event.messageId);
+      pending.set(event.messageId, Math.max(timeMs, sinceMs));
+    }
+    const counts = 'claimId' in event && event.type !== 'WorkerClaimed' && event.claimId === claim;
+    if (!counts || (index < claimed && event.type === 'ReplyStarted')) continue;
+    const begunMs = pending.get(event.messageId);
+    pending.delete(event.messageId);
+    if (begunMs !== undefined && index > claimed) afterMs.push(timeMs - begunMs);
+  }
+  return [...afterMs, ...[...pending.values()].map(() => Number.POSITIVE_INFINITY)];
 }
 
 class PartitionFold {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const entry = fileURLToPath(new URL('../main/parley.ts', import.meta.url));
 /** The options for Node that `npm start` gives, so that the server is tested as users run it. */
 const nodeOptions = startOptions(fileURLToPath(new URL('../../package.json', import.meta.url)));
-const readyLine = /^parley is listening: grpc (\S+) http (\S+)$/m;
+const readyLine = /^parley is listening: (?:grpc (\S+) )?http (\S+)$/m;
 /** A start refolds the log; more than this on a test's log is a defect. */
 const readyTimeoutMs = 30_000;
 /** SIGTERM promises an exit within 10 s; the rest is for a busy machine. */
@@ -36,6 +36,7 @@ export interface ServerOptions {
 
 /** `parley serve` in a process of its own, as a user runs it. */
 export interface ParleyServer extends AsyncDisposable {
+  /** '' without the role of a gateway. */
   readonly address: string;
   readonly httpAddress: string;
   readonly pid: number;
@@ -49,6 +50,10 @@ export interface ParleyServer extends AsyncDisposable {
   readonly exited: Promise<Exit>;
   /** Sends the signal and waits for the end. */
   stop(signal: NodeJS.Signals): Promise<Exit>;
+  /** Freezes it: connections stay open and nothing is answered. */
+  pause(): void;
+  /** Lets it go on after `pause`. */
+  resume(): void;
   /** Starts again on the same data and ports, killed with -9 first when it still runs. */
   restart(env?: Readonly<Record<string, string>>): Promise<ParleyServer>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -166,6 +171,14 @@ class ServerProcess implements ParleyServer {
     });
   }
 
+  pause(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   async stop(signal: NodeJS.Signals): Promise<Exit> {
     this.#child.kill(signal);
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), stopTimeoutMs);
@@ -176,7 +189,11 @@ class ServerProcess implements ParleyServer {
 
   async restart(env: Readonly<Record<string, string>> = {}): Promise<ParleyServer> {
     await this.stop('SIGKILL');
-    const settings = { ...this.#env, PARLEY_GRPC_LISTEN: this.address, PARLEY_HTTP_LISTEN: this.httpAddress, ...env };
+    const ports = {
+      ...(this.address === '' ? {} : { PARLEY_GRPC_LISTEN: this.address }),
+      PARLEY_HTTP_LISTEN: this.httpAddress,
+    };
+    const settings = { ...this.#env, ...ports, ...env };
     const next = new ServerProcess(this.dataDir, this.#ownsData, settings);
     try {
       await next.ready();

@@ -316,7 +316,9 @@ export class SplitSession extends Session {
   }
 
   async #call(method: string, request: object): Promise<Dynamic> {
-    const { sessionId } = await this.welcome();
+    await this.welcome();
+    // After an outage of the log the session may go on under another id.
+    const { sessionId } = this.all('welcome').at(-1);
     return call(this.client, method, { sessionId, ...request }, undefined, withToken(this.#accessToken));
   }
 

@@ -17,7 +17,7 @@ import { type Dial, dial, MessageRefused, type Session, textOf } from './strange
 const reconnectDelayMs = 50;
 const waitForSlotMs = 30_000;
 /** Nothing heard in answer for so long: the connection is taken for dead and made again. */
-const answerTimeoutMs = 20_000;
+const defaultPatienceMs = 20_000;
 /** A server that is away is back by then; bounds a hanging test and asserts nothing. */
 const fetchTimeoutMs = 60_000;
 
@@ -32,6 +32,16 @@ export interface Said {
   failed?: Dynamic;
 }
 
+/** A stream that the client lost, and how soon after it noticed (milliseconds) it went on. */
+export interface Interruption {
+  /** By `performance.now()`. */
+  readonly lostAtMs: number;
+  /** Until it was welcomed again. */
+  welcomedMs?: number;
+  /** Until it heard the next piece or the next reply. */
+  heardMs?: number;
+}
+
 /**
  * A client that keeps talking whatever happens to the server: one message after the other in one conversation, connected again with its
  * resume token, what is unanswered said again under the same id, with the same upload. It remembers all it was told, for the oracle.
@@ -44,9 +54,17 @@ export class Talker {
   conversationId = '';
   /** How often it was welcomed. */
   welcomes = 0;
+  /** Streams that it lost, and did not drop itself. */
+  readonly interruptions: Interruption[] = [];
+  /** What it was told when a message was not taken for now. */
+  readonly refusals: MessageRefused[] = [];
+  /** From sending a message to whatever was told about it, or to the loss of the stream: the longest. */
+  longestSayMs = 0;
+  /** How long it waits for an answer before it takes the connection for dead. */
+  patienceMs = defaultPatienceMs;
   /** How often each message is sent at once. */
   readonly #repeats: number;
-  readonly #where: Dial;
+  readonly #where: () => Dial;
   /** Without them it says nothing but text. */
   readonly #sayings: Sayings | undefined;
   /** Replies that were told, by the message they answer. */
@@ -55,12 +73,14 @@ export class Talker {
   #resumeToken = '';
   #lastSequence = 0;
   #session: Session | undefined;
+  #interruption: Interruption | undefined;
   #talking = true;
   #hasGivenUp = false;
 
-  constructor(where: Dial, repeats = 1, sayings?: Sayings, clientId = `talker-${randomUUID()}`) {
+  /** Where it connects; a function is asked anew for each connection, as there may be several servers. */
+  constructor(where: Dial | (() => Dial), repeats = 1, sayings?: Sayings, clientId = `talker-${randomUUID()}`) {
     this.clientId = clientId;
-    this.#where = where;
+    this.#where = typeof where === 'function' ? where : () => where;
     this.#repeats = repeats;
     this.#sayings = sayings;
   }
@@ -118,8 +138,11 @@ export class Talker {
 
   async #attempt(session: Session, said: Said): Promise<void> {
     const parts = await this.#partsOf(said);
+    const sentMs = performance.now();
     const sending = Array.from({ length: this.#repeats }, () => session.say(parts, said.clientMessageId));
-    const [accepted, ...repeats] = await Promise.all(sending);
+    const [accepted, ...repeats] = await Promise.all(sending).finally(() => {
+      this.longestSayMs = Math.max(this.longestSayMs, performance.now() - sentMs);
+    });
     for (const repeat of repeats)
       this.#expect(repeat.messageId === accepted.messageId, `two ids for ${said.clientMessageId}`);
     this.#noteAccepted(said, accepted);
@@ -131,7 +154,7 @@ export class Talker {
         message: (message) => message.replyToMessageId === accepted.messageId,
         rejected: (body) => body.messageId === accepted.messageId,
       },
-      { timeoutMs: answerTimeoutMs },
+      { timeoutMs: this.patienceMs },
     );
     if (told.kind === 'message') said.reply = told.body;
     else said.failed = told.body;
@@ -139,7 +162,7 @@ export class Talker {
 
   async #partsOf({ text, enclosure }: Said): Promise<readonly object[]> {
     if (enclosure === undefined) return [{ text }];
-    const { address, accessToken } = this.#where;
+    const { address, accessToken } = this.#where();
     const who = { address, clientId: this.clientId, ...(accessToken !== undefined && { accessToken }) };
     return [{ text }, await enclosure.part(who)];
   }
@@ -190,9 +213,11 @@ export class Talker {
     if (!holds) this.breaches.push(`${this.clientId}: ${breach}`);
   }
 
-  #lost(session: Session, { enclosure, accepted }: Said, error: unknown): void {
+  async #lost(session: Session, { enclosure, accepted }: Said, error: unknown): Promise<void> {
+    if (error instanceof MessageRefused) this.refusals.push(error);
     // A message that is refused for now is said again; anything else is a fault of the connection.
-    if (error instanceof MessageRefused && error.retryable && !session.isOver) return;
+    if (error instanceof MessageRefused && error.retryable && !session.isOver)
+      return void (await sleep(error.retryDelayMs ?? reconnectDelayMs));
     // Nor is it wrong that an upload has ended before its message came through: it is made again.
     if (isNotFound(error) && accepted === undefined && enclosure?.isOver) return;
     this.#expect(!(error instanceof UploadRefused), String(error));
@@ -219,7 +244,7 @@ export class Talker {
   async #connect(): Promise<Session> {
     const { clientId, conversationId } = this;
     const afterSequence = this.#lastSequence;
-    const session = dial(this.#where, {
+    const session = dial(this.#where(), {
       clientId,
       conversationId,
       afterSequence,
@@ -228,10 +253,9 @@ export class Talker {
     });
     session.onEvent((kind, body) => this.#hear(session, kind, body));
     try {
-      const welcome = await session.welcome(answerTimeoutMs);
-      this.welcomes += 1;
-      this.#resumeToken = welcome.resumeToken;
+      const welcome = await session.welcome(this.patienceMs);
       this.conversationId = welcome.conversationId;
+      void session.ended.then((how) => this.#noteLoss(how));
       return session;
     } catch (error) {
       session.drop();
@@ -239,7 +263,31 @@ export class Talker {
     }
   }
 
+  /** Whoever hangs up itself has lost nothing. */
+  #noteLoss(how: CallRefused | null): void {
+    if (!this.#talking || how?.code === 'CANCELLED' || this.#interruption !== undefined) return;
+    this.#interruption = { lostAtMs: performance.now() };
+    this.interruptions.push(this.#interruption);
+  }
+
+  #noteReturn(kind: string, body: Dynamic): void {
+    const interruption = this.#interruption;
+    if (interruption === undefined) return;
+    const sinceMs = performance.now() - interruption.lostAtMs;
+    if (kind === 'welcome') interruption.welcomedMs = sinceMs;
+    const isReply = kind === 'replyDelta' || (kind === 'message' && body.role === 'ROLE_ASSISTANT');
+    if (interruption.welcomedMs === undefined || !isReply) return;
+    interruption.heardMs = sinceMs;
+    this.#interruption = undefined;
+  }
+
   #hear(session: Session, kind: string, body: Dynamic): void {
+    this.#noteReturn(kind, body);
+    if (kind === 'welcome') {
+      // Told again on the same stream when the session went on under another id.
+      this.welcomes += 1;
+      this.#resumeToken = body.resumeToken;
+    }
     if (kind === 'message' && body.role === 'ROLE_ASSISTANT') {
       this.#replies.set(body.replyToMessageId, body);
       this.#checkPieces(session, body);

@@ -11,6 +11,8 @@ import { eventCodec } from '../codec/event-codec.ts';
 import type { ConversationEvent, MessageReceived } from '../domain/conversation/events.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LiveEvent } from '../ports/live-bus.ts';
+import type { PartitionGroups } from '../ports/partition-groups.ts';
+import type { Tracer } from '../ports/tracing.ts';
 import type { Lookups, WorkerDeps, WorkerSettings } from '../workers/deps.ts';
 import { type RunningWorker, startWorker } from '../workers/worker.ts';
 import { messageReceived } from './conversation-events.ts';
@@ -49,7 +51,7 @@ function countingMetrics(): CountingMetrics {
   const count = (name: string) => {
     counts[name] = (counts[name] ?? 0) + 1;
   };
-  return { counts, recordSkipped: count, attemptFailed: count, finished: count };
+  return { counts, recordSkipped: count, called: () => {}, attemptFailed: count, finished: count };
 }
 
 /** One worker, and what it is given. */
@@ -59,6 +61,8 @@ export interface WorkerUnderTest extends RunningWorker {
   readonly clock: HastyClock;
   readonly metrics: CountingMetrics;
   readonly warnings: readonly string[];
+  /** What its group tells it; at first that the one partition is its own. */
+  assign(partitions: readonly number[]): void;
 }
 
 export interface WorkerOptions {
@@ -67,6 +71,7 @@ export interface WorkerOptions {
   /** Says how each call goes. */
   readonly provider?: ScriptedProvider;
   readonly fault?: FaultyLog['appendFault'];
+  readonly tracer?: Tracer;
   /** How many times faster than usual its time runs. */
   readonly haste?: number;
 }
@@ -123,8 +128,18 @@ export class WorkerWorld implements AsyncDisposable {
     const metrics = countingMetrics();
     const warnings: string[] = [];
     const warn = (_fields: object, message: string) => warnings.push(message);
+    let assign: WorkerUnderTest['assign'] = () => {};
+    // Two that believe to have the partition are told apart by their claims alone.
+    const groups: PartitionGroups = {
+      async join(_group, _topic, onAssigned) {
+        assign = onAssigned;
+        onAssigned([0]);
+        return { [Symbol.asyncDispose]: async () => {} };
+      },
+    };
     const running = startWorker({
-      journal: new Journal(log, eventCodec, 'test'),
+      journal: new Journal(log, eventCodec, 'test', options.tracer),
+      tracer: options.tracer,
       provider,
       media: this.media,
       bus: this.bus,
@@ -135,10 +150,21 @@ export class WorkerWorld implements AsyncDisposable {
       metrics,
       random: () => 0,
       workerId: 'worker',
+      groups,
       group: 'test.workers',
       settings: { ...settings, ...options.settings },
     });
-    const worker = { ...running, provider, log, clock, metrics, warnings };
+    const worker: WorkerUnderTest = {
+      ended: running.ended,
+      usage: () => running.usage(),
+      drain: (timeoutMs) => running.drain(timeoutMs),
+      assign: (partitions) => assign(partitions),
+      provider,
+      log,
+      clock,
+      metrics,
+      warnings,
+    };
     this.#workers.push(worker);
     return worker;
   }

@@ -4,6 +4,8 @@ import { catalogue } from '../domain/errors/catalogue.ts';
 import { maxPieceBytes, retryInitialDelayMs, retryMaxDelayMs } from '../domain/limits.ts';
 import type { LiveEvent } from '../ports/live-bus.ts';
 import { ProviderError, type Utterance } from '../ports/provider.ts';
+import type { TraceContext } from '../ports/tracing.ts';
+import { AnswerTrace } from './answer-trace.ts';
 import { Attempt, type AttemptDeps, type AttemptEnd, type Call } from './attempt.ts';
 import { backOffMs, pause } from './back-off.ts';
 import type { MessagePast, WorkerDeps } from './deps.ts';
@@ -38,6 +40,7 @@ export class Answer {
   readonly message: PendingMessage;
   readonly #context: AnswerContext;
   readonly #replyMessageId: string;
+  readonly #trace: AnswerTrace | undefined;
   #attempt: Attempt | undefined;
   /** The attempt's event is not known to be in the log. */
   #unwritten: ReplyStarted | undefined;
@@ -50,10 +53,12 @@ export class Answer {
   /** Ends every wait. Made only when there is one: most answers never wait. */
   #ending: AbortController | undefined;
 
-  constructor(message: PendingMessage, context: AnswerContext) {
+  /** `trace`: the step in which the message was taken, if it is traced. */
+  constructor(message: PendingMessage, context: AnswerContext, trace?: TraceContext) {
     this.message = message;
     this.#context = context;
     this.#replyMessageId = context.deps.ids.replyMessageId(message.messageId);
+    this.#trace = AnswerTrace.begin(context.deps, context.partition, message, trace);
   }
 
   /** What is known of it from before the offset. Asks until there is an answer; `none` when it is over before. */
@@ -61,7 +66,9 @@ export class Answer {
     const { deps, partition } = this.#context;
     for (let failures = 1; !this.#over; failures += 1) {
       try {
-        return await deps.lookups.past(partition, this.message, beforeOffset);
+        const past = await deps.lookups.past(partition, this.message, beforeOffset);
+        if (past === 'repeat') this.#trace?.concludes('REPEAT');
+        return past;
       } catch (error) {
         await this.#pauseAfter(error, failures, 'history cannot say whether a message is a repeat');
       }
@@ -74,7 +81,7 @@ export class Answer {
     for (let tries = 1; !this.#over; tries += 1) {
       if (this.#stopped) return this.#conclude(this.#stoppedEvent());
       const attempt = this.#begin(firstAttempt + tries - 1);
-      const verdict = this.#judge(await attempt.run(this.#call(attempt)), attempt, tries);
+      const verdict = this.#judge(await this.#ask(attempt), attempt, tries);
       if (verdict.type === 'final') return this.#conclude(verdict.event);
       if (verdict.type === 'retry') await this.#pauseBeforeAttempt(verdict.delayMs);
     }
@@ -100,6 +107,7 @@ export class Answer {
 
   /** Its final event was read back, or it is left to another worker: nothing more is written, and nothing said. */
   settled(): void {
+    if (!this.#over) this.#trace?.end();
     this.#over = true;
     this.#attempt?.cancel({ type: 'abandoned' });
     this.#waiting?.abort();
@@ -130,6 +138,14 @@ export class Answer {
     this.#appendStarted({ type: 'ReplyStarted', ...this.#factsOf(attempt) });
     deps.bus.publish(conversationId, { type: 'started', ...this.#idsOf(attempt) });
     return attempt;
+  }
+
+  async #ask(attempt: Attempt): Promise<AttemptEnd> {
+    const ended = this.#trace?.ask(attempt);
+    const end = await attempt.run(this.#call(attempt));
+    ended?.(end);
+    this.#context.deps.metrics.called(attempt.elapsedMs, attempt.firstPieceMs);
+    return end;
   }
 
   /** Not awaited: the log keeps the order of appends. If it fails, the event goes with the final one. */
@@ -196,7 +212,9 @@ export class Answer {
     let started: readonly ReplyStarted[] = [];
     for (let failures = 1; !this.#over; failures += 1) {
       try {
-        await this.#append([...started, this.#discarded ? this.#stoppedEvent() : event]);
+        const final = this.#discarded ? this.#stoppedEvent() : event;
+        this.#trace?.concludes(final.type === 'ReplyFailed' ? final.reason : undefined);
+        await this.#append([...started, final], this.#trace?.context);
         return;
       } catch (error) {
         await this.#pauseAfter(error, failures, 'the end of a reply was not written');
@@ -205,9 +223,9 @@ export class Answer {
     }
   }
 
-  #append(events: readonly (ReplyStarted | Final)[]): Promise<unknown> {
+  #append(events: readonly (ReplyStarted | Final)[], trace?: TraceContext): Promise<unknown> {
     const { deps, partition } = this.#context;
-    return deps.journal.appendConversation(partition, this.message.conversationId, events);
+    return deps.journal.appendConversation(partition, this.message.conversationId, events, trace);
   }
 
   async #pauseAfter(error: unknown, failures: number, what: string): Promise<void> {

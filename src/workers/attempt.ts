@@ -38,7 +38,10 @@ export class Attempt implements Watched {
   readonly number: number;
   readonly reply = new ReplyText();
   deadlineMs: number;
+  /** From the call to the first piece of text; undefined until then. */
+  firstPieceMs: number | undefined;
   readonly #deps: AttemptDeps;
+  readonly #startedMs: number;
   readonly #totalDeadlineMs: number;
   readonly #output: AttemptOutput;
   readonly #media: MediaPart[] = [];
@@ -54,8 +57,14 @@ export class Attempt implements Watched {
     this.#deps = deps;
     this.#output = output;
     const nowMs = deps.clock.monotonicMs();
+    this.#startedMs = nowMs;
     this.#totalDeadlineMs = nowMs + deps.settings.totalTimeoutMs;
     this.deadlineMs = Math.min(nowMs + deps.settings.firstPieceTimeoutMs, this.#totalDeadlineMs);
+  }
+
+  /** Since the call. */
+  get elapsedMs(): number {
+    return this.#deps.clock.monotonicMs() - this.#startedMs;
   }
 
   /** There is text, and all of it: what is missing, if anything, are voice or picture. */
@@ -103,6 +112,7 @@ export class Attempt implements Watched {
   }
 
   #take(piece: string): void {
+    this.firstPieceMs ??= this.elapsedMs;
     this.#isGenerating = false;
     this.#isTextWhole = false;
     this.#allow(this.#deps.settings.pieceTimeoutMs);

@@ -4,8 +4,10 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { LiveBus } from '../ports/live-bus.ts';
 import type { MediaStore } from '../ports/media-store.ts';
+import type { PartitionGroups } from '../ports/partition-groups.ts';
 import type { Provider, Utterance } from '../ports/provider.ts';
 import type { Logger } from '../ports/telemetry.ts';
+import type { Tracer } from '../ports/tracing.ts';
 
 export interface WorkerSettings {
   /** Messages in processing at once in each partition. */
@@ -45,6 +47,8 @@ export interface Lookups {
 export interface WorkerMetrics {
   /** A record of another release, or a damaged one, was passed over. */
   recordSkipped(kind: 'unknown' | 'undecodable'): void;
+  /** A call to the model is over, however it ended. `firstPieceMs`: from the call to the first piece, if one came. */
+  called(elapsedMs: number, firstPieceMs: number | undefined): void;
   /** An attempt ended without a reply. */
   attemptFailed(why: 'timeout' | 'error'): void;
   /** A message has its final event in the log: `completed`, `stopped` or the reason of its failure. */
@@ -62,11 +66,15 @@ export interface WorkerDeps {
   readonly lookups: Lookups;
   readonly logger: Logger;
   readonly metrics: WorkerMetrics;
+  /** undefined: nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   /** 0 ≤ x < 1, for the spread of waits. */
   readonly random: () => number;
   /** This process. */
   readonly workerId: string;
-  /** The consumer group whose positions are committed, `<prefix>.workers`. */
+  /** Which partitions this worker has. */
+  readonly groups: PartitionGroups;
+  /** The consumer group whose positions are committed, `<prefix>.workers`; its members are those of `<prefix>.workers.members`. */
   readonly group: string;
   readonly settings: WorkerSettings;
 }

@@ -28,6 +28,7 @@ import type { AttemptDeps } from './attempt.ts';
 import { backOffMs, pause } from './back-off.ts';
 import type { WorkerDeps } from './deps.ts';
 import { commitIntervalMs, knownWindowIds, logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
+import { PendingTraces } from './pending-traces.ts';
 
 /** What one partition is doing, as far as its worker has read. */
 export interface PartitionUsage {
@@ -37,6 +38,9 @@ export interface PartitionUsage {
   /** When the oldest pending message was received; null when none is pending. */
   readonly oldestReceivedAtMs: number | null;
 }
+
+/** Where an event stands, and the step that it was written in. */
+type EventPlace = Pick<JournalEntry, 'offset' | 'timeMs' | 'trace'>;
 
 /**
  * The worker of one partition: folds its records and does what the plan says, once it has read its own claim back. The loop awaits no call.
@@ -49,6 +53,7 @@ export class PartitionWorker {
   readonly #partition: number;
   readonly #attempts: AttemptDeps;
   readonly #inFlight = new Map<string, Answer>();
+  readonly #traces = new PendingTraces();
   #state: PartitionState = initialPartition;
   /** Conversations that began in this fold, and where. */
   #conversations = KnownIds.none;
@@ -172,7 +177,8 @@ export class PartitionWorker {
     }
   }
 
-  #fold({ offset, timeMs, decoded }: JournalEntry<ConversationEvent>): void {
+  #fold(entry: JournalEntry<ConversationEvent>): void {
+    const { offset, timeMs, decoded } = entry;
     this.#next = offset + 1;
     if (decoded.kind !== 'event') {
       // The projections park it with its reason; here it is only passed over.
@@ -183,12 +189,15 @@ export class PartitionWorker {
     const before = this.#state;
     this.#state = evolve(before, event, { offset, timeMs });
     if (event.type === 'ConversationStarted') this.#noteConversation(event, offset);
-    if (this.#state !== before) this.#follows(event, offset, timeMs);
+    if (this.#state !== before) this.#follows(event, entry);
   }
 
   /** What an event that counts means for what is under way. */
-  #follows(event: ConversationEvent, offset: number, timeMs: number): void {
+  #follows(event: ConversationEvent, place: EventPlace): void {
     switch (event.type) {
+      case 'MessageReceived':
+        if (place.trace !== undefined) this.#traces.add(event.messageId, place.trace);
+        return;
       case 'WorkerClaimed':
         return this.#claimed(event);
       case 'StopRequested':
@@ -197,7 +206,7 @@ export class PartitionWorker {
         return this.#discardAll(event);
       case 'ReplyCompleted':
       case 'ReplyFailed':
-        return this.#finished(event, offset, timeMs);
+        return this.#finished(event, place);
       default:
         return;
     }
@@ -233,15 +242,17 @@ export class PartitionWorker {
     }
   }
 
-  #finished(event: ReplyCompleted | ReplyFailed, sequence: number, timeMs: number): void {
+  #finished(event: ReplyCompleted | ReplyFailed, place: EventPlace): void {
+    this.#traces.remove(event.messageId);
     const answer = this.#inFlight.get(event.messageId);
     if (answer === undefined) return;
     answer.settled();
     this.#release(answer);
     const { bus, metrics } = this.#deps;
     const { message } = answer;
-    bus.publish(event.conversationId, liveEnd(event, message, sequence, timeMs));
-    metrics.finished(event.type === 'ReplyCompleted' ? event.outcome : event.reason, timeMs - message.receivedAtMs);
+    bus.publish(event.conversationId, liveEnd(event, message, place));
+    const elapsedMs = place.timeMs - message.receivedAtMs;
+    metrics.finished(event.type === 'ReplyCompleted' ? event.outcome : event.reason, elapsedMs);
   }
 
   #release({ message }: Answer): void {
@@ -267,7 +278,7 @@ export class PartitionWorker {
     if (context === undefined || this.#draining) return;
     const maxPerConversation = this.#deps.settings.maxProcessingPerConversation;
     for (const decision of plan(this.#state, { maxPerConversation, maxLostWorkers }, this.#inFlight)) {
-      const answer = new Answer(decision.message, context);
+      const answer = new Answer(decision.message, context, this.#traces.get(decision.message.messageId));
       this.#inFlight.set(decision.message.messageId, answer);
       this.#carryOut(decision, answer).catch(this.#defect);
     }
@@ -298,6 +309,8 @@ export class PartitionWorker {
   #forget(answer: Answer): void {
     if (this.#inFlight.get(answer.message.messageId) !== answer) return;
     this.#state = forgetRepeat(this.#state, answer.message.messageId);
+    this.#traces.remove(answer.message.messageId);
+    answer.settled();
     this.#release(answer);
     this.#planNext();
   }
@@ -324,13 +337,13 @@ export class PartitionWorker {
 function liveEnd(
   event: ReplyCompleted | ReplyFailed,
   { clientMessageId }: PendingMessage,
-  sequence: number,
-  timeMs: number,
+  { offset: sequence, timeMs, trace }: EventPlace,
 ): LiveEvent {
+  const traced = trace === undefined ? {} : { traceparent: trace.traceparent };
   if (event.type === 'ReplyFailed') {
     const { messageId, reason, detail } = event;
-    return { type: 'failed', messageId, clientMessageId, reason, detail };
+    return { type: 'failed', messageId, clientMessageId, reason, detail, ...traced };
   }
   const { messageId, replyMessageId, attempt, parts, model, outcome } = event;
-  return { type: 'completed', messageId, replyMessageId, attempt, sequence, timeMs, parts, model, outcome };
+  return { type: 'completed', messageId, replyMessageId, attempt, sequence, timeMs, parts, model, outcome, ...traced };
 }

@@ -5,7 +5,7 @@ import { ProviderError } from '../ports/provider.ts';
 import { messageReceived, replyStarted, stopRequested, workerClaimed } from '../testing/conversation-events.ts';
 import { eventually } from '../testing/guests.ts';
 import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
-import { WorkerWorld } from '../testing/worker-world.ts';
+import { type WorkerUnderTest, WorkerWorld } from '../testing/worker-world.ts';
 
 function answering(answer: (call: ScriptedCall) => void): ScriptedProvider {
   const provider = new ScriptedProvider();
@@ -21,6 +21,15 @@ async function asked(provider: ScriptedProvider, times: number): Promise<void> {
     async () => provider.asked,
     (ids) => ids.length >= times,
   );
+}
+
+/** Waits until another's claim has ended its work; then its group tells it so. */
+async function isLost(worker: WorkerUnderTest): Promise<void> {
+  await eventually(
+    async () => worker.warnings,
+    (warnings) => warnings.includes('another worker has claimed the partition'),
+  );
+  worker.assign([]);
 }
 
 async function idle(world: WorkerWorld, messages: number): Promise<void> {
@@ -223,7 +232,7 @@ describe('a worker that comes after another', () => {
     const story = await world.logged('completed c/1 #1', 'completed c/1 #2');
     expect(story.slice(-2)).toEqual(['completed c/1 #2', 'completed c/1 #1']);
     awake.resolve();
-    await stalled.ended;
+    await isLost(stalled);
     expect(world.live.filter((event) => event.type === 'completed').map((event) => event.attempt)).toEqual([2]);
     await world.say('c/2');
     await world.heard('completed', 'c/2');
@@ -255,9 +264,38 @@ describe('a worker that comes after another', () => {
     await world.say('c/1');
     await asked(first.provider, 1);
     world.worker();
-    await first.ended;
+    await isLost(first);
     expect(first.provider.callFor('c/1').signal.aborted).toBe(true);
-    expect(first.warnings).toContain('another worker has claimed the partition');
+  });
+
+  test('takes it again from a former owner whose claim came late, as long as it is its own', async () => {
+    await using world = await WorkerWorld.open();
+    const { provider, metrics } = world.worker({ provider: echo() });
+    await world.say('c/1');
+    await world.heard('completed', 'c/1');
+    await world.append(workerClaimed('late'));
+    await world.say('c/2');
+    await world.heard('completed', 'c/2');
+    expect(provider.asked).toEqual(['c/1', 'c/2']);
+    expect(metrics.counts).toEqual({ completed: 2 });
+  });
+
+  test('leaves a partition that is its own no more without a word, and takes it again when it is', async () => {
+    await using world = await WorkerWorld.open();
+    const worker = world.worker();
+    await world.say('c/1');
+    await asked(worker.provider, 1);
+    worker.assign([]);
+    await eventually(
+      async () => worker.provider.callFor('c/1').signal.aborted,
+      (aborted) => aborted,
+    );
+    expect(worker.usage()).toEqual([]);
+    expect(await world.story()).toEqual(['received c/1', 'started c/1 #1']);
+    worker.provider.answer = (call) => call.say('Now.').end();
+    worker.assign([0]);
+    await world.heard('completed', 'c/1');
+    expect(await world.story()).toEqual(['received c/1', 'started c/1 #1', 'started c/1 #2', 'completed c/1 #2']);
   });
 });
 

@@ -1,43 +1,137 @@
+import type { GroupMember } from '../ports/partition-groups.ts';
 import { pause } from './back-off.ts';
 import type { WorkerDeps } from './deps.ts';
+import { reclaimMs } from './limits.ts';
 import { type PartitionUsage, PartitionWorker } from './partition-worker.ts';
 import { Watchdog } from './watchdog.ts';
 
-/** A worker over all partitions. */
+/** A worker over the partitions that its group gives it. */
 export interface RunningWorker {
-  /**
-   * Resolves when no partition is worked on any more: drained, or claimed by others. Rejects with the first fault (LogDamaged, or a defect);
-   * the other partitions go on.
-   */
+  /** Resolves when the worker was drained. Rejects with the first fault (LogDamaged, or a defect); the other partitions go on. */
   readonly ended: Promise<void>;
-  /** Of each partition, as far as it was read. */
+  /** Of each partition it has, as far as it was read. */
   usage(): readonly PartitionUsage[];
-  /** Starts nothing more, lets what is under way end for at most this long, leaves the rest to the next start, commits and ends. */
+  /**
+   * Starts nothing more, lets what is under way end for at most this long, commits, leaves the group so that others take over at once, and
+   * ends. What is left is taken up by them, or by the next start.
+   */
   drain(timeoutMs: number): Promise<void>;
 }
 
-/** Takes every partition and answers what is pending. */
+/** One partition that this worker has. */
+interface Held {
+  worker: PartitionWorker;
+  readonly leaving: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** Joins the group and answers what is pending in the partitions that it is given. */
 export function startWorker(deps: WorkerDeps): RunningWorker {
-  const { journal, bus, ids, clock, settings } = deps;
-  const stopping = new AbortController();
-  const attempts = { clock, settings, watchdog: new Watchdog(clock) };
-  const count = journal.log.partitions(journal.topics.conversations);
-  const partitions = Array.from({ length: count }, (_, partition) => new PartitionWorker(deps, partition, attempts));
-  const unserve = bus.serveDrafts(
-    (conversationId) => partitions[ids.partition(conversationId, count)]?.drafts(conversationId) ?? [],
-  );
-  const runs = partitions.map((partition) => partition.run(stopping.signal));
-  return {
-    ended: Promise.all(runs).then(() => unserve()),
-    usage: () => partitions.map((partition) => partition.usage()),
-    async drain(timeoutMs) {
-      const inTime = new AbortController();
-      const idle = Promise.all(partitions.map((partition) => partition.drain()));
-      await Promise.race([idle, pause(clock, timeoutMs, inTime.signal)]);
-      inTime.abort();
-      stopping.abort();
-      await Promise.allSettled(runs);
-      unserve();
-    },
-  };
+  const worker = new GroupWorker(deps);
+  worker.start();
+  return worker;
+}
+
+class GroupWorker implements RunningWorker {
+  readonly #deps: WorkerDeps;
+  readonly #attempts;
+  readonly #held = new Map<number, Held>();
+  /** Runs of partitions that were given up and have not ended yet: the next one of the same partition waits for it. */
+  readonly #ending = new Map<number, Promise<void>>();
+  readonly #end = Promise.withResolvers<void>();
+  readonly #unserve: () => void;
+  #member: Promise<GroupMember> | undefined;
+  #draining = false;
+
+  constructor(deps: WorkerDeps) {
+    this.#deps = deps;
+    const { clock, settings, journal, ids, bus } = deps;
+    this.#attempts = { clock, settings, watchdog: new Watchdog(clock) };
+    const count = journal.log.partitions(journal.topics.conversations);
+    this.#unserve = bus.serveDrafts(
+      (conversationId) => this.#held.get(ids.partition(conversationId, count))?.worker.drafts(conversationId) ?? [],
+    );
+    // Whoever does not ask is told by the log.
+    this.#end.promise.catch(() => undefined);
+  }
+
+  get ended(): Promise<void> {
+    return this.#end.promise;
+  }
+
+  start(): void {
+    const { groups, group, journal } = this.#deps;
+    this.#member = groups.join(`${group}.members`, journal.topics.conversations, (partitions) =>
+      this.#keep(partitions),
+    );
+    this.#member.catch(this.#end.reject);
+  }
+
+  usage(): readonly PartitionUsage[] {
+    return [...this.#held.values()].map(({ worker }) => worker.usage());
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true;
+    const inTime = new AbortController();
+    const idle = Promise.all([...this.#held.values()].map(({ worker }) => worker.drain()));
+    await Promise.race([idle, pause(this.#deps.clock, timeoutMs, inTime.signal)]);
+    inTime.abort();
+    for (const partition of [...this.#held.keys()]) this.#giveUp(partition);
+    await Promise.allSettled(this.#ending.values());
+    this.#unserve();
+    // Who never came into the group has nothing to leave; why was told by `ended`.
+    const member = await this.#member?.catch(() => undefined);
+    await member?.[Symbol.asyncDispose]();
+    this.#end.resolve();
+  }
+
+  /** These are the worker's partitions from now on. */
+  #keep(partitions: readonly number[]): void {
+    const given = new Set(this.#draining ? [] : partitions);
+    for (const partition of [...this.#held.keys()])
+      if (!given.has(partition) && !this.#draining) this.#giveUp(partition);
+    for (const partition of given) if (!this.#held.has(partition)) this.#take(partition);
+    this.#deps.logger.info({ partitions: [...this.#held.keys()] }, 'works on partitions');
+  }
+
+  #take(partition: number): void {
+    const leaving = new AbortController();
+    const held: Held = { worker: this.#newWorker(partition), leaving, done: Promise.resolve() };
+    const before = this.#ending.get(partition) ?? Promise.resolve();
+    const done = before.then(() => this.#run(partition, held));
+    this.#held.set(partition, Object.assign(held, { done }));
+    done.catch(this.#end.reject);
+  }
+
+  #giveUp(partition: number): void {
+    const held = this.#held.get(partition);
+    if (held === undefined) return;
+    this.#held.delete(partition);
+    held.leaving.abort();
+    const ending = held.done
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#ending.get(partition) === ending) this.#ending.delete(partition);
+      });
+    this.#ending.set(partition, ending);
+  }
+
+  /**
+   * Works until the partition is given up. Another worker's claim ends a run, and with it the right to answer: but one that had the partition
+   * before may have claimed it late. As long as the group says that it is this worker's, it is claimed again after a while.
+   */
+  async #run(partition: number, held: Held): Promise<void> {
+    const { signal } = held.leaving;
+    while (!signal.aborted) {
+      await held.worker.run(signal);
+      await pause(this.#deps.clock, reclaimMs, signal);
+      if (!signal.aborted && !this.#draining) held.worker = this.#newWorker(partition);
+      else return;
+    }
+  }
+
+  #newWorker(partition: number): PartitionWorker {
+    return new PartitionWorker(this.#deps, partition, this.#attempts);
+  }
 }

@@ -1,6 +1,7 @@
 import type { MessageReceived, Part } from '../../domain/conversation/events.ts';
 import type { History, HistoryProgress } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
+import type { TraceContext } from '../../ports/tracing.ts';
 import type { Journal } from '../journal.ts';
 
 /** Where an accepted message stands. */
@@ -18,6 +19,8 @@ export interface Speaker {
   readonly conversationId: string;
   readonly partition: number;
   readonly timeZone: string;
+  /** The step that taking the message is part of; undefined: not traced. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** Whose message it is that is about to be taken, and what is to be remembered of it. */
@@ -77,13 +80,13 @@ export class Acceptance {
       return { accepted: Promise.resolve({ messageId, sequence, timeMs: createTimeMs, duplicate: true }) };
     }
     claim.reserve(messageId);
-    const { clientId, conversationId, timeZone, partition } = speaker;
+    const { clientId, conversationId, timeZone, partition, trace } = speaker;
     const fact = { type: 'MessageReceived', messageId, conversationId, clientId, clientMessageId, timeZone } as const;
     if (typeof parts !== 'function') {
-      return { accepted: this.#remember(messageId, partition, this.#append(partition, { ...fact, parts })) };
+      return { accepted: this.#remember(messageId, partition, this.#append(partition, { ...fact, parts }, trace)) };
     }
     const made = parts();
-    const appended = made.then((whole) => this.#append(partition, { ...fact, parts: whole }));
+    const appended = made.then((whole) => this.#append(partition, { ...fact, parts: whole }, trace));
     // Known from here on, so that a repeat that overtakes its media is answered as one.
     const accepted = this.#remember(messageId, partition, appended);
     // Its place in the log is before what is said next.
@@ -111,8 +114,8 @@ export class Acceptance {
     return accepted;
   }
 
-  async #append(partition: number, event: MessageReceived): Promise<AcceptedAt> {
-    const [at] = await this.#deps.journal.appendConversation(partition, event.conversationId, [event]);
+  async #append(partition: number, event: MessageReceived, trace: TraceContext | undefined): Promise<AcceptedAt> {
+    const [at] = await this.#deps.journal.appendConversation(partition, event.conversationId, [event], trace);
     if (at === undefined) throw new Error('the log answered an append of one record with none');
     return { messageId: event.messageId, sequence: at.offset, timeMs: at.timeMs, duplicate: false };
   }

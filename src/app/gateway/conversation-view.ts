@@ -51,10 +51,15 @@ export class ConversationView {
         await output.writable();
       }
     }
+    this.goLive();
+    if (!this.#closed) this.#askForDrafts();
+  }
+
+  /** Shows what comes from now on, and what came while older things were being sent. */
+  goLive(): void {
     const early = this.#early ?? [];
     this.#early = undefined;
     for (const event of early) this.take(event);
-    if (!this.#closed) this.#askForDrafts();
   }
 
   /** Something happened in the conversation. */

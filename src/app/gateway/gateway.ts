@@ -32,6 +32,12 @@ export class Gateway {
     return this.#sessions.size;
   }
 
+  /** How many of them hold a slot, and how many wait for one. */
+  census(): { readonly open: number; readonly waiting: number } {
+    const open = [...this.#sessions.values()].filter((session) => session.isOpen).length;
+    return { open, waiting: this.#sessions.size - open };
+  }
+
   /**
    * A session of this caller; what becomes of it, the output is told. Throws Refused for a hello that is not well formed or names somebody
    * else, or while draining.

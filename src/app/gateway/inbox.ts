@@ -2,8 +2,9 @@ import { Refused } from '../../domain/errors/catalogue.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { Logger, Metrics } from '../../ports/telemetry.ts';
+import type { TraceContext } from '../../ports/tracing.ts';
 import type { MediaLibrary } from '../media/media-library.ts';
-import type { Acceptance, AcceptedAt, Claim } from './acceptance.ts';
+import type { Acceptance, AcceptedAt, Claim, Speaker } from './acceptance.ts';
 import type { Conversations } from './conversations.ts';
 import { checkMessage, isTextOnly, type MessageLimits, type OutgoingMessage } from './outgoing-message.ts';
 import { refusalOf } from './refusal.ts';
@@ -63,8 +64,8 @@ export class Inbox {
   }
 
   /** Takes a message that arrived at this monotonic time. Resolves when it is in the log; rejects with Refused, and then nothing was taken. */
-  async take(message: OutgoingMessage, arrivedMs: number): Promise<Accepted> {
-    const { accepted, at } = await this.#inMediaTurn(message, () => this.#begin(message, arrivedMs));
+  async take(message: OutgoingMessage, arrivedMs: number, trace?: TraceContext): Promise<Accepted> {
+    const { accepted, at } = await this.#inMediaTurn(message, () => this.#begin(message, arrivedMs, trace));
     const { clientMessageId } = message;
     const { replies, metrics, clock, ids, logger } = this.#deps;
     try {
@@ -95,16 +96,17 @@ export class Inbox {
   async #begin(
     message: OutgoingMessage,
     arrivedMs: number,
+    trace: TraceContext | undefined,
   ): Promise<{ readonly accepted: Promise<AcceptedAt>; readonly at: string }> {
     const { acceptance, conversations, replies, media, settings, clientId, timeZone } = this.#deps;
     this.#deps.checkActive();
     const checked = checkMessage(message, settings);
     const { conversationId } = replies;
     if (replies.isDeleted(conversationId)) throw new Refused('NOT_FOUND', 'the conversation was deleted');
-    const speaker = { clientId, conversationId, partition: conversations.partition(conversationId), timeZone };
+    const speaker = { clientId, conversationId, partition: conversations.partition(conversationId), timeZone, trace };
     const isText = isTextOnly(checked);
     const parts = isText ? checked : () => media.take(checked, clientId);
-    const claim = this.#claim(message.clientMessageId, conversationId, arrivedMs);
+    const claim = this.#claim(message.clientMessageId, speaker, arrivedMs);
     const { accepted } = await acceptance.begin(speaker, message.clientMessageId, parts, claim);
     // Media may yet be refused, and then nothing was said.
     if (isText) this.#deps.onSpoken();
@@ -112,7 +114,7 @@ export class Inbox {
     return { accepted, at: conversationId };
   }
 
-  #claim(clientMessageId: string, conversationId: string, arrivedMs: number): Claim {
+  #claim(clientMessageId: string, { conversationId, trace }: Speaker, arrivedMs: number): Claim {
     const { replies, settings } = this.#deps;
     return {
       isCertainlyNew: (messageId) => this.#saidIn(conversationId)?.has(messageId) === false,
@@ -120,7 +122,7 @@ export class Inbox {
         if (replies.pending.size >= settings.maxPendingPerClient) {
           throw new Refused('TOO_MANY_PENDING', `${settings.maxPendingPerClient} messages are unanswered`);
         }
-        replies.pending.add(messageId, conversationId, clientMessageId, arrivedMs);
+        replies.pending.add(messageId, conversationId, clientMessageId, arrivedMs, trace);
         this.#saidIn(conversationId)?.add(messageId);
       },
     };

@@ -1,4 +1,5 @@
 import type { LiveEvent } from '../../ports/live-bus.ts';
+import type { TraceContext } from '../../ports/tracing.ts';
 
 /** A message of the client that has no final state yet. */
 export interface PendingMessage {
@@ -6,6 +7,8 @@ export interface PendingMessage {
   readonly conversationId: string;
   /** Monotonic time at which it was taken. */
   readonly sinceMs: number;
+  /** The step in which it was taken; undefined: not traced, or not here. */
+  readonly trace: TraceContext | undefined;
   /**
    * Where it stands in the log; undefined until the client has been told that it is there. What happens to it before that is told after.
    */
@@ -26,8 +29,8 @@ export class Pending {
   }
 
   /** A message on its way into the log. */
-  add(messageId: string, conversationId: string, clientMessageId: string, sinceMs: number): void {
-    this.#messages.set(messageId, { clientMessageId, conversationId, sinceMs, sequence: undefined, early: [] });
+  add(messageId: string, conversationId: string, clientMessageId: string, sinceMs: number, trace?: TraceContext): void {
+    this.#messages.set(messageId, { clientMessageId, conversationId, sinceMs, trace, sequence: undefined, early: [] });
   }
 
   /** The client knows that it is in the log, or an earlier session has told it; answers with what came of it meanwhile, once. */

@@ -2,6 +2,8 @@ import { expect, test } from '@jest/globals';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { inProcessBus } from '../../adapters/live-bus/in-process/in-process-bus.ts';
 import { historyPollMs } from '../../domain/limits.ts';
+import type { Tracer } from '../../ports/tracing.ts';
+import { RecordedTracer } from '../../testing/recorded-tracer.ts';
 import { Replies } from './replies.ts';
 import type { Accepted, SessionEvent } from './session-event.ts';
 
@@ -9,7 +11,7 @@ const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const uncounted = { refused() {}, accepted() {}, replied() {}, sessionEnded() {} };
 
 /** A session in conversation `c`; history knows no message, and how far it has come is for the test to say. */
-function world() {
+function world(tracer?: Tracer) {
   const events: SessionEvent[] = [];
   const state = { nowMs: 0, checkpoint: 0, exists: true };
   const conversations = {
@@ -28,6 +30,7 @@ function world() {
       ids: nodeCryptoIds,
       logger: quiet,
       metrics: uncounted,
+      tracer,
       output: { emit: (event) => void events.push(event), writable: async () => {}, end() {} },
       onChange() {},
       onFault: (refused) => {
@@ -102,4 +105,36 @@ test('what becomes of a message before the client knows that it is in the log is
   replies.acknowledge(accepted);
   expect(events[0]).toEqual(accepted);
   expect(replies.pending.size).toBe(0);
+});
+
+test('the telling of an end is a step of the worker’s or, where that is not known, of the message’s', () => {
+  const tracer = new RecordedTracer();
+  const { replies, bus } = world(tracer);
+  replies.show(0);
+  const say = (messageId: string, traceparent?: string) => {
+    replies.pending.add(messageId, 'c', messageId, 0, traceparent === undefined ? undefined : { traceparent });
+    replies.pending.acknowledge(messageId, 7);
+  };
+  const end = (messageId: string, traced: { readonly traceparent?: string }) =>
+    bus.publish('c', {
+      type: 'failed',
+      messageId,
+      clientMessageId: messageId,
+      reason: 'POISON',
+      detail: '',
+      ...traced,
+    });
+  say('a', 'said-a');
+  say('b', 'said-b');
+  say('untraced');
+  end('a', { traceparent: 'done-a' });
+  end('b', {});
+  end('untraced', {});
+  end('of somebody else', { traceparent: 'done-other' });
+  const step = { type: 'deliver', conversationId: 'c' };
+  expect(tracer.ended).toMatchObject([
+    { step: { ...step, messageId: 'a' }, parent: 'done-a' },
+    { step: { ...step, messageId: 'b' }, parent: 'said-b' },
+  ]);
+  expect(tracer.open).toBe(0);
 });

@@ -3,11 +3,13 @@ import { historyPollMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { History, HistoryMessage } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
-import type { LiveBus, LiveEvent } from '../../ports/live-bus.ts';
+import type { LiveBus, LiveCompleted, LiveEvent, LiveFailed } from '../../ports/live-bus.ts';
+import { ReadModelUnavailable } from '../../ports/read-model.ts';
 import type { Logger, Metrics } from '../../ports/telemetry.ts';
+import type { Span, Tracer } from '../../ports/tracing.ts';
 import { ConversationView } from './conversation-view.ts';
 import type { Conversations } from './conversations.ts';
-import { Pending } from './pending.ts';
+import { Pending, type PendingMessage } from './pending.ts';
 import { refusalOf } from './refusal.ts';
 import type { Accepted, SessionOutput } from './session-event.ts';
 
@@ -19,6 +21,7 @@ export interface RepliesDeps {
   readonly ids: Ids;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracer?: Tracer | undefined;
   readonly output: SessionOutput;
   /** A message may have got its final state. */
   readonly onChange: () => void;
@@ -58,14 +61,27 @@ export class Replies {
     return this.#deleted.has(conversationId);
   }
 
-  /** Reads which messages of the client are unanswered: those of its earlier sessions count too, and are still told about. */
+  /**
+   * Reads which messages of the client are unanswered: those of its earlier sessions count too, and are still told about. While the read
+   * models are away nobody can say; chat goes on without. Rejects with HISTORY_BEHIND or LogUnavailable.
+   */
   async loadPending(clientId: string, limit: number): Promise<void> {
-    const { conversations, clock } = this.#deps;
-    for (const message of await conversations.pendingOf(clientId, limit)) {
+    const { clock } = this.#deps;
+    for (const message of await this.#pendingOf(clientId, limit)) {
       const { messageId, conversationId, clientMessageId, sequence } = message;
       this.pending.add(messageId, conversationId, clientMessageId, clock.monotonicMs());
       this.pending.acknowledge(messageId, sequence);
       this.#subscribe(conversationId);
+    }
+  }
+
+  async #pendingOf(clientId: string, limit: number): Promise<readonly HistoryMessage[]> {
+    try {
+      return await this.#deps.conversations.pendingOf(clientId, limit);
+    } catch (error) {
+      if (!(error instanceof ReadModelUnavailable)) throw error;
+      this.#deps.logger.warn({ err: error, clientId }, 'cannot read what is unanswered; the session begins without');
+      return [];
     }
   }
 
@@ -84,6 +100,12 @@ export class Replies {
     this.#showing = this.#catchUp(view, afterSequence).catch((error: unknown) => {
       if (view === this.#view) this.#deps.onFault(refusalOf(error, this.#deps.logger));
     });
+  }
+
+  /** Goes live in a conversation that the session has just begun: nothing happened in it before. */
+  showNew(): void {
+    this.#subscribe(this.#view.conversationId);
+    this.#view.goLive();
   }
 
   /** Tells the client that its message is in the log, and then what already came of it. */
@@ -130,15 +152,25 @@ export class Replies {
       pending.early.push(event);
       return;
     }
+    let delivery: Span | undefined;
     if (event.type === 'completed' || event.type === 'failed') {
       // What is not pending has been told already: by the bus, by history, or by an earlier session's replay.
       if (pending === undefined) return;
+      delivery = this.#startDelivery(event, pending);
       this.pending.remove(event.messageId);
       this.#deps.metrics.replied(this.#deps.clock.monotonicMs() - pending.sinceMs);
     }
     if (conversationId === this.#view.conversationId) this.#view.take(event);
     else this.#unsubscribeIfIdle(conversationId);
+    delivery?.end();
     this.#deps.onChange();
+  }
+
+  /** A step of what the worker did or, where the bus did not tell of it, of what the client said. */
+  #startDelivery(event: LiveCompleted | LiveFailed, { conversationId, trace }: PendingMessage): Span | undefined {
+    const { messageId, traceparent } = event;
+    const parent = traceparent === undefined ? trace : { traceparent };
+    return this.#deps.tracer?.start({ type: 'deliver', messageId, conversationId }, parent);
   }
 
   async #askHistory(messageIds: readonly string[]): Promise<void> {

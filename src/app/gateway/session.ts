@@ -5,6 +5,7 @@ import type { History } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { LiveBus } from '../../ports/live-bus.ts';
 import type { Logger, Metrics } from '../../ports/telemetry.ts';
+import type { TraceContext, Tracer } from '../../ports/tracing.ts';
 import type { Caller } from '../caller.ts';
 import type { MediaLibrary } from '../media/media-library.ts';
 import type { MediaLinks } from '../media/media-links.ts';
@@ -35,6 +36,8 @@ export interface SessionDeps {
   readonly ids: Ids;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** undefined: nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   readonly admission: Admission;
   readonly acceptance: Acceptance;
   readonly media: Pick<MediaLibrary, 'take'>;
@@ -96,6 +99,11 @@ export class Session implements AdmissionListener {
     return this.#replies.conversationId;
   }
 
+  /** It holds a slot; before, its client waits for one. */
+  get isOpen(): boolean {
+    return this.#phase === 'open';
+  }
+
   /** Applies for a slot. What comes of it, the output is told; rejects with what is wrong with the conversation, or LogUnavailable. */
   async apply(): Promise<void> {
     if (!this.#isNew) await this.#deps.conversations.checkOwned(this.conversationId, this.clientId);
@@ -119,9 +127,9 @@ export class Session implements AdmissionListener {
     this.#finish(refusalOfEnd(reason, detail));
   }
 
-  /** Takes a message. Resolves when it is in the log; rejects with Refused, and then nothing was taken. */
-  send(message: OutgoingMessage): Promise<Accepted> {
-    return this.#inbox.take(message, this.#hear());
+  /** Takes a message, as a step of the trace. Resolves when it is in the log; rejects with Refused, and then nothing was taken. */
+  send(message: OutgoingMessage, trace?: TraceContext): Promise<Accepted> {
+    return this.#inbox.take(message, this.#hear(), trace);
   }
 
   /** Records that the client wants no more of the reply to this message. Rejects with Refused. */
@@ -156,7 +164,8 @@ export class Session implements AdmissionListener {
       }
       this.#replies.turnTo(joined);
       this.#outbox.emit({ type: 'joined', conversationId: joined });
-      this.#replies.show(afterSequence);
+      if (conversationId === '') this.#replies.showNew();
+      else this.#replies.show(afterSequence);
       return joined;
     });
   }
@@ -250,7 +259,8 @@ export class Session implements AdmissionListener {
   /** The fold has given the slot: prepares everything that the client may rely on, then welcomes it. */
   async #becomeOpen(): Promise<void> {
     const { clock, admission, settings } = this.#deps;
-    if (this.#isNew) {
+    const isNew = this.#isNew;
+    if (isNew) {
       await this.#startConversation(this.conversationId);
       this.#isNew = false;
     }
@@ -274,7 +284,8 @@ export class Session implements AdmissionListener {
       timeMs: clock.nowMs(),
     });
     this.#outbox.flush();
-    if (isFirst) this.#replies.show(this.#hello.afterSequence);
+    if (isFirst && isNew) this.#replies.showNew();
+    else if (isFirst) this.#replies.show(this.#hello.afterSequence);
     this.#welcomed.resolve();
   }
 

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Metrics } from '../../../ports/telemetry.ts';
+import type { LogMetrics, Metrics } from '../../../ports/telemetry.ts';
+import { RoleGauges, readOrLeaveOut } from './role-gauges.ts';
 
 /** What is read when somebody asks, rather than counted. */
 export interface Readings {
@@ -8,9 +9,13 @@ export interface Readings {
   queue(): Promise<{ readonly queued: number; readonly oldestMs: number }>;
 }
 
-export interface PrometheusMetrics extends Metrics {
+export type Role = 'gateway' | 'worker' | 'projector';
+
+export interface PrometheusMetrics extends Metrics, LogMetrics {
   /** A worker passed over a record that says nothing to it. */
   recordSkipped(kind: string): void;
+  /** A call to the model is over; `firstPieceMs` when a piece came. */
+  called(elapsedMs: number, firstPieceMs: number | undefined): void;
   /** An attempt to answer ended without a reply. */
   attemptFailed(why: string): void;
   /** A message has its final event in the log. */
@@ -19,100 +24,174 @@ export interface PrometheusMetrics extends Metrics {
   parked(): void;
   /** Media objects were removed because no message names them. */
   mediaSwept(objects: number, bytes: number): void;
+  /** Of the whole deployment, as a gateway knows it. */
   observe(readings: Readings): void;
+  /** Of this process, role by role: each once, for the roles it has. */
+  readonly roles: RoleGauges;
   /** The exposition text, and its content type. */
   expose(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
+const msPerSecond = 1_000;
+
 /** From what one synced append costs to what a person waits for. */
 const secondBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** Metrics in a registry of their own, so that two servers in one process do not meet. */
-export function prometheusMetrics(): PrometheusMetrics {
+type Registers = Registry[];
+
+/**
+ * Metrics in a registry of their own, so that two servers in one process do not meet. What only a role that the process has not would tell is
+ * not shown.
+ */
+export function prometheusMetrics(roles: readonly Role[] = ['gateway', 'worker', 'projector']): PrometheusMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const registers = [registry];
-  const parked = new Counter({
-    name: 'parley_parked_records_total',
-    help: 'Records that could not be decoded.',
-    registers,
+  const of = (role: Role): Registers => (roles.includes(role) ? [registry] : []);
+  const unreadable = new Counter({
+    name: 'parley_unreadable_gauges_total',
+    help: 'Gauges left out because what they show could not be read.',
+    registers: [registry],
   });
-  const sweptObjects = new Counter({
-    name: 'parley_media_swept_objects_total',
-    help: 'Media objects removed because no message names them.',
-    registers,
-  });
-  const sweptBytes = new Counter({ name: 'parley_media_swept_bytes_total', help: 'Their bytes.', registers });
-  const counter = (name: string, help: string, label: string) =>
-    new Counter({ name, help, labelNames: [label], registers });
-  const refused = counter('parley_refusals_total', 'Calls and messages refused.', 'reason');
-  const ended = counter('parley_sessions_ended_total', 'Sessions ended.', 'reason');
-  const skipped = counter('parley_skipped_records_total', 'Records that workers passed over.', 'kind');
-  const failedAttempts = counter(
-    'parley_failed_attempts_total',
-    'Attempts to answer that ended without a reply.',
-    'why',
-  );
-  const finished = counter('parley_finished_messages_total', 'Messages that reached their final event.', 'how');
-  const histogram = (name: string, help: string) => new Histogram({ name, help, buckets: secondBuckets, registers });
-  const accepted = histogram('parley_accept_seconds', "From a message's arrival until the log has it.");
-  const processed = histogram(
-    'parley_processing_seconds',
-    "From a message's record to its final event's, by the log's time.",
-  );
-  const replied = histogram(
-    'parley_reply_seconds',
-    "From a message's arrival until its reply is complete or given up.",
-  );
   return {
-    refused: (reason) => refused.inc({ reason }),
-    sessionEnded: (reason) => ended.inc({ reason }),
-    parked: () => parked.inc(),
-    mediaSwept(objects, bytes) {
-      sweptObjects.inc(objects);
-      sweptBytes.inc(bytes);
-    },
-    recordSkipped: (kind) => skipped.inc({ kind }),
-    attemptFailed: (why) => failedAttempts.inc({ why }),
-    finished(how, elapsedMs) {
-      finished.inc({ how });
-      processed.observe(elapsedMs / 1_000);
-    },
-    accepted: (elapsedMs) => accepted.observe(elapsedMs / 1_000),
-    replied: (elapsedMs) => replied.observe(elapsedMs / 1_000),
-    observe: (readings) => observe(registry, readings),
+    ...gatewayMetrics(of('gateway')),
+    ...workerMetrics(of('worker')),
+    ...projectorMetrics(of('projector')),
+    ...logMetrics([registry]),
+    observe: (readings) => observe([registry], unreadable, readings),
+    roles: new RoleGauges(registry, unreadable),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }
 
-function observe(registry: Registry, readings: Readings): void {
-  const registers = [registry];
-  const limit = new Gauge({ name: 'parley_cap_limit', help: 'The limit of each cap.', labelNames: ['cap'], registers });
-  new Gauge({
-    name: 'parley_cap_in_use',
-    help: 'How much of each cap is in use.',
-    labelNames: ['cap'],
+function counter(registers: Registers, name: string, help: string, label: string): Counter {
+  return new Counter({ name, help, labelNames: [label], registers });
+}
+
+/** Gives the way to observe milliseconds. */
+function histogram(registers: Registers, name: string, help: string): (ms: number) => void {
+  const seconds = new Histogram({ name, help, buckets: secondBuckets, registers });
+  return (ms) => seconds.observe(ms / msPerSecond);
+}
+
+function gatewayMetrics(registers: Registers): Metrics {
+  const refused = counter(registers, 'parley_refusals_total', 'Calls and messages refused.', 'reason');
+  const ended = counter(registers, 'parley_sessions_ended_total', 'Sessions ended.', 'reason');
+  return {
+    refused: (reason) => refused.inc({ reason }),
+    sessionEnded: (reason) => ended.inc({ reason }),
+    accepted: histogram(registers, 'parley_accept_seconds', "From a message's arrival until the log has it."),
+    replied: histogram(
+      registers,
+      'parley_reply_seconds',
+      "From a message's arrival until its reply is complete or given up.",
+    ),
+  };
+}
+
+function workerMetrics(
+  registers: Registers,
+): Pick<PrometheusMetrics, 'recordSkipped' | 'called' | 'attemptFailed' | 'finished'> {
+  const skipped = counter(registers, 'parley_skipped_records_total', 'Records that workers passed over.', 'kind');
+  const failed = counter(
     registers,
-    async collect() {
-      for (const [cap, reading] of Object.entries(await readings.caps())) {
-        this.set({ cap }, reading.inUse);
-        limit.set({ cap }, reading.limit);
-      }
+    'parley_failed_attempts_total',
+    'Attempts to answer that ended without a reply.',
+    'why',
+  );
+  const finished = counter(
+    registers,
+    'parley_finished_messages_total',
+    'Messages that reached their final event.',
+    'how',
+  );
+  const processed = histogram(
+    registers,
+    'parley_processing_seconds',
+    "From a message's record to its final event's, by the log's time.",
+  );
+  const called = histogram(registers, 'parley_model_call_seconds', 'Of each attempt, from the call to its end.');
+  const firstPiece = histogram(
+    registers,
+    'parley_model_first_piece_seconds',
+    'Of each attempt, from the call to the first piece of the reply.',
+  );
+  return {
+    recordSkipped: (kind) => skipped.inc({ kind }),
+    called(elapsedMs, firstPieceMs) {
+      called(elapsedMs);
+      if (firstPieceMs !== undefined) firstPiece(firstPieceMs);
     },
-  });
-  const age = new Gauge({
-    name: 'parley_queue_oldest_seconds',
-    help: 'Age of the oldest message that waits for a worker.',
-    registers,
-  });
-  new Gauge({
-    name: 'parley_queued_messages',
-    help: 'Messages that wait for a worker.',
-    registers,
-    async collect() {
-      const { queued, oldestMs } = await readings.queue();
-      this.set(queued);
-      age.set(oldestMs / 1_000);
+    attemptFailed: (why) => failed.inc({ why }),
+    finished(how, elapsedMs) {
+      finished.inc({ how });
+      processed(elapsedMs);
     },
+  };
+}
+
+function projectorMetrics(registers: Registers): Pick<PrometheusMetrics, 'parked' | 'mediaSwept'> {
+  const plain = (name: string, help: string) => new Counter({ name, help, registers });
+  const parked = plain('parley_parked_records_total', 'Records that could not be decoded.');
+  const objects = plain('parley_media_swept_objects_total', 'Media objects removed because no message names them.');
+  const bytes = plain('parley_media_swept_bytes_total', 'Their bytes.');
+  return {
+    parked: () => parked.inc(),
+    mediaSwept(sweptObjects, sweptBytes) {
+      objects.inc(sweptObjects);
+      bytes.inc(sweptBytes);
+    },
+  };
+}
+
+function logMetrics(registers: Registers): LogMetrics {
+  const unavailable = new Counter({
+    name: 'parley_log_unavailable_total',
+    help: 'Appends that the log did not take, or did not answer.',
+    registers,
   });
+  return {
+    appended: histogram(registers, 'parley_log_append_seconds', "From an append to the log's answer."),
+    logUnavailable: () => unavailable.inc(),
+  };
+}
+
+function observe(registers: Registers, unreadable: Counter, readings: Readings): void {
+  const caps = shared(() => readings.caps());
+  const queue = shared(() => readings.queue());
+  const gauge = (name: string, help: string, read: (gauge: Gauge) => Promise<void>, labelNames: string[] = []) =>
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers,
+      async collect() {
+        await readOrLeaveOut(this, unreadable, () => read(this));
+      },
+    });
+  const capGauge = (name: string, help: string, field: 'limit' | 'inUse') =>
+    gauge(
+      name,
+      help,
+      async (of) => {
+        for (const [cap, reading] of Object.entries(await caps())) of.set({ cap }, reading[field]);
+      },
+      ['cap'],
+    );
+  capGauge('parley_cap_limit', 'The limit of each cap.', 'limit');
+  capGauge('parley_cap_in_use', 'How much of each cap is in use.', 'inUse');
+  gauge('parley_queue_oldest_seconds', 'Age of the oldest message that waits for a worker.', async (of) =>
+    of.set((await queue()).oldestMs / msPerSecond),
+  );
+  gauge('parley_queued_messages', 'Messages that wait for a worker.', async (of) => of.set((await queue()).queued));
+}
+
+/** What several gauges show is read once for all that ask meanwhile. */
+function shared<T>(read: () => Promise<T>): () => Promise<T> {
+  let current: Promise<T> | undefined;
+  return () => {
+    current ??= read().finally(() => {
+      current = undefined;
+    });
+    return current;
+  };
 }

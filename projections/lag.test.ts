@@ -1,0 +1,20 @@
+import { expect, test } from '@jest/globals';
+import { lagOf } from './lag.ts';
+import { projections } from './models.ts';
+import { conversationStarted, messageReceived } from './testing/conversation-events.ts';
+import { openHarness } from './testing/harness.ts';
+
+test('the lag of a model is what the log holds beyond its checkpoints, over all partitions', async () => {
+  await using world = await openHarness();
+  const { journal, store } = world;
+  const lag = () => lagOf(journal, store, projections);
+  expect(await lag()).toEqual({ history: 0, 'active-connections': 0 });
+  await world.append(0, conversationStarted('a'), messageReceived('a/1'));
+  await world.append(1, conversationStarted('b'));
+  await journal.appendConnection([{ type: 'GatewayBeat', gatewayId: 'g', active: [] }]);
+  expect(await lag()).toEqual({ history: 3, 'active-connections': 1 });
+  await world.project();
+  expect(await lag()).toEqual({ history: 0, 'active-connections': 0 });
+  await world.append(1, messageReceived('b/1'));
+  expect(await lag()).toEqual({ history: 1, 'active-connections': 0 });
+});

@@ -1,0 +1,160 @@
+import { describe, expect, test } from '@jest/globals';
+import { type PrometheusMetrics, prometheusMetrics } from './prometheus-metrics.ts';
+
+/** What is exposed, by name and labels. */
+async function exposed(metrics: PrometheusMetrics): Promise<Record<string, number>> {
+  const { text } = await metrics.expose();
+  const lines = text.split('\n').filter((line) => line.startsWith('parley_'));
+  return Object.fromEntries(lines.map((line) => [line.replace(/ \S+$/, ''), Number(/\S+$/.exec(line)?.[0])]));
+}
+
+/** The names of what is exposed, without labels, each once. */
+async function names(metrics: PrometheusMetrics): Promise<readonly string[]> {
+  const { text } = await metrics.expose();
+  return [...text.matchAll(/^# TYPE (parley_\S+)/gm)].map((match) => String(match[1])).sort();
+}
+
+const ofGateway = [
+  'parley_accept_seconds',
+  'parley_refusals_total',
+  'parley_reply_seconds',
+  'parley_sessions_ended_total',
+];
+const ofWorker = [
+  'parley_failed_attempts_total',
+  'parley_finished_messages_total',
+  'parley_model_call_seconds',
+  'parley_model_first_piece_seconds',
+  'parley_processing_seconds',
+  'parley_skipped_records_total',
+];
+const ofProjector = [
+  'parley_media_swept_bytes_total',
+  'parley_media_swept_objects_total',
+  'parley_parked_records_total',
+];
+const ofAll = ['parley_log_append_seconds', 'parley_log_unavailable_total', 'parley_unreadable_gauges_total'];
+const usage = [
+  { processing: 3, queued: 2, oldestReceivedAtMs: 8_000 },
+  { processing: 1, queued: 0, oldestReceivedAtMs: 9_500 },
+  { processing: 0, queued: 0, oldestReceivedAtMs: null },
+];
+
+describe('metrics', () => {
+  test.each([
+    ['gateway', ofGateway],
+    ['worker', ofWorker],
+    ['projector', ofProjector],
+  ] as const)('of a %s alone are its own and the log’s', async (role, own) => {
+    expect(await names(prometheusMetrics([role]))).toEqual([...own, ...ofAll].sort());
+  });
+
+  test('of a process that does everything are all of them', async () => {
+    expect(await names(prometheusMetrics())).toEqual([...ofGateway, ...ofWorker, ...ofProjector, ...ofAll].sort());
+  });
+
+  test('may be told of what the process has no role for; that is not shown', async () => {
+    const metrics = prometheusMetrics(['projector']);
+    metrics.accepted(1);
+    metrics.finished('completed', 1);
+    expect(await names(metrics)).toEqual([...ofProjector, ...ofAll].sort());
+  });
+
+  test('measure appends and calls in seconds, and count what failed', async () => {
+    const metrics = prometheusMetrics();
+    metrics.appended(2);
+    metrics.appended(4);
+    metrics.logUnavailable();
+    metrics.called(1_500, 250);
+    metrics.called(500, undefined);
+    expect(await exposed(metrics)).toMatchObject({
+      parley_log_append_seconds_count: 2,
+      parley_log_append_seconds_sum: 0.006,
+      parley_log_unavailable_total: 1,
+      parley_model_call_seconds_count: 2,
+      parley_model_call_seconds_sum: 2,
+      parley_model_first_piece_seconds_count: 1,
+      parley_model_first_piece_seconds_sum: 0.25,
+    });
+  });
+});
+
+describe('gauges', () => {
+  test('show what a gateway, a worker and a projector are at when they are asked', async () => {
+    const metrics = prometheusMetrics();
+    let open = 4;
+    metrics.roles.gateway({ sessions: () => ({ open, waiting: 2 }), suspended: () => open === 0 });
+    metrics.roles.worker({ usage: () => usage, nowMs: () => 10_000 });
+    metrics.roles.projector({ lag: async () => ({ history: 12, 'active-connections': 0 }) });
+    expect(await exposed(metrics)).toMatchObject({
+      parley_gateway_open_sessions: 4,
+      parley_gateway_waiting_sessions: 2,
+      parley_gateway_suspended: 0,
+      parley_worker_partitions: 3,
+      parley_worker_processing_messages: 4,
+      parley_worker_queued_messages: 2,
+      parley_worker_oldest_pending_seconds: 2,
+      'parley_projector_lag_records{model="history"}': 12,
+      'parley_projector_lag_records{model="active-connections"}': 0,
+    });
+    open = 0;
+    expect(await exposed(metrics)).toMatchObject({ parley_gateway_open_sessions: 0, parley_gateway_suspended: 1 });
+  });
+
+  test('of a worker that has nothing are 0', async () => {
+    const metrics = prometheusMetrics();
+    metrics.roles.worker({ usage: () => [], nowMs: () => 10_000 });
+    expect(await exposed(metrics)).toMatchObject({
+      parley_worker_partitions: 0,
+      parley_worker_queued_messages: 0,
+      parley_worker_oldest_pending_seconds: 0,
+    });
+  });
+
+  test('of the deployment are as of now, read once for all that are shown together', async () => {
+    const metrics = prometheusMetrics();
+    let reads = 0;
+    metrics.observe({
+      caps: async () => ({ clients: { inUse: 3, limit: 50 } }),
+      queue: async () => {
+        reads += 1;
+        return { queued: 7, oldestMs: 1_500 };
+      },
+    });
+    expect(await exposed(metrics)).toMatchObject({
+      'parley_cap_in_use{cap="clients"}': 3,
+      'parley_cap_limit{cap="clients"}': 50,
+      parley_queued_messages: 7,
+      parley_queue_oldest_seconds: 1.5,
+    });
+    expect(reads).toBe(1);
+  });
+
+  test('that cannot be read are left out and counted, and the rest is shown', async () => {
+    const metrics = prometheusMetrics();
+    let isAway = false;
+    const read = async <T>(value: T): Promise<T> => {
+      if (isAway) throw new Error('away');
+      return value;
+    };
+    metrics.observe({
+      caps: () => read({ clients: { inUse: 3, limit: 50 } }),
+      queue: () => read({ queued: 7, oldestMs: 0 }),
+    });
+    metrics.roles.projector({ lag: () => read({ history: 12 }) });
+    const lag = 'parley_projector_lag_records{model="history"}';
+    expect(await exposed(metrics)).toMatchObject({ [lag]: 12, parley_queued_messages: 7 });
+    isAway = true;
+    metrics.accepted(1);
+    // The counter may be shown before the gauges are read.
+    await metrics.expose();
+    const shown = await exposed(metrics);
+    expect(Object.keys(shown)).not.toContain(lag);
+    expect(Object.keys(shown)).not.toContain('parley_queued_messages');
+    expect(Object.keys(shown)).not.toContain('parley_cap_in_use{cap="clients"}');
+    expect(shown).toMatchObject({ parley_accept_seconds_count: 1, parley_unreadable_gauges_total: expect.any(Number) });
+    expect(shown['parley_unreadable_gauges_total']).toBeGreaterThanOrEqual(5);
+    isAway = false;
+    expect(await exposed(metrics)).toMatchObject({ [lag]: 12 });
+  });
+});

@@ -1,0 +1,57 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { openSqliteLog, type WritableSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { FaultyLog } from '../testing/faulty-log.ts';
+import { StandingClock } from '../testing/standing-clock.ts';
+import { measuredLog } from './measured-log.ts';
+
+const record = { topic: 'events', partition: 1, key: 'k', headers: { name: 'value' }, value: new Uint8Array([1, 2]) };
+
+let folder: string;
+let log: WritableSqliteLog;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'parley-log-'));
+  log = await openSqliteLog({ mode: 'write', dataDir: folder, topics: { events: 2 } });
+});
+
+afterEach(async () => {
+  await log[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+test('the metrics are told how long an append took, and of those that the log did not answer', async () => {
+  const clock = new StandingClock();
+  const told: (number | 'unavailable')[] = [];
+  const metrics = { appended: (ms: number) => told.push(ms), logUnavailable: () => told.push('unavailable') };
+  const faulty = new FaultyLog(log);
+  const measured = measuredLog(faulty, metrics, clock);
+  const appending = measured.append([record]);
+  clock.advance(7);
+  await appending;
+  faulty.appendFault = () => 'refused';
+  await expect(measured.append([record])).rejects.toThrow('refused by the test');
+  expect(told).toEqual([7, 'unavailable']);
+});
+
+test('all else is the log’s', async () => {
+  const measured = measuredLog(log, { appended() {}, logUnavailable() {} }, new StandingClock());
+  expect(measured.partitions('events')).toBe(2);
+  const [appended] = await measured.append([{ ...record, wordsAt: 1 }]);
+  expect(appended).toMatchObject({ topic: 'events', partition: 1, offset: 0 });
+  expect(await measured.endOffset('events', 1)).toBe(1);
+  await measured.commit('group', 'events', 1, 1);
+  expect(await measured.committed('group', 'events', 1)).toBe(1);
+  await measured.erase('events', 1, [{ offset: 0, value: record.value.subarray(0, 1) }]);
+  const expected = { ...record, value: new Uint8Array([1]), offset: 0 };
+  expect(await measured.read('events', 1, 0, 10)).toMatchObject([expected]);
+  const over = new AbortController();
+  for await (const batch of measured.tail('events', 1, 0, over.signal)) {
+    expect(batch).toMatchObject([expected]);
+    over.abort();
+  }
+  await measured[Symbol.asyncDispose]();
+  await expect(log.append([record])).rejects.toThrow();
+});

@@ -1,0 +1,28 @@
+import type { TraceContext } from '../ports/tracing.ts';
+import { maxPendingTraces } from './limits.ts';
+
+/**
+ * In which traces the pending messages of a partition came, beside the fold that knows nothing of them. Over the limit the oldest are
+ * forgotten: their answers are not traced.
+ */
+export class PendingTraces {
+  readonly #traces = new Map<string, TraceContext>();
+
+  get(messageId: string): TraceContext | undefined {
+    return this.#traces.get(messageId);
+  }
+
+  add(messageId: string, trace: TraceContext): void {
+    this.#traces.set(messageId, trace);
+    if (this.#traces.size <= maxPendingTraces) return;
+    for (const oldest of this.#traces.keys()) {
+      this.#traces.delete(oldest);
+      return;
+    }
+  }
+
+  /** The message is pending no more. */
+  remove(messageId: string): void {
+    this.#traces.delete(messageId);
+  }
+}
