@@ -2,6 +2,7 @@ import { type Setting, settings } from '../config/settings.ts';
 import { catalogue, type Refusal } from '../domain/errors/catalogue.ts';
 import { readContract } from './api-contract.ts';
 import { apiHtml, apiMarkdown } from './api-page.ts';
+import { dashboardJson } from './deploy/dashboard.ts';
 import { markdownTable } from './page-blocks.ts';
 import { refusalTable } from './refusal-table.ts';
 
@@ -13,6 +14,7 @@ export function documents(): Readonly<Record<string, string>> {
     'docs/api.md': apiMarkdown(contract),
     'docs/configuration.md': configurationPage(settings),
     'docs/errors.md': errorsPage(catalogue),
+    'deploy/grafana/dashboards/parley.json': dashboardJson(),
   };
 }
 

@@ -1,0 +1,166 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseEnv } from 'node:util';
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { loadConfig } from '../../config/load-config.ts';
+import { settings } from '../../config/settings.ts';
+import { shutdownMs } from '../../domain/limits.ts';
+import { type Compose, type ComposeService, environmentOf, readCompose } from './compose.ts';
+
+const folder = fileURLToPath(new URL('../../../deploy/', import.meta.url));
+const read = (path: string) => readFileSync(`${folder}${path}`, 'utf8');
+const text = read('compose.yaml');
+const names = Object.keys(parseEnv(read('.env.example')));
+/** What somebody writes into .env. */
+const secrets = Object.fromEntries(names.map((name) => [name, `secret-of-${name}`]));
+const compose = readCompose(text, secrets);
+const services = Object.entries(compose.services);
+const roles = services.filter(([, { environment }]) => environment?.['PARLEY_ROLES'] !== undefined);
+
+/** The relations of a compose file that it itself does not check until it is run, one sentence each. */
+function problemsOf({ services, networks, volumes }: Compose): readonly string[] {
+  return Object.entries(services).flatMap(([name, service]) => [
+    ...Object.entries(service.depends_on ?? {}).flatMap(([on, { condition }]) =>
+      dependencyProblems(services[on], condition).map((problem) => `${name} waits for ${on}: ${problem}`),
+    ),
+    ...(service.networks ?? ['(none)'])
+      .filter((network) => !Object.hasOwn(networks, network))
+      .map((network) => `${name}: no network ${network}`),
+    ...(service.volumes ?? []).map((volume) => volumeProblem(volume, volumes)).flatMap((found) => found ?? []),
+    ...(service.ports ?? [])
+      .filter((port) => !port.startsWith('127.0.0.1:'))
+      .map((port) => `${name}: ${port} is open to all`),
+    ...((service.ports ?? []).length > 0 && service.networks?.every((network) => networks[network]?.internal)
+      ? [`${name}: what only internal networks have cannot be published`]
+      : []),
+  ]);
+}
+
+function dependencyProblems(other: ComposeService | undefined, condition: string): readonly string[] {
+  if (other === undefined) return ['there is no such service'];
+  if (condition === 'service_healthy') return other.healthcheck === undefined ? ['it tells no health'] : [];
+  if (condition === 'service_completed_successfully') return other.restart === 'no' ? [] : ['it never ends'];
+  return [`${condition} says nothing`];
+}
+
+function volumeProblem(volume: string, volumes: Compose['volumes']): string[] | undefined {
+  const [source = ''] = volume.split(':');
+  const exists = source.startsWith('.') ? existsSync(`${folder}${source}`) : Object.hasOwn(volumes, source);
+  return exists ? undefined : [`no ${source} for ${volume}`];
+}
+
+describe('compose.yaml', () => {
+  test('has what it waits for, the networks and volumes that it names, and ports on this machine alone', () => {
+    expect(problemsOf(compose)).toEqual([]);
+  });
+
+  test('runs two gateways, two workers and one projector', () => {
+    const count = (role: string) =>
+      roles
+        .filter(([, { environment }]) => environment?.['PARLEY_ROLES'] === role)
+        .reduce((sum, [, { deploy }]) => sum + (deploy?.replicas ?? 1), 0);
+    expect([count('gateway'), count('worker'), count('projector')]).toEqual([2, 2, 1]);
+  });
+
+  test.each(roles)('%s is configured so that it starts', (_, service) => {
+    const environment = environmentOf(service, read);
+    const config = loadConfig(environment);
+    expect(config.profile).toBe('distributed');
+    expect(config.auth.kind).not.toBe('none');
+    expect(config.grpcListen.host).toBe('0.0.0.0');
+  });
+
+  test('gateways have names of their own, and what may be many has none', () => {
+    const named = roles.map(([name, { environment, deploy }]) => ({
+      name,
+      many: deploy?.replicas !== undefined,
+      id: environment?.['PARLEY_INSTANCE_ID'],
+    }));
+    const ids = named.flatMap(({ id }) => id ?? []);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(named.filter(({ many, id }) => many && id !== undefined)).toEqual([]);
+    expect(named.filter(({ name, id }) => name.startsWith('gateway') && id === undefined)).toEqual([]);
+  });
+
+  test.each(roles)('%s has time for a whole drain, and may do no more than it must', (_, service) => {
+    const graceMs = Number(/^(\d+)s$/.exec(service.stop_grace_period ?? '')?.[1]) * 1_000;
+    expect(graceMs).toBeGreaterThan(shutdownMs);
+    expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], init: true });
+  });
+
+  test('every service that stays has a health check and starts again when it dies', () => {
+    const staying = services.filter(([, { restart }]) => restart !== 'no');
+    const lacking = staying.filter(([, { healthcheck, restart }]) => !healthcheck || restart !== 'unless-stopped');
+    expect(lacking).toEqual([]);
+    const times = staying.flatMap(([, { healthcheck }]) =>
+      Object.entries(healthcheck ?? {}).filter(([name]) => /interval|timeout|period/.test(name)),
+    );
+    expect(times.filter(([, time]) => !/^\d+s$/.test(String(time)))).toEqual([]);
+    expect(times.length).toBeGreaterThan(0);
+  });
+
+  test('images have versions', () => {
+    const loose = services.filter(([, { image = '' }]) => !/:v?\d+\.\d+/.test(image) && !image.startsWith('parley:'));
+    expect(loose).toEqual([]);
+  });
+
+  test('holds no secret: each comes from .env, which is not in the tree', () => {
+    const secretNames = Object.entries(settings).flatMap(([name, setting]) => ('secret' in setting ? [name] : []));
+    const notSecretHere = ['PARLEY_MONGODB_URI', 'PARLEY_NATS_SERVERS'];
+    for (const [, service] of roles) {
+      const environment = environmentOf(service, read);
+      for (const name of secretNames.filter((secret) => !notSecretHere.includes(secret)))
+        expect(environment[name] ?? secrets['OPENAI_API_KEY']).toMatch(/^(secret-of-.*)?$/);
+      for (const name of notSecretHere) expect(environment[name]).not.toContain('@');
+    }
+    const written = Object.values((parse(text, { merge: true }) as Compose).services).flatMap(({ environment = {} }) =>
+      Object.entries(environment).filter(([name]) => /PASSWORD|SECRET|KEY|TOKEN/.test(name)),
+    );
+    expect(written.filter(([, value]) => !/^\$\{\w+:[-?][^}]*\}$/.test(String(value)))).toEqual([]);
+    expect(written.length).toBeGreaterThan(0);
+    expect(read('.gitignore').split('\n')).toContain('.env');
+    expect(Object.values(parseEnv(read('.env.example'))).join('')).toBe('');
+  });
+
+  test('every variable is in .env.example, apart from that of the image', () => {
+    const asked = [...text.matchAll(/\$\{(\w+)/g)].map(([, name]) => name);
+    expect(new Set(asked)).toEqual(new Set([...names, 'IMAGE_TAG']));
+  });
+
+  test('says what to do when .env is missing', () => {
+    expect(() => readCompose(text, {})).toThrow('copy .env.example to .env');
+  });
+
+  test('what is published is what clients are told', () => {
+    const { PARLEY_S3_PUBLIC_ENDPOINT: url = '' } = parseEnv(read('parley.env'));
+    expect(compose.services['s3']?.ports?.[0]).toMatch(new RegExp(`^127\\.0\\.0\\.1:${new URL(url).port}:`));
+    const envoy = read('envoy/envoy.yaml');
+    for (const [name] of roles.filter(([name]) => name.startsWith('gateway')))
+      expect(envoy).toContain(`address: ${name}, port_value: 50051`);
+  });
+});
+
+describe('what is wrong in a compose file is found', () => {
+  const changed = (change: (service: Record<string, unknown>) => void) => {
+    const copy = structuredClone(compose);
+    change(copy.services['gateway-1'] as Record<string, unknown>);
+    return problemsOf(copy);
+  };
+
+  test.each<[string, Record<string, unknown>]>([
+    [
+      'gateway-1 waits for redis: there is no such service',
+      { depends_on: { redis: { condition: 'service_healthy' } } },
+    ],
+    [
+      'gateway-1 waits for nats: service_started says nothing',
+      { depends_on: { nats: { condition: 'service_started' } } },
+    ],
+    ['gateway-1: no network nowhere', { networks: ['nowhere'] }],
+    ['no spool for spool:/spool', { volumes: ['spool:/spool'] }],
+    ['gateway-1: 8080:8080 is open to all', { ports: ['8080:8080'], networks: ['outside'] }],
+  ])('%s', (problem, change) => {
+    expect(changed((service) => Object.assign(service, change))).toEqual([problem]);
+  });
+});

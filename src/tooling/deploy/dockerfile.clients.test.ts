@@ -1,0 +1,81 @@
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { freePort } from '../../testing/engines/free-port.ts';
+import { eventually, Guests } from '../../testing/guests.ts';
+import { carryOut, type Made, readDockerfile, wordsOf } from './dockerfile.ts';
+
+/** Two installations from the registry, on a slow machine. */
+const makeTimeoutMs = 600_000;
+
+jest.setTimeout(120_000);
+
+const run = promisify(execFile);
+const context = fileURLToPath(new URL('../../../', import.meta.url));
+const stages = readDockerfile(readFileSync(join(context, 'deploy/Dockerfile'), 'utf8'));
+const final = stages.at(-1)?.instructions ?? [];
+const wordsOfLast = (name: string) => wordsOf(final.find((instruction) => instruction.name === name)!);
+
+/** What the base image would give: its Node and npm, and nothing of the tree that the test runs in; and how registries are reached. */
+function baseEnv(): Record<string, string> {
+  const kept = /^(HOME|npm_config_(registry|cache|cafile|userconfig)|https?_proxy|no_proxy|NODE_EXTRA_CA_CERTS)$/i;
+  const { PATH = '', ...others } = process.env;
+  const path = PATH.split(delimiter).filter((folder) => !folder.includes('node_modules'));
+  const named = Object.entries(others).flatMap(([name, value = '']) => (kept.test(name) ? [[name, value]] : []));
+  return { ...Object.fromEntries(named), PATH: [dirname(process.execPath), ...path].join(delimiter) };
+}
+
+let folder: string;
+let image: Made;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'parley-image-'));
+  image = await carryOut(stages, { context, folder, env: baseEnv() });
+}, makeTimeoutMs);
+
+afterAll(async () => {
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+});
+
+test('the image holds what production needs, and no more', () => {
+  const has = (path: string) => existsSync(join(image.workdir, path));
+  expect(
+    ['node_modules/kafkajs', 'node_modules/@grpc/grpc-js', 'dist/src/main/parley.js', 'LICENSE'].filter(has),
+  ).toHaveLength(4);
+  const left = ['node_modules/typescript', 'node_modules/jest', 'node_modules/node', 'node_modules/.bin/node', 'src'];
+  expect(left.filter(has)).toEqual([]);
+  // Whoever the container runs as can keep files there.
+  expect(statSync(join(image.workdir, 'data')).mode & 0o7777).toBe(0o1777);
+});
+
+test('what was made serves, tells its health, and ends in order', async () => {
+  const [grpc, http] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
+  const env = { ...baseEnv(), ...image.env, PARLEY_GRPC_LISTEN: grpc, PARLEY_HTTP_LISTEN: http };
+  const [health = '', ...healthArgs] = wordsOfLast('HEALTHCHECK');
+  const isHealthy = () =>
+    run(health, healthArgs, { cwd: image.workdir, env }).then(
+      () => true,
+      () => false,
+    );
+  expect(await isHealthy()).toBe(false);
+  const [program = '', ...args] = wordsOfLast('CMD');
+  const server = spawn(program, args, { cwd: image.workdir, env, stdio: 'ignore' });
+  const exited = new Promise<number | null>((resolve) => server.once('exit', resolve));
+  try {
+    await eventually(isHealthy, (healthy) => healthy, 60_000);
+    await using guests = new Guests({ address: grpc }, 'bidi');
+    const { session } = await guests.connect();
+    const { reply } = await session.ask('Are you in a box?');
+    expect(reply.parts.length).toBeGreaterThan(0);
+    await session.goodbye();
+    server.kill('SIGTERM');
+    expect(await exited).toBe(0);
+  } finally {
+    server.kill('SIGKILL');
+  }
+});
