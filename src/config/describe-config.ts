@@ -1,6 +1,12 @@
 import type { Config } from './config.ts';
 
-const secretPaths: ReadonlySet<string> = new Set(['provider.apiKey']);
+const secretPaths: ReadonlySet<string> = new Set([
+  'provider.apiKey',
+  'distributed.mongodbUri',
+  'distributed.natsServers',
+  'distributed.kafka.sasl.password',
+  'distributed.s3.credentials.secretAccessKey',
+]);
 
 /** The configuration as lines of `path = value`, for a person to read. Secrets are replaced by whether there is one. */
 export function describeConfig(config: Config): string {

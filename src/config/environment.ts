@@ -6,10 +6,13 @@ import { ConfigInvalid, loadConfig } from './load-config.ts';
 
 /**
  * The configuration of this process: its environment, and the `.env` file of the folder, if there is one. What both name, the
- * environment decides. Throws ConfigInvalid.
+ * environment decides; what the command line says as well (`given`), that. Throws ConfigInvalid.
  */
-export function loadEnvironment(folder: string = process.cwd()): Config {
-  return loadConfig({ ...readEnvFile(join(folder, '.env')), ...process.env });
+export function loadEnvironment(
+  folder: string = process.cwd(),
+  given: Readonly<Record<string, string | undefined>> = {},
+): Config {
+  return loadConfig({ ...readEnvFile(join(folder, '.env')), ...process.env, ...given });
 }
 
 /** Where the user's programs keep their state (XDG Base Directory Specification); undefined where nothing is said of it. */

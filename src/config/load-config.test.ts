@@ -176,6 +176,23 @@ describe('the openai provider', () => {
   });
 });
 
+test('no setting that is secret is described', () => {
+  const secrets = {
+    PARLEY_MONGODB_URI: 'mongodb://user:hidden@m/',
+    PARLEY_NATS_SERVERS: 'nats://hidden@n:4222',
+    PARLEY_KAFKA_PASSWORD: 'hidden',
+    PARLEY_S3_SECRET_ACCESS_KEY: 'hidden',
+    PARLEY_OPENAI_API_KEY: 'hidden',
+  };
+  const named = Object.entries(settings).filter(([, setting]) => 'secret' in setting);
+  expect(named.map(([name]) => name).toSorted()).toEqual(Object.keys(secrets).toSorted());
+  const others = { PARLEY_KAFKA_SASL: 'plain', PARLEY_KAFKA_USERNAME: 'u', PARLEY_S3_ACCESS_KEY_ID: 'k' };
+  const provider = { PARLEY_PROVIDER: 'openai', PARLEY_OPENAI_BASE_URL: 'http://h', PARLEY_OPENAI_MODEL: 'm' };
+  const described = describeConfig(loadConfig({ ...engines, ...others, ...provider, ...secrets }));
+  expect(described).toContain('distributed.kafka.sasl.password = (secret)');
+  expect(described).not.toContain('hidden');
+});
+
 describe('the .env file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'parley-config-'));
   afterEach(() => {
@@ -183,12 +200,13 @@ describe('the .env file', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test('is read, and the environment wins over it', () => {
+  test('is read, and the environment wins over it, and what the command line says over both', () => {
     writeFileSync(join(folder, '.env'), '# a comment\nPARLEY_MAX_CLIENTS=7\nPARLEY_PREFIX="mine"\n');
     process.env['PARLEY_MAX_CLIENTS'] = '8';
     const config = loadEnvironment(folder);
     expect(config.limits.maxClients).toBe(8);
     expect(config.prefix).toBe('mine');
+    expect(loadEnvironment(folder, { PARLEY_MAX_CLIENTS: '9' }).limits.maxClients).toBe(9);
   });
 
   test('need not be there', () => {

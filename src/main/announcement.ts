@@ -5,7 +5,8 @@ type Try = readonly [string, string];
 
 /** Where a server listens, host and port. */
 export interface Addresses {
-  readonly grpcAddress: string;
+  /** undefined: it takes no clients. */
+  readonly grpcAddress: string | undefined;
   readonly httpAddress: string;
 }
 
@@ -14,6 +15,7 @@ export function announcement(
   { grpcAddress, httpAddress }: Addresses,
   { auth, tls }: Pick<Config, 'auth' | 'tls'>,
 ): string {
+  if (grpcAddress === undefined) return `parley is listening: http ${httpAddress}\n`;
   const at = `--address ${grpcAddress}${tls === undefined ? '' : ' --tls'}`;
   const url = `${tls === undefined ? 'http' : 'https'}://${httpAddress}`;
   const tries: readonly Try[] = [

@@ -1,11 +1,11 @@
 import { type AuditReport, auditLog } from '../app/audit/audit.ts';
 import { loadEnvironment } from '../config/environment.ts';
-import { openJournalForReading } from './data-folder.ts';
+import { openingOf } from './opening.ts';
 import { progressBar } from './progress-bar.ts';
 
-/** Refolds the log of the data folder and prints what it found. Exit code 1 at a breach. Rejects with LogDamaged, LogNotFound. */
+/** Refolds the log of the deployment and prints what it found. Exit code 1 at a breach. Rejects with LogDamaged, LogNotFound, LogUnavailable. */
 export async function audit(options: { readonly json?: boolean }): Promise<void> {
-  const journal = await openJournalForReading(loadEnvironment());
+  const journal = await (await openingOf(loadEnvironment())).journal();
   await using _log = journal.log;
   const beganMs = performance.now();
   const report = await auditLog({ journal, onProgress: progressBar('auditing') });

@@ -1,5 +1,4 @@
 import { joseAccessTokens } from '../adapters/access-tokens/jose/jose-access-tokens.ts';
-import { openSqliteAccountStore } from '../adapters/account-store/sqlite/sqlite-account-store.ts';
 import { oidcAuthenticator } from '../adapters/authenticator/oidc/oidc-authenticator.ts';
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
@@ -7,9 +6,10 @@ import { scryptHasher } from '../adapters/password-hasher/scrypt/scrypt-hasher.t
 import { Accounts } from '../app/accounts/accounts.ts';
 import { accountAuthenticator } from '../app/accounts/authenticator.ts';
 import type { AccountsConfig, Config } from '../config/config.ts';
+import type { AccountStore } from '../ports/account-store.ts';
 import type { Authenticator } from '../ports/authenticator.ts';
 import type { Logger } from '../ports/telemetry.ts';
-import { accountsPath } from './data-folder.ts';
+import type { Backends } from './backends.ts';
 
 /** How callers prove who they are. */
 export interface Authentication extends AsyncDisposable {
@@ -19,8 +19,8 @@ export interface Authentication extends AsyncDisposable {
   readonly accounts: Accounts | undefined;
 }
 
-/** As configured; the data folder is there. Throws AccountStoreUnavailable, …TooNew, …Damaged, or OidcIssuerInsecure. */
-export function openAuthentication(config: Config, logger: Logger): Authentication {
+/** As configured. Rejects with AccountStoreUnavailable, …TooNew, …Damaged, or OidcIssuerInsecure. */
+export async function openAuthentication(config: Config, backends: Backends, logger: Logger): Promise<Authentication> {
   const { auth } = config;
   const nothingOpen = { accounts: undefined, [Symbol.asyncDispose]: async () => {} };
   switch (auth.kind) {
@@ -29,15 +29,14 @@ export function openAuthentication(config: Config, logger: Logger): Authenticati
     case 'oidc':
       return { ...nothingOpen, authenticator: oidcAuthenticator({ ...auth, clock: systemClock }) };
     case 'accounts':
-      return openAccounts(config, auth, logger);
+      return openAccounts(config.prefix, auth, await backends.openAccounts(), logger);
     default:
       return auth satisfies never;
   }
 }
 
-function openAccounts({ dataDir, prefix }: Config, auth: AccountsConfig, logger: Logger): Authentication {
+function openAccounts(prefix: string, auth: AccountsConfig, store: AccountStore, logger: Logger): Authentication {
   const clock = systemClock;
-  const store = openSqliteAccountStore({ path: accountsPath(dataDir), clock });
   const tokens = joseAccessTokens({
     store,
     clock,

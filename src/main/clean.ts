@@ -8,6 +8,7 @@ import { topicsOf } from '../app/journal.ts';
 import type { Config } from '../config/config.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import { ask } from './ask.ts';
+import { CleanByHand } from './clean-by-hand.ts';
 import { accountsPath, mediaFolder, readModelsPath } from './data-folder.ts';
 
 /** The folder belongs to a deployment with another prefix, or what it is cannot be told. */
@@ -25,9 +26,11 @@ interface Found {
 /**
  * Removes the deployment's data after the prefix was typed (or with `yes`): log, read models, accounts and the media that carry the
  * prefix. What else is in the folder stays. Rejects with DataDirLocked while a server runs on it, NotThisDeployment for another prefix's.
+ * In the distributed profile it removes nothing and says what to do (CleanByHand).
  */
 export async function clean({ yes }: { readonly yes?: boolean }): Promise<void> {
   const config = loadEnvironment();
+  if (config.distributed !== undefined) throw new CleanByHand(config.prefix, config.distributed);
   const { dataDir, prefix } = config;
   if (!existsSync(dataDir)) return say(`There is no ${dataDir}: nothing to remove.\n`);
   {

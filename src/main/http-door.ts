@@ -7,8 +7,8 @@ export interface HttpDoorDeps {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Ready for clients: not while starting, catching up or draining. */
   readonly isReady: () => boolean;
-  /** Everything under `/media/`: it answers any method, and minds its own time limits. */
-  readonly media: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  /** Everything under `/media/`: it answers any method, and minds its own time limits. undefined: media are elsewhere. */
+  readonly media: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined;
   /** The API's page, as HTML. */
   readonly apiPage: () => Promise<string>;
   readonly onError: (error: unknown, what: string) => void;
@@ -44,7 +44,7 @@ function withContinue(server: Server, listener: Listener): Server {
 
 async function answer(deps: HttpDoorDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = pathOf(request);
-  if (path?.startsWith('/media/')) return deps.media(request, response);
+  if (deps.media && path?.startsWith('/media/')) return deps.media(request, response);
   // Only media have bodies: another one is not waited for.
   if (hasBody(request)) response.setHeader('connection', 'close');
   if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'GET only\n');

@@ -4,6 +4,7 @@ import { eventually } from '../testing/guests.ts';
 import { conversationEntries, processingOf } from '../testing/log-oracle.ts';
 import { fetchBreaches, mediaBreaches } from '../testing/media-oracle.ts';
 import { historyBreaches, wholeConversation, withoutLinks } from '../testing/oracle.ts';
+import { percentile } from '../testing/percentile.ts';
 import { seededRandom } from '../testing/random.ts';
 import { mixedSayings } from '../testing/sayings.ts';
 import { type ParleyServer, runParley, startServer, sweepsAfter } from '../testing/server.ts';
@@ -40,11 +41,6 @@ afterAll(async () => {
   for (const talker of talkers) talker.giveUp();
   await server?.[Symbol.asyncDispose]();
 });
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  return sorted[Math.ceil(share * sorted.length) - 1] ?? 0;
-}
 
 test(`kill -9 at ${kills} random moments while ${clients} clients chat loses nothing and breaks no limit`, async () => {
   const random = seededRandom();

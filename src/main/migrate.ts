@@ -14,14 +14,17 @@ import { storedCollectionVersions } from '../adapters/read-model/sqlite/stored-v
 import type { Config } from '../config/config.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import { accountsPath, mediaFolder, openJournalForReading, readModelsPath } from './data-folder.ts';
+import { requireEmbedded } from './opening.ts';
 import { progressBar } from './progress-bar.ts';
 
 /**
  * Brings each store of the data folder up to what this release writes, and says what it was. A store of a later release is refused under its
- * error's name, before anything is changed. Rejects with DataDirLocked while a server runs on the folder.
+ * error's name, before anything is changed. Rejects with DataDirLocked while a server runs on the folder, EmbeddedOnly in
+ * the distributed profile.
  */
 export async function migrate(): Promise<void> {
   const config = loadEnvironment();
+  requireEmbedded(config, 'migrate', 'servers bring what they keep up to date when they start.');
   const { dataDir } = config;
   if (!existsSync(dataDir)) return tell(`there is no ${dataDir}: nothing to bring up to date`);
   using _lock = lockDataDir(dataDir);

@@ -1,10 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { projections } from '../../projections/models.ts';
-import { type Difference, rebuildModel } from '../../projections/rebuild.ts';
-import { lockDataDir } from '../adapters/event-log/sqlite/lock.ts';
-import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
+import { type Difference, type Rebuilt, rebuildModel } from '../../projections/rebuild.ts';
 import { loadEnvironment } from '../config/environment.ts';
-import { openJournalForReading, readModelsPath } from './data-folder.ts';
+import { LogUnavailable } from '../ports/event-log.ts';
+import { ReadModelUnavailable } from '../ports/read-model.ts';
+import { openingOf } from './opening.ts';
 import { progressBar } from './progress-bar.ts';
+
+/** What an engine cannot do for the moment is tried again for so long, at these intervals. */
+const patienceMs = 60_000;
+const retryMs = 500;
 
 /** A read model of that name does not exist. */
 class UnknownModel extends Error {
@@ -13,7 +18,8 @@ class UnknownModel extends Error {
 
 /**
  * Builds a read model anew beside the old one, compares the two document by document, and switches. Exit code 1 when they differed: the old
- * one was not what the log makes of it. Rejects with DataDirLocked while a server runs on the folder.
+ * one was not what the log makes of it. Beside servers of the distributed profile it is built while they go on; readers change over in one
+ * step. Rejects with DataDirLocked while a server runs on the data folder.
  */
 export async function rebuild(model: string): Promise<void> {
   const projection = projections.find((candidate) => candidate.model === model);
@@ -22,23 +28,42 @@ export async function rebuild(model: string): Promise<void> {
       `there is no read model '${model}'; there are ${projections.map((known) => known.model).join(', ')}`,
     );
   }
-  const config = loadEnvironment();
-  const journal = await openJournalForReading(config);
+  const opening = await openingOf(loadEnvironment());
+  const journal = await opening.journal();
   await using _log = journal.log;
-  using _lock = lockDataDir(config.dataDir);
-  await using store = openSqliteReadModels({ path: readModelsPath(config.dataDir), mode: 'write' });
-  const { records, differences } = await rebuildModel({
+  using _lock = opening.lock();
+  await using store = await opening.readModels();
+  const rebuilt = await rebuildModel({
     journal,
     store,
     projection,
     compare: true,
+    othersWrite: opening.isShared,
+    ...(opening.isShared && { retry: patiently }),
     onProgress: progressBar(`rebuilding ${model}`),
   });
-  for (const difference of differences) process.stdout.write(describe(difference));
-  const verdict =
-    differences.length === 0 ? 'the one before was equal, document by document' : 'the one before was different';
-  process.stdout.write(`${model} rebuilt from ${records} records; ${verdict}\n`);
-  if (differences.length > 0) process.exitCode = 1;
+  for (const difference of rebuilt.differences) process.stdout.write(describe(difference));
+  process.stdout.write(`${model} rebuilt from ${rebuilt.records} records; ${verdictOn(rebuilt)}\n`);
+  if (rebuilt.differences.length > 0) process.exitCode = 1;
+}
+
+/** Begun anew, a rebuild of a long log takes long; an engine that restarts is back before this. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  const untilMs = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const mayPass = error instanceof ReadModelUnavailable || error instanceof LogUnavailable;
+      if (!mayPass || performance.now() > untilMs) throw error;
+      await sleep(retryMs);
+    }
+  }
+}
+
+function verdictOn({ compared, differences }: Rebuilt): string {
+  if (!compared) return 'the one before was not compared, because it was behind the log or being written';
+  return differences.length === 0 ? 'the one before was equal, document by document' : 'the one before was different';
 }
 
 function describe({ collection, id, old, rebuilt }: Difference): string {

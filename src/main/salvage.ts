@@ -2,11 +2,13 @@ import { describeDamage } from '../adapters/event-log/sqlite/errors.ts';
 import { salvageLog } from '../adapters/event-log/sqlite/salvage.ts';
 import { topicsOf } from '../app/journal.ts';
 import { loadEnvironment } from '../config/environment.ts';
+import { requireEmbedded } from './opening.ts';
 import { progressBar } from './progress-bar.ts';
 
-/** Salvages the log of the configured data folder into a new data folder, and prints what is missing. */
+/** Salvages the log of the configured data folder into a new data folder, and prints what is missing. Rejects with EmbeddedOnly. */
 export async function salvage(targetDir: string): Promise<void> {
   const config = loadEnvironment();
+  requireEmbedded(config, 'salvage', 'Kafka keeps copies of its records, from which it mends itself.');
   const topics = topicsOf(config.prefix);
   const bars = new Map<string, ReturnType<typeof progressBar>>();
   const report = await salvageLog(

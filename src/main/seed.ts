@@ -1,9 +1,5 @@
-import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
-import { openSqliteAccountStore } from '../adapters/account-store/sqlite/sqlite-account-store.ts';
+import { readFile } from 'node:fs/promises';
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
-import { lockDataDir } from '../adapters/event-log/sqlite/lock.ts';
-import { logFolder } from '../adapters/event-log/sqlite/schema.ts';
 import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { scryptHasher } from '../adapters/password-hasher/scrypt/scrypt-hasher.ts';
 import { pinoLogger } from '../adapters/telemetry/pino/pino-logger.ts';
@@ -15,8 +11,8 @@ import { loadEnvironment } from '../config/environment.ts';
 import { Kind, type Part } from '../gen/chat/v1/content.ts';
 import { HistoryServiceService } from '../gen/chat/v1/history_service.ts';
 import { ask } from './ask.ts';
-import { accountsPath } from './data-folder.ts';
-import { startEmbedded } from './embedded.ts';
+import { type Opening, openingOf } from './opening.ts';
+import { startServer } from './server.ts';
 
 /** There is something already. */
 class NotEmpty extends Error {
@@ -39,13 +35,14 @@ It is for trying things out, never for a server that others can reach.
 `;
 
 /**
- * Fills an empty data folder with users and conversations of all kinds, said over gRPC to a server that runs meanwhile on a free port of
- * loopback. Rejects with NotEmpty, or DataDirLocked while a server runs on the folder.
+ * Fills an empty deployment with users and conversations of all kinds, said over gRPC to a server that runs meanwhile on a free port of
+ * loopback. Rejects with NotEmpty, or DataDirLocked while a server runs on the data folder.
  */
 export async function seed({ yes }: { readonly yes?: boolean }): Promise<void> {
   const config = loadEnvironment();
-  if (existsSync(logFolder(config.dataDir)) || existsSync(accountsPath(config.dataDir))) {
-    throw new NotEmpty(`there are data in ${config.dataDir}; nothing was added (parley clean removes them)`);
+  const opening = await openingOf(config);
+  if (!(await opening.isEmpty())) {
+    throw new NotEmpty(`there are data in ${opening.place}; nothing was added (parley clean removes them)`);
   }
   process.stdout.write(warning);
   if (yes !== true && (await ask('Go on? (yes/no) ')) !== 'yes') {
@@ -53,18 +50,17 @@ export async function seed({ yes }: { readonly yes?: boolean }): Promise<void> {
     process.stdout.write('Nothing was added.\n');
     return;
   }
-  await mkdir(config.dataDir, { recursive: true });
   {
-    using _lock = lockDataDir(config.dataDir);
-    await makeUsers(config.dataDir);
+    using _lock = opening.lock();
+    await makeUsers(opening);
   }
   const conversations = await talk(config);
-  process.stdout.write(`${users.length} users and ${conversations} conversations are in ${config.dataDir}\n`);
+  process.stdout.write(`${users.length} users and ${conversations} conversations are in ${opening.place}\n`);
 }
 
 /** Each user's client id is its name, so that the conversations are theirs with authentication off as well. */
-async function makeUsers(dataDir: string): Promise<void> {
-  await using store = openSqliteAccountStore({ path: accountsPath(dataDir), clock: systemClock });
+async function makeUsers(opening: Opening): Promise<void> {
+  await using store = await opening.accounts();
   const common = { store, clock: systemClock, hasher: scryptHasher() };
   for (const userName of users) {
     const role = userName === 'alice' ? 'operator' : 'client';
@@ -76,21 +72,23 @@ async function talk(config: Config): Promise<number> {
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
   const loopback = { host: '127.0.0.1', port: 0 };
-  const server = await startEmbedded(
-    {
+  const server = await startServer({
+    config: {
       ...config,
+      roles: ['gateway', 'worker', 'projector'],
       grpcListen: loopback,
       httpListen: loopback,
       auth: { kind: 'none' },
       tls: undefined,
       provider: quickProvider,
     },
-    pinoLogger({ ...config.log, level: 'warn' }),
-    failed.reject,
-  );
+    logger: pinoLogger({ ...config.log, level: 'warn' }),
+    onFault: failed.reject,
+  });
   try {
     const media = await readSamples();
-    const conversations = users.map((user) => new Guest(user, server.grpcAddress).talk(media));
+    const { grpcAddress = '' } = server;
+    const conversations = users.map((user) => new Guest(user, grpcAddress).talk(media));
     const counts = await Promise.race([Promise.all(conversations), failed.promise]);
     return counts.reduce((sum, count) => sum + count, 0);
   } finally {

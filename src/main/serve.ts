@@ -4,21 +4,27 @@ import { loadEnvironment } from '../config/environment.ts';
 import { assertLimits, shutdownMs } from '../domain/limits.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import { announcement } from './announcement.ts';
-import { type RunningServer, startEmbedded } from './embedded.ts';
+import { type RunningServer, startServer } from './server.ts';
+
+export interface ServeOptions {
+  /** As PARLEY_ROLES. */
+  readonly roles?: string;
+}
 
 /** Runs the server until SIGTERM or SIGINT; then drains, and ends the process with 0 within 10 s. */
-export async function serve(): Promise<void> {
+export async function serve({ roles }: ServeOptions): Promise<void> {
   assertLimits();
-  const config = loadEnvironment();
+  const config = loadEnvironment(undefined, roles === undefined ? {} : { PARLEY_ROLES: roles });
   const logger = pinoLogger(config.log);
   const faulty = Promise.withResolvers<void>();
   logger.info({ config: describeConfig(config) }, 'starting');
-  const running = await startEmbedded(config, logger, (error) => {
+  const onFault = (error: unknown) => {
     // What keeps the promises is gone (a damaged log, a dead projector): going on would be worse than a restart.
     logger.error({ err: error }, 'cannot go on');
     process.exitCode = 1;
     faulty.resolve();
-  });
+  };
+  const running = await startServer({ config, logger, onFault });
   // Standard output, for people and for scripts; the log goes to standard error.
   process.stdout.write(announcement(running, config));
   let stopping = false;

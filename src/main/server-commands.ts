@@ -8,10 +8,11 @@ export function registerServerCommands(program: Command): void {
   program
     .command('serve')
     .description('run the server; settings come from PARLEY_… (docs/configuration.md)')
-    .action(() => guarded(async () => (await import('./serve.ts')).serve()));
+    .option('--roles <roles>', 'what this process does, of gateway,worker,projector; as PARLEY_ROLES')
+    .action((options) => guarded(async () => (await import('./serve.ts')).serve(options)));
   program
     .command('tail')
-    .description('print the log of the data folder, human-readable, and follow it')
+    .description('print the log, human-readable, and follow it')
     .option('--no-follow', 'stop at the end')
     .option('--lines <n>', 'begin with so many of the newest records', wholeNumber(0, 1_000_000), 100)
     .option('--conversation <id>', 'only this conversation')
@@ -26,21 +27,23 @@ export function registerServerCommands(program: Command): void {
     .command('rebuild')
     .argument('<read-model>', 'history or active-connections')
     .description(
-      'build a read model anew from the log, compare it with the old one, and switch; the server must not be running',
+      'build a read model anew from the log beside the old one, compare them, and switch; of a data folder the server must not be running',
     )
     .action((model: string) => guarded(async () => (await import('./rebuild.ts')).rebuild(model)));
   program
     .command('salvage')
     .argument('<target>', 'folder to make, for the new data folder')
-    .description('write every whole record of a damaged log into a new data folder, and list what is missing')
+    .description(
+      'write every whole record of a damaged log of a data folder into a new data folder, and list what is missing',
+    )
     .action((target: string) => guarded(async () => (await import('./salvage.ts')).salvage(target)));
   program
     .command('migrate')
-    .description('bring the stores of an older release up to date; the server must not be running')
+    .description('bring the stores of an older release in the data folder up to date; the server must not be running')
     .action(() => guarded(async () => (await import('./migrate.ts')).migrate()));
   program
     .command('seed')
-    .description('fill an empty data folder with users and conversations to try things out on, after asking')
+    .description('fill an empty deployment with users and conversations to try things out on, after asking')
     .option('--yes', 'do not ask')
     .action((options) => guarded(async () => (await import('./seed.ts')).seed(options)));
   program
@@ -48,6 +51,12 @@ export function registerServerCommands(program: Command): void {
     .description("remove this deployment's data from the data folder, after asking; the server must not be running")
     .option('--yes', 'do not ask')
     .action((options) => guarded(async () => (await import('./clean.ts')).clean(options)));
+  program
+    .command('copy-log')
+    .description(
+      'copy the log, media and accounts of a data folder whose server is stopped (PARLEY_DATA_DIR) to the configured distributed deployment, which must be empty, and compare both sides; run again, it goes on where it stopped',
+    )
+    .action(() => guarded(async () => (await import('./copy-log.ts')).copyLog()));
   registerUserCommands(
     program.command('user').description('the accounts of PARLEY_AUTH=accounts, also beside a server'),
   );

@@ -2,7 +2,7 @@ import type { Journal, JournalEntry } from '../app/journal.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import { mediaOf, type Part, textOf } from '../domain/conversation/events.ts';
 import type { ParleyEvent } from '../ports/event-codec.ts';
-import { openJournalForReading } from './data-folder.ts';
+import { openingOf } from './opening.ts';
 
 export interface TailOptions {
   /** How many records of the past are printed. */
@@ -19,9 +19,9 @@ interface Line {
   readonly text: string;
 }
 
-/** Prints the newest records of the data folder's log in the order of their times, then follows it unless told not to. Rejects with LogDamaged, LogNotFound. */
+/** Prints the newest records of the log in the order of their times, then follows it unless told not to. Rejects with LogDamaged, LogNotFound, LogUnavailable. */
 export async function tail(options: TailOptions): Promise<void> {
-  const journal = await openJournalForReading(loadEnvironment());
+  const journal = await (await openingOf(loadEnvironment())).journal();
   await using _log = journal.log;
   const places = placesOf(journal);
   const ends = await Promise.all(places.map(({ topic, partition }) => print(journal, topic, partition, options)));

@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { openSqliteAccountStore } from '../adapters/account-store/sqlite/sqlite-account-store.ts';
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { scryptHasher } from '../adapters/password-hasher/scrypt/scrypt-hasher.ts';
@@ -8,7 +6,7 @@ import { addUser, listUsers, removeUser, setRole, type UserDeps } from '../app/a
 import { loadEnvironment } from '../config/environment.ts';
 import type { AccountRole } from '../ports/account-store.ts';
 import { askSecret } from './ask.ts';
-import { accountsPath } from './data-folder.ts';
+import { openingOf } from './opening.ts';
 
 /** Makes an account. Its password comes from the file's first line, or is asked for (from a pipe: its first line). */
 export async function add(
@@ -44,19 +42,9 @@ export async function changeRole(userName: string, role: AccountRole): Promise<v
   process.stdout.write(`${userName} is ${aRole(role)}\n`);
 }
 
-class NoDataFolder extends Error {
-  override readonly name = 'NoDataFolder';
-
-  constructor(dataDir: string) {
-    super(`There is no ${dataDir}: start the server once, with PARLEY_AUTH=accounts, or name another PARLEY_DATA_DIR.`);
-  }
-}
-
-/** The account store of the configured data folder; a server may run beside. Rejects with NoDataFolder. */
+/** The accounts of the deployment; servers may run beside. Rejects with NoDataFolder or AccountStoreUnavailable. */
 async function withAccounts(work: (deps: UserDeps) => Promise<void>): Promise<void> {
-  const { dataDir } = loadEnvironment();
-  if (!existsSync(dataDir)) throw new NoDataFolder(dataDir);
-  await using store = openSqliteAccountStore({ path: accountsPath(dataDir), clock: systemClock });
+  await using store = await (await openingOf(loadEnvironment())).accounts();
   await work({ store, clock: systemClock, ids: nodeCryptoIds, hasher: scryptHasher() });
 }
 

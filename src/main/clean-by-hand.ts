@@ -1,0 +1,35 @@
+import { topicsOf } from '../app/journal.ts';
+import type { DistributedConfig } from '../config/config.ts';
+
+/** The data are on servers that others may use as well: nothing is removed, and how it is done is said. */
+export class CleanByHand extends Error {
+  override readonly name = 'CleanByHand';
+
+  constructor(prefix: string, where: DistributedConfig) {
+    super(byHand(prefix, where));
+  }
+}
+
+/** What to remove is exact; that nobody needs it any more, and that all servers are stopped, a person has to know. */
+function byHand(prefix: string, { kafka, mongodbUri, s3 }: DistributedConfig): string {
+  const { connections, conversations } = topicsOf(prefix);
+  const server = `--bootstrap-server ${kafka.brokers.join()}`;
+  const groups = [
+    `${prefix}.workers`,
+    `${prefix}.workers.members`,
+    `${prefix}.projectors.${connections}`,
+    `${prefix}.projectors.${conversations}`,
+  ];
+  const database = /^[^/]+\/\/[^/]+\/([^?]+)/.exec(mongodbUri)?.[1] ?? prefix;
+  const drop = `const d = db.getSiblingDB('${database}'); d.getCollectionNames().filter((name) => name.startsWith('${prefix}_')).forEach((name) => d[name].drop())`;
+  return [
+    `parley clean works on a data folder; what ${prefix} has in Kafka, MongoDB and S3 is removed by hand, for good, with all its servers stopped:`,
+    ...[connections, conversations, `${prefix}.keys`].map(
+      (topic) => `  kafka-topics.sh ${server} --delete --topic ${topic}`,
+    ),
+    ...groups.map((group) => `  kafka-consumer-groups.sh ${server} --delete --group ${group}`),
+    `  mongosh "$PARLEY_MONGODB_URI" --eval "${drop}"`,
+    `  aws s3 rm --recursive s3://${s3.bucket}/${prefix}/${s3.endpoint === '' ? '' : ` --endpoint-url ${s3.endpoint}`}`,
+    'Nothing was removed.',
+  ].join('\n');
+}

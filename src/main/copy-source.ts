@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { openSqliteAccountStore } from '../adapters/account-store/sqlite/sqlite-account-store.ts';
+import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { openFolderMediaStore } from '../adapters/media-store/folder/folder-media-store.ts';
+import { Journal, topicsOf } from '../app/journal.ts';
+import { eventCodec } from '../codec/event-codec.ts';
+import type { Config } from '../config/config.ts';
+import type { AccountStore } from '../ports/account-store.ts';
+import type { MediaStore } from '../ports/media-store.ts';
+import { accountsPath, mediaFolder } from './data-folder.ts';
+
+/** The log in the data folder is not the one that is configured. */
+export class OtherLog extends Error {
+  override readonly name = 'OtherLog';
+}
+
+/** What a data folder holds, kept from servers until it is closed. */
+export interface CopySource extends AsyncDisposable {
+  readonly journal: Journal;
+  /** undefined: there are none. */
+  readonly media: MediaStore | undefined;
+  readonly accounts: AccountStore | undefined;
+}
+
+/**
+ * Opens the configured data folder to be copied; every record is checked first. Rejects with LogNotFound, OtherLog, DataDirLocked while a server runs
+ * on it, and with what a server would reject with.
+ */
+export async function openCopySource(config: Config): Promise<CopySource> {
+  const { dataDir, prefix, limits } = config;
+  const topics = topicsOf(prefix);
+  const expected = { [topics.connections]: 1, [topics.conversations]: limits.partitions };
+  await refuseOther(dataDir, expected);
+  await using opened = new AsyncDisposableStack();
+  // As its writer, who has the folder for itself and finds out at once whether a record is damaged.
+  const log = opened.use(await openSqliteLog({ mode: 'write', dataDir, topics: expected }));
+  const media = existsSync(mediaFolder(dataDir)) ? opened.use(await openMedia(config)) : undefined;
+  const accounts = existsSync(accountsPath(dataDir))
+    ? opened.use(openSqliteAccountStore({ path: accountsPath(dataDir), clock: systemClock }))
+    : undefined;
+  const resources = opened.move();
+  return {
+    journal: new Journal(log, eventCodec, prefix),
+    media,
+    accounts,
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+/** Before anything is opened for writing, which would make topics that are missing. */
+async function refuseOther(dataDir: string, expected: Readonly<Record<string, number>>): Promise<void> {
+  await using log = await openSqliteLog({ mode: 'read', dataDir });
+  for (const [topic, partitions] of Object.entries(expected)) {
+    const found = log.topics.get(topic);
+    if (found === undefined)
+      throw new OtherLog(
+        `the log in ${dataDir} has the topics ${[...log.topics.keys()].join(', ')}, and not ${topic}: set the PARLEY_PREFIX that it was made with`,
+      );
+    if (found !== partitions)
+      throw new OtherLog(`the log in ${dataDir} has ${found} partitions: set PARLEY_PARTITIONS=${found}`);
+  }
+}
+
+function openMedia({ dataDir, prefix, limits }: Config): Promise<MediaStore> {
+  return openFolderMediaStore({
+    folder: mediaFolder(dataDir),
+    prefix,
+    // Nobody is given an URL.
+    publicUrl: () => '',
+    clock: systemClock,
+    maxObjectBytes: limits.maxMediaBytes,
+    onError: () => undefined,
+  });
+}

@@ -1,0 +1,93 @@
+import { activeConnections } from '../../projections/active-connections/query.ts';
+import { GroupProjector } from '../../projections/group-projector.ts';
+import { historyModel } from '../../projections/history/document.ts';
+import { history as historyQueries } from '../../projections/history/query.ts';
+import { lagOf } from '../../projections/lag.ts';
+import { projections } from '../../projections/models.ts';
+import { operationsViews } from '../../projections/operations-views.ts';
+import { Pace } from '../../projections/pace.ts';
+import { PolledProgress } from '../../projections/polled-progress.ts';
+import { openMongoAccountStore } from '../adapters/account-store/mongodb/mongo-account-store.ts';
+import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { openNatsBus } from '../adapters/live-bus/nats/nats-bus.ts';
+import { openS3MediaStore } from '../adapters/media-store/s3/s3-media-store.ts';
+import { kafkaPartitionGroups } from '../adapters/partition-groups/kafka/kafka-partition-groups.ts';
+import { openMongoReadModels } from '../adapters/read-model/mongodb/mongo-read-models.ts';
+import type { Journal } from '../app/journal.ts';
+import type { PartitionGroups } from '../ports/partition-groups.ts';
+import type { Backends, BackendsOptions } from './backends.ts';
+import { distributedOf, openKafkaJournal } from './kafka.ts';
+
+/** How late history may be when nobody waits for it: gathering for this long saves the database writes under load. */
+const paceMs = 20;
+
+/**
+ * The log on Kafka, read models and accounts on MongoDB, the live bus on NATS, media on S3; and the projector, where it is a role of this
+ * process. Only the log must be there at the start. Rejects with LogUnavailable or TopicMisconfigured.
+ */
+export async function openDistributed(options: BackendsOptions): Promise<Backends> {
+  const { config, logger, metrics, tracer, instanceId, onFault } = options;
+  const { prefix, limits } = config;
+  const { mongodbUri: uri, natsServers: servers, s3 } = distributedOf(config);
+  await using opened = new AsyncDisposableStack();
+  const { kafka, journal } = await openKafkaJournal(config, { instanceId, logger, mode: 'write', metrics, tracer });
+  opened.use(journal.log);
+  const groups = kafkaPartitionGroups({ kafka, logger, clock: systemClock });
+  const bus = opened.use(await openNatsBus({ servers, prefix, logger, name: instanceId }));
+  const media = opened.use(
+    openS3MediaStore({ s3, prefix, maxObjectBytes: limits.maxMediaBytes, clock: systemClock, logger }),
+  );
+  const store = opened.use(await openMongoReadModels({ uri, prefix, mode: 'read', logger }));
+  const { conversations } = journal.topics;
+  const followed = { model: historyModel, topic: conversations, partitions: limits.partitions, onFault };
+  const progress = opened.use(new PolledProgress({ store, clock: systemClock, ...followed }));
+  if (config.roles.includes('projector')) opened.use(await startProjector(options, journal, groups));
+  const resources = opened.move();
+  return {
+    instanceId,
+    journal,
+    history: historyQueries(store),
+    progress,
+    views: operationsViews(store),
+    connections: activeConnections(store),
+    groups,
+    bus,
+    media,
+    mediaHandler: undefined,
+    openAccounts: () => openMongoAccountStore({ uri, prefix, clock: systemClock }),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+async function startProjector(
+  { config, logger, metrics, onFault }: BackendsOptions,
+  journal: Journal,
+  groups: PartitionGroups,
+): Promise<AsyncDisposable> {
+  const { prefix } = config;
+  await using opened = new AsyncDisposableStack();
+  const uri = distributedOf(config).mongodbUri;
+  const store = opened.use(await openMongoReadModels({ uri, prefix, mode: 'write', logger }));
+  const projector = opened.use(
+    new GroupProjector({
+      journal,
+      store,
+      projections,
+      groups,
+      group: `${prefix}.projectors`,
+      clock: systemClock,
+      pace: new Pace(systemClock, paceMs, () => false),
+      onParked: (parked) => {
+        metrics.parked();
+        logger.error(parked, 'a record cannot be decoded and was put aside');
+      },
+      onRetry: ({ message }) => logger.warn({ message }, 'the projector will try again'),
+      onFault: (model, topic, partition, cause) =>
+        onFault(new Error(`${model} goes no further in ${topic}/${partition}`, { cause })),
+      onEnded: onFault,
+    }),
+  );
+  metrics.roles.projector({ lag: () => lagOf(journal, store, projections) });
+  projector.start();
+  return opened.move();
+}

@@ -1,0 +1,46 @@
+import { openMongoAccountStore } from '../adapters/account-store/mongodb/mongo-account-store.ts';
+import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { openMongoReadModels } from '../adapters/read-model/mongodb/mongo-read-models.ts';
+import { pinoLogger } from '../adapters/telemetry/pino/pino-logger.ts';
+import { endsOf, placesOf, sumOf } from '../app/copying/places.ts';
+import type { Config } from '../config/config.ts';
+import type { Logger } from '../ports/telemetry.ts';
+import { distributedOf, openKafkaJournal } from './kafka.ts';
+import type { Opening } from './opening.ts';
+
+/** What a deployment keeps in Kafka and MongoDB. */
+export function distributedOpening(config: Config): Opening {
+  const { prefix } = config;
+  const { mongodbUri: uri, kafka } = distributedOf(config);
+  const logger = commandLogger(config);
+  const openJournal = async (mode: 'read' | 'write') =>
+    (await openKafkaJournal(config, { instanceId: commandId(), logger, mode })).journal;
+  const openAccounts = () => openMongoAccountStore({ uri, prefix, clock: systemClock });
+  return {
+    place: `${prefix} on ${kafka.brokers.join(',')}`,
+    isShared: true,
+    async isEmpty() {
+      // Topics that are not there are made: they are as empty.
+      const journal = await openJournal('write');
+      await using log = journal.log;
+      await using accounts = await openAccounts();
+      const ends = await endsOf(log, placesOf(journal));
+      return sumOf(ends) === 0 && (await accounts.listAccounts('', 1)).length === 0;
+    },
+    journal: () => openJournal('read'),
+    lock: () => ({ [Symbol.dispose]: () => undefined }),
+    readModels: () => openMongoReadModels({ uri, prefix, mode: 'write', logger }),
+    accounts: openAccounts,
+  };
+}
+
+/** By which the brokers' logs know a command. */
+export function commandId(): string {
+  return `command-${nodeCryptoIds.unique()}`;
+}
+
+/** Commands tell on standard output what they did; what goes wrong on the way is logged. */
+export function commandLogger({ log }: Config): Logger {
+  return pinoLogger({ ...log, level: log.level === 'info' ? 'warn' : log.level });
+}

@@ -1,0 +1,102 @@
+import { hostname } from 'node:os';
+import { activeConnections } from '../../projections/active-connections/query.ts';
+import { history as historyQueries } from '../../projections/history/query.ts';
+import { lagOf } from '../../projections/lag.ts';
+import { projections } from '../../projections/models.ts';
+import { operationsViews } from '../../projections/operations-views.ts';
+import { openSqliteAccountStore } from '../adapters/account-store/sqlite/sqlite-account-store.ts';
+import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { openSqliteLog, type WritableSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { inProcessBus } from '../adapters/live-bus/in-process/in-process-bus.ts';
+import { openFolderMediaStore } from '../adapters/media-store/folder/folder-media-store.ts';
+import { soleOwner } from '../adapters/partition-groups/single/sole-owner.ts';
+import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
+import { Journal, topicsOf } from '../app/journal.ts';
+import { measuredLog } from '../app/measured-log.ts';
+import { eventCodec } from '../codec/event-codec.ts';
+import type { Config } from '../config/config.ts';
+import type { Backends, BackendsOptions } from './backends.ts';
+import { accountsPath, mediaFolder, readModelsPath } from './data-folder.ts';
+import { type ProjectorThread, startProjectorThread } from './projector.ts';
+
+/**
+ * Everything in the data folder, and the projector's thread that keeps the read models. Rejects with DataDirLocked, LogConfigMismatch,
+ * LogDamagedAtOpen, LogUnavailable, MediaStoreTooNew, MediaStoreDamaged or MediaUnavailable.
+ */
+export async function openEmbedded(options: BackendsOptions): Promise<Backends> {
+  const { config, logger, metrics, tracer, httpAddress } = options;
+  const { dataDir, prefix, limits } = config;
+  await using opened = new AsyncDisposableStack();
+  const topics = topicsOf(prefix);
+  const log = opened.use(
+    await openSqliteLog({
+      mode: 'write',
+      dataDir,
+      topics: { [topics.connections]: 1, [topics.conversations]: limits.partitions },
+    }),
+  );
+  const projector = await startProjector(options, log);
+  opened.defer(() => projector.close());
+  const store = opened.use(
+    openSqliteReadModels({
+      path: readModelsPath(dataDir),
+      mode: 'read',
+      onDamaged: (inode) => projector.reportDamaged(inode),
+    }),
+  );
+  const media = opened.use(
+    await openFolderMediaStore({
+      folder: mediaFolder(dataDir),
+      prefix,
+      publicUrl: () => publicUrlOf(config, httpAddress()),
+      clock: systemClock,
+      maxObjectBytes: limits.maxMediaBytes,
+      onError: (error) => logger.error({ err: error }, 'a media request failed'),
+    }),
+  );
+  const bus = opened.use(inProcessBus());
+  const journal = new Journal(measuredLog(log, metrics, systemClock), eventCodec, prefix, tracer);
+  metrics.roles.projector({ lag: () => lagOf(journal, store, projections) });
+  const resources = opened.move();
+  return {
+    // The data folder is locked, so there is one gateway on it: under one name, each start ends the sessions of the one before.
+    instanceId: 'embedded',
+    journal,
+    history: historyQueries(store),
+    progress: projector.history,
+    views: operationsViews(store),
+    connections: activeConnections(store),
+    groups: soleOwner((topic) => log.partitions(topic)),
+    bus,
+    media,
+    mediaHandler: media.handler,
+    openAccounts: async () => openSqliteAccountStore({ path: accountsPath(dataDir), clock: systemClock }),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+function startProjector(
+  { config, logger, metrics, onFault }: BackendsOptions,
+  log: WritableSqliteLog,
+): Promise<ProjectorThread> {
+  return startProjectorThread({
+    dataDir: config.dataDir,
+    prefix: config.prefix,
+    partitions: config.limits.partitions,
+    readModelPath: readModelsPath(config.dataDir),
+    wakeSignal: log.wakeSignal,
+    onFault,
+    onParked: (parked) => {
+      metrics.parked();
+      logger.error(parked, 'a record cannot be decoded and was put aside');
+    },
+    onTrouble: (what) => logger.warn({ what }, 'trouble with the read models'),
+  });
+}
+
+/** The HTTP port as clients reach it: as configured, or as listened on; an address that stands for all of them is told as the machine's name. */
+function publicUrlOf({ media, tls }: Config, httpAddress: string): string {
+  if (media.publicUrl !== '') return media.publicUrl;
+  const address = httpAddress.replace(/^(0\.0\.0\.0|\[::\])(?=:)/, hostname());
+  return `${tls === undefined ? 'http' : 'https'}://${address}`;
+}

@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs';
+import { openSqliteAccountStore } from '../adapters/account-store/sqlite/sqlite-account-store.ts';
+import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { lockDataDir } from '../adapters/event-log/sqlite/lock.ts';
+import { logFolder } from '../adapters/event-log/sqlite/schema.ts';
+import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
+import type { Config } from '../config/config.ts';
+import { accountsPath, openJournalForReading, readModelsPath } from './data-folder.ts';
+import type { Opening } from './opening.ts';
+
+class NoDataFolder extends Error {
+  override readonly name = 'NoDataFolder';
+
+  constructor(dataDir: string) {
+    super(`There is no ${dataDir}: start the server once, with PARLEY_AUTH=accounts, or name another PARLEY_DATA_DIR.`);
+  }
+}
+
+/** The data folder. */
+export function embeddedOpening(config: Config): Opening {
+  const { dataDir } = config;
+  return {
+    place: dataDir,
+    isShared: false,
+    isEmpty: async () => !existsSync(logFolder(dataDir)) && !existsSync(accountsPath(dataDir)),
+    journal: () => openJournalForReading(config),
+    lock: () => lockDataDir(dataDir),
+    readModels: async () => openSqliteReadModels({ path: readModelsPath(dataDir), mode: 'write' }),
+    async accounts() {
+      if (!existsSync(dataDir)) throw new NoDataFolder(dataDir);
+      return openSqliteAccountStore({ path: accountsPath(dataDir), clock: systemClock });
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import type { Kafka } from 'kafkajs';
+import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { kafkaClient } from '../adapters/event-log/kafka/client.ts';
+import { openKafkaLog } from '../adapters/event-log/kafka/kafka-log.ts';
+import { ensureTopics } from '../adapters/event-log/kafka/topics.ts';
+import { Journal, topicsOf } from '../app/journal.ts';
+import { measuredLog } from '../app/measured-log.ts';
+import { eventCodec } from '../codec/event-codec.ts';
+import type { Config, DistributedConfig } from '../config/config.ts';
+import type { Logger, LogMetrics } from '../ports/telemetry.ts';
+import type { Tracer } from '../ports/tracing.ts';
+
+/** What the distributed profile is configured by; the configuration was checked to have it. */
+export function distributedOf({ distributed }: Config): DistributedConfig {
+  if (distributed === undefined) throw new Error('this is for the distributed profile');
+  return distributed;
+}
+
+export interface KafkaJournalOptions {
+  /** The name that brokers log. */
+  readonly instanceId: string;
+  readonly logger: Logger;
+  /** `write` makes topics that are missing and checks all; `copy` likewise, but those it makes, and those of a copy that was interrupted, keep the times of records. */
+  readonly mode: 'read' | 'write' | 'copy';
+  /** Told of every append, if given. */
+  readonly metrics?: LogMetrics;
+  /** undefined: nothing is traced. */
+  readonly tracer?: Tracer | undefined;
+}
+
+/** The journal of a deployment on Kafka. Rejects with LogUnavailable or TopicMisconfigured. */
+export async function openKafkaJournal(
+  config: Config,
+  { instanceId, logger, mode, metrics, tracer }: KafkaJournalOptions,
+): Promise<{ readonly kafka: Kafka; readonly journal: Journal }> {
+  const { prefix, limits } = config;
+  const settings = distributedOf(config).kafka;
+  const { connections, conversations } = topicsOf(prefix);
+  const clientConfig = { ...settings, clientId: `${prefix}-${instanceId}` };
+  const kafka = kafkaClient(clientConfig, logger);
+  const spec = { prefix, partitions: limits.partitions, replicationFactor: settings.replicationFactor };
+  if (mode !== 'read') await ensureTopics(kafka, { ...spec, copying: mode === 'copy' }, logger);
+  const log = await openKafkaLog({
+    config: clientConfig,
+    topics: { [connections]: 1, [conversations]: limits.partitions },
+    erasable: { topics: [conversations], keysTopic: `${prefix}.keys` },
+    logger,
+    mode: mode === 'read' ? 'read' : 'write',
+  });
+  const told = metrics === undefined ? log : measuredLog(log, metrics, systemClock);
+  return { kafka, journal: new Journal(told, eventCodec, prefix, tracer) };
+}

@@ -1,0 +1,108 @@
+import { ServerCredentials } from '@grpc/grpc-js';
+import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { prometheusMetrics } from '../adapters/telemetry/prometheus/prometheus-metrics.ts';
+import { openTracing } from '../adapters/tracing/opentelemetry/open-tracing.ts';
+import type { Config, Role } from '../config/config.ts';
+import type { Logger } from '../ports/telemetry.ts';
+import { apiPage } from '../rpc/api-page.ts';
+import { ErrorMapping } from '../rpc/errors.ts';
+import { openAuthentication } from './authentication.ts';
+import type { Backends, BackendsOptions } from './backends.ts';
+import { CertificateFiles } from './certificate-files.ts';
+import { startGateway } from './gateway.ts';
+import { createHttpDoor } from './http-door.ts';
+import { endGrpc, listenGrpc, listenHttp } from './listening.ts';
+import { startUpkeep } from './upkeep.ts';
+import { startWorkers } from './workers.ts';
+
+/** A server that does what its roles say. */
+export interface RunningServer {
+  /** Host and port; undefined without the role of a gateway. */
+  readonly grpcAddress: string | undefined;
+  readonly httpAddress: string;
+  /** Drains and stops: sessions are told, calls under way finish or are left to others or the next start. */
+  stop(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  /** Something that the promises rest on is gone: going on would be worse than a restart. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Starts the server of the configured profile. Rejects with what keeps its backends from opening, or with CannotListen. */
+export async function startServer({ config, logger, onFault }: ServerOptions): Promise<RunningServer> {
+  await using started = new AsyncDisposableStack();
+  const has = (role: Role) => config.roles.includes(role);
+  const certificates = config.tls && started.use(await CertificateFiles.open(config.tls, logger));
+  const metrics = prometheusMetrics(config.roles);
+  const instanceId = config.distributed?.instanceId || nodeCryptoIds.unique();
+  const { tracer } = started.use(
+    await openTracing(config.tracing, {
+      roles: config.roles,
+      instanceId,
+      prefix: config.prefix,
+      log: config.profile === 'distributed' ? 'kafka' : 'sqlite',
+      provider: config.provider.kind,
+      clock: systemClock,
+      logger,
+    }),
+  );
+  let httpAddress = '';
+  const backends = started.use(
+    await openBackends({ config, logger, metrics, instanceId, tracer, onFault, httpAddress: () => httpAddress }),
+  );
+  if (has('projector')) started.use(startUpkeep({ config, backends, logger, metrics }));
+  const workers = has('worker') ? startWorkers({ config, backends, logger, metrics, tracer, onFault }) : undefined;
+  if (workers) metrics.roles.worker({ usage: () => workers.usage(), nowMs: () => systemClock.nowMs() });
+  started.defer(() => workers?.drain(0));
+  const { authenticator, accounts } = started.use(await openAuthentication(config, backends, logger));
+  const calls = { errors: new ErrorMapping(logger, metrics), authenticator };
+  const gateway = has('gateway')
+    ? started.use(await startGateway({ config, backends, logger, metrics, tracer, onFault, calls, accounts }))
+    : undefined;
+  if (gateway) started.defer(() => endGrpc(gateway.rpc.server));
+  let isReady = true;
+  const door = createHttpDoor({
+    metrics: () => metrics.expose(),
+    isReady: () => isReady && gateway?.suspended !== true,
+    media: backends.mediaHandler,
+    apiPage,
+    onError: (error, what) => logger.error({ err: error }, what),
+    certificates,
+  });
+  started.defer(() => {
+    door.close();
+    door.closeAllConnections();
+  });
+  const credentials = certificates?.grpcCredentials() ?? ServerCredentials.createInsecure();
+  const grpcAddress = gateway && (await listenGrpc(gateway.rpc.server, config.grpcListen, credentials));
+  httpAddress = await listenHttp(door, config.httpListen);
+  gateway?.listening();
+  const resources = started.move();
+  return {
+    grpcAddress,
+    httpAddress,
+    async stop() {
+      isReady = false;
+      await gateway?.drain(systemClock.nowMs() + config.drainTimeoutMs);
+      await workers?.drain(config.drainTimeoutMs);
+      await gateway?.stop();
+      await resources.disposeAsync();
+    },
+  };
+}
+
+/** Each profile is loaded when it is used: the embedded one needs no client of any engine. */
+async function openBackends(options: BackendsOptions): Promise<Backends> {
+  switch (options.config.profile) {
+    case 'embedded':
+      return (await import('./embedded-backends.ts')).openEmbedded(options);
+    case 'distributed':
+      return (await import('./distributed-backends.ts')).openDistributed(options);
+    default:
+      return options.config.profile satisfies never;
+  }
+}
