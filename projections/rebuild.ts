@@ -163,7 +163,7 @@ class Refold {
   }
 
   async #fold(partition: number, folder: PartitionFolder, end: number): Promise<void> {
-    const { journal, onProgress, retry = retryNothing } = this.#options;
+    const { journal, retry = retryNothing } = this.#options;
     while (folder.nextOffset < end) {
       const { topic, nextOffset } = folder;
       const maxRecords = Math.min(batchRecords, end - nextOffset);
@@ -171,7 +171,7 @@ class Refold {
       if (records.length === 0) throw new Error(`${topic}/${partition} ends at ${nextOffset}, not at ${end}`);
       await folder.fold(records);
       this.records += records.length;
-      onProgress?.(this.records, this.#total);
+      this.#options.onProgress?.(this.records, this.#total);
     }
   }
 }

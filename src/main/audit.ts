@@ -1,6 +1,6 @@
 import { type AuditReport, auditLog } from '../app/audit/audit.ts';
 import { loadEnvironment } from '../config/environment.ts';
-import { openingOf } from './opening.ts';
+import { openingOf } from './opening-of.ts';
 import { progressBar } from './progress-bar.ts';
 
 /** Refolds the log of the deployment and prints what it found. Exit code 1 at a breach. Rejects with LogDamaged, LogNotFound, LogUnavailable. */

@@ -159,6 +159,15 @@ test('accounts are made, listed and removed beside the servers', async () => {
   expect(await printed('user', 'list')).toBe('');
 });
 
+test('an empty deployment is filled with users and conversations to try things out on', async () => {
+  const seed = () => runParley(['seed', '--yes'], { ...cluster.env, PARLEY_PREFIX: 'seeded' });
+  expect(await seed()).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('3 users and 7 conversations are in seeded'),
+  });
+  expect(await seed()).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing was added') });
+});
+
 test('what works on a data folder says so, and what to do instead', async () => {
   for (const args of [['salvage', 'nowhere'], ['migrate']]) {
     const refused = await parley(...args);

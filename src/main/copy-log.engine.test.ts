@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { openKafkaLog } from '../adapters/event-log/kafka/kafka-log.ts';
 import type { EventLog } from '../ports/event-log.ts';
@@ -13,7 +15,7 @@ import { type LivedInFolder, livedInFolder } from './testing/lived-in-folder.ts'
 
 jest.setTimeout(180_000);
 
-const titles = 20_000;
+const titles = 10_000;
 const entry = new URL('parley.ts', import.meta.url).pathname;
 
 let engines: Engines;
@@ -95,12 +97,22 @@ test('killed in the middle, no server starts; the next run ends it, and both sid
   const there = await recordsThere();
   expect(there).toBeLessThan(titles);
   await expect(startServer({ env: engines.env })).rejects.toThrow(
-    /message\.timestamp\.type is CreateTime[^]*`parley copy-log`[^]*run it again/,
+    /message\.timestamp\.type is CreateTime(.|\n)*`parley copy-log`.*run it again/,
   );
 
-  const stdout = await printed(env, 'copy-log');
-  const [, records, before] = /log {8}(\d+) records, (\d+) of them were there already/.exec(stdout) ?? [];
+  // Somebody was quick to take a name.
+  const passwordFile = join(folder.dataDir, 'password');
+  await writeFile(passwordFile, 'correct horse\n');
+  await printed(engines.env, 'user', 'add', 'alice', '--password-file', passwordFile);
+  const unequal = await runParley(['copy-log'], env);
+  expect(unequal).toMatchObject({ code: 1, stdout: expect.stringContaining('DIFFERENT  the account alice') });
+  await expect(startServer({ env: engines.env })).rejects.toThrow(/message\.timestamp\.type is CreateTime/);
+  const [, , before] = /log {8}(\d+) records, (\d+) of them were there already/.exec(unequal.stdout) ?? [];
   expect(Number(before)).toBeGreaterThanOrEqual(there);
+
+  await printed(engines.env, 'user', 'remove', 'alice');
+  const stdout = await printed(env, 'copy-log');
+  const [, records] = /log {8}(\d+) records, \d+ of them were there already/.exec(stdout) ?? [];
   expect(Number(records)).toBeGreaterThan(titles);
   expect(stdout).toMatch(/positions {2}of [1-9]\d* partitions\nmedia {6}[1-9]\d*, .*\naccounts {3}4, /);
   expect(stdout).toContain('both sides: equal');
@@ -146,7 +158,7 @@ test('a client goes on where it was, what was pending is answered, and what was 
   expect(erased.filter((line) => /MessageReceived/.test(line)).every((line) => line.includes('words=erased'))).toBe(
     true,
   );
-  expect(stdout).toContain('title="Title 19999');
+  expect(stdout).toContain('title="Title 9999');
 });
 
 async function checkMedia(address: string): Promise<void> {

@@ -4,7 +4,7 @@ import { type Difference, type Rebuilt, rebuildModel } from '../../projections/r
 import { loadEnvironment } from '../config/environment.ts';
 import { LogUnavailable } from '../ports/event-log.ts';
 import { ReadModelUnavailable } from '../ports/read-model.ts';
-import { openingOf } from './opening.ts';
+import { openingOf } from './opening-of.ts';
 import { progressBar } from './progress-bar.ts';
 
 /** What an engine cannot do for the moment is tried again for so long, at these intervals. */

@@ -11,7 +11,8 @@ import { loadEnvironment } from '../config/environment.ts';
 import { Kind, type Part } from '../gen/chat/v1/content.ts';
 import { HistoryServiceService } from '../gen/chat/v1/history_service.ts';
 import { ask } from './ask.ts';
-import { type Opening, openingOf } from './opening.ts';
+import type { Opening } from './opening.ts';
+import { openingOf } from './opening-of.ts';
 import { startServer } from './server.ts';
 
 /** There is something already. */

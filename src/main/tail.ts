@@ -2,7 +2,7 @@ import type { Journal, JournalEntry } from '../app/journal.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import { mediaOf, type Part, textOf } from '../domain/conversation/events.ts';
 import type { ParleyEvent } from '../ports/event-codec.ts';
-import { openingOf } from './opening.ts';
+import { openingOf } from './opening-of.ts';
 
 export interface TailOptions {
   /** How many records of the past are printed. */

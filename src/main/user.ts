@@ -6,7 +6,7 @@ import { addUser, listUsers, removeUser, setRole, type UserDeps } from '../app/a
 import { loadEnvironment } from '../config/environment.ts';
 import type { AccountRole } from '../ports/account-store.ts';
 import { askSecret } from './ask.ts';
-import { openingOf } from './opening.ts';
+import { openingOf } from './opening-of.ts';
 
 /** Makes an account. Its password comes from the file's first line, or is asked for (from a pipe: its first line). */
 export async function add(

@@ -89,7 +89,10 @@ function count(counts: Record<string, number>, reason: string): void {
   counts[reason] = (counts[reason] ?? 0) + 1;
 }
 
-/** Folds the whole log, checking every prefix against the limits. Rejects with LogDamaged at a damaged record. */
+/**
+ * Folds the whole log up to the ends that it has now, checking every prefix against the limits; it may be written to meanwhile. Rejects with
+ * LogDamaged at a damaged record, LogUnavailable.
+ */
 export async function auditLog({ journal, onProgress }: AuditOptions): Promise<AuditReport> {
   const { connections, conversations } = journal.topics;
   const places = [
@@ -107,20 +110,21 @@ export async function auditLog({ journal, onProgress }: AuditOptions): Promise<A
     records += batch;
     onProgress?.(records, inAll);
   };
-  const connectionFigures = await auditConnections(journal, findings, done);
+  const [connectionsEnd = 0, ...partitionEnds] = ends;
+  const connectionFigures = await auditConnections(journal, connectionsEnd, findings, done);
   const messages = new MessageFigures();
-  for (let partition = 0; partition < places.length - 1; partition += 1) {
-    await auditPartition(journal, partition, messages, findings, done);
+  for (const [partition, end] of partitionEnds.entries()) {
+    await auditPartition(journal, partition, end, messages, findings, done);
   }
   const { breaches, undecodable, unknown } = findings;
   return { records, connections: connectionFigures, messages: messages.report(), breaches, undecodable, unknown };
 }
 
-async function* wholePartition<E extends ParleyEvent>(journal: Journal, topic: string, partition: number) {
-  for (let offset = 0; ; ) {
-    const batch = await journal.read<E>(topic, partition, offset, readBatch);
+async function* partitionUpTo<E extends ParleyEvent>(journal: Journal, topic: string, partition: number, end: number) {
+  for (let offset = 0; offset < end; ) {
+    const batch = await journal.read<E>(topic, partition, offset, Math.min(readBatch, end - offset));
     const last = batch.at(-1);
-    if (last === undefined) return;
+    if (last === undefined) throw new Error(`${topic}/${partition} ends at ${offset}, not at ${end}`);
     yield batch;
     offset = last.offset + 1;
   }
@@ -128,6 +132,7 @@ async function* wholePartition<E extends ParleyEvent>(journal: Journal, topic: s
 
 async function auditConnections(
   journal: Journal,
+  end: number,
   findings: Findings,
   done: (records: number) => void,
 ): Promise<AuditReport['connections']> {
@@ -136,7 +141,7 @@ async function auditConnections(
   const closed: Record<string, number> = {};
   const figures = { opened: 0, mostOpen: 0, mostWaiting: 0 };
   let state = initialAdmission;
-  for await (const batch of wholePartition<AdmissionEvent>(journal, topic, 0)) {
+  for await (const batch of partitionUpTo<AdmissionEvent>(journal, topic, 0, end)) {
     for (const entry of batch) {
       const event = findings.eventOf(entry, topic, 0);
       if (event === undefined) continue;
@@ -212,13 +217,14 @@ class MessageFigures {
 async function auditPartition(
   journal: Journal,
   partition: number,
+  end: number,
   figures: MessageFigures,
   findings: Findings,
   done: (records: number) => void,
 ): Promise<void> {
   const topic = journal.topics.conversations;
   let state = initialPartition;
-  for await (const batch of wholePartition<ConversationEvent>(journal, topic, partition)) {
+  for await (const batch of partitionUpTo<ConversationEvent>(journal, topic, partition, end)) {
     for (const entry of batch) {
       const event = findings.eventOf(entry, topic, partition);
       if (event === undefined) continue;

@@ -1,6 +1,13 @@
 import { type Db, MongoClient, MongoError, MongoServerError } from 'mongodb';
 import { AccountStoreUnavailable } from '../../../ports/account-store.ts';
-import { answerTimeoutMs, connectTimeoutMs, maxPoolSize, serverSelectionTimeoutMs, socketTimeoutMs } from './limits.ts';
+import {
+  answerTimeoutMs,
+  connectTimeoutMs,
+  maxPoolSize,
+  renewAfterMs,
+  serverSelectionTimeoutMs,
+  socketTimeoutMs,
+} from './limits.ts';
 
 /** The code that tells that somebody else was first: the only one that anything here depends on. */
 const duplicateKeyCode = 11_000;
@@ -16,22 +23,18 @@ export interface ConnectionOptions {
 
 /** The database, connected to when it is first used. Each call has a time limit of ours: the driver's leave holes when a server freezes. */
 export class MongoConnection {
-  readonly #client: MongoClient;
-  readonly #database: Db;
+  readonly #options: ConnectionOptions;
+  #client: MongoClient;
   #connecting: Promise<unknown> | null = null;
+  /** Of clients that were given up. */
+  readonly #closing = new Set<Promise<void>>();
+  /** Monotonic; null: the last call was answered. */
+  #failingSinceMs: number | null = null;
   #closed = false;
 
-  constructor({ uri, database, fallbackDatabase }: ConnectionOptions) {
-    this.#client = new MongoClient(uri, {
-      serverSelectionTimeoutMS: serverSelectionTimeoutMs,
-      connectTimeoutMS: connectTimeoutMs,
-      socketTimeoutMS: socketTimeoutMs,
-      maxPoolSize,
-      // An answer means that no election takes it back, and that the next read, of the primary, sees it.
-      writeConcern: { w: 'majority' },
-      readPreference: 'primary',
-    });
-    this.#database = this.#client.db(database ?? databaseNamed(uri) ?? fallbackDatabase);
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#client = this.#newClient();
   }
 
   /** One call of the driver. Rejects with AccountStoreUnavailable, at the latest after `answerTimeoutMs`, or with what is not the driver's. */
@@ -43,9 +46,11 @@ export class MongoConnection {
       answerTimeoutMs,
     );
     try {
-      return await Promise.race([this.#connected().then(() => call(this.#database)), expired.promise]);
+      const answer = await Promise.race([this.#connected().then((database) => call(database)), expired.promise]);
+      this.#failingSinceMs = null;
+      return answer;
     } catch (error) {
-      throw error instanceof MongoError ? new AccountStoreUnavailable(error.message, { cause: error }) : error;
+      throw this.#unavailable(error);
     } finally {
       clearTimeout(timer);
     }
@@ -53,18 +58,62 @@ export class MongoConnection {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    // A client that is closed while it connects would stay open.
-    await this.#connecting?.catch(() => {});
-    await this.#client.close();
+    this.#giveUp();
+    await Promise.all(this.#closing);
   }
 
   /** The driver connects by itself too, but never again once that failed. */
-  #connected(): Promise<unknown> {
-    this.#connecting ??= this.#client.connect().catch((error: unknown) => {
-      this.#connecting = null;
+  async #connected(): Promise<Db> {
+    const client = this.#client;
+    this.#connecting ??= client.connect().catch((error: unknown) => {
+      if (this.#client === client) this.#connecting = null;
       throw error;
     });
-    return this.#connecting;
+    await this.#connecting;
+    const { uri, database, fallbackDatabase } = this.#options;
+    return client.db(database ?? databaseNamed(uri) ?? fallbackDatabase);
+  }
+
+  #newClient(): MongoClient {
+    const client = new MongoClient(this.#options.uri, {
+      serverSelectionTimeoutMS: serverSelectionTimeoutMs,
+      connectTimeoutMS: connectTimeoutMs,
+      socketTimeoutMS: socketTimeoutMs,
+      maxPoolSize,
+      // An answer means that no election takes it back, and that the next read, of the primary, sees it.
+      writeConcern: { w: 'majority' },
+      readPreference: 'primary',
+    });
+    return client;
+  }
+
+  #unavailable(error: unknown): unknown {
+    const isUnavailable = error instanceof AccountStoreUnavailable;
+    if (!isUnavailable && !(error instanceof MongoError)) return error;
+    const nowMs = performance.now();
+    this.#failingSinceMs ??= nowMs;
+    if (!this.#closed && nowMs - this.#failingSinceMs > renewAfterMs) this.#renew();
+    return isUnavailable ? error : new AccountStoreUnavailable(error.message, { cause: error });
+  }
+
+  #renew(): void {
+    this.#giveUp();
+    this.#client = this.#newClient();
+    this.#connecting = null;
+    this.#failingSinceMs = null;
+  }
+
+  /** A client that is closed while it connects would stay open. */
+  #giveUp(): void {
+    const client = this.#client;
+    const connected = this.#connecting ?? Promise.resolve();
+    const closing = connected
+      .catch(() => {})
+      .then(() => client.close())
+      // Nothing depends on it any more.
+      .catch(() => {})
+      .finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 }
 

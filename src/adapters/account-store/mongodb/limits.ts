@@ -12,6 +12,12 @@ export const connectTimeoutMs = 2_000;
 /** A connection on which nothing came for so long after a question is closed, so that a frozen server does not keep the pool. */
 export const socketTimeoutMs = 6_000;
 
+/**
+ * A driver without an answer for so long is replaced by a new one: it was seen not to notice for minutes that its server was back. More than
+ * an election, less than what anybody waits for after an outage.
+ */
+export const renewAfterMs = 5_000;
+
 /** Connections at most: people sign in one after the other, and hashing a password takes longer than storing it. */
 export const maxPoolSize = 5;
 

@@ -1,8 +1,10 @@
-import { afterAll, beforeAll } from '@jest/globals';
+import { afterAll, beforeAll, jest } from '@jest/globals';
 import { accountStoreContract } from '../../../ports/contracts/account-store.contract.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { openMongoAccountStore } from './mongo-account-store.ts';
 import { testDatabase } from './testing/databases.ts';
+
+jest.setTimeout(60_000);
 
 let engine: MongoEngine;
 beforeAll(async () => {

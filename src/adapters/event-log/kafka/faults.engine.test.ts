@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { LogUnavailable } from '../../../ports/event-log.ts';
 import { type KafkaEngine, startKafka } from '../../../testing/engines/kafka.ts';
-import { Appenders, contentOf, Follower, readAll, until } from './testing/appenders.ts';
-import { makeTopics, openOn, silentLogger, type TestTopics } from './testing/logs.ts';
+import { contentOf, readAll, until } from './testing/appenders.ts';
+import { makeTopics, openOn, silentLogger } from './testing/logs.ts';
+import { underLoad } from './testing/under-load.ts';
 
 const partitions = 3;
 
@@ -21,46 +22,6 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(() => engine[Symbol.asyncDispose]());
-
-/** Twenty callers, and tails of another process as well as of theirs. */
-async function underLoad(topics: TestTopics, act: (appenders: Appenders) => Promise<void>): Promise<Appenders> {
-  await using log = await openOn(topics);
-  await using other = await openOn(topics, { mode: 'read' });
-  const followers = Array.from({ length: partitions }, (_, partition) => ({
-    partition,
-    own: new Follower(log, topics.topic, partition),
-    foreign: new Follower(other, topics.topic, partition),
-  }));
-  const appenders = new Appenders(log, topics.topic, 20);
-  await act(appenders);
-  await appenders.stop();
-  for (const { partition, own, foreign } of followers) {
-    const stored = await readAll(other, topics.topic, partition);
-    await until('the tails have everything', () =>
-      [own, foreign].every(({ records }) => records.length >= stored.length),
-    );
-    await Promise.all([own.stop(), foreign.stop()]);
-    const lines = stored.map((record) => `${record.offset} ${contentOf(record)}`);
-    expect(stored.map(({ offset }) => offset)).toEqual(Array.from(stored, (_, index) => index));
-    for (const { records } of [own, foreign])
-      expect(records.map((record) => `${record.offset} ${contentOf(record)}`)).toEqual(lines);
-    const acknowledged = appenders.acknowledged.filter((place) => place.partition === partition);
-    const found = new Set(lines);
-    expect(acknowledged.filter(({ offset, content }) => !found.has(`${offset} ${content}`))).toEqual([]);
-    expectOrder(stored.map(contentOf));
-  }
-  return appenders;
-}
-
-/** Each caller's records stand in its order, whatever was repeated. */
-function expectOrder(contents: readonly string[]): void {
-  const next = new Map<string, number>();
-  for (const content of new Set(contents)) {
-    const [who = '', number] = content.split(':');
-    expect(`${who}:${next.get(who) ?? 0}`).toBe(content);
-    next.set(who, Number(number) + 1);
-  }
-}
 
 describe('the log on Kafka', () => {
   test('loses nothing acknowledged, keeps the order and goes on by itself when its broker is killed five times', async () => {

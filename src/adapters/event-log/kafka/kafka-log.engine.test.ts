@@ -54,6 +54,27 @@ describe('the log on Kafka', () => {
     expect(await log.endOffset(topics.topic, 1)).toBe(3);
   }, 60_000);
 
+  test('refuses a record that its broker refuses, and goes on with the next', async () => {
+    const topics = await makeTopics(engine.brokers, 1, {}, { 'max.message.bytes': '10000' });
+    await using log = await openOn(topics);
+    const refused = log.append([record(topics, 0, new Uint8Array(20_000))]);
+    await expect(refused).rejects.toThrow(/the broker refused it: .*larger/);
+    await log.append([record(topics, 0, Buffer.from('next'))]);
+    expect((await readAll(log, topics.topic, 0)).map(contentOf)).toEqual(['next']);
+  });
+
+  test('stores no words whose key cannot be stored before them', async () => {
+    const topics = await makeTopics(engine.brokers, 2, { 'max.message.bytes': '50' });
+    await using log = await openOn(topics);
+    const spoken = record(topics, 0, Buffer.from('words'), 0);
+    const silent = [0, 1].map((partition) => record(topics, partition, Buffer.from('none')));
+    const first = log.append(silent);
+    await expect(log.append([spoken])).rejects.toMatchObject({ name: 'LogUnavailable', outcome: 'not-written' });
+    await first;
+    await expect(log.append([...silent, spoken])).rejects.toMatchObject({ outcome: 'not-written' });
+    expect(await Promise.all([0, 1].map((partition) => log.endOffset(topics.topic, partition)))).toEqual([1, 1]);
+  });
+
   test('gives its own tails the very bytes that were appended, which need not be decoded again', async () => {
     const topics = await makeTopics(engine.brokers, 1);
     await using log = await openOn(topics);

@@ -79,9 +79,11 @@ async function refusal(spec: Parameters<typeof ensureTopics>[1]): Promise<TopicM
   return refused as TopicMisconfigured;
 }
 
+const command = 'Mend it with: ';
+
 /** Runs `kafka-configs.sh …` as it is in a problem's advice, without the script. */
 async function runAdvice({ mend }: TopicProblem): Promise<void> {
-  const [tool, ...args] = mend.replace('Mend it with: ', '').split(' ');
+  const [tool, ...args] = mend.slice(mend.indexOf(command) + command.length).split(' ');
   expect(tool).toBe('kafka-configs.sh');
   const lib = join(await installed('kafka'), 'lib', '*');
   await promisify(execFile)('java', ['-XX:TieredStopAtLevel=1', '-cp', lib, 'kafka.admin.ConfigCommand', ...args]);

@@ -13,7 +13,7 @@ import { preflightMaxAgeS } from './limits.ts';
 export interface BucketSettings {
   readonly bucket: string;
   readonly region: string;
-  /** Of web pages that may use the URLs; `*` is any. */
+  /** Of web pages that may use the URLs; `*` is any; with none the bucket's rules stay as they are. */
   readonly corsOrigins: readonly string[];
 }
 
@@ -59,6 +59,7 @@ async function createBucket(client: S3Client, Bucket: string, region: string, ab
 }
 
 async function letPagesIn(client: S3Client, settings: BucketSettings, abortSignal: AbortSignal): Promise<void> {
+  if (settings.corsOrigins.length === 0) return;
   const wanted = ruleFor(settings.corsOrigins);
   const found = await rulesOf(client, settings.bucket, abortSignal);
   if (found.some((rule) => isSame(rule, wanted))) return;

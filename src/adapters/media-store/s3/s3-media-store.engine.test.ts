@@ -245,7 +245,7 @@ describe('while an upload is looked at', () => {
 
   async function look(uploads: Uploads, { mediaId }: MediaObject) {
     using patience = new Patience();
-    return uploads.takeIn(mediaId, objectKey(prefix, mediaId)!, patience);
+    return await uploads.takeIn(mediaId, objectKey(prefix, mediaId)!, patience);
   }
 
   test('wrong bytes are read once only', async () => {

@@ -33,7 +33,7 @@ async function group(memberCount: number, partitionCount: number): Promise<Membe
 }
 
 function sizes(now: readonly (readonly number[])[]): readonly number[] {
-  return now.map(({ length }) => length).sort();
+  return now.map(({ length }) => length).sort((a, b) => a - b);
 }
 
 test(

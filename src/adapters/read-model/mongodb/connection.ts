@@ -1,6 +1,13 @@
 import { type Db, MongoBulkWriteError, MongoClient, MongoError, MongoServerError } from 'mongodb';
 import { ReadModelUnavailable } from '../../../ports/read-model.ts';
-import { answerTimeoutMs, connectTimeoutMs, maxPoolSize, serverSelectionTimeoutMs, socketTimeoutMs } from './limits.ts';
+import {
+  answerTimeoutMs,
+  connectTimeoutMs,
+  maxPoolSize,
+  renewAfterMs,
+  serverSelectionTimeoutMs,
+  socketTimeoutMs,
+} from './limits.ts';
 
 /** The code that tells that somebody else was first: the only one that anything here depends on. */
 const duplicateKeyCode = 11_000;
@@ -19,27 +26,19 @@ export interface ConnectionOptions {
  * that each call has one of ours; what it still does then is repeatable.
  */
 export class MongoConnection {
-  readonly #client: MongoClient;
-  readonly #database: Db;
+  readonly #options: ConnectionOptions;
+  #client: MongoClient;
   #connecting: Promise<unknown> | null = null;
+  /** Of clients that were given up. */
+  readonly #closing = new Set<Promise<void>>();
+  /** Monotonic; null: the last call was answered. */
+  #failingSinceMs: number | null = null;
   #closed = false;
   #isReplicated = false;
 
-  constructor({ uri, database, fallbackDatabase }: ConnectionOptions) {
-    this.#client = new MongoClient(uri, {
-      serverSelectionTimeoutMS: serverSelectionTimeoutMs,
-      connectTimeoutMS: connectTimeoutMs,
-      socketTimeoutMS: socketTimeoutMs,
-      maxPoolSize,
-      ignoreUndefined: true,
-      // An answer means that no election takes it back, and that the next read, of the primary, sees it.
-      writeConcern: { w: 'majority' },
-      readPreference: 'primary',
-    });
-    this.#client.on('topologyDescriptionChanged', ({ newDescription: { type, setName } }) => {
-      this.#isReplicated = setName !== null || type === 'Sharded';
-    });
-    this.#database = this.#client.db(database ?? databaseNamed(uri) ?? fallbackDatabase);
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#client = this.#newClient();
   }
 
   /**
@@ -63,9 +62,11 @@ export class MongoConnection {
       answerTimeoutMs,
     );
     try {
-      return await Promise.race([this.#connected().then(() => call(this.#database)), expired.promise]);
+      const answer = await Promise.race([this.#connected().then((database) => call(database)), expired.promise]);
+      this.#failingSinceMs = null;
+      return answer;
     } catch (error) {
-      throw error instanceof MongoError ? new ReadModelUnavailable(error.message, { cause: error }) : error;
+      throw this.#unavailable(error);
     } finally {
       clearTimeout(timer);
     }
@@ -73,18 +74,66 @@ export class MongoConnection {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    // A client that is closed while it connects would stay open.
-    await this.#connecting?.catch(() => {});
-    await this.#client.close();
+    this.#giveUp();
+    await Promise.all(this.#closing);
   }
 
   /** The driver connects by itself too, but never again once that failed. */
-  #connected(): Promise<unknown> {
-    this.#connecting ??= this.#client.connect().catch((error: unknown) => {
-      this.#connecting = null;
+  async #connected(): Promise<Db> {
+    const client = this.#client;
+    this.#connecting ??= client.connect().catch((error: unknown) => {
+      if (this.#client === client) this.#connecting = null;
       throw error;
     });
-    return this.#connecting;
+    await this.#connecting;
+    const { uri, database, fallbackDatabase } = this.#options;
+    return client.db(database ?? databaseNamed(uri) ?? fallbackDatabase);
+  }
+
+  #newClient(): MongoClient {
+    const client = new MongoClient(this.#options.uri, {
+      serverSelectionTimeoutMS: serverSelectionTimeoutMs,
+      connectTimeoutMS: connectTimeoutMs,
+      socketTimeoutMS: socketTimeoutMs,
+      maxPoolSize,
+      ignoreUndefined: true,
+      // An answer means that no election takes it back, and that the next read, of the primary, sees it.
+      writeConcern: { w: 'majority' },
+      readPreference: 'primary',
+    });
+    client.on('topologyDescriptionChanged', ({ newDescription: { type, setName } }) => {
+      this.#isReplicated = setName !== null || type === 'Sharded';
+    });
+    return client;
+  }
+
+  #unavailable(error: unknown): unknown {
+    const isUnavailable = error instanceof ReadModelUnavailable;
+    if (!isUnavailable && !(error instanceof MongoError)) return error;
+    const nowMs = performance.now();
+    this.#failingSinceMs ??= nowMs;
+    if (!this.#closed && nowMs - this.#failingSinceMs > renewAfterMs) this.#renew();
+    return isUnavailable ? error : new ReadModelUnavailable(error.message, { cause: error });
+  }
+
+  #renew(): void {
+    this.#giveUp();
+    this.#client = this.#newClient();
+    this.#connecting = null;
+    this.#failingSinceMs = null;
+  }
+
+  /** A client that is closed while it connects would stay open. */
+  #giveUp(): void {
+    const client = this.#client;
+    const connected = this.#connecting ?? Promise.resolve();
+    const closing = connected
+      .catch(() => {})
+      .then(() => client.close())
+      // Nothing depends on it any more.
+      .catch(() => {})
+      .finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 }
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import {
   ReadModelReplaced,
   type ReadModelStore,
@@ -6,10 +6,13 @@ import {
   ReadModelUnavailable,
 } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
+import { maxWritesPerCall } from './limits.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
 import { type TestDatabase, testDatabase } from './testing/databases.ts';
 import { type Note, notes, noteWrite, upTo } from './testing/notes.ts';
 import { until } from './testing/until.ts';
+
+jest.setTimeout(60_000);
 
 let engine: MongoEngine;
 let database: TestDatabase;
@@ -212,6 +215,25 @@ describe('generations', () => {
     expect(await reader.collection(notes).get('a')).toEqual(note(1, 'later'));
   });
 
+  test('that many begin at the same time are never the same one; the last of them can be made live, once', async () => {
+    const stores = await Promise.all(Array.from({ length: 8 }, () => open()));
+    for (const store of stores) store.collection(notes);
+    const rebuilds = await Promise.all(stores.map((store) => store.rebuild('notebook')));
+    const activated = await Promise.allSettled(
+      rebuilds.map(async (rebuild, index) => {
+        rebuild.store.collection(notes);
+        await rebuild.store.apply([noteWrite(`of ${index}`, 1, note(index))], [upTo(2)]);
+        await rebuild.activate();
+        return index;
+      }),
+    );
+    const [winner, ...others] = activated.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(others).toEqual([]);
+    for (const one of activated) if (one.status === 'rejected') expect(one.reason).toBeInstanceOf(ReadModelReplaced);
+    const scanned = await (await open('read')).collection(notes).scan('', 10);
+    expect(scanned.map(({ id }) => id)).toEqual([`of ${winner}`]);
+  });
+
   test('of another release are not read', async () => {
     const writer = await open();
     const reader = await open('read');
@@ -235,11 +257,12 @@ describe('collections', () => {
     const store = await open();
     await store.collection(notes).get('a');
     const indexes = await rows.indexes();
-    expect(indexes.map(({ name, key }) => [name, key]).sort()).toEqual([
-      ['_id_', { _id: 1 }],
-      ['byOwner', { 'document.owner': 1, 'document.rank': 1, _id: 1 }],
-      ['byRank', { 'document.rank': 1, _id: 1 }],
-      ['search', { 'document.owner': 1, tokens: 1, 'document.rank': -1, _id: -1 }],
+    const keys = indexes.map(({ name, key }) => `${name} ${JSON.stringify(key)}`).sort();
+    expect(keys).toEqual([
+      '_id_ {"_id":1}',
+      'byOwner {"document.owner":1,"document.rank":1,"_id":1}',
+      'byRank {"document.rank":1,"_id":1}',
+      'search {"document.owner":1,"tokens":1,"document.rank":-1,"_id":-1}',
     ]);
     expect(indexes.find(({ name }) => name === 'byOwner')).toMatchObject({
       partialFilterExpression: { 'document.owner': { $exists: true }, 'document.rank': { $exists: true } },
@@ -249,14 +272,16 @@ describe('collections', () => {
   test('take more documents at once than one call does', async () => {
     const store = await open();
     const collection = store.collection(notes);
-    const ids = Array.from({ length: 2_100 }, (_, index) => `n${String(index).padStart(4, '0')}`);
+    const ids = Array.from({ length: 3 * maxWritesPerCall - 1 }, (_, index) => `n${String(index).padStart(4, '0')}`);
     await store.apply(
       ids.map((id, offset) => noteWrite(id, offset, note(offset))),
       [upTo(ids.length)],
     );
     expect((await collection.load(ids)).size).toBe(ids.length);
     expect((await collection.scan('', ids.length)).map(({ id }) => id)).toEqual(ids);
-    expect(await collection.page({ index: 'byRank', equals: [], descending: true, limit: 1 })).toEqual([note(2_099)]);
+    expect(await collection.page({ index: 'byRank', equals: [], descending: true, limit: 1 })).toEqual([
+      note(ids.length - 1),
+    ]);
   });
 
   test('are of the database that the URI names, else of that of the prefix', async () => {

@@ -168,8 +168,8 @@ class MongoReadModels implements ReadModelStore {
       this.#shared.states.read(),
       expected === undefined ? undefined : work(expected),
     ]);
-    const generation = this.#checked(model, expected, valueOf(states));
-    return generation === expected ? (valueOf(answer) as T) : work(generation);
+    const generation = this.#checked(model, expected, resultOf(states));
+    return generation === expected ? (resultOf(answer) as T) : work(generation);
   }
 
   /** Of several models, to write. */
@@ -269,7 +269,7 @@ function newestOf(writes: readonly DocumentWrite[], collection: string): readonl
   return [...newest.values()];
 }
 
-function valueOf<T>(settled: PromiseSettledResult<T>): T {
+function resultOf<T>(settled: PromiseSettledResult<T>): T {
   if (settled.status === 'rejected') throw settled.reason;
   return settled.value;
 }

@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { type ReadModelStore, ReadModelUnavailable } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { seededRandom } from '../../../testing/random.ts';
+import { renewAfterMs } from './limits.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
 import { notes, noteWrite, upTo } from './testing/notes.ts';
 import { until } from './testing/until.ts';
+
+jest.setTimeout(60_000);
 
 /** What nobody may wait longer for, and what a busy machine adds to it. */
 const answerLimitMs = 5_000 + 1_500;
@@ -45,7 +48,6 @@ async function answers(store: ReadModelStore): Promise<boolean> {
     () => true,
     (error: unknown) => {
       expect(error).toBeInstanceOf(ReadModelUnavailable);
-      console.log(performance.now(), String(error), (error as Error).cause);
       return false;
     },
   );
@@ -56,7 +58,10 @@ test('a store opens while the server is away, says so, and works by itself once 
   await using store = await open('away');
   await using reader = await open('away', 'read');
   for (let round = 1; round <= 2; round += 1) {
-    expect(await refusedWithinMs(store)).toBeLessThan(answerLimitMs);
+    // The first time longer than a driver is kept that has no answer.
+    const awayUntilMs = performance.now() + (round === 1 ? 2 * renewAfterMs : 0);
+    do expect(await refusedWithinMs(store)).toBeLessThan(answerLimitMs);
+    while (performance.now() < awayUntilMs);
     await expect(reader.collection(notes).get('a')).rejects.toThrow(ReadModelUnavailable);
     await engine.start();
     await until(() => answers(store));
@@ -108,6 +113,7 @@ test('killed in the middle of 50 writers, the server has all that was answered, 
   for (let round = 0; round < 3; round += 1) {
     let over = false;
     let answered = 0;
+    let killing: Promise<void> | undefined;
     const killAfter = 60 + Math.floor(random() * 120);
     const writing = stored.map(async (_, partition) => {
       while (!over) {
@@ -125,15 +131,16 @@ test('killed in the middle of 50 writers, the server has all that was answered, 
           answered += 1;
         } catch (error) {
           expect(error).toBeInstanceOf(ReadModelUnavailable);
-          over = true;
+          over = killing !== undefined;
         }
-        if (answered === killAfter) await engine.kill();
+        if (answered < killAfter) continue;
+        killing ??= engine.kill();
+        await killing;
       }
     });
     await Promise.all(writing);
     await engine.start();
     await until(() => answers(store));
-    expect(answered).toBeGreaterThanOrEqual(killAfter);
     await using reader = await open('killed', 'read');
     const collection = reader.collection(notes);
     for (const [partition, answeredUpTo] of stored.entries()) {

@@ -46,7 +46,7 @@ export class Sweeper {
       this.#shared.logger?.warn({ model, error }, 'former generations of a read model could not be dropped');
     });
     this.#sweeping.add(sweeping);
-    sweeping.finally(() => this.#sweeping.delete(sweeping));
+    void sweeping.finally(() => this.#sweeping.delete(sweeping));
   }
 
   async #sweep(model: string): Promise<void> {

@@ -17,6 +17,8 @@ interface Acknowledged extends Appended {
 export class Appenders {
   readonly acknowledged: Acknowledged[] = [];
   readonly refusalsMs: number[] = [];
+  /** How often a record may be in the log, of those that may be there more than once: each refusal that could not say adds one. */
+  readonly copies = new Map<string, number>();
   longestMs = 0;
   readonly #log: EventLog;
   readonly #topic: string;
@@ -63,6 +65,7 @@ export class Appenders {
       } catch (error) {
         if (!(error instanceof LogUnavailable)) throw error;
         this.refusalsMs.push(performance.now() - begun);
+        if (error.outcome === 'unknown') this.copies.set(content, (this.copies.get(content) ?? 1) + 1);
         if (this.#stopping.signal.aborted) return undefined;
         await sleep(repeatMs);
       } finally {

@@ -20,21 +20,21 @@ export interface TestTopics {
 
 let made = 0;
 
-/** Fresh topics, with the settings that deployments have, and others for the one of the keys. */
+/** Fresh topics, with the settings that deployments have, unless others are given. */
 export async function makeTopics(
   brokers: string,
   partitions: number,
   keysSettings: Readonly<Record<string, string>> = {},
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<TestTopics> {
   made += 1;
   const name = `test-${process.pid}-${Date.now().toString(36)}-${made}`;
   const topics = { brokers, topic: `${name}.events`, keysTopic: `${name}.keys`, partitions };
-  const configEntries = [
-    { name: 'message.timestamp.type', value: 'LogAppendTime' },
-    { name: 'max.message.bytes', value: String(8 * 1_024 * 1_024) },
-    { name: 'retention.ms', value: '-1' },
-  ];
-  const moreEntries = Object.entries(keysSettings).map(([name, value]) => ({ name, value }));
+  const all = {
+    'message.timestamp.type': 'LogAppendTime',
+    'max.message.bytes': String(8 * 1_024 * 1_024),
+    'retention.ms': '-1',
+  };
   const kafka = kafkaClient(connectionTo(brokers), silentLogger);
   const admin = kafka.admin({ retry: { retries: 5 } });
   try {
@@ -42,12 +42,17 @@ export async function makeTopics(
     await admin.createTopics({
       waitForLeaders: true,
       topics: [
-        { topic: topics.topic, numPartitions: partitions, replicationFactor: 1, configEntries },
+        {
+          topic: topics.topic,
+          numPartitions: partitions,
+          replicationFactor: 1,
+          configEntries: entries({ ...all, ...settings }),
+        },
         {
           topic: topics.keysTopic,
           numPartitions: 1,
           replicationFactor: 1,
-          configEntries: [...configEntries, { name: 'cleanup.policy', value: 'compact' }, ...moreEntries],
+          configEntries: entries({ ...all, 'cleanup.policy': 'compact', ...keysSettings }),
         },
       ],
     });
@@ -55,6 +60,10 @@ export async function makeTopics(
     await admin.disconnect();
   }
   return topics;
+}
+
+function entries(settings: Readonly<Record<string, string>>): { name: string; value: string }[] {
+  return Object.entries(settings).map(([name, value]) => ({ name, value }));
 }
 
 /** A log on these topics, as one process would have it. */

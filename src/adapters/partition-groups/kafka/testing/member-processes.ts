@@ -31,7 +31,6 @@ export class MemberProcesses implements AsyncDisposable {
   start(): number {
     // kafkajs's own timer of an idle connection.
     const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', script, ...this.#args], {
-      env: { ...process.env, NODE_ENV: 'production' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const told: Told[] = [];

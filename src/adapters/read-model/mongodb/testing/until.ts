@@ -7,7 +7,7 @@ const patienceMs = 20_000;
 export async function until(condition: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + patienceMs;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not so within ${patienceMs} ms: ${condition}`);
+    if (performance.now() > deadline) throw new Error(`not so within ${patienceMs} ms: ${String(condition)}`);
     await sleep(pollMs);
   }
 }

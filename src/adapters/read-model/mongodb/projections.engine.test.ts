@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { historyProjection } from '../../../../projections/history-projection.ts';
+import { projections } from '../../../../projections/models.ts';
+import { parkedOf, parkedSpec } from '../../../../projections/parked.ts';
+import type { Projection } from '../../../../projections/projection.ts';
+import { compareModel, rebuildModel } from '../../../../projections/rebuild.ts';
+import {
+  conversationDeleted,
+  conversationErased,
+  conversationRenamed,
+  conversationStarted,
+  media,
+  messageReceived,
+  replyCompleted,
+  replyFailed,
+  replyStarted,
+  text,
+  workerClaimed,
+} from '../../../../projections/testing/conversation-events.ts';
+import { openHarness, projectAll } from '../../../../projections/testing/harness.ts';
+import { eventCodec } from '../../../codec/event-codec.ts';
+import type { AdmissionEvent } from '../../../domain/admission/events.ts';
+import type { ConversationEvent } from '../../../domain/conversation/events.ts';
+import type { ReadModelStore } from '../../../ports/read-model.ts';
+import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
+import { seededRandom } from '../../../testing/random.ts';
+import { openMongoReadModels } from './mongo-read-models.ts';
+import { type TestDatabase, testDatabase } from './testing/databases.ts';
+
+jest.setTimeout(60_000);
+
+const partitions = 2;
+const rounds = 4;
+const eventsPerRound = 60;
+
+let engine: MongoEngine;
+let database: TestDatabase;
+beforeAll(async () => {
+  engine = await startMongo({ external: 'allowed' });
+  database = testDatabase(engine.uri);
+}, 120_000);
+afterAll(async () => {
+  await database[Symbol.asyncDispose]();
+  await engine[Symbol.asyncDispose]();
+}, 30_000);
+
+/** Events of few conversations, so that many are repeats, late, or about what is over. Those of the even ones are in partition 0. */
+function conversationEvent(random: () => number): { partition: number; event: ConversationEvent } {
+  const among = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
+  const talk = Math.floor(random() * 6);
+  const conversationId = `talk-${talk}`;
+  const clientId = `client-${talk % 3}`;
+  const messageId = `m${talk}-${Math.floor(random() * 12)}`;
+  const said = [text(among(['night train to Zürich', 'day train', 'two words', '東京 station']))];
+  const parts = random() < 0.3 ? [...said, media(`p${Math.floor(random() * 3)}`)] : said;
+  const reply = { conversationId, claimId: 'claim', attempt: 1 + Math.floor(random() * 2) };
+  const make = among([
+    () => conversationStarted(conversationId, clientId),
+    ...Array.from({ length: 6 }, () => () => messageReceived(messageId, { conversationId, clientId, parts })),
+    ...Array.from({ length: 3 }, () => () => replyStarted(messageId, reply)),
+    ...Array.from({ length: 4 }, () => () => replyCompleted(messageId, { ...reply, parts })),
+    () => replyFailed(messageId, reply),
+    () => conversationRenamed(among(['Plans', 'Dreams $x.y']), conversationId),
+    () => (random() < 0.4 ? conversationDeleted(conversationId) : conversationErased(conversationId)),
+  ]);
+  return { partition: talk % partitions, event: make() };
+}
+
+function admissionEvents(round: number): readonly AdmissionEvent[] {
+  const sessionId = `session-${round}`;
+  const limits = { maxClients: 2, maxWaitingClients: 2, gatewayLeaseMs: 15_000, firstMessageDeadlineMs: 60_000 };
+  return [
+    { type: 'GatewayStarted', gatewayId: 'gateway', limits },
+    {
+      type: 'ConnectionRequested',
+      sessionId,
+      clientId: `client-${round}`,
+      gatewayId: 'gateway',
+      timeZone: 'Europe/Paris',
+      conversationId: `talk-${round}`,
+      tokenHash: 'hash',
+      resumeTokenHash: '',
+      waitMs: 1_000,
+    },
+    { type: 'ConnectionSpoke', sessionId },
+  ];
+}
+
+/** Documents in all collections of the models. */
+async function countOf(store: ReadModelStore): Promise<number> {
+  const specs = [...projections.flatMap(({ collections }) => collections), parkedSpec];
+  const found = await Promise.all(specs.map((spec) => store.collection(spec).scan('', 10_000)));
+  return found.reduce((sum, documents) => sum + documents.length, 0);
+}
+
+test('the read models are the same as in SQLite, document by document, and again when they are rebuilt', async () => {
+  const random = seededRandom();
+  await using harness = await openHarness(partitions);
+  await using mongo = await openMongoReadModels({ uri: database.uri, prefix: 'parley', mode: 'write' });
+  const { journal, store: sqlite } = harness;
+  for (let partition = 0; partition < partitions; partition += 1)
+    await harness.append(partition, workerClaimed('claim'));
+  for (let round = 0; round < rounds; round += 1) {
+    for (let count = 0; count < eventsPerRound; count += 1) {
+      const { partition, event } = conversationEvent(random);
+      await harness.append(partition, event);
+    }
+    await harness.appendBytes(1, 'chat_events.v1.MessageReceived', new Uint8Array([255, round]));
+    const admission = admissionEvents(round).map((event) => eventCodec.encode(event));
+    await journal.log.append(
+      admission.map((record) => ({ topic: journal.topics.connections, partition: 0, key: '', ...record })),
+    );
+    await harness.project();
+    await projectAll(journal, mongo, projections);
+    for (const { collections } of projections) expect(await compareModel(sqlite, mongo, collections)).toEqual([]);
+    expect(await countOf(mongo)).toBe(await countOf(sqlite));
+    expect(await parkedOf(mongo, journal.topics.conversations, 10)).toHaveLength(round + 1);
+  }
+  expect(await countOf(mongo)).toBeGreaterThan(60);
+  const projection = historyProjection as Projection;
+  const { differences } = await rebuildModel({ journal, store: mongo, projection, compare: true });
+  expect(differences).toEqual([]);
+  await using reader = await openMongoReadModels({ uri: database.uri, prefix: 'parley', mode: 'read' });
+  expect(await compareModel(sqlite, reader, projection.collections)).toEqual([]);
+  for (let partition = 0; partition < partitions; partition += 1) {
+    const place = ['history', journal.topics.conversations, partition] as const;
+    expect(await reader.checkpoint(...place)).toEqual(await sqlite.checkpoint(...place));
+  }
+}, 120_000);

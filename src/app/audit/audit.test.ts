@@ -1,0 +1,36 @@
+import { expect, test } from '@jest/globals';
+import { eventCodec } from '../../codec/event-codec.ts';
+import type { LogRecord } from '../../ports/event-log.ts';
+import { messageReceived } from '../../testing/conversation-events.ts';
+import { PlainLog } from '../copying/testing/plain-log.ts';
+import { Journal } from '../journal.ts';
+import { auditLog } from './audit.ts';
+
+/** A log to which somebody else writes whenever it is read. */
+class GrowingLog extends PlainLog {
+  #said = 0;
+
+  say(): void {
+    this.#said += 1;
+    const { headers, value } = eventCodec.encode(messageReceived(`c${this.#said}/m`));
+    this.put({ topic: 'test.conversations', partition: 0, key: `c${this.#said}`, headers, value, timeMs: this.#said });
+  }
+
+  override async read(...where: Parameters<PlainLog['read']>): Promise<readonly LogRecord[]> {
+    this.say();
+    return super.read(...where);
+  }
+}
+
+test('a log that is written to meanwhile is audited up to where it ended at the beginning', async () => {
+  const log = new GrowingLog({ 'test.connections': 1, 'test.conversations': 1 });
+  for (let count = 0; count < 1_500; count += 1) log.say();
+  const steps: [number, number][] = [];
+  const onProgress = (done: number, total: number) => steps.push([done, total]);
+  const report = await auditLog({ journal: new Journal(log, eventCodec, 'test'), onProgress });
+  expect(report).toMatchObject({ records: 1_500, messages: { accepted: 1_500, pending: 1_500 }, breaches: [] });
+  expect(steps).toEqual([
+    [1_000, 1_500],
+    [1_500, 1_500],
+  ]);
+});
