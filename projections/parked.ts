@@ -1,14 +1,11 @@
+import { nameOfPlace } from '../src/app/journal.ts';
+import type { ParkedRecord } from '../src/ports/operations-views.ts';
 import type { CollectionSpec, ReadModelStore } from '../src/ports/read-model.ts';
 
 /** A record that could not be decoded: put aside with its place, so that its neighbours go on and somebody can look at it. */
-export interface ParkedDocument {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly timeMs: number;
-  readonly reason: string;
-}
+export type ParkedDocument = ParkedRecord;
 
+/** A model that no fold makes alone: whichever meets the record writes it, and none begins it again. */
 export const parkedSpec: CollectionSpec<ParkedDocument> = {
   name: 'parked',
   model: 'parked',
@@ -18,8 +15,13 @@ export const parkedSpec: CollectionSpec<ParkedDocument> = {
 
 /** The write that parks a record. */
 export function parkedWrite(parked: ParkedDocument) {
-  const { topic, partition, offset } = parked;
-  return { collection: parkedSpec.name, id: `${topic}/${partition}/${offset}`, document: parked, offset };
+  return { collection: parkedSpec.name, id: nameOfPlace(parked), document: parked, offset: parked.offset };
+}
+
+/** The write that notes what was appended in the record's stead. */
+export function replayedWrite(parked: ParkedDocument, replay: { readonly offset: number; readonly timeMs: number }) {
+  const { offset, timeMs } = replay;
+  return { ...parkedWrite({ ...parked, replay: { offset, timeMs } }), offset };
 }
 
 /** The newest parked records of a topic. Rejects with ReadModelUnavailable. */

@@ -1,4 +1,4 @@
-import type { JournalEntry } from '../src/app/journal.ts';
+import { type JournalEntry, nameOfPlace } from '../src/app/journal.ts';
 import type { ParleyEvent } from '../src/ports/event-codec.ts';
 import type {
   Checkpoint,
@@ -8,7 +8,7 @@ import type {
   Place,
   ReadModelStore,
 } from '../src/ports/read-model.ts';
-import { type ParkedDocument, parkedSpec, parkedWrite } from './parked.ts';
+import { type ParkedDocument, parkedSpec, parkedWrite, replayedWrite } from './parked.ts';
 import type { Entry, Projection, Purge } from './projection.ts';
 import { WorkingSet } from './working-set.ts';
 
@@ -20,14 +20,16 @@ export interface OpenModel {
   readonly projection: Projection;
   readonly store: ReadModelStore;
   readonly collections: ReadonlyMap<string, Collection<Document>>;
+  /** What could not be decoded, of all models. */
+  readonly parked: Collection<ParkedDocument>;
 }
 
 /** Opens the model's collections. Until this is done again its folders work on one generation of it. Throws as `collection` does. */
 export function openModel(projection: Projection, store: ReadModelStore): OpenModel {
-  store.collection(parkedSpec);
+  const parked = store.collection(parkedSpec);
   const collections = new Map<string, Collection<Document>>();
   for (const spec of projection.collections) collections.set(spec.name, store.collection(spec));
-  return { projection, store, collections };
+  return { projection, store, collections, parked };
 }
 
 /** Repeats store operations that fail for the moment. */
@@ -40,15 +42,17 @@ export class PartitionFolder {
   readonly #projection: Projection;
   readonly #store: ReadModelStore;
   readonly #collections: OpenModel['collections'];
+  readonly #parked: OpenModel['parked'];
   readonly #retry: Retry;
   readonly #documents: WorkingSet;
   #checkpoint: Checkpoint;
   #hasPurged = false;
 
-  private constructor({ projection, store, collections }: OpenModel, retry: Retry, checkpoint: Checkpoint) {
+  private constructor({ projection, store, collections, parked }: OpenModel, retry: Retry, checkpoint: Checkpoint) {
     this.#projection = projection;
     this.#store = store;
     this.#collections = collections;
+    this.#parked = parked;
     this.#retry = retry;
     this.#checkpoint = checkpoint;
     this.#documents = new WorkingSet(collections);
@@ -100,7 +104,8 @@ export class PartitionFolder {
     const parked = records.flatMap((record) => this.#parkedOf(record));
     const state = await this.#foldEntries(entries);
     const checkpoint = { ...this.#checkpoint, offset: last.offset + 1, state };
-    const writes: readonly DocumentWrite[] = [...this.#documents.takeWrites(), ...parked.map(parkedWrite)];
+    const replayed = await this.#replayedIn(records, parked);
+    const writes = [...this.#documents.takeWrites(), ...parked.map(parkedWrite), ...replayed];
     await this.#retry(() => this.#store.apply(writes, [checkpoint]));
     this.#checkpoint = checkpoint;
     return parked;
@@ -135,6 +140,25 @@ export class PartitionFolder {
     const touched = entries.flatMap(({ event }) => this.#projection.touches(event, partition));
     await this.#retry(() => this.#documents.load(touched));
     return this.#projection.fold(state, entries, partition, this.#documents);
+  }
+
+  /** The parked records in whose stead one of these was appended. What was replayed but never parked is of no concern here. */
+  async #replayedIn(
+    records: readonly JournalEntry[],
+    parkedBefore: readonly ParkedDocument[],
+  ): Promise<readonly DocumentWrite[]> {
+    const writes: DocumentWrite[] = [];
+    for (const record of records) {
+      const { replayOf } = record;
+      if (replayOf === undefined) continue;
+      const parked =
+        parkedBefore.find((document) => nameOfPlace(document) === replayOf) ??
+        (await this.#retry(() => this.#parked.get(replayOf)));
+      const { topic, partition } = this.#checkpoint;
+      // A document is only ever written from its own partition.
+      if (parked?.topic === topic && parked.partition === partition) writes.push(replayedWrite(parked, record));
+    }
+    return writes;
   }
 
   #parkedOf({ decoded, offset, timeMs }: JournalEntry): readonly ParkedDocument[] {

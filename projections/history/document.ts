@@ -18,6 +18,8 @@ export interface MessageDocument extends HistoryMessage {
   readonly pendingOf?: string | undefined;
   /** The conversation, when the message ended without a reply: only then is the document in that index. */
   readonly unansweredIn?: string | undefined;
+  /** When it was given up because it cost too many workers: only then is the document in that index. */
+  readonly poisonedAtMs?: number | undefined;
   /**
    * The conversation was deleted, and this says only that there was a message: nothing of it. Nobody is shown it; but a repeat that comes
    * late must not look like a new message, which would be pending for ever.
@@ -46,11 +48,12 @@ export interface MediaReferenceDocument {
 export const messagesSpec: CollectionSpec<MessageDocument> = {
   name: 'messages',
   model: historyModel,
-  version: 2,
+  version: 3,
   indexes: {
     bySequence: { equals: ['conversationId'], order: 'sequence' },
     byPendingClient: { equals: ['pendingOf'], order: 'createTimeMs' },
     byUnanswered: { equals: ['unansweredIn'], order: 'finalSequence' },
+    byPoison: { equals: [], order: 'poisonedAtMs' },
   },
   search: { equals: 'clientId', order: 'createTimeMs', words: wordsSaid },
   constant: ['conversationId', 'sequence', 'createTimeMs'],

@@ -45,7 +45,7 @@ export function projectMessage(
     return { ...message, status: 'processing', attempt, changedSequence: at.offset };
   }
   const ended = { ...message, completeTimeMs: at.timeMs, changedSequence: at.offset, finalSequence: at.offset };
-  return event.type === 'ReplyCompleted' ? answered(ended, event) : givenUp(ended, event);
+  return event.type === 'ReplyCompleted' ? answered(ended, event) : givenUp(ended, event, at);
 }
 
 /** What is left of a message when its conversation is deleted; null: nothing. The same, whatever had become of it by then. */
@@ -180,7 +180,7 @@ function answered(message: MessageDocument, event: ReplyCompleted): MessageDocum
 }
 
 /** A message stopped before its reply had begun is stopped, not failed. */
-function givenUp(message: MessageDocument, event: ReplyFailed): MessageDocument {
+function givenUp(message: MessageDocument, event: ReplyFailed, at: At): MessageDocument {
   return {
     ...message,
     status: event.reason === 'STOPPED' ? 'stopped' : 'failed',
@@ -189,6 +189,7 @@ function givenUp(message: MessageDocument, event: ReplyFailed): MessageDocument 
     failureDetail: event.detail,
     pendingOf: undefined,
     unansweredIn: message.conversationId,
+    ...(event.reason === 'POISON' && { poisonedAtMs: at.timeMs }),
   };
 }
 

@@ -2,6 +2,7 @@ import type { AdmissionEvent } from '../domain/admission/events.ts';
 import type { ConversationEvent } from '../domain/conversation/events.ts';
 import type { Decoded, EventCodec, ParleyEvent } from '../ports/event-codec.ts';
 import type { Appended, EventLog, LogRecord } from '../ports/event-log.ts';
+import type { RecordPlace } from '../ports/operations-views.ts';
 import type { Span, Step, TraceContext, Tracer } from '../ports/tracing.ts';
 
 /** The topics of a deployment; every name carries its prefix. */
@@ -22,6 +23,16 @@ export interface JournalEntry<E extends ParleyEvent = ParleyEvent> {
   readonly decoded: Decoded<E>;
   /** What the record's writer was doing; undefined where nothing is traced. */
   readonly trace?: TraceContext;
+  /** Of one that was appended in another record's stead: the place of that one, as `nameOfPlace` gives it. */
+  readonly replayOf?: string;
+}
+
+/** Names the record in whose stead this one was appended. */
+const replayOfHeader = 'parley_replay_of';
+
+/** `topic/partition/offset`. */
+export function nameOfPlace({ topic, partition, offset }: RecordPlace): string {
+  return `${topic}/${partition}/${offset}`;
 }
 
 /** The log in terms of events: what the use cases, workers and projections read and write. */
@@ -60,6 +71,21 @@ export class Journal {
     const span = last && this.#tracer?.start(appendOf(topic, partition, conversationId, last), trace);
     const appended = this.#append(topic, partition, conversationId, events, span?.context);
     return span === undefined ? appended : endWith(span, appended);
+  }
+
+  /**
+   * Appends a record once more, in its own partition: as it is but for the id, and with a header that names the one it stands for. With `event`:
+   * what it says instead, an event of the same type. Resolves to its place. Rejects with LogUnavailable.
+   */
+  async appendReplay(record: LogRecord, eventId: string, event?: ConversationEvent): Promise<RecordPlace> {
+    const { topic, partition, key } = record;
+    const headers = { ...record.headers, ce_id: eventId, [replayOfHeader]: nameOfPlace(record) };
+    const value = event === undefined ? record.value : this.#codec.encode(event).value;
+    const facts = this.#codec.withoutWords({ headers, value });
+    const words = facts === undefined ? {} : { wordsAt: facts.length };
+    const [at] = await this.log.append([{ topic, partition, key, headers, value, ...words }]);
+    if (at === undefined) throw new Error('the log answered an append of one record with none');
+    return { topic, partition, offset: at.offset };
   }
 
   /** Every record from the offset on, decoded, until the signal aborts. Throws LogDamaged. */
@@ -102,7 +128,9 @@ export class Journal {
     const decoded = this.decode<E>(record);
     // Where nothing is traced, nobody asks.
     const trace = this.#tracer && traceOf(headers);
-    return trace === undefined ? { offset, timeMs, decoded } : { offset, timeMs, decoded, trace };
+    const entry = trace === undefined ? { offset, timeMs, decoded } : { offset, timeMs, decoded, trace };
+    const replayOf = headers[replayOfHeader];
+    return replayOf === undefined ? entry : { ...entry, replayOf };
   }
 
   #append(

@@ -5,6 +5,7 @@ import type { Surroundings } from './common-options.ts';
 import { registerExplain } from './explain-command.ts';
 import { registerHistory } from './history-command.ts';
 import { registerOperations } from './operations-commands.ts';
+import { registerParked } from './parked-commands.ts';
 
 /** Adds every command that talks to a running server. */
 export function registerClientCommands(program: Command, surroundings: Surroundings = {}): void {
@@ -13,4 +14,5 @@ export function registerClientCommands(program: Command, surroundings: Surroundi
   registerAccounts(program, surroundings);
   registerOperations(program, surroundings);
   registerExplain(program, surroundings);
+  registerParked(program, surroundings);
 }

@@ -28,6 +28,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   OPERATOR_REQUIRED: 'sign in as an operator',
   TITLE_INVALID: 'use 1 to 200 characters',
   QUERY_INVALID: 'search for 1 to 20 words',
+  STILL_UNDECODABLE: 'replay it after an upgrade of the server',
   NOT_IMPLEMENTED: 'use a later release of the server',
   INTERNAL: 'report it with the id told',
   TEXT_TOO_LONG: 'split the message',

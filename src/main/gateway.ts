@@ -9,6 +9,7 @@ import { Conversations } from '../app/gateway/conversations.ts';
 import { Gateway } from '../app/gateway/gateway.ts';
 import { ConversationsManager } from '../app/managing/conversations-manager.ts';
 import { Explanation } from '../app/managing/explanation.ts';
+import { Parked } from '../app/managing/parked.ts';
 import { MediaLibrary } from '../app/media/media-library.ts';
 import { mediaLinks } from '../app/media/media-links.ts';
 import { HistoryReads } from '../app/reading/history-reads.ts';
@@ -180,6 +181,7 @@ function historyUses({ config: { limits }, backends }: GatewayOptions, { links }
     reads: new HistoryReads({ ...backends, ids: nodeCryptoIds, links, partitions: limits.partitions }),
     manager: new ConversationsManager({ ...backends, conversations }),
     explanation: new Explanation({ ...backends, ...limits, conversations, clock: systemClock }),
+    parked: new Parked({ ...backends, conversations, ids: nodeCryptoIds }),
   };
 }
 

@@ -44,6 +44,8 @@ function callsOf(text: string): readonly Pasted[] {
 const calls = callsOf(page);
 const ofAccounts = calls.filter(({ service }) => service === 'AccountService');
 const stays = ({ rpc }: Pasted) => rpc === 'Open';
+/** On a server on which nothing went wrong there is nothing to replay. */
+const isRefused = ({ rpc }: Pasted) => rpc === 'ReplayParked';
 
 let server: ParleyServer;
 let keepingAccounts: ParleyServer;
@@ -126,7 +128,7 @@ test('the page has a line for each call of every service', () => {
 });
 
 describe('pasted into a shell', () => {
-  test.each(calls.filter((pasted) => !stays(pasted) && !ofAccounts.includes(pasted)))(
+  test.each(calls.filter((pasted) => !stays(pasted) && !isRefused(pasted) && !ofAccounts.includes(pasted)))(
     '$service/$rpc answers',
     (pasted) => answerTo(pasted, server.address),
   );
@@ -145,6 +147,13 @@ describe('pasted into a shell', () => {
     const close = `grpcurl -plaintext -d '{"session_id": "${sessionOf(output)}"}' ${address} chat.v1.ChatService/Close`;
     using closing = new Shell(close, server.address);
     expect([await closing.ended, await open.ended]).toEqual([0, 0]);
+  });
+
+  test.each(calls.filter(isRefused))('$service/$rpc is refused as the page says', async ({ preparation, line }) => {
+    await nobodyIsConnected();
+    using shell = new Shell(`${preparation}\n${line}`, server.address);
+    expect(await shell.ended).not.toBe(0);
+    expect(shell.printed.stderr).toContain('NOT_REPLAYABLE');
   });
 
   test('the accounts of others are refused with a reason where none are kept', async () => {

@@ -120,6 +120,28 @@ describe('OperationsService', () => {
     await expect(refused).rejects.toMatchObject({ code: 'NOT_FOUND', reason: 'NOT_FOUND', domain: 'parley' });
   });
 
+  test('ListParked tells that nothing is, and ReplayParked refuses what was not', async () => {
+    await using guests = new Guests(server, 'bidi');
+    const { messageId } = (await (await guests.connect()).session.ask('a short answer, please')).accepted;
+    const operations = client('chat.v1.OperationsService');
+    expect(await call(operations, 'ListParked', {})).toEqual({ parked: [], nextPageToken: '' });
+    const place = { topic: 'parley.conversations', partition: 0, offset: 0 };
+    const refusals: readonly (readonly [object, string, string])[] = [
+      [{ messageId }, 'FAILED_PRECONDITION', 'NOT_REPLAYABLE'],
+      [{ messageId: 'never-was' }, 'NOT_FOUND', 'NOT_FOUND'],
+      [{ place }, 'NOT_FOUND', 'NOT_FOUND'],
+      [{ place: { ...place, topic: 'x'.repeat(10_000) } }, 'NOT_FOUND', 'NOT_FOUND'],
+      [{ place: { ...place, partition: -1, offset: -1 } }, 'NOT_FOUND', 'NOT_FOUND'],
+      [{ place: { ...place, offset: '9223372036854775807' } }, 'INVALID_ARGUMENT', 'FRAME_INVALID'],
+      [{}, 'INVALID_ARGUMENT', 'FRAME_INVALID'],
+    ];
+    for (const [request, code, reason] of refusals)
+      await expect(call(operations, 'ReplayParked', request)).rejects.toMatchObject({ code, reason });
+    await expect(call(operations, 'ListParked', { pageSize: -1 })).rejects.toMatchObject({
+      reason: 'PAGE_TOKEN_INVALID',
+    });
+  });
+
   test('DisconnectClient answers NOT_FOUND for a client that is not connected', async () => {
     const refused = call(client('chat.v1.OperationsService'), 'DisconnectClient', {
       clientId: 'nobody',

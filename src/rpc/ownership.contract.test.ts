@@ -74,6 +74,8 @@ const ofOperators: readonly (readonly [string, () => object])[] = [
   ['OperationsService/GetUsage', () => ({})],
   ['OperationsService/ListActiveConnections', () => ({})],
   ['OperationsService/ExplainMessage', () => ({ messageId })],
+  ['OperationsService/ListParked', () => ({})],
+  ['OperationsService/ReplayParked', () => ({ messageId })],
   ['OperationsService/DisconnectClient', () => ({ clientId: ann.clientId, reason: 'none' })],
 ];
 
@@ -104,6 +106,9 @@ describe('with authentication on', () => {
     expect(await ask(olga, 'OperationsService/GetUsage', {})).toMatchObject({ maxClients: 50 });
     expect(await ask(olga, 'OperationsService/ListActiveConnections', {})).toMatchObject({ nextPageToken: '' });
     expect((await ask(olga, 'OperationsService/ExplainMessage', { messageId })).steps).toHaveLength(3);
+    expect(await ask(olga, 'OperationsService/ListParked', {})).toEqual({ parked: [], nextPageToken: '' });
+    const answered = await ask(olga, 'OperationsService/ReplayParked', { messageId });
+    expect(answered).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'NOT_REPLAYABLE' });
     const nobody = await ask(olga, 'OperationsService/DisconnectClient', { clientId: 'nobody' });
     expect(nobody).toMatchObject({ reason: 'NOT_FOUND' });
   });

@@ -5,6 +5,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { Accounts } from '../app/accounts/accounts.ts';
 import type { ConversationsManager } from '../app/managing/conversations-manager.ts';
 import type { Explanation } from '../app/managing/explanation.ts';
+import type { Parked } from '../app/managing/parked.ts';
 import type { MediaLibrary } from '../app/media/media-library.ts';
 import type { HistoryReads } from '../app/reading/history-reads.ts';
 import type { Operations } from '../app/reading/operations.ts';
@@ -29,6 +30,7 @@ export interface RpcServerDeps extends ChatServiceDeps {
   readonly reads: HistoryReads;
   readonly manager: ConversationsManager;
   readonly explanation: Explanation;
+  readonly parked: Parked;
   readonly library: MediaLibrary;
   readonly operations: Operations;
   /** undefined: this server keeps none. */
@@ -72,7 +74,7 @@ export function createRpcServer(deps: RpcServerDeps): RpcServer {
   server.addService(withTolerantDecoding(HistoryServiceService), historyService(deps.reads, deps.manager, calls));
   server.addService(
     withTolerantDecoding(OperationsServiceService),
-    operationsService(deps.operations, deps.explanation, calls),
+    operationsService(deps.operations, deps.explanation, deps.parked, calls),
   );
   server.addService(withTolerantDecoding(MediaServiceService), mediaService(deps.library, calls));
   server.addService(withTolerantDecoding(AccountServiceService), accountService(calls, deps.accounts));

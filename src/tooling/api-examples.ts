@@ -142,6 +142,16 @@ export const examples: Readonly<Record<string, Example>> = {
     requests: [{ message_id: '$MESSAGE_ID' }],
     refusals: ['OPERATOR_REQUIRED', 'NOT_FOUND'],
   },
+  'chat.v1.OperationsService/ListParked': {
+    requests: [{ page_size: 10 }],
+    refusals: ['OPERATOR_REQUIRED', 'PAGE_TOKEN_INVALID'],
+  },
+  'chat.v1.OperationsService/ReplayParked': {
+    requests: [{ message_id: '$MESSAGE_ID' }],
+    refusals: ['OPERATOR_REQUIRED', 'NOT_FOUND', 'NOT_REPLAYABLE', 'STILL_UNDECODABLE'],
+    remark:
+      'The message of the preparation was answered, so that this is refused with `NOT_REPLAYABLE`; give one that ListParked shows.',
+  },
   'chat.v1.AccountService/SignUp': {
     requests: [{ user_name: 'grace', password: 'correct horse battery staple' }],
     refusals: [

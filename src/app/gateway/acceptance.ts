@@ -1,4 +1,6 @@
 import type { MessageReceived, Part } from '../../domain/conversation/events.ts';
+import { Refused } from '../../domain/errors/catalogue.ts';
+import { historyWaitMs } from '../../domain/limits.ts';
 import type { History, HistoryProgress } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { TraceContext } from '../../ports/tracing.ts';
@@ -27,6 +29,8 @@ export interface Speaker {
 export interface Claim {
   /** May say, without history being asked, that the message was never said. */
   isCertainlyNew(messageId: string): boolean;
+  /** An append of it has failed, and nobody can say yet whether it is in the log all the same. */
+  isInDoubt(messageId: string): boolean;
   /** The message is new and will be taken next. May throw to refuse it. */
   reserve(messageId: string): void;
 }
@@ -82,11 +86,14 @@ export class Acceptance {
     claim.reserve(messageId);
     const { clientId, conversationId, timeZone, partition, trace } = speaker;
     const fact = { type: 'MessageReceived', messageId, conversationId, clientId, clientMessageId, timeZone } as const;
-    if (typeof parts !== 'function') {
-      return { accepted: this.#remember(messageId, partition, this.#append(partition, { ...fact, parts }, trace)) };
-    }
+    const isInDoubt = claim.isInDoubt(messageId);
+    const append = async (whole: readonly Part[]) => {
+      const at = await this.#append(partition, { ...fact, parts: whole }, trace);
+      return isInDoubt ? this.#firstOf(at, partition) : at;
+    };
+    if (typeof parts !== 'function') return { accepted: this.#remember(messageId, partition, append(parts)) };
     const made = parts();
-    const appended = made.then((whole) => this.#append(partition, { ...fact, parts: whole }, trace));
+    const appended = made.then(append);
     // Known from here on, so that a repeat that overtakes its media is answered as one.
     const accepted = this.#remember(messageId, partition, appended);
     // Its place in the log is before what is said next.
@@ -100,6 +107,15 @@ export class Acceptance {
       if (sequence === undefined) continue;
       if (sequence < this.#deps.progress.checkpoint(partition)) this.#recent.delete(messageId);
     }
+  }
+
+  /** Of a message that may be in the log more than once, the first counts: history knows it, once it has come this far. */
+  async #firstOf(at: AcceptedAt, partition: number): Promise<AcceptedAt> {
+    const { history, progress } = this.#deps;
+    if (!(await progress.reached(partition, at.sequence + 1, historyWaitMs))) throw new Refused('HISTORY_BEHIND');
+    const first = await history.getMessage(at.messageId);
+    if (first === null || first.sequence === at.sequence) return at;
+    return { ...at, sequence: first.sequence, timeMs: first.createTimeMs, duplicate: true };
   }
 
   #remember(messageId: string, partition: number, accepted: Promise<AcceptedAt>): Promise<AcceptedAt> {

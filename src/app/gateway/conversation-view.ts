@@ -85,6 +85,13 @@ export class ConversationView {
     }
   }
 
+  /** Something of this reply came, and not yet its end. */
+  hasDraft(replyMessageId: string): boolean {
+    const isOfIt = (event: LiveEvent) => 'replyMessageId' in event && event.replyMessageId === replyMessageId;
+    const early = this.#early?.filter(isOfIt) ?? [];
+    return early.length === 0 ? this.#drafts.has(replyMessageId) : early.every(({ type }) => type !== 'completed');
+  }
+
   close(): void {
     this.#closed = true;
   }

@@ -70,8 +70,12 @@ export class Conversations {
   /** Waits until history holds everything that the log holds now. Throws HISTORY_BEHIND. */
   async allCaughtUp(): Promise<void> {
     const { journal } = this.#deps;
-    const partitions = journal.log.partitions(journal.topics.conversations);
-    for (let partition = 0; partition < partitions; partition += 1) await this.caughtUp(partition);
+    const partitions = Array.from(
+      { length: journal.log.partitions(journal.topics.conversations) },
+      (_, index) => index,
+    );
+    // At once: one after the other, whoever connects would wait for a write of the projector in each.
+    await Promise.all(partitions.map((partition) => this.caughtUp(partition)));
   }
 
   /** Waits until history holds everything that the partition holds now; answers with that end. Throws HISTORY_BEHIND. */

@@ -8,7 +8,9 @@ import { inProcessBus } from '../../adapters/live-bus/in-process/in-process-bus.
 import { eventCodec } from '../../codec/event-codec.ts';
 import type { MessageReceived, Part } from '../../domain/conversation/events.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
+import type { HistoryMessage } from '../../ports/history.ts';
 import { MediaUnavailable } from '../../ports/media-store.ts';
+import { FaultyLog } from '../../testing/faulty-log.ts';
 import { seededRandom } from '../../testing/random.ts';
 import { Journal } from '../journal.ts';
 import { Acceptance } from './acceptance.ts';
@@ -36,6 +38,9 @@ const stored: Part = { kind: 'voice', mediaId: 'v', contentType: 'audio/mpeg', s
 
 let folder: string;
 let log: WritableSqliteLog;
+let faulty: FaultyLog;
+/** What history answers to the next questions about a message; then that it knows none. */
+let known: (HistoryMessage | null)[];
 let events: SessionEvent[];
 let spoken: number;
 /** What the library does with media; the test decides when and how it ends. */
@@ -46,11 +51,12 @@ let inbox: Inbox;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'parley-inbox-'));
   log = await openSqliteLog({ mode: 'write', dataDir: folder, topics: { 't.connections': 1, 't.conversations': 1 } });
-  [events, spoken, takes] = [[], 0, []];
-  const journal = new Journal(log, eventCodec, 't');
+  faulty = new FaultyLog(log);
+  [events, spoken, takes, known] = [[], 0, [], []];
+  const journal = new Journal(faulty, eventCodec, 't');
   const progress = { checkpoint: () => 0, reached: async () => true };
-  // History lags for the whole test: nothing that was said is in it yet.
-  const history = { getMessage: async () => null, async *replay() {} };
+  // History lags, unless the test says otherwise: nothing that was said is in it yet.
+  const history = { getMessage: async () => known.shift() ?? null, async *replay() {} };
   const conversations = {
     partition: () => 0,
     caughtUp: async () => 0,
@@ -166,5 +172,31 @@ describe('what a client says', () => {
     replies.pending.remove(first?.messageId ?? '');
     await say('text', text('now'));
     expect(takes).toHaveLength(0);
+  });
+
+  // A repeat was told that it is accepted, and never what came of it: as the session had been told that the append failed, it waited for nothing.
+  test.each([
+    ['history knows it by then', 0],
+    ['history comes to know it only after the repeat', 1],
+  ])('is told where it stands, and waited for, when its append only seemed to fail: %s', async (_, asksBefore) => {
+    faulty.appendFault = () => 'lost-answer';
+    await expect(say('a', text('words'))).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
+    expect(replies.pending.size).toBe(0);
+    faulty.appendFault = () => 'none';
+    const messageId = nodeCryptoIds.messageId('c', 'a');
+    const first = { messageId, conversationId: 'c', sequence: 0, createTimeMs: 5 } as HistoryMessage;
+    known = [...Array<null>(asksBefore).fill(null), first];
+    expect(await say('a', text('words'))).toMatchObject({ messageId, sequence: 0, timeMs: 5, duplicate: true });
+    expect(replies.pending.get(messageId)).toMatchObject({ sequence: 0 });
+    expect(await inLog()).toHaveLength(1 + asksBefore);
+  });
+
+  test('is not waited for when its append has failed for certain, and new when it is said again', async () => {
+    faulty.appendFault = () => 'refused';
+    await expect(say('a', text('words'))).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
+    expect(replies.pending.isInDoubt(nodeCryptoIds.messageId('c', 'a'))).toBe(false);
+    faulty.appendFault = () => 'none';
+    expect(await say('a', text('words'))).toMatchObject({ sequence: 0, duplicate: false });
+    expect(await inLog()).toEqual(['a']);
   });
 });

@@ -1,6 +1,8 @@
 import { Refused } from '../../domain/errors/catalogue.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { LogUnavailable } from '../../ports/event-log.ts';
 import type { Ids } from '../../ports/ids.ts';
+import { ReadModelUnavailable } from '../../ports/read-model.ts';
 import type { Logger, Metrics } from '../../ports/telemetry.ts';
 import type { TraceContext } from '../../ports/tracing.ts';
 import type { MediaLibrary } from '../media/media-library.ts';
@@ -74,7 +76,7 @@ export class Inbox {
       metrics.accepted(clock.monotonicMs() - arrivedMs);
       return event;
     } catch (error) {
-      replies.pending.withdraw(ids.messageId(at, clientMessageId));
+      replies.pending.withdraw(ids.messageId(at, clientMessageId), mayBeInLog(error));
       throw refusalOf(error, logger);
     }
   }
@@ -117,6 +119,7 @@ export class Inbox {
   #claim(clientMessageId: string, { conversationId, trace }: Speaker, arrivedMs: number): Claim {
     const { replies, settings } = this.#deps;
     return {
+      isInDoubt: (messageId) => replies.pending.isInDoubt(messageId),
       isCertainlyNew: (messageId) => this.#saidIn(conversationId)?.has(messageId) === false,
       reserve: (messageId) => {
         if (replies.pending.size >= settings.maxPendingPerClient) {
@@ -134,4 +137,10 @@ export class Inbox {
     if (this.#begun.said.size >= maxRememberedMessages) this.#begun = undefined;
     return this.#begun?.said;
   }
+}
+
+/** Whether what failed so may have been written: the log could not say, or history where the first of several stands. */
+function mayBeInLog(error: unknown): boolean {
+  if (error instanceof LogUnavailable) return error.outcome === 'unknown';
+  return error instanceof ReadModelUnavailable || (error instanceof Refused && error.reason === 'HISTORY_BEHIND');
 }

@@ -14,11 +14,18 @@ export interface PendingMessage {
    */
   sequence: number | undefined;
   readonly early: LiveEvent[];
+  /** Monotonic time at which it was taken, or history was last asked for it. */
+  askedMs: number;
 }
+
+/** Messages in doubt that are remembered: more than a client may have unanswered, so that only one that never repeats any loses some. */
+const maxInDoubt = 100;
 
 /** The unanswered messages of one client, over all its conversations. */
 export class Pending {
   readonly #messages = new Map<string, PendingMessage>();
+  /** Those whose append has failed, and that may be in the log all the same: their client is to repeat them. */
+  readonly #inDoubt = new Map<string, PendingMessage>();
 
   get size(): number {
     return this.#messages.size;
@@ -30,11 +37,17 @@ export class Pending {
 
   /** A message on its way into the log. */
   add(messageId: string, conversationId: string, clientMessageId: string, sinceMs: number, trace?: TraceContext): void {
-    this.#messages.set(messageId, { clientMessageId, conversationId, sinceMs, trace, sequence: undefined, early: [] });
+    const nothingYet = { sequence: undefined, early: [], askedMs: sinceMs };
+    this.#messages.set(messageId, { clientMessageId, conversationId, sinceMs, trace, ...nothingYet });
+  }
+
+  isInDoubt(messageId: string): boolean {
+    return this.#inDoubt.has(messageId);
   }
 
   /** The client knows that it is in the log, or an earlier session has told it; answers with what came of it meanwhile, once. */
   acknowledge(messageId: string, sequence: number): readonly LiveEvent[] {
+    this.#recall(messageId);
     const message = this.#messages.get(messageId);
     if (message === undefined || message.sequence !== undefined) return [];
     message.sequence = sequence;
@@ -46,9 +59,23 @@ export class Pending {
     return this.#messages.delete(messageId);
   }
 
-  /** It did not come into the log; no effect when it is known to be there. */
-  withdraw(messageId: string): void {
-    if (this.#messages.get(messageId)?.sequence === undefined) this.#messages.delete(messageId);
+  /** It did not come into the log, or (in doubt) may not have; no effect when it is known to be there. */
+  withdraw(messageId: string, isInDoubt = false): void {
+    const message = this.#messages.get(messageId);
+    if (message === undefined || message.sequence !== undefined) return;
+    this.#messages.delete(messageId);
+    if (!isInDoubt) return;
+    this.#inDoubt.set(messageId, message);
+    const [oldest] = this.#inDoubt.keys();
+    if (this.#inDoubt.size > maxInDoubt && oldest !== undefined) this.#inDoubt.delete(oldest);
+  }
+
+  /** It was in the log all the time, so that what came of it is still to be told. */
+  #recall(messageId: string): void {
+    const message = this.#inDoubt.get(messageId);
+    if (message === undefined) return;
+    this.#inDoubt.delete(messageId);
+    if (!this.#messages.has(messageId)) this.#messages.set(messageId, message);
   }
 
   /** Messages are unanswered in this conversation. */
@@ -57,11 +84,14 @@ export class Pending {
     return false;
   }
 
-  /** Ids of messages in the log that are older than this. */
-  olderThan(sinceMs: number): string[] {
+  /** Ids of messages in the log for which history is to be asked now, having been asked for none of them for so long. */
+  takeOverdue(nowMs: number, everyMs: number): string[] {
     const ids: string[] = [];
-    for (const [id, message] of this.#messages)
-      if (message.sequence !== undefined && message.sinceMs < sinceMs) ids.push(id);
+    for (const [id, message] of this.#messages) {
+      if (message.sequence === undefined || nowMs - message.askedMs <= everyMs) continue;
+      message.askedMs = nowMs;
+      ids.push(id);
+    }
     return ids;
   }
 }

@@ -13,7 +13,7 @@ const uncounted = { refused() {}, accepted() {}, replied() {}, sessionEnded() {}
 /** A session in conversation `c`; history knows no message, and how far it has come is for the test to say. */
 function world(tracer?: Tracer) {
   const events: SessionEvent[] = [];
-  const state = { nowMs: 0, checkpoint: 0, exists: true };
+  const state = { nowMs: 0, checkpoint: 0, exists: true, asked: 0, answer: Promise.resolve(null) };
   const conversations = {
     partition: () => 0,
     caughtUp: async () => state.checkpoint,
@@ -24,7 +24,13 @@ function world(tracer?: Tracer) {
   const replies = new Replies(
     {
       conversations,
-      history: { getMessage: async () => null, async *replay() {} },
+      history: {
+        getMessage: () => {
+          state.asked += 1;
+          return state.answer;
+        },
+        async *replay() {},
+      },
       bus,
       clock: { nowMs: () => state.nowMs, monotonicMs: () => state.nowMs, sleep: async () => {} },
       ids: nodeCryptoIds,
@@ -56,15 +62,18 @@ test('a message that history does not know yet stays pending, and one that went 
   const { replies, events, state } = world();
   replies.pending.add('id', 'c', 'm', 0);
   replies.acknowledge(accepted);
-  state.nowMs = historyPollMs + 1;
+  const sweep = () => {
+    state.nowMs += historyPollMs + 1;
+    replies.sweep();
+  };
   const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-  replies.sweep();
+  sweep();
   await settled();
   state.exists = false;
   // History lags: that it does not know the conversation says nothing yet.
   state.checkpoint = 7;
-  replies.sweep();
+  sweep();
   await settled();
   expect(replies.pending.size).toBe(1);
   expect(replies.isDeleted('c')).toBe(false);
@@ -72,11 +81,35 @@ test('a message that history does not know yet stays pending, and one that went 
   replies.show(0);
   await replies.showing;
   state.checkpoint = 8;
-  replies.sweep();
+  sweep();
   await settled();
   expect(replies.pending.size).toBe(0);
   expect(replies.isDeleted('c')).toBe(true);
   expect(events.at(-1)).toMatchObject({ type: 'rejected', messageId: 'id', clientMessageId: 'm', reason: 'NOT_FOUND' });
+});
+
+// Sweeps come every half second, and each asked for all that was overdue: a store that answered late was asked more and more.
+test('history is asked for an unanswered message at its intervals, and not while it has not answered', async () => {
+  const { replies, state } = world();
+  replies.pending.add('id', 'c', 'm', 0);
+  replies.acknowledge(accepted);
+  const sweepAt = async (nowMs: number) => {
+    state.nowMs = nowMs;
+    replies.sweep();
+    await new Promise((resolve) => setImmediate(resolve));
+    return state.asked;
+  };
+  expect(await sweepAt(historyPollMs)).toBe(0);
+  expect(await sweepAt(historyPollMs + 1)).toBe(1);
+  expect(await sweepAt(historyPollMs + 500)).toBe(1);
+  const late = Promise.withResolvers<null>();
+  state.answer = late.promise;
+  expect(await sweepAt(2 * historyPollMs + 2)).toBe(2);
+  expect(await sweepAt(4 * historyPollMs)).toBe(2);
+  late.resolve(null);
+  await late.promise;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await sweepAt(4 * historyPollMs + 1)).toBe(3);
 });
 
 test('the deletion of a conversation is heard from the bus, or seen when the session comes to it', async () => {
@@ -137,4 +170,20 @@ test('the telling of an end is a step of the worker’s or, where that is not kn
     { step: { ...step, messageId: 'b' }, parent: 'said-b' },
   ]);
   expect(tracer.open).toBe(0);
+});
+
+test('an answer to what was not said here, but replayed, is shown to its end; one whose beginning was not shown is not', () => {
+  const { replies, bus, events } = world();
+  const replyMessageId = nodeCryptoIds.replyMessageId('other');
+  const begun = { messageId: 'other', replyMessageId, attempt: 1 };
+  const parts = [{ kind: 'text', text: 'Hello' }] as const;
+  const end = { ...begun, type: 'completed', sequence: 9, timeMs: 0, parts, model: '', outcome: 'completed' } as const;
+  replies.showNew();
+  bus.publish('c', end);
+  expect(events).toEqual([]);
+  bus.publish('c', { ...begun, type: 'started' });
+  bus.publish('c', { ...begun, type: 'piece', offsetBytes: 0, text: 'Hello' });
+  bus.publish('c', end);
+  bus.publish('c', end);
+  expect(events.map(({ type }) => type)).toEqual(['started', 'delta', 'message']);
 });

@@ -40,6 +40,7 @@ export class Replies {
   readonly #deleted = new Set<string>();
   #view: ConversationView;
   #showing: Promise<void> = Promise.resolve();
+  #isAsking = false;
 
   constructor(deps: RepliesDeps, conversationId: string) {
     this.#deps = deps;
@@ -111,20 +112,23 @@ export class Replies {
   /** Tells the client that its message is in the log, and then what already came of it. */
   acknowledge(event: Accepted): void {
     this.#deps.output.emit(event);
-    const pending = this.pending.get(event.messageId);
-    if (pending === undefined) return;
     const early = this.pending.acknowledge(event.messageId, event.sequence);
-    for (const one of early) this.#onLive(pending.conversationId, one);
+    for (const one of early) this.#onLive(event.conversationId, one);
   }
 
-  /** Asks history for the messages that should long have their end. Called a few times a second. */
+  /** Asks history for the messages that should long have their end, and not again before it has answered. Called a few times a second. */
   sweep(): void {
     const { clock, logger } = this.#deps;
-    const overdue = this.pending.olderThan(clock.monotonicMs() - historyPollMs);
+    // A store that is slow would be slower yet for questions that pile up.
+    if (this.#isAsking) return;
+    const overdue = this.pending.takeOverdue(clock.monotonicMs(), historyPollMs);
     if (overdue.length === 0) return;
-    this.#askHistory(overdue).catch((error: unknown) =>
-      logger.warn({ err: error }, 'could not ask history for unanswered messages'),
-    );
+    this.#isAsking = true;
+    this.#askHistory(overdue)
+      .catch((error: unknown) => logger.warn({ err: error }, 'could not ask history for unanswered messages'))
+      .finally(() => {
+        this.#isAsking = false;
+      });
   }
 
   close(): void {
@@ -154,8 +158,8 @@ export class Replies {
     }
     let delivery: Span | undefined;
     if (event.type === 'completed' || event.type === 'failed') {
-      // What is not pending has been told already: by the bus, by history, or by an earlier session's replay.
-      if (pending === undefined) return;
+      // What is not pending has been told already: by the bus, by history, or by an earlier session's replay. Or nobody said it here.
+      if (pending === undefined) return this.#endBegun(conversationId, event);
       delivery = this.#startDelivery(event, pending);
       this.pending.remove(event.messageId);
       this.#deps.metrics.replied(this.#deps.clock.monotonicMs() - pending.sinceMs);
@@ -164,6 +168,12 @@ export class Replies {
     else this.#unsubscribeIfIdle(conversationId);
     delivery?.end();
     this.#deps.onChange();
+  }
+
+  /** Whoever was shown the beginning of an answer to what was not said here, but replayed by an operator, is shown its end. */
+  #endBegun(conversationId: string, event: LiveCompleted | LiveFailed): void {
+    if (conversationId !== this.#view.conversationId || this.pending.isInDoubt(event.messageId)) return;
+    if (this.#view.hasDraft(this.#deps.ids.replyMessageId(event.messageId))) this.#view.take(event);
   }
 
   /** A step of what the worker did or, where the bus did not tell of it, of what the client said. */

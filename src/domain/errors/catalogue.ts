@@ -277,6 +277,20 @@ export const catalogue = {
     meaning: 'The URL has expired, or was changed.',
     remedy: 'Ask for a fresh one.',
   },
+  NOT_REPLAYABLE: {
+    code: 'FAILED_PRECONDITION',
+    retryable: false,
+    scope: 'call',
+    meaning: 'It was not given up, or nothing good would come of it a second time.',
+    remedy: 'Leave it as it is; the text says why.',
+  },
+  STILL_UNDECODABLE: {
+    code: 'FAILED_PRECONDITION',
+    retryable: false,
+    scope: 'call',
+    meaning: 'This release cannot decode the record either.',
+    remedy: 'Replay it after an upgrade to a release that can.',
+  },
   NOT_IMPLEMENTED: {
     code: 'UNIMPLEMENTED',
     retryable: false,

@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { historyModel } from '../../../../projections/history/document.ts';
 import { type HistoryQueries, history } from '../../../../projections/history/query.ts';
+import { historyProjection } from '../../../../projections/history-projection.ts';
 import { projections } from '../../../../projections/models.ts';
+import { operationsViews } from '../../../../projections/operations-views.ts';
+import type { Projection } from '../../../../projections/projection.ts';
+import { rebuildModel } from '../../../../projections/rebuild.ts';
 import { runProjector } from '../../../../projections/runner.ts';
 import { systemClock } from '../../../adapters/clock/system/system-clock.ts';
 import { openSqliteLog, type WritableSqliteLog } from '../../../adapters/event-log/sqlite/sqlite-log.ts';
@@ -12,12 +16,16 @@ import { inProcessBus } from '../../../adapters/live-bus/in-process/in-process-b
 import { openSqliteReadModels, type SqliteReadModels } from '../../../adapters/read-model/sqlite/store.ts';
 import { eventCodec } from '../../../codec/event-codec.ts';
 import { type ConversationEvent, mediaOf } from '../../../domain/conversation/events.ts';
+import type { EventCodec } from '../../../ports/event-codec.ts';
+import type { LogRecord, NewRecord } from '../../../ports/event-log.ts';
 import type { HistoryProgress } from '../../../ports/history.ts';
+import type { OperationsViews, RecordPlace } from '../../../ports/operations-views.ts';
 import { Conversations } from '../../gateway/conversations.ts';
 import { Journal } from '../../journal.ts';
 import type { MediaLinks } from '../../media/media-links.ts';
 import { HistoryReads } from '../../reading/history-reads.ts';
 import { ConversationsManager } from '../conversations-manager.ts';
+import { Parked } from '../parked.ts';
 
 /** Who waits for history here waits so many times shorter. */
 const haste = 20;
@@ -83,6 +91,10 @@ export class HistoryWorld implements AsyncDisposable {
   readonly history: HistoryQueries;
   readonly reads: HistoryReads;
   readonly manager: ConversationsManager;
+  readonly views: OperationsViews;
+  readonly parked: Parked;
+  /** Records that the release that runs cannot decode, although the next one can. */
+  unreadable: (record: Pick<LogRecord, 'value'>) => boolean = () => false;
   readonly #resources = new AsyncDisposableStack();
   readonly #store: SqliteReadModels;
   #projecting: { readonly over: AbortController; readonly ended: Promise<void> } | undefined;
@@ -93,11 +105,18 @@ export class HistoryWorld implements AsyncDisposable {
     this.#resources.use(store);
     this.#resources.use(this.bus);
     this.#store = store;
-    this.journal = new Journal(log, eventCodec, 'test');
+    const codec: EventCodec = {
+      ...eventCodec,
+      decode: (record) =>
+        this.unreadable(record) ? { kind: 'undecodable', reason: 'too new' } : eventCodec.decode(record),
+    };
+    this.journal = new Journal(log, codec, 'test');
+    this.views = operationsViews(store);
     this.history = history(store);
     const conversations = new Conversations({ ...this.#deps, ids: nodeCryptoIds });
     this.reads = new HistoryReads({ ...this.#deps, ids: nodeCryptoIds, links: testLinks, partitions: this.partitions });
     this.manager = new ConversationsManager({ ...this.#deps, bus: this.bus, conversations });
+    this.parked = new Parked({ ...this.#deps, views: this.views, conversations, ids: nodeCryptoIds });
   }
 
   get #deps() {
@@ -150,6 +169,20 @@ export class HistoryWorld implements AsyncDisposable {
       offset = at!.offset;
     }
     return offset;
+  }
+
+  /** Appends a record as somebody else's process would: this one knows nothing of what it says. */
+  async appendRecord(record: Pick<NewRecord, 'key' | 'headers' | 'value'>): Promise<RecordPlace> {
+    const partition = nodeCryptoIds.partition(record.key, this.partitions);
+    const [at] = await this.journal.log.append([{ topic: 'test.conversations', partition, ...record }]);
+    return { topic: 'test.conversations', partition, offset: at!.offset };
+  }
+
+  /** Makes history again from the log, and goes on with it. */
+  async rebuild(): Promise<void> {
+    await this.hold();
+    await rebuildModel({ journal: this.journal, store: this.#store, projection: historyProjection as Projection });
+    this.project();
   }
 
   /** The events of a conversation, as the log has them. */

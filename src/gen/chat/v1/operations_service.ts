@@ -8,6 +8,26 @@ import { Timestamp } from "../../google/protobuf/timestamp.ts";
 
 /** For those who run the server. */
 
+/** Why something was put aside. */
+export const ParkedKind = {
+  /** UNSPECIFIED - Never sent. */
+  UNSPECIFIED: 0,
+  /** UNDECODABLE - A record that the release which met it could not decode. */
+  UNDECODABLE: 1,
+  /** POISON - A message that lost three workers. */
+  POISON: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ParkedKind = typeof ParkedKind[keyof typeof ParkedKind];
+
+export namespace ParkedKind {
+  export type UNSPECIFIED = typeof ParkedKind.UNSPECIFIED;
+  export type UNDECODABLE = typeof ParkedKind.UNDECODABLE;
+  export type POISON = typeof ParkedKind.POISON;
+  export type UNRECOGNIZED = typeof ParkedKind.UNRECOGNIZED;
+}
+
 /** Nothing to say. */
 export interface GetUsageRequest {
 }
@@ -104,6 +124,83 @@ export interface MessageStep {
   event: string;
   /** For a person to read: attempt, worker, wait, reason; why it did not count, if it did not. Never what was said. */
   detail: string;
+}
+
+/** Where a record stands in the log. */
+export interface RecordPlace {
+  /** The topic, with its prefix. */
+  topic: string;
+  /** The partition of the topic. */
+  partition: number;
+  /** The offset in the partition. */
+  offset: bigint;
+}
+
+/** Something that was put aside. Never what was said. */
+export interface Parked {
+  /** Why. */
+  kind: ParkedKind;
+  /** The record; of a message, the one that holds it. */
+  place?:
+    | RecordPlace
+    | undefined;
+  /** When the log took the record; of a message, when it was given up. */
+  time?:
+    | Date
+    | undefined;
+  /** For a person to read. */
+  reason: string;
+  /** Of a message: which one. */
+  messageId: string;
+  /** Of a message: where it was said. */
+  conversationId: string;
+  /** When it was replayed last; absent if it never was. */
+  replayTime?:
+    | Date
+    | undefined;
+  /** Of a message: its newest replay, which is a message of its own; empty if there is none. */
+  replayMessageId: string;
+}
+
+/** Which page. */
+export interface ListParkedRequest {
+  /** As in ListConversationsRequest. */
+  pageSize: number;
+  /** As in ListConversationsRequest. */
+  pageToken: string;
+}
+
+/** A page. */
+export interface ListParkedResponse {
+  /** Newest first. */
+  parked: Parked[];
+  /** Empty on the last page. */
+  nextPageToken: string;
+}
+
+/** What to replay. */
+export interface ReplayParkedRequest {
+  /** Exactly one of them. */
+  what?:
+    | //
+    /** A record that could not be decoded. It is appended as it is, once this release can; only what clients and their conversations did is replayed, not what workers and gateways did. */
+    { $case: "place"; value: RecordPlace }
+    | //
+    /** A message that ended with POISON, PROVIDER_FAILED or PROVIDER_TIMEOUT. It is said again in the same conversation, under a client message id of its own, and answered like any other. If it was replayed before, its newest replay is meant. */
+    { $case: "messageId"; value: string }
+    | undefined;
+}
+
+/** It is in the log. */
+export interface ReplayParkedResponse {
+  /** Where the replay stands. */
+  place?:
+    | RecordPlace
+    | undefined;
+  /** The message that will be answered; empty when what was replayed is no message. */
+  messageId: string;
+  /** It had been replayed before and has not failed since: nothing was appended. */
+  alreadyReplayed: boolean;
 }
 
 function createBaseGetUsageRequest(): GetUsageRequest {
@@ -873,6 +970,534 @@ export const MessageStep: MessageFns<MessageStep> = {
   },
 };
 
+function createBaseRecordPlace(): RecordPlace {
+  return { topic: "", partition: 0, offset: 0n };
+}
+
+export const RecordPlace: MessageFns<RecordPlace> = {
+  encode(message: RecordPlace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.partition !== 0) {
+      writer.uint32(16).int32(message.partition);
+    }
+    if (message.offset !== 0n) {
+      if (BigInt.asIntN(64, message.offset) !== message.offset) {
+        throw new globalThis.Error("value provided for field message.offset of type int64 too large");
+      }
+      writer.uint32(24).int64(message.offset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordPlace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordPlace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.offset = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RecordPlace>): RecordPlace {
+    return RecordPlace.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecordPlace>): RecordPlace {
+    const message = createBaseRecordPlace();
+    message.topic = object.topic ?? "";
+    message.partition = object.partition ?? 0;
+    message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
+    return message;
+  },
+};
+
+function createBaseParked(): Parked {
+  return {
+    kind: 0,
+    place: undefined,
+    time: undefined,
+    reason: "",
+    messageId: "",
+    conversationId: "",
+    replayTime: undefined,
+    replayMessageId: "",
+  };
+}
+
+export const Parked: MessageFns<Parked> = {
+  encode(message: Parked, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.place !== undefined) {
+      RecordPlace.encode(message.place, writer.uint32(18).fork()).join();
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(26).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    if (message.messageId !== "") {
+      writer.uint32(42).string(message.messageId);
+    }
+    if (message.conversationId !== "") {
+      writer.uint32(50).string(message.conversationId);
+    }
+    if (message.replayTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.replayTime), writer.uint32(58).fork()).join();
+    }
+    if (message.replayMessageId !== "") {
+      writer.uint32(66).string(message.replayMessageId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Parked {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseParked();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.place = RecordPlace.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.conversationId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.replayTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.replayMessageId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Parked>): Parked {
+    return Parked.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Parked>): Parked {
+    const message = createBaseParked();
+    message.kind = object.kind ?? 0;
+    message.place = (object.place !== undefined && object.place !== null)
+      ? RecordPlace.fromPartial(object.place)
+      : undefined;
+    message.time = object.time ?? undefined;
+    message.reason = object.reason ?? "";
+    message.messageId = object.messageId ?? "";
+    message.conversationId = object.conversationId ?? "";
+    message.replayTime = object.replayTime ?? undefined;
+    message.replayMessageId = object.replayMessageId ?? "";
+    return message;
+  },
+};
+
+function createBaseListParkedRequest(): ListParkedRequest {
+  return { pageSize: 0, pageToken: "" };
+}
+
+export const ListParkedRequest: MessageFns<ListParkedRequest> = {
+  encode(message: ListParkedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListParkedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListParkedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListParkedRequest>): ListParkedRequest {
+    return ListParkedRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListParkedRequest>): ListParkedRequest {
+    const message = createBaseListParkedRequest();
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListParkedResponse(): ListParkedResponse {
+  return { parked: [], nextPageToken: "" };
+}
+
+export const ListParkedResponse: MessageFns<ListParkedResponse> = {
+  encode(message: ListParkedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.parked) {
+      Parked.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListParkedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListParkedResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.parked.push(Parked.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListParkedResponse>): ListParkedResponse {
+    return ListParkedResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListParkedResponse>): ListParkedResponse {
+    const message = createBaseListParkedResponse();
+    message.parked = object.parked?.map((e) => Parked.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseReplayParkedRequest(): ReplayParkedRequest {
+  return { what: undefined };
+}
+
+export const ReplayParkedRequest: MessageFns<ReplayParkedRequest> = {
+  encode(message: ReplayParkedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.what?.$case) {
+      case "place":
+        RecordPlace.encode(message.what.value, writer.uint32(10).fork()).join();
+        break;
+      case "messageId":
+        writer.uint32(18).string(message.what.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplayParkedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplayParkedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.what = { $case: "place", value: RecordPlace.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.what = { $case: "messageId", value: reader.string() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReplayParkedRequest>): ReplayParkedRequest {
+    return ReplayParkedRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReplayParkedRequest>): ReplayParkedRequest {
+    const message = createBaseReplayParkedRequest();
+    switch (object.what?.$case) {
+      case "place": {
+        if (object.what?.value !== undefined && object.what?.value !== null) {
+          message.what = { $case: "place", value: RecordPlace.fromPartial(object.what.value) };
+        }
+        break;
+      }
+      case "messageId": {
+        if (object.what?.value !== undefined && object.what?.value !== null) {
+          message.what = { $case: "messageId", value: object.what.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseReplayParkedResponse(): ReplayParkedResponse {
+  return { place: undefined, messageId: "", alreadyReplayed: false };
+}
+
+export const ReplayParkedResponse: MessageFns<ReplayParkedResponse> = {
+  encode(message: ReplayParkedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.place !== undefined) {
+      RecordPlace.encode(message.place, writer.uint32(10).fork()).join();
+    }
+    if (message.messageId !== "") {
+      writer.uint32(18).string(message.messageId);
+    }
+    if (message.alreadyReplayed !== false) {
+      writer.uint32(24).bool(message.alreadyReplayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplayParkedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplayParkedResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.place = RecordPlace.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.alreadyReplayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReplayParkedResponse>): ReplayParkedResponse {
+    return ReplayParkedResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReplayParkedResponse>): ReplayParkedResponse {
+    const message = createBaseReplayParkedResponse();
+    message.place = (object.place !== undefined && object.place !== null)
+      ? RecordPlace.fromPartial(object.place)
+      : undefined;
+    message.messageId = object.messageId ?? "";
+    message.alreadyReplayed = object.alreadyReplayed ?? false;
+    return message;
+  },
+};
+
 /** Looks at, and acts on, the running system. Needs the operator role. */
 export type OperationsServiceService = typeof OperationsServiceService;
 export const OperationsServiceService = {
@@ -922,6 +1547,27 @@ export const OperationsServiceService = {
       Buffer.from(ExplainMessageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExplainMessageResponse => ExplainMessageResponse.decode(value),
   },
+  /** What was put aside so that the rest could go on: records that cannot be read, and messages that cost worker after worker. */
+  listParked: {
+    path: "/chat.v1.OperationsService/ListParked" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListParkedRequest): Buffer => Buffer.from(ListParkedRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListParkedRequest => ListParkedRequest.decode(value),
+    responseSerialize: (value: ListParkedResponse): Buffer => Buffer.from(ListParkedResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListParkedResponse => ListParkedResponse.decode(value),
+  },
+  /** Gives what was put aside another chance: it is appended to the log again, as something new. Doing it twice appends it once. */
+  replayParked: {
+    path: "/chat.v1.OperationsService/ReplayParked" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReplayParkedRequest): Buffer => Buffer.from(ReplayParkedRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReplayParkedRequest => ReplayParkedRequest.decode(value),
+    responseSerialize: (value: ReplayParkedResponse): Buffer =>
+      Buffer.from(ReplayParkedResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReplayParkedResponse => ReplayParkedResponse.decode(value),
+  },
 } as const;
 
 export interface OperationsServiceServer extends UntypedServiceImplementation {
@@ -933,6 +1579,10 @@ export interface OperationsServiceServer extends UntypedServiceImplementation {
   disconnectClient: handleUnaryCall<DisconnectClientRequest, DisconnectClientResponse>;
   /** Everything that happened to one message, from the log: why it stands where it stands. */
   explainMessage: handleUnaryCall<ExplainMessageRequest, ExplainMessageResponse>;
+  /** What was put aside so that the rest could go on: records that cannot be read, and messages that cost worker after worker. */
+  listParked: handleUnaryCall<ListParkedRequest, ListParkedResponse>;
+  /** Gives what was put aside another chance: it is appended to the log again, as something new. Doing it twice appends it once. */
+  replayParked: handleUnaryCall<ReplayParkedRequest, ReplayParkedResponse>;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;

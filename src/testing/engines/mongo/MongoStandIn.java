@@ -1,13 +1,23 @@
 import de.bwaldvogel.mongo.MongoBackend;
+import de.bwaldvogel.mongo.MongoDatabase;
 import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
+import de.bwaldvogel.mongo.backend.AbstractUniqueIndex;
+import de.bwaldvogel.mongo.backend.CursorRegistry;
+import de.bwaldvogel.mongo.backend.Index;
+import de.bwaldvogel.mongo.backend.IndexKey;
+import de.bwaldvogel.mongo.backend.KeyValue;
+import de.bwaldvogel.mongo.backend.Missing;
 import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.backend.h2.H2Database;
 import de.bwaldvogel.mongo.bson.Document;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
 
 /**
@@ -33,7 +43,12 @@ public final class MongoStandIn {
     MVStore store = new MVStore.Builder().fileName(args[1]).open();
     // Each write commits, and what it replaced is of no use to anyone: without this the file grows by every version of every page for 45 s.
     store.setRetentionTime(0);
-    H2Backend backend = new H2Backend(store);
+    H2Backend backend = new H2Backend(store) {
+      @Override
+      protected MongoDatabase openOrCreateDatabase(String name) {
+        return databaseOf(name, store, getCursorRegistry());
+      }
+    };
     backend.version(VERSION);
     MongoServer server = new MongoServer(exact(backend, store));
     try {
@@ -77,5 +92,84 @@ public final class MongoStandIn {
       return new QueryResult(documents, result.getCursorId());
     }
     return answer;
+  }
+
+  /** Anonymous, because the library's constructor asks for the indexes of what is in the file: `store` is known by then only if it is captured. */
+  private static MongoDatabase databaseOf(String database, MVStore store, CursorRegistry cursors) {
+    return new H2Database(database, store, cursors) {
+      @Override
+      protected Index<Object> openOrCreateUniqueIndex(
+          String collection, String name, List<IndexKey> keys, boolean sparse) {
+        if (!name.equals("_id_")) return super.openOrCreateUniqueIndex(collection, name, keys, sparse);
+        // The name that the library gives it, and removes it by.
+        String map = getFullCollectionNamespace(collection) + "._index_" + name;
+        return new IdIndex(store.openMap(map), name, keys, sparse);
+      }
+    };
+  }
+
+  /**
+   * Finds a document by its id as a database does. The library's index is taken only for a query of the id and nothing else: a guarded write
+   * looked through the whole collection, for milliseconds among some thousand documents. And it serializes the keys to compare them, which
+   * made a lookup cost 0.2 ms. What is found here the library still holds against the whole query.
+   */
+  private static final class IdIndex extends AbstractUniqueIndex<Object> {
+    private final MVMap<Object, Object> positions;
+
+    IdIndex(MVMap<Object, Object> positions, String name, List<IndexKey> keys, boolean sparse) {
+      super(name, keys, sparse);
+      this.positions = positions;
+    }
+
+    @Override
+    public synchronized boolean canHandle(Document query) {
+      return query.containsKey("_id") && super.canHandle(idOf(query));
+    }
+
+    @Override
+    public synchronized Iterable<Object> getPositions(Document query) {
+      return super.getPositions(idOf(query));
+    }
+
+    @Override
+    protected Object getPosition(KeyValue id) {
+      return positions.get(keyOf(id));
+    }
+
+    @Override
+    protected boolean putKeyPosition(KeyValue id, Object position) {
+      return positions.putIfAbsent(keyOf(id), Missing.ofNullable(position)) == null;
+    }
+
+    @Override
+    protected Object removeDocument(KeyValue id) {
+      return positions.remove(keyOf(id));
+    }
+
+    @Override
+    protected Iterable<Map.Entry<KeyValue, Object>> getIterable() {
+      return () ->
+          positions.entrySet().stream()
+              .map(entry -> Map.entry(new KeyValue(entry.getKey()), entry.getValue()))
+              .iterator();
+    }
+
+    @Override
+    public long getCount() {
+      return positions.sizeAsLong();
+    }
+
+    @Override
+    public long getDataSize() {
+      return getCount();
+    }
+
+    private static Document idOf(Document query) {
+      return new Document("_id", query.get("_id"));
+    }
+
+    private static Object keyOf(KeyValue id) {
+      return Missing.ofNullable(id.get(0));
+    }
   }
 }

@@ -1,0 +1,108 @@
+import type { ConversationEvent } from '../../domain/conversation/events.ts';
+import { Refused } from '../../domain/errors/catalogue.ts';
+import type { ParleyEvent } from '../../ports/event-codec.ts';
+import type { LogRecord } from '../../ports/event-log.ts';
+import type { History } from '../../ports/history.ts';
+import type { Ids } from '../../ports/ids.ts';
+import type { OperationsViews, RecordPlace } from '../../ports/operations-views.ts';
+import type { Conversations } from '../gateway/conversations.ts';
+import { type Journal, nameOfPlace } from '../journal.ts';
+import type { ParkedMessages } from './parked-messages.ts';
+import type { Replayed } from './replayed.ts';
+
+export interface ParkedRecordsDeps {
+  readonly journal: Journal;
+  readonly history: Pick<History, 'getMessage'>;
+  readonly views: Pick<OperationsViews, 'parkedRecord'>;
+  readonly conversations: Pick<Conversations, 'partition' | 'caughtUp'>;
+  readonly ids: Pick<Ids, 'unique'>;
+  readonly messages: ParkedMessages;
+}
+
+/**
+ * What may be appended again at any later time. What a gateway or a worker said was about that moment: who was connected then is not now, and
+ * a claim that came again would take the partition from the worker that has it.
+ */
+const replayableTypes = [
+  'ConversationStarted',
+  'MessageReceived',
+  'StopRequested',
+  'ConversationRenamed',
+  'ConversationDeleted',
+] as const satisfies readonly ConversationEvent['type'][];
+
+type Replayable = Extract<ConversationEvent, { readonly type: (typeof replayableTypes)[number] }>;
+
+/** Replays records that could not be decoded when they were met, and can be now. */
+export class ParkedRecords {
+  readonly #deps: ParkedRecordsDeps;
+
+  constructor(deps: ParkedRecordsDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Appends the record again. Throws NOT_FOUND unless it is parked, STILL_UNDECODABLE, NOT_REPLAYABLE, HISTORY_BEHIND; rejects with
+   * LogUnavailable, LogDamaged, ReadModelUnavailable.
+   */
+  async replay(place: RecordPlace): Promise<Replayed> {
+    const { views, journal, ids } = this.#deps;
+    await this.#caughtUp(place);
+    const parked = await views.parkedRecord(place);
+    if (parked === null) throw new Refused('NOT_FOUND', 'no record is parked there');
+    if (parked.replay !== undefined) return this.#already({ ...place, offset: parked.replay.offset });
+    const record = await this.#read(place);
+    const event = this.#replayable(record);
+    if (event.type === 'MessageReceived') {
+      const said = await this.#deps.history.getMessage(event.messageId);
+      // Since an upgrade history was made again, and has it at its own place, where no worker takes it: as this message it would be a repeat.
+      if (said?.sequence === place.offset) return this.#deps.messages.sayAgain(record, event);
+      if (said !== null)
+        return { place: { ...place, offset: said.sequence }, messageId: said.messageId, alreadyReplayed: true };
+    }
+    const at = await journal.appendReplay(record, ids.unique());
+    return { place: at, messageId: messageIdOf(event), alreadyReplayed: false };
+  }
+
+  /** So that a repeat of the call finds what the first one appended. */
+  async #caughtUp({ topic, partition }: RecordPlace): Promise<void> {
+    const { journal, conversations } = this.#deps;
+    if (topic !== journal.topics.conversations) return;
+    if (partition >= 0 && partition < journal.log.partitions(topic)) await conversations.caughtUp(partition);
+  }
+
+  async #already(place: RecordPlace): Promise<Replayed> {
+    const decoded = this.#deps.journal.decode(await this.#read(place));
+    const messageId = decoded.kind === 'event' ? messageIdOf(decoded.event) : '';
+    return { place, messageId, alreadyReplayed: true };
+  }
+
+  async #read({ topic, partition, offset }: RecordPlace): Promise<LogRecord> {
+    const [record] = await this.#deps.journal.log.read(topic, partition, offset, 1);
+    if (record?.offset === offset) return record;
+    throw new Error(`the log has no record at ${nameOfPlace({ topic, partition, offset })}`);
+  }
+
+  #replayable(record: LogRecord): Replayable {
+    const { journal, conversations } = this.#deps;
+    const decoded = journal.decode(record);
+    if (decoded.kind === 'undecodable') throw new Refused('STILL_UNDECODABLE', `still undecodable: ${decoded.reason}`);
+    if (decoded.kind === 'unknown')
+      throw new Refused('STILL_UNDECODABLE', `this release does not know records of type ${decoded.type}`);
+    const { event } = decoded;
+    if (!isReplayable(event))
+      throw new Refused('NOT_REPLAYABLE', `a ${event.type} is about the moment at which it was written`);
+    const { conversationId } = event;
+    if (conversationId !== record.key || conversations.partition(conversationId) !== record.partition)
+      throw new Refused('NOT_REPLAYABLE', 'the record does not stand where its conversation is');
+    return event;
+  }
+}
+
+function isReplayable(event: ParleyEvent): event is Replayable {
+  return replayableTypes.some((type) => type === event.type);
+}
+
+function messageIdOf(event: ParleyEvent): string {
+  return event.type === 'MessageReceived' ? event.messageId : '';
+}

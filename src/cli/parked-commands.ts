@@ -1,0 +1,98 @@
+import type { Command } from 'commander';
+import type { Parked, RecordPlace } from '../gen/chat/v1/operations_service.ts';
+import {
+  ListParkedRequest,
+  OperationsServiceService,
+  ParkedKind,
+  ReplayParkedRequest,
+} from '../gen/chat/v1/operations_service.ts';
+import type { CommonOptions, Surroundings } from './common-options.ts';
+import { withCommonOptions } from './common-options.ts';
+import { Connection } from './connection.ts';
+import { identify } from './identity.ts';
+import { allItems } from './pages.ts';
+import { run } from './run.ts';
+import { jsonLine, localTime, nameOf } from './show.ts';
+import { table } from './table.ts';
+import { printableLine } from './text.ts';
+
+interface ParkedOptions extends CommonOptions {
+  readonly json?: true;
+}
+
+/** Adds `parley parked` and `parley replay`. */
+export function registerParked(program: Command, surroundings: Surroundings): void {
+  withCommonOptions(program.command('parked'))
+    .description('list what was put aside: records that cannot be read, messages that cost worker after worker')
+    .option('--json', 'one JSON object a line')
+    .action((options: ParkedOptions) => run(options.address, () => showParked(options, surroundings)));
+  withCommonOptions(program.command('replay'))
+    .description('give what was put aside another chance: it is appended to the log again')
+    .argument('<what>', 'a message id, or the place of a record, as `parley parked` shows them')
+    .option('--json', 'one JSON object')
+    .action((what: string, options: ParkedOptions) => run(options.address, () => replay(what, options, surroundings)));
+}
+
+async function showParked(options: ParkedOptions, surroundings: Surroundings): Promise<boolean> {
+  const { json, timeZone } = options;
+  using connection = new Connection(identify(options, surroundings).endpoint);
+  const items = allItems(Infinity, async (pageSize, pageToken) => {
+    const request = ListParkedRequest.create({ pageSize, pageToken });
+    const page = await connection.call(OperationsServiceService.listParked, request);
+    return { items: page.parked, nextPageToken: page.nextPageToken };
+  });
+  const parked: Parked[] = [];
+  for await (const item of items) parked.push(item);
+  if (json) process.stdout.write(parked.map((item) => jsonLine({ ...item, kind: kindOf(item) })).join(''));
+  else process.stdout.write(parked.length === 0 ? 'Nothing is parked.\n' : parkedTable(parked, timeZone));
+  return true;
+}
+
+/** What to say to `parley replay` stands first. */
+export function parkedTable(parked: readonly Parked[], timeZone: string): string {
+  const rows = parked.map((item) => [
+    printableLine(item.messageId === '' ? placeText(item.place) : item.messageId),
+    kindOf(item),
+    localTime(item.time, timeZone),
+    localTime(item.replayTime, timeZone),
+    printableLine(item.reason),
+  ]);
+  const heads = ['what', 'kind', 'since', 'replayed', 'reason'];
+  return table(
+    [heads, ...rows],
+    heads.map(() => 'left'),
+  );
+}
+
+async function replay(what: string, options: ParkedOptions, surroundings: Surroundings): Promise<boolean> {
+  using connection = new Connection(identify(options, surroundings).endpoint);
+  const request = ReplayParkedRequest.create({ what: wishOf(what) });
+  const replayed = await connection.call(OperationsServiceService.replayParked, request);
+  if (options.json) {
+    process.stdout.write(jsonLine(replayed));
+    return true;
+  }
+  const { place, messageId, alreadyReplayed } = replayed;
+  const as = messageId === '' ? '' : ` as message ${printableLine(messageId)}`;
+  const told = alreadyReplayed ? 'was replayed before' : 'is replayed';
+  process.stdout.write(`${printableLine(what)} ${told}${as}, at ${printableLine(placeText(place))}.\n`);
+  return true;
+}
+
+const placeForm = /^([^/]+)\/(\d{1,9})\/(\d{1,15})$/;
+
+/** No message id has a slash in it. */
+export function wishOf(what: string): NonNullable<ReplayParkedRequest['what']> {
+  const [, topic, partition, offset] = placeForm.exec(what) ?? [];
+  if (topic === undefined || partition === undefined || offset === undefined)
+    return { $case: 'messageId', value: what };
+  return { $case: 'place', value: { topic, partition: Number(partition), offset: BigInt(offset) } };
+}
+
+function placeText(place: RecordPlace | undefined): string {
+  return place === undefined ? '' : `${place.topic}/${place.partition}/${place.offset}`;
+}
+
+function kindOf({ kind }: Parked): string {
+  return nameOf(ParkedKind, kind).toLowerCase();
+}
