@@ -143,5 +143,7 @@ async function* replay(
     after = last.at;
     const missed = changes.filter(({ at, message }) => at === message.sequence || message.sequence <= afterSequence);
     if (missed.length > 0) yield missed.map(({ message }) => message);
+    // Nearly always: whoever comes back has missed little, and many may come back at once.
+    if (said.length + ended.length < batchSize) return;
   }
 }

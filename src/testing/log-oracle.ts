@@ -30,20 +30,26 @@ export interface Processing {
 /** Every event of the conversations topic of a stopped server, partition by partition. */
 export async function conversationEntries(dataDir: string, prefix = 'parley'): Promise<readonly Entry[][]> {
   await using log = await openSqliteLog({ mode: 'read', dataDir });
-  return entriesOfLog(log, `${prefix}.conversations`);
+  return await entriesOfLog(log, `${prefix}.conversations`);
 }
 
 /** Every event of the topic as far as the log goes now, partition by partition. */
 export async function entriesOfLog(log: EventLog, topic: string): Promise<readonly Entry[][]> {
   const partitions: Entry[][] = [];
   for (let partition = 0; partition < log.partitions(topic); partition += 1)
-    partitions.push(await entriesOf(log, topic, partition));
+    partitions.push(await entriesFrom(log, topic, partition, 0));
   return partitions;
 }
 
-async function entriesOf(log: EventLog, topic: string, partition: number): Promise<Entry[]> {
+/** Those of one partition from this offset on. */
+export async function entriesFrom(
+  log: EventLog,
+  topic: string,
+  partition: number,
+  fromOffset: number,
+): Promise<Entry[]> {
   const entries: Entry[] = [];
-  for (let offset = 0; ; ) {
+  for (let offset = fromOffset; ; ) {
     const records = await log.read(topic, partition, offset, batch);
     if (records.length === 0) return entries;
     entries.push(...records.map(entryOf));
@@ -61,11 +67,7 @@ function entryOf(record: LogRecord): Entry {
 
 /** Folds what counts of each partition, knowing only that events of an earlier claim do not, and checks O2, O5 and O7. */
 export function processingOf(partitions: readonly (readonly Entry[])[]): Processing {
-  const folds = partitions.map((entries) => {
-    const fold = new PartitionFold();
-    for (const entry of entries) fold.take(entry);
-    return fold;
-  });
+  const folds = foldsOf(partitions);
   const sum = (of: (fold: PartitionFold) => number) => folds.reduce((total, fold) => total + of(fold), 0);
   const totals = {
     messages: sum((fold) => fold.clientOf.size),
@@ -78,6 +80,19 @@ export function processingOf(partitions: readonly (readonly Entry[])[]): Process
   if (totals.attempts > totals.messages + totals.lostAttempts)
     breaches.push(`${totals.attempts} attempts: ${JSON.stringify(totals)}`);
   return { breaches, peaks: folds.map((fold) => fold.peak), ...totals };
+}
+
+/** Ids of the messages that have their final event. */
+export function endedIn(partitions: readonly (readonly Entry[])[]): ReadonlySet<string> {
+  return new Set(foldsOf(partitions).flatMap((fold) => [...fold.ended]));
+}
+
+function foldsOf(partitions: readonly (readonly Entry[])[]): readonly PartitionFold[] {
+  return partitions.map((entries) => {
+    const fold = new PartitionFold();
+    for (const entry of entries) fold.take(entry);
+    return fold;
+  });
 }
 
 /** A claim and when it was read into the log. */

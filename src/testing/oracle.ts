@@ -1,26 +1,31 @@
 import { call, clientOf, type Dynamic, hangUp } from './contract.ts';
 import { mediaIn } from './sayings.ts';
-import { textOf } from './stranger.ts';
+import { textOf, withToken } from './stranger.ts';
 import type { Said, Talker } from './talker.ts';
 
 const pageSize = 200;
 const final = new Set(['MESSAGE_STATUS_COMPLETED', 'MESSAGE_STATUS_STOPPED', 'MESSAGE_STATUS_FAILED']);
 
-/** Every message of a conversation, as history tells it. */
-export function wholeConversation(address: string, conversationId: string): Promise<Dynamic[]> {
-  return messagesOf(address, conversationId, { newestFirst: false, enough: () => false });
+/** Every message of a conversation, as history tells it to whoever has this token. */
+export function wholeConversation(address: string, conversationId: string, accessToken?: string): Promise<Dynamic[]> {
+  return messagesOf({ address, conversationId, accessToken }, { newestFirst: false, enough: () => false });
 }
 
 /** Those of this sequence and after it, and perhaps some before. */
-async function messagesSince(address: string, conversationId: string, sequence: number): Promise<Dynamic[]> {
+async function messagesSince(where: HistoryOf, sequence: number): Promise<Dynamic[]> {
   const enough = (oldest: Dynamic) => oldest.sequence < sequence;
-  return (await messagesOf(address, conversationId, { newestFirst: true, enough })).reverse();
+  return (await messagesOf(where, { newestFirst: true, enough })).reverse();
+}
+
+interface HistoryOf {
+  readonly address: string;
+  readonly conversationId: string;
+  readonly accessToken: string | undefined;
 }
 
 /** Page by page, until there are no more, or the last of a page is enough. */
 async function messagesOf(
-  address: string,
-  conversationId: string,
+  { address, conversationId, accessToken }: HistoryOf,
   { newestFirst, enough }: { readonly newestFirst: boolean; readonly enough: (last: Dynamic) => boolean },
 ): Promise<Dynamic[]> {
   const history = clientOf('chat.v1.HistoryService', address);
@@ -28,7 +33,8 @@ async function messagesOf(
   try {
     let pageToken = '';
     do {
-      const page = await call(history, 'ListMessages', { conversationId, pageSize, pageToken, newestFirst });
+      const request = { conversationId, pageSize, pageToken, newestFirst };
+      const page = await call(history, 'ListMessages', request, undefined, withToken(accessToken));
       all.push(...page.messages);
       pageToken = page.nextPageToken;
     } while (pageToken !== '' && !enough(all.at(-1)));
@@ -58,11 +64,11 @@ export async function historyBreaches(
   for (const talker of talkers) {
     const accepted = talker.accepted.filter((said) => settled?.has(said) ?? true);
     if (accepted.length === 0) continue;
-    const { conversationId } = talker;
+    const { conversationId, accessToken } = talker;
     const messages =
       settled === undefined
-        ? await wholeConversation(address, conversationId)
-        : await messagesSince(address, conversationId, accepted[0]?.accepted.sequence);
+        ? await wholeConversation(address, conversationId, accessToken)
+        : await messagesSince({ address, conversationId, accessToken }, accepted[0]?.accepted.sequence);
     breaches.push(...conversationBreaches(talker, accepted, messages));
   }
   return breaches;

@@ -1,7 +1,7 @@
-/** Random numbers in [0, 1) that can be had again: the seed is printed, and taken from PARLEY_TEST_SEED when it is set. */
+/** Random numbers in [0, 1) that can be had again: the seed is printed, and taken from TEST_SEED when it is set. */
 export function seededRandom(): () => number {
-  const seed = Number(process.env['PARLEY_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
-  console.info(`PARLEY_TEST_SEED=${seed}`);
+  const seed = Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
+  console.info(`TEST_SEED=${seed}`);
   let state = seed >>> 0;
   // mulberry32: 32 bits of state are plenty to choose moments and bytes.
   return () => {

@@ -17,7 +17,7 @@ import { type Dial, dial, MessageRefused, type Session, textOf } from './strange
 const reconnectDelayMs = 50;
 const waitForSlotMs = 30_000;
 /** Nothing heard in answer for so long: the connection is taken for dead and made again. */
-const defaultPatienceMs = 20_000;
+const answerTimeoutMs = 20_000;
 /** A server that is away is back by then; bounds a hanging test and asserts nothing. */
 const fetchTimeoutMs = 60_000;
 
@@ -60,8 +60,6 @@ export class Talker {
   readonly refusals: MessageRefused[] = [];
   /** From sending a message to whatever was told about it, or to the loss of the stream: the longest. */
   longestSayMs = 0;
-  /** How long it waits for an answer before it takes the connection for dead. */
-  patienceMs = defaultPatienceMs;
   /** How often each message is sent at once. */
   readonly #repeats: number;
   readonly #where: () => Dial;
@@ -83,6 +81,11 @@ export class Talker {
     this.#where = typeof where === 'function' ? where : () => where;
     this.#repeats = repeats;
     this.#sayings = sayings;
+  }
+
+  /** What its calls carry, if anything. */
+  get accessToken(): string | undefined {
+    return this.#where().accessToken;
   }
 
   /** Resolves when the next event of this kind comes in. */
@@ -154,7 +157,7 @@ export class Talker {
         message: (message) => message.replyToMessageId === accepted.messageId,
         rejected: (body) => body.messageId === accepted.messageId,
       },
-      { timeoutMs: this.patienceMs },
+      { timeoutMs: answerTimeoutMs },
     );
     if (told.kind === 'message') said.reply = told.body;
     else said.failed = told.body;
@@ -217,7 +220,7 @@ export class Talker {
     if (error instanceof MessageRefused) this.refusals.push(error);
     // A message that is refused for now is said again; anything else is a fault of the connection.
     if (error instanceof MessageRefused && error.retryable && !session.isOver)
-      return void (await sleep(error.retryDelayMs ?? reconnectDelayMs));
+      return sleep(error.retryDelayMs ?? reconnectDelayMs);
     // Nor is it wrong that an upload has ended before its message came through: it is made again.
     if (isNotFound(error) && accepted === undefined && enclosure?.isOver) return;
     this.#expect(!(error instanceof UploadRefused), String(error));
@@ -236,7 +239,8 @@ export class Talker {
           error instanceof CallRefused &&
           !['UNAVAILABLE', 'RESOURCE_EXHAUSTED', 'CANCELLED', 'INTERNAL', 'ALREADY_EXISTS'].includes(error.code);
         if (lasting) throw error;
-        await sleep(reconnectDelayMs);
+        const delayMs = error instanceof CallRefused ? error.retryDelayMs : undefined;
+        await sleep(delayMs ?? reconnectDelayMs);
       }
     }
   }
@@ -253,7 +257,7 @@ export class Talker {
     });
     session.onEvent((kind, body) => this.#hear(session, kind, body));
     try {
-      const welcome = await session.welcome(this.patienceMs);
+      const welcome = await session.welcome(answerTimeoutMs);
       this.conversationId = welcome.conversationId;
       void session.ended.then((how) => this.#noteLoss(how));
       return session;

@@ -72,6 +72,8 @@ export interface WorkerOptions {
   readonly provider?: ScriptedProvider;
   readonly fault?: FaultyLog['appendFault'];
   readonly tracer?: Tracer;
+  /** Default: none, so that each fold begins where the one before committed. */
+  readonly lookBackRecords?: number;
   /** How many times faster than usual its time runs. */
   readonly haste?: number;
 }
@@ -152,6 +154,7 @@ export class WorkerWorld implements AsyncDisposable {
       workerId: 'worker',
       groups,
       group: 'test.workers',
+      lookBackRecords: options.lookBackRecords ?? 0,
       settings: { ...settings, ...options.settings },
     });
     const worker: WorkerUnderTest = {

@@ -76,5 +76,7 @@ export interface WorkerDeps {
   readonly groups: PartitionGroups;
   /** The consumer group whose positions are committed, `<prefix>.workers`; its members are those of `<prefix>.workers.members`. */
   readonly group: string;
+  /** Records before the committed position that are looked at when a partition is taken. Default: `usualLookBackRecords`. */
+  readonly lookBackRecords?: number;
   readonly settings: WorkerSettings;
 }

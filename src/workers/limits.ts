@@ -27,3 +27,9 @@ export const maxReplyMedia = 2;
  * takes to hear that it is not its own any more; short beside the 15 s in which orphaned messages are to be taken up.
  */
 export const reclaimMs = 3_000;
+
+/**
+ * Records before its fold that a worker looks at when it takes a partition: a thousand messages with their replies, in some 20 ms. Without
+ * the read models, conversations that began before these wait.
+ */
+export const usualLookBackRecords = 4_096;

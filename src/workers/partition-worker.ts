@@ -27,7 +27,14 @@ import { Answer, type AnswerContext } from './answer.ts';
 import type { AttemptDeps } from './attempt.ts';
 import { backOffMs, pause } from './back-off.ts';
 import type { WorkerDeps } from './deps.ts';
-import { commitIntervalMs, knownWindowIds, logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
+import {
+  commitIntervalMs,
+  knownWindowIds,
+  logRetryInitialDelayMs,
+  logRetryMaxDelayMs,
+  usualLookBackRecords,
+} from './limits.ts';
+import { lookBack } from './look-back.ts';
 import { PendingTraces } from './pending-traces.ts';
 
 /** What one partition is doing, as far as its worker has read. */
@@ -55,9 +62,9 @@ export class PartitionWorker {
   readonly #inFlight = new Map<string, Answer>();
   readonly #traces = new PendingTraces();
   #state: PartitionState = initialPartition;
-  /** Conversations that began in this fold, and where. */
+  /** Conversations that began since `#knownSince`, and where. */
   #conversations = KnownIds.none;
-  #foldedFrom = 0;
+  #knownSince = 0;
   /** The offset of the next record. */
   #next = 0;
   #claimId = '';
@@ -120,10 +127,14 @@ export class PartitionWorker {
   }
 
   async #readCommitted(): Promise<void> {
-    const { journal, group } = this.#deps;
-    this.#committed = await journal.log.committed(group, journal.topics.conversations, this.#partition);
-    this.#foldedFrom = this.#committed;
-    this.#next = this.#committed;
+    const { journal, group, lookBackRecords = usualLookBackRecords } = this.#deps;
+    const committed = await journal.log.committed(group, journal.topics.conversations, this.#partition);
+    const past = await lookBack(journal, this.#partition, committed, lookBackRecords);
+    this.#committed = committed;
+    this.#next = committed;
+    this.#knownSince = past.knownFrom;
+    this.#state = past.state;
+    this.#conversations = past.conversations;
   }
 
   /** Appends a claim until one is read back; each try has an id of its own, because a repeated claim would be a second one. */
@@ -297,7 +308,7 @@ export class PartitionWorker {
 
   /** From this offset on the fold knows every message. */
   get #knownFrom(): number {
-    return Math.max(this.#foldedFrom, this.#state.known.completeFrom);
+    return Math.max(this.#knownSince, this.#state.known.completeFrom);
   }
 
   /** In a conversation that began since, no message is older: this costs one lookup in memory, and nothing where the fold knows the whole log. */

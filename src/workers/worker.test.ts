@@ -6,6 +6,7 @@ import { messageReceived, replyStarted, stopRequested, workerClaimed } from '../
 import { eventually } from '../testing/guests.ts';
 import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
 import { type WorkerUnderTest, WorkerWorld } from '../testing/worker-world.ts';
+import type { Lookups } from './deps.ts';
 
 function answering(answer: (call: ScriptedCall) => void): ScriptedProvider {
   const provider = new ScriptedProvider();
@@ -196,6 +197,33 @@ describe('a worker that comes after another', () => {
     await world.say('c/2');
     await world.logged('STOPPED c/2 #0');
     expect(provider.asked).toEqual([]);
+  });
+
+  // Whoever took a partition could answer nobody in a conversation from before, as long as the read models were away.
+  test('knows what was said and deleted lately without asking history', async () => {
+    await using world = await WorkerWorld.open();
+    const first = world.worker({ provider: echo() });
+    for (const id of ['old/1', 'c/1', 'd/1']) await world.say(id);
+    await idle(world, 3);
+    await world.append({ type: 'ConversationDeleted', conversationId: 'd' });
+    // Once this is answered the deletion was read.
+    await world.say('e/1');
+    await idle(world, 4);
+    await first.drain(1_000);
+    const committed = await world.journal.log.committed('test.workers', 'test.conversations', 0);
+    const began = (await world.events()).findIndex(
+      (event) => event.type === 'ConversationStarted' && event.conversationId === 'c',
+    );
+    const looked: string[] = [];
+    const past: Lookups['past'] = async (_partition, { messageId }) => {
+      looked.push(messageId);
+      return 'none';
+    };
+    const second = world.worker({ provider: echo(), lookups: { past }, lookBackRecords: committed - began });
+    for (const id of ['c/1', 'c/2', 'd/2', 'old/2']) await world.say(id);
+    await world.logged('completed c/2 #1', 'completed old/2 #1', 'STOPPED d/2 #0');
+    expect([...second.provider.asked].sort()).toEqual(['c/2', 'old/2']);
+    expect(looked).toEqual(['old/2']);
   });
 
   test('gives up a message that lost three workers', async () => {

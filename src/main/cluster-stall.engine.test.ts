@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { Cluster } from '../testing/cluster.ts';
+import { ClusterTalk, noticing, rover, spread, unhurried } from '../testing/cluster-talk.ts';
+import { eventually, Guests } from '../testing/guests.ts';
+import { claimsIn, takenUpAfterMs } from '../testing/log-oracle.ts';
+import { percentile } from '../testing/percentile.ts';
+import { shapes } from '../testing/stranger.ts';
+
+const clients = Number(process.env['PARLEY_TEST_CLIENTS'] ?? 20);
+const stallMs = Number(process.env['PARLEY_TEST_STALL_MS'] ?? 30_000);
+const takenUpWithinMs = 15_000;
+const streamingWithinMs = 3_000 * Number(process.env['PARLEY_TEST_SLOWNESS'] ?? 1);
+jest.setTimeout(300_000 + 4 * stallMs);
+
+let cluster: Cluster;
+let talk: ClusterTalk;
+
+beforeAll(async () => {
+  cluster = await Cluster.start({ env: unhurried });
+  const talkers = Array.from({ length: clients }, (_, index) => rover(cluster, index, { options: noticing }));
+  talk = new ClusterTalk(cluster, talkers);
+  await talk.begin();
+});
+afterAll(async () => {
+  talk?.[Symbol.dispose]();
+  await cluster?.[Symbol.asyncDispose]();
+});
+
+test('what a worker that stands still has begun is taken up by the other, and it answers nothing twice when it goes on', async () => {
+  const stalled = cluster.member('worker-0');
+  const stalledAt = Date.now();
+  stalled.server.pause();
+  await sleep(stallMs);
+  stalled.server.resume();
+  await talk.allHear('message');
+  await talk.settle();
+
+  const entries = await cluster.entries();
+  const takenUp = takenUpAfterMs(entries, stalledAt);
+  console.info(
+    `${takenUp.length} messages were pending when the worker stood still; taken up after ${spread(takenUp)}`,
+  );
+  expect(takenUp).not.toEqual([]);
+  expect(Math.max(...takenUp)).toBeLessThan(takenUpWithinMs);
+  // It works again, on its share.
+  await eventually(
+    async () => claimsIn(await cluster.entries()),
+    (claims) => claims.some((one) => one.timeMs > stalledAt + stallMs && one.workerId.startsWith('worker-0-')),
+  );
+  expect(stalled.server.stderr()).not.toContain('cannot go on');
+});
+
+test('clients of a gateway that stands still go on over the other; who waits for it is welcomed again, and no limit is broken', async () => {
+  const stalled = cluster.member('gateway-0');
+  await using here = new Guests(stalled.server, shapes[0]);
+  await using alsoHere = new Guests(stalled.server, shapes[1]);
+  const patient = await Promise.all([here.connect(), here.connect(), alsoHere.connect(), alsoHere.connect()]);
+  for (const { session } of patient) await session.ask('before', 'before');
+
+  const sinceMs = performance.now();
+  stalled.server.pause();
+  await sleep(stallMs);
+  const { heardMs, text } = talk.interruptions(sinceMs);
+  console.info(text);
+  expect(heardMs.length).toBeGreaterThan(0);
+  expect(percentile(heardMs, 0.99)).toBeLessThan(streamingWithinMs);
+  stalled.server.resume();
+
+  // It was counted out by then. On the same streams its clients apply again.
+  for (const { session } of patient) {
+    await eventually(
+      () => session.ask('after', 'after').catch(() => undefined),
+      (answer) => answer !== undefined,
+      30_000,
+    );
+    expect(session.isOver).toBe(false);
+    expect(session.all('welcome')).toHaveLength(2);
+  }
+  await talk.end();
+  console.info(`${talk.accepted} messages accepted`);
+  expect(await talk.breaches()).toEqual([]);
+});
