@@ -81,3 +81,27 @@ test('nobody waits on when it is over', async () => {
   await waiting;
   await pace.turn(over.signal);
 });
+
+test('turns are further apart when the work takes long, up to a limit, and nearer again when it does not', async () => {
+  const clock = new HandClock();
+  const pace = new Pace(clock, intervalMs, () => false, 200);
+  const { signal } = new AbortController();
+  const waits = async (workMs: number) => {
+    const begunMs = clock.timeMs;
+    let isOver = false;
+    const turn = pace.turn(signal, workMs).then(() => {
+      isOver = true;
+    });
+    for (await settled(); !isOver; await settled()) clock.moveTo(clock.timeMs + 1);
+    await turn;
+    return clock.timeMs - begunMs;
+  };
+  await pace.turn(signal);
+
+  expect(await waits(2)).toBe(intervalMs);
+  expect(await waits(30)).toBe(90);
+  expect(await waits(1_000)).toBe(200);
+  const quick: number[] = [];
+  for (let turn = 0; turn < 60; turn += 1) quick.push(await waits(2));
+  expect(quick.at(-1)).toBe(intervalMs);
+});

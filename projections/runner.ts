@@ -102,9 +102,10 @@ async function keepUp(options: ProjectorOptions, place: Place, upkeep: Upkeep, s
     options.onProgress?.(projection.model, topic, partition, folder.nextOffset);
     await retry(async () => {
       for await (const records of options.journal.tail(topic, partition, folder.nextOffset, signal)) {
+        const begunMs = options.clock.monotonicMs();
         await foldInBatches(options, place, folder, records);
         if (folder.takePurged()) upkeep.unscrubbed = true;
-        if (records.length < smallBatch) await options.pace?.turn(signal);
+        if (records.length < smallBatch) await options.pace?.turn(signal, options.clock.monotonicMs() - begunMs);
       }
     });
   } catch (error) {

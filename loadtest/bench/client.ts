@@ -1,23 +1,26 @@
 /** The load, in a process of its own: one task as JSON in the arguments, its figures as one line of JSON on stdout. */
 import { randomUUID } from 'node:crypto';
 import { HistoryClient } from './history-client.ts';
+import { type LagFigures, watchLag } from './lag.ts';
 import { kinds, LeanSession } from './lean-session.ts';
 import { type Percentiles, percentiles } from './percentiles.ts';
-import { cpuSeconds, memory } from './process-figures.ts';
+import { type Pids, type ProcessesFigures, watchProcesses } from './process-figures.ts';
 
 export type Task =
   | {
       readonly task: 'loop';
       readonly address: string;
-      readonly pid: number;
+      readonly pids: Pids;
       readonly clients: number;
       readonly warmUpMs: number;
       readonly measureMs: number;
+      /** Where a projector of its own tells its metrics. */
+      readonly projector?: string;
     }
   | {
       readonly task: 'pieces';
       readonly address: string;
-      readonly pid: number;
+      readonly pids: Pids;
       readonly clients: number;
       readonly rounds: number;
       readonly intervalMs: number;
@@ -25,7 +28,6 @@ export type Task =
   | {
       readonly task: 'connects';
       readonly address: string;
-      readonly pid: number;
       readonly connects: number;
       readonly atOnce: number;
     }
@@ -34,10 +36,11 @@ export type Task =
 export interface LoopFigures {
   readonly roundTripMs: Percentiles;
   readonly messagesPerSecond: number;
-  readonly serverCpuSecondsPer1000: number;
   readonly clientCpuSecondsPer1000: number;
-  readonly residentMib: number;
-  readonly peakMib: number;
+  /** For a thousand messages. */
+  readonly processes: ProcessesFigures;
+  /** Of a projector of its own, if there is one. */
+  readonly lag?: LagFigures;
 }
 
 export interface PiecesFigures {
@@ -46,7 +49,8 @@ export interface PiecesFigures {
   /** They begin one after the other, all replies under way together. */
   readonly firstPieceMs: Percentiles;
   readonly pieceDelayMs: Percentiles;
-  readonly serverCpuSecondsPer1000Pieces: number;
+  /** For a thousand pieces. */
+  readonly processes: ProcessesFigures;
 }
 
 export interface ConnectsFigures {
@@ -85,7 +89,7 @@ async function loop(task: Task & { task: 'loop' }): Promise<LoopFigures> {
     session.say(text);
   }
   await sleep(task.warmUpMs);
-  const [serverBefore, clientBefore, begun] = [cpuSeconds(task.pid), process.cpuUsage(), performance.now()];
+  const [usedSince, clientBefore, begun] = [watchProcesses(task.pids), process.cpuUsage(), performance.now()];
   measuring = true;
   await sleep(task.measureMs);
   measuring = false;
@@ -95,13 +99,13 @@ async function loop(task: Task & { task: 'loop' }): Promise<LoopFigures> {
   const figures = {
     roundTripMs: percentiles(roundTrips),
     messagesPerSecond: roundTrips.length / seconds,
-    serverCpuSecondsPer1000: (cpuSeconds(task.pid) - serverBefore) / thousands,
     clientCpuSecondsPer1000: (client.user + client.system) / 1e6 / thousands,
-    ...memory(task.pid),
+    processes: usedSince(thousands),
   };
   running = false;
+  const lag = task.projector === undefined ? {} : { lag: await watchLag(task.projector) };
   await Promise.all(sessions.map((session) => session.close()));
-  return figures;
+  return { ...figures, ...lag };
 }
 
 /** Every client says one thing and watches the pieces of its reply come in: first all at the same moment, then spread over a second. */
@@ -109,7 +113,7 @@ async function pieces(task: Task & { task: 'pieces' }): Promise<PiecesFigures> {
   const sessions = await openAll(task.address, task.clients);
   const firsts = { atOnce: [] as number[], spread: [] as number[] };
   const delays: number[] = [];
-  const before = cpuSeconds(task.pid);
+  const usedSince = watchProcesses(task.pids);
   for (let round = 0; round < 2 * task.rounds; round += 1) {
     const [kind, gapMs] = round < task.rounds ? (['atOnce', 0] as const) : (['spread', 1_000 / task.clients] as const);
     await Promise.all(
@@ -120,13 +124,13 @@ async function pieces(task: Task & { task: 'pieces' }): Promise<PiecesFigures> {
     );
   }
   const thousands = (firsts.atOnce.length + firsts.spread.length + delays.length) / 1000;
-  const serverCpuSecondsPer1000Pieces = (cpuSeconds(task.pid) - before) / thousands;
+  const processes = usedSince(thousands);
   await Promise.all(sessions.map((session) => session.close()));
   return {
     firstPieceAtOnceMs: percentiles(firsts.atOnce),
     firstPieceMs: percentiles(firsts.spread),
     pieceDelayMs: percentiles(delays),
-    serverCpuSecondsPer1000Pieces,
+    processes,
   };
 }
 

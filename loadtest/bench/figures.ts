@@ -1,3 +1,4 @@
+import type { BareFigures } from './bare-loop.ts';
 import type { ConnectsFigures, LoopFigures, PiecesFigures } from './client.ts';
 import type { Origin } from './machine.ts';
 import type { Percentiles } from './percentiles.ts';
@@ -24,12 +25,42 @@ export interface SizeFigures {
   readonly refoldEventsPerSecond: number;
 }
 
-/** One run of the bench. */
-export interface Figures {
+/** One run of the bench of the embedded profile. */
+export interface EmbeddedFigures {
   readonly origin: Origin;
   readonly echo: { readonly one: LoopFigures; readonly fifty: LoopFigures; readonly connects: ConnectsFigures };
   readonly append: { readonly one: AppendFigures; readonly fifty: AppendFigures };
   readonly parley: { readonly one: LoopFigures; readonly fifty: LoopFigures; readonly connects: ConnectsFigures };
   readonly pieces: PiecesFigures;
   readonly sizes: readonly SizeFigures[];
+}
+
+/** What is measured with one client, or one message under way, and with fifty. */
+export interface OneAndFifty<T> {
+  readonly one: T;
+  readonly fifty: T;
+}
+
+/** One run of the bench of the distributed profile. */
+export interface DistributedFigures {
+  readonly origin: Origin;
+  readonly kafka: OneAndFifty<BareFigures>;
+  readonly nats: OneAndFifty<BareFigures>;
+  /** The embedded profile in the same run. */
+  readonly embedded: OneAndFifty<LoopFigures>;
+  readonly parley: OneAndFifty<LoopFigures> & { readonly connects: ConnectsFigures };
+  readonly pieces: PiecesFigures;
+  readonly grown: GrownFigures;
+}
+
+/** A deployment with much behind it. */
+export interface GrownFigures {
+  readonly messages: number;
+  readonly events: number;
+  /** Of a projector, from its start on a log without read models until these are built. */
+  readonly builtMs: number;
+  /** Of a gateway, until it listens. */
+  readonly startMs: number;
+  readonly connectMs: Percentiles;
+  readonly refoldEventsPerSecond: number;
 }

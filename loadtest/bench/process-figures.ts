@@ -3,6 +3,32 @@ import { readFileSync } from 'node:fs';
 /** Linux counts CPU time in hundredths of a second for user space, whatever the kernel's own tick. */
 const ticksPerSecond = 100;
 
+/** What one process used while something was measured. */
+export interface ProcessFigures {
+  /** User and system, its threads included, for a thousand of what was measured. */
+  readonly cpuSecondsPer1000: number;
+  readonly residentMib: number;
+  readonly peakMib: number;
+}
+
+/** Of each process, by its name. */
+export type ProcessesFigures = Readonly<Record<string, ProcessFigures>>;
+
+/** The processes that are watched while something is measured, by name. */
+export type Pids = Readonly<Record<string, number>>;
+
+/** Notes what the processes have used so far; the function that it returns tells what they used since, for so many thousands. */
+export function watchProcesses(pids: Pids): (thousands: number) => ProcessesFigures {
+  const before = Object.entries(pids).map(([name, pid]) => ({ name, pid, usedSeconds: cpuSeconds(pid) }));
+  return (thousands) =>
+    Object.fromEntries(
+      before.map(({ name, pid, usedSeconds }) => [
+        name,
+        { cpuSecondsPer1000: (cpuSeconds(pid) - usedSeconds) / thousands, ...memory(pid) },
+      ]),
+    );
+}
+
 /** CPU seconds, user and system, that a process and its threads have used. */
 export function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');

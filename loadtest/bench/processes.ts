@@ -12,7 +12,10 @@ const startOptions = scripts.start.split(' ').filter((word) => word.startsWith('
 
 /** A server under test, in a process of its own. */
 export interface Started extends AsyncDisposable {
+  /** Where it takes clients; '' when it takes none. */
   readonly address: string;
+  /** Where it tells its metrics; '' when it has none. */
+  readonly httpAddress: string;
   readonly pid: number;
   /** From spawn to the line that says where it listens. */
   readonly startMs: number;
@@ -35,18 +38,20 @@ function ended(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve) => child.once('close', resolve));
 }
 
+type Where = Pick<Started, 'address' | 'httpAddress'>;
+
 async function start(child: ChildProcess, listening: RegExp): Promise<Started> {
   const begun = performance.now();
   const over = ended(child);
-  const address = await new Promise<string>((resolve, reject) => {
+  const { address, httpAddress } = await new Promise<Where>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`${child.spawnargs[1]} does not listen`)), readyTimeoutMs);
     let output = '';
     child.stdout?.on('data', (chunk) => {
       output += String(chunk);
-      const where = listening.exec(output)?.[1];
+      const where = listening.exec(output)?.groups;
       if (where === undefined) return;
       clearTimeout(timer);
-      resolve(where);
+      resolve({ address: where['grpc'] ?? '', httpAddress: where['http'] ?? '' });
     });
     void over.then((code) => reject(new Error(`${child.spawnargs[1]} ended with ${code}\n${output}`)));
   });
@@ -55,25 +60,25 @@ async function start(child: ChildProcess, listening: RegExp): Promise<Started> {
     child.kill('SIGTERM');
     await over;
   };
-  return { address, pid: child.pid ?? 0, startMs, [Symbol.asyncDispose]: stop };
+  return { address, httpAddress, pid: child.pid ?? 0, startMs, [Symbol.asyncDispose]: stop };
 }
 
-/** Starts `parley serve` with its default limits, quiet, on this data folder. */
-export function startParley(dataDir: string, settings: Readonly<Record<string, string>>): Promise<Started> {
+/** Starts `parley serve` with its default limits, quiet, in the embedded profile or by the settings of another. */
+export function startParley(settings: Readonly<Record<string, string>>): Promise<Started> {
   const env = {
     PARLEY_GRPC_LISTEN: '127.0.0.1:0',
     PARLEY_HTTP_LISTEN: '127.0.0.1:0',
-    PARLEY_DATA_DIR: dataDir,
     PARLEY_LOG_LEVEL: 'warn',
     PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
     ...settings,
   };
-  return start(node('src/main/parley.ts', ['serve'], env, startOptions), /^parley is listening: grpc (\S+)/m);
+  const listening = /^parley is listening: (?:grpc (?<grpc>\S+) )?http (?<http>\S+)$/m;
+  return start(node('src/main/parley.ts', ['serve'], env, startOptions), listening);
 }
 
 /** Starts the bare echo. */
 export function startEcho(): Promise<Started> {
-  return start(node('loadtest/bench/echo-server.ts', [], {}), /^echo is listening: (\S+)/m);
+  return start(node('loadtest/bench/echo-server.ts', [], {}), /^echo is listening: (?<grpc>\S+)$/m);
 }
 
 /** Runs a script to its end and gives the last line of its output, parsed. Rejects when it fails. */
@@ -82,6 +87,15 @@ export async function runJson<T>(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<T> {
+  return JSON.parse((await run(script, args, env)).trim().split('\n').at(-1) ?? '') as T;
+}
+
+/** Runs a script to its end and gives its output. Rejects when it fails. */
+export async function run(
+  script: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const child = node(script, args, env);
   let output = '';
   child.stdout?.on('data', (chunk) => {
@@ -89,7 +103,7 @@ export async function runJson<T>(
   });
   const code = await ended(child);
   if (code !== 0) throw new Error(`${script} ${args.join(' ')} ended with ${code}\n${output}`);
-  return JSON.parse(output.trim().split('\n').at(-1) ?? '') as T;
+  return output;
 }
 
 /** Runs one task of the load. */

@@ -18,8 +18,9 @@ import type { PartitionGroups } from '../ports/partition-groups.ts';
 import type { Backends, BackendsOptions } from './backends.ts';
 import { distributedOf, openKafkaJournal } from './kafka.ts';
 
-/** How late history may be when nobody waits for it: gathering for this long saves the database writes under load. */
-const paceMs = 20;
+/** How late history may be: gathering for this long saves the database writes. The longest is for a database that is slow, or has much to do. */
+const shortestPaceMs = 20;
+const longestPaceMs = 200;
 
 /**
  * The log on Kafka, read models and accounts on MongoDB, the live bus on NATS, media on S3; and the projector, where it is a role of this
@@ -76,7 +77,7 @@ async function startProjector(
       groups,
       group: `${prefix}.projectors`,
       clock: systemClock,
-      pace: new Pace(systemClock, paceMs, () => false),
+      pace: new Pace(systemClock, shortestPaceMs, () => false, longestPaceMs),
       onParked: (parked) => {
         metrics.parked();
         logger.error(parked, 'a record cannot be decoded and was put aside');

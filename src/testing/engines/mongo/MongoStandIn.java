@@ -1,8 +1,10 @@
 import de.bwaldvogel.mongo.MongoBackend;
+import de.bwaldvogel.mongo.MongoCollection;
 import de.bwaldvogel.mongo.MongoDatabase;
 import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
 import de.bwaldvogel.mongo.backend.AbstractUniqueIndex;
+import de.bwaldvogel.mongo.backend.CollectionOptions;
 import de.bwaldvogel.mongo.backend.CursorRegistry;
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
@@ -12,13 +14,20 @@ import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import de.bwaldvogel.mongo.backend.h2.H2Database;
 import de.bwaldvogel.mongo.bson.Document;
+import de.bwaldvogel.mongo.wire.bson.BsonDecoder;
+import de.bwaldvogel.mongo.wire.bson.BsonEncoder;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
+import org.h2.mvstore.WriteBuffer;
+import org.h2.mvstore.type.BasicDataType;
 
 /**
  * A server that speaks MongoDB's wire protocol, for tests: mongo-java-server over one H2 file, made to keep three promises that it does not keep
@@ -38,9 +47,15 @@ public final class MongoStandIn {
     }
   };
 
+  /** Of pages that need not be read and decoded again: the documents of a long test. */
+  private static final int CACHE_MIB = 64;
+
+  /** A page is rewritten whole for each document of it that changes: of this size it holds a few. */
+  private static final int PAGE_BYTES = 4_096;
+
   public static void main(String[] args) {
     int port = Integer.parseInt(args[0]);
-    MVStore store = new MVStore.Builder().fileName(args[1]).open();
+    MVStore store = new MVStore.Builder().fileName(args[1]).cacheSize(CACHE_MIB).pageSplitSize(PAGE_BYTES).open();
     // Each write commits, and what it replaced is of no use to anyone: without this the file grows by every version of every page for 45 s.
     store.setRetentionTime(0);
     H2Backend backend = new H2Backend(store) {
@@ -97,6 +112,14 @@ public final class MongoStandIn {
   /** Anonymous, because the library's constructor asks for the indexes of what is in the file: `store` is known by then only if it is captured. */
   private static MongoDatabase databaseOf(String database, MVStore store, CursorRegistry cursors) {
     return new H2Database(database, store, cursors) {
+      @Override
+      protected MongoCollection<Object> openOrCreateCollection(String name, CollectionOptions options) {
+        // The map of the collection's documents: the library opens it by this name, and gets it as it is open already.
+        String map = "databases." + getFullCollectionNamespace(name);
+        store.openMap(map, new MVMap.Builder<Object, Document>().valueType(new DocumentType()));
+        return super.openOrCreateCollection(name, options);
+      }
+
       @Override
       protected Index<Object> openOrCreateUniqueIndex(
           String collection, String name, List<IndexKey> keys, boolean sparse) {
@@ -170,6 +193,40 @@ public final class MongoStandIn {
 
     private static Object keyOf(KeyValue id) {
       return Missing.ofNullable(id.get(0));
+    }
+  }
+
+  /**
+   * Keeps documents in the file as BSON. The library has Java serialize them, and a write rewrites its whole page: among random ids a replaced
+   * document cost 3 ms.
+   */
+  private static final class DocumentType extends BasicDataType<Document> {
+    /** About right; measuring each would cost an encoding. */
+    private static final int MEMORY_BYTES = 1_024;
+
+    @Override
+    public int getMemory(Document document) {
+      return MEMORY_BYTES;
+    }
+
+    @Override
+    public void write(WriteBuffer buffer, Document document) {
+      ByteBuf bson = Unpooled.buffer(MEMORY_BYTES);
+      BsonEncoder.encodeDocument(document, bson);
+      buffer.put(bson.nioBuffer());
+    }
+
+    @Override
+    public Document read(ByteBuffer buffer) {
+      ByteBuf bson = Unpooled.wrappedBuffer(buffer);
+      Document document = BsonDecoder.decodeBson(bson);
+      buffer.position(buffer.position() + bson.readerIndex());
+      return document;
+    }
+
+    @Override
+    public Document[] createStorage(int size) {
+      return new Document[size];
     }
   }
 }

@@ -1,0 +1,51 @@
+import { type Percentiles, percentiles } from './percentiles.ts';
+
+/** What an engine does alone, without Parley: messages sent and heard again, so many under way at once. */
+export interface BareFigures {
+  readonly roundTripMs: Percentiles;
+  readonly messagesPerSecond: number;
+  /** Of the one process that sends and hears. */
+  readonly clientCpuSecondsPer1000: number;
+}
+
+/** One of those that wait for their own message to come back. */
+export interface Returning {
+  /** Sends a message of this number. */
+  send(index: number): void;
+  /** Is set to what is to be called when it has come back. */
+  onReturn: (index: number) => void;
+}
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** So many messages under way at once, each sent again as soon as it has come back. */
+export async function bareLoop(
+  path: Returning,
+  atOnce: number,
+  warmUpMs: number,
+  measureMs: number,
+): Promise<BareFigures> {
+  const times: number[] = [];
+  const sentAt = Array.from({ length: atOnce }, () => performance.now());
+  let measuring = false;
+  path.onReturn = (index) => {
+    const now = performance.now();
+    if (measuring) times.push(now - (sentAt[index] ?? now));
+    sentAt[index] = now;
+    path.send(index);
+  };
+  for (const index of sentAt.keys()) path.send(index);
+  await sleep(warmUpMs);
+  const [cpuBefore, begun] = [process.cpuUsage(), performance.now()];
+  measuring = true;
+  await sleep(measureMs);
+  measuring = false;
+  const seconds = (performance.now() - begun) / 1000;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  path.onReturn = () => {};
+  return {
+    roundTripMs: percentiles(times),
+    messagesPerSecond: times.length / seconds,
+    clientCpuSecondsPer1000: (user + system) / 1000 / times.length,
+  };
+}

@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import type { ConnectsFigures, LoopFigures, PiecesFigures } from './client.ts';
+import type { AppendFigures, EmbeddedFigures, SizeFigures } from './figures.ts';
+import { HistoryClient, type Mark } from './history-client.ts';
+import { origin } from './machine.ts';
+import type { Percentiles } from './percentiles.ts';
+import { type Plan, pieceIntervalMs, slowReplies, wholeReplies } from './plan.ts';
+import { memory } from './process-figures.ts';
+import { runClient, runJson, type Started, startEcho, startParley } from './processes.ts';
+import { told } from './told.ts';
+
+/** What a filled log is, as src/main/bench-log.ts tells it. */
+export interface Filled {
+  readonly events: number;
+  readonly conversationId: string;
+  readonly ends: readonly Mark[];
+}
+
+/** Measures the embedded profile, its data in this folder, beside what it is built on. */
+export async function measureEmbedded(plan: Plan, work: string): Promise<EmbeddedFigures> {
+  const bench = new EmbeddedBench(plan, work);
+  const figures = {
+    origin: origin(),
+    echo: await bench.echo(),
+    append: {
+      one: await told('append, 1 appender', bench.append(1)),
+      fifty: await told('append, 50 appenders', bench.append(50)),
+    },
+    parley: await bench.parley(),
+    pieces: await told('50 replies of 100 pieces', bench.pieces()),
+  };
+  const sizes: SizeFigures[] = [];
+  for (const messages of plan.sizes) sizes.push(await told(`${messages} messages`, bench.size(messages)));
+  return { ...figures, sizes };
+}
+
+class EmbeddedBench {
+  readonly #plan: Plan;
+  readonly #work: string;
+
+  constructor(plan: Plan, work: string) {
+    this.#plan = plan;
+    this.#work = work;
+  }
+
+  async echo(): Promise<EmbeddedFigures['echo']> {
+    await using server = await startEcho();
+    return {
+      one: await told('echo, 1 client', this.#loop(server, 1)),
+      fifty: await told('echo, 50 clients', this.#loop(server, 50)),
+      connects: await told('echo, connects', connects(server, this.#plan.connects)),
+    };
+  }
+
+  append(appenders: number): Promise<AppendFigures> {
+    const folder = join(this.#work, `append-${appenders}`);
+    return runJson('src/main/bench-log.ts', ['append', folder, String(appenders), String(this.#plan.measureMs)]);
+  }
+
+  async parley(): Promise<EmbeddedFigures['parley']> {
+    await using server = await startParley({ PARLEY_DATA_DIR: join(this.#work, 'parley'), ...wholeReplies });
+    return {
+      one: await told('parley, 1 client', this.#loop(server, 1)),
+      fifty: await told('parley, 50 clients', this.#loop(server, 50)),
+      connects: await told('parley, connects', connects(server, this.#plan.connects)),
+    };
+  }
+
+  async pieces(): Promise<PiecesFigures> {
+    await using server = await startParley({ PARLEY_DATA_DIR: join(this.#work, 'pieces'), ...slowReplies });
+    const { address, pid } = server;
+    return await runClient({
+      task: 'pieces',
+      address,
+      pids: { server: pid },
+      clients: 50,
+      rounds: this.#plan.pieceRounds,
+      intervalMs: pieceIntervalMs,
+    });
+  }
+
+  async size(messages: number): Promise<SizeFigures> {
+    const dataDir = join(this.#work, `size-${messages}`);
+    const filled = await runJson<Filled>('src/main/bench-log.ts', ['fill', dataDir, String(messages)]);
+    const { events, conversationId, ends } = filled;
+    const settings = { PARLEY_DATA_DIR: dataDir, ...wholeReplies };
+    const first = await firstStart(settings, ends);
+    const audit = await runJson<{ recordsPerSecond: number }>('src/main/parley.ts', ['audit', '--json'], {
+      PARLEY_DATA_DIR: dataDir,
+    });
+    await using server = await startParley(settings);
+    const { address, startMs, pid } = server;
+    const pageMs = await runClient<Percentiles>({ task: 'pages', address, conversationId, pages: 1_000 });
+    const { connectMs } = await connects(server, 300);
+    const { residentMib } = memory(pid);
+    const refoldEventsPerSecond = audit.recordsPerSecond;
+    return { messages, events, ...first, startMs, pageMs, connectMs, residentMib, refoldEventsPerSecond };
+  }
+
+  #loop({ address, pid }: Started, clients: number): Promise<LoopFigures> {
+    const { warmUpMs, measureMs } = this.#plan;
+    return runClient({ task: 'loop', address, pids: { server: pid }, clients, warmUpMs, measureMs });
+  }
+}
+
+function connects({ address }: Started, count: number): Promise<ConnectsFigures> {
+  return runClient({ task: 'connects', address, connects: count, atOnce: 10 });
+}
+
+/** A start on a log without read models: until it listens, and until they are built. */
+async function firstStart(
+  settings: Readonly<Record<string, string>>,
+  ends: readonly Mark[],
+): Promise<{ firstStartMs: number; builtMs: number }> {
+  const begun = performance.now();
+  await using server = await startParley(settings);
+  using history = new HistoryClient(server.address);
+  await history.caughtUp(ends);
+  return { firstStartMs: server.startMs, builtMs: performance.now() - begun };
+}

@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A projector that has not caught up by then never will. */
+const catchUpTimeoutMs = 120_000;
+const pollMs = 20;
+
+/** How far the read models were behind when the load ended. */
+export interface LagFigures {
+  /** Records of the log that they had not folded. */
+  readonly records: number;
+  /** From then until they had. */
+  readonly caughtUpAfterMs: number;
+}
+
+/** Watches the projector that serves its metrics here until its models have caught up. Rejects when they do not within two minutes. */
+export async function watchLag(httpAddress: string): Promise<LagFigures> {
+  const begun = performance.now();
+  let first: number | undefined;
+  for (;;) {
+    const records = await lagRecords(httpAddress);
+    first ??= records;
+    if (records === 0) return { records: first ?? 0, caughtUpAfterMs: performance.now() - begun };
+    if (performance.now() - begun > catchUpTimeoutMs)
+      throw new Error(`the read models are still ${records ?? 'nobody knows how many'} records behind`);
+    await sleep(pollMs);
+  }
+}
+
+/** Of all models; undefined while the projector cannot say, because a store is too busy to answer it. */
+async function lagRecords(httpAddress: string): Promise<number | undefined> {
+  const answer = await fetch(`http://${httpAddress}/metrics`);
+  const lags = [...(await answer.text()).matchAll(/^parley_projector_lag_records\{.*\} (\d+)$/gm)];
+  return lags.length === 0 ? undefined : lags.reduce((sum, [, records]) => sum + Number(records), 0);
+}

@@ -1,0 +1,38 @@
+/** How long and how much is measured. */
+export interface Plan {
+  readonly measureMs: number;
+  /** Long enough for the compiler of V8 to have seen the hot paths. */
+  readonly warmUpMs: number;
+  /** Messages in the log. */
+  readonly sizes: readonly number[];
+  readonly pieceRounds: number;
+  readonly connects: number;
+  /** Messages in the log of a deployment. */
+  readonly grownMessages: number;
+}
+
+export const plans = {
+  whole: {
+    measureMs: 10_000,
+    warmUpMs: 5_000,
+    sizes: [1_000, 100_000, 1_000_000],
+    pieceRounds: 5,
+    connects: 1_000,
+    grownMessages: 100_000,
+  },
+  quick: {
+    measureMs: 3_000,
+    warmUpMs: 1_500,
+    sizes: [1_000, 100_000],
+    pieceRounds: 1,
+    connects: 300,
+    grownMessages: 10_000,
+  },
+} as const satisfies Record<string, Plan>;
+
+/** Settings of the simulated provider: a reply comes at once. */
+export const wholeReplies = { PARLEY_SIMULATED_PIECES: '0' };
+
+/** A reply comes in 100 pieces, one each 10 ms. */
+export const slowReplies = { PARLEY_SIMULATED_PIECES: '100', PARLEY_SIMULATED_PIECE_INTERVAL_MS: '10' };
+export const pieceIntervalMs = 10;
