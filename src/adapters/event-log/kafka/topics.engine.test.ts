@@ -7,6 +7,7 @@ import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import { freePort } from '../../../testing/engines/free-port.ts';
 import { installed } from '../../../testing/engines/install.ts';
 import { type KafkaEngine, startKafka } from '../../../testing/engines/kafka.ts';
+import { eventually } from '../../../testing/guests.ts';
 import { topicDefinitions } from './topic-definitions.ts';
 import type { TopicMisconfigured, TopicProblem } from './topic-problems.ts';
 import { ensureTopics } from './topics.ts';
@@ -66,6 +67,11 @@ async function plant(topic: string, wrong: Record<string, string>): Promise<void
       validateOnly: false,
       resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }],
     }),
+  );
+  // A broker takes a change from the controller a little after that has acknowledged it.
+  await eventually(
+    () => settingsOf(topic),
+    (settings) => Object.entries(wrong).every(([name, value]) => settings.get(name) === value),
   );
 }
 
