@@ -30,8 +30,8 @@ export interface EventLog extends AsyncDisposable {
   /**
    * Takes the words out of records: each keeps offset, time, key and headers, and gets this value, which must be the beginning of the one it
    * has that ends where its words begin (`NewRecord.wordsAt`). The words of a key go together: other records of the same key in the
-   * partition may lose theirs with it, and nothing else. No reader is given the words from then on, and they can be had from the log's
-   * storage no more. Erasing again changes nothing. All or nothing is not promised: whoever is interrupted erases again. Rejects with
+   * partition may lose theirs with it, and nothing else. From then on no reader is given the words (one that reads in another
+   * process at that moment may be, until it has met the erasure), and they can be had from the log's storage no more. Erasing again changes nothing. All or nothing is not promised: whoever is interrupted erases again. Rejects with
    * LogUnavailable or LogDamaged; RangeError for an offset that holds no record, or a value that is no beginning.
    */
   erase(topic: string, partition: number, erasures: readonly Erasure[]): Promise<void>;
