@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { Guests } from '../testing/guests.ts';
+import { eventually, Guests } from '../testing/guests.ts';
 import { conversationEntries, processingOf } from '../testing/log-oracle.ts';
 import { historyBreaches, wholeConversation } from '../testing/oracle.ts';
 import { seededRandom } from '../testing/random.ts';
@@ -47,7 +47,12 @@ test.each(shapes)(
     }
     expect(answers.map(({ duplicate }) => duplicate)).toEqual([false, true, true, true, true]);
     expect(new Set(answers.map(({ messageId, sequence }) => `${messageId} ${sequence}`)).size).toBe(1);
-    const roles = (await wholeConversation(server.address, conversationId)).map(({ role }) => role);
+    // History follows the log; the reply may be told before it is there.
+    const told = await eventually(
+      () => wholeConversation(server.address, conversationId),
+      (messages) => messages.length >= 2,
+    );
+    const roles = told.map(({ role }) => role);
     expect(roles).toEqual(['ROLE_USER', 'ROLE_ASSISTANT']);
   },
 );
