@@ -64,8 +64,13 @@ async function isReady({ httpAddress }: ParleyServer): Promise<boolean> {
         (answer) => answer !== undefined,
       );
       expect(session.isOver).toBe(false);
-      const said = (await wholeConversation(running.address, welcome.conversationId)).map(
-        ({ clientMessageId }) => clientMessageId,
+      // History follows the log; whoever has the reply may ask before it is there.
+      const said = await eventually(
+        async () =>
+          (await wholeConversation(running.address, welcome.conversationId)).map(
+            ({ clientMessageId }) => clientMessageId,
+          ),
+        (known) => known.includes('after'),
       );
       for (const id of ['before', 'after']) expect(said.filter((known) => known === id)).toHaveLength(1);
     }

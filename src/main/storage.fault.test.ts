@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, jest, test } from '@jest/globals';
 import { eventually, Guests } from '../testing/guests.ts';
 import { conversationEntries, processingOf } from '../testing/log-oracle.ts';
-import { historyBreaches, wholeConversation } from '../testing/oracle.ts';
+import { historyBreaches, historyHolds, wholeConversation } from '../testing/oracle.ts';
 import { seededRandom } from '../testing/random.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
 import { MessageRefused } from '../testing/stranger.ts';
@@ -185,11 +185,7 @@ async function withoutRoom(running: ParleyServer, shortage: Shortage): Promise<v
   console.info(`service again ${(performance.now() - freed).toFixed(0)} ms after there was room`);
   for (const talker of talkers) talker.stopTalking();
   await Promise.all(talks);
-  await eventually(
-    () => historyBreaches(address, talkers),
-    (breaches) => breaches.length === 0,
-    60_000,
-  );
+  await historyHolds(address, talkers);
   const stored = new Set((await wholeConversation(address, welcome.conversationId)).map(({ messageId }) => messageId));
   expect(accepted.filter((messageId) => !stored.has(messageId))).toEqual([]);
   for (const talker of talkers) talker.drop();

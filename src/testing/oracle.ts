@@ -1,4 +1,5 @@
 import { call, clientOf, type Dynamic, hangUp } from './contract.ts';
+import { eventually } from './guests.ts';
 import { mediaIn } from './sayings.ts';
 import { textOf, withToken } from './stranger.ts';
 import type { Said, Talker } from './talker.ts';
@@ -72,6 +73,19 @@ export async function historyBreaches(
     breaches.push(...conversationBreaches(talker, accepted, messages));
   }
   return breaches;
+}
+
+/** Waits until history holds all of it and breaks nothing: it follows the log, and whoever has a reply may ask before it is there. */
+export async function historyHolds(
+  address: string,
+  talkers: readonly Talker[],
+  { settled, timeoutMs = 60_000 }: { readonly settled?: ReadonlySet<Said>; readonly timeoutMs?: number } = {},
+): Promise<void> {
+  await eventually(
+    () => historyBreaches(address, talkers, settled),
+    (breaches) => breaches.length === 0,
+    timeoutMs,
+  );
 }
 
 function conversationBreaches(talker: Talker, accepted: readonly Said[], messages: readonly Dynamic[]): string[] {
