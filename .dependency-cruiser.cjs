@@ -28,8 +28,9 @@ const layers = {
   config: { from: '^src/config/', may: ['^src/(domain|config)/'], npm: true, core: true },
   tooling: { from: '^src/tooling/', may: ['^src/(domain|config|tooling)/'], npm: true, core: true },
   cli: { from: '^src/cli/', may: ['^src/(gen|cli)/'], npm: true, core: true },
-  clients: { from: '^(gateway|loadtest)/', may: ['^src/gen/', '^$1/'], npm: true, core: true },
-  generated: { from: '^src/gen/', may: ['^src/gen/'], npm: true, core: false },
+  clients: { from: '^(gateway/[^/]+|loadtest)/', may: ['^src/gen/', '^$1/'], npm: true, core: true },
+  'web-client': { from: '^gateway/web/src/', may: ['^gateway/web/src/'], npm: true, core: false },
+  generated: { from: '^(src|gateway/web/src)/gen/', may: ['^$1/gen/'], npm: true, core: false },
 };
 
 // Each as a pattern of its own: joined into one, they are refused as a regular expression that could run for ever.
@@ -42,7 +43,7 @@ const forbidden = [
     name: 'no-cycles',
     severity: 'error',
     comment: 'Type-only cycles count too: two files that need each other are one file.',
-    from: { pathNot: '^src/gen/' },
+    from: { pathNot: '^(src|gateway/web/src)/gen/' },
     to: { circular: true },
   },
   { name: 'not-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
@@ -68,7 +69,8 @@ const forbidden = [
   {
     name: 'no-dev-dependency-in-product',
     severity: 'error',
-    from: { path: '^(src|projections|gateway)/', pathNot: [...tests, '^src/tooling/'] },
+    comment: 'The web client is built before it is served: what it is made of need not be installed then.',
+    from: { path: '^(src|projections|gateway)/', pathNot: [...tests, '^src/tooling/', '^gateway/web/'] },
     to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
   },
 ];

@@ -47,7 +47,7 @@ export function measureFunctions(path: string, source: string): readonly Measure
       .subarray(0, position - 1)
       .toString()
       .split('\n').length;
-  return functionsIn(parseSync(source, { syntax: 'typescript', target: 'es2024' }))
+  return functionsIn(parseSync(source, { syntax: 'typescript', tsx: path.endsWith('.tsx'), target: 'es2024' }))
     .filter((node) => !declaresTests(node))
     .map(({ span }) => {
       const { start, end } = span ?? { start: 1, end: 1 };
@@ -125,8 +125,8 @@ function countLines(source: string): number {
 
 /** Measures the repository in the working directory; tells figures and problems on the standard output, and the exit code whether there are any. */
 function main(): void {
-  const paths = globSync('{src,projections,gateway,loadtest}/**/*.ts', {
-    exclude: ['src/gen/**', '**/node_modules/**'],
+  const paths = globSync('{src,projections,gateway,loadtest}/**/*.{ts,tsx}', {
+    exclude: ['src/gen/**', 'gateway/web/src/gen/**', '**/dist/**', '**/node_modules/**'],
   });
   const files: Measured[] = [];
   const functions: Measured[] = [];

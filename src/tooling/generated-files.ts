@@ -4,12 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { documents } from './documents.ts';
 
+/** Folders that buf writes and nobody edits. */
+const generated = ['src/gen', 'gateway/web/src/gen'];
+
 /** Compares what is generated with what generating gives now. Contents only: it works in any state of version control. */
 function main(): void {
   const fresh = mkdtempSync(join(tmpdir(), 'parley-generated-'));
   try {
-    execFileSync('node_modules/.bin/buf', ['generate', '--output', fresh], { stdio: 'inherit' });
-    const problems = [...differences('src/gen', join(fresh, 'src/gen')), ...outdatedDocuments()];
+    for (const template of ['buf.gen.yaml', 'gateway/web/buf.gen.yaml']) {
+      execFileSync('node_modules/.bin/buf', ['generate', '--template', template, '--output', fresh], {
+        stdio: 'inherit',
+      });
+    }
+    const problems = [...generated.flatMap((path) => differences(path, join(fresh, path))), ...outdatedDocuments()];
     for (const problem of problems) console.log(`${problem}; run npm run generate`);
     process.exitCode = problems.length === 0 ? 0 : 1;
   } finally {

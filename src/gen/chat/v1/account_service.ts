@@ -72,6 +72,48 @@ export interface SignOutRequest {
 export interface SignOutResponse {
 }
 
+/** Asks how people sign in. */
+export interface DescribeSignInRequest {
+}
+
+/** How people sign in. */
+export interface DescribeSignInResponse {
+  /** Exactly one is set. */
+  method?:
+    | //
+    /** Clients say who they are, and are believed. */
+    { $case: "none"; value: NoSignIn }
+    | //
+    /** With a name and a password, by SignIn. */
+    { $case: "accounts"; value: AccountSignIn }
+    | //
+    /** At an OpenID Connect issuer. */
+    { $case: "oidc"; value: OidcSignIn }
+    | undefined;
+}
+
+/** Clients say who they are, and are believed: each chooses its `client_id`. */
+export interface NoSignIn {
+}
+
+/** The server keeps accounts. */
+export interface AccountSignIn {
+  /** Whether SignUp is open to anybody. */
+  signUpOpen: boolean;
+}
+
+/** Tokens come from an OpenID Connect issuer. */
+export interface OidcSignIn {
+  /** The issuer's URL, where discovery begins. */
+  issuer: string;
+  /** The id under which the web client is registered with the issuer; empty: it is not, and people sign in elsewhere. */
+  webClientId: string;
+  /** What to ask the issuer for. */
+  scopes: string[];
+  /** The API that access tokens must be for. */
+  audience: string;
+}
+
 function createBaseTokens(): Tokens {
   return { accessToken: "", refreshToken: "", accessTokenLifetime: undefined, clientId: "" };
 }
@@ -623,9 +665,351 @@ export const SignOutResponse: MessageFns<SignOutResponse> = {
   },
 };
 
+function createBaseDescribeSignInRequest(): DescribeSignInRequest {
+  return {};
+}
+
+export const DescribeSignInRequest: MessageFns<DescribeSignInRequest> = {
+  encode(_: DescribeSignInRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeSignInRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeSignInRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DescribeSignInRequest>): DescribeSignInRequest {
+    return DescribeSignInRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DescribeSignInRequest>): DescribeSignInRequest {
+    const message = createBaseDescribeSignInRequest();
+    return message;
+  },
+};
+
+function createBaseDescribeSignInResponse(): DescribeSignInResponse {
+  return { method: undefined };
+}
+
+export const DescribeSignInResponse: MessageFns<DescribeSignInResponse> = {
+  encode(message: DescribeSignInResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.method?.$case) {
+      case "none":
+        NoSignIn.encode(message.method.value, writer.uint32(10).fork()).join();
+        break;
+      case "accounts":
+        AccountSignIn.encode(message.method.value, writer.uint32(18).fork()).join();
+        break;
+      case "oidc":
+        OidcSignIn.encode(message.method.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeSignInResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeSignInResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.method = { $case: "none", value: NoSignIn.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.method = { $case: "accounts", value: AccountSignIn.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.method = { $case: "oidc", value: OidcSignIn.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DescribeSignInResponse>): DescribeSignInResponse {
+    return DescribeSignInResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DescribeSignInResponse>): DescribeSignInResponse {
+    const message = createBaseDescribeSignInResponse();
+    switch (object.method?.$case) {
+      case "none": {
+        if (object.method?.value !== undefined && object.method?.value !== null) {
+          message.method = { $case: "none", value: NoSignIn.fromPartial(object.method.value) };
+        }
+        break;
+      }
+      case "accounts": {
+        if (object.method?.value !== undefined && object.method?.value !== null) {
+          message.method = { $case: "accounts", value: AccountSignIn.fromPartial(object.method.value) };
+        }
+        break;
+      }
+      case "oidc": {
+        if (object.method?.value !== undefined && object.method?.value !== null) {
+          message.method = { $case: "oidc", value: OidcSignIn.fromPartial(object.method.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseNoSignIn(): NoSignIn {
+  return {};
+}
+
+export const NoSignIn: MessageFns<NoSignIn> = {
+  encode(_: NoSignIn, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NoSignIn {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNoSignIn();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NoSignIn>): NoSignIn {
+    return NoSignIn.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<NoSignIn>): NoSignIn {
+    const message = createBaseNoSignIn();
+    return message;
+  },
+};
+
+function createBaseAccountSignIn(): AccountSignIn {
+  return { signUpOpen: false };
+}
+
+export const AccountSignIn: MessageFns<AccountSignIn> = {
+  encode(message: AccountSignIn, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.signUpOpen !== false) {
+      writer.uint32(8).bool(message.signUpOpen);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AccountSignIn {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAccountSignIn();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.signUpOpen = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AccountSignIn>): AccountSignIn {
+    return AccountSignIn.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AccountSignIn>): AccountSignIn {
+    const message = createBaseAccountSignIn();
+    message.signUpOpen = object.signUpOpen ?? false;
+    return message;
+  },
+};
+
+function createBaseOidcSignIn(): OidcSignIn {
+  return { issuer: "", webClientId: "", scopes: [], audience: "" };
+}
+
+export const OidcSignIn: MessageFns<OidcSignIn> = {
+  encode(message: OidcSignIn, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.issuer !== "") {
+      writer.uint32(10).string(message.issuer);
+    }
+    if (message.webClientId !== "") {
+      writer.uint32(18).string(message.webClientId);
+    }
+    for (const v of message.scopes) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.audience !== "") {
+      writer.uint32(34).string(message.audience);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OidcSignIn {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOidcSignIn();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.issuer = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.webClientId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.scopes.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.audience = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OidcSignIn>): OidcSignIn {
+    return OidcSignIn.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OidcSignIn>): OidcSignIn {
+    const message = createBaseOidcSignIn();
+    message.issuer = object.issuer ?? "";
+    message.webClientId = object.webClientId ?? "";
+    message.scopes = object.scopes?.map((e) => e) || [];
+    message.audience = object.audience ?? "";
+    return message;
+  },
+};
+
 /** Signs people up and in. */
 export type AccountServiceService = typeof AccountServiceService;
 export const AccountServiceService = {
+  /** How people sign in here. Anybody may ask. */
+  describeSignIn: {
+    path: "/chat.v1.AccountService/DescribeSignIn" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DescribeSignInRequest): Buffer =>
+      Buffer.from(DescribeSignInRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DescribeSignInRequest => DescribeSignInRequest.decode(value),
+    responseSerialize: (value: DescribeSignInResponse): Buffer =>
+      Buffer.from(DescribeSignInResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DescribeSignInResponse => DescribeSignInResponse.decode(value),
+  },
   /** Creates an account. */
   signUp: {
     path: "/chat.v1.AccountService/SignUp" as const,
@@ -670,6 +1054,8 @@ export const AccountServiceService = {
 } as const;
 
 export interface AccountServiceServer extends UntypedServiceImplementation {
+  /** How people sign in here. Anybody may ask. */
+  describeSignIn: handleUnaryCall<DescribeSignInRequest, DescribeSignInResponse>;
   /** Creates an account. */
   signUp: handleUnaryCall<SignUpRequest, SignUpResponse>;
   /** Trades a password for tokens. */

@@ -1,0 +1,266 @@
+import type { ReadonlySignal } from '@preact/signals';
+
+/**
+ * What the views show and do. Views read signals and call methods, and know nothing of the network; what is behind this knows nothing of the
+ * page's elements. No method throws or rejects for what the server or the network does: such a thing is in a signal or in the answer.
+ */
+export interface App {
+  /** Who is there, and how they get in. */
+  readonly signIn: SignIn;
+  readonly connection: ReadonlySignal<Connection>;
+  /** After `other-tab`, `taken-over`, `resting` or `refused`: opens the session in this tab, at once. */
+  connect(): void;
+  /** undefined until Welcome has told them; then those of the last session. */
+  readonly limits: ReadonlySignal<Limits | undefined>;
+  readonly conversations: ConversationList;
+  readonly conversation: OpenConversation;
+  /** What is being written. */
+  readonly composer: Composer;
+  readonly operator: OperatorDesk;
+}
+
+// ---- Who is there
+
+export type SignInState =
+  /** Not known yet how people sign in here, or tokens kept are being traded. */
+  | { readonly kind: 'asking' }
+  /** The server does not answer; it is asked again by itself. */
+  | { readonly kind: 'unreachable' }
+  /** A name and a password are needed; `signUpOpen`: an account can be made. `notice`: why one who was in is out. */
+  | { readonly kind: 'account-needed'; readonly signUpOpen: boolean; readonly notice?: Refusal }
+  /** The issuer signs people in; `canGoThere` is false when this page is not registered with it. */
+  | { readonly kind: 'issuer-needed'; readonly issuer: string; readonly canGoThere: boolean; readonly notice?: Refusal }
+  /** `canSignOut` is false where nobody signs in. */
+  | { readonly kind: 'in'; readonly clientId: string; readonly canSignOut: boolean };
+
+export interface SignIn {
+  readonly state: ReadonlySignal<SignInState>;
+  /** Resolves with the refusal, or undefined when it worked and `state` is `in`. */
+  withPassword(userName: string, password: string): Promise<Refusal | undefined>;
+  /** As withPassword. */
+  signUp(userName: string, password: string): Promise<Refusal | undefined>;
+  /** Leaves the page for the issuer's. Resolves with the refusal when it cannot. */
+  withIssuer(): Promise<Refusal | undefined>;
+  /** Ends the session and forgets the tokens and the drafts. */
+  signOut(): Promise<void>;
+}
+
+/** What went wrong, in words for a person: made from the catalogue's reason, never the server's raw text alone. */
+export interface Refusal {
+  /** Of the catalogue; `NETWORK` when no server answered. */
+  readonly reason: string;
+  /** What happened, one sentence. */
+  readonly title: string;
+  /** What to do, one sentence. */
+  readonly advice: string;
+  /** Worth trying again as it is. */
+  readonly retryable: boolean;
+}
+
+// ---- The session
+
+export type Connection =
+  /** Nobody is signed in. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'connecting' }
+  /** Every slot is taken; 1 is next. */
+  | { readonly kind: 'waiting'; readonly place: number }
+  | { readonly kind: 'connected' }
+  /** `atMs`: when it is tried again, as `performance.now()` tells time. `offline`: the browser says there is no network. */
+  | { readonly kind: 'reconnecting'; readonly atMs: number; readonly offline: boolean; readonly because?: Refusal }
+  /** Nothing was said for a while, so the slot was given up; typing or sending connects again. */
+  | { readonly kind: 'resting'; readonly because: Refusal }
+  /** Another tab of this browser has the session. */
+  | { readonly kind: 'other-tab' }
+  /** The session went on in another place; connect() takes it back. */
+  | { readonly kind: 'taken-over' }
+  /** Not tried again by itself. */
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+export interface Limits {
+  readonly maxTextBytes: number;
+  readonly maxInlineBytes: number;
+  readonly maxMediaBytes: number;
+}
+
+// ---- Conversations
+
+export interface ConversationSummary {
+  readonly conversationId: string;
+  readonly title: string;
+  readonly updatedAt: Date;
+  readonly messageCount: number;
+}
+
+export interface ConversationList {
+  /** Newest first. */
+  readonly items: ReadonlySignal<readonly ConversationSummary[]>;
+  readonly isLoading: ReadonlySignal<boolean>;
+  readonly hasMore: ReadonlySignal<boolean>;
+  /** Why the last read failed; undefined after one that worked. */
+  readonly trouble: ReadonlySignal<Refusal | undefined>;
+  loadMore(): Promise<void>;
+  /** Words of messages, in all conversations of this client. '' ends the search. */
+  search(query: string): Promise<void>;
+  /** undefined: no search is on. */
+  readonly found: ReadonlySignal<readonly FoundMessage[] | undefined>;
+  rename(conversationId: string, title: string): Promise<Refusal | undefined>;
+  /** Deletes it for ever; the one that is open is left for a new one. */
+  delete(conversationId: string): Promise<Refusal | undefined>;
+  /** Turns to it. */
+  open(conversationId: string): void;
+  /** Turns to a new one; it is in the list once something is said. */
+  startNew(): void;
+}
+
+export interface FoundMessage {
+  readonly messageId: string;
+  readonly conversationId: string;
+  readonly role: Role;
+  readonly text: string;
+  readonly at: Date;
+}
+
+export type Role = 'user' | 'assistant';
+
+// ---- The conversation that is open
+
+export interface OpenConversation {
+  /** '' for a new one that the server has not named yet. */
+  readonly id: ReadonlySignal<string>;
+  readonly title: ReadonlySignal<string>;
+  /** Oldest first. An entry is the same object for as long as its message is there; only its signal changes. */
+  readonly entries: ReadonlySignal<readonly Entry[]>;
+  readonly hasOlder: ReadonlySignal<boolean>;
+  readonly isLoadingOlder: ReadonlySignal<boolean>;
+  readonly trouble: ReadonlySignal<Refusal | undefined>;
+  loadOlder(): Promise<void>;
+  /** Stops the reply to this user message. */
+  stop(messageId: string): Promise<Refusal | undefined>;
+  /** Sends again, under the same client message id, what could not be sent. */
+  retry(key: string): void;
+  /** Takes back what could not be sent. */
+  discard(key: string): void;
+  /** A fresh URL for media whose URL has expired. undefined: it cannot be had. */
+  renewUrl(mediaId: string): Promise<string | undefined>;
+  /** Calls back when a reply is complete, with its text, so that it can be announced. Returns how to end that. */
+  onReply(listener: (text: string) => void): () => void;
+}
+
+export interface Entry {
+  /** Unique in the conversation and for ever the same: from before a message is accepted until after. */
+  readonly key: string;
+  readonly message: ReadonlySignal<ShownMessage>;
+}
+
+export interface ShownMessage {
+  /** '' until it is accepted. */
+  readonly messageId: string;
+  readonly role: Role;
+  readonly parts: readonly ShownPart[];
+  readonly status: ShownStatus;
+  /** When the log took it, or when it was said here. */
+  readonly at: Date;
+  /** With `unsent` and `failed`. */
+  readonly refusal?: Refusal;
+  /** For a reply. */
+  readonly model?: string;
+  /** For a reply: the user message it answers. */
+  readonly replyToMessageId?: string;
+}
+
+/**
+ * `sending`: not accepted yet (`progress` of its media is in its parts); `unsent`: refused, may be retried or discarded; `queued` and `processing`: a
+ * worker will have, or has, it; `growing`: a reply that is being written; the others are final.
+ */
+export type ShownStatus =
+  | 'sending'
+  | 'unsent'
+  | 'queued'
+  | 'processing'
+  | 'growing'
+  | 'completed'
+  | 'stopped'
+  | 'failed';
+
+export type ShownPart =
+  | { readonly kind: 'text'; readonly text: string }
+  | {
+      readonly kind: 'voice' | 'video' | 'image';
+      /** '' while there is none yet; a `blob:` URL for what was chosen here. */
+      readonly url: string;
+      /** '' until the server has named it. */
+      readonly mediaId: string;
+      readonly contentType: string;
+      readonly sizeBytes: number;
+      /** Of an upload that is under way, 0 to 1; undefined: none is. */
+      readonly progress?: number;
+    };
+
+// ---- What is being written
+
+export interface Composer {
+  /** The draft of the open conversation; it survives a reload. */
+  readonly text: ReadonlySignal<string>;
+  setText(text: string): void;
+  readonly attachments: ReadonlySignal<readonly Attachment[]>;
+  /** Looks at size and type first: what the server would refuse is not taken, and the refusal told. Never rejects. */
+  attach(file: Blob & { readonly name?: string }): Promise<Refusal | undefined>;
+  detach(key: string): void;
+  /** Why the draft cannot be sent as it is (too long); undefined when it can, or is empty. */
+  readonly problem: ReadonlySignal<Refusal | undefined>;
+  /** True when there is something to send and nothing against it. */
+  readonly canSend: ReadonlySignal<boolean>;
+  /** Puts the draft into the conversation as `sending`, and empties it. It goes out once there is a session. */
+  send(): void;
+}
+
+export interface Attachment {
+  readonly key: string;
+  readonly kind: 'voice' | 'video' | 'image';
+  readonly name: string;
+  readonly contentType: string;
+  readonly sizeBytes: number;
+  /** A `blob:` URL. */
+  readonly previewUrl: string;
+}
+
+// ---- For those who run it
+
+export interface OperatorDesk {
+  /** undefined: nothing read yet. Read every two seconds while watch() is on. */
+  readonly usage: ReadonlySignal<Usage | undefined>;
+  readonly connections: ReadonlySignal<readonly ActiveConnection[]>;
+  /** E.g. OPERATOR_REQUIRED. */
+  readonly trouble: ReadonlySignal<Refusal | undefined>;
+  /** Reads again and again until the returned function is called. */
+  watch(): () => void;
+  disconnect(clientId: string): Promise<Refusal | undefined>;
+  explain(messageId: string): Promise<readonly Step[] | Refusal>;
+}
+
+export interface Usage {
+  readonly clients: number;
+  readonly maxClients: number;
+  readonly waiting: number;
+  readonly processing: number;
+  readonly maxProcessing: number;
+  readonly queued: number;
+  readonly oldestQueuedMs: number;
+}
+
+export interface ActiveConnection {
+  readonly clientId: string;
+  readonly sessionId: string;
+  readonly connectedAt: Date;
+  readonly timeZone: string;
+  readonly gatewayId: string;
+  readonly hasSpoken: boolean;
+}
+
+/** One event in a message's life. */
+export interface Step {
+  readonly at: Date;
+  readonly event: string;
+  readonly detail: string;
+}
