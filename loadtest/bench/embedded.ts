@@ -10,7 +10,7 @@ import { runClient, runJson, type Started, startEcho, startParley } from './proc
 import { told } from './told.ts';
 
 /** What a filled log is, as src/main/bench-log.ts tells it. */
-export interface Filled {
+interface Filled {
   readonly events: number;
   readonly conversationId: string;
   readonly ends: readonly Mark[];

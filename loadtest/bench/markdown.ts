@@ -45,7 +45,7 @@ function row(...cells: readonly string[]): string {
 }
 
 /** p50, p90, p99, max and count. */
-export function percentileCells({ p50, p90, p99, max, count }: Percentiles): string[] {
+function percentileCells({ p50, p90, p99, max, count }: Percentiles): string[] {
   return [p50, p90, p99, max, count].map(number);
 }
 

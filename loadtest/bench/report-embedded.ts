@@ -3,7 +3,7 @@ import { atLeast, atMost, number, originLine, piecesTable, type Target, table, t
 import type { ProcessesFigures, ProcessFigures } from './process-figures.ts';
 
 /** The embedded profile is one process. */
-export function serverOf({ processes }: { readonly processes: ProcessesFigures }): ProcessFigures {
+function serverOf({ processes }: { readonly processes: ProcessesFigures }): ProcessFigures {
   const { server } = processes;
   if (server === undefined) throw new Error('these figures are not of a server in one process');
   return server;

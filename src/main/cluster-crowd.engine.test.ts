@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { firstOutcome, type Outcome, usageAt } from '../testing/arrivals.ts';
 import { Cluster, type Member } from '../testing/cluster.ts';
-import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
 import { eventually, Guests } from '../testing/guests.ts';
 import { runParley } from '../testing/server.ts';
 import { type Session, shapes } from '../testing/stranger.ts';
@@ -29,28 +29,6 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.[Symbol.asyncDispose]());
 
-type Outcome = 'welcome' | 'waiting' | 'refused';
-
-function firstOutcome(session: Session): Promise<Outcome> {
-  const never = new Promise<never>(() => {});
-  const on = (kind: 'welcome' | 'waiting') =>
-    session.find(kind, undefined, 60_000).then(
-      () => kind,
-      () => never,
-    );
-  return Promise.race([on('welcome'), on('waiting'), session.ended.then(() => 'refused' as const)]);
-}
-
-/** What a gateway says of all of them. */
-async function usageAt({ server }: Member): Promise<Dynamic> {
-  const operations = clientOf('chat.v1.OperationsService', server.address);
-  try {
-    return await call(operations, 'GetUsage', {});
-  } finally {
-    hangUp(operations);
-  }
-}
-
 function inside(sessions: readonly Session[]): readonly Session[] {
   return sessions.filter((session) => !session.isOver && session.all('welcome').length > 0);
 }
@@ -67,7 +45,7 @@ function arrive(guests: readonly Guests[], mayWait: (index: number) => boolean):
 async function empty(): Promise<void> {
   for (const gateway of cluster.of('gateway'))
     await eventually(
-      () => usageAt(gateway),
+      () => usageAt(gateway.server.address),
       ({ activeClients, waitingClients }) => activeClients === 0 && waitingClients === 0,
       30_000,
     );
@@ -84,7 +62,10 @@ async function quietRound(guests: readonly Guests[]): Promise<void> {
   expect(places.toSorted((one, other) => one - other)).toEqual(places.map((_, index) => index + 1));
   for (const gateway of cluster.of('gateway')) {
     // Each has read as far as its own clients' requests.
-    expect(await usageAt(gateway)).toMatchObject({ activeClients: slots, waitingClients: places.length });
+    expect(await usageAt(gateway.server.address)).toMatchObject({
+      activeClients: slots,
+      waitingClients: places.length,
+    });
   }
   // A slot that is freed at one gateway goes to the first in line, at whichever that one is.
   const first = of('waiting').find((session) => session.all('waiting')[0].place === 1);
@@ -116,9 +97,12 @@ async function deadlyRound(guests: readonly Guests[], victim: Member, survivor: 
   console.info(`${slots - atOnce} slots of the dead gateway had new holders after ${tookMs.toFixed(0)} ms`);
   expect(tookMs).toBeLessThan(freedWithinMs);
   expect(inside(those)).toHaveLength(slots);
-  expect(await usageAt(survivor)).toMatchObject({ activeClients: slots, waitingClients: those.length - slots });
+  expect(await usageAt(survivor.server.address)).toMatchObject({
+    activeClients: slots,
+    waitingClients: those.length - slots,
+  });
   await cluster.restart(victim);
-  expect(await usageAt(survivor)).toMatchObject({ activeClients: slots });
+  expect(await usageAt(survivor.server.address)).toMatchObject({ activeClients: slots });
 }
 
 test(`of ${crowd} clients at once over two gateways, ${rounds} times, exactly ${slots} are inside, also when a gateway dies meanwhile`, async () => {

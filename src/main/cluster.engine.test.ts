@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { usageAt } from '../testing/arrivals.ts';
 import { Cluster } from '../testing/cluster.ts';
-import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
 import { eventually, Guests } from '../testing/guests.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { runParley } from '../testing/server.ts';
@@ -14,13 +14,6 @@ beforeAll(async () => {
   cluster = await Cluster.start({ env: { PARLEY_SIMULATED_TEXT_DELAY_MS: '0' } });
 });
 afterAll(() => cluster?.[Symbol.asyncDispose]());
-
-async function usage(address: string): Promise<Dynamic> {
-  const operations = clientOf('chat.v1.OperationsService', address);
-  const answer = await call(operations, 'GetUsage', {});
-  hangUp(operations);
-  return answer;
-}
 
 test.each(shapes)('a chat over one gateway is seen, resumed and gone on with over the other (%s)', async (shape) => {
   const [first, second] = cluster.of('gateway').map(({ server }) => server);
@@ -45,7 +38,7 @@ test.each(shapes)('a chat over one gateway is seen, resumed and gone on with ove
   );
   expect(told.map(({ clientMessageId }) => clientMessageId)).toEqual(['one', '', 'two', '']);
   await eventually(
-    () => usage(first.address),
+    () => usageAt(first.address),
     ({ activeClients, processing }) => activeClients === 1 && processing === 0,
   );
 });

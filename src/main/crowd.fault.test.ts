@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
+import { firstOutcome, type Outcome, usageAt } from '../testing/arrivals.ts';
 import { eventually, Guests } from '../testing/guests.ts';
 import { childEnv, type ParleyServer, runParley, startServer } from '../testing/server.ts';
 import { type Session, shapes } from '../testing/stranger.ts';
@@ -29,25 +29,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await server?.[Symbol.asyncDispose]();
 });
-
-type Outcome = 'welcome' | 'waiting' | 'refused';
-
-function firstOutcome(session: Session): Promise<Outcome> {
-  const never = new Promise<never>(() => {});
-  const on = (kind: 'welcome' | 'waiting') =>
-    session.find(kind, undefined, 60_000).then(
-      () => kind,
-      () => never,
-    );
-  return Promise.race([on('welcome'), on('waiting'), session.ended.then(() => 'refused' as const)]);
-}
-
-async function usage(): Promise<Dynamic> {
-  const operations = clientOf('chat.v1.OperationsService', server.address);
-  const answer = await call(operations, 'GetUsage', {});
-  hangUp(operations);
-  return answer;
-}
 
 test(`of ${crowd} clients at once, ${rounds} times, exactly ${slots} are welcomed, the rest wait in order or are refused with a delay`, async () => {
   for (let round = 0; round < rounds; round += 1) {
@@ -105,7 +86,7 @@ test('a client whose process is stopped loses its slot in time, and the one in l
     await next.find('waiting');
     child.kill('SIGSTOP');
     await next.welcome(30_000);
-    expect(await usage()).toMatchObject({ maxClients: 1 });
+    expect(await usageAt(server.address)).toMatchObject({ maxClients: 1 });
   } finally {
     child.kill('SIGKILL');
   }
@@ -114,7 +95,10 @@ test('a client whose process is stopped loses its slot in time, and the one in l
 test('a client that vanishes without a word frees its slot at once', async () => {
   await using guests = new Guests(server, 'bidi');
   const sessions = await Promise.all(Array.from({ length: slots }, () => guests.connect()));
-  await eventually(usage, (answer) => answer.activeClients === slots);
+  await eventually(
+    () => usageAt(server.address),
+    (answer) => answer.activeClients === slots,
+  );
   sessions[0]?.session.drop();
   await guests.connect({ waitForSlotMs: 30_000 });
 });

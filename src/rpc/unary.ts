@@ -1,6 +1,5 @@
 import type { handleUnaryCall, Metadata, ServerUnaryCall } from '@grpc/grpc-js';
 import type { Caller } from '../app/caller.ts';
-import { Refused } from '../domain/errors/catalogue.ts';
 import { type Calls, callerOf } from './calls.ts';
 import { checkWellFormed } from './tolerant-decoding.ts';
 
@@ -33,11 +32,4 @@ async function answerTo<Request, Response>(
 ): Promise<Response> {
   checkWellFormed(call.request);
   return answer(call.request, call);
-}
-
-/** A call that the contract has and this release does not answer: UNIMPLEMENTED, with a sentence. */
-export function notYet<Request, Response>(calls: Calls, what: string): handleUnaryCall<Request, Response> {
-  return unary(calls, async () => {
-    throw new Refused('NOT_IMPLEMENTED', `This release does not offer ${what} yet.`);
-  });
 }

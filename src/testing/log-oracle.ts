@@ -34,7 +34,7 @@ export async function conversationEntries(dataDir: string, prefix = 'parley'): P
 }
 
 /** Every event of the topic as far as the log goes now, partition by partition. */
-export async function entriesOfLog(log: EventLog, topic: string): Promise<readonly Entry[][]> {
+async function entriesOfLog(log: EventLog, topic: string): Promise<readonly Entry[][]> {
   const partitions: Entry[][] = [];
   for (let partition = 0; partition < log.partitions(topic); partition += 1)
     partitions.push(await entriesFrom(log, topic, partition, 0));

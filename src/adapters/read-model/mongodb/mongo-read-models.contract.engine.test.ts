@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, jest } from '@jest/globals';
 import { readModelContract } from '../../../ports/contracts/read-model.contract.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
+import { testDatabase } from '../../../testing/engines/test-database.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
-import { testDatabase } from './testing/databases.ts';
 
 jest.setTimeout(60_000);
 

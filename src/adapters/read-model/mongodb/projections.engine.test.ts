@@ -23,9 +23,9 @@ import type { AdmissionEvent } from '../../../domain/admission/events.ts';
 import type { ConversationEvent } from '../../../domain/conversation/events.ts';
 import type { ReadModelStore } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
+import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
 import { seededRandom } from '../../../testing/random.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
-import { type TestDatabase, testDatabase } from './testing/databases.ts';
 
 jest.setTimeout(60_000);
 

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { CollectionSpec, DocumentWrite, ReadModelStore } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
+import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
 import { openSqliteReadModels } from '../sqlite/store.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
-import { type TestDatabase, testDatabase } from './testing/databases.ts';
 import { type Note, notes, noteWrite, upTo } from './testing/notes.ts';
 
 jest.setTimeout(60_000);

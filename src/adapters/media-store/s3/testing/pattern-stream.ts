@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 const chunkBytes = 64 * 1_024;
 
 /** Chunks that differ, made as they are taken. */
-export function* patternChunks(sizeBytes: number): Generator<Buffer> {
+function* patternChunks(sizeBytes: number): Generator<Buffer> {
   for (let at = 0; at < sizeBytes; at += chunkBytes) {
     const chunk = Buffer.alloc(Math.min(chunkBytes, sizeBytes - at), at % 251);
     chunk.writeUInt32LE(at / chunkBytes, 0);

@@ -8,7 +8,7 @@ import { openS3MediaStore, type S3MediaStoreOptions } from '../s3-media-store.ts
 
 export const bucket = 'parley-test-media';
 /** More than a test may leave behind for others to stumble over is refused. */
-export const maxTestBytes = 200_000_000;
+const maxTestBytes = 200_000_000;
 
 /** A deployment of its own for each test, though all share one bucket. */
 export function newPrefix(): string {
