@@ -15,5 +15,5 @@ export default {
   // A guard against hanging, not a limit of what is tested: it holds on a machine that does other things as well.
   testTimeout: 30_000,
   testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '\\.(fault|clients|engine)\\.test\\.ts$'],
+  testPathIgnorePatterns: ['/node_modules/', '\\.(fault|clients|engine|browser)\\.test\\.ts$'],
 };

@@ -83,7 +83,8 @@ class ChatStream {
       case 'message':
         return this.#send(session, frame.value);
       case 'ping':
-        return session.pong();
+        session.ping();
+        return;
       case 'stopMessageId':
         return this.#orFail(session.stopReply(frame.value));
       case 'join':
@@ -225,6 +226,7 @@ export function chatService(deps: ChatServiceDeps): ChatServiceServer {
       await gateway.session(sessionId, caller).stopReply(messageId);
       return {};
     }),
+    // Answered on the stream as well: a proxy that sees nothing pass there for long takes it for dead, and so may the client.
     heartbeat: unary(calls, async ({ sessionId }, caller) => ({
       serverTime: new Date(gateway.session(sessionId, caller).ping()),
     })),

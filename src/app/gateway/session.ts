@@ -170,16 +170,12 @@ export class Session implements AdmissionListener {
     });
   }
 
-  /** A sign of life; answers with the server's clock, milliseconds since the epoch. */
+  /** A sign of life, answered on the stream; also gives the answer, the server's clock in milliseconds since the epoch. */
   ping(): number {
     this.#hear();
-    return this.#deps.clock.nowMs();
-  }
-
-  /** A sign of life that is answered on the stream. */
-  pong(): void {
-    const timeMs = this.ping();
+    const timeMs = this.#deps.clock.nowMs();
     this.#outbox.emitNow({ type: 'pong', timeMs });
+    return timeMs;
   }
 
   /** The client said goodbye. */
