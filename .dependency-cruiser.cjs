@@ -26,7 +26,7 @@ const layers = {
     core: false,
   },
   config: { from: '^src/config/', may: ['^src/(domain|config)/'], npm: true, core: true },
-  tooling: { from: '^src/tooling/', may: ['^src/(domain|config|tooling)/'], npm: true, core: true },
+  tooling: { from: '^src/tooling/', may: ['^src/(domain|config|tooling)/', '^gateway/envoy/'], npm: true, core: true },
   cli: { from: '^src/cli/', may: ['^src/(gen|cli)/'], npm: true, core: true },
   clients: { from: '^(gateway/[^/]+|loadtest)/', may: ['^src/gen/', '^$1/'], npm: true, core: true },
   'web-client': { from: '^gateway/web/src/', may: ['^gateway/web/src/'], npm: true, core: false },
@@ -69,8 +69,9 @@ const forbidden = [
   {
     name: 'no-dev-dependency-in-product',
     severity: 'error',
-    comment: 'The web client is built before it is served: what it is made of need not be installed then.',
-    from: { path: '^(src|projections|gateway)/', pathNot: [...tests, '^src/tooling/', '^gateway/web/'] },
+    comment:
+      'The web client is built, and Envoy configured, before anything is served: what they are made of need not be installed then.',
+    from: { path: '^(src|projections|gateway)/', pathNot: [...tests, '^src/tooling/', '^gateway/(web|envoy)/'] },
     to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
   },
 ];
@@ -91,6 +92,7 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^gateway/web/dist/' },
     combinedDependencies: false,
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
   },

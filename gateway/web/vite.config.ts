@@ -1,10 +1,37 @@
-import { defineConfig } from 'vite';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { defineConfig, type Plugin } from 'vite';
+
+/** Smaller files are a packet either way. */
+const minCompressedBytes = 1_024;
+
+/** Writes each text once more, as small as it gets: servers hand that out, and compress nothing themselves. */
+function compressed(): Plugin {
+  return {
+    name: 'compressed',
+    apply: 'build',
+    writeBundle({ dir = '' }) {
+      const names = readdirSync(dir, { recursive: true, encoding: 'utf8' });
+      for (const path of names
+        .filter((name) => /\.(html|js|css|svg|json)$/.test(name))
+        .map((name) => join(dir, name))) {
+        const bytes = readFileSync(path);
+        if (bytes.length < minCompressedBytes) continue;
+        // Brotli's own default is its best, 11.
+        writeFileSync(`${path}.br`, brotliCompressSync(bytes));
+        writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
+      }
+    },
+  };
+}
 
 /** Static files that any server can hand out from any path: `npm run web` writes them to dist/. */
 export default defineConfig({
   root: import.meta.dirname,
   // Relative: the files work below whatever path they are served.
   base: './',
+  plugins: [compressed()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: 'dist',

@@ -5,6 +5,7 @@ import { type LagFigures, watchLag } from './lag.ts';
 import { kinds, LeanSession } from './lean-session.ts';
 import { type Percentiles, percentiles } from './percentiles.ts';
 import { type Pids, type ProcessesFigures, watchProcesses } from './process-figures.ts';
+import { measureWays, type Way } from './ways.ts';
 
 export type Task =
   | {
@@ -31,7 +32,14 @@ export type Task =
       readonly connects: number;
       readonly atOnce: number;
     }
-  | { readonly task: 'pages'; readonly address: string; readonly conversationId: string; readonly pages: number };
+  | { readonly task: 'pages'; readonly address: string; readonly conversationId: string; readonly pages: number }
+  | {
+      readonly task: 'ways';
+      readonly address: string;
+      readonly ways: readonly Way[];
+      readonly calls: number;
+      readonly replies: number;
+    };
 
 export interface LoopFigures {
   readonly roundTripMs: Percentiles;
@@ -192,6 +200,8 @@ function run(task: Task): Promise<object> {
       return connects(task);
     case 'pages':
       return pages(task);
+    case 'ways':
+      return measureWays(task.address, task.ways, task.calls, task.replies);
     default:
       return task satisfies never;
   }

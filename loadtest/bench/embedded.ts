@@ -4,10 +4,11 @@ import type { AppendFigures, EmbeddedFigures, SizeFigures } from './figures.ts';
 import { HistoryClient, type Mark } from './history-client.ts';
 import { origin } from './machine.ts';
 import type { Percentiles } from './percentiles.ts';
-import { type Plan, pieceIntervalMs, slowReplies, wholeReplies } from './plan.ts';
+import { type Plan, pieceIntervalMs, slowReplies, twoPieces, wholeReplies } from './plan.ts';
 import { memory } from './process-figures.ts';
-import { runClient, runJson, type Started, startEcho, startParley } from './processes.ts';
+import { runClient, runJson, type Started, startEcho, startEnvoy, startParley } from './processes.ts';
 import { told } from './told.ts';
+import type { Way, WaysFigures } from './ways.ts';
 
 /** What a filled log is, as src/main/bench-log.ts tells it. */
 interface Filled {
@@ -28,6 +29,7 @@ export async function measureEmbedded(plan: Plan, work: string): Promise<Embedde
     },
     parley: await bench.parley(),
     pieces: await told('50 replies of 100 pieces', bench.pieces()),
+    ways: await told('ways in', bench.ways()),
   };
   const sizes: SizeFigures[] = [];
   for (const messages of plan.sizes) sizes.push(await told(`${messages} messages`, bench.size(messages)));
@@ -77,6 +79,23 @@ class EmbeddedBench {
       rounds: this.#plan.pieceRounds,
       intervalMs: pieceIntervalMs,
     });
+  }
+
+  /** gRPC, and the doors for browsers: the server's own, and Envoy where it can be installed. */
+  async ways(): Promise<WaysFigures> {
+    await using server = await startParley({ PARLEY_DATA_DIR: join(this.#work, 'ways'), ...twoPieces });
+    const { address, httpAddress } = server;
+    const ways: Way[] = [
+      { name: 'gRPC', address, protocol: 'grpc' },
+      { name: 'gRPC-Web on the HTTP port', address: httpAddress, protocol: 'grpc-web' },
+    ];
+    const starting = startEnvoy(server).catch((error: unknown) => console.log('without Envoy:', error));
+    await using envoy = (await starting) ?? undefined;
+    if (envoy !== undefined) {
+      ways.push({ name: 'gRPC through Envoy', address: envoy.address, protocol: 'grpc' });
+      ways.push({ name: 'gRPC-Web through Envoy', address: envoy.address, protocol: 'grpc-web' });
+    }
+    return await runClient({ task: 'ways', address, ways, ...this.#plan.ways });
   }
 
   async size(messages: number): Promise<SizeFigures> {

@@ -2,6 +2,7 @@ import type { BareFigures } from './bare-loop.ts';
 import type { ConnectsFigures, LoopFigures, PiecesFigures } from './client.ts';
 import type { Origin } from './machine.ts';
 import type { Percentiles } from './percentiles.ts';
+import type { WaysFigures } from './ways.ts';
 
 /** The log alone: events appended and synced, one at a time per appender. */
 export interface AppendFigures {
@@ -32,6 +33,8 @@ export interface EmbeddedFigures {
   readonly append: { readonly one: AppendFigures; readonly fifty: AppendFigures };
   readonly parley: { readonly one: LoopFigures; readonly fifty: LoopFigures; readonly connects: ConnectsFigures };
   readonly pieces: PiecesFigures;
+  /** undefined in figures from before there was more than one. */
+  readonly ways?: WaysFigures;
   readonly sizes: readonly SizeFigures[];
 }
 

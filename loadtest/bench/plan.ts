@@ -7,6 +7,8 @@ export interface Plan {
   readonly sizes: readonly number[];
   readonly pieceRounds: number;
   readonly connects: number;
+  /** On each way into the server, in turns. */
+  readonly ways: { readonly calls: number; readonly replies: number };
   /** Messages in the log of a deployment. */
   readonly grownMessages: number;
 }
@@ -18,6 +20,7 @@ export const plans = {
     sizes: [1_000, 100_000, 1_000_000],
     pieceRounds: 5,
     connects: 1_000,
+    ways: { calls: 4_000, replies: 1_000 },
     grownMessages: 100_000,
   },
   quick: {
@@ -26,12 +29,16 @@ export const plans = {
     sizes: [1_000, 100_000],
     pieceRounds: 1,
     connects: 300,
+    ways: { calls: 1_000, replies: 200 },
     grownMessages: 10_000,
   },
 } as const satisfies Record<string, Plan>;
 
 /** Settings of the simulated provider: a reply comes at once. */
 export const wholeReplies = { PARLEY_SIMULATED_PIECES: '0' };
+
+/** A reply comes at once, too, and its first piece before it. */
+export const twoPieces = { PARLEY_SIMULATED_PIECES: '2' };
 
 /** A reply comes in 100 pieces, one each 10 ms. */
 export const slowReplies = { PARLEY_SIMULATED_PIECES: '100', PARLEY_SIMULATED_PIECE_INTERVAL_MS: '10' };

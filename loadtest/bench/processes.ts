@@ -81,6 +81,13 @@ export function startEcho(): Promise<Started> {
   return start(node('loadtest/bench/echo-server.ts', [], {}), /^echo is listening: (?<grpc>\S+)$/m);
 }
 
+/** Starts Envoy before a server. With the environment of this process: installing it takes the tools that its PATH names. */
+export function startEnvoy({ address, httpAddress }: Where): Promise<Started> {
+  const args = [`${root}src/testing/engines/run-envoy.ts`, address, httpAddress];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  return start(child, /^envoy is listening: (?<grpc>\S+)$/m);
+}
+
 /** Runs a script to its end and gives the last line of its output, parsed. Rejects when it fails. */
 export async function runJson<T>(
   script: string,

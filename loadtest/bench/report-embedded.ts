@@ -1,6 +1,7 @@
 import type { EmbeddedFigures, SizeFigures } from './figures.ts';
 import { atLeast, atMost, number, originLine, piecesTable, type Target, table, targetsSection } from './markdown.ts';
 import type { ProcessesFigures, ProcessFigures } from './process-figures.ts';
+import type { WaysFigures } from './ways.ts';
 
 /** The embedded profile is one process. */
 function serverOf({ processes }: { readonly processes: ProcessesFigures }): ProcessFigures {
@@ -15,7 +16,17 @@ function growth(sizes: readonly SizeFigures[], of: (size: SizeFigures) => number
   return first === undefined || last === undefined ? 1 : of(last) / of(first);
 }
 
-function targets({ parley, pieces, sizes }: EmbeddedFigures): readonly Target[] {
+/** None where Envoy was not there. */
+function envoyTargets(ways: WaysFigures = {}): readonly Target[] {
+  const { gRPC: direct, 'gRPC through Envoy': through } = ways;
+  if (direct === undefined || through === undefined) return [];
+  return [
+    atMost('Envoy adds to a unary call, p50', 1, 'ms', through.unaryMs.p50 - direct.unaryMs.p50),
+    atMost('Envoy adds to a piece, p50', 0.5, 'ms', through.firstPieceMs.p50 - direct.firstPieceMs.p50),
+  ];
+}
+
+function targets({ parley, pieces, ways, sizes }: EmbeddedFigures): readonly Target[] {
   const { one, fifty } = parley;
   const refold = sizes.at(-1)?.refoldEventsPerSecond ?? 0;
   return [
@@ -24,6 +35,7 @@ function targets({ parley, pieces, sizes }: EmbeddedFigures): readonly Target[] 
     atMost('Round trip, 1 client, p50', 2, 'ms', one.roundTripMs.p50),
     atMost('First piece, 50 replies under way, p50', 3, 'ms', pieces.firstPieceMs.p50),
     atMost('Piece delay, p99', 10, 'ms', pieces.pieceDelayMs.p99),
+    ...envoyTargets(ways),
     atMost('Server CPU per 1,000 messages', 0.25, 's', serverOf(fifty).cpuSecondsPer1000),
     atMost('Resident memory after 50 clients in a closed loop', 200, 'MiB', serverOf(fifty).residentMib),
     atLeast('Refold by `parley audit`, largest log', 100_000, 'events per second', refold),
@@ -117,9 +129,24 @@ function sizesTable(sizes: readonly SizeFigures[]): string {
   return table(head, rows);
 }
 
+function waysSection(ways: WaysFigures): string {
+  const rows = Object.entries(ways).map(([name, { unaryMs, firstPieceMs }]) => [
+    name,
+    ...[unaryMs.p50, unaryMs.p99, firstPieceMs.p50, firstPieceMs.p99].map(number),
+  ]);
+  return `### Ways in
+
+The same server by each way, in turns, one call at a time: \`DescribeSignIn\`, and from the moment something is said (always by gRPC) to the first
+piece of its reply on a stream of that way. Envoy is as deployed (gateway/envoy), without TLS and on one thread.
+
+${table(['', 'unary p50 ms', 'unary p99 ms', 'first piece p50 ms', 'first piece p99 ms'], rows)}
+
+`;
+}
+
 /** The embedded profile's part of docs/benchmarks.md. */
 export function embeddedReport(figures: EmbeddedFigures): string {
-  const { origin, echo, parley, pieces, sizes } = figures;
+  const { origin, echo, parley, pieces, ways, sizes } = figures;
   return `${originLine(origin)}
 Server and clients share these cores. The bot answers at once (\`PARLEY_SIMULATED_TEXT_DELAY_MS=0\`), every event is synced before it is told.
 
@@ -146,7 +173,7 @@ ${piecesTable(pieces)}
 
 Server CPU: ${number(serverOf(pieces).cpuSecondsPer1000)} s per 1,000 pieces.
 
-### Connecting
+${ways === undefined ? '' : waysSection(ways)}### Connecting
 
 From a new TCP connection to Welcome, then goodbye, ten at once: ${number(parley.connects.connectsPerSecond)} per second, p50 ${number(parley.connects.connectMs.p50)} ms,
 p99 ${number(parley.connects.connectMs.p99)} ms. The echo, which admits everybody: ${number(echo.connects.connectsPerSecond)} per second, p50 ${number(echo.connects.connectMs.p50)} ms.

@@ -22,6 +22,8 @@ export function assemble(v: Values): Config {
     httpListen: v.PARLEY_HTTP_LISTEN,
     dataDir: v.PARLEY_DATA_DIR,
     prefix: v.PARLEY_PREFIX,
+    webOrigins: v.PARLEY_WEB_ORIGINS ?? [],
+    trustedProxies: v.PARLEY_TRUSTED_PROXIES ?? [],
     auth: assembleAuth(v),
     tls: assembleTls(v),
     limits: assembleLimits(v),
@@ -111,6 +113,8 @@ function assembleAuth(v: Values): AuthConfig {
         clientIdClaim: v.PARLEY_OIDC_CLIENT_ID_CLAIM,
         operatorClaim: operator.slice(0, at),
         operatorValue: operator.slice(at + 1),
+        webClientId: v.PARLEY_OIDC_WEB_CLIENT_ID ?? '',
+        webScopes: v.PARLEY_OIDC_WEB_SCOPES,
       };
     }
     default:

@@ -63,6 +63,9 @@ export interface OidcConfig {
   readonly clientIdClaim: string;
   readonly operatorClaim: string;
   readonly operatorValue: string;
+  /** '': the web client is not registered with the issuer. */
+  readonly webClientId: string;
+  readonly webScopes: readonly string[];
 }
 
 export type AuthConfig = { readonly kind: 'none' } | AccountsConfig | OidcConfig;
@@ -187,6 +190,10 @@ export interface Config {
   /** As given: relative to the working directory unless absolute. */
   readonly dataDir: string;
   readonly prefix: string;
+  /** Of web pages that may call, besides this server's own. */
+  readonly webOrigins: readonly string[];
+  /** Addresses and ranges (`10.0.0.0/8`) whose word on where a call comes from is taken. */
+  readonly trustedProxies: readonly string[];
   readonly auth: AuthConfig;
   /** undefined: neither port uses TLS. */
   readonly tls: TlsConfig | undefined;

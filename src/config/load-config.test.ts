@@ -32,6 +32,16 @@ describe('defaults', () => {
     expect(config.allowedTimeZones).toEqual(['*']);
   });
 
+  test('web pages and proxies are trusted as they are named, and no others', () => {
+    const { webOrigins, trustedProxies } = loadConfig({
+      PARLEY_WEB_ORIGINS: 'https://chat.example.org,http://localhost:5173',
+      PARLEY_TRUSTED_PROXIES: '10.0.0.0/8, fd00::/8, 192.0.2.7',
+    });
+    expect(webOrigins).toEqual(['https://chat.example.org', 'http://localhost:5173']);
+    expect(trustedProxies).toEqual(['10.0.0.0/8', 'fd00::/8', '192.0.2.7']);
+    expect(loadConfig({})).toMatchObject({ webOrigins: [], trustedProxies: [] });
+  });
+
   test('an empty value counts as not given', () => {
     expect(loadConfig({ PARLEY_MAX_CLIENTS: '', PARLEY_PREFIX: ' ' })).toEqual(loadConfig({}));
   });
@@ -63,6 +73,12 @@ describe('bad values', () => {
     ['PARLEY_ALLOWED_TIME_ZONES', 'Asia/Tokyo,,Europe/Paris', 'IANA name'],
     ['PARLEY_ROLES', 'gateway,gateway,worker', 'gateway or worker or projector'],
     ['PARLEY_OPENAI_BASE_URL', 'ftp://host/', 'http:// or https:// URL'],
+    ['PARLEY_WEB_ORIGINS', 'https://chat.example.org/', 'an origin as browsers write it'],
+    ['PARLEY_WEB_ORIGINS', 'https://chat.example.org:443', 'an origin as browsers write it'],
+    ['PARLEY_WEB_ORIGINS', '*', 'an origin as browsers write it'],
+    ['PARLEY_TRUSTED_PROXIES', '10.0.0.0/33', 'an IP address or a range'],
+    ['PARLEY_TRUSTED_PROXIES', 'envoy', 'an IP address or a range'],
+    ['PARLEY_TRUSTED_PROXIES', '10.0.0.0/8/8', 'an IP address or a range'],
   ])('%s=%s is refused with name, value and what is expected', (name, value, expected) => {
     const problems = problemsOf({ [name]: value });
     expect(problems).toHaveLength(1);
@@ -126,6 +142,7 @@ describe('relations', () => {
     [{ PARLEY_AUTH: 'oidc', PARLEY_OIDC_AUDIENCE: 'a' }, 'PARLEY_AUTH=oidc needs PARLEY_OIDC_ISSUER'],
     [{ PARLEY_AUTH: 'oidc', PARLEY_OIDC_ISSUER: 'https://i' }, 'PARLEY_AUTH=oidc needs PARLEY_OIDC_AUDIENCE'],
     [{ PARLEY_OIDC_ISSUER: 'https://i' }, 'PARLEY_OIDC_ISSUER needs PARLEY_AUTH=oidc'],
+    [{ PARLEY_OIDC_WEB_CLIENT_ID: 'web' }, 'PARLEY_OIDC_WEB_CLIENT_ID needs PARLEY_AUTH=oidc'],
     [{ PARLEY_TLS_CERT_FILE: 'c.pem' }, 'PARLEY_TLS_CERT_FILE needs PARLEY_TLS_KEY_FILE'],
     [{ PARLEY_TLS_KEY_FILE: 'k.pem' }, 'PARLEY_TLS_KEY_FILE needs PARLEY_TLS_CERT_FILE'],
     [{ PARLEY_TLS_CLIENT_CA_FILE: 'a.pem' }, 'PARLEY_TLS_CLIENT_CA_FILE needs PARLEY_TLS_CERT_FILE'],

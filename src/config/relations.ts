@@ -74,9 +74,9 @@ function providerGaps(v: Values): string[] {
 
 function authGaps(v: Values): string[] {
   if (v.PARLEY_AUTH !== 'oidc') {
-    return v.PARLEY_OIDC_ISSUER === undefined
-      ? []
-      : [`PARLEY_OIDC_ISSUER needs PARLEY_AUTH=oidc: with ${v.PARLEY_AUTH} its tokens prove nothing`];
+    return (['PARLEY_OIDC_ISSUER', 'PARLEY_OIDC_WEB_CLIENT_ID'] as const)
+      .filter((name) => v[name] !== undefined)
+      .map((name) => `${name} needs PARLEY_AUTH=oidc: with ${v.PARLEY_AUTH} an issuer's tokens prove nothing`);
   }
   return (['PARLEY_OIDC_ISSUER', 'PARLEY_OIDC_AUDIENCE'] as const)
     .filter((name) => v[name] === undefined)

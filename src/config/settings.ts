@@ -5,6 +5,7 @@ import {
   shutdownReserveMs,
 } from '../domain/limits.ts';
 import {
+  addressRange,
   boolean,
   httpUrl,
   integer,
@@ -16,6 +17,7 @@ import {
   rangeMs,
   text,
   type ValueType,
+  webOrigin,
 } from './value-types.ts';
 
 /** One setting: a row of docs/configuration.md. */
@@ -52,7 +54,7 @@ export const settings = {
   PARLEY_HTTP_LISTEN: {
     type: listenAddress,
     default: '127.0.0.1:8080',
-    description: 'Where media, `/docs`, `/metrics`, `/healthz` and `/readyz` are served.',
+    description: 'Where the web client, gRPC-Web, media, `/docs`, `/metrics`, `/healthz` and `/readyz` are served.',
   },
   PARLEY_DATA_DIR: {
     type: text('a folder', 1_000),
@@ -80,6 +82,18 @@ export const settings = {
     default: '',
     description:
       'The HTTP port as clients reach it, without a slash at its end: begins the URLs of media. Default: the address listened on.',
+  },
+  PARLEY_WEB_ORIGINS: {
+    type: listOf(webOrigin),
+    default: '',
+    description:
+      'Web pages of other origins that may call by gRPC-Web on the HTTP port. Without it only its own pages may, and with `PARLEY_AUTH=none` only those reached by an IP address, localhost or the name in `PARLEY_HTTP_PUBLIC_URL`.',
+  },
+  PARLEY_TRUSTED_PROXIES: {
+    type: listOf(addressRange),
+    default: '',
+    description:
+      'Proxies before this server, e.g. `10.0.0.0/8`. A call that comes from one of them counts as of the last address in its `x-forwarded-for` that is not one of them: attempts to sign in are counted by address.',
   },
   PARLEY_SIGN_UP: {
     type: oneOf('open', 'closed'),
@@ -123,6 +137,17 @@ export const settings = {
     default: 'scope=parley.operator',
     description:
       'The claim and value that make the caller an operator; the claim may be one text, a list, or words divided by spaces.',
+  },
+  PARLEY_OIDC_WEB_CLIENT_ID: {
+    type: text('a client id', 500),
+    default: '',
+    description:
+      "The client id under which the web client is registered with the issuer (a public client with PKCE; redirect URI: the page's own URL).",
+  },
+  PARLEY_OIDC_WEB_SCOPES: {
+    type: listOf(matching('a scope', /^[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,200}$/)),
+    default: 'openid',
+    description: 'What the web client asks the issuer for.',
   },
   PARLEY_TLS_CERT_FILE: {
     type: text('a file', 1_000),

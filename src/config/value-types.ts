@@ -1,3 +1,4 @@
+import { isIP, isIPv4 } from 'node:net';
 import type { DelayRangeMs, ListenAddress } from './config.ts';
 
 /** How the text of a setting becomes its value. */
@@ -80,6 +81,17 @@ export const listenAddress: ValueType<ListenAddress> = {
   },
 };
 
+/** An IP address, or all that begin alike: `10.0.0.0/8`. */
+export const addressRange: ValueType<string> = {
+  expected: 'an IP address or a range such as 10.0.0.0/8 or fd00::/8',
+  parse: (value) => {
+    const [address = '', prefix, ...rest] = value.split('/');
+    if (isIP(address) === 0 || address.includes('%') || rest.length > 0) return undefined;
+    const isRange = prefix === undefined || parseInteger(prefix, 0, isIPv4(address) ? 32 : 128) !== undefined;
+    return isRange ? value : undefined;
+  },
+};
+
 /** The value has no slash at its end. A user name or password in it is refused: it would be shown. */
 export const httpUrl: ValueType<string> = {
   expected: 'an http:// or https:// URL without user name, query and fragment',
@@ -89,6 +101,12 @@ export const httpUrl: ValueType<string> = {
     if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') return undefined;
     return value.replace(/\/+$/, '');
   },
+};
+
+/** Of a web page, exactly as a browser tells it. */
+export const webOrigin: ValueType<string> = {
+  expected: 'an origin as browsers write it, such as https://chat.example.org, without a path and a default port',
+  parse: (value) => (/^https?:/.test(value) && URL.parse(value)?.origin === value ? value : undefined),
 };
 
 function parseInteger(value: string, min: number, max: number): number | undefined {

@@ -14,6 +14,7 @@ describe('what a server tells when it has started', () => {
   test('begins with its addresses, and works as it is told', () => {
     const text = told({});
     expect(text).toMatch(/^parley is listening: grpc 127\.0\.0\.1:1 http 127\.0\.0\.1:2\n/);
+    expect(text).toMatch(/another terminal:\n {2}http:\/\/127\.0\.0\.1:2\/ {2,}talk to it in the browser\n/);
     expect(text).toContain('npm run parley -- chat --address 127.0.0.1:1   talk to it\n');
     expect(text).toContain('curl http://127.0.0.1:2/metrics');
   });
@@ -22,7 +23,13 @@ describe('what a server tells when it has started', () => {
     const text = told({ PARLEY_TLS_CERT_FILE: 'cert.pem', PARLEY_TLS_KEY_FILE: 'key.pem' });
     expect(text).toContain('chat --address 127.0.0.1:1 --tls ');
     expect(text).toContain('curl https://127.0.0.1:2/metrics');
+    expect(text).toContain('https://127.0.0.1:2/ ');
     expect(text).not.toContain('http:');
+  });
+
+  test('sends no browser to a server whose clients must show a certificate', () => {
+    const files = { PARLEY_TLS_CERT_FILE: 'cert.pem', PARLEY_TLS_KEY_FILE: 'key.pem' };
+    expect(told({ ...files, PARLEY_TLS_CLIENT_CA_FILE: 'ca.pem' })).not.toContain('in the browser');
   });
 
   test('begins with an account where one is needed, and offers nobody what is for operators', () => {

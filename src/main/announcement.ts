@@ -19,6 +19,7 @@ export function announcement(
   const at = `--address ${grpcAddress}${tls === undefined ? '' : ' --tls'}`;
   const url = `${tls === undefined ? 'http' : 'https'}://${httpAddress}`;
   const tries: readonly Try[] = [
+    ...(takesBrowsers(tls) ? [[`${url}/`, 'talk to it in the browser'] as const] : []),
     ...waysIn(auth, at),
     ['npm run parley -- tail', 'the log, as it grows'],
     [`curl ${url}/metrics`, 'for Prometheus'],
@@ -26,10 +27,15 @@ export function announcement(
   ];
   const width = Math.max(...tries.map(([what]) => what.length));
   return `parley is listening: grpc ${grpcAddress} http ${httpAddress}
-Try next, in another terminal:
+Try next, in a browser or another terminal:
 ${tries.map(([what, purpose]) => `  ${what.padEnd(width)}  ${purpose}`).join('\n')}
 Ctrl-C stops it; nothing accepted is lost, whatever stops it.
 `;
+}
+
+/** Not where clients must show a certificate: the HTTP port takes no calls then. */
+function takesBrowsers(tls: Config['tls']): boolean {
+  return tls === undefined || tls.clientCaFile === '';
 }
 
 function waysIn(auth: Config['auth'], at: string): readonly Try[] {

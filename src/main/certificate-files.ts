@@ -1,7 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Server as HttpsServer } from 'node:https';
-import { createSecureContext } from 'node:tls';
+import { createSecureContext, type Server as TlsServer } from 'node:tls';
 import { experimental, type ServerCredentials } from '@grpc/grpc-js';
 import type { TlsConfig } from '../config/config.ts';
 import type { Logger } from '../ports/telemetry.ts';
@@ -68,7 +67,7 @@ export class CertificateFiles implements Provider, AsyncDisposable {
   }
 
   /** Gives the server each new certificate. */
-  keepFresh(server: HttpsServer): void {
+  keepFresh(server: TlsServer): void {
     this.#onChange.add(({ cert, key }) => server.setSecureContext({ cert, key }));
   }
 

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { activeConnections } from '../../projections/active-connections/query.ts';
 import { history as historyQueries } from '../../projections/history/query.ts';
 import { lagOf } from '../../projections/lag.ts';
@@ -14,10 +13,10 @@ import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
 import { Journal, topicsOf } from '../app/journal.ts';
 import { measuredLog } from '../app/measured-log.ts';
 import { eventCodec } from '../codec/event-codec.ts';
-import type { Config } from '../config/config.ts';
 import type { Backends, BackendsOptions } from './backends.ts';
 import { accountsPath, mediaFolder, readModelsPath } from './data-folder.ts';
 import { type ProjectorThread, startProjectorThread } from './projector.ts';
+import { publicUrlOf } from './public-url.ts';
 
 /**
  * Everything in the data folder, and the projector's thread that keeps the read models. Rejects with DataDirLocked, LogConfigMismatch,
@@ -92,11 +91,4 @@ function startProjector(
     },
     onTrouble: (what) => logger.warn({ what }, 'trouble with the read models'),
   });
-}
-
-/** The HTTP port as clients reach it: as configured, or as listened on; an address that stands for all of them is told as the machine's name. */
-function publicUrlOf({ media, tls }: Config, httpAddress: string): string {
-  if (media.publicUrl !== '') return media.publicUrl;
-  const address = httpAddress.replace(/^(0\.0\.0\.0|\[::\])(?=:)/, hostname());
-  return `${tls === undefined ? 'http' : 'https'}://${address}`;
 }

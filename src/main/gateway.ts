@@ -14,12 +14,13 @@ import { MediaLibrary } from '../app/media/media-library.ts';
 import { mediaLinks } from '../app/media/media-links.ts';
 import { HistoryReads } from '../app/reading/history-reads.ts';
 import { Operations } from '../app/reading/operations.ts';
-import type { Config } from '../config/config.ts';
+import type { AuthConfig, Config } from '../config/config.ts';
 import { initialAdmission } from '../domain/admission/state.ts';
 import { gatewayLeaseMs, maxFrameBytes } from '../domain/limits.ts';
 import { ReadModelUnavailable } from '../ports/read-model.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';
+import { CallAddresses } from '../rpc/peer-address.ts';
 import { createRpcServer, type RpcServer, type RpcServerDeps } from '../rpc/server.ts';
 import { durationOf } from '../rpc/wire-values.ts';
 import type { Backends } from './backends.ts';
@@ -47,11 +48,13 @@ export interface GatewayOptions {
   readonly onFault: (error: unknown) => void;
   readonly calls: RpcServerDeps['calls'];
   readonly accounts: Accounts | undefined;
+  /** What the door for browsers proves itself by to the gRPC server. */
+  readonly doorKey: string;
 }
 
 /** Announces the gateway in the log and begins to look after sessions; its gRPC server does not listen yet. Rejects with LogUnavailable. */
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const { config, backends, metrics, tracer, calls, accounts } = options;
+  const { config, backends, metrics, tracer, calls, accounts, doorKey } = options;
   await using started = new AsyncDisposableStack();
   const admission = await startAdmission(options);
   started.defer(() => admission.stop());
@@ -68,6 +71,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     tracer,
     calls,
     accounts,
+    addresses: new CallAddresses(config.trustedProxies, doorKey),
+    signInMethod: signInMethodOf(config.auth),
     facts: welcomeFacts(config),
     operations,
     library: media.library,
@@ -216,6 +221,22 @@ function isTimeZone(name: string): boolean {
   } catch (error) {
     if (error instanceof RangeError) return false;
     throw error;
+  }
+}
+
+/** What anybody may know of how people sign in. */
+function signInMethodOf(auth: AuthConfig): RpcServerDeps['signInMethod'] {
+  switch (auth.kind) {
+    case 'none':
+      return { $case: 'none', value: {} };
+    case 'accounts':
+      return { $case: 'accounts', value: { signUpOpen: auth.signUpOpen } };
+    case 'oidc': {
+      const { issuer, webClientId, webScopes, audience } = auth;
+      return { $case: 'oidc', value: { issuer, webClientId, scopes: [...webScopes], audience } };
+    }
+    default:
+      return auth satisfies never;
   }
 }
 

@@ -1,5 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createSecureServer, type Http2SecureServer } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { GrpcWebDoor } from '../../gateway/door/grpc-web.ts';
+import type { StaticFiles } from '../../gateway/door/static-files.ts';
+import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import type { CertificateFiles } from './certificate-files.ts';
 
 /** What the HTTP port answers. */
@@ -9,6 +13,10 @@ export interface HttpDoorDeps {
   readonly isReady: () => boolean;
   /** Everything under `/media/`: it answers any method, and minds its own time limits. undefined: media are elsewhere. */
   readonly media: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined;
+  /** What browsers make calls by; undefined: they make none here. */
+  readonly grpcWeb: GrpcWebDoor | undefined;
+  /** The web client; a sentence that stands in its place where there is none. */
+  readonly page: StaticFiles | string;
   /** The API's page, as HTML. */
   readonly apiPage: () => Promise<string>;
   readonly onError: (error: unknown, what: string) => void;
@@ -16,11 +24,29 @@ export interface HttpDoorDeps {
   readonly certificates: CertificateFiles | undefined;
 }
 
-/** A request's headers must come within this. Bodies only come for media, whose handler looks after them. */
-const options: ServerOptions = { headersTimeout: 10_000, requestTimeout: 0 };
+/** The HTTP port's server. */
+export interface HttpDoor {
+  readonly server: Server | Http2SecureServer;
+  /** Takes nothing more; what is being answered has so long to go out. */
+  end(lastWordsMs: number): Promise<void>;
+}
 
-/** `/media/…`, `/docs`, `/metrics` for Prometheus, `/healthz` (the process lives) and `/readyz` (it takes clients). Not yet listening. */
-export function createHttpDoor(deps: HttpDoorDeps): Server {
+/** Clients that vanished without a word are noticed by their connection, this long after the last word. */
+const silenceMs = 60_000;
+
+/** A request's headers must come within this. Bodies come for media and calls, whose handlers look after them. */
+const options: ServerOptions = {
+  headersTimeout: 10_000,
+  requestTimeout: 0,
+  keepAlive: true,
+  keepAliveInitialDelay: silenceMs,
+};
+
+/**
+ * The web client and the calls that it makes, `/media/…`, `/docs`, `/metrics` for Prometheus, `/healthz` (the process lives) and `/readyz` (it
+ * takes clients). Not yet listening.
+ */
+export function createHttpDoor(deps: HttpDoorDeps): HttpDoor {
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     answer(deps, request, response).catch((error: unknown) => {
       deps.onError(error, `${request.method} failed`);
@@ -28,25 +54,47 @@ export function createHttpDoor(deps: HttpDoorDeps): Server {
       else say(response, 500, 'internal error\n');
     });
   };
-  const { certificates } = deps;
-  if (certificates === undefined) return withContinue(createServer(options, listener), listener);
-  const server = createTlsServer({ ...options, ...certificates.httpsOptions }, listener);
-  certificates.keepFresh(server);
-  return withContinue(server, listener);
+  const server = serverFor(deps.certificates, listener);
+  return { server, end: endOf(server) };
 }
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A client that asks before it sends a body is answered by the handler: it may refuse, and the body never comes. */
-function withContinue(server: Server, listener: Listener): Server {
-  return server.on('checkContinue', listener);
+/** With TLS, browsers choose HTTP/2: one connection holds more than six calls. Its requests and responses offer what HTTP/1's do. */
+function serverFor(certificates: CertificateFiles | undefined, listener: Listener): HttpDoor['server'] {
+  // A client that asks before it sends a body is answered by the handler: it may refuse, and the body never comes.
+  if (certificates === undefined) return createServer(options, listener).on('checkContinue', listener);
+  const server = createSecureServer({ ...options, ...certificates.httpsOptions, allowHTTP1: true });
+  for (const event of ['request', 'checkContinue']) server.on(event, listener);
+  // Node leaves the errors of these sockets to whoever made the server: one that is reset would end the process.
+  server.on('secureConnection', (socket) => socket.on('error', () => undefined));
+  certificates.keepFresh(server);
+  return server;
+}
+
+/** Connections are counted here: a server of both protocols does not know all of its own. */
+function endOf(server: HttpDoor['server']): HttpDoor['end'] {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return async (lastWordsMs) => {
+    if (!server.listening) return;
+    const waiting = new AbortController();
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    await Promise.race([closed, systemClock.sleep(lastWordsMs, waiting.signal).catch(() => undefined)]);
+    waiting.abort();
+    for (const socket of sockets) socket.destroy();
+  };
 }
 
 async function answer(deps: HttpDoorDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = pathOf(request);
   if (deps.media && path?.startsWith('/media/')) return deps.media(request, response);
-  // Only media have bodies: another one is not waited for.
-  if (hasBody(request)) response.setHeader('connection', 'close');
+  if (deps.grpcWeb?.takes(request)) return deps.grpcWeb.handle(request, response);
+  // Only media and calls have bodies: another one is not waited for.
+  if (hasBody(request) && request.httpVersionMajor === 1) response.setHeader('connection', 'close');
   if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'GET only\n');
   switch (path) {
     case '/healthz':
@@ -58,8 +106,13 @@ async function answer(deps: HttpDoorDeps, request: IncomingMessage, response: Se
     case '/docs':
       return say(response, 200, await deps.apiPage(), 'text/html; charset=utf-8');
     default:
-      return say(response, 404, 'There is /docs, /metrics, /healthz and /readyz here; chat is on the gRPC port.\n');
+      return showPage(deps, request, response, path);
   }
+}
+
+function showPage({ page }: HttpDoorDeps, request: IncomingMessage, response: ServerResponse, path = ''): void {
+  if (typeof page === 'string') return say(response, path === '/' ? 200 : 404, `${page}\n`);
+  if (!page(request, response, path)) say(response, 404, 'There is /, /docs, /metrics, /healthz and /readyz here.\n');
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -1,11 +1,10 @@
-import type { Server as HttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server as NetServer } from 'node:net';
 import { logVerbosity, type Server, type ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import type { ListenAddress } from '../config/config.ts';
 
 /** For statuses to reach their clients after the drain. */
-const lastWordsMs = 500;
+export const lastWordsMs = 500;
 
 /** Ends a gRPC server whose streams have ended: they still hold words on their way, but who does not take them is not waited for long. */
 export async function endGrpc(server: Server): Promise<void> {
@@ -39,7 +38,7 @@ export function listenGrpc(server: Server, address: ListenAddress, credentials: 
 }
 
 /** Answers with host and port. Rejects with CannotListen, as when the port is taken. */
-export function listenHttp(server: HttpServer, address: ListenAddress): Promise<string> {
+export function listenHttp(server: NetServer, address: ListenAddress): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(new CannotListen('PARLEY_HTTP_LISTEN', address, error)));
     server.listen(address.port, address.host, () => {

@@ -9,10 +9,11 @@ import { apiPage } from '../rpc/api-page.ts';
 import { ErrorMapping } from '../rpc/errors.ts';
 import { openAuthentication } from './authentication.ts';
 import type { Backends, BackendsOptions } from './backends.ts';
+import { openBrowserDoor } from './browser-door.ts';
 import { CertificateFiles } from './certificate-files.ts';
 import { startGateway } from './gateway.ts';
 import { createHttpDoor } from './http-door.ts';
-import { endGrpc, listenGrpc, listenHttp } from './listening.ts';
+import { endGrpc, lastWordsMs, listenGrpc, listenHttp } from './listening.ts';
 import { startUpkeep } from './upkeep.ts';
 import { startWorkers } from './workers.ts';
 
@@ -60,12 +61,19 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   started.defer(() => workers?.drain(0));
   const { authenticator, accounts } = started.use(await openAuthentication(config, backends, logger));
   const calls = { errors: new ErrorMapping(logger, metrics), authenticator };
+  const doorKey = nodeCryptoIds.unique();
   const gateway = has('gateway')
-    ? started.use(await startGateway({ config, backends, logger, metrics, tracer, onFault, calls, accounts }))
+    ? started.use(await startGateway({ config, backends, logger, metrics, tracer, onFault, calls, accounts, doorKey }))
     : undefined;
-  if (gateway) started.defer(() => endGrpc(gateway.rpc.server));
   let isReady = true;
   const door = createHttpDoor({
+    ...(await openBrowserDoor({
+      config,
+      doorKey,
+      errors: calls.errors,
+      rpc: gateway?.rpc,
+      httpAddress: () => httpAddress,
+    })),
     metrics: () => metrics.expose(),
     isReady: () => isReady && gateway?.suspended !== true,
     media: backends.mediaHandler,
@@ -73,13 +81,12 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
     onError: (error, what) => logger.error({ err: error }, what),
     certificates,
   });
-  started.defer(() => {
-    door.close();
-    door.closeAllConnections();
-  });
+  // After the gRPC server: the last words of browsers' calls come from there.
+  started.defer(() => door.end(lastWordsMs));
+  if (gateway) started.defer(() => endGrpc(gateway.rpc.server));
   const credentials = certificates?.grpcCredentials() ?? ServerCredentials.createInsecure();
   const grpcAddress = gateway && (await listenGrpc(gateway.rpc.server, config.grpcListen, credentials));
-  httpAddress = await listenHttp(door, config.httpListen);
+  httpAddress = await listenHttp(door.server, config.httpListen);
   gateway?.listening();
   const resources = started.move();
   return {

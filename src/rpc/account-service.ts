@@ -1,23 +1,38 @@
 import type { Accounts, Tokens } from '../app/accounts/accounts.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
-import type { AccountServiceServer, Tokens as WireTokens } from '../gen/chat/v1/account_service.ts';
+import type {
+  AccountServiceServer,
+  DescribeSignInResponse,
+  Tokens as WireTokens,
+} from '../gen/chat/v1/account_service.ts';
 import type { Calls } from './calls.ts';
-import { peerAddress } from './peer-address.ts';
+import type { CallAddresses } from './peer-address.ts';
 import { unauthenticated } from './unary.ts';
 import { durationOf } from './wire-values.ts';
 
-/** AccountService; without accounts, on servers that keep none, every call is refused with ACCOUNTS_OFF. */
-export function accountService(calls: Calls, accounts: Accounts | undefined): AccountServiceServer {
+export interface AccountServiceDeps {
+  readonly calls: Calls;
+  /** undefined: this server keeps none. */
+  readonly accounts: Accounts | undefined;
+  /** Where calls come from: attempts are counted by it. */
+  readonly addresses: CallAddresses;
+  /** How people sign in here. */
+  readonly signInMethod: DescribeSignInResponse['method'];
+}
+
+/** AccountService; without accounts, on servers that keep none, every call but the first is refused with ACCOUNTS_OFF. */
+export function accountService({ calls, accounts, addresses, signInMethod }: AccountServiceDeps): AccountServiceServer {
   const ours = () => {
     if (accounts === undefined) throw new Refused('ACCOUNTS_OFF');
     return accounts;
   };
   return {
+    describeSignIn: unauthenticated(calls, async () => ({ method: signInMethod })),
     signUp: unauthenticated(calls, async ({ userName, password }, call) => ({
-      tokens: tokensToWire(await ours().signUp(userName, password, peerAddress(call.getPeer()))),
+      tokens: tokensToWire(await ours().signUp(userName, password, addresses.of(call))),
     })),
     signIn: unauthenticated(calls, async ({ userName, password }, call) => ({
-      tokens: tokensToWire(await ours().signIn(userName, password, peerAddress(call.getPeer()))),
+      tokens: tokensToWire(await ours().signIn(userName, password, addresses.of(call))),
     })),
     refreshTokens: unauthenticated(calls, async ({ refreshToken }) => ({
       tokens: tokensToWire(await ours().refresh(refreshToken)),

@@ -88,6 +88,14 @@ describe('a server that keeps accounts', () => {
     });
   });
 
+  test('says so to anybody who asks, whatever token they show', async () => {
+    const accounts = { signUpOpen: true };
+    expect(await account('DescribeSignIn', {})).toEqual({ accounts, method: 'accounts' });
+    expect(await call(here.accounts, 'DescribeSignIn', {}, undefined, withToken('expired'))).toMatchObject({
+      accounts,
+    });
+  });
+
   test('tells what is wrong with a sign-up', async () => {
     expect(await refusal(account('SignUp', { userName: 'a b', password }))).toMatchObject({
       code: 'INVALID_ARGUMENT',
@@ -112,7 +120,7 @@ describe('a server that keeps accounts', () => {
   });
 
   test('refuses bytes that are no request as such', async () => {
-    for (const method of ['SignUp', 'SignIn', 'RefreshTokens', 'SignOut']) {
+    for (const method of ['DescribeSignIn', 'SignUp', 'SignIn', 'RefreshTokens', 'SignOut']) {
       const { code } = await sendBytes(here, method, Buffer.from([0x0a, 0xff, 0xff]));
       expect(code).toBe(grpc.status.INVALID_ARGUMENT);
     }
@@ -144,6 +152,7 @@ test('where sign-up is closed it is refused', async () => {
   try {
     const refused = await refusal(call(closed.accounts, 'SignUp', { userName: 'ann', password }));
     expect(refused).toMatchObject({ code: 'PERMISSION_DENIED', reason: 'SIGN_UP_CLOSED' });
+    expect(await call(closed.accounts, 'DescribeSignIn', {})).toMatchObject({ accounts: { signUpOpen: false } });
   } finally {
     await leave(closed);
   }
@@ -158,6 +167,7 @@ test('a server without accounts says so', async () => {
         code: 'FAILED_PRECONDITION',
         reason: 'ACCOUNTS_OFF',
       });
+    expect(await call(open.accounts, 'DescribeSignIn', {})).toEqual({ none: {}, method: 'none' });
   } finally {
     await leave(open);
   }
@@ -175,12 +185,25 @@ describe('a server that trusts an OpenID Connect issuer', () => {
       PARLEY_AUTH: 'oidc',
       PARLEY_OIDC_ISSUER: issuer.url,
       PARLEY_OIDC_AUDIENCE: 'https://parley.example',
+      PARLEY_OIDC_WEB_CLIENT_ID: 'parley-web',
+      PARLEY_OIDC_WEB_SCOPES: 'openid,offline_access',
     });
   });
   afterAll(async () => {
     await leave(here);
     await issuer?.[Symbol.asyncDispose]();
     jest.restoreAllMocks();
+  });
+
+  test('tells anybody where to sign in, and as what, whether or not the issuer is there', async () => {
+    expect(await call(here.accounts, 'DescribeSignIn', {})).toMatchObject({
+      oidc: {
+        issuer: issuer.url,
+        webClientId: 'parley-web',
+        scopes: ['openid', 'offline_access'],
+        audience: 'https://parley.example',
+      },
+    });
   });
 
   test('starts without it, and lets people in once it is there', async () => {

@@ -1,5 +1,16 @@
-import { expect, test } from '@jest/globals';
-import { peerAddress } from './peer-address.ts';
+import { Metadata } from '@grpc/grpc-js';
+import { describe, expect, test } from '@jest/globals';
+import { CallAddresses, doorKeyHeader } from './peer-address.ts';
+
+const doorKey = 'the key of the door';
+
+/** Where a call comes from that has this peer, and says to have come these ways. */
+function addressOf(peer: string, forwarded: readonly string[] = [], key?: string, trusted: readonly string[] = []) {
+  const metadata = new Metadata();
+  for (const value of forwarded) metadata.add('x-forwarded-for', value);
+  if (key !== undefined) metadata.set(doorKeyHeader, key);
+  return new CallAddresses(trusted, doorKey).of({ getPeer: () => peer, metadata });
+}
 
 test.each([
   ['192.0.2.1:50051', '192.0.2.1'],
@@ -15,5 +26,41 @@ test.each([
   ['unknown', 'unknown'],
   ['', ''],
 ])('%s is %s', (peer, address) => {
-  expect(peerAddress(peer)).toBe(address);
+  expect(addressOf(peer)).toBe(address);
+});
+
+describe('what a call says of its way', () => {
+  const [proxy, client] = ['10.0.0.7:5000', '192.0.2.1'];
+
+  test('is not believed of just anybody', () => {
+    expect(addressOf('198.51.100.9:1', [client])).toBe('198.51.100.9');
+    expect(addressOf('198.51.100.9:1', [client], undefined, ['10.0.0.0/8'])).toBe('198.51.100.9');
+    expect(addressOf('unknown', [client])).toBe('unknown');
+  });
+
+  test.each([
+    ['its last word', [`203.0.113.5, ${client}`], client],
+    ['over several headers', ['203.0.113.5', client], client],
+    ['up to the first that is not trusted', [`203.0.113.5, ${client}, 10.9.9.9,10.1.1.1`], client],
+    ['with a port', [`${client}:4711`], client],
+    ['an IPv6 network', ['[2001:db8::1:2:3:4:5]:4711'], '2001:db8:0:1::/64'],
+    ['IPv6 whose end looks like a port', ['2001:db8::1:2:3:4:5'], '2001:db8:0:1::/64'],
+    ['an address within IPv6', [`::ffff:${client}`], client],
+    ['not what is no address', [`${client}, unknown`], '10.0.0.7'],
+    ['nothing', [], '10.0.0.7'],
+    ['only trusted ones: the first', ['10.1.1.1, 10.2.2.2'], '10.1.1.1'],
+  ])('is believed of a trusted proxy: %s', (_, forwarded, address) => {
+    expect(addressOf(proxy, forwarded, undefined, ['10.0.0.0/8'])).toBe(address);
+  });
+
+  test('is believed of a proxy that is trusted by its address, in either family', () => {
+    expect(addressOf('::ffff:10.0.0.7:1', [client], undefined, ['10.0.0.7'])).toBe(client);
+    expect(addressOf('fd00::5:50051', [client], undefined, ['fd00::/8'])).toBe(client);
+  });
+
+  test('is believed of the door for browsers, whose key nobody else knows', () => {
+    expect(addressOf('unknown', [`203.0.113.5, ${client}`], doorKey)).toBe(client);
+    expect(addressOf('unknown', [`${client}, 10.0.0.7`], doorKey, ['10.0.0.0/8'])).toBe(client);
+    expect(addressOf('198.51.100.9:1', [client], 'a guess')).toBe('198.51.100.9');
+  });
 });

@@ -1,24 +1,84 @@
-import { isIPv4, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
+import type { Metadata } from '@grpc/grpc-js';
+
+/** Metadata by which the door for browsers proves that a call comes through it. */
+export const doorKeyHeader = 'x-parley-door';
+
+const forwardedHeader = 'x-forwarded-for';
 
 /** Groups of an IPv6 address that a network has: its other half is chosen by each machine, as often as it likes. */
 const networkGroups = 4;
 const allGroups = 8;
 
+/** A call, as far as it tells who makes it. */
+export interface AddressedCall {
+  getPeer(): string;
+  readonly metadata: Metadata;
+}
+
 /**
- * Whose attempts are counted together: the IPv4 address or the IPv6 network (/64) of a peer as grpc-js tells it, without the port. A peer
- * that has none (a Unix socket) is as it is told.
+ * Where calls come from: the peer's address, or, when the peer is a proxy that is trusted, what it says. Each proxy appends the address that a
+ * call came to it from to `x-forwarded-for`, so the list is read from its end, and only as long as who wrote it is trusted.
  */
-export function peerAddress(peer: string): string {
-  const host = peer.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-  const address = isIPv4(host) || isIPv6(host) ? host : peer;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
+export class CallAddresses {
+  readonly #trusted = new BlockList();
+  readonly #doorKey: string;
+
+  /** Addresses and ranges (`10.0.0.0/8`) of proxies; what the door for browsers, which is always trusted, sends as `x-parley-door`. */
+  constructor(trusted: readonly string[], doorKey: string) {
+    this.#doorKey = doorKey;
+    for (const range of trusted) {
+      const [address = '', prefixBits] = range.split('/');
+      const family = familyOf(address);
+      if (prefixBits === undefined) this.#trusted.addAddress(address, family);
+      else this.#trusted.addSubnet(address, Number(prefixBits), family);
+    }
+  }
+
+  /** Whose attempts are counted together: the IPv4 address or the IPv6 network (/64) that the call comes from. */
+  of(call: AddressedCall): string {
+    const before = call.metadata.get(forwardedHeader).join().split(',');
+    const comesByDoor = call.metadata.get(doorKeyHeader).join() === this.#doorKey;
+    let address = comesByDoor ? addressIn(before.pop()) : addressOfPeer(call.getPeer());
+    while (address !== undefined && this.#isTrusted(address) && before.length > 0) {
+      const said = addressIn(before.pop());
+      // Who writes what is no address is not believed further.
+      if (said === undefined) break;
+      address = said;
+    }
+    return address === undefined ? call.getPeer() : counted(address);
+  }
+
+  #isTrusted(address: string): boolean {
+    return this.#trusted.check(address, familyOf(address));
+  }
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIPv4(address) ? 'ipv4' : 'ipv6';
+}
+
+/** As grpc-js tells it: with a port, and IPv6 without brackets. undefined for what has no address, such as a Unix socket. */
+function addressOfPeer(peer: string): string | undefined {
+  return addressIn(peer.replace(/:\d+$/, '')) ?? addressIn(peer);
+}
+
+/** As proxies write it: some with a port, and then IPv6 in brackets. */
+function addressIn(text = ''): string | undefined {
+  const entry = text.trim();
+  const [, bracketed, dotted] = /^(?:\[(.*)\](?::\d+)?|([\d.]+):\d+)$/.exec(entry) ?? [];
+  const [address = ''] = (bracketed ?? dotted ?? entry).split('%');
+  if (isIP(address) === 0) return undefined;
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+}
+
+/** One machine may have all addresses of its IPv6 network. */
+function counted(address: string): string {
   return isIPv6(address) ? networkOf(address) : address;
 }
 
 function networkOf(address: string): string {
-  const [withoutZone = ''] = address.toLowerCase().split('%');
-  const [left = '', right] = withoutZone.split('::');
+  const [left = '', right] = address.toLowerCase().split('::');
   const groups = groupsOf(left);
   const ending = right === undefined ? [] : groupsOf(right);
   const zeros = Array.from({ length: Math.max(0, allGroups - groups.length - ending.length) }, () => '0');

@@ -1,8 +1,7 @@
-import { Server, type ServerOptions } from '@grpc/grpc-js';
+import { type MethodDefinition, Server, type ServerOptions } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
-import type { Accounts } from '../app/accounts/accounts.ts';
 import type { ConversationsManager } from '../app/managing/conversations-manager.ts';
 import type { Explanation } from '../app/managing/explanation.ts';
 import type { Parked } from '../app/managing/parked.ts';
@@ -18,7 +17,7 @@ import { OperationsServiceService } from '../gen/chat/v1/operations_service.ts';
 import { fileDescriptors as chatDescriptors } from '../gen/descriptors/chat-v1.ts';
 import { fileDescriptors as errorDescriptors } from '../gen/descriptors/google-rpc.ts';
 import { fileDescriptors as healthDescriptors } from '../gen/descriptors/health-v1.ts';
-import { accountService } from './account-service.ts';
+import { type AccountServiceDeps, accountService } from './account-service.ts';
 import { type ChatServiceDeps, chatService } from './chat-service.ts';
 import { historyService } from './history-service.ts';
 import { mediaService } from './media-service.ts';
@@ -26,15 +25,13 @@ import { operationsService } from './operations-service.ts';
 import { withSharedWriter } from './shared-writer.ts';
 import { withTolerantDecoding } from './tolerant-decoding.ts';
 
-export interface RpcServerDeps extends ChatServiceDeps {
+export interface RpcServerDeps extends ChatServiceDeps, AccountServiceDeps {
   readonly reads: HistoryReads;
   readonly manager: ConversationsManager;
   readonly explanation: Explanation;
   readonly parked: Parked;
   readonly library: MediaLibrary;
   readonly operations: Operations;
-  /** undefined: this server keeps none. */
-  readonly accounts: Accounts | undefined;
 }
 
 /** The gRPC server and its health, not yet listening. */
@@ -66,6 +63,14 @@ const services = {
   'chat.v1.AccountService': AccountServiceService,
 } as const;
 
+/** Paths of the calls of the contract that have one request: all that browsers can make. */
+export const browserPaths: ReadonlySet<string> = new Set(
+  Object.values(services)
+    .flatMap((service): MethodDefinition<unknown, unknown>[] => Object.values(service))
+    .filter(({ requestStream }) => !requestStream)
+    .map(({ path }) => path),
+);
+
 /** Every service of the contract, health and reflection. */
 export function createRpcServer(deps: RpcServerDeps): RpcServer {
   const { calls } = deps;
@@ -77,7 +82,7 @@ export function createRpcServer(deps: RpcServerDeps): RpcServer {
     operationsService(deps.operations, deps.explanation, deps.parked, calls),
   );
   server.addService(withTolerantDecoding(MediaServiceService), mediaService(deps.library, calls));
-  server.addService(withTolerantDecoding(AccountServiceService), accountService(calls, deps.accounts));
+  server.addService(withTolerantDecoding(AccountServiceService), accountService(deps));
   const health = new HealthImplementation();
   health.addToServer(server);
   reflection().addToServer(server);

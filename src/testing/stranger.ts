@@ -6,6 +6,8 @@ import { CallRefused, call, clientOf, type Dynamic, type DynamicClient, duration
 export const shapes = ['bidi', 'split'] as const;
 export type Shape = (typeof shapes)[number];
 
+const gatewayHeader = 'x-parley-gateway';
+
 /** Generous on purpose: it bounds a hanging test and asserts nothing. */
 const patienceMs = 15_000;
 
@@ -307,11 +309,16 @@ function refusal(body: Dynamic): MessageRefused {
 export class SplitSession extends Session {
   readonly stream: grpc.ClientReadableStream<Dynamic>;
   #accessToken: string | undefined;
+  /** Which gateway holds the session, where a proxy before several says so. */
+  #gateway: grpc.MetadataValue | undefined;
 
   constructor(dial: Dial, hello: Hello) {
     super(dial);
     this.#accessToken = dial.accessToken;
     this.stream = this.client['Open']({ hello: helloOf(hello) }, withToken(dial.accessToken));
+    this.stream.on('metadata', (metadata) => {
+      this.#gateway = metadata.get(gatewayHeader)[0];
+    });
     this.listen(this.stream);
   }
 
@@ -319,7 +326,9 @@ export class SplitSession extends Session {
     await this.welcome();
     // After an outage of the log the session may go on under another id.
     const { sessionId } = this.all('welcome').at(-1);
-    return call(this.client, method, { sessionId, ...request }, undefined, withToken(this.#accessToken));
+    const metadata = withToken(this.#accessToken);
+    if (this.#gateway !== undefined) metadata.set(gatewayHeader, this.#gateway);
+    return call(this.client, method, { sessionId, ...request }, undefined, metadata);
   }
 
   async renew(accessToken: string): Promise<void> {

@@ -152,6 +152,7 @@ export const examples: Readonly<Record<string, Example>> = {
     remark:
       'The message of the preparation was answered, so that this is refused with `NOT_REPLAYABLE`; give one that ListParked shows.',
   },
+  'chat.v1.AccountService/DescribeSignIn': { requests: [{}], refusals: [] },
   'chat.v1.AccountService/SignUp': {
     requests: [{ user_name: 'grace', password: 'correct horse battery staple' }],
     refusals: [

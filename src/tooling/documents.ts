@@ -1,3 +1,4 @@
+import { envoyFiles } from '../../gateway/envoy/files.ts';
 import { type Setting, settings } from '../config/settings.ts';
 import { catalogue, type Refusal } from '../domain/errors/catalogue.ts';
 import { readContract } from './api-contract.ts';
@@ -6,7 +7,7 @@ import { dashboardJson } from './deploy/dashboard.ts';
 import { markdownTable } from './page-blocks.ts';
 import { refusalTable } from './refusal-table.ts';
 
-/** The pages that are written from tables in the code and from the contract, by their path. Throws when the contract does not compile. */
+/** The pages and configurations that are written from tables in the code and from the contract, by their path. Throws when the contract does not compile. */
 export function documents(): Readonly<Record<string, string>> {
   const contract = readContract();
   return {
@@ -15,6 +16,7 @@ export function documents(): Readonly<Record<string, string>> {
     'docs/configuration.md': configurationPage(settings),
     'docs/errors.md': errorsPage(catalogue),
     'deploy/grafana/dashboards/parley.json': dashboardJson(),
+    ...envoyFiles(),
   };
 }
 

@@ -11,6 +11,11 @@ import { installed } from './install.ts';
 
 const answerTimeoutMs = 2_000;
 
+/** One thread is enough for a test, and its log is written soon. */
+const programOptions = '--log-level warn --concurrency 1 --disable-hot-restart --file-flush-interval-msec 200'.split(
+  ' ',
+);
+
 export interface EnvoyOptions extends Pick<EngineOptions, 'port' | 'dataDir'> {
   /** The gateways behind it, as `startServer` gives them: `host:port` of gRPC and of HTTP. They may come later. */
   readonly gateways: readonly { readonly address: string; readonly httpAddress: string }[];
@@ -40,13 +45,13 @@ export async function startEnvoy(options: EnvoyOptions): Promise<EnvoyEngine> {
     listen: { host: '127.0.0.1', port },
     admin: { host: '127.0.0.1', port: adminPort },
     gateways: options.gateways.map(({ address, httpAddress }) => gatewayAt(address, httpAddress)),
-    certificateFile: certificate && join(folder.path, 'certificate.yaml'),
+    tls: certificate && { file: join(folder.path, 'certificate.yaml'), folder: folder.path },
     ...options.values,
   };
   const engine = await startEngine(folder, {
     name: 'envoy',
     prepare: () => prepare(folder.path, values, certificate),
-    command: [program, '-c', 'envoy.yaml', '--log-level', 'warn', '--concurrency', '1', '--disable-hot-restart'],
+    command: [program, '-c', 'envoy.yaml', ...programOptions],
     answers: () => isLive(adminPort),
   });
   const address = `127.0.0.1:${port}`;
@@ -61,10 +66,10 @@ function gatewayAt(address: string, httpAddress: string): EnvoyValues['gateways'
 
 async function prepare(folder: string, values: EnvoyValues, certificate: Certificate | undefined): Promise<void> {
   await writeFile(join(folder, 'envoy.yaml'), writeYaml('For a test.', envoyConfiguration(values)));
-  if (certificate === undefined) return;
+  if (certificate === undefined || values.tls === undefined) return;
   await writeFile(join(folder, 'tls.crt'), certificate.cert);
   await writeFile(join(folder, 'tls.key'), certificate.key);
-  await writeFile(join(folder, 'certificate.yaml'), writeYaml('For a test.', certificateFile(folder)));
+  await writeFile(join(folder, 'certificate.yaml'), writeYaml('For a test.', certificateFile(values.tls)));
 }
 
 /** It is live when it has asked each gateway for its health. */

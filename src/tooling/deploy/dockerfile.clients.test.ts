@@ -44,10 +44,17 @@ afterAll(async () => {
 
 test('the image holds what production needs, and no more', () => {
   const has = (path: string) => existsSync(join(image.workdir, path));
-  expect(
-    ['node_modules/kafkajs', 'node_modules/@grpc/grpc-js', 'dist/src/main/parley.js', 'LICENSE'].filter(has),
-  ).toHaveLength(4);
-  const left = ['node_modules/typescript', 'node_modules/jest', 'node_modules/node', 'node_modules/.bin/node', 'src'];
+  const modules = ['node_modules/kafkajs', 'node_modules/@grpc/grpc-js'];
+  const needed = [...modules, 'dist/src/main/parley.js', 'dist/gateway/web/dist/index.html', 'LICENSE'];
+  expect(needed.filter(has)).toEqual(needed);
+  const left = [
+    'gateway',
+    'node_modules/typescript',
+    'node_modules/jest',
+    'node_modules/node',
+    'node_modules/.bin/node',
+    'src',
+  ];
   expect(left.filter(has)).toEqual([]);
   // Whoever the container runs as can keep files there.
   expect(statSync(join(image.workdir, 'data')).mode & 0o7777).toBe(0o1777);
@@ -72,6 +79,7 @@ test('what was made serves, tells its health, and ends in order', async () => {
     const { session } = await guests.connect();
     const { reply } = await session.ask('Are you in a box?');
     expect(reply.parts.length).toBeGreaterThan(0);
+    expect(await (await fetch(`http://${http}/`)).text()).toContain('<script');
     await session.goodbye();
     server.kill('SIGTERM');
     expect(await exited).toBe(0);

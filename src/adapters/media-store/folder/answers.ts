@@ -49,7 +49,7 @@ export async function answerRefusal(
     'content-type': 'application/json',
     'content-length': body.length,
     'cache-control': 'no-store',
-    ...(isSending ? { connection: 'close' } : {}),
+    ...(isSending && request.httpVersionMajor === 1 ? { connection: 'close' } : {}),
     ...headers,
   });
   response.write(body);

@@ -208,7 +208,7 @@ export interface ServerEvent {
     /** A message could not be taken or answered; the session goes on. */
     { $case: "rejected"; value: MessageRejected }
     | //
-    /** Answer to a ping. */
+    /** Answer to a ping, or to a Heartbeat. */
     { $case: "pong"; value: Pong }
     | //
     /** The server is leaving: finish, then connect again with the resume token. */
@@ -330,7 +330,7 @@ export interface MessageRejected {
   retryDelay?: Duration | undefined;
 }
 
-/** Answer to a ping. */
+/** Answer to a ping, or to a Heartbeat. */
 export interface Pong {
   /** The server's clock. */
   serverTime?: Date | undefined;
@@ -2837,7 +2837,7 @@ export const ChatServiceService = {
     responseSerialize: (value: StopReplyResponse): Buffer => Buffer.from(StopReplyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StopReplyResponse => StopReplyResponse.decode(value),
   },
-  /** Keeps an open session alive. */
+  /** Keeps an open session alive. The session's stream carries a Pong as well, so that it is never silent for longer than the heartbeats. */
   heartbeat: {
     path: "/chat.v1.ChatService/Heartbeat" as const,
     requestStream: false as const,
@@ -2870,7 +2870,7 @@ export interface ChatServiceServer extends UntypedServiceImplementation {
   send: handleUnaryCall<SendRequest, SendResponse>;
   /** Stops the reply to a message. A lost connection never stops a reply; this does. */
   stopReply: handleUnaryCall<StopReplyRequest, StopReplyResponse>;
-  /** Keeps an open session alive. */
+  /** Keeps an open session alive. The session's stream carries a Pong as well, so that it is never silent for longer than the heartbeats. */
   heartbeat: handleUnaryCall<HeartbeatRequest, HeartbeatResponse>;
   /** Ends an open session and frees its slot. */
   close: handleUnaryCall<CloseRequest, CloseResponse>;

@@ -1,0 +1,40 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** Half a message is not waited for longer: the largest takes less on a slow telephone. */
+const bodyTimeoutMs = 60_000;
+
+/** A client that is still sending when it is refused may go on so long, and be ignored: one that is cut off would not read the answer. */
+const lingerMs = 2_000;
+
+/** The body; `too large` as soon as that is known; undefined: it did not come, and nobody waits for an answer. */
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | 'too large' | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return 'too large';
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const timer = setTimeout(() => request.destroy(), bodyTimeoutMs);
+  try {
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) return 'too large';
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks, bytes);
+  } catch {
+    // The connection was lost: there is nobody to tell.
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Ends a response whose head and body are written, once the request is over or is not waited for any longer. */
+export async function endAfterRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (!request.complete && !request.destroyed) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, lingerMs);
+    request.once('end', resolve).once('close', resolve).resume();
+    await promise;
+    clearTimeout(timer);
+  }
+  response.end();
+}

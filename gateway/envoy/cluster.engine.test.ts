@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { Cluster } from '../../src/testing/cluster.ts';
+import { ClusterTalk, unhurried } from '../../src/testing/cluster-talk.ts';
+import { type EnvoyEngine, startEnvoy } from '../../src/testing/engines/envoy.ts';
+import { seededRandom } from '../../src/testing/random.ts';
+import { shapes } from '../../src/testing/stranger.ts';
+import { Talker } from '../../src/testing/talker.ts';
+
+const clients = 20;
+const deaths = 9;
+const longestQuietMs = 1_500;
+jest.setTimeout(600_000);
+
+let cluster: Cluster;
+let envoy: EnvoyEngine;
+let talk: ClusterTalk;
+
+beforeAll(async () => {
+  cluster = await Cluster.start({ env: unhurried });
+  envoy = await startEnvoy({ gateways: cluster.of('gateway').map(({ server }) => server) });
+  const where = (index: number) => () => ({ address: envoy.address, shape: shapes[index % shapes.length] ?? 'bidi' });
+  talk = new ClusterTalk(
+    cluster,
+    Array.from({ length: clients }, (_, index) => new Talker(where(index), 1)),
+  );
+});
+
+afterAll(async () => {
+  talk?.[Symbol.dispose]();
+  for (const resource of [envoy, cluster]) await resource?.[Symbol.asyncDispose]();
+});
+
+test(`gateways and Envoy die in turn, ${deaths} times, while ${clients} clients chat through it: nothing is lost, and no limit broken`, async () => {
+  const random = seededRandom();
+  await talk.begin();
+  for (let death = 0; death < deaths; death += 1) {
+    await sleep(random() * longestQuietMs);
+    const streaming = talk.allHear('replyDelta');
+    const gateway = [...cluster.of('gateway'), undefined][death % 3];
+    if (gateway !== undefined) await cluster.restart(gateway);
+    else {
+      await envoy.kill();
+      await envoy.start();
+    }
+    await streaming;
+  }
+  await talk.end();
+  const missed = talk.talkers
+    .flatMap(({ refusals }) => refusals)
+    .filter(({ reason }) => reason === 'SESSION_NOT_FOUND');
+  console.info(`${talk.interruptions().text}; ${missed.length} calls met another gateway than their session's`);
+  // One each at the death of a gateway. Without affinity it would be half of all.
+  expect(missed.length).toBeLessThan(talk.accepted / 10);
+  expect(await talk.breaches()).toEqual([]);
+});

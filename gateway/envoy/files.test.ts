@@ -1,0 +1,147 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from '@jest/globals';
+import { parse, parseAllDocuments } from 'yaml';
+import { settings } from '../../src/config/settings.ts';
+import { shutdownMs } from '../../src/domain/limits.ts';
+import { AccountServiceService } from '../../src/gen/chat/v1/account_service.ts';
+import { ChatServiceService } from '../../src/gen/chat/v1/chat_service.ts';
+import { HistoryServiceService } from '../../src/gen/chat/v1/history_service.ts';
+import { MediaServiceService } from '../../src/gen/chat/v1/media_service.ts';
+import { OperationsServiceService } from '../../src/gen/chat/v1/operations_service.ts';
+import { envoyFiles } from './files.ts';
+import { because } from './noted.ts';
+import { productionValues } from './values.ts';
+import { writeYaml } from './write-yaml.ts';
+
+interface Route {
+  readonly match: {
+    readonly path?: string;
+    readonly prefix?: string;
+    readonly safe_regex?: { readonly regex: string };
+  };
+  readonly route?: {
+    readonly timeout: string;
+    readonly idle_timeout?: string;
+    readonly retry_policy?: { readonly retry_on: string };
+  };
+}
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const files = Object.entries(envoyFiles()).filter(([path]) => !path.endsWith('certificate.yaml'));
+const methods = [
+  AccountServiceService,
+  ChatServiceService,
+  HistoryServiceService,
+  MediaServiceService,
+  OperationsServiceService,
+].flatMap((service) => Object.values(service));
+const seconds = (duration = '') => Number(/^([\d.]+)s$/.exec(duration)?.[1]);
+
+test('the files are what is written from their values', () => {
+  for (const [path, text] of Object.entries(envoyFiles())) expect(readFileSync(root + path, 'utf8')).toBe(text);
+});
+
+describe.each(files)('%s', (_, text) => {
+  const configuration = parse(text);
+  const [listener] = configuration.static_resources.listeners;
+  const manager = listener.filter_chains[0].filters[0].typed_config;
+  const routes: readonly Route[] = manager.route_config.virtual_hosts[0].routes;
+
+  /** The route that a call takes: the first that fits. */
+  function routeOf(path: string): Route {
+    const found = routes.find(({ match }) =>
+      match.safe_regex !== undefined
+        ? new RegExp(`^(?:${match.safe_regex.regex})$`).test(path)
+        : path === match.path || (match.prefix !== undefined && path.startsWith(match.prefix)),
+    );
+    if (found === undefined) throw new Error(`${path} goes nowhere`);
+    return found;
+  }
+
+  test('waits for ever for nothing, and on a stream for more than two heartbeats', () => {
+    const heartbeatS = Number(settings.PARLEY_HEARTBEAT_INTERVAL_MS.default) / 1_000;
+    expect(seconds(manager.stream_idle_timeout)).toBeGreaterThan(0);
+    for (const { path, requestStream, responseStream } of methods) {
+      const { timeout, idle_timeout } = routeOf(path).route ?? {};
+      if (!requestStream && !responseStream) expect(seconds(timeout)).toBeGreaterThan(0);
+      else {
+        expect(timeout).toBe('0s');
+        expect(seconds(idle_timeout)).toBeGreaterThan(2 * heartbeatS);
+        expect(seconds(idle_timeout)).toBeLessThan(10 * heartbeatS);
+      }
+    }
+  });
+
+  test('asks again only what changes nothing', () => {
+    const again = methods.filter(({ path }) => /unavailable/.test(routeOf(path).route?.retry_policy?.retry_on ?? ''));
+    expect(again.map(({ path }) => path.split('.v1.')[1])).toEqual([
+      'AccountService/DescribeSignIn',
+      'HistoryService/ListConversations',
+      'HistoryService/GetConversation',
+      'HistoryService/ListMessages',
+      'HistoryService/SearchMessages',
+      'MediaService/GetMedia',
+      'OperationsService/GetUsage',
+      'OperationsService/ListActiveConnections',
+      'OperationsService/ExplainMessage',
+      'OperationsService/ListParked',
+    ]);
+  });
+
+  test('lets nobody else to its admin interface, and drains for longer than a gateway', () => {
+    expect(configuration.admin.address.socket_address.address).toBe('127.0.0.1');
+    expect(seconds(manager.drain_timeout) * 1_000).toBeGreaterThan(shutdownMs);
+  });
+});
+
+describe('in Kubernetes', () => {
+  const read = (path: string) => readFileSync(`${root}deploy/kubernetes/${path}`, 'utf8');
+  const manifests = (path: string) => parseAllDocuments(read(path)).map((document) => document.toJS());
+  const [deployment, service] = manifests('envoy/deployment.yaml');
+  const [container] = deployment.spec.template.spec.containers;
+
+  test('it asks the gateways by their name and ports', () => {
+    const [{ host, grpcPort, httpPort }] = productionValues.gateways as [(typeof productionValues.gateways)[0]];
+    const gateways = manifests('base/gateway.yaml').find(
+      ({ kind, metadata }) => kind === 'Service' && metadata.name === host,
+    );
+    expect(gateways.spec.ports.map(({ port }: { port: number }) => port)).toEqual([grpcPort, httpPort]);
+    expect(gateways.spec.clusterIP).toBe('None');
+  });
+
+  test('its port is published, and its files are where it looks for them', () => {
+    expect(container.ports).toEqual([{ name: 'https', containerPort: productionValues.listen.port }]);
+    expect(service.spec.ports[0].targetPort).toBe('https');
+    const paths = container.volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath);
+    expect(paths).toEqual(['/etc/envoy', productionValues.tls.folder]);
+    expect(productionValues.tls.file).toBe('/etc/envoy/certificate.yaml');
+    expect(container.image).toBe(`envoyproxy/envoy:v1.40.0`);
+  });
+
+  test('it has time for its drain', () => {
+    const sleepS = Number(/sleep (\d+)/.exec(container.lifecycle.preStop.exec.command.at(-1))?.[1]);
+    const drainS = Number(container.command[container.command.indexOf('--drain-time-s') + 1]);
+    expect(sleepS).toBeGreaterThan(drainS);
+    expect(deployment.spec.template.spec.terminationGracePeriodSeconds).toBeGreaterThan(sleepS);
+  });
+});
+
+test('notes stand above what they are about', () => {
+  const text = writeYaml('Head.', {
+    a: because('Why a.', { b: 'x', c: [because('Why one.', { d: 1 }), 2] }),
+    e: because('Why e.', '0s'),
+  });
+  expect(text).toBe(`# Head.
+
+# Why a.
+a:
+  b: x
+  c:
+    # Why one.
+    - { d: 1 }
+    - 2
+# Why e.
+e: 0s
+`);
+});

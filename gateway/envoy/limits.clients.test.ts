@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { status } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { Status } from '../../src/gen/google/rpc/status.ts';
+import { call, clientOf, hangUp } from '../../src/testing/contract.ts';
+import { type EnvoyEngine, startEnvoy } from '../../src/testing/engines/envoy.ts';
+import { eventually, Guests } from '../../src/testing/guests.ts';
+import { type ParleyServer, startServer } from '../../src/testing/server.ts';
+import { shapes } from '../../src/testing/stranger.ts';
+import { mediaCall } from '../../src/testing/uploads.ts';
+import { ask, bytesOf, webCall } from './testing/requests.ts';
+
+// The first one may have to install Envoy.
+jest.setTimeout(120_000);
+
+const heartbeatMs = 800;
+/** As routes.ts has it. */
+const idleLimitMs = 6 * heartbeatMs;
+const burst = 20;
+const mib = 1_024 * 1_024;
+
+let server: ParleyServer;
+let envoy: EnvoyEngine;
+let impatient: EnvoyEngine;
+let strict: EnvoyEngine;
+
+beforeAll(async () => {
+  server = await startServer({
+    env: {
+      PARLEY_HEARTBEAT_INTERVAL_MS: String(heartbeatMs),
+      PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
+      PARLEY_SIMULATED_PIECES: '0',
+    },
+  });
+  envoy = await startEnvoy({ gateways: [server] });
+  impatient = await startEnvoy({ gateways: [server], values: { heartbeatMs } });
+  strict = await startEnvoy({ gateways: [server], values: { rateLimit: { perSecond: 1, burst } } });
+});
+
+afterAll(async () => {
+  for (const resource of [strict, impatient, envoy, server]) await resource?.[Symbol.asyncDispose]();
+});
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const metrics = async () => (await fetch(`http://${server.httpAddress}/metrics`)).text();
+
+describe('a stream on which nobody says anything', () => {
+  test.each(shapes)('goes on by heartbeats alone: %s', async (shape) => {
+    await using guests = new Guests(impatient, shape);
+    const { session } = await guests.connect();
+    await session.ask('I am thinking');
+    const until = performance.now() + 1.5 * idleLimitMs;
+    while (performance.now() < until) {
+      await session.ping();
+      await sleep(heartbeatMs);
+    }
+    expect(session.isOver).toBe(false);
+  });
+
+  test('is not there for ever without them, and its slot is free at once', async () => {
+    await using guests = new Guests(impatient, 'bidi');
+    const { session } = await guests.connect();
+    const begun = performance.now();
+    // No gateway says this: Envoy resets the stream.
+    expect(await session.ended).toMatchObject({ reason: '' });
+    expect(performance.now() - begun).toBeGreaterThan(2 * heartbeatMs);
+    await eventually(metrics, (text) => /^parley_gateway_open_sessions 0$/m.test(text), 30_000);
+  });
+});
+
+describe('an address over its limit', () => {
+  const usage = async (localAddress?: string) => {
+    const answer = await webCall(strict.origin, 'OperationsService/GetUsage', new Uint8Array(), {
+      ...(localAddress !== undefined && { localAddress }),
+    });
+    return String(await bytesOf(answer));
+  };
+  /** What is answered when 127.0.0.1 has used up what it may ask at once; in another second it may ask one thing more. */
+  function overLimit<T>(asking: () => Promise<T>, isRefused: (answer: T) => boolean): Promise<T> {
+    const exhausted = () => Promise.all(Array.from({ length: 2 * burst }, () => usage()));
+    return eventually(() => exhausted().then(asking), isRefused, 30_000);
+  }
+
+  test('is refused as gateways refuse, with a time to come again, and another one goes on', async () => {
+    const client = clientOf('chat.v1.OperationsService', strict.address);
+    const refusal = () =>
+      call(client, 'GetUsage', {}).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    expect(await refusal()).toBeUndefined();
+    const refused = await overLimit(refusal, (error) => error !== undefined);
+    expect(refused).toMatchObject({ code: 'RESOURCE_EXHAUSTED', retryDelayMs: 1_000 });
+    expect(await usage('127.0.0.2')).toMatch(/grpc-status:\s*0/);
+    hangUp(client);
+  });
+
+  test('a page is told in the words of gRPC-Web and of HTTP', async () => {
+    const { statusCode, headers } = await overLimit(
+      () => webCall(strict.origin, 'OperationsService/GetUsage', new Uint8Array()),
+      (answer) => answer.headers['grpc-status-details-bin'] !== undefined,
+    );
+    // Clients of gRPC-Web look for details in a 200 only.
+    expect(statusCode).toBe(200);
+    const details = Status.decode(Buffer.from(String(headers['grpc-status-details-bin']), 'base64'));
+    expect(details).toMatchObject({ code: status.RESOURCE_EXHAUSTED, message: 'too many calls from this address' });
+    expect(details.details.map(({ typeUrl }) => typeUrl)).toEqual(['type.googleapis.com/google.rpc.RetryInfo']);
+    const page = await overLimit(
+      () => ask(strict.origin, '/docs'),
+      (answer) => answer.statusCode === 429,
+    );
+    expect(page.headers['retry-after']).toBe('1');
+  });
+
+  test('may ask again later', async () => {
+    await eventually(
+      () => usage(),
+      (text) => /grpc-status:\s*0/.test(text),
+      30_000,
+    );
+  });
+});
+
+test('a client that does not read is felt by the gateway, which cuts it', async () => {
+  await using guests = new Guests(envoy, 'bidi');
+  const { session, welcome, clientId } = await guests.connect();
+  for (let count = 0; count < 60; count += 1) await session.ask('slowly '.repeat(4_000));
+  session.drop();
+  const { conversationId, resumeToken } = welcome;
+  const slow = guests.dial({ clientId, conversationId, resumeToken });
+  slow.pauseReading();
+  // It does not read that it is cut, so the server is asked.
+  await eventually(metrics, (text) => text.includes('parley_sessions_ended_total{reason="SLOW_CONSUMER"} 1'), 60_000);
+});
+
+test('an upload of 100 MiB passes on as it comes, and is not kept here', async () => {
+  const chunk = Buffer.alloc(mib, 'a film ');
+  const chunks = 100;
+  const hash = createHash('sha256');
+  for (let count = 0; count < chunks; count += 1) hash.update(chunk);
+  const described = { kind: 'KIND_VIDEO', contentType: 'video/mp4', sizeBytes: chunks * mib, sha256: hash.digest() };
+  const who = { address: envoy.address, clientId: 'somebody' };
+  const { uploadUrl, uploadHeaders } = await mediaCall(who, 'CreateUpload', { ...described, clientId: who.clientId });
+  let mostBytes = 0;
+  async function* body() {
+    for (let count = 0; count < chunks; count += 1) {
+      // The second half is sent when much of the first has arrived.
+      if (count === chunks / 2) {
+        mostBytes = await envoyBytes();
+        await eventually(
+          () => storedBytes(server.dataDir),
+          (bytes) => bytes >= (chunks / 4) * mib,
+          60_000,
+        );
+      }
+      yield chunk;
+    }
+  }
+  const { pathname, search } = new URL(uploadUrl);
+  const before = await envoyBytes();
+  const answer = await ask(envoy.origin, pathname + search, {
+    method: 'PUT',
+    headers: uploadHeaders,
+    body: Readable.from(body()),
+  });
+  expect(answer.statusCode).toBe(201);
+  expect(mostBytes - before).toBeLessThan(20 * mib);
+});
+
+/** What Envoy has allocated. */
+async function envoyBytes(): Promise<number> {
+  const { allocated } = (await (await fetch(`http://${envoy.admin}/memory`)).json()) as { allocated: string };
+  return Number(allocated);
+}
+
+/** The largest file below the server's data folder. */
+async function storedBytes(folder: string): Promise<number> {
+  const files = await readdir(folder, { recursive: true });
+  const sizes = await Promise.all(
+    files.map((file) =>
+      stat(join(folder, file)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  return Math.max(...sizes);
+}

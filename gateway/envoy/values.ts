@@ -1,0 +1,74 @@
+/** A port of a host, by name or address. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One gateway, or a name that resolves to all of them. */
+export interface GatewayHost {
+  readonly host: string;
+  readonly grpcPort: number;
+  readonly httpPort: number;
+}
+
+/** Where Envoy finds its certificate. Absolute paths. */
+export interface TlsFiles {
+  /** The file that certificate.ts makes, which names the others. */
+  readonly file: string;
+  /** The folder of certificate and key: `tls.crt` and `tls.key`, PEM. */
+  readonly folder: string;
+}
+
+/** What one deployment's Envoy differs in from another's. */
+export interface EnvoyValues {
+  /** Where clients reach it: gRPC, gRPC-Web and the web client on one port. */
+  readonly listen: Endpoint;
+  /** For health checks and statistics. It can also stop Envoy, and asks nobody who he is: loopback only. */
+  readonly admin: Endpoint;
+  /** undefined: without TLS. */
+  readonly tls: TlsFiles | undefined;
+  readonly gateways: readonly GatewayHost[];
+  /** Pages of other origins that may call, as browsers name them (`https://chat.example.org`). The web client that Envoy serves needs none. */
+  readonly origins: readonly string[];
+  /** PARLEY_HEARTBEAT_INTERVAL_MS of the gateways. */
+  readonly heartbeatMs: number;
+  /** Calls and requests of one address (of one /64 network, by IPv6): so many a second for ever, so many at once. */
+  readonly rateLimit: { readonly perSecond: number; readonly burst: number };
+}
+
+/** Where no deployment differs. */
+const common = {
+  admin: { host: '127.0.0.1', port: 9901 },
+  tls: undefined,
+  origins: [],
+  heartbeatMs: 15_000,
+  // An office behind one address: 50 clients that all load the page at once, or send once a second and list their conversations.
+  rateLimit: { perSecond: 200, burst: 2_000 },
+} satisfies Partial<EnvoyValues>;
+
+/** Before one `npm start` on this machine. */
+export const localValues: EnvoyValues = {
+  ...common,
+  listen: { host: '127.0.0.1', port: 8090 },
+  gateways: [{ host: '127.0.0.1', grpcPort: 50051, httpPort: 8080 }],
+  // Where Vite serves the web client while somebody works on it.
+  origins: ['http://localhost:5173', 'http://127.0.0.1:5173'],
+};
+
+/** In deploy/compose.yaml. */
+export const composeValues: EnvoyValues = {
+  ...localValues,
+  listen: { host: '0.0.0.0', port: 50051 },
+  gateways: [
+    { host: 'gateway-1', grpcPort: 50051, httpPort: 8080 },
+    { host: 'gateway-2', grpcPort: 50051, httpPort: 8080 },
+  ],
+};
+
+/** In production: deploy/kubernetes/envoy has it as it is, and any other takes it with values of its own. */
+export const productionValues = {
+  ...common,
+  listen: { host: '0.0.0.0', port: 8443 },
+  tls: { file: '/etc/envoy/certificate.yaml', folder: '/certificates' },
+  gateways: [{ host: 'parley-gateways', grpcPort: 50051, httpPort: 8080 }],
+} satisfies EnvoyValues;

@@ -1,0 +1,85 @@
+import { fileURLToPath } from 'node:url';
+import { type Metadata, ServerCredentials } from '@grpc/grpc-js';
+import { type GrpcWebDoor, grpcWebDoor } from '../../gateway/door/grpc-web.ts';
+import { pageHeaders } from '../../gateway/door/page-headers.ts';
+import { type StaticFiles, staticFiles } from '../../gateway/door/static-files.ts';
+import type { Config } from '../config/config.ts';
+import { Refused } from '../domain/errors/catalogue.ts';
+import { maxFrameBytes } from '../domain/limits.ts';
+import type { ErrorMapping } from '../rpc/errors.ts';
+import { doorKeyHeader } from '../rpc/peer-address.ts';
+import { browserPaths, type RpcServer } from '../rpc/server.ts';
+import { mediaOrigins } from './public-url.ts';
+
+/** Beside the code, in the tree as well as in what is built of it. */
+const pageFolder = fileURLToPath(new URL('../../gateway/web/dist/', import.meta.url));
+
+/** What browsers find on the HTTP port. */
+export interface BrowserDoor {
+  /** undefined: no calls. */
+  readonly grpcWeb: GrpcWebDoor | undefined;
+  /** The web client, or a sentence in its place. */
+  readonly page: StaticFiles | string;
+}
+
+export interface BrowserDoorOptions {
+  readonly config: Config;
+  /** undefined: this process takes no clients. */
+  readonly rpc: RpcServer | undefined;
+  readonly errors: ErrorMapping;
+  readonly doorKey: string;
+  /** Host and port, once it listens. */
+  readonly httpAddress: () => string;
+}
+
+/** The web client and its calls, where this process takes clients. */
+export async function openBrowserDoor({
+  config,
+  rpc,
+  errors,
+  doorKey,
+  httpAddress,
+}: BrowserDoorOptions): Promise<BrowserDoor> {
+  const elsewhere = 'There is /docs, /metrics, /healthz and /readyz here';
+  if (rpc === undefined) return { grpcWeb: undefined, page: `${elsewhere}; clients are taken by others.` };
+  // Calls from here are not asked for certificates: they would be a way around them.
+  if (config.tls !== undefined && config.tls.clientCaFile !== '')
+    return { grpcWeb: undefined, page: `${elsewhere}; chat is on the gRPC port, for clients with a certificate.` };
+  const issuer = config.auth.kind === 'oidc' ? new URL(config.auth.issuer).origin : undefined;
+  const headers = () => pageHeaders({ media: mediaOrigins(config, httpAddress()), issuer });
+  const unbuilt = `${elsewhere}; the web client is not built: \`npm run web\` does, then start again.`;
+  return {
+    grpcWeb: openGrpcWeb(config, rpc, errors, doorKey),
+    page: (await staticFiles(pageFolder, headers)) ?? unbuilt,
+  };
+}
+
+function openGrpcWeb(config: Config, { server }: RpcServer, errors: ErrorMapping, doorKey: string): GrpcWebDoor {
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  return grpcWebDoor({
+    serve: (connection) => injector.injectConnection(connection),
+    paths: browserPaths,
+    maxMessageBytes: maxFrameBytes,
+    origins: {
+      others: config.webOrigins,
+      secure: config.tls !== undefined,
+      ownNames: config.auth.kind === 'none' ? ownNames(config) : undefined,
+    },
+    credentials: { [doorKeyHeader]: doorKey },
+    malformed: (what) => {
+      const { code, details, metadata } = errors.toServiceError(new Refused('FRAME_INVALID', what));
+      return { code, message: details, details: detailsIn(metadata) };
+    },
+  });
+}
+
+function detailsIn(metadata: Metadata): Uint8Array | undefined {
+  const [details] = metadata.get('grpc-status-details-bin');
+  return details === undefined ? undefined : Buffer.from(details);
+}
+
+/** Names that whoever set this server up has given it. */
+function ownNames({ httpListen, media }: Config): readonly string[] {
+  const publicName = media.publicUrl === '' ? [] : [new URL(media.publicUrl).hostname];
+  return [httpListen.host.toLowerCase(), ...publicName];
+}
