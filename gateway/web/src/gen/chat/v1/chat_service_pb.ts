@@ -619,7 +619,7 @@ export type ServerEvent = Message<"chat.v1.ServerEvent"> & {
     case: "rejected";
   } | {
     /**
-     * Answer to a ping.
+     * Answer to a ping, or to a Heartbeat.
      *
      * @generated from field: chat.v1.Pong pong = 8;
      */
@@ -1003,7 +1003,7 @@ export const MessageRejectedSchema: GenMessage<MessageRejected> = /*@__PURE__*/
   messageDesc(file_chat_v1_chat_service, 28);
 
 /**
- * Answer to a ping.
+ * Answer to a ping, or to a Heartbeat.
  *
  * @generated from message chat.v1.Pong
  */
@@ -1101,7 +1101,7 @@ export const ChatService: GenService<{
     output: typeof StopReplyResponseSchema;
   },
   /**
-   * Keeps an open session alive.
+   * Keeps an open session alive. The session's stream carries a Pong as well, so that it is never silent for longer than the heartbeats.
    *
    * @generated from rpc chat.v1.ChatService.Heartbeat
    */

@@ -1,0 +1,53 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import { Guests } from '../../../src/testing/guests.ts';
+import { browsing } from './testing/browsing.ts';
+import { ChatPage } from './testing/chat-page.ts';
+import { patienceMs } from './testing/visitor.ts';
+import { doors, World } from './testing/world.ts';
+
+jest.setTimeout(120_000);
+const chromium = browsing();
+const prompt = { PARLEY_SIMULATED_TEXT_DELAY_MS: '0' };
+
+describe.each(doors)('over %s', (door) => {
+  test('an operator sees use and connections, ends a session, and has a message explained', async () => {
+    await using world = await World.start(door, { env: prompt });
+    await using guests = new Guests(world.server, 'bidi');
+    const { session } = await guests.connect({ clientId: 'a-guest' });
+    const { accepted } = await session.ask('Hello.');
+    await using visitor = await chromium.visitor(world.url);
+    const { page } = await ChatPage.open(visitor, '#/operator');
+    await page.getByRole('meter', { name: 'Clients connected' }).waitFor();
+    await page.getByRole('meter', { name: 'Messages in processing' }).waitFor();
+    const row = page.getByRole('table', { name: 'Connections' }).getByRole('row', { name: /a-guest/ });
+    await row.waitFor();
+    await page.getByRole('textbox', { name: 'Message id' }).fill(accepted.messageId);
+    await page.getByRole('button', { name: 'Explain', exact: true }).click();
+    const steps = page.getByRole('list', { name: 'What happened' }).getByRole('listitem');
+    await steps
+      .filter({ hasText: /completed/i })
+      .first()
+      .waitFor();
+    expect(await steps.count()).toBeGreaterThan(2);
+    await page.getByRole('button', { name: 'Disconnect a-guest' }).click();
+    await page.getByRole('dialog', { name: 'Disconnect a-guest?' }).getByRole('button', { name: 'Disconnect' }).click();
+    expect(await session.ended).toMatchObject({ reason: 'DISCONNECTED' });
+    await row.waitFor({ state: 'detached', timeout: patienceMs });
+  });
+});
+
+test('who is no operator is told so, in words', async () => {
+  await using world = await World.start('bridge', { env: { ...prompt, PARLEY_AUTH: 'accounts' } });
+  await using visitor = await chromium.visitor(world.url);
+  const chat = await ChatPage.open(visitor);
+  await chat.button('Create an account').click();
+  await chat.page.getByRole('textbox', { name: 'User name' }).fill('dora');
+  await chat.page.getByLabel('Password', { exact: true }).fill('correct horse battery');
+  await chat.button('Create account').click();
+  await chat.is('connected');
+  await chat.page.goto(`${world.url}#/operator`);
+  await chat.alert.waitFor();
+  const words = (await chat.alert.textContent()) ?? '';
+  expect(words).toMatch(/operator/i);
+  expect(words).not.toContain('OPERATOR_REQUIRED');
+});

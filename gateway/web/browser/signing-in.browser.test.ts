@@ -1,0 +1,144 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, jest, test } from '@jest/globals';
+import type { Page } from 'playwright-core';
+import { freePort } from '../../../src/testing/engines/free-port.ts';
+import { eventually } from '../../../src/testing/guests.ts';
+import { runParley } from '../../../src/testing/server.ts';
+import { browsing } from './testing/browsing.ts';
+import { ChatPage } from './testing/chat-page.ts';
+import { audience, startSignInIssuer, webClientId } from './testing/sign-in-issuer.ts';
+import { patienceMs } from './testing/visitor.ts';
+import { doors, World } from './testing/world.ts';
+
+jest.setTimeout(180_000);
+const chromium = browsing();
+
+const accounts = { PARLEY_AUTH: 'accounts', PARLEY_SIMULATED_TEXT_DELAY_MS: '0' };
+/** The shortest that the server allows. */
+const shortLived = { PARLEY_ACCESS_TOKEN_LIFETIME_MS: '10000' };
+const password = 'correct horse battery';
+
+/** Fills in the form and sends it by this button. */
+async function fillIn(
+  { page }: ChatPage,
+  { name = 'dora', secret = password, button = 'Sign in' } = {},
+): Promise<void> {
+  await page.getByRole('textbox', { name: 'User name' }).fill(name);
+  await page.getByLabel('Password', { exact: true }).fill(secret);
+  await page.getByRole('button', { name: button, exact: true }).click();
+}
+
+/** Makes an account, and is in. */
+async function signUp(chat: ChatPage, name = 'dora'): Promise<void> {
+  await chat.page.getByRole('heading', { name: 'Sign in', exact: true }).waitFor();
+  await chat.button('Create an account').click();
+  await fillIn(chat, { name, button: 'Create account' });
+  await chat.is('connected');
+}
+
+const signInForm = (page: Page) => page.getByRole('heading', { name: 'Sign in', exact: true });
+
+describe.each(doors)('over %s', (door) => {
+  test('signs up, out and in again; a wrong password is told in words', async () => {
+    await using world = await World.start(door, { env: accounts });
+    await using visitor = await chromium.visitor(world.url);
+    const chat = await ChatPage.open(visitor);
+    await signUp(chat);
+    await chat.ask('Hello.');
+    await chat.button('Sign out').click();
+    await signInForm(chat.page).waitFor();
+    expect(await chat.page.getByText('Hello.').count()).toBe(0);
+    await fillIn(chat, { secret: 'wrong horse battery' });
+    await chat.alert.waitFor();
+    expect(await chat.alert.textContent()).toMatch(/password/i);
+    expect(await chat.alert.textContent()).not.toContain('SIGN_IN_FAILED');
+    await fillIn(chat);
+    await chat.is('connected');
+    // What was said is there again, as it is this person's.
+    await chat.conversation('Hello.').click();
+    await chat.wholeReply(0);
+    await chat.page.reload();
+    await chat.is('connected');
+  });
+});
+
+test('a session that cannot be renewed ends at the sign-in form, which says why; what is half written is kept', async () => {
+  await using world = await World.start('bridge', { env: { ...accounts, ...shortLived } });
+  await using visitor = await chromium.visitor(world.url);
+  const chat = await ChatPage.open(visitor);
+  await signUp(chat);
+  await chat.ask('Hello.');
+  const data = { PARLEY_DATA_DIR: world.server.dataDir };
+  expect(await runParley(['user', 'remove', 'dora'], data)).toMatchObject({ code: 0 });
+  await signInForm(chat.page).waitFor();
+  await chat.alert.waitFor();
+  expect(await chat.alert.textContent()).toMatch(/sign in again|signed out|expired|ended/i);
+});
+
+test('where sign-up is closed there is no such form', async () => {
+  await using world = await World.start('bridge', { env: { ...accounts, PARLEY_SIGN_UP: 'closed' } });
+  const passwordFile = join(world.server.dataDir, 'password');
+  await writeFile(passwordFile, password);
+  const add = ['user', 'add', 'dora', '--password-file', passwordFile];
+  expect(await runParley(add, { PARLEY_DATA_DIR: world.server.dataDir })).toMatchObject({ code: 0 });
+  await using visitor = await chromium.visitor(world.url);
+  const chat = await ChatPage.open(visitor);
+  await signInForm(chat.page).waitFor();
+  expect(await chat.button('Create an account').count()).toBe(0);
+  await fillIn(chat);
+  await chat.is('connected');
+});
+
+test('tokens that expire are renewed without a word, the session goes on, and two tabs do not end each other', async () => {
+  await using world = await World.start('bridge', { env: { ...accounts, ...shortLived } });
+  await using visitor = await chromium.visitor(world.url);
+  const first = await ChatPage.open(visitor);
+  await signUp(first);
+  await first.ask('Hello.');
+  const second = await ChatPage.open(visitor);
+  await second.is('other-tab');
+  const asked: string[] = [];
+  visitor.context.on('request', (request) => asked.push(request.url()));
+  const count = (call: string) => asked.filter((url) => url.endsWith(call)).length;
+  // With the second, the first tokens have expired.
+  await eventually(
+    async () => count('/RefreshTokens'),
+    (renewals) => renewals >= 2,
+    patienceMs,
+  );
+  await first.ask('Still there?');
+  expect(count('/Open')).toBe(0);
+  await second.button('Use here').click();
+  await second.is('connected');
+  await second.ask('And here.');
+});
+
+test.each(doors)('signs in at the issuer and comes back (over %s)', async (door) => {
+  // The issuer must know the page's URL, and the server the issuer's.
+  const port = await freePort();
+  const pageUrl = `${door === 'bridge' ? 'http' : 'https'}://127.0.0.1:${port}/`;
+  await using issuer = await startSignInIssuer(pageUrl);
+  const env = {
+    PARLEY_AUTH: 'oidc',
+    PARLEY_OIDC_ISSUER: issuer.url,
+    PARLEY_OIDC_AUDIENCE: audience,
+    PARLEY_OIDC_WEB_CLIENT_ID: webClientId,
+    PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
+  };
+  await using world = await World.start(door, { env, port });
+  await using visitor = await chromium.visitor(world.url, { mayAsk: [issuer.url] });
+  const chat = await ChatPage.open(visitor);
+  await chat.button(/^Sign in with /).click();
+  await chat.page.getByPlaceholder('Enter any login').fill('dora');
+  await chat.page.getByPlaceholder('and password').fill('anything');
+  await chat.page.getByRole('button', { name: 'Sign-in' }).click();
+  await chat.page.getByRole('button', { name: 'Continue' }).click();
+  await chat.is('connected');
+  // Neither the code nor the state stays where somebody could copy it from.
+  expect(new URL(chat.page.url()).search).toBe('');
+  await chat.ask('Hello.');
+  await chat.page.reload();
+  await chat.is('connected');
+  await chat.conversation('Hello.').waitFor();
+});

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type ParleyServer, startServer } from '../../../../src/testing/server.ts';
+import type { SignInState } from './app.ts';
+import { reply, say, type Tab, TestBrowser, until, untilConnection } from './testing/browser.ts';
+
+const password = 'correct horse';
+
+function untilSignIn<K extends SignInState['kind']>({ app }: Tab, kind: K) {
+  return until(
+    () => app.signIn.state.value,
+    (now) => now.kind === kind,
+  ) as Promise<Extract<SignInState, { kind: K }>>;
+}
+
+describe('where the server keeps accounts', () => {
+  let server: ParleyServer;
+  beforeAll(async () => {
+    server = await startServer({ env: { PARLEY_AUTH: 'accounts' } });
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  test('lets people in by a new account, and again by its password', async () => {
+    await using browser = new TestBrowser(server);
+    const tab = browser.openTab();
+    const { signIn, composer } = tab.app;
+    expect(await untilSignIn(tab, 'account-needed')).toEqual({ kind: 'account-needed', signUpOpen: true });
+    expect(tab.app.connection.peek()).toEqual({ kind: 'none' });
+    expect(await signIn.withPassword('nobody', password)).toMatchObject({ reason: 'SIGN_IN_FAILED' });
+    expect(await signIn.signUp('ann', 'short')).toMatchObject({ reason: 'PASSWORD_INVALID' });
+    composer.setText('written before');
+    expect(await signIn.signUp('ann', password)).toBeUndefined();
+    expect(signIn.state.peek()).toMatchObject({ kind: 'in', canSignOut: true });
+    await untilConnection(tab, 'connected');
+    expect(composer.text.peek()).toBe('written before');
+    await say(tab, 'hello');
+    await reply(tab, 'hello');
+    composer.setText('a secret');
+    await signIn.signOut();
+    expect(signIn.state.peek()).toMatchObject({ kind: 'account-needed' });
+    expect(composer.text.peek()).toBe('');
+    expect(keptBy(tab)).not.toContain('secret');
+    expect(await signIn.withPassword('ann', password)).toBeUndefined();
+    await until(() => tab.app.conversations.items.value.length === 1);
+  });
+
+  test('keeps people in across reloads and tabs, and out everywhere at once', async () => {
+    await using browser = new TestBrowser(server);
+    const first = browser.openTab();
+    await untilSignIn(first, 'account-needed');
+    await first.app.signIn.signUp('bob', password);
+    const second = browser.openTab();
+    await untilSignIn(second, 'in');
+    await second.app.signIn.signOut();
+    first.page.storedElsewhere('parley.tokens');
+    expect(first.app.signIn.state.peek()).toEqual({ kind: 'account-needed', signUpOpen: true });
+    await untilConnection(first, 'none');
+  });
+
+  test('asks for the password again, and says why, when the sign-in has ended elsewhere', async () => {
+    await using browser = new TestBrowser(server);
+    const tab = browser.openTab();
+    await untilSignIn(tab, 'account-needed');
+    await tab.app.signIn.signUp('dora', password);
+    await untilConnection(tab, 'connected');
+    await tab[Symbol.asyncDispose]();
+    // As after a long absence: the token at hand is no good, and neither is the one to renew it with.
+    const kept = JSON.parse(tab.page.store.getItem('parley.tokens') ?? '{}');
+    tab.page.store.setItem('parley.tokens', JSON.stringify({ ...kept, accessToken: 'x', refreshToken: 'y' }));
+    const again = browser.openTab();
+    const { notice } = await untilSignIn(again, 'account-needed');
+    expect(notice).toMatchObject({ reason: 'REFRESH_TOKEN_INVALID', advice: 'Sign in again.' });
+  });
+});
+
+function keptBy({ page: { store } }: Tab): string {
+  return Array.from({ length: store.length }, (_, index) => store.getItem(store.key(index) ?? '')).join('\n');
+}

@@ -1,0 +1,108 @@
+import { computed, type ReadonlySignal } from '@preact/signals';
+import type { Attachment, Composer, Limits, Refusal } from './app.ts';
+import type { Conversation } from './conversation.ts';
+import type { Kept } from './kept.ts';
+import { examined } from './media-check.ts';
+import { refusal } from './refusals.ts';
+
+/** A message has 16 parts at most; one is for the words. */
+const maxFiles = 15;
+
+export interface ComposerDeps {
+  readonly open: ReadonlySignal<Conversation>;
+  readonly limits: ReadonlySignal<Limits | undefined>;
+  /** undefined: nobody is in. */
+  readonly drafts: () => Drafts | undefined;
+  /** Something is being written. */
+  readonly onWriting: () => void;
+  /** Who says it is known. */
+  readonly mayPost: ReadonlySignal<boolean>;
+  readonly post: (conversation: Conversation) => void;
+}
+
+/** Texts that are being written, kept for each conversation until they are sent. */
+export class Drafts {
+  readonly #kept: Kept;
+
+  constructor(kept: Kept) {
+    this.#kept = kept;
+  }
+
+  read(conversation: Conversation): string {
+    const text = this.#kept.read(nameOf(conversation));
+    return typeof text === 'string' ? text : '';
+  }
+
+  write(conversation: Conversation, text: string): void {
+    if (text === '') this.#kept.remove(nameOf(conversation));
+    else this.#kept.write(nameOf(conversation), text);
+  }
+
+  /** The conversation got its name. */
+  rename(conversation: Conversation): void {
+    this.#kept.remove('new');
+    this.write(conversation, conversation.draftText.peek());
+  }
+}
+
+function nameOf(conversation: Conversation): string {
+  return conversation.id.peek() || 'new';
+}
+
+/** What is being written in the conversation that is open. */
+export function createComposer({ open, limits, drafts, onWriting, mayPost, post }: ComposerDeps): Composer {
+  const text = computed(() => open.value.draftText.value);
+  const attachments = computed((): readonly Attachment[] => open.value.chosen.value);
+  const problem = computed(() => problemOf(text.value, limits.value));
+  const canSend = computed(
+    () => mayPost.value && problem.value === undefined && (text.value.trim() !== '' || attachments.value.length > 0),
+  );
+  return {
+    text,
+    attachments,
+    problem,
+    canSend,
+    setText(written) {
+      const conversation = open.peek();
+      conversation.draftText.value = written;
+      drafts()?.write(conversation, written);
+      if (written !== '') onWriting();
+    },
+    async attach(file) {
+      const conversation = open.peek();
+      const found = examined(file, limits.peek());
+      if ('reason' in found) return found;
+      if (conversation.chosen.peek().length >= maxFiles) return refusal('TOO_MANY_PARTS');
+      const chosen = { ...found, key: crypto.randomUUID(), bytes: file, previewUrl: URL.createObjectURL(file) };
+      conversation.chosen.value = [...conversation.chosen.peek(), chosen];
+      onWriting();
+      return undefined;
+    },
+    detach(key) {
+      const { chosen } = open.peek();
+      const gone = chosen.peek().find((one) => one.key === key);
+      if (gone !== undefined) URL.revokeObjectURL(gone.previewUrl);
+      chosen.value = chosen.peek().filter((one) => one !== gone);
+    },
+    send() {
+      if (!canSend.peek()) return;
+      const conversation = open.peek();
+      post(conversation);
+      conversation.draftText.value = '';
+      conversation.chosen.value = [];
+      drafts()?.write(conversation, '');
+    },
+  };
+}
+
+const encoder = new TextEncoder();
+
+function problemOf(text: string, limits: Limits | undefined): Refusal | undefined {
+  // Each UTF-16 unit is at most three bytes: most texts need not be encoded to be found short enough.
+  if (limits === undefined || text.length * 3 <= limits.maxTextBytes) return undefined;
+  const bytes = encoder.encode(text).length;
+  if (bytes <= limits.maxTextBytes) return undefined;
+  const told = refusal('TEXT_TOO_LONG');
+  const percent = Math.ceil((bytes / limits.maxTextBytes - 1) * 100);
+  return { ...told, advice: `Send it in parts: it is ${percent} % longer than a message can be.` };
+}

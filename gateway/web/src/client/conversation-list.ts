@@ -1,0 +1,161 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { signal } from '@preact/signals';
+import { type Message, Role } from '../gen/chat/v1/content_pb.ts';
+import type { Conversation as WireConversation } from '../gen/chat/v1/history_service_pb.ts';
+import type { ConversationSummary, FoundMessage, Refusal } from './app.ts';
+import { type Calls, failure, orRefusal } from './calls.ts';
+
+/** As many as a tall sidebar shows. */
+const pageSize = 50;
+/** What is found on one page is enough to choose from. */
+const maxFound = 50;
+/** Read models follow the log, mostly within this. */
+const followMs = 400;
+/** A read model that is far behind is asked this often for what happened last. */
+const maxReads = 6;
+
+/** The conversations of one client, newest first: read in pages, and the first page again whenever something was said. */
+export class ConversationListing {
+  readonly items = signal<readonly ConversationSummary[]>([]);
+  readonly isLoading = signal(false);
+  readonly hasMore = signal(false);
+  readonly trouble = signal<Refusal | undefined>(undefined);
+  readonly found = signal<readonly FoundMessage[] | undefined>(undefined);
+  readonly #calls: Calls;
+  readonly #clientId: string;
+  readonly #deleted = new Set<string>();
+  #pageToken = '';
+  #query = '';
+  #refreshing: ReturnType<typeof setTimeout> | undefined;
+  #isOver = false;
+
+  /** @param clientId '' where the token says who it is */
+  constructor(calls: Calls, clientId: string) {
+    this.#calls = calls;
+    this.#clientId = clientId;
+  }
+
+  /** The first page, and then those after it. */
+  async loadMore(): Promise<void> {
+    if (this.isLoading.peek() || (this.items.peek().length > 0 && !this.hasMore.peek())) return;
+    this.isLoading.value = true;
+    await this.#read(this.#pageToken);
+    this.isLoading.value = false;
+  }
+
+  /** The first page again. */
+  async refresh(): Promise<void> {
+    await this.#read('');
+  }
+
+  /** Something happened in the conversation: it comes first, and the server's words follow. @param title for one that is not in the list */
+  touch(conversationId: string, title: string, updatedAt: Date): void {
+    const known = this.items.peek().find((item) => item.conversationId === conversationId);
+    const item = known ?? { conversationId, title, updatedAt, messageCount: 0 };
+    this.#merge([{ ...item, updatedAt, messageCount: item.messageCount + 1 }]);
+    this.#refreshIn(followMs, maxReads, conversationId, item.messageCount + 1);
+  }
+
+  async search(query: string): Promise<void> {
+    this.#query = query.trim();
+    const asked = this.#query;
+    if (asked === '') {
+      this.found.value = undefined;
+      return;
+    }
+    try {
+      const { messages } = await this.#calls.history.searchMessages({
+        query: asked,
+        pageSize: maxFound,
+        clientId: this.#clientId,
+      });
+      // Another question may have been asked meanwhile.
+      if (this.#query !== asked) return;
+      this.found.value = messages.filter(({ conversationId }) => !this.#deleted.has(conversationId)).map(foundOf);
+      this.trouble.value = undefined;
+    } catch (error) {
+      if (this.#query !== asked) return;
+      this.found.value = [];
+      this.trouble.value = failure(error).refusal;
+    }
+  }
+
+  rename(conversationId: string, title: string): Promise<Refusal | undefined> {
+    return orRefusal(
+      this.#calls.history.renameConversation({ conversationId, title }).then(({ conversation }) => {
+        const known = this.items.peek().find((item) => item.conversationId === conversationId);
+        if (known !== undefined && conversation !== undefined) this.#merge([{ ...known, title: conversation.title }]);
+      }),
+    );
+  }
+
+  async delete(conversationId: string): Promise<Refusal | undefined> {
+    const why = await orRefusal(this.#calls.history.deleteConversation({ conversationId }));
+    if (why !== undefined && why.reason !== 'NOT_FOUND') return why;
+    this.#deleted.add(conversationId);
+    this.items.value = this.items.peek().filter((item) => item.conversationId !== conversationId);
+    this.found.value = this.found.peek()?.filter((message) => message.conversationId !== conversationId);
+    return undefined;
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    clearTimeout(this.#refreshing);
+  }
+
+  async #read(pageToken: string): Promise<void> {
+    try {
+      const answer = await this.#calls.history.listConversations({ pageSize, pageToken, clientId: this.#clientId });
+      if (this.#isOver) return;
+      this.#merge(answer.conversations.map(summaryOf));
+      // A first page that is read again says nothing of how far the list was read.
+      if (pageToken !== '' || this.#pageToken === '') {
+        this.#pageToken = answer.nextPageToken;
+        this.hasMore.value = answer.nextPageToken !== '';
+      }
+      this.trouble.value = undefined;
+    } catch (error) {
+      this.trouble.value = failure(error).refusal;
+    }
+  }
+
+  /** Reads the first page again, until it holds what is known to have happened. */
+  #refreshIn(delayMs: number, reads: number, conversationId: string, messageCount: number): void {
+    clearTimeout(this.#refreshing);
+    if (this.#isOver) return;
+    this.#refreshing = setTimeout(() => {
+      void this.#read('').then(() => {
+        const item = this.items.peek().find((one) => one.conversationId === conversationId);
+        const isBehind = item !== undefined && item.messageCount < messageCount;
+        if (reads > 1 && (isBehind || this.trouble.peek() !== undefined))
+          this.#refreshIn(delayMs * 2, reads - 1, conversationId, messageCount);
+      });
+    }, delayMs);
+  }
+
+  #merge(news: readonly ConversationSummary[]): void {
+    const byId = new Map(this.items.peek().map((item) => [item.conversationId, item]));
+    for (const item of news) {
+      const known = byId.get(item.conversationId);
+      // A read model that is behind does not know what has happened since.
+      const updatedAt = known !== undefined && known.updatedAt > item.updatedAt ? known.updatedAt : item.updatedAt;
+      if (!this.#deleted.has(item.conversationId)) byId.set(item.conversationId, { ...item, updatedAt });
+    }
+    this.items.value = [...byId.values()].toSorted((one, other) => other.updatedAt.getTime() - one.updatedAt.getTime());
+  }
+}
+
+function summaryOf({ conversationId, title, updateTime, messageCount }: WireConversation): ConversationSummary {
+  const updatedAt = updateTime === undefined ? new Date(0) : timestampDate(updateTime);
+  return { conversationId, title, updatedAt, messageCount: Number(messageCount) };
+}
+
+function foundOf({ messageId, conversationId, role, parts, createTime }: Message): FoundMessage {
+  return {
+    messageId,
+    conversationId,
+    role: role === Role.ASSISTANT ? 'assistant' : 'user',
+    text: parts.flatMap(({ value }) => (value.case === 'text' ? [value.value] : [])).join('\n'),
+    at: createTime === undefined ? new Date(0) : timestampDate(createTime),
+  };
+}

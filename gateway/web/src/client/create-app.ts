@@ -1,0 +1,126 @@
+import { computed, effect, untracked } from '@preact/signals';
+import type { App, Connection, ConversationList } from './app.ts';
+import { Bell } from './bell.ts';
+import { browserPage } from './browser-page.ts';
+import { Calls, type Credentials } from './calls.ts';
+import { createComposer } from './composer.ts';
+import { Kept } from './kept.ts';
+import { createOpenConversation } from './open-conversation.ts';
+import { createOperatorDesk } from './operator-desk.ts';
+import type { Page } from './page.ts';
+import { Reception } from './reception.ts';
+import { refusal } from './refusals.ts';
+import { SignInDesk } from './sign-in.ts';
+import { Visit } from './visit.ts';
+
+/** What the app runs in. */
+export interface AppOptions {
+  /** Default: the browser's. */
+  readonly page?: Page;
+}
+
+/** An app that can be ended, as a page is that is closed. */
+export interface RunningApp extends App {
+  close(): Promise<void>;
+}
+
+/** The client behind the page. It begins to connect at once. */
+export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp {
+  const kept = new Kept(page.store, 'parley.');
+  const ofClient = (clientId: string) => kept.within('of').within(clientId);
+  const returning = new Bell();
+  const stopReturning = page.onChange(() => {
+    if (page.isOnline()) returning.ring();
+  });
+  const credentials: Credentials = {
+    fresh: () => desk.fresh(),
+    instead: (refused) => desk.instead(refused),
+  };
+  const calls = new Calls(page.apiUrl, credentials);
+  const closed = Promise.withResolvers<void>();
+  const tabId = page.isSecure ? nameTab(page.locks, closed.promise) : '';
+  const common = { calls, credentials, page, returning, tabId };
+  const reception: Reception = new Reception(
+    (clientId) => new Visit({ ...common, kept: ofClient(clientId), clientId: desk.wireClientId }),
+  );
+  const { visit, open } = reception;
+  const desk: SignInDesk = new SignInDesk({
+    ...common,
+    kept,
+    onRenewed: () => visit.peek()?.session.renewed(),
+    async onSigningOut(clientId) {
+      await visit.peek()?.stop();
+      ofClient(clientId).clear();
+    },
+  });
+  const stopReceiving = page.isSecure ? receiveWhoeverComes(desk, reception) : undefined;
+  const limits = computed(() => visit.value?.limits.value);
+  const conversations = createConversationList(reception);
+  return {
+    signIn: desk,
+    connection: computed(() => visit.value?.connection.value ?? (page.isSecure ? nobody : insecure)),
+    connect: () => visit.peek()?.session.connect(),
+    limits,
+    conversations,
+    conversation: createOpenConversation({ open, visit, items: conversations.items, calls }),
+    composer: createComposer({
+      open,
+      limits,
+      drafts: () => visit.peek()?.drafts,
+      mayPost: computed(() => visit.value !== undefined),
+      onWriting: () => visit.peek()?.session.wake(),
+      post: (conversation) => visit.peek()?.post(conversation),
+    }),
+    operator: createOperatorDesk(calls),
+    async close() {
+      stopReceiving?.();
+      stopReturning();
+      desk.stop();
+      await visit.peek()?.stop();
+      closed.resolve();
+    },
+  };
+}
+
+const nobody: Connection = { kind: 'none' };
+/** Browsers keep locks and hashes from a page that anybody on the way could have changed: without them it does not work. */
+const insecure: Connection = { kind: 'refused', refusal: refusal('INSECURE_PAGE') };
+
+/** A lock that this page holds as long as it lives tells the other tabs that it does. */
+function nameTab(locks: LockManager, closed: Promise<void>): string {
+  const tabId = `parley.tab.${crypto.randomUUID()}`;
+  void locks.request(tabId, () => closed);
+  return tabId;
+}
+
+function receiveWhoeverComes(desk: SignInDesk, reception: Reception): () => void {
+  return effect(() => {
+    const state = desk.state.value;
+    untracked(() => reception.receive(state));
+  });
+}
+
+function createConversationList(reception: Reception): ConversationList {
+  const { visit } = reception;
+  return {
+    items: computed(() => visit.value?.list.items.value ?? []),
+    isLoading: computed(() => visit.value?.list.isLoading.value ?? false),
+    hasMore: computed(() => visit.value?.list.hasMore.value ?? false),
+    trouble: computed(() => visit.value?.list.trouble.value),
+    found: computed(() => visit.value?.list.found.value),
+    async loadMore() {
+      await visit.peek()?.list.loadMore();
+    },
+    async search(query) {
+      await visit.peek()?.list.search(query);
+    },
+    rename: async (conversationId, title) => visit.peek()?.list.rename(conversationId, title),
+    async delete(conversationId) {
+      const why = await visit.peek()?.list.delete(conversationId);
+      if (why === undefined) visit.peek()?.leave(conversationId);
+      return why;
+    },
+    open: (conversationId) => reception.turnTo(conversationId),
+    startNew: () => reception.turnTo(''),
+  };
+}

@@ -1,0 +1,160 @@
+import * as oauth from 'oauth4webapi';
+import type { OidcSignIn } from '../gen/chat/v1/account_service_pb.ts';
+import { CallFailed } from './calls.ts';
+import type { Page } from './page.ts';
+import { refusal } from './refusals.ts';
+import type { NewTokens } from './tokens.ts';
+
+/** If the issuer does not say. */
+const defaultLifetimeMs = 300_000;
+
+/** What is remembered while the visitor is at the issuer's page. */
+interface Visit {
+  readonly state: string;
+  readonly nonce: string;
+  readonly verifier: string;
+  /** The fragment in which the page was. */
+  readonly hash: string;
+}
+
+/** Signs people in at an OpenID Connect issuer: authorization code with PKCE, by a public client that keeps no secret. */
+export class Issuer {
+  readonly #oidc: OidcSignIn;
+  readonly #page: Page;
+  readonly #visitKey: string;
+
+  constructor(oidc: OidcSignIn, page: Page, visitKey: string) {
+    this.#oidc = oidc;
+    this.#page = page;
+    this.#visitKey = visitKey;
+  }
+
+  /** Leaves for the issuer's page. Rejects with CallFailed when it cannot be found. */
+  leave(): Promise<void> {
+    return told(async () => {
+      const server = await this.#discover();
+      if (server.authorization_endpoint === undefined) throw new CallFailed(refusal('ISSUER_FAILED'));
+      const here = new URL(this.#page.url());
+      const visit: Visit = {
+        state: oauth.generateRandomState(),
+        nonce: oauth.generateRandomNonce(),
+        verifier: oauth.generateRandomCodeVerifier(),
+        hash: here.hash,
+      };
+      this.#page.tabStore.setItem(this.#visitKey, JSON.stringify(visit));
+      const target = new URL(server.authorization_endpoint);
+      for (const [name, value] of Object.entries(await this.#question(visit))) target.searchParams.set(name, value);
+      this.#page.leaveFor(target.href);
+    });
+  }
+
+  /** Trades the code with which the visitor came back, and cleans the page's address. Rejects with CallFailed. */
+  comeBack(): Promise<NewTokens> {
+    return told(async () => {
+      const visit = JSON.parse(this.#page.tabStore.getItem(this.#visitKey) ?? '{}') as Visit;
+      const url = new URL(this.#page.url());
+      this.#page.tabStore.removeItem(this.#visitKey);
+      this.#page.replaceUrl(this.#redirectUri + (visit.hash ?? ''));
+      const server = await this.#discover();
+      const answer = oauth.validateAuthResponse(server, this.#client, url, visit.state);
+      const redirect = this.#redirectUri;
+      const options = { additionalParameters: this.#resource, ...this.#insecure };
+      const response = await oauth.authorizationCodeGrantRequest(
+        server,
+        this.#client,
+        oauth.None(),
+        answer,
+        redirect,
+        visit.verifier,
+        options,
+      );
+      const isOpenId = this.#oidc.scopes.includes('openid');
+      const expected = isOpenId ? { expectedNonce: visit.nonce, requireIdToken: true } : {};
+      return tokensOf(await oauth.processAuthorizationCodeResponse(server, this.#client, response, expected));
+    });
+  }
+
+  /** Trades a refresh token. Rejects with CallFailed. */
+  renew(tokens: NewTokens): Promise<NewTokens> {
+    return told(async () => {
+      const server = await this.#discover();
+      const options = { additionalParameters: this.#resource, ...this.#insecure };
+      const response = await oauth.refreshTokenGrantRequest(
+        server,
+        this.#client,
+        oauth.None(),
+        tokens.refreshToken,
+        options,
+      );
+      const renewed = tokensOf(await oauth.processRefreshTokenResponse(server, this.#client, response));
+      // An issuer that does not rotate says it no second time.
+      return { ...renewed, clientId: tokens.clientId, refreshToken: renewed.refreshToken || tokens.refreshToken };
+    });
+  }
+
+  get #client(): oauth.Client {
+    return { client_id: this.#oidc.webClientId };
+  }
+
+  /** The page's own URL, as it is registered. */
+  get #redirectUri(): string {
+    const { origin, pathname } = new URL(this.#page.url());
+    return origin + pathname;
+  }
+
+  /** An audience that is a URL is asked for as the resource that the tokens are for. */
+  get #resource(): Record<string, string> {
+    return URL.canParse(this.#oidc.audience) ? { resource: this.#oidc.audience } : {};
+  }
+
+  /** An issuer without TLS is one on this machine. */
+  get #insecure() {
+    return { [oauth.allowInsecureRequests]: this.#oidc.issuer.startsWith('http://') };
+  }
+
+  async #discover(): Promise<oauth.AuthorizationServer> {
+    const issuer = new URL(this.#oidc.issuer);
+    return oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, this.#insecure));
+  }
+
+  async #question({ state, nonce, verifier }: Visit): Promise<Record<string, string>> {
+    const { webClientId, scopes } = this.#oidc;
+    return {
+      client_id: webClientId,
+      redirect_uri: this.#redirectUri,
+      response_type: 'code',
+      scope: scopes.join(' '),
+      code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+      state,
+      nonce,
+      // Where refresh tokens are only given to who is asked.
+      ...(scopes.includes('offline_access') ? { prompt: 'consent' } : {}),
+      ...this.#resource,
+    };
+  }
+}
+
+function tokensOf(answer: oauth.TokenEndpointResponse): NewTokens {
+  const { access_token: accessToken, refresh_token: refreshToken = '', expires_in: lifetimeS } = answer;
+  return {
+    accessToken,
+    refreshToken,
+    lifetimeMs: lifetimeS === undefined ? defaultLifetimeMs : lifetimeS * 1_000,
+    clientId: oauth.getValidatedIdTokenClaims(answer)?.sub ?? '',
+  };
+}
+
+/** What went wrong with the issuer, in this page's terms. */
+async function told<T>(step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    if (error instanceof CallFailed) throw error;
+    if (error instanceof oauth.ResponseBodyError && error.error === 'invalid_grant')
+      throw new CallFailed(refusal('REFRESH_TOKEN_INVALID'));
+    // What fetch rejects with is a TypeError; everything else was an answer that cannot be used.
+    const isAway = error instanceof TypeError || (error instanceof oauth.ResponseBodyError && error.status >= 500);
+    throw new CallFailed(refusal(isAway ? 'ISSUER_UNREACHABLE' : 'ISSUER_FAILED', isAway));
+  }
+}

@@ -1,0 +1,98 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { signal } from '@preact/signals';
+import type { GetUsageResponse, ActiveConnection as WireConnection } from '../gen/chat/v1/operations_service_pb.ts';
+import type { ActiveConnection, OperatorDesk, Refusal, Step, Usage } from './app.ts';
+import { type Calls, failure, orRefusal } from './calls.ts';
+
+/** As often as figures change in a way that somebody can follow. */
+const readEveryMs = 2_000;
+/** More than anybody reads; the server's default cap of sessions is far below. */
+const maxConnections = 1_000;
+
+/** Looks at the running server, and acts on it. */
+export function createOperatorDesk(calls: Calls): OperatorDesk {
+  const usage = signal<Usage | undefined>(undefined);
+  const connections = signal<readonly ActiveConnection[]>([]);
+  const trouble = signal<Refusal | undefined>(undefined);
+
+  async function read(): Promise<void> {
+    try {
+      const [used, connected] = await Promise.all([calls.operations.getUsage({}), listConnections(calls)]);
+      usage.value = usageOf(used);
+      connections.value = connected;
+      trouble.value = undefined;
+    } catch (error) {
+      trouble.value = failure(error).refusal;
+    }
+  }
+
+  return {
+    usage,
+    connections,
+    trouble,
+    watch() {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      let isOver = false;
+      const again = async (): Promise<void> => {
+        await read();
+        if (!isOver) timer = setTimeout(() => void again(), readEveryMs);
+      };
+      void again();
+      return () => {
+        isOver = true;
+        clearTimeout(timer);
+      };
+    },
+    async disconnect(clientId) {
+      const why = await orRefusal(calls.operations.disconnectClient({ clientId }));
+      await read();
+      return why;
+    },
+    async explain(messageId) {
+      try {
+        const { steps } = await calls.operations.explainMessage({ messageId });
+        return steps.map(({ time, event, detail }): Step => ({ at: dateOf(time), event, detail }));
+      } catch (error) {
+        return failure(error).refusal;
+      }
+    },
+  };
+}
+
+async function listConnections(calls: Calls): Promise<readonly ActiveConnection[]> {
+  const found: ActiveConnection[] = [];
+  let pageToken = '';
+  do {
+    const page = await calls.operations.listActiveConnections({ pageToken });
+    found.push(...page.connections.map(connectionOf));
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '' && found.length < maxConnections);
+  return found;
+}
+
+function connectionOf({
+  clientId,
+  sessionId,
+  timeZone,
+  gatewayId,
+  hasSpoken,
+  connectTime,
+}: WireConnection): ActiveConnection {
+  return { clientId, sessionId, timeZone, gatewayId, hasSpoken, connectedAt: dateOf(connectTime) };
+}
+
+function usageOf(used: GetUsageResponse): Usage {
+  return {
+    clients: used.activeClients,
+    maxClients: used.maxClients,
+    waiting: used.waitingClients,
+    processing: used.processing,
+    maxProcessing: used.maxProcessing,
+    queued: Number(used.queued),
+    oldestQueuedMs: Number(used.oldestQueuedMs),
+  };
+}
+
+function dateOf(time: WireConnection['connectTime']): Date {
+  return time === undefined ? new Date(0) : timestampDate(time);
+}

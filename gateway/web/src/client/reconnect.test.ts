@@ -1,0 +1,59 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { afterLoss, type LossContext, lostSessionPatienceMs, reconnectDelayMs, reloadPatienceMs } from './reconnect.ts';
+import { refusal } from './refusals.ts';
+
+const calm: LossContext = { mayHoldSession: false, withoutSessionMs: 0, hasUnsent: false };
+
+describe('after the loss of a stream', () => {
+  test.each([
+    'NETWORK',
+    'STALE',
+    'DRAINING',
+    'LOG_UNAVAILABLE',
+    'SLOW_CONSUMER',
+    'SESSION_NOT_FOUND',
+    'HISTORY_BEHIND',
+    'INTERNAL',
+  ])('connects again: %s', (reason) => expect(afterLoss(refusal(reason), calm)).toBe('again'));
+
+  test.each(['DISCONNECTED', 'TIME_ZONE_REFUSED', 'CLIENT_ID_INVALID', 'NOT_IMPLEMENTED'])(
+    'tells what connecting again would not change: %s',
+    (reason) => expect(afterLoss(refusal(reason), calm)).toBe('refused'),
+  );
+
+  test('rests when it was silent, unless there is something to send', () => {
+    const why = refusal('FIRST_MESSAGE_TIMEOUT');
+    expect(afterLoss(why, calm)).toBe('rest');
+    expect(afterLoss(why, { ...calm, hasUnsent: true })).toBe('again');
+  });
+
+  test('is patient with its own former session, and not with somebody else’s', () => {
+    const why = refusal('ALREADY_CONNECTED');
+    expect(afterLoss(why, calm)).toBe('again');
+    expect(afterLoss(why, { ...calm, withoutSessionMs: reloadPatienceMs })).toBe('refused');
+    const holding = { ...calm, mayHoldSession: true, withoutSessionMs: reloadPatienceMs };
+    expect(afterLoss(why, holding)).toBe('again');
+    expect(afterLoss(why, { ...holding, withoutSessionMs: lostSessionPatienceMs })).toBe('refused');
+  });
+});
+
+describe('the wait before the next attempt', () => {
+  test('grows to its limit, and is never less than the server asked for', () => {
+    const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 1_000 }),
+        fc.option(fc.nat({ max: 60_000 })),
+        random,
+        (failures, told, at) => {
+          const delayMs = reconnectDelayMs(failures, told ?? undefined, at);
+          expect(delayMs).toBeGreaterThanOrEqual(told ?? 100);
+          expect(delayMs).toBeLessThanOrEqual(Math.max(5_000, (told ?? 0) * 1.25));
+        },
+      ),
+    );
+    expect(reconnectDelayMs(1, undefined, 0)).toBe(100);
+    expect(reconnectDelayMs(20, undefined, 0)).toBe(2_500);
+  });
+});

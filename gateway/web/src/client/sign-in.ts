@@ -1,0 +1,196 @@
+import { durationMs } from '@bufbuild/protobuf/wkt';
+import { type ReadonlySignal, signal } from '@preact/signals';
+import type { DescribeSignInResponse, OidcSignIn, Tokens as WireTokens } from '../gen/chat/v1/account_service_pb.ts';
+import type { Refusal, SignIn, SignInState } from './app.ts';
+import type { Bell } from './bell.ts';
+import { CallFailed, type Calls, type Credentials, failure, orRefusal } from './calls.ts';
+import { chosenClientId } from './client-id.ts';
+import type { Kept } from './kept.ts';
+import type { Page } from './page.ts';
+import { reconnectDelayMs } from './reconnect.ts';
+import { refusal } from './refusals.ts';
+import { type NewTokens, Tokens } from './tokens.ts';
+
+type Method = DescribeSignInResponse['method'];
+
+export interface SignInDeps {
+  readonly page: Page;
+  readonly kept: Kept;
+  readonly calls: Calls;
+  /** Rung when trying again at once makes sense. */
+  readonly returning: Bell;
+  /** There is a newer access token. */
+  readonly onRenewed: () => void;
+  /** Before the tokens go: ends the session, and forgets what was written. */
+  readonly onSigningOut: (clientId: string) => Promise<void>;
+}
+
+/** Finds out how people get in here, lets them in, and keeps them in. */
+export class SignInDesk implements SignIn, Credentials {
+  readonly #deps: SignInDeps;
+  readonly #state = signal<SignInState>({ kind: 'asking' });
+  readonly #tokens: Tokens;
+  readonly #asking = new AbortController();
+  #method: Method = { case: undefined };
+
+  constructor(deps: SignInDeps) {
+    this.#deps = deps;
+    this.#tokens = new Tokens({
+      ...deps,
+      renew: (tokens) => this.#renew(tokens),
+      onEnded: (why) => this.#out(why?.refusal),
+      onFound: () => this.#welcome(),
+    });
+    if (deps.page.isSecure) void this.#ask();
+    else this.#state.value = { kind: 'in', clientId: '', canSignOut: false };
+  }
+
+  get state(): ReadonlySignal<SignInState> {
+    return this.#state;
+  }
+
+  /** For Hello and the like: '' where the access token says who it is. */
+  get wireClientId(): string {
+    return this.#method.case === 'none' || this.#method.case === undefined ? chosenClientId(this.#deps.kept) : '';
+  }
+
+  async fresh(): Promise<string | undefined> {
+    return this.#usesTokens ? this.#tokens.fresh() : undefined;
+  }
+
+  async instead(refused: string | undefined): Promise<string | undefined> {
+    return this.#usesTokens ? this.#tokens.instead(refused) : undefined;
+  }
+
+  withPassword(userName: string, password: string): Promise<Refusal | undefined> {
+    return orRefusal(
+      this.#accounts.signIn({ userName, password }).then(({ tokens }) => this.#in(accountTokens(tokens))),
+    );
+  }
+
+  signUp(userName: string, password: string): Promise<Refusal | undefined> {
+    return orRefusal(
+      this.#accounts.signUp({ userName, password }).then(({ tokens }) => this.#in(accountTokens(tokens))),
+    );
+  }
+
+  async withIssuer(): Promise<Refusal | undefined> {
+    const method = this.#method;
+    if (method.case !== 'oidc') return refusal('NOT_IMPLEMENTED');
+    return orRefusal(this.#issuer(method.value).then((issuer) => issuer.leave()));
+  }
+
+  async signOut(): Promise<void> {
+    const { refreshToken = '' } = this.#tokens.current ?? {};
+    const state = this.#state.peek();
+    if (state.kind === 'in') await this.#deps.onSigningOut(state.clientId);
+    this.#tokens.forget();
+    this.#out();
+    if (this.#method.case === 'accounts' && refreshToken !== '')
+      // Best effort: it is forgotten here in any case, and expires by itself.
+      await orRefusal(this.#accounts.signOut({ refreshToken }));
+  }
+
+  stop(): void {
+    this.#asking.abort();
+    this.#tokens.stop();
+  }
+
+  get #accounts() {
+    return this.#deps.calls.accounts;
+  }
+
+  get #usesTokens(): boolean {
+    return this.#method.case === 'accounts' || this.#method.case === 'oidc';
+  }
+
+  /** Asks the server until it says how people sign in. */
+  async #ask(): Promise<void> {
+    const { page, returning } = this.#deps;
+    const { signal } = this.#asking;
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        const { method } = await this.#accounts.describeSignIn({}, { signal });
+        return await this.#enter(method);
+      } catch (error) {
+        const why = failure(error);
+        // A server of an earlier release keeps no door.
+        if (why.reason === 'NOT_IMPLEMENTED') return await this.#enter({ case: undefined });
+        if (signal.aborted) return;
+        this.#state.value = { kind: 'unreachable' };
+        await returning.wait(reconnectDelayMs(failures, why.retryDelayMs, page.random()), signal);
+      }
+    }
+  }
+
+  async #enter(method: Method): Promise<void> {
+    this.#method = method;
+    if (!this.#usesTokens) {
+      this.#state.value = { kind: 'in', clientId: chosenClientId(this.#deps.kept), canSignOut: false };
+      return;
+    }
+    const why = method.case === 'oidc' ? await this.#comeBack(method.value) : undefined;
+    if (this.#tokens.current === undefined) this.#out(why);
+    else this.#welcome();
+  }
+
+  /** From the issuer's page, if that is where the visitor was. */
+  async #comeBack(oidc: OidcSignIn): Promise<Refusal | undefined> {
+    if (!this.#returnsFromIssuer) return undefined;
+    return orRefusal(
+      this.#issuer(oidc)
+        .then((issuer) => issuer.comeBack())
+        .then((tokens) => this.#tokens.set(tokens)),
+    );
+  }
+
+  get #returnsFromIssuer(): boolean {
+    return this.#deps.page.tabStore.getItem(issuerVisitKey) !== null && /[?&](code|error)=/.test(this.#deps.page.url());
+  }
+
+  /** Loaded only where an issuer signs people in. */
+  async #issuer(oidc: OidcSignIn) {
+    const { Issuer } = await import('./issuer.ts');
+    return new Issuer(oidc, this.#deps.page, issuerVisitKey);
+  }
+
+  async #renew(tokens: NewTokens): Promise<NewTokens> {
+    if (tokens.refreshToken === '') throw new CallFailed(refusal('UNAUTHENTICATED'));
+    if (this.#method.case === 'oidc') return (await this.#issuer(this.#method.value)).renew(tokens);
+    const renewed = await this.#accounts.refreshTokens({ refreshToken: tokens.refreshToken });
+    return accountTokens(renewed.tokens);
+  }
+
+  #in(tokens: NewTokens): void {
+    this.#tokens.set(tokens);
+    this.#welcome();
+  }
+
+  #welcome(): void {
+    const { clientId } = this.#tokens.current ?? {};
+    const state = this.#state.peek();
+    if (clientId === undefined || (state.kind === 'in' && state.clientId === clientId)) return;
+    this.#state.value = { kind: 'in', clientId, canSignOut: true };
+  }
+
+  #out(notice?: Refusal): void {
+    const method = this.#method;
+    const told = notice === undefined ? {} : { notice };
+    if (method.case === 'accounts') {
+      this.#state.value = { kind: 'account-needed', signUpOpen: method.value.signUpOpen, ...told };
+    } else if (method.case === 'oidc') {
+      const { issuer, webClientId } = method.value;
+      this.#state.value = { kind: 'issuer-needed', issuer, canGoThere: webClientId !== '', ...told };
+    }
+  }
+}
+
+/** What this tab remembers of a visit at the issuer's page. */
+const issuerVisitKey = 'parley.issuerVisit';
+
+/** Rejects what holds no tokens: that would be a defect of the server. */
+function accountTokens(tokens: WireTokens | undefined): NewTokens {
+  if (tokens?.accessTokenLifetime === undefined) throw new CallFailed(refusal('INTERNAL'));
+  const { accessToken, refreshToken, clientId, accessTokenLifetime } = tokens;
+  return { accessToken, refreshToken, clientId, lifetimeMs: durationMs(accessTokenLifetime) };
+}

@@ -1,0 +1,75 @@
+import { MemoryStorage } from '../memory-storage.ts';
+import type { Page, PutAnswer, PutOptions } from '../page.ts';
+
+/** A page that a test turns about; tabs of one browser share a store. */
+export class TestPage implements Page {
+  readonly apiUrl: string;
+  readonly store: Storage;
+  readonly tabStore: Storage = new MemoryStorage();
+  readonly isSecure = true;
+  readonly locks: LockManager = navigator.locks;
+  readonly timeZone = 'Europe/Berlin';
+  readonly visited: string[] = [];
+  isThere = true;
+  #url = 'http://localhost/chat/';
+  readonly #returning = new Set<() => void>();
+  readonly #stored = new Set<(key: string | null) => void>();
+
+  constructor(apiUrl: string, store: Storage = new MemoryStorage()) {
+    this.apiUrl = apiUrl;
+    this.store = store;
+  }
+
+  isOnline(): boolean {
+    return this.isThere;
+  }
+
+  async put(url: string, { headers, body, onProgress, signal }: PutOptions): Promise<PutAnswer> {
+    try {
+      const answer = await fetch(url, { method: 'PUT', headers, body, signal });
+      onProgress(1);
+      return { status: answer.status, body: await answer.text() };
+    } catch (error) {
+      if (error instanceof TypeError) return { status: 0, body: '' };
+      throw error;
+    }
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#returning.add(listener);
+    return () => this.#returning.delete(listener);
+  }
+
+  onStored(listener: (key: string | null) => void): () => void {
+    this.#stored.add(listener);
+    return () => this.#stored.delete(listener);
+  }
+
+  /** The network has gone or come. */
+  goOnline(isThere: boolean): void {
+    this.isThere = isThere;
+    for (const listener of this.#returning) listener();
+  }
+
+  /** Another tab has changed what is stored. */
+  storedElsewhere(key: string | null): void {
+    for (const listener of this.#stored) listener(key);
+  }
+
+  /** Always in the middle. */
+  random(): number {
+    return 0.5;
+  }
+
+  url(): string {
+    return this.#url;
+  }
+
+  replaceUrl(url: string): void {
+    this.#url = url;
+  }
+
+  leaveFor(url: string): void {
+    this.visited.push(url);
+  }
+}

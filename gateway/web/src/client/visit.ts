@@ -1,0 +1,177 @@
+import { type ReadonlySignal, signal } from '@preact/signals';
+import type { Connection, Limits } from './app.ts';
+import type { Bell } from './bell.ts';
+import type { Calls, Credentials } from './calls.ts';
+import { Drafts } from './composer.ts';
+import { Conversation } from './conversation.ts';
+import { ConversationListing } from './conversation-list.ts';
+import { Dialogue } from './dialogue.ts';
+import { HistoryPages } from './history-pages.ts';
+import type { Kept } from './kept.ts';
+import { Outbox, type WireLimits } from './outbox.ts';
+import type { Page } from './page.ts';
+import { Session } from './session.ts';
+import { Uploads } from './uploads.ts';
+
+export interface VisitDeps {
+  readonly calls: Calls;
+  readonly credentials: Credentials;
+  readonly page: Page;
+  /** Of this client. */
+  readonly kept: Kept;
+  /** '' where the token says who it is. */
+  readonly clientId: string;
+  readonly returning: Bell;
+  readonly tabId: string;
+}
+
+/** Titles are the first words said, until the server has its own. */
+const maxTitleLength = 80;
+
+/** Everything that belongs to one client as long as they are signed in. */
+export class Visit {
+  readonly list: ConversationListing;
+  readonly dialogue: Dialogue;
+  readonly drafts: Drafts;
+  readonly pages: HistoryPages;
+  readonly outbox: Outbox;
+  readonly limits = signal<Limits | undefined>(undefined);
+  readonly #deps: VisitDeps;
+  readonly #session: Session;
+  #wasWelcome = false;
+  readonly #wireLimits = Promise.withResolvers<WireLimits>();
+
+  constructor(deps: VisitDeps) {
+    const { calls, page, kept, clientId, returning, tabId } = deps;
+    this.#deps = deps;
+    this.list = new ConversationListing(calls, clientId);
+    this.drafts = new Drafts(kept.within('draft'));
+    this.pages = new HistoryPages(calls);
+    const uploads = new Uploads(calls, page, returning, () => clientId);
+    this.outbox = new Outbox({
+      kept: kept.within('unsent'),
+      tabId,
+      limits: () => this.#wireLimits.promise,
+      store: (...file) => uploads.store(...file),
+      onReady: () => this.#session.wake(),
+    });
+    this.dialogue = new Dialogue(
+      {
+        pages: this.pages,
+        outbox: this.outbox,
+        onNews: (conversation, at) => this.#news(conversation, at),
+        onNamed: (conversation) => this.#named(conversation),
+      },
+      new Conversation(this.#blankId, true),
+    );
+    this.adopt(this.drafts.read(this.dialogue.open.peek()));
+    this.#session = this.#newSession();
+    void this.#restore();
+    void this.list.loadMore();
+  }
+
+  get connection(): ReadonlySignal<Connection> {
+    return this.#session.connection;
+  }
+
+  get session(): Session {
+    return this.#session;
+  }
+
+  /** Turns to a conversation; '': a new one. */
+  open(conversationId: string): void {
+    const current = this.dialogue.open.peek();
+    if (conversationId === '' ? current.isBlank : current.id.peek() === conversationId) return;
+    const next = conversationId === '' ? this.#blank() : this.dialogue.conversationOf(conversationId);
+    if (next.draftText.peek() === '') next.draftText.value = this.drafts.read(next);
+    this.dialogue.turnTo(next);
+  }
+
+  /** What was written before it was known who is there. */
+  adopt(text: string): void {
+    const conversation = this.dialogue.open.peek();
+    if (text === '' || conversation.draftText.peek() !== '') return;
+    conversation.draftText.value = text;
+    this.drafts.write(conversation, text);
+  }
+
+  /** What is in the composer goes into the conversation. */
+  post(conversation: Conversation): void {
+    this.outbox.add(conversation, conversation.draftText.peek().trim(), conversation.chosen.peek());
+    if (this.#blankId === conversation.id.peek()) this.#deps.kept.remove('blank');
+    this.#session.wake();
+  }
+
+  /** Sends again what was refused. */
+  retry(clientMessageId: string): void {
+    this.outbox.retry(clientMessageId);
+    this.#session.wake();
+  }
+
+  /** It was deleted. */
+  leave(conversationId: string): void {
+    const conversation = this.dialogue.conversationOf(conversationId);
+    this.dialogue.forget(conversation);
+    this.drafts.write(conversation, '');
+    if (this.dialogue.open.peek() === conversation) this.open('');
+  }
+
+  /** Ends the session; what is kept stays kept. */
+  async stop(): Promise<void> {
+    this.list.stop();
+    this.outbox.stop();
+    await this.#session.stop();
+  }
+
+  #newSession(): Session {
+    return new Session({
+      ...this.#deps,
+      lockName: this.#deps.kept.keyOf('session'),
+      dialogue: this.dialogue,
+      outbox: this.outbox,
+      onHold: () => void this.#restore(),
+      onWelcome: (limits) => this.#learn(limits),
+    });
+  }
+
+  #learn(limits: WireLimits | undefined): void {
+    // The list may have changed while there was no session; at first it is being read.
+    if (this.#wasWelcome || this.list.trouble.peek() !== undefined) void this.list.refresh();
+    this.#wasWelcome = true;
+    if (limits === undefined) return;
+    this.limits.value = limits;
+    this.#wireLimits.resolve(limits);
+  }
+
+  /** Takes up what was left unsent by pages that are no more: each that lives holds a lock of its name. */
+  async #restore(): Promise<void> {
+    const { held = [] } = await this.#deps.page.locks.query();
+    const alive = new Set(held.map(({ name }) => name));
+    this.outbox.restore(
+      (id) => this.dialogue.conversationOf(id),
+      (tabId) => alive.has(tabId),
+    );
+  }
+
+  /** The server makes a conversation for every session that asks for none: one in which nothing was said yet is used again. */
+  #blank(): Conversation {
+    return this.#blankId === '' ? new Conversation() : this.dialogue.conversationOf(this.#blankId, true);
+  }
+
+  get #blankId(): string {
+    const kept = this.#deps.kept.read('blank');
+    return typeof kept === 'string' ? kept : '';
+  }
+
+  #named(conversation: Conversation): void {
+    this.drafts.rename(conversation);
+    if (conversation.transcript.entries.peek().length === 0) this.#deps.kept.write('blank', conversation.id.peek());
+  }
+
+  #news(conversation: Conversation, at: Date): void {
+    const [first] = conversation.transcript.entries.peek();
+    const words = first?.message.peek().parts.find((part) => part.kind === 'text');
+    const title = words?.kind === 'text' ? words.text.slice(0, maxTitleLength) : '';
+    this.list.touch(conversation.id.peek(), title, at);
+  }
+}

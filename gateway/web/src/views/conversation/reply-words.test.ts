@@ -1,0 +1,100 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { type Reading, readMarkdown, safeAddress, unescapeCharacters } from './reply-words.ts';
+
+const reply = `# Bread
+
+Two things:
+
+1. *less* yeast
+2. more water
+
+   a tablespoon
+
+| a | b |
+|---|---|
+| 1 | 2 |
+
+\`\`\`ts
+const grams = 7;
+
+grams;
+\`\`\`
+
+> quoted
+still quoted
+
+Title
+===
+
+<b>no</b> [link](https://example.org)
+`;
+
+describe('a growing reply', () => {
+  test('reads, however it was cut into pieces, as the whole does', () => {
+    const whole = readMarkdown(reply).blocks;
+    fc.assert(
+      fc.property(fc.array(fc.nat(reply.length), { maxLength: 30 }), (cuts) => {
+        let reading: Reading | undefined;
+        for (const end of [...cuts.sort((one, other) => one - other), reply.length])
+          reading = readMarkdown(reply.slice(0, end), reading);
+        expect(reading?.blocks.filter(({ type }) => type !== 'space')).toEqual(
+          whole.filter(({ type }) => type !== 'space'),
+        );
+      }),
+    );
+  });
+
+  test('leaves the blocks before the last the same objects', () => {
+    const before = readMarkdown(`${'One.\n\n'.repeat(5)}Tw`);
+    const after = readMarkdown(`${'One.\n\n'.repeat(5)}Two.`, before);
+    expect(after.blocks.slice(0, -1).every((block, index) => block === before.blocks[index])).toBe(true);
+  });
+
+  test('begins anew when it is another text', () => {
+    const [first] = readMarkdown('Other', readMarkdown('One\n\nTwo')).blocks;
+    expect(first?.raw).toBe('Other');
+  });
+});
+
+describe('what would hold up the page is shown as it is', () => {
+  test.each([
+    ['thousands of quotes in quotes', `${'>'.repeat(5_000)} x`],
+    ['thousands of marks of emphasis', '_a*'.repeat(2_000)],
+    ['a very long reply', 'word '.repeat(50_000)],
+  ])('%s', (_, text) => {
+    const { blocks } = readMarkdown(text);
+    expect(blocks.map(({ type, raw }) => [type, raw])).toEqual([['paragraph', text]]);
+  });
+});
+
+describe('a link', () => {
+  test.each(['https://example.org/a?b=1&c=2', 'http://example.org/', 'mailto:a@example.org'])(
+    'may lead to %s',
+    (href) => expect(safeAddress(href)).toBe(href),
+  );
+
+  test.each([
+    'javascript:alert(1)',
+    'JaVaScRiPt:alert(1)',
+    ' javascript:alert(1)',
+    'java\nscript:alert(1)',
+    'java&#115;cript:alert(1)',
+    'javascript&colon;alert(1)',
+    '&#x6a;avascript:alert(1)',
+    'data:text/html,<script>alert(1)</script>',
+    'vbscript:x',
+    'file:///etc/passwd',
+    'blob:https://example.org/1',
+    '//example.org',
+    '/relative',
+    '#/operator',
+    '',
+  ])('may not lead to %j', (href) => expect(safeAddress(href)).toBeUndefined());
+});
+
+test('character references are the characters they stand for', () => {
+  expect(unescapeCharacters('a &amp; b &lt;i&gt; &#8364; &#x20ac; &nope; &#0; &#x110000; &')).toBe(
+    'a & b <i> € € &nope; &#0; &#x110000; &',
+  );
+});

@@ -1,0 +1,66 @@
+import { Lexer, type MarkedToken, type Token } from 'marked';
+
+/** A line that ends is a line that ends: models mean it so. */
+const options = { gfm: true, breaks: true };
+
+/** Longer replies are shown as they are: parsing them would hold up the page, and nobody has laid out so much. */
+const maxMarkdownChars = 200_000;
+/** Emphasis takes time by the square of its marks: with this many in one paragraph it is noise, and would hold up the page for seconds. */
+const maxMarksPerParagraph = 1_000;
+
+/** A reply in blocks. Those that more text cannot change any more are the same objects in the next reading. */
+export interface Reading {
+  readonly text: string;
+  readonly blocks: readonly MarkedToken[];
+}
+
+/**
+ * Reads Markdown. `before`: an earlier reading of this reply's beginning, so that only the end is read again; a link that is defined further
+ * down than it is used is found by a reading without it.
+ */
+export function readMarkdown(text: string, before?: Reading): Reading {
+  if (isTooMuch(text)) return { text, blocks: [asItIs(text)] };
+  const kept = before !== undefined && text.startsWith(before.text) ? settledBlocks(before.blocks) : [];
+  const keptChars = kept.reduce((sum, block) => sum + block.raw.length, 0);
+  try {
+    return { text, blocks: [...kept, ...(new Lexer(options).lex(text.slice(keptChars)) as MarkedToken[])] };
+  } catch (error) {
+    // Quotes in quotes in quotes, thousands deep.
+    if (error instanceof RangeError) return { text, blocks: [asItIs(text)] };
+    throw error;
+  }
+}
+
+/** All blocks but the last that is not mere space: only that one can go on. */
+function settledBlocks(blocks: readonly MarkedToken[]): readonly MarkedToken[] {
+  const last = blocks.findLastIndex(({ type }) => type !== 'space');
+  return blocks.slice(0, Math.max(0, last));
+}
+
+function isTooMuch(text: string): boolean {
+  if (text.length > maxMarkdownChars) return true;
+  return text.split(/\n\s*\n/).some((paragraph) => (paragraph.match(/[*_~]/g)?.length ?? 0) > maxMarksPerParagraph);
+}
+
+function asItIs(text: string): MarkedToken {
+  return { type: 'paragraph', raw: text, text, tokens: [{ type: 'text', raw: text, text, escaped: true } as Token] };
+}
+
+const linkable: ReadonlySet<string> = new Set(['http:', 'https:', 'mailto:']);
+
+/** The address a link of a reply may lead to; undefined for every other scheme, and for what is no whole address. */
+export function safeAddress(href: string): string | undefined {
+  const parsed = URL.parse(unescapeCharacters(href));
+  return parsed !== null && linkable.has(parsed.protocol) ? parsed.href : undefined;
+}
+
+const named: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' };
+
+/** Resolves the character references that models write; others stay as they are written. */
+export function unescapeCharacters(text: string): string {
+  return text.replace(/&(?:#x([\da-f]{1,6})|#(\d{1,7})|([a-z]{2,4}));/gi, (whole, hex, decimal, name) => {
+    if (name !== undefined) return named[name] ?? whole;
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+  });
+}

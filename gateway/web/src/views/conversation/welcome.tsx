@@ -1,0 +1,27 @@
+import type { App } from '../../client/app.ts';
+
+const openings = ['What can you do?', 'Tell me something about the sea.', 'What time is it where I am?'];
+
+/** What stands where nothing has been said yet. */
+export function Welcome({ app }: { readonly app: App }) {
+  const { id, isLoadingOlder, trouble } = app.conversation;
+  if (trouble.value !== undefined) return null;
+  // What is listed has words; they are on their way.
+  const isListed = app.conversations.items.value.some(({ conversationId }) => conversationId === id.value);
+  if (isListed || isLoadingOlder.value) return <p class="older">Loading…</p>;
+  return (
+    <div class="welcome">
+      <p class="welcome-title">What would you like to talk about?</p>
+      <p>Write below, speak, or drop a picture, a recording or a video anywhere on this page.</p>
+      <ul>
+        {openings.map((words) => (
+          <li key={words}>
+            <button type="button" class="plain" onClick={() => app.composer.setText(words)}>
+              {words}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

@@ -1,0 +1,171 @@
+import { type Signal, useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import type { App } from '../../client/app.ts';
+import { Icon } from '../common/icon.tsx';
+import { isNarrow } from '../common/media-query.ts';
+import { ConnectionStatus } from '../connection/connection-status.tsx';
+import { ConversationPage } from '../conversation/conversation-page.tsx';
+import type { Navigation } from '../navigation/navigation.ts';
+import { OperatorDoor } from '../operator/operator-door.tsx';
+import { Sidebar } from '../sidebar/sidebar.tsx';
+import { SignInPage } from '../sign-in/sign-in-page.tsx';
+import { HelpDialog } from './help-dialog.tsx';
+import { type Shortcut, shortcutOf } from './shortcuts.ts';
+
+interface ShellProps {
+  readonly app: App;
+  readonly navigation: Navigation;
+}
+
+/** The whole page. */
+export function Shell({ app, navigation }: ShellProps) {
+  if (app.signIn.state.value.kind !== 'in') return <SignInPage app={app} />;
+  return <SignedIn app={app} navigation={navigation} />;
+}
+
+function SignedIn({ app, navigation }: ShellProps) {
+  const isDrawerOpen = useSignal(false);
+  const isHelpOpen = useSignal(false);
+  const route = navigation.route.value;
+  const isOperator = route.kind === 'operator';
+  const isOverlaid = isNarrow.value && isDrawerOpen.value;
+  useShortcuts(isDrawerOpen, isHelpOpen);
+  return (
+    <div class="shell" data-drawer={isOverlaid}>
+      <SkipLink
+        words={isOperator ? 'Skip to the page' : 'Skip to the message box'}
+        to={isOperator ? 'main' : 'message-box'}
+      />
+      <Drawer isOpen={isDrawerOpen}>
+        <Sidebar
+          app={app}
+          onHide={isNarrow.value ? () => (isDrawerOpen.value = false) : undefined}
+          onHelp={() => (isHelpOpen.value = true)}
+        />
+      </Drawer>
+      {isOverlaid && <div class="scrim" aria-hidden="true" onClick={() => (isDrawerOpen.value = false)} />}
+      <div class="beside" inert={isOverlaid}>
+        <Header app={app} title={isOperator ? 'Operator' : titleOf(app)} drawer={isDrawerOpen} />
+        <main id="main" class="main" tabIndex={-1} data-page={isOperator ? 'operator' : 'conversation'}>
+          {route.kind === 'operator' ? (
+            <OperatorDoor app={app} messageId={route.messageId} />
+          ) : (
+            <ConversationPage app={app} />
+          )}
+        </main>
+      </div>
+      {isHelpOpen.value && <HelpDialog onClose={() => (isHelpOpen.value = false)} />}
+    </div>
+  );
+}
+
+function titleOf(app: App): string {
+  const title = app.conversation.title.value;
+  return title === '' ? 'New conversation' : title;
+}
+
+/** The address stays what it is: it says what is open. */
+function SkipLink({ words, to }: { readonly words: string; readonly to: string }) {
+  return (
+    <a
+      class="skip"
+      href={`#${to}`}
+      onClick={(event) => {
+        event.preventDefault();
+        document.getElementById(to)?.focus();
+      }}
+    >
+      {words}
+    </a>
+  );
+}
+
+interface DrawerProps {
+  readonly isOpen: Signal<boolean>;
+  readonly children: preact.ComponentChildren;
+}
+
+/** Beside the conversation where there is room, over it where there is none. */
+function Drawer({ isOpen, children }: DrawerProps) {
+  const drawer = useRef<HTMLElement>(null);
+  const isHidden = isNarrow.value && !isOpen.value;
+  const wasOpen = useRef(false);
+  useEffect(() => {
+    if (isNarrow.value && isOpen.value) drawer.current?.querySelector<HTMLElement>('button, a')?.focus();
+    else if (wasOpen.current && isHidden) document.getElementById('show-conversations')?.focus();
+    wasOpen.current = isOpen.value;
+  }, [isOpen.value]);
+  return (
+    <nav
+      ref={drawer}
+      class="sidebar"
+      aria-label="Conversations"
+      inert={isHidden}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') isOpen.value = false;
+      }}
+      onClick={(event) => {
+        // Whoever has chosen wants to see what was chosen, though it be what is open already.
+        if (event.target instanceof Element && event.target.closest('a') !== null) isOpen.value = false;
+      }}
+    >
+      {children}
+    </nav>
+  );
+}
+
+interface HeaderProps {
+  readonly app: App;
+  readonly title: string;
+  readonly drawer: Signal<boolean>;
+}
+
+function Header({ app, title, drawer }: HeaderProps) {
+  useEffect(() => {
+    document.title = `${title} – Parley`;
+  }, [title]);
+  return (
+    <header class="head">
+      {isNarrow.value && (
+        <button
+          type="button"
+          id="show-conversations"
+          class="quiet round"
+          aria-label="Show conversations"
+          aria-expanded={drawer.value}
+          onClick={() => (drawer.value = true)}
+        >
+          <Icon name="menu" />
+        </button>
+      )}
+      <h1>{title}</h1>
+      <ConnectionStatus app={app} />
+    </header>
+  );
+}
+
+function useShortcuts(isDrawerOpen: Signal<boolean>, isHelpOpen: Signal<boolean>): void {
+  useEffect(() => {
+    const acts: Readonly<Record<Shortcut, () => void>> = {
+      search() {
+        isDrawerOpen.value = true;
+        requestAnimationFrame(() => document.getElementById('search')?.focus());
+      },
+      new() {
+        location.hash = '#/';
+      },
+      help() {
+        isHelpOpen.value = !isHelpOpen.value;
+      },
+      write: () => document.getElementById('message-box')?.focus(),
+    };
+    const onKeyDown = (event: KeyboardEvent) => {
+      const shortcut = shortcutOf(event);
+      if (shortcut === undefined) return;
+      event.preventDefault();
+      acts[shortcut]();
+    };
+    addEventListener('keydown', onKeyDown);
+    return () => removeEventListener('keydown', onKeyDown);
+  }, []);
+}

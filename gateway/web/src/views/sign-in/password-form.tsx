@@ -1,0 +1,117 @@
+import { useSignal } from '@preact/signals';
+import { useId } from 'preact/hooks';
+import type { App, Refusal } from '../../client/app.ts';
+import { formText } from '../common/form-text.ts';
+import { Trouble } from '../common/trouble.tsx';
+
+interface PasswordFormProps {
+  readonly app: App;
+  readonly signUpOpen: boolean;
+  readonly notice?: Refusal;
+}
+
+/** Name and password, to sign in or to make an account. */
+export function PasswordForm({ app, signUpOpen, notice }: PasswordFormProps) {
+  const isNew = useSignal(false);
+  const isBusy = useSignal(false);
+  const refused = useSignal<Refusal | undefined>(undefined);
+  const troubleId = useId();
+  const trouble = refused.value ?? notice;
+  const submit = async (form: HTMLFormElement) => {
+    const [userName, password] = [formText(form, 'userName').trim(), formText(form, 'password')];
+    isBusy.value = true;
+    refused.value = await (isNew.value
+      ? app.signIn.signUp(userName, password)
+      : app.signIn.withPassword(userName, password));
+    isBusy.value = false;
+    if (refused.value !== undefined) form.querySelector<HTMLInputElement>('input')?.focus();
+  };
+  const words = isNew.value ? 'Create an account' : 'Sign in';
+  const describedBy = trouble === undefined ? undefined : troubleId;
+  return (
+    <form
+      class="password-form"
+      aria-label={words}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!isBusy.value) void submit(event.currentTarget);
+      }}
+    >
+      <h1>{words}</h1>
+      {trouble !== undefined && <Trouble refusal={trouble} id={troubleId} />}
+      <UserNameField describedBy={describedBy} isInvalid={refused.value !== undefined} />
+      <PasswordField isNew={isNew.value} describedBy={describedBy} isInvalid={refused.value !== undefined} />
+      <button type="submit" class="primary wide-button" aria-disabled={isBusy.value}>
+        {isBusy.value ? 'One moment…' : isNew.value ? 'Create account' : 'Sign in'}
+      </button>
+      {signUpOpen && (
+        <button
+          type="button"
+          class="plain wide-button"
+          onClick={() => {
+            isNew.value = !isNew.value;
+            refused.value = undefined;
+          }}
+        >
+          {isNew.value ? 'Sign in instead' : 'Create an account'}
+        </button>
+      )}
+    </form>
+  );
+}
+
+interface FieldProps {
+  readonly describedBy: string | undefined;
+  readonly isInvalid: boolean;
+}
+
+function UserNameField({ describedBy, isInvalid }: FieldProps) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>User name</label>
+      <input
+        id={id}
+        name="userName"
+        autocomplete="username"
+        autocapitalize="none"
+        spellcheck={false}
+        required
+        aria-describedby={describedBy}
+        aria-invalid={isInvalid}
+      />
+    </div>
+  );
+}
+
+function PasswordField({ isNew, describedBy, isInvalid }: FieldProps & { readonly isNew: boolean }) {
+  const id = useId();
+  const isShown = useSignal(false);
+  return (
+    <div class="field">
+      <label for={id}>Password</label>
+      <div class="field-with-button">
+        <input
+          id={id}
+          name="password"
+          {...(isShown.value ? { type: 'text' } : { type: 'password' })}
+          autocomplete={isNew ? 'new-password' : 'current-password'}
+          required
+          aria-describedby={describedBy}
+          aria-invalid={isInvalid}
+        />
+        <button
+          type="button"
+          class="quiet small"
+          aria-pressed={isShown.value}
+          aria-label="Show password"
+          onClick={() => {
+            isShown.value = !isShown.value;
+          }}
+        >
+          {isShown.value ? 'Hide' : 'Show'}
+        </button>
+      </div>
+    </div>
+  );
+}
