@@ -18,16 +18,21 @@ import de.bwaldvogel.mongo.wire.bson.BsonDecoder;
 import de.bwaldvogel.mongo.wire.bson.BsonEncoder;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.lang.ref.WeakReference;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
 import org.h2.mvstore.WriteBuffer;
 import org.h2.mvstore.type.BasicDataType;
+import org.h2.mvstore.type.DataType;
 
 /**
  * A server that speaks MongoDB's wire protocol, for tests: mongo-java-server over one H2 file, made to keep three promises that it does not keep
@@ -114,9 +119,7 @@ public final class MongoStandIn {
     return new H2Database(database, store, cursors) {
       @Override
       protected MongoCollection<Object> openOrCreateCollection(String name, CollectionOptions options) {
-        // The map of the collection's documents: the library opens it by this name, and gets it as it is open already.
-        String map = "databases." + getFullCollectionNamespace(name);
-        store.openMap(map, new MVMap.Builder<Object, Document>().valueType(new DocumentType()));
+        documentsOf(name);
         return super.openOrCreateCollection(name, options);
       }
 
@@ -124,9 +127,13 @@ public final class MongoStandIn {
       protected Index<Object> openOrCreateUniqueIndex(
           String collection, String name, List<IndexKey> keys, boolean sparse) {
         if (!name.equals("_id_")) return super.openOrCreateUniqueIndex(collection, name, keys, sparse);
-        // The name that the library gives it, and removes it by.
-        String map = getFullCollectionNamespace(collection) + "._index_" + name;
-        return new IdIndex(store.openMap(map), name, keys, sparse);
+        return new IdIndex(documentsOf(collection), name, keys, sparse);
+      }
+
+      /** The library opens it by this name, and gets it as it is open already. */
+      private MVMap<Object, Document> documentsOf(String collection) {
+        String map = "databases." + getFullCollectionNamespace(collection);
+        return store.openMap(map, new DocumentMap.Builder());
       }
     };
   }
@@ -134,14 +141,16 @@ public final class MongoStandIn {
   /**
    * Finds a document by its id as a database does. The library's index is taken only for a query of the id and nothing else: a guarded write
    * looked through the whole collection, for milliseconds among some thousand documents. And it serializes the keys to compare them, which
-   * made a lookup cost 0.2 ms. What is found here the library still holds against the whole query.
+   * made a lookup cost 0.2 ms. What is found here the library still holds against the whole query. It is in memory only, and made from the
+   * documents when the file is opened: in the file, half of the pages that a write changed were its own.
    */
   private static final class IdIndex extends AbstractUniqueIndex<Object> {
-    private final MVMap<Object, Object> positions;
+    private final Map<KeyValue, Object> positions = new HashMap<>();
 
-    IdIndex(MVMap<Object, Object> positions, String name, List<IndexKey> keys, boolean sparse) {
+    IdIndex(MVMap<Object, Document> documents, String name, List<IndexKey> keys, boolean sparse) {
       super(name, keys, sparse);
-      this.positions = positions;
+      for (Map.Entry<Object, Document> entry : documents.entrySet())
+        for (KeyValue id : getKeyValues(entry.getValue())) positions.put(id, entry.getKey());
     }
 
     @Override
@@ -156,30 +165,27 @@ public final class MongoStandIn {
 
     @Override
     protected Object getPosition(KeyValue id) {
-      return positions.get(keyOf(id));
+      return positions.get(id);
     }
 
     @Override
     protected boolean putKeyPosition(KeyValue id, Object position) {
-      return positions.putIfAbsent(keyOf(id), Missing.ofNullable(position)) == null;
+      return positions.putIfAbsent(id, Missing.ofNullable(position)) == null;
     }
 
     @Override
     protected Object removeDocument(KeyValue id) {
-      return positions.remove(keyOf(id));
+      return positions.remove(id);
     }
 
     @Override
     protected Iterable<Map.Entry<KeyValue, Object>> getIterable() {
-      return () ->
-          positions.entrySet().stream()
-              .map(entry -> Map.entry(new KeyValue(entry.getKey()), entry.getValue()))
-              .iterator();
+      return positions.entrySet();
     }
 
     @Override
     public long getCount() {
-      return positions.sizeAsLong();
+      return positions.size();
     }
 
     @Override
@@ -190,19 +196,52 @@ public final class MongoStandIn {
     private static Document idOf(Document query) {
       return new Document("_id", query.get("_id"));
     }
+  }
 
-    private static Object keyOf(KeyValue id) {
-      return Missing.ofNullable(id.get(0));
+  /** Of one collection, by id. The library changes a document where it is, and puts it again: what was encoded of it is then of the past. */
+  private static final class DocumentMap extends MVMap<Object, Document> {
+    private final DocumentType documents;
+
+    private DocumentMap(Map<String, Object> config, DataType<Object> keys, DocumentType documents) {
+      super(config, keys, documents);
+      this.documents = documents;
+    }
+
+    @Override
+    public Document put(Object id, Document document) {
+      documents.forget(document);
+      return super.put(id, document);
+    }
+
+    private static final class Builder extends MVMap.Builder<Object, Document> {
+      @Override
+      protected MVMap<Object, Document> create(Map<String, Object> config) {
+        return new DocumentMap(config, getKeyType(), new DocumentType());
+      }
     }
   }
 
   /**
    * Keeps documents in the file as BSON. The library has Java serialize them, and a write rewrites its whole page: among random ids a replaced
-   * document cost 3 ms.
+   * document cost 3 ms. For the same reason the BSON of those that were written or read lately is kept: its neighbours are written
+   * again with each document of a page, and encoding them took half of the server's time.
    */
   private static final class DocumentType extends BasicDataType<Document> {
     /** About right; measuring each would cost an encoding. */
     private static final int MEMORY_BYTES = 1_024;
+
+    /** Documents of one collection whose BSON is kept: some 80 MB. */
+    private static final int MAX_ENCODED = 100_000;
+
+    /** By id; until it is forgotten, a document that is the same object has the same BSON. */
+    private final Map<Object, Encoded> encoded =
+        Collections.synchronizedMap(
+            new LinkedHashMap<>() {
+              @Override
+              protected boolean removeEldestEntry(Map.Entry<Object, Encoded> eldest) {
+                return size() > MAX_ENCODED;
+              }
+            });
 
     @Override
     public int getMemory(Document document) {
@@ -211,16 +250,16 @@ public final class MongoStandIn {
 
     @Override
     public void write(WriteBuffer buffer, Document document) {
-      ByteBuf bson = Unpooled.buffer(MEMORY_BYTES);
-      BsonEncoder.encodeDocument(document, bson);
-      buffer.put(bson.nioBuffer());
+      buffer.put(encodedOf(document));
     }
 
     @Override
     public Document read(ByteBuffer buffer) {
       ByteBuf bson = Unpooled.wrappedBuffer(buffer);
       Document document = BsonDecoder.decodeBson(bson);
-      buffer.position(buffer.position() + bson.readerIndex());
+      byte[] bytes = new byte[bson.readerIndex()];
+      buffer.get(bytes);
+      keep(document, bytes);
       return document;
     }
 
@@ -228,5 +267,26 @@ public final class MongoStandIn {
     public Document[] createStorage(int size) {
       return new Document[size];
     }
+
+    void forget(Document document) {
+      encoded.remove(document.get("_id"));
+    }
+
+    private byte[] encodedOf(Document document) {
+      Encoded known = encoded.get(document.get("_id"));
+      if (known != null && known.document.refersTo(document)) return known.bson;
+      ByteBuf bson = Unpooled.buffer(MEMORY_BYTES);
+      BsonEncoder.encodeDocument(document, bson);
+      byte[] bytes = new byte[bson.readableBytes()];
+      bson.readBytes(bytes);
+      keep(document, bytes);
+      return bytes;
+    }
+
+    private void keep(Document document, byte[] bson) {
+      encoded.put(document.get("_id"), new Encoded(new WeakReference<>(document), bson));
+    }
+
+    private record Encoded(WeakReference<Document> document, byte[] bson) {}
   }
 }
