@@ -85,9 +85,10 @@ export class Fetcher {
     }
     if (isLost) void this.#discover();
     for (const leader of leaders) {
-      if (!this.#underWay.has(`tailing ${leader}`)) void this.#fetch(leader, 'tailing', longPollMs);
-      else if (!this.#underWay.has(`tailing newcomers ${leader}`))
-        void this.#fetch(leader, 'tailing newcomers', shortPollMs);
+      // A long one waits for a short one to return: begun beside it, it would leave out what that one fetches, and so for ever.
+      if (this.#underWay.has(`tailing newcomers ${leader}`)) continue;
+      if (this.#underWay.has(`tailing ${leader}`)) void this.#fetch(leader, 'tailing newcomers', shortPollMs);
+      else void this.#fetch(leader, 'tailing', longPollMs);
     }
   }
 
