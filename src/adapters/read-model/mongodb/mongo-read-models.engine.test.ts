@@ -284,6 +284,25 @@ describe('collections', () => {
     ]);
   });
 
+  test('that several ask for at once are written together, and what keeps one from it is its own matter', async () => {
+    const store = await open();
+    const collection = store.collection(notes);
+    const around: { self?: unknown } = {};
+    around.self = around;
+    const asked = Array.from({ length: 10 }, (_, partition) => {
+      const fitting = note(partition);
+      const document = partition === 4 ? { ...fitting, around } : fitting;
+      return store.apply([noteWrite(`n${partition}`, 3, document)], [upTo(4, partition)]);
+    });
+    const settled = await Promise.allSettled(asked);
+    expect(settled.flatMap(({ status }, partition) => (status === 'rejected' ? [partition] : []))).toEqual([4]);
+    expect(await collection.scan('', 100)).toHaveLength(9);
+    const checkpoints = await Promise.all(
+      settled.map((_, partition) => store.checkpoint('notebook', 'events', partition)),
+    );
+    expect(checkpoints.map(({ offset }) => offset)).toEqual([4, 4, 4, 4, 0, 4, 4, 4, 4, 4]);
+  });
+
   test('are of the database that the URI names, else of that of the prefix', async () => {
     const named = await open();
     named.collection(notes);

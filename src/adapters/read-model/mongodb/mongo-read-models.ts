@@ -15,6 +15,7 @@ import type { Logger } from '../../../ports/telemetry.ts';
 import { Checkpoints, type PlacedCheckpoint } from './checkpoints.ts';
 import { MongoConnection } from './connection.ts';
 import { createTables, refuseNewer, register, type Shared } from './generations.ts';
+import { GroupWrites } from './group-writes.ts';
 import { holdSettleMs, longestHoldMs, retiredForMs } from './limits.ts';
 import { type ModelState, ModelStates, type ModelStatesById, stateOf } from './model-states.ts';
 import { Sweeper } from './sweeper.ts';
@@ -68,6 +69,8 @@ class MongoReadModels implements ReadModelStore {
   readonly #pins = new Map<string, Promise<number>>();
   /** Of a handle that reads: the generations it last read. */
   readonly #lastRead = new Map<string, number>();
+  /** By the names of the models written: that one of them was replaced is then true for all who wrote together. */
+  readonly #groups = new Map<string, GroupWrites>();
   /** Of a handle that writes: since when (monotonic, milliseconds) it has been held for the sake of which generation. */
   readonly #held = new Map<string, { readonly generation: number; readonly sinceMs: number }>();
 
@@ -101,9 +104,21 @@ class MongoReadModels implements ReadModelStore {
 
   async apply(writes: readonly DocumentWrite[], checkpoints: readonly Checkpoint[]): Promise<void> {
     this.#requireWriter();
+    const models = new Set(writes.map(({ collection }) => this.#specOf(collection).model));
+    for (const { model } of checkpoints) models.add(model);
+    const name = [...models].sort().join();
+    const group = this.#groups.get(name) ?? new GroupWrites((...what) => this.#write(models, ...what));
+    this.#groups.set(name, group);
+    await group.add(writes, checkpoints);
+  }
+
+  async #write(
+    models: ReadonlySet<string>,
+    writes: readonly DocumentWrite[],
+    checkpoints: readonly Checkpoint[],
+  ): Promise<void> {
     const specs = new Map(writes.map(({ collection }) => [collection, this.#specOf(collection)]));
-    const models = [...[...specs.values()].map(({ model }) => model), ...checkpoints.map(({ model }) => model)];
-    const generations = await this.#generations(new Set(models));
+    const generations = await this.#generations(models);
     const generationOf = (model: string) => generations.get(model) ?? 0;
     const written = [...specs.values()].map((spec) =>
       this.#table(spec, generationOf(spec.model)).write(newestOf(writes, spec.name)),
