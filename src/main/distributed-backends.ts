@@ -31,7 +31,10 @@ export async function openDistributed(options: BackendsOptions): Promise<Backend
   const { prefix, limits } = config;
   const { mongodbUri: uri, natsServers: servers, s3 } = distributedOf(config);
   await using opened = new AsyncDisposableStack();
-  const { kafka, journal } = await openKafkaJournal(config, { instanceId, logger, mode: 'write', metrics, tracer });
+  // What only a projector reads is gathered for the database anyhow; admission and workers read what clients wait for.
+  const isPatient = config.roles.every((role) => role === 'projector');
+  const journalOptions = { instanceId, logger, mode: 'write', isPatient, metrics, tracer } as const;
+  const { kafka, journal } = await openKafkaJournal(config, journalOptions);
   opened.use(journal.log);
   const groups = kafkaPartitionGroups({ kafka, logger, clock: systemClock });
   const bus = opened.use(await openNatsBus({ servers, prefix, logger, name: instanceId }));

@@ -22,6 +22,8 @@ export interface KafkaJournalOptions {
   readonly logger: Logger;
   /** `write` makes topics that are missing and checks all; `copy` likewise, but those it makes, and those of a copy that was interrupted, keep the times of records. */
   readonly mode: 'read' | 'write' | 'copy';
+  /** Nobody waits for what is read: it may be fetched some milliseconds late, and less often. */
+  readonly isPatient?: boolean;
   /** Told of every append, if given. */
   readonly metrics?: LogMetrics;
   /** undefined: nothing is traced. */
@@ -31,7 +33,7 @@ export interface KafkaJournalOptions {
 /** The journal of a deployment on Kafka. Rejects with LogUnavailable or TopicMisconfigured. */
 export async function openKafkaJournal(
   config: Config,
-  { instanceId, logger, mode, metrics, tracer }: KafkaJournalOptions,
+  { instanceId, logger, mode, isPatient = false, metrics, tracer }: KafkaJournalOptions,
 ): Promise<{ readonly kafka: Kafka; readonly journal: Journal }> {
   const { prefix, limits } = config;
   const settings = distributedOf(config).kafka;
@@ -46,6 +48,7 @@ export async function openKafkaJournal(
     erasable: { topics: [conversations], keysTopic: `${prefix}.keys` },
     logger,
     mode: mode === 'read' ? 'read' : 'write',
+    isPatient,
   });
   const told = metrics === undefined ? log : measuredLog(log, metrics, systemClock);
   return { kafka, journal: new Journal(told, eventCodec, prefix, tracer) };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LogDamaged, LogUnavailable } from '../../../ports/event-log.ts';
 import type { Logger } from '../../../ports/telemetry.ts';
 import { Alarm } from './alarm.ts';
@@ -20,6 +21,7 @@ export class Fetcher {
   readonly #brokers: Brokers;
   readonly #logger: Logger;
   readonly #bounds: Bounds;
+  readonly #gatherMs: number;
   readonly #sessions = new Set<FetchSession>();
   readonly #underWay = new Set<string>();
   readonly #retry = new Alarm(() => this.#pump());
@@ -29,10 +31,12 @@ export class Fetcher {
   #isPumpDue = false;
   #closed = false;
 
-  constructor(brokers: Brokers, bounds: Bounds, logger: Logger) {
+  /** `gatherMs`: between a fetch that has brought something and the next. */
+  constructor(brokers: Brokers, bounds: Bounds, logger: Logger, gatherMs: number) {
     this.#brokers = brokers;
     this.#bounds = bounds;
     this.#logger = logger;
+    this.#gatherMs = gatherMs;
   }
 
   /** Fetches what a partition has from the offset on, until the queue is given to `end`. */
@@ -87,8 +91,8 @@ export class Fetcher {
     for (const leader of leaders) {
       // A long one waits for a short one to return: begun beside it, it would leave out what that one fetches, and so for ever.
       if (this.#underWay.has(`tailing newcomers ${leader}`)) continue;
-      if (this.#underWay.has(`tailing ${leader}`)) void this.#fetch(leader, 'tailing newcomers', shortPollMs);
-      else void this.#fetch(leader, 'tailing', longPollMs);
+      if (!this.#underWay.has(`tailing ${leader}`)) void this.#fetch(leader, 'tailing', longPollMs);
+      if (this.#due(leader).length > 0) void this.#fetch(leader, 'tailing newcomers', shortPollMs);
     }
   }
 
@@ -165,6 +169,7 @@ export class Fetcher {
       }));
       const answers = await wire.fetch(partitions, maxFetchBytes, maxWaitMs);
       await this.#deliver(sessions, answers);
+      await this.#gather(answers);
     } catch (error) {
       for (const session of sessions) this.#lost(session, error);
     } finally {
@@ -172,6 +177,12 @@ export class Fetcher {
       this.#underWay.delete(`${purpose} ${leader}`);
       this.#pump();
     }
+  }
+
+  /** Lets something come before it is asked for; unless there was so much that there is more. */
+  async #gather(answers: readonly FetchedPartition[]): Promise<void> {
+    const bytes = answers.reduce((sum, { records }) => sum + records.length, 0);
+    if (this.#gatherMs > 0 && bytes > 0 && bytes < maxFetchPartitionBytes) await sleep(this.#gatherMs);
   }
 
   async #deliver(sessions: readonly FetchSession[], answers: readonly FetchedPartition[]): Promise<void> {

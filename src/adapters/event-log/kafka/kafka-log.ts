@@ -13,7 +13,7 @@ import type { KafkaConnectionConfig } from './client.ts';
 import { CurrentKeys } from './current-keys.ts';
 import { Eraser } from './eraser.ts';
 import { KeyRing } from './key-ring.ts';
-import { openTimeoutMs } from './limits.ts';
+import { openTimeoutMs, patientFetchMs } from './limits.ts';
 import { Opener } from './opener.ts';
 import { patiently } from './patience.ts';
 import { Positions } from './positions.ts';
@@ -33,6 +33,8 @@ export interface KafkaLogOptions {
   readonly logger: Logger;
   /** A log that is only read refuses appends, erasures and commits with TypeError. */
   readonly mode: 'write' | 'read';
+  /** Its tails are in no hurry: what comes within some milliseconds is fetched together. Default: everything as soon as it is there. */
+  readonly isPatient?: boolean;
 }
 
 /** The log on Apache Kafka. Records given to `append` are kept for tails and must not be changed afterwards. */
@@ -100,13 +102,13 @@ class KafkaHandle implements KafkaLog {
   readonly #eraser: Eraser;
   #closed: Promise<void> | undefined;
 
-  constructor({ topics, erasable, logger, mode }: KafkaLogOptions, brokers: Brokers) {
+  constructor({ topics, erasable, logger, mode, isPatient = false }: KafkaLogOptions, brokers: Brokers) {
     this.topics = new Map(Object.entries(topics));
     this.#topology = new Topology(this.topics);
     this.#isWritable = mode === 'write';
     this.#erasable = new Set(erasable.topics);
     this.#brokers = brokers;
-    this.#reader = new Reader(brokers, logger);
+    this.#reader = new Reader(brokers, logger, isPatient ? patientFetchMs : 0);
     this.#producer = new Producer(brokers, logger);
     this.#positions = new Positions(brokers);
     const { keysTopic } = erasable;

@@ -40,6 +40,9 @@ export const longPollMs = 100;
 /** A fetch for partitions that joined while a long one waits: what they would wait longer for at most. */
 export const shortPollMs = 5;
 
+/** Who is in no hurry lets so long gather what comes, between two fetches: one costs as much as many records, in the broker too. */
+export const patientFetchMs = 20;
+
 /** What one fetch returns of a partition, and in all: about a millisecond's decoding each; a larger batch comes whole nevertheless. */
 export const maxFetchPartitionBytes = 256 * kibibyte;
 export const maxFetchBytes = 1 * mebibyte;

@@ -30,9 +30,11 @@ export class Reader {
   readonly #brokers: Brokers;
   readonly #fetcher: Fetcher;
 
-  constructor(brokers: Brokers, logger: Logger) {
+  /** `gatherMs`: as the Fetcher's. */
+  constructor(brokers: Brokers, logger: Logger, gatherMs: number) {
     this.#brokers = brokers;
-    this.#fetcher = new Fetcher(brokers, (topic, partition) => this.#bounds(topic, partition), logger);
+    const bounds = (topic: string, partition: number) => this.#bounds(topic, partition);
+    this.#fetcher = new Fetcher(brokers, bounds, logger, gatherMs);
   }
 
   /** Up to `maxRecords` from the offset on; none at the end. Rejects with LogUnavailable or LogDamaged. */
