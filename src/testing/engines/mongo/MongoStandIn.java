@@ -11,6 +11,7 @@ import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.KeyValue;
 import de.bwaldvogel.mongo.backend.Missing;
 import de.bwaldvogel.mongo.backend.QueryResult;
+import de.bwaldvogel.mongo.backend.Utils;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import de.bwaldvogel.mongo.backend.h2.H2Database;
 import de.bwaldvogel.mongo.bson.Document;
@@ -26,8 +27,10 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
 import org.h2.mvstore.WriteBuffer;
@@ -130,6 +133,12 @@ public final class MongoStandIn {
         return new IdIndex(documentsOf(collection), name, keys, sparse);
       }
 
+      @Override
+      protected Index<Object> openOrCreateSecondaryIndex(
+          String collection, String name, List<IndexKey> keys, boolean sparse) {
+        return new FirstFieldIndex(name, keys);
+      }
+
       /** The library opens it by this name, and gets it as it is open already. */
       private MVMap<Object, Document> documentsOf(String collection) {
         String map = "databases." + getFullCollectionNamespace(collection);
@@ -195,6 +204,90 @@ public final class MongoStandIn {
 
     private static Document idOf(Document query) {
       return new Document("_id", query.get("_id"));
+    }
+  }
+
+  /**
+   * Finds documents by the first field of an index, where a query asks for one text of it. The library knows unique indexes only, and looked
+   * through all messages for the few that a client waits for: a gateway that was asked by ten at once had no answer within seconds. In memory,
+   * and made by the library when the file is opened. What is found here it still holds against the whole query.
+   */
+  private static final class FirstFieldIndex extends Index<Object> {
+    private final String field;
+    private final Map<String, Set<Object>> byText = new HashMap<>();
+    /** Of documents that have something else there: a text may be in it. */
+    private final Set<Object> others = new LinkedHashSet<>();
+
+    FirstFieldIndex(String name, List<IndexKey> keys) {
+      super(name, keys, true);
+      field = keys.get(0).getKey();
+    }
+
+    @Override
+    public boolean canHandle(Document query) {
+      return query.get(field) instanceof String;
+    }
+
+    @Override
+    public Iterable<Object> getPositions(Document query) {
+      List<Object> found = new ArrayList<>(byText.getOrDefault((String) query.get(field), Set.of()));
+      found.addAll(others);
+      return found;
+    }
+
+    @Override
+    public Object getPosition(Document document) {
+      return Missing.ofNullable(document.get("_id"));
+    }
+
+    @Override
+    public void add(Document document, Object position, MongoCollection<Object> collection) {
+      Object value = valueIn(document);
+      if (value instanceof String text) byText.computeIfAbsent(text, any -> new LinkedHashSet<>()).add(position);
+      else if (!Missing.isNullOrMissing(value)) others.add(position);
+    }
+
+    @Override
+    public Object remove(Document document) {
+      Object position = getPosition(document);
+      Object value = valueIn(document);
+      if (!(value instanceof String text)) others.remove(position);
+      else if (byText.containsKey(text)) {
+        byText.get(text).remove(position);
+        if (byText.get(text).isEmpty()) byText.remove(text);
+      }
+      return position;
+    }
+
+    @Override
+    public void updateInPlace(
+        Document before, Document after, Object position, MongoCollection<Object> collection) {
+      remove(before);
+      add(after, position, collection);
+    }
+
+    /** Nothing is refused for its sake. */
+    @Override
+    public void checkAdd(Document document, MongoCollection<Object> collection) {}
+
+    @Override
+    public void checkUpdate(Document before, Document after, MongoCollection<Object> collection) {}
+
+    @Override
+    public void drop() {}
+
+    @Override
+    public long getCount() {
+      return byText.size() + others.size();
+    }
+
+    @Override
+    public long getDataSize() {
+      return getCount();
+    }
+
+    private Object valueIn(Document document) {
+      return Utils.getSubdocumentValueCollectionAware(document, field);
     }
   }
 
