@@ -21,7 +21,7 @@ export async function startMongo(options: EngineOptions = {}): Promise<MongoEngi
   const folder = await engineFolder('mongo', options);
   const uri = `mongodb://127.0.0.1:${port}`;
   const classPath = `${join(home, 'classes')}:${join(home, 'lib', '*')}`;
-  const java = ['-Xmx768m', '-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
+  const java = ['-Xmx2g', '-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
   const engine = await startEngine(folder, {
     name: 'mongo',
     command: ['java', ...java, '-cp', classPath, 'MongoStandIn', String(port), join(folder.path, 'mongo.mv')],

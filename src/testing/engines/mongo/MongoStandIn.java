@@ -55,8 +55,8 @@ public final class MongoStandIn {
     }
   };
 
-  /** Of pages that need not be read and decoded again: the documents of a long test. */
-  private static final int CACHE_MIB = 64;
+  /** Of pages that need not be read and decoded again: the documents of a long test. Each takes some times of what it is counted as. */
+  private static final int CACHE_MIB = 256;
 
   /** A page is rewritten whole for each document of it that changes: of this size it holds a few. */
   private static final int PAGE_BYTES = 4_096;
