@@ -69,7 +69,7 @@ class DistributedBench {
     });
   }
 
-  /** The log of an embedded server, copied to Kafka; then what a deployment does with it. Pages are not read: the stand-in for MongoDB has no indexes. */
+  /** The log of an embedded server, copied to Kafka; then what a deployment does with it. Pages are not read: the stand-in for MongoDB sorts whole conversations. */
   async grown(messages: number): Promise<GrownFigures> {
     const dataDir = join(this.#work, 'grown');
     const { events } = await runJson<{ events: number }>('src/main/bench-log.ts', ['fill', dataDir, String(messages)]);

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Of 100,000 messages, on a machine that does something else beside. A projector that has not caught up by then never will. */
 const catchUpTimeoutMs = 600_000;
-const pollMs = 20;
+/** A look asks the broker and the database about each partition: more often, and it would be the load. */
+const pollMs = 100;
 
 /** How far the read models were behind when the load ended. */
 export interface LagFigures {

@@ -158,7 +158,7 @@ p99 ${number(parley.connects.connectMs.p99)} ms.
 
 ### With much behind it
 
-The log is a copy of an embedded one (\`parley copy-log\`). Pages of history are not measured: the stand-in for MongoDB looks through all documents.
+The log is a copy of an embedded one (\`parley copy-log\`). Pages of history are not measured: the stand-in for MongoDB sorts whole conversations for them.
 
 ${grownTable(grown)}`;
 }

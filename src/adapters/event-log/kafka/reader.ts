@@ -4,16 +4,11 @@ import type { Brokers } from './brokers.ts';
 import { decodePartition } from './fetch-session.ts';
 import { Fetcher } from './fetcher.ts';
 import { expectedRecordBytes, maxFetchPartitionBytes, maxTailRecords } from './limits.ts';
+import { Offsets } from './offsets.ts';
 import { patiently } from './patience.ts';
 import { errorCode } from './protocol-errors.ts';
 import type { StoredRecord } from './record-batch.ts';
-import { api, describeError, WireBroken } from './wire.ts';
-
-interface ListedOffsets {
-  readonly responses: readonly {
-    readonly partitions: readonly { readonly errorCode: number; readonly offset: string }[];
-  }[];
-}
+import { describeError, WireBroken } from './wire.ts';
 
 /** Some records, and the offset behind what was looked through for them. */
 export interface Page {
@@ -21,18 +16,16 @@ export interface Page {
   readonly nextOffset: number;
 }
 
-/** Kafka's names for the offset of the first record, and for the one that the next will get. */
-const earliest = -2;
-const latest = -1;
-
 /** Reads partitions as they are stored. */
 export class Reader {
   readonly #brokers: Brokers;
   readonly #fetcher: Fetcher;
+  readonly #offsets: Offsets;
 
   /** `gatherMs`: as the Fetcher's. */
   constructor(brokers: Brokers, logger: Logger, gatherMs: number) {
     this.#brokers = brokers;
+    this.#offsets = new Offsets(brokers);
     const bounds = (topic: string, partition: number) => this.#bounds(topic, partition);
     this.#fetcher = new Fetcher(brokers, bounds, logger, gatherMs);
   }
@@ -66,7 +59,7 @@ export class Reader {
 
   /** The offset that the next record will get. Rejects with LogUnavailable. */
   endOffset(topic: string, partition: number): Promise<number> {
-    return patiently(`${topic}/${partition}`, 'not-written', () => this.#offset(topic, partition, latest));
+    return patiently(`${topic}/${partition}`, 'not-written', () => this.#offsets.end(topic, partition));
   }
 
   /**
@@ -120,20 +113,10 @@ export class Reader {
 
   async #bounds(topic: string, partition: number): Promise<{ readonly first: number; readonly end: number }> {
     const [first, end] = await Promise.all([
-      this.#offset(topic, partition, earliest),
-      this.#offset(topic, partition, latest),
+      this.#offsets.first(topic, partition),
+      this.#offsets.end(topic, partition),
     ]);
     return { first, end };
-  }
-
-  async #offset(topic: string, partition: number, timestamp: number): Promise<number> {
-    const wire = await this.#brokers.wire(await this.#brokers.leaderOf(topic, partition), 'asking');
-    const options = { topics: [{ topic, partitions: [{ partition, timestamp }] }] };
-    const { responses } = await wire.ask<ListedOffsets>(api.listOffsets, options);
-    const found = responses[0]?.partitions[0];
-    if (found === undefined || found.errorCode !== errorCode.none)
-      throw this.#lost(topic, partition, found?.errorCode ?? -1);
-    return Number(found.offset);
   }
 
   #lost(topic: string, partition: number, code: number): WireBroken {

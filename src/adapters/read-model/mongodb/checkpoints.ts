@@ -11,10 +11,17 @@ export interface PlacedCheckpoint extends Checkpoint {
   readonly generation: number;
 }
 
+/** Those that are asked for in one turn of the event loop, by id. */
+interface Gathering {
+  readonly ids: Set<string>;
+  readonly rows: Promise<ReadonlyMap<string, CheckpointRow>>;
+}
+
 /** How far each partition has been folded into each generation of a model: the collection `<prefix>_checkpoints`. */
 export class Checkpoints {
   readonly #connection: MongoConnection;
   readonly #name: string;
+  #gathering: Gathering | null = null;
 
   constructor(connection: MongoConnection, prefix: string) {
     this.#connection = connection;
@@ -23,15 +30,45 @@ export class Checkpoints {
 
   /**
    * A final one is not taken back by an election, nor is any document that was written before it: a writer that went on from another one
-   * would leave out what the election took. It costs a round among the servers; who only wants to know how far a model is takes the other.
+   * would leave out what the election took. It costs a round among the servers; who only wants to know how far a model is takes the other, and
+   * shares the question with all who ask in the same turn of the event loop: whoever waits for a model asks for each partition.
    */
   async read(place: Omit<PlacedCheckpoint, 'offset' | 'state'>, isFinal: boolean): Promise<Checkpoint> {
     const { model, topic, partition } = place;
-    const row = await this.#connection.use((database) => {
-      const options = isFinal ? this.#connection.finalRead : {};
-      return database.collection<CheckpointRow>(this.#name).findOne({ _id: idOf(place) }, options);
-    });
+    const row = isFinal ? await this.#finalRow(idOf(place)) : await this.#row(idOf(place));
     return { model, topic, partition, offset: row?.offset ?? 0, state: row?.state ?? null };
+  }
+
+  #finalRow(id: string): Promise<CheckpointRow | null> {
+    return this.#connection.use((database) =>
+      database.collection<CheckpointRow>(this.#name).findOne({ _id: id }, this.#connection.finalRead),
+    );
+  }
+
+  async #row(id: string): Promise<CheckpointRow | undefined> {
+    this.#gathering ??= this.#gather();
+    const { ids, rows } = this.#gathering;
+    ids.add(id);
+    return (await rows).get(id);
+  }
+
+  #gather(): Gathering {
+    const ids = new Set<string>();
+    const rows = new Promise<ReadonlyMap<string, CheckpointRow>>((resolve, reject) => {
+      setImmediate(() => {
+        this.#gathering = null;
+        this.#find([...ids]).then(resolve, reject);
+      });
+    });
+    return { ids, rows };
+  }
+
+  async #find(ids: readonly string[]): Promise<ReadonlyMap<string, CheckpointRow>> {
+    const filter = { _id: { $in: [...ids] } };
+    const rows = await this.#connection.use((database) =>
+      database.collection<CheckpointRow>(this.#name).find(filter).toArray(),
+    );
+    return new Map(rows.map((row) => [row._id, row]));
   }
 
   /** Only upward: a writer that was held up does not set back what its successor has stored. */
