@@ -61,11 +61,11 @@ export function saslOptions({ mechanism, username, password }: KafkaCredentials)
   }
 }
 
-/** What kafkajs calls an error is one failed attempt of many: a warning here. */
+/** What kafkajs calls an error is one answer or attempt of many, a rebalance among them: who asked tells what becomes of it. */
 function tell(logger: Logger, { namespace, log }: { namespace: string; log: { message: string } }): void {
   const { message, ...fields } = log;
   const told = Object.fromEntries(
     Object.entries(fields).filter(([name]) => !['timestamp', 'logger', 'stack'].includes(name)),
   );
-  logger.warn({ namespace, ...told }, `Kafka: ${message}`);
+  logger.debug({ namespace, ...told }, `Kafka: ${message}`);
 }
