@@ -63,7 +63,7 @@ describe.each(doors)('over %s', (door) => {
   });
 });
 
-test('a session that cannot be renewed ends at the sign-in form, which says why; what is half written is kept', async () => {
+test('a session that cannot be renewed ends at the sign-in form, which says why', async () => {
   await using world = await World.start('bridge', { env: { ...accounts, ...shortLived } });
   await using visitor = await chromium.visitor(world.url);
   const chat = await ChatPage.open(visitor);

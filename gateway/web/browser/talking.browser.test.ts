@@ -40,6 +40,7 @@ describe.each(doors)('over %s', (door) => {
     const id = await chat.conversationId();
     expect(await toldTexts(world.server.address, id, 2)).toEqual(['Count.', numbered(30).join('')]);
     await chat.conversation('Count.').waitFor();
+    await chat.messages.getByRole('heading', { level: 2, name: 'Today' }).waitFor();
     await chat.ask('And again.');
     expect(await chat.replies.allTextContents()).toEqual([
       expect.stringContaining('w29'),
@@ -98,5 +99,19 @@ describe.each(doors)('over %s', (door) => {
     await chat.say('<img src=x onerror="window.__harmed=1"> **plain**');
     await chat.questions.getByText('<img src=x onerror="window.__harmed=1"> **plain**').waitFor();
     await chat.ask('Still there?');
+  });
+
+  test('what is too long to be sent is said before it is, and can be made shorter', async () => {
+    await using world = await World.start(door, { script, env: { PARLEY_MAX_TEXT_BYTES: '100' } });
+    await using visitor = await chromium.visitor(world.url);
+    const chat = await ChatPage.connected(visitor);
+    await chat.composer.fill('é'.repeat(51));
+    await chat.alert.waitFor();
+    expect(await chat.button('Send').isDisabled()).toBe(true);
+    await chat.composer.press('Enter');
+    expect(await chat.questions.count()).toBe(0);
+    await chat.composer.fill('é'.repeat(50));
+    await chat.composer.press('Enter');
+    await chat.wholeReply(0);
   });
 });

@@ -2,6 +2,7 @@ import type { Locator } from 'playwright-core';
 import { call, clientOf, type Dynamic, hangUp } from '../../../../src/testing/contract.ts';
 import { eventually, type Guests } from '../../../../src/testing/guests.ts';
 import type { ParleyServer } from '../../../../src/testing/server.ts';
+import { patienceMs } from './visitor.ts';
 
 /** As many as a client may have unanswered. */
 const atOnce = 10;
@@ -38,6 +39,24 @@ async function historyHas(server: ParleyServer, conversationId: string, messageI
   } finally {
     hangUp(history);
   }
+}
+
+/** Scrolls to the top as often as older messages come above it, until so many are there or none come. Gives how many there are. */
+export function scrollToTop(scroller: Locator, count: number): Promise<number> {
+  // In the page: a locator looks at every message each time it is asked.
+  return scroller.evaluate(
+    async (element, { enough, timeoutMs }) => {
+      const loaded = () => element.querySelectorAll('article').length;
+      let [last, lastAt] = [loaded(), performance.now()];
+      while (last < enough && performance.now() - lastAt < timeoutMs) {
+        element.scrollTop = 0;
+        await new Promise((resolve) => requestAnimationFrame(resolve));
+        if (loaded() !== last) [last, lastAt] = [loaded(), performance.now()];
+      }
+      return last;
+    },
+    { enough: count, timeoutMs: patienceMs },
+  );
 }
 
 /** What scrolling was like. */

@@ -105,6 +105,8 @@ async function operator(browser: Browser): Promise<void> {
   await using visitor = await Visitor.come(browser, world.url, { colorScheme: 'light', viewport: wide }, []);
   const { page } = await ChatPage.open(visitor, '#/operator');
   await page.getByRole('row', { name: /guest-6/ }).waitFor();
+  // The six guests and this page: the meter follows the table.
+  await page.getByRole('paragraph').filter({ hasText: '7 of 50' }).waitFor();
   await shoot(page, 'operator');
 }
 

@@ -156,7 +156,8 @@ export class Dialogue {
 
   /** Nothing can be said where nothing is. */
   async #refuse(gone: Conversation, signal: AbortSignal): Promise<void> {
-    this.#deps.outbox.refuseAllOf(gone, gone.trouble.peek() ?? refusal('NOT_FOUND'));
+    if (gone === this.#open.peek()) this.#deps.outbox.refuseAllOf(gone, gone.trouble.peek() ?? refusal('NOT_FOUND'));
+    else this.#deps.outbox.discardAllOf(gone);
     if (this.#target() === gone) await this.#bell.wait(Infinity, signal);
   }
 

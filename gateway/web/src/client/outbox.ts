@@ -191,6 +191,12 @@ export class Outbox {
     this.settle(clientMessageId);
   }
 
+  /** It is gone, and nobody looks at it. */
+  discardAllOf(conversation: Conversation): void {
+    const ids = [...this.#messages.values()].filter((message) => message.conversation === conversation);
+    for (const { clientMessageId } of ids) this.discard(clientMessageId);
+  }
+
   /** The server has named a conversation, or something else changed that is kept. */
   keep(conversation: Conversation): void {
     for (const message of this.#messages.values()) if (message.conversation === conversation) this.#keep(message);

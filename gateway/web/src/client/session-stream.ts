@@ -98,7 +98,7 @@ export class SessionStream {
     // Events of a newer contract decode to none.
     if (event?.case === undefined || this.#abort.signal.aborted) return;
     // In line there is nothing to hear but a change of place.
-    if (event.case === 'waiting') clearTimeout(this.#timer);
+    if (event.case === 'waiting') this.#rest();
     if (event.case === 'welcome') this.#keepAlive(event.value);
     this.#onEvent(event);
   }
@@ -107,6 +107,12 @@ export class SessionStream {
     this.#sessionId = sessionId;
     if (heartbeatInterval !== undefined) this.#intervalMs = durationMs(heartbeatInterval);
     this.#beatIn(this.#intervalMs);
+  }
+
+  /** In line there is no session to keep alive: at first, or since the server's log was away for a while. */
+  #rest(): void {
+    clearTimeout(this.#timer);
+    this.#sessionId = '';
   }
 
   #beatIn(delayMs: number): void {

@@ -17,6 +17,8 @@ import { type Hold, TabLock } from './tabs.ts';
 const waitForSlotMs = 3_600_000;
 /** A tab that is reloaded waits this long for its own former self before it says that another tab has the session. */
 const formerSelfMs = 500;
+/** How long another tab that has taken the lock may need to take the session over. */
+const handOverMs = 3_000;
 /** Browsers may be wrong about being offline. */
 const offlineRetryMs = 30_000;
 
@@ -49,6 +51,10 @@ export class Session {
   readonly #wanted = new Bell();
   readonly #running: Promise<void>;
   #stream: SessionStream | undefined;
+  /** Aborted when what is said can no longer go out under the last Welcome. */
+  #line = new AbortController();
+  /** connect() was called since another tab has the session. */
+  #isAskedBack = false;
   #isDraining = false;
   #isLeaving = false;
   #isUnsure = false;
@@ -70,6 +76,7 @@ export class Session {
   /** Opens the session in this tab, at once. */
   connect(): void {
     this.#failures = 0;
+    this.#isAskedBack = this.#connection.peek().kind === 'other-tab';
     this.#wanted.ring();
   }
 
@@ -110,6 +117,7 @@ export class Session {
       this.#deps.onHold();
       await this.#keepConnected(AbortSignal.any([signal, hold.lost]), hold);
       hold.release();
+      if (hold.lost.aborted) this.#show({ kind: 'other-tab' });
     }
     stop();
   }
@@ -117,6 +125,11 @@ export class Session {
   /** Waits until this tab may have the session. undefined: look again. */
   async #takeHold(): Promise<Hold | undefined> {
     const { signal } = this.#stopping;
+    // Asked for while this tab was still letting go.
+    if (this.#isAskedBack) {
+      this.#isAskedBack = false;
+      return this.#lock.takeAway();
+    }
     const inLine = new AbortController();
     const taken = this.#lock.take(AbortSignal.any([signal, inLine.signal]));
     const patience = setTimeout(() => this.#show({ kind: 'other-tab' }), formerSelfMs);
@@ -124,6 +137,7 @@ export class Session {
     const first = await Promise.race([taken, asked]);
     clearTimeout(patience);
     inLine.abort();
+    this.#isAskedBack = false;
     if (first !== undefined || signal.aborted) return first;
     // What was granted in the same moment is given back, and asked for again.
     (await taken)?.release();
@@ -146,28 +160,33 @@ export class Session {
   async #attempt(signal: AbortSignal): Promise<CallFailed | undefined> {
     if (this.#connection.peek().kind !== 'waiting') this.#show({ kind: 'connecting' });
     this.#failures += 1;
-    const line = new AbortController();
     try {
       const place = await this.#deps.dialogue.prepare();
       this.#token = await this.#deps.credentials.fresh();
       if (signal.aborted) return undefined;
-      const stream = new SessionStream(this.#deps.calls, this.#deps.page, (event) =>
-        this.#receive(event, stream, line.signal),
-      );
+      const stream = new SessionStream(this.#deps.calls, this.#deps.page, (event) => this.#receive(event, stream));
       this.#stream = stream;
-      const drop = () => stream.drop('NETWORK');
-      signal.addEventListener('abort', drop);
+      const leave = () => this.#leave(stream);
+      signal.addEventListener('abort', leave);
       const why = await stream.run(this.#hello(place));
-      signal.removeEventListener('abort', drop);
+      signal.removeEventListener('abort', leave);
       return why;
     } catch (error) {
       return failure(error);
     } finally {
-      line.abort();
+      this.#line.abort();
       this.#stream = undefined;
       this.#isDraining = false;
       if (this.#failures === 0) this.#withoutSessionSinceMs = performance.now();
     }
+  }
+
+  /** Ends the stream; but a session that another tab takes over is left to it: were it ended first, who waits in line would get its place. */
+  #leave(stream: SessionStream): void {
+    this.#line.abort();
+    if (this.#stopping.signal.aborted || stream.sessionId === '') return stream.drop('NETWORK');
+    this.#show({ kind: 'other-tab' });
+    setTimeout(() => stream.drop('NETWORK'), handOverMs);
   }
 
   #hello({ conversationId, afterSequence }: { readonly conversationId: string; readonly afterSequence: number }) {
@@ -188,9 +207,9 @@ export class Session {
     return typeof kept === 'string' ? kept : '';
   }
 
-  #receive(event: Event, stream: SessionStream, line: AbortSignal): void {
+  #receive(event: Event, stream: SessionStream): void {
     if (event.case === 'waiting') this.#waits(event.value.place);
-    else if (event.case === 'welcome') this.#welcomed(event.value, stream, line);
+    else if (event.case === 'welcome') this.#welcomed(event.value, stream);
     else if (event.case === 'drain') this.#isDraining = true;
     else this.#deps.dialogue.receive(event);
     // Another server may take the session before this one must go; but replies under way are not broken off for that.
@@ -200,21 +219,22 @@ export class Session {
   #waits(place: number): void {
     // A server that lets wait is well: whoever must stand in line again should not come late.
     this.#failures = 1;
+    this.#line.abort();
     this.#show({ kind: 'waiting', place });
   }
 
-  #welcomed(
-    { sessionId, resumeToken, conversationId, limits }: Welcome,
-    stream: SessionStream,
-    ended: AbortSignal,
-  ): void {
+  #welcomed({ sessionId, resumeToken, conversationId, limits }: Welcome, stream: SessionStream): void {
     const { kept, calls, dialogue } = this.#deps;
     kept.write('resumeToken', resumeToken);
     this.#failures = 0;
     this.#isUnsure = false;
     this.#deps.onWelcome(limits && { ...limits, maxMediaBytes: Number(limits.maxMediaBytes) });
     this.#show({ kind: 'connected' });
-    const options = { headers: stream.headers, signal: ended };
+    // After an outage of its log a server may welcome the same stream again, under another id.
+    this.#line.abort();
+    this.#line = new AbortController();
+    const { signal } = this.#line;
+    const options = { headers: stream.headers, signal };
     const line = {
       join: async (id: string, after: number) =>
         (
@@ -227,7 +247,7 @@ export class Session {
         (await calls.chat.send({ sessionId, message }, options)).accepted,
       lost: (why: CallFailed) => stream.drop(why),
     };
-    void dialogue.attend(conversationId, line, ended);
+    void dialogue.attend(conversationId, line, signal);
   }
 
   async #afterLoss(why: CallFailed | undefined, signal: AbortSignal, hold: Hold): Promise<void> {

@@ -129,6 +129,7 @@ export class SignInDesk implements SignIn, Credentials {
       this.#state.value = { kind: 'in', clientId: chosenClientId(this.#deps.kept), canSignOut: false };
       return;
     }
+    this.#tokens.start();
     const why = method.case === 'oidc' ? await this.#comeBack(method.value) : undefined;
     if (this.#tokens.current === undefined) this.#out(why);
     else this.#welcome();

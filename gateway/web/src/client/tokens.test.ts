@@ -37,6 +37,23 @@ class Family {
   }
 }
 
+/** What another process of the browser knows of a store. */
+class LateCopy extends MemoryStorage {
+  readonly #original: Storage;
+
+  constructor(original: Storage) {
+    super();
+    this.#original = original;
+  }
+
+  catchUp(): void {
+    for (let index = 0; index < this.#original.length; index += 1) {
+      const key = this.#original.key(index) ?? '';
+      this.setItem(key, this.#original.getItem(key) ?? '');
+    }
+  }
+}
+
 /** A tab of a browser; each test has a store, and so a lock, of its own. */
 function tab(family: Family, store: Storage, prefix: string) {
   const told: string[] = [];
@@ -49,6 +66,7 @@ function tab(family: Family, store: Storage, prefix: string) {
     onEnded: (why) => told.push(`ended: ${why?.reason}`),
     onFound: () => told.push('found'),
   });
+  tokens.start();
   return { tokens, page, told };
 }
 
@@ -60,6 +78,22 @@ describe('tokens', () => {
     one.tokens.set(family.next());
     const found = await Promise.all([one.tokens.instead('a1'), one.tokens.instead('a1'), other.tokens.instead('a1')]);
     expect(found).toEqual(['a2', 'a2', 'a2']);
+    expect(family.asked).toEqual(['r1']);
+    for (const { tokens } of [one, other]) tokens.stop();
+  });
+
+  test('that another tab has renewed are waited for where the browser is late in passing them on', async () => {
+    const family = new Family(60_000);
+    const store = new MemoryStorage();
+    const late = new LateCopy(store);
+    const [one, other] = [tab(family, store, 'late.'), tab(family, late, 'late.')];
+    one.tokens.set(family.next());
+    late.catchUp();
+    await one.tokens.instead('a1');
+    const found = other.tokens.instead('a1');
+    await delay(100);
+    late.catchUp();
+    expect(await found).toBe('a2');
     expect(family.asked).toEqual(['r1']);
     for (const { tokens } of [one, other]) tokens.stop();
   });

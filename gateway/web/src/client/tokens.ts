@@ -1,6 +1,7 @@
 import { type CallFailed, type Credentials, failure } from './calls.ts';
 import type { Kept } from './kept.ts';
 import type { Page } from './page.ts';
+import { RenewalMark } from './renewal-mark.ts';
 
 /** A token is renewed when this share of its life is left, so that a server that restarts meanwhile does no harm… */
 const renewedShare = 1 / 5;
@@ -48,15 +49,23 @@ export interface TokensDeps {
 export class Tokens implements Credentials {
   readonly #deps: TokensDeps;
   readonly #stopListening: () => void;
+  readonly #mark: RenewalMark;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #isStarted = false;
   /** Under way, for all callers of this page. */
   #renewing: Promise<string | undefined> | undefined;
 
   constructor(deps: TokensDeps) {
     this.#deps = deps;
+    this.#mark = new RenewalMark(deps.page.locks, deps.kept.keyOf('renewed'));
     this.#stopListening = deps.page.onStored((key) => {
       if (key === deps.kept.keyOf('tokens') || key === null) this.#changedElsewhere();
     });
+  }
+
+  /** From now on they are renewed in time: it is known how. */
+  start(): void {
+    this.#isStarted = true;
     this.#watch();
   }
 
@@ -67,8 +76,7 @@ export class Tokens implements Credentials {
 
   /** Somebody has signed in. */
   set(tokens: NewTokens): void {
-    this.#deps.kept.write('tokens', { ...tokens, obtainedAtMs: Date.now() });
-    this.#watch();
+    this.#store({ ...tokens, obtainedAtMs: Date.now() });
   }
 
   forget(): void {
@@ -90,6 +98,7 @@ export class Tokens implements Credentials {
   stop(): void {
     clearTimeout(this.#timer);
     this.#stopListening();
+    this.#mark.remove();
   }
 
   /** For all callers at once, and never in two tabs: a refresh token works once, and two that use the same one end the sign-in of both. */
@@ -104,11 +113,13 @@ export class Tokens implements Credentials {
 
   async #renew(isGood: (stored: StoredTokens) => boolean): Promise<string | undefined> {
     // Another tab may have done it while this one stood at the lock.
-    const stored = this.#read();
+    const stored = await this.#mark.upToDate(() => this.#read());
     if (stored === undefined || isGood(stored)) return stored?.accessToken;
     try {
       const renewed = await this.#deps.renew(stored);
-      this.set(renewed);
+      const obtainedAtMs = Date.now();
+      this.#store({ ...renewed, obtainedAtMs });
+      await this.#mark.put(obtainedAtMs);
       this.#deps.onRenewed();
       return renewed.accessToken;
     } catch (error) {
@@ -127,7 +138,7 @@ export class Tokens implements Credentials {
   #watch(): void {
     clearTimeout(this.#timer);
     const stored = this.#read();
-    if (stored === undefined) return;
+    if (stored === undefined || !this.#isStarted) return;
     const delayMs = Math.max(0, renewAtMs(stored) - Date.now());
     this.#timer = setTimeout(() => void this.#renewInTime(), Math.min(delayMs, maxTimerMs));
   }
@@ -143,11 +154,17 @@ export class Tokens implements Credentials {
   }
 
   #changedElsewhere(): void {
+    if (!this.#isStarted) return;
     this.#watch();
     if (this.#read() === undefined) return this.#deps.onEnded(undefined);
     this.#deps.onFound();
     // The session may be this tab's: the server is shown the newer token.
     this.#deps.onRenewed();
+  }
+
+  #store(tokens: StoredTokens): void {
+    this.#deps.kept.write('tokens', tokens);
+    this.#watch();
   }
 
   #read(): StoredTokens | undefined {
