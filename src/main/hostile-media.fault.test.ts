@@ -27,8 +27,8 @@ const hangsAfterMs = 20_000;
 const enoughMs = 250;
 const victimsMark = 'what only the victim may read';
 const victimsVoice: Sample = { ...voice, bytes: Buffer.concat([voice.bytes, Buffer.from(victimsMark)]) };
-/** What the HTTP port tells anybody, wherever a path leads back to it. */
-const publicPages = /^(ok|ready|<!doctype html>|# HELP )/im;
+/** What the HTTP port tells anybody, wherever a path leads back to it; of the web client's files at least a header of theirs alone. */
+const publicPages = /^(ok|ready|<!doctype html>|# HELP |cross-origin-opener-policy: )/im;
 
 let server: ParleyServer;
 let witness: Session;
