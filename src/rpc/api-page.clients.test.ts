@@ -157,7 +157,8 @@ describe('pasted into a shell', () => {
   });
 
   test('the accounts of others are refused with a reason where none are kept', async () => {
-    using shell = new Shell(ofAccounts[0]!.line, server.address);
+    const signIn = ofAccounts.find(({ rpc }) => rpc === 'SignIn')!;
+    using shell = new Shell(signIn.line, server.address);
     expect(await shell.ended).not.toBe(0);
     expect(shell.printed.stderr).toContain('ACCOUNTS_OFF');
   });

@@ -127,6 +127,7 @@ test('everything on the main path can be done by keyboard alone', async () => {
   await keyboard.press('Escape');
   await tabTo(/^Rename First line/);
   await keyboard.press('Enter');
+  await eventually(focused, (name) => name === 'New title', patienceMs);
   await keyboard.press('Control+A');
   await keyboard.type('By keyboard');
   await keyboard.press('Enter');

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { Icon } from './icon.tsx';
 
 interface DialogProps {
@@ -15,7 +15,7 @@ interface DialogProps {
 export function Dialog({ title, look = '', onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const cameFrom = document.activeElement;
     dialog.current?.showModal();
     return () => {
@@ -58,7 +58,7 @@ interface ConfirmProps {
 /** Asks before what cannot be undone. Focus begins on the way out. */
 export function ConfirmDialog({ question, consequence, act, onConfirm, onClose }: ConfirmProps) {
   const wayOut = useRef<HTMLButtonElement>(null);
-  useEffect(() => wayOut.current?.focus(), []);
+  useLayoutEffect(() => wayOut.current?.focus(), []);
   return (
     <Dialog title={question} look="dialog-small" onClose={onClose}>
       <p>{consequence}</p>

@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { App, ConversationSummary, Refusal } from '../../client/app.ts';
 import { ConfirmDialog } from '../common/dialog.tsx';
 import { Icon } from '../common/icon.tsx';
@@ -97,7 +97,8 @@ interface RenameFormProps {
 
 function RenameForm({ title, onEnd }: RenameFormProps) {
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.select(), []);
+  // Before the next key: who types on at once types here.
+  useLayoutEffect(() => field.current?.select(), []);
   return (
     <form
       class="rename"
