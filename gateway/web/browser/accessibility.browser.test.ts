@@ -122,6 +122,7 @@ test('everything on the main path can be done by keyboard alone', async () => {
     patienceMs,
   );
   await keyboard.press('Control+K');
+  await eventually(focused, (name) => name === 'Search messages', patienceMs);
   await keyboard.type('Another');
   await chat.page.getByRole('list', { name: 'Found messages' }).getByRole('link').first().waitFor();
   await keyboard.press('Escape');

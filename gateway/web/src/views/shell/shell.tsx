@@ -148,8 +148,11 @@ function useShortcuts(isDrawerOpen: Signal<boolean>, isHelpOpen: Signal<boolean>
   useEffect(() => {
     const acts: Readonly<Record<Shortcut, () => void>> = {
       search() {
+        const field = document.getElementById('search');
         isDrawerOpen.value = true;
-        requestAnimationFrame(() => document.getElementById('search')?.focus());
+        // At once, for the next key; in a drawer that must open first, once it is there.
+        field?.focus();
+        if (document.activeElement !== field) requestAnimationFrame(() => field?.focus());
       },
       new() {
         location.hash = '#/';
