@@ -60,11 +60,13 @@ describe('conversations and what is in them', () => {
   test('show their newest messages first, and older ones on demand', async () => {
     await using browser = new TestBrowser(server);
     const writer = browser.openTab();
-    const { conversation } = writer.app;
+    const { conversation, conversations } = writer.app;
     for (let n = 0; n < 30; n += 1) {
       await say(writer, `number ${n}`);
       await reply(writer, `number ${n}`);
     }
+    // History follows the log: what it does not have yet would come to the reader by the stream, behind the newest 50.
+    await until(() => conversations.items.value[0]?.messageCount === 60);
     const id = conversation.id.peek();
     await writer[Symbol.asyncDispose]();
     const reader = browser.openTab();
