@@ -1,4 +1,4 @@
-import { type Percentiles, percentiles } from './percentiles.ts';
+import { type Percentiles, percentiles } from '../system/percentiles.ts';
 
 /** What an engine does alone, without Parley: messages sent and heard again, so many under way at once. */
 export interface BareFigures {

@@ -1,10 +1,10 @@
 /** The load, in a process of its own: one task as JSON in the arguments, its figures as one line of JSON on stdout. */
 import { randomUUID } from 'node:crypto';
+import { type LagFigures, watchLag } from '../system/lag.ts';
+import { type Percentiles, percentiles } from '../system/percentiles.ts';
+import { type Pids, type ProcessesFigures, watchProcesses } from '../system/process-figures.ts';
 import { HistoryClient } from './history-client.ts';
-import { type LagFigures, watchLag } from './lag.ts';
 import { kinds, LeanSession } from './lean-session.ts';
-import { type Percentiles, percentiles } from './percentiles.ts';
-import { type Pids, type ProcessesFigures, watchProcesses } from './process-figures.ts';
 import { measureWays, type Way } from './ways.ts';
 
 export type Task =

@@ -1,13 +1,14 @@
 import { join } from 'node:path';
+import { type Deployment, startDeployment } from '../system/deployment.ts';
+import { type Engines, startEngines } from '../system/engines.ts';
+import { watchLag } from '../system/lag.ts';
+import { origin } from '../system/machine.ts';
+import { run, runJson, type Started, startParley } from '../system/processes.ts';
 import type { BareFigures } from './bare-loop.ts';
 import type { ConnectsFigures, LoopFigures, PiecesFigures } from './client.ts';
-import { type Deployment, startDeployment } from './deployment.ts';
-import { type Engines, startEngines } from './engines.ts';
 import type { DistributedFigures, GrownFigures } from './figures.ts';
-import { watchLag } from './lag.ts';
-import { origin } from './machine.ts';
 import { type Plan, pieceIntervalMs, slowReplies, wholeReplies } from './plan.ts';
-import { run, runClient, runJson, type Started, startParley } from './processes.ts';
+import { runClient } from './run-client.ts';
 import { told } from './told.ts';
 
 /** Clients of a loop, or messages under way in a bare one. */

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
+import { origin } from '../system/machine.ts';
+import type { Percentiles } from '../system/percentiles.ts';
+import { memory } from '../system/process-figures.ts';
+import { runJson, type Started, startEcho, startEnvoy, startParley } from '../system/processes.ts';
 import type { ConnectsFigures, LoopFigures, PiecesFigures } from './client.ts';
 import type { AppendFigures, EmbeddedFigures, SizeFigures } from './figures.ts';
 import { HistoryClient, type Mark } from './history-client.ts';
-import { origin } from './machine.ts';
-import type { Percentiles } from './percentiles.ts';
 import { type Plan, pieceIntervalMs, slowReplies, twoPieces, wholeReplies } from './plan.ts';
-import { memory } from './process-figures.ts';
-import { runClient, runJson, type Started, startEcho, startEnvoy, startParley } from './processes.ts';
+import { runClient } from './run-client.ts';
 import { told } from './told.ts';
 import type { Way, WaysFigures } from './ways.ts';
 

@@ -1,7 +1,7 @@
+import type { Origin } from '../system/machine.ts';
+import type { Percentiles } from '../system/percentiles.ts';
 import type { BareFigures } from './bare-loop.ts';
 import type { ConnectsFigures, LoopFigures, PiecesFigures } from './client.ts';
-import type { Origin } from './machine.ts';
-import type { Percentiles } from './percentiles.ts';
 import type { WaysFigures } from './ways.ts';
 
 /** The log alone: events appended and synced, one at a time per appender. */

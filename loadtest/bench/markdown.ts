@@ -1,6 +1,6 @@
+import type { Origin } from '../system/machine.ts';
+import type { Percentiles } from '../system/percentiles.ts';
 import type { PiecesFigures } from './client.ts';
-import type { Origin } from './machine.ts';
-import type { Percentiles } from './percentiles.ts';
 
 /** A figure that was aimed at. */
 export interface Target {

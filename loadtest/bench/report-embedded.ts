@@ -1,6 +1,6 @@
+import type { ProcessesFigures, ProcessFigures } from '../system/process-figures.ts';
 import type { EmbeddedFigures, SizeFigures } from './figures.ts';
 import { atLeast, atMost, number, originLine, piecesTable, type Target, table, targetsSection } from './markdown.ts';
-import type { ProcessesFigures, ProcessFigures } from './process-figures.ts';
 import type { WaysFigures } from './ways.ts';
 
 /** The embedded profile is one process. */

@@ -9,7 +9,7 @@ import {
   SendRequest,
   type Welcome,
 } from '../../src/gen/chat/v1/chat_service.ts';
-import { type Percentiles, percentiles } from './percentiles.ts';
+import { type Percentiles, percentiles } from '../system/percentiles.ts';
 
 /** A way into a server: gRPC, or gRPC-Web as browsers make calls. */
 export interface Way {

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Task } from './client.ts';
 
 const readyTimeoutMs = 10 * 60_000;
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -111,9 +110,4 @@ export async function run(
   const code = await ended(child);
   if (code !== 0) throw new Error(`${script} ${args.join(' ')} ended with ${code}\n${output}`);
   return output;
-}
-
-/** Runs one task of the load. */
-export function runClient<T>(task: Task): Promise<T> {
-  return runJson<T>('loadtest/bench/client.ts', [JSON.stringify(task)]);
 }
