@@ -22,9 +22,10 @@ async function lagOfModel(
 ): Promise<number> {
   const topic = topics[projection.topic];
   const partitions = Array.from({ length: log.partitions(topic) }, async (_, partition) => {
-    // In this order a fold that goes on meanwhile makes the lag larger than it is, never negative.
+    // In this order a fold that goes on meanwhile makes the lag larger than it is. Yet a fold in another thread may have read what this
+    // one has not been told of yet.
     const { offset } = await store.checkpoint(projection.model, topic, partition);
-    return (await log.endOffset(topic, partition)) - offset;
+    return Math.max(0, (await log.endOffset(topic, partition)) - offset);
   });
   return (await Promise.all(partitions)).reduce((sum, lag) => sum + lag, 0);
 }
