@@ -9,6 +9,9 @@ import type { SessionOutput } from './session-event.ts';
 /** Messages read from history at once. */
 const replayBatch = 100;
 
+/** Replies of a conversation that may be under way at once, and more: a setting, of which nobody asks for as many. */
+const rememberedReplies = 64;
+
 interface Draft {
   readonly attempt: number;
   /** What the client has of it, in UTF-8 bytes. */
@@ -32,6 +35,8 @@ export class ConversationView {
   /** Live events that arrive while older things are still being sent. */
   #early: LiveEvent[] | undefined = [];
   #replayedThrough = 0;
+  /** The replies that were told last, the oldest first: history may know one before the worker that wrote it has let its draft go. */
+  readonly #whole = new Set<string>();
   #closed = false;
 
   constructor(conversationId: string, deps: ConversationViewDeps) {
@@ -98,6 +103,7 @@ export class ConversationView {
 
   #replayOne(message: HistoryMessage, afterSequence: number): void {
     this.#replayedThrough = Math.max(this.#replayedThrough, message.sequence);
+    if (message.role === 'assistant') this.#noteWhole(message.messageId);
     if (message.sequence > afterSequence) return this.#deps.output.emit({ type: 'message', message, links: noLinks });
     // The client has the message already; what it missed is that it was given up.
     this.#deps.output.emit({
@@ -109,13 +115,19 @@ export class ConversationView {
     });
   }
 
+  #noteWhole(replyMessageId: string): void {
+    this.#whole.add(replyMessageId);
+    const [oldest] = this.#whole;
+    if (this.#whole.size > rememberedReplies && oldest !== undefined) this.#whole.delete(oldest);
+  }
+
   #askForDrafts(): void {
     this.#deps.bus.requestDrafts(this.conversationId, (event) => this.take(event));
   }
 
   #started({ messageId, replyMessageId, attempt }: LiveStarted): void {
     const draft = this.#drafts.get(replyMessageId);
-    if (draft !== undefined && draft.attempt >= attempt) return;
+    if (this.#whole.has(replyMessageId) || (draft !== undefined && draft.attempt >= attempt)) return;
     this.#drafts.set(replyMessageId, { attempt, bytes: 0 });
     this.#deps.output.emit({ type: 'started', messageId, replyMessageId, attempt });
   }
@@ -123,7 +135,7 @@ export class ConversationView {
   #piece(piece: LivePiece): void {
     const { replyMessageId, attempt, offsetBytes } = piece;
     const known = this.#drafts.get(replyMessageId);
-    if (known !== undefined && known.attempt > attempt) return;
+    if (this.#whole.has(replyMessageId) || (known !== undefined && known.attempt > attempt)) return;
     const bytes = known?.attempt === attempt ? known.bytes : 0;
     // A hole: the whole draft is asked for, and closes it.
     if (offsetBytes > bytes) return this.#askForDrafts();
@@ -140,6 +152,7 @@ export class ConversationView {
     // Pieces that the bus lost are made up, so that what a client drew by pieces is the whole reply.
     if (draft !== undefined) this.#makeUp(event, draft);
     this.#drafts.delete(event.replyMessageId);
+    this.#noteWhole(event.replyMessageId);
     this.#deps.output.emit({ type: 'message', message: replyOf(event, this.conversationId), links: noLinks });
   }
 

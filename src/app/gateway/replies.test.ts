@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { inProcessBus } from '../../adapters/live-bus/in-process/in-process-bus.ts';
 import { historyPollMs } from '../../domain/limits.ts';
+import type { HistoryMessage } from '../../ports/history.ts';
 import type { Tracer } from '../../ports/tracing.ts';
 import { RecordedTracer } from '../../testing/recorded-tracer.ts';
 import { Replies } from './replies.ts';
@@ -13,7 +14,8 @@ const uncounted = { refused() {}, accepted() {}, replied() {}, sessionEnded() {}
 /** A session in conversation `c`; history knows no message, and how far it has come is for the test to say. */
 function world(tracer?: Tracer) {
   const events: SessionEvent[] = [];
-  const state = { nowMs: 0, checkpoint: 0, exists: true, asked: 0, answer: Promise.resolve(null) };
+  const missed: HistoryMessage[] = [];
+  const state = { nowMs: 0, checkpoint: 0, exists: true, asked: 0, answer: Promise.resolve(null), missed };
   const conversations = {
     partition: () => 0,
     caughtUp: async () => state.checkpoint,
@@ -29,7 +31,9 @@ function world(tracer?: Tracer) {
           state.asked += 1;
           return state.answer;
         },
-        async *replay() {},
+        async *replay() {
+          yield state.missed;
+        },
       },
       bus,
       clock: { nowMs: () => state.nowMs, monotonicMs: () => state.nowMs, sleep: async () => {} },
@@ -186,4 +190,22 @@ test('an answer to what was not said here, but replayed, is shown to its end; on
   bus.publish('c', end);
   bus.publish('c', end);
   expect(events.map(({ type }) => type)).toEqual(['started', 'delta', 'message']);
+});
+
+// The projection may be faster than the worker that wrote the reply: what it still told of its draft was drawn, and never ended.
+test('a reply that history has told is not begun again by the worker that wrote it', async () => {
+  const { replies, bus, events, state } = world();
+  const begun = { messageId: 'id', replyMessageId: 'reply', attempt: 1 };
+  const started = { ...begun, type: 'started' } as const;
+  const piece = { ...begun, type: 'piece', offsetBytes: 0, text: 'Hello' } as const;
+  const parts = [{ kind: 'text', text: 'Hello' }] as const;
+  state.missed.push({ messageId: 'reply', role: 'assistant', sequence: 9, parts } as unknown as HistoryMessage);
+  state.checkpoint = 10;
+  bus.serveDrafts(() => [started, piece]);
+  replies.show(0);
+  bus.publish('c', started);
+  bus.publish('c', piece);
+  await replies.showing;
+  bus.publish('c', { ...begun, type: 'completed', sequence: 9, timeMs: 0, parts, model: '', outcome: 'completed' });
+  expect(events.map(({ type }) => type)).toEqual(['message']);
 });
