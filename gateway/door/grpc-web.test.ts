@@ -128,6 +128,35 @@ describe('a stream', () => {
   });
 });
 
+// All calls share a connection within the process, and Node ends one on which more than 1,000 streams are reset at once.
+test('a stream outlives 1,500 others that were given up', async () => {
+  const calls: ServerWritableStream<Buffer, Buffer>[] = [];
+  let cancelled = 0;
+  await using server = await startByteServer({
+    many(call) {
+      calls.push(call);
+      call.on('cancelled', () => {
+        cancelled += 1;
+      });
+      call.write(Buffer.from('first'));
+    },
+  });
+  const lasting = await begin(server, 'HTTP/1');
+  for (let round = 0; round < 30; round += 1) {
+    const given = await Promise.all(Array.from({ length: 50 }, () => begin(server, 'HTTP/1')));
+    for (const response of given) response.destroy();
+  }
+  await eventually(
+    async () => cancelled,
+    (count) => count >= 1_500,
+  );
+  expect(cancelled).toBe(1_500);
+  calls[0]?.write(Buffer.from('last'));
+  calls[0]?.end();
+  const frames = await allFrames(lasting);
+  expect(frames.slice(0, -1).map(({ bytes }) => String(bytes))).toEqual(['first', 'last']);
+});
+
 /** Makes a call, and gives the response, of which nothing is read until the test does. */
 async function begin(server: ByteServer, protocol: 'HTTP/1' | 'HTTP/2'): Promise<Readable> {
   const headers = { 'content-type': 'application/grpc-web+proto' };

@@ -33,6 +33,12 @@ export function grpcCluster({ gateways }: EnvoyValues): Configuration {
     typed_extension_protocol_options: {
       [httpOptions]: {
         '@type': `type.googleapis.com/${httpOptions}`,
+        common_http_protocol_options: {
+          max_requests_per_connection: because(
+            'Many clients share a connection, and a gateway ends one on which more than 1,000 streams were reset at once (CVE-2023-44487): one client that cancels call after call must not end the sessions of others.',
+            500,
+          ),
+        },
         explicit_http_config: {
           http2_protocol_options: {
             initial_stream_window_size: because(

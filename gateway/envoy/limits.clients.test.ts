@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { status } from '@grpc/grpc-js';
+import { type ServiceError, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Status } from '../../src/gen/google/rpc/status.ts';
-import { call, clientOf, hangUp } from '../../src/testing/contract.ts';
+import { call, clientOf, type DynamicClient, hangUp } from '../../src/testing/contract.ts';
 import { type EnvoyEngine, startEnvoy } from '../../src/testing/engines/envoy.ts';
 import { eventually, Guests } from '../../src/testing/guests.ts';
 import { type ParleyServer, startServer } from '../../src/testing/server.ts';
@@ -188,4 +188,31 @@ async function storedBytes(folder: string): Promise<number> {
     ),
   );
   return Math.max(...sizes);
+}
+
+// Envoy brings the calls of many clients on few connections, and a gateway ends one on which more than 1,000 streams are reset at once.
+test('a session outlives 1,500 streams that other clients have given up', async () => {
+  await using open = await startEnvoy({
+    gateways: [server],
+    values: { rateLimit: { perSecond: 10_000, burst: 10_000 } },
+  });
+  await using guests = new Guests(open, 'bidi');
+  const { session } = await guests.connect();
+  await session.ask('Are you there?');
+  // Each round on a connection of its own: Envoy would end one that gives up so often.
+  for (let round = 0; round < 30; round += 1) {
+    const client = clientOf('grpc.health.v1.Health', open.address);
+    await Promise.all(Array.from({ length: 50 }, () => giveUp(client))).finally(() => hangUp(client));
+  }
+  await session.ask('Are you still there?');
+  expect(session.isOver).toBe(false);
+});
+
+/** Begins to watch the health of a gateway, and cancels at its first word. */
+function giveUp(client: DynamicClient): Promise<void> {
+  const watching = client.Watch({});
+  return new Promise((resolve, reject) => {
+    watching.on('data', () => watching.cancel());
+    watching.on('error', (error: ServiceError) => (error.code === status.CANCELLED ? resolve() : reject(error)));
+  });
 }
