@@ -84,6 +84,12 @@ export class Pending {
     return false;
   }
 
+  /** Ids of the messages in this conversation that are in the log. */
+  acknowledgedIn(conversationId: string): string[] {
+    const here = [...this.#messages].filter(([, message]) => message.conversationId === conversationId);
+    return here.flatMap(([id, { sequence }]) => (sequence === undefined ? [] : [id]));
+  }
+
   /** Ids of messages in the log for which history is to be asked now, having been asked for none of them for so long. */
   takeOverdue(nowMs: number, everyMs: number): string[] {
     const ids: string[] = [];

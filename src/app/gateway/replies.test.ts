@@ -4,6 +4,7 @@ import { inProcessBus } from '../../adapters/live-bus/in-process/in-process-bus.
 import { historyPollMs } from '../../domain/limits.ts';
 import type { HistoryMessage } from '../../ports/history.ts';
 import type { Tracer } from '../../ports/tracing.ts';
+import { eventually } from '../../testing/guests.ts';
 import { RecordedTracer } from '../../testing/recorded-tracer.ts';
 import { Replies } from './replies.ts';
 import type { Accepted, SessionEvent } from './session-event.ts';
@@ -15,7 +16,18 @@ const uncounted = { refused() {}, accepted() {}, replied() {}, sessionEnded() {}
 function world(tracer?: Tracer) {
   const events: SessionEvent[] = [];
   const missed: HistoryMessage[] = [];
-  const state = { nowMs: 0, checkpoint: 0, exists: true, asked: 0, answer: Promise.resolve(null), missed };
+  const state = {
+    nowMs: 0,
+    checkpoint: 0,
+    exists: true,
+    asked: 0,
+    answer: Promise.resolve(null),
+    missed,
+    getMessage(_messageId: string): Promise<HistoryMessage | null> {
+      state.asked += 1;
+      return state.answer;
+    },
+  };
   const conversations = {
     partition: () => 0,
     caughtUp: async () => state.checkpoint,
@@ -27,10 +39,7 @@ function world(tracer?: Tracer) {
     {
       conversations,
       history: {
-        getMessage: () => {
-          state.asked += 1;
-          return state.answer;
-        },
+        getMessage: (messageId) => state.getMessage(messageId),
         async *replay() {
           yield state.missed;
         },
@@ -208,4 +217,56 @@ test('a reply that history has told is not begun again by the worker that wrote 
   await replies.showing;
   bus.publish('c', { ...begun, type: 'completed', sequence: 9, timeMs: 0, parts, model: '', outcome: 'completed' });
   expect(events.map(({ type }) => type)).toEqual(['message']);
+});
+
+// The reply to `a` reached history right after history was asked for it, that to `b` right after, and was told first.
+test('what history is asked for is told in its order, and before what the bus tells meanwhile', async () => {
+  const { replies, bus, events, state } = world();
+  const parts = [{ kind: 'text', text: 'x' }] as const;
+  const replyIds = new Map(['a', 'b', 'c'].map((id) => [id, nodeCryptoIds.replyMessageId(id)]));
+  const stored = (messageId: string, isComplete: boolean, sequence: number) => {
+    const replyMessageId = isComplete ? (replyIds.get(messageId) ?? '') : '';
+    return {
+      messageId,
+      conversationId: 'c',
+      sequence,
+      completeTimeMs: isComplete ? 1 : null,
+      replyMessageId,
+      parts,
+      failureReason: '',
+    };
+  };
+  const end = (messageId: string, sequence: number) =>
+    ({
+      type: 'completed',
+      messageId,
+      replyMessageId: replyIds.get(messageId) ?? '',
+      attempt: 1,
+      sequence,
+      timeMs: 1,
+      parts,
+      model: '',
+      outcome: 'completed',
+    }) as const;
+  let asked = 0;
+  state.getMessage = async (id) => {
+    asked += 1;
+    if (asked === 6) bus.publish('c', end('c', 232));
+    const said = ['a', 'b', 'c'].indexOf(id);
+    if (said < 0) return stored(id, true, id === replyIds.get('a') ? 230 : 231) as unknown as HistoryMessage;
+    return stored(id, asked > 1 && id !== 'c', said + 1) as unknown as HistoryMessage;
+  };
+  replies.showNew();
+  for (const [index, messageId] of ['a', 'b', 'c'].entries()) {
+    replies.pending.add(messageId, 'c', messageId, 0);
+    replies.acknowledge({ ...accepted, messageId, clientMessageId: messageId, sequence: index + 1 });
+  }
+  state.nowMs = historyPollMs + 1;
+  replies.sweep();
+  await eventually(
+    async () => replies.pending.size,
+    (size) => size === 0,
+  );
+  const told = events.flatMap((event) => (event.type === 'message' ? [event.message.sequence] : []));
+  expect(told).toEqual([230, 231, 232]);
 });

@@ -38,6 +38,8 @@ export class Replies {
   readonly #deps: RepliesDeps;
   readonly #subscriptions = new Map<string, () => void>();
   readonly #deleted = new Set<string>();
+  /** Of conversations for which history is being asked: what the bus has told since. */
+  readonly #held = new Map<string, LiveEvent[]>();
   #view: ConversationView;
   #showing: Promise<void> = Promise.resolve();
   #isAsking = false;
@@ -184,34 +186,54 @@ export class Replies {
   }
 
   async #askHistory(messageIds: readonly string[]): Promise<void> {
+    const throughs = new Map<string, number>();
     for (const messageId of messageIds) {
       const message = await this.#deps.history.getMessage(messageId);
       if (message === null) await this.#dropIfDeleted(messageId);
-      else if (message.completeTimeMs !== null) await this.#tellEnd(message);
+      const end = message === null ? undefined : await this.#endOf(message);
+      if (message === null || end === undefined) continue;
+      const { conversationId } = message;
+      if (end.type === 'failed') this.#onLive(conversationId, end);
+      else throughs.set(conversationId, Math.max(end.sequence, throughs.get(conversationId) ?? 0));
+    }
+    for (const [conversationId, through] of throughs) await this.#tellEnds(conversationId, through);
+  }
+
+  /**
+   * Tells the replies that history has, in their order: a client that comes back names the last that it has seen, and would never see one before it.
+   * History has `through`, so asked again it has all before; but not all before one that it has only now. What the bus tells meanwhile comes after.
+   */
+  async #tellEnds(conversationId: string, through: number): Promise<void> {
+    const held: LiveEvent[] = [];
+    this.#held.set(conversationId, held);
+    try {
+      const ends: LiveCompleted[] = [];
+      for (const messageId of this.pending.acknowledgedIn(conversationId)) {
+        const message = await this.#deps.history.getMessage(messageId);
+        const end = message === null ? undefined : await this.#endOf(message);
+        if (end?.type === 'completed' && end.sequence <= through) ends.push(end);
+      }
+      for (const end of ends.toSorted((one, other) => one.sequence - other.sequence)) this.#onLive(conversationId, end);
+    } finally {
+      this.#held.delete(conversationId);
+      for (const event of held) this.#onLive(conversationId, event);
     }
   }
 
-  async #tellEnd(message: HistoryMessage): Promise<void> {
+  /** How the message ended, as the bus would have told it; undefined: it has not. */
+  async #endOf(message: HistoryMessage): Promise<LiveCompleted | LiveFailed | undefined> {
     const { history, ids } = this.#deps;
-    const { messageId, conversationId } = message;
+    const { messageId, attempt } = message;
+    if (message.completeTimeMs === null) return undefined;
     const reply = message.replyMessageId === '' ? null : await history.getMessage(ids.replyMessageId(messageId));
     if (reply !== null) {
-      const { sequence, parts, model, createTimeMs } = reply;
-      this.#onLive(conversationId, {
-        type: 'completed',
-        messageId,
-        replyMessageId: reply.messageId,
-        attempt: message.attempt,
-        sequence,
-        timeMs: createTimeMs,
-        parts,
-        model,
-        outcome: reply.status === 'stopped' ? 'stopped' : 'completed',
-      });
-    } else if (message.failureReason !== '') {
-      const { clientMessageId, failureReason: reason, failureDetail: detail } = message;
-      this.#onLive(conversationId, { type: 'failed', messageId, clientMessageId, reason, detail });
+      const { messageId: replyMessageId, sequence, parts, model, createTimeMs: timeMs } = reply;
+      const outcome = reply.status === 'stopped' ? 'stopped' : 'completed';
+      return { type: 'completed', messageId, replyMessageId, attempt, sequence, timeMs, parts, model, outcome };
     }
+    if (message.failureReason === '') return undefined;
+    const { clientMessageId, failureReason: reason, failureDetail: detail } = message;
+    return { type: 'failed', messageId, clientMessageId, reason, detail };
   }
 
   /** A message that the log has and history no longer knows went with its conversation: nothing will come of it. */
@@ -228,7 +250,11 @@ export class Replies {
   /** Also for the session's own conversation the bus is heard before anything is read, so that nothing falls between. */
   #subscribe(conversationId: string): void {
     if (this.#subscriptions.has(conversationId)) return;
-    const stop = this.#deps.bus.subscribe(conversationId, (event) => this.#onLive(conversationId, event));
+    const stop = this.#deps.bus.subscribe(conversationId, (event) => {
+      const held = this.#held.get(conversationId);
+      if (held === undefined) this.#onLive(conversationId, event);
+      else held.push(event);
+    });
     this.#subscriptions.set(conversationId, stop);
   }
 
