@@ -31,6 +31,8 @@ test('a fold that is ahead of what the log knows of itself here has no lag', asy
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
-  const unaware = new Proxy(journal, { get: (target, name) => (name === 'log' ? log : Reflect.get(target, name, target)) });
+  const unaware = new Proxy(journal, {
+    get: (target, name) => (name === 'log' ? log : Reflect.get(target, name, target)),
+  });
   expect(await lagOf(unaware, store, projections)).toEqual({ history: 0, 'active-connections': 0 });
 });
