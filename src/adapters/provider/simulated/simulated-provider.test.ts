@@ -9,7 +9,7 @@ import {
   wholeReply,
 } from '../../../ports/contracts/provider.contract.ts';
 import type { ProviderRequest } from '../../../ports/provider.ts';
-import { type SimulatedProviderSettings, simulatedProvider } from './simulated-provider.ts';
+import { type SimulatedProviderSettings, simulatedMs, simulatedProvider } from './simulated-provider.ts';
 
 /** A clock whose sleeps pass at once and are recorded. */
 function virtualClock(): Clock & { readonly slept: number[]; pass(ms: number): void } {
@@ -107,6 +107,24 @@ describe('timing', () => {
     expect(clock.slept).toEqual([6, 10]);
   });
 });
+
+test.each(['text', 'voice', 'video'] as const)(
+  'what is told of the waits of %s is what is waited',
+  async (replyKind) => {
+    const ranges = {
+      textDelayMs: { min: 1, max: 9 },
+      voiceDelayMs: { min: 10, max: 90 },
+      videoDelayMs: { min: 1e3, max: 9e3 },
+    };
+    for (const pieces of [0, 1, 6]) {
+      const clock = virtualClock();
+      const paced = settings({ ...ranges, clock, pieces, pieceIntervalMs: 20 });
+      const request = providerRequest({ replyKind, messageId: `message-${pieces}` });
+      await piecesOfReply(simulatedProvider(paced), request);
+      expect(clock.monotonicMs()).toBeCloseTo(simulatedMs(paced, 3, request));
+    }
+  },
+);
 
 describe('pieces', () => {
   test.each([1, 2, 8, 100, 1_000])('a reply in %d pieces has just that many', async (pieces) => {

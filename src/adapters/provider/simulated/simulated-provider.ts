@@ -3,7 +3,7 @@ import type { Clock } from '../../../ports/clock.ts';
 import type { Provider, ProviderRequest, ReplyKind, ReplyPiece } from '../../../ports/provider.ts';
 import { answer } from './answer.ts';
 import { mediaOf, samplesOf } from './samples.ts';
-import { seededRandom } from './seeded-random.ts';
+import { type Random, seededRandom } from './seeded-random.ts';
 
 /** Evenly distributed between the two. */
 interface DelayRangeMs {
@@ -26,6 +26,9 @@ export interface SimulatedProviderSettings {
   readonly seed: number | 'random';
   readonly clock: Clock;
 }
+
+type Thinking = Pick<SimulatedProviderSettings, 'textDelayMs' | 'voiceDelayMs' | 'videoDelayMs'>;
+type Pacing = Thinking & Pick<SimulatedProviderSettings, 'pieces' | 'pieceIntervalMs'>;
 
 /** A reply has at least so many characters, and is composed without a pause: this is some milliseconds' work. */
 const maxPieces = 10_000;
@@ -57,6 +60,24 @@ function cut(text: string, pieces: number): readonly string[] {
   return Array.from({ length: pieces }, (_, piece) => chars.slice(bound(piece), bound(piece + 1)).join(''));
 }
 
+function thinkingMs(settings: Thinking, replyKind: ReplyKind, random: Random): number {
+  const { min, max } = settings[delayNames[replyKind]];
+  return min + random() * (max - min);
+}
+
+/**
+ * How long a reply takes of itself, in milliseconds, at any attempt: the wait before its first piece and the schedule of the others. What a
+ * client waits beyond it is what carries the message and the reply.
+ */
+export function simulatedMs(
+  settings: Pacing,
+  seed: number,
+  { messageId, text, replyKind }: Pick<ProviderRequest, 'messageId' | 'text' | 'replyKind'>,
+): number {
+  const gaps = Math.max(0, settings.pieces - 1);
+  return thinkingMs(settings, replyKind, seededRandom(seed, messageId, text)) + gaps * settings.pieceIntervalMs;
+}
+
 /** Where there is nothing to wait for, no timer is made: a load test of the rest must not measure timers. */
 async function* reply(
   settings: SimulatedProviderSettings,
@@ -67,8 +88,7 @@ async function* reply(
   signal.throwIfAborted();
   const { pieces, pieceIntervalMs, clock } = settings;
   const random = seededRandom(seed, request.messageId, request.text);
-  const { min, max } = settings[delayNames[request.replyKind]];
-  const delayMs = min + random() * (max - min);
+  const delayMs = thinkingMs(settings, request.replyKind, random);
   if (delayMs > 0) await clock.sleep(delayMs, signal);
   let dueMs = pieceIntervalMs > 0 ? clock.monotonicMs() : 0;
   for (const piece of cut(answer(request, random, pieces), pieces)) {
