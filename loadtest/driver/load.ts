@@ -22,6 +22,8 @@ export interface KindShare {
 export type Pace =
   /** So long after the reply to the last one. */
   | { readonly loop: 'closed'; readonly thinkMs: Span }
+  /** So long after it said the last thing, by a clock of its own that does not wait for replies. Lateness against it is counted. */
+  | { readonly loop: 'every'; readonly everyMs: Span }
   /** By a schedule that does not wait for replies: so many messages a second from all clients together, evenly. Lateness against it is counted. */
   | { readonly loop: 'open'; readonly messagesPerSecond: number }
   /** So many messages as fast as they can be sent, then nothing. */
@@ -51,6 +53,8 @@ export interface Load {
   readonly settleMs: number;
   readonly pace: Pace;
   readonly mix: Readonly<Partial<Record<Kind, KindShare>>>;
+  /** So long after its Welcome a client that has its last reply takes its leave for good, and its slot is free. Without it all stay to the end. */
+  readonly stayMs?: Span;
   /** Who finds no place asks to wait so long for one; 0: is refused at once, and does not come again. */
   readonly waitForSlotMs: number;
   /** Clients beyond `clients` that say one thing, then nothing but heartbeats. They are connected before the others come. */
@@ -60,6 +64,19 @@ export interface Load {
   readonly slowReaders?: { readonly clients: number; readonly bytesPerSecond: number };
   /** Newest pages read beside, from all clients together, of the clients' own conversations. */
   readonly historyReads?: { readonly perSecond: number; readonly pageSize: number };
+  /** The server's setting of the time between the pieces of a reply: what they are late is counted against it. Without it the whole time between them is. */
+  readonly pieceIntervalMs?: number;
   /** The server is known to die: connections that break are made again with back-off until it is back. Without it a lost connection is an error. */
   readonly toleratesKills: boolean;
+}
+
+/** Where a driver process finds the servers, and what it is to do there; the file that it is given, as JSON. */
+export interface Target {
+  /** Host and port of gRPC. */
+  readonly address: string;
+  /** Host and port of gRPC-Web: the server's own HTTP port, or Envoy. */
+  readonly httpAddress: string;
+  readonly load: Load;
+  /** Where the MessageLines go. */
+  readonly messagesFile: string;
 }
