@@ -16,6 +16,8 @@ export interface SystemTick {
   readonly loopDelayP99Ms: number;
   /** By process. */
   readonly residentMib: Readonly<Record<string, number>>;
+  /** Of the main thread's heap, garbage not yet collected included, by process. */
+  readonly usedHeapMib?: Readonly<Record<string, number>>;
   /** Open file descriptors, by process. */
   readonly handles: Readonly<Record<string, number>>;
 }
@@ -27,7 +29,8 @@ export interface Aim {
   /** At most; for `atLeast` aims, at least. */
   readonly limit: number;
   readonly isAtLeast: boolean;
-  readonly figure: number;
+  /** null: it was not measured, so the aim is not met. */
+  readonly figure: number | null;
   readonly isMet: boolean;
 }
 
@@ -57,4 +60,6 @@ export interface LoadResult {
   readonly aims: readonly Aim[];
   /** What happened to the servers on purpose. */
   readonly events: readonly { readonly second: number; readonly what: string }[];
+  /** What else there is to know of this run, a sentence each. */
+  readonly notes: readonly string[];
 }

@@ -1,11 +1,7 @@
-import * as grpc from '@grpc/grpc-js';
-import {
-  HistoryServiceService,
-  ListMessagesRequest,
-  ListMessagesResponse,
-} from '../../src/gen/chat/v1/history_service.ts';
-
-const { path } = HistoryServiceService.listMessages;
+import { status } from '@grpc/grpc-js';
+import { HistoryServiceService, type ListMessagesResponse } from '../../src/gen/chat/v1/history_service.ts';
+import { GrpcLine } from '../driver/grpc-line.ts';
+import { Refusal } from '../driver/refusal.ts';
 
 /** A place in a conversation. */
 export interface Mark {
@@ -13,49 +9,44 @@ export interface Mark {
   readonly sequence: number;
 }
 
+/** NOT_FOUND: the projection has not even come to where the conversation begins. */
+const behindCodes: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.NOT_FOUND]);
+
 /** Reads history on one connection. */
 export class HistoryClient implements Disposable {
-  readonly #client: grpc.Client;
+  readonly #line: GrpcLine;
 
   constructor(address: string) {
-    this.#client = new grpc.Client(address, grpc.credentials.createInsecure());
+    this.#line = new GrpcLine({ address, readBytesPerSecond: undefined });
   }
 
-  /** The newest messages of a conversation. Rejects with the status of the call. */
+  /** The newest messages of a conversation. Rejects with Refusal. */
   newest(conversationId: string, pageSize: number, atLeastSequence = 0): Promise<ListMessagesResponse> {
-    const request = {
+    return this.#line.call(HistoryServiceService.listMessages, {
       conversationId,
       pageSize,
       pageToken: '',
       newestFirst: true,
       atLeastSequence: BigInt(atLeastSequence),
-    };
-    const serialize = (value: ListMessagesRequest) => Buffer.from(ListMessagesRequest.encode(value).finish());
-    const deserialize = (bytes: Buffer) => ListMessagesResponse.decode(bytes);
-    return new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest(path, serialize, deserialize, request, (error, answer) =>
-        answer === undefined ? reject(error) : resolve(answer),
-      );
     });
   }
 
   /** Resolves when history holds all the marks. */
   async caughtUp(marks: readonly Mark[]): Promise<void> {
-    for (const { conversationId, sequence } of marks) {
-      for (let behind = true; behind; ) {
-        behind = await this.newest(conversationId, 1, sequence).then(
-          () => false,
-          (error: grpc.ServiceError) => {
-            // NOT_FOUND: the projection has not even come to where the conversation begins.
-            if (error.code === grpc.status.UNAVAILABLE || error.code === grpc.status.NOT_FOUND) return true;
-            throw error;
-          },
-        );
-      }
-    }
+    for (const mark of marks) while (!(await this.#holds(mark)));
   }
 
   [Symbol.dispose](): void {
-    this.#client.close();
+    this.#line.drop();
+  }
+
+  async #holds({ conversationId, sequence }: Mark): Promise<boolean> {
+    try {
+      await this.newest(conversationId, 1, sequence);
+      return true;
+    } catch (error) {
+      if (error instanceof Refusal && behindCodes.has(error.code)) return false;
+      throw error;
+    }
   }
 }

@@ -1,8 +1,9 @@
+import { atLeast, atMost, number, originLine, type Target, table, targetsSection } from '../markdown.ts';
 import type { ProcessesFigures } from '../system/process-figures.ts';
 import type { BareFigures } from './bare-loop.ts';
 import type { LoopFigures } from './client.ts';
 import type { DistributedFigures, GrownFigures, OneAndFifty } from './figures.ts';
-import { atLeast, atMost, number, originLine, piecesTable, type Target, table, targetsSection } from './markdown.ts';
+import { piecesTable } from './pieces-table.ts';
 
 const own = ['gateway', 'worker', 'projector'] as const;
 const engines = ['kafka', 'mongodb', 'nats', 's3'] as const;

@@ -1,6 +1,7 @@
+import { atLeast, atMost, number, originLine, type Target, table, targetsSection } from '../markdown.ts';
 import type { ProcessesFigures, ProcessFigures } from '../system/process-figures.ts';
 import type { EmbeddedFigures, SizeFigures } from './figures.ts';
-import { atLeast, atMost, number, originLine, piecesTable, type Target, table, targetsSection } from './markdown.ts';
+import { piecesTable } from './pieces-table.ts';
 import type { WaysFigures } from './ways.ts';
 
 /** The embedded profile is one process. */

@@ -9,6 +9,7 @@ import {
   SendRequest,
   type Welcome,
 } from '../../src/gen/chat/v1/chat_service.ts';
+import { WebFrames } from '../driver/web-frames.ts';
 import { type Percentiles, percentiles } from '../system/percentiles.ts';
 
 /** A way into a server: gRPC, or gRPC-Web as browsers make calls. */
@@ -185,12 +186,12 @@ function webCaller(address: string): Caller {
     new Promise<void>((resolve, reject) => {
       const headers = { 'content-type': 'application/grpc-web+proto', 'content-length': 5 + message.length };
       const call = request(`http://${address}${path}`, { method: 'POST', headers, agent }, (response) => {
-        const frames = new Frames(onFrame);
+        const frames = new WebFrames(onFrame);
         response.on('data', (chunk: Buffer) => frames.take(chunk)).on('error', reject);
         response.on('end', () => {
-          const ended = /grpc-status: ?0\r\n/.test(frames.trailers);
-          if (ended) resolve();
-          else reject(new Error(`${path}: ${response.statusCode} ${frames.trailers}`));
+          const { trailers } = frames;
+          if (trailers.get('grpc-status') === '0') resolve();
+          else reject(new Error(`${path}: ${response.statusCode} ${JSON.stringify([...trailers])}`));
         });
       });
       const head = Buffer.alloc(5);
@@ -198,27 +199,4 @@ function webCaller(address: string): Caller {
       call.on('error', reject).end(Buffer.concat([head, message]));
     });
   return { call: (path, message) => post(path, message, () => {}), stream: post, close: () => agent.destroy() };
-}
-
-/** Takes a response apart. */
-class Frames {
-  trailers = '';
-  readonly #onFrame: (frame: Buffer) => void;
-  #kept: Buffer = nothing;
-
-  constructor(onFrame: (frame: Buffer) => void) {
-    this.#onFrame = onFrame;
-  }
-
-  take(chunk: Buffer): void {
-    let bytes = this.#kept.length === 0 ? chunk : Buffer.concat([this.#kept, chunk]);
-    while (bytes.length >= 5 && bytes.length >= 5 + bytes.readUInt32BE(1)) {
-      const end = 5 + bytes.readUInt32BE(1);
-      const frame = bytes.subarray(5, end);
-      if (bytes[0] === 0) this.#onFrame(frame);
-      else this.trailers = frame.toString('latin1');
-      bytes = bytes.subarray(end);
-    }
-    this.#kept = bytes;
-  }
 }

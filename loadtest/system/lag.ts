@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { valuesOf } from './metrics.ts';
 
 /** Of 100,000 messages, on a machine that does something else beside. A projector that has not caught up by then never will. */
 const catchUpTimeoutMs = 600_000;
@@ -30,6 +31,6 @@ export async function watchLag(httpAddress: string): Promise<LagFigures> {
 /** Of all models; undefined while the projector cannot say, because a store is too busy to answer it. */
 async function lagRecords(httpAddress: string): Promise<number | undefined> {
   const answer = await fetch(`http://${httpAddress}/metrics`);
-  const lags = [...(await answer.text()).matchAll(/^parley_projector_lag_records\{.*\} (\d+)$/gm)];
-  return lags.length === 0 ? undefined : lags.reduce((sum, [, records]) => sum + Number(records), 0);
+  const lags = valuesOf(await answer.text(), 'parley_projector_lag_records');
+  return lags.length === 0 ? undefined : lags.reduce((sum, records) => sum + records, 0);
 }

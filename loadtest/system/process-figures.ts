@@ -30,7 +30,7 @@ export function watchProcesses(pids: Pids): (thousands: number) => ProcessesFigu
 }
 
 /** CPU seconds, user and system, that a process and its threads have used. */
-function cpuSeconds(pid: number): number {
+export function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   // The second field is the command in brackets and may hold spaces: count from behind it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -20,20 +20,28 @@ export interface Started extends AsyncDisposable {
   readonly startMs: number;
 }
 
-/** Nothing of this process's environment gets in: a stray setting would be measured. */
-function node(
+interface NodeOptions {
+  /** Of Node itself. */
+  readonly options?: readonly string[];
+  /** An open file that is its standard input. */
+  readonly input?: number;
+}
+
+/** A script of the project in a process of its own. Nothing of this process's environment gets in: a stray setting would be measured. */
+export function node(
   script: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  options: readonly string[] = [],
+  { options = [], input }: NodeOptions = {},
 ): ChildProcess {
   return spawn(process.execPath, [...options, `${root}${script}`, ...args], {
     env: { ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: [input ?? 'ignore', 'pipe', 'inherit'],
   });
 }
 
-function ended(child: ChildProcess): Promise<number | null> {
+/** Its exit code; null when a signal ended it. */
+export function ended(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve) => child.once('close', resolve));
 }
 
@@ -72,7 +80,7 @@ export function startParley(settings: Readonly<Record<string, string>>): Promise
     ...settings,
   };
   const listening = /^parley is listening: (?:grpc (?<grpc>\S+) )?http (?<http>\S+)$/m;
-  return start(node('src/main/parley.ts', ['serve'], env, startOptions), listening);
+  return start(node('src/main/parley.ts', ['serve'], env, { options: startOptions }), listening);
 }
 
 /** Starts the bare echo. */
@@ -102,12 +110,21 @@ export async function run(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<string> {
+  const { code, output } = await runToEnd(script, args, env);
+  if (code !== 0) throw new Error(`${script} ${args.join(' ')} ended with ${code}\n${output}`);
+  return output;
+}
+
+/** Runs a script whose exit code says something, too. */
+export async function runToEnd(
+  script: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly code: number | null; readonly output: string }> {
   const child = node(script, args, env);
   let output = '';
   child.stdout?.on('data', (chunk) => {
     output += String(chunk);
   });
-  const code = await ended(child);
-  if (code !== 0) throw new Error(`${script} ${args.join(' ')} ended with ${code}\n${output}`);
-  return output;
+  return { code: await ended(child), output };
 }

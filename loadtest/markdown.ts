@@ -1,6 +1,4 @@
-import type { Origin } from '../system/machine.ts';
-import type { Percentiles } from '../system/percentiles.ts';
-import type { PiecesFigures } from './client.ts';
+import type { Origin } from './system/machine.ts';
 
 /** A figure that was aimed at. */
 export interface Target {
@@ -44,23 +42,6 @@ function row(...cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`;
 }
 
-/** p50, p90, p99, max and count. */
-function percentileCells({ p50, p90, p99, max, count }: Percentiles): string[] {
-  return [p50, p90, p99, max, count].map(number);
-}
-
 export function originLine({ cpu, cores, memoryGib, system, node, commit, date }: Origin): string {
   return `${cpu}, ${cores} cores, ${memoryGib} GiB, ${system}, Node ${node}; commit ${commit}, ${date}.`;
-}
-
-/** What comes of the replies in pieces, the same in both profiles. */
-export function piecesTable(pieces: PiecesFigures): string {
-  return table(
-    ['', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms', 'count'],
-    [
-      ['first piece, spread over a second', ...percentileCells(pieces.firstPieceMs)],
-      ['first piece, all at the same moment', ...percentileCells(pieces.firstPieceAtOnceMs)],
-      ['piece delay', ...percentileCells(pieces.pieceDelayMs)],
-    ],
-  );
 }

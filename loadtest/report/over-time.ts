@@ -1,0 +1,135 @@
+import type { LoadResult } from '../result.ts';
+import type { Palette, Panel } from './draw.ts';
+
+/** A line of a plot over the seconds of a run. */
+export interface Line {
+  readonly name: string;
+  /** undefined: not measured in this second, so the line is broken there. */
+  readonly values: readonly { readonly second: number; readonly value: number | undefined }[];
+  /** How many in a second: of several seconds the mean is drawn. Of anything else it is the worst. */
+  readonly isRate: boolean;
+  /** Of what must not happen. */
+  readonly isAlarm: boolean;
+}
+
+/** `of` may give undefined, or no number, for a second in which nothing was measured. */
+export function lineOf<Tick extends { readonly second: number }>(
+  name: string,
+  ticks: readonly Tick[],
+  of: (tick: Tick) => number | undefined,
+  { isRate = false, isAlarm = false } = {},
+): Line {
+  const values = ticks.map((tick) => {
+    const value = of(tick);
+    return { second: tick.second, value: Number.isFinite(value) ? value : undefined };
+  });
+  return { name, values, isRate, isAlarm };
+}
+
+interface Point {
+  readonly at: number;
+  readonly line: string;
+  readonly value: number | null;
+}
+
+/** More points than this cannot be told apart in the width of a plot. */
+const maxPoints = 240;
+/** From here on a linear scale hides the smaller values. */
+const logarithmicFrom = 20;
+
+function unitOf(lastSecond: number): { readonly name: string; readonly seconds: number } {
+  if (lastSecond <= 300) return { name: 's', seconds: 1 };
+  return lastSecond <= 3 * 3600 ? { name: 'min', seconds: 60 } : { name: 'h', seconds: 3600 };
+}
+
+function joined(values: readonly number[], isRate: boolean): number | null {
+  if (values.length === 0) return null;
+  return isRate ? values.reduce((sum, value) => sum + value, 0) / values.length : Math.max(...values);
+}
+
+/** Of a long run several seconds make one point. */
+function pointsOf({ name, values, isRate }: Line): readonly Point[] {
+  const perPoint = Math.max(1, Math.ceil(values.length / maxPoints));
+  return Array.from({ length: Math.ceil(values.length / perPoint) }, (_, index) => {
+    const group = values.slice(index * perPoint, (index + 1) * perPoint);
+    const known = group.flatMap(({ value }) => value ?? []);
+    return { at: group[0]?.second ?? 0, line: name, value: joined(known, isRate) };
+  });
+}
+
+/** Scale and axis for values of a height: when they span decades, every decade is seen. */
+export function heightsOf(values: readonly number[]) {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  if (least <= 0 || most / least < logarithmicFrom)
+    return { scale: { zero: true, nice: true }, axis: { tickCount: 5 } };
+  const first = Math.floor(Math.log10(least));
+  const decades = Array.from({ length: Math.ceil(Math.log10(most)) - first + 1 }, (_, index) => 10 ** (first + index));
+  return { scale: { type: 'log', nice: true }, axis: { values: decades } } as const;
+}
+
+/**
+ * Lines over the seconds of a run, with a mark for everything that was done to the servers, numbered as in `events`, and the cap, if there is one.
+ * undefined when no line has a value.
+ */
+export function overTime(
+  lines: readonly Line[],
+  events: LoadResult['events'],
+  palette: Palette,
+  capAt?: number,
+): Panel | undefined {
+  const points = lines.flatMap(pointsOf);
+  const values = points.flatMap(({ value }) => value ?? []);
+  if (values.length === 0) return undefined;
+  const unit = unitOf(Math.max(...points.map(({ at }) => at)));
+  const names = lines.map(({ name }) => name);
+  const colours = lines.map(({ isAlarm }, index) => (isAlarm ? palette.alarm : (palette.series[index] ?? palette.ink)));
+  return {
+    layer: [
+      {
+        data: { values: points.map((point) => ({ ...point, at: point.at / unit.seconds })) },
+        mark: 'line',
+        encoding: {
+          x: {
+            field: 'at',
+            type: 'quantitative',
+            title: null,
+            scale: { nice: false },
+            axis: { grid: false, tickCount: 6, tickMinStep: 1, labelExpr: `datum.label + ' ${unit.name}'` },
+          },
+          y: { field: 'value', type: 'quantitative', title: null, ...heightsOf(values) },
+          color: { field: 'line', type: 'nominal', scale: { domain: names, range: colours }, sort: names },
+        },
+      },
+      ...capLayers(capAt, palette),
+      ...eventLayers(events, unit.seconds, palette),
+    ],
+  };
+}
+
+function capLayers(limit: number | undefined, { alarm }: Palette): Panel['layer'] {
+  if (limit === undefined) return [];
+  const data = { values: [{ limit, name: `cap ${limit}` }] };
+  const y = { field: 'limit', type: 'quantitative' } as const;
+  return [
+    { data, mark: { type: 'rule', stroke: alarm, strokeDash: [6, 4], strokeWidth: 1.5 }, encoding: { y } },
+    {
+      data,
+      mark: { type: 'text', color: alarm, align: 'left', baseline: 'bottom', dx: 4, dy: -3 },
+      encoding: { y, x: { value: 0 }, text: { field: 'name' } },
+    },
+  ];
+}
+
+function eventLayers(events: LoadResult['events'], unitSeconds: number, { alarm }: Palette): Panel['layer'] {
+  if (events.length === 0) return [];
+  const data = { values: events.map(({ second }, index) => ({ at: second / unitSeconds, number: `${index + 1}` })) };
+  const x = { field: 'at', type: 'quantitative' } as const;
+  return [
+    { data, mark: { type: 'rule', stroke: alarm, strokeDash: [2, 3], strokeWidth: 1 }, encoding: { x } },
+    {
+      data,
+      mark: { type: 'text', color: alarm, align: 'left', baseline: 'top', dx: 3 },
+      encoding: { x, y: { value: 0 }, text: { field: 'number' } },
+    },
+  ];
+}

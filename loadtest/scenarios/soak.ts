@@ -1,0 +1,70 @@
+import type { SystemTick } from '../result.ts';
+import { growth, lowestOfMinutes, slopePerHour } from '../runner/trend.ts';
+import { commonSettings, noFailures, shortText, shortVideo, shortVoice } from './common.ts';
+import { busyLoad } from './loops.ts';
+import type { Scenario } from './scenario.ts';
+
+export const soak: Scenario = {
+  description:
+    '50 clients talk as people would, only faster, for 20 minutes or as long as is asked for: what grows is a leak.',
+  load: {
+    ...busyLoad,
+    durationMs: 20 * 60_000,
+    // Some 40 messages a second: about a twentieth of the machine, so that nothing waits and memory is what stays.
+    pace: { loop: 'closed', thinkMs: { min: 500, max: 1_500 } },
+    mix: { text: { ...shortText, share: 8 }, voice: shortVoice, video: shortVideo },
+    historyReads: { perSecond: 5, pageSize: 50 },
+  },
+  settings: {
+    ...commonSettings,
+    PARLEY_SIMULATED_TEXT_DELAY_MS: '0-200',
+    PARLEY_SIMULATED_VOICE_DELAY_MS: '100-300',
+    PARLEY_SIMULATED_VIDEO_DELAY_MS: '100-300',
+    PARLEY_SIMULATED_PIECES: '8',
+  },
+  aims: [
+    noFailures,
+    {
+      name: 'Memory slope after warm-up, all servers',
+      unit: 'MiB per hour',
+      limit: 1,
+      figure: ({ system }) => slopePerHour(system, ({ residentMib }) => sumOf(residentMib)),
+    },
+    {
+      // Resident memory goes up and down with how far V8 lets the heap grow; this does not.
+      name: 'Slope of the used heap, lowest of each minute',
+      unit: 'MiB per hour',
+      limit: 1,
+      figure: ({ system }) => slopePerHour(lowestOfMinutes(system, usedHeapMib), usedHeapMib),
+    },
+    {
+      name: 'Open handles, last quarter over the one after warm-up',
+      unit: 'more',
+      // As many as one client that connects, or one more file of the log, may have open at a time.
+      limit: 5,
+      figure: ({ system }) => growth(system, ({ handles }) => sumOf(handles))?.difference,
+    },
+    {
+      name: 'Records that read models are behind, at the end',
+      unit: '',
+      // What half a second brings.
+      limit: 100,
+      figure: ({ system }) => growth(system, ({ lagRecords }) => lagRecords)?.last,
+    },
+    {
+      name: 'Event-loop delay p99, last quarter over the one after warm-up',
+      unit: 'ms more',
+      limit: 5,
+      figure: ({ system }) => growth(system, ({ loopDelayP99Ms }) => loopDelayP99Ms)?.difference,
+    },
+  ],
+  quick: { load: { clients: 10, durationMs: 4_000, pace: { loop: 'closed', thinkMs: { min: 20, max: 60 } } } },
+};
+
+function usedHeapMib({ usedHeapMib: used = {} }: SystemTick): number {
+  return sumOf(used);
+}
+
+function sumOf(byProcess: Readonly<Record<string, number>>): number {
+  return Object.values(byProcess).reduce((sum, value) => sum + value, 0);
+}
