@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { eventually } from '../../../../src/testing/guests.ts';
 import { padded, picture, video } from '../../../../src/testing/media-samples.ts';
+import { wholeConversation } from '../../../../src/testing/oracle.ts';
 import { type ParleyServer, startServer } from '../../../../src/testing/server.ts';
 import { reply, say, shown, TestBrowser, textOf, until, untilConnection } from './testing/browser.ts';
 
@@ -60,14 +62,17 @@ describe('conversations and what is in them', () => {
   test('show their newest messages first, and older ones on demand', async () => {
     await using browser = new TestBrowser(server);
     const writer = browser.openTab();
-    const { conversation, conversations } = writer.app;
+    const { conversation } = writer.app;
     for (let n = 0; n < 30; n += 1) {
       await say(writer, `number ${n}`);
       await reply(writer, `number ${n}`);
     }
-    // History follows the log: what it does not have yet would come to the reader by the stream, behind the newest 50.
-    await until(() => conversations.items.value[0]?.messageCount === 60);
     const id = conversation.id.peek();
+    // History follows the log: what it does not have yet would come to the reader by the stream, behind the newest 50.
+    await eventually(
+      () => wholeConversation(server.address, id),
+      (messages) => messages.length === 60,
+    );
     await writer[Symbol.asyncDispose]();
     const reader = browser.openTab();
     reader.app.conversations.open(id);
