@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { call, clientOf, type Dynamic, type DynamicClient, hangUp } from '../testing/contract.ts';
+import type { Dynamic } from '../testing/contract.ts';
 import { eventually, Guests, refusalOf } from '../testing/guests.ts';
+import { wholeConversation } from '../testing/oracle.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { MessageRefused, type Session, shapes, textOf } from '../testing/stranger.ts';
 
@@ -9,7 +10,6 @@ jest.setTimeout(60_000);
 const pieces = 20;
 const maxPending = 3;
 let server: ParleyServer;
-let history: DynamicClient;
 
 beforeAll(async () => {
   server = await startServer({
@@ -20,12 +20,8 @@ beforeAll(async () => {
       PARLEY_MAX_PENDING_PER_CLIENT: String(maxPending),
     },
   });
-  history = clientOf('chat.v1.HistoryService', server.address);
 });
-afterAll(async () => {
-  hangUp(history);
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => server?.[Symbol.asyncDispose]());
 
 /** Waits until the session has got at least so many pieces of replies. */
 async function got(session: Session, count: number): Promise<void> {
@@ -35,9 +31,9 @@ async function got(session: Session, count: number): Promise<void> {
 /** What history holds in reply to a message. */
 async function storedReply(conversationId: string, accepted: Dynamic): Promise<Dynamic> {
   const isReply = (message: Dynamic) => message.replyToMessageId === accepted.messageId;
-  const { messages } = await eventually(
-    () => call(history, 'ListMessages', { conversationId }),
-    (page) => page.messages.some(isReply),
+  const messages = await eventually(
+    () => wholeConversation(server.address, conversationId),
+    (all) => all.some(isReply),
   );
   return messages.find(isReply);
 }

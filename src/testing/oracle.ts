@@ -1,4 +1,4 @@
-import { call, clientOf, type Dynamic, hangUp } from './contract.ts';
+import { CallRefused, call, clientOf, type Dynamic, hangUp } from './contract.ts';
 import { eventually } from './guests.ts';
 import { mediaIn } from './sayings.ts';
 import { textOf, withToken } from './stranger.ts';
@@ -7,7 +7,7 @@ import type { Said, Talker } from './talker.ts';
 const pageSize = 200;
 const final = new Set(['MESSAGE_STATUS_COMPLETED', 'MESSAGE_STATUS_STOPPED', 'MESSAGE_STATUS_FAILED']);
 
-/** Every message of a conversation, as history tells it to whoever has this token. */
+/** Every message of a conversation, as history tells it to whoever has this token; none while history does not know of it. */
 export function wholeConversation(address: string, conversationId: string, accessToken?: string): Promise<Dynamic[]> {
   return messagesOf({ address, conversationId, accessToken }, { newestFirst: false, enough: () => false });
 }
@@ -40,6 +40,10 @@ async function messagesOf(
       pageToken = page.nextPageToken;
     } while (pageToken !== '' && !enough(all.at(-1)));
     return all;
+  } catch (error) {
+    // History follows the log: of a conversation that has just begun it knows nothing yet.
+    if (error instanceof CallRefused && error.reason === 'NOT_FOUND') return [];
+    throw error;
   } finally {
     hangUp(history);
   }
