@@ -66,7 +66,9 @@ describe('read models are rebuilt by themselves at start', () => {
     const whole = () => Promise.all(talkers.map((talker) => wholeConversation(address, talker.conversationId)));
     const before = await eventually(
       whole,
-      (conversations) => conversations.flat().every((message) => message.status === 'MESSAGE_STATUS_COMPLETED'),
+      (conversations) =>
+        conversations.every((messages) => messages.length === 2 * messagesEach) &&
+        conversations.flat().every((message) => message.status === 'MESSAGE_STATUS_COMPLETED'),
       30_000,
     );
     await server.stop('SIGKILL');
@@ -186,8 +188,13 @@ async function withoutRoom(running: ParleyServer, shortage: Shortage): Promise<v
   for (const talker of talkers) talker.stopTalking();
   await Promise.all(talks);
   await historyHolds(address, talkers);
-  const stored = new Set((await wholeConversation(address, welcome.conversationId)).map(({ messageId }) => messageId));
-  expect(accepted.filter((messageId) => !stored.has(messageId))).toEqual([]);
+  await eventually(
+    async () => {
+      const stored = await wholeConversation(address, welcome.conversationId);
+      return accepted.filter((messageId) => !stored.some((message) => message.messageId === messageId));
+    },
+    (missing) => missing.length === 0,
+  );
   for (const talker of talkers) talker.drop();
   expect(await running.stop('SIGTERM')).toEqual({ code: 0, signal: null });
   expect(processingOf(await conversationEntries(running.dataDir)).breaches).toEqual([]);
