@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { firstOutcome, type Outcome, usageAt } from '../testing/arrivals.ts';
+import { allHaveLeft, firstOutcome, type Outcome, usageAt } from '../testing/arrivals.ts';
 import { eventually, Guests } from '../testing/guests.ts';
 import { childEnv, type ParleyServer, runParley, startServer } from '../testing/server.ts';
 import { type Session, shapes } from '../testing/stranger.ts';
@@ -49,6 +49,8 @@ test(`of ${crowd} clients at once, ${rounds} times, exactly ${slots} are welcome
     expect(line.length + refused.length).toBe(crowd - slots);
     expect(line.length).toBeLessThanOrEqual(willing);
     await freedSlotsGoInOrder(inside, inOrder);
+    await guests[Symbol.asyncDispose]();
+    await allHaveLeft(server.address);
   }
   expect(await server.stop('SIGTERM')).toEqual({ code: 0, signal: null });
   expect(await runParley(['audit', '--json'], { PARLEY_DATA_DIR: server.dataDir })).toMatchObject({ code: 0 });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { allHaveLeft } from '../testing/arrivals.ts';
 import { Guests, refusalOf } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { shapes } from '../testing/stranger.ts';
@@ -14,6 +15,8 @@ describe('two slots and a line of two', () => {
       env: { PARLEY_MAX_CLIENTS: '2', PARLEY_MAX_WAITING_CLIENTS: '2', PARLEY_SIMULATED_TEXT_DELAY_MS: '0' },
     });
   });
+  // Slots are few: the next test is not to find them taken by those of the one before.
+  afterEach(() => allHaveLeft(server.address));
   afterAll(() => server?.[Symbol.asyncDispose]());
 
   describe.each(shapes)('%s', (shape) => {

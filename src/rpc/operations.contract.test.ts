@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { allHaveLeft } from '../testing/arrivals.ts';
 import { call, clientOf, type Dynamic, type DynamicClient, hangUp, timestampMs } from '../testing/contract.ts';
 import { eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
@@ -19,8 +20,10 @@ beforeAll(async () => {
     },
   });
 });
-afterEach(() => {
+afterEach(async () => {
   for (const client of clients.splice(0)) hangUp(client);
+  // Slots are few: the next test is not to find them taken by those of the one before.
+  await allHaveLeft(server.address);
 });
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]();

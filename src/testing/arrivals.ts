@@ -1,4 +1,5 @@
 import { call, clientOf, type Dynamic, hangUp } from './contract.ts';
+import { eventually } from './guests.ts';
 import type { Session } from './stranger.ts';
 
 /** What became of a client that said hello. */
@@ -26,4 +27,12 @@ export async function usageAt(address: string): Promise<Dynamic> {
   } finally {
     hangUp(operations);
   }
+}
+
+/** Resolves when nobody has a slot or stands in line: whoever hung up still does until the server has noticed. */
+export async function allHaveLeft(address: string): Promise<void> {
+  await eventually(
+    () => usageAt(address),
+    ({ activeClients, waitingClients }) => activeClients === 0 && waitingClients === 0,
+  );
 }
