@@ -40,7 +40,11 @@ describe('a data folder of release 0.1', () => {
     await using server = await startServer({ dataDir, env: { PARLEY_ERASURE_DELAY_MS: '0' } });
     const history = clientOf('chat.v1.HistoryService', server.address);
     try {
-      const { conversations } = await call(history, 'ListConversations', { clientId: 'olga' });
+      // What an older release made of history is made again, while the server serves.
+      const { conversations } = await eventually(
+        () => call(history, 'ListConversations', { clientId: 'olga' }),
+        ({ conversations: [first] }) => first?.messageCount === 4,
+      );
       expect(conversations).toMatchObject([{ title: 'Hello from long ago', messageCount: 4 }]);
       const found = await call(history, 'SearchMessages', { clientId: 'olga', query: 'AGO long' });
       expect(found.messages.map(textOf)).toEqual(['Hello from long ago']);

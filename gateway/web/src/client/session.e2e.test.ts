@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { eventually } from '../../../../src/testing/guests.ts';
+import { wholeConversation } from '../../../../src/testing/oracle.ts';
 import { type ParleyServer, startServer } from '../../../../src/testing/server.ts';
 import { reply, say, shown, type Tab, TestBrowser, textOf, until, untilConnection } from './testing/browser.ts';
 
@@ -156,11 +158,16 @@ describe('a server that is lost', () => {
   });
 });
 
-/** What a page that was not there reads in history, once that has it all. */
+/** What a page that was not there reads in history, once that has it all: without a session, which the tab has, it reads it once. */
 async function readAnew(tab: Tab, server: ParleyServer): Promise<readonly string[]> {
+  const id = tab.app.conversation.id.peek();
+  await eventually(
+    () => wholeConversation(server.address, id),
+    (messages) => messages.length === shown(tab).length,
+  );
   await using browser = new TestBrowser(server);
   const reader = browser.openTab({ 'parley.clientId': tab.page.store.getItem('parley.clientId') ?? '' });
-  reader.app.conversations.open(tab.app.conversation.id.peek());
+  reader.app.conversations.open(id);
   await until(() => shown(reader).length === shown(tab).length);
   return shown(reader).map(textOf);
 }
