@@ -13,7 +13,7 @@ export default {
   },
   roots: ['src', 'projections', 'gateway', 'loadtest'].filter((folder) => existsSync(folder)),
   // A guard against hanging, not a limit of what is tested: it holds on a machine that does other things as well.
-  testTimeout: 30_000,
+  testTimeout: 120_000,
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '\\.(fault|clients|engine|browser)\\.test\\.ts$'],
 };

@@ -3,7 +3,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { OpenRequest, OpenResponse } from '../../src/gen/chat/v1/chat_service.ts';
 import { type Certificate, newAuthority, newCertificate } from '../../src/testing/certificates.ts';
 import { call, clientOf, type DynamicClient, hangUp } from '../../src/testing/contract.ts';
@@ -15,8 +15,6 @@ import { dial, type Session, type Shape, shapes, textOf } from '../../src/testin
 import { ask, bytesOf, type Frame, framesOf, webCall } from './testing/requests.ts';
 
 // The first one may have to install Envoy.
-jest.setTimeout(120_000);
-
 const origin = 'https://pages.example';
 const trailerFlag = 0x80;
 

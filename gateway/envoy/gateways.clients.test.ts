@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { call, clientOf, hangUp } from '../../src/testing/contract.ts';
 import { type EnvoyEngine, startEnvoy } from '../../src/testing/engines/envoy.ts';
 import { eventually, Guests } from '../../src/testing/guests.ts';
@@ -6,8 +6,6 @@ import { type ParleyServer, startServer } from '../../src/testing/server.ts';
 import { shapes } from '../../src/testing/stranger.ts';
 
 // The first one may have to install Envoy.
-jest.setTimeout(120_000);
-
 /** A reply of some 7 s: a gateway that is told to leave waits for it, up to 8 s. */
 const longReplies = {
   PARLEY_SIMULATED_TEXT_DELAY_MS: '0',

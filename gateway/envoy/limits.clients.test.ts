@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type ServiceError, status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Status } from '../../src/gen/google/rpc/status.ts';
 import { call, clientOf, type DynamicClient, hangUp } from '../../src/testing/contract.ts';
 import { type EnvoyEngine, startEnvoy } from '../../src/testing/engines/envoy.ts';
@@ -14,8 +14,6 @@ import { mediaCall } from '../../src/testing/uploads.ts';
 import { ask, bytesOf, webCall } from './testing/requests.ts';
 
 // The first one may have to install Envoy.
-jest.setTimeout(120_000);
-
 const heartbeatMs = 800;
 /** As routes.ts has it. */
 const idleLimitMs = 6 * heartbeatMs;

@@ -1,13 +1,11 @@
 import * as grpc from '@grpc/grpc-js';
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { call, clientOf, type Dynamic, hangUp } from '../../src/testing/contract.ts';
 import { type EnvoyEngine, startEnvoy } from '../../src/testing/engines/envoy.ts';
 import { freePort } from '../../src/testing/engines/free-port.ts';
 import { type Arrival, type Ending, type StandInGateway, startStandIn } from './testing/stand-in-gateway.ts';
 
 // The first one may have to install Envoy.
-jest.setTimeout(120_000);
-
 const services = { Send: 'chat.v1.ChatService', GetUsage: 'chat.v1.OperationsService' } as const;
 const gateways: StandInGateway[] = [];
 let envoy: EnvoyEngine;

@@ -3,13 +3,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { StateFile } from './state-file.ts';
 import type { Outcome } from './testing/client-process.ts';
 import { runClient, startClient } from './testing/client-process.ts';
 import { answerAtOnce, ScriptedServer } from './testing/scripted-server.ts';
-
-jest.setTimeout(30_000);
 
 let server: ScriptedServer;
 let stateHome: string;

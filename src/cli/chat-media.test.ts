@@ -1,15 +1,13 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SessionLimits } from '../gen/chat/v1/chat_service.ts';
 import { Kind } from '../gen/chat/v1/content.ts';
 import type { Outcome } from './testing/client-process.ts';
 import { runClient } from './testing/client-process.ts';
 import { ScriptedMedia } from './testing/scripted-media.ts';
 import { answerAtOnce, complete, piece, ScriptedServer } from './testing/scripted-server.ts';
-
-jest.setTimeout(30_000);
 
 let server: ScriptedServer;
 let store: ScriptedMedia;

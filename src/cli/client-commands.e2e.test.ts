@@ -1,11 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ParleyServer } from '../testing/server.ts';
 import { runParley, startServer } from '../testing/server.ts';
 import { ChatClient } from './chat-client.ts';
 import { ChatRecord } from './chat-record.ts';
 import { textOf } from './text.ts';
-
-jest.setTimeout(60_000);
 
 let server: ParleyServer;
 const clients: ChatClient[] = [];

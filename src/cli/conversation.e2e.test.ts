@@ -2,14 +2,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { newAuthority, newCertificate } from '../testing/certificates.ts';
 import type { ParleyServer } from '../testing/server.ts';
 import { startServer } from '../testing/server.ts';
 import type { Outcome } from './testing/client-process.ts';
 import { runClient } from './testing/client-process.ts';
-
-jest.setTimeout(120_000);
 
 const samples = fileURLToPath(new URL('../testing/samples/', import.meta.url));
 

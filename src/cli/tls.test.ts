@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServerCredentials } from '@grpc/grpc-js';
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Kind, Media } from '../gen/chat/v1/content.ts';
 import type { Certificate } from '../testing/certificates.ts';
 import { newAuthority, newCertificate } from '../testing/certificates.ts';
@@ -13,8 +13,6 @@ import type { Outcome } from './testing/client-process.ts';
 import { runClient } from './testing/client-process.ts';
 import { ScriptedAccounts } from './testing/scripted-accounts.ts';
 import { ScriptedServer } from './testing/scripted-server.ts';
-
-jest.setTimeout(60_000);
 
 let folder: string;
 let authority: Certificate;

@@ -3,7 +3,7 @@ import { connect, type OutgoingHttpHeaders } from 'node:http2';
 import { request } from 'node:https';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { framed } from '../../gateway/door/testing/browser.ts';
 import { Kind } from '../gen/chat/v1/content.ts';
 import { CreateUploadRequest, CreateUploadResponse } from '../gen/chat/v1/media_service.ts';
@@ -11,8 +11,6 @@ import { CertificateFolder, newAuthority, newCertificate } from '../testing/cert
 import { padded, picture, sha256 } from '../testing/media-samples.ts';
 import { seededRandom } from '../testing/random.ts';
 import { startServer } from '../testing/server.ts';
-
-jest.setTimeout(60_000);
 
 const nothing = framed(Buffer.alloc(0));
 

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exchange, framed, post } from '../../gateway/door/testing/browser.ts';
 import { pageClient } from '../../gateway/door/testing/page-client.ts';
 import { SignInRequest } from '../gen/chat/v1/account_service.ts';
@@ -9,8 +9,6 @@ import { ErrorInfo } from '../gen/google/rpc/error_details.ts';
 import { Status } from '../gen/google/rpc/status.ts';
 import type { Dynamic } from '../testing/contract.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-
-jest.setTimeout(60_000);
 
 const describeSignIn = '/chat.v1.AccountService/DescribeSignIn';
 /** MESSAGE_STATUS_STOPPED. */

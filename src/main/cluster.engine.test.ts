@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { usageAt } from '../testing/arrivals.ts';
 import { Cluster } from '../testing/cluster.ts';
 import { eventually, Guests } from '../testing/guests.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { runParley } from '../testing/server.ts';
 import { shapes, textOf } from '../testing/stranger.ts';
-
-jest.setTimeout(120_000);
 
 let cluster: Cluster;
 

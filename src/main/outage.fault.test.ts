@@ -1,15 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { eventually, Guests } from '../testing/guests.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
 import { shapes } from '../testing/stranger.ts';
 
-jest.setTimeout(120_000);
-
 const clients = 5;
 /** A gateway suspends its sessions after 12 s without the log's answer; the rest is for a busy machine. */
-const suspendTimeoutMs = 30_000;
+const suspendTimeoutMs = 60_000;
 
 let server: ParleyServer | undefined;
 

@@ -1,14 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
 import { call, clientOf, type Dynamic, hangUp, timestampMs } from '../testing/contract.ts';
 import { eventually, Guests } from '../testing/guests.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
 import { textOf } from '../testing/stranger.ts';
-
-jest.setTimeout(120_000);
 
 /** What a poison record or message may cost those beside it. */
 const maxDelayMs = 1_000;

@@ -1,7 +1,7 @@
 import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { historyModel } from '../../projections/history/document.ts';
 import { history } from '../../projections/history/query.ts';
 import { messageReceived, replyCompleted, workerClaimed } from '../../projections/testing/conversation-events.ts';
@@ -10,8 +10,6 @@ import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
 import { Journal } from '../app/journal.ts';
 import { eventCodec } from '../codec/event-codec.ts';
 import { type ProjectorThread, startProjectorThread } from './projector.ts';
-
-jest.setTimeout(30_000);
 
 const partitions = 3;
 const longMs = 20_000;

@@ -3,13 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { call, clientOf, hangUp } from '../testing/contract.ts';
 import { eventually } from '../testing/guests.ts';
 import { runParley, startServer } from '../testing/server.ts';
 import { textOf } from '../testing/stranger.ts';
-
-jest.setTimeout(60_000);
 
 /** The data folder of a server of release 0.1, to which olga said two things. */
 const release01 = fileURLToPath(new URL('./testing/releases/0.1', import.meta.url));

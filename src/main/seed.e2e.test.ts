@@ -2,12 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Metadata } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { runParley, startServer } from '../testing/server.ts';
-
-jest.setTimeout(60_000);
 
 let dataDir: string;
 beforeEach(async () => {

@@ -88,7 +88,7 @@ describe('read models are rebuilt by themselves at start', () => {
 });
 
 const diskMib = 24;
-const serviceAgainMs = 10_000;
+const serviceAgainMs = 30_000;
 
 /** What takes the log its room, and gives it back. */
 interface Shortage {

@@ -1,12 +1,10 @@
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { credentials } from '@grpc/grpc-js';
-import { beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { type Certificate, CertificateFolder, newAuthority, newCertificate } from '../testing/certificates.ts';
 import { call, clientOf, hangUp } from '../testing/contract.ts';
 import { eventually } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-
-jest.setTimeout(60_000);
 
 let authority: Certificate;
 let other: Certificate;

@@ -1,14 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import * as grpc from '@grpc/grpc-js';
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
 import type { LogRecord } from '../ports/event-log.ts';
 import { eventually } from '../testing/guests.ts';
 import { type CollectedSpan, OtlpCollector } from '../testing/otlp-collector.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { connect, type Session, type Shape, shapes } from '../testing/stranger.ts';
-
-jest.setTimeout(60_000);
 
 /** What nobody but the two who talk is to see. */
 const secret = 'the words of a person';

@@ -1,9 +1,7 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Cluster } from '../testing/cluster.ts';
 import { eventually, Guests } from '../testing/guests.ts';
 import { OtlpCollector } from '../testing/otlp-collector.ts';
-
-jest.setTimeout(120_000);
 
 let collector: OtlpCollector;
 let cluster: Cluster;

@@ -2,11 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { call, clientOf, hangUp } from '../testing/contract.ts';
 import { runParley, startServer } from '../testing/server.ts';
-
-jest.setTimeout(60_000);
 
 let dataDir: string;
 beforeEach(async () => {

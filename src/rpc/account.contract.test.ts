@@ -17,8 +17,6 @@ import { eventually } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { withToken } from '../testing/stranger.ts';
 
-jest.setTimeout(60_000);
-
 const password = 'correct horse';
 
 /** A server and clients of two of its services. */

@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { allHaveLeft } from '../testing/arrivals.ts';
 import { Guests, refusalOf } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { shapes } from '../testing/stranger.ts';
-
-jest.setTimeout(30_000);
 
 describe('two slots and a line of two', () => {
   let server: ParleyServer;

@@ -3,12 +3,10 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { call, clientOf, hangUp } from '../testing/contract.ts';
 import { eventually } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-
-jest.setTimeout(60_000);
 
 /** The client that the page's lines are for: a binary of this name on the path, or where GRPCURL says. */
 const grpcurl = process.env['GRPCURL'];

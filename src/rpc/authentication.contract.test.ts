@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Metadata } from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   CallRefused,
   call,
@@ -15,8 +15,6 @@ import { inlinePart, voice } from '../testing/media-samples.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { MessageRefused, type Session, type Shape, shapes, withToken } from '../testing/stranger.ts';
 import { mediaCall, reserve, upload } from '../testing/uploads.ts';
-
-jest.setTimeout(60_000);
 
 const atOnce = { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', PARLEY_SIMULATED_VOICE_DELAY_MS: '0' };
 

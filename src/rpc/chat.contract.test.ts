@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type * as grpc from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { CallRefused, call, clientOf, durationMs, hangUp, timestampMs } from '../testing/contract.ts';
 import { bidi, Guests, refusalOf } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { BidiSession, MessageRefused, shapes, textOf } from '../testing/stranger.ts';
-
-jest.setTimeout(30_000);
 
 const maxTextBytes = 32 * 1024;
 let server: ParleyServer;

@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { CallRefused, call, clientOf, type DynamicClient, hangUp } from '../testing/contract.ts';
 import { Guests } from '../testing/guests.ts';
 import { inlinePart, voice } from '../testing/media-samples.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { MessageRefused, shapes } from '../testing/stranger.ts';
-
-jest.setTimeout(30_000);
 
 const maxPending = 3;
 let server: ParleyServer;

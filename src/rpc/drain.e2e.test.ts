@@ -1,10 +1,8 @@
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { call, clientOf, type Dynamic, hangUp, timestampMs } from '../testing/contract.ts';
 import { eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { shapes, textOf } from '../testing/stranger.ts';
-
-jest.setTimeout(60_000);
 
 /** A reply that is still going on when the drain's time is over. */
 const endless = { PARLEY_SIMULATED_PIECES: '200', PARLEY_SIMULATED_PIECE_INTERVAL_MS: '100' };

@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { call, clientOf, type Dynamic, type DynamicClient, hangUp, timestampMs } from '../testing/contract.ts';
 import { eventually, Guests } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { textOf } from '../testing/stranger.ts';
-
-jest.setTimeout(60_000);
 
 const exchanges = 6;
 const conversationsOfChatty = 3;

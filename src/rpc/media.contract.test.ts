@@ -1,15 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { CallRefused, call, clientOf, type Dynamic, hangUp, timestampMs } from '../testing/contract.ts';
 import { bidi, eventually, Guests } from '../testing/guests.ts';
 import { inlinePart, padded, page, picture, type Sample, sha256, video, voice } from '../testing/media-samples.ts';
 import { type ParleyServer, startServer, sweepsAfter } from '../testing/server.ts';
 import { MessageRefused, shapes } from '../testing/stranger.ts';
 import { bytesOf, mediaCall, putTo, reserve, type Uploader, upload } from '../testing/uploads.ts';
-
-jest.setTimeout(30_000);
 
 const mebibyte = 1_024 * 1_024;
 const quarterHourMs = 900_000;

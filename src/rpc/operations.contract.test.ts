@@ -1,11 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { allHaveLeft } from '../testing/arrivals.ts';
 import { call, clientOf, type Dynamic, type DynamicClient, hangUp, timestampMs } from '../testing/contract.ts';
 import { eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { shapes } from '../testing/stranger.ts';
-
-jest.setTimeout(30_000);
 
 let server: ParleyServer;
 const clients: DynamicClient[] = [];

@@ -1,12 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
 import { Guests } from '../testing/guests.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
 import { withToken } from '../testing/stranger.ts';
-
-jest.setTimeout(60_000);
 
 const password = 'a long password';
 const noToken = { code: 'UNAUTHENTICATED', reason: 'UNAUTHENTICATED' };

@@ -1,10 +1,8 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { startServer } from '../testing/server.ts';
-
-jest.setTimeout(120_000);
 
 const run = promisify(execFile);
 const script = fileURLToPath(new URL('../../docs/examples/python/conversation.py', import.meta.url));

@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Dynamic } from '../testing/contract.ts';
 import { eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { MessageRefused, type Session, shapes, textOf } from '../testing/stranger.ts';
-
-jest.setTimeout(60_000);
 
 const pieces = 20;
 const maxPending = 3;

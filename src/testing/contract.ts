@@ -111,7 +111,7 @@ export function call(
   client: DynamicClient,
   method: string,
   request: object,
-  timeoutMs = 10_000,
+  timeoutMs = 30_000,
   metadata = new grpc.Metadata(),
 ): Promise<Dynamic> {
   return new Promise((resolve, reject) => {

@@ -49,7 +49,7 @@ export function bidi(session: Session): BidiSession {
 export async function eventually<T>(
   ask: () => Promise<T>,
   enough: (answer: T) => boolean,
-  timeoutMs = 15_000,
+  timeoutMs = 30_000,
 ): Promise<T> {
   const until = performance.now() + timeoutMs;
   for (;;) {

@@ -9,7 +9,7 @@ export type Shape = (typeof shapes)[number];
 const gatewayHeader = 'x-parley-gateway';
 
 /** Generous on purpose: it bounds a hanging test and asserts nothing. */
-const patienceMs = 15_000;
+const patienceMs = 30_000;
 
 export interface Hello {
   readonly clientId?: string;

@@ -1,11 +1,10 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { Guests } from '../../../src/testing/guests.ts';
 import { browsing } from './testing/browsing.ts';
 import { ChatPage } from './testing/chat-page.ts';
 import { patienceMs } from './testing/visitor.ts';
 import { doors, World } from './testing/world.ts';
 
-jest.setTimeout(120_000);
 const chromium = browsing();
 const prompt = { PARLEY_SIMULATED_TEXT_DELAY_MS: '0' };
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { systemClock } from '../../adapters/clock/system/system-clock.ts';
 import { makeTopics, openOn, type TestTopics } from '../../adapters/event-log/kafka/testing/logs.ts';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
@@ -18,8 +18,6 @@ import { anybody } from '../caller.ts';
 import { Conversations } from '../gateway/conversations.ts';
 import { Journal } from '../journal.ts';
 import { Explanation } from './explanation.ts';
-
-jest.setTimeout(120_000);
 
 /** As far back as a claim is looked for, so that all of it must be read. */
 const recordsBefore = 105_000;

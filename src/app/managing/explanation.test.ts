@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { systemClock } from '../../adapters/clock/system/system-clock.ts';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
 import type { ConversationEvent, MessageReceived, ReplyCompleted } from '../../domain/conversation/events.ts';
@@ -16,8 +16,6 @@ import { WorkerWorld } from '../../testing/worker-world.ts';
 import { anybody, type Caller } from '../caller.ts';
 import { Conversations } from '../gateway/conversations.ts';
 import { Explanation } from './explanation.ts';
-
-jest.setTimeout(60_000);
 
 let world: WorkerWorld;
 /** What history does not show yet, by message id. */

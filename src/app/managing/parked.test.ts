@@ -14,8 +14,6 @@ import { eventually } from '../../testing/guests.ts';
 import { anybody, type Caller } from '../caller.ts';
 import { HistoryWorld } from './testing/history-world.ts';
 
-jest.setTimeout(30_000);
-
 let world: HistoryWorld;
 beforeEach(async () => {
   world = await HistoryWorld.open();

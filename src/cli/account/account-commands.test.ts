@@ -2,13 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Outcome } from '../testing/client-process.ts';
 import { runClient } from '../testing/client-process.ts';
 import { ScriptedAccounts } from '../testing/scripted-accounts.ts';
 import { ScriptedServer } from '../testing/scripted-server.ts';
-
-jest.setTimeout(30_000);
 
 let server: ScriptedServer;
 let accounts: ScriptedAccounts;

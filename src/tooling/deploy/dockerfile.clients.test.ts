@@ -5,15 +5,13 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePort } from '../../testing/engines/free-port.ts';
 import { eventually, Guests } from '../../testing/guests.ts';
 import { carryOut, type Made, readDockerfile, wordsOf } from './dockerfile.ts';
 
 /** Two installations from the registry, on a slow machine. */
 const makeTimeoutMs = 600_000;
-
-jest.setTimeout(120_000);
 
 const run = promisify(execFile);
 const context = fileURLToPath(new URL('../../../', import.meta.url));

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import kafkajs from 'kafkajs';
 import { type IndexDescriptionInfo, MongoClient } from 'mongodb';
 import { projections } from '../../../projections/models.ts';
@@ -18,8 +18,6 @@ import { startMongo } from '../../testing/engines/mongo.ts';
 import { eventually } from '../../testing/guests.ts';
 import { readCompose } from './compose.ts';
 import { askedTopics } from './testing/topics-script.ts';
-
-jest.setTimeout(120_000);
 
 const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
 const deploy = fileURLToPath(new URL('../../../deploy/', import.meta.url));

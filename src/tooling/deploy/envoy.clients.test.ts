@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { envoyFiles } from '../../../gateway/envoy/files.ts';
 import { newAuthority, newCertificate } from '../../testing/certificates.ts';
@@ -13,8 +13,6 @@ import { readCompose } from './compose.ts';
 import { runTool } from './tools.ts';
 
 // The first one may have to install Envoy.
-jest.setTimeout(120_000);
-
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'parley-envoy-'));
 /** Where the files look for each other in a container, and where they are here. */

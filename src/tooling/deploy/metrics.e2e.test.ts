@@ -1,13 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { freePort } from '../../testing/engines/free-port.ts';
 import { eventually, Guests } from '../../testing/guests.ts';
 import { type ParleyServer, startServer } from '../../testing/server.ts';
 import { type Exposed, exposedIn } from './exposition.ts';
 import { type Selector, selectorsOf } from './promql.ts';
-
-jest.setTimeout(60_000);
 
 /** A query of deploy/, where it stands, and the labels that its words show. */
 interface Use {

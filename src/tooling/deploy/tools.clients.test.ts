@@ -4,13 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { readCompose } from './compose.ts';
 import { writeSchemas } from './schemas.ts';
 import { runTool, toolsFolder } from './tools.ts';
-
-jest.setTimeout(120_000);
 
 const deploy = fileURLToPath(new URL('../../../deploy/', import.meta.url));
 const tools = toolsFolder(process.env['PARLEY_TEST_TOOLS']);

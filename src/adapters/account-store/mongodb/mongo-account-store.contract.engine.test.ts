@@ -4,8 +4,6 @@ import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts'
 import { testDatabase } from '../../../testing/engines/test-database.ts';
 import { openMongoAccountStore } from './mongo-account-store.ts';
 
-jest.setTimeout(60_000);
-
 let engine: MongoEngine;
 beforeAll(async () => {
   engine = await startMongo({ external: 'allowed' });

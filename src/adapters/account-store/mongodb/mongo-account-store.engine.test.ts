@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   type Account,
   type AccountStore,
@@ -10,8 +10,6 @@ import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts'
 import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
 import { StandingClock } from '../../../testing/standing-clock.ts';
 import { openMongoAccountStore } from './mongo-account-store.ts';
-
-jest.setTimeout(60_000);
 
 /** What nobody may wait longer for, and what a busy machine adds to it. */
 const answerLimitMs = 5_000 + 1_500;
@@ -35,7 +33,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const store of stores) await store[Symbol.asyncDispose]();
   await database[Symbol.asyncDispose]();
-}, 30_000);
+});
 
 const open = () => openMongoAccountStore({ uri: database.uri, prefix: 'parley', clock });
 const any = (index: number) => stores[index % stores.length]!;
@@ -171,7 +169,7 @@ test('a store opens while the server is away, says so in time, and works by itse
   engine.resume();
   await until(() => answers(store));
   expect(await store.accountNamed('ann')).toEqual(ann);
-}, 60_000);
+});
 
 test('killed while accounts are made and tokens traded, the server has everything that was answered', async () => {
   await any(0).createAccount(ann);
@@ -214,4 +212,4 @@ test('killed while accounts are made and tokens traded, the server has everythin
     .find({ _id: 'ann' as never })
     .toArray();
   expect([`family ${traded}`, `family ${traded + 1}`]).toContain(row?.['families'][0].tokenHash);
-}, 90_000);
+});

@@ -14,7 +14,7 @@ let kafka: Kafka;
 beforeAll(async () => {
   engine = await startKafka({ properties: { 'log.cleaner.backoff.ms': '100' } });
   kafka = kafkaClient({ brokers: [engine.brokers], tls: false, sasl: undefined, clientId: 'test' }, silentLogger);
-}, 60_000);
+});
 
 afterAll(() => engine[Symbol.asyncDispose]());
 
@@ -226,7 +226,7 @@ describe('words on Kafka', () => {
     expect(await contents(log, topics)).toEqual(expected);
     await late.append([spoken(topics, 'one', 'new')]);
     expect((await contents(log, topics)).at(-1)).toBe(`${fact}new`);
-  }, 60_000);
+  });
 
   test('are LogDamaged when their records were deleted by somebody', async () => {
     const topics = await makeTopics(engine.brokers, 1);

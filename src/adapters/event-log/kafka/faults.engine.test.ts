@@ -19,7 +19,7 @@ let engine: KafkaEngine;
 
 beforeAll(async () => {
   engine = await startKafka();
-}, 60_000);
+});
 
 afterAll(() => engine[Symbol.asyncDispose]());
 
@@ -67,7 +67,7 @@ describe('the log on Kafka', () => {
     expect(appenders.refusalsMs.length).toBeGreaterThanOrEqual(20);
     // Each of the twenty has waited in vain once; most refusals came at once.
     expect(appenders.refusalsMs.filter((ms) => ms < 1_000).length).toBeGreaterThan(100);
-  }, 90_000);
+  });
 
   test('keeps positions through the death of its broker, and reads and tells its end again when it is back', async () => {
     const topics = await makeTopics(engine.brokers, partitions);
@@ -87,7 +87,7 @@ describe('the log on Kafka', () => {
     expect(await log.endOffset(topics.topic, 0)).toBe(1);
     expect((await log.read(topics.topic, 0, 0, 1)).map(contentOf)).toEqual(['one']);
     expect(await log.committed('group', topics.topic, 0)).toBe(1);
-  }, 60_000);
+  });
 
   test('goes on when the broker has lost what it had acknowledged, in a power cut', async () => {
     const topics = await makeTopics(engine.brokers, 1);
@@ -113,7 +113,7 @@ describe('the log on Kafka', () => {
     const contents = (await readAll(log, topics.topic, 0)).map(contentOf);
     expect(contents.at(-1)).toBe('after');
     expect(contents.length).toBeLessThan(21);
-  }, 60_000);
+  });
 });
 
 /** Cuts the partition's file in half, as if the rest had never reached the disk. */

@@ -8,7 +8,7 @@ let engine: KafkaEngine;
 
 beforeAll(async () => {
   engine = await startKafka({ external: 'allowed' });
-}, 60_000);
+});
 
 afterAll(() => engine[Symbol.asyncDispose]());
 

@@ -12,7 +12,7 @@ let engine: KafkaEngine;
 
 beforeAll(async () => {
   engine = await startKafka({ external: 'allowed' });
-}, 60_000);
+});
 
 afterAll(() => engine[Symbol.asyncDispose]());
 
@@ -52,7 +52,7 @@ describe('the log on Kafka', () => {
     const tooMuch = [record(topics, 0, value), record(topics, 0, value)];
     await expect(log.append([...tooMuch, record(topics, 1, value)])).rejects.toThrow(RangeError);
     expect(await log.endOffset(topics.topic, 1)).toBe(3);
-  }, 60_000);
+  });
 
   test('refuses a record that its broker refuses, and goes on with the next', async () => {
     const topics = await makeTopics(engine.brokers, 1, {}, { 'max.message.bytes': '10000' });
@@ -104,7 +104,7 @@ describe('the log on Kafka', () => {
       offsets.push(...((await slow.next()).value ?? []).map(({ offset }: Appended) => offset));
     stop.abort();
     expect(offsets).toEqual(Array.from({ length: count }, (_, offset) => offset));
-  }, 30_000);
+  });
 
   test('serves tails that come and go at any offset beside others', async () => {
     const topics = await makeTopics(engine.brokers, 3);
@@ -138,7 +138,7 @@ describe('the log on Kafka', () => {
     for (const { from, follower } of followers)
       expect(follower.records.map(contentOf)).toEqual(Array.from(follower.records, (_, index) => String(from + index)));
     expect(whoStay.length).toBeGreaterThan(10);
-  }, 30_000);
+  });
 
   test('waits at an offset that is not there yet', async () => {
     const topics = await makeTopics(engine.brokers, 1);
@@ -211,5 +211,5 @@ describe('the log on Kafka', () => {
     console.info(`append to another's tail: p50 ${percentile(waits, 0.5)} ms, p99 ${percentile(waits, 0.99)} ms`);
     await Promise.all(followers.map((follower) => follower.stop()));
     expect(followers.every(({ records }) => records.every(({ offset }, index) => offset === index))).toBe(true);
-  }, 30_000);
+  });
 });

@@ -76,7 +76,7 @@ describe('what was erased', () => {
     await log[Symbol.asyncDispose]();
     expect(idsInFiles(folder.path)).toEqual(new Set(kept.map(({ id }) => id)));
     expect(verifyLog(logFolder(folder.path)).damages).toEqual([]);
-  }, 60_000);
+  });
 
   test('may be more than the words, of any record and more each time', async () => {
     await using folder = await temporaryFolder();
@@ -187,7 +187,7 @@ describe('an erasure', () => {
     }
     await eraseFrom(log, 0);
     expect(idsInFiles(folder.path)).toEqual(new Set());
-  }, 15_000);
+  });
 
   test('names a damaged record, and leaves it to salvage', async () => {
     await using folder = await temporaryFolder();
@@ -234,7 +234,7 @@ describe('an erasure', () => {
     expect(idsInFiles(folder.path)).toEqual(new Set());
     expect(appends).toBeGreaterThan(5);
     expect(elapsedMs).toBeLessThan(10_000);
-  }, 20_000);
+  });
 });
 
 const script = fileURLToPath(new URL('./testing/erase-until-killed.ts', import.meta.url));
@@ -274,7 +274,7 @@ describe('a process killed while it erases', () => {
     expect(values.at(-1)).toContain(`<00${count - 1}>`);
     await eraseFrom(again, 0);
     expect(idsInFiles(folder.path)).toEqual(new Set());
-  }, 60_000);
+  });
 
   test('has erased for a salvage too what it had erased in the WAL', async () => {
     await using folder = await temporaryFolder();

@@ -4,8 +4,6 @@ import { type NatsEngine, startNats } from '../../../testing/engines/nats.ts';
 import { newPrefix, openBus } from './testing/buses.ts';
 
 // The machine may be slow.
-jest.setTimeout(60_000);
-
 let nats: NatsEngine;
 beforeAll(async () => {
   nats = await startNats({ external: 'allowed' });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { connect } from '@nats-io/transport-node';
 import type { LiveEvent, LivePiece } from '../../../ports/live-bus.ts';
 import { type NatsEngine, startNats } from '../../../testing/engines/nats.ts';
@@ -7,8 +7,6 @@ import type { NatsBus } from './nats-bus.ts';
 import { liveSubject } from './subjects.ts';
 import { Log, newPrefix, openBus, until } from './testing/buses.ts';
 import { startRelay } from './testing/relay.ts';
-
-jest.setTimeout(60_000);
 
 let nats: NatsEngine;
 beforeAll(async () => {

@@ -1,14 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { objectOf, sampleBytes } from '../../../ports/contracts/media-store.contract.ts';
 import type { MediaObject } from '../../../ports/media-store.ts';
 import { headOf, RawConnection } from './testing/raw-connection.ts';
 import { ServedStore } from './testing/served-store.ts';
 
 // Longer than any wait in a test, so that the wait says what did not come.
-jest.setTimeout(30_000);
-
 const hourMs = 3_600_000;
 const bytes = sampleBytes(10_000);
 

@@ -1,12 +1,10 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { objectOf, sampleBytes } from '../../../ports/contracts/media-store.contract.ts';
 import type { MediaObject } from '../../../ports/media-store.ts';
 import { headOf, RawConnection } from './testing/raw-connection.ts';
 import { ServedStore, testMaxObjectBytes } from './testing/served-store.ts';
 
 // Longer than any wait in a test, so that the wait says what did not come.
-jest.setTimeout(30_000);
-
 const hourMs = 3_600_000;
 const isAnswered = (received: string) => /^HTTP\/1\.1 [2-5]\d\d[\s\S]*\r\n\r\n/.test(received);
 

@@ -1,13 +1,11 @@
 import { hash } from 'node:crypto';
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { objectOf, sampleBytes } from '../../../ports/contracts/media-store.contract.ts';
 import { type MediaObject, type MediaStore, MediaUnavailable } from '../../../ports/media-store.ts';
 import { type S3Engine, startS3 } from '../../../testing/engines/s3.ts';
 import { seededRandom } from '../../../testing/random.ts';
 import { newPrefix, openStore, settingsOf } from './testing/s3-stores.ts';
 import { startStallingRelay } from './testing/stalling-relay.ts';
-
-jest.setTimeout(90_000);
 
 const hourMs = 3_600_000;
 /** What the store promises, and half a second for a slow machine. */

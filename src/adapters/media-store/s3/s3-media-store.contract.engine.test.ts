@@ -4,8 +4,6 @@ import { type S3Engine, startS3 } from '../../../testing/engines/s3.ts';
 import { newPrefix, openStore } from './testing/s3-stores.ts';
 
 // On a slow machine hundreds of requests take their time.
-jest.setTimeout(60_000);
-
 let s3: S3Engine;
 beforeAll(async () => {
   s3 = await startS3({ external: 'allowed' });

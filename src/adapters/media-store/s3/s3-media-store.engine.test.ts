@@ -11,7 +11,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { newMediaId } from '../../../domain/media/media-id.ts';
 import { objectOf, sampleBytes } from '../../../ports/contracts/media-store.contract.ts';
 import { MediaMissing, type MediaObject, type MediaStore, MediaUnavailable } from '../../../ports/media-store.ts';
@@ -24,8 +24,6 @@ import { Patience } from './patience.ts';
 import { patternSha256, patternStream } from './testing/pattern-stream.ts';
 import { bucket, newPrefix, openStore, quiet, settingsOf, strangerTo } from './testing/s3-stores.ts';
 import { Uploads } from './uploads.ts';
-
-jest.setTimeout(60_000);
 
 const hourMs = 3_600_000;
 const mebibyte = 1_024 * 1_024;

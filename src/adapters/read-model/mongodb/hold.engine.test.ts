@@ -1,12 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { ReadModelReplaced, type ReadModelStore, ReadModelUnavailable } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
 import { notes, noteWrite, upTo } from './testing/notes.ts';
 import { until } from './testing/until.ts';
-
-jest.setTimeout(60_000);
 
 let engine: MongoEngine;
 let database: TestDatabase;

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   ReadModelReplaced,
   type ReadModelStore,
@@ -11,8 +11,6 @@ import { maxWritesPerCall } from './limits.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
 import { type Note, notes, noteWrite, upTo } from './testing/notes.ts';
 import { until } from './testing/until.ts';
-
-jest.setTimeout(60_000);
 
 let engine: MongoEngine;
 let database: TestDatabase;

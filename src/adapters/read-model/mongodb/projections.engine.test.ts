@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { historyProjection } from '../../../../projections/history-projection.ts';
 import { projections } from '../../../../projections/models.ts';
 import { parkedOf, parkedSpec } from '../../../../projections/parked.ts';
@@ -27,8 +27,6 @@ import { type TestDatabase, testDatabase } from '../../../testing/engines/test-d
 import { seededRandom } from '../../../testing/random.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
 
-jest.setTimeout(60_000);
-
 const partitions = 2;
 const rounds = 4;
 const eventsPerRound = 60;
@@ -42,7 +40,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await database[Symbol.asyncDispose]();
   await engine[Symbol.asyncDispose]();
-}, 30_000);
+});
 
 /** Events of few conversations, so that many are repeats, late, or about what is over. Those of the even ones are in partition 0. */
 function conversationEvent(random: () => number): { partition: number; event: ConversationEvent } {

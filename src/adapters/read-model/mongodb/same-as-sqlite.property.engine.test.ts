@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { CollectionSpec, DocumentWrite, ReadModelStore } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
@@ -9,8 +9,6 @@ import { type TestDatabase, testDatabase } from '../../../testing/engines/test-d
 import { openSqliteReadModels } from '../sqlite/store.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
 import { type Note, notes, noteWrite, upTo } from './testing/notes.ts';
-
-jest.setTimeout(60_000);
 
 const runs = 120;
 
@@ -29,7 +27,7 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]();
   await engine[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
-}, 30_000);
+});
 
 // Few of each, so that there are ties, repeats and changes; some look like something else to a query. None is between U+E000 and U+FFFF: the
 // stand-in orders texts by UTF-16 units, which is another order only for those; MongoDB orders them as the port says.

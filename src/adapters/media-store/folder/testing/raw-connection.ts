@@ -65,7 +65,7 @@ export class RawConnection implements Disposable {
   }
 
   /** Resolves with what has come once it is enough, or the connection is closed. Rejects when neither comes. */
-  async until(isEnough: (received: string) => boolean, timeoutMs = 10_000): Promise<string> {
+  async until(isEnough: (received: string) => boolean, timeoutMs = 30_000): Promise<string> {
     const atEnd = AbortSignal.timeout(timeoutMs);
     while (!this.#isClosed && !isEnough(this.received)) {
       await Promise.race([

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const pollMs = 20;
-const patienceMs = 20_000;
+const patienceMs = 30_000;
 
 /** Resolves once the condition holds; rejects when it does not for very long. */
 export async function until(condition: () => Promise<boolean>): Promise<void> {
