@@ -122,6 +122,22 @@ describe('a dialogue', () => {
     expect([texts(first), texts(second)]).toEqual([['of the first'], ['of the second']]);
   });
 
+  // The answer to a call can overtake the stream: who went on and back quickly had one conversation under the name of the other.
+  test('gives no conversation the name of another that the stream tells late', async () => {
+    const first = new Conversation('first', true);
+    using world = new World(first);
+    const second = world.dialogue.conversationOf('second', true);
+    await world.begin();
+    world.dialogue.turnTo(second);
+    await world.called('join second after 0');
+    world.dialogue.turnTo(first);
+    await world.called('join second after 0', 'join first after 0');
+    world.dialogue.receive({ case: 'joined', value: create(JoinedSchema, { conversationId: 'second' }) });
+    world.dialogue.receive(started);
+    world.dialogue.receive(delta(0, 'of the second'));
+    expect([first.id.peek(), texts(first), texts(second)]).toEqual(['first', [], ['of the second']]);
+  });
+
   test('joins again where bytes of a reply are missing', async () => {
     const conversation = new Conversation('one', true);
     using world = new World(conversation);

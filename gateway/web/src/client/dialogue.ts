@@ -124,9 +124,7 @@ export class Dialogue {
   #receive(event: Event): void {
     switch (event.case) {
       case 'joined':
-        if (this.#joining === undefined) return;
-        this.#heard = this.#joining;
-        return this.#named(this.#joining, event.value.conversationId);
+        return this.#joined(event.value.conversationId);
       case 'accepted':
         return this.#accepted(event.value);
       case 'message':
@@ -209,6 +207,16 @@ export class Dialogue {
     this.forget(conversation);
     conversation.trouble.value = why;
     this.#deps.outbox.refuseAllOf(conversation, why);
+  }
+
+  /** The stream may say so later than the answer to the call, when the session is already turning to another. */
+  #joined(conversationId: string): void {
+    const joiningId = this.#joining?.id.peek();
+    const joining = joiningId === '' || joiningId === conversationId ? this.#joining : undefined;
+    const conversation = this.#known.get(conversationId) ?? joining;
+    if (conversation === undefined) return;
+    this.#heard = conversation;
+    this.#named(conversation, conversationId);
   }
 
   #accepted(accepted: Accepted): void {
