@@ -183,7 +183,7 @@ type MediaUses = ReturnType<typeof mediaUses>;
 function historyUses({ config: { limits }, backends }: GatewayOptions, { links }: MediaUses) {
   const conversations = new Conversations({ ...backends, ids: nodeCryptoIds });
   return {
-    reads: new HistoryReads({ ...backends, ids: nodeCryptoIds, links, partitions: limits.partitions }),
+    reads: new HistoryReads({ ...backends, conversations, ids: nodeCryptoIds, links }),
     manager: new ConversationsManager({ ...backends, conversations }),
     explanation: new Explanation({ ...backends, ...limits, conversations, clock: systemClock }),
     parked: new Parked({ ...backends, conversations, ids: nodeCryptoIds }),

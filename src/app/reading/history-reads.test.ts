@@ -78,6 +78,16 @@ describe('a history that is behind', () => {
     expect((await reading).items.map(({ message }) => message.messageId)).toEqual(['c/1']);
   });
 
+  test('is not believed that there is no such conversation', async () => {
+    await world.hold();
+    await world.append({ type: 'ConversationStarted', conversationId: 'c', clientId: 'client' });
+    await expect(world.reads.getConversation(anybody, 'c')).rejects.toEqual(refused('HISTORY_BEHIND'));
+    const reading = world.reads.listMessages(anybody, 'c', allMessages);
+    world.project();
+    expect((await reading).items).toEqual([]);
+    await expect(world.reads.getConversation(anybody, 'never')).rejects.toEqual(refused('NOT_FOUND'));
+  });
+
   test('says how far it has come when the time is over', async () => {
     const shown = await world.append(messageReceived('c/1'));
     await world.shown();

@@ -3,6 +3,7 @@ import { historyWaitMs } from '../../domain/limits.ts';
 import type { History, HistoryConversation, HistoryMessage, HistoryProgress } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
 import { actingClient, type Caller, checkOwner } from '../caller.ts';
+import type { Conversations } from '../gateway/conversations.ts';
 import { checkConversationId } from '../gateway/hello.ts';
 import type { MediaLinks, PresentedMessage } from '../media/media-links.ts';
 import { cutToBytes, effectivePageSize, pageToken, placeOfToken } from './page.ts';
@@ -11,10 +12,9 @@ import { searchedWords } from './search-query.ts';
 export interface HistoryReadsDeps {
   readonly history: Pick<History, 'getConversation' | 'listConversations' | 'listMessages' | 'searchMessages'>;
   readonly progress: HistoryProgress;
-  readonly ids: Ids;
+  readonly conversations: Pick<Conversations, 'partition' | 'caughtUp'>;
+  readonly ids: Pick<Ids, 'hash'>;
   readonly links: MediaLinks;
-  /** Of the conversations topic. */
-  readonly partitions: number;
 }
 
 export interface PageArguments {
@@ -50,10 +50,11 @@ export class HistoryReads {
     return { items, nextPageToken: pageToken(list, next) };
   }
 
-  /** Throws CONVERSATION_ID_INVALID, NOT_FOUND, NOT_YOURS. */
+  /** Throws CONVERSATION_ID_INVALID, NOT_FOUND, NOT_YOURS, and HISTORY_BEHIND where nobody can tell yet that there is none; rejects with LogUnavailable. */
   async getConversation(caller: Caller, conversationId: string): Promise<HistoryConversation> {
     checkConversationId(conversationId);
-    const conversation = await this.#deps.history.getConversation(conversationId);
+    const { history } = this.#deps;
+    const conversation = (await history.getConversation(conversationId)) ?? (await this.#begunLately(conversationId));
     if (conversation === null) throw new Refused('NOT_FOUND', 'there is no such conversation');
     checkOwner(caller, conversation.clientId);
     return conversation;
@@ -100,13 +101,20 @@ export class HistoryReads {
     return { items: await this.#present(items), nextPageToken: pageToken(list, next) };
   }
 
+  /** What history does not know may have begun a moment ago: a page that is reloaded must not be told that there is no such conversation. */
+  async #begunLately(conversationId: string): Promise<HistoryConversation | null> {
+    const { conversations, history } = this.#deps;
+    await conversations.caughtUp(conversations.partition(conversationId));
+    return history.getConversation(conversationId);
+  }
+
   #present(messages: readonly HistoryMessage[]): Promise<readonly PresentedMessage[]> {
     return Promise.all(messages.map(async (message) => this.#deps.links.present(message, { inline: false })));
   }
 
   async #reach(conversationId: string, sequence: number): Promise<void> {
-    const { progress, ids, partitions } = this.#deps;
-    const partition = ids.partition(conversationId, partitions);
+    const { progress, conversations } = this.#deps;
+    const partition = conversations.partition(conversationId);
     if (await progress.reached(partition, sequence + 1, historyWaitMs)) return;
     const newest = progress.checkpoint(partition) - 1;
     const standing = newest < 0 ? 'history holds nothing yet' : `history has come to sequence ${newest}`;

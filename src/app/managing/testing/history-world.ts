@@ -122,7 +122,7 @@ export class HistoryWorld implements AsyncDisposable {
     this.views = operationsViews(store);
     this.history = history(store);
     const conversations = new Conversations({ ...this.#deps, ids: nodeCryptoIds });
-    this.reads = new HistoryReads({ ...this.#deps, ids: nodeCryptoIds, links: testLinks, partitions: this.partitions });
+    this.reads = new HistoryReads({ ...this.#deps, conversations, ids: nodeCryptoIds, links: testLinks });
     this.manager = new ConversationsManager({ ...this.#deps, bus: this.bus, conversations });
     this.parked = new Parked({ ...this.#deps, views: this.views, conversations, ids: nodeCryptoIds });
   }
