@@ -38,7 +38,6 @@ export class Visit {
   readonly limits = signal<Limits | undefined>(undefined);
   readonly #deps: VisitDeps;
   readonly #session: Session;
-  #wasWelcome = false;
   readonly #wireLimits = Promise.withResolvers<WireLimits>();
 
   constructor(deps: VisitDeps) {
@@ -135,9 +134,8 @@ export class Visit {
   }
 
   #learn(limits: WireLimits | undefined): void {
-    // The list may have changed while there was no session; at first it is being read.
-    if (this.#wasWelcome || this.list.trouble.peek() !== undefined) void this.list.refresh();
-    this.#wasWelcome = true;
+    // Only now is history sure to have what was said before, by a page that was reloaded or while there was no session.
+    void this.list.refresh();
     if (limits === undefined) return;
     this.limits.value = limits;
     this.#wireLimits.resolve(limits);
