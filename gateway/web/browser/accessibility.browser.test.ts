@@ -8,6 +8,7 @@ import { echoAnswer } from '../../../src/testing/openai-test-answers.ts';
 import type { RecordedChatRequest } from '../../../src/testing/openai-test-server.ts';
 import { browsing } from './testing/browsing.ts';
 import { ChatPage } from './testing/chat-page.ts';
+import { toldTexts } from './testing/drawn-replies.ts';
 import { bring, pictureFile } from './testing/files.ts';
 import { patienceMs } from './testing/visitor.ts';
 import { World } from './testing/world.ts';
@@ -115,6 +116,8 @@ test('everything on the main path can be done by keyboard alone', async () => {
   await keyboard.type('Another');
   await keyboard.press('Enter');
   await chat.wholeReply(1);
+  // What is looked for is looked for once, and history follows the log.
+  await toldTexts(world.server.address, await chat.conversationId(), 4);
   await keyboard.press('Control+Shift+O');
   await eventually(
     () => chat.questions.count(),

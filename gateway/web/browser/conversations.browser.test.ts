@@ -4,6 +4,7 @@ import { echoAnswer } from '../../../src/testing/openai-test-answers.ts';
 import type { RecordedChatRequest } from '../../../src/testing/openai-test-server.ts';
 import { browsing } from './testing/browsing.ts';
 import { ChatPage } from './testing/chat-page.ts';
+import { toldTexts } from './testing/drawn-replies.ts';
 import { fillConversation, scrollBy, scrollToTop } from './testing/long-conversation.ts';
 import { onlyClient, sessionsOpen } from './testing/operations.ts';
 import { patienceMs } from './testing/visitor.ts';
@@ -13,8 +14,8 @@ jest.setTimeout(240_000);
 const chromium = browsing();
 const script = ({ text }: RecordedChatRequest) => echoAnswer(text);
 
-/** Says this in a conversation of its own. */
-async function startWith(chat: ChatPage, text: string): Promise<void> {
+/** Says this in a conversation of its own; resolves when history has it. */
+async function startWith(chat: ChatPage, world: World, text: string): Promise<void> {
   await chat.page.getByRole('link', { name: 'New conversation' }).click();
   await eventually(
     () => chat.questions.count(),
@@ -23,6 +24,7 @@ async function startWith(chat: ChatPage, text: string): Promise<void> {
   );
   await chat.ask(text);
   await chat.conversation(text).waitFor();
+  await toldTexts(world.server.address, await chat.conversationId(), 2);
 }
 
 const heading = (chat: ChatPage) => chat.page.getByRole('heading', { level: 1 });
@@ -32,7 +34,7 @@ describe.each(doors)('over %s', (door) => {
     await using world = await World.start(door, { script });
     await using visitor = await chromium.visitor(world.url);
     const chat = await ChatPage.connected(visitor);
-    for (const text of ['Of apples', 'Of pears', 'Of plums']) await startWith(chat, text);
+    for (const text of ['Of apples', 'Of pears', 'Of plums']) await startWith(chat, world, text);
     const list = chat.page.getByRole('list', { name: 'Conversations' });
     await eventually(
       async () => (await list.getByRole('link').allTextContents()).map((text) => /Of \w+/.exec(text)?.[0]),
@@ -43,6 +45,8 @@ describe.each(doors)('over %s', (door) => {
     await chat.replies.getByText('You said: Of apples').waitFor();
     expect(await chat.conversation('Of apples').getAttribute('aria-current')).toBe('page');
     await chat.ask('And of quinces.');
+    // What is looked for is looked for once, and history follows the log.
+    await toldTexts(world.server.address, await chat.conversationId(), 4);
 
     await chat.page.getByRole('searchbox', { name: 'Search messages' }).fill('quinces');
     const found = chat.page.getByRole('list', { name: 'Found messages' });
@@ -82,9 +86,9 @@ describe.each(doors)('over %s', (door) => {
     await using world = await World.start(door, { script });
     await using visitor = await chromium.visitor(world.url);
     const chat = await ChatPage.connected(visitor);
-    await startWith(chat, 'The first');
+    await startWith(chat, world, 'The first');
     const first = await chat.conversationId();
-    await startWith(chat, 'The second');
+    await startWith(chat, world, 'The second');
     await chat.conversation('The first').click();
     await chat.replies.getByText('You said: The first').waitFor();
     await chat.page.goBack();
@@ -106,7 +110,7 @@ describe.each(doors)('over %s', (door) => {
     const chat = await ChatPage.connected(visitor);
     await chat.say('one two three four five six seven eight nine ten');
     await chat.sees('three');
-    await startWith(chat, 'Something else');
+    await startWith(chat, world, 'Something else');
     await chat.conversation('one two three four five six seven eight nine ten').click();
     expect(await (await chat.wholeReply(0)).textContent()).toContain(
       'You said: one two three four five six seven eight nine ten',
