@@ -36,7 +36,8 @@ beforeAll(async () => {
       PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
       PARLEY_SIMULATED_VOICE_DELAY_MS: '0',
       PARLEY_SIMULATED_VIDEO_DELAY_MS: '0',
-      PARLEY_SIMULATED_PIECE_INTERVAL_MS: '30',
+      // Slow enough for a reply to be stopped between its pieces, on any machine.
+      PARLEY_SIMULATED_PIECE_INTERVAL_MS: '150',
       PARLEY_SIMULATED_SEED: '1',
     },
   });

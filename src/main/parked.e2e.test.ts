@@ -9,7 +9,7 @@ import { type ParleyServer, runParley, startServer } from '../testing/server.ts'
 import { textOf } from '../testing/stranger.ts';
 
 /** What a poison record or message may cost those beside it. */
-const maxDelayMs = 1_000;
+const maxDelayMs = 5_000;
 const topic = 'parley.conversations';
 /** Everybody is everybody's neighbour. */
 const onePartition = { PARLEY_PARTITIONS: '1' };

@@ -136,9 +136,9 @@ describe('short deadlines', () => {
   beforeAll(async () => {
     server = await startServer({
       env: {
-        PARLEY_FIRST_MESSAGE_DEADLINE_MS: '1500',
+        PARLEY_FIRST_MESSAGE_DEADLINE_MS: '3000',
         PARLEY_HEARTBEAT_INTERVAL_MS: '500',
-        PARLEY_STALE_AFTER_MS: '2500',
+        PARLEY_STALE_AFTER_MS: '5000',
         PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
         PARLEY_ALLOWED_TIME_ZONES: 'Asia/*,Europe/Paris',
       },

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { call, clientOf, type Dynamic, hangUp, timestampMs } from '../testing/contract.ts';
+import { clientOf, type Dynamic, hangUp, timestampMs } from '../testing/contract.ts';
 import { eventually, Guests, refusalOf } from '../testing/guests.ts';
+import { wholeConversation } from '../testing/oracle.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { shapes, textOf } from '../testing/stranger.ts';
 
@@ -69,13 +70,11 @@ test('a reply that can be finished in the time of the drain is finished', async 
   expect((await session.reply(accepted.messageId)).status).toBe('MESSAGE_STATUS_COMPLETED');
   expect(await stopping).toEqual({ code: 0, signal: null });
   server = await server.restart();
-  const history = clientOf('chat.v1.HistoryService', server.address);
-  const { messages } = await call(history, 'ListMessages', { conversationId: welcome.conversationId });
-  expect(messages.map((message: Dynamic) => message.status)).toEqual([
-    'MESSAGE_STATUS_COMPLETED',
-    'MESSAGE_STATUS_COMPLETED',
-  ]);
-  hangUp(history);
+  const messages = await eventually(
+    () => wholeConversation(server.address, welcome.conversationId),
+    (all) => all.length === 2,
+  );
+  expect(messages.map(({ status }) => status)).toEqual(['MESSAGE_STATUS_COMPLETED', 'MESSAGE_STATUS_COMPLETED']);
 });
 
 test('a second SIGTERM does not cut the drain short', async () => {

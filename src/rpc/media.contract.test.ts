@@ -289,7 +289,8 @@ describe('MediaService', () => {
 
 describe('the sweep', () => {
   test('removes what no message names, and nothing else', async () => {
-    const env = { ...atOnce, ...sweepsAfter(1_000), PARLEY_MEDIA_SWEEP_INTERVAL_MS: '100' };
+    // Time enough, on any machine, for what is to be named to be named before it is of age.
+    const env = { ...atOnce, ...sweepsAfter(5_000), PARLEY_MEDIA_SWEEP_INTERVAL_MS: '100' };
     await using own = await startServer({ env });
     await using guests = new Guests(own, 'bidi');
     const { session, welcome, clientId } = await guests.connect();

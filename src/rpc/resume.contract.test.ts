@@ -14,7 +14,8 @@ beforeAll(async () => {
     env: {
       PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
       PARLEY_SIMULATED_PIECES: String(pieces),
-      PARLEY_SIMULATED_PIECE_INTERVAL_MS: '50',
+      // Slow enough for a reply to be stopped or left between its pieces, on any machine.
+      PARLEY_SIMULATED_PIECE_INTERVAL_MS: '100',
       PARLEY_MAX_PENDING_PER_CLIENT: String(maxPending),
     },
   });

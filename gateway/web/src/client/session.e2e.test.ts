@@ -4,11 +4,11 @@ import { wholeConversation } from '../../../../src/testing/oracle.ts';
 import { type ParleyServer, startServer } from '../../../../src/testing/server.ts';
 import { reply, say, shown, type Tab, TestBrowser, textOf, until, untilConnection } from './testing/browser.ts';
 
-/** Replies that take about a second: long enough to break something amid them. */
+/** Replies that take about two seconds: long enough to break something amid them. */
 const slowReplies = {
   PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
   PARLEY_SIMULATED_PIECES: '20',
-  PARLEY_SIMULATED_PIECE_INTERVAL_MS: '50',
+  PARLEY_SIMULATED_PIECE_INTERVAL_MS: '100',
 };
 
 describe('a session of the web client', () => {
@@ -128,7 +128,7 @@ describe('where places are few and patience is short', () => {
 
 describe('a server that is lost', () => {
   test('is found again: the reply under way is drawn whole, and what was said meanwhile is said once', async () => {
-    await using server = await startServer({ env: { ...slowReplies, PARLEY_SIMULATED_PIECE_INTERVAL_MS: '100' } });
+    await using server = await startServer({ env: slowReplies });
     await using browser = new TestBrowser(server);
     const tab = browser.openTab();
     await say(tab, 'a long story');
