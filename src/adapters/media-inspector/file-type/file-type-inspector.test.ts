@@ -71,5 +71,5 @@ test(`${hostileHeads} heads that are random, cut or changed are told something o
     slowestMs = Math.max(slowestMs, performance.now() - begunMs);
     for (const type of types) expect(type).toMatch(/^[a-z]+\/[\w.+-]+$/i);
   }
-  expect(slowestMs).toBeLessThan(1_000);
+  expect(slowestMs).toBeLessThan(5_000);
 });
