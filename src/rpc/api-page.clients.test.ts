@@ -136,6 +136,7 @@ describe('pasted into a shell', () => {
   );
 
   test.each(calls.filter(stays))('$service/$rpc stays open until the session is closed', async ({ line }) => {
+    await nobodyIsConnected();
     using open = new Shell(line, server.address);
     const sessionOf = (output: string) => /"sessionId": "([^"]+)"/.exec(output)?.[1];
     const output = await eventually(
