@@ -72,7 +72,7 @@ test('a client whose process is stopped loses its slot in time, and the one in l
     env: {
       PARLEY_MAX_CLIENTS: '1',
       PARLEY_HEARTBEAT_INTERVAL_MS: '400',
-      PARLEY_STALE_AFTER_MS: '2000',
+      PARLEY_STALE_AFTER_MS: '6000',
       PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
     },
   });
