@@ -53,12 +53,18 @@ export class Conversations {
     return (await history.getConversation(conversationId)) === null;
   }
 
-  /** The conversation of the client's message, or undefined if the message is final. Throws NOT_FOUND or NOT_YOURS. */
+  /** The conversation of the client's message, or undefined if the message is final. Throws NOT_FOUND, NOT_YOURS or HISTORY_BEHIND. */
   async ofPendingMessage(messageId: string, clientId: string): Promise<string | undefined> {
-    const message = await this.#deps.history.getMessage(messageId);
+    const message = (await this.#deps.history.getMessage(messageId)) ?? (await this.#answeredLately(messageId));
     if (message === null) throw new Refused('NOT_FOUND', 'there is no such message');
     if (message.clientId !== clientId) throw new Refused('NOT_YOURS', 'the message belongs to somebody else');
     return message.completeTimeMs === null ? message.conversationId : undefined;
+  }
+
+  /** A message that was answered before history knew of it is not pending any more, and all the same it is there. */
+  async #answeredLately(messageId: string): Promise<HistoryMessage | null> {
+    await this.allCaughtUp();
+    return this.#deps.history.getMessage(messageId);
   }
 
   /** The unanswered messages of the client, none missing that the log holds now; at most `limit`. Throws HISTORY_BEHIND. */

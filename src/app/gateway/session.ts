@@ -137,12 +137,11 @@ export class Session implements AdmissionListener {
     this.#hear();
     await this.#inbox.inTurn(async () => this.#checkActive());
     const { conversations, logger } = this.#deps;
-    const conversationId =
-      this.#replies.pending.get(messageId)?.conversationId ??
-      (await conversations.ofPendingMessage(messageId, this.clientId));
-    if (conversationId === undefined) return;
     try {
-      await conversations.requestStop(conversationId, messageId);
+      const conversationId =
+        this.#replies.pending.get(messageId)?.conversationId ??
+        (await conversations.ofPendingMessage(messageId, this.clientId));
+      if (conversationId !== undefined) await conversations.requestStop(conversationId, messageId);
     } catch (error) {
       throw refusalOf(error, logger);
     }

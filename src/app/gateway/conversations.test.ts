@@ -1,0 +1,33 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { messageReceived, replyCompleted, workerClaimed } from '../../testing/conversation-events.ts';
+import { HistoryWorld } from '../managing/testing/history-world.ts';
+import { Conversations } from './conversations.ts';
+
+let world: HistoryWorld;
+let conversations: Conversations;
+beforeEach(async () => {
+  world = await HistoryWorld.open();
+  const { journal, history, progress } = world;
+  conversations = new Conversations({ journal, history, progress, ids: nodeCryptoIds });
+});
+afterEach(() => world[Symbol.asyncDispose]());
+
+// Whoever stopped a reply that had just ended was told that there is no such message while history was behind.
+describe('a message that is to be stopped', () => {
+  test('and has its answer is there, though history does not know of it yet', async () => {
+    await world.hold();
+    await world.append(workerClaimed('A'), messageReceived('c/1'), replyCompleted('c/1', 'A'));
+    await expect(conversations.ofPendingMessage('c/1', 'client')).rejects.toMatchObject({ reason: 'HISTORY_BEHIND' });
+    const found = conversations.ofPendingMessage('c/1', 'client');
+    world.project();
+    expect(await found).toBeUndefined();
+  });
+
+  test('is in its conversation until then, and nobody else’s', async () => {
+    await world.append(messageReceived('c/1'));
+    expect(await conversations.ofPendingMessage('c/1', 'client')).toBe('c');
+    await expect(conversations.ofPendingMessage('c/1', 'another')).rejects.toMatchObject({ reason: 'NOT_YOURS' });
+    await expect(conversations.ofPendingMessage('c/2', 'client')).rejects.toMatchObject({ reason: 'NOT_FOUND' });
+  });
+});
