@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, jest } from '@jest/globals';
+import { afterAll, beforeAll } from '@jest/globals';
 import { accountStoreContract } from '../../../ports/contracts/account-store.contract.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { testDatabase } from '../../../testing/engines/test-database.ts';

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, jest } from '@jest/globals';
+import { afterAll, beforeAll } from '@jest/globals';
 import { liveBusContract } from '../../../ports/contracts/live-bus.contract.ts';
 import { type NatsEngine, startNats } from '../../../testing/engines/nats.ts';
 import { newPrefix, openBus } from './testing/buses.ts';

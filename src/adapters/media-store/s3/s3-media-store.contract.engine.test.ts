@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, jest } from '@jest/globals';
+import { afterAll, beforeAll } from '@jest/globals';
 import { mediaStoreContract } from '../../../ports/contracts/media-store.contract.ts';
 import { type S3Engine, startS3 } from '../../../testing/engines/s3.ts';
 import { newPrefix, openStore } from './testing/s3-stores.ts';

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, jest } from '@jest/globals';
+import { afterAll, beforeAll } from '@jest/globals';
 import { readModelContract } from '../../../ports/contracts/read-model.contract.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { testDatabase } from '../../../testing/engines/test-database.ts';
