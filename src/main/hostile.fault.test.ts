@@ -8,7 +8,7 @@ import { seededRandom } from '../testing/random.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { type BidiSession, dial, type Session } from '../testing/stranger.ts';
 
-jest.setTimeout(300_000);
+jest.setTimeout(600_000);
 
 const mutatedFrames = 20_000;
 const framesPerStream = 5;
