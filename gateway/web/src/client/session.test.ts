@@ -22,7 +22,7 @@ import { TestPage } from './testing/test-page.ts';
 /** A server that says what the test wants, and writes down what is said to it. */
 class ScriptedServer {
   readonly said: string[] = [];
-  #say: (response: OpenResponse | undefined) => void = () => undefined;
+  #say: (response: OpenResponse) => void = () => undefined;
 
   readonly chat = {
     open: ({ hello }: { hello: { resumeToken: string } }, { signal }: { signal: AbortSignal }) =>
@@ -54,13 +54,21 @@ class ScriptedServer {
 
   async *#open(resumeToken: string, signal: AbortSignal): AsyncGenerator<OpenResponse> {
     this.said.push(`open with ${resumeToken || 'nothing'}`);
+    // What is said before the stream is read is kept for it.
+    const unread: OpenResponse[] = [];
+    let ring = () => {};
+    this.#say = (response) => {
+      unread.push(response);
+      ring();
+    };
+    signal.addEventListener('abort', () => ring(), { once: true });
     while (!signal.aborted) {
-      const { promise, resolve } = Promise.withResolvers<OpenResponse | undefined>();
-      this.#say = resolve;
-      signal.addEventListener('abort', () => resolve(undefined), { once: true });
-      const response = await promise;
-      if (response === undefined) return;
-      yield response;
+      const response = unread.shift();
+      if (response !== undefined) yield response;
+      else
+        await new Promise<void>((resolve) => {
+          ring = resolve;
+        });
     }
   }
 }
@@ -98,8 +106,6 @@ function begin(name: string) {
 async function opened({ said }: ScriptedServer, times: number): Promise<void> {
   const isThere = () => said.filter((what) => what.startsWith('open')).length === times;
   while (!isThere()) await new Promise((resolve) => setTimeout(resolve, 5));
-  // The stream is read from the next turn on.
-  await new Promise((resolve) => setImmediate(resolve));
 }
 
 async function accepted(conversation: Conversation, count: number): Promise<void> {
