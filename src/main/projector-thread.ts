@@ -11,14 +11,15 @@ import { Journal } from '../app/journal.ts';
 import { eventCodec } from '../codec/event-codec.ts';
 import type { FromProjector, ProjectorData, ToProjector } from './projector.ts';
 
-/** How late history may be when nobody waits for it: gathering for this long halves the projector's work under load. */
-const paceMs = 20;
+/** How late history may be when nobody waits for it. Under load turns are as far apart as the longest: a quarter less work for each message. */
+const shortestPaceMs = 20;
+const longestPaceMs = 100;
 
 /** The body of the projector's thread: a reader of the log, the writer of the read models. */
 async function main(port: NonNullable<typeof parentPort>, data: ProjectorData): Promise<void> {
   const tell = (message: FromProjector) => port.postMessage(message);
   const progress = new SharedProgress(data.models, data.progress);
-  const pace = new Pace(systemClock, paceMs, () => progress.isAwaited);
+  const pace = new Pace(systemClock, shortestPaceMs, () => progress.isAwaited, longestPaceMs);
   const over = new AbortController();
   await using log = await openSqliteLog({ mode: 'read', dataDir: data.dataDir, wakeSignal: data.wakeSignal });
   await using store = openSqliteReadModels({
