@@ -13,6 +13,8 @@ export interface GatewayDeps extends Omit<SessionDeps, 'onIdChanged'> {
 /** The sessions that this process holds. */
 export class Gateway {
   readonly #deps: GatewayDeps;
+  /** One for all sessions: of ten thousand, each would keep a copy. */
+  readonly #sessionDeps: SessionDeps;
   readonly #sessions = new Map<string, Session>();
   readonly #stopping = new AbortController();
   #sweeping: Promise<void> | undefined;
@@ -20,6 +22,7 @@ export class Gateway {
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
+    this.#sessionDeps = { ...deps, onIdChanged: (...change) => this.#rename(...change) };
   }
 
   /** Begins to look after time-outs. */
@@ -46,8 +49,7 @@ export class Gateway {
     if (this.#draining) throw new Refused('DRAINING');
     const own = caller.kind === 'client' ? { ...hello, clientId: actingClient(caller, hello.clientId) } : hello;
     checkHello(own, this.#deps.helloRules);
-    const onIdChanged: SessionDeps['onIdChanged'] = (...change) => this.#rename(...change);
-    const session = new Session({ ...this.#deps, onIdChanged }, own, caller, output);
+    const session = new Session(this.#sessionDeps, own, caller, output);
     this.#sessions.set(session.sessionId, session);
     session.apply().catch((error: unknown) => session.end(refusalOf(error, this.#deps.logger)));
     return session;
