@@ -68,7 +68,7 @@ export interface ProjectorThread {
 }
 
 /** The projector's documents live for a batch or in a bounded cache: without these limits its heap would grow to what the machine has. */
-const projectorHeap = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 512 };
+const projectorHeap = { maxYoungGenerationSizeMb: 9, maxOldGenerationSizeMb: 512 };
 
 /** Starts the thread; resolves when it has opened log and read models. Rejects with what keeps it from that. */
 export async function startProjectorThread(options: ProjectorThreadOptions): Promise<ProjectorThread> {

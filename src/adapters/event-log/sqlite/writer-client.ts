@@ -181,7 +181,7 @@ function unavailable({ outcome, message }: Failure): LogUnavailable {
 }
 
 /** The writer's objects live for one batch: without these limits the heap would grow to what the machine has, not to what it needs. */
-const writerHeap = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 };
+const writerHeap = { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 128 };
 
 /**
  * Starts the writer thread; it verifies the log before anything else. Rejects with LogDamagedAtOpen, LogOfLaterRelease,
