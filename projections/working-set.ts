@@ -1,8 +1,11 @@
 import type { Collection, Document, DocumentWrite } from '../src/ports/read-model.ts';
 import type { DocumentKey, Documents } from './projection.ts';
 
-/** Documents of each collection kept in memory between batches of a partition: those of busy conversations, some 1 KB each. */
-const maxKept = 1_000;
+/**
+ * Documents of each collection kept in memory between batches of a partition, some 1 KB each: those of busy conversations, four times as many
+ * as a partition has in processing. The others are loaded again.
+ */
+const maxKept = 200;
 
 /** Position of a document that is not there: before every event. */
 const nowhere = -1;
