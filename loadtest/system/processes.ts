@@ -5,9 +5,13 @@ import { fileURLToPath } from 'node:url';
 const readyTimeoutMs = 10 * 60_000;
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** The options for Node that `npm start` gives: the server is measured as users run it. */
+/** The options and settings for Node that `npm start` gives: the server is measured as users run it. */
 const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { scripts: { start: string } };
-const startOptions = scripts.start.split(' ').filter((word) => word.startsWith('--'));
+const startWords = scripts.start.split(' ');
+const startOptions = startWords.filter((word) => word.startsWith('--'));
+const startSettings: Readonly<Record<string, string>> = Object.fromEntries(
+  startWords.filter((word) => /^[A-Z_]+=/.test(word)).map((word) => word.split('=')),
+);
 
 /** A server under test, in a process of its own. */
 export interface Started extends AsyncDisposable {
@@ -73,6 +77,7 @@ async function start(child: ChildProcess, listening: RegExp): Promise<Started> {
 /** Starts `parley serve` with its default limits, quiet, in the embedded profile or by the settings of another. */
 export function startParley(settings: Readonly<Record<string, string>>): Promise<Started> {
   const env = {
+    ...startSettings,
     PARLEY_GRPC_LISTEN: '127.0.0.1:0',
     PARLEY_HTTP_LISTEN: '127.0.0.1:0',
     PARLEY_LOG_LEVEL: 'warn',
