@@ -9,7 +9,7 @@ import { freePort, portFor } from './free-port.ts';
 import { installed } from './install.ts';
 
 const answerTimeoutMs = 2_000;
-const java = ['-XX:TieredStopAtLevel=1', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
+const java = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
 
 export interface KafkaEngine extends Engine {
   /** For `brokers` of a client: `127.0.0.1:port`, or what KAFKA_BROKERS says (comma-separated). */

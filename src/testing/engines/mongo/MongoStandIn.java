@@ -13,6 +13,7 @@ import de.bwaldvogel.mongo.backend.Missing;
 import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.Utils;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.backend.h2.H2Collection;
 import de.bwaldvogel.mongo.backend.h2.H2Database;
 import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.wire.bson.BsonDecoder;
@@ -119,24 +120,29 @@ public final class MongoStandIn {
 
   /** Anonymous, because the library's constructor asks for the indexes of what is in the file: `store` is known by then only if it is captured. */
   private static MongoDatabase databaseOf(String database, MVStore store, CursorRegistry cursors) {
+    Map<String, IdIndex> ids = new HashMap<>();
     return new H2Database(database, store, cursors) {
       @Override
       protected MongoCollection<Object> openOrCreateCollection(String name, CollectionOptions options) {
-        documentsOf(name);
-        return super.openOrCreateCollection(name, options);
+        MVMap<String, Object> facts = store.openMap("meta." + getFullCollectionNamespace(name));
+        return new Collection(this, name, options, documentsOf(name), facts, cursors);
       }
 
       @Override
       protected Index<Object> openOrCreateUniqueIndex(
           String collection, String name, List<IndexKey> keys, boolean sparse) {
         if (!name.equals("_id_")) return super.openOrCreateUniqueIndex(collection, name, keys, sparse);
-        return new IdIndex(documentsOf(collection), name, keys, sparse);
+        return idsOf(collection);
       }
 
       @Override
       protected Index<Object> openOrCreateSecondaryIndex(
           String collection, String name, List<IndexKey> keys, boolean sparse) {
-        return new FirstFieldIndex(name, keys);
+        return new FirstFieldIndex(name, keys, idsOf(collection));
+      }
+
+      private IdIndex idsOf(String collection) {
+        return ids.computeIfAbsent(collection, any -> new IdIndex(documentsOf(collection)));
       }
 
       /** The library opens it by this name, and gets it as it is open already. */
@@ -148,23 +154,60 @@ public final class MongoStandIn {
   }
 
   /**
+   * Keeps documents in the order in which they came. The library keeps them in that of their ids: among random ones, each new document has a page
+   * of its own to be written, with its neighbours.
+   */
+  private static final class Collection extends H2Collection {
+    private final MVMap<Object, Document> documents;
+    private long newest;
+
+    Collection(
+        MongoDatabase database,
+        String name,
+        CollectionOptions options,
+        MVMap<Object, Document> documents,
+        MVMap<String, Object> facts,
+        CursorRegistry cursors) {
+      super(database, name, options, documents, facts, cursors);
+      this.documents = documents;
+      // Others are in files of before.
+      for (Object position : documents.keySet()) if (position instanceof Long known) newest = Math.max(newest, known);
+    }
+
+    @Override
+    protected Object addDocumentInternal(Document document) {
+      if (!IdIndex.FIELD.equals(getIdField())) return super.addDocumentInternal(document);
+      newest += 1;
+      documents.put(newest, document);
+      return newest;
+    }
+
+    /** Nobody asks how large it is, and to know it costs two encodings of each document that changes. */
+    @Override
+    protected boolean tracksDataSize() {
+      return false;
+    }
+  }
+
+  /**
    * Finds a document by its id as a database does. The library's index is taken only for a query of the id and nothing else: a guarded write
    * looked through the whole collection, for milliseconds among some thousand documents. And it serializes the keys to compare them, which
    * made a lookup cost 0.2 ms. What is found here the library still holds against the whole query. It is in memory only, and made from the
    * documents when the file is opened: in the file, half of the pages that a write changed were its own.
    */
   private static final class IdIndex extends AbstractUniqueIndex<Object> {
+    static final String FIELD = "_id";
     private final Map<KeyValue, Object> positions = new HashMap<>();
 
-    IdIndex(MVMap<Object, Document> documents, String name, List<IndexKey> keys, boolean sparse) {
-      super(name, keys, sparse);
+    IdIndex(MVMap<Object, Document> documents) {
+      super("_id_", List.of(new IndexKey(FIELD, true)), false);
       for (Map.Entry<Object, Document> entry : documents.entrySet())
         for (KeyValue id : getKeyValues(entry.getValue())) positions.put(id, entry.getKey());
     }
 
     @Override
     public synchronized boolean canHandle(Document query) {
-      return query.containsKey("_id") && super.canHandle(idOf(query));
+      return query.containsKey(FIELD) && super.canHandle(idOf(query));
     }
 
     @Override
@@ -202,8 +245,12 @@ public final class MongoStandIn {
       return getCount();
     }
 
+    Object of(Object id) {
+      return positions.get(new KeyValue(id).normalized());
+    }
+
     private static Document idOf(Document query) {
-      return new Document("_id", query.get("_id"));
+      return new Document(FIELD, query.get(FIELD));
     }
   }
 
@@ -214,12 +261,14 @@ public final class MongoStandIn {
    */
   private static final class FirstFieldIndex extends Index<Object> {
     private final String field;
+    private final IdIndex ids;
     private final Map<String, Set<Object>> byText = new HashMap<>();
     /** Of documents that have something else there: a text may be in it. */
     private final Set<Object> others = new LinkedHashSet<>();
 
-    FirstFieldIndex(String name, List<IndexKey> keys) {
+    FirstFieldIndex(String name, List<IndexKey> keys, IdIndex ids) {
       super(name, keys, true);
+      this.ids = ids;
       field = keys.get(0).getKey();
     }
 
@@ -230,33 +279,36 @@ public final class MongoStandIn {
 
     @Override
     public Iterable<Object> getPositions(Document query) {
-      List<Object> found = new ArrayList<>(byText.getOrDefault((String) query.get(field), Set.of()));
-      found.addAll(others);
+      List<Object> found = new ArrayList<>();
+      for (Object id : byText.getOrDefault((String) query.get(field), Set.of())) found.add(ids.of(id));
+      for (Object id : others) found.add(ids.of(id));
       return found;
     }
 
+    /** The index of ids tells it. */
     @Override
     public Object getPosition(Document document) {
-      return Missing.ofNullable(document.get("_id"));
+      return null;
     }
 
     @Override
     public void add(Document document, Object position, MongoCollection<Object> collection) {
       Object value = valueIn(document);
-      if (value instanceof String text) byText.computeIfAbsent(text, any -> new LinkedHashSet<>()).add(position);
-      else if (!Missing.isNullOrMissing(value)) others.add(position);
+      Object id = document.get(IdIndex.FIELD);
+      if (value instanceof String text) byText.computeIfAbsent(text, any -> new LinkedHashSet<>()).add(id);
+      else if (!Missing.isNullOrMissing(value)) others.add(id);
     }
 
     @Override
     public Object remove(Document document) {
-      Object position = getPosition(document);
       Object value = valueIn(document);
-      if (!(value instanceof String text)) others.remove(position);
+      Object id = document.get(IdIndex.FIELD);
+      if (!(value instanceof String text)) others.remove(id);
       else if (byText.containsKey(text)) {
-        byText.get(text).remove(position);
+        byText.get(text).remove(id);
         if (byText.get(text).isEmpty()) byText.remove(text);
       }
-      return position;
+      return null;
     }
 
     @Override
