@@ -20,23 +20,20 @@ import de.bwaldvogel.mongo.wire.bson.BsonDecoder;
 import de.bwaldvogel.mongo.wire.bson.BsonEncoder;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
-import java.lang.ref.WeakReference;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
 import org.h2.mvstore.WriteBuffer;
 import org.h2.mvstore.type.BasicDataType;
-import org.h2.mvstore.type.DataType;
 
 /**
  * A server that speaks MongoDB's wire protocol, for tests: mongo-java-server over one H2 file, made to keep three promises that it does not keep
@@ -132,23 +129,22 @@ public final class MongoStandIn {
       protected Index<Object> openOrCreateUniqueIndex(
           String collection, String name, List<IndexKey> keys, boolean sparse) {
         if (!name.equals("_id_")) return super.openOrCreateUniqueIndex(collection, name, keys, sparse);
-        return idsOf(collection);
+        IdIndex opened = new IdIndex(documentsOf(collection));
+        ids.put(collection, opened);
+        return opened;
       }
 
       @Override
       protected Index<Object> openOrCreateSecondaryIndex(
           String collection, String name, List<IndexKey> keys, boolean sparse) {
-        return new FirstFieldIndex(name, keys, idsOf(collection));
-      }
-
-      private IdIndex idsOf(String collection) {
-        return ids.computeIfAbsent(collection, any -> new IdIndex(documentsOf(collection)));
+        // In a file that is opened again it may come before the index of ids.
+        return new FirstFieldIndex(name, keys, () -> ids.get(collection));
       }
 
       /** The library opens it by this name, and gets it as it is open already. */
       private MVMap<Object, Document> documentsOf(String collection) {
         String map = "databases." + getFullCollectionNamespace(collection);
-        return store.openMap(map, new DocumentMap.Builder());
+        return store.openMap(map, new MVMap.Builder<Object, Document>().valueType(new DocumentType()));
       }
     };
   }
@@ -245,6 +241,7 @@ public final class MongoStandIn {
       return getCount();
     }
 
+    /** Where the document of this id is. */
     Object of(Object id) {
       return positions.get(new KeyValue(id).normalized());
     }
@@ -261,12 +258,12 @@ public final class MongoStandIn {
    */
   private static final class FirstFieldIndex extends Index<Object> {
     private final String field;
-    private final IdIndex ids;
+    private final Supplier<IdIndex> ids;
     private final Map<String, Set<Object>> byText = new HashMap<>();
     /** Of documents that have something else there: a text may be in it. */
     private final Set<Object> others = new LinkedHashSet<>();
 
-    FirstFieldIndex(String name, List<IndexKey> keys, IdIndex ids) {
+    FirstFieldIndex(String name, List<IndexKey> keys, Supplier<IdIndex> ids) {
       super(name, keys, true);
       this.ids = ids;
       field = keys.get(0).getKey();
@@ -280,8 +277,8 @@ public final class MongoStandIn {
     @Override
     public Iterable<Object> getPositions(Document query) {
       List<Object> found = new ArrayList<>();
-      for (Object id : byText.getOrDefault((String) query.get(field), Set.of())) found.add(ids.of(id));
-      for (Object id : others) found.add(ids.of(id));
+      for (Object id : byText.getOrDefault((String) query.get(field), Set.of())) found.add(ids.get().of(id));
+      for (Object id : others) found.add(ids.get().of(id));
       return found;
     }
 
@@ -343,50 +340,10 @@ public final class MongoStandIn {
     }
   }
 
-  /** Of one collection, by id. The library changes a document where it is, and puts it again: what was encoded of it is then of the past. */
-  private static final class DocumentMap extends MVMap<Object, Document> {
-    private final DocumentType documents;
-
-    private DocumentMap(Map<String, Object> config, DataType<Object> keys, DocumentType documents) {
-      super(config, keys, documents);
-      this.documents = documents;
-    }
-
-    @Override
-    public Document put(Object id, Document document) {
-      documents.forget(document);
-      return super.put(id, document);
-    }
-
-    private static final class Builder extends MVMap.Builder<Object, Document> {
-      @Override
-      protected MVMap<Object, Document> create(Map<String, Object> config) {
-        return new DocumentMap(config, getKeyType(), new DocumentType());
-      }
-    }
-  }
-
-  /**
-   * Keeps documents in the file as BSON. The library has Java serialize them, and a write rewrites its whole page: among random ids a replaced
-   * document cost 3 ms. For the same reason the BSON of those that were written or read lately is kept: its neighbours are written
-   * again with each document of a page, and encoding them took half of the server's time.
-   */
+  /** Keeps documents in the file as BSON. The library has Java serialize them, and a write rewrites its whole page: that cost 3 ms. */
   private static final class DocumentType extends BasicDataType<Document> {
     /** About right; measuring each would cost an encoding. */
     private static final int MEMORY_BYTES = 1_024;
-
-    /** Documents of one collection whose BSON is kept: some 80 MB. */
-    private static final int MAX_ENCODED = 100_000;
-
-    /** By id; until it is forgotten, a document that is the same object has the same BSON. */
-    private final Map<Object, Encoded> encoded =
-        Collections.synchronizedMap(
-            new LinkedHashMap<>() {
-              @Override
-              protected boolean removeEldestEntry(Map.Entry<Object, Encoded> eldest) {
-                return size() > MAX_ENCODED;
-              }
-            });
 
     @Override
     public int getMemory(Document document) {
@@ -395,16 +352,16 @@ public final class MongoStandIn {
 
     @Override
     public void write(WriteBuffer buffer, Document document) {
-      buffer.put(encodedOf(document));
+      ByteBuf bson = Unpooled.buffer(MEMORY_BYTES);
+      BsonEncoder.encodeDocument(document, bson);
+      buffer.put(bson.nioBuffer());
     }
 
     @Override
     public Document read(ByteBuffer buffer) {
       ByteBuf bson = Unpooled.wrappedBuffer(buffer);
       Document document = BsonDecoder.decodeBson(bson);
-      byte[] bytes = new byte[bson.readerIndex()];
-      buffer.get(bytes);
-      keep(document, bytes);
+      buffer.position(buffer.position() + bson.readerIndex());
       return document;
     }
 
@@ -412,26 +369,5 @@ public final class MongoStandIn {
     public Document[] createStorage(int size) {
       return new Document[size];
     }
-
-    void forget(Document document) {
-      encoded.remove(document.get("_id"));
-    }
-
-    private byte[] encodedOf(Document document) {
-      Encoded known = encoded.get(document.get("_id"));
-      if (known != null && known.document.refersTo(document)) return known.bson;
-      ByteBuf bson = Unpooled.buffer(MEMORY_BYTES);
-      BsonEncoder.encodeDocument(document, bson);
-      byte[] bytes = new byte[bson.readableBytes()];
-      bson.readBytes(bytes);
-      keep(document, bytes);
-      return bytes;
-    }
-
-    private void keep(Document document, byte[] bson) {
-      encoded.put(document.get("_id"), new Encoded(new WeakReference<>(document), bson));
-    }
-
-    private record Encoded(WeakReference<Document> document, byte[] bson) {}
   }
 }
