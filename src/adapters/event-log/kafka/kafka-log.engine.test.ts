@@ -75,14 +75,15 @@ describe('the log on Kafka', () => {
     expect(await Promise.all([0, 1].map((partition) => log.endOffset(topics.topic, partition)))).toEqual([1, 1]);
   });
 
-  test('gives its own tails the very bytes that were appended, which need not be decoded again', async () => {
+  test('gives its own tails the very bytes that were appended since there are any, which need not be decoded again', async () => {
     const topics = await makeTopics(engine.brokers, 1);
     await using log = await openOn(topics);
     const values = Array.from({ length: 20 }, (_, number) => Buffer.from(`fact ${number}`));
+    const before = new Follower(log, topics.topic, 0, values.length);
     for (const value of values) await log.append([record(topics, 0, value, 4)]);
     const tail = new Follower(log, topics.topic, 0);
     await until('the tail has all', () => tail.records.length === values.length);
-    await tail.stop();
+    await Promise.all([before.stop(), tail.stop()]);
     expect(tail.records.every(({ value }, index) => value === values[index])).toBe(true);
   });
 

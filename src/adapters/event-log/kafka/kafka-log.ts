@@ -138,7 +138,7 @@ class KafkaHandle implements KafkaLog {
     const places = await this.#producer.append(placed, keys.length === 0 ? undefined : Promise.all(keys));
     for (const [index, { topic, partition, offset }] of places.entries()) {
       const given = records[index];
-      if (given !== undefined) this.#opener.own(topic, partition).put(offset, given.value);
+      if (given !== undefined) this.#opener.own(topic, partition)?.put(offset, given.value);
     }
     return places.some(({ timeMs }) => timeMs < 0) ? withGivenTimes(places, records) : places;
   }
@@ -202,6 +202,7 @@ class KafkaHandle implements KafkaLog {
     fromOffset: number,
     signal: AbortSignal,
   ): AsyncGenerator<readonly LogRecord[], void, void> {
+    this.#opener.follow(topic, partition);
     for await (const stored of this.#reader.tail(topic, partition, fromOffset, signal)) {
       const { records, damage } = await this.#opener.open(topic, partition, stored);
       if (signal.aborted) return;

@@ -57,7 +57,7 @@ export const maxTailRecords = 512;
 /** A page that is read goes by this size of a record; if they are larger, it takes another request. */
 export const expectedRecordBytes = 2 * kibibyte;
 
-/** What this process has appended last in each partition, so that its tails need not decrypt and decode it. */
+/** What this process has appended to each partition that it tails, and not read back, so that it need not decrypt and decode it. */
 export const maxOwnRecords = 1_024;
 export const maxOwnBytes = 1 * mebibyte;
 

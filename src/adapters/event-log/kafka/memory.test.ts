@@ -53,13 +53,21 @@ describe('what a process has appended', () => {
   test('is remembered up to a number and a size', () => {
     const own = new OwnRecords();
     for (let offset = 0; offset < maxOwnRecords + 10; offset += 1) own.put(offset, new Uint8Array(1));
-    expect([own.get(9), own.get(10)?.length]).toEqual([undefined, 1]);
+    expect([own.take(9), own.take(10)?.length]).toEqual([undefined, 1]);
     own.put(maxOwnRecords + 10, new Uint8Array(maxOwnBytes));
-    expect([own.get(maxOwnRecords + 9), own.get(maxOwnRecords + 10)?.length]).toEqual([undefined, maxOwnBytes]);
+    expect([own.take(maxOwnRecords + 9), own.take(maxOwnRecords + 10)?.length]).toEqual([undefined, maxOwnBytes]);
     own.put(maxOwnRecords + 11, new Uint8Array(maxOwnBytes + 1));
-    expect(own.get(maxOwnRecords + 11)).toBeUndefined();
-    own.put(1, new Uint8Array(5));
-    own.forget(1);
-    expect(own.get(1)).toBeUndefined();
+    expect(own.take(maxOwnRecords + 11)).toBeUndefined();
+  });
+
+  test('is given back once, and then takes no room', () => {
+    const own = new OwnRecords();
+    for (let offset = 0; offset < 3; offset += 1) {
+      own.put(offset, new Uint8Array(maxOwnBytes));
+      expect([own.take(offset)?.length, own.take(offset)]).toEqual([maxOwnBytes, undefined]);
+    }
+    own.put(3, new Uint8Array(maxOwnBytes / 2));
+    own.put(4, new Uint8Array(maxOwnBytes / 2));
+    expect([own.take(3)?.length, own.take(4)?.length]).toEqual([maxOwnBytes / 2, maxOwnBytes / 2]);
   });
 });

@@ -17,15 +17,15 @@ export class Opener {
     this.#ring = ring;
   }
 
-  /** What this process has appended last in the partition. */
-  own(topic: string, partition: number): OwnRecords {
+  /** From now on somebody reads the partition as it grows, and is to be given the very values that this process appends to it. */
+  follow(topic: string, partition: number): void {
     const name = `${topic}/${partition}`;
-    let own = this.#own.get(name);
-    if (own === undefined) {
-      own = new OwnRecords();
-      this.#own.set(name, own);
-    }
-    return own;
+    if (!this.#own.has(name)) this.#own.set(name, new OwnRecords());
+  }
+
+  /** What this process has appended to the partition and not given back; undefined while nobody has followed it. */
+  own(topic: string, partition: number): OwnRecords | undefined {
+    return this.#own.get(`${topic}/${partition}`);
   }
 
   /** The records, up to the first that is damaged: at that one, rejects with LogDamaged. Rejects with LogUnavailable. */
@@ -59,12 +59,12 @@ export class Opener {
   #open(topic: string, partition: number, stored: StoredRecord): LogRecord | undefined {
     const sealed = sealOf(stored.headers);
     if (sealed !== undefined && this.#ring?.has(sealed.keyId) !== true) {
-      this.own(topic, partition).forget(stored.offset);
+      this.own(topic, partition)?.take(stored.offset);
       return record(topic, partition, stored, (stored.value ?? nothing).slice(0, sealed.wordsAt));
     }
     const before = this.#opened.get(stored);
     if (before !== undefined) return before;
-    const value = this.own(topic, partition).get(stored.offset) ?? this.#value(topic, partition, stored);
+    const value = this.own(topic, partition)?.take(stored.offset) ?? this.#value(topic, partition, stored);
     if (value === undefined) return undefined;
     const opened = record(topic, partition, stored, value);
     this.#opened.set(stored, opened);

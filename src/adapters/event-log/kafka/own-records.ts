@@ -1,13 +1,12 @@
 import { maxOwnBytes, maxOwnRecords } from './limits.ts';
 
-/** The newest values that this process has appended to a partition: its tails give back the very same objects. */
+/**
+ * Values that this process has appended to a partition and not read back: its tail gives back the very same objects. Each is given once, since
+ * what is kept for long costs the collector of garbage more than another decoding would.
+ */
 export class OwnRecords {
   readonly #values = new Map<number, Uint8Array>();
   #bytes = 0;
-
-  get(offset: number): Uint8Array | undefined {
-    return this.#values.get(offset);
-  }
 
   put(offset: number, value: Uint8Array): void {
     this.#values.set(offset, value);
@@ -19,11 +18,11 @@ export class OwnRecords {
     }
   }
 
-  /** Its words may be given to nobody any more. */
-  forget(offset: number): void {
+  take(offset: number): Uint8Array | undefined {
     const value = this.#values.get(offset);
-    if (value === undefined) return;
+    if (value === undefined) return undefined;
     this.#values.delete(offset);
     this.#bytes -= value.length;
+    return value;
   }
 }
