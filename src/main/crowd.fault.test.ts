@@ -50,7 +50,7 @@ test(`of ${crowd} clients at once, ${rounds} times, exactly ${slots} are welcome
     expect(line.length).toBeLessThanOrEqual(willing);
     await freedSlotsGoInOrder(inside, inOrder);
     await guests[Symbol.asyncDispose]();
-    await allHaveLeft(server.address);
+    await allHaveLeft(server);
   }
   expect(await server.stop('SIGTERM')).toEqual({ code: 0, signal: null });
   expect(await runParley(['audit', '--json'], { PARLEY_DATA_DIR: server.dataDir })).toMatchObject({ code: 0 });

@@ -14,7 +14,7 @@ describe('two slots and a line of two', () => {
     });
   });
   // Slots are few: the next test is not to find them taken by those of the one before.
-  afterEach(() => allHaveLeft(server.address));
+  afterEach(() => allHaveLeft(server));
   afterAll(() => server?.[Symbol.asyncDispose]());
 
   describe.each(shapes)('%s', (shape) => {

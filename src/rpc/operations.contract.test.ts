@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterEach(async () => {
   for (const client of clients.splice(0)) hangUp(client);
   // Slots are few: the next test is not to find them taken by those of the one before.
-  await allHaveLeft(server.address);
+  await allHaveLeft(server);
 });
 afterAll(async () => {
   await server?.[Symbol.asyncDispose]();

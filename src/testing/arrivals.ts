@@ -29,10 +29,13 @@ export async function usageAt(address: string): Promise<Dynamic> {
   }
 }
 
-/** Resolves when nobody has a slot or stands in line: whoever hung up still does until the server has noticed. */
-export async function allHaveLeft(address: string): Promise<void> {
+/**
+ * Resolves when nobody has a slot of this gateway or waits there for one: whoever hung up still does until it has noticed. Asked of the gateway
+ * itself, as what `usageAt` tells follows the log.
+ */
+export async function allHaveLeft({ httpAddress }: { readonly httpAddress: string }): Promise<void> {
   await eventually(
-    () => usageAt(address),
-    ({ activeClients, waitingClients }) => activeClients === 0 && waitingClients === 0,
+    async () => (await fetch(`http://${httpAddress}/metrics`)).text(),
+    (metrics) => ['open', 'waiting'].every((kind) => metrics.includes(`\nparley_gateway_${kind}_sessions 0\n`)),
   );
 }
