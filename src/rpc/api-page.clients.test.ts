@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { call, clientOf, hangUp } from '../testing/contract.ts';
+import { allHaveLeft } from '../testing/arrivals.ts';
 import { eventually } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 
@@ -96,18 +96,9 @@ class Shell implements Disposable {
   }
 }
 
-/** The server has seen that the session of the shell before is gone: one more of the same client would be refused. */
-async function nobodyIsConnected(): Promise<void> {
-  const operations = clientOf('chat.v1.OperationsService', server.address);
-  await eventually(
-    () => call(operations, 'GetUsage', {}),
-    ({ activeClients }) => activeClients === 0,
-  );
-  hangUp(operations);
-}
-
 async function answerTo({ preparation, line }: Pasted, where: string): Promise<void> {
-  await nobodyIsConnected();
+  // The server has seen that the session of the shell before is gone: one more of the same client would be refused.
+  await allHaveLeft(server);
   using shell = new Shell(`${preparation}\n${line}`, where);
   const code = await shell.ended;
   expect({ code, ...shell.printed }).toEqual({
@@ -136,7 +127,7 @@ describe('pasted into a shell', () => {
   );
 
   test.each(calls.filter(stays))('$service/$rpc stays open until the session is closed', async ({ line }) => {
-    await nobodyIsConnected();
+    await allHaveLeft(server);
     using open = new Shell(line, server.address);
     const sessionOf = (output: string) => /"sessionId": "([^"]+)"/.exec(output)?.[1];
     const output = await eventually(
@@ -149,7 +140,7 @@ describe('pasted into a shell', () => {
   });
 
   test.each(calls.filter(isRefused))('$service/$rpc is refused as the page says', async ({ preparation, line }) => {
-    await nobodyIsConnected();
+    await allHaveLeft(server);
     using shell = new Shell(`${preparation}\n${line}`, server.address);
     expect(await shell.ended).not.toBe(0);
     expect(shell.printed.stderr).toContain('NOT_REPLAYABLE');

@@ -7,6 +7,7 @@ export class FaultyMedia implements Pick<MediaStore, 'put' | 'read'> {
   /** Awaited before each `put`: what rejects here has failed it. */
   beforePut: (object: MediaObject) => Promise<void> = async () => {};
   readonly #store: MediaStore;
+  readonly #putting = new Set<Promise<void>>();
 
   constructor(store: MediaStore) {
     this.#store = store;
@@ -14,8 +15,19 @@ export class FaultyMedia implements Pick<MediaStore, 'put' | 'read'> {
 
   async put(object: MediaObject, bytes: Uint8Array): Promise<void> {
     await this.beforePut(object);
-    await this.#store.put(object, bytes);
+    const putting = this.#store.put(object, bytes);
+    this.#putting.add(putting);
+    try {
+      await putting;
+    } finally {
+      this.#putting.delete(putting);
+    }
     this.stored.push(object);
+  }
+
+  /** Resolves when the store is done with what it was given: a worker that was stopped does not wait for that. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#putting);
   }
 
   read(...args: Parameters<MediaStore['read']>): Promise<Uint8Array> {

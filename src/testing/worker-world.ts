@@ -225,6 +225,7 @@ export class WorkerWorld implements AsyncDisposable {
       worker.log.stalled = undefined;
       await worker.drain(0);
     }
+    await this.media.idle();
     await this.bus[Symbol.asyncDispose]();
     await this.#log[Symbol.asyncDispose]();
     await this.#store[Symbol.asyncDispose]();
