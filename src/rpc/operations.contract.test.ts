@@ -14,7 +14,8 @@ beforeAll(async () => {
       PARLEY_MAX_CLIENTS: '3',
       PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
       PARLEY_SIMULATED_PIECES: '20',
-      PARLEY_SIMULATED_PIECE_INTERVAL_MS: '100',
+      // Slow enough for a reply to be looked at while it is under way, on any machine.
+      PARLEY_SIMULATED_PIECE_INTERVAL_MS: '200',
     },
   });
 });
@@ -44,8 +45,13 @@ describe('OperationsService', () => {
     await guests.dial({ waitForSlotMs: 20_000 }).find('waiting');
     await session.text('a long answer, please');
     await session.text('and another after it');
-    const used = await eventually(usage, (answer) => answer.processing === 1 && answer.queued === 1);
-    expect(used).toMatchObject({ activeClients: 3, maxClients: 3, waitingClients: 1, maxProcessing: 500 });
+    // Connections and messages are read models of their own.
+    const used = await eventually(
+      usage,
+      ({ activeClients, waitingClients, processing, queued }) =>
+        activeClients === 3 && waitingClients === 1 && processing === 1 && queued === 1,
+    );
+    expect(used).toMatchObject({ maxClients: 3, maxProcessing: 500 });
   });
 
   test('GetUsage is back at zero when everybody has left', async () => {
