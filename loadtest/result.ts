@@ -16,8 +16,6 @@ export interface SystemTick {
   readonly loopDelayP99Ms: number;
   /** By process. */
   readonly residentMib: Readonly<Record<string, number>>;
-  /** Of the main thread's heap, garbage not yet collected included, by process. */
-  readonly usedHeapMib?: Readonly<Record<string, number>>;
   /** Open file descriptors, by process. */
   readonly handles: Readonly<Record<string, number>>;
 }

@@ -18,7 +18,7 @@ import { evaluate } from './aims.ts';
 import { audit, verdictOf } from './audit.ts';
 import { drive } from './drive.ts';
 import { failuresOfClients, failuresOfLog } from './failures.ts';
-import { residentMibWithoutGarbage } from './garbage.ts';
+import { type KeptMemory, memoryWithoutGarbage } from './garbage.ts';
 import { type Kill, Killer } from './kills.ts';
 import { type Sample, Sampler, ticksOf } from './sampler.ts';
 import { type Servers, startServers } from './servers.ts';
@@ -93,6 +93,7 @@ export async function runScenario(run: Run, around: Surroundings): Promise<Outco
   for (const prelude of run.preludes) preludes[prelude.name] = await playPrelude(prelude, run, servers, around);
   around.say(`the load${idleFirst(load)}`);
   const { driver, samples, kills, processes } = await play(run, servers, around);
+  const after = scenario.readsMemoryAfter === true ? await memoryWithoutGarbage(servers) : undefined;
   around.say('looking at what is left in the log');
   const audited = await settledAudit({ ...servers.settings });
   // What follows, such as reading all of history at the end, is no part of the load.
@@ -113,9 +114,9 @@ export async function runScenario(run: Run, around: Surroundings): Promise<Outco
     system,
     processes,
     verdict,
-    aims: evaluate(scenario.aims, { driver, system, audit: audited, preludes }, profile),
+    aims: evaluate(scenario.aims, { driver, system, audit: audited, preludes, after }, profile),
     events: kills.map(({ atMs, what }) => ({ second: Math.max(0, (atMs - driver.startedAtMs) / msPerSecond), what })),
-    notes: [...Object.entries(preludes).map(noteOf), ...auditNotes(audited)],
+    notes: [...Object.entries(preludes).map(noteOf), ...memoryNotes(after), ...auditNotes(audited)],
   };
   const failures = [...Object.values(preludes).map((prelude) => prelude.driver), driver]
     .flatMap((played) => failuresOfClients(played, scenario.expectedErrors ?? []))
@@ -165,17 +166,17 @@ async function playPrelude(
     load: { ...load, protocol },
     messagesFile: join(around.work, `${name}.ndjson`),
   };
-  let reading: Promise<number> | undefined;
+  let reading: Promise<KeptMemory> | undefined;
   const onTick = (tick: DriverTick) => {
     around.onTick(tick, undefined);
     if (memoryAt === 'end' || tick.second < memoryAt || reading !== undefined) return;
-    reading = residentMibWithoutGarbage(servers);
+    reading = memoryWithoutGarbage(servers);
     // Awaited below; until then nobody is there to hear that it failed.
     reading.catch(() => undefined);
   };
   const driver = await drive(target, around.work, onTick, around.signal);
-  reading ??= residentMibWithoutGarbage(servers);
-  return { driver, residentMib: await reading };
+  reading ??= memoryWithoutGarbage(servers);
+  return { driver, ...(await reading) };
 }
 
 /** Nothing is shown until they are there, which takes a while. */
@@ -193,11 +194,20 @@ async function settledAudit(settings: Settings): Promise<AuditFigures> {
   }
 }
 
-function noteOf([name, { driver, residentMib }]: [string, PreludeFacts]): string {
+function memoryNotes(after: KeptMemory | undefined): readonly string[] {
+  return after === undefined ? [] : [`After it, the server's memory without garbage: ${inWords(after)}.`];
+}
+
+function inWords({ residentMib, liveMib }: KeptMemory): string {
+  return `${residentMib.toFixed(1)} MiB, of which ${liveMib.toFixed(1)} MiB are what its main thread keeps`;
+}
+
+function noteOf([name, facts]: [string, PreludeFacts]): string {
+  const { driver } = facts;
   const { replyMs } = driver.kinds.text ?? {};
   const replies =
     replyMs === undefined ? '' : `, replies p50 ${replyMs.p50.toFixed(1)} ms, p99 ${replyMs.p99.toFixed(1)} ms`;
-  return `Before it, ${name}: ${driver.answered} answered${replies}; the server's memory without garbage ${residentMib.toFixed(1)} MiB.`;
+  return `Before it, ${name}: ${driver.answered} answered${replies}; the server's memory without garbage ${inWords(facts)}.`;
 }
 
 function auditNotes({ connections, messages }: AuditFigures): readonly string[] {

@@ -72,9 +72,6 @@ async function sampleOf(members: readonly Member[]): Promise<Sample> {
     lagRecords: sum('parley_projector_lag_records'),
     loopDelayP99Ms: Math.max(0, ...delays),
     residentMib: Object.fromEntries(found.map(({ name, residentMib }) => [name, residentMib])),
-    usedHeapMib: Object.fromEntries(
-      found.map(({ name, text }) => [name, sumOf(text, 'nodejs_heap_size_used_bytes') / 2 ** 20]),
-    ),
     handles: Object.fromEntries(found.map(({ name, handles }) => [name, handles])),
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { growth, lowestOfMinutes, slopePerHour } from './trend.ts';
+import { growth, slopePerHour } from './trend.ts';
 
 /** Two hours, a tick a minute. */
 function ticks(of: (second: number) => number) {
@@ -42,10 +42,4 @@ test('too few values have no trend', () => {
   expect(slopePerHour([], value)).toBeUndefined();
   expect(slopePerHour([{ second: 1, value: 2 }], value)).toBeUndefined();
   expect(growth([], value)).toBeUndefined();
-});
-
-test('of a heap that is collected now and then, what is left each time tells whether it grows', () => {
-  const heap = Array.from({ length: 3_600 }, (_, second) => ({ second, value: 50 + (second % 47) + second / 1_200 }));
-  expect(slopePerHour(lowestOfMinutes(heap, value), value)).toBeCloseTo(3, 0);
-  expect(lowestOfMinutes(heap, value)).toHaveLength(60);
 });

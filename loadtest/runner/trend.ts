@@ -5,8 +5,7 @@ interface Tick {
 
 /** The first part of a run is warm-up: code is compiled, caches and the heap grow to the size that they will have. */
 const warmUpShare = 0.25;
-const secondsPerMinute = 60;
-const secondsPerHour = 60 * secondsPerMinute;
+const secondsPerHour = 3_600;
 
 /** By how much an hour the value grows after the warm-up: the slope of the line that fits best (least squares). undefined: too few values. */
 export function slopePerHour<T extends Tick>(ticks: readonly T[], of: (tick: T) => number): number | undefined {
@@ -19,17 +18,6 @@ export function slopePerHour<T extends Tick>(ticks: readonly T[], of: (tick: T) 
     variance += (tick.second - meanSecond) ** 2;
   }
   return variance === 0 ? undefined : (covariance / variance) * secondsPerHour;
-}
-
-/** The tick with the lowest value of each minute: right after garbage was collected, when it is a heap's. */
-export function lowestOfMinutes<T extends Tick>(ticks: readonly T[], of: (tick: T) => number): readonly T[] {
-  const lowest = new Map<number, T>();
-  for (const tick of ticks) {
-    const minute = Math.floor(tick.second / secondsPerMinute);
-    const known = lowest.get(minute);
-    if (known === undefined || of(tick) < of(known)) lowest.set(minute, tick);
-  }
-  return [...lowest.values()];
 }
 
 export interface Growth {

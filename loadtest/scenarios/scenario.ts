@@ -27,6 +27,8 @@ export interface Scenario {
   readonly load: ScenarioLoad;
   readonly settings: Settings;
   readonly preludes?: readonly Prelude[];
+  /** The memory of the process that holds the sessions is read when the clients are gone, as for a prelude. */
+  readonly readsMemoryAfter?: true;
   /** One process after the other is killed with -9 and started again: the next so long after the last is back. */
   readonly kills?: { readonly everyMs: Span };
   /** Reasons that clients are told here and that are no fault. */
@@ -61,12 +63,16 @@ export interface Facts {
   readonly system: readonly SystemTick[];
   readonly audit: AuditFigures;
   readonly preludes: Readonly<Record<string, PreludeFacts>>;
+  /** Memory after the load, where it was to be read. */
+  readonly after: Omit<PreludeFacts, 'driver'> | undefined;
 }
 
+/** Memory is that of the process that holds the sessions, its garbage collected. */
 export interface PreludeFacts {
   readonly driver: DriverFigures;
-  /** Of the process that holds the sessions. */
   readonly residentMib: number;
+  /** On the heap of its main thread, and in buffers. */
+  readonly liveMib: number;
 }
 
 /** As much as is needed of what `parley audit --json` says. */

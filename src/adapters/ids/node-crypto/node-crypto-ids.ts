@@ -8,10 +8,15 @@ const tokenBytes = 32;
 /** 128 bits of SHA-256 in base64url: as unlikely to meet as random UUIDs. */
 const derivedLength = 22;
 
+/** SHA-256 in base64url. */
+const digest = Buffer.alloc(43);
+
 function derived(kind: string, ...from: readonly string[]): string {
   // Lengths first: no two lists of strings give the same text.
   const text = from.map((part) => `${part.length}:${part}`).join('');
-  return hash('sha256', `${kind}/${text}`, 'base64url').slice(0, derivedLength);
+  // Copied: a slice of a string keeps the whole of it in memory, and these are kept by the hundred thousand.
+  digest.write(hash('sha256', `${kind}/${text}`, 'base64url'), 'latin1');
+  return digest.toString('latin1', 0, derivedLength);
 }
 
 /** Ids by node:crypto. Derived ones must never change: they are in logs. */
