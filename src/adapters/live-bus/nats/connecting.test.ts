@@ -48,7 +48,7 @@ test('a server that takes the connection and stays silent is given up, and no co
   const { signal } = new AbortController();
   const begun = performance.now();
   await expect(connectTo(parseServer(server.url), 'test', signal)).rejects.toThrow();
-  expect(performance.now() - begun).toBeLessThan(2 * connectTimeoutMs + 1_000);
+  expect(performance.now() - begun).toBeLessThan(5 * connectTimeoutMs);
   await until(() => server.sockets.size === 0);
 });
 
@@ -60,6 +60,6 @@ test('closing does not wait for a server that stays silent', async () => {
   await until(() => server.sockets.size > 0);
   const begun = performance.now();
   await bus[Symbol.asyncDispose]();
-  expect(performance.now() - begun).toBeLessThan(connectTimeoutMs / 2);
+  expect(performance.now() - begun).toBeLessThan(0.75 * connectTimeoutMs);
   await until(() => server.sockets.size === 0);
 });

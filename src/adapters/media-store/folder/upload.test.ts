@@ -37,8 +37,8 @@ async function expectNothing(served: ServedStore, object: MediaObject): Promise<
 }
 
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (const endMs = performance.now() + 10_000; !(await isSo()); ) {
-    if (performance.now() > endMs) throw new Error('it has not come to be within 10 s');
+  for (const endMs = performance.now() + 30_000; !(await isSo()); ) {
+    if (performance.now() > endMs) throw new Error('it has not come to be within 30 s');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
