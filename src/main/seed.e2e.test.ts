@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
+import { eventually } from '../testing/guests.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { runParley, startServer } from '../testing/server.ts';
 
@@ -37,14 +38,25 @@ describe('parley seed', () => {
     const again = await seed('--yes');
     expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing was added') });
     await using server = await startServer({ dataDir });
-    const conversations = await conversationsOf(server.address, 'alice');
-    expect(conversations.map(({ title }) => title)).toContain('A trip to the sea');
-    const messages = await Promise.all(
-      conversations.map(({ conversationId }) => wholeConversation(server.address, conversationId)),
+    // History may have to take up what was said last.
+    const conversations = await eventually(
+      () => conversationsOf(server.address, 'alice'),
+      (all) => all.some(({ title }) => title === 'A trip to the sea') && all.length === 3,
     );
-    expect(kindsOf(messages.flat())).toEqual(new Set(['KIND_TEXT', 'KIND_VOICE', 'KIND_VIDEO', 'KIND_IMAGE']));
-    expect(messages.flat().map(({ status }) => status)).toContain('MESSAGE_STATUS_STOPPED');
-    for (const other of ['bob', 'charlie']) expect(await conversationsOf(server.address, other)).toHaveLength(2);
+    const messages = await eventually(
+      async () => {
+        const told = conversations.map(({ conversationId }) => wholeConversation(server.address, conversationId));
+        return (await Promise.all(told)).flat();
+      },
+      (all) => all.length === 14 && all.every(({ status }) => status !== 'MESSAGE_STATUS_PROCESSING'),
+    );
+    expect(kindsOf(messages)).toEqual(new Set(['KIND_TEXT', 'KIND_VOICE', 'KIND_VIDEO', 'KIND_IMAGE']));
+    expect(messages.map(({ status }) => status)).toContain('MESSAGE_STATUS_STOPPED');
+    for (const other of ['bob', 'charlie'])
+      await eventually(
+        () => conversationsOf(server.address, other),
+        (all) => all.length === 2,
+      );
   });
 
   test('its users sign in with the password that it says, and find their conversations', async () => {
@@ -56,7 +68,10 @@ describe('parley seed', () => {
       const { tokens } = await call(accounts, 'SignIn', { userName: 'bob', password: 'password' });
       const metadata = new Metadata();
       metadata.set('authorization', `Bearer ${tokens.accessToken}`);
-      expect((await call(history, 'ListConversations', {}, 10_000, metadata)).conversations).toHaveLength(2);
+      await eventually(
+        () => call(history, 'ListConversations', {}, undefined, metadata),
+        ({ conversations }) => conversations.length === 2,
+      );
     } finally {
       hangUp(accounts);
       hangUp(history);
