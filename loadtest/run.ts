@@ -3,7 +3,7 @@
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compareFiles } from './compare.ts';
 import { summary, summaryLine } from './report/terminal.ts';
@@ -79,7 +79,7 @@ async function load({ run, out, isBaseline }: Asked, signal: AbortSignal): Promi
     if (isBaseline) await writeBaseline(result);
     line.say(summary(result));
     for (const failure of failures) line.say(`FAILED  ${failure}`);
-    line.say(`\n${relative('', page)}`);
+    line.say(`\n${resolve(page)}`);
     return failures.length === 0 ? 0 : 1;
   } finally {
     await rm(work, { recursive: true, force: true });
