@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../../ports/clock.ts';
 import {
@@ -110,12 +109,11 @@ class Store implements FolderMediaStore {
   put(object: MediaObject, bytes: Uint8Array): Promise<void> {
     return this.#run(async () => {
       checkPossible(object);
-      if (bytes.length !== object.sizeBytes || hash('sha256', bytes, 'hex') !== object.sha256) {
-        throw new RangeError(`the bytes are not those that ${object.mediaId} is described by`);
-      }
       await using partial = await this.#files.begin();
       await partial.write(bytes);
-      await partial.finish();
+      if (bytes.length !== object.sizeBytes || partial.digest() !== object.sha256) {
+        throw new RangeError(`the bytes are not those that ${object.mediaId} is described by`);
+      }
       await this.#files.keep(object, partial);
     });
   }

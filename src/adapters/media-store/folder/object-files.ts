@@ -32,17 +32,19 @@ export class ObjectFiles {
   }
 
   /**
-   * Makes an object of a finished partial file, unless there is one of this id. It is durable when this resolves. The description has its name
+   * Makes an object of a partial file that has all its bytes, unless there is one of this id. It is durable when this resolves. The description has its name
    * first: a crash between the two leaves one that describes nothing, and `removePartial` finds it.
    */
   async keep(object: MediaObject, partial: PartialFile): Promise<'stored' | 'was there'> {
     const place = this.#placeOf(object.mediaId);
     return this.#turns.take(object.mediaId, async () => {
       if ((await this.find(object.mediaId)) !== null) return 'was there';
-      await writeSynced(partial.descriptionPath, describe(object, this.#clock.nowMs()));
+      const description = describe(object, this.#clock.nowMs());
+      await Promise.all([partial.sync(), writeSynced(partial.descriptionPath, description)]);
       await makeFolder(place.folder);
       await rename(partial.descriptionPath, place.description);
       await rename(partial.path, place.bytes);
+      partial.isKept = true;
       await syncFolder(place.folder);
       return 'stored';
     });

@@ -6,6 +6,8 @@ import { openNew } from './durable-files.ts';
 /** What has come of an object, hashed as it comes. It is nobody's until it is kept; disposing of it removes what was not. */
 export class PartialFile implements AsyncDisposable {
   readonly path: string;
+  /** Its bytes and its description have names of their own now. */
+  isKept = false;
   readonly #file: FileHandle;
   readonly #gone: () => void;
   readonly #hash = createHash('sha256');
@@ -47,16 +49,19 @@ export class PartialFile implements AsyncDisposable {
     }
   }
 
-  /** Syncs what was written and tells its SHA-256 in hexadecimal digits. Nothing can be written after it. */
-  async finish(): Promise<string> {
-    await this.#file.sync();
+  /** The SHA-256 of what was written in hexadecimal digits. Nothing can be written after it. */
+  digest(): string {
     return this.#hash.digest('hex');
+  }
+
+  sync(): Promise<void> {
+    return this.#file.sync();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       await this.#file.close();
-      await Promise.all([this.path, this.descriptionPath].map((path) => rm(path, { force: true })));
+      if (!this.isKept) await Promise.all([this.path, this.descriptionPath].map((path) => rm(path, { force: true })));
     } finally {
       this.#gone();
     }

@@ -79,7 +79,7 @@ async function receive(
   if (partial.sizeBytes < object.sizeBytes) {
     throw mismatch(400, `Of ${object.sizeBytes} bytes only ${partial.sizeBytes} have come.`);
   }
-  if ((await partial.finish()) !== object.sha256) {
+  if (partial.digest() !== object.sha256) {
     throw mismatch(422, 'The SHA-256 of the bytes is not the one that the upload is of.');
   }
 }
