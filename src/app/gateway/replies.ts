@@ -186,7 +186,7 @@ export class Replies {
   }
 
   async #askHistory(messageIds: readonly string[]): Promise<void> {
-    const throughs = new Map<string, number>();
+    const found = new Map<string, LiveCompleted[]>();
     for (const messageId of messageIds) {
       const message = await this.#deps.history.getMessage(messageId);
       if (message === null) await this.#dropIfDeleted(messageId);
@@ -194,26 +194,29 @@ export class Replies {
       if (message === null || end === undefined) continue;
       const { conversationId } = message;
       if (end.type === 'failed') this.#onLive(conversationId, end);
-      else throughs.set(conversationId, Math.max(end.sequence, throughs.get(conversationId) ?? 0));
+      else found.set(conversationId, [...(found.get(conversationId) ?? []), end]);
     }
-    for (const [conversationId, through] of throughs) await this.#tellEnds(conversationId, through);
+    for (const [conversationId, ends] of found) await this.#tellEnds(conversationId, ends);
   }
 
   /**
    * Tells the replies that history has, in their order: a client that comes back names the last that it has seen, and would never see one before it.
-   * History has `through`, so asked again it has all before; but not all before one that it has only now. What the bus tells meanwhile comes after.
+   * History has those that were found, so asked again it has all before the last of them; but not all before one that it has only now. What the bus
+   * tells meanwhile comes after.
    */
-  async #tellEnds(conversationId: string, through: number): Promise<void> {
+  async #tellEnds(conversationId: string, found: readonly LiveCompleted[]): Promise<void> {
+    const through = Math.max(...found.map(({ sequence }) => sequence));
+    const isFound = new Set(found.map(({ messageId }) => messageId));
+    const ends = [...found];
     const held: LiveEvent[] = [];
     this.#held.set(conversationId, held);
     try {
-      const ends: LiveCompleted[] = [];
       for (const messageId of this.pending.acknowledgedIn(conversationId)) {
-        const message = await this.#deps.history.getMessage(messageId);
+        const message = isFound.has(messageId) ? null : await this.#deps.history.getMessage(messageId);
         const end = message === null ? undefined : await this.#endOf(message);
         if (end?.type === 'completed' && end.sequence <= through) ends.push(end);
       }
-      for (const end of ends.toSorted((one, other) => one.sequence - other.sequence)) this.#onLive(conversationId, end);
+      for (const end of ends.sort((one, other) => one.sequence - other.sequence)) this.#onLive(conversationId, end);
     } finally {
       this.#held.delete(conversationId);
       for (const event of held) this.#onLive(conversationId, event);
