@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { type LagFigures, watchLag } from '../system/lag.ts';
 import { type Percentiles, percentiles } from '../system/percentiles.ts';
-import { type Pids, type ProcessesFigures, watchProcesses } from '../system/process-figures.ts';
+import { type Pids, type ProcessesFigures, processesOf, watchProcesses } from '../system/process-figures.ts';
 import { HistoryClient } from './history-client.ts';
 import { kinds, LeanSession } from './lean-session.ts';
 import { measureWays, type Way } from './ways.ts';
@@ -97,7 +97,11 @@ async function loop(task: Task & { task: 'loop' }): Promise<LoopFigures> {
     session.say(text);
   }
   await sleep(task.warmUpMs);
-  const [usedSince, clientBefore, begun] = [watchProcesses(task.pids), process.cpuUsage(), performance.now()];
+  const [usedSince, clientBefore, begun] = [
+    watchProcesses(processesOf(task.pids)),
+    process.cpuUsage(),
+    performance.now(),
+  ];
   measuring = true;
   await sleep(task.measureMs);
   measuring = false;
@@ -121,7 +125,7 @@ async function pieces(task: Task & { task: 'pieces' }): Promise<PiecesFigures> {
   const sessions = await openAll(task.address, task.clients);
   const firsts = { atOnce: [] as number[], spread: [] as number[] };
   const delays: number[] = [];
-  const usedSince = watchProcesses(task.pids);
+  const usedSince = watchProcesses(processesOf(task.pids));
   for (let round = 0; round < 2 * task.rounds; round += 1) {
     const [kind, gapMs] = round < task.rounds ? (['atOnce', 0] as const) : (['spread', 1_000 / task.clients] as const);
     await Promise.all(

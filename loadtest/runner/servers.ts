@@ -1,15 +1,20 @@
 import { join } from 'node:path';
 import type { Profile, Settings } from '../scenarios/scenario.ts';
+import { roles, settingsOf } from '../system/deployment.ts';
 import { type Engines, freePort, startEngines } from '../system/engines.ts';
-import { cpuSeconds, memory, type Pids, type ProcessesFigures } from '../system/process-figures.ts';
+import {
+  cpuSeconds,
+  type ProcessesFigures,
+  processesOf,
+  type Watched,
+  watchProcesses,
+} from '../system/process-figures.ts';
 import { type Started, startEnvoy, startParley } from '../system/processes.ts';
 
-/** In this order: the topics are made by the first, and clients are let in when all are there. */
-const roles = ['projector', 'worker', 'gateway'] as const;
 const prefix = 'load';
 
 /** One process of Parley, which may be killed and come back under the same address. */
-export class Member {
+export class Member implements Watched {
   readonly name: string;
   readonly #settings: Settings;
   #running: Started;
@@ -97,10 +102,8 @@ export async function startServers({ profile, settings, needsWeb, dataDir }: Ser
   } else {
     engines = stack.use(await startEngines(join(dataDir, 'engines')));
     shared = { ...engines.settings, PARLEY_PREFIX: prefix };
-    for (const role of roles) {
-      const own = role === 'gateway' ? ofGateway : settings;
-      await start(role, { ...own, ...shared, PARLEY_ROLES: role, PARLEY_INSTANCE_ID: role });
-    }
+    for (const role of roles)
+      await start(role, { ...(role === 'gateway' ? ofGateway : settings), ...settingsOf(role, engines, prefix) });
   }
   const gateway = members.at(-1);
   if (gateway === undefined) throw new Error('nothing was started');
@@ -112,21 +115,11 @@ export async function startServers({ profile, settings, needsWeb, dataDir }: Ser
     webAddress: envoy?.address ?? gateway.httpAddress,
     settings: shared,
     inspectorPort,
-    watch: () => watch(members, engines?.pids ?? {}),
+    watch: () =>
+      watchProcesses({
+        ...Object.fromEntries(members.map((member) => [member.name, member])),
+        ...processesOf(engines?.pids ?? {}),
+      }),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
-}
-
-function watch(members: readonly Member[], engines: Pids): (thousands: number) => ProcessesFigures {
-  const watched = [
-    ...members.map((member) => ({ name: member.name, pid: () => member.pid, used: () => member.cpuSeconds })),
-    ...Object.entries(engines).map(([name, pid]) => ({ name, pid: () => pid, used: () => cpuSeconds(pid) })),
-  ].map((one) => ({ ...one, before: one.used() }));
-  return (thousands) =>
-    Object.fromEntries(
-      watched.map(({ name, pid, used, before }) => [
-        name,
-        { cpuSecondsPer1000: (used() - before) / thousands, ...memory(pid()) },
-      ]),
-    );
 }

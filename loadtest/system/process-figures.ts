@@ -17,14 +17,32 @@ export type ProcessesFigures = Readonly<Record<string, ProcessFigures>>;
 /** The processes that are watched while something is measured, by name. */
 export type Pids = Readonly<Record<string, number>>;
 
+/** One that is watched. */
+export interface Watched {
+  readonly pid: number;
+  /** User and system, up to now. */
+  readonly cpuSeconds: number;
+}
+
+/** Processes that stay what they are. */
+export function processesOf(pids: Pids): Readonly<Record<string, Watched>> {
+  const watched = (pid: number): Watched => ({
+    pid,
+    get cpuSeconds() {
+      return cpuSeconds(pid);
+    },
+  });
+  return Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, watched(pid)]));
+}
+
 /** Notes what the processes have used so far; the function that it returns tells what they used since, for so many thousands. */
-export function watchProcesses(pids: Pids): (thousands: number) => ProcessesFigures {
-  const before = Object.entries(pids).map(([name, pid]) => ({ name, pid, usedSeconds: cpuSeconds(pid) }));
+export function watchProcesses(processes: Readonly<Record<string, Watched>>): (thousands: number) => ProcessesFigures {
+  const before = Object.entries(processes).map(([name, one]) => ({ name, one, usedSeconds: one.cpuSeconds }));
   return (thousands) =>
     Object.fromEntries(
-      before.map(({ name, pid, usedSeconds }) => [
+      before.map(({ name, one, usedSeconds }) => [
         name,
-        { cpuSecondsPer1000: (cpuSeconds(pid) - usedSeconds) / thousands, ...memory(pid) },
+        { cpuSecondsPer1000: (one.cpuSeconds - usedSeconds) / thousands, ...memory(one.pid) },
       ]),
     );
 }
