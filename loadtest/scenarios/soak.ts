@@ -4,8 +4,8 @@ import { busyLoad } from './loops.ts';
 import type { Facts, Prelude, Scenario } from './scenario.ts';
 
 /**
- * At full speed until everything that is kept up to a bound has reached it: above all the ids by which repeats of the last 8,192 to 16,384
- * messages of each partition are known. What grows after is not bounded.
+ * At full speed until everything that is kept up to a bound has reached it: above all the ids by which repeats of the last 8,192 messages
+ * of each partition are known. What grows after is not bounded.
  */
 const fill: Prelude = { name: 'fill', load: { ...busyLoad, durationMs: 150_000 }, memoryAt: 'end' };
 

@@ -4,7 +4,7 @@ export const watchdogTickMs = 50;
 /** At most so often a partition's position is committed; a crash refolds what came in this time. */
 export const commitIntervalMs = 200;
 
-/** Message ids a partition remembers at least; twice as many at most, about 2 MB. Older repeats are found in history. */
+/** Message ids a partition remembers at least, in about 1 MB; an eighth more at most. Older repeats are found in history. */
 export const knownWindowIds = 8_192;
 
 /** The wait before the log is tried again after it failed; it doubles up to the next. Short: a group commit is missing, not a server. */

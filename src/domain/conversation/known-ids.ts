@@ -1,6 +1,9 @@
 /** V8 refuses a Map of more than 2^24 entries; a generation ends well before. */
 const maxGenerationIds = 2 ** 23;
 
+/** A window moves on in so many steps, each a generation: the more, the less its size goes up and down, and the more a lookup asks. */
+const windowSteps = 8;
+
 /** Ids and where each was first seen, shared by every version grown from it. */
 interface SharedIds {
   readonly offsets: Map<string, number>;
@@ -90,14 +93,16 @@ export class KnownIds {
   }
 
   /**
-   * A window on the newest ids: between `minIds` and about twice as many. Ids at `neededFrom` or later are never dropped.
+   * A window on the newest ids: `minIds`, and up to an eighth more. Ids at `neededFrom` or later are never dropped.
    * The same object when there is nothing to drop yet, so calling it often is cheap.
    */
   trim(minIds: number, neededFrom: number): KnownIds {
-    if (this.#newest.size < minIds) return this;
-    const dropped = this.#older.at(-1);
-    if (dropped !== undefined && dropped.last >= neededFrom) return this;
-    const completeFrom = dropped === undefined ? this.completeFrom : dropped.last + 1;
-    return new KnownIds([this.#newest], Generation.empty(), completeFrom);
+    const stepIds = Math.ceil(minIds / windowSteps);
+    const [oldest] = this.#older;
+    const isKept = oldest === undefined || this.size - oldest.size < minIds || oldest.last >= neededFrom;
+    if (!isKept) return new KnownIds(this.#older.slice(1), this.#newest, oldest.last + 1).trim(minIds, neededFrom);
+    // While nothing may be dropped no generation is added to them: a lookup asks each.
+    if (this.#newest.size < stepIds || this.#older.length > windowSteps) return this;
+    return new KnownIds([...this.#older, this.#newest], Generation.empty(), this.completeFrom);
   }
 }
