@@ -1,6 +1,6 @@
 import type { Distribution } from '../driver/figures.ts';
 import type { Panel } from './draw.ts';
-import { heightsOf } from './over-time.ts';
+import { lineLayer } from './line-layer.ts';
 
 export interface Curve {
   readonly name: string;
@@ -26,35 +26,14 @@ function pointsOf({ name, distribution: { curve, count } }: Curve) {
 export function distributionPanel(curves: readonly Curve[]): Panel | undefined {
   const measured = curves.filter(({ distribution }) => distribution.count > 0);
   if (measured.length === 0) return undefined;
-  const names = measured.map(({ name }) => name);
-  const label = "format(100 - pow(10, 2 - datum.value), '.6~g') + ' %'";
-  return {
-    layer: [
-      {
-        data: { values: measured.flatMap(pointsOf) },
-        mark: 'line',
-        encoding: {
-          x: {
-            field: 'at',
-            type: 'quantitative',
-            title: null,
-            scale: { nice: false },
-            axis: { values: named, labelExpr: label },
-          },
-          y: {
-            field: 'ms',
-            type: 'quantitative',
-            title: null,
-            ...heightsOf(measured.flatMap(({ distribution: { p50, max } }) => [p50, max])),
-          },
-          color: {
-            field: 'name',
-            type: 'nominal',
-            scale: { domain: names, range: measured.map(({ colour }) => colour) },
-            sort: names,
-          },
-        },
-      },
-    ],
-  };
+  const labelExpr = "format(100 - pow(10, 2 - datum.value), '.6~g') + ' %'";
+  const lines = lineLayer({
+    points: measured.flatMap(pointsOf),
+    height: 'ms',
+    line: 'name',
+    axis: { values: named, labelExpr },
+    heights: measured.flatMap(({ distribution: { p50, max } }) => [p50, max]),
+    named: measured,
+  });
+  return { layer: [lines] };
 }

@@ -1,5 +1,6 @@
 import type { LoadResult } from '../result.ts';
 import type { Palette, Panel } from './draw.ts';
+import { lineLayer } from './line-layer.ts';
 
 /** A line of a plot over the seconds of a run. */
 export interface Line {
@@ -34,8 +35,6 @@ interface Point {
 
 /** More points than this cannot be told apart in the width of a plot. */
 const maxPoints = 240;
-/** From here on a linear scale hides the smaller values. */
-const logarithmicFrom = 20;
 
 function unitOf(lastSecond: number): { readonly name: string; readonly seconds: number } {
   if (lastSecond <= 300) return { name: 's', seconds: 1 };
@@ -57,16 +56,6 @@ function pointsOf({ name, values, isRate }: Line): readonly Point[] {
   });
 }
 
-/** Scale and axis for values of a height: when they span decades, every decade is seen. */
-export function heightsOf(values: readonly number[]) {
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  if (least <= 0 || most / least < logarithmicFrom)
-    return { scale: { zero: true, nice: true }, axis: { tickCount: 5 } };
-  const first = Math.floor(Math.log10(least));
-  const decades = Array.from({ length: Math.ceil(Math.log10(most)) - first + 1 }, (_, index) => 10 ** (first + index));
-  return { scale: { type: 'log', nice: true }, axis: { values: decades } } as const;
-}
-
 /**
  * Lines over the seconds of a run, with a mark for everything that was done to the servers, numbered as in `events`, and the cap, if there is one.
  * undefined when no line has a value.
@@ -81,25 +70,18 @@ export function overTime(
   const values = points.flatMap(({ value }) => value ?? []);
   if (values.length === 0) return undefined;
   const unit = unitOf(Math.max(...points.map(({ at }) => at)));
-  const names = lines.map(({ name }) => name);
-  const colours = lines.map(({ isAlarm }, index) => (isAlarm ? palette.alarm : (palette.series[index] ?? palette.ink)));
+  const colourOf = ({ isAlarm }: Line, index: number) =>
+    isAlarm ? palette.alarm : (palette.series[index] ?? palette.ink);
   return {
     layer: [
-      {
-        data: { values: points.map((point) => ({ ...point, at: point.at / unit.seconds })) },
-        mark: 'line',
-        encoding: {
-          x: {
-            field: 'at',
-            type: 'quantitative',
-            title: null,
-            scale: { nice: false },
-            axis: { grid: false, tickCount: 6, tickMinStep: 1, labelExpr: `datum.label + ' ${unit.name}'` },
-          },
-          y: { field: 'value', type: 'quantitative', title: null, ...heightsOf(values) },
-          color: { field: 'line', type: 'nominal', scale: { domain: names, range: colours }, sort: names },
-        },
-      },
+      lineLayer({
+        points: points.map((point) => ({ ...point, at: point.at / unit.seconds })),
+        height: 'value',
+        line: 'line',
+        axis: { grid: false, tickCount: 6, tickMinStep: 1, labelExpr: `datum.label + ' ${unit.name}'` },
+        heights: values,
+        named: lines.map((line, index) => ({ name: line.name, colour: colourOf(line, index) })),
+      }),
       ...capLayers(capAt, palette),
       ...eventLayers(events, unit.seconds, palette),
     ],
