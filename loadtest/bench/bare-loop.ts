@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Percentiles, percentiles } from '../system/percentiles.ts';
 
 /** What an engine does alone, without Parley: messages sent and heard again, so many under way at once. */
@@ -15,8 +16,6 @@ export interface Returning {
   /** Is set to what is to be called when it has come back. */
   onReturn: (index: number) => void;
 }
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** So many messages under way at once, each sent again as soon as it has come back. */
 export async function bareLoop(

@@ -1,9 +1,11 @@
 /** The load, in a process of its own: one task as JSON in the arguments, its figures as one line of JSON on stdout. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GrpcLine } from '../driver/grpc-line.ts';
+import { newestPage } from '../driver/history.ts';
 import { type LagFigures, watchLag } from '../system/lag.ts';
 import { type Percentiles, percentiles } from '../system/percentiles.ts';
 import { type Pids, type ProcessesFigures, processesOf, watchProcesses } from '../system/process-figures.ts';
-import { HistoryClient } from './history-client.ts';
 import { kinds, LeanSession } from './lean-session.ts';
 import { measureWays, type Way } from './ways.ts';
 
@@ -67,8 +69,6 @@ export interface ConnectsFigures {
 }
 
 const text = 'Where does the night train to Lisbon stop?';
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function openAll(address: string, clients: number): Promise<LeanSession[]> {
   return Promise.all(Array.from({ length: clients }, () => LeanSession.open(address, `bench-${randomUUID()}`)));
@@ -183,14 +183,15 @@ async function connects(task: Task & { task: 'connects' }): Promise<ConnectsFigu
 
 /** Reads the newest page of 20 of a conversation, again and again. */
 async function pages(task: Task & { task: 'pages' }): Promise<Percentiles> {
-  using history = new HistoryClient(task.address);
+  const line = new GrpcLine({ address: task.address });
   const times: number[] = [];
   for (let page = 0; page < task.pages; page += 1) {
     const begun = performance.now();
-    const { messages } = await history.newest(task.conversationId, 20);
+    const { messages } = await newestPage(line, task.conversationId, 20);
     if (messages.length !== 20) throw new Error(`a page of ${messages.length} messages`);
     times.push(performance.now() - begun);
   }
+  line.drop();
   return percentiles(times);
 }
 

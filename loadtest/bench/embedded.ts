@@ -3,9 +3,9 @@ import { origin } from '../system/machine.ts';
 import type { Percentiles } from '../system/percentiles.ts';
 import { memory } from '../system/process-figures.ts';
 import { runJson, type Started, startEcho, startEnvoy, startParley } from '../system/processes.ts';
+import { caughtUp, type Mark } from './caught-up.ts';
 import type { ConnectsFigures, LoopFigures, PiecesFigures } from './client.ts';
 import type { AppendFigures, EmbeddedFigures, SizeFigures } from './figures.ts';
-import { HistoryClient, type Mark } from './history-client.ts';
 import { type Plan, pieceIntervalMs, slowReplies, twoPieces, wholeReplies } from './plan.ts';
 import { runClient } from './run-client.ts';
 import { told } from './told.ts';
@@ -134,7 +134,6 @@ async function firstStart(
 ): Promise<{ firstStartMs: number; builtMs: number }> {
   const begun = performance.now();
   await using server = await startParley(settings);
-  using history = new HistoryClient(server.address);
-  await history.caughtUp(ends);
+  await caughtUp(server.address, ends);
   return { firstStartMs: server.startMs, builtMs: performance.now() - begun };
 }

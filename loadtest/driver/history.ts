@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   HistoryServiceService,
   type ListMessagesRequest,
@@ -18,9 +19,15 @@ function requestOf(request: Partial<ListMessagesRequest> & { conversationId: str
   return { pageSize, pageToken: '', newestFirst: false, atLeastSequence: 0n, ...request };
 }
 
-/** The newest messages of a conversation. Rejects with Refusal. */
-export async function newestPage(line: Line, conversationId: string, size: number): Promise<void> {
-  await line.call(listMessages, requestOf({ conversationId, pageSize: size, newestFirst: true }));
+/** The newest messages of a conversation, once history holds this sequence. Rejects with Refusal, also when it does not soon. */
+export function newestPage(
+  line: Line,
+  conversationId: string,
+  size: number,
+  atLeastSequence = 0,
+): Promise<ListMessagesResponse> {
+  const newest = { conversationId, pageSize: size, newestFirst: true, atLeastSequence: BigInt(atLeastSequence) };
+  return line.call(listMessages, requestOf(newest));
 }
 
 /** A page of a conversation, oldest first, once history holds this sequence. Rejects with Refusal when it does not in a minute. */
@@ -31,21 +38,22 @@ export function conversationPage(
   sequence: number,
 ): Promise<ListMessagesResponse> {
   const request = requestOf({ conversationId, pageToken, atLeastSequence: BigInt(sequence) });
-  return patiently(() => line.call(listMessages, request));
+  return patiently(() => line.call(listMessages, request), patienceMs);
 }
 
 /** A conversation whose beginning history does not know yet is not found. */
 const passing: ReadonlySet<string> = new Set(['HISTORY_BEHIND', 'NOT_FOUND', 'MEDIA_UNAVAILABLE', 'UNAVAILABLE']);
 
-async function patiently<T>(read: () => Promise<T>): Promise<T> {
-  const untilMs = performance.now() + patienceMs;
+/** Reads again while history is behind, or away, for so long. Rejects with the last Refusal. */
+export async function patiently<T>(read: () => Promise<T>, forMs: number): Promise<T> {
+  const untilMs = performance.now() + forMs;
   for (;;) {
     try {
       return await read();
     } catch (error) {
       const mayPass = error instanceof Refusal && passing.has(error.label);
       if (!mayPass || performance.now() > untilMs) throw error;
-      await new Promise((resolve) => setTimeout(resolve, retryDelayMs));
+      await sleep(retryDelayMs);
     }
   }
 }
