@@ -12,6 +12,8 @@ export interface SystemTick {
   readonly queued: number;
   /** Records that read models are behind. */
   readonly lagRecords: number;
+  /** Of what sessions have missed, since the servers were started. Earlier results do not have it. */
+  readonly historyReads?: number;
   /** The largest of all processes. */
   readonly loopDelayP99Ms: number;
   /** By process. */

@@ -70,6 +70,7 @@ async function sampleOf(members: readonly Member[]): Promise<Sample> {
     processing: sum('parley_worker_processing_messages'),
     queued: sum('parley_worker_queued_messages'),
     lagRecords: sum('parley_projector_lag_records'),
+    historyReads: sum('parley_history_reads_total'),
     loopDelayP99Ms: Math.max(0, ...delays),
     residentMib: Object.fromEntries(found.map(({ name, residentMib }) => [name, residentMib])),
     handles: Object.fromEntries(found.map(({ name, handles }) => [name, handles])),

@@ -148,6 +148,16 @@ export const storm: Scenario = {
       limit: 500,
       figure: ({ driver }) => (driver.resumedMs.count === 0 ? undefined : driver.resumedMs.p99),
     },
+    {
+      // All that it missed is read at once; what comes then is told as it happens, and not read again.
+      name: 'Reads of history, for each time that a client came back',
+      unit: '',
+      limit: 1,
+      figure: ({ driver: { resumedMs }, system }) => {
+        const reads = system.at(-1)?.historyReads;
+        return reads === undefined || resumedMs.count === 0 ? undefined : reads / resumedMs.count;
+      },
+    },
   ],
   quick: { load: { clients: 10, durationMs: 2_000, storm: { reconnects: 3, withinMs: 1_000, fromMs: 500 } } },
 };

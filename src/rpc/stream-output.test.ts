@@ -11,7 +11,7 @@ import { type SessionStream, StreamOutput } from './stream-output.ts';
 import { durationOf } from './wire-values.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
-const uncounted = { refused() {}, accepted() {}, replied() {}, sessionEnded() {} };
+const uncounted = { refused() {}, accepted() {}, replied() {}, historyRead() {}, sessionEnded() {} };
 const limits = {
   maxClients: 1,
   maxProcessing: 1,

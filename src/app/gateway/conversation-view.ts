@@ -3,6 +3,7 @@ import { utf8Length, utf8Slice } from '../../domain/conversation/utf8.ts';
 import type { Reason } from '../../domain/errors/catalogue.ts';
 import type { History, HistoryMessage } from '../../ports/history.ts';
 import type { LiveBus, LiveCompleted, LiveEvent, LivePiece, LiveStarted } from '../../ports/live-bus.ts';
+import type { Metrics } from '../../ports/telemetry.ts';
 import { noLinks } from '../media/media-links.ts';
 import type { SessionOutput } from './session-event.ts';
 
@@ -21,6 +22,7 @@ interface Draft {
 export interface ConversationViewDeps {
   readonly history: Pick<History, 'replay'>;
   readonly bus: LiveBus;
+  readonly metrics: Pick<Metrics, 'historyRead'>;
   readonly output: SessionOutput;
 }
 
@@ -46,9 +48,14 @@ export class ConversationView {
 
   /** Sends what came after the sequence, then goes live. History must have caught up with everything before `end`. */
   async catchUp(afterSequence: number, end: number): Promise<void> {
-    const { history, output } = this.#deps;
+    const { history, metrics, output } = this.#deps;
     this.#replayedThrough = Math.max(afterSequence, end - 1);
+    metrics.historyRead();
+    let batches = 0;
     for await (const messages of history.replay(this.conversationId, afterSequence, replayBatch)) {
+      batches += 1;
+      // The first has been counted: nothing missed is a read, too.
+      if (batches > 1) metrics.historyRead();
       for (const message of messages) {
         if (this.#closed) return;
         this.#replayOne(message, afterSequence);

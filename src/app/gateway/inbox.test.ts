@@ -20,7 +20,7 @@ import { Replies } from './replies.ts';
 import type { SessionEvent } from './session-event.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
-const uncounted = { refused() {}, accepted() {}, replied() {}, sessionEnded() {} };
+const uncounted = { refused() {}, accepted() {}, replied() {}, historyRead() {}, sessionEnded() {} };
 const clock = { nowMs: () => 0, monotonicMs: () => 0, sleep: async () => {} };
 const maxPendingPerClient = 5;
 const settings = { maxPendingPerClient, maxTextBytes: 1_000, maxInlineBytes: 1_000 };

@@ -10,17 +10,19 @@ import { Replies } from './replies.ts';
 import type { Accepted, SessionEvent } from './session-event.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
-const uncounted = { refused() {}, accepted() {}, replied() {}, sessionEnded() {} };
+const uncounted = { refused() {}, accepted() {}, replied() {}, historyRead() {}, sessionEnded() {} };
 
 /** A session in conversation `c`; history knows no message, and how far it has come is for the test to say. */
 function world(tracer?: Tracer) {
   const events: SessionEvent[] = [];
-  const missed: HistoryMessage[] = [];
+  /** Batch by batch. */
+  const missed: HistoryMessage[][] = [];
   const state = {
     nowMs: 0,
     checkpoint: 0,
     exists: true,
     asked: 0,
+    reads: 0,
     answer: Promise.resolve(null),
     missed,
     getMessage(_messageId: string): Promise<HistoryMessage | null> {
@@ -41,14 +43,14 @@ function world(tracer?: Tracer) {
       history: {
         getMessage: (messageId) => state.getMessage(messageId),
         async *replay() {
-          yield state.missed;
+          yield* state.missed;
         },
       },
       bus,
       clock: { nowMs: () => state.nowMs, monotonicMs: () => state.nowMs, sleep: async () => {} },
       ids: nodeCryptoIds,
       logger: quiet,
-      metrics: uncounted,
+      metrics: { ...uncounted, historyRead: () => void (state.reads += 1) },
       tracer,
       output: { emit: (event) => void events.push(event), writable: async () => {}, end() {} },
       onChange() {},
@@ -123,6 +125,26 @@ test('history is asked for an unanswered message at its intervals, and not while
   await late.promise;
   await new Promise((resolve) => setImmediate(resolve));
   expect(await sweepAt(4 * historyPollMs + 1)).toBe(3);
+});
+
+test('every read of history that makes up for what a session missed is counted', async () => {
+  const { replies, state } = world();
+  const reads = async (act: () => void) => {
+    state.reads = 0;
+    act();
+    await replies.showing;
+    await new Promise((resolve) => setImmediate(resolve));
+    return state.reads;
+  };
+  expect(await reads(() => replies.showNew())).toBe(0);
+  expect(await reads(() => replies.show(0))).toBe(1);
+  state.missed.push([], []);
+  expect(await reads(() => replies.show(0))).toBe(2);
+  replies.pending.add('id', 'c', 'm', 0);
+  replies.acknowledge(accepted);
+  expect(await reads(() => replies.sweep())).toBe(0);
+  state.nowMs = historyPollMs + 1;
+  expect(await reads(() => replies.sweep())).toBe(1);
 });
 
 test('the deletion of a conversation is heard from the bus, or seen when the session comes to it', async () => {
@@ -208,7 +230,7 @@ test('a reply that history has told is not begun again by the worker that wrote 
   const started = { ...begun, type: 'started' } as const;
   const piece = { ...begun, type: 'piece', offsetBytes: 0, text: 'Hello' } as const;
   const parts = [{ kind: 'text', text: 'Hello' }] as const;
-  state.missed.push({ messageId: 'reply', role: 'assistant', sequence: 9, parts } as unknown as HistoryMessage);
+  state.missed.push([{ messageId: 'reply', role: 'assistant', sequence: 9, parts } as unknown as HistoryMessage]);
   state.checkpoint = 10;
   bus.serveDrafts(() => [started, piece]);
   replies.show(0);

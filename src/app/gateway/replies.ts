@@ -188,7 +188,7 @@ export class Replies {
   async #askHistory(messageIds: readonly string[]): Promise<void> {
     const found = new Map<string, LiveCompleted[]>();
     for (const messageId of messageIds) {
-      const message = await this.#deps.history.getMessage(messageId);
+      const message = await this.#read(messageId);
       if (message === null) await this.#dropIfDeleted(messageId);
       const end = message === null ? undefined : await this.#endOf(message);
       if (message === null || end === undefined) continue;
@@ -212,7 +212,7 @@ export class Replies {
     this.#held.set(conversationId, held);
     try {
       for (const messageId of this.pending.acknowledgedIn(conversationId)) {
-        const message = isFound.has(messageId) ? null : await this.#deps.history.getMessage(messageId);
+        const message = isFound.has(messageId) ? null : await this.#read(messageId);
         const end = message === null ? undefined : await this.#endOf(message);
         if (end?.type === 'completed' && end.sequence <= through) ends.push(end);
       }
@@ -225,10 +225,9 @@ export class Replies {
 
   /** How the message ended, as the bus would have told it; undefined: it has not. */
   async #endOf(message: HistoryMessage): Promise<LiveCompleted | LiveFailed | undefined> {
-    const { history, ids } = this.#deps;
     const { messageId, attempt } = message;
     if (message.completeTimeMs === null) return undefined;
-    const reply = message.replyMessageId === '' ? null : await history.getMessage(ids.replyMessageId(messageId));
+    const reply = message.replyMessageId === '' ? null : await this.#read(this.#deps.ids.replyMessageId(messageId));
     if (reply !== null) {
       const { messageId: replyMessageId, sequence, parts, model, createTimeMs: timeMs } = reply;
       const outcome = reply.status === 'stopped' ? 'stopped' : 'completed';
@@ -237,6 +236,11 @@ export class Replies {
     if (message.failureReason === '') return undefined;
     const { clientMessageId, failureReason: reason, failureDetail: detail } = message;
     return { type: 'failed', messageId, clientMessageId, reason, detail };
+  }
+
+  #read(messageId: string): Promise<HistoryMessage | null> {
+    this.#deps.metrics.historyRead();
+    return this.#deps.history.getMessage(messageId);
   }
 
   /** A message that the log has and history no longer knows went with its conversation: nothing will come of it. */
@@ -268,7 +272,7 @@ export class Replies {
   }
 
   #newView(conversationId: string): ConversationView {
-    const { history, bus, output } = this.#deps;
-    return new ConversationView(conversationId, { history, bus, output });
+    const { history, bus, metrics, output } = this.#deps;
+    return new ConversationView(conversationId, { history, bus, metrics, output });
   }
 }

@@ -105,6 +105,12 @@ export const rows: readonly Row[] = [
         unit: 'ops',
         queries: rateBy('parley_sessions_ended_total', 'reason'),
       },
+      {
+        title: 'Reads of history for sessions',
+        description: 'One for each client that comes back; more when the live bus loses what it should tell.',
+        unit: 'ops',
+        queries: [['reads', 'sum(rate(parley_history_reads_total[$__rate_interval]))']],
+      },
     ],
   },
   {

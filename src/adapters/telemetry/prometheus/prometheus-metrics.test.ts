@@ -16,6 +16,7 @@ async function names(metrics: PrometheusMetrics): Promise<readonly string[]> {
 
 const ofGateway = [
   'parley_accept_seconds',
+  'parley_history_reads_total',
   'parley_refusals_total',
   'parley_reply_seconds',
   'parley_sessions_ended_total',

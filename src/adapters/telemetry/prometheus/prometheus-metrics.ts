@@ -76,8 +76,14 @@ function histogram(registers: Registers, name: string, help: string): (ms: numbe
 function gatewayMetrics(registers: Registers): Metrics {
   const refused = counter(registers, 'parley_refusals_total', 'Calls and messages refused.', 'reason');
   const ended = counter(registers, 'parley_sessions_ended_total', 'Sessions ended.', 'reason');
+  const reads = new Counter({
+    name: 'parley_history_reads_total',
+    help: 'Reads of history for what sessions have missed.',
+    registers,
+  });
   return {
     refused: (reason) => refused.inc({ reason }),
+    historyRead: () => reads.inc(),
     sessionEnded: (reason) => ended.inc({ reason }),
     accepted: histogram(registers, 'parley_accept_seconds', "From a message's arrival until the log has it."),
     replied: histogram(
