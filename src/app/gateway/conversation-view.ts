@@ -24,6 +24,8 @@ export interface ConversationViewDeps {
   readonly bus: LiveBus;
   readonly metrics: Pick<Metrics, 'historyRead'>;
   readonly output: SessionOutput;
+  /** Of a message of the client's, history has told the reply, or that there will be none. */
+  readonly onReplayedEnd: (messageId: string) => void;
 }
 
 /**
@@ -48,7 +50,7 @@ export class ConversationView {
 
   /** Sends what came after the sequence, then goes live. History must have caught up with everything before `end`. */
   async catchUp(afterSequence: number, end: number): Promise<void> {
-    const { history, metrics, output } = this.#deps;
+    const { history, metrics, output, onReplayedEnd } = this.#deps;
     this.#replayedThrough = Math.max(afterSequence, end - 1);
     metrics.historyRead();
     let batches = 0;
@@ -59,6 +61,9 @@ export class ConversationView {
       for (const message of messages) {
         if (this.#closed) return;
         this.#replayOne(message, afterSequence);
+        const { messageId, role, replyToMessageId, failureReason } = message;
+        if (role === 'assistant') onReplayedEnd(replyToMessageId);
+        else if (failureReason !== '') onReplayedEnd(messageId);
         // After each: a few long messages are more than a session may leave unread.
         await output.writable();
       }

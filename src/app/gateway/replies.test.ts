@@ -147,6 +147,31 @@ test('every read of history that makes up for what a session missed is counted',
   expect(await reads(() => replies.sweep())).toBe(1);
 });
 
+// A reply that came between the reading of what is unanswered and the first listening to the bus was asked for again, and the session of whoever had
+// said all it would was held open for it.
+test.each([
+  ['its reply', { role: 'assistant', replyToMessageId: 'id', failureReason: '' }],
+  ['that there is none', { role: 'user', messageId: 'id', failureReason: 'POISON' }],
+])('a message of which history tells %s is not asked for again', async (_, told) => {
+  const { replies, state } = world();
+  for (const messageId of ['id', 'other']) {
+    replies.pending.add(messageId, 'c', messageId, 0);
+    replies.acknowledge({ ...accepted, messageId });
+  }
+  replies.pending.add('unacknowledged', 'c', 'u', 0);
+  state.missed.push([
+    { sequence: 9, ...told } as HistoryMessage,
+    { role: 'assistant', replyToMessageId: 'unacknowledged', sequence: 10 } as HistoryMessage,
+  ]);
+  replies.show(0);
+  await replies.showing;
+  expect([replies.pending.get('id'), replies.pending.size]).toEqual([undefined, 2]);
+  state.nowMs = historyPollMs + 1;
+  replies.sweep();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(state.asked).toBe(1);
+});
+
 test('the deletion of a conversation is heard from the bus, or seen when the session comes to it', async () => {
   const heard = world();
   heard.replies.show(0);

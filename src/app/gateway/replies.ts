@@ -172,6 +172,16 @@ export class Replies {
     this.#deps.onChange();
   }
 
+  /** It came after the unanswered messages were read, and before anybody listened to the bus: history would be asked for it again. */
+  #endReplayed(messageId: string): void {
+    const pending = this.pending.get(messageId);
+    // Before the client knows that it is in the log, what comes of it is kept for after.
+    if (pending?.sequence === undefined) return;
+    this.pending.remove(messageId);
+    this.#deps.metrics.replied(this.#deps.clock.monotonicMs() - pending.sinceMs);
+    this.#deps.onChange();
+  }
+
   /** Whoever was shown the beginning of an answer to what was not said here, but replayed by an operator, is shown its end. */
   #endBegun(conversationId: string, event: LiveCompleted | LiveFailed): void {
     if (conversationId !== this.#view.conversationId || this.pending.isInDoubt(event.messageId)) return;
@@ -273,6 +283,7 @@ export class Replies {
 
   #newView(conversationId: string): ConversationView {
     const { history, bus, metrics, output } = this.#deps;
-    return new ConversationView(conversationId, { history, bus, metrics, output });
+    const onReplayedEnd = (messageId: string) => this.#endReplayed(messageId);
+    return new ConversationView(conversationId, { history, bus, metrics, output, onReplayedEnd });
   }
 }
