@@ -29,7 +29,7 @@ export interface CopyTarget extends AsyncDisposable {
   reread(): Promise<Journal>;
 }
 
-/** Opens the configured deployment to copy into it; makes topics that are missing. Rejects with LogUnavailable or TopicMisconfigured. */
+/** Opens the configured deployment to copy into it; makes topics that are missing. Rejects with LogUnavailable, KafkaRefused or TopicMisconfigured. */
 export async function openCopyTarget(config: Config): Promise<CopyTarget> {
   const { prefix, limits } = config;
   const { mongodbUri: uri, s3, kafka: settings } = distributedOf(config);

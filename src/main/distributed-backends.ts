@@ -24,7 +24,7 @@ const longestPaceMs = 200;
 
 /**
  * The log on Kafka, read models and accounts on MongoDB, the live bus on NATS, media on S3; and the projector, where it is a role of this
- * process. Only the log must be there at the start. Rejects with LogUnavailable or TopicMisconfigured.
+ * process. Only the log must be there at the start. Rejects with LogUnavailable, KafkaRefused or TopicMisconfigured.
  */
 export async function openDistributed(options: BackendsOptions): Promise<Backends> {
   const { config, logger, metrics, tracer, instanceId, onFault } = options;

@@ -30,7 +30,7 @@ export interface KafkaJournalOptions {
   readonly tracer?: Tracer | undefined;
 }
 
-/** The journal of a deployment on Kafka. Rejects with LogUnavailable or TopicMisconfigured. */
+/** The journal of a deployment on Kafka. Rejects with LogUnavailable, KafkaRefused or TopicMisconfigured. */
 export async function openKafkaJournal(
   config: Config,
   { instanceId, logger, mode, isPatient = false, metrics, tracer }: KafkaJournalOptions,
@@ -40,7 +40,8 @@ export async function openKafkaJournal(
   const { connections, conversations } = topicsOf(prefix);
   const clientConfig = { ...settings, clientId: `${prefix}-${instanceId}` };
   const kafka = kafkaClient(clientConfig, logger);
-  const spec = { prefix, partitions: limits.partitions, replicationFactor: settings.replicationFactor };
+  const { brokers, replicationFactor } = settings;
+  const spec = { brokers, prefix, partitions: limits.partitions, replicationFactor };
   if (mode !== 'read') await ensureTopics(kafka, { ...spec, copying: mode === 'copy' }, logger);
   const log = await openKafkaLog({
     config: clientConfig,

@@ -1,6 +1,6 @@
 import { openKafkaLog } from '../adapters/event-log/kafka/kafka-log.ts';
 import type { EventLog } from '../ports/event-log.ts';
-import { type KafkaEngine, startKafka } from './engines/kafka.ts';
+import { type KafkaEngine, type KafkaOptions, startKafka } from './engines/kafka.ts';
 import { type MongoEngine, startMongo } from './engines/mongo.ts';
 import { type NatsEngine, startNats } from './engines/nats.ts';
 import { type S3Engine, startS3 } from './engines/s3.ts';
@@ -18,9 +18,9 @@ export interface Engines extends AsyncDisposable {
 }
 
 /** Starts all four. */
-export async function startEngines(): Promise<Engines> {
+export async function startEngines(ofKafka: KafkaOptions = {}): Promise<Engines> {
   await using started = new AsyncDisposableStack();
-  const [kafka, mongo, nats, s3] = await Promise.all([startKafka(), startMongo(), startNats(), startS3()]);
+  const [kafka, mongo, nats, s3] = await Promise.all([startKafka(ofKafka), startMongo(), startNats(), startS3()]);
   for (const engine of [kafka, mongo, nats, s3]) started.use(engine);
   const resources = started.move();
   return {

@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
+import type { Certificate } from '../certificates.ts';
 import { type Engine, type EngineOptions, engineFolder, externalEngine, startEngine } from './engine-process.ts';
 import { freePort, portFor } from './free-port.ts';
 import { installed } from './install.ts';
@@ -14,20 +15,34 @@ const java = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Dorg.slf4j.simple
 export interface KafkaEngine extends Engine {
   /** For `brokers` of a client: `127.0.0.1:port`, or what KAFKA_BROKERS says (comma-separated). */
   readonly brokers: string;
+  /** Where it speaks TLS and asks who one is: `127.0.0.1:port`; '' when it was not told to. */
+  readonly securedBrokers: string;
 }
 
 export interface KafkaOptions extends EngineOptions {
   /** Of `server.properties`, on top of what a single broker needs. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** It listens once more, by TLS with SASL (PLAIN or SCRAM-SHA-512), for this one user. */
+  readonly secured?: Secured;
+}
+
+/** How clients know the broker, and it them. */
+export interface Secured {
+  readonly certificate: Certificate;
+  readonly username: string;
+  readonly password: string;
 }
 
 /** Apache Kafka: one process, broker and KRaft controller. Resolves when it takes records, about 3 s. External: KAFKA_BROKERS. */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaEngine> {
   const { KAFKA_BROKERS: external } = process.env;
-  if (options.external === 'allowed' && external) return { ...externalEngine('Kafka'), brokers: external };
+  if (options.external === 'allowed' && external)
+    return { ...externalEngine('Kafka'), brokers: external, securedBrokers: '' };
 
   const lib = join(await installed('kafka'), 'lib', '*');
   const brokers = `127.0.0.1:${await portFor(options)}`;
+  const { secured } = options;
+  const securedBrokers = secured === undefined ? '' : `127.0.0.1:${await freePort()}`;
   const folder = await engineFolder('kafka', options);
   const properties = join(folder.path, 'server.properties');
   const logDir = join(folder.path, 'log');
@@ -36,23 +51,29 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaEngin
   const engine = await startEngine(folder, {
     name: 'kafka',
     prepare: async () => {
-      await writeFile(properties, await serverProperties(brokers, logDir, options.properties));
-      if (formatted === undefined) await format(lib, properties, clusterId);
+      const listeners = [`PLAINTEXT://${brokers}`, ...(secured === undefined ? [] : [`SASL_SSL://${securedBrokers}`])];
+      const more = secured === undefined ? {} : await securedProperties(folder.path, secured);
+      await writeFile(properties, await serverProperties(listeners, logDir, { ...more, ...options.properties }));
+      if (formatted === undefined) await format(lib, properties, clusterId, secured);
     },
     command: ['java', '-Xmx512m', ...java, '-cp', lib, 'kafka.Kafka', properties],
     answers: () => takesRecords(brokers, clusterId),
   });
-  return Object.assign(engine, { brokers });
+  return Object.assign(engine, { brokers, securedBrokers });
 }
 
-async function serverProperties(brokers: string, logDir: string, more: KafkaOptions['properties']): Promise<string> {
+async function serverProperties(
+  listeners: readonly string[],
+  logDir: string,
+  more: Readonly<Record<string, string>>,
+): Promise<string> {
   const controller = `127.0.0.1:${await freePort()}`;
   const properties = {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@${controller}`,
-    listeners: `PLAINTEXT://${brokers},CONTROLLER://${controller}`,
-    'advertised.listeners': `PLAINTEXT://${brokers}`,
+    listeners: [...listeners, `CONTROLLER://${controller}`].join(),
+    'advertised.listeners': listeners.join(),
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': logDir,
     'auto.create.topics.enable': 'false',
@@ -74,6 +95,21 @@ async function serverProperties(brokers: string, logDir: string, more: KafkaOpti
     .join('');
 }
 
+async function securedProperties(folder: string, { certificate, username, password }: Secured) {
+  const keyStore = join(folder, 'broker.pem');
+  await writeFile(keyStore, certificate.key + certificate.cert);
+  const modules = 'org.apache.kafka.common.security';
+  return {
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.location': keyStore,
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-512',
+    'listener.name.sasl_ssl.plain.sasl.jaas.config': `${modules}.plain.PlainLoginModule required user_${username}="${password}";`,
+    'listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config': `${modules}.scram.ScramLoginModule required;`,
+  };
+}
+
 async function clusterIdOf(logDir: string): Promise<string | undefined> {
   const meta = await readFile(join(logDir, 'meta.properties'), 'utf8').catch(() => '');
   return /^cluster\.id=(.+)$/m.exec(meta)?.[1];
@@ -84,9 +120,11 @@ function newClusterId(): string {
   return `P${randomBytes(16).toString('base64url').slice(1)}`;
 }
 
-async function format(lib: string, properties: string, clusterId: string): Promise<void> {
+async function format(lib: string, properties: string, clusterId: string, secured: Secured | undefined): Promise<void> {
   const args = ['-cp', lib, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties];
-  await promisify(execFile)('java', [...java, ...args]);
+  // Of PLAIN the broker's settings name the user; SCRAM's are kept by the cluster.
+  const user = secured && `SCRAM-SHA-512=[name=${secured.username},password=${secured.password}]`;
+  await promisify(execFile)('java', [...java, ...args, ...(user === undefined ? [] : ['--add-scram', user])]);
 }
 
 /** It does when its broker is one of its cluster; a cluster of another id is another process's, on this port by chance. */

@@ -90,7 +90,8 @@ describe('the engines of compose.yaml', () => {
       const made: object[] = [];
       const info = (fields: object) => made.push(fields);
       const logger = { debug: () => {}, info, warn: () => {}, error: () => {} };
-      await ensureTopics(kafka, { prefix: 'parley', partitions: 10, replicationFactor: 1 }, logger);
+      const brokers = [engine.brokers];
+      await ensureTopics(kafka, { brokers, prefix: 'parley', partitions: 10, replicationFactor: 1 }, logger);
       expect(made).toEqual([]);
     } finally {
       await admin.disconnect();

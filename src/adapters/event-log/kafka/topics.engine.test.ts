@@ -27,7 +27,7 @@ function client(brokers = engine.brokers): Kafka {
 }
 
 function newSpec(partitions = 3) {
-  return { prefix: `p${randomUUID().slice(0, 8)}`, partitions, replicationFactor: 1 };
+  return { brokers: [engine.brokers], prefix: `p${randomUUID().slice(0, 8)}`, partitions, replicationFactor: 1 };
 }
 
 async function asAdmin<T>(work: (admin: ReturnType<Kafka['admin']>) => Promise<T>): Promise<T> {
@@ -191,13 +191,14 @@ describe('topics on Kafka', () => {
   });
 
   test(
-    'are unavailable, soon, while no broker answers',
+    'are unavailable, soon, while no broker answers; the address and the reason are told',
     async () => {
       const begun = performance.now();
-      const nobody = client(`127.0.0.1:${await freePort()}`);
-      await expect(ensureTopics(nobody, newSpec(), silent)).rejects.toMatchObject({
+      const nobody = `127.0.0.1:${await freePort()}`;
+      await expect(ensureTopics(client(nobody), { ...newSpec(), brokers: [nobody] }, silent)).rejects.toMatchObject({
         name: 'LogUnavailable',
         outcome: 'not-written',
+        message: expect.stringMatching(`^Kafka at ${nobody} was not reached within .*ECONNREFUSED`),
       });
       expect(performance.now() - begun).toBeLessThan(15_000);
     },

@@ -18,47 +18,71 @@ const { ConfigResourceTypes, KafkaJSAggregateError, KafkaJSProtocolError } = kaf
 const reachTimeoutMs = 10_000;
 const pauseMs = 200;
 
+/** The topics to be made or checked, and where. */
+export interface TopicsAt extends TopicsSpec {
+  /** As configured, for whoever reads why it did not work. */
+  readonly brokers: readonly string[];
+}
+
+/** Kafka said no, to who asked or to what was asked, and would say so again. */
+export class KafkaRefused extends Error {
+  override readonly name = 'KafkaRefused';
+  readonly retryable = false;
+}
+
 /**
  * Makes the topics that are missing, and checks all: whoever appends to a topic that is not as it must be could not keep what it promises. Safe
  * to be called by several processes at once. `kafka` is of few retries, since what fails is tried again here.
  *
  * Rejects with TopicMisconfigured, which names everything that is wrong and how it is mended; with LogUnavailable when the brokers were not
- * reached within 10 s; and with the reason when they refuse.
+ * reached within 10 s; and with KafkaRefused.
  */
-export async function ensureTopics(kafka: Kafka, spec: TopicsSpec, logger: Logger): Promise<void> {
+export async function ensureTopics(kafka: Kafka, { brokers, ...spec }: TopicsAt, logger: Logger): Promise<void> {
+  const where = `Kafka at ${brokers.join(',')}`;
   const deadlineMs = performance.now() + reachTimeoutMs;
-  for (;;) {
+  let reason = new Error('it did not answer');
+  while (performance.now() + pauseMs < deadlineMs) {
     try {
-      await before(deadlineMs, makeAndCheck(kafka, topicDefinitions(spec), logger));
-      return;
+      if (await before(deadlineMs, makeAndCheck(kafka, topicDefinitions(spec), logger))) return;
     } catch (error) {
-      if (!mayPass(error)) throw error;
-      if (performance.now() + pauseMs >= deadlineMs)
-        throw new LogUnavailable(`Kafka was not reached within ${reachTimeoutMs} ms`, 'not-written', { cause: error });
+      if (!isOfKafkajs(error)) throw error;
+      if (!mayPass(error)) throw refusedAt(where, error);
+      reason = error;
     }
     await sleep(pauseMs);
   }
+  throw new LogUnavailable(
+    `${where} was not reached within ${reachTimeoutMs} ms: ${reason.message}. PARLEY_KAFKA_BROKERS, PARLEY_KAFKA_TLS and PARLEY_KAFKA_SASL say how it is reached.`,
+    'not-written',
+    { cause: reason },
+  );
 }
 
-/** The work's outcome, or LogUnavailable at the deadline; the work itself goes on, to clean up after itself. */
-async function before<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const giveUp = () =>
-    late.reject(new LogUnavailable(`Kafka did not answer within ${reachTimeoutMs} ms`, 'not-written'));
-  const timer = setTimeout(giveUp, deadlineMs - performance.now());
+function refusedAt(where: string, error: Error): KafkaRefused {
+  const asWhom = 'PARLEY_KAFKA_SASL, PARLEY_KAFKA_USERNAME and PARLEY_KAFKA_PASSWORD say who asks.';
+  return new KafkaRefused(`${where} refused: ${error.message}. ${asWhom}`, { cause: error });
+}
+
+/** Whether the work was done by then. What is not goes on, to clean up after itself. */
+async function before(deadlineMs: number, work: Promise<void>): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => late.resolve(false), deadlineMs - performance.now());
   try {
-    return await Promise.race([work, late.promise]);
+    return await Promise.race([work.then(() => true), late.promise]);
   } finally {
     clearTimeout(timer);
   }
 }
 
 /** Brokers that are away, starting or electing a leader may answer later; those that refused will again. */
-function mayPass(error: unknown): boolean {
-  if (!(error instanceof Error) || !error.name.startsWith('KafkaJS')) return false;
+function mayPass(error: Error): boolean {
   let root: Error = error;
   while (root.cause instanceof Error) root = root.cause;
   return !('retriable' in root) || root.retriable !== false;
+}
+
+function isOfKafkajs(error: unknown): error is Error {
+  return error instanceof Error && error.name.startsWith('KafkaJS');
 }
 
 async function makeAndCheck(kafka: Kafka, definitions: readonly TopicDefinition[], logger: Logger): Promise<void> {
@@ -109,7 +133,7 @@ async function make(
     const [refusal] = error instanceof KafkaJSAggregateError ? error.errors : [];
     if (!(refusal instanceof KafkaJSProtocolError)) throw error;
     if (refusal.type !== 'INVALID_REPLICATION_FACTOR')
-      throw new Error(`Kafka refused to make topic ${name}: ${refusal.message}`, { cause: error });
+      throw new KafkaRefused(`Kafka refused to make topic ${name}: ${refusal.message}`, { cause: error });
     return {
       topic: name,
       setting: 'replication factor',
