@@ -44,7 +44,9 @@ export class Attempt implements Watched {
   readonly #startedMs: number;
   readonly #totalDeadlineMs: number;
   readonly #output: AttemptOutput;
-  readonly #media: MediaPart[] = [];
+  /** In the order in which the provider gave them; undefined while they are being stored. */
+  readonly #media: (MediaPart | undefined)[] = [];
+  readonly #stores: Promise<void>[] = [];
   readonly #abort = new AbortController();
   readonly #ended = Promise.withResolvers<AttemptEnd>();
   #isOver = false;
@@ -74,7 +76,7 @@ export class Attempt implements Watched {
 
   /** What there is of the reply: its text, then the media that are stored. */
   get parts(): readonly Part[] {
-    return [{ kind: 'text', text: this.reply.text }, ...this.#media];
+    return [{ kind: 'text', text: this.reply.text }, ...this.#media.filter((part) => part !== undefined)];
   }
 
   /** Calls, and resolves with the end; never rejects. */
@@ -103,10 +105,13 @@ export class Attempt implements Watched {
         if (this.#isOver) return;
         if (typeof piece === 'string') this.#take(piece);
         else if (piece.type === 'generating') this.#generating();
-        else await this.#keep(piece);
+        else this.#keep(piece);
       }
+      if (this.#stores.length > 0) await this.#stored();
       if (!this.#isOver) this.#endWhole();
     } catch (error) {
+      // What is there is kept with a text that is whole.
+      if (!this.#isOver && this.#stores.length > 0) await this.#stored();
       this.#end({ type: 'failed', error });
     }
   }
@@ -128,13 +133,29 @@ export class Attempt implements Watched {
     this.#allow(this.#deps.settings.mediaTimeoutMs);
   }
 
-  async #keep(media: GeneratedMedia): Promise<void> {
-    if (this.#media.length === maxReplyMedia) throw new ProviderError(`more than ${maxReplyMedia} media`, false);
-    // Its storing has a time of its own: it is no fault of the store that the provider took long.
-    this.#generating();
-    this.#media.push(await this.#output.store(media));
+  /** Not awaited: while a voice is being stored, the picture behind it is made and stored, too. */
+  #keep(media: GeneratedMedia): void {
+    const place = this.#media.length;
+    if (place === maxReplyMedia) throw new ProviderError(`more than ${maxReplyMedia} media`, false);
     this.#isGenerating = false;
+    this.#isTextWhole = this.reply.bytes > 0;
     this.#allow(this.#deps.settings.pieceTimeoutMs);
+    this.#media.push(undefined);
+    this.#stores.push(this.#store(media, place));
+  }
+
+  async #store(media: GeneratedMedia, place: number): Promise<void> {
+    try {
+      this.#media[place] = await this.#output.store(media);
+    } catch (error) {
+      this.cancel({ type: 'failed', error });
+    }
+  }
+
+  /** Storing has a time of its own: it is no fault of the store that the provider took long. */
+  async #stored(): Promise<void> {
+    this.#generating();
+    await Promise.all(this.#stores);
   }
 
   /** The next thing may take so long. */

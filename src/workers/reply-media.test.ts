@@ -57,7 +57,10 @@ describe('voice and picture of a reply', () => {
     const { parts } = await replyTo(world, 'c/1');
     expect(told).toMatchObject({ parts, outcome: 'completed' });
     expect(kindsOf(parts)).toEqual(['text', 'voice', 'image']);
-    expect(world.media.stored).toEqual(parts.slice(1).map((part) => ({ ...part, ownerId: 'ann' })));
+    expect(world.media.stored).toHaveLength(2);
+    expect(world.media.stored).toEqual(
+      expect.arrayContaining(parts.slice(1).map((part) => ({ ...part, ownerId: 'ann' }))),
+    );
     for (const [part, made] of [
       [parts[1] as MediaPart, voice],
       [parts[2] as MediaPart, picture],
@@ -69,6 +72,19 @@ describe('voice and picture of a reply', () => {
     }
     expect(logged).toHaveLength(2);
     for (const story of logged) expect(story).not.toContain('completed c/1 #1');
+  });
+
+  test('are stored at the same time, and named in the order in which they were made', async () => {
+    await using world = await WorkerWorld.open();
+    const pictureIsStored = Promise.withResolvers<void>();
+    world.media.beforePut = async ({ kind }) => {
+      if (kind === 'image') pictureIsStored.resolve();
+      else await pictureIsStored.promise;
+    };
+    world.worker({ provider: provider(inFull) });
+    await world.say('c/1');
+    await world.heard('completed', 'c/1');
+    expect(kindsOf((await replyTo(world, 'c/1')).parts)).toEqual(['text', 'voice', 'image']);
   });
 
   test('are no pieces: watchers are told of the text, and of the rest with the end', async () => {
@@ -125,8 +141,9 @@ describe('voice and picture of a reply', () => {
     await world.heard('completed', 'c/1');
     const { parts, attempt } = await replyTo(world, 'c/1');
     expect([attempt, kindsOf(parts)]).toEqual([2, ['text', 'voice', 'image']]);
-    expect(world.media.stored.map(({ kind }) => kind)).toEqual(['voice', 'voice', 'image']);
-    expect(world.media.stored.slice(1)).toMatchObject(parts.slice(1));
+    expect(world.media.stored.map(({ kind }) => kind).sort()).toEqual(['image', 'voice', 'voice']);
+    for (const part of parts.slice(1))
+      expect(world.media.stored.slice(1)).toContainEqual(expect.objectContaining(part));
   });
 
   test('that are half there are kept with the text when the rest fails', async () => {
@@ -135,6 +152,24 @@ describe('voice and picture of a reply', () => {
       provider: provider((call) => call.say('Seen', generating, voice, generating).fail(new Error('no paint'))),
     });
     await world.say('c/1');
+    await world.heard('completed', 'c/1');
+    expect(kindsOf((await replyTo(world, 'c/1')).parts)).toEqual(['text', 'voice']);
+  });
+
+  test('that are being stored when the rest fails are kept with the text', async () => {
+    await using world = await WorkerWorld.open();
+    const scripted = provider((call) => call.say('Seen', generating, voice, generating));
+    const storing = Promise.withResolvers<void>();
+    const free = Promise.withResolvers<void>();
+    world.media.beforePut = () => {
+      storing.resolve();
+      return free.promise;
+    };
+    world.worker({ provider: scripted });
+    await world.say('c/1');
+    await storing.promise;
+    scripted.callFor('c/1').fail(new Error('no paint'));
+    free.resolve();
     await world.heard('completed', 'c/1');
     expect(kindsOf((await replyTo(world, 'c/1')).parts)).toEqual(['text', 'voice']);
   });
