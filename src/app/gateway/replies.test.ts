@@ -50,7 +50,12 @@ function world(tracer?: Tracer) {
       clock: { nowMs: () => state.nowMs, monotonicMs: () => state.nowMs, sleep: async () => {} },
       ids: nodeCryptoIds,
       logger: quiet,
-      metrics: { ...uncounted, historyRead: () => void (state.reads += 1) },
+      metrics: {
+        ...uncounted,
+        historyRead() {
+          state.reads += 1;
+        },
+      },
       tracer,
       output: { emit: (event) => void events.push(event), writable: async () => {}, end() {} },
       onChange() {},
