@@ -1,5 +1,5 @@
 import { commonSettings, noFailures, ofKind, seed, settleMs, shortText, shortVideo, shortVoice } from './common.ts';
-import type { Scenario, ScenarioLoad } from './scenario.ts';
+import type { Scenario, ScenarioAim, ScenarioLoad } from './scenario.ts';
 
 /** As many as the cap lets in, each says the next thing when it has its reply. */
 export const busyLoad: ScenarioLoad = {
@@ -85,6 +85,19 @@ export const burst: Scenario = {
 /** A hundred a second is faster than any model speaks. */
 const pieceIntervalMs = 10;
 
+const inPieces = {
+  ...atOnce,
+  PARLEY_SIMULATED_PIECES: '100',
+  PARLEY_SIMULATED_PIECE_INTERVAL_MS: String(pieceIntervalMs),
+};
+
+const pieceDelay: ScenarioAim = {
+  name: 'Piece delay, p99',
+  unit: 'ms',
+  limit: 10,
+  figure: ({ driver }) => (driver.betweenPiecesMs.count === 0 ? undefined : driver.betweenPiecesMs.p99),
+};
+
 export const streams: Scenario = {
   description: '50 clients, each reply comes in 100 pieces, one every 10 ms; they pause for 0–1 s in between.',
   load: {
@@ -93,21 +106,32 @@ export const streams: Scenario = {
     pace: { loop: 'closed', thinkMs: { min: 0, max: 1_000 } },
     pieceIntervalMs,
   },
-  settings: {
-    ...atOnce,
-    PARLEY_SIMULATED_PIECES: '100',
-    PARLEY_SIMULATED_PIECE_INTERVAL_MS: String(pieceIntervalMs),
-  },
-  aims: [
-    noFailures,
-    {
-      name: 'Piece delay, p99',
-      unit: 'ms',
-      limit: 10,
-      figure: ({ driver }) => (driver.betweenPiecesMs.count === 0 ? undefined : driver.betweenPiecesMs.p99),
-    },
-  ],
+  settings: inPieces,
+  aims: [noFailures, pieceDelay],
   quick: { load: quickLoad, settings: { PARLEY_SIMULATED_PIECES: '20' } },
+};
+
+export const slow: Scenario = {
+  description:
+    '50 clients say something every 0.5–1.5 s, replies come in 100 pieces; five read less than they are sent, and are told more in each frame.',
+  load: {
+    ...busyLoad,
+    durationMs: 30_000,
+    // What is under way to a slow reader comes first: some 64 KiB, in 20 s.
+    settleMs: 60_000,
+    // They go on saying things when they have not read the reply: or they would never be behind.
+    pace: { loop: 'every', everyMs: { min: 500, max: 1_500 } },
+    // A reply in 100 frames each second is 10 kB. In fewer frames it is less than what they read: nobody need be cut off.
+    slowReaders: { clients: 5, bytesPerSecond: 3_000 },
+    pieceIntervalMs,
+  },
+  // A client's next message may come before the reply to its last has ended: it must not have to wait for it.
+  settings: { ...inPieces, PARLEY_MAX_PROCESSING_PER_CONVERSATION: '10' },
+  aims: [noFailures, { ...pieceDelay, name: 'Piece delay of the others, p99' }],
+  quick: {
+    load: { ...quickLoad, slowReaders: { clients: 2, bytesPerSecond: 20_000 } },
+    settings: { PARLEY_SIMULATED_PIECES: '20' },
+  },
 };
 
 export const history: Scenario = {

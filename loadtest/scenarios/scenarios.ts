@@ -1,5 +1,5 @@
 import { idle } from './idle.ts';
-import { burst, chaos, history, steady, storm, streams } from './loops.ts';
+import { burst, chaos, history, slow, steady, storm, streams } from './loops.ts';
 import { published, published50 } from './published.ts';
 import type { Scenario } from './scenario.ts';
 import { soak } from './soak.ts';
@@ -11,6 +11,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   steady,
   burst,
   streams,
+  slow,
   soak,
   storm,
   history,
