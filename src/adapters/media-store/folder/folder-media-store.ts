@@ -109,7 +109,7 @@ class Store implements FolderMediaStore {
   put(object: MediaObject, bytes: Uint8Array): Promise<void> {
     return this.#run(async () => {
       checkPossible(object);
-      await using partial = await this.#files.begin();
+      using partial = this.#files.begin();
       await partial.write(bytes);
       if (bytes.length !== object.sizeBytes || partial.digest() !== object.sha256) {
         throw new RangeError(`the bytes are not those that ${object.mediaId} is described by`);

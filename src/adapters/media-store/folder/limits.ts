@@ -26,6 +26,12 @@ export const retryAfterS = 1;
 /** The path and query of a URL of ours: 128 characters of the longest client id are 1,152 when written as octets. */
 export const maxTargetChars = 4 * kibibyte;
 
+/**
+ * What is written without a thread of Node's pool, where the system only copies it: 0.1 ms. All of a chunk of an upload, and of most of what is
+ * said in a message.
+ */
+export const maxWriteAtOnceBytes = 256 * kibibyte;
+
 /** Objects that `list` looks at together, and tells at once. */
 export const listBatchObjects = 100;
 

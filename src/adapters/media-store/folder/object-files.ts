@@ -1,10 +1,11 @@
-import { type FileHandle, lstat, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { lstatSync, renameSync } from 'node:fs';
+import { type FileHandle, lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDay, mediaDay } from '../../../domain/media/media-id.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import { MediaMissing, type MediaObject, type StoredMedia } from '../../../ports/media-store.ts';
 import { describe, parseDescription } from './description.ts';
-import { makeFolder, openToRead, syncFolder, writeSynced } from './durable-files.ts';
+import { openToRead, renameInto, syncFolder, writeSynced } from './durable-files.ts';
 import { isNotThere } from './errors.ts';
 import type { Layout, Place } from './layout.ts';
 import { listBatchObjects } from './limits.ts';
@@ -27,7 +28,7 @@ export class ObjectFiles {
   }
 
   /** A place for bytes that are to come. */
-  begin(): Promise<PartialFile> {
+  begin(): PartialFile {
     return PartialFile.begin(this.#layout.partial, this.#clock.nowMs(), this.#inUse);
   }
 
@@ -38,12 +39,14 @@ export class ObjectFiles {
   async keep(object: MediaObject, partial: PartialFile): Promise<'stored' | 'was there'> {
     const place = this.#placeOf(object.mediaId);
     return this.#turns.take(object.mediaId, async () => {
-      if ((await this.find(object.mediaId)) !== null) return 'was there';
-      const description = describe(object, this.#clock.nowMs());
-      await Promise.all([partial.sync(), writeSynced(partial.descriptionPath, description)]);
-      await makeFolder(place.folder);
-      await rename(partial.descriptionPath, place.description);
-      await rename(partial.path, place.bytes);
+      const mayBeThere = lstatSync(place.bytes, { throwIfNoEntry: false }) !== undefined;
+      if (mayBeThere && (await this.find(object.mediaId)) !== null) return 'was there';
+      const description = Buffer.from(describe(object, this.#clock.nowMs()));
+      // Both to their end: a file must not be closed while it is synced.
+      const ends = await Promise.allSettled([partial.sync(), writeSynced(partial.descriptionPath, description)]);
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
+      await renameInto(place.folder, partial.descriptionPath, place.description);
+      renameSync(partial.path, place.bytes);
       partial.isKept = true;
       await syncFolder(place.folder);
       return 'stored';

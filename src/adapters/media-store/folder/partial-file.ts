@@ -1,30 +1,34 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, rm } from 'node:fs/promises';
+import { closeSync, rmSync, write, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { openNew } from './durable-files.ts';
+import { promisify } from 'node:util';
+import { openNew, sync } from './durable-files.ts';
+import { maxWriteAtOnceBytes } from './limits.ts';
+
+const writeElsewhere = promisify(write);
 
 /** What has come of an object, hashed as it comes. It is nobody's until it is kept; disposing of it removes what was not. */
-export class PartialFile implements AsyncDisposable {
+export class PartialFile implements Disposable {
   readonly path: string;
   /** Its bytes and its description have names of their own now. */
   isKept = false;
-  readonly #file: FileHandle;
+  readonly #file: number;
   readonly #gone: () => void;
   readonly #hash = createHash('sha256');
   #sizeBytes = 0;
 
-  private constructor(path: string, file: FileHandle, gone: () => void) {
+  private constructor(path: string, file: number, gone: () => void) {
     this.path = path;
     this.#file = file;
     this.#gone = gone;
   }
 
   /** A new one, named by when it was begun. `gone` is told its path when it is no longer in use. */
-  static async begin(folder: string, nowMs: number, inUse: Set<string>): Promise<PartialFile> {
+  static begin(folder: string, nowMs: number, inUse: Set<string>): PartialFile {
     const path = join(folder, `${nowMs}-${randomUUID()}`);
     inUse.add(path);
     try {
-      return new PartialFile(path, await openNew(path), () => inUse.delete(path));
+      return new PartialFile(path, openNew(path), () => inUse.delete(path));
     } catch (error) {
       inUse.delete(path);
       throw error;
@@ -44,8 +48,10 @@ export class PartialFile implements AsyncDisposable {
     this.#hash.update(bytes);
     this.#sizeBytes += bytes.length;
     for (let rest = bytes; rest.length > 0; ) {
-      const { bytesWritten } = await this.#file.write(rest);
-      rest = rest.subarray(bytesWritten);
+      const isLittle = rest.length <= maxWriteAtOnceBytes;
+      rest = rest.subarray(
+        isLittle ? writeSync(this.#file, rest) : (await writeElsewhere(this.#file, rest)).bytesWritten,
+      );
     }
   }
 
@@ -55,13 +61,13 @@ export class PartialFile implements AsyncDisposable {
   }
 
   sync(): Promise<void> {
-    return this.#file.sync();
+    return sync(this.#file);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.dispose](): void {
     try {
-      await this.#file.close();
-      if (!this.isKept) await Promise.all([this.path, this.descriptionPath].map((path) => rm(path, { force: true })));
+      closeSync(this.#file);
+      if (!this.isKept) for (const path of [this.path, this.descriptionPath]) rmSync(path, { force: true });
     } finally {
       this.#gone();
     }

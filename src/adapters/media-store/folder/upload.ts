@@ -31,7 +31,7 @@ export async function takeUpload(
   const { object } = permit;
   checkHeaders(request, object, deps.maxObjectBytes);
   using _place = deps.uploads.enter(object.ownerId);
-  await using partial = await deps.files.begin();
+  using partial = deps.files.begin();
   if (request.headers.expect !== undefined) response.writeContinue();
   await receive(deps, request, response, object, partial);
   const outcome = await deps.files.keep(object, partial);
