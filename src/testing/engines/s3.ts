@@ -30,7 +30,7 @@ export async function startS3(options: EngineOptions = {}): Promise<S3Engine> {
   const engine = await startEngine(folder, {
     name: 's3',
     prepare: async () => void (await mkdir(objects, { recursive: true })),
-    command: [program, '--port', listen, '--region', region, '--quiet', 'posix', objects],
+    command: [program, '--port', listen, '--region', region, '--keep-alive', '--quiet', 'posix', objects],
     env: { ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
     answers: () => refusesStrangers(endpoint),
   });
