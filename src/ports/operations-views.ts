@@ -1,4 +1,3 @@
-import type { OpenConnection } from '../domain/admission/state.ts';
 import type { HistoryMessage, HistoryPage, HistoryPageRequest } from './history.ts';
 
 /** Where a record stands in the log. */
@@ -25,9 +24,6 @@ export type ParkedItem =
 
 /** What operators look at: the queries of the read models that are not about one client. All reads reject with ReadModelUnavailable. */
 export interface OperationsViews {
-  /** Oldest first. */
-  listActive(page: HistoryPageRequest): Promise<HistoryPage<OpenConnection>>;
-  connections(): Promise<{ readonly open: number; readonly waiting: number }>;
   processing(): Promise<{
     readonly processing: number;
     readonly queued: number;

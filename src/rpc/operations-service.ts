@@ -88,7 +88,7 @@ export function operationsService(
       return { ...usage, queued: BigInt(usage.queued), oldestQueuedMs: BigInt(usage.oldestQueuedMs) };
     }),
     listActiveConnections: unary(calls, async (page, caller) => {
-      const { items, nextPageToken } = await operations.listActiveConnections(caller, page);
+      const { items, nextPageToken } = operations.listActiveConnections(caller, page);
       return { connections: items.map(connectionToWire), nextPageToken };
     }),
     disconnectClient: unary(calls, async ({ clientId, reason }, caller) => {

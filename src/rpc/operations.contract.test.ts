@@ -45,7 +45,7 @@ describe('OperationsService', () => {
     await guests.dial({ waitForSlotMs: 20_000 }).find('waiting');
     await session.text('a long answer, please');
     await session.text('and another after it');
-    // Connections and messages are read models of their own.
+    // Messages are counted by a read model, which follows the log.
     const used = await eventually(
       usage,
       ({ activeClients, waitingClients, processing, queued }) =>

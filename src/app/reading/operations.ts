@@ -1,6 +1,7 @@
 import type { OpenConnection } from '../../domain/admission/state.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { HistoryPlace } from '../../ports/history.ts';
 import type { OperationsViews } from '../../ports/operations-views.ts';
 import { type Caller, requireOperator } from '../caller.ts';
 import type { Admission } from '../gateway/admission.ts';
@@ -30,7 +31,10 @@ export interface OperationsDeps {
 /** Longest reason that is told to a client who is disconnected. */
 const maxReasonLength = 500;
 
-/** Looks at, and acts on, the running system. */
+/**
+ * Looks at, and acts on, the running system. Who is connected it takes from this gateway's own fold of all gateways' sessions: the read model
+ * is one document, which takes as long to read for a count as for all of it.
+ */
 export class Operations {
   readonly #deps: OperationsDeps;
 
@@ -46,29 +50,32 @@ export class Operations {
 
   /** For the process itself, whose metrics tell the same. */
   async usage(): Promise<Usage> {
-    const { views, clock, maxClients, maxProcessing } = this.#deps;
-    const [connections, processing] = await Promise.all([views.connections(), views.processing()]);
-    const { oldestQueuedAtMs } = processing;
+    const { views, admission, clock, maxClients, maxProcessing } = this.#deps;
+    const { processing, queued, oldestQueuedAtMs } = await views.processing();
+    const { open, waiting } = admission.state;
     return {
-      activeClients: connections.open,
+      activeClients: open.size,
       maxClients,
-      waitingClients: connections.waiting,
-      processing: processing.processing,
+      waitingClients: waiting.length,
+      processing,
       maxProcessing,
-      queued: processing.queued,
+      queued,
       oldestQueuedMs: oldestQueuedAtMs === null ? 0 : Math.max(0, clock.nowMs() - oldestQueuedAtMs),
     };
   }
 
   /** Oldest first. Throws OPERATOR_REQUIRED, PAGE_TOKEN_INVALID. */
-  async listActiveConnections(caller: Caller, page: PageArguments): Promise<ReadPage<OpenConnection>> {
+  listActiveConnections(caller: Caller, page: PageArguments): ReadPage<OpenConnection> {
     requireOperator(caller);
     const list = 'connections';
-    const { items, next } = await this.#deps.views.listActive({
-      after: placeOfToken(list, page.pageToken),
-      limit: effectivePageSize(page.pageSize),
-    });
-    return { items, nextPageToken: pageToken(list, next) };
+    const after = placeOfToken(list, page.pageToken);
+    const ordered = [...this.#deps.admission.state.open.values()]
+      .map((connection) => ({ connection, place: placeOf(connection) }))
+      .filter(({ place }) => after === undefined || compare(place, after) > 0)
+      .sort((left, right) => compare(left.place, right.place));
+    const shown = ordered.slice(0, effectivePageSize(page.pageSize));
+    const next = ordered.length > shown.length ? (shown.at(-1)?.place ?? null) : null;
+    return { items: shown.map(({ connection }) => connection), nextPageToken: pageToken(list, next) };
   }
 
   /**
@@ -82,4 +89,13 @@ export class Operations {
     if (sessionId === undefined) throw new Refused('NOT_FOUND', 'this client has no session');
     await this.#deps.admission.disconnect(sessionId, reason.slice(0, maxReasonLength));
   }
+}
+
+function placeOf({ openedAtMs, sessionId }: OpenConnection): HistoryPlace {
+  return { order: openedAtMs, id: sessionId };
+}
+
+function compare(left: HistoryPlace, right: HistoryPlace): number {
+  if (left.order !== right.order) return left.order < right.order ? -1 : 1;
+  return left.id < right.id ? -1 : left.id > right.id ? 1 : 0;
 }
