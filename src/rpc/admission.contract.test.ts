@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { allHaveLeft } from '../testing/arrivals.ts';
 import { Guests, refusalOf } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { shapes } from '../testing/stranger.ts';
+import { type Session, shapes } from '../testing/stranger.ts';
 
 describe('two slots and a line of two', () => {
   let server: ParleyServer;
@@ -130,12 +130,17 @@ describe('two slots and a line of two', () => {
   });
 });
 
+/** More than a gateway looks after in one go. */
+const sizeOfCrowd = 300;
+
 describe('short deadlines', () => {
   let server: ParleyServer;
 
   beforeAll(async () => {
     server = await startServer({
       env: {
+        // The crowd, and those who come while it comes.
+        PARLEY_MAX_CLIENTS: String(sizeOfCrowd + 50),
         PARLEY_FIRST_MESSAGE_DEADLINE_MS: '3000',
         PARLEY_HEARTBEAT_INTERVAL_MS: '500',
         PARLEY_STALE_AFTER_MS: '5000',
@@ -175,6 +180,31 @@ describe('short deadlines', () => {
         expect(await refusalOf(gone)).toMatchObject({ code: 'DEADLINE_EXCEEDED', reason: 'STALE', domain: 'parley' });
         await there.ping();
         expect(there.isOver).toBe(false);
+      } finally {
+        clearInterval(pinging);
+      }
+    });
+
+    test('a client that is not heard of any more is stale, however many came before it and stay', async () => {
+      await using guests = new Guests(server, shape);
+      const crowd: Session[] = [];
+      const pinging = setInterval(() => {
+        for (const session of crowd) session.ping().catch(() => {});
+      }, 1_000);
+      try {
+        // A few at a time: none is to be stale before it pings.
+        const arrive = async () => {
+          while (crowd.length < sizeOfCrowd) {
+            const { session } = await guests.connect();
+            crowd.push(session);
+            await session.text('I shall stay');
+          }
+        };
+        await Promise.all(Array.from({ length: 10 }, arrive));
+        const { session: gone } = await guests.connect();
+        await gone.text('I shall leave');
+        expect(await refusalOf(gone)).toMatchObject({ reason: 'STALE' });
+        expect(crowd.filter(({ isOver }) => isOver)).toEqual([]);
       } finally {
         clearInterval(pinging);
       }

@@ -121,8 +121,8 @@ export class Replies {
   /** Asks history for the messages that should long have their end, and not again before it has answered. Called a few times a second. */
   sweep(): void {
     const { clock, logger } = this.#deps;
-    // A store that is slow would be slower yet for questions that pile up.
-    if (this.#isAsking) return;
+    // A store that is slow would be slower yet for questions that pile up. And of very many sessions most have said nothing lately.
+    if (this.#isAsking || this.pending.size === 0) return;
     const overdue = this.pending.takeOverdue(clock.monotonicMs(), historyPollMs);
     if (overdue.length === 0) return;
     this.#isAsking = true;
