@@ -174,6 +174,8 @@ async function playPrelude(
     // Awaited below; until then nobody is there to hear that it failed.
     reading.catch(() => undefined);
   };
+  // Looked at as the load itself is: the two are to be compared.
+  await using _sampler = new Sampler(servers.members);
   const driver = await drive(target, around.work, onTick, around.signal);
   reading ??= memoryWithoutGarbage(servers);
   return { driver, ...(await reading) };
