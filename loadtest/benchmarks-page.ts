@@ -1,18 +1,17 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { baselines, loadBaselines, written } from './baseline-files.ts';
 import type { DistributedFigures, EmbeddedFigures } from './bench/figures.ts';
 import { report } from './bench/report.ts';
+import { writeCapacity } from './capacity/write.ts';
 import type { LoadResult } from './result.ts';
 import { scenarios } from './scenarios/scenarios.ts';
 
-export const baselines = fileURLToPath(new URL('./baselines/', import.meta.url));
-/** Of `npm run load`, a file for each scenario and profile. */
-export const loadBaselines = join(baselines, 'load');
 const page = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 
-/** Writes docs/benchmarks.md from the last whole run of each bench and each load, whichever command made it. */
+/** Writes docs/benchmarks.md, and docs/capacity.md with it, from the last whole run of each bench and each load, whichever command made it. */
 export async function writeBenchmarks(): Promise<void> {
   const names = existsSync(loadBaselines)
     ? (await readdir(loadBaselines)).filter((name) => name.endsWith('.json'))
@@ -24,15 +23,11 @@ export async function writeBenchmarks(): Promise<void> {
     loads.filter((load) => load !== undefined).sort((a, b) => placeOf(a) - placeOf(b)),
   );
   await writeFile(page, text);
+  await writeCapacity();
 }
 
 /** As the scenarios are listed, of each the embedded profile first, and gRPC before gRPC-Web. */
 function placeOf({ scenario, profile, load }: LoadResult): number {
   const later = [profile === 'distributed', load.protocol === 'grpc-web'].map(Number);
   return Number(`${Object.keys(scenarios).indexOf(scenario)}${later.join('')}`);
-}
-
-/** undefined before the first run. */
-async function written<T>(file: string): Promise<T | undefined> {
-  return existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as T) : undefined;
 }

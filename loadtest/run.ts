@@ -13,6 +13,7 @@ import { scenarios } from './scenarios/scenarios.ts';
 
 const usage = `npm run load -- SCENARIO [--profile embedded|distributed] [--protocol grpc|grpc-web] [--minutes N] [--quick] [--out FOLDER] [--baseline]
 npm run load -- compare A.json B.json
+npm run load -- capacity [--set NAME=NUMBER …] [--baseline]
 npm run load -- list`;
 
 const options = {
@@ -22,6 +23,7 @@ const options = {
   quick: { type: 'boolean', default: false },
   out: { type: 'string', default: 'load-results' },
   baseline: { type: 'boolean', default: false },
+  set: { type: 'string', multiple: true },
 } as const;
 
 /** What was asked for cannot be done; the message says why. */
@@ -86,6 +88,25 @@ async function load({ run, out, isBaseline }: Asked, signal: AbortSignal): Promi
   }
 }
 
+/** What so many clients need, by what is assumed and what was measured; as a baseline, it is measured anew and docs/capacity.md written. */
+async function capacity({ baseline, set = [] }: ReturnType<typeof parse>['values']): Promise<void> {
+  if (baseline) {
+    const { measureCapacity } = await import('./capacity/measure.ts');
+    return await measureCapacity((text) => console.log(text));
+  }
+  const [{ readBaselines }, { needsText }] = await Promise.all([
+    import('./capacity/write.ts'),
+    import('./capacity/page.ts'),
+  ]);
+  const all = await readBaselines();
+  if (all === undefined) throw new UsageError('loadtest/baselines does not have everything that is needed');
+  try {
+    console.log(needsText(all, set));
+  } catch (error) {
+    throw error instanceof RangeError ? new UsageError(error.message) : error;
+  }
+}
+
 function parse() {
   return parseArgs({ options, allowPositionals: true });
 }
@@ -96,6 +117,7 @@ async function main(): Promise<number> {
   if (command === 'list') console.log(list());
   else if (command === 'compare' && rest[0] !== undefined && rest[1] !== undefined)
     console.log(await compareFiles(rest[0], rest[1]));
+  else if (command === 'capacity' && rest.length === 0) await capacity(values);
   else if (command !== undefined && command !== 'compare' && rest.length === 0) {
     const interrupted = new AbortController();
     // What was started must be ended by who started it: the run rejects, and everything that it holds is disposed of.

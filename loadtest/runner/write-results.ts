@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadBaselines, writeBenchmarks } from '../benchmarks-page.ts';
+import { loadBaselines } from '../baseline-files.ts';
+import { writeBenchmarks } from '../benchmarks-page.ts';
 import { page } from '../report/page.ts';
 import { plots } from '../report/plots.ts';
 import type { LoadResult } from '../result.ts';

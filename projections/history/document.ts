@@ -88,7 +88,8 @@ export function mediaReferenceId(mediaId: string, conversationId: string): strin
 /** A message is written several times and says the same: its words are looked for once as long as it is in memory. */
 const knownWords = new WeakMap<MessageDocument['parts'], readonly string[]>();
 
-function wordsSaid({ parts }: MessageDocument): readonly string[] {
+/** The words of a message that it is found by, each once or more. */
+export function wordsSaid({ parts }: MessageDocument): readonly string[] {
   const known = knownWords.get(parts);
   if (known !== undefined) return known;
   const words = wordsOf(textOf(parts));
