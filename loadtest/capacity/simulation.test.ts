@@ -20,12 +20,12 @@ const crowded: Plan = {
 
 const calm: Plan = {
   ...crowded,
-  shards: 20,
-  limit: 400,
+  shards: 8,
+  limit: 160,
   load: 0.9,
   hasFaults: false,
   warmUpMs: 4 * minute,
-  countedMs: 12 * minute,
+  countedMs: 15 * minute,
 };
 
 function play(plan: Plan): Outcome {
@@ -33,14 +33,14 @@ function play(plan: Plan): Outcome {
 }
 
 describe('whatever dies, freezes, comes late or twice, in every prefix of all logs together', () => {
-  test.each([1, 2, 3, 4, 5, 6])('no more sessions are open than the limit, with fixed quotas (seed %i)', (seed) => {
+  test.each([1, 2, 3, 4])('no more sessions are open than the limit, with fixed quotas (seed %i)', (seed) => {
     const { mostOpen, crashes } = play({ ...crowded, seed });
     expect(mostOpen).toBeLessThanOrEqual(crowded.limit);
     expect(mostOpen).toBeGreaterThan(crowded.limit * 0.9);
     expect(crashes).toBeGreaterThan(100);
   });
 
-  test.each([1, 2, 3, 4, 5, 6])('nor while quotas move, and no slot is lost on its way (seed %i)', (seed) => {
+  test.each([1, 2, 3, 4])('nor while quotas move, and no slot is lost on its way (seed %i)', (seed) => {
     const { mostOpen, transfers } = play({ ...crowded, seed, quotas: 'given first' });
     expect(mostOpen).toBeLessThanOrEqual(crowded.limit);
     expect(mostOpen).toBeGreaterThan(crowded.limit * 0.9);
