@@ -44,7 +44,10 @@ are wanted, and exponentially with the quota as soon as some are spare: what cou
 
 ${formulaTable()}
 
-With ten thousand slots in each shard, a limit that is 5 % above what comes at the peak makes fixed quotas as good as one log, and quotas need not move.`;
+With ten thousand slots in each shard, a limit that is 5 % above what comes at the peak makes fixed quotas as good as one log, and quotas need not move.
+
+In the simulation each client comes once. Real ones come again, to the same shard. Where M clients belong to a shard on average, connected or not, single shards have more for
+good, by about 1 / √M of them: 1 % with ten thousand. That margin has to be in the quotas too, or quotas have to move.`;
 }
 
 function faultsTable(faults: readonly FaultRow[]): string {

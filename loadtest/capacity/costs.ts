@@ -36,6 +36,9 @@ export interface Costs {
   readonly embeddedConnectsPerS: number;
   /** Appended to Kafka and read back, by kafkajs with nothing of Parley. */
   readonly logRecordsPerS: number;
+  /** What one projector folds into an empty history, and what an audit folds; Kafka and MongoDB's stand-in on the same cores. */
+  readonly rebuiltPerS: number;
+  readonly auditedPerS: number;
   readonly sizes: Sizes;
   readonly folds: readonly FoldCost[];
 }
@@ -55,6 +58,8 @@ export function costsOf({ embedded, distributed, idle, published, capacity }: Ba
     connectsPerS: distributed.parley.connects.connectsPerSecond,
     embeddedConnectsPerS: embedded.parley.connects.connectsPerSecond,
     logRecordsPerS: distributed.kafka.fifty.messagesPerSecond,
+    rebuiltPerS: (distributed.grown.events * 1_000) / distributed.grown.builtMs,
+    auditedPerS: distributed.grown.refoldEventsPerSecond,
     sizes: capacity.sizes,
     folds: capacity.folds,
   };

@@ -14,6 +14,8 @@ const keyMemoryBytes = 2 ** 30;
 const maxDocumentMBPerS = 50;
 /** A topic of one partition lives on one broker: what that may write of it in a day, one copy. */
 const maxTopicBytesPerDay = 100e9;
+/** A read model that is wrong has to be right again within this. */
+const maxRebuildS = 86_400;
 
 /** Where one deployment as it is today ends. */
 export interface End {
@@ -33,7 +35,7 @@ export function endsOf(costs: Costs, traffic: Traffic): readonly End[] {
 /** The clients from which on something is over. */
 type Where = (isOver: (needs: Needs) => boolean) => number;
 
-function endsOfWhatIsKept({ sizes }: Costs, traffic: Traffic, where: Where): readonly End[] {
+function endsOfWhatIsKept({ sizes, rebuiltPerS }: Costs, traffic: Traffic, where: Where): readonly End[] {
   const keysPerClient = traffic.conversationsPerClientDay * keysPerConversation * traffic.keptDays;
   return [
     {
@@ -53,6 +55,12 @@ function endsOfWhatIsKept({ sizes }: Costs, traffic: Traffic, where: Where): rea
       clients: where(({ mongo }) => mongo.admissionBytesPerS > maxDocumentMBPerS * 1e6),
       why: `five times a second it is ${maxDocumentMBPerS} MB a second`,
       change: 'a document for each session, or shards',
+    },
+    {
+      what: 'history made again from the log by one projector',
+      clients: where(({ rebuildS }) => rebuildS > maxRebuildS),
+      why: `${Math.round(rebuiltPerS).toLocaleString('en')} records a second, MongoDB's stand-in on the same cores: a day for ${traffic.keptDays} days`,
+      change: 'projectors that share the partitions of a rebuild, or shards',
     },
     {
       what: 'signs of life of sessions in the log',

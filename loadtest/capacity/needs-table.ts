@@ -1,7 +1,7 @@
 import { table } from '../markdown.ts';
 import type { Costs } from './costs.ts';
 import { mostClients, mostPartitions } from './ends.ts';
-import { enginesOf, type Needs, needsOf } from './needs.ts';
+import { enginesOf, type Needs, needsOf, secondsPerDay } from './needs.ts';
 import type { Traffic } from './traffic.ts';
 import { amount, bytesText } from './wording.ts';
 
@@ -86,7 +86,18 @@ function messageRows({ keptDays }: Traffic): readonly Row[] {
       `keys of words in each process after ${keptDays} days`,
       each(({ keyMemoryBytes }) => keyMemoryBytes, bytesText, 2 ** 30),
     ],
+    [
+      `history of ${keptDays} days made again, by one projector of each`,
+      each(({ rebuildS }) => rebuildS, timeText, secondsPerDay),
+    ],
+    ['… the log audited, by one process of each', each(({ auditS }) => auditS, timeText, secondsPerDay)],
   ];
+}
+
+/** As long as a deployment has been there for the days that are kept. */
+function timeText(seconds: number): string {
+  const hours = seconds / 3_600;
+  return hours < 48 ? `${amount(hours)} h` : `${amount(hours / 24)} days`;
 }
 
 function logRows(traffic: Traffic): readonly Row[] {

@@ -18,6 +18,8 @@ const costs: Costs = {
   connectsPerS: 100,
   embeddedConnectsPerS: 400,
   logRecordsPerS: 30_000,
+  rebuiltPerS: 10_000,
+  auditedPerS: 50_000,
   sizes: {
     batchBytes: 0,
     recordBytes: {
@@ -70,6 +72,9 @@ test('rates are those of the peak, bytes those of a mean day', () => {
   expect(needs.media.objectsPerDay).toBeCloseTo(10_000 * 86.4 * 0.1 * 2, 6);
   expect(needs.media.putsPerS).toBeCloseTo(6, 9);
   expect(needs.live.piecesPerS).toBeCloseTo(3_000, 6);
+  // A year of 260.2 records a day of conversations, and of 25.92 of connections; beats of two gateways.
+  expect(needs.rebuildS).toBeCloseTo((10_000 * 260.2 * 365) / 10_000, 3);
+  expect(needs.auditS).toBeCloseTo(((10_000 * (260.2 + 25.92) + (2 / 3) * 86_400) * 365) / 50_000, 3);
   expect(needs.live.cores).toBeCloseTo(0.15, 9);
 });
 

@@ -34,6 +34,9 @@ export interface Needs {
   readonly partitions: number;
   readonly workers: number;
   readonly projectors: number;
+  /** Seconds in which one projector makes history again from all that is kept, and one process audits it. */
+  readonly rebuildS: number;
+  readonly auditS: number;
   readonly log: LogNeeds;
   readonly mongo: MongoNeeds;
   readonly live: { readonly subjects: number; readonly piecesPerS: number; readonly cores: number };
@@ -80,6 +83,7 @@ export function needsOf(clients: number, costs: Costs, traffic: Traffic): Needs 
     partitions: Math.max(workers, Math.ceil(processing / (processingPerPartition * traffic.processingShare))),
     workers: workers + spare,
     projectors: processesFor(messagesPerS * exchangeMs(costs, 'projector', traffic), traffic) + spare,
+    ...againFromLog(clients, load, costs, traffic),
     log: logNeeds(clients, load, costs, traffic),
     mongo: mongoNeeds(clients, load, costs, traffic),
     live: liveNeeds(clients, messagesPerS, costs, traffic),
@@ -105,6 +109,16 @@ interface Load {
   readonly messagesPerS: number;
   readonly visitsPerS: number;
   readonly beatsPerS: number;
+}
+
+function againFromLog(clients: number, load: Load, costs: Costs, traffic: Traffic) {
+  const { messagesPerClientDay, conversationsPerClientDay, visitsPerClientDay, keptDays } = traffic;
+  const ofConversations = clients * (recordsPerExchange * messagesPerClientDay + conversationsPerClientDay);
+  const ofConnections = clients * recordsPerVisit * visitsPerClientDay + load.beatsPerS * secondsPerDay;
+  return {
+    rebuildS: (ofConversations * keptDays) / costs.rebuiltPerS,
+    auditS: ((ofConversations + ofConnections) * keptDays) / costs.auditedPerS,
+  };
 }
 
 /** Every record in a batch of its own: under load it shares one, and costs less. */

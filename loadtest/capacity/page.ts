@@ -135,6 +135,12 @@ function otherFigures(costs: Costs): readonly (readonly string[])[] {
       amount(costs.logRecordsPerS),
       '`distributed.json`: bare kafkajs, 50 at once, ten partitions',
     ],
+    [
+      'records a second that one projector folds into an empty history',
+      amount(costs.rebuiltPerS),
+      '`distributed.json`: MongoDB’s stand-in and Kafka on the same cores',
+    ],
+    ['records a second of `parley audit`', amount(costs.auditedPerS), '`distributed.json`'],
     ['CPU time of a piece in NATS', `${amount(costs.pieceMs.nats)} ms`, '`distributed.json`'],
   ];
 }
@@ -219,7 +225,7 @@ all clients, which Kafka takes; but every gateway folds what all clients do, so 
 
 Dividing admission ends that: ${shards(1e6)} shards of ${amount(traffic.shardClients)} clients, a client's shard by a hash of its id, and gateways that serve one shard each. With fixed quotas this needs no other rules: a shard
 is a deployment with a \`PARLEY_PREFIX\` and a \`PARLEY_MAX_CLIENTS\` of its own on the same engines, and its conversations are divided with it. What there is not: a router that sends a client to
-its shard (Envoy can, by a header with the client's id), an operator's view over all shards, and a way to change how many there are, for which conversations would
+its shard (for Envoy's routes a header that names the shard would do), an operator's view over all shards, and a way to change how many there are, for which conversations would
 have to move.
 
 ### From 10⁶ to 10⁸
@@ -228,7 +234,7 @@ ${within(1e6, 1e8)}
 
 With ${shards(1e8)} shards no process does more than at 10⁴. What ends are the engines, which all shards share: a NATS cluster tells every server what is listened to on each, and
 nobody runs thousands of brokers, or of MongoDB's shards, as one. So the engines are divided too: ${shards(1e6)} shards with engines of their own are a cell, as in the column of 10⁶, and there
-are a hundred cells, of which only the router knows. The log is no longer kept for ever on brokers' disks: old segments go to an object store (tiered storage), which
+are a hundred cells, of which only the router knows. The log is no longer kept for ever on brokers' disks: old segments of conversations go to an object store (tiered storage), which
 readers do not notice. Names of objects in S3 begin with the prefix, so that shards spread over its partitions.`;
 }
 
