@@ -9,7 +9,7 @@ import { capacityBaseline, writeCapacity } from './write.ts';
 /** As many as the limit may be at most. */
 const sessionCounts = [50, 1_000, 10_000, 100_000];
 
-/** Measures what no other baseline has, plays the simulation, keeps both and writes docs/capacity.md: some minutes. */
+/** Measures what no other baseline has, plays the simulation, keeps both and writes docs/capacity.md: a minute or two. */
 export async function measureCapacity(told: (text: string) => void): Promise<void> {
   const figures: CapacityFigures = {
     origin: origin(),

@@ -41,15 +41,15 @@ export interface ShardingFigures {
 }
 
 const second = 1_000;
-/** Of the runs without faults. Large enough to be divided a hundred times, small enough to be played in seconds. */
-const limit = 1_000;
-const shardCounts = [1, 4, 20, 100];
-const loads = [0.8, 0.9, 0.95, 1, 1.2];
+/** Of the runs without faults. Large enough to be divided forty times, small enough to be played in seconds. */
+const limit = 400;
+const shardCounts = [1, 4, 20, 40];
+const loads = [0.8, 0.9, 1, 1.2];
 /** Of the runs with faults: few slots in many shards, wanted by more than there are. */
 const crowded = { shards: 6, limit: 60, load: 1.3 };
-const faultRuns = 20;
+const faultRuns = 10;
 
-/** Plays everything that docs/capacity.md shows of shards: a minute or two. `told` hears how far it is. */
+/** Plays everything that docs/capacity.md shows of shards: half a minute. `told` hears how far it is. */
 export function playSharding(told: (text: string) => void): ShardingFigures {
   const unfairness = shardCounts.flatMap((shards) =>
     loads.map((load) => {
