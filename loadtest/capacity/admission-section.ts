@@ -31,8 +31,8 @@ log refuses too when all is full; at load 1.2 it must.
 
 ${unfairnessTable(unfairness)}
 
-${percent(whileRoom(unfairness))} of those whom shards refused came while another shard had room: that is the unfairness. The formula is Erlang's loss formula for one shard, exact for any distribution of stays; the
-simulation agrees as far as chance allows. The bound follows from balls into bins. Clients are dealt to shards independently, so those who would be in a shard of q slots are Poisson
+${percent(whileRoom(unfairness))} of those whom shards refused came while another shard had room; what is unfair is what they refuse beyond one log, which at load 1.2 is full, too. The formula is Erlang's
+loss formula for one shard, exact for any distribution of stays. All rows of a load have the same clients in the same twenty minutes, so they differ from it by chance, and together. The bound follows from balls into bins. Clients are dealt to shards independently, so those who would be in a shard of q slots are Poisson
 distributed with mean a = load · q. By Erlang's formula the share refused is P(X = q) / P(X ≤ q). Up to load 1 the median of X is at most q, so P(X ≤ q) ≥ ½;
 and q! ≥ √(2πq) (q/e)^q. Hence
 
