@@ -31,7 +31,9 @@ export function measureFold(sessions: number): FoldCost {
   let state = filled(sessions, gateways);
   let round = 0;
   const fold = (...events: readonly AdmissionEvent[]) => {
-    for (const event of events) state = evolve(state, event, nowMs + round).state;
+    // Time goes on, but not so far that a lease ends.
+    const timeMs = nowMs + Math.min(round, gatewayLeaseMs - 1);
+    for (const event of events) state = evolve(state, event, timeMs).state;
   };
   const perGateway = sessions / gateways;
   const activeInBeat = Math.round((perGateway * gatewayBeatMs) / heartbeatMs);
@@ -44,6 +46,7 @@ export function measureFold(sessions: number): FoldCost {
     fold(beat(gateways, first, activeInBeat));
   });
   const snapshotMs = timed(() => restoreAdmission(serializeAdmission(state)));
+  if (state.open.size !== sessions) throw new Error(`${state.open.size} sessions are left of ${sessions}`);
   return { sessions, gateways, visitMs, beatMs, activeInBeat, snapshotMs };
 }
 

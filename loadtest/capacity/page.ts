@@ -245,6 +245,7 @@ function list(ends: readonly End[]): string {
 function unknown(): string {
   return `- Whether costs stay what they are with more cores, larger machines, a network between them, TLS, three replicas: all was measured on one machine. CPU time for a message falls
   with load as more records share a batch, and rises with memory to walk through.
+- Folding with many sessions is mostly garbage: its figures differ by a third or more from one measurement to the next, and the ends that follow from them do, too.
 - MongoDB: its speed and size are assumed, as the tests' stand-in says nothing of them. Kafka's and S3's figures are likewise those of the table of assumptions.
 - Models: a reply costs far more at the model than here, and its limits come first.
 - Mean days: a launch or a match on television is no peak of three times the mean. While all come back, the figures hold only if they are let in evenly.
