@@ -5,7 +5,15 @@ import { Alarm } from './alarm.ts';
 import type { Brokers, NodeId } from './brokers.ts';
 import type { FetchedPartition } from './fetch-answer.ts';
 import { FetchSession } from './fetch-session.ts';
-import { longPollMs, maxFetchBytes, maxFetchPartitionBytes, retryLongestMs, shortPollMs } from './limits.ts';
+import {
+  companyBytes,
+  companyMs,
+  longPollMs,
+  maxFetchBytes,
+  maxFetchPartitionBytes,
+  retryLongestMs,
+  shortPollMs,
+} from './limits.ts';
 import { errorCode } from './protocol-errors.ts';
 import { TailQueue } from './tail-queue.ts';
 import { describeError, WireBroken } from './wire.ts';
@@ -179,10 +187,12 @@ export class Fetcher {
     }
   }
 
-  /** Lets something come before it is asked for; unless there was so much that there is more. */
+  /** Lets something come before it is asked for, under load in any case; unless there was so much that there is more. */
   async #gather(answers: readonly FetchedPartition[]): Promise<void> {
     const bytes = answers.reduce((sum, { records }) => sum + records.length, 0);
-    if (this.#gatherMs > 0 && bytes > 0 && bytes < maxFetchPartitionBytes) await sleep(this.#gatherMs);
+    if (bytes === 0 || bytes >= maxFetchPartitionBytes) return;
+    const waitMs = bytes < companyBytes ? this.#gatherMs : Math.max(this.#gatherMs, companyMs);
+    if (waitMs > 0) await sleep(waitMs);
   }
 
   async #deliver(sessions: readonly FetchSession[], answers: readonly FetchedPartition[]): Promise<void> {

@@ -43,6 +43,14 @@ export const shortPollMs = 5;
 /** Who is in no hurry lets so long gather what comes, between two fetches: one costs as much as many records, in the broker too. */
 export const patientFetchMs = 20;
 
+/**
+ * Under load the next request to a broker, and the next fetch, begins so long after the last was answered: each costs the broker and us as much as
+ * many records do, and about as many come in this time. It is under load when the last one had so much to carry; who is alone waits for nobody.
+ */
+export const companyMs = 3;
+export const companyCalls = 4;
+export const companyBytes = 2 * kibibyte;
+
 /** What one fetch returns of a partition, and in all: about a millisecond's decoding each; a larger batch comes whole nevertheless. */
 export const maxFetchPartitionBytes = 256 * kibibyte;
 export const maxFetchBytes = 1 * mebibyte;

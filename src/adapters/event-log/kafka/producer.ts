@@ -1,17 +1,18 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Appended, LogUnavailable } from '../../../ports/event-log.ts';
 import type { Logger } from '../../../ports/telemetry.ts';
 import { Alarm } from './alarm.ts';
 import { AppendCall, type Part, type PlacedRecord } from './append-call.ts';
 import type { Brokers, NodeId } from './brokers.ts';
-import { appendTimeoutMs, maxBatchBytes, maxQueuedBytes, maxRequestBytes } from './limits.ts';
+import { appendTimeoutMs, companyCalls, companyMs, maxBatchBytes, maxQueuedBytes, maxRequestBytes } from './limits.ts';
 import { PartitionQueue } from './partition-queue.ts';
 import { errorCode, isPassing, isPoisoning } from './protocol-errors.ts';
 import { recordBytes } from './record-batch.ts';
 import { describeError, type ProducedBatch, WireBroken } from './wire.ts';
 
 /**
- * Appends to partitions: whatever gathered for a broker while its last request was under way goes as the next, and when none is, what one turn
- * of the event loop appended goes at the end of that turn. Idempotent: a batch is sent as it was until the broker has answered, and stored once.
+ * Appends to partitions: whatever gathered for a broker while its last request was under way, and a moment longer when that carried several calls,
+ * goes as the next; and when none is, what one turn of the event loop appended goes at the end of that turn. Idempotent: a batch is sent as it was until the broker has answered, and stored once.
  */
 export class Producer {
   readonly #brokers: Brokers;
@@ -168,7 +169,11 @@ export class Producer {
       queues = this.#due(leader);
       for (const queue of queues) queue.identity ??= await this.#brokers.producerIdentity();
       queues = this.#take(queues);
-      if (queues.length > 0) await this.#produce(queues, (batches) => wire.produce(batches));
+      if (queues.length > 0) {
+        const calls = queues.reduce((sum, { batch }) => sum + (batch?.parts.length ?? 0), 0);
+        await this.#produce(queues, (batches) => wire.produce(batches));
+        if (calls >= companyCalls) await sleep(companyMs);
+      }
     } catch (error) {
       for (const queue of queues) this.#lost(queue, error);
     } finally {
