@@ -1,7 +1,10 @@
 /** How long and how much is measured. */
 export interface Plan {
   readonly measureMs: number;
-  /** Long enough for the compiler of V8 to have seen the hot paths. */
+  /**
+   * Long enough for the compilers of V8 and of the engines' JVMs to have seen the hot paths: of a deployment that has just started, 1,000 messages
+   * took 1.74 s of CPU from the fifth second on, 1.47 from the 17th, and 1.38 to 1.31 later.
+   */
   readonly warmUpMs: number;
   /** Messages in the log. */
   readonly sizes: readonly number[];
@@ -16,7 +19,7 @@ export interface Plan {
 export const plans = {
   whole: {
     measureMs: 10_000,
-    warmUpMs: 5_000,
+    warmUpMs: 20_000,
     sizes: [1_000, 100_000, 1_000_000],
     pieceRounds: 5,
     connects: 1_000,
