@@ -5,13 +5,22 @@ import { fileURLToPath } from 'node:url';
 const readyTimeoutMs = 10 * 60_000;
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** The options and settings for Node that `npm start` gives: the server is measured as users run it. */
+/** The server is measured as users run it: the embedded profile as `npm start` does, a deployment's processes with the image's options for Node. */
 const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { scripts: { start: string } };
-const startWords = scripts.start.split(' ');
-const startOptions = startWords.filter((word) => word.startsWith('--'));
+const [imageCommand = ''] = /^CMD .*$/m.exec(readFileSync(`${root}deploy/Dockerfile`, 'utf8')) ?? [];
+const startOptions = optionsIn(scripts.start);
+const imageOptions = optionsIn(imageCommand);
 const startSettings: Readonly<Record<string, string>> = Object.fromEntries(
-  startWords.filter((word) => /^[A-Z_]+=/.test(word)).map((word) => word.split('=')),
+  scripts.start
+    .split(' ')
+    .filter((word) => /^[A-Z_]+=/.test(word))
+    .map((word) => word.split('=')),
 );
+
+/** Of a command in words, or in the JSON of an image's. */
+function optionsIn(command: string): readonly string[] {
+  return command.match(/--[^\s",]+/g) ?? [];
+}
 
 /** A server under test, in a process of its own. */
 export interface Started extends AsyncDisposable {
@@ -85,7 +94,8 @@ export function startParley(settings: Readonly<Record<string, string>>): Promise
     ...settings,
   };
   const listening = /^parley is listening: (?:grpc (?<grpc>\S+) )?http (?<http>\S+)$/m;
-  return start(node('src/main/parley.ts', ['serve'], env, { options: startOptions }), listening);
+  const options = settings['PARLEY_PROFILE'] === 'distributed' ? imageOptions : startOptions;
+  return start(node('src/main/parley.ts', ['serve'], env, { options }), listening);
 }
 
 /** Starts the bare echo. */

@@ -32,9 +32,11 @@ describe('the Dockerfile', () => {
     expect(stages[0]?.image).toMatch(new RegExp(`^node:${major}-`));
   });
 
-  test('starts the server as `npm start` does, with the built code for the source', () => {
+  test('starts the server as `npm start` does, with the built code for the source and more room in the heap', () => {
     const [settings = '', command = ''] = scripts.start.replace(/^exec env /, '').split(/ (?=node )/);
-    expect(wordsOf(only('CMD')).join(' ')).toBe(command.replace('src/main/parley.ts', 'dist/src/main/parley.js'));
+    const roomy = command.replace('=8 --heap-growing-percent=50', '=32');
+    expect(roomy).not.toBe(command);
+    expect(wordsOf(only('CMD')).join(' ')).toBe(roomy.replace('src/main/parley.ts', 'dist/src/main/parley.js'));
     // Built code has no types to strip, for which alone the cache is named here.
     const shared = settings.split(' ').filter((setting) => !setting.startsWith('NODE_COMPILE_CACHE='));
     const image = final.filter(({ name }) => name === 'ENV').map(({ rest }) => rest);
