@@ -4,7 +4,15 @@ import type { Logger } from '../../../ports/telemetry.ts';
 import { Alarm } from './alarm.ts';
 import { AppendCall, type Part, type PlacedRecord } from './append-call.ts';
 import type { Brokers, NodeId } from './brokers.ts';
-import { appendTimeoutMs, companyCalls, companyMs, maxBatchBytes, maxQueuedBytes, maxRequestBytes } from './limits.ts';
+import {
+  appendTimeoutMs,
+  companyCalls,
+  companyMs,
+  crowdCalls,
+  maxBatchBytes,
+  maxQueuedBytes,
+  maxRequestBytes,
+} from './limits.ts';
 import { PartitionQueue } from './partition-queue.ts';
 import { errorCode, isPassing, isPoisoning } from './protocol-errors.ts';
 import { recordBytes } from './record-batch.ts';
@@ -172,7 +180,7 @@ export class Producer {
       if (queues.length > 0) {
         const calls = queues.reduce((sum, { batch }) => sum + (batch?.parts.length ?? 0), 0);
         await this.#produce(queues, (batches) => wire.produce(batches));
-        if (calls >= companyCalls) await sleep(companyMs);
+        if (calls >= companyCalls && calls < crowdCalls) await sleep(companyMs);
       }
     } catch (error) {
       for (const queue of queues) this.#lost(queue, error);
