@@ -28,6 +28,7 @@ import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.h2.mvstore.MVMap;
@@ -258,6 +259,7 @@ public final class MongoStandIn {
    */
   private static final class FirstFieldIndex extends Index<Object> {
     private final String field;
+    private final String[] path;
     private final Supplier<IdIndex> ids;
     private final Map<String, Set<Object>> byText = new HashMap<>();
     /** Of documents that have something else there: a text may be in it. */
@@ -267,6 +269,7 @@ public final class MongoStandIn {
       super(name, keys, true);
       this.ids = ids;
       field = keys.get(0).getKey();
+      path = field.split("\\.");
     }
 
     @Override
@@ -311,6 +314,7 @@ public final class MongoStandIn {
     @Override
     public void updateInPlace(
         Document before, Document after, Object position, MongoCollection<Object> collection) {
+      if (Objects.equals(valueIn(before), valueIn(after))) return;
       remove(before);
       add(after, position, collection);
     }
@@ -335,8 +339,14 @@ public final class MongoStandIn {
       return getCount();
     }
 
+    /** The library takes the path apart for each document; what to make of a list on the way only it knows. */
     private Object valueIn(Document document) {
-      return Utils.getSubdocumentValueCollectionAware(document, field);
+      Object value = document;
+      for (String name : path) {
+        if (!(value instanceof Document inner)) return Utils.getSubdocumentValueCollectionAware(document, field);
+        value = inner.getOrMissing(name);
+      }
+      return value;
     }
   }
 
