@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** Kafka takes 2 to 5 s; the rest is for a busy machine. */
 const readyTimeoutMs = 60_000;
 const readyPollMs = 50;
+const stillPollMs = 5;
 /** An orderly end takes Kafka 1 to 3 s. */
 const stopTimeoutMs = 15_000;
 const tailChars = 8_000;
@@ -40,8 +41,8 @@ export interface Engine extends AsyncDisposable {
   stop(): Promise<void>;
   /** Starts it again on the same port and data, and waits until it answers. */
   start(): Promise<void>;
-  /** Freezes it (SIGSTOP): connections stay open and nothing is answered. */
-  pause(): void;
+  /** Freezes it (SIGSTOP): connections stay open. Once it resolves, nothing is answered. */
+  pause(): Promise<void>;
   /** Lets it go on after `pause`. */
   resume(): void;
   /** Resolves when it has ended, by whatever cause; at once when it is not running. */
@@ -106,7 +107,7 @@ export function externalEngine(name: string): Engine {
     kill: async () => refuse(),
     stop: async () => refuse(),
     start: async () => refuse(),
-    pause: refuse,
+    pause: async () => refuse(),
     resume: refuse,
     exited: () => new Promise(() => {}),
     [Symbol.asyncDispose]: async () => {},
@@ -204,8 +205,10 @@ class EngineProcess implements Engine {
     clearTimeout(timer);
   }
 
-  pause(): void {
+  async pause(): Promise<void> {
     this.#signal('SIGSTOP');
+    const { pid } = this.#running?.child ?? {};
+    while (pid !== undefined && (await isMoving(pid))) await sleep(stillPollMs);
   }
 
   resume(): void {
@@ -225,4 +228,12 @@ class EngineProcess implements Engine {
     await this.kill();
     if (this.#folder.temporary) await rm(this.#folder.path, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+/** Whether any of its threads may still run: they stop one by one, when they are next looked at. Where there is no /proc, it is believed to stand still. */
+async function isMoving(pid: number): Promise<boolean> {
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const stats = threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => ''));
+  // `pid (name) state …`, and the name may hold anything.
+  return (await Promise.all(stats)).some((stat) => /\) [^TtZX] [^)]*$/.test(stat));
 }

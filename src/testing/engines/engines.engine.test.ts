@@ -135,7 +135,7 @@ describe('the stand-in for MongoDB', () => {
     const engine = own(await startMongo());
     const documents = (await mongoClient(engine.uri)).db('test').collection<{ _id: number }>('documents');
     await documents.insertOne({ _id: 0 });
-    engine.pause();
+    await engine.pause();
 
     const written = documents.insertOne({ _id: 1 });
     // It answers in a millisecond or two when it runs.
@@ -239,7 +239,7 @@ describe('an engine', () => {
   test('tells who waits for its end, killed or stopped, and can be killed twice and while it is paused', async () => {
     const engine = own(await startNats());
     const killed = engine.exited();
-    engine.pause();
+    await engine.pause();
     await engine.kill();
     await killed;
     await engine.kill();
@@ -248,7 +248,7 @@ describe('an engine', () => {
     const stopped = engine.exited();
     await engine.stop();
     await stopped;
-    expect(() => engine.pause()).toThrow('not running');
+    await expect(engine.pause()).rejects.toThrow('not running');
   });
 });
 
@@ -264,7 +264,7 @@ describe('a server that the environment names', () => {
     expect(given.uri).toBe('mongodb://example.invalid:1');
     await expect(given.kill()).rejects.toThrow('must start its own');
     await expect(given.start()).rejects.toThrow('must start its own');
-    expect(() => given.pause()).toThrow('must start its own');
+    await expect(given.pause()).rejects.toThrow('must start its own');
   });
 
   test('is left alone by a test that does not', async () => {

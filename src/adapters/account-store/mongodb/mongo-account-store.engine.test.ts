@@ -162,7 +162,7 @@ test('a store opens while the server is away, says so in time, and works by itse
   await engine.start();
   await until(() => answers(store));
   expect(await store.createAccount(ann)).toBe(true);
-  engine.pause();
+  await engine.pause();
   const frozenMs = performance.now();
   await expect(store.accountNamed('ann')).rejects.toThrow(AccountStoreUnavailable);
   expect(performance.now() - frozenMs).toBeLessThan(answerLimitMs);

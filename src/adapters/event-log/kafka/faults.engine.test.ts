@@ -50,7 +50,7 @@ describe('the log on Kafka', () => {
     const topics = await makeTopics(engine.brokers, partitions);
     const appenders = await underLoad(topics, async (running) => {
       await until('it runs', () => running.acknowledged.length > 500);
-      engine.pause();
+      await engine.pause();
       try {
         const begun = performance.now();
         await expect(openOn(topics)).rejects.toThrow(LogUnavailable);

@@ -129,7 +129,7 @@ test('a bus opened before the server is there works once it is', async () => {
 test('a server that freezes is left within seconds, and meanwhile nothing waits and memory is bounded', async () => {
   await using pair = await Pair.open();
   await pair.untilHeard('c');
-  nats.pause();
+  await nats.pause();
   try {
     const text = 'y'.repeat(60_000);
     const begun = performance.now();
@@ -249,7 +249,7 @@ test('closing sends what was published before', async () => {
   await pair.untilHeard('c');
   // More than the system takes for a server that does not read.
   const text = 'w'.repeat(60_000);
-  nats.pause();
+  await nats.pause();
   for (let offset = 1; offset <= 100; offset += 1) pair.publisher.publish('c', piece(offset, text));
   const closed = pair.publisher[Symbol.asyncDispose]();
   nats.resume();

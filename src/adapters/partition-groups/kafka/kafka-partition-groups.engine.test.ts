@@ -188,7 +188,7 @@ describe('partition groups on Kafka, member processes', () => {
     async () => {
       await using members = await group(2, 4);
       const hungMs = machineMs();
-      engine.pause();
+      await engine.pause();
       await members.until((now) => now.flat().length === 0, patienceMs);
       expect(machineMs() - hungMs).toBeLessThan(7_000);
       await new Promise((resolve) => setTimeout(resolve, 3_000));

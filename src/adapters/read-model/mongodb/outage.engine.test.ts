@@ -76,7 +76,7 @@ test('a server that is frozen is given up in time, also by a store that has not 
   await using store = await open('frozen');
   store.collection(notes);
   await store.apply([noteWrite('a', 1, { rank: 1, text: 'before' })], [upTo(2)]);
-  engine.pause();
+  await engine.pause();
   try {
     await using stranger = await open('frozen');
     const tooks = await Promise.all([refusedWithinMs(store), refusedWithinMs(stranger)]);
