@@ -74,6 +74,8 @@ export interface WorkerOptions {
   readonly tracer?: Tracer;
   /** Default: none, so that each fold begins where the one before committed. */
   readonly lookBackRecords?: number;
+  /** As WorkerDeps has it. */
+  readonly windowIds?: number;
   /** How many times faster than usual its time runs. */
   readonly haste?: number;
 }
@@ -155,6 +157,7 @@ export class WorkerWorld implements AsyncDisposable {
       groups,
       group: 'test.workers',
       lookBackRecords: options.lookBackRecords ?? 0,
+      ...(options.windowIds !== undefined && { windowIds: options.windowIds }),
       settings: { ...settings, ...options.settings },
     });
     const worker: WorkerUnderTest = {

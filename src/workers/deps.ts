@@ -78,5 +78,7 @@ export interface WorkerDeps {
   readonly group: string;
   /** Records before the committed position that are looked at when a partition is taken. Default: `usualLookBackRecords`. */
   readonly lookBackRecords?: number;
+  /** Message ids a partition remembers at least. Default: `knownWindowIds`. */
+  readonly windowIds?: number;
   readonly settings: WorkerSettings;
 }

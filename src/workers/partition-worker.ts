@@ -166,6 +166,8 @@ export class PartitionWorker {
       );
       for await (const batch of records) {
         for (const entry of batch) this.#fold(entry);
+        // Also while catching up: whoever lost its position reads the whole log.
+        this.#trim();
         if (this.#hold === 'lost') return ending.abort();
         if (this.#hold === 'held') this.#act();
       }
@@ -276,7 +278,6 @@ export class PartitionWorker {
   }
 
   #act(): void {
-    this.#trim();
     this.#planNext();
     const nowMs = this.#deps.clock.monotonicMs();
     if (nowMs - this.#committedAtMs < commitIntervalMs) return;
@@ -327,8 +328,9 @@ export class PartitionWorker {
   }
 
   #trim(): void {
-    this.#state = trimKnown(this.#state, knownWindowIds);
-    this.#conversations = this.#conversations.trim(knownWindowIds, Number.POSITIVE_INFINITY);
+    const { windowIds = knownWindowIds } = this.#deps;
+    this.#state = trimKnown(this.#state, windowIds);
+    this.#conversations = this.#conversations.trim(windowIds, Number.POSITIVE_INFINITY);
   }
 
   async #commit(): Promise<void> {

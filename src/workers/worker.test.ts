@@ -2,7 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import { checkPartition } from '../domain/conversation/invariants.ts';
 import { evolve, initialPartition, pendingMessage } from '../domain/conversation/partition-state.ts';
 import { ProviderError } from '../ports/provider.ts';
-import { messageReceived, replyStarted, stopRequested, workerClaimed } from '../testing/conversation-events.ts';
+import {
+  messageReceived,
+  replyCompleted,
+  replyStarted,
+  stopRequested,
+  workerClaimed,
+} from '../testing/conversation-events.ts';
 import { eventually } from '../testing/guests.ts';
 import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
 import { type WorkerUnderTest, WorkerWorld } from '../testing/worker-world.ts';
@@ -225,6 +231,26 @@ describe('a worker that comes after another', () => {
     await world.logged('completed c/2 #1', 'completed old/2 #1', 'STOPPED d/2 #0');
     expect([...second.provider.asked].sort()).toEqual(['c/2', 'old/2']);
     expect(looked).toEqual(['old/2']);
+  });
+
+  // All ids of the log would be in memory at once, where the log is long and the position was lost.
+  test('reads a log from its beginning without remembering all of it', async () => {
+    await using world = await WorkerWorld.open();
+    await world.append({ type: 'ConversationStarted', conversationId: 'old', clientId: 'client' }, workerClaimed('a'));
+    // More than is read at once.
+    const ids = Array.from({ length: 2_000 }, (_, index) => `c/${index}`);
+    const said = ids.flatMap((id) => [messageReceived(id), replyCompleted(id, 'a')]);
+    await world.journal.appendConversation(0, 'c', said);
+    await world.append(messageReceived('old/1'));
+    const looked: string[] = [];
+    const past: Lookups['past'] = async (_partition, { messageId }) => {
+      looked.push(messageId);
+      return 'none';
+    };
+    const { provider } = world.worker({ provider: echo(), lookups: { past }, windowIds: 10 });
+    await asked(provider, 1);
+    expect(provider.asked).toEqual(['old/1']);
+    expect(looked).toEqual(['old/1']);
   });
 
   test('gives up a message that lost three workers', async () => {
