@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { firstOutcome, type Outcome, usageAt } from '../testing/arrivals.ts';
 import { Cluster, type Member } from '../testing/cluster.ts';
-import { eventually, Guests } from '../testing/guests.ts';
+import { eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { runParley } from '../testing/server.ts';
 import { type Session, shapes } from '../testing/stranger.ts';
 
-/** 20 by hand: `PARLEY_TEST_ROUNDS=20 npm run test:engines -- cluster-crowd`. */
-const rounds = Number(process.env['PARLEY_TEST_ROUNDS'] ?? 5);
-/** In every second one a gateway dies. */
+/** In every second one a gateway dies. Fewer for a quick look: `PARLEY_TEST_ROUNDS=4 npm run test:engines -- cluster-crowd`. */
+const rounds = Number(process.env['PARLEY_TEST_ROUNDS'] ?? 20);
 const crowd = 200;
 const slots = 50;
 /** The lease of a dead gateway is 15 s. */
@@ -31,6 +30,24 @@ afterAll(() => cluster?.[Symbol.asyncDispose]());
 
 function inside(sessions: readonly Session[]): readonly Session[] {
   return sessions.filter((session) => !session.isOver && session.all('welcome').length > 0);
+}
+
+/** Those who were told to wait and still do, the first in line first. */
+function inLine(sessions: readonly Session[]): readonly Session[] {
+  const placeOf = (session: Session): number => session.all('waiting').at(-1)?.place;
+  return sessions
+    .filter((session) => !session.isOver && session.all('welcome').length === 0 && placeOf(session) > 0)
+    .toSorted((one, other) => placeOf(one) - placeOf(other));
+}
+
+/** Of those who were refused, how many the log did not answer in time: on two cores that do other things as well, a crowd may be too much for it. */
+async function unanswered(refused: readonly Session[]): Promise<number> {
+  const reasons = (await Promise.all(refused.map(refusalOf))).map(({ reason, retryDelayMs }) => {
+    expect(retryDelayMs).toEqual(expect.any(Number));
+    return reason;
+  });
+  expect(reasons.filter((reason) => !['TOO_MANY_CLIENTS', 'LOG_UNAVAILABLE'].includes(reason))).toEqual([]);
+  return reasons.filter((reason) => reason === 'LOG_UNAVAILABLE').length;
 }
 
 /** Half of the crowd at each gateway, and of either half some are willing to wait. */
@@ -59,15 +76,20 @@ async function quietRound(guests: readonly Guests[]): Promise<void> {
   const sessions = arrive(guests, (index) => Math.floor(index / 2) % 2 === 0);
   const outcomes = await Promise.all(sessions.map(firstOutcome));
   const of = (outcome: Outcome) => sessions.filter((_, index) => outcomes[index] === outcome);
-  expect(of('welcome')).toHaveLength(slots);
-  for (const session of of('refused'))
-    expect(await session.ended).toMatchObject({ reason: 'TOO_MANY_CLIENTS', retryDelayMs: expect.any(Number) });
-  const places = of('waiting').map((session) => session.all('waiting')[0].place);
-  expect(places.toSorted((one, other) => one - other)).toEqual(places.map((_, index) => index + 1));
-  for (const gateway of cluster.of('gateway')) await tells(gateway, slots, places.length);
+  // What somebody had who was not answered passes to the next in line; otherwise the first answer is the last.
+  if ((await unanswered(of('refused'))) === 0) {
+    expect(of('welcome')).toHaveLength(slots);
+    const places = inLine(sessions).map((session) => session.all('waiting').at(-1).place);
+    expect(places).toEqual(places.map((_, index) => index + 1));
+  }
+  await eventually(
+    async () => inside(sessions).length,
+    (count) => count === slots,
+  );
+  for (const gateway of cluster.of('gateway')) await tells(gateway, slots, inLine(sessions).length);
   // A slot that is freed at one gateway goes to the first in line, at whichever that one is.
-  const first = of('waiting').find((session) => session.all('waiting')[0].place === 1);
-  await of('welcome')[0]?.goodbye();
+  const [first] = inLine(sessions);
+  await inside(sessions)[0]?.goodbye();
   await first?.welcome();
   expect(inside(sessions)).toHaveLength(slots);
 }
@@ -83,7 +105,8 @@ async function deadlyRound(guests: readonly Guests[], victim: Member, survivor: 
   );
   const died = performance.now();
   await victim.server.stop('SIGKILL');
-  await Promise.all(those.map(firstOutcome));
+  const outcomes = await Promise.all(those.map(firstOutcome));
+  await unanswered(those.filter((_, index) => outcomes[index] === 'refused'));
   const atOnce = inside(those).length;
   expect(atOnce).toBeLessThanOrEqual(slots);
   await eventually(
@@ -95,9 +118,9 @@ async function deadlyRound(guests: readonly Guests[], victim: Member, survivor: 
   console.info(`${slots - atOnce} slots of the dead gateway had new holders after ${tookMs.toFixed(0)} ms`);
   expect(tookMs).toBeLessThan(freedWithinMs);
   expect(inside(those)).toHaveLength(slots);
-  await tells(survivor, slots, those.length - slots);
+  await tells(survivor, slots, inLine(those).length);
   await cluster.restart(victim);
-  await tells(survivor, slots, those.length - slots);
+  await tells(survivor, slots, inLine(those).length);
 }
 
 test(`of ${crowd} clients at once over two gateways, ${rounds} times, exactly ${slots} are inside, also when a gateway dies meanwhile`, async () => {

@@ -10,9 +10,9 @@ import { wholeConversation } from '../testing/oracle.ts';
 import { objectBreach } from '../testing/sayings.ts';
 import { MessageRefused, type Session, shapes } from '../testing/stranger.ts';
 
-/** 5 by hand: `PARLEY_TEST_KAFKA_KILLS=5 PARLEY_TEST_KAFKA_AWAY_MS=60000 npm run test:engines -- cluster-engines`. */
-const kafkaKills = Number(process.env['PARLEY_TEST_KAFKA_KILLS'] ?? 2);
-const kafkaAwayMs = Number(process.env['PARLEY_TEST_KAFKA_AWAY_MS'] ?? 20_000);
+/** Fewer and shorter for a quick look: `PARLEY_TEST_KAFKA_KILLS=1 PARLEY_TEST_KAFKA_AWAY_MS=20000 npm run test:engines -- cluster-engines`. */
+const kafkaKills = Number(process.env['PARLEY_TEST_KAFKA_KILLS'] ?? 5);
+const kafkaAwayMs = Number(process.env['PARLEY_TEST_KAFKA_AWAY_MS'] ?? 60_000);
 const awayMs = Number(process.env['PARLEY_TEST_ENGINE_AWAY_MS'] ?? 10_000);
 const clients = Number(process.env['PARLEY_TEST_CLIENTS'] ?? 20);
 const backWithinMs = 10_000;
