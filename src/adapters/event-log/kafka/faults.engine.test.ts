@@ -9,8 +9,8 @@ import { underLoad } from './testing/under-load.ts';
 
 const partitions = 3;
 
-/** What a caller is promised (5 s), and what a busy machine may add to it. */
-const longestAppendMs = 5_500;
+/** What a caller is promised (5 s, by a timer of the process), and what a machine with too much to do may add to it. */
+const longestAppendMs = 7_000;
 
 /** What opening is given (10 s), and what a busy machine may add to it. */
 const longestOpenMs = 12_000;

@@ -20,13 +20,14 @@ beforeAll(async () => {
 }, startLimitMs);
 afterAll(() => engine?.[Symbol.asyncDispose]());
 
-/** So many members of a new group, one after the other, until they have all partitions of a new topic. */
+/** So many members of a new group, until they have equal shares of a new topic: the first may have had all of it for a while. */
 async function group(memberCount: number, partitionCount: number): Promise<MemberProcesses> {
   const topic = await newTopic(engine.brokers.split(','), partitionCount);
   const members = new MemberProcesses(engine.brokers, `group.${randomUUID()}`, topic);
   for (let started = 0; started < memberCount; started += 1) members.start();
+  const least = Math.floor(partitionCount / memberCount);
   await members.until(
-    (now) => now.flat().length === partitionCount && members.told.every((told) => told.length > 0),
+    (now) => now.flat().length === partitionCount && now.every(({ length }) => length >= least),
     patienceMs,
   );
   return members;
