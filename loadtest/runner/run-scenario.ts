@@ -137,7 +137,12 @@ async function play({ load, kills: wanted, settings }: Run, servers: Servers, ar
   await using sampler = new Sampler(servers.members);
   await using killer =
     wanted === undefined ? undefined : new Killer(servers.members, wanted.everyMs, seededRandom(load.seed));
+  let answered = 0;
+  let processes: LoadResult['processes'] = {};
   const onTick = (tick: DriverTick) => {
+    answered += tick.answered;
+    // Up to the last second of the load: that all of history is read afterwards is no part of it. One that is killed may be away just now.
+    if (killer === undefined && answered > 0) processes = usedSince(answered / 1_000);
     around.onTick(tick, sampler.newest === undefined ? undefined : { ...sampler.newest, second: tick.second });
     if (tick.second * msPerSecond < load.durationMs) killer?.begin();
     else killer?.end();
@@ -147,7 +152,7 @@ async function play({ load, kills: wanted, settings }: Run, servers: Servers, ar
   const signals = killer === undefined ? [around.signal] : [around.signal, killer.failed];
   const figures = await drive(target, around.work, onTick, AbortSignal.any(signals));
   const kills = (await killer?.ended()) ?? [];
-  const processes = figures.answered === 0 ? {} : usedSince(figures.answered / 1_000);
+  if (killer !== undefined && figures.answered > 0) processes = usedSince(figures.answered / 1_000);
   const driver = await withAboveSimulated(figures, messagesFile, settings);
   return { driver, samples: sampler.samples, kills, processes };
 }
