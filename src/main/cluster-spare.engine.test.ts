@@ -45,6 +45,24 @@ function isOf({ workerId }: ClaimEntry, { name }: Member): boolean {
   return workerId.startsWith(`${name}-`);
 }
 
+/** Resolves when each partition has another owner, and had it all the while every client was told of five more messages: the group has formed. */
+async function settledOwners(): Promise<readonly ClaimEntry[]> {
+  const look = async () => {
+    const before = await owners();
+    const more = talk.accepted + 5 * clients;
+    await eventually(
+      async () => talk.accepted,
+      (accepted) => accepted >= more,
+    );
+    return { before, now: await owners() };
+  };
+  const { now } = await eventually(look, (seen) => {
+    const ids = seen.now.map(({ workerId }) => workerId);
+    return new Set(ids).size === partitions && ids.every((id, partition) => id === seen.before[partition]?.workerId);
+  });
+  return now;
+}
+
 /** Resolves when none of the partitions is this worker's, with who has those that were. */
 async function heirs(former: Member): Promise<readonly ClaimEntry[]> {
   const before = await owners();
@@ -55,18 +73,13 @@ async function heirs(former: Member): Promise<readonly ClaimEntry[]> {
 
 test('a worker more than there are partitions has nothing to do, says nothing, and takes over from one that dies', async () => {
   const workers = cluster.of('worker');
-  const first = await owners();
+  const first = await settledOwners();
   const [spare, ...others] = workers.filter((worker) => !first.some((claim) => isOf(claim, worker)));
   if (spare === undefined) throw new Error('two workers at most have two partitions');
   expect(others).toEqual([]);
   // While the engines started, each may have complained.
   const saidBefore = spare.server.stderr().length;
-  const acceptedBefore = talk.accepted;
-  await eventually(
-    async () => talk.accepted,
-    (accepted) => accepted >= acceptedBefore + 5 * clients,
-    30_000,
-  );
+  await settledOwners();
   expect(complaintsIn(spare.server.stderr().slice(saidBefore))).toEqual([]);
 
   const owner = workers.find((worker) => isOf(first[0] as ClaimEntry, worker));
