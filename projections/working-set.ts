@@ -15,6 +15,8 @@ interface Held {
   document: Document | null;
   offset: number;
   changed: boolean;
+  /** It is not in the store yet. */
+  isNew: boolean;
 }
 
 /** One partition's documents in memory: loaded before a batch is folded, written after it. Several events make one write. */
@@ -41,7 +43,13 @@ export class WorkingSet implements Documents {
       const found = await this.#of(collection).stored.load([...ids]);
       for (const id of ids) {
         const { document, offset } = found.get(id) ?? { document: null, offset: nowhere };
-        this.#held(collection).set(id, { key: { collection, id }, document, offset, changed: false });
+        this.#held(collection).set(id, {
+          key: { collection, id },
+          document,
+          offset,
+          changed: false,
+          isNew: document === null,
+        });
       }
     }
   }
@@ -68,13 +76,16 @@ export class WorkingSet implements Documents {
   }
 
   create(collection: string, id: string, offset: number, document: Document): void {
-    this.#change({ key: { collection, id }, document, offset, changed: false });
+    this.#change({ key: { collection, id }, document, offset, changed: false, isNew: true });
   }
 
   /** What has changed since the last call. It must be stored before anything else is folded. */
   takeWrites(): readonly DocumentWrite[] {
-    const writes = this.#changed.map(({ key, document, offset }) => ({ ...key, document, offset }));
-    for (const held of this.#changed) held.changed = false;
+    const writes = this.#changed.map(({ key, document, offset, isNew }) => ({ ...key, document, offset, isNew }));
+    for (const held of this.#changed) {
+      held.changed = false;
+      held.isNew = false;
+    }
     this.#changed = [];
     for (const { held } of this.#collections.values()) forgetOldest(held);
     return writes;

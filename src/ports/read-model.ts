@@ -106,6 +106,8 @@ export interface DocumentWrite {
   readonly document: Document | null;
   /** The offset of the newest event it reflects. A document is only ever written from one partition. */
   readonly offset: number;
+  /** There was none of this id when the writer looked: a store may insert first, and look only when there is one. */
+  readonly isNew?: boolean;
 }
 
 /** How far one partition has been folded into one model. */

@@ -130,6 +130,30 @@ export function readModelContract(name: string, open: () => Promise<ReadModelsUn
         expect(await collection.get('a')).toEqual(note(1, 'right'));
       });
 
+      test('that were thought to be new replace what was before, and nothing that came later', async () => {
+        const collection = store.collection(notes);
+        const others = ['older', 'same', 'later', 'removed'].map((id) => write(id, 5, note(1, 'another writer’s')));
+        await store.apply(others, []);
+        await store.apply([write('removed', 6, null)], []);
+        const offsets = { new: 1, older: 6, same: 5, later: 4, removed: 7 };
+        const own = Object.entries(offsets).map(([id, offset]) => ({
+          ...write(id, offset, note(2, 'own')),
+          isNew: true,
+        }));
+        await store.apply([...own, write('known', 1, note(3))], []);
+        const found = await collection.load([...Object.keys(offsets), 'known']);
+        expect(
+          Object.fromEntries([...found].map(([id, { offset, document }]) => [id, [offset, document.text]])),
+        ).toEqual({
+          new: [1, 'own'],
+          older: [6, 'own'],
+          same: [5, 'another writer’s'],
+          later: [5, 'another writer’s'],
+          removed: [7, 'own'],
+          known: [1, 'note 3'],
+        });
+      });
+
       test('are removed', async () => {
         const collection = store.collection(notes);
         await store.apply([write('a', 1, note(1))], []);

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../../../ports/read-model.ts';
-import { areDuplicates, type MongoConnection } from './connection.ts';
+import { duplicatesOf, type MongoConnection } from './connection.ts';
 
 interface CheckpointRow extends Checkpoint {
   readonly _id: string;
@@ -83,7 +83,7 @@ export class Checkpoints {
       try {
         await database.collection<CheckpointRow>(this.#name).bulkWrite(updates, { ordered: false });
       } catch (error) {
-        if (!areDuplicates(error)) throw error;
+        duplicatesOf(error);
       }
     });
   }

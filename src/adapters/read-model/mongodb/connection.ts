@@ -142,12 +142,16 @@ export function isDuplicate(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === duplicateKeyCode;
 }
 
-/** Whether all that failed of many writes failed so; the others are done. The driver tells a broken connection in the same class. */
-export function areDuplicates(error: unknown): boolean {
-  if (!(error instanceof MongoBulkWriteError) || !isDuplicate(error)) return false;
+/**
+ * Which of many writes met an id that is there, when all that failed failed so and the others are done; throws the error if not. The driver tells
+ * a broken connection in the same class.
+ */
+export function duplicatesOf(error: unknown): readonly number[] {
+  if (!(error instanceof MongoBulkWriteError) || !isDuplicate(error)) throw error;
   const failed = [error.writeErrors].flat();
   const isStored = error.result.getWriteConcernError() === undefined;
-  return isStored && failed.length > 0 && failed.every(({ code }) => code === duplicateKeyCode);
+  if (!isStored || failed.length === 0 || failed.some(({ code }) => code !== duplicateKeyCode)) throw error;
+  return failed.map(({ index }) => index);
 }
 
 /** Null when it names none. The driver would say `test` then. */

@@ -10,7 +10,7 @@ import type {
   SearchQuery,
   Stored,
 } from '../../../ports/read-model.ts';
-import { areDuplicates, type MongoConnection } from './connection.ts';
+import { duplicatesOf, type MongoConnection } from './connection.ts';
 import { maxWritesPerCall } from './limits.ts';
 
 /**
@@ -66,16 +66,24 @@ export class Table<D extends Document> {
   /** Each unless the stored document is not before its position. No id may occur twice. */
   async write(writes: readonly DocumentWrite[]): Promise<void> {
     for (let start = 0; start < writes.length; start += maxWritesPerCall) {
-      const operations = writes.slice(start, start + maxWritesPerCall).map((write) => this.#operation(write));
-      await this.#rows(async (rows) => {
-        try {
-          await rows.bulkWrite(operations, { ordered: false });
-        } catch (error) {
-          // The filter met no row, and the id is there: somebody has stored this, or what came later.
-          if (!areDuplicates(error)) throw error;
-        }
-      });
+      const some = writes.slice(start, start + maxWritesPerCall);
+      const known = await this.#attempt(some.map((write) => this.#operation(write)));
+      // What another writer has stored of these may be what was before.
+      const olderPerhaps = known.flatMap((index) => (some[index]?.isNew ? [{ ...some[index], isNew: false }] : []));
+      if (olderPerhaps.length > 0) await this.#attempt(olderPerhaps.map((write) => this.#operation(write)));
     }
+  }
+
+  /** Which of the operations did nothing because the id is there: somebody has stored this, or what came later, or there is one to be replaced. */
+  #attempt(operations: AnyBulkWriteOperation<Row>[]): Promise<readonly number[]> {
+    return this.#rows(async (rows) => {
+      try {
+        await rows.bulkWrite(operations, { ordered: false });
+        return [];
+      } catch (error) {
+        return duplicatesOf(error);
+      }
+    });
   }
 
   async get(id: string): Promise<D | null> {
@@ -115,7 +123,7 @@ export class Table<D extends Document> {
     return this.#rows((rows) => rows.countDocuments(filter));
   }
 
-  #operation({ id, document, offset }: DocumentWrite): AnyBulkWriteOperation<Row> {
+  #operation({ id, document, offset, isNew = false }: DocumentWrite): AnyBulkWriteOperation<Row> {
     const tokens = document === null ? [] : this.#tokensOf(document as D);
     const replacement: Row = {
       _id: id,
@@ -123,6 +131,8 @@ export class Table<D extends Document> {
       ...(document !== null && { document }),
       ...(tokens.length > 0 && { tokens }),
     };
+    // Half the work for the server, and the less for its indexes.
+    if (isNew) return { insertOne: { document: replacement } };
     return { replaceOne: { filter: { _id: id, offset: { $lt: offset } }, replacement, upsert: true } };
   }
 
