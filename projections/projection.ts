@@ -47,6 +47,8 @@ export interface Projection<E extends ParleyEvent = ParleyEvent> {
   readonly model: string;
   readonly topic: 'connections' | 'conversations';
   readonly collections: readonly CollectionSpec<never>[];
+  /** Its batches begin at least so long after each other: of a model that nobody waits for, with a document that is large. */
+  readonly leastIntervalMs?: number;
   /** The documents that must be loaded before the event is folded. */
   touches(event: E, partition: number): readonly DocumentKey[];
   /**

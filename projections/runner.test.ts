@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { systemClock } from '../src/adapters/clock/system/system-clock.ts';
 import { type DocumentWrite, type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
+import { eventually } from '../src/testing/guests.ts';
 import { activeConnections } from './active-connections/query.ts';
 import { historyModel } from './history/document.ts';
 import { history } from './history/query.ts';
 import { historyProjection } from './history-projection.ts';
+import { activeConnectionsProjection } from './models.ts';
+import { Pace } from './pace.ts';
 import { parkedOf } from './parked.ts';
 import { processing } from './processing/query.ts';
 import type { Projection } from './projection.ts';
@@ -70,6 +73,40 @@ test('everything in the log is in the models, from all partitions and both topic
   const snapshot = await activeConnections(harness.store).snapshot();
   expect(snapshot).toMatchObject({ nextOffset: 2, state: { limits: noLimits, waiting: [] } });
   expect([...(snapshot?.state.open.values() ?? [])]).toMatchObject([{ sessionId: 's', clientId: 'ann' }]);
+});
+
+test('a model with an interval of its own is written once in it, while others go on; the end does not wait for it', async () => {
+  const gatewayStarted = { type: 'GatewayStarted', gatewayId: 'g', limits: noLimits } as const;
+  await harness.journal.appendConnection([gatewayStarted]);
+  await harness.append(0, messageReceived('a'));
+  const over = new AbortController();
+  const connectionsAnHour = { ...activeConnectionsProjection, leastIntervalMs: 3_600_000 } as Projection;
+  const running = runProjector({
+    journal: harness.journal,
+    store: harness.store,
+    projections: [historyProjection as Projection, connectionsAnHour],
+    // The log has just taken them.
+    clock: { ...systemClock, nowMs: () => 1_000 },
+    pace: new Pace(systemClock, 1, () => false),
+    signal: over.signal,
+  });
+  const folded = async () => (await activeConnections(harness.store).snapshot())?.nextOffset ?? 0;
+  const isKnown = async (messageId: string) => (await history(harness.store).getMessage(messageId)) !== null;
+  // The first turn is at once.
+  await eventually(folded, (offset) => offset === 1);
+  await harness.journal.appendConnection([gatewayStarted]);
+  await eventually(folded, (offset) => offset === 2);
+  await eventually(() => isKnown('a'), Boolean);
+  await harness.journal.appendConnection([gatewayStarted]);
+  for (const messageId of ['b', 'c', 'd']) {
+    await harness.append(0, messageReceived(messageId));
+    await eventually(() => isKnown(messageId), Boolean);
+  }
+  expect(await folded()).toBe(2);
+  over.abort();
+  await running;
+  await harness.project();
+  expect(await folded()).toBe(3);
 });
 
 test('a projector that starts again goes on where the models stand', async () => {

@@ -2,7 +2,7 @@ import type { Journal, JournalEntry } from '../src/app/journal.ts';
 import type { Clock } from '../src/ports/clock.ts';
 import { LogUnavailable } from '../src/ports/event-log.ts';
 import { ReadModelReplaced, type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
-import type { Pace } from './pace.ts';
+import { Pace } from './pace.ts';
 import type { ParkedDocument } from './parked.ts';
 import { type OpenModel, openModel, PartitionFolder, type Retry } from './partition-folder.ts';
 import type { Projection } from './projection.ts';
@@ -28,7 +28,7 @@ export interface ProjectorOptions {
   readonly signal: AbortSignal;
   /** Which partitions are this projector's; without it, all are. */
   readonly isOwn?: (topic: string, partition: number) => boolean;
-  /** Gathers small batches under load; without it, everything is folded at once. */
+  /** Gathers small batches under load; without it, everything is folded at once. Models with an interval of their own keep to that. */
   readonly pace?: Pace;
   /** The model holds everything of the partition before this offset. It may fall, when a model begins again. */
   onProgress?(model: string, topic: string, partition: number, nextOffset: number): void;
@@ -97,6 +97,7 @@ async function keepUp(options: ProjectorOptions, place: Place, upkeep: Upkeep, s
   const { projection } = model;
   try {
     const retry = retrying(options, signal);
+    const pace = paceOf(options, projection);
     const folder = await PartitionFolder.resume(model, topic, partition, retry);
     await beginAgainIfAhead(options, place, folder.nextOffset, retry);
     options.onProgress?.(projection.model, topic, partition, folder.nextOffset);
@@ -105,13 +106,29 @@ async function keepUp(options: ProjectorOptions, place: Place, upkeep: Upkeep, s
         const begunMs = options.clock.monotonicMs();
         await foldInBatches(options, place, folder, records);
         if (folder.takePurged()) upkeep.unscrubbed = true;
-        if (records.length < smallBatch) await options.pace?.turn(signal, options.clock.monotonicMs() - begunMs);
+        await pace(records, options.clock.monotonicMs() - begunMs, signal);
       }
     });
   } catch (error) {
     if (error instanceof ReadModelReplaced) throw error;
     if (!signal.aborted) options.onFault?.(projection.model, topic, partition, error);
   }
+}
+
+/** What is waited for after a batch that took so long to fold. Who is far behind does not wait. */
+type AfterBatch = (batch: readonly JournalEntry[], workMs: number, signal: AbortSignal) => Promise<void>;
+
+function paceOf({ clock, pace }: ProjectorOptions, { leastIntervalMs }: Projection): AfterBatch {
+  if (pace === undefined) return async () => {};
+  if (leastIntervalMs === undefined)
+    return async ({ length }, workMs, signal) => {
+      if (length < smallBatch) await pace.turn(signal, workMs);
+    };
+  const own = new Pace(clock, leastIntervalMs, () => false);
+  return async (batch, _workMs, signal) => {
+    const ageMs = clock.nowMs() - (batch.at(-1)?.timeMs ?? 0);
+    if (ageMs < leastIntervalMs) await own.turn(signal);
+  };
 }
 
 async function foldInBatches(
