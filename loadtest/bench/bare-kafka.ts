@@ -23,24 +23,25 @@ await Promise.all([admin.connect(), producer.connect(), consumer.connect()]);
 await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true });
 
 let waiting: number[] = [];
-let isSending = false;
+/** Everything given so far is sent when it resolves. */
+let sending = Promise.resolve();
 
 async function flush(): Promise<void> {
-  if (isSending) return;
-  isSending = true;
   while (waiting.length > 0) {
     const batch = waiting;
     waiting = [];
     const messages = batch.map((index) => ({ key: String(index), value: filling, partition: index % partitions }));
     await producer.sendBatch({ acks: -1, topicMessages: [{ topic, messages }] });
   }
-  isSending = false;
 }
 
 const path: Returning = {
   send(index) {
     waiting.push(index);
-    if (waiting.length === 1) setImmediate(() => void flush());
+    if (waiting.length > 1) return;
+    setImmediate(() => {
+      sending = sending.then(flush);
+    });
   },
   onReturn: () => {},
 };
@@ -54,6 +55,7 @@ await consumer.run({
 });
 await joined;
 const figures = await bareLoop(path, atOnce, warmUpMs, measureMs);
+await sending;
 await Promise.all([consumer.disconnect(), producer.disconnect()]);
 await admin.deleteTopics({ topics: [topic] });
 await admin.disconnect();
