@@ -67,12 +67,9 @@ export class RawConnection implements Disposable {
   /** Resolves with what has come once it is enough, or the connection is closed. Rejects when neither comes. */
   async until(isEnough: (received: string) => boolean, timeoutMs = 30_000): Promise<string> {
     const atEnd = AbortSignal.timeout(timeoutMs);
-    while (!this.#isClosed && !isEnough(this.received)) {
-      await Promise.race([
-        once(this.#socket, 'data', { signal: atEnd }),
-        once(this.#socket, 'close', { signal: atEnd }),
-      ]);
-    }
+    // `once` rejects at a reset, too; after that the connection is closed.
+    const next = (event: string) => once(this.#socket, event, { signal: atEnd }).catch(() => atEnd.throwIfAborted());
+    while (!this.#isClosed && !isEnough(this.received)) await Promise.race([next('data'), next('close')]);
     return this.received;
   }
 
