@@ -42,8 +42,8 @@ export class ObjectFiles {
       const mayBeThere = lstatSync(place.bytes, { throwIfNoEntry: false }) !== undefined;
       if (mayBeThere && (await this.find(object.mediaId)) !== null) return 'was there';
       const description = Buffer.from(describe(object, this.#clock.nowMs()));
-      // Both to their end: a file must not be closed while it is synced.
-      const ends = await Promise.allSettled([partial.sync(), writeSynced(partial.descriptionPath, description)]);
+      // Both to their end: a file must not be closed while it is synced. The description's is made first: making a file waits for a sync that is under way.
+      const ends = await Promise.allSettled([writeSynced(partial.descriptionPath, description), partial.sync()]);
       for (const end of ends) if (end.status === 'rejected') throw end.reason;
       await renameInto(place.folder, partial.descriptionPath, place.description);
       renameSync(partial.path, place.bytes);
