@@ -39,6 +39,7 @@ export class ConversationView {
   /** Live events that arrive while older things are still being sent. */
   #early: LiveEvent[] | undefined = [];
   #replayedThrough = 0;
+  #isAsking = false;
   /** The replies that were told last, the oldest first: history may know one before the worker that wrote it has let its draft go. */
   readonly #whole = new Set<string>();
   #closed = false;
@@ -69,7 +70,7 @@ export class ConversationView {
       }
     }
     this.goLive();
-    if (!this.#closed) this.#askForDrafts();
+    this.#askForDrafts();
   }
 
   /** Shows what comes from now on, and what came while older things were being sent. */
@@ -133,8 +134,14 @@ export class ConversationView {
     if (this.#whole.size > rememberedReplies && oldest !== undefined) this.#whole.delete(oldest);
   }
 
+  /** Once for all holes of one turn of the event loop: what came before the session went live has one at each piece, and an answer closes them all. */
   #askForDrafts(): void {
-    this.#deps.bus.requestDrafts(this.conversationId, (event) => this.take(event));
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    queueMicrotask(() => {
+      this.#isAsking = false;
+      if (!this.#closed) this.#deps.bus.requestDrafts(this.conversationId, (event) => this.take(event));
+    });
   }
 
   #started({ messageId, replyMessageId, attempt }: LiveStarted): void {

@@ -1,7 +1,7 @@
 import { Refused } from '../../domain/errors/catalogue.ts';
 import { historyWaitMs } from '../../domain/limits.ts';
 import type { Appended } from '../../ports/event-log.ts';
-import type { History, HistoryMessage, HistoryProgress } from '../../ports/history.ts';
+import type { History, HistoryConversation, HistoryMessage, HistoryProgress } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { Journal } from '../journal.ts';
 
@@ -10,6 +10,13 @@ export interface ConversationsDeps {
   readonly history: Pick<History, 'getConversation' | 'getMessage' | 'pendingOf'>;
   readonly progress: HistoryProgress;
   readonly ids: Ids;
+}
+
+/** What a client has said and has no answer to; none is missing that the log held before these ends of its partitions. */
+export interface Unanswered {
+  readonly messages: readonly HistoryMessage[];
+  /** By partition; history holds everything before them. */
+  readonly ends: readonly number[];
 }
 
 /** Conversations as sessions need them: begun, owned, and known as far as the log goes. All appends reject with LogUnavailable. */
@@ -38,10 +45,13 @@ export class Conversations {
     ]);
   }
 
-  /** Throws NOT_FOUND, NOT_YOURS or HISTORY_BEHIND unless the client may join the conversation. */
+  /**
+   * Throws NOT_FOUND, NOT_YOURS or HISTORY_BEHIND unless the client may join the conversation. Whose it is never changes, and who deletes it is answered
+   * when history shows that: only for one that history does not know, all of the log is waited for.
+   */
   async checkOwned(conversationId: string, clientId: string): Promise<void> {
-    await this.caughtUp(this.partition(conversationId));
-    const conversation = await this.#deps.history.getConversation(conversationId);
+    const { history } = this.#deps;
+    const conversation = (await history.getConversation(conversationId)) ?? (await this.#begunLately(conversationId));
     if (conversation === null) throw new Refused('NOT_FOUND', 'there is no such conversation');
     if (conversation.clientId !== clientId) throw new Refused('NOT_YOURS', 'the conversation belongs to somebody else');
   }
@@ -67,21 +77,31 @@ export class Conversations {
     return this.#deps.history.getMessage(messageId);
   }
 
-  /** The unanswered messages of the client, none missing that the log holds now; at most `limit`. Throws HISTORY_BEHIND. */
-  async pendingOf(clientId: string, limit: number): Promise<readonly HistoryMessage[]> {
-    await this.allCaughtUp();
-    return this.#deps.history.pendingOf(clientId, limit);
+  /** At most `limit` unanswered messages of the client. Throws HISTORY_BEHIND. */
+  async pendingOf(clientId: string, limit: number): Promise<Unanswered> {
+    const ends = await this.#reachEnds();
+    return { messages: await this.#deps.history.pendingOf(clientId, limit), ends };
   }
 
   /** Waits until history holds everything that the log holds now. Throws HISTORY_BEHIND. */
   async allCaughtUp(): Promise<void> {
+    await this.#reachEnds();
+  }
+
+  async #begunLately(conversationId: string): Promise<HistoryConversation | null> {
+    await this.caughtUp(this.partition(conversationId));
+    return this.#deps.history.getConversation(conversationId);
+  }
+
+  /** By partition. */
+  #reachEnds(): Promise<readonly number[]> {
     const { journal } = this.#deps;
     const partitions = Array.from(
       { length: journal.log.partitions(journal.topics.conversations) },
       (_, index) => index,
     );
     // At once: one after the other, whoever connects would wait for a write of the projector in each.
-    await Promise.all(partitions.map((partition) => this.caughtUp(partition)));
+    return Promise.all(partitions.map((partition) => this.caughtUp(partition)));
   }
 
   /** Waits until history holds everything that the partition holds now; answers with that end. Throws HISTORY_BEHIND. */

@@ -61,7 +61,7 @@ beforeEach(async () => {
     partition: () => 0,
     caughtUp: async () => 0,
     isGone: async () => false,
-    pendingOf: async () => [],
+    pendingOf: async () => ({ messages: [], ends: [0] }),
   };
   const common = { conversations, history, clock, ids: nodeCryptoIds, logger: quiet, metrics: uncounted };
   const output = { emit: (event: SessionEvent) => void events.push(event), writable: async () => {}, end() {} };

@@ -23,6 +23,9 @@ function world(tracer?: Tracer) {
     exists: true,
     asked: 0,
     reads: 0,
+    waits: 0,
+    /** What the client has said and has no answer to, when history has been read. */
+    unanswered: Promise.resolve<readonly HistoryMessage[]>([]),
     answer: Promise.resolve(null),
     missed,
     getMessage(_messageId: string): Promise<HistoryMessage | null> {
@@ -32,9 +35,15 @@ function world(tracer?: Tracer) {
   };
   const conversations = {
     partition: () => 0,
-    caughtUp: async () => state.checkpoint,
+    async caughtUp() {
+      state.waits += 1;
+      return state.checkpoint;
+    },
     isGone: async (_conversationId: string, sequence: number) => state.checkpoint > sequence && !state.exists,
-    pendingOf: async () => [],
+    async pendingOf() {
+      const ends = [state.checkpoint];
+      return { messages: await state.unanswered, ends };
+    },
   };
   const bus = inProcessBus();
   const replies = new Replies(
@@ -175,6 +184,78 @@ test.each([
   replies.sweep();
   await new Promise((resolve) => setImmediate(resolve));
   expect(state.asked).toBe(1);
+});
+
+// It was told by the bus before anybody knew that it was waited for, or history was waited for a second time.
+test('what the bus tells while history is read for what is unanswered is told once, and history is waited for once', async () => {
+  const { replies, bus, events, state } = world();
+  const unanswered = Promise.withResolvers<readonly HistoryMessage[]>();
+  state.unanswered = unanswered.promise;
+  state.checkpoint = 9;
+  const loaded = replies.loadPending('client', 10);
+  const parts = [{ kind: 'text', text: 'Hello' }] as const;
+  const reply = { replyMessageId: 'reply', attempt: 1, timeMs: 0, parts, model: '', outcome: 'completed' } as const;
+  bus.publish('c', { ...reply, type: 'completed', messageId: 'id', sequence: 9 });
+  unanswered.resolve([
+    { messageId: 'id', conversationId: 'c', clientMessageId: 'm', sequence: 7 } as HistoryMessage,
+    { messageId: 'elsewhere', conversationId: 'd', clientMessageId: 'n', sequence: 8 } as HistoryMessage,
+  ]);
+  await loaded;
+  expect([events, replies.pending.get('id'), replies.pending.size]).toEqual([[], undefined, 1]);
+  replies.show(7);
+  await replies.showing;
+  expect(events).toMatchObject([{ type: 'message', message: { messageId: 'reply', sequence: 9 } }]);
+  expect([state.waits, state.asked]).toEqual([0, 0]);
+
+  bus.publish('d', { ...reply, type: 'completed', messageId: 'elsewhere', sequence: 10 });
+  expect(replies.pending.size).toBe(0);
+  replies.turnTo('d');
+  replies.show(0);
+  await replies.showing;
+  expect(state.waits).toBe(1);
+});
+
+test('a session that has ended while history was read listens to nothing', async () => {
+  const { replies, bus, state } = world();
+  const unanswered = Promise.withResolvers<readonly HistoryMessage[]>();
+  state.unanswered = unanswered.promise;
+  const heard: string[] = [];
+  const subscribe = bus.subscribe.bind(bus);
+  bus.subscribe = (conversationId, handler) => {
+    heard.push(conversationId);
+    const stop = subscribe(conversationId, handler);
+    return () => {
+      heard.splice(heard.indexOf(conversationId), 1);
+      stop();
+    };
+  };
+  const loaded = replies.loadPending('client', 10);
+  expect(heard).toEqual(['c']);
+  replies.close();
+  unanswered.resolve([{ messageId: 'id', conversationId: 'd', clientMessageId: 'm', sequence: 7 } as HistoryMessage]);
+  await loaded;
+  expect(heard).toEqual([]);
+});
+
+test('a session that comes to a reply in its midst asks for its draft once, however many pieces came meanwhile', async () => {
+  const { replies, bus, events } = world();
+  const begun = { messageId: 'id', replyMessageId: 'reply', attempt: 1 };
+  let asked = 0;
+  bus.requestDrafts = (_conversationId, handler) => {
+    asked += 1;
+    // As over a network: what is asked for comes later.
+    setImmediate(() => {
+      handler({ ...begun, type: 'started' });
+      handler({ ...begun, type: 'piece', offsetBytes: 0, text: '01234567' });
+    });
+  };
+  replies.show(0);
+  for (const offsetBytes of [4, 5, 6, 7])
+    bus.publish('c', { ...begun, type: 'piece', offsetBytes, text: `${offsetBytes}` });
+  await replies.showing;
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(asked).toBe(1);
+  expect(events.map((event) => (event.type === 'delta' ? event.text : event.type))).toEqual(['started', '01234567']);
 });
 
 test('the deletion of a conversation is heard from the bus, or seen when the session comes to it', async () => {

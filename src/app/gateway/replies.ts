@@ -8,7 +8,7 @@ import { ReadModelUnavailable } from '../../ports/read-model.ts';
 import type { Logger, Metrics } from '../../ports/telemetry.ts';
 import type { Span, Tracer } from '../../ports/tracing.ts';
 import { ConversationView } from './conversation-view.ts';
-import type { Conversations } from './conversations.ts';
+import type { Conversations, Unanswered } from './conversations.ts';
 import { Pending, type PendingMessage } from './pending.ts';
 import { refusalOf } from './refusal.ts';
 import type { Accepted, SessionOutput } from './session-event.ts';
@@ -38,11 +38,14 @@ export class Replies {
   readonly #deps: RepliesDeps;
   readonly #subscriptions = new Map<string, () => void>();
   readonly #deleted = new Set<string>();
-  /** Of conversations for which history is being asked: what the bus has told since. */
+  /** Of conversations of which history is being read: what the bus has told since. */
   readonly #held = new Map<string, LiveEvent[]>();
   #view: ConversationView;
   #showing: Promise<void> = Promise.resolve();
+  /** An end of the conversation's partition up to which history is known to be, while the bus was listened to already. */
+  #caughtUpTo: number | undefined;
   #isAsking = false;
+  #isClosed = false;
 
   constructor(deps: RepliesDeps, conversationId: string) {
     this.#deps = deps;
@@ -67,24 +70,31 @@ export class Replies {
   /**
    * Reads which messages of the client are unanswered: those of its earlier sessions count too, and are still told about. While the read
    * models are away nobody can say; chat goes on without. Rejects with HISTORY_BEHIND or LogUnavailable.
+   *
+   * The bus is listened to before, so that `show` need not wait for history once more.
    */
-  async loadPending(clientId: string, limit: number): Promise<void> {
-    const { clock } = this.#deps;
-    for (const message of await this.#pendingOf(clientId, limit)) {
-      const { messageId, conversationId, clientMessageId, sequence } = message;
-      this.pending.add(messageId, conversationId, clientMessageId, clock.monotonicMs());
-      this.pending.acknowledge(messageId, sequence);
-      this.#subscribe(conversationId);
-    }
+  loadPending(clientId: string, limit: number): Promise<void> {
+    const { clock, conversations } = this.#deps;
+    const { conversationId } = this.#view;
+    this.#subscribe(conversationId);
+    return this.#beforeBus(conversationId, async () => {
+      const unanswered = await this.#pendingOf(clientId, limit);
+      for (const message of unanswered?.messages ?? []) {
+        this.pending.add(message.messageId, message.conversationId, message.clientMessageId, clock.monotonicMs());
+        this.pending.acknowledge(message.messageId, message.sequence);
+        this.#subscribe(message.conversationId);
+      }
+      this.#caughtUpTo = unanswered?.ends[conversations.partition(conversationId)];
+    });
   }
 
-  async #pendingOf(clientId: string, limit: number): Promise<readonly HistoryMessage[]> {
+  async #pendingOf(clientId: string, limit: number): Promise<Unanswered | undefined> {
     try {
       return await this.#deps.conversations.pendingOf(clientId, limit);
     } catch (error) {
       if (!(error instanceof ReadModelUnavailable)) throw error;
       this.#deps.logger.warn({ err: error, clientId }, 'cannot read what is unanswered; the session begins without');
-      return [];
+      return undefined;
     }
   }
 
@@ -93,6 +103,7 @@ export class Replies {
     this.#view.close();
     const left = this.#view.conversationId;
     this.#view = this.#newView(conversationId);
+    this.#caughtUpTo = undefined;
     this.#unsubscribeIfIdle(left);
   }
 
@@ -134,6 +145,7 @@ export class Replies {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#view.close();
     for (const stop of this.#subscriptions.values()) stop();
     this.#subscriptions.clear();
@@ -142,7 +154,7 @@ export class Replies {
   async #catchUp(view: ConversationView, afterSequence: number): Promise<void> {
     const { conversations } = this.#deps;
     const { conversationId } = view;
-    const end = await conversations.caughtUp(conversations.partition(conversationId));
+    const end = this.#caughtUpTo ?? (await conversations.caughtUp(conversations.partition(conversationId)));
     // While the client stood in line nobody listened to the bus.
     if (await conversations.isGone(conversationId, end - 1)) this.#deleted.add(conversationId);
     await view.catchUp(afterSequence, end);
@@ -218,15 +230,22 @@ export class Replies {
     const through = Math.max(...found.map(({ sequence }) => sequence));
     const isFound = new Set(found.map(({ messageId }) => messageId));
     const ends = [...found];
-    const held: LiveEvent[] = [];
-    this.#held.set(conversationId, held);
-    try {
+    await this.#beforeBus(conversationId, async () => {
       for (const messageId of this.pending.acknowledgedIn(conversationId)) {
         const message = isFound.has(messageId) ? null : await this.#read(messageId);
         const end = message === null ? undefined : await this.#endOf(message);
         if (end?.type === 'completed' && end.sequence <= through) ends.push(end);
       }
       for (const end of ends.sort((one, other) => one.sequence - other.sequence)) this.#onLive(conversationId, end);
+    });
+  }
+
+  /** Does work with what history knows of a conversation; what the bus tells meanwhile comes after. */
+  async #beforeBus(conversationId: string, work: () => Promise<void>): Promise<void> {
+    const held: LiveEvent[] = [];
+    this.#held.set(conversationId, held);
+    try {
+      await work();
     } finally {
       this.#held.delete(conversationId);
       for (const event of held) this.#onLive(conversationId, event);
@@ -266,7 +285,7 @@ export class Replies {
 
   /** Also for the session's own conversation the bus is heard before anything is read, so that nothing falls between. */
   #subscribe(conversationId: string): void {
-    if (this.#subscriptions.has(conversationId)) return;
+    if (this.#isClosed || this.#subscriptions.has(conversationId)) return;
     const stop = this.#deps.bus.subscribe(conversationId, (event) => {
       const held = this.#held.get(conversationId);
       if (held === undefined) this.#onLive(conversationId, event);
