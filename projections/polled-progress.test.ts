@@ -40,6 +40,7 @@ test('says no after the time limit, and when it is closed', async () => {
   const waiting = progress.reached(0, 1, longMs);
   await progress[Symbol.asyncDispose]();
   expect(await waiting).toBe(false);
+  expect(await progress.reached(0, 1, longMs)).toBe(false);
 });
 
 test('a store that is away fails who waits, at once; when it is back, it is asked again', async () => {

@@ -8,9 +8,14 @@ const awaitedPollMs = 10;
 /** Between two looks while nobody does: what is forgotten by the checkpoints is forgotten this late. */
 const idlePollMs = 1_000;
 
+/** Who has waited long enough is told so at most this much later. */
+const expiryMs = 50;
+
 interface Waiter {
   readonly partition: number;
   readonly offset: number;
+  /** By the monotonic clock. */
+  readonly untilMs: number;
   settle(reached: boolean): void;
   fail(error: unknown): void;
 }
@@ -33,6 +38,8 @@ export class PolledProgress implements HistoryProgress, AsyncDisposable {
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
   #awaited = Promise.withResolvers<void>();
+  /** Until nobody waits any more. */
+  #expiring: Promise<void> | undefined;
 
   constructor(options: PolledProgressOptions) {
     this.#options = options;
@@ -47,20 +54,17 @@ export class PolledProgress implements HistoryProgress, AsyncDisposable {
   /** Rejects with ReadModelUnavailable. */
   async reached(partition: number, offset: number, timeoutMs: number): Promise<boolean> {
     if (this.checkpoint(partition) >= offset) return true;
+    if (this.#stopping.signal.aborted) return false;
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-    const waiter: Waiter = { partition, offset, settle: resolve, fail: reject };
-    const over = new AbortController();
+    const untilMs = this.#options.clock.monotonicMs() + timeoutMs;
+    const waiter: Waiter = { partition, offset, untilMs, settle: resolve, fail: reject };
     this.#waiters.add(waiter);
     this.#awaited.resolve();
-    const late = this.#options.clock.sleep(timeoutMs, over.signal).then(
-      () => false,
-      () => promise,
-    );
+    this.#expiring ??= this.#expire();
     try {
-      return await Promise.race([promise, late]);
+      return await promise;
     } finally {
       this.#waiters.delete(waiter);
-      over.abort();
     }
   }
 
@@ -69,6 +73,22 @@ export class PolledProgress implements HistoryProgress, AsyncDisposable {
     this.#awaited.resolve();
     for (const waiter of this.#waiters) waiter.settle(false);
     await this.#running;
+    await this.#expiring;
+  }
+
+  /** One timer for all: whoever connects waits for each partition, and a timer that is not waited out costs more than all the rest of it. */
+  async #expire(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (this.#waiters.size > 0 && !signal.aborted) {
+      const nowMs = this.#options.clock.monotonicMs();
+      let nextMs = nowMs + expiryMs;
+      for (const waiter of this.#waiters) {
+        if (waiter.untilMs <= nowMs) waiter.settle(false);
+        else nextMs = Math.min(nextMs, waiter.untilMs);
+      }
+      await this.#sleep(nextMs - nowMs, signal);
+    }
+    this.#expiring = undefined;
   }
 
   async #run(): Promise<void> {

@@ -10,27 +10,33 @@ export async function patiently<T>(
   attempt: () => Promise<T>,
   limitMs = requestTimeoutMs,
 ): Promise<T> {
-  const over = new AbortController();
-  let lastError = new WireBroken('no broker has answered');
-  const limit = sleep(limitMs, undefined, { signal: over.signal }).then(() => {
-    const message = `${what}: the log did not answer within ${limitMs} ms: ${lastError.message}`;
-    throw new LogUnavailable(message, outcome, { cause: lastError });
-  });
+  const limit = Promise.withResolvers<never>();
+  let lastError: WireBroken | undefined;
+  let isOver = false;
+  // Most attempts succeed, and whoever connects makes a dozen: only one that has failed has something to abort.
+  let pausing: AbortController | undefined;
+  const timer = setTimeout(() => {
+    const why = lastError?.message ?? 'no broker has answered';
+    const message = `${what}: the log did not answer within ${limitMs} ms: ${why}`;
+    limit.reject(new LogUnavailable(message, outcome, { cause: lastError }));
+  }, limitMs);
   const trying = async () => {
     for (let delayMs = retryFirstMs; ; delayMs = Math.min(delayMs * 1.5, retryLongestMs)) {
       try {
         return await attempt();
       } catch (error) {
-        if (!(error instanceof WireBroken)) throw error;
+        if (!(error instanceof WireBroken) || isOver) throw error;
         lastError = error;
-        await sleep(delayMs, undefined, { signal: over.signal });
+        pausing = new AbortController();
+        await sleep(delayMs, undefined, { signal: pausing.signal });
       }
     }
   };
   try {
-    return await Promise.race([trying(), limit]);
+    return await Promise.race([trying(), limit.promise]);
   } finally {
-    limit.catch(() => undefined);
-    over.abort();
+    isOver = true;
+    clearTimeout(timer);
+    pausing?.abort();
   }
 }

@@ -28,7 +28,7 @@ export interface ConnectionOptions {
 export class MongoConnection {
   readonly #options: ConnectionOptions;
   #client: MongoClient;
-  #connecting: Promise<unknown> | null = null;
+  #connecting: Promise<Db> | null = null;
   /** Of clients that were given up. */
   readonly #closing = new Set<Promise<void>>();
   /** Monotonic; null: the last call was answered. */
@@ -79,15 +79,20 @@ export class MongoConnection {
   }
 
   /** The driver connects by itself too, but never again once that failed. */
-  async #connected(): Promise<Db> {
-    const client = this.#client;
-    this.#connecting ??= client.connect().catch((error: unknown) => {
+  #connected(): Promise<Db> {
+    this.#connecting ??= this.#connect(this.#client);
+    return this.#connecting;
+  }
+
+  async #connect(client: MongoClient): Promise<Db> {
+    const { uri, database, fallbackDatabase } = this.#options;
+    try {
+      await client.connect();
+      return client.db(database ?? databaseNamed(uri) ?? fallbackDatabase);
+    } catch (error) {
       if (this.#client === client) this.#connecting = null;
       throw error;
-    });
-    await this.#connecting;
-    const { uri, database, fallbackDatabase } = this.#options;
-    return client.db(database ?? databaseNamed(uri) ?? fallbackDatabase);
+    }
   }
 
   #newClient(): MongoClient {
@@ -126,7 +131,7 @@ export class MongoConnection {
   /** A client that is closed while it connects would stay open. */
   #giveUp(): void {
     const client = this.#client;
-    const connected = this.#connecting ?? Promise.resolve();
+    const connected: Promise<unknown> = this.#connecting ?? Promise.resolve();
     const closing = connected
       .catch(() => {})
       .then(() => client.close())
