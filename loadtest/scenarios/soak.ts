@@ -3,12 +3,21 @@ import { commonSettings, noFailures, shortText, shortVideo, shortVoice } from '.
 import { busyLoad } from './loops.ts';
 import type { Facts, Prelude, Scenario } from './scenario.ts';
 
+const historyReads = { perSecond: 5, pageSize: 50 };
+
 /**
  * At full speed until everything that is kept up to a bound has reached it: above all the ids by which repeats of the last 8,192 messages
  * of each partition are known. What grows after is not bounded. A partition may have one of the 50 clients alone: then that takes 460,000
  * messages, of which some 3,000 are answered in a second.
  */
 const fill: Prelude = { name: 'fill', load: { ...busyLoad, durationMs: 240_000 }, memoryAt: 'end' };
+
+/** The same for what is kept of media, which are slower: the ids of the 10,000 objects that were looked at last. And what is loaded for the first of them. */
+const fillMedia: Prelude = {
+  name: 'media',
+  load: { ...busyLoad, durationMs: 90_000, mix: { voice: shortVoice, video: shortVideo }, historyReads },
+  memoryAt: 'end',
+};
 
 export const soak: Scenario = {
   description:
@@ -19,7 +28,7 @@ export const soak: Scenario = {
     // Some 40 messages a second: about a twentieth of the machine, so that nothing waits and memory is what stays.
     pace: { loop: 'closed', thinkMs: { min: 500, max: 1_500 } },
     mix: { text: { ...shortText, share: 8 }, voice: shortVoice, video: shortVideo },
-    historyReads: { perSecond: 5, pageSize: 50 },
+    historyReads,
   },
   settings: {
     ...commonSettings,
@@ -28,7 +37,7 @@ export const soak: Scenario = {
     PARLEY_SIMULATED_VIDEO_DELAY_MS: '100-300',
     PARLEY_SIMULATED_PIECES: '8',
   },
-  preludes: [fill],
+  preludes: [fillMedia, fill],
   readsMemoryAfter: true,
   aims: [
     noFailures,
@@ -68,7 +77,10 @@ export const soak: Scenario = {
   ],
   quick: {
     load: { clients: 10, durationMs: 4_000, pace: { loop: 'closed', thinkMs: { min: 20, max: 60 } } },
-    preludes: [{ ...fill, load: { ...fill.load, clients: 10, durationMs: 2_000 } }],
+    preludes: [fillMedia, fill].map((prelude) => ({
+      ...prelude,
+      load: { ...prelude.load, clients: 10, durationMs: 2_000 },
+    })),
   },
 };
 
