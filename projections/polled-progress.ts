@@ -76,7 +76,7 @@ export class PolledProgress implements HistoryProgress, AsyncDisposable {
     await this.#expiring;
   }
 
-  /** One timer for all: whoever connects waits for each partition, and a timer that is not waited out costs more than all the rest of it. */
+  /** One timer for all: whoever connects waits for each partition, and ending a timer for each made errors with stacks that nobody read. */
   async #expire(): Promise<void> {
     const { signal } = this.#stopping;
     while (this.#waiters.size > 0 && !signal.aborted) {

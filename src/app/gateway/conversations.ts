@@ -46,12 +46,23 @@ export class Conversations {
   }
 
   /**
+   * The conversation, or null when the log has none. What history does not know may have begun a moment ago, and is waited for: a page that is reloaded
+   * must not be told that there is no such conversation. Throws HISTORY_BEHIND.
+   */
+  async find(conversationId: string): Promise<HistoryConversation | null> {
+    const { history } = this.#deps;
+    const known = await history.getConversation(conversationId);
+    if (known !== null) return known;
+    await this.caughtUp(this.partition(conversationId));
+    return history.getConversation(conversationId);
+  }
+
+  /**
    * Throws NOT_FOUND, NOT_YOURS or HISTORY_BEHIND unless the client may join the conversation. Whose it is never changes, and who deletes it is answered
-   * when history shows that: only for one that history does not know, all of the log is waited for.
+   * when history shows that: one that history knows need not be waited for.
    */
   async checkOwned(conversationId: string, clientId: string): Promise<void> {
-    const { history } = this.#deps;
-    const conversation = (await history.getConversation(conversationId)) ?? (await this.#begunLately(conversationId));
+    const conversation = await this.find(conversationId);
     if (conversation === null) throw new Refused('NOT_FOUND', 'there is no such conversation');
     if (conversation.clientId !== clientId) throw new Refused('NOT_YOURS', 'the conversation belongs to somebody else');
   }
@@ -88,12 +99,7 @@ export class Conversations {
     await this.#reachEnds();
   }
 
-  async #begunLately(conversationId: string): Promise<HistoryConversation | null> {
-    await this.caughtUp(this.partition(conversationId));
-    return this.#deps.history.getConversation(conversationId);
-  }
-
-  /** By partition. */
+  /** Waits as `allCaughtUp`; answers with the ends, by partition. */
   #reachEnds(): Promise<readonly number[]> {
     const { journal } = this.#deps;
     const partitions = Array.from(

@@ -12,7 +12,7 @@ import { searchedWords } from './search-query.ts';
 export interface HistoryReadsDeps {
   readonly history: Pick<History, 'getConversation' | 'listConversations' | 'listMessages' | 'searchMessages'>;
   readonly progress: HistoryProgress;
-  readonly conversations: Pick<Conversations, 'partition' | 'caughtUp'>;
+  readonly conversations: Pick<Conversations, 'partition' | 'find'>;
   readonly ids: Pick<Ids, 'hash'>;
   readonly links: MediaLinks;
 }
@@ -53,8 +53,7 @@ export class HistoryReads {
   /** Throws CONVERSATION_ID_INVALID, NOT_FOUND, NOT_YOURS, and HISTORY_BEHIND where nobody can tell yet that there is none; rejects with LogUnavailable. */
   async getConversation(caller: Caller, conversationId: string): Promise<HistoryConversation> {
     checkConversationId(conversationId);
-    const { history } = this.#deps;
-    const conversation = (await history.getConversation(conversationId)) ?? (await this.#begunLately(conversationId));
+    const conversation = await this.#deps.conversations.find(conversationId);
     if (conversation === null) throw new Refused('NOT_FOUND', 'there is no such conversation');
     checkOwner(caller, conversation.clientId);
     return conversation;
@@ -99,13 +98,6 @@ export class HistoryReads {
     const read = await this.#deps.history.searchMessages(clientId, words, { after, limit });
     const { items, next } = cutToBytes(read, (message) => message.createTimeMs);
     return { items: await this.#present(items), nextPageToken: pageToken(list, next) };
-  }
-
-  /** What history does not know may have begun a moment ago: a page that is reloaded must not be told that there is no such conversation. */
-  async #begunLately(conversationId: string): Promise<HistoryConversation | null> {
-    const { conversations, history } = this.#deps;
-    await conversations.caughtUp(conversations.partition(conversationId));
-    return history.getConversation(conversationId);
   }
 
   #present(messages: readonly HistoryMessage[]): Promise<readonly PresentedMessage[]> {
