@@ -74,6 +74,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     addresses: new CallAddresses(config.trustedProxies, doorKey),
     signInMethod: signInMethodOf(config.auth),
     facts: welcomeFacts(config),
+    clock: systemClock,
     operations,
     library: media.library,
     ...historyUses(options, media),
