@@ -12,10 +12,10 @@ import { soleOwner } from '../adapters/partition-groups/single/sole-owner.ts';
 import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
 import { Journal, topicsOf } from '../app/journal.ts';
 import { measuredLog } from '../app/measured-log.ts';
-import { eventCodec } from '../codec/event-codec.ts';
 import type { Backends } from './backends.ts';
 import type { BackendsOptions } from './backends-options.ts';
 import { accountsPath, mediaFolder, readModelsPath } from './data-folder.ts';
+import { eventCodec } from './event-codec.ts';
 import { type ProjectorThread, startProjectorThread } from './projector.ts';
 import { publicUrlOf } from './public-url.ts';
 

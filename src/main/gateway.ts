@@ -63,6 +63,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     addresses: new CallAddresses(config.trustedProxies, doorKey),
     signInMethod: signInMethodOf(config.auth),
     facts: welcomeFacts(config),
+    clock: systemClock,
   });
   const health = new HealthKeeper(rpc, admission);
   started.defer(() => health.stop());

@@ -63,7 +63,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   if (workers) metrics.roles.worker({ usage: () => workers.usage(), nowMs: () => systemClock.nowMs() });
   started.defer(() => workers?.drain(0));
   const { authenticator, accounts } = started.use(await openAuthentication(config, backends, logger));
-  const calls = { errors: new ErrorMapping(logger, metrics), authenticator };
+  const calls = { errors: new ErrorMapping(logger, metrics, nodeCryptoIds), authenticator };
   const doorKey = nodeCryptoIds.unique();
   const gateway = has('gateway')
     ? started.use(await startGateway({ config, backends, logger, metrics, tracer, onFault, calls, accounts, doorKey }))

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openSqliteLog, type WritableSqliteLog } from '../../adapters/event-log/sqlite/sqlite-log.ts';
-import { eventCodec } from '../../codec/event-codec.ts';
 import type { AdmissionLimits } from '../../domain/admission/events.ts';
 import { initialAdmission } from '../../domain/admission/state.ts';
 import { gatewayBeatMs, suspendAfterMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { LogUnavailable, type NewRecord } from '../../ports/event-log.ts';
+import { eventCodec } from '../../testing/event-codec.ts';
 import { Journal } from '../journal.ts';
 import { Admission, type AdmissionListener } from './admission.ts';
 
