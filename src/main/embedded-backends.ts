@@ -24,7 +24,7 @@ import { publicUrlOf } from './public-url.ts';
  * LogDamagedAtOpen, LogUnavailable, MediaStoreTooNew, MediaStoreDamaged or MediaUnavailable.
  */
 export async function openEmbedded(options: BackendsOptions): Promise<Backends> {
-  const { config, logger, metrics, tracer, httpAddress } = options;
+  const { config, logger, metrics, tracer, httpAddress, onFault } = options;
   const { dataDir, prefix, limits } = config;
   await using opened = new AsyncDisposableStack();
   const topics = topicsOf(prefix);
@@ -33,6 +33,7 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
       mode: 'write',
       dataDir,
       topics: { [topics.connections]: 1, [topics.conversations]: limits.partitions },
+      onFault,
     }),
   );
   const projector = await startProjector(options, log);
