@@ -6,8 +6,8 @@ import type { LiveEvent } from '../ports/live-bus.ts';
 import { ProviderError, type Utterance } from '../ports/provider.ts';
 import type { TraceContext } from '../ports/tracing.ts';
 import { AnswerTrace } from './answer-trace.ts';
-import { Attempt, type AttemptDeps, type AttemptEnd, type Call } from './attempt.ts';
-import { backOffMs, pause } from './back-off.ts';
+import { Attempt, type AttemptDeps, type AttemptEnd } from './attempt.ts';
+import { backOffMs, pause, unlessAborted } from './back-off.ts';
 import type { MessagePast, WorkerDeps } from './deps.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
 import { storeReplyMedia } from './reply-media.ts';
@@ -48,7 +48,9 @@ export class Answer {
   /** Its conversation was deleted: nothing that was said is to be logged any more. */
   #discarded = false;
   #over = false;
-  /** Ends a wait before another attempt: by a stop. */
+  /** Waits to learn what an attempt needs, and has made none yet: nothing of it is in the log under this claim. */
+  #lookingUp = false;
+  /** Ends a wait for history, or before another attempt: by a stop. */
   #waiting: AbortController | undefined;
   /** Ends every wait. Made only when there is one: most answers never wait. */
   #ending: AbortController | undefined;
@@ -64,10 +66,12 @@ export class Answer {
   /** What is known of it from before the offset. Asks until there is an answer; `none` when it is over before. */
   async past(beforeOffset: number): Promise<MessagePast> {
     const { deps, partition } = this.#context;
+    this.#lookingUp = true;
     for (let failures = 1; !this.#over; failures += 1) {
       try {
         const past = await deps.lookups.past(partition, this.message, beforeOffset);
         if (past === 'repeat') this.#trace?.concludes('REPEAT');
+        this.#lookingUp = false;
         return past;
       } catch (error) {
         await this.#pauseAfter(error, failures, 'history cannot say whether a message is a repeat');
@@ -76,12 +80,17 @@ export class Answer {
     return 'none';
   }
 
-  /** Calls the provider until a reply is whole or no attempt is left, beginning with this attempt's number, and writes the end. */
+  /**
+   * Calls the provider until a reply is whole or no attempt is left, beginning with this attempt's number, and writes the end. What it needs of
+   * history is loaded before: attempts are calls, and a read model that is away is not the provider's failure.
+   */
   async reply(firstAttempt: number): Promise<void> {
+    // Where nothing is to be loaded the call begins before this returns.
+    const history = this.#context.deps.provider.usesHistory ? await this.#history() : [];
     for (let tries = 1; !this.#over; tries += 1) {
       if (this.#stopped) return this.#conclude(this.#stoppedEvent());
       const attempt = this.#begin(firstAttempt + tries - 1);
-      const verdict = this.#judge(await this.#ask(attempt), attempt, tries);
+      const verdict = this.#judge(await this.#ask(attempt, history), attempt, tries);
       if (verdict.type === 'final') return this.#conclude(verdict.event);
       if (verdict.type === 'retry') await this.#pauseBeforeAttempt(verdict.delayMs);
     }
@@ -114,6 +123,11 @@ export class Answer {
     this.#ending?.abort();
   }
 
+  /** It waits for a look into history, and no attempt was begun: what a drain need not wait for. */
+  get isLookingUp(): boolean {
+    return this.#lookingUp;
+  }
+
   /** What a watcher who comes now has missed: the attempt and its text from the beginning. */
   draft(): readonly LiveEvent[] {
     const attempt = this.#attempt;
@@ -140,9 +154,11 @@ export class Answer {
     return attempt;
   }
 
-  async #ask(attempt: Attempt): Promise<AttemptEnd> {
+  async #ask(attempt: Attempt, history: readonly Utterance[]): Promise<AttemptEnd> {
+    const { provider, media } = this.#context.deps;
     const ended = this.#trace?.ask(attempt);
-    const end = await attempt.run(this.#call(attempt));
+    const request = replyRequest(this.message, attempt.number, history, media);
+    const end = await attempt.run((signal) => provider.reply(request, signal));
     ended?.(end);
     this.#context.deps.metrics.called(attempt.elapsedMs, attempt.firstPieceMs);
     return end;
@@ -159,17 +175,36 @@ export class Answer {
     );
   }
 
-  #call(attempt: Attempt): Call {
-    const { message } = this;
+  /**
+   * What was said before, as far as the fold is now: a goal that moved on with it would never be reached by history that is a little behind.
+   * Nothing when a stop, or the end, came first.
+   */
+  async #history(): Promise<readonly Utterance[]> {
     const { deps, partition } = this.#context;
-    const { provider, media } = deps;
-    if (!provider.usesHistory)
-      return (signal) => provider.reply(replyRequest(message, attempt.number, [], media), signal);
-    const foldedTo = () => this.#context.foldedTo();
-    const request = (history: readonly Utterance[]) => replyRequest(message, attempt.number, history, media);
-    return async function* withHistory(signal) {
-      yield* provider.reply(request(await deps.lookups.loadHistory(partition, message, foldedTo())), signal);
-    };
+    const foldedTo = this.#context.foldedTo();
+    this.#lookingUp = true;
+    const said = await this.#awaited('history cannot be loaded', () =>
+      deps.lookups.loadHistory(partition, this.message, foldedTo),
+    );
+    this.#lookingUp = false;
+    return said ?? [];
+  }
+
+  /** Tries until it works; undefined when a stop, or the end, came first. */
+  async #awaited<T>(what: string, look: () => Promise<T>): Promise<T | undefined> {
+    const { clock, random } = this.#context.deps;
+    this.#waiting = new AbortController();
+    const { signal } = this.#waiting;
+    for (let failures = 1; !this.#stopped && !this.#over; failures += 1) {
+      try {
+        return await unlessAborted(look(), signal);
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        this.#warn(error, what);
+        await pause(clock, backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random), signal);
+      }
+    }
+    return undefined;
   }
 
   #judge(end: AttemptEnd, attempt: Attempt, tries: number): Verdict {
