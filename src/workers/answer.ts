@@ -10,6 +10,7 @@ import { Attempt, type AttemptDeps, type AttemptEnd } from './attempt.ts';
 import { backOffMs, pause, unlessAborted } from './back-off.ts';
 import type { MessagePast, WorkerDeps } from './deps.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
+import { MediaReads } from './media-reads.ts';
 import { storeReplyMedia } from './reply-media.ts';
 import { replyRequest } from './reply-request.ts';
 import { stretches } from './reply-text.ts';
@@ -29,6 +30,8 @@ type Final = ReplyCompleted | ReplyFailed;
 type Verdict =
   | { readonly type: 'final'; readonly event: Final }
   | { readonly type: 'retry'; readonly delayMs: number }
+  /** The store could not be read: to be waited for, and no attempt that failed. */
+  | { readonly type: 'unreadable' }
   | { readonly type: 'nothing' };
 
 /**
@@ -41,6 +44,7 @@ export class Answer {
   readonly #context: AnswerContext;
   readonly #replyMessageId: string;
   readonly #trace: AnswerTrace | undefined;
+  readonly #reads: MediaReads;
   #attempt: Attempt | undefined;
   /** The attempt's event is not known to be in the log. */
   #unwritten: ReplyStarted | undefined;
@@ -50,7 +54,7 @@ export class Answer {
   #over = false;
   /** Waits to learn what an attempt needs, and has made none yet: nothing of it is in the log under this claim. */
   #lookingUp = false;
-  /** Ends a wait for history, or before another attempt: by a stop. */
+  /** Ends a wait for history or media, or before another attempt: by a stop. */
   #waiting: AbortController | undefined;
   /** Ends every wait. Made only when there is one: most answers never wait. */
   #ending: AbortController | undefined;
@@ -59,6 +63,7 @@ export class Answer {
   constructor(message: PendingMessage, context: AnswerContext, trace?: TraceContext) {
     this.message = message;
     this.#context = context;
+    this.#reads = new MediaReads(context.deps.media);
     this.#replyMessageId = context.deps.ids.replyMessageId(message.messageId);
     this.#trace = AnswerTrace.begin(context.deps, context.partition, message, trace);
   }
@@ -82,16 +87,19 @@ export class Answer {
 
   /**
    * Calls the provider until a reply is whole or no attempt is left, beginning with this attempt's number, and writes the end. What it needs of
-   * history is loaded before: attempts are calls, and a read model that is away is not the provider's failure.
+   * history is loaded before: attempts are calls, and a read model or a media store that is away is not the provider's failure.
    */
   async reply(firstAttempt: number): Promise<void> {
     // Where nothing is to be loaded the call begins before this returns.
     const history = this.#context.deps.provider.usesHistory ? await this.#history() : [];
-    for (let tries = 1; !this.#over; tries += 1) {
+    for (let number = firstAttempt, tries = 1; !this.#over; number += 1) {
       if (this.#stopped) return this.#conclude(this.#stoppedEvent());
-      const attempt = this.#begin(firstAttempt + tries - 1);
+      if (this.#reads.problem === 'missing') return this.#conclude(this.#mediaMissing());
+      const attempt = this.#begin(number);
       const verdict = this.#judge(await this.#ask(attempt, history), attempt, tries);
       if (verdict.type === 'final') return this.#conclude(verdict.event);
+      if (verdict.type === 'unreadable') await this.#loadMedia();
+      else tries += 1;
       if (verdict.type === 'retry') await this.#pauseBeforeAttempt(verdict.delayMs);
     }
   }
@@ -155,9 +163,9 @@ export class Answer {
   }
 
   async #ask(attempt: Attempt, history: readonly Utterance[]): Promise<AttemptEnd> {
-    const { provider, media } = this.#context.deps;
+    const { provider } = this.#context.deps;
     const ended = this.#trace?.ask(attempt);
-    const request = replyRequest(this.message, attempt.number, history, media);
+    const request = replyRequest(this.message, attempt.number, history, this.#reads);
     const end = await attempt.run((signal) => provider.reply(request, signal));
     ended?.(end);
     this.#context.deps.metrics.called(attempt.elapsedMs, attempt.firstPieceMs);
@@ -207,6 +215,19 @@ export class Answer {
     return undefined;
   }
 
+  /** What the store could not give is not the provider's failure. What it does not have will not come; a store that is away will. */
+  async #loadMedia(): Promise<void> {
+    await this.#awaited('what was sent cannot be read from the media store', async () => {
+      await this.#reads.load().catch((error: unknown) => {
+        if (this.#reads.problem !== 'missing') throw error;
+      });
+    });
+  }
+
+  #mediaMissing(): ReplyFailed {
+    return this.#failed('MEDIA_NOT_FOUND', 'What was sent with the message is not in the store any more.');
+  }
+
   #judge(end: AttemptEnd, attempt: Attempt, tries: number): Verdict {
     switch (end.type) {
       case 'whole':
@@ -216,9 +237,11 @@ export class Answer {
       case 'abandoned':
         return { type: 'nothing' };
       case 'timed-out':
+        if (this.#reads.problem !== 'none') return { type: 'unreadable' };
         this.#attemptFailed('timeout', { awaited: end.awaited });
         return this.#retryOr('PROVIDER_TIMEOUT', attempt, tries, 0);
       case 'failed':
+        if (this.#reads.problem !== 'none') return { type: 'unreadable' };
         this.#attemptFailed('error', { err: end.error });
         return this.#retryOr('PROVIDER_FAILED', attempt, tries, retryAfterMs(end.error));
       default:
