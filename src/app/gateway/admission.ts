@@ -83,6 +83,11 @@ export class Admission {
     return this.#state;
   }
 
+  /** The offset of the next record of the topic that it will read. */
+  get position(): number {
+    return this.#position;
+  }
+
   /** The lease may have run out: nothing may be taken or delivered until a beat has been read back; never again, once nothing is read any more. */
   get suspended(): boolean {
     if (this.#stopping.signal.aborted) return true;

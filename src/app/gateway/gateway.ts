@@ -44,6 +44,11 @@ export class Gateway {
     return { open, waiting: this.#sessions.size - open };
   }
 
+  /** Ids of the sessions that hold a slot, as far as this process knows. */
+  openSessionIds(): readonly string[] {
+    return [...this.#sessions.values()].filter((session) => session.isOpen).map(({ sessionId }) => sessionId);
+  }
+
   /**
    * A session of this caller; what becomes of it, the output is told. Throws Refused for a hello that is not well formed or names somebody
    * else, or while draining.
