@@ -80,7 +80,12 @@ const event: fc.Arbitrary<ConversationEvent> = fc.oneof(
     arbitrary: fc.tuple(fc.constantFrom('Plans', 'Dreams'), talk).map(([title, id]) => conversationRenamed(title, id)),
   },
   { weight: 1, arbitrary: talk.map(conversationDeleted) },
-  { weight: 1, arbitrary: fc.tuple(talk, fc.nat(60)).map(([id, through]) => conversationErased(id, through)) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(talk, fc.nat(60), fc.nat(3))
+      .map(([id, through, records]) => ({ ...conversationErased(id, through), records })),
+  },
 );
 
 const events = fc.array(event, { maxLength: 60, size: 'max' });
@@ -224,18 +229,21 @@ test('of a deleted conversation nothing that was said is left, and it waits to b
   );
 }, 120_000);
 
-/** Whether something was said there, or the conversation deleted, that no erasure has looked at since. */
+/** Whether something was said there, or the conversation deleted, that no erasure has found since. */
 function awaitsErasure(happened: readonly ConversationEvent[], conversationId: string): boolean {
   let begun = false;
   let deleted = false;
   let awaits = false;
   let saidLate = -1;
+  const received = new Set<string>();
   for (const [offset, event] of happened.entries()) {
     if (!('conversationId' in event) || event.conversationId !== conversationId) continue;
     const hasWords = ['MessageReceived', 'ReplyCompleted', 'ConversationRenamed'].includes(event.type);
     if (deleted && hasWords) [awaits, saidLate] = [true, offset];
-    else if (deleted && event.type === 'ConversationErased' && saidLate <= event.throughSequence) awaits = false;
+    else if (event.type === 'ConversationErased')
+      awaits &&= saidLate > event.throughSequence || event.records < received.size;
     else if (begun && !deleted && event.type === 'ConversationDeleted') [deleted, awaits] = [true, true];
+    else if (!deleted && event.type === 'MessageReceived') received.add(event.messageId);
     begun ||= event.type === 'ConversationStarted' || event.type === 'MessageReceived';
   }
   return awaits;

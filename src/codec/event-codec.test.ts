@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { ConversationEvent } from '../domain/conversation/events.ts';
 import type { ParleyEvent } from '../ports/event-codec.ts';
-import { eventCodec } from './event-codec.ts';
+import { eventCodec } from '../testing/event-codec.ts';
 
 const id = fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' });
 const text = fc.string({ unit: 'grapheme' });

@@ -1,14 +1,17 @@
 import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
+import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
 import type { MessageTold, SessionEvent } from '../app/gateway/session-event.ts';
 import type { Part } from '../domain/conversation/events.ts';
 import type { Refused } from '../domain/errors/catalogue.ts';
-import { maxInlineReplyBytes, maxReplyBytes } from '../domain/limits.ts';
+import { maxInlineReplyBytes, maxReplyBytes, slowConsumerMs, sweepMs } from '../domain/limits.ts';
 import type { ChatResponse } from '../gen/chat/v1/chat_service.ts';
 import type { Media } from '../gen/chat/v1/content.ts';
+import { StandingClock } from '../testing/standing-clock.ts';
 import { ErrorMapping } from './errors.ts';
 import { type SessionStream, StreamOutput } from './stream-output.ts';
 import { durationOf } from './wire-values.ts';
+import { WriteDeadlines } from './write-deadlines.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const uncounted = { refused() {}, accepted() {}, replied() {}, historyRead() {}, sessionEnded() {} };
@@ -35,19 +38,20 @@ function slowClient() {
     },
   });
   const slow: Refused[] = [];
-  const output = new StreamOutput(
-    stream as unknown as SessionStream,
+  const clock = new StandingClock();
+  const deps = {
     facts,
-    new ErrorMapping(quiet, uncounted),
-    (refused) => slow.push(refused),
-  );
+    errors: new ErrorMapping(quiet, uncounted, nodeCryptoIds),
+    deadlines: new WriteDeadlines(clock),
+  };
+  const output = new StreamOutput(stream as unknown as SessionStream, deps, (refused) => slow.push(refused));
   const readAll = async () => {
     while (reads.length > 0) {
       reads.shift()?.();
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  return { output, frames, slow, readAll, stream };
+  return { output, frames, slow, readAll, stream, clock };
 }
 
 function reply(messageId: string, mediaBytes: number, textBytes = 0): MessageTold {
@@ -125,5 +129,26 @@ describe('a client that reads slowly', () => {
     // As the session does; the transport makes it the status.
     stream.on('error', () => {});
     output.end(slow[0]);
+  });
+
+  test('is cut when it reads nothing for the limit, and not when it reads in between', async () => {
+    const { output, slow, readAll, stream, clock } = slowClient();
+    const pass = async (ms: number) => {
+      for (let passedMs = 0; passedMs < ms; passedMs += sweepMs) {
+        await new Promise((resolve) => setImmediate(resolve));
+        clock.advance(sweepMs);
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    output.emit({ type: 'pong', timeMs: 1 });
+    await pass(slowConsumerMs - sweepMs);
+    await readAll();
+    expect(slow).toEqual([]);
+    output.emit({ type: 'pong', timeMs: 2 });
+    await pass(slowConsumerMs - sweepMs);
+    expect(slow).toEqual([]);
+    await pass(2 * sweepMs);
+    expect(slow.map(({ reason }) => reason)).toEqual(['SLOW_CONSUMER']);
+    stream.destroy();
   });
 });

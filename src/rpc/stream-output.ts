@@ -6,6 +6,7 @@ import { maxPieceBytes, maxUnsentBytes, slowConsumerMs } from '../domain/limits.
 import type { ChatRequest, ChatResponse, OpenRequest } from '../gen/chat/v1/chat_service.ts';
 import { eventToWire, type WelcomeFacts } from './chat-wire.ts';
 import type { ErrorMapping } from './errors.ts';
+import type { WriteDeadlines } from './write-deadlines.ts';
 
 /** OpenResponse has the same fields as ChatResponse, so one output serves both shapes. */
 export type SessionStream =
@@ -15,27 +16,31 @@ export type SessionStream =
 /** Counted for an event besides its text: ids, times and framing. */
 const eventOverheadBytes = 200;
 
+export interface StreamOutputDeps {
+  readonly facts: WelcomeFacts;
+  readonly errors: ErrorMapping;
+  readonly deadlines: WriteDeadlines;
+}
+
 /**
  * The client's end of a session on a gRPC stream. `write` answering false is honoured: from then on events are kept here, pieces that
  * follow each other as one, until the transport takes more; a client that lets too much gather, or reads nothing for too long, is cut.
  */
 export class StreamOutput implements SessionOutput {
   readonly #stream: SessionStream;
-  readonly #facts: WelcomeFacts;
-  readonly #errors: ErrorMapping;
+  readonly #deps: StreamOutputDeps;
   readonly #onSlow: (refused: Refused) => void;
+  readonly #onDeadline = () => this.#slow(`nothing was read for ${slowConsumerMs} ms`);
   #unsent: SessionEvent[] = [];
   #unsentBytes = 0;
   #blocked = false;
   #ended: { readonly refused: Refused | undefined } | undefined;
-  #slowTimer: ReturnType<typeof setTimeout> | undefined;
   #waiters: (() => void)[] = [];
 
   /** `onSlow` must end the session. */
-  constructor(stream: SessionStream, facts: WelcomeFacts, errors: ErrorMapping, onSlow: (refused: Refused) => void) {
+  constructor(stream: SessionStream, deps: StreamOutputDeps, onSlow: (refused: Refused) => void) {
     this.#stream = stream;
-    this.#facts = facts;
-    this.#errors = errors;
+    this.#deps = deps;
     this.#onSlow = onSlow;
     stream.on('drain', () => this.#drained());
     stream.on('close', () => this.#settle());
@@ -60,9 +65,9 @@ export class StreamOutput implements SessionOutput {
   }
 
   #write(event: SessionEvent): void {
-    if (this.#stream.write({ event: { event: eventToWire(event, this.#facts) } })) return;
+    if (this.#stream.write({ event: { event: eventToWire(event, this.#deps.facts) } })) return;
     this.#blocked = true;
-    this.#slowTimer = setTimeout(() => this.#slow(`nothing was read for ${slowConsumerMs} ms`), slowConsumerMs);
+    this.#deps.deadlines.set(this.#onDeadline);
   }
 
   #keep(event: SessionEvent): void {
@@ -84,7 +89,7 @@ export class StreamOutput implements SessionOutput {
   }
 
   #drained(): void {
-    clearTimeout(this.#slowTimer);
+    this.#deps.deadlines.clear(this.#onDeadline);
     this.#blocked = false;
     const events = this.#unsent;
     this.#unsent = [];
@@ -103,14 +108,14 @@ export class StreamOutput implements SessionOutput {
   }
 
   #close(refused: Refused | undefined): void {
-    clearTimeout(this.#slowTimer);
+    this.#deps.deadlines.clear(this.#onDeadline);
     if (refused === undefined) this.#stream.end();
-    else this.#stream.emit('error', this.#errors.toServiceError(refused));
+    else this.#stream.emit('error', this.#deps.errors.toServiceError(refused));
     this.#settle();
   }
 
   #settle(): void {
-    clearTimeout(this.#slowTimer);
+    this.#deps.deadlines.clear(this.#onDeadline);
     for (const resolve of this.#waiters.splice(0)) resolve();
   }
 }

@@ -1,7 +1,7 @@
 import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
-import { eventCodec } from '../codec/event-codec.ts';
 import type { ConversationEvent, ReplyStarted } from '../domain/conversation/events.ts';
 import type { EventLog, LogRecord } from '../ports/event-log.ts';
+import { eventCodec } from './event-codec.ts';
 
 const batch = 5_000;
 

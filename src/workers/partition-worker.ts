@@ -103,9 +103,13 @@ export class PartitionWorker {
     }
   }
 
-  /** Starts nothing more; resolves when nothing is in flight. */
+  /** Starts nothing more; resolves when nothing is in flight. What only waits for history is left at once: it may wait for long. */
   drain(): Promise<void> {
     this.#draining = true;
+    for (const answer of [...this.#inFlight.values()].filter(({ isLookingUp }) => isLookingUp)) {
+      answer.settled();
+      this.#release(answer);
+    }
     this.#noteIdle();
     return this.#idle.promise;
   }

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openSqliteLog, type WritableSqliteLog } from '../../adapters/event-log/sqlite/sqlite-log.ts';
-import { eventCodec } from '../../codec/event-codec.ts';
 import type { AdmissionLimits } from '../../domain/admission/events.ts';
 import { initialAdmission } from '../../domain/admission/state.ts';
 import { gatewayBeatMs, suspendAfterMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { LogUnavailable, type NewRecord } from '../../ports/event-log.ts';
+import { LogDamaged, LogUnavailable, type NewRecord } from '../../ports/event-log.ts';
+import { eventCodec } from '../../testing/event-codec.ts';
 import { Journal } from '../journal.ts';
 import { Admission, type AdmissionListener } from './admission.ts';
 
@@ -61,6 +61,9 @@ let folder: string;
 let log: WritableSqliteLog;
 /** While set, the log takes nothing. */
 let outage = false;
+/** From its next record on, the log gives nothing more, or what this is. */
+let unreadable: 'silent' | Error | undefined;
+let faults: Error[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'parley-admission-'));
@@ -70,6 +73,8 @@ beforeEach(async () => {
     topics: { 'test.connections': 1, 'test.conversations': 2 },
   });
   outage = false;
+  unreadable = undefined;
+  faults = [];
 });
 
 afterEach(async () => {
@@ -80,11 +85,19 @@ afterEach(async () => {
 function journal(): Journal {
   const append = (records: readonly NewRecord[]) =>
     outage ? Promise.reject(new LogUnavailable('switched off', 'not-written')) : log.append(records);
+  const replaced: Partial<WritableSqliteLog> = { append, tail };
   return new Journal(
-    new Proxy(log, { get: (target, name) => (name === 'append' ? append : bound(target, name)) }),
+    new Proxy(log, { get: (target, name) => Reflect.get(replaced, name) ?? bound(target, name) }),
     eventCodec,
     'test',
   );
+}
+
+async function* tail(...[topic, partition, fromOffset, signal]: Parameters<WritableSqliteLog['tail']>) {
+  for await (const batch of log.tail(topic, partition, fromOffset, signal)) {
+    if (unreadable instanceof Error) throw unreadable;
+    if (unreadable === undefined) yield batch;
+  }
 }
 
 function bound(target: WritableSqliteLog, name: string | symbol): unknown {
@@ -100,9 +113,7 @@ async function startGateway(gatewayId: string, clock: Clock, over: Partial<Admis
     gatewayId,
     limits: { ...limits, ...over },
     snapshot: { state: initialAdmission, offset: 0 },
-    onFault: (error) => {
-      throw error;
-    },
+    onFault: (error) => void faults.push(error),
   });
   await admission.start();
   return admission;
@@ -215,6 +226,45 @@ describe('an outage of the log', () => {
     clock.advance(gatewayBeatMs);
     await until(() => admission.state.open.size === 0);
     await admission.stop();
+  });
+});
+
+// Whoever waited to read its own event back waited for ever when nothing was read any more: a beat held up the end of the process, too.
+describe('what is never read back', () => {
+  test('does not hold up the end, and its request is refused', async () => {
+    const clock = new ManualClock();
+    const admission = await startGateway('a', clock);
+    await request(admission, 'client');
+    unreadable = 'silent';
+    clock.advance(gatewayBeatMs);
+    const refused = expect(request(admission, 'another')).rejects.toBeInstanceOf(LogUnavailable);
+    while ((await log.endOffset('test.connections', 0)) < 4) await new Promise((resolve) => setImmediate(resolve));
+    await admission.stop();
+    await refused;
+  });
+
+  test('is refused when the log is damaged, and the process is told', async () => {
+    const admission = await startGateway('a', new ManualClock());
+    const damaged = new LogDamaged('test.connections', 0, 1, 'damaged by the test');
+    unreadable = damaged;
+    await expect(request(admission, 'client')).rejects.toMatchObject({ name: 'LogUnavailable', cause: damaged });
+    expect(faults).toEqual([damaged]);
+    expect(admission.suspended).toBe(true);
+    await expect(request(admission, 'another')).rejects.toBeInstanceOf(LogUnavailable);
+    await admission.stop();
+  });
+
+  test('ends the start of a gateway when the log is damaged', async () => {
+    unreadable = new LogDamaged('test.connections', 0, 0, 'damaged by the test');
+    await expect(startGateway('a', new ManualClock())).rejects.toMatchObject({ cause: unreadable });
+  });
+
+  test('is not written any more by a gateway that has left', async () => {
+    const admission = await startGateway('a', new ManualClock());
+    await admission.stop();
+    const end = await log.endOffset('test.connections', 0);
+    await expect(request(admission, 'late')).rejects.toMatchObject({ outcome: 'not-written' });
+    expect(await log.endOffset('test.connections', 0)).toBe(end);
   });
 });
 

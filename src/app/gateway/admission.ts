@@ -8,7 +8,7 @@ import { type AdmissionOutcome, evolve } from '../../domain/admission/evolve.ts'
 import { type AdmissionState, placeInLine } from '../../domain/admission/state.ts';
 import { gatewayBeatMs, suspendAfterMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { LogDamaged } from '../../ports/event-log.ts';
+import { LogDamaged, LogUnavailable } from '../../ports/event-log.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 
@@ -36,6 +36,13 @@ export interface AdmissionDeps {
 /** The wait before the log is tried again after a failure. */
 const retryMs = 500;
 
+/** Somebody who waits until everything before an offset has been folded. */
+interface Waiting {
+  readonly offset: number;
+  readonly resolve: () => void;
+  readonly reject: (error: LogUnavailable) => void;
+}
+
 /**
  * This gateway's view of who may connect: it appends requests, follows the topic, and does what the fold says. It keeps the gateway's
  * lease by beats, and knows when the lease may have run out before others can act on it.
@@ -47,12 +54,13 @@ export class Admission {
   readonly #releasing = new Map<string, { readonly reason: string; readonly detail: string }>();
   readonly #active = new Map<string, string>();
   readonly #stopping = new AbortController();
-  #waitingForPosition: { readonly offset: number; readonly resolve: () => void }[] = [];
+  #waitingForPosition: Waiting[] = [];
   #state: AdmissionState;
   #position: number;
   #started = false;
   #lastSignMs: number;
-  #loops: Promise<unknown> = Promise.resolve();
+  #following: Promise<void> = Promise.resolve();
+  #beating: Promise<void> = Promise.resolve();
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
@@ -64,10 +72,10 @@ export class Admission {
   /** Announces the gateway, which ends its former sessions, and answers when the fold has come that far. Rejects with LogUnavailable. */
   async start(): Promise<void> {
     const { gatewayId, limits } = this.#deps;
-    const following = this.#follow();
+    this.#following = this.#follow();
     await this.#appendAndFold([{ type: 'GatewayStarted', gatewayId, limits }]);
     this.#started = true;
-    this.#loops = Promise.all([following, this.#beat()]);
+    this.#beating = this.#beat();
   }
 
   /** The fold as far as this gateway has read. */
@@ -75,13 +83,15 @@ export class Admission {
     return this.#state;
   }
 
-  /** The lease may have run out: nothing may be taken or delivered until a beat has been read back. */
+  /** The lease may have run out: nothing may be taken or delivered until a beat has been read back; never again, once nothing is read any more. */
   get suspended(): boolean {
+    if (this.#stopping.signal.aborted) return true;
     return this.#listeners.size > 0 && this.#deps.clock.monotonicMs() - this.#lastSignMs > suspendAfterMs;
   }
 
   /** Asks for a session; the verdict comes to the listener. Rejects with LogUnavailable, and then the listener hears nothing. */
   async request(request: Omit<ConnectionRequested, 'type' | 'gatewayId'>, listener: AdmissionListener): Promise<void> {
+    if (this.#stopping.signal.aborted) throw new LogUnavailable('the gateway has left', 'not-written');
     if (this.#listeners.size === 0) this.#lastSignMs = this.#deps.clock.monotonicMs();
     this.#listeners.set(request.sessionId, listener);
     try {
@@ -125,14 +135,22 @@ export class Admission {
     await this.#appendAndFold([{ type: 'ConnectionClosed', sessionId, reason: 'DISCONNECTED', detail }]);
   }
 
-  /** Leaves in order. Rejects with LogUnavailable: then the lease ends the sessions. */
+  /** Leaves in order; nothing is read any more, and no beat written after the last event. Rejects with LogUnavailable: then the lease ends the sessions. */
   async stop(): Promise<void> {
+    this.#endFollowing(new LogUnavailable('the gateway is leaving', 'unknown'));
     try {
       if (this.#started) await this.#append([{ type: 'GatewayStopped', gatewayId: this.#deps.gatewayId }]);
     } finally {
-      this.#stopping.abort();
-      await this.#loops;
+      await Promise.all([this.#following, this.#beating]);
     }
+  }
+
+  /** Who waits for what will never be read waits no more. */
+  #endFollowing(reason: LogUnavailable): void {
+    this.#stopping.abort();
+    const waiting = this.#waitingForPosition;
+    this.#waitingForPosition = [];
+    for (const { reject } of waiting) reject(reason);
   }
 
   #append(events: readonly AdmissionEvent[]) {
@@ -147,9 +165,12 @@ export class Admission {
     this.#lastSignMs = Math.max(this.#lastSignMs, sentMs);
   }
 
+  /** Rejects with LogUnavailable when nothing is read any more. */
   #folded(offset: number): Promise<void> {
     if (this.#position >= offset) return Promise.resolve();
-    return new Promise((resolve) => this.#waitingForPosition.push({ offset, resolve }));
+    if (this.#stopping.signal.aborted)
+      return Promise.reject(new LogUnavailable('the connections topic is not followed any more', 'unknown'));
+    return new Promise((resolve, reject) => this.#waitingForPosition.push({ offset, resolve, reject }));
   }
 
   #retryLater(action: () => void): void {
@@ -157,18 +178,23 @@ export class Admission {
   }
 
   async #follow(): Promise<void> {
-    const { journal, onFault, logger } = this.#deps;
+    const { journal, logger } = this.#deps;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
         const batches = journal.tail<AdmissionEvent>(journal.topics.connections, 0, this.#position, signal);
         for await (const batch of batches) this.#fold(batch);
       } catch (error) {
-        if (error instanceof LogDamaged) return onFault(error);
+        if (error instanceof LogDamaged) return this.#fail(error);
         logger.error({ err: error }, 'cannot follow the connections topic; trying again');
         await this.#deps.clock.sleep(retryMs, signal).catch(() => undefined);
       }
     }
+  }
+
+  #fail(cause: LogDamaged): void {
+    this.#endFollowing(new LogUnavailable(`nobody can be admitted any more: ${cause.message}`, 'unknown', { cause }));
+    this.#deps.onFault(cause);
   }
 
   #fold(batch: readonly JournalEntry<AdmissionEvent>[]): void {
@@ -246,6 +272,7 @@ export class Admission {
         await this.#appendAndFold([{ type: 'GatewayBeat', gatewayId, active }, ...releases]);
         for (const { sessionId } of releases) this.#releasing.delete(sessionId);
       } catch (error) {
+        if (signal.aborted) return;
         for (const { sessionId, conversationId } of active) {
           if (!this.#active.has(sessionId) && this.#listeners.has(sessionId))
             this.#active.set(sessionId, conversationId);

@@ -344,7 +344,7 @@ export const catalogue = {
     code: 'NOT_FOUND',
     retryable: false,
     scope: 'message',
-    meaning: 'No such media object was uploaded by this client.',
+    meaning: 'No such media object was uploaded by this client, or it is not in the store any more.',
     remedy: 'Upload it first.',
   },
   CLIENT_MESSAGE_ID_INVALID: {
