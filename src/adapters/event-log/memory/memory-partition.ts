@@ -35,7 +35,7 @@ export class MemoryPartition {
       partition: this.#partition,
       key,
       headers: Object.freeze({ ...headers }),
-      value: Uint8Array.from(value),
+      value: new Uint8Array(value),
       offset: this.end,
       timeMs,
     });

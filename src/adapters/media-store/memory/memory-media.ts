@@ -85,7 +85,7 @@ export class MemoryMediaServer {
     const { mediaId, ownerId, kind, contentType, sizeBytes, sha256 } = object;
     const described = { mediaId, ownerId, kind, contentType, sizeBytes, sha256 };
     const media = Object.freeze({ ...described, createTimeMs: this.#nowMs() });
-    this.#objects.set(mediaId, { media, bytes: Uint8Array.from(bytes) });
+    this.#objects.set(mediaId, { media, bytes: new Uint8Array(bytes) });
     return true;
   }
 }
