@@ -30,8 +30,10 @@ export function encodeAdmissionEvent(event: domain.AdmissionEvent, writer: Binar
       return wire.ConnectionSpoke.encode(event, writer);
     case 'ConnectionClosed':
       return wire.ConnectionClosed.encode(event, writer);
+    case 'GatewayStarting':
+      return wire.GatewayStarting.encode(event, writer);
     case 'GatewayStarted':
-      return wire.GatewayStarted.encode({ gatewayId: event.gatewayId, limits: limitsToWire(event.limits) }, writer);
+      return encodeGatewayStarted(event, writer);
     case 'GatewayBeat':
       return wire.GatewayBeat.encode({ gatewayId: event.gatewayId, active: [...event.active] }, writer);
     case 'GatewayStopped':
@@ -39,6 +41,13 @@ export function encodeAdmissionEvent(event: domain.AdmissionEvent, writer: Binar
     default:
       return event satisfies never;
   }
+}
+
+function encodeGatewayStarted(
+  { gatewayId, limits, incarnation = '' }: domain.GatewayStarted,
+  writer: BinaryWriter,
+): BinaryWriter {
+  return wire.GatewayStarted.encode({ gatewayId, limits: limitsToWire(limits), incarnation }, writer);
 }
 
 type Decoder = (bytes: Uint8Array) => domain.AdmissionEvent;
@@ -49,8 +58,9 @@ function connectionRequested(bytes: Uint8Array): domain.ConnectionRequested {
 }
 
 function gatewayStarted(bytes: Uint8Array): domain.GatewayStarted {
-  const { gatewayId, limits } = wire.GatewayStarted.decode(bytes);
-  return { type: 'GatewayStarted', gatewayId, limits: limitsFromWire(limits) };
+  const { gatewayId, limits, incarnation } = wire.GatewayStarted.decode(bytes);
+  const started = { type: 'GatewayStarted', gatewayId, limits: limitsFromWire(limits) } as const;
+  return incarnation === '' ? started : { ...started, incarnation };
 }
 
 /** How each event of the `connections` topic is read; decoders throw on what they cannot read. */
@@ -58,6 +68,7 @@ export const admissionDecoders: Readonly<Record<domain.AdmissionEvent['type'], D
   ConnectionRequested: connectionRequested,
   ConnectionSpoke: (bytes) => ({ type: 'ConnectionSpoke', ...wire.ConnectionSpoke.decode(bytes) }),
   ConnectionClosed: (bytes) => ({ type: 'ConnectionClosed', ...wire.ConnectionClosed.decode(bytes) }),
+  GatewayStarting: (bytes) => ({ type: 'GatewayStarting', ...wire.GatewayStarting.decode(bytes) }),
   GatewayStarted: gatewayStarted,
   GatewayBeat: (bytes) => ({ type: 'GatewayBeat', ...wire.GatewayBeat.decode(bytes) }),
   GatewayStopped: (bytes) => ({ type: 'GatewayStopped', ...wire.GatewayStopped.decode(bytes) }),

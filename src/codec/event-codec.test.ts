@@ -32,16 +32,21 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
   }),
   fc.record({ type: fc.constant('ConnectionSpoke' as const), sessionId: id }),
   fc.record({ type: fc.constant('ConnectionClosed' as const), sessionId: id, reason: text, detail: text }),
-  fc.record({
-    type: fc.constant('GatewayStarted' as const),
-    gatewayId: id,
-    limits: fc.record({
-      maxClients: count,
-      maxWaitingClients: count,
-      gatewayLeaseMs: count,
-      firstMessageDeadlineMs: count,
-    }),
-  }),
+  fc.record({ type: fc.constant('GatewayStarting' as const), gatewayId: id, incarnation: id }),
+  fc.record(
+    {
+      type: fc.constant('GatewayStarted' as const),
+      gatewayId: id,
+      limits: fc.record({
+        maxClients: count,
+        maxWaitingClients: count,
+        gatewayLeaseMs: count,
+        firstMessageDeadlineMs: count,
+      }),
+      incarnation: fc.string({ minLength: 1 }),
+    },
+    { requiredKeys: ['type', 'gatewayId', 'limits'] },
+  ),
   fc.record({
     type: fc.constant('GatewayBeat' as const),
     gatewayId: id,

@@ -19,6 +19,7 @@ const requiredField = {
   ConnectionRequested: 'sessionId',
   ConnectionSpoke: 'sessionId',
   ConnectionClosed: 'sessionId',
+  GatewayStarting: 'gatewayId',
   GatewayStarted: 'gatewayId',
   GatewayBeat: 'gatewayId',
   GatewayStopped: 'gatewayId',

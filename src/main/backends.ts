@@ -13,6 +13,8 @@ import type { PartitionGroups } from '../ports/partition-groups.ts';
 export interface Backends extends AsyncDisposable {
   /** This process, among those that share the backends. */
   readonly instanceId: string;
+  /** No other process can run under this id while this one does. Default: false. */
+  readonly isInstanceExclusive?: boolean;
   readonly journal: Journal;
   readonly history: HistoryQueries;
   readonly progress: HistoryProgress;

@@ -62,6 +62,8 @@ export async function openAdmission({ config, backends, world, onFault }: Admiss
     ...world,
     journal: backends.journal,
     gatewayId: backends.instanceId,
+    incarnation: world.ids.unique(),
+    isIdExclusive: backends.isInstanceExclusive,
     limits: { maxClients, maxWaitingClients, gatewayLeaseMs, firstMessageDeadlineMs },
     snapshot: await snapshotOf(backends, world.logger),
     onFault,

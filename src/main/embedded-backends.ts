@@ -62,6 +62,7 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
   return {
     // The data folder is locked, so there is one gateway on it: under one name, each start ends the sessions of the one before.
     instanceId: 'embedded',
+    isInstanceExclusive: true,
     journal,
     history: historyQueries(store),
     progress: projector.history,

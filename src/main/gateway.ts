@@ -16,10 +16,13 @@ import { systemWorld } from './system-world.ts';
 /** The gateway of this process: sessions and the gRPC server that carries them. Disposed: sessions are ended, and its lease is given back. */
 export interface RunningGateway extends AsyncDisposable {
   readonly rpc: RpcServer;
-  /** Its lease may have run out: nothing is taken or delivered. */
+  /** It has not started, or its lease may have run out: nothing is taken or delivered. */
   readonly suspended: boolean;
-  /** Its port is open: from now on health tells whether it takes clients. */
-  listening(): void;
+  /**
+   * Announces the gateway in the log and begins to look after sessions: from now on health tells whether it takes clients. Only once its ports are open:
+   * it ends the sessions that a process of this id held before. Rejects with LogUnavailable or InstanceIdTaken.
+   */
+  start(): Promise<void>;
   /** Tells every session that the server leaves at this time (epoch) at the latest; no new ones are opened. */
   drain(deadlineMs: number): Promise<void>;
   /** Ends every session. */
@@ -40,17 +43,15 @@ export interface GatewayOptions {
   readonly doorKey: string;
 }
 
-/** Announces the gateway in the log and begins to look after sessions; its gRPC server does not listen yet. Rejects with LogUnavailable. */
-export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
+/** A gateway that answers calls, and takes no sessions before it is started; its gRPC server does not listen yet. */
+export async function openGateway(options: GatewayOptions): Promise<RunningGateway> {
   const { config, backends, logger, metrics, tracer, calls, accounts, doorKey, onFault } = options;
   await using started = new AsyncDisposableStack();
   const parts = { config, backends, world: systemWorld(logger, tracer) };
   const admission = await openAdmission({ ...parts, onFault });
-  await admission.start();
   started.defer(() => admission.stop());
   const uses = gatewayParts({ ...parts, admission, metrics, inspector: fileTypeInspector });
   const { gateway, operations } = uses;
-  gateway.start();
   started.defer(() => gateway.stop('DRAINING'));
   observe(metrics, operations, config);
   metrics.roles.gateway({ sessions: () => gateway.census(), suspended: () => admission.suspended });
@@ -73,7 +74,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     get suspended() {
       return admission.suspended;
     },
-    listening: () => health.start(),
+    async start() {
+      await admission.start();
+      gateway.start();
+      health.start();
+    },
     async drain(deadlineMs) {
       await health.stop();
       gateway.drain(deadlineMs);

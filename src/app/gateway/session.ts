@@ -128,7 +128,7 @@ export class Session implements AdmissionListener {
   }
 
   closed(reason: string, detail: string): void {
-    if (reason === 'GATEWAY_LOST' || reason === 'GATEWAY_RESTARTED') return this.#applyAgain();
+    if (reason === 'GATEWAY_LOST') return this.#applyAgain();
     this.#finish(refusalOfEnd(reason, detail));
   }
 
@@ -317,7 +317,7 @@ export class Session implements AdmissionListener {
     await this.#replies.loadPending(this.clientId, this.#deps.settings.maxPendingPerClient);
   }
 
-  /** The lease ran out while the log was away, or another gateway took this one's name: the client keeps its stream and stands in line again. */
+  /** The lease ran out while the log was away: the client keeps its stream and stands in line again. */
   #applyAgain(): void {
     if (this.#phase === 'ended') return;
     const { ids, settings } = this.#deps;

@@ -96,6 +96,14 @@ export const catalogue = {
     meaning: 'This server is leaving.',
     remedy: 'Connect again, to another server or a moment later, with the resume token.',
   },
+  STARTING: {
+    code: 'UNAVAILABLE',
+    retryable: true,
+    retryDelayMs: 1_000,
+    scope: 'call',
+    meaning: 'This server has begun to listen, but may not take sessions yet.',
+    remedy: 'Connect again, to another server or a moment later.',
+  },
   LOG_UNAVAILABLE: {
     code: 'UNAVAILABLE',
     retryable: true,
