@@ -21,6 +21,10 @@ function limitsFromWire(limits: wire.AdmissionLimits | undefined): domain.Admiss
   };
 }
 
+function gatewayStartedToWire({ gatewayId, limits, clockRule = 0 }: domain.GatewayStarted): wire.GatewayStarted {
+  return { gatewayId, limits: limitsToWire(limits), clockRule };
+}
+
 /** Writes an event of the `connections` topic. */
 export function encodeAdmissionEvent(event: domain.AdmissionEvent, writer: BinaryWriter): BinaryWriter {
   switch (event.type) {
@@ -31,7 +35,7 @@ export function encodeAdmissionEvent(event: domain.AdmissionEvent, writer: Binar
     case 'ConnectionClosed':
       return wire.ConnectionClosed.encode(event, writer);
     case 'GatewayStarted':
-      return wire.GatewayStarted.encode({ gatewayId: event.gatewayId, limits: limitsToWire(event.limits) }, writer);
+      return wire.GatewayStarted.encode(gatewayStartedToWire(event), writer);
     case 'GatewayBeat':
       return wire.GatewayBeat.encode({ gatewayId: event.gatewayId, active: [...event.active] }, writer);
     case 'GatewayStopped':
@@ -49,8 +53,9 @@ function connectionRequested(bytes: Uint8Array): domain.ConnectionRequested {
 }
 
 function gatewayStarted(bytes: Uint8Array): domain.GatewayStarted {
-  const { gatewayId, limits } = wire.GatewayStarted.decode(bytes);
-  return { type: 'GatewayStarted', gatewayId, limits: limitsFromWire(limits) };
+  const { gatewayId, limits, clockRule } = wire.GatewayStarted.decode(bytes);
+  // Releases that had no rule to tell left it out: so does whoever reads them.
+  return { type: 'GatewayStarted', gatewayId, limits: limitsFromWire(limits), ...(clockRule > 0 && { clockRule }) };
 }
 
 /** How each event of the `connections` topic is read; decoders throw on what they cannot read. */

@@ -5,7 +5,7 @@ import type {
   ConnectionRequested,
 } from '../../domain/admission/events.ts';
 import { type AdmissionOutcome, evolve } from '../../domain/admission/evolve.ts';
-import { type AdmissionState, placeInLine } from '../../domain/admission/state.ts';
+import { type AdmissionState, currentClockRule, placeInLine } from '../../domain/admission/state.ts';
 import { gatewayBeatMs, suspendAfterMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { LogDamaged } from '../../ports/event-log.ts';
@@ -65,7 +65,7 @@ export class Admission {
   async start(): Promise<void> {
     const { gatewayId, limits } = this.#deps;
     const following = this.#follow();
-    await this.#appendAndFold([{ type: 'GatewayStarted', gatewayId, limits }]);
+    await this.#appendAndFold([{ type: 'GatewayStarted', gatewayId, limits, clockRule: currentClockRule }]);
     this.#started = true;
     this.#loops = Promise.all([following, this.#beat()]);
   }

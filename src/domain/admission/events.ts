@@ -47,6 +47,8 @@ export interface GatewayStarted {
   readonly type: 'GatewayStarted';
   readonly gatewayId: string;
   readonly limits: AdmissionLimits;
+  /** How its fold's clock follows record times: `ClockRule`; absent: 0. Recorded, so that a refold goes by what held. */
+  readonly clockRule?: number | undefined;
 }
 
 export interface GatewayBeat {

@@ -50,7 +50,14 @@ export interface GatewayStarted {
   /** Which gateway. */
   gatewayId: string;
   /** The limits that hold from here on. */
-  limits?: AdmissionLimits | undefined;
+  limits?:
+    | AdmissionLimits
+    | undefined;
+  /**
+   * How time is taken from record times from here on, unless a higher rule holds already. 0, until release 0.2: a record older than
+   * the newest takes no time. 1: each record is compared with the one before it.
+   */
+  clockRule: number;
 }
 
 /** The limits of admission, recorded so that anyone can check them later. */
@@ -373,7 +380,7 @@ export const ConnectionClosed: MessageFns<ConnectionClosed> = {
 };
 
 function createBaseGatewayStarted(): GatewayStarted {
-  return { gatewayId: "", limits: undefined };
+  return { gatewayId: "", limits: undefined, clockRule: 0 };
 }
 
 export const GatewayStarted: MessageFns<GatewayStarted> = {
@@ -383,6 +390,9 @@ export const GatewayStarted: MessageFns<GatewayStarted> = {
     }
     if (message.limits !== undefined) {
       AdmissionLimits.encode(message.limits, writer.uint32(18).fork()).join();
+    }
+    if (message.clockRule !== 0) {
+      writer.uint32(24).int32(message.clockRule);
     }
     return writer;
   },
@@ -416,6 +426,14 @@ export const GatewayStarted: MessageFns<GatewayStarted> = {
             message.limits = AdmissionLimits.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.clockRule = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -437,6 +455,7 @@ export const GatewayStarted: MessageFns<GatewayStarted> = {
     message.limits = (object.limits !== undefined && object.limits !== null)
       ? AdmissionLimits.fromPartial(object.limits)
       : undefined;
+    message.clockRule = object.clockRule ?? 0;
     return message;
   },
 };
