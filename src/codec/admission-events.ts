@@ -21,6 +21,11 @@ function limitsFromWire(limits: wire.AdmissionLimits | undefined): domain.Admiss
   };
 }
 
+function gatewayStartedToWire(event: domain.GatewayStarted): wire.GatewayStarted {
+  const { gatewayId, limits, incarnation = '', clockRule = 0 } = event;
+  return { gatewayId, limits: limitsToWire(limits), incarnation, clockRule };
+}
+
 /** Writes an event of the `connections` topic. */
 export function encodeAdmissionEvent(event: domain.AdmissionEvent, writer: BinaryWriter): BinaryWriter {
   switch (event.type) {
@@ -33,7 +38,7 @@ export function encodeAdmissionEvent(event: domain.AdmissionEvent, writer: Binar
     case 'GatewayStarting':
       return wire.GatewayStarting.encode(event, writer);
     case 'GatewayStarted':
-      return encodeGatewayStarted(event, writer);
+      return wire.GatewayStarted.encode(gatewayStartedToWire(event), writer);
     case 'GatewayBeat':
       return wire.GatewayBeat.encode({ gatewayId: event.gatewayId, active: [...event.active] }, writer);
     case 'GatewayStopped':
@@ -41,13 +46,6 @@ export function encodeAdmissionEvent(event: domain.AdmissionEvent, writer: Binar
     default:
       return event satisfies never;
   }
-}
-
-function encodeGatewayStarted(
-  { gatewayId, limits, incarnation = '' }: domain.GatewayStarted,
-  writer: BinaryWriter,
-): BinaryWriter {
-  return wire.GatewayStarted.encode({ gatewayId, limits: limitsToWire(limits), incarnation }, writer);
 }
 
 type Decoder = (bytes: Uint8Array) => domain.AdmissionEvent;
@@ -58,9 +56,15 @@ function connectionRequested(bytes: Uint8Array): domain.ConnectionRequested {
 }
 
 function gatewayStarted(bytes: Uint8Array): domain.GatewayStarted {
-  const { gatewayId, limits, incarnation } = wire.GatewayStarted.decode(bytes);
-  const started = { type: 'GatewayStarted', gatewayId, limits: limitsFromWire(limits) } as const;
-  return incarnation === '' ? started : { ...started, incarnation };
+  const { gatewayId, limits, incarnation, clockRule } = wire.GatewayStarted.decode(bytes);
+  // What a release had not to tell it left out: so does whoever reads it.
+  return {
+    type: 'GatewayStarted',
+    gatewayId,
+    limits: limitsFromWire(limits),
+    ...(incarnation !== '' && { incarnation }),
+    ...(clockRule > 0 && { clockRule }),
+  };
 }
 
 /** How each event of the `connections` topic is read; decoders throw on what they cannot read. */

@@ -88,6 +88,16 @@ describe('copying a log', () => {
     expect(target.records).toEqual(log.records);
   });
 
+  test('sends times that are too far apart in calls of their own, also where they step back', async () => {
+    log.put({ ...record(0, 200), timeMs: 60 * day });
+    log.put({ ...record(0, 201), timeMs: 1 * day });
+    log.put({ ...record(0, 202), timeMs: 1 * day });
+    const before = log.at(topic, 0).length - 3;
+    await copy();
+    expect(target.appends).toEqual(expect.arrayContaining([before, 1, 2]));
+    expect(target.records).toEqual(log.records);
+  });
+
   test('is refused where there is something else', async () => {
     target.put(record(1, 99));
     await expect(findBeginning({ source, target })).rejects.toThrow(/test.conversations\/1 .* offset 0, time/);

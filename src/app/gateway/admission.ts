@@ -5,7 +5,7 @@ import type {
   ConnectionRequested,
 } from '../../domain/admission/events.ts';
 import { type AdmissionOutcome, evolve } from '../../domain/admission/evolve.ts';
-import { type AdmissionState, placeInLine } from '../../domain/admission/state.ts';
+import { type AdmissionState, currentClockRule, placeInLine } from '../../domain/admission/state.ts';
 import { gatewayBeatMs, suspendAfterMs, twinAnswerMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { LogDamaged, LogUnavailable } from '../../ports/event-log.ts';
@@ -102,7 +102,7 @@ export class Admission {
     this.#following = this.#follow();
     try {
       if (!isIdExclusive) await this.#checkAlone();
-      await this.#appendAndFold([{ type: 'GatewayStarted', gatewayId, limits, incarnation }]);
+      await this.#appendAndFold([{ type: 'GatewayStarted', gatewayId, limits, incarnation, clockRule: currentClockRule }]);
     } catch (error) {
       this.#endFollowing(new LogUnavailable('the gateway has not started', 'unknown'));
       await this.#following;

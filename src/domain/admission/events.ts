@@ -57,6 +57,8 @@ export interface GatewayStarted {
   /** Which process: another one at each start. Absent in records of releases before 0.3. */
   readonly incarnation?: string;
   readonly limits: AdmissionLimits;
+  /** How its fold's clock follows record times: `ClockRule`; absent: 0. Recorded, so that a refold goes by what held. */
+  readonly clockRule?: number | undefined;
 }
 
 export interface GatewayBeat {

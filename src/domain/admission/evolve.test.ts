@@ -360,7 +360,7 @@ describe('leases of gateways', () => {
     expect(openSessions(before)).toEqual(['s1', 's2']);
   });
 
-  test('time that runs backwards counts as none, and is not counted again when it catches up', () => {
+  test('by the rule of earlier releases, time that runs backwards counts as none, and is not counted again when it catches up', () => {
     const after = when(two, 5_000, beats('g1'), -4_000, beats('g1'), 4_000, beats('g1'));
     expect(after.state.clockMs - two.state.clockMs).toBe(5_000);
   });

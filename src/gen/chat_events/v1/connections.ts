@@ -66,6 +66,11 @@ export interface GatewayStarted {
     | undefined;
   /** Which process: another one at each start. Empty in records of releases before 0.3. */
   incarnation: string;
+  /**
+   * How time is taken from record times from here on, unless a higher rule holds already. 0, until release 0.2: a record older than
+   * the newest takes no time. 1: each record is compared with the one before it.
+   */
+  clockRule: number;
 }
 
 /** The limits of admission, recorded so that anyone can check them later. */
@@ -455,7 +460,7 @@ export const GatewayStarting: MessageFns<GatewayStarting> = {
 };
 
 function createBaseGatewayStarted(): GatewayStarted {
-  return { gatewayId: "", limits: undefined, incarnation: "" };
+  return { gatewayId: "", limits: undefined, incarnation: "", clockRule: 0 };
 }
 
 export const GatewayStarted: MessageFns<GatewayStarted> = {
@@ -468,6 +473,9 @@ export const GatewayStarted: MessageFns<GatewayStarted> = {
     }
     if (message.incarnation !== "") {
       writer.uint32(26).string(message.incarnation);
+    }
+    if (message.clockRule !== 0) {
+      writer.uint32(32).int32(message.clockRule);
     }
     return writer;
   },
@@ -509,6 +517,14 @@ export const GatewayStarted: MessageFns<GatewayStarted> = {
             message.incarnation = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.clockRule = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -531,6 +547,7 @@ export const GatewayStarted: MessageFns<GatewayStarted> = {
       ? AdmissionLimits.fromPartial(object.limits)
       : undefined;
     message.incarnation = object.incarnation ?? "";
+    message.clockRule = object.clockRule ?? 0;
     return message;
   },
 };
