@@ -24,6 +24,7 @@ const requiredField = {
   ConversationStarted: 'conversationId',
   MessageReceived: 'messageId',
   WorkerClaimed: 'claimId',
+  WorkerReleased: 'claimId',
   ReplyStarted: 'messageId',
   ReplyCompleted: 'messageId',
   ReplyFailed: 'messageId',
