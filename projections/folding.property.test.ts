@@ -23,6 +23,7 @@ import {
   stopRequested,
   text,
   workerClaimed,
+  workerReleased,
 } from './testing/conversation-events.ts';
 
 const runs = 2_000;
@@ -54,6 +55,7 @@ const event: fc.Arbitrary<ConversationEvent> = fc.oneof(
       ),
   },
   { weight: 2, arbitrary: fc.constantFrom('c0', 'c1', 'c2').map(workerClaimed) },
+  { weight: 1, arbitrary: fc.constantFrom('c0', 'c1', 'c2').map(workerReleased) },
   {
     weight: 5,
     arbitrary: fc

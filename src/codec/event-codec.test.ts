@@ -70,6 +70,7 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
     claimId: id,
     maxProcessing: count,
   }),
+  fc.record({ type: fc.constant('WorkerReleased' as const), partition: count, workerId: id, claimId: id }),
   fc.record({ type: fc.constant('ReplyStarted' as const), ...reply }),
   fc.record({
     type: fc.constant('ReplyCompleted' as const),

@@ -26,6 +26,7 @@ const requiredField = {
   ConversationStarted: 'conversationId',
   MessageReceived: 'messageId',
   WorkerClaimed: 'claimId',
+  WorkerReleased: 'claimId',
   ReplyStarted: 'messageId',
   ReplyCompleted: 'messageId',
   ReplyFailed: 'messageId',

@@ -72,7 +72,7 @@ export const maxPageBytes = 2 * mebibyte;
 /** Characters of any id that a client chooses or presents. UUIDs, hashes and e-mail addresses fit. */
 export const maxIdLength = 128;
 
-/** A message that has lost this many workers is given up as POISON: it may be what kills them. */
+/** A message that has lost this many workers is given up as POISON: it may be what kills them. One that gives its partition up is not lost. */
 export const maxLostWorkers = 3;
 
 /** The wait before the second attempt at a provider; it doubles with each further one. */

@@ -138,7 +138,7 @@ function takenUpIn(entries: readonly Entry[], claimed: number, sinceMs: number):
       known.add(event.messageId);
       pending.set(event.messageId, Math.max(timeMs, sinceMs));
     }
-    const counts = 'claimId' in event && event.type !== 'WorkerClaimed' && event.claimId === claim;
+    const counts = 'claimId' in event && 'messageId' in event && event.claimId === claim;
     if (!counts || (index < claimed && event.type === 'ReplyStarted')) continue;
     const begunMs = pending.get(event.messageId);
     pending.delete(event.messageId);
