@@ -89,12 +89,10 @@ export class ServerNode {
     const world = { clock: process.clock, ids: this.#world.ids, logger, tracer: undefined };
     const parts: PartsOptions = { config, backends, world };
     const roles = new Set(this.spec.roles);
-    if (roles.has('projector')) {
-      this.#startProjector(parts);
-      this.#running.use(startUpkeep({ ...parts, metrics: this.#metrics }));
-    }
-    if (roles.has('worker')) this.#startWorker(parts);
+    if (roles.has('projector')) this.#startProjector(parts);
     if (roles.has('gateway')) await this.#startGateway(parts, logger);
+    if (roles.has('projector')) this.#running.use(startUpkeep({ ...parts, metrics: this.#metrics }));
+    if (roles.has('worker')) this.#startWorker(parts);
   }
 
   /** Leaves in order, as on SIGTERM. */
@@ -219,14 +217,13 @@ export class ServerNode {
   async #startGateway(parts: PartsOptions, logger: Logger): Promise<void> {
     const metrics = this.#metrics;
     const admission = await openAdmission({ ...parts, onFault: (error) => this.#faulted(error) });
-    await admission.start();
-    this.admission = admission;
     this.#running.defer(() => admission.stop());
     const uses = gatewayParts({ ...parts, admission, metrics, inspector: simulatedInspector });
-    this.parts = uses;
-    uses.gateway.start();
     this.#running.defer(() => uses.gateway.stop('DRAINING'));
     const calls = { errors: new ErrorMapping(logger, metrics, this.#world.ids), authenticator: undefined };
+    this.admission = admission;
+    this.parts = uses;
+    // It listens before it announces itself.
     this.services = {
       chat: chatService({
         gateway: uses.gateway,
@@ -238,6 +235,8 @@ export class ServerNode {
       history: historyService(uses.reads, uses.manager, calls),
       media: mediaService(uses.library, calls),
     };
+    await admission.start();
+    uses.gateway.start();
   }
 
   /** The process would end itself here. */
