@@ -9,6 +9,7 @@ import { AnswerTrace } from './answer-trace.ts';
 import { Attempt, type AttemptDeps, type AttemptEnd } from './attempt.ts';
 import { backOffMs, pause, unlessAborted } from './back-off.ts';
 import type { MessagePast, WorkerDeps } from './deps.ts';
+import { HeldOutput } from './held-output.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
 import { MediaReads } from './media-reads.ts';
 import { storeReplyMedia } from './reply-media.ts';
@@ -46,9 +47,12 @@ export class Answer {
   readonly #trace: AnswerTrace | undefined;
   readonly #reads: MediaReads;
   #attempt: Attempt | undefined;
-  /** The attempt's event is not known to be in the log. */
+  /** Of the attempt. */
+  #output: HeldOutput | undefined;
+  /** The log did not take the attempt's event. */
   #unwritten: ReplyStarted | undefined;
   #stopped = false;
+  #concluding = false;
   /** Its conversation was deleted: nothing that was said is to be logged any more. */
   #discarded = false;
   #over = false;
@@ -131,6 +135,11 @@ export class Answer {
     this.#ending?.abort();
   }
 
+  /** The start of the attempt was read back under this worker's claim: from now on watchers may see it. */
+  startedBy(attempt: number): void {
+    if (attempt === this.#attempt?.number && !this.#discarded) this.#output?.open();
+  }
+
   /** It waits for a look into history, and no attempt was begun: what a drain need not wait for. */
   get isLookingUp(): boolean {
     return this.#lookingUp;
@@ -139,7 +148,7 @@ export class Answer {
   /** What a watcher who comes now has missed: the attempt and its text from the beginning. */
   draft(): readonly LiveEvent[] {
     const attempt = this.#attempt;
-    if (attempt === undefined || this.#discarded) return [];
+    if (attempt === undefined || this.#output?.isOpen !== true || this.#discarded) return [];
     const ids = this.#idsOf(attempt);
     const pieces = [...stretches(attempt.reply.text, 0, maxPieceBytes)];
     return [{ type: 'started', ...ids }, ...pieces.map((piece) => ({ type: 'piece', ...ids, ...piece }) as const)];
@@ -148,17 +157,18 @@ export class Answer {
   #begin(number: number): Attempt {
     const { deps, attempts } = this.#context;
     const { conversationId, clientId } = this.message;
+    const output = new HeldOutput((event) => deps.bus.publish(conversationId, event));
     const attempt = new Attempt(number, attempts, {
       say: (text, offsetBytes) => {
-        for (const piece of stretches(text, offsetBytes, maxPieceBytes)) {
-          deps.bus.publish(conversationId, { type: 'piece', ...this.#idsOf(attempt), ...piece });
-        }
+        for (const piece of stretches(text, offsetBytes, maxPieceBytes))
+          output.send({ type: 'piece', ...this.#idsOf(attempt), ...piece });
       },
       store: (media) => storeReplyMedia(deps, clientId, media),
     });
     this.#attempt = attempt;
-    this.#appendStarted({ type: 'ReplyStarted', ...this.#factsOf(attempt) });
-    deps.bus.publish(conversationId, { type: 'started', ...this.#idsOf(attempt) });
+    this.#output = output;
+    void this.#logStart({ type: 'ReplyStarted', ...this.#factsOf(attempt) });
+    output.send({ type: 'started', ...this.#idsOf(attempt) });
     return attempt;
   }
 
@@ -172,15 +182,23 @@ export class Answer {
     return end;
   }
 
-  /** Not awaited: the log keeps the order of appends. If it fails, the event goes with the final one. */
-  #appendStarted(event: ReplyStarted): void {
-    this.#unwritten = event;
-    this.#append([event]).then(
-      () => {
+  /**
+   * Appends the attempt's start until the log has it; never rejects. Not awaited: the call goes on beside it, and the log keeps the order of
+   * appends. What has failed when the reply ends goes with its final event.
+   */
+  async #logStart(event: ReplyStarted): Promise<void> {
+    this.#unwritten = undefined;
+    const isWanted = () => !this.#over && !this.#concluding && event.attempt === this.#attempt?.number;
+    for (let failures = 1; isWanted(); failures += 1) {
+      try {
+        await this.#append([event]);
         if (this.#unwritten === event) this.#unwritten = undefined;
-      },
-      (error: unknown) => this.#warn(error, 'the start of an attempt was not written'),
-    );
+        return;
+      } catch (error) {
+        if (event.attempt === this.#attempt?.number) this.#unwritten = event;
+        await this.#pauseAfter(error, failures, 'the start of an attempt was not written');
+      }
+    }
   }
 
   /**
@@ -267,16 +285,16 @@ export class Answer {
 
   /** Appends the final event until the fold has met it; once the conversation is deleted, one without words instead. */
   async #conclude(event: Final): Promise<void> {
-    let started: readonly ReplyStarted[] = [];
+    this.#concluding = true;
     for (let failures = 1; !this.#over; failures += 1) {
       try {
         const final = this.#discarded ? this.#stoppedEvent() : event;
         this.#trace?.concludes(final.type === 'ReplyFailed' ? final.reason : undefined);
+        const started = this.#unwritten === undefined ? [] : [this.#unwritten];
         await this.#append([...started, final], this.#trace?.context);
         return;
       } catch (error) {
         await this.#pauseAfter(error, failures, 'the end of a reply was not written');
-        if (this.#unwritten !== undefined) started = [this.#unwritten];
       }
     }
   }

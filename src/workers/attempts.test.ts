@@ -19,10 +19,21 @@ const busy = new ProviderError('busy at host 10.0.0.7', true);
 describe('a provider that fails', () => {
   test('is asked again, each time as a new attempt that supersedes the draft', async () => {
     await using world = await WorkerWorld.open();
-    const { metrics } = world.worker({
-      provider: provider((call) => call.say('Here y').fail(busy), fail(busy), answer),
-    });
+    const scripted = provider(
+      (call) => call.say('Here y'),
+      () => {},
+      answer,
+    );
+    const { metrics } = world.worker({ provider: scripted });
     await world.say('c/1');
+    // An attempt is shown once its start was read back: one that fails before that is not shown at all.
+    await world.heard('piece', 'c/1');
+    scripted.callFor('c/1').fail(busy);
+    await eventually(
+      async () => world.live,
+      (live) => live.some((event) => event.type === 'started' && event.attempt === 2),
+    );
+    scripted.callFor('c/1').fail(busy);
     expect(await world.heard('completed', 'c/1')).toMatchObject({
       attempt: 3,
       parts: [{ kind: 'text', text: 'Here you are.' }],

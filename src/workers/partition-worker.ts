@@ -218,6 +218,9 @@ export class PartitionWorker {
         return;
       case 'WorkerClaimed':
         return this.#claimed(event);
+      case 'ReplyStarted':
+        if (event.claimId === this.#claimId) this.#inFlight.get(event.messageId)?.startedBy(event.attempt);
+        return;
       case 'StopRequested':
         return this.#stop(event);
       case 'ConversationDeleted':
