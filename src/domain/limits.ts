@@ -39,6 +39,12 @@ export const maxPieceBytes = 64 * kibibyte;
 /** Any frame in either direction, which is gRPC's own default: clients need no setting. */
 export const maxFrameBytes = 4 * mebibyte;
 
+/**
+ * What one session's client has sent and is neither in the log nor refused, in bytes. A stream that has more is not read until it has less;
+ * a unary call that would bring more is refused. The largest frame always fits.
+ */
+export const maxUntakenBytes = maxFrameBytes;
+
 /** A whole reply. It is one frame when history shows it, and must fit beside others into what a session may leave unread. */
 export const maxReplyBytes = 512 * kibibyte;
 
@@ -102,6 +108,7 @@ const relations: readonly (readonly [string, boolean])[] = [
   ['what may be unsent fits into a frame', maxUnsentBytes <= maxFrameBytes],
   ['a page with one item too many still fits into a frame', maxPageBytes + maxConfigurableTextBytes < maxFrameBytes],
   ['history is asked before a client would give up reading', historyPollMs < slowConsumerMs],
+  ['the largest frame fits into what may be untaken', maxFrameBytes <= maxUntakenBytes],
   ['the default page is not over the largest', defaultPageSize <= maxPageSize],
   ['the first wait between attempts is not over the longest', retryInitialDelayMs <= retryMaxDelayMs],
   ['the shutdown has room for a drain', shutdownReserveMs < shutdownMs],

@@ -1,4 +1,5 @@
 import type { ServerHttp2Stream } from 'node:http2';
+import type { Readable } from 'node:stream';
 
 /*
  * What grpc-js has no public way for. Everything that reaches into it stands here, and stream-limits.test.ts fails when a release of it
@@ -11,4 +12,10 @@ import type { ServerHttp2Stream } from 'node:http2';
  */
 export function http2StreamOf(call: object): ServerHttp2Stream | undefined {
   return (call as { readonly call?: { readonly stream?: ServerHttp2Stream } }).call?.stream;
+}
+
+/** While a call is paused it reads one frame ahead: grpc-js reads 16, of up to 4 MiB each. */
+export function readOneAhead(call: Readable): void {
+  const { _readableState: state } = call as unknown as { readonly _readableState: { highWaterMark: number } };
+  state.highWaterMark = 1;
 }

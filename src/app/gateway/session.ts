@@ -73,6 +73,7 @@ export class Session implements AdmissionListener {
   #prepared: Promise<void> | undefined;
   #requested = false;
   #leaving = false;
+  #isHeldUp = false;
   /** When the client must have shown a newer access token, milliseconds since the epoch. */
   #expireTimeMs = Number.POSITIVE_INFINITY;
 
@@ -184,6 +185,12 @@ export class Session implements AdmissionListener {
     return timeMs;
   }
 
+  /** Whether the client is not read for now, because it has sent more than is taken yet: then its silence is no sign that it is gone. */
+  holdUp(isHeldUp: boolean): void {
+    this.#isHeldUp = isHeldUp;
+    if (!isHeldUp) this.#hear();
+  }
+
   /** The client said goodbye. */
   goodbye(): void {
     this.#release('GOODBYE', '');
@@ -229,8 +236,9 @@ export class Session implements AdmissionListener {
     this.#outbox.flush();
     this.#leaveIfAnswered();
     const nowMs = clock.monotonicMs();
-    // Who has closed its half of the stream cannot ping.
-    if (!this.#leaving && nowMs - this.#heardMs > settings.staleAfterMs) return this.end(new Refused('STALE'));
+    // Who has closed its half of the stream cannot ping, nor can who is not read.
+    if (!this.#leaving && !this.#isHeldUp && nowMs - this.#heardMs > settings.staleAfterMs)
+      return this.end(new Refused('STALE'));
     if (!this.#spoken && nowMs > this.#speakByMs) return this.end(new Refused('FIRST_MESSAGE_TIMEOUT'));
     this.#replies.sweep();
   }
