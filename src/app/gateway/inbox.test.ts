@@ -8,7 +8,7 @@ import { inProcessBus } from '../../adapters/live-bus/in-process/in-process-bus.
 import { eventCodec } from '../../codec/event-codec.ts';
 import type { MessageReceived, Part } from '../../domain/conversation/events.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
-import type { HistoryMessage } from '../../ports/history.ts';
+import type { HistoryMessage, HistoryProgress } from '../../ports/history.ts';
 import { MediaUnavailable } from '../../ports/media-store.ts';
 import { FaultyLog } from '../../testing/faulty-log.ts';
 import { seededRandom } from '../../testing/random.ts';
@@ -54,7 +54,11 @@ beforeEach(async () => {
   faulty = new FaultyLog(log);
   [events, spoken, takes, known] = [[], 0, [], []];
   const journal = new Journal(faulty, eventCodec, 't');
-  const progress = { checkpoint: () => 0, reached: async () => true };
+  const progress: HistoryProgress = {
+    checkpoint: () => 0,
+    reached: async () => true,
+    whole: async (_upTo, _timeoutMs, ask) => ({ answer: await ask() }),
+  };
   // History lags, unless the test says otherwise: nothing that was said is in it yet.
   const history = { getMessage: async () => known.shift() ?? null, async *replay() {} };
   const conversations = {
