@@ -43,6 +43,7 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
       path: readModelsPath(dataDir),
       mode: 'read',
       onDamaged: (inode) => projector.reportDamaged(inode),
+      isCurrent: (inode) => projector.isCurrent(inode),
     }),
   );
   const media = opened.use(

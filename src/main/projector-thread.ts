@@ -26,6 +26,8 @@ async function main(port: NonNullable<typeof parentPort>, data: ProjectorData): 
     path: data.readModelPath,
     mode: 'write',
     onDamaged: (_inode, what) => tell({ kind: 'damaged', what }),
+    onReplacing: () => progress.beginAgain(),
+    onOpened: (inode) => progress.open(inode),
   });
   port.on('message', (message: ToProjector) => {
     if (message.kind === 'close') over.abort();
@@ -43,6 +45,8 @@ async function main(port: NonNullable<typeof parentPort>, data: ProjectorData): 
     signal: over.signal,
     pace,
     onProgress(model, _topic, partition, nextOffset) {
+      // What was stored just before the store was replaced is not in the new one.
+      if (store.isReplaced) return;
       progress.set(model, partition, nextOffset);
       if (progress.isAwaited) tell({ kind: 'progress' });
     },

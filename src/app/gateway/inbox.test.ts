@@ -7,7 +7,7 @@ import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts
 import { inProcessBus } from '../../adapters/live-bus/in-process/in-process-bus.ts';
 import type { MessageReceived, Part } from '../../domain/conversation/events.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
-import type { HistoryMessage } from '../../ports/history.ts';
+import type { HistoryMessage, HistoryProgress } from '../../ports/history.ts';
 import { MediaUnavailable } from '../../ports/media-store.ts';
 import { eventCodec } from '../../testing/event-codec.ts';
 import { FaultyLog } from '../../testing/faulty-log.ts';
@@ -59,7 +59,11 @@ beforeEach(async () => {
   [events, spoken, takes, known] = [[], 0, [], []];
   [inactive, beforeAnswer] = [undefined, Promise.resolve()];
   const journal = new Journal(faulty, eventCodec, 't');
-  const progress = { checkpoint: () => 0, reached: async () => true };
+  const progress: HistoryProgress = {
+    checkpoint: () => 0,
+    reached: async () => true,
+    whole: async (_upTo, _timeoutMs, ask) => ({ answer: await ask() }),
+  };
   // History lags, unless the test says otherwise: nothing that was said is in it yet.
   const getMessage = () => beforeAnswer.then(() => known.shift() ?? null);
   const history = { getMessage, async *replay() {} };
