@@ -192,8 +192,18 @@ export function startWorkerOf({ config, backends, world, ...parts }: WorkersOpti
     lookups: historyLookups(backends.history, backends.progress),
     workerId: `${backends.instanceId}-${world.ids.unique()}`,
     group: `${config.prefix}.workers`,
-    settings: { ...config.worker, maxProcessingPerPartition, maxProcessingPerConversation },
+    settings: {
+      ...config.worker,
+      maxProcessingPerPartition,
+      maxProcessingPerConversation,
+      unnamedMediaLifetimeMs: unnamedMediaLifetimeMs(config),
+    },
   });
+}
+
+/** A reply's media are stored before the reply that names them is in the log, up to a whole attempt later. */
+function unnamedMediaLifetimeMs({ media, worker }: PartsConfig): number {
+  return Math.max(media.uploadLifetimeMs, worker.totalTimeoutMs);
 }
 
 /** How often deleted conversations are looked for: a look is one read of an index that is nearly always empty. */
@@ -209,9 +219,7 @@ export function startUpkeep({ config, backends, world, metrics }: UpkeepOptions)
   const { clock, ids, logger } = world;
   const common = { clock, logger, references: backends.history };
   const conversations = new Conversations({ ...backends, ids });
-  // A reply's media are stored before the reply that names them is in the log, up to a whole attempt later.
-  const uploadLifetimeMs = Math.max(settings.uploadLifetimeMs, config.worker.totalTimeoutMs);
-  const sweeping = { sweepIntervalMs: settings.sweepIntervalMs, uploadLifetimeMs };
+  const sweeping = { sweepIntervalMs: settings.sweepIntervalMs, uploadLifetimeMs: unnamedMediaLifetimeMs(config) };
   const sweeper = new MediaSweeper({ ...common, store: backends.media, conversations, metrics, settings: sweeping });
   const erasing = { delayMs: settings.erasureDelayMs, intervalMs: erasureIntervalMs, ids };
   const eraser = new Eraser({ ...backends, ...common, ...erasing });

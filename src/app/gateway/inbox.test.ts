@@ -215,6 +215,15 @@ describe('what a client says', () => {
     expect([await inLog(), replies.pending.size]).toEqual([[], 0]);
   });
 
+  test('is not taken when the session has lost its slot while its media were stored', async () => {
+    const refused = say('a', voice);
+    await until(() => takes.length === 1);
+    inactive = new Refused('LOG_UNAVAILABLE');
+    takes[0]?.resolve();
+    await expect(refused).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
+    expect([await inLog(), replies.pending.size, spoken]).toEqual([[], 0, 0]);
+  });
+
   test('is not waited for when its append has failed for certain, and new when it is said again', async () => {
     faulty.appendFault = () => 'refused';
     await expect(say('a', text('words'))).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
