@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { ConversationEvent } from '../domain/conversation/events.ts';
 import type { ParleyEvent } from '../ports/event-codec.ts';
+import { assertProperty } from '../testing/property.ts';
 import { eventCodec } from './event-codec.ts';
 
 const id = fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' });
@@ -124,7 +125,7 @@ function inFieldOrder(value: Uint8Array): Uint8Array {
 
 describe('the event codec', () => {
   test('gives back every event that it encodes', () => {
-    fc.assert(
+    assertProperty(
       fc.property(events, (event) => {
         expect(eventCodec.decode(eventCodec.encode(event))).toEqual({ kind: 'event', event });
       }),
@@ -133,7 +134,7 @@ describe('the event codec', () => {
   });
 
   test('writes the words behind everything else, so that the value without them is a beginning of the value', () => {
-    fc.assert(
+    assertProperty(
       fc.property(events, (event) => {
         const { headers, value } = eventCodec.encode(event);
         const fact = withoutWords(event);
@@ -149,7 +150,7 @@ describe('the event codec', () => {
   });
 
   test('reads words that stand among the other fields, and what is left of them without what stood behind', () => {
-    fc.assert(
+    assertProperty(
       fc.property(events, (event) => {
         const { headers, value } = eventCodec.encode(event);
         const before = { headers, value: inFieldOrder(value) };
@@ -184,7 +185,7 @@ describe('the event codec', () => {
 
   test('never throws, whatever the bytes: they are an event or undecodable with a reason', () => {
     const types = ['ConnectionRequested', 'GatewayStarted', 'MessageReceived', 'ReplyCompleted', 'WorkerClaimed'];
-    fc.assert(
+    assertProperty(
       fc.property(fc.constantFrom(...types), fc.uint8Array({ maxLength: 60 }), (type, value) => {
         const decoded = eventCodec.decode({ headers: { ce_type: `chat_events.v1.${type}` }, value });
         expect(['event', 'undecodable']).toContain(decoded.kind);

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import type { CollectionSpec, DocumentWrite, ReadModelStore } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
+import { assertProperty } from '../../../testing/property.ts';
 import { openSqliteReadModels } from '../sqlite/store.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
 import { type Note, notes, noteWrite, upTo } from './testing/notes.ts';
@@ -143,7 +144,7 @@ async function forgetAll(): Promise<void> {
 
 test('any documents, pages and searches are answered as SQLite does', async () => {
   let run = 0;
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(batches, oddities, questions, async (steps, strange, question) => {
       run += 1;
       await forgetAll();
