@@ -37,6 +37,11 @@ class ServerEnd extends EventEmitter {
   readonly request: OpenRequest | undefined;
   cancelled = false;
   isPaused = false;
+  writableEnded = false;
+  /** grpc-js reads ahead as Node's streams do; here nothing is read while a call is paused. */
+  readonly _readableState = { highWaterMark: 16 };
+  /** The HTTP/2 stream below, to reset it. */
+  readonly call = { stream: Object.assign(new EventEmitter(), { close: () => this.#stream.resetByServer() }) };
   readonly #stream: ChatStream;
 
   constructor(stream: ChatStream, metadata: Metadata, request: OpenRequest | undefined) {
@@ -47,11 +52,17 @@ class ServerEnd extends EventEmitter {
     this.on('error', (error: ServiceError) => stream.endedByServer(statusOf(error)));
   }
 
-  write(response: ChatResponse): boolean {
-    return this.#stream.fromServer(response);
+  get writableNeedDrain(): boolean {
+    return this.#stream.isFull;
+  }
+
+  /** `onWritten`: the transport has taken it. */
+  write(response: ChatResponse, onWritten: () => void = () => {}): boolean {
+    return this.#stream.fromServer(response, onWritten);
   }
 
   end(): void {
+    this.writableEnded = true;
     this.#stream.endedByServer(okStatus);
   }
 
@@ -154,7 +165,7 @@ export class ChatStream {
   }
 
   /** False when the server must wait for `drain`. */
-  fromServer({ event }: ChatResponse): boolean {
+  fromServer({ event }: ChatResponse, onWritten: () => void): boolean {
     if (this.#isOver || event?.event === undefined) return true;
     const told = event.event;
     const bytes = eventBytes(told);
@@ -164,10 +175,23 @@ export class ChatStream {
       if (this.#isOver) return;
       this.#toClientBytes -= bytes;
       this.#drainIfRead();
+      this.#options.process.later(this.#options.latencyMs, onWritten);
       this.#options.listener.event(told);
     });
     this.#serverWaits ||= this.#toClientBytes >= windowBytes;
     return !this.#serverWaits;
+  }
+
+  /** The server's transport takes no more. */
+  get isFull(): boolean {
+    return this.#serverWaits;
+  }
+
+  /** The server resets the stream: what was not read is lost. */
+  resetByServer(): void {
+    if (this.#isOver) return;
+    this.#options.scheduler.after(this.#options.latencyMs, () => this.#end(unavailable));
+    this.#options.process.later(0, () => this.#cancel());
   }
 
   /** The client reads on, or stops reading. */
@@ -183,7 +207,7 @@ export class ChatStream {
     if (this.#isCut) return;
     this.#isCut = true;
     this.#atClient(() => this.#end(status));
-    this.#options.process.later(0, () => this.#server.emit('close'));
+    this.#options.process.later(0, () => this.#close());
   }
 
   /** The connection breaks; the server notices after so long, undefined: never. */
@@ -203,7 +227,12 @@ export class ChatStream {
     this.#isCut = true;
     this.#server.cancelled = true;
     this.#server.emit('cancelled', 'cancelled');
+    this.#close();
+  }
+
+  #close(): void {
     this.#server.emit('close');
+    this.#server.call.stream.emit('close');
   }
 
   #end(status: CallStatus): void {

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import type { ReadModelStore } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
+import { assertProperty } from '../../../testing/property.ts';
 import { answersOf, histories } from '../../../testing/read-model-answers.ts';
 import { openSqliteReadModels } from '../sqlite/store.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
@@ -37,7 +38,7 @@ async function forgetAll(): Promise<void> {
 
 test('any documents, pages and searches are answered as SQLite does', async () => {
   let run = 0;
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(histories, async (history) => {
       run += 1;
       await forgetAll();
