@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Part } from '../../domain/conversation/events.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
+import { maxReplyBytes } from '../../domain/limits.ts';
 import type { HistoryMessage } from '../../ports/history.ts';
 import { MediaUnavailable } from '../../ports/media-store.ts';
 import { seededRandom, testSeeds } from '../../testing/random.ts';
@@ -169,7 +170,8 @@ describe('what goes to a client', () => {
     expect(client.events[0]).toMatchObject({ links: noLinks });
   });
 
-  test('is bounded while the store hangs', () => {
+  // It was counted in events, of which each could be a whole reply.
+  test('is bounded by its bytes while the store hangs', () => {
     let overflows = 0;
     const output = newOutput(new SlowLinks(), new Client(), false, () => {
       overflows += 1;
@@ -177,8 +179,8 @@ describe('what goes to a client', () => {
     output.emit(told('a', [voice('v')]));
     for (let index = 0; index < 5_000; index += 1) output.emit(ping(index));
     expect(overflows).toBe(0);
-    output.emit(ping(5_000));
-    expect(overflows).toBeGreaterThan(0);
+    output.emit({ type: 'delta', replyMessageId: 'r', attempt: 1, offsetBytes: 0, text: 'x'.repeat(maxReplyBytes) });
+    expect(overflows).toBe(1);
   });
 });
 
