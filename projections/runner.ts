@@ -128,7 +128,8 @@ function paceOf({ clock, pace }: ProjectorOptions, { leastIntervalMs }: Projecti
     };
   const own = new Pace(clock, leastIntervalMs, () => false);
   return async (batch, _workMs, signal) => {
-    const ageMs = clock.nowMs() - (batch.at(-1)?.timeMs ?? 0);
+    // What was written while a clock was ahead is as old as any other.
+    const ageMs = Math.abs(clock.nowMs() - (batch.at(-1)?.timeMs ?? 0));
     if (ageMs < leastIntervalMs) await own.turn(signal);
   };
 }

@@ -8,7 +8,7 @@ import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
 import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
 import { Journal } from '../app/journal.ts';
-import { eventCodec } from '../codec/event-codec.ts';
+import { eventCodec } from './event-codec.ts';
 import type { FromProjector, ProjectorData, ToProjector } from './projector.ts';
 
 /** How late history may be when nobody waits for it. Under load turns are as far apart as the longest: a quarter less work for each message. */

@@ -8,7 +8,7 @@ import { messageReceived, replyCompleted, workerClaimed } from '../../projection
 import { openSqliteLog, type WritableSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
 import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
 import { Journal } from '../app/journal.ts';
-import { eventCodec } from '../codec/event-codec.ts';
+import { eventCodec } from '../testing/event-codec.ts';
 import { type ProjectorThread, startProjectorThread } from './projector.ts';
 
 const partitions = 3;

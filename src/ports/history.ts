@@ -39,9 +39,20 @@ export interface MediaReferences {
   references(mediaIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
 }
 
-/** Conversations that were deleted and whose words are still in the log: no ConversationErased was met. Longest ago first. */
+/** Conversations that were deleted and whose content is still in the log: no ConversationErased that covers it was met. Longest ago first. */
 export interface AwaitingErasure {
-  awaitingErasure(limit: number): Promise<readonly HistoryConversation[]>;
+  awaitingErasure(limit: number): Promise<readonly DeletedConversation[]>;
+}
+
+/** A deleted conversation, and what the log must hold of it. */
+export interface DeletedConversation {
+  readonly conversationId: string;
+  /** The log's time of its deletion, milliseconds since the epoch. */
+  readonly updateTimeMs: number;
+  /** Offset of the record that began it. */
+  readonly firstSequence: number;
+  /** Messages of its client before it was deleted: at least so many records hold its content. */
+  readonly sentMessages: number;
 }
 
 /** How far the history read model has come. */

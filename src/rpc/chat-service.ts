@@ -5,23 +5,31 @@ import type { Session } from '../app/gateway/session.ts';
 import { catalogue, type Reason, Refused } from '../domain/errors/catalogue.ts';
 import type { ChatRequest, ChatResponse, ChatServiceServer, OpenRequest } from '../gen/chat/v1/chat_service.ts';
 import { AuthenticationUnavailable } from '../ports/authenticator.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Metrics } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';
 import { type Calls, callerOf } from './calls.ts';
 import { acceptedToWire, helloFromWire, messageFromWire, type WelcomeFacts } from './chat-wire.ts';
-import { type SessionStream, StreamOutput } from './stream-output.ts';
+import { type SessionStream, StreamOutput, type StreamOutputDeps } from './stream-output.ts';
 import { checkWellFormed } from './tolerant-decoding.ts';
 import { TracedCall } from './traced-call.ts';
 import { unary } from './unary.ts';
 import { numberOf } from './wire-values.ts';
+import { WriteDeadlines } from './write-deadlines.ts';
 
 export interface ChatServiceDeps {
   readonly gateway: Gateway;
   readonly calls: Calls;
   readonly metrics: Metrics;
   readonly facts: WelcomeFacts;
+  readonly clock: Clock;
   /** undefined: nothing is traced. */
   readonly tracer?: Tracer | undefined;
+}
+
+/** What the streams of one server share. */
+interface StreamDeps extends ChatServiceDeps {
+  readonly output: StreamOutputDeps;
 }
 
 /** Refusals of a call that, of a message, are told in the session: the message alone is concerned, and the session goes on. */
@@ -35,7 +43,7 @@ const messageReasons: ReadonlySet<Reason> = new Set([
 
 /** One bidirectional stream: its first frame opens the session, the others speak in it. */
 class ChatStream {
-  readonly #deps: ChatServiceDeps;
+  readonly #deps: StreamDeps;
   readonly #call: ServerDuplexStream<ChatRequest, ChatResponse>;
   readonly #output: StreamOutput;
   readonly #traced: TracedCall;
@@ -44,11 +52,11 @@ class ChatStream {
   #sending = 0;
   #saidAll = false;
 
-  constructor(deps: ChatServiceDeps, call: ServerDuplexStream<ChatRequest, ChatResponse>) {
+  constructor(deps: StreamDeps, call: ServerDuplexStream<ChatRequest, ChatResponse>) {
     this.#deps = deps;
     this.#call = call;
     this.#traced = new TracedCall(deps.tracer, 'Chat', call.metadata);
-    this.#output = new StreamOutput(call, deps.facts, deps.calls.errors, (refused) => this.#fail(refused));
+    this.#output = new StreamOutput(call, deps.output, (refused) => this.#fail(refused));
     call.on('cancelled', () => this.#session?.lost());
     // grpc-js reports a broken or malformed request stream here; the status is sent by it.
     call.on('error', () => this.#session?.lost());
@@ -184,9 +192,13 @@ function whenKnown(
 }
 
 /** The server stream of the split shape. */
-function openStream({ gateway, calls, facts }: ChatServiceDeps, call: SessionStream, request: OpenRequest): void {
+function openStream(
+  { gateway, calls, output: outputDeps }: StreamDeps,
+  call: SessionStream,
+  request: OpenRequest,
+): void {
   let session: Session | undefined;
-  const output = new StreamOutput(call, facts, calls.errors, (refused) => session?.end(refused));
+  const output = new StreamOutput(call, outputDeps, (refused) => session?.end(refused));
   const fail = (error: unknown) => output.end(calls.errors.refusal(error));
   call.on('cancelled', () => session?.lost());
   whenKnown(
@@ -206,12 +218,13 @@ function openStream({ gateway, calls, facts }: ChatServiceDeps, call: SessionStr
 
 /** ChatService in both shapes, on one session machine. */
 export function chatService(deps: ChatServiceDeps): ChatServiceServer {
-  const { gateway, calls, tracer } = deps;
+  const { gateway, calls, tracer, facts, clock } = deps;
+  const streamDeps = { ...deps, output: { facts, errors: calls.errors, deadlines: new WriteDeadlines(clock) } };
   return {
     chat: (call) => {
-      new ChatStream(deps, call);
+      new ChatStream(streamDeps, call);
     },
-    open: (call) => openStream(deps, call as SessionStream, call.request),
+    open: (call) => openStream(streamDeps, call as SessionStream, call.request),
     join: unary(calls, async ({ sessionId, conversation }, caller) => {
       const session = gateway.session(sessionId, caller);
       const afterSequence = numberOf(conversation?.afterSequence ?? 0n, 'after_sequence');

@@ -6,10 +6,11 @@ import type { LiveEvent } from '../ports/live-bus.ts';
 import { ProviderError, type Utterance } from '../ports/provider.ts';
 import type { TraceContext } from '../ports/tracing.ts';
 import { AnswerTrace } from './answer-trace.ts';
-import { Attempt, type AttemptDeps, type AttemptEnd, type Call } from './attempt.ts';
-import { backOffMs, pause } from './back-off.ts';
+import { Attempt, type AttemptDeps, type AttemptEnd } from './attempt.ts';
+import { backOffMs, pause, unlessAborted } from './back-off.ts';
 import type { MessagePast, WorkerDeps } from './deps.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
+import { MediaReads } from './media-reads.ts';
 import { storeReplyMedia } from './reply-media.ts';
 import { replyRequest } from './reply-request.ts';
 import { stretches } from './reply-text.ts';
@@ -29,6 +30,8 @@ type Final = ReplyCompleted | ReplyFailed;
 type Verdict =
   | { readonly type: 'final'; readonly event: Final }
   | { readonly type: 'retry'; readonly delayMs: number }
+  /** The store could not be read: to be waited for, and no attempt that failed. */
+  | { readonly type: 'unreadable' }
   | { readonly type: 'nothing' };
 
 /**
@@ -41,6 +44,7 @@ export class Answer {
   readonly #context: AnswerContext;
   readonly #replyMessageId: string;
   readonly #trace: AnswerTrace | undefined;
+  readonly #reads: MediaReads;
   #attempt: Attempt | undefined;
   /** The attempt's event is not known to be in the log. */
   #unwritten: ReplyStarted | undefined;
@@ -48,7 +52,9 @@ export class Answer {
   /** Its conversation was deleted: nothing that was said is to be logged any more. */
   #discarded = false;
   #over = false;
-  /** Ends a wait before another attempt: by a stop. */
+  /** Waits to learn what an attempt needs, and has made none yet: nothing of it is in the log under this claim. */
+  #lookingUp = false;
+  /** Ends a wait for history or media, or before another attempt: by a stop. */
   #waiting: AbortController | undefined;
   /** Ends every wait. Made only when there is one: most answers never wait. */
   #ending: AbortController | undefined;
@@ -57,6 +63,7 @@ export class Answer {
   constructor(message: PendingMessage, context: AnswerContext, trace?: TraceContext) {
     this.message = message;
     this.#context = context;
+    this.#reads = new MediaReads(context.deps.media);
     this.#replyMessageId = context.deps.ids.replyMessageId(message.messageId);
     this.#trace = AnswerTrace.begin(context.deps, context.partition, message, trace);
   }
@@ -64,10 +71,12 @@ export class Answer {
   /** What is known of it from before the offset. Asks until there is an answer; `none` when it is over before. */
   async past(beforeOffset: number): Promise<MessagePast> {
     const { deps, partition } = this.#context;
+    this.#lookingUp = true;
     for (let failures = 1; !this.#over; failures += 1) {
       try {
         const past = await deps.lookups.past(partition, this.message, beforeOffset);
         if (past === 'repeat') this.#trace?.concludes('REPEAT');
+        this.#lookingUp = false;
         return past;
       } catch (error) {
         await this.#pauseAfter(error, failures, 'history cannot say whether a message is a repeat');
@@ -76,13 +85,21 @@ export class Answer {
     return 'none';
   }
 
-  /** Calls the provider until a reply is whole or no attempt is left, beginning with this attempt's number, and writes the end. */
+  /**
+   * Calls the provider until a reply is whole or no attempt is left, beginning with this attempt's number, and writes the end. What it needs of
+   * history is loaded before: attempts are calls, and a read model or a media store that is away is not the provider's failure.
+   */
   async reply(firstAttempt: number): Promise<void> {
-    for (let tries = 1; !this.#over; tries += 1) {
+    // Where nothing is to be loaded the call begins before this returns.
+    const history = this.#context.deps.provider.usesHistory ? await this.#history() : [];
+    for (let number = firstAttempt, tries = 1; !this.#over; number += 1) {
       if (this.#stopped) return this.#conclude(this.#stoppedEvent());
-      const attempt = this.#begin(firstAttempt + tries - 1);
-      const verdict = this.#judge(await this.#ask(attempt), attempt, tries);
+      if (this.#reads.problem === 'missing') return this.#conclude(this.#mediaMissing());
+      const attempt = this.#begin(number);
+      const verdict = this.#judge(await this.#ask(attempt, history), attempt, tries);
       if (verdict.type === 'final') return this.#conclude(verdict.event);
+      if (verdict.type === 'unreadable') await this.#loadMedia();
+      else tries += 1;
       if (verdict.type === 'retry') await this.#pauseBeforeAttempt(verdict.delayMs);
     }
   }
@@ -114,6 +131,11 @@ export class Answer {
     this.#ending?.abort();
   }
 
+  /** It waits for a look into history, and no attempt was begun: what a drain need not wait for. */
+  get isLookingUp(): boolean {
+    return this.#lookingUp;
+  }
+
   /** What a watcher who comes now has missed: the attempt and its text from the beginning. */
   draft(): readonly LiveEvent[] {
     const attempt = this.#attempt;
@@ -140,9 +162,11 @@ export class Answer {
     return attempt;
   }
 
-  async #ask(attempt: Attempt): Promise<AttemptEnd> {
+  async #ask(attempt: Attempt, history: readonly Utterance[]): Promise<AttemptEnd> {
+    const { provider } = this.#context.deps;
     const ended = this.#trace?.ask(attempt);
-    const end = await attempt.run(this.#call(attempt));
+    const request = replyRequest(this.message, attempt.number, history, this.#reads);
+    const end = await attempt.run((signal) => provider.reply(request, signal));
     ended?.(end);
     this.#context.deps.metrics.called(attempt.elapsedMs, attempt.firstPieceMs);
     return end;
@@ -159,17 +183,49 @@ export class Answer {
     );
   }
 
-  #call(attempt: Attempt): Call {
-    const { message } = this;
+  /**
+   * What was said before, as far as the fold is now: a goal that moved on with it would never be reached by history that is a little behind.
+   * Nothing when a stop, or the end, came first.
+   */
+  async #history(): Promise<readonly Utterance[]> {
     const { deps, partition } = this.#context;
-    const { provider, media } = deps;
-    if (!provider.usesHistory)
-      return (signal) => provider.reply(replyRequest(message, attempt.number, [], media), signal);
-    const foldedTo = () => this.#context.foldedTo();
-    const request = (history: readonly Utterance[]) => replyRequest(message, attempt.number, history, media);
-    return async function* withHistory(signal) {
-      yield* provider.reply(request(await deps.lookups.loadHistory(partition, message, foldedTo())), signal);
-    };
+    const foldedTo = this.#context.foldedTo();
+    this.#lookingUp = true;
+    const said = await this.#awaited('history cannot be loaded', () =>
+      deps.lookups.loadHistory(partition, this.message, foldedTo),
+    );
+    this.#lookingUp = false;
+    return said ?? [];
+  }
+
+  /** Tries until it works; undefined when a stop, or the end, came first. */
+  async #awaited<T>(what: string, look: () => Promise<T>): Promise<T | undefined> {
+    const { clock, random } = this.#context.deps;
+    this.#waiting = new AbortController();
+    const { signal } = this.#waiting;
+    for (let failures = 1; !this.#stopped && !this.#over; failures += 1) {
+      try {
+        return await unlessAborted(look(), signal);
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        this.#warn(error, what);
+        await pause(clock, backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random), signal);
+      }
+    }
+    return undefined;
+  }
+
+  /** What the store could not give is not the provider's failure. What it does not have will not come; a store that is away will. */
+  async #loadMedia(): Promise<void> {
+    await this.#awaited('what was sent cannot be read from the media store', async () => {
+      await this.#reads.load().catch((error: unknown) => {
+        if (this.#reads.problem !== 'missing') throw error;
+      });
+    });
+  }
+
+  #mediaMissing(): ReplyFailed {
+    return this.#failed('MEDIA_NOT_FOUND', 'What was sent with the message is not in the store any more.');
   }
 
   #judge(end: AttemptEnd, attempt: Attempt, tries: number): Verdict {
@@ -181,9 +237,11 @@ export class Answer {
       case 'abandoned':
         return { type: 'nothing' };
       case 'timed-out':
+        if (this.#reads.problem !== 'none') return { type: 'unreadable' };
         this.#attemptFailed('timeout', { awaited: end.awaited });
         return this.#retryOr('PROVIDER_TIMEOUT', attempt, tries, 0);
       case 'failed':
+        if (this.#reads.problem !== 'none') return { type: 'unreadable' };
         this.#attemptFailed('error', { err: end.error });
         return this.#retryOr('PROVIDER_FAILED', attempt, tries, retryAfterMs(end.error));
       default:

@@ -176,28 +176,3 @@ describe('a reply', () => {
     expect(worker.provider.calls[0]?.signal.aborted).toBe(true);
   });
 });
-
-test('a model that reads what was said before is given it, and is asked again when that cannot be read at first', async () => {
-  await using world = await WorkerWorld.open();
-  const scripted = provider(answer);
-  scripted.usesHistory = true;
-  const asked: unknown[] = [];
-  const said = [{ role: 'user', text: 'Hello' }] as const;
-  world.worker({
-    provider: scripted,
-    lookups: {
-      loadHistory: async (partition, message, foldedTo) => {
-        asked.push([partition, message.messageId, foldedTo > message.sequence]);
-        if (asked.length === 1) throw Object.assign(new Error('away'), { retryable: true });
-        return said;
-      },
-    },
-  });
-  await world.say('c/1');
-  await world.heard('completed', 'c/1');
-  expect(asked).toEqual([
-    [0, 'c/1', true],
-    [0, 'c/1', true],
-  ]);
-  expect(scripted.calls.map(({ request }) => [request.attempt, request.history])).toEqual([[2, said]]);
-});

@@ -122,6 +122,8 @@ export class Inbox {
       isInDoubt: (messageId) => replies.pending.isInDoubt(messageId),
       isCertainlyNew: (messageId) => this.#saidIn(conversationId)?.has(messageId) === false,
       reserve: (messageId) => {
+        // History was asked meanwhile, and the slot may be gone.
+        this.#deps.checkActive();
         if (replies.pending.size >= settings.maxPendingPerClient) {
           throw new Refused('TOO_MANY_PENDING', `${settings.maxPendingPerClient} messages are unanswered`);
         }

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { systemClock } from '../../adapters/clock/system/system-clock.ts';
 import { makeTopics, openOn, type TestTopics } from '../../adapters/event-log/kafka/testing/logs.ts';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { eventCodec } from '../../codec/event-codec.ts';
 import type { ConversationEvent } from '../../domain/conversation/events.ts';
 import type { EventLog } from '../../ports/event-log.ts';
 import type { History, HistoryMessage, HistoryProgress } from '../../ports/history.ts';
@@ -14,6 +13,7 @@ import {
   workerClaimed,
 } from '../../testing/conversation-events.ts';
 import { type KafkaEngine, startKafka } from '../../testing/engines/kafka.ts';
+import { eventCodec } from '../../testing/event-codec.ts';
 import { anybody } from '../caller.ts';
 import { Conversations } from '../gateway/conversations.ts';
 import { Journal } from '../journal.ts';

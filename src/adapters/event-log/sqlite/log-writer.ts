@@ -17,8 +17,6 @@ export interface WriterStart {
   readonly topology: Topology;
   /** End offset by slot. */
   readonly ends: readonly number[];
-  /** The latest record's time, milliseconds since the epoch. */
-  readonly lastTimeMs: number;
 }
 
 /**
@@ -37,14 +35,21 @@ export class LogWriter {
   #displaced: FilesDisplaced | undefined;
   #ends: Float64Array;
   #nextEnds: Float64Array;
-  #lastTimeMs: number;
+  readonly #nowMs: () => number;
+  #lastTimeMs = 0;
+  /**
+   * Of the batch before, if it was rolled back: the one that takes its offsets is no older. Its frames may still be in the file, where salvage
+   * takes the latest of an offset's frames for the committed one.
+   */
+  #rolledBackTimeMs = 0;
 
-  constructor(folder: string, start: WriterStart) {
+  /** `nowMs`: the machine's clock, milliseconds since the epoch. */
+  constructor(folder: string, start: WriterStart, nowMs: () => number = Date.now) {
     const files = logFiles(folder);
     this.#topology = start.topology;
     this.#ends = Float64Array.from(start.ends);
     this.#nextEnds = Float64Array.from(start.ends);
-    this.#lastTimeMs = start.lastTimeMs;
+    this.#nowMs = nowMs;
     this.#connection = openForWriting(files.database);
     this.#inserts = start.topology.partitions.map(({ topic, partition }) =>
       this.#connection.prepare(`INSERT INTO ${frameTable(topic, partition)} (offset, frame) VALUES (?, ?)`),
@@ -61,7 +66,7 @@ export class LogWriter {
     return this.#ends;
   }
 
-  /** The latest record's time, milliseconds since the epoch. */
+  /** The latest batch's time, milliseconds since the epoch; 0 before the first. */
   get lastTimeMs(): number {
     return this.#lastTimeMs;
   }
@@ -86,13 +91,16 @@ export class LogWriter {
    */
   write(frames: Buffer, positions: readonly Position[]): number {
     this.#assertInPlace();
-    const timeMs = Math.max(Date.now(), this.#lastTimeMs);
+    // Else as it is: a time that is held until the clock has come up to it would hold every deadline as long.
+    const timeMs = Math.max(this.#nowMs(), this.#rolledBackTimeMs);
     this.#nextEnds.set(this.#ends);
+    this.#rolledBackTimeMs = timeMs;
     this.#transaction.run(() => {
       this.#insert(frames, timeMs);
       for (const position of positions) writePosition(this.#position, position);
     });
     this.checkFiles();
+    this.#rolledBackTimeMs = 0;
     [this.#ends, this.#nextEnds] = [this.#nextEnds, this.#ends];
     this.#lastTimeMs = timeMs;
     try {

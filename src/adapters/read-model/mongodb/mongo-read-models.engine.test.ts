@@ -7,9 +7,9 @@ import {
 } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
+import { type Note, notes, noteWrite, upTo } from '../../../testing/notes.ts';
 import { maxWritesPerCall } from './limits.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
-import { type Note, notes, noteWrite, upTo } from './testing/notes.ts';
 import { until } from './testing/until.ts';
 
 let engine: MongoEngine;

@@ -35,6 +35,17 @@ export class Connection {
     }
   }
 
+  /** What the work reads is of one state of the file. */
+  snapshot<T>(work: () => T): T {
+    if (this.database.isTransaction) return work();
+    this.prepare('BEGIN').run();
+    try {
+      return work();
+    } finally {
+      if (this.database.isTransaction) this.prepare('ROLLBACK').run();
+    }
+  }
+
   close(): void {
     this.#statements.clear();
     if (this.database.isOpen) this.database.close();

@@ -1,6 +1,7 @@
 import { ReadModelReplaced, ReadModelUnavailable } from '../../../ports/read-model.ts';
 import type { Connection } from './connection.ts';
 import { mapSqliteError, StoreDamaged, setAside } from './damage.ts';
+import { definitionDamage } from './meta.ts';
 import { inodeOf, type Mode, openToRead, openToWrite } from './open-file.ts';
 
 export interface FileOptions {
@@ -48,7 +49,8 @@ export class StoreFile {
       else this.#keepPlace();
       return work(this.#connection);
     } catch (error) {
-      const mapped = mapSqliteError(error);
+      const cause = this.#connection === null ? error : definitionDamage(this.#connection, error);
+      const mapped = mapSqliteError(cause);
       if (!(mapped instanceof StoreDamaged)) throw mapped;
       const inode = this.#connection?.inode ?? inodeOf(this.#options.path) ?? 0;
       this.replaceDamaged(inode);
