@@ -154,7 +154,7 @@ export class Answer {
           deps.bus.publish(conversationId, { type: 'piece', ...this.#idsOf(attempt), ...piece });
         }
       },
-      store: (media) => storeReplyMedia(deps, clientId, media),
+      store: (media, signal) => storeReplyMedia(deps, clientId, media, signal),
     });
     this.#attempt = attempt;
     this.#appendStarted({ type: 'ReplyStarted', ...this.#factsOf(attempt) });

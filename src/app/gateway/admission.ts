@@ -102,7 +102,9 @@ export class Admission {
     this.#following = this.#follow();
     try {
       if (!isIdExclusive) await this.#checkAlone();
-      await this.#appendAndFold([{ type: 'GatewayStarted', gatewayId, limits, incarnation, clockRule: currentClockRule }]);
+      await this.#appendAndFold([
+        { type: 'GatewayStarted', gatewayId, limits, incarnation, clockRule: currentClockRule },
+      ]);
     } catch (error) {
       this.#endFollowing(new LogUnavailable('the gateway has not started', 'unknown'));
       await this.#following;
