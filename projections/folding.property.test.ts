@@ -191,7 +191,7 @@ test('any batches, restarts and crashes give the same documents as one pass', as
     }),
     { numRuns: runs },
   );
-}, 120_000);
+});
 
 test('whenever the words of deleted conversations leave the log, the documents are the same', async () => {
   await assertProperty(
@@ -210,7 +210,7 @@ test('whenever the words of deleted conversations leave the log, the documents a
     ),
     { numRuns: runs },
   );
-}, 120_000);
+});
 
 test('of a deleted conversation nothing that was said is left, and it waits to be erased until it was', async () => {
   await assertProperty(
@@ -230,7 +230,7 @@ test('of a deleted conversation nothing that was said is left, and it waits to b
     }),
     { numRuns: runs },
   );
-}, 120_000);
+});
 
 /** Whether something was said there, or the conversation deleted, that no erasure has found since. */
 function awaitsErasure(happened: readonly ConversationEvent[], conversationId: string): boolean {
@@ -269,7 +269,7 @@ test('media are referred to by exactly the messages that are shown', async () =>
     }),
     { numRuns: runs },
   );
-}, 120_000);
+});
 
 test('what is pending in the models is what the workers hold pending', async () => {
   await assertProperty(
@@ -293,7 +293,7 @@ test('what is pending in the models is what the workers hold pending', async () 
     }),
     { numRuns: runs },
   );
-}, 120_000);
+});
 
 test('each message has one final event, and each conversation counts its messages', async () => {
   await assertProperty(
@@ -319,7 +319,7 @@ test('each message has one final event, and each conversation counts its message
     }),
     { numRuns: runs },
   );
-}, 120_000);
+});
 
 function messagesOf(documents: Record<string, unknown>): MessageDocument[] {
   return Object.entries(documents).flatMap(([key, document]) =>

@@ -310,7 +310,7 @@ describe('what is no call', () => {
   test.each(testSeeds)('whatever the bytes are, they are answered in order (TEST_SEED=%i)', async (seed) => {
     await using server = await startByteServer();
     const random = seededRandom(seed);
-    for (let round = 0; round < 200; round += 1) {
+    for (let round = 0; round < 200 / testSeeds.length; round += 1) {
       const body = Buffer.from(Array.from({ length: Math.floor(random() * 40) }, () => Math.floor(random() * 256)));
       // Half of them with a head that could be right.
       if (random() < 0.5 && body.length >= 5)

@@ -36,7 +36,7 @@ let database: TestDatabase;
 beforeAll(async () => {
   engine = await startMongo({ external: 'allowed' });
   database = testDatabase(engine.uri);
-}, 120_000);
+});
 afterAll(async () => {
   await database[Symbol.asyncDispose]();
   await engine[Symbol.asyncDispose]();

@@ -22,7 +22,7 @@ beforeAll(async () => {
   database = testDatabase(engine.uri);
   mongo = await openMongoReadModels({ uri: database.uri, prefix: 'parley', mode: 'write' });
   folder = await mkdtemp(join(tmpdir(), 'parley-same-'));
-}, 120_000);
+});
 afterAll(async () => {
   await mongo[Symbol.asyncDispose]();
   await database[Symbol.asyncDispose]();
@@ -47,4 +47,4 @@ test('any documents, pages and searches are answered as SQLite does', async () =
     }),
     { numRuns: runs },
   );
-}, 180_000);
+});

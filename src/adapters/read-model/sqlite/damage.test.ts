@@ -230,7 +230,7 @@ test.each(testSeeds)(
     await makeWhole();
     const original = await readFile(path);
     const random = seededRandom(seed);
-    for (let round = 0; round < 150; round++) {
+    for (let round = 0; round < 150 / testSeeds.length; round++) {
       const bit = Math.floor(random() * original.length * 8);
       await writeFile(path, flipped(original, bit));
       expect({ bit, ...(await asReaderFindsIt()) }).toEqual({ bit, wrong: [], thrown: undefined });
@@ -314,7 +314,7 @@ describe('the models are right again after the next start', () => {
       await makeWhole();
       const original = await readFile(path);
       const random = seededRandom(seed);
-      for (let round = 0; round < 150; round++) {
+      for (let round = 0; round < 150 / testSeeds.length; round++) {
         const bit = Math.floor(random() * original.length * 8);
         await writeFile(path, round % 3 === 2 ? original.subarray(0, bit >> 3) : flipped(original, bit));
         await expectWhole({ round, bit });
@@ -331,7 +331,7 @@ describe('the models are right again after the next start', () => {
       const [database, log] = await Promise.all([readFile(path), readFile(`${path}-wal`)]);
       await store[Symbol.asyncDispose]();
       const random = seededRandom(seed);
-      for (let round = 0; round < 80; round++) {
+      for (let round = 0; round < 80 / testSeeds.length; round++) {
         const bit = Math.floor(random() * log.length * 8);
         for (const name of readdirSync(folder)) await rm(join(folder, name));
         await writeFile(path, database);
