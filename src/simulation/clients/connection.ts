@@ -1,6 +1,7 @@
 import { Metadata } from '@grpc/grpc-js';
 import type { ChatRequest, Hello, OutgoingMessage, SendResponse, ServerEvent } from '../../gen/chat/v1/chat_service.ts';
-import type { CallStatus, ChatStream } from '../network/stream.ts';
+import type { CallStatus } from '../network/call-status.ts';
+import type { ChatStream } from '../network/stream.ts';
 import { callUnary } from '../network/unary.ts';
 import type { ServerNode, Services } from '../world/node.ts';
 import type { World } from '../world/world.ts';
