@@ -21,6 +21,7 @@ import {
   workerClaimed,
 } from './testing/conversation-events.ts';
 import { type Harness, openHarness, projectAll } from './testing/harness.ts';
+import type { MemoryLog } from './testing/memory-log.ts';
 
 let harness: Harness;
 
@@ -213,6 +214,33 @@ describe('a model begins again', () => {
     await harness.project();
     expect(await history(harness.store).getMessage('a')).toMatchObject({ sequence: 0 });
     expect(await harness.store.checkpoint(historyModel, 'test.conversations', 0)).toMatchObject({ offset: 1 });
+  });
+
+  test('when the log becomes shorter while a projector runs, which says so', async () => {
+    const log = harness.journal.log as MemoryLog;
+    const topic = harness.journal.topics.conversations;
+    const over = new AbortController();
+    const truncated: string[] = [];
+    await harness.append(0, messageReceived('a'), messageReceived('b'), messageReceived('c'));
+    const running = runProjector({
+      ...harness,
+      projections: historyOnly,
+      clock: systemClock,
+      signal: over.signal,
+      onTruncated: (model, { offset, endOffset }) => truncated.push(`${model} ${offset} ${endOffset}`),
+    });
+    const read = () => history(harness.store).getMessage('c');
+    await eventually(read, (message) => message !== null);
+    log.truncate(topic, 0, 1);
+    await eventually(read, (message) => message === null);
+    await harness.append(0, messageReceived('d'));
+    await eventually(
+      () => history(harness.store).getMessage('d'),
+      (message) => message?.sequence === 1,
+    );
+    over.abort();
+    await running;
+    expect(truncated).toEqual(['history 3 1']);
   });
 
   test('when it is rebuilt while a projector runs, which goes on with the new generation', async () => {

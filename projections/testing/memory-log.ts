@@ -1,4 +1,10 @@
-import type { Appended, EventLog, LogRecord, NewRecord } from '../../src/ports/event-log.ts';
+import {
+  type Appended,
+  type EventLog,
+  type LogRecord,
+  LogTruncated,
+  type NewRecord,
+} from '../../src/ports/event-log.ts';
 
 /** A log in memory for tests: as much of the port as projections use. */
 export class MemoryLog implements EventLog {
@@ -29,6 +35,12 @@ export class MemoryLog implements EventLog {
     return appended;
   }
 
+  /** Forgets what stands at this offset and behind it, as an older copy of the log does. */
+  truncate(topic: string, partition: number, endOffset: number): void {
+    this.#partition(topic, partition).length = endOffset;
+    for (const wake of [...this.#waiters]) wake();
+  }
+
   async read(topic: string, partition: number, fromOffset: number, maxRecords: number): Promise<readonly LogRecord[]> {
     return this.#partition(topic, partition).slice(fromOffset, fromOffset + maxRecords);
   }
@@ -40,6 +52,8 @@ export class MemoryLog implements EventLog {
     signal: AbortSignal,
   ): AsyncIterable<readonly LogRecord[]> {
     for (let next = fromOffset; !signal.aborted; ) {
+      const { length: end } = this.#partition(topic, partition);
+      if (next > end) throw new LogTruncated(topic, partition, next, end);
       const records = this.#partition(topic, partition).slice(next);
       if (records.length === 0) {
         await this.#change(signal);

@@ -5,10 +5,10 @@ import type {
   ConnectionRequested,
 } from '../../domain/admission/events.ts';
 import { type AdmissionOutcome, evolve } from '../../domain/admission/evolve.ts';
-import { type AdmissionState, currentClockRule, placeInLine } from '../../domain/admission/state.ts';
+import { type AdmissionState, currentClockRule, initialAdmission, placeInLine } from '../../domain/admission/state.ts';
 import { gatewayBeatMs, suspendAfterMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { LogDamaged } from '../../ports/event-log.ts';
+import { LogDamaged, LogTruncated, LogUnavailable } from '../../ports/event-log.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 
@@ -33,6 +33,13 @@ export interface AdmissionDeps {
   readonly onFault: (error: Error) => void;
 }
 
+/** Somebody who waits until the fold has come to an offset. */
+interface Waiter {
+  readonly offset: number;
+  readonly resolve: () => void;
+  readonly reject: (error: LogUnavailable) => void;
+}
+
 /** The wait before the log is tried again after a failure. */
 const retryMs = 500;
 
@@ -47,10 +54,12 @@ export class Admission {
   readonly #releasing = new Map<string, { readonly reason: string; readonly detail: string }>();
   readonly #active = new Map<string, string>();
   readonly #stopping = new AbortController();
-  #waitingForPosition: { readonly offset: number; readonly resolve: () => void }[] = [];
+  #waitingForPosition: Waiter[] = [];
   #state: AdmissionState;
   #position: number;
   #started = false;
+  /** While the log is folded again because it became shorter: up to this gateway's new start, which comes at this offset or later. */
+  #foldingAgainTo: number | undefined;
   #lastSignMs: number;
   #loops: Promise<unknown> = Promise.resolve();
 
@@ -63,9 +72,9 @@ export class Admission {
 
   /** Announces the gateway, which ends its former sessions, and answers when the fold has come that far. Rejects with LogUnavailable. */
   async start(): Promise<void> {
-    const { gatewayId, limits } = this.#deps;
+    await this.#checkSnapshot();
     const following = this.#follow();
-    await this.#appendAndFold([{ type: 'GatewayStarted', gatewayId, limits, clockRule: currentClockRule }]);
+    await this.#appendAndFold([this.#startEvent()]);
     this.#started = true;
     this.#loops = Promise.all([following, this.#beat()]);
   }
@@ -77,7 +86,8 @@ export class Admission {
 
   /** The lease may have run out: nothing may be taken or delivered until a beat has been read back. */
   get suspended(): boolean {
-    return this.#listeners.size > 0 && this.#deps.clock.monotonicMs() - this.#lastSignMs > suspendAfterMs;
+    if (this.#listeners.size === 0) return false;
+    return this.#foldingAgainTo !== undefined || this.#deps.clock.monotonicMs() - this.#lastSignMs > suspendAfterMs;
   }
 
   /** Asks for a session; the verdict comes to the listener. Rejects with LogUnavailable, and then the listener hears nothing. */
@@ -135,6 +145,53 @@ export class Admission {
     }
   }
 
+  #startEvent(): AdmissionEvent {
+    const { gatewayId, limits } = this.#deps;
+    return { type: 'GatewayStarted', gatewayId, limits, clockRule: currentClockRule };
+  }
+
+  /** A snapshot of a log that had more would make this gateway wait for what never comes. */
+  async #checkSnapshot(): Promise<void> {
+    const { log, topics } = this.#deps.journal;
+    const endOffset = await log.endOffset(topics.connections, 0);
+    if (this.#position > endOffset)
+      this.#forgetFold(new LogTruncated(topics.connections, 0, this.#position, endOffset));
+  }
+
+  #forgetFold({ offset, endOffset }: LogTruncated): void {
+    const about = { offset, endOffset };
+    this.#deps.logger.error(about, 'the connections topic is shorter than what was read of it; folding it again');
+    this.#state = initialAdmission;
+    this.#position = 0;
+  }
+
+  /**
+   * What this gateway knows of who is connected is of a log that had more. It folds what this one holds, while its sessions are suspended; its
+   * new start ends whatever the fold still has of them, and then each applies again.
+   */
+  #foldAgain(error: LogTruncated): void {
+    this.#forgetFold(error);
+    this.#foldingAgainTo = error.endOffset;
+    for (const { reject } of this.#waitingForPosition.splice(0))
+      reject(new LogUnavailable('the log has become shorter', 'unknown', { cause: error }));
+    this.#startAgain();
+  }
+
+  #startAgain(): void {
+    this.#append([this.#startEvent()]).catch((error: unknown) => {
+      this.#deps.logger.warn({ err: error }, 'could not record that the gateway begins again; trying again');
+      this.#retryLater(() => this.#startAgain());
+    });
+  }
+
+  #foldedAgain(): void {
+    this.#foldingAgainTo = undefined;
+    this.#lastSignMs = this.#deps.clock.monotonicMs();
+    const listeners = [...this.#listeners];
+    for (const [sessionId] of listeners) this.#forget(sessionId);
+    for (const [, listener] of listeners) listener.closed('GATEWAY_LOST', 'the log has become shorter');
+  }
+
   #append(events: readonly AdmissionEvent[]) {
     return this.#deps.journal.appendConnection(events);
   }
@@ -149,7 +206,7 @@ export class Admission {
 
   #folded(offset: number): Promise<void> {
     if (this.#position >= offset) return Promise.resolve();
-    return new Promise((resolve) => this.#waitingForPosition.push({ offset, resolve }));
+    return new Promise((resolve, reject) => this.#waitingForPosition.push({ offset, resolve, reject }));
   }
 
   #retryLater(action: () => void): void {
@@ -165,6 +222,10 @@ export class Admission {
         for await (const batch of batches) this.#fold(batch);
       } catch (error) {
         if (error instanceof LogDamaged) return onFault(error);
+        if (error instanceof LogTruncated) {
+          this.#foldAgain(error);
+          continue;
+        }
         logger.error({ err: error }, 'cannot follow the connections topic; trying again');
         await this.#deps.clock.sleep(retryMs, signal).catch(() => undefined);
       }
@@ -176,7 +237,8 @@ export class Admission {
       if (decoded.kind === 'event') {
         const { state, outcomes } = evolve(this.#state, decoded.event, timeMs);
         this.#state = state;
-        for (const outcome of outcomes) this.#tell(outcome);
+        if (this.#foldingAgainTo === undefined) for (const outcome of outcomes) this.#tell(outcome);
+        else if (offset >= this.#foldingAgainTo && this.#isOwnStart(decoded.event)) this.#foldedAgain();
       }
       this.#position = offset + 1;
     }
@@ -185,6 +247,10 @@ export class Admission {
     if (reached.length === 0) return;
     this.#waitingForPosition = this.#waitingForPosition.filter(({ offset }) => offset > this.#position);
     for (const { resolve } of reached) resolve();
+  }
+
+  #isOwnStart(event: AdmissionEvent): boolean {
+    return event.type === 'GatewayStarted' && event.gatewayId === this.#deps.gatewayId;
   }
 
   #tell(outcome: AdmissionOutcome): void {
