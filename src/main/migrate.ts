@@ -61,7 +61,8 @@ async function migrateAccounts(dataDir: string, found: number | null): Promise<v
   );
 }
 
-async function migrateReadModels(config: Config, found: ReadonlyMap<string, number>): Promise<void> {
+async function migrateReadModels(config: Config, found: ReadonlyMap<string, number> | null): Promise<void> {
+  if (found === null) return tell('read models: damaged; the next start makes them again from the log');
   if (found.size === 0) return tell('read models: none; the next start makes them from the log');
   await using store = openSqliteReadModels({ path: readModelsPath(config.dataDir), mode: 'write' });
   for (const projection of projections) {

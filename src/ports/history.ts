@@ -4,6 +4,8 @@ import type { Part } from '../domain/conversation/events.ts';
 export interface History {
   /** The conversation, also before something was said in it; null when there is none or it was deleted. */
   getConversation(conversationId: string): Promise<HistoryConversation | null>;
+  /** Tells a conversation that was deleted from one that the model lacks: only the former is for ever. */
+  conversationStatus(conversationId: string): Promise<ConversationStatus>;
   getMessage(messageId: string): Promise<HistoryMessage | null>;
   /** The client's conversations in which something was said, newest activity first. */
   listConversations(clientId: string, page: HistoryPageRequest): Promise<HistoryPage<HistoryConversation>>;
@@ -59,7 +61,20 @@ export interface HistoryProgress {
   checkpoint(partition: number): number;
   /** True as soon as the checkpoint has reached `offset`: everything before it is in the model. False after the time limit. */
   reached(partition: number, offset: number, timeoutMs: number): Promise<boolean>;
+  /**
+   * What `ask` answers of a model that held everything before these offsets, by partition, from before it was asked until after. Null when the
+   * model does not come so far in time, or begins again meanwhile: it would answer as if most had never been. Rejects as `ask` and `reached`.
+   */
+  whole<T>(upTo: ReadonlyMap<number, number>, timeoutMs: number, ask: () => Promise<T>): Promise<WholeAnswer<T> | null>;
 }
+
+/** An answer, which may itself be null. */
+export interface WholeAnswer<T> {
+  readonly answer: T;
+}
+
+/** `unknown`: the model never met it, or does not hold it (yet, or any more). What was deleted stays known as deleted. */
+export type ConversationStatus = 'present' | 'deleted' | 'unknown';
 
 /** A place in a list, for the page after it. */
 export interface HistoryPlace {

@@ -84,9 +84,10 @@ export class PartitionWorker {
 
   /**
    * Works until the signal aborts, another worker claims the partition, or the log is found to be shorter than what was read of it; then what is
-   * under way is left without a word. Rejects with LogDamaged.
+   * under way is left without a word. Resolves with the claim under which it was, if anything was: so it was given up in order. Rejects with
+   * LogDamaged.
    */
-  async run(signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal): Promise<string | undefined> {
     const ending = new AbortController();
     const over = AbortSignal.any([signal, ending.signal]);
     const defect = new Promise<never>((_, reject) => {
@@ -95,10 +96,12 @@ export class PartitionWorker {
     try {
       await this.#retried(over, () => this.#readCommitted());
       await Promise.race([defect, Promise.all([this.#claim(over), this.#follow(over, ending)])]);
+      return this.#inFlight.size > 0 ? this.#context?.claimId : undefined;
     } catch (error) {
       if (!(error instanceof LogTruncated)) throw error;
       ending.abort();
       await this.#retried(signal, () => this.#giveUpPosition(error));
+      return undefined;
     } finally {
       ending.abort();
       for (const answer of this.#inFlight.values()) answer.settled();
@@ -107,9 +110,13 @@ export class PartitionWorker {
     }
   }
 
-  /** Starts nothing more; resolves when nothing is in flight. */
+  /** Starts nothing more; resolves when nothing is in flight. What only waits for history is left at once: it may wait for long. */
   drain(): Promise<void> {
     this.#draining = true;
+    for (const answer of [...this.#inFlight.values()].filter(({ isLookingUp }) => isLookingUp)) {
+      answer.settled();
+      this.#release(answer);
+    }
     this.#noteIdle();
     return this.#idle.promise;
   }
@@ -231,6 +238,9 @@ export class PartitionWorker {
         return;
       case 'WorkerClaimed':
         return this.#claimed(event);
+      case 'ReplyStarted':
+        if (event.claimId === this.#claimId) this.#inFlight.get(event.messageId)?.startedBy(event.attempt);
+        return;
       case 'StopRequested':
         return this.#stop(event);
       case 'ConversationDeleted':

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { eventCodec } from '../../codec/event-codec.ts';
 import type { Account } from '../../ports/account-store.ts';
 import type { LogRecord } from '../../ports/event-log.ts';
 import type { MediaObject, StoredMedia } from '../../ports/media-store.ts';
 import { messageReceived } from '../../testing/conversation-events.ts';
+import { eventCodec } from '../../testing/event-codec.ts';
 import { Journal } from '../journal.ts';
 import { copyAccounts } from './copy-accounts.ts';
 import { compareLogs, copyPositions, copyRecords, findBeginning, NotThisLog, type TimedRecord } from './copy-log.ts';

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { MemoryLog } from '../../../projections/testing/memory-log.ts';
 import { systemClock } from '../../adapters/clock/system/system-clock.ts';
-import { eventCodec } from '../../codec/event-codec.ts';
+import { MemoryLogServer } from '../../adapters/event-log/memory/memory-log.ts';
 import type { AdmissionEvent } from '../../domain/admission/events.ts';
 import { initialAdmission } from '../../domain/admission/state.ts';
+import { eventCodec } from '../../testing/event-codec.ts';
 import { eventually } from '../../testing/guests.ts';
 import { Journal } from '../journal.ts';
 import { Admission, type AdmissionListener } from './admission.ts';
@@ -17,8 +17,8 @@ const limits = { maxClients: 2, maxWaitingClients: 10, gatewayLeaseMs: 15_000, f
 const topics = { 'test.connections': 1, 'test.conversations': 1 };
 
 class World {
-  readonly log = new MemoryLog(topics);
-  readonly journal = new Journal(this.log, eventCodec, 'test');
+  readonly log = new MemoryLogServer(topics, () => systemClock.nowMs());
+  readonly journal = new Journal(this.log.handle(), eventCodec, 'test');
   readonly errors: object[] = [];
   readonly admissions: Admission[] = [];
   #sessions = 0;
@@ -30,6 +30,8 @@ class World {
       clock: systemClock,
       logger: { debug: silent, info: silent, warn: silent, error: (fields) => void this.errors.push(fields) },
       gatewayId,
+      incarnation: `of ${gatewayId}`,
+      isIdExclusive: true,
       limits,
       snapshot: { state: initialAdmission, offset },
       onFault: (error) => {

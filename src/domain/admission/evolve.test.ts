@@ -377,6 +377,13 @@ describe('leases of gateways', () => {
     expect(after.outcomes).toEqual([...ends, opened('s4')]);
   });
 
+  test('a process that is about to start under its id ends nothing, and is no sign of life', () => {
+    const starting: AdmissionEvent = { type: 'GatewayStarting', gatewayId: 'g1', incarnation: 'another' };
+    const after = when(two, ...living(['g2'], 12_000), starting);
+    expect([after.outcomes, openSessions(after)]).toEqual([[], ['s1', 's2']]);
+    expect(when(after, ...living(['g2'], 6_000)).outcomes).toEqual([closed('s1', 'GATEWAY_LOST')]);
+  });
+
   test('a gateway that stops ends its sessions and is forgotten', () => {
     const after = when(two, stops('g1'));
     expect(after.outcomes).toEqual([closed('s1', 'DRAINING')]);

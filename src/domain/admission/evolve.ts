@@ -37,6 +37,8 @@ function apply(state: AdmissionState, event: AdmissionEvent, outcomes: Admission
       return spoke(state, event.sessionId);
     case 'ConnectionClosed':
       return closed(state, event, outcomes);
+    case 'GatewayStarting':
+      return state;
     case 'GatewayStarted':
       return gatewayStarted(state, event, outcomes);
     case 'GatewayBeat':

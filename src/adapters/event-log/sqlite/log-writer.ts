@@ -1,7 +1,10 @@
+import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Erasure } from '../../../ports/event-log.ts';
 import { frameLength, framePartition, frameTopicId, sealFrame } from './frame.ts';
+import { lockFile } from './lock.ts';
 import { LogEraser } from './log-eraser.ts';
+import { type FilesDisplaced, OpenFiles } from './open-files.ts';
 import type { Position } from './positions.ts';
 import { preparePositions, writePosition } from './positions.ts';
 import { frameTable, logFiles, openForWriting } from './schema.ts';
@@ -28,6 +31,8 @@ export class LogWriter {
   readonly #transaction: Transaction;
   readonly #eraser: LogEraser;
   readonly #witness: Witness;
+  readonly #files: OpenFiles;
+  #displaced: FilesDisplaced | undefined;
   #ends: Float64Array;
   #nextEnds: Float64Array;
   readonly #nowMs: () => number;
@@ -53,6 +58,7 @@ export class LogWriter {
     this.#transaction = new Transaction(this.#connection);
     this.#eraser = new LogEraser(folder, this.#connection, this.#transaction, start.topology);
     this.#witness = new Witness(files.head, start.topology, this.#ends);
+    this.#files = new OpenFiles([files.database, files.wal, files.head, lockFile(dirname(folder))]);
   }
 
   /** End offset by slot, of what is committed. */
@@ -65,11 +71,26 @@ export class LogWriter {
     return this.#lastTimeMs;
   }
 
+  /** Set once a file of the log was found displaced: from then on nothing is written. */
+  get displaced(): FilesDisplaced | undefined {
+    return this.#displaced;
+  }
+
+  /**
+   * Looks whether the log's files still stand at their paths: before every answer, and now and then while nothing is written. Throws
+   * WriteFailed: with the outcome `unknown`, because a folder that was moved away has what was committed.
+   */
+  checkFiles(): void {
+    this.#displaced ??= this.#files.displaced();
+    if (this.#displaced !== undefined) throw new WriteFailed('unknown', this.#displaced);
+  }
+
   /**
    * Gives frames their offsets and time, and makes them and the positions durable, all or none. Returns the time.
    * Throws WriteFailed.
    */
   write(frames: Buffer, positions: readonly Position[]): number {
+    this.#assertInPlace();
     // Else as it is: a time that is held until the clock has come up to it would hold every deadline as long.
     const timeMs = Math.max(this.#nowMs(), this.#rolledBackTimeMs);
     this.#nextEnds.set(this.#ends);
@@ -78,6 +99,7 @@ export class LogWriter {
       this.#insert(frames, timeMs);
       for (const position of positions) writePosition(this.#position, position);
     });
+    this.checkFiles();
     this.#rolledBackTimeMs = 0;
     [this.#ends, this.#nextEnds] = [this.#nextEnds, this.#ends];
     this.#lastTimeMs = timeMs;
@@ -91,7 +113,10 @@ export class LogWriter {
 
   /** Takes the ends of values out of a slot's records, as many as a piece may take. Returns how many. Throws WriteFailed, EraseRefused. */
   erase(slot: number, erasures: readonly Erasure[]): number {
-    return this.#eraser.erase(slot, erasures, this.#ends[slot] ?? 0);
+    this.#assertInPlace();
+    const erased = this.#eraser.erase(slot, erasures, this.#ends[slot] ?? 0);
+    this.checkFiles();
+    return erased;
   }
 
   /** Empties the WAL, where what was erased still stands; false while a reader is in the way. Throws WriteFailed. */
@@ -103,6 +128,10 @@ export class LogWriter {
   close(): void {
     this.#connection.close();
     this.#witness.close();
+  }
+
+  #assertInPlace(): void {
+    if (this.#displaced !== undefined) throw new WriteFailed('not-written', this.#displaced);
   }
 
   #insert(frames: Buffer, timeMs: number): void {

@@ -29,8 +29,20 @@ export class Connection {
       this.prepare('COMMIT').run();
       return result;
     } catch (error) {
-      if (this.database.isTransaction) this.prepare('ROLLBACK').run();
+      // It is closed when the work has found the file damaged.
+      if (this.database.isOpen && this.database.isTransaction) this.prepare('ROLLBACK').run();
       throw error;
+    }
+  }
+
+  /** What the work reads is of one state of the file. */
+  snapshot<T>(work: () => T): T {
+    if (this.database.isTransaction) return work();
+    this.prepare('BEGIN').run();
+    try {
+      return work();
+    } finally {
+      if (this.database.isTransaction) this.prepare('ROLLBACK').run();
     }
   }
 

@@ -17,10 +17,15 @@ const unavailableCodes: ReadonlySet<number> = new Set([
 export function mapSqliteError(error: unknown): unknown {
   const code = sqliteCode(error);
   const message = messageOf(error);
-  if (damagedCodes.has(code) || (code === 1 && isOfWordIndex(message)))
+  if (damagedCodes.has(code) || isNumberTooLarge(error) || (isStatementError(error) && isOfWordIndex(message)))
     return new StoreDamaged(message, { cause: error });
   if (unavailableCodes.has(code)) return new ReadModelUnavailable(message, { cause: error });
   return error;
+}
+
+/** Node refuses a stored number past 2^53, and none is written here. */
+function isNumberTooLarge(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'ERR_OUT_OF_RANGE';
 }
 
 /** FTS5 says so when what it keeps about its own tables is not what it wrote. */
@@ -30,12 +35,23 @@ function isOfWordIndex(message: string): boolean {
   );
 }
 
-/** Flipped bits in the file's header show as a format that SQLite does not know, or one that it may only read, when it opens the file. */
-export function mapHeaderError(path: string, error: unknown): unknown {
-  const isUnknownFormat = sqliteCode(error) === 1 && messageOf(error) === 'unsupported file format';
-  if (isUnknownFormat || (sqliteCode(error) === 8 && isWritable(path)))
-    return new StoreDamaged(messageOf(error), { cause: error });
-  return error;
+/**
+ * What opening a damaged file throws: flipped bits in its header show as a format that SQLite does not know, or one that it may only read;
+ * those in a definition as a statement that is wrong, and the statements of opening are the same for every file.
+ */
+export function mapOpenError(path: string, error: unknown): unknown {
+  if (sqliteCode(error) === 8 && isWritable(path)) return new StoreDamaged(messageOf(error), { cause: error });
+  return statementErrorAsDamage(error);
+}
+
+/** SQLite finds the statement wrong: a name that it does not know, for one. */
+export function isStatementError(error: unknown): boolean {
+  return sqliteCode(error) === 1;
+}
+
+/** For statements that no whole file finds wrong. */
+export function statementErrorAsDamage(error: unknown): unknown {
+  return isStatementError(error) ? new StoreDamaged(messageOf(error), { cause: error }) : error;
 }
 
 function isWritable(path: string): boolean {
@@ -49,7 +65,7 @@ function isWritable(path: string): boolean {
 
 /** The table is not there (yet): a reader may come before the writer. */
 export function isMissingTable(error: unknown): boolean {
-  return sqliteCode(error) === 1 && messageOf(error).startsWith('no such table');
+  return isStatementError(error) && messageOf(error).startsWith('no such table');
 }
 
 function messageOf(error: unknown): string {

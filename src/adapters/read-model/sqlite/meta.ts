@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { ReadModelTooNew } from '../../../ports/read-model.ts';
 import type { Connection } from './connection.ts';
-import { StoreDamaged } from './damage.ts';
+import { isStatementError, StoreDamaged, statementErrorAsDamage } from './damage.ts';
 
 /**
  * What the file knows about itself: one table of keys and JSON values, each with a checksum, because a flipped bit in a
@@ -27,15 +27,36 @@ export function createMeta(connection: Connection): void {
   });
 }
 
-/** Notes the tables as they are now: after every change of them. */
+/** Makes the change, within the transaction that is open. Throws StoreDamaged rather than note damaged definitions as the right ones. */
+export function alterTables(connection: Connection, change: () => void): void {
+  checkTables(connection);
+  change();
+  sealTables(connection);
+}
+
+/** Notes the tables as they are now. */
 export function sealTables(connection: Connection): void {
   writeMeta(connection, 'tables', definitionsChecksum(connection));
 }
 
 /** Throws StoreDamaged when the tables are not as they were made: a flipped bit in a column's name would look like a mistake of ours. */
 export function checkTables(connection: Connection): void {
-  if (readMeta<number>(connection, 'tables') !== definitionsChecksum(connection))
-    throw new StoreDamaged('the tables are not as they were made');
+  const areAsMade = connection.snapshot(
+    () => readMeta<number>(connection, 'tables') === definitionsChecksum(connection),
+  );
+  if (!areAsMade) throw new StoreDamaged('the tables are not as they were made');
+}
+
+/** SQLite takes a damaged definition for a mistake in the statement. Returns what is wrong with the definitions; if nothing is, the error. */
+export function definitionDamage(connection: Connection, error: unknown): unknown {
+  if (!isStatementError(error)) return error;
+  try {
+    checkTables(connection);
+    return error;
+  } catch (found) {
+    // The table of keys may be the damaged one.
+    return statementErrorAsDamage(found);
+  }
 }
 
 function definitionsChecksum(connection: Connection): number {

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { Connection } from './connection.ts';
-import { checkWhole, mapHeaderError, mapSqliteError } from './damage.ts';
+import { checkWhole, mapOpenError, mapSqliteError } from './damage.ts';
 import { checkTables, createMeta, readSchemaVersion, sealTables } from './meta.ts';
 import { checkWordIndexes } from './word-index.ts';
 
@@ -32,6 +32,7 @@ export function openToRead(path: string): Connection | null {
   return opened(path, 'read', (database) => {
     const connection = new Connection(database, inode);
     readSchemaVersion(connection);
+    checkTables(connection);
     return connection;
   });
 }
@@ -86,6 +87,6 @@ function opened(path: string, mode: Mode, prepare: (database: DatabaseSync) => C
     return prepare(database);
   } catch (error) {
     database?.close();
-    throw mapSqliteError(mapHeaderError(path, error));
+    throw mapSqliteError(mapOpenError(path, error));
   }
 }

@@ -10,7 +10,7 @@ import type {
 } from '../../../ports/read-model.ts';
 import type { Connection } from './connection.ts';
 import { StoreDamaged } from './damage.ts';
-import { checksumOf, sealTables } from './meta.ts';
+import { alterTables, checksumOf } from './meta.ts';
 import {
   createWordIndex,
   dropWordIndex,
@@ -80,6 +80,10 @@ export class Table<D extends Document> {
   }
 
   create(connection: Connection): void {
+    alterTables(connection, () => this.#define(connection));
+  }
+
+  #define(connection: Connection): void {
     const ofSearch = this.#spec.search === undefined ? '' : ', place INTEGER, words TEXT';
     const columns = this.#fields.map((field) => `, ${columnOf(field)}`).join('') + ofSearch;
     // Rows in the order of writing, ids in an index: ids are random, and a page of the table would be touched for each.
@@ -91,7 +95,6 @@ export class Table<D extends Document> {
         ON ${this.#name} (${indexed.join(', ')}, id) WHERE ${indexed.map((column) => `${column} IS NOT NULL`).join(' AND ')}`);
     }
     if (this.#spec.search !== undefined) createWordIndex(connection, this.#name);
-    sealTables(connection);
   }
 
   /** Unless the document is not before this position. Its words are in the index once the changes are applied. */
@@ -237,9 +240,10 @@ function tableName(collection: string, generation: number): string {
 
 export function dropTable(connection: Connection, collection: string, generation: number): void {
   const name = tableName(collection, generation);
-  dropWordIndex(connection, name);
-  connection.database.exec(`DROP TABLE IF EXISTS ${name}`);
-  sealTables(connection);
+  alterTables(connection, () => {
+    dropWordIndex(connection, name);
+    connection.database.exec(`DROP TABLE IF EXISTS ${name}`);
+  });
 }
 
 function textToIndex<D extends Document>(search: SearchIndex<D>, document: D): string | null {

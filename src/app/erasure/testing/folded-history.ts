@@ -1,6 +1,12 @@
 import type { ConversationEvent, Part } from '../../../domain/conversation/events.ts';
 import { mediaOf } from '../../../domain/conversation/events.ts';
-import type { AwaitingErasure, DeletedConversation, HistoryProgress, MediaReferences } from '../../../ports/history.ts';
+import type {
+  AwaitingErasure,
+  DeletedConversation,
+  HistoryProgress,
+  MediaReferences,
+  WholeAnswer,
+} from '../../../ports/history.ts';
 import type { Journal, JournalEntry } from '../../journal.ts';
 
 const allRecords = 1_000_000;
@@ -49,6 +55,10 @@ export class FoldedHistory implements AwaitingErasure, MediaReferences, HistoryP
 
   async reached(): Promise<boolean> {
     return !this.isBehind;
+  }
+
+  async whole<T>(_upTo: unknown, _timeoutMs: number, ask: () => Promise<T>): Promise<WholeAnswer<T> | null> {
+    return this.isBehind ? null : { answer: await ask() };
   }
 
   async #fold(): Promise<Map<string, Folded>> {
