@@ -1,9 +1,10 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { MemoryReadModelServer } from '../src/adapters/read-model/memory/memory-read-models.ts';
 import type { JournalEntry } from '../src/app/journal.ts';
 import { type ConversationEvent, mediaOf } from '../src/domain/conversation/events.ts';
 import { evolve, initialPartition, type PartitionState } from '../src/domain/conversation/partition-state.ts';
-import type { ReadModelStore } from '../src/ports/read-model.ts';
+import { ReadModelUnavailable } from '../src/ports/read-model.ts';
 import { assertProperty } from '../src/testing/property.ts';
 import type { ConversationDocument, MediaReferenceDocument, MessageDocument } from './history/document.ts';
 import { historyProjection } from './history-projection.ts';
@@ -23,8 +24,8 @@ import {
   stopRequested,
   text,
   workerClaimed,
+  workerReleased,
 } from './testing/conversation-events.ts';
-import { Crash, MemoryStore } from './testing/memory-store.ts';
 
 const runs = 2_000;
 
@@ -55,6 +56,7 @@ const event: fc.Arbitrary<ConversationEvent> = fc.oneof(
       ),
   },
   { weight: 2, arbitrary: fc.constantFrom('c0', 'c1', 'c2').map(workerClaimed) },
+  { weight: 1, arbitrary: fc.constantFrom('c0', 'c1', 'c2').map(workerReleased) },
   {
     weight: 5,
     arbitrary: fc
@@ -81,7 +83,12 @@ const event: fc.Arbitrary<ConversationEvent> = fc.oneof(
     arbitrary: fc.tuple(fc.constantFrom('Plans', 'Dreams'), talk).map(([title, id]) => conversationRenamed(title, id)),
   },
   { weight: 1, arbitrary: talk.map(conversationDeleted) },
-  { weight: 1, arbitrary: fc.tuple(talk, fc.nat(60)).map(([id, through]) => conversationErased(id, through)) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(talk, fc.nat(60), fc.nat(3))
+      .map(([id, through, records]) => ({ ...conversationErased(id, through), records })),
+  },
 );
 
 const events = fc.array(event, { maxLength: 60, size: 'max' });
@@ -100,38 +107,43 @@ function recordsOf(happened: readonly ConversationEvent[]): readonly JournalEntr
   return happened.map((each, offset) => ({ offset, timeMs: 1_000 + offset, decoded: { kind: 'event', event: each } }));
 }
 
-function resume(store: ReadModelStore): Promise<PartitionFolder> {
-  return PartitionFolder.resume(openModel(historyProjection as Projection, store), 'conversations', 0, retryNothing);
+function resume(server: MemoryReadModelServer): Promise<PartitionFolder> {
+  const model = openModel(historyProjection as Projection, server.handle('write'));
+  return PartitionFolder.resume(model, 'conversations', 0, retryNothing);
 }
 
-async function inOnePass(records: readonly JournalEntry[]): Promise<MemoryStore> {
-  const store = new MemoryStore();
-  await (await resume(store)).fold(records);
-  return store;
+async function inOnePass(records: readonly JournalEntry[]): Promise<MemoryReadModelServer> {
+  const server = new MemoryReadModelServer();
+  await (await resume(server)).fold(records);
+  return server;
 }
 
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
 /** The log as it is at each turn, whose words may have left it meanwhile. */
 async function inSteps(logAt: (turn: number) => readonly JournalEntry[], steps: readonly Step[]) {
-  const store = new MemoryStore();
-  let folder = await resume(store);
+  const server = new MemoryReadModelServer();
+  let folder = await resume(server);
   for (let turn = 0; folder.nextOffset < logAt(turn).length; turn++) {
     // After the random steps, whatever is left in one go.
     const now = steps[turn] ?? { records: logAt(turn).length, restart: false, crash: null };
-    if (now.restart) folder = await resume(store);
-    store.crash = now.crash === null ? undefined : dyingAs(now.crash);
+    if (now.restart) folder = await resume(server);
+    server.interrupt = now.crash === null ? undefined : dyingAs(now.crash);
     try {
       await folder.fold(logAt(turn).slice(folder.nextOffset, folder.nextOffset + now.records));
     } catch (error) {
-      if (!(error instanceof Crash)) throw error;
-      folder = await resume(store);
+      if (!(error instanceof ReadModelUnavailable)) throw error;
+      folder = await resume(server);
     }
   }
-  return store;
+  return server;
 }
 
-function dyingAs({ before, written, order }: NonNullable<Step['crash']>): NonNullable<MemoryStore['crash']> {
+function dyingAs({
+  before,
+  written,
+  order,
+}: NonNullable<Step['crash']>): NonNullable<MemoryReadModelServer['interrupt']> {
   let left = before;
   return (writes) => {
     if (left-- > 0) return undefined;
@@ -220,18 +232,21 @@ test('of a deleted conversation nothing that was said is left, and it waits to b
   );
 });
 
-/** Whether something was said there, or the conversation deleted, that no erasure has looked at since. */
+/** Whether something was said there, or the conversation deleted, that no erasure has found since. */
 function awaitsErasure(happened: readonly ConversationEvent[], conversationId: string): boolean {
   let begun = false;
   let deleted = false;
   let awaits = false;
   let saidLate = -1;
+  const received = new Set<string>();
   for (const [offset, event] of happened.entries()) {
     if (!('conversationId' in event) || event.conversationId !== conversationId) continue;
     const hasWords = ['MessageReceived', 'ReplyCompleted', 'ConversationRenamed'].includes(event.type);
     if (deleted && hasWords) [awaits, saidLate] = [true, offset];
-    else if (deleted && event.type === 'ConversationErased' && saidLate <= event.throughSequence) awaits = false;
+    else if (event.type === 'ConversationErased')
+      awaits &&= saidLate > event.throughSequence || event.records < received.size;
     else if (begun && !deleted && event.type === 'ConversationDeleted') [deleted, awaits] = [true, true];
+    else if (!deleted && event.type === 'MessageReceived') received.add(event.messageId);
     begun ||= event.type === 'ConversationStarted' || event.type === 'MessageReceived';
   }
   return awaits;

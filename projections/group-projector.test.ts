@@ -1,12 +1,18 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { systemClock } from '../src/adapters/clock/system/system-clock.ts';
-import type { PartitionGroups } from '../src/ports/partition-groups.ts';
+import { MemoryGroupServer } from '../src/adapters/partition-groups/memory/memory-groups.ts';
 import { eventually } from '../src/testing/guests.ts';
 import { GroupProjector } from './group-projector.ts';
 import { historyModel } from './history/document.ts';
 import { projections } from './models.ts';
 import { messageReceived } from './testing/conversation-events.ts';
 import { type Harness, openHarness } from './testing/harness.ts';
+
+/** The projector's groups. */
+const [connections, conversations] = [
+  'test.projectors.test.connections',
+  'test.projectors.test.conversations',
+] as const;
 
 let harness: Harness;
 
@@ -15,24 +21,29 @@ beforeEach(async () => {
 });
 afterEach(() => harness?.[Symbol.asyncDispose]());
 
-/** Groups whose assignments the test gives. */
-class GivenGroups implements PartitionGroups {
-  readonly assign = new Map<string, (partitions: readonly number[]) => void>();
-  left: string[] = [];
-
-  async join(group: string, _topic: string, onAssigned: (partitions: readonly number[]) => void) {
-    this.assign.set(group, onAssigned);
-    return { [Symbol.asyncDispose]: async () => void this.left.push(group) };
-  }
+/** Whose partitions move only as a test wants it. */
+function standingGroups(): MemoryGroupServer {
+  return new MemoryGroupServer(
+    () => 2,
+    () => undefined,
+  );
 }
 
-function projector(groups: PartitionGroups): GroupProjector {
+function projector(server: MemoryGroupServer): GroupProjector {
   const onFault = (error: unknown) => {
     throw error;
   };
   const { journal, store } = harness;
+  const groups = server.member('projector');
   const options = { journal, store, projections, groups, group: 'test.projectors', clock: systemClock };
   return new GroupProjector({ ...options, onFault, onEnded: onFault });
+}
+
+async function joined(groups: MemoryGroupServer): Promise<void> {
+  await eventually(
+    async () => [connections, conversations].map((group) => groups.assignments(group).size),
+    (members) => members.join() === '1,1',
+  );
 }
 
 async function folded(partition: number, offset: number): Promise<void> {
@@ -43,41 +54,34 @@ async function folded(partition: number, offset: number): Promise<void> {
 }
 
 test('folds the partitions that it is given, and no others; and goes on where the checkpoints are when they change', async () => {
-  const groups = new GivenGroups();
+  const groups = standingGroups();
   {
     await using running = projector(groups);
     running.start();
-    await eventually(
-      async () => groups.assign.size,
-      (joined) => joined === 2,
-    );
+    await joined(groups);
     await harness.append(0, messageReceived('a'));
     await harness.append(1, messageReceived('b'));
-    groups.assign.get('test.projectors.test.conversations')?.([1]);
+    groups.move(conversations, { projector: [1] });
     await folded(1, 1);
     await folded(0, 0);
-    groups.assign.get('test.projectors.test.conversations')?.([0]);
+    groups.move(conversations, { projector: [0] });
     await folded(0, 1);
     await harness.append(1, messageReceived('c'));
     await harness.append(0, messageReceived('d'));
     await folded(0, 2);
     await folded(1, 1);
-    groups.assign.get('test.projectors.test.conversations')?.([0, 1]);
+    groups.move(conversations, { projector: [0, 1] });
     await folded(1, 2);
   }
-  expect(groups.left.toSorted()).toEqual(['test.projectors.test.connections', 'test.projectors.test.conversations']);
+  expect([connections, conversations].map((group) => groups.assignments(group).size)).toEqual([0, 0]);
 });
 
 test('stops folding what it has no more, also when the changes come one upon another', async () => {
-  const groups = new GivenGroups();
+  const groups = standingGroups();
   await using running = projector(groups);
   running.start();
-  await eventually(
-    async () => groups.assign.size,
-    (joined) => joined === 2,
-  );
-  const assign = groups.assign.get('test.projectors.test.conversations');
-  for (const partitions of [[0, 1], [], [1], [0, 1], [0]]) assign?.(partitions);
+  await joined(groups);
+  for (const partitions of [[0, 1], [], [1], [0, 1], [0]]) groups.move(conversations, { projector: partitions });
   await harness.append(1, messageReceived('b'));
   await harness.append(0, messageReceived('a'));
   await folded(0, 1);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { nameOfPlace } from '../src/app/journal.ts';
-import { eventCodec } from '../src/codec/event-codec.ts';
+import { eventCodec } from '../src/testing/event-codec.ts';
 import { historyProjection } from './history-projection.ts';
 import { operationsViews } from './operations-views.ts';
 import type { Projection } from './projection.ts';

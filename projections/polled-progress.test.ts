@@ -65,3 +65,36 @@ test('a store that is away fails who waits, at once; when it is back, it is aske
   await harness.project();
   expect(await waiting).toBe(true);
 });
+
+// The checkpoints that it knew outlived a database that was replaced: what the new one lacked was taken for deleted.
+test('an answer is whole only of a store that still holds what was waited for', async () => {
+  await harness.append(0, messageReceived('a'));
+  await harness.project();
+  let isOlderCopy = false;
+  const { store } = harness;
+  const replaced: ReadModelStore = {
+    collection: (spec) => store.collection(spec),
+    apply: (...args) => store.apply(...args),
+    rebuild: (model) => store.rebuild(model),
+    scrub: () => store.scrub(),
+    async checkpoint(model, topic, partition) {
+      return isOlderCopy
+        ? { model, topic, partition, offset: 0, state: null }
+        : store.checkpoint(model, topic, partition);
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+  await using progress = progressOf(replaced);
+  const upTo = new Map([
+    [0, 1],
+    [1, 0],
+  ]);
+  expect(await progress.whole(upTo, longMs, async () => 'all')).toEqual({ answer: 'all' });
+  const answer = await progress.whole(upTo, longMs, async () => {
+    isOlderCopy = true;
+    return 'little';
+  });
+  expect(answer).toBeNull();
+  expect(progress.checkpoint(0)).toBe(0);
+  expect(await progress.whole(upTo, 30, async () => 'little')).toBeNull();
+});

@@ -1,5 +1,5 @@
 import type { Clock } from '../src/ports/clock.ts';
-import type { HistoryProgress } from '../src/ports/history.ts';
+import type { HistoryProgress, WholeAnswer } from '../src/ports/history.ts';
 import { type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
 
 /** Between two looks while somebody waits: a read of one small document. */
@@ -66,6 +66,20 @@ export class PolledProgress implements HistoryProgress, AsyncDisposable {
     } finally {
       this.#waiters.delete(waiter);
     }
+  }
+
+  /** The store is asked for its checkpoints once more after the answer: what is known of them may be of a store that was replaced since. */
+  async whole<T>(
+    upTo: ReadonlyMap<number, number>,
+    timeoutMs: number,
+    ask: () => Promise<T>,
+  ): Promise<WholeAnswer<T> | null> {
+    const places = [...upTo];
+    const reached = await Promise.all(places.map(([partition, offset]) => this.reached(partition, offset, timeoutMs)));
+    if (!reached.every(Boolean)) return null;
+    const answer = await ask();
+    await Promise.all(places.map(([partition]) => this.#read(partition)));
+    return places.every(([partition, offset]) => this.checkpoint(partition) >= offset) ? { answer } : null;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -277,3 +277,36 @@ describe('rebuilding', () => {
     expect(await history(harness.store).getMessage('x')).toBeNull();
   });
 });
+
+// Nobody looked at what was folded already: what an older copy lacked came with the next record of its partition at the earliest, or never.
+test('a store that was replaced by an older copy is folded up again, though nothing more is said', async () => {
+  await using other = await openHarness();
+  await harness.append(0, messageReceived('a'));
+  await harness.append(1, messageReceived('b', { conversationId: 'elsewhere' }));
+  let current: ReadModelStore = harness.store;
+  const store: ReadModelStore = {
+    collection: (spec) => current.collection(spec),
+    checkpoint: (...place) => current.checkpoint(...place),
+    rebuild: (model) => current.rebuild(model),
+    scrub: () => current.scrub(),
+    apply: (...writes) => current.apply(...writes),
+    [Symbol.asyncDispose]: async () => {},
+  };
+  const over = new AbortController();
+  const faults: unknown[] = [];
+  const running = runProjector({
+    journal: harness.journal,
+    store,
+    projections: historyOnly,
+    clock: systemClock,
+    signal: over.signal,
+    onFault: (...fault) => faults.push(fault),
+  });
+  const found = () => Promise.all(['a', 'b'].map((id) => history(current).getMessage(id)));
+  await eventually(found, (messages) => messages.every((message) => message !== null));
+  current = other.store;
+  await eventually(found, (messages) => messages.every((message) => message !== null));
+  over.abort();
+  await running;
+  expect(faults).toEqual([]);
+});

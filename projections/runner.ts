@@ -49,7 +49,7 @@ export async function runProjector(options: ProjectorOptions): Promise<void> {
     try {
       await runUntilReplaced(options);
     } catch (error) {
-      if (!options.signal.aborted) throw error;
+      if (!options.signal.aborted && !(error instanceof ReadModelReplaced)) throw error;
     }
   }
 }
@@ -58,6 +58,8 @@ export async function runProjector(options: ProjectorOptions): Promise<void> {
 interface Upkeep {
   /** Something was removed that may still be in the store's files; at first, before the last start. */
   unscrubbed: boolean;
+  /** By place: how far it was folded when that was last reported. */
+  readonly reached: Map<Place, number>;
 }
 
 interface Place {
@@ -72,7 +74,7 @@ async function runUntilReplaced(options: ProjectorOptions): Promise<void> {
   const signal = AbortSignal.any([options.signal, over.signal]);
   const retry = retrying(options, signal);
   const models = await retry(async () => options.projections.map((projection) => openModel(projection, options.store)));
-  const upkeep = { unscrubbed: true };
+  const upkeep: Upkeep = { unscrubbed: true, reached: new Map() };
   const places = models.flatMap((model) => placesOf(options, model));
   const tasks = [
     ...places.map((place) => keepUp(options, place, upkeep, signal)),
@@ -100,11 +102,11 @@ async function keepUp(options: ProjectorOptions, place: Place, upkeep: Upkeep, s
     const pace = paceOf(options, projection);
     const folder = await PartitionFolder.resume(model, topic, partition, retry);
     await beginAgainIfAhead(options, place, folder.nextOffset, retry);
-    options.onProgress?.(projection.model, topic, partition, folder.nextOffset);
+    report(options, place, folder, upkeep);
     await retry(async () => {
       for await (const records of options.journal.tail(topic, partition, folder.nextOffset, signal)) {
         const begunMs = options.clock.monotonicMs();
-        await foldInBatches(options, place, folder, records);
+        await foldInBatches(options, place, folder, records, upkeep);
         if (folder.takePurged()) upkeep.unscrubbed = true;
         await pace(records, options.clock.monotonicMs() - begunMs, signal);
       }
@@ -126,7 +128,8 @@ function paceOf({ clock, pace }: ProjectorOptions, { leastIntervalMs }: Projecti
     };
   const own = new Pace(clock, leastIntervalMs, () => false);
   return async (batch, _workMs, signal) => {
-    const ageMs = clock.nowMs() - (batch.at(-1)?.timeMs ?? 0);
+    // What was written while a clock was ahead is as old as any other.
+    const ageMs = Math.abs(clock.nowMs() - (batch.at(-1)?.timeMs ?? 0));
     if (ageMs < leastIntervalMs) await own.turn(signal);
   };
 }
@@ -136,39 +139,43 @@ async function foldInBatches(
   place: Place,
   folder: PartitionFolder,
   records: readonly JournalEntry[],
+  upkeep: Upkeep,
 ): Promise<void> {
   for (let start = 0; start < records.length; start += maxBatch) {
     const parked = await folder.fold(records.slice(start, start + maxBatch));
     for (const document of parked) options.onParked?.(document);
-    options.onProgress?.(place.model.projection.model, place.topic, place.partition, folder.nextOffset);
+    report(options, place, folder, upkeep);
   }
+}
+
+function report(options: ProjectorOptions, place: Place, { nextOffset }: PartitionFolder, upkeep: Upkeep): void {
+  upkeep.reached.set(place, nextOffset);
+  options.onProgress?.(place.model.projection.model, place.topic, place.partition, nextOffset);
 }
 
 /** A model that knows more than the log was made from another log. */
 async function beginAgainIfAhead(
-  { journal, store }: ProjectorOptions,
+  options: ProjectorOptions,
   place: Place,
   nextOffset: number,
   retry: Retry,
 ): Promise<void> {
+  const { journal, store } = options;
   if (nextOffset <= (await retry(() => journal.log.endOffset(place.topic, place.partition)))) return;
   const { model } = place.model.projection;
+  // Before readers find the empty generation: nobody is to take what it lacks for what never was.
+  for (const { topic, partition } of placesOf(options, place.model)) options.onProgress?.(model, topic, partition, 0);
   await retry(async () => (await store.rebuild(model)).activate());
   throw new ReadModelReplaced(`${model} was ahead of the log`);
 }
 
 /** Any use of a store tells when the model began again. What was removed leaves the store's files meanwhile, once for all that came together. */
-async function watch(
-  options: ProjectorOptions,
-  { projection: { model } }: OpenModel,
-  upkeep: Upkeep,
-  signal: AbortSignal,
-): Promise<void> {
+async function watch(options: ProjectorOptions, model: OpenModel, upkeep: Upkeep, signal: AbortSignal): Promise<void> {
   const retry = retrying(options, signal);
   while (!signal.aborted) {
     try {
       await options.clock.sleep(watchMs, signal);
-      await retry(() => options.store.checkpoint(model, '', 0));
+      await retry(() => refuseFallen(options.store, model, upkeep));
       if (upkeep.unscrubbed) {
         upkeep.unscrubbed = false;
         if (!(await retry(() => options.store.scrub()))) upkeep.unscrubbed = true;
@@ -177,6 +184,17 @@ async function watch(
       if (!signal.aborted) throw error;
     }
   }
+}
+
+/** Rejects with ReadModelReplaced when less is stored than was: the store was replaced by an older copy, or an empty one. */
+async function refuseFallen(store: ReadModelStore, model: OpenModel, { reached }: Upkeep): Promise<void> {
+  const { model: name } = model.projection;
+  await store.checkpoint(name, '', 0);
+  const own = [...reached].filter(([place]) => place.model === model);
+  const isFallen = own.map(async ([{ topic, partition }, offset]) => {
+    return (await store.checkpoint(name, topic, partition)).offset < offset;
+  });
+  if ((await Promise.all(isFallen)).includes(true)) throw new ReadModelReplaced(`${name} lost what was stored`);
 }
 
 /** Repeats while store or log are unavailable, with growing waits; rejects with other errors, and when the signal aborts. */

@@ -4,9 +4,18 @@ export interface ModelPartitions {
   readonly partitions: number;
 }
 
+/** Cells before those of the partitions. */
+const waitingCell = 0;
+const epochCell = 1;
+const storeCell = 2;
+const firstSlot = 3;
+
+/** No store: one is about to take the place of another. */
+const noStore = 0;
+
 /**
- * How far each partition has been folded, in memory that threads share: one cell that counts who waits, then the next offset of each
- * partition of each model. Reading it costs nothing, and nobody is told anything unless somebody waits.
+ * How far each partition has been folded, in memory that threads share: how many wait, how often the store has begun again, which store that is, then the
+ * next offset of each partition of each model. Reading it costs nothing, and nobody is told anything unless somebody waits.
  */
 export class SharedProgress {
   readonly memory: SharedArrayBuffer;
@@ -15,7 +24,7 @@ export class SharedProgress {
 
   /** Both sides name the models in the same order; the second is given the memory of the first. */
   constructor(models: readonly ModelPartitions[], memory?: SharedArrayBuffer) {
-    let next = 1;
+    let next = firstSlot;
     const slots = new Map<string, number>();
     for (const { model, partitions } of models) {
       slots.set(model, next);
@@ -37,11 +46,36 @@ export class SharedProgress {
 
   /** Whether somebody waits. Asked after `set`; who waits says so and then looks again: so no progress is missed. */
   get isAwaited(): boolean {
-    return Atomics.load(this.#cells, 0) > 0n;
+    return Atomics.load(this.#cells, waitingCell) > 0n;
   }
 
   addWaiting(change: 1 | -1): void {
-    Atomics.add(this.#cells, 0, BigInt(change));
+    Atomics.add(this.#cells, waitingCell, BigInt(change));
+  }
+
+  /** How often the store has begun again: what was read between two looks at the same number was read of one store. */
+  get epoch(): bigint {
+    return Atomics.load(this.#cells, epochCell);
+  }
+
+  /** Whether this is the store that the progress is of, by its inode. */
+  isOf(store: number): boolean {
+    return Atomics.load(this.#cells, storeCell) === BigInt(store);
+  }
+
+  /** The progress is of this store from now on. */
+  open(store: number): void {
+    Atomics.store(this.#cells, storeCell, BigInt(store));
+  }
+
+  /**
+   * Nothing is folded any more. Called before another store can be read in the place of the former: a reader that saw the offsets before they fell
+   * sees another epoch after it has read.
+   */
+  beginAgain(): void {
+    Atomics.store(this.#cells, storeCell, BigInt(noStore));
+    for (let slot = firstSlot; slot < this.#cells.length; slot++) Atomics.store(this.#cells, slot, 0n);
+    Atomics.add(this.#cells, epochCell, 1n);
   }
 
   #slot(model: string, partition: number): number {

@@ -256,6 +256,27 @@ describe.each(['HTTP/1', 'HTTP/2'] as const)('a stream over %s', (protocol) => {
   });
 });
 
+// Cause: what is written after the last frame was counted by nobody; a stream without a window kept its response for ever.
+test.each([1, 1_000])('who does not read the end of a call of %i frames is cut off', async (frames) => {
+  await using server = await startByteServer({
+    protocol: 'HTTP/2',
+    deps: { stallMs: 200 },
+    many(call) {
+      for (let index = 0; index < frames; index += 1) call.write(Buffer.alloc(1_024));
+      call.end();
+    },
+  });
+  const session = connect(server.origin, { settings: { initialWindowSize: 0 } });
+  const call = session.request({
+    ':method': 'POST',
+    ':path': new URL(server.many).pathname,
+    'content-type': 'application/grpc-web+proto',
+  });
+  call.on('error', () => undefined).end(hello);
+  await once(call, 'close');
+  session.destroy();
+});
+
 /** The number once it has begun to grow and no longer does. */
 async function standstill(count: () => number): Promise<number> {
   let last = 0;

@@ -15,6 +15,8 @@ export interface GrpcWebDeps {
   readonly origins: OriginRules;
   /** Metadata by which the server knows that a call came through this door, and where it says from whom. */
   readonly credentials: Readonly<Record<string, string>>;
+  /** Who takes nothing for so long is cut off. */
+  readonly stallMs?: number;
   /** The status of a request whose bytes are none. */
   readonly malformed: (what: string) => Status;
 }
@@ -33,7 +35,7 @@ const contentType = /^application\/grpc-web(\+proto)?$/;
 const passedOn = ['authorization', 'traceparent', 'tracestate', 'grpc-timeout'] as const;
 
 /** Who takes nothing for so long has been cut by the server's own rule long before, and does not even take that. */
-const stallMs = 30_000;
+const defaultStallMs = 30_000;
 
 /** Codes of gRPC that are told here. */
 const codes = { resourceExhausted: 8, unimplemented: 12, unavailable: 14 } as const;
@@ -157,6 +159,7 @@ interface Call {
 }
 
 function pass(connection: InProcessConnection, { deps, request, response, head, gone }: Call, message: Buffer): void {
+  const { stallMs = defaultStallMs } = deps;
   const call = connection.request(metadataOf(deps, request));
   let trailers: IncomingHttpHeaders | undefined;
   call.once('response', (headers) => {
@@ -165,14 +168,14 @@ function pass(connection: InProcessConnection, { deps, request, response, head, 
     if (headers['grpc-status'] !== undefined) trailers = statusOf(headers);
     response.writeHead(200, head);
     // Not before: a message that comes with the head would be told first.
-    pump(call, response);
+    pump(call, response, stallMs);
   });
   call.once('trailers', (headers) => {
     trailers = headers;
   });
   let isOver = false;
   const finish = () => {
-    if (!isOver) end(response, head, trailers);
+    if (!isOver) end(response, head, trailers, stallMs);
     isOver = true;
   };
   call.once('end', () => trailers && finish());
@@ -188,7 +191,7 @@ function pass(connection: InProcessConnection, { deps, request, response, head, 
 }
 
 /** As fast as the client takes it: meanwhile the server writes into a stream that is full, and counts how long. */
-function pump(call: ClientHttp2Stream, response: ServerResponse): void {
+function pump(call: ClientHttp2Stream, response: ServerResponse, stallMs: number): void {
   let stalled: ReturnType<typeof setTimeout> | undefined;
   call.on('data', (chunk: Buffer) => {
     if (response.write(chunk)) return;
@@ -202,10 +205,18 @@ function pump(call: ClientHttp2Stream, response: ServerResponse): void {
   response.once('close', () => clearTimeout(stalled));
 }
 
-function end(response: ServerResponse, head: OutgoingHttpHeaders, trailers: IncomingHttpHeaders | undefined): void {
+function end(
+  response: ServerResponse,
+  head: OutgoingHttpHeaders,
+  trailers: IncomingHttpHeaders | undefined,
+  stallMs: number,
+): void {
   const last = trailers ?? trailersOf({ code: codes.unavailable, message: 'The call was cut off by the server.' });
   if (!response.headersSent) response.writeHead(200, head);
   response.end(trailersFrame(last));
+  // Behind what was written before it: who does not take the one does not take the other.
+  const stalled = setTimeout(() => response.destroy(), stallMs);
+  response.once('close', () => clearTimeout(stalled));
 }
 
 function metadataOf({ credentials }: GrpcWebDeps, request: IncomingMessage): OutgoingHttpHeaders {

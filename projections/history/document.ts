@@ -29,6 +29,10 @@ export interface MessageDocument extends HistoryMessage {
 
 /** A conversation, without its messages. `lastSequence` is −1 before the first. */
 export interface ConversationDocument extends HistoryConversation {
+  /** Offset of the record that began it: the eraser looks from there on. */
+  readonly firstSequence: number;
+  /** Messages of its client that count, without those after its deletion: an erasure of fewer records is not complete. */
+  readonly sentMessages: number;
   readonly deleted: boolean;
   /** The client, once something was said and unless deleted: only then is it listed. */
   readonly listedFor?: string | undefined;
@@ -62,7 +66,7 @@ export const messagesSpec: CollectionSpec<MessageDocument> = {
 export const conversationsSpec: CollectionSpec<ConversationDocument> = {
   name: 'conversations',
   model: historyModel,
-  version: 2,
+  version: 3,
   indexes: {
     byUpdate: { equals: ['listedFor'], order: 'updateTimeMs' },
     byUnerased: { equals: [], order: 'unerasedSinceMs' },

@@ -239,6 +239,8 @@ describe('a conversation', () => {
       updateTimeMs: 1_000,
       messageCount: 0,
       lastSequence: -1,
+      firstSequence: 0,
+      sentMessages: 0,
       deleted: false,
     });
   });
@@ -313,6 +315,8 @@ describe('a conversation', () => {
       updateTimeMs: 1_002,
       messageCount: 0,
       lastSequence: -1,
+      firstSequence: 0,
+      sentMessages: 1,
       deleted: true,
       unerasedSinceMs: 1_002,
     });
@@ -339,6 +343,12 @@ describe('a conversation', () => {
     const saidMeanwhile = [...begun, messageReceived('n')];
     expect(conversationAfter(...saidMeanwhile, conversationErased('talk', 2))?.unerasedSinceMs).toBe(1_002);
     expect(conversationAfter(...saidMeanwhile, conversationErased('talk', 3))?.unerasedSinceMs).toBeUndefined();
+  });
+
+  test('waits on after an erasure that found fewer records than it has messages', () => {
+    const begun = [conversationStarted(), messageReceived('m'), messageReceived('n'), conversationDeleted()];
+    expect(conversationAfter(...begun, { ...conversationErased(), records: 1 })?.unerasedSinceMs).toBe(1_003);
+    expect(conversationAfter(...begun, { ...conversationErased(), records: 2 })?.unerasedSinceMs).toBeUndefined();
   });
 
   test('that nobody began is neither renamed nor deleted', () => {

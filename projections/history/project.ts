@@ -96,7 +96,7 @@ export function projectConversation(
       return conversation ?? started(event, at);
     case 'MessageReceived':
       if (message?.sequence !== at.offset) return conversation;
-      return afterMessage(conversation ?? started(event, at), event.clientId, event.parts, at);
+      return afterSent(conversation ?? started(event, at), event, at);
     case 'ReplyCompleted':
       if (conversation === null || message?.finalSequence !== at.offset) return conversation;
       return afterMessage(conversation, conversation.clientId, [], at);
@@ -202,8 +202,15 @@ function started(event: { readonly conversationId: string; readonly clientId: st
     updateTimeMs: at.timeMs,
     messageCount: 0,
     lastSequence: -1,
+    firstSequence: at.offset,
+    sentMessages: 0,
     deleted: false,
   };
+}
+
+function afterSent(conversation: ConversationDocument, event: MessageReceived, at: At): ConversationDocument {
+  const after = afterMessage(conversation, event.clientId, event.parts, at);
+  return { ...after, sentMessages: conversation.sentMessages + 1 };
 }
 
 function afterMessage(
@@ -222,13 +229,16 @@ function afterMessage(
   };
 }
 
-/** That there was a conversation, whose it was, and when it was deleted. */
-function deletedAt({ conversationId, clientId, createTimeMs }: ConversationDocument, at: At): ConversationDocument {
+/** That there was a conversation, whose it was, where its content stands, and when it was deleted. */
+function deletedAt(conversation: ConversationDocument, at: At): ConversationDocument {
+  const { conversationId, clientId, createTimeMs, firstSequence, sentMessages } = conversation;
   return {
     conversationId,
     clientId,
     title: '',
     createTimeMs,
+    firstSequence,
+    sentMessages,
     updateTimeMs: at.timeMs,
     messageCount: 0,
     lastSequence: -1,
@@ -241,9 +251,11 @@ function deletedAt({ conversationId, clientId, createTimeMs }: ConversationDocum
 function afterDeletion(conversation: ConversationDocument, event: ConversationEvent, at: At): ConversationDocument {
   switch (event.type) {
     case 'ConversationErased': {
-      const { unerasedSinceMs, saidLateSequence = -1 } = conversation;
+      const { unerasedSinceMs, sentMessages, saidLateSequence = -1 } = conversation;
       // The eraser may not have seen what was said while it worked.
       if (unerasedSinceMs === undefined || saidLateSequence > event.throughSequence) return conversation;
+      // Until 0.2 erasers looked for a conversation by record times, and missed what stood where those step back.
+      if (event.records < sentMessages) return conversation;
       return { ...conversation, unerasedSinceMs: undefined };
     }
     case 'MessageReceived':

@@ -31,6 +31,11 @@ export function history(store: ReadModelStore): HistoryQueries {
       const found = await conversations.get(conversationId);
       return found?.deleted ? null : found;
     },
+    async conversationStatus(conversationId) {
+      const found = await conversations.get(conversationId);
+      if (found === null) return 'unknown';
+      return found.deleted ? 'deleted' : 'present';
+    },
     async getMessage(messageId) {
       const found = await messages.get(messageId);
       return found?.deleted ? null : found;

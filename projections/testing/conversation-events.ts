@@ -12,6 +12,7 @@ import type {
   ReplyStarted,
   StopRequested,
   WorkerClaimed,
+  WorkerReleased,
 } from '../../src/domain/conversation/events.ts';
 
 /** Events for tests: what a test does not say is as plain as can be. */
@@ -34,6 +35,10 @@ export function messageReceived(messageId: string, fields: Partial<MessageReceiv
 
 export function workerClaimed(claimId: string): WorkerClaimed {
   return { type: 'WorkerClaimed', partition: 0, workerId: `worker of ${claimId}`, claimId, maxProcessing: 50 };
+}
+
+export function workerReleased(claimId: string): WorkerReleased {
+  return { type: 'WorkerReleased', partition: 0, workerId: `worker of ${claimId}`, claimId };
 }
 
 interface ReplyFields {

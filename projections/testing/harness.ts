@@ -2,16 +2,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/adapters/clock/system/system-clock.ts';
+import { MemoryLogServer } from '../../src/adapters/event-log/memory/memory-log.ts';
 import { openSqliteReadModels, type SqliteReadModels } from '../../src/adapters/read-model/sqlite/store.ts';
 import { Journal } from '../../src/app/journal.ts';
-import { eventCodec } from '../../src/codec/event-codec.ts';
 import type { ParleyEvent } from '../../src/ports/event-codec.ts';
 import type { ReadModelStore } from '../../src/ports/read-model.ts';
+import { eventCodec } from '../../src/testing/event-codec.ts';
 import { projections } from '../models.ts';
 import type { ParkedDocument } from '../parked.ts';
 import type { Projection } from '../projection.ts';
 import { runProjector } from '../runner.ts';
-import { MemoryLog } from './memory-log.ts';
+
+/** Between the times of two records. */
+const stepMs = 10;
 
 /** A log in memory, read models in a temporary folder. */
 export interface Harness extends AsyncDisposable {
@@ -29,7 +32,10 @@ export interface Harness extends AsyncDisposable {
 export async function openHarness(partitions = 2): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'parley-projections-'));
   const path = join(folder, 'read-models.db');
-  const log = new MemoryLog({ 'test.conversations': partitions, 'test.connections': 1 });
+  let timeMs = 1_000;
+  // A time of its own for each record.
+  const nowMs = () => (timeMs += stepMs);
+  const log = new MemoryLogServer({ 'test.conversations': partitions, 'test.connections': 1 }, nowMs).handle();
   const journal = new Journal(log, eventCodec, 'test');
   const store = openSqliteReadModels({ path, mode: 'write' });
   return {

@@ -22,10 +22,35 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+const noMetrics = { appended() {}, logTimeAhead() {}, logTimeSteppedBack() {}, logUnavailable() {} };
+
+test('the metrics are told how far the log’s clock is off, and when it was set back', async () => {
+  const clock = new StandingClock();
+  const told: (number | 'stepped back')[] = [];
+  const metrics = {
+    ...noMetrics,
+    logTimeAhead: (ms: number) => told.push(ms),
+    logTimeSteppedBack: () => told.push('stepped back'),
+  };
+  let offMs = 0;
+  const timed = new FaultyLog(log);
+  timed.append = async () => {
+    clock.advance(20);
+    return [{ topic: 'events', partition: 1, offset: 0, timeMs: clock.nowMs() - 10 + offMs }];
+  };
+  const measured = measuredLog(timed, metrics, clock);
+  for (offMs of [0, 604_800_000, 0, -30_000]) await measured.append([record]);
+  expect(told).toEqual([0, 604_799_990, 'stepped back', 0, 'stepped back', -29_990]);
+});
+
 test('the metrics are told how long an append took, and of those that the log did not answer', async () => {
   const clock = new StandingClock();
   const told: (number | 'unavailable')[] = [];
-  const metrics = { appended: (ms: number) => told.push(ms), logUnavailable: () => told.push('unavailable') };
+  const metrics = {
+    ...noMetrics,
+    appended: (ms: number) => told.push(ms),
+    logUnavailable: () => told.push('unavailable'),
+  };
   const faulty = new FaultyLog(log);
   const measured = measuredLog(faulty, metrics, clock);
   const appending = measured.append([record]);
@@ -37,7 +62,7 @@ test('the metrics are told how long an append took, and of those that the log di
 });
 
 test('all else is the log’s', async () => {
-  const measured = measuredLog(log, { appended() {}, logUnavailable() {} }, new StandingClock());
+  const measured = measuredLog(log, noMetrics, new StandingClock());
   expect(measured.partitions('events')).toBe(2);
   const [appended] = await measured.append([{ ...record, wordsAt: 1 }]);
   expect(appended).toMatchObject({ topic: 'events', partition: 1, offset: 0 });

@@ -1,16 +1,30 @@
 import type { Clock } from '../ports/clock.ts';
-import { type EventLog, LogUnavailable } from '../ports/event-log.ts';
+import { type Appended, type EventLog, LogUnavailable } from '../ports/event-log.ts';
 import type { LogMetrics } from '../ports/telemetry.ts';
 
-/** The log, with what its appends take and how often it does not answer told to the metrics. */
+/** A step back that is worth telling: less is what synchronized clocks differ by. */
+const noticeableStepMs = 1_000;
+
+/** The log, with what its appends take, what time it gives them and how often it does not answer told to the metrics. */
 export function measuredLog(log: EventLog, metrics: LogMetrics, clock: Clock): EventLog {
+  const lastTimes = new Map<string, number>();
+  const noteTime = ({ topic, partition, timeMs }: Appended, sentMs: number) => {
+    const place = `${topic}/${partition}`;
+    if (timeMs < (lastTimes.get(place) ?? timeMs) - noticeableStepMs) metrics.logTimeSteppedBack();
+    lastTimes.set(place, timeMs);
+    // It was taken somewhen between: only what lies outside says anything of the clocks.
+    metrics.logTimeAhead(Math.max(0, timeMs - clock.nowMs()) + Math.min(0, timeMs - sentMs));
+  };
   return {
     partitions: (topic) => log.partitions(topic),
     async append(records) {
       const startedMs = clock.monotonicMs();
+      const sentMs = clock.nowMs();
       try {
         const appended = await log.append(records);
         metrics.appended(clock.monotonicMs() - startedMs);
+        const last = appended.at(-1);
+        if (last !== undefined) noteTime(last, sentMs);
         return appended;
       } catch (error) {
         if (error instanceof LogUnavailable) metrics.logUnavailable();

@@ -21,6 +21,11 @@ function limitsFromWire(limits: wire.AdmissionLimits | undefined): domain.Admiss
   };
 }
 
+function gatewayStartedToWire(event: domain.GatewayStarted): wire.GatewayStarted {
+  const { gatewayId, limits, incarnation = '', clockRule = 0 } = event;
+  return { gatewayId, limits: limitsToWire(limits), incarnation, clockRule };
+}
+
 /** Writes an event of the `connections` topic. */
 export function encodeAdmissionEvent(event: domain.AdmissionEvent, writer: BinaryWriter): BinaryWriter {
   switch (event.type) {
@@ -30,8 +35,10 @@ export function encodeAdmissionEvent(event: domain.AdmissionEvent, writer: Binar
       return wire.ConnectionSpoke.encode(event, writer);
     case 'ConnectionClosed':
       return wire.ConnectionClosed.encode(event, writer);
+    case 'GatewayStarting':
+      return wire.GatewayStarting.encode(event, writer);
     case 'GatewayStarted':
-      return wire.GatewayStarted.encode({ gatewayId: event.gatewayId, limits: limitsToWire(event.limits) }, writer);
+      return wire.GatewayStarted.encode(gatewayStartedToWire(event), writer);
     case 'GatewayBeat':
       return wire.GatewayBeat.encode({ gatewayId: event.gatewayId, active: [...event.active] }, writer);
     case 'GatewayStopped':
@@ -49,8 +56,15 @@ function connectionRequested(bytes: Uint8Array): domain.ConnectionRequested {
 }
 
 function gatewayStarted(bytes: Uint8Array): domain.GatewayStarted {
-  const { gatewayId, limits } = wire.GatewayStarted.decode(bytes);
-  return { type: 'GatewayStarted', gatewayId, limits: limitsFromWire(limits) };
+  const { gatewayId, limits, incarnation, clockRule } = wire.GatewayStarted.decode(bytes);
+  // What a release had not to tell it left out: so does whoever reads it.
+  return {
+    type: 'GatewayStarted',
+    gatewayId,
+    limits: limitsFromWire(limits),
+    ...(incarnation !== '' && { incarnation }),
+    ...(clockRule > 0 && { clockRule }),
+  };
 }
 
 /** How each event of the `connections` topic is read; decoders throw on what they cannot read. */
@@ -58,6 +72,7 @@ export const admissionDecoders: Readonly<Record<domain.AdmissionEvent['type'], D
   ConnectionRequested: connectionRequested,
   ConnectionSpoke: (bytes) => ({ type: 'ConnectionSpoke', ...wire.ConnectionSpoke.decode(bytes) }),
   ConnectionClosed: (bytes) => ({ type: 'ConnectionClosed', ...wire.ConnectionClosed.decode(bytes) }),
+  GatewayStarting: (bytes) => ({ type: 'GatewayStarting', ...wire.GatewayStarting.decode(bytes) }),
   GatewayStarted: gatewayStarted,
   GatewayBeat: (bytes) => ({ type: 'GatewayBeat', ...wire.GatewayBeat.decode(bytes) }),
   GatewayStopped: (bytes) => ({ type: 'GatewayStopped', ...wire.GatewayStopped.decode(bytes) }),

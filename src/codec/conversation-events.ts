@@ -79,6 +79,8 @@ export function encodeConversationEvent(event: domain.ConversationEvent, writer:
       return encodeReceived(event, writer);
     case 'WorkerClaimed':
       return wire.WorkerClaimed.encode(event, writer);
+    case 'WorkerReleased':
+      return wire.WorkerReleased.encode(event, writer);
     case 'ReplyStarted':
       return wire.ReplyStarted.encode(event, writer);
     case 'ReplyCompleted':
@@ -133,6 +135,7 @@ export const conversationDecoders: Readonly<Record<domain.ConversationEvent['typ
   ConversationStarted: (bytes) => ({ type: 'ConversationStarted', ...wire.ConversationStarted.decode(bytes) }),
   MessageReceived: messageReceived,
   WorkerClaimed: (bytes) => ({ type: 'WorkerClaimed', ...wire.WorkerClaimed.decode(bytes) }),
+  WorkerReleased: (bytes) => ({ type: 'WorkerReleased', ...wire.WorkerReleased.decode(bytes) }),
   ReplyStarted: (bytes) => ({ type: 'ReplyStarted', ...wire.ReplyStarted.decode(bytes) }),
   ReplyCompleted: replyCompleted,
   ReplyFailed: (bytes) => ({ type: 'ReplyFailed', ...wire.ReplyFailed.decode(bytes) }),

@@ -3,8 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { ConversationEvent } from '../domain/conversation/events.ts';
 import type { ParleyEvent } from '../ports/event-codec.ts';
+import { eventCodec } from '../testing/event-codec.ts';
 import { assertProperty } from '../testing/property.ts';
-import { eventCodec } from './event-codec.ts';
 
 const id = fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' });
 const text = fc.string({ unit: 'grapheme' });
@@ -33,16 +33,21 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
   }),
   fc.record({ type: fc.constant('ConnectionSpoke' as const), sessionId: id }),
   fc.record({ type: fc.constant('ConnectionClosed' as const), sessionId: id, reason: text, detail: text }),
-  fc.record({
-    type: fc.constant('GatewayStarted' as const),
-    gatewayId: id,
-    limits: fc.record({
-      maxClients: count,
-      maxWaitingClients: count,
-      gatewayLeaseMs: count,
-      firstMessageDeadlineMs: count,
-    }),
-  }),
+  fc.record({ type: fc.constant('GatewayStarting' as const), gatewayId: id, incarnation: id }),
+  fc.record(
+    {
+      type: fc.constant('GatewayStarted' as const),
+      gatewayId: id,
+      limits: fc.record({
+        maxClients: count,
+        maxWaitingClients: count,
+        gatewayLeaseMs: count,
+        firstMessageDeadlineMs: count,
+      }),
+      incarnation: fc.string({ minLength: 1 }),
+    },
+    { requiredKeys: ['type', 'gatewayId', 'limits'] },
+  ),
   fc.record({
     type: fc.constant('GatewayBeat' as const),
     gatewayId: id,
@@ -66,6 +71,7 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
     claimId: id,
     maxProcessing: count,
   }),
+  fc.record({ type: fc.constant('WorkerReleased' as const), partition: count, workerId: id, claimId: id }),
   fc.record({ type: fc.constant('ReplyStarted' as const), ...reply }),
   fc.record({
     type: fc.constant('ReplyCompleted' as const),

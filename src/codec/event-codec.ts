@@ -1,6 +1,7 @@
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { AdmissionEvent } from '../domain/admission/events.ts';
 import type { Decoded, EventCodec, ParleyEvent } from '../ports/event-codec.ts';
+import type { Ids } from '../ports/ids.ts';
 import { admissionDecoders, encodeAdmissionEvent } from './admission-events.ts';
 import { conversationDecoders, encodeConversationEvent } from './conversation-events.ts';
 import { valueWithoutWords } from './words.ts';
@@ -18,12 +19,14 @@ const requiredField = {
   ConnectionRequested: 'sessionId',
   ConnectionSpoke: 'sessionId',
   ConnectionClosed: 'sessionId',
+  GatewayStarting: 'gatewayId',
   GatewayStarted: 'gatewayId',
   GatewayBeat: 'gatewayId',
   GatewayStopped: 'gatewayId',
   ConversationStarted: 'conversationId',
   MessageReceived: 'messageId',
   WorkerClaimed: 'claimId',
+  WorkerReleased: 'claimId',
   ReplyStarted: 'messageId',
   ReplyCompleted: 'messageId',
   ReplyFailed: 'messageId',
@@ -73,20 +76,23 @@ function encodeValue(event: ParleyEvent): Uint8Array {
   }
 }
 
-/** Events as protobuf `chat_events.v1` with CloudEvents attributes as headers (binary content mode, CloudEvents 1.0.2 §3.1). */
-export const eventCodec: EventCodec = {
-  encode(event) {
-    return {
+/**
+ * Events as protobuf `chat_events.v1` with CloudEvents attributes as headers (binary content mode, CloudEvents 1.0.2 §3.1). `ids` gives each
+ * event its `ce_id`.
+ */
+export function createEventCodec(ids: Pick<Ids, 'unique'>): EventCodec {
+  return {
+    encode: (event) => ({
       headers: {
         ce_specversion: '1.0',
-        ce_id: crypto.randomUUID(),
+        ce_id: ids.unique(),
         ce_source: 'parley',
         ce_type: typePrefix + event.type,
         'content-type': 'application/protobuf',
       },
       value: encodeValue(event),
-    };
-  },
-  decode: ({ headers, value }) => decode(headers['ce_type'] ?? '', value),
-  withoutWords: ({ headers, value }) => valueWithoutWords(nameOf(headers['ce_type'] ?? ''), value),
-};
+    }),
+    decode: ({ headers, value }) => decode(headers['ce_type'] ?? '', value),
+    withoutWords: ({ headers, value }) => valueWithoutWords(nameOf(headers['ce_type'] ?? ''), value),
+  };
+}

@@ -388,7 +388,7 @@ export const settings = {
     type: matching('1 to 64 of A-Z, a-z, 0-9, ., _ and -', /^[A-Za-z0-9._-]{1,64}$/),
     default: '',
     description:
-      'The name of this process among those of a distributed deployment, such as that of its pod; no two may have the same at once. A gateway that starts again under its name ends its former sessions at once. Default: a new one at each start.',
+      'The name of this process among those of a distributed deployment, such as that of its pod; no two may have the same at once: a gateway whose name another one has does not start. One that starts again after a crash ends its former sessions within seconds. Default: a new one at each start.',
   },
   PARLEY_KAFKA_BROKERS: {
     type: listOf(matching('host:port', /^(\[[0-9a-fA-F:.]+\]|[0-9a-zA-Z._-]+):\d{1,5}$/)),

@@ -15,6 +15,12 @@ export const gatewayLeaseMs = 15_000;
 /** A gateway whose last acknowledged beat is older suspends its sessions: one beat before the others count it out. */
 export const suspendAfterMs = 12_000;
 
+/**
+ * A gateway that starts under an id whose lease has not run out waits this long for an answer of the process that may hold it. That process beats in
+ * this time also when it is of a release that does not answer: one beat, and half a second for the log.
+ */
+export const twinAnswerMs = 3_500;
+
 /** A longer gap between records counts as this: while nobody could write, nobody's lease runs. Two beats, so that a living log is never clipped. */
 export const maxFoldGapMs = 6_000;
 
@@ -32,6 +38,12 @@ export const maxPieceBytes = 64 * kibibyte;
 
 /** Any frame in either direction, which is gRPC's own default: clients need no setting. */
 export const maxFrameBytes = 4 * mebibyte;
+
+/**
+ * What one session's client has sent and is neither in the log nor refused, in bytes. A stream that has more is not read until it has less;
+ * a unary call that would bring more is refused. The largest frame always fits.
+ */
+export const maxUntakenBytes = maxFrameBytes;
 
 /** A whole reply. It is one frame when history shows it, and must fit beside others into what a session may leave unread. */
 export const maxReplyBytes = 512 * kibibyte;
@@ -66,7 +78,7 @@ export const maxPageBytes = 2 * mebibyte;
 /** Characters of any id that a client chooses or presents. UUIDs, hashes and e-mail addresses fit. */
 export const maxIdLength = 128;
 
-/** A message that has lost this many workers is given up as POISON: it may be what kills them. */
+/** A message that has lost this many workers is given up as POISON: it may be what kills them. One that gives its partition up is not lost. */
 export const maxLostWorkers = 3;
 
 /** The wait before the second attempt at a provider; it doubles with each further one. */
@@ -85,6 +97,8 @@ export const shutdownReserveMs = 1_500;
 const relations: readonly (readonly [string, boolean])[] = [
   ['two beats fit before a gateway suspends itself', 2 * gatewayBeatMs < suspendAfterMs],
   ['a gateway suspends itself a beat before others count it out', suspendAfterMs + gatewayBeatMs <= gatewayLeaseMs],
+  ['a gateway of the same id beats while it is waited for', gatewayBeatMs < twinAnswerMs],
+  ['a start under the same id waits less than a lease', twinAnswerMs < gatewayLeaseMs],
   ['beats of a living log are never clipped as a gap', 2 * gatewayBeatMs <= maxFoldGapMs],
   ['one gap alone ends no lease', 2 * maxFoldGapMs < gatewayLeaseMs],
   ['a piece fits into what may be unsent', maxPieceBytes * 2 <= maxUnsentBytes],
@@ -94,6 +108,7 @@ const relations: readonly (readonly [string, boolean])[] = [
   ['what may be unsent fits into a frame', maxUnsentBytes <= maxFrameBytes],
   ['a page with one item too many still fits into a frame', maxPageBytes + maxConfigurableTextBytes < maxFrameBytes],
   ['history is asked before a client would give up reading', historyPollMs < slowConsumerMs],
+  ['the largest frame fits into what may be untaken', maxFrameBytes <= maxUntakenBytes],
   ['the default page is not over the largest', defaultPageSize <= maxPageSize],
   ['the first wait between attempts is not over the longest', retryInitialDelayMs <= retryMaxDelayMs],
   ['the shutdown has room for a drain', shutdownReserveMs < shutdownMs],

@@ -30,7 +30,7 @@ function describe(report: AuditReport, seconds: number): string {
     `           longest line ${connections.mostWaiting}; refused: ${counts(connections.refused)}; closed: ${counts(connections.closed)}`,
     `messages   ${messages.accepted} accepted, ${messages.repeats} repeats that changed nothing, ${messages.pending} pending`,
     `           completed ${messages.completed}, stopped ${messages.stopped}; failed: ${counts(messages.failed)}`,
-    `           ${messages.attempts} attempts, ${messages.lostAttempts} of them lost with their worker, ${messages.claims} claims`,
+    `           ${messages.attempts} attempts, ${messages.lostAttempts} of them lost with their worker and ${messages.releasedAttempts} given up with their partition, ${messages.claims} claims`,
     `           most in processing in one partition ${messages.mostInPartition}`,
     ...undecodable.map(
       ({ topic, partition, offset, what }) => `undecodable ${topic}/${partition} offset ${offset}: ${what}`,

@@ -8,9 +8,9 @@ import { parseArgs } from 'node:util';
 import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
 import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { topicsOf } from '../app/journal.ts';
-import { eventCodec } from '../codec/event-codec.ts';
 import type { ConversationEvent } from '../domain/conversation/events.ts';
 import type { Appended, EventLog, NewRecord } from '../ports/event-log.ts';
+import { eventCodec } from './event-codec.ts';
 
 const partitions = 10;
 const topics = topicsOf('parley');

@@ -13,10 +13,10 @@ import { projectConversation, projectMessage, projectReply } from '../../project
 import { encodeBatch } from '../adapters/event-log/kafka/record-batch.ts';
 import { makeDataKey, seal } from '../adapters/event-log/kafka/sealing.ts';
 import { nodeCryptoIds as ids } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { eventCodec } from '../codec/event-codec.ts';
 import type { AdmissionEvent, ConnectionRequested } from '../domain/admission/events.ts';
 import type { ConversationEvent, MessageReceived, ReplyCompleted } from '../domain/conversation/events.ts';
 import type { ParleyEvent } from '../ports/event-codec.ts';
+import { eventCodec } from './event-codec.ts';
 
 const conversationId = ids.unique();
 const clientId = 'alice@example.org';

@@ -4,11 +4,11 @@ import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
 import { openFolderMediaStore } from '../adapters/media-store/folder/folder-media-store.ts';
 import { Journal, topicsOf } from '../app/journal.ts';
-import { eventCodec } from '../codec/event-codec.ts';
 import type { Config } from '../config/config.ts';
 import type { AccountStore } from '../ports/account-store.ts';
 import type { MediaStore } from '../ports/media-store.ts';
 import { accountsPath, mediaFolder } from './data-folder.ts';
+import { eventCodec } from './event-codec.ts';
 
 /** The log in the data folder is not the one that is configured. */
 export class OtherLog extends Error {

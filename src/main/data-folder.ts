@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { openSqliteLog, type ReadOptions } from '../adapters/event-log/sqlite/sqlite-log.ts';
 import { Journal } from '../app/journal.ts';
-import { eventCodec } from '../codec/event-codec.ts';
 import type { Config } from '../config/config.ts';
+import { eventCodec } from './event-codec.ts';
 
 /** Where the read models of a data folder are. */
 export function readModelsPath(dataDir: string): string {

@@ -15,7 +15,8 @@ import { kafkaPartitionGroups } from '../adapters/partition-groups/kafka/kafka-p
 import { openMongoReadModels } from '../adapters/read-model/mongodb/mongo-read-models.ts';
 import type { Journal } from '../app/journal.ts';
 import type { PartitionGroups } from '../ports/partition-groups.ts';
-import type { Backends, BackendsOptions } from './backends.ts';
+import type { Backends } from './backends.ts';
+import type { BackendsOptions } from './backends-options.ts';
 import { distributedOf, openKafkaJournal } from './kafka.ts';
 
 /** How late history may be: gathering for this long saves the database writes. The longest is for a database that is slow, or has much to do. */

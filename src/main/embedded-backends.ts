@@ -12,9 +12,10 @@ import { soleOwner } from '../adapters/partition-groups/single/sole-owner.ts';
 import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
 import { Journal, topicsOf } from '../app/journal.ts';
 import { measuredLog } from '../app/measured-log.ts';
-import { eventCodec } from '../codec/event-codec.ts';
-import type { Backends, BackendsOptions } from './backends.ts';
+import type { Backends } from './backends.ts';
+import type { BackendsOptions } from './backends-options.ts';
 import { accountsPath, mediaFolder, readModelsPath } from './data-folder.ts';
+import { eventCodec } from './event-codec.ts';
 import { type ProjectorThread, startProjectorThread } from './projector.ts';
 import { publicUrlOf } from './public-url.ts';
 
@@ -23,7 +24,7 @@ import { publicUrlOf } from './public-url.ts';
  * LogDamagedAtOpen, LogUnavailable, MediaStoreTooNew, MediaStoreDamaged or MediaUnavailable.
  */
 export async function openEmbedded(options: BackendsOptions): Promise<Backends> {
-  const { config, logger, metrics, tracer, httpAddress } = options;
+  const { config, logger, metrics, tracer, httpAddress, onFault } = options;
   const { dataDir, prefix, limits } = config;
   await using opened = new AsyncDisposableStack();
   const topics = topicsOf(prefix);
@@ -32,6 +33,7 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
       mode: 'write',
       dataDir,
       topics: { [topics.connections]: 1, [topics.conversations]: limits.partitions },
+      onFault,
     }),
   );
   const projector = await startProjector(options, log);
@@ -41,6 +43,7 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
       path: readModelsPath(dataDir),
       mode: 'read',
       onDamaged: (inode) => projector.reportDamaged(inode),
+      isCurrent: (inode) => projector.isCurrent(inode),
     }),
   );
   const media = opened.use(
@@ -60,6 +63,7 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
   return {
     // The data folder is locked, so there is one gateway on it: under one name, each start ends the sessions of the one before.
     instanceId: 'embedded',
+    isInstanceExclusive: true,
     journal,
     history: historyQueries(store),
     progress: projector.history,

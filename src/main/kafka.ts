@@ -5,10 +5,10 @@ import { openKafkaLog } from '../adapters/event-log/kafka/kafka-log.ts';
 import { ensureTopics } from '../adapters/event-log/kafka/topics.ts';
 import { Journal, topicsOf } from '../app/journal.ts';
 import { measuredLog } from '../app/measured-log.ts';
-import { eventCodec } from '../codec/event-codec.ts';
 import type { Config, DistributedConfig } from '../config/config.ts';
 import type { Logger, LogMetrics } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';
+import { eventCodec } from './event-codec.ts';
 
 /** What the distributed profile is configured by; the configuration was checked to have it. */
 export function distributedOf({ distributed }: Config): DistributedConfig {

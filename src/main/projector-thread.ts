@@ -8,7 +8,7 @@ import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
 import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
 import { Journal } from '../app/journal.ts';
-import { eventCodec } from '../codec/event-codec.ts';
+import { eventCodec } from './event-codec.ts';
 import type { FromProjector, ProjectorData, ToProjector } from './projector.ts';
 
 /** How late history may be when nobody waits for it. Under load turns are as far apart as the longest: a quarter less work for each message. */
@@ -26,6 +26,8 @@ async function main(port: NonNullable<typeof parentPort>, data: ProjectorData): 
     path: data.readModelPath,
     mode: 'write',
     onDamaged: (_inode, what) => tell({ kind: 'damaged', what }),
+    onReplacing: () => progress.beginAgain(),
+    onOpened: (inode) => progress.open(inode),
   });
   port.on('message', (message: ToProjector) => {
     if (message.kind === 'close') over.abort();
@@ -43,6 +45,8 @@ async function main(port: NonNullable<typeof parentPort>, data: ProjectorData): 
     signal: over.signal,
     pace,
     onProgress(model, _topic, partition, nextOffset) {
+      // What was stored just before the store was replaced is not in the new one.
+      if (store.isReplaced) return;
       progress.set(model, partition, nextOffset);
       if (progress.isAwaited) tell({ kind: 'progress' });
     },

@@ -1,14 +1,14 @@
-import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { historyModel } from '../../projections/history/document.ts';
 import { history } from '../../projections/history/query.ts';
 import { messageReceived, replyCompleted, workerClaimed } from '../../projections/testing/conversation-events.ts';
 import { openSqliteLog, type WritableSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
 import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
 import { Journal } from '../app/journal.ts';
-import { eventCodec } from '../codec/event-codec.ts';
+import { eventCodec } from '../testing/event-codec.ts';
 import { type ProjectorThread, startProjectorThread } from './projector.ts';
 
 const partitions = 3;
@@ -122,6 +122,48 @@ test('a file that a reader finds damaged is made again while the server runs', a
   expect(found).toMatchObject({ status: 'completed', parts: [{ kind: 'text', text: 'words of a' }] });
   expect(await readdir(dataDir)).toContain('read-models.db.damaged');
   await again.close();
+});
+
+describe('a history that began again claims nothing that its new file lacks', () => {
+  const messages = 300;
+  // The checkpoints of the former file stood for up to a second: conversations read as deleted, and their messages ended STOPPED.
+  const replacements: readonly (readonly [string, (projector: ProjectorThread, former: string) => Promise<void>])[] = [
+    ['because the file was damaged', async (projector) => projector.reportDamaged((await stat(readModelPath)).ino)],
+    ['because the file was removed', () => rm(readModelPath)],
+    ['because an older copy took its place', (_projector, former) => rename(former, readModelPath)],
+  ];
+
+  test.each(replacements)('%s', async (_what, replace) => {
+    const first = await start();
+    await first.close();
+    const former = `${readModelPath}.former`;
+    await copyFile(readModelPath, former);
+    const projector = await start();
+    await using store = openSqliteReadModels({
+      path: readModelPath,
+      mode: 'read',
+      isCurrent: (inode) => projector.isCurrent(inode),
+    });
+    const queries = history(store);
+    let sequence = 0;
+    for (let number = 0; number < messages; number++) sequence = await say(`m${number}`);
+    expect(await projector.waitFor(historyModel, 1, sequence, longMs)).toBe(true);
+    const ids = ['m0', `m${messages / 2}`, `m${messages - 1}`];
+    const ask = () => Promise.all(ids.map((id) => queries.getMessage(id)));
+    const upTo = new Map([[1, sequence + 1]]);
+    await replace(projector, former);
+    const answers = { whole: 0, refused: 0, lacking: 0 };
+    const untilMs = performance.now() + longMs;
+    while (performance.now() < untilMs && (answers.refused === 0 || answers.whole < 10)) {
+      const found = await projector.history.whole(upTo, 0, ask).catch(() => null);
+      if (found === null) answers.refused += 1;
+      else if (found.answer.includes(null)) answers.lacking += 1;
+      else if (answers.refused > 0) answers.whole += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(answers).toMatchObject({ whole: 10, lacking: 0 });
+    await projector.close();
+  });
 });
 
 test('a thread that cannot begin says why', async () => {

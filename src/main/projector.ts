@@ -3,7 +3,7 @@ import { activeConnectionsModel } from '../../projections/active-connections/doc
 import { historyModel } from '../../projections/history/document.ts';
 import type { ParkedDocument } from '../../projections/parked.ts';
 import { type ModelPartitions, SharedProgress } from '../../projections/shared-progress.ts';
-import type { HistoryProgress } from '../ports/history.ts';
+import type { HistoryProgress, WholeAnswer } from '../ports/history.ts';
 
 /** What the thread is given. */
 export interface ProjectorData {
@@ -61,6 +61,8 @@ export interface ProjectorThread {
   waitFor(model: string, partition: number, sequence: number, timeoutMs: number): Promise<boolean>;
   /** The same for history, as the port has it. */
   readonly history: HistoryProgress;
+  /** For the `isCurrent` of read handles: whether this is the file that the thread writes. */
+  isCurrent(inode: number): boolean;
   /** For the `onDamaged` of read handles: the thread sets the file aside and makes the models again. */
   reportDamaged(inode: number): void;
   /** Stops after the batch in hand. */
@@ -119,6 +121,7 @@ class RunningProjector implements ProjectorThread {
   readonly history: HistoryProgress = {
     checkpoint: (partition) => this.checkpoint(historyModel, partition),
     reached: (partition, offset, timeoutMs) => this.waitFor(historyModel, partition, offset - 1, timeoutMs),
+    whole: (upTo, timeoutMs, ask) => this.#whole(upTo, timeoutMs, ask),
   };
 
   checkpoint(model: string, partition: number): number {
@@ -144,6 +147,24 @@ class RunningProjector implements ProjectorThread {
       this.#settleReached();
       if (this.#waiters.has(waiter)) this.#tell({ kind: 'awaited' });
     });
+  }
+
+  async #whole<T>(
+    upTo: ReadonlyMap<number, number>,
+    timeoutMs: number,
+    ask: () => Promise<T>,
+  ): Promise<WholeAnswer<T> | null> {
+    const waits = [...upTo].map(([partition, offset]) => this.history.reached(partition, offset, timeoutMs));
+    if (!(await Promise.all(waits)).every(Boolean)) return null;
+    const { epoch } = this.#progress;
+    const isReached = [...upTo].every(([partition, offset]) => this.checkpoint(historyModel, partition) >= offset);
+    if (!isReached) return null;
+    const answer = await ask();
+    return this.#progress.epoch === epoch ? { answer } : null;
+  }
+
+  isCurrent(inode: number): boolean {
+    return this.#progress.isOf(inode);
   }
 
   reportDamaged(inode: number): void {

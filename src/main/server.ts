@@ -8,13 +8,15 @@ import type { Logger } from '../ports/telemetry.ts';
 import { apiPage } from '../rpc/api-page.ts';
 import { ErrorMapping } from '../rpc/errors.ts';
 import { openAuthentication } from './authentication.ts';
-import type { Backends, BackendsOptions } from './backends.ts';
+import type { Backends } from './backends.ts';
+import type { BackendsOptions } from './backends-options.ts';
 import { openBrowserDoor } from './browser-door.ts';
 import { CertificateFiles } from './certificate-files.ts';
-import { startGateway } from './gateway.ts';
+import { startUpkeep } from './composition.ts';
+import { openGateway } from './gateway.ts';
 import { createHttpDoor } from './http-door.ts';
 import { endGrpc, lastWordsMs, listenGrpc, listenHttp } from './listening.ts';
-import { startUpkeep } from './upkeep.ts';
+import { systemWorld } from './system-world.ts';
 import { startWorkers } from './workers.ts';
 
 /** A server that does what its roles say. */
@@ -33,7 +35,7 @@ export interface ServerOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-/** Starts the server of the configured profile. Rejects with what keeps its backends from opening, or with CannotListen. */
+/** Starts the server of the configured profile. Rejects with what keeps its backends from opening, CannotListen or InstanceIdTaken. */
 export async function startServer({ config, logger, onFault }: ServerOptions): Promise<RunningServer> {
   await using started = new AsyncDisposableStack();
   const has = (role: Role) => config.roles.includes(role);
@@ -55,17 +57,14 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   const backends = started.use(
     await openBackends({ config, logger, metrics, instanceId, tracer, onFault, httpAddress: () => httpAddress }),
   );
-  if (has('projector')) started.use(startUpkeep({ config, backends, logger, metrics }));
-  const workers = has('worker') ? startWorkers({ config, backends, logger, metrics, tracer, onFault }) : undefined;
-  if (workers) metrics.roles.worker({ usage: () => workers.usage(), nowMs: () => systemClock.nowMs() });
-  started.defer(() => workers?.drain(0));
+  const world = systemWorld(logger, tracer);
   const { authenticator, accounts } = started.use(await openAuthentication(config, backends, logger));
-  const calls = { errors: new ErrorMapping(logger, metrics), authenticator };
+  const calls = { errors: new ErrorMapping(logger, metrics, nodeCryptoIds), authenticator };
   const doorKey = nodeCryptoIds.unique();
   const gateway = has('gateway')
-    ? started.use(await startGateway({ config, backends, logger, metrics, tracer, onFault, calls, accounts, doorKey }))
+    ? started.use(await openGateway({ config, backends, logger, metrics, tracer, onFault, calls, accounts, doorKey }))
     : undefined;
-  let isReady = true;
+  let isReady = false;
   const door = createHttpDoor({
     ...(await openBrowserDoor({
       config,
@@ -87,7 +86,13 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   const credentials = certificates?.grpcCredentials() ?? ServerCredentials.createInsecure();
   const grpcAddress = gateway && (await listenGrpc(gateway.rpc.server, config.grpcListen, credentials));
   httpAddress = await listenHttp(door.server, config.httpListen);
-  gateway?.listening();
+  // A process that cannot listen, or whose instance id is another's, has ended nobody's session and taken no worker's partition by now.
+  await gateway?.start();
+  if (has('projector')) started.use(startUpkeep({ config, backends, world, metrics }));
+  const workers = has('worker') ? startWorkers({ config, backends, world, metrics, onFault }) : undefined;
+  if (workers) metrics.roles.worker({ usage: () => workers.usage(), nowMs: () => systemClock.nowMs() });
+  started.defer(() => workers?.drain(0));
+  isReady = true;
   const resources = started.move();
   return {
     grpcAddress,

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
@@ -198,3 +198,39 @@ async function withoutRoom(running: ParleyServer, shortage: Shortage): Promise<v
   expect(processingOf(await conversationEntries(running.dataDir)).breaches).toEqual([]);
   expect(await runParley(['audit', '--json'], { PARLEY_DATA_DIR: running.dataDir })).toMatchObject({ code: 0 });
 }
+
+// 413 messages were once accepted into files that had been removed, and were gone with the process.
+describe('a data folder that is taken away while clients talk', () => {
+  const displacements: [string, (dataDir: string) => Promise<void>][] = [
+    ['removed', (dataDir) => rm(dataDir, { recursive: true })],
+    ['renamed', (dataDir) => rename(dataDir, `${dataDir}.away`)],
+  ];
+
+  test.each(displacements)(
+    'and is %s: nothing more is accepted, and the process ends and reports why',
+    async (_what, displace) => {
+      const folder = mkdtempSync(join(tmpdir(), 'parley-displaced-'));
+      server = await startServer({ env: fast, dataDir: join(folder, 'data') });
+      const { address, dataDir } = server;
+      const talkers = Array.from({ length: clients }, () => new Talker({ address, shape: 'bidi' }));
+      const talks = talkers.map((talker) => talker.talk());
+      const accepted = () => talkers.flatMap((talker) => talker.accepted).length;
+      try {
+        await eventually(
+          async () => accepted(),
+          (count) => count > clients,
+        );
+        await displace(dataDir);
+        const whenDisplaced = accepted();
+        expect(await server.exited).toEqual({ code: 1, signal: null });
+        // Committed before, and reported after.
+        expect(accepted() - whenDisplaced).toBeLessThanOrEqual(clients);
+        expect(server.stderr()).toMatch(/data\/\S+ is no longer there/);
+      } finally {
+        for (const talker of talkers) talker.giveUp();
+        await Promise.allSettled(talks);
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
+});

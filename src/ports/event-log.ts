@@ -9,7 +9,8 @@
  * A call is all or nothing in each partition (embedded profile: altogether). When it rejects, the outcome may be unknown (`LogUnavailable.outcome`): callers repeat it, and folds
  * ignore repeats.
  * Delivery: `tail` yields every record from the given offset once and in order, then waits for new ones.
- * Time: a record's time is the log's own and never runs backwards within a topic.
+ * Time: a record's time is that of the log's clock when it took the record: the writer's machine, or the broker that leads the partition. It may step, forwards and
+ * back, when that clock is set or another one takes over, so nothing may be ordered or looked for by it, and only differences of neighbours say how much time went by.
  */
 export interface EventLog extends AsyncDisposable {
   /** How many partitions a topic has. Throws on a topic that does not exist. */

@@ -4,6 +4,8 @@ import type { Part } from '../domain/conversation/events.ts';
 export interface History {
   /** The conversation, also before something was said in it; null when there is none or it was deleted. */
   getConversation(conversationId: string): Promise<HistoryConversation | null>;
+  /** Tells a conversation that was deleted from one that the model lacks: only the former is for ever. */
+  conversationStatus(conversationId: string): Promise<ConversationStatus>;
   getMessage(messageId: string): Promise<HistoryMessage | null>;
   /** The client's conversations in which something was said, newest activity first. */
   listConversations(clientId: string, page: HistoryPageRequest): Promise<HistoryPage<HistoryConversation>>;
@@ -37,9 +39,20 @@ export interface MediaReferences {
   references(mediaIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
 }
 
-/** Conversations that were deleted and whose words are still in the log: no ConversationErased was met. Longest ago first. */
+/** Conversations that were deleted and whose content is still in the log: no ConversationErased that covers it was met. Longest ago first. */
 export interface AwaitingErasure {
-  awaitingErasure(limit: number): Promise<readonly HistoryConversation[]>;
+  awaitingErasure(limit: number): Promise<readonly DeletedConversation[]>;
+}
+
+/** A deleted conversation, and what the log must hold of it. */
+export interface DeletedConversation {
+  readonly conversationId: string;
+  /** The log's time of its deletion, milliseconds since the epoch. */
+  readonly updateTimeMs: number;
+  /** Offset of the record that began it. */
+  readonly firstSequence: number;
+  /** Messages of its client before it was deleted: at least so many records hold its content. */
+  readonly sentMessages: number;
 }
 
 /** How far the history read model has come. */
@@ -48,7 +61,20 @@ export interface HistoryProgress {
   checkpoint(partition: number): number;
   /** True as soon as the checkpoint has reached `offset`: everything before it is in the model. False after the time limit. */
   reached(partition: number, offset: number, timeoutMs: number): Promise<boolean>;
+  /**
+   * What `ask` answers of a model that held everything before these offsets, by partition, from before it was asked until after. Null when the
+   * model does not come so far in time, or begins again meanwhile: it would answer as if most had never been. Rejects as `ask` and `reached`.
+   */
+  whole<T>(upTo: ReadonlyMap<number, number>, timeoutMs: number, ask: () => Promise<T>): Promise<WholeAnswer<T> | null>;
 }
+
+/** An answer, which may itself be null. */
+export interface WholeAnswer<T> {
+  readonly answer: T;
+}
+
+/** `unknown`: the model never met it, or does not hold it (yet, or any more). What was deleted stays known as deleted. */
+export type ConversationStatus = 'present' | 'deleted' | 'unknown';
 
 /** A place in a list, for the page after it. */
 export interface HistoryPlace {

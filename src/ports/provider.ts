@@ -59,7 +59,7 @@ export interface RequestMedia {
   readonly kind: MediaKind;
   readonly contentType: string;
   readonly sizeBytes: number;
-  /** Reads them. Rejects with MediaUnavailable or MediaMissing. */
+  /** Reads them. Rejects with MediaUnavailable or MediaMissing: whoever asked knows of it, and does not blame the provider. */
   bytes(): Promise<Uint8Array>;
 }
 

@@ -24,6 +24,10 @@ export interface Metrics {
 export interface LogMetrics {
   /** An append was answered. */
   appended(elapsedMs: number): void;
+  /** How far the time of an appended record lies after the answer to its append, by this process's clock; below 0: before it was sent; else 0. */
+  logTimeAhead(ms: number): void;
+  /** A record has an earlier time than one that this process appended to the partition before it. */
+  logTimeSteppedBack(): void;
   /** An append was refused: the log is away, or its answer did not come. */
   logUnavailable(): void;
 }

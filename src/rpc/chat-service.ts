@@ -3,25 +3,36 @@ import { anybody, type Caller } from '../app/caller.ts';
 import type { Gateway } from '../app/gateway/gateway.ts';
 import type { Session } from '../app/gateway/session.ts';
 import { catalogue, type Reason, Refused } from '../domain/errors/catalogue.ts';
+import { maxUntakenBytes } from '../domain/limits.ts';
 import type { ChatRequest, ChatResponse, ChatServiceServer, OpenRequest } from '../gen/chat/v1/chat_service.ts';
 import { AuthenticationUnavailable } from '../ports/authenticator.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Metrics } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';
 import { type Calls, callerOf } from './calls.ts';
 import { acceptedToWire, helloFromWire, messageFromWire, type WelcomeFacts } from './chat-wire.ts';
-import { type SessionStream, StreamOutput } from './stream-output.ts';
+import { readOneAhead } from './grpc-internals.ts';
+import { type SessionStream, StreamOutput, type StreamOutputDeps } from './stream-output.ts';
 import { checkWellFormed } from './tolerant-decoding.ts';
 import { TracedCall } from './traced-call.ts';
 import { unary } from './unary.ts';
+import { bytesOfFrame, bytesOfMessage, UntakenCalls } from './untaken.ts';
 import { numberOf } from './wire-values.ts';
+import { WriteDeadlines } from './write-deadlines.ts';
 
 export interface ChatServiceDeps {
   readonly gateway: Gateway;
   readonly calls: Calls;
   readonly metrics: Metrics;
   readonly facts: WelcomeFacts;
+  readonly clock: Clock;
   /** undefined: nothing is traced. */
   readonly tracer?: Tracer | undefined;
+}
+
+/** What the streams of one server share. */
+interface StreamDeps extends ChatServiceDeps {
+  readonly output: StreamOutputDeps;
 }
 
 /** Refusals of a call that, of a message, are told in the session: the message alone is concerned, and the session goes on. */
@@ -35,20 +46,25 @@ const messageReasons: ReadonlySet<Reason> = new Set([
 
 /** One bidirectional stream: its first frame opens the session, the others speak in it. */
 class ChatStream {
-  readonly #deps: ChatServiceDeps;
+  readonly #deps: StreamDeps;
   readonly #call: ServerDuplexStream<ChatRequest, ChatResponse>;
   readonly #output: StreamOutput;
   readonly #traced: TracedCall;
   #session: Session | undefined;
   /** Messages whose fate the client has not been told. */
   #sending = 0;
+  #untakenBytes = 0;
+  #isRenewing = false;
+  #isHeldUp = false;
+  #hasFailed = false;
   #saidAll = false;
 
-  constructor(deps: ChatServiceDeps, call: ServerDuplexStream<ChatRequest, ChatResponse>) {
+  constructor(deps: StreamDeps, call: ServerDuplexStream<ChatRequest, ChatResponse>) {
     this.#deps = deps;
     this.#call = call;
+    readOneAhead(call);
     this.#traced = new TracedCall(deps.tracer, 'Chat', call.metadata);
-    this.#output = new StreamOutput(call, deps.facts, deps.calls.errors, (refused) => this.#fail(refused));
+    this.#output = new StreamOutput(call, deps.output, (refused) => this.#fail(refused));
     call.on('cancelled', () => this.#session?.lost());
     // grpc-js reports a broken or malformed request stream here; the status is sent by it.
     call.on('error', () => this.#session?.lost());
@@ -86,11 +102,12 @@ class ChatStream {
         session.ping();
         return;
       case 'stopMessageId':
-        return this.#orFail(session.stopReply(frame.value));
-      case 'join':
-        return this.#orFail(
-          session.join(frame.value.conversationId, numberOf(frame.value.afterSequence, 'after_sequence')),
-        );
+        return this.#orFail(bytesOfFrame(frame.value), session.stopReply(frame.value));
+      case 'join': {
+        const { conversationId, afterSequence } = frame.value;
+        const joined = session.join(conversationId, numberOf(afterSequence, 'after_sequence'));
+        return this.#orFail(bytesOfFrame(conversationId), joined);
+      }
       case 'goodbye':
         return session.goodbye();
       case 'renewToken':
@@ -109,13 +126,40 @@ class ChatStream {
   #send(session: Session, message: Parameters<typeof messageFromWire>[0]): void {
     const outgoing = messageFromWire(message);
     this.#sending += 1;
-    this.#traced.send(session, outgoing).then(
+    const taken = this.#traced.send(session, outgoing).then(
       () => this.#sent(),
       (error: unknown) => {
         this.#refused(outgoing.clientMessageId, error);
         this.#sent();
       },
     );
+    this.#count(bytesOfMessage(outgoing), taken);
+  }
+
+  /** Counts a frame as untaken until this settles. */
+  #count(bytes: number, taken: Promise<unknown>): void {
+    this.#untakenBytes += bytes;
+    this.#readOrNot();
+    const settled = () => {
+      this.#untakenBytes -= bytes;
+      this.#readOrNot();
+    };
+    taken.then(settled, settled);
+  }
+
+  /**
+   * Reads on only while the client's frames are taken as fast as they come: what is not read, HTTP/2 leaves with the client. Its pings wait
+   * there as well, so while the session's frames hold up the reading it counts as heard, however long they take to be taken or refused:
+   * waiting in line, or for the log or the media store, which have deadlines of their own. Who vanishes meanwhile is noticed by HTTP/2's
+   * keepalive.
+   */
+  #readOrNot(): void {
+    if (this.#hasFailed) return;
+    const isHeldUp = this.#untakenBytes > maxUntakenBytes;
+    if (isHeldUp !== this.#isHeldUp) this.#session?.holdUp(isHeldUp);
+    this.#isHeldUp = isHeldUp;
+    if (isHeldUp || this.#isRenewing) this.#call.pause();
+    else if (this.#call.isPaused()) this.#call.resume();
   }
 
   /** The session's end is told by its output; what concerns only this message is told in the session. */
@@ -136,7 +180,8 @@ class ChatStream {
   #renew(session: Session, accessToken: string): void {
     const { authenticator } = this.#deps.calls;
     if (authenticator === undefined) return;
-    this.#call.pause();
+    this.#isRenewing = true;
+    this.#readOrNot();
     authenticator
       .authenticate(accessToken)
       .then((identity) => session.renew(identity))
@@ -144,10 +189,14 @@ class ChatStream {
         // Who it is cannot be found out now: the session goes on as long as its former token does.
         if (!(error instanceof AuthenticationUnavailable)) this.#fail(error);
       })
-      .finally(() => this.#call.resume());
+      .finally(() => {
+        this.#isRenewing = false;
+        this.#readOrNot();
+      });
   }
 
-  #orFail(done: Promise<unknown>): void {
+  #orFail(bytes: number, done: Promise<unknown>): void {
+    this.#count(bytes, done);
     done.catch((error: unknown) => this.#fail(error));
   }
 
@@ -165,6 +214,7 @@ class ChatStream {
     const refused = error instanceof Refused ? error : this.#deps.calls.errors.refusal(error);
     if (this.#session === undefined) this.#output.end(refused);
     else this.#session.end(refused);
+    this.#hasFailed = true;
     this.#call.removeAllListeners('data');
     this.#call.resume();
   }
@@ -184,9 +234,13 @@ function whenKnown(
 }
 
 /** The server stream of the split shape. */
-function openStream({ gateway, calls, facts }: ChatServiceDeps, call: SessionStream, request: OpenRequest): void {
+function openStream(
+  { gateway, calls, output: outputDeps }: StreamDeps,
+  call: SessionStream,
+  request: OpenRequest,
+): void {
   let session: Session | undefined;
-  const output = new StreamOutput(call, facts, calls.errors, (refused) => session?.end(refused));
+  const output = new StreamOutput(call, outputDeps, (refused) => session?.end(refused));
   const fail = (error: unknown) => output.end(calls.errors.refusal(error));
   call.on('cancelled', () => session?.lost());
   whenKnown(
@@ -206,24 +260,31 @@ function openStream({ gateway, calls, facts }: ChatServiceDeps, call: SessionStr
 
 /** ChatService in both shapes, on one session machine. */
 export function chatService(deps: ChatServiceDeps): ChatServiceServer {
-  const { gateway, calls, tracer } = deps;
+  const { gateway, calls, tracer, facts, clock } = deps;
+  const untaken = new UntakenCalls();
+  const streamDeps = { ...deps, output: { facts, errors: calls.errors, deadlines: new WriteDeadlines(clock) } };
   return {
     chat: (call) => {
-      new ChatStream(deps, call);
+      new ChatStream(streamDeps, call);
     },
-    open: (call) => openStream(deps, call as SessionStream, call.request),
+    open: (call) => openStream(streamDeps, call as SessionStream, call.request),
     join: unary(calls, async ({ sessionId, conversation }, caller) => {
       const session = gateway.session(sessionId, caller);
       const afterSequence = numberOf(conversation?.afterSequence ?? 0n, 'after_sequence');
-      return { joined: { conversationId: await session.join(conversation?.conversationId ?? '', afterSequence) } };
+      const { conversationId = '' } = conversation ?? {};
+      const join = () => session.join(conversationId, afterSequence);
+      return { joined: { conversationId: await untaken.taking(session, bytesOfFrame(conversationId), join) } };
     }),
     send: unary(calls, async ({ sessionId, message }, caller, metadata) => {
       const session = gateway.session(sessionId, caller);
-      const accepted = await new TracedCall(tracer, 'Send', metadata).send(session, messageFromWire(message));
+      const outgoing = messageFromWire(message);
+      const send = () => new TracedCall(tracer, 'Send', metadata).send(session, outgoing);
+      const accepted = await untaken.taking(session, bytesOfMessage(outgoing), send);
       return { accepted: acceptedToWire(accepted) };
     }),
     stopReply: unary(calls, async ({ sessionId, messageId }, caller) => {
-      await gateway.session(sessionId, caller).stopReply(messageId);
+      const session = gateway.session(sessionId, caller);
+      await untaken.taking(session, bytesOfFrame(messageId), () => session.stopReply(messageId));
       return {};
     }),
     // Answered on the stream as well: a proxy that sees nothing pass there for long takes it for dead, and so may the client.

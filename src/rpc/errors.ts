@@ -5,6 +5,7 @@ import { Status } from '../gen/google/rpc/status.ts';
 import { AccountStoreUnavailable } from '../ports/account-store.ts';
 import { AuthenticationUnavailable } from '../ports/authenticator.ts';
 import { LogUnavailable } from '../ports/event-log.ts';
+import type { Ids } from '../ports/ids.ts';
 import { MediaUnavailable } from '../ports/media-store.ts';
 import { ReadModelUnavailable } from '../ports/read-model.ts';
 import type { Logger, Metrics } from '../ports/telemetry.ts';
@@ -19,10 +20,13 @@ const typeUrl = 'type.googleapis.com/google.rpc.';
 export class ErrorMapping {
   readonly #logger: Logger;
   readonly #metrics: Metrics;
+  readonly #ids: Pick<Ids, 'unique'>;
 
-  constructor(logger: Logger, metrics: Metrics) {
+  /** `ids` names incidents: what a client is told of an unknown error, and the server's own log. */
+  constructor(logger: Logger, metrics: Metrics, ids: Pick<Ids, 'unique'>) {
     this.#logger = logger;
     this.#metrics = metrics;
+    this.#ids = ids;
   }
 
   /** The status of an error as grpc-js sends it. */
@@ -44,7 +48,7 @@ export class ErrorMapping {
     if (error instanceof AuthenticationUnavailable || error instanceof AccountStoreUnavailable)
       return new Refused('AUTHENTICATION_UNAVAILABLE');
     if (error instanceof ReadModelUnavailable) return new Refused('HISTORY_BEHIND', 'history cannot be read now');
-    const incident = crypto.randomUUID();
+    const incident = this.#ids.unique();
     this.#logger.error({ err: error, incident }, 'unexpected error in a call');
     return new Refused('INTERNAL', `internal error ${incident}`, { metadata: { incident } });
   }

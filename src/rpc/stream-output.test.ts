@@ -1,14 +1,19 @@
 import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
 import type { MessageTold, SessionEvent } from '../app/gateway/session-event.ts';
 import type { Part } from '../domain/conversation/events.ts';
-import type { Refused } from '../domain/errors/catalogue.ts';
-import { maxInlineReplyBytes, maxReplyBytes } from '../domain/limits.ts';
+import { Refused } from '../domain/errors/catalogue.ts';
+import { maxInlineReplyBytes, maxReplyBytes, maxUnsentBytes, slowConsumerMs, sweepMs } from '../domain/limits.ts';
 import type { ChatResponse } from '../gen/chat/v1/chat_service.ts';
 import type { Media } from '../gen/chat/v1/content.ts';
+import { assertProperty } from '../testing/property.ts';
+import { StandingClock } from '../testing/standing-clock.ts';
 import { ErrorMapping } from './errors.ts';
-import { type SessionStream, StreamOutput } from './stream-output.ts';
+import { maxInFlightBytes, type SessionStream, StreamOutput } from './stream-output.ts';
 import { durationOf } from './wire-values.ts';
+import { WriteDeadlines } from './write-deadlines.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const uncounted = { refused() {}, accepted() {}, replied() {}, historyRead() {}, sessionEnded() {} };
@@ -23,31 +28,34 @@ const limits = {
 const facts = { heartbeatInterval: durationOf(1), firstMessageDeadline: durationOf(1), limits };
 
 /** A client that reads a frame when the test says so. */
-function slowClient() {
+function slowClient(highWaterMark = 1) {
   const frames: ChatResponse[] = [];
   const reads: (() => void)[] = [];
   const stream = new Writable({
     objectMode: true,
-    highWaterMark: 1,
+    highWaterMark,
     write(frame: ChatResponse, _encoding, done) {
       frames.push(frame);
       reads.push(done);
     },
   });
   const slow: Refused[] = [];
-  const output = new StreamOutput(
-    stream as unknown as SessionStream,
+  // As the transport does, which makes it the status.
+  stream.on('error', () => stream.end());
+  const clock = new StandingClock();
+  const deps = {
     facts,
-    new ErrorMapping(quiet, uncounted),
-    (refused) => slow.push(refused),
-  );
+    errors: new ErrorMapping(quiet, uncounted, nodeCryptoIds),
+    deadlines: new WriteDeadlines(clock),
+  };
+  const output = new StreamOutput(stream as unknown as SessionStream, deps, (refused) => slow.push(refused));
   const readAll = async () => {
     while (reads.length > 0) {
       reads.shift()?.();
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  return { output, frames, slow, readAll, stream };
+  return { output, frames, slow, reads, readAll, stream, clock };
 }
 
 function reply(messageId: string, mediaBytes: number, textBytes = 0): MessageTold {
@@ -122,8 +130,71 @@ describe('a client that reads slowly', () => {
     output.emit({ type: 'pong', timeMs: 1 });
     for (let index = 0; index < 3; index += 1) output.emit(reply(`${index}`, 0, 400_000));
     expect(slow.map(({ reason }) => reason)).toEqual(['SLOW_CONSUMER']);
-    // As the session does; the transport makes it the status.
-    stream.on('error', () => {});
-    output.end(slow[0]);
+    expect(output.heldBytes).toBeLessThan(maxUnsentBytes);
+    stream.destroy();
+  });
+
+  test('is cut when it reads nothing for the limit, and not when it reads in between', async () => {
+    const { output, slow, readAll, stream, clock } = slowClient();
+    const pass = async (ms: number) => {
+      for (let passedMs = 0; passedMs < ms; passedMs += sweepMs) {
+        await new Promise((resolve) => setImmediate(resolve));
+        clock.advance(sweepMs);
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    output.emit({ type: 'pong', timeMs: 1 });
+    await pass(slowConsumerMs - sweepMs);
+    await readAll();
+    expect(slow).toEqual([]);
+    output.emit({ type: 'pong', timeMs: 2 });
+    await pass(slowConsumerMs - sweepMs);
+    expect(slow).toEqual([]);
+    await pass(2 * sweepMs);
+    expect(slow.map(({ reason }) => reason)).toEqual(['SLOW_CONSUMER']);
+    stream.destroy();
+  });
+});
+
+type Step = { readonly emit: number } | { readonly read: number } | { readonly end: boolean };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ emit: fc.integer({ min: 0, max: 16 * 1_024 }) }) },
+  { weight: 2, arbitrary: fc.record({ emit: fc.integer({ min: 0, max: maxReplyBytes }) }) },
+  { weight: 4, arbitrary: fc.record({ read: fc.integer({ min: 1, max: 40 }) }) },
+  { weight: 1, arbitrary: fc.record({ end: fc.boolean() }) },
+);
+
+describe('whatever is sent and read in whatever order', () => {
+  test('no more than the named bytes are held, and what arrives is a prefix of what was sent', async () => {
+    await assertProperty(
+      fc.asyncProperty(fc.array(step, { maxLength: 200 }), async (steps) => {
+        const { output, frames, reads, stream } = slowClient(16);
+        let offsetBytes = 0;
+        for (const one of steps) {
+          if ('emit' in one) {
+            const text = 'x'.repeat(one.emit);
+            output.emit({ type: 'delta', replyMessageId: 'a', attempt: 1, offsetBytes, text });
+            offsetBytes += one.emit;
+          } else if ('read' in one) {
+            for (let index = 0; index < one.read; index += 1) {
+              reads.shift()?.();
+              await new Promise((resolve) => process.nextTick(resolve));
+            }
+          } else output.end(one.end ? new Refused('STALE') : undefined);
+          // What was emitted last may be in flight as a whole beside what had been before.
+          expect(output.heldBytes).toBeLessThanOrEqual(maxUnsentBytes + maxInFlightBytes + maxReplyBytes + 1_000);
+        }
+        let expected = 0;
+        for (const { event } of frames) {
+          if (event?.event?.$case !== 'replyDelta') continue;
+          expect(event.event.value.offsetBytes).toBe(BigInt(expected));
+          expected += event.event.value.text.length;
+        }
+        expect(expected).toBeLessThanOrEqual(offsetBytes);
+        stream.destroy();
+      }),
+      { numRuns: 100 },
+    );
   });
 });

@@ -1,3 +1,4 @@
+import { constants } from 'node:http2';
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import type { SessionEvent, SessionOutput } from '../app/gateway/session-event.ts';
 import { textOf } from '../domain/conversation/events.ts';
@@ -6,39 +7,57 @@ import { maxPieceBytes, maxUnsentBytes, slowConsumerMs } from '../domain/limits.
 import type { ChatRequest, ChatResponse, OpenRequest } from '../gen/chat/v1/chat_service.ts';
 import { eventToWire, type WelcomeFacts } from './chat-wire.ts';
 import type { ErrorMapping } from './errors.ts';
+import { http2StreamOf } from './grpc-internals.ts';
+import type { WriteDeadlines } from './write-deadlines.ts';
 
 /** OpenResponse has the same fields as ChatResponse, so one output serves both shapes. */
 export type SessionStream =
   | ServerDuplexStream<ChatRequest, ChatResponse>
   | ServerWritableStream<OpenRequest, ChatResponse>;
 
+/** Written and not yet taken by the transport, before what follows is kept here: a few frames of any length keep it busy. */
+export const maxInFlightBytes = 256 * 1_024;
+
 /** Counted for an event besides its text: ids, times and framing. */
 const eventOverheadBytes = 200;
 
+export interface StreamOutputDeps {
+  readonly facts: WelcomeFacts;
+  readonly errors: ErrorMapping;
+  readonly deadlines: WriteDeadlines;
+}
+
 /**
  * The client's end of a session on a gRPC stream. `write` answering false is honoured: from then on events are kept here, pieces that
- * follow each other as one, until the transport takes more; a client that lets too much gather, or reads nothing for too long, is cut.
+ * follow each other as one, until the transport takes more; a client that lets too much gather, or reads nothing for too long, is refused.
+ * One that does not read its stream's end either is cut: the stream is reset, and what was written to it is dropped.
  */
 export class StreamOutput implements SessionOutput {
   readonly #stream: SessionStream;
-  readonly #facts: WelcomeFacts;
-  readonly #errors: ErrorMapping;
+  readonly #deps: StreamOutputDeps;
   readonly #onSlow: (refused: Refused) => void;
+  readonly #onDeadline = () => this.#expired();
   #unsent: SessionEvent[] = [];
   #unsentBytes = 0;
+  /** Written, and not yet taken by the transport. */
+  #inFlightBytes = 0;
   #blocked = false;
   #ended: { readonly refused: Refused | undefined } | undefined;
-  #slowTimer: ReturnType<typeof setTimeout> | undefined;
   #waiters: (() => void)[] = [];
 
   /** `onSlow` must end the session. */
-  constructor(stream: SessionStream, facts: WelcomeFacts, errors: ErrorMapping, onSlow: (refused: Refused) => void) {
+  constructor(stream: SessionStream, deps: StreamOutputDeps, onSlow: (refused: Refused) => void) {
     this.#stream = stream;
-    this.#facts = facts;
-    this.#errors = errors;
+    this.#deps = deps;
     this.#onSlow = onSlow;
-    stream.on('drain', () => this.#drained());
-    stream.on('close', () => this.#settle());
+    stream.on('close', () => this.#release());
+    // Later than the call's: until then the client has not closed its half, and the stream costs memory.
+    (http2StreamOf(stream) ?? stream).once('close', () => deps.deadlines.clear(this.#onDeadline));
+  }
+
+  /** What the client has not taken, in bytes as `maxUnsentBytes` counts them. */
+  get heldBytes(): number {
+    return this.#inFlightBytes + this.#unsentBytes;
   }
 
   emit(event: SessionEvent): void {
@@ -52,17 +71,29 @@ export class StreamOutput implements SessionOutput {
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
+  /** In order, what is kept is still sent. A slow reader's is not pressed on it with a refusal: it resumes. */
   end(refused: Refused | undefined): void {
     if (this.#ended !== undefined) return;
     this.#ended = { refused };
-    // What a slow reader has not taken is not pressed on it: it resumes. In order, the last words are still sent.
     if (!this.#blocked || refused !== undefined) this.#close(refused);
+    else this.#release();
   }
 
+  /** The stream counts frames, of which a few may be long: they are blocked by their bytes as well. */
   #write(event: SessionEvent): void {
-    if (this.#stream.write({ event: { event: eventToWire(event, this.#facts) } })) return;
+    const bytes = sizeOf(event);
+    this.#inFlightBytes += bytes;
+    const frame = { event: { event: eventToWire(event, this.#deps.facts) } };
+    const takesMore = this.#stream.write(frame, () => this.#written(bytes));
+    if (takesMore && this.#inFlightBytes <= maxInFlightBytes) return;
     this.#blocked = true;
-    this.#slowTimer = setTimeout(() => this.#slow(`nothing was read for ${slowConsumerMs} ms`), slowConsumerMs);
+    this.#deps.deadlines.set(this.#onDeadline);
+  }
+
+  #written(bytes: number): void {
+    this.#inFlightBytes -= bytes;
+    if (!this.#blocked || this.#stream.writableNeedDrain || this.#stream.writableEnded) return;
+    if (this.#inFlightBytes <= maxInFlightBytes) this.#drained();
   }
 
   #keep(event: SessionEvent): void {
@@ -84,7 +115,7 @@ export class StreamOutput implements SessionOutput {
   }
 
   #drained(): void {
-    clearTimeout(this.#slowTimer);
+    this.#deps.deadlines.clear(this.#onDeadline);
     this.#blocked = false;
     const events = this.#unsent;
     this.#unsent = [];
@@ -95,22 +126,38 @@ export class StreamOutput implements SessionOutput {
     }
     if (this.#blocked) return;
     if (this.#ended !== undefined) this.#close(this.#ended.refused);
-    this.#settle();
+    this.#release();
+  }
+
+  #expired(): void {
+    if (this.#ended === undefined) this.#slow(`nothing was read for ${slowConsumerMs} ms`);
+    else this.#cut();
   }
 
   #slow(what: string): void {
-    this.#onSlow(new Refused('SLOW_CONSUMER', what));
+    const refused = new Refused('SLOW_CONSUMER', what);
+    this.#onSlow(refused);
+    // The session may have ended before, and its last events be on their way here.
+    this.end(refused);
   }
 
+  /** The end of the stream, which stands behind what was written, is given as long to be read as anything else. */
   #close(refused: Refused | undefined): void {
-    clearTimeout(this.#slowTimer);
+    this.#unsent = [];
+    this.#unsentBytes = 0;
     if (refused === undefined) this.#stream.end();
-    else this.#stream.emit('error', this.#errors.toServiceError(refused));
-    this.#settle();
+    else this.#stream.emit('error', this.#deps.errors.toServiceError(refused));
+    this.#deps.deadlines.set(this.#onDeadline);
+    this.#release();
   }
 
-  #settle(): void {
-    clearTimeout(this.#slowTimer);
+  #cut(): void {
+    this.#unsent = [];
+    this.#unsentBytes = 0;
+    http2StreamOf(this.#stream)?.close(constants.NGHTTP2_CANCEL);
+  }
+
+  #release(): void {
     for (const resolve of this.#waiters.splice(0)) resolve();
   }
 }

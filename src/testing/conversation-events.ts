@@ -5,6 +5,7 @@ import type {
   ReplyStarted,
   StopRequested,
   WorkerClaimed,
+  WorkerReleased,
 } from '../domain/conversation/events.ts';
 
 /** Events with plausible values for whatever does not matter. Message ids contain their conversation: `<conversation>/<name>`. */
@@ -23,6 +24,10 @@ export function messageReceived(messageId: string, over: Partial<MessageReceived
 
 export function workerClaimed(claimId: string, maxProcessing = 50): WorkerClaimed {
   return { type: 'WorkerClaimed', partition: 0, workerId: `worker of ${claimId}`, claimId, maxProcessing };
+}
+
+export function workerReleased(claimId: string): WorkerReleased {
+  return { type: 'WorkerReleased', partition: 0, workerId: `worker of ${claimId}`, claimId };
 }
 
 export function replyStarted(messageId: string, claimId: string, attempt = 1): ReplyStarted {

@@ -1,7 +1,7 @@
 import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
-import { eventCodec } from '../codec/event-codec.ts';
 import type { ConversationEvent, ReplyStarted } from '../domain/conversation/events.ts';
 import type { EventLog, LogRecord } from '../ports/event-log.ts';
+import { eventCodec } from './event-codec.ts';
 
 const batch = 5_000;
 
@@ -138,7 +138,7 @@ function takenUpIn(entries: readonly Entry[], claimed: number, sinceMs: number):
       known.add(event.messageId);
       pending.set(event.messageId, Math.max(timeMs, sinceMs));
     }
-    const counts = 'claimId' in event && event.type !== 'WorkerClaimed' && event.claimId === claim;
+    const counts = 'claimId' in event && 'messageId' in event && event.claimId === claim;
     if (!counts || (index < claimed && event.type === 'ReplyStarted')) continue;
     const begunMs = pending.get(event.messageId);
     pending.delete(event.messageId);

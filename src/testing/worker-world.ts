@@ -7,7 +7,6 @@ import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { inProcessBus } from '../adapters/live-bus/in-process/in-process-bus.ts';
 import { type FolderMediaStore, openFolderMediaStore } from '../adapters/media-store/folder/folder-media-store.ts';
 import { Journal, type JournalEntry } from '../app/journal.ts';
-import { eventCodec } from '../codec/event-codec.ts';
 import type { ConversationEvent, MessageReceived } from '../domain/conversation/events.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LiveEvent } from '../ports/live-bus.ts';
@@ -16,6 +15,7 @@ import type { Tracer } from '../ports/tracing.ts';
 import type { Lookups, WorkerDeps, WorkerSettings } from '../workers/deps.ts';
 import { type RunningWorker, startWorker } from '../workers/worker.ts';
 import { messageReceived } from './conversation-events.ts';
+import { eventCodec } from './event-codec.ts';
 import { FaultyLog } from './faulty-log.ts';
 import { FaultyMedia } from './faulty-media.ts';
 import { eventually } from './guests.ts';
@@ -87,6 +87,7 @@ const settings: WorkerSettings = {
   pieceTimeoutMs: 60_000,
   mediaTimeoutMs: 60_000,
   totalTimeoutMs: 600_000,
+  unnamedMediaLifetimeMs: 86_400_000,
   maxAttempts: 3,
 };
 

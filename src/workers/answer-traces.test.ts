@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Journal } from '../app/journal.ts';
-import { eventCodec } from '../codec/event-codec.ts';
 import { ProviderError } from '../ports/provider.ts';
 import { messageReceived } from '../testing/conversation-events.ts';
+import { eventCodec } from '../testing/event-codec.ts';
 import { eventually } from '../testing/guests.ts';
 import { RecordedTracer } from '../testing/recorded-tracer.ts';
 import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';

@@ -6,11 +6,13 @@ import type { LiveEvent } from '../ports/live-bus.ts';
 import { ProviderError, type Utterance } from '../ports/provider.ts';
 import type { TraceContext } from '../ports/tracing.ts';
 import { AnswerTrace } from './answer-trace.ts';
-import { Attempt, type AttemptDeps, type AttemptEnd, type Call } from './attempt.ts';
-import { backOffMs, pause } from './back-off.ts';
+import { Attempt, type AttemptDeps, type AttemptEnd } from './attempt.ts';
+import { backOffMs, pause, unlessAborted } from './back-off.ts';
 import type { MessagePast, WorkerDeps } from './deps.ts';
+import { HeldOutput } from './held-output.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
-import { storeReplyMedia } from './reply-media.ts';
+import { MediaReads } from './media-reads.ts';
+import { renewReplyMedia, storeReplyMedia } from './reply-media.ts';
 import { replyRequest } from './reply-request.ts';
 import { stretches } from './reply-text.ts';
 
@@ -29,6 +31,8 @@ type Final = ReplyCompleted | ReplyFailed;
 type Verdict =
   | { readonly type: 'final'; readonly event: Final }
   | { readonly type: 'retry'; readonly delayMs: number }
+  /** The store could not be read: to be waited for, and no attempt that failed. */
+  | { readonly type: 'unreadable' }
   | { readonly type: 'nothing' };
 
 /**
@@ -41,14 +45,22 @@ export class Answer {
   readonly #context: AnswerContext;
   readonly #replyMessageId: string;
   readonly #trace: AnswerTrace | undefined;
+  readonly #reads: MediaReads;
   #attempt: Attempt | undefined;
-  /** The attempt's event is not known to be in the log. */
+  /** Of the attempt. */
+  #output: HeldOutput | undefined;
+  /** The log did not take the attempt's event. */
   #unwritten: ReplyStarted | undefined;
+  /** Monotonic time since which the media of the held final event may have been stored, once they were stored anew. */
+  #mediaSinceMs: number | undefined;
   #stopped = false;
+  #concluding = false;
   /** Its conversation was deleted: nothing that was said is to be logged any more. */
   #discarded = false;
   #over = false;
-  /** Ends a wait before another attempt: by a stop. */
+  /** Waits to learn what an attempt needs, and has made none yet: nothing of it is in the log under this claim. */
+  #lookingUp = false;
+  /** Ends a wait for history or media, or before another attempt: by a stop. */
   #waiting: AbortController | undefined;
   /** Ends every wait. Made only when there is one: most answers never wait. */
   #ending: AbortController | undefined;
@@ -57,6 +69,7 @@ export class Answer {
   constructor(message: PendingMessage, context: AnswerContext, trace?: TraceContext) {
     this.message = message;
     this.#context = context;
+    this.#reads = new MediaReads(context.deps.media);
     this.#replyMessageId = context.deps.ids.replyMessageId(message.messageId);
     this.#trace = AnswerTrace.begin(context.deps, context.partition, message, trace);
   }
@@ -64,10 +77,12 @@ export class Answer {
   /** What is known of it from before the offset. Asks until there is an answer; `none` when it is over before. */
   async past(beforeOffset: number): Promise<MessagePast> {
     const { deps, partition } = this.#context;
+    this.#lookingUp = true;
     for (let failures = 1; !this.#over; failures += 1) {
       try {
         const past = await deps.lookups.past(partition, this.message, beforeOffset);
         if (past === 'repeat') this.#trace?.concludes('REPEAT');
+        this.#lookingUp = false;
         return past;
       } catch (error) {
         await this.#pauseAfter(error, failures, 'history cannot say whether a message is a repeat');
@@ -76,13 +91,21 @@ export class Answer {
     return 'none';
   }
 
-  /** Calls the provider until a reply is whole or no attempt is left, beginning with this attempt's number, and writes the end. */
+  /**
+   * Calls the provider until a reply is whole or no attempt is left, beginning with this attempt's number, and writes the end. What it needs of
+   * history is loaded before: attempts are calls, and a read model or a media store that is away is not the provider's failure.
+   */
   async reply(firstAttempt: number): Promise<void> {
-    for (let tries = 1; !this.#over; tries += 1) {
+    // Where nothing is to be loaded the call begins before this returns.
+    const history = this.#context.deps.provider.usesHistory ? await this.#history() : [];
+    for (let number = firstAttempt, tries = 1; !this.#over; number += 1) {
       if (this.#stopped) return this.#conclude(this.#stoppedEvent());
-      const attempt = this.#begin(firstAttempt + tries - 1);
-      const verdict = this.#judge(await this.#ask(attempt), attempt, tries);
+      if (this.#reads.problem === 'missing') return this.#conclude(this.#mediaMissing());
+      const attempt = this.#begin(number);
+      const verdict = this.#judge(await this.#ask(attempt, history), attempt, tries);
       if (verdict.type === 'final') return this.#conclude(verdict.event);
+      if (verdict.type === 'unreadable') await this.#loadMedia();
+      else tries += 1;
       if (verdict.type === 'retry') await this.#pauseBeforeAttempt(verdict.delayMs);
     }
   }
@@ -114,10 +137,20 @@ export class Answer {
     this.#ending?.abort();
   }
 
+  /** The start of the attempt was read back under this worker's claim: from now on watchers may see it. */
+  startedBy(attempt: number): void {
+    if (attempt === this.#attempt?.number && !this.#discarded) this.#output?.open();
+  }
+
+  /** It waits for a look into history, and no attempt was begun: what a drain need not wait for. */
+  get isLookingUp(): boolean {
+    return this.#lookingUp;
+  }
+
   /** What a watcher who comes now has missed: the attempt and its text from the beginning. */
   draft(): readonly LiveEvent[] {
     const attempt = this.#attempt;
-    if (attempt === undefined || this.#discarded) return [];
+    if (attempt === undefined || this.#output?.isOpen !== true || this.#discarded) return [];
     const ids = this.#idsOf(attempt);
     const pieces = [...stretches(attempt.reply.text, 0, maxPieceBytes)];
     return [{ type: 'started', ...ids }, ...pieces.map((piece) => ({ type: 'piece', ...ids, ...piece }) as const)];
@@ -126,50 +159,93 @@ export class Answer {
   #begin(number: number): Attempt {
     const { deps, attempts } = this.#context;
     const { conversationId, clientId } = this.message;
+    const output = new HeldOutput((event) => deps.bus.publish(conversationId, event));
     const attempt = new Attempt(number, attempts, {
       say: (text, offsetBytes) => {
-        for (const piece of stretches(text, offsetBytes, maxPieceBytes)) {
-          deps.bus.publish(conversationId, { type: 'piece', ...this.#idsOf(attempt), ...piece });
-        }
+        for (const piece of stretches(text, offsetBytes, maxPieceBytes))
+          output.send({ type: 'piece', ...this.#idsOf(attempt), ...piece });
       },
       store: (media) => storeReplyMedia(deps, clientId, media),
     });
     this.#attempt = attempt;
-    this.#appendStarted({ type: 'ReplyStarted', ...this.#factsOf(attempt) });
-    deps.bus.publish(conversationId, { type: 'started', ...this.#idsOf(attempt) });
+    this.#output = output;
+    void this.#logStart({ type: 'ReplyStarted', ...this.#factsOf(attempt) });
+    output.send({ type: 'started', ...this.#idsOf(attempt) });
     return attempt;
   }
 
-  async #ask(attempt: Attempt): Promise<AttemptEnd> {
+  async #ask(attempt: Attempt, history: readonly Utterance[]): Promise<AttemptEnd> {
+    const { provider } = this.#context.deps;
     const ended = this.#trace?.ask(attempt);
-    const end = await attempt.run(this.#call(attempt));
+    const request = replyRequest(this.message, attempt.number, history, this.#reads);
+    const end = await attempt.run((signal) => provider.reply(request, signal));
     ended?.(end);
     this.#context.deps.metrics.called(attempt.elapsedMs, attempt.firstPieceMs);
     return end;
   }
 
-  /** Not awaited: the log keeps the order of appends. If it fails, the event goes with the final one. */
-  #appendStarted(event: ReplyStarted): void {
-    this.#unwritten = event;
-    this.#append([event]).then(
-      () => {
+  /**
+   * Appends the attempt's start until the log has it; never rejects. Not awaited: the call goes on beside it, and the log keeps the order of
+   * appends. What has failed when the reply ends goes with its final event.
+   */
+  async #logStart(event: ReplyStarted): Promise<void> {
+    this.#unwritten = undefined;
+    const isWanted = () => !this.#over && !this.#concluding && event.attempt === this.#attempt?.number;
+    for (let failures = 1; isWanted(); failures += 1) {
+      try {
+        await this.#append([event]);
         if (this.#unwritten === event) this.#unwritten = undefined;
-      },
-      (error: unknown) => this.#warn(error, 'the start of an attempt was not written'),
-    );
+        return;
+      } catch (error) {
+        if (event.attempt === this.#attempt?.number) this.#unwritten = event;
+        await this.#pauseAfter(error, failures, 'the start of an attempt was not written');
+      }
+    }
   }
 
-  #call(attempt: Attempt): Call {
-    const { message } = this;
+  /**
+   * What was said before, as far as the fold is now: a goal that moved on with it would never be reached by history that is a little behind.
+   * Nothing when a stop, or the end, came first.
+   */
+  async #history(): Promise<readonly Utterance[]> {
     const { deps, partition } = this.#context;
-    const { provider, media } = deps;
-    if (!provider.usesHistory)
-      return (signal) => provider.reply(replyRequest(message, attempt.number, [], media), signal);
-    const foldedTo = () => this.#context.foldedTo();
-    const request = (history: readonly Utterance[]) => replyRequest(message, attempt.number, history, media);
-    return async function* withHistory(signal) {
-      yield* provider.reply(request(await deps.lookups.loadHistory(partition, message, foldedTo())), signal);
-    };
+    const foldedTo = this.#context.foldedTo();
+    this.#lookingUp = true;
+    const said = await this.#awaited('history cannot be loaded', () =>
+      deps.lookups.loadHistory(partition, this.message, foldedTo),
+    );
+    this.#lookingUp = false;
+    return said ?? [];
+  }
+
+  /** Tries until it works; undefined when a stop, or the end, came first. */
+  async #awaited<T>(what: string, look: () => Promise<T>): Promise<T | undefined> {
+    const { clock, random } = this.#context.deps;
+    this.#waiting = new AbortController();
+    const { signal } = this.#waiting;
+    for (let failures = 1; !this.#stopped && !this.#over; failures += 1) {
+      try {
+        return await unlessAborted(look(), signal);
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        this.#warn(error, what);
+        await pause(clock, backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random), signal);
+      }
+    }
+    return undefined;
+  }
+
+  /** What the store could not give is not the provider's failure. What it does not have will not come; a store that is away will. */
+  async #loadMedia(): Promise<void> {
+    await this.#awaited('what was sent cannot be read from the media store', async () => {
+      await this.#reads.load().catch((error: unknown) => {
+        if (this.#reads.problem !== 'missing') throw error;
+      });
+    });
+  }
+
+  #mediaMissing(): ReplyFailed {
+    return this.#failed('MEDIA_NOT_FOUND', 'What was sent with the message is not in the store any more.');
   }
 
   #judge(end: AttemptEnd, attempt: Attempt, tries: number): Verdict {
@@ -181,9 +257,11 @@ export class Answer {
       case 'abandoned':
         return { type: 'nothing' };
       case 'timed-out':
+        if (this.#reads.problem !== 'none') return { type: 'unreadable' };
         this.#attemptFailed('timeout', { awaited: end.awaited });
         return this.#retryOr('PROVIDER_TIMEOUT', attempt, tries, 0);
       case 'failed':
+        if (this.#reads.problem !== 'none') return { type: 'unreadable' };
         this.#attemptFailed('error', { err: end.error });
         return this.#retryOr('PROVIDER_FAILED', attempt, tries, retryAfterMs(end.error));
       default:
@@ -209,18 +287,38 @@ export class Answer {
 
   /** Appends the final event until the fold has met it; once the conversation is deleted, one without words instead. */
   async #conclude(event: Final): Promise<void> {
-    let started: readonly ReplyStarted[] = [];
+    this.#concluding = true;
+    let held = event;
     for (let failures = 1; !this.#over; failures += 1) {
       try {
-        const final = this.#discarded ? this.#stoppedEvent() : event;
+        held = await this.#withLastingMedia(held);
+        if (this.#over) return;
+        const final = this.#discarded ? this.#stoppedEvent() : held;
         this.#trace?.concludes(final.type === 'ReplyFailed' ? final.reason : undefined);
+        const started = this.#unwritten === undefined ? [] : [this.#unwritten];
         await this.#append([...started, final], this.#trace?.context);
         return;
       } catch (error) {
         await this.#pauseAfter(error, failures, 'the end of a reply was not written');
-        if (this.#unwritten !== undefined) started = [this.#unwritten];
       }
     }
+  }
+
+  /**
+   * While the log takes nothing, the sweep finds media that no message names. Half their lifetime is left for the append, and for history to know of it;
+   * looked at just before each append, since storing may take long, too.
+   */
+  async #withLastingMedia(event: Final): Promise<Final> {
+    const { deps } = this.#context;
+    let lasting = event;
+    while (!this.#over && !this.#discarded && hasMedia(lasting)) {
+      const nowMs = deps.clock.monotonicMs();
+      const ageMs = this.#mediaSinceMs === undefined ? (this.#attempt?.elapsedMs ?? 0) : nowMs - this.#mediaSinceMs;
+      if (ageMs <= deps.settings.unnamedMediaLifetimeMs / 2) return lasting;
+      lasting = { ...lasting, parts: await renewReplyMedia(deps, this.message.clientId, lasting.parts) };
+      this.#mediaSinceMs = nowMs;
+    }
+    return lasting;
   }
 
   #append(events: readonly (ReplyStarted | Final)[], trace?: TraceContext): Promise<unknown> {
@@ -291,6 +389,10 @@ export class Answer {
     const { messageId, conversationId } = this.message;
     this.#context.deps.logger.warn({ messageId, conversationId, err: error }, what);
   }
+}
+
+function hasMedia(event: Final): event is ReplyCompleted {
+  return event.type === 'ReplyCompleted' && event.parts.some(({ kind }) => kind !== 'text');
 }
 
 /** Not before so long is another attempt of use; infinite when none is. */

@@ -19,10 +19,21 @@ const busy = new ProviderError('busy at host 10.0.0.7', true);
 describe('a provider that fails', () => {
   test('is asked again, each time as a new attempt that supersedes the draft', async () => {
     await using world = await WorkerWorld.open();
-    const { metrics } = world.worker({
-      provider: provider((call) => call.say('Here y').fail(busy), fail(busy), answer),
-    });
+    const scripted = provider(
+      (call) => call.say('Here y'),
+      () => {},
+      answer,
+    );
+    const { metrics } = world.worker({ provider: scripted });
     await world.say('c/1');
+    // An attempt is shown once its start was read back: one that fails before that is not shown at all.
+    await world.heard('piece', 'c/1');
+    scripted.callFor('c/1').fail(busy);
+    await eventually(
+      async () => world.live,
+      (live) => live.some((event) => event.type === 'started' && event.attempt === 2),
+    );
+    scripted.callFor('c/1').fail(busy);
     expect(await world.heard('completed', 'c/1')).toMatchObject({
       attempt: 3,
       parts: [{ kind: 'text', text: 'Here you are.' }],
@@ -175,29 +186,4 @@ describe('a reply', () => {
     expect(worker.provider.calls).toHaveLength(1);
     expect(worker.provider.calls[0]?.signal.aborted).toBe(true);
   });
-});
-
-test('a model that reads what was said before is given it, and is asked again when that cannot be read at first', async () => {
-  await using world = await WorkerWorld.open();
-  const scripted = provider(answer);
-  scripted.usesHistory = true;
-  const asked: unknown[] = [];
-  const said = [{ role: 'user', text: 'Hello' }] as const;
-  world.worker({
-    provider: scripted,
-    lookups: {
-      loadHistory: async (partition, message, foldedTo) => {
-        asked.push([partition, message.messageId, foldedTo > message.sequence]);
-        if (asked.length === 1) throw Object.assign(new Error('away'), { retryable: true });
-        return said;
-      },
-    },
-  });
-  await world.say('c/1');
-  await world.heard('completed', 'c/1');
-  expect(asked).toEqual([
-    [0, 'c/1', true],
-    [0, 'c/1', true],
-  ]);
-  expect(scripted.calls.map(({ request }) => [request.attempt, request.history])).toEqual([[2, said]]);
 });

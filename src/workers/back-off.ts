@@ -14,3 +14,16 @@ export async function pause(clock: Clock, ms: number, signal: AbortSignal): Prom
     if (!signal.aborted) throw error;
   }
 }
+
+/** What the promise gives, unless the signal aborts first: then it rejects with its reason, and what the promise gives later is nobody's. */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

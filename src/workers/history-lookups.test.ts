@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
-import type { HistoryMessage, HistoryProgress } from '../ports/history.ts';
+import type { ConversationStatus, HistoryMessage, HistoryProgress } from '../ports/history.ts';
 import { historyLookups } from './history-lookups.ts';
 
 function said(messageId: string, sequence: number, replyToMessageId = ''): HistoryMessage {
@@ -27,15 +27,21 @@ function said(messageId: string, sequence: number, replyToMessageId = ''): Histo
   };
 }
 
-/** A read model that has come to an offset, and comes no further. */
-function lookups(messages: readonly HistoryMessage[], checkpoint: number) {
+/** A read model that has come to an offset, and comes no further. With `isReplaced` it begins again while it is asked. */
+function lookups(messages: readonly HistoryMessage[], checkpoint: number, isReplaced = false) {
   const progress: HistoryProgress = {
     checkpoint: () => checkpoint,
     reached: async (_partition, offset) => offset <= checkpoint,
+    async whole(upTo, _timeoutMs, ask) {
+      if ([...upTo.values()].some((offset) => offset > checkpoint)) return null;
+      const answer = await ask();
+      return isReplaced ? null : { answer };
+    },
   };
   const source = {
     getMessage: async (messageId: string) => messages.find((message) => message.messageId === messageId) ?? null,
-    getConversation: async (conversationId: string) => (conversationId === 'c' ? {} : null),
+    conversationStatus: async (conversationId: string): Promise<ConversationStatus> =>
+      conversationId === 'c' ? 'present' : conversationId === 'deleted' ? 'deleted' : 'unknown',
     contextBefore: async (_conversationId: string, sequence: number, maxMessages: number) =>
       messages
         .filter((message) => message.sequence < sequence)
@@ -52,6 +58,17 @@ test('a message is a repeat when its first record lies before the offset', async
   expect(await pastOf('new')).toBe('none');
   expect(await pastOf('none')).toBe('none');
   expect(await pastOf('none', 'deleted')).toBe('deleted');
+});
+
+// A conversation that a replaced read model did not hold was taken for deleted, and its messages ended STOPPED.
+test('nothing is said about a conversation that history lacks, nor of a history that began again', async () => {
+  const message = { messageId: 'new', conversationId: 'lacking' };
+  await expect(lookups([], 20).past(0, message, 10)).rejects.toMatchObject({ name: 'ReadModelUnavailable' });
+  const replaced = lookups([said('old', 3)], 20, true);
+  const unavailable = { name: 'ReadModelUnavailable', retryable: true };
+  await expect(replaced.past(0, { ...message, conversationId: 'c' }, 10)).rejects.toMatchObject(unavailable);
+  const pending = { conversationId: 'c', sequence: 3 } as PendingMessage;
+  await expect(replaced.loadHistory(0, pending, 6)).rejects.toMatchObject(unavailable);
 });
 
 test('nothing is said about what history has not come to', async () => {

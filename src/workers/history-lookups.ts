@@ -1,7 +1,7 @@
 import { mediaOf, type Part, textOf } from '../domain/conversation/events.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { historyWaitMs } from '../domain/limits.ts';
-import type { HistoryMessage, HistoryProgress } from '../ports/history.ts';
+import type { ConversationStatus, HistoryMessage, HistoryProgress } from '../ports/history.ts';
 import type { Utterance } from '../ports/provider.ts';
 import { ReadModelUnavailable } from '../ports/read-model.ts';
 import type { Lookups } from './deps.ts';
@@ -10,29 +10,34 @@ import { maxContextMessages } from './limits.ts';
 /** What of the history read model is asked. */
 export interface HistorySource {
   getMessage(messageId: string): Promise<HistoryMessage | null>;
-  /** null when there is none or it was deleted. */
-  getConversation(conversationId: string): Promise<object | null>;
+  conversationStatus(conversationId: string): Promise<ConversationStatus>;
   /** At most `maxMessages` messages before this sequence, newest first. */
   contextBefore(conversationId: string, sequence: number, maxMessages: number): Promise<readonly HistoryMessage[]>;
 }
 
 /** Lookups in the history read model; each waits until it has come as far as the question needs. Reject with ReadModelUnavailable. */
 export function historyLookups(history: HistorySource, progress: HistoryProgress): Lookups {
-  async function reach(partition: number, offset: number): Promise<void> {
-    if (progress.checkpoint(partition) >= offset || (await progress.reached(partition, offset, historyWaitMs))) return;
-    throw new ReadModelUnavailable(`history of partition ${partition} has not come to ${offset}`);
+  async function whole<T>(partition: number, offset: number, ask: () => Promise<T>): Promise<T> {
+    const found = await progress.whole(new Map([[partition, offset]]), historyWaitMs, ask);
+    if (found === null) throw new ReadModelUnavailable(`history of partition ${partition} has not come to ${offset}`);
+    return found.answer;
   }
   return {
-    async past(partition, { messageId, conversationId }, offset) {
-      await reach(partition, offset);
-      const message = await history.getMessage(messageId);
-      if (message !== null) return message.sequence < offset ? 'repeat' : 'none';
-      // Whoever asks has not seen the conversation begin, so it began before the offset: what history does not know then is deleted.
-      return (await history.getConversation(conversationId)) === null ? 'deleted' : 'none';
-    },
+    past: (partition, { messageId, conversationId }, offset) =>
+      whole(partition, offset, async () => {
+        const message = await history.getMessage(messageId);
+        if (message !== null) return message.sequence < offset ? 'repeat' : 'none';
+        const status = await history.conversationStatus(conversationId);
+        if (status === 'deleted') return 'deleted';
+        // Whoever asks has not seen the conversation begin, so it began before the offset: a history without it lacks what it should hold.
+        if (status === 'unknown')
+          throw new ReadModelUnavailable(`history does not hold conversation ${conversationId}`);
+        return 'none';
+      }),
     async loadHistory(partition, message, foldedTo) {
-      await reach(partition, foldedTo);
-      return saidBefore(message, await history.contextBefore(message.conversationId, foldedTo, maxContextMessages));
+      const { conversationId } = message;
+      const ask = () => history.contextBefore(conversationId, foldedTo, maxContextMessages);
+      return saidBefore(message, await whole(partition, foldedTo, ask));
     },
   };
 }

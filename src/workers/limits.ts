@@ -28,6 +28,9 @@ export const maxReplyMedia = 2;
  */
 export const reclaimMs = 3_000;
 
+/** A drain waits so long for the log to take that partitions were given up: it has the shutdown's reserve for that and what is left to do. */
+export const releaseWaitMs = 1_000;
+
 /**
  * Records before its fold that a worker looks at when it takes a partition: a thousand messages with their replies, in some 20 ms. Without
  * the read models, conversations that began before these wait.

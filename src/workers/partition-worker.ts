@@ -83,10 +83,10 @@ export class PartitionWorker {
   }
 
   /**
-   * Works until the signal aborts or another worker claims the partition; then what is under way is left without a word. Rejects with
-   * LogDamaged.
+   * Works until the signal aborts or another worker claims the partition; then what is under way is left without a word. Resolves with the
+   * claim under which it was, if anything was: so it was given up in order. Rejects with LogDamaged.
    */
-  async run(signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal): Promise<string | undefined> {
     const ending = new AbortController();
     const over = AbortSignal.any([signal, ending.signal]);
     const defect = new Promise<never>((_, reject) => {
@@ -95,6 +95,7 @@ export class PartitionWorker {
     try {
       await this.#retried(over, () => this.#readCommitted());
       await Promise.race([defect, Promise.all([this.#claim(over), this.#follow(over, ending)])]);
+      return this.#inFlight.size > 0 ? this.#context?.claimId : undefined;
     } finally {
       ending.abort();
       for (const answer of this.#inFlight.values()) answer.settled();
@@ -103,9 +104,13 @@ export class PartitionWorker {
     }
   }
 
-  /** Starts nothing more; resolves when nothing is in flight. */
+  /** Starts nothing more; resolves when nothing is in flight. What only waits for history is left at once: it may wait for long. */
   drain(): Promise<void> {
     this.#draining = true;
+    for (const answer of [...this.#inFlight.values()].filter(({ isLookingUp }) => isLookingUp)) {
+      answer.settled();
+      this.#release(answer);
+    }
     this.#noteIdle();
     return this.#idle.promise;
   }
@@ -213,6 +218,9 @@ export class PartitionWorker {
         return;
       case 'WorkerClaimed':
         return this.#claimed(event);
+      case 'ReplyStarted':
+        if (event.claimId === this.#claimId) this.#inFlight.get(event.messageId)?.startedBy(event.attempt);
+        return;
       case 'StopRequested':
         return this.#stop(event);
       case 'ConversationDeleted':

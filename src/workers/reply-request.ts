@@ -2,14 +2,14 @@ import { mediaOf, textOf } from '../domain/conversation/events.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { replyKindOf } from '../domain/media/formats.ts';
 import type { ProviderRequest, Utterance } from '../ports/provider.ts';
-import type { WorkerDeps } from './deps.ts';
+import type { MediaReads } from './media-reads.ts';
 
 /** What the provider is asked about a message. Its media are read when, and as often as, the provider asks for their bytes. */
 export function replyRequest(
   { messageId, conversationId, clientId, parts, timeZone, receivedAtMs }: PendingMessage,
   attempt: number,
   history: readonly Utterance[],
-  store: WorkerDeps['media'],
+  reads: MediaReads,
 ): ProviderRequest {
   return {
     messageId,
@@ -20,7 +20,7 @@ export function replyRequest(
       kind,
       contentType,
       sizeBytes,
-      bytes: () => store.read(mediaId),
+      bytes: () => reads.read(mediaId),
     })),
     replyKind: replyKindOf(parts),
     timeZone,

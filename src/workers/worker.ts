@@ -3,6 +3,7 @@ import { pause } from './back-off.ts';
 import type { WorkerDeps } from './deps.ts';
 import { reclaimMs } from './limits.ts';
 import { type PartitionUsage, PartitionWorker } from './partition-worker.ts';
+import { Releases } from './releases.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** A worker over the partitions that its group gives it. */
@@ -12,8 +13,8 @@ export interface RunningWorker {
   /** Of each partition it has, as far as it was read. */
   usage(): readonly PartitionUsage[];
   /**
-   * Starts nothing more, lets what is under way end for at most this long, commits, leaves the group so that others take over at once, and
-   * ends. What is left is taken up by them, or by the next start.
+   * Starts nothing more, lets what is under way end for at most this long, commits, logs that it gives up what is left, leaves the group so
+   * that others take over at once, and ends. What is left is taken up by them, or by the next start.
    */
   drain(timeoutMs: number): Promise<void>;
 }
@@ -35,6 +36,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
 class GroupWorker implements RunningWorker {
   readonly #deps: WorkerDeps;
   readonly #attempts;
+  readonly #releases: Releases;
   readonly #held = new Map<number, Held>();
   /** Runs of partitions that were given up and have not ended yet: the next one of the same partition waits for it. */
   readonly #ending = new Map<number, Promise<void>>();
@@ -45,6 +47,7 @@ class GroupWorker implements RunningWorker {
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps;
+    this.#releases = new Releases(deps);
     const { clock, settings, journal, ids, bus } = deps;
     this.#attempts = { clock, settings, watchdog: new Watchdog(clock) };
     const count = journal.log.partitions(journal.topics.conversations);
@@ -79,6 +82,8 @@ class GroupWorker implements RunningWorker {
     inTime.abort();
     for (const partition of [...this.#held.keys()]) this.#giveUp(partition);
     await Promise.allSettled(this.#ending.values());
+    // Before the others take over: then the next owner knows from the beginning that nobody was lost.
+    await this.#releases.end();
     this.#unserve();
     // Who never came into the group has nothing to leave; why was told by `ended`.
     const member = await this.#member?.catch(() => undefined);
@@ -124,7 +129,8 @@ class GroupWorker implements RunningWorker {
   async #run(partition: number, held: Held): Promise<void> {
     const { signal } = held.leaving;
     while (!signal.aborted) {
-      await held.worker.run(signal);
+      const left = await held.worker.run(signal);
+      if (left !== undefined) this.#releases.add(partition, left);
       await pause(this.#deps.clock, reclaimMs, signal);
       if (!signal.aborted && !this.#draining) held.worker = this.#newWorker(partition);
       else return;

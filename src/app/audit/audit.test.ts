@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
-import { eventCodec } from '../../codec/event-codec.ts';
 import type { LogRecord } from '../../ports/event-log.ts';
 import { messageReceived } from '../../testing/conversation-events.ts';
+import { eventCodec } from '../../testing/event-codec.ts';
 import { PlainLog } from '../copying/testing/plain-log.ts';
 import { Journal } from '../journal.ts';
 import { auditLog } from './audit.ts';

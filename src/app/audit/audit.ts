@@ -44,8 +44,10 @@ export interface AuditReport {
     readonly pending: number;
     /** Calls to the provider that the log knows of. */
     readonly attempts: number;
-    /** Attempts whose worker was lost. */
+    /** Attempts whose worker was lost, or said only behind the next claim that it was not. */
     readonly lostAttempts: number;
+    /** Attempts that their worker gave up in order. */
+    readonly releasedAttempts: number;
     /** The most in processing at once in any one partition. */
     readonly mostInPartition: number;
     readonly claims: number;
@@ -171,6 +173,7 @@ class MessageFigures {
   #stopped = 0;
   #attempts = 0;
   #lostAttempts = 0;
+  #releasedAttempts = 0;
   #mostInPartition = 0;
   #claims = 0;
   #pending = 0;
@@ -190,7 +193,10 @@ class MessageFigures {
     if (event.type === 'ReplyFailed') count(this.#failed, event.reason);
     if (event.type === 'WorkerClaimed') {
       this.#claims += 1;
-      this.#lostAttempts += before.processing;
+      for (const { processing, released } of before.pending) {
+        if (processing && released) this.#releasedAttempts += 1;
+        else if (processing) this.#lostAttempts += 1;
+      }
     }
   }
 
@@ -208,6 +214,7 @@ class MessageFigures {
       pending: this.#pending,
       attempts: this.#attempts,
       lostAttempts: this.#lostAttempts,
+      releasedAttempts: this.#releasedAttempts,
       mostInPartition: this.#mostInPartition,
       claims: this.#claims,
     };

@@ -116,7 +116,7 @@ function* batchesOf(records: readonly LogRecord[]): Generator<readonly LogRecord
   let batch: LogRecord[] = [];
   let bytes = 0;
   for (const record of records) {
-    const spanMs = record.timeMs - (batch[0]?.timeMs ?? record.timeMs);
+    const spanMs = Math.abs(record.timeMs - (batch[0]?.timeMs ?? record.timeMs));
     if (batch.length > 0 && (bytes + record.value.length > batchBytes || spanMs > batchSpanMs)) {
       yield batch;
       batch = [];

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { eventCodec } from '../../codec/event-codec.ts';
 import type { Account } from '../../ports/account-store.ts';
 import type { LogRecord } from '../../ports/event-log.ts';
 import type { MediaObject, StoredMedia } from '../../ports/media-store.ts';
 import { messageReceived } from '../../testing/conversation-events.ts';
+import { eventCodec } from '../../testing/event-codec.ts';
 import { Journal } from '../journal.ts';
 import { copyAccounts } from './copy-accounts.ts';
 import { compareLogs, copyPositions, copyRecords, findBeginning, NotThisLog, type TimedRecord } from './copy-log.ts';
@@ -85,6 +85,16 @@ describe('copying a log', () => {
       1,
     ]);
     expect(target.appends.filter((count) => count === 1)).toHaveLength(6);
+    expect(target.records).toEqual(log.records);
+  });
+
+  test('sends times that are too far apart in calls of their own, also where they step back', async () => {
+    log.put({ ...record(0, 200), timeMs: 60 * day });
+    log.put({ ...record(0, 201), timeMs: 1 * day });
+    log.put({ ...record(0, 202), timeMs: 1 * day });
+    const before = log.at(topic, 0).length - 3;
+    await copy();
+    expect(target.appends).toEqual(expect.arrayContaining([before, 1, 2]));
     expect(target.records).toEqual(log.records);
   });
 

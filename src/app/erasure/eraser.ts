@@ -1,7 +1,7 @@
 import type { ConversationErased } from '../../domain/conversation/events.ts';
 import { historyWaitMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { AwaitingErasure, HistoryConversation, HistoryProgress, MediaReferences } from '../../ports/history.ts';
+import type { AwaitingErasure, DeletedConversation, HistoryProgress, MediaReferences } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { MediaStore } from '../../ports/media-store.ts';
 import type { Logger } from '../../ports/telemetry.ts';
@@ -44,6 +44,8 @@ const maxRetryMs = 60_000;
 export class Eraser {
   readonly #deps: EraserDeps;
   readonly #stopping = new AbortController();
+  /** When this process first found each conversation that awaits its erasure, monotonic. */
+  #foundMs: ReadonlyMap<string, number> = new Map();
   #failures = 0;
   #running: Promise<void> = Promise.resolve();
 
@@ -108,11 +110,19 @@ export class Eraser {
     return !this.#signal.aborted;
   }
 
-  async #due(): Promise<readonly HistoryConversation[]> {
+  /** Those deleted long enough ago by their time in the log, or by this process's own clock: the log's may have been ahead, then. */
+  async #due(): Promise<readonly DeletedConversation[]> {
     const { history, clock, delayMs } = this.#deps;
     const latestMs = clock.nowMs() - delayMs;
     const awaiting = await history.awaitingErasure(maxConversationsPerRound);
-    return awaiting.filter(({ updateTimeMs }) => updateTimeMs <= latestMs);
+    const nowMs = clock.monotonicMs();
+    const before = this.#foundMs;
+    const found = new Map(awaiting.map(({ conversationId: id }) => [id, before.get(id) ?? nowMs] as const));
+    this.#foundMs = found;
+    return awaiting.filter(
+      ({ conversationId, updateTimeMs }) =>
+        updateTimeMs <= latestMs || nowMs - (found.get(conversationId) ?? nowMs) >= delayMs,
+    );
   }
 
   /** Whether history has come to where the log ends now. */
@@ -129,15 +139,18 @@ export class Eraser {
   }
 
   /** Erases these conversations of one partition. Answers how many. */
-  async #erase(partition: number, conversations: readonly HistoryConversation[]): Promise<number> {
+  async #erase(partition: number, conversations: readonly DeletedConversation[]): Promise<number> {
     const looked = await findWords(this.#deps.journal, partition, conversations, this.#signal);
     if (looked === undefined) return 0;
     const { found, end } = looked;
     const unnamed = await this.#unnamed(new Set([...found.values()].flatMap(({ mediaIds }) => [...mediaIds])));
     let erased = 0;
-    for (const [conversationId, words] of found) {
-      if (this.#signal.aborted || unnamed === undefined) return erased;
+    for (const conversation of conversations) {
+      const { conversationId } = conversation;
+      const words = found.get(conversationId);
+      if (this.#signal.aborted || unnamed === undefined || words === undefined) return erased;
       try {
+        assertComplete(conversation, words);
         await this.#eraseOne(partition, conversationId, words, end - 1, unnamed);
         erased += 1;
       } catch (error) {
@@ -196,4 +209,11 @@ export class Eraser {
     }
     return unnamed;
   }
+}
+
+/** Throws when the log shows less of the conversation than history knows of it: to report that as erased would end the search for the rest. */
+function assertComplete({ firstSequence, sentMessages }: DeletedConversation, words: FoundWords): void {
+  const records = words.erasures.length + words.erasedBefore;
+  if (!words.hasBeginning) throw new Error(`its first record is not at offset ${firstSequence} of the log`);
+  if (records < sentMessages) throw new Error(`the log shows ${records} records of its ${sentMessages} messages`);
 }

@@ -1,6 +1,7 @@
 import type { ConversationEvent } from '../../domain/conversation/events.ts';
 import { mediaOf } from '../../domain/conversation/events.ts';
 import type { Erasure, LogRecord } from '../../ports/event-log.ts';
+import type { DeletedConversation } from '../../ports/history.ts';
 import type { Journal } from '../journal.ts';
 
 /** What the log holds of one conversation that is to go. */
@@ -13,18 +14,16 @@ export interface FoundWords {
   erasedBefore: number;
   /** Records of a kind that this release does not know: whether they have words, it cannot say. */
   unknown: number;
+  /** The record that began it was met. */
+  hasBeginning: boolean;
 }
 
 /** A conversation to look for. */
-export interface SoughtConversation {
-  readonly conversationId: string;
-  /** The log's time of its first record. */
-  readonly createTimeMs: number;
-}
+export type SoughtConversation = Pick<DeletedConversation, 'conversationId' | 'firstSequence'>;
 
 /**
- * Looks through a partition for the words of conversations, all at once: from the first record of the oldest of them up to the end as it is
- * now, which it tells. Undefined when the signal aborts first. Rejects with LogDamaged or LogUnavailable.
+ * Looks through a partition for the words of conversations, all at once: from where the oldest of them begins up to the end as it is
+ * now, which it tells. It goes by offsets, because record times may step back. Undefined when the signal aborts first. Rejects with LogDamaged or LogUnavailable.
  */
 export async function findWords(
   journal: Journal,
@@ -34,15 +33,17 @@ export async function findWords(
 ): Promise<{ readonly found: ReadonlyMap<string, FoundWords>; readonly end: number } | undefined> {
   const { log, topics } = journal;
   const found = new Map(conversations.map(({ conversationId }) => [conversationId, nothingFound()]));
+  const beginnings = new Map(conversations.map(({ conversationId, firstSequence }) => [firstSequence, conversationId]));
   const end = await log.endOffset(topics.conversations, partition);
-  const sinceMs = Math.min(...conversations.map(({ createTimeMs }) => createTimeMs));
-  const start = await firstSince(journal, partition, sinceMs, end);
+  const start = Math.min(...beginnings.keys());
   if (start >= end) return { found, end };
   // A tail reads as much at once as leaves the event loop its turns, whatever the records' size.
   for await (const batch of log.tail(topics.conversations, partition, start, signal)) {
     for (const record of batch) {
       const words = found.get(record.key);
-      if (words !== undefined) note(journal, record, words);
+      if (words === undefined) continue;
+      note(journal, record, words);
+      if (beginnings.get(record.offset) === record.key) words.hasBeginning = true;
     }
     if ((batch.at(-1)?.offset ?? -1) >= end - 1) return { found, end };
   }
@@ -50,19 +51,7 @@ export async function findWords(
 }
 
 function nothingFound(): FoundWords {
-  return { erasures: [], mediaIds: new Set(), erasedBefore: 0, unknown: 0 };
-}
-
-/** The offset of the first record that is not older, by bisection: time never runs backwards in a topic. */
-async function firstSince(journal: Journal, partition: number, timeMs: number, end: number): Promise<number> {
-  let [low, high] = [0, end];
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    const [record] = await journal.log.read(journal.topics.conversations, partition, middle, 1);
-    if (record !== undefined && record.timeMs < timeMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return { erasures: [], mediaIds: new Set(), erasedBefore: 0, unknown: 0, hasBeginning: false };
 }
 
 function note(journal: Journal, record: LogRecord, found: FoundWords): void {

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openSqliteLog, type WritableSqliteLog } from '../../adapters/event-log/sqlite/sqlite-log.ts';
-import { eventCodec } from '../../codec/event-codec.ts';
 import type { AdmissionLimits } from '../../domain/admission/events.ts';
 import { initialAdmission } from '../../domain/admission/state.ts';
-import { gatewayBeatMs, suspendAfterMs } from '../../domain/limits.ts';
+import { gatewayBeatMs, suspendAfterMs, twinAnswerMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { LogUnavailable, type NewRecord } from '../../ports/event-log.ts';
+import { LogDamaged, LogUnavailable, type NewRecord } from '../../ports/event-log.ts';
+import { eventCodec } from '../../testing/event-codec.ts';
 import { Journal } from '../journal.ts';
 import { Admission, type AdmissionListener } from './admission.ts';
 
@@ -61,6 +61,15 @@ let folder: string;
 let log: WritableSqliteLog;
 /** While set, the log takes nothing. */
 let outage = false;
+/** From its next record on, the log gives nothing more, or what this is. */
+let unreadable: 'silent' | Error | undefined;
+let faults: Error[];
+
+/** A process, as the log sees it. */
+interface Process {
+  /** It does nothing before this resolves: it is frozen, or (never) has crashed. */
+  frozen?: Promise<void>;
+}
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'parley-admission-'));
@@ -70,6 +79,8 @@ beforeEach(async () => {
     topics: { 'test.connections': 1, 'test.conversations': 2 },
   });
   outage = false;
+  unreadable = undefined;
+  faults = [];
 });
 
 afterEach(async () => {
@@ -77,14 +88,30 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-function journal(): Journal {
-  const append = (records: readonly NewRecord[]) =>
-    outage ? Promise.reject(new LogUnavailable('switched off', 'not-written')) : log.append(records);
+function journal(process: Process): Journal {
+  const append = async (records: readonly NewRecord[]) => {
+    await process.frozen;
+    if (outage) throw new LogUnavailable('switched off', 'not-written');
+    return log.append(records);
+  };
+  const tail = (...args: Parameters<WritableSqliteLog['tail']>) => tailOf(process, ...args);
+  const replaced: Partial<WritableSqliteLog> = { append, tail };
   return new Journal(
-    new Proxy(log, { get: (target, name) => (name === 'append' ? append : bound(target, name)) }),
+    new Proxy(log, { get: (target, name) => Reflect.get(replaced, name) ?? bound(target, name) }),
     eventCodec,
     'test',
   );
+}
+
+async function* tailOf(
+  process: Process,
+  ...[topic, partition, fromOffset, signal]: Parameters<WritableSqliteLog['tail']>
+) {
+  for await (const batch of log.tail(topic, partition, fromOffset, signal)) {
+    await process.frozen;
+    if (unreadable instanceof Error) throw unreadable;
+    if (unreadable === undefined) yield batch;
+  }
 }
 
 function bound(target: WritableSqliteLog, name: string | symbol): unknown {
@@ -92,22 +119,28 @@ function bound(target: WritableSqliteLog, name: string | symbol): unknown {
   return typeof value === 'function' ? value.bind(target) : value;
 }
 
-async function startGateway(gatewayId: string, clock: Clock, over: Partial<AdmissionLimits> = {}): Promise<Admission> {
+async function startGateway(
+  gatewayId: string,
+  clock: Clock,
+  over: Partial<AdmissionLimits> = {},
+  process: Process = {},
+): Promise<Admission> {
+  incarnations += 1;
   const admission = new Admission({
-    journal: journal(),
+    journal: journal(process),
+    incarnation: `process-${incarnations}`,
     clock,
     logger: quiet,
     gatewayId,
     limits: { ...limits, ...over },
     snapshot: { state: initialAdmission, offset: 0 },
-    onFault: (error) => {
-      throw error;
-    },
+    onFault: (error) => void faults.push(error),
   });
   await admission.start();
   return admission;
 }
 
+let incarnations = 0;
 let sessions = 0;
 
 async function request(admission: Admission, clientId: string, waitMs = 0): Promise<Told & { sessionId: string }> {
@@ -162,14 +195,81 @@ describe('two gateways on one log', () => {
     expect(lost.last).toBe('closed GATEWAY_LOST');
     await Promise.all([a.stop(), b.stop()]);
   });
+});
 
-  test('a gateway that starts again under its own name ends its former sessions at once', async () => {
-    const former = await startGateway('a', new ManualClock());
-    const told = await request(former, 'client');
-    const again = await startGateway('a', new ManualClock());
-    await until(() => told.last === 'closed GATEWAY_RESTARTED');
+/** What the log holds of gateways, and how many sessions are open after it. */
+async function gatewayEvents(): Promise<string[]> {
+  const entries = await new Journal(log, eventCodec, 'test').read('test.connections', 0, 0, 1_000);
+  return entries.flatMap(({ decoded }) =>
+    decoded.kind === 'event' && decoded.event.type.startsWith('Gateway') ? [decoded.event.type] : [],
+  );
+}
+
+/** What comes of it while the clock goes on. */
+async function meanwhile<T>(promise: Promise<T>, clock: ManualClock): Promise<T> {
+  let isOver = false;
+  const settled = promise.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    clock.advance(100);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return settled;
+}
+
+// A second process with the id of one that ran ended all of its sessions, whether or not it could start itself.
+describe('two processes under one id', () => {
+  test('the one that runs keeps its sessions, and the other does not start', async () => {
+    const healthy = await startGateway('a', new ManualClock());
+    const told = await request(healthy, 'client');
+    await expect(startGateway('a', new ManualClock())).rejects.toMatchObject({ name: 'InstanceIdTaken' });
+    const after = await request(healthy, 'another');
+    expect([told.heard, after.heard, faults]).toEqual([['opened'], ['opened'], []]);
+    expect(await gatewayEvents()).toEqual(['GatewayStarting', 'GatewayStarted', 'GatewayStarting', 'GatewayBeat']);
+    await healthy.stop();
+  });
+
+  test('one that has crashed does not answer: its sessions end with the start of the other, long before its lease', async () => {
+    const crashed: Process = {};
+    await startGateway('a', new ManualClock(), {}, crashed).then((former) => request(former, 'client'));
+    crashed.frozen = new Promise(() => {});
+    const clock = new ManualClock();
+    const before = clock.monotonicMs();
+    const again = await meanwhile(startGateway('a', clock), clock);
     expect(again.state.open.size).toBe(0);
-    await Promise.all([former.stop(), again.stop()]);
+    expect(clock.monotonicMs() - before).toBeGreaterThanOrEqual(twinAnswerMs);
+    await again.stop();
+  });
+
+  test('one that has left in order is not waited for', async () => {
+    await startGateway('a', new ManualClock()).then((former) => former.stop());
+    const again = await startGateway('a', new ManualClock());
+    await again.stop();
+  });
+
+  test('one that was frozen while the other started ends, tells its clients so, and ends nobody else', async () => {
+    const process: Process = {};
+    const frozen = await startGateway('a', new ManualClock(), {}, process);
+    const told = await request(frozen, 'client');
+    const thaw = Promise.withResolvers<void>();
+    process.frozen = thaw.promise;
+    const clock = new ManualClock();
+    const other = await meanwhile(startGateway('a', clock), clock);
+    const heir = await request(other, 'client');
+    // Told to end before it has read anything.
+    const stopping = frozen.stop();
+    thaw.resolve();
+    await stopping;
+    expect([told.last, faults.map(({ name }) => name), frozen.suspended]).toEqual([
+      'closed GATEWAY_RESTARTED',
+      ['InstanceIdTaken'],
+      true,
+    ]);
+    await request(other, 'another');
+    expect(heir.heard).toEqual(['opened']);
+    await other.stop();
+    expect((await gatewayEvents()).filter((type) => type === 'GatewayStopped')).toHaveLength(1);
   });
 });
 
@@ -215,6 +315,45 @@ describe('an outage of the log', () => {
     clock.advance(gatewayBeatMs);
     await until(() => admission.state.open.size === 0);
     await admission.stop();
+  });
+});
+
+// Whoever waited to read its own event back waited for ever when nothing was read any more: a beat held up the end of the process, too.
+describe('what is never read back', () => {
+  test('does not hold up the end, and its request is refused', async () => {
+    const clock = new ManualClock();
+    const admission = await startGateway('a', clock);
+    await request(admission, 'client');
+    unreadable = 'silent';
+    clock.advance(gatewayBeatMs);
+    const refused = expect(request(admission, 'another')).rejects.toBeInstanceOf(LogUnavailable);
+    while ((await log.endOffset('test.connections', 0)) < 5) await new Promise((resolve) => setImmediate(resolve));
+    await meanwhile(admission.stop(), clock);
+    await refused;
+  });
+
+  test('is refused when the log is damaged, and the process is told', async () => {
+    const admission = await startGateway('a', new ManualClock());
+    const damaged = new LogDamaged('test.connections', 0, 1, 'damaged by the test');
+    unreadable = damaged;
+    await expect(request(admission, 'client')).rejects.toMatchObject({ name: 'LogUnavailable', cause: damaged });
+    expect(faults).toEqual([damaged]);
+    expect(admission.suspended).toBe(true);
+    await expect(request(admission, 'another')).rejects.toBeInstanceOf(LogUnavailable);
+    await admission.stop();
+  });
+
+  test('ends the start of a gateway when the log is damaged', async () => {
+    unreadable = new LogDamaged('test.connections', 0, 0, 'damaged by the test');
+    await expect(startGateway('a', new ManualClock())).rejects.toMatchObject({ cause: unreadable });
+  });
+
+  test('is not written any more by a gateway that has left', async () => {
+    const admission = await startGateway('a', new ManualClock());
+    await admission.stop();
+    const end = await log.endOffset('test.connections', 0);
+    await expect(request(admission, 'late')).rejects.toMatchObject({ outcome: 'not-written' });
+    expect(await log.endOffset('test.connections', 0)).toBe(end);
   });
 });
 

@@ -5,10 +5,10 @@ import type {
   ConnectionRequested,
 } from '../../domain/admission/events.ts';
 import { type AdmissionOutcome, evolve } from '../../domain/admission/evolve.ts';
-import { type AdmissionState, placeInLine } from '../../domain/admission/state.ts';
-import { gatewayBeatMs, suspendAfterMs } from '../../domain/limits.ts';
+import { type AdmissionState, currentClockRule, placeInLine } from '../../domain/admission/state.ts';
+import { gatewayBeatMs, suspendAfterMs, twinAnswerMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { LogDamaged } from '../../ports/event-log.ts';
+import { LogDamaged, LogUnavailable } from '../../ports/event-log.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 
@@ -26,6 +26,10 @@ export interface AdmissionDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly gatewayId: string;
+  /** This process: another one at each start. */
+  readonly incarnation: string;
+  /** No other process can run under this gateway id. Default: false. */
+  readonly isIdExclusive?: boolean | undefined;
   readonly limits: AdmissionLimits;
   /** Where the fold begins: a snapshot and the offset of the next record after it. */
   readonly snapshot: { readonly state: AdmissionState; readonly offset: number };
@@ -35,6 +39,31 @@ export interface AdmissionDeps {
 
 /** The wait before the log is tried again after a failure. */
 const retryMs = 500;
+
+/** A gateway that leaves reads on for this long at most, to learn whether its id is another process's by now. */
+const lastLookMs = 1_000;
+
+/** Another process runs under this gateway id, and may hold sessions. */
+export class InstanceIdTaken extends Error {
+  override readonly name = 'InstanceIdTaken';
+
+  constructor(gatewayId: string, how: string) {
+    super(`${how} under the instance id ${gatewayId}: give each process a PARLEY_INSTANCE_ID of its own, or none`);
+  }
+}
+
+/**
+ * How far the log has come with this process. `new`: it has said nothing yet. `starting`: whoever runs under its id is asked to answer. `started`: the
+ * id is its own. `superseded`: the id is another process's by now.
+ */
+type Stage = 'new' | 'starting' | 'started' | 'superseded';
+
+/** Somebody who waits until everything before an offset has been folded. */
+interface Waiting {
+  readonly offset: number;
+  readonly resolve: () => void;
+  readonly reject: (error: LogUnavailable) => void;
+}
 
 /**
  * This gateway's view of who may connect: it appends requests, follows the topic, and does what the fold says. It keeps the gateway's
@@ -47,12 +76,15 @@ export class Admission {
   readonly #releasing = new Map<string, { readonly reason: string; readonly detail: string }>();
   readonly #active = new Map<string, string>();
   readonly #stopping = new AbortController();
-  #waitingForPosition: { readonly offset: number; readonly resolve: () => void }[] = [];
+  #waitingForPosition: Waiting[] = [];
   #state: AdmissionState;
   #position: number;
-  #started = false;
+  #stage: Stage = 'new';
+  /** Settles when another process shows that it runs under this gateway's id, while this one starts. */
+  readonly #rival = Promise.withResolvers<'rival'>();
   #lastSignMs: number;
-  #loops: Promise<unknown> = Promise.resolve();
+  #following: Promise<void> = Promise.resolve();
+  #beating: Promise<void> = Promise.resolve();
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
@@ -61,13 +93,29 @@ export class Admission {
     this.#lastSignMs = deps.clock.monotonicMs();
   }
 
-  /** Announces the gateway, which ends its former sessions, and answers when the fold has come that far. Rejects with LogUnavailable. */
+  /**
+   * Announces the gateway, which ends its former sessions, and answers when the fold has come that far. Rejects with LogUnavailable, or with
+   * InstanceIdTaken, and then nothing was ended.
+   */
   async start(): Promise<void> {
-    const { gatewayId, limits } = this.#deps;
-    const following = this.#follow();
-    await this.#appendAndFold([{ type: 'GatewayStarted', gatewayId, limits }]);
-    this.#started = true;
-    this.#loops = Promise.all([following, this.#beat()]);
+    const { gatewayId, incarnation, isIdExclusive = false, limits } = this.#deps;
+    this.#following = this.#follow();
+    try {
+      if (!isIdExclusive) await this.#checkAlone();
+      await this.#appendAndFold([
+        { type: 'GatewayStarted', gatewayId, limits, incarnation, clockRule: currentClockRule },
+      ]);
+    } catch (error) {
+      this.#endFollowing(new LogUnavailable('the gateway has not started', 'unknown'));
+      await this.#following;
+      throw error;
+    }
+    this.#beating = this.#beat();
+  }
+
+  /** It has started, and takes requests. */
+  get isStarted(): boolean {
+    return this.#stage === 'started' && !this.#stopping.signal.aborted;
   }
 
   /** The fold as far as this gateway has read. */
@@ -75,13 +123,20 @@ export class Admission {
     return this.#state;
   }
 
-  /** The lease may have run out: nothing may be taken or delivered until a beat has been read back. */
+  /** The offset of the next record of the topic that it will read. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** It has not started, or has left, or the lease may have run out: then nothing may be taken or delivered until a beat has been read back. */
   get suspended(): boolean {
+    if (!this.isStarted) return true;
     return this.#listeners.size > 0 && this.#deps.clock.monotonicMs() - this.#lastSignMs > suspendAfterMs;
   }
 
   /** Asks for a session; the verdict comes to the listener. Rejects with LogUnavailable, and then the listener hears nothing. */
   async request(request: Omit<ConnectionRequested, 'type' | 'gatewayId'>, listener: AdmissionListener): Promise<void> {
+    if (this.#stopping.signal.aborted) throw new LogUnavailable('the gateway has left', 'not-written');
     if (this.#listeners.size === 0) this.#lastSignMs = this.#deps.clock.monotonicMs();
     this.#listeners.set(request.sessionId, listener);
     try {
@@ -125,14 +180,53 @@ export class Admission {
     await this.#appendAndFold([{ type: 'ConnectionClosed', sessionId, reason: 'DISCONNECTED', detail }]);
   }
 
-  /** Leaves in order. Rejects with LogUnavailable: then the lease ends the sessions. */
+  /** Leaves in order; nothing is read any more, and no beat written after the last event. Rejects with LogUnavailable: then the lease ends the sessions. */
   async stop(): Promise<void> {
+    if (this.isStarted) await this.#lastLook();
+    const isOwn = this.#stage === 'started';
+    this.#endFollowing(new LogUnavailable('the gateway is leaving', 'unknown'));
     try {
-      if (this.#started) await this.#append([{ type: 'GatewayStopped', gatewayId: this.#deps.gatewayId }]);
+      if (isOwn) await this.#append([{ type: 'GatewayStopped', gatewayId: this.#deps.gatewayId }]);
     } finally {
-      this.#stopping.abort();
-      await this.#loops;
+      await Promise.all([this.#following, this.#beating]);
     }
+  }
+
+  /**
+   * Asks the process that runs under this id to answer, and waits for it while the id has a lease: a start under an id that is used ends the sessions
+   * of the other. One that has crashed does not answer.
+   */
+  async #checkAlone(): Promise<void> {
+    const { gatewayId, incarnation, clock } = this.#deps;
+    const { signal } = this.#stopping;
+    await this.#appendAndFold([{ type: 'GatewayStarting', gatewayId, incarnation }]);
+    if (!this.#state.gateways.has(gatewayId)) return;
+    const waiting = new AbortController();
+    const silence = clock.sleep(twinAnswerMs, AbortSignal.any([signal, waiting.signal])).catch(() => undefined);
+    const answer = await Promise.race([this.#rival.promise, silence]);
+    waiting.abort();
+    if (answer === 'rival') throw new InstanceIdTaken(gatewayId, 'another process runs');
+  }
+
+  /** A process that was frozen may not know yet that its id is another's, whose sessions its last event would end. */
+  async #lastLook(): Promise<void> {
+    const { journal, clock, isIdExclusive } = this.#deps;
+    if (isIdExclusive) return;
+    const waiting = new AbortController();
+    const isRead = journal.log.endOffset(journal.topics.connections, 0).then((end) => this.#folded(end));
+    const givenUp = clock.sleep(lastLookMs, waiting.signal);
+    await Promise.race([isRead, givenUp]).catch(() => undefined);
+    givenUp.catch(() => undefined);
+    isRead.catch(() => undefined);
+    waiting.abort();
+  }
+
+  /** Who waits for what will never be read waits no more. */
+  #endFollowing(reason: LogUnavailable): void {
+    this.#stopping.abort();
+    const waiting = this.#waitingForPosition;
+    this.#waitingForPosition = [];
+    for (const { reject } of waiting) reject(reason);
   }
 
   #append(events: readonly AdmissionEvent[]) {
@@ -147,9 +241,12 @@ export class Admission {
     this.#lastSignMs = Math.max(this.#lastSignMs, sentMs);
   }
 
+  /** Rejects with LogUnavailable when nothing is read any more. */
   #folded(offset: number): Promise<void> {
     if (this.#position >= offset) return Promise.resolve();
-    return new Promise((resolve) => this.#waitingForPosition.push({ offset, resolve }));
+    if (this.#stopping.signal.aborted)
+      return Promise.reject(new LogUnavailable('the connections topic is not followed any more', 'unknown'));
+    return new Promise((resolve, reject) => this.#waitingForPosition.push({ offset, resolve, reject }));
   }
 
   #retryLater(action: () => void): void {
@@ -157,18 +254,51 @@ export class Admission {
   }
 
   async #follow(): Promise<void> {
-    const { journal, onFault, logger } = this.#deps;
+    const { journal, logger } = this.#deps;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
         const batches = journal.tail<AdmissionEvent>(journal.topics.connections, 0, this.#position, signal);
         for await (const batch of batches) this.#fold(batch);
       } catch (error) {
-        if (error instanceof LogDamaged) return onFault(error);
+        if (error instanceof LogDamaged) return this.#fail(error);
         logger.error({ err: error }, 'cannot follow the connections topic; trying again');
         await this.#deps.clock.sleep(retryMs, signal).catch(() => undefined);
       }
     }
+  }
+
+  #fail(cause: LogDamaged | InstanceIdTaken): void {
+    this.#endFollowing(new LogUnavailable(`nobody can be admitted any more: ${cause.message}`, 'unknown', { cause }));
+    this.#deps.onFault(cause);
+  }
+
+  /** What is recorded under this gateway's id, by this process or by another. */
+  #heed(event: AdmissionEvent): void {
+    if (!('gatewayId' in event) || event.gatewayId !== this.#deps.gatewayId) return;
+    const isOwn = 'incarnation' in event && event.incarnation === this.#deps.incarnation;
+    if (isOwn) this.#stage = event.type === 'GatewayStarting' ? 'starting' : 'started';
+    else if (event.type === 'GatewayStopped') return;
+    else if (this.#stage === 'starting' && event.type !== 'GatewayStarting') this.#rival.resolve('rival');
+    else if (this.#stage === 'started' && event.type === 'GatewayStarting') this.#answerRival();
+    else if (this.#stage === 'started' && event.type === 'GatewayStarted') this.#superseded();
+  }
+
+  /** Another process is about to start under this id: a beat tells it that the id is taken. */
+  #answerRival(): void {
+    const { gatewayId, logger } = this.#deps;
+    logger.error(
+      { gatewayId },
+      'another process starts under the instance id of this one; it is told that the id is taken',
+    );
+    this.#append([{ type: 'GatewayBeat', gatewayId, active: [] }]).catch((error: unknown) =>
+      logger.warn({ err: error }, 'could not tell it'),
+    );
+  }
+
+  #superseded(): void {
+    this.#stage = 'superseded';
+    this.#fail(new InstanceIdTaken(this.#deps.gatewayId, 'another process has started'));
   }
 
   #fold(batch: readonly JournalEntry<AdmissionEvent>[]): void {
@@ -177,6 +307,7 @@ export class Admission {
         const { state, outcomes } = evolve(this.#state, decoded.event, timeMs);
         this.#state = state;
         for (const outcome of outcomes) this.#tell(outcome);
+        this.#heed(decoded.event);
       }
       this.#position = offset + 1;
     }
@@ -217,7 +348,7 @@ export class Admission {
   /** A slot of this gateway that no session of it holds would be lost: its request was given up, or its append only seemed to fail. */
   #giveBackIfOurs(outcome: AdmissionOutcome): void {
     const { sessionId } = outcome;
-    if (outcome.type !== 'opened' || !this.#started || this.#releasing.has(sessionId)) return;
+    if (outcome.type !== 'opened' || this.#stage !== 'started' || this.#releasing.has(sessionId)) return;
     if (this.#state.open.get(sessionId)?.gatewayId === this.#deps.gatewayId)
       this.release(sessionId, 'LOST', 'no stream holds it');
   }
@@ -246,6 +377,7 @@ export class Admission {
         await this.#appendAndFold([{ type: 'GatewayBeat', gatewayId, active }, ...releases]);
         for (const { sessionId } of releases) this.#releasing.delete(sessionId);
       } catch (error) {
+        if (signal.aborted) return;
         for (const { sessionId, conversationId } of active) {
           if (!this.#active.has(sessionId) && this.#listeners.has(sessionId))
             this.#active.set(sessionId, conversationId);

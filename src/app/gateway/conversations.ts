@@ -7,7 +7,7 @@ import type { Journal } from '../journal.ts';
 
 export interface ConversationsDeps {
   readonly journal: Journal;
-  readonly history: Pick<History, 'getConversation' | 'getMessage' | 'pendingOf'>;
+  readonly history: Pick<History, 'getConversation' | 'conversationStatus' | 'getMessage' | 'pendingOf'>;
   readonly progress: HistoryProgress;
   readonly ids: Ids;
 }
@@ -52,9 +52,8 @@ export class Conversations {
   async find(conversationId: string): Promise<HistoryConversation | null> {
     const { history } = this.#deps;
     const known = await history.getConversation(conversationId);
-    if (known !== null) return known;
-    await this.caughtUp(this.partition(conversationId));
-    return history.getConversation(conversationId);
+    if (known !== null || (await history.conversationStatus(conversationId)) === 'deleted') return known;
+    return this.#whole([this.partition(conversationId)], () => history.getConversation(conversationId));
   }
 
   /**
@@ -67,11 +66,9 @@ export class Conversations {
     if (conversation.clientId !== clientId) throw new Refused('NOT_YOURS', 'the conversation belongs to somebody else');
   }
 
-  /** True when history knows what happened up to this sequence of the conversation, and there is no such conversation (any more). */
-  async isGone(conversationId: string, sequence: number): Promise<boolean> {
-    const { progress, history } = this.#deps;
-    if (progress.checkpoint(this.partition(conversationId)) <= sequence) return false;
-    return (await history.getConversation(conversationId)) === null;
+  /** True when history knows that the conversation was deleted. What it lacks may have been lost with its store, and comes again. */
+  async isGone(conversationId: string): Promise<boolean> {
+    return (await this.#deps.history.conversationStatus(conversationId)) === 'deleted';
   }
 
   /** The conversation of the client's message, or undefined if the message is final. Throws NOT_FOUND, NOT_YOURS or HISTORY_BEHIND. */
@@ -84,30 +81,25 @@ export class Conversations {
 
   /** A message that was answered before history knew of it is not pending any more, and all the same it is there. */
   async #answeredLately(messageId: string): Promise<HistoryMessage | null> {
-    await this.allCaughtUp();
-    return this.#deps.history.getMessage(messageId);
+    return this.allWhole(() => this.#deps.history.getMessage(messageId));
   }
 
   /** At most `limit` unanswered messages of the client. Throws HISTORY_BEHIND. */
   async pendingOf(clientId: string, limit: number): Promise<Unanswered> {
-    const ends = await this.#reachEnds();
-    return { messages: await this.#deps.history.pendingOf(clientId, limit), ends };
+    const ends = await this.#ends(this.#partitions());
+    const messages = await this.#wholeUpTo(ends, () => this.#deps.history.pendingOf(clientId, limit));
+    return { messages, ends: [...ends.values()] };
   }
 
   /** Waits until history holds everything that the log holds now. Throws HISTORY_BEHIND. */
   async allCaughtUp(): Promise<void> {
-    await this.#reachEnds();
+    // At once: one after the other, whoever connects would wait for a write of the projector in each.
+    await Promise.all(this.#partitions().map((partition) => this.caughtUp(partition)));
   }
 
-  /** Waits as `allCaughtUp`; answers with the ends, by partition. */
-  #reachEnds(): Promise<readonly number[]> {
-    const { journal } = this.#deps;
-    const partitions = Array.from(
-      { length: journal.log.partitions(journal.topics.conversations) },
-      (_, index) => index,
-    );
-    // At once: one after the other, whoever connects would wait for a write of the projector in each.
-    return Promise.all(partitions.map((partition) => this.caughtUp(partition)));
+  /** What `ask` answers of a history that holds everything that the log holds now, all the while. Throws HISTORY_BEHIND. */
+  allWhole<T>(ask: () => Promise<T>): Promise<T> {
+    return this.#whole(this.#partitions(), ask);
   }
 
   /** Waits until history holds everything that the partition holds now; answers with that end. Throws HISTORY_BEHIND. */
@@ -116,5 +108,28 @@ export class Conversations {
     const end = await journal.log.endOffset(journal.topics.conversations, partition);
     if (!(await progress.reached(partition, end, historyWaitMs))) throw new Refused('HISTORY_BEHIND');
     return end;
+  }
+
+  async #whole<T>(partitions: readonly number[], ask: () => Promise<T>): Promise<T> {
+    return this.#wholeUpTo(await this.#ends(partitions), ask);
+  }
+
+  async #wholeUpTo<T>(ends: ReadonlyMap<number, number>, ask: () => Promise<T>): Promise<T> {
+    const whole = await this.#deps.progress.whole(ends, historyWaitMs, ask);
+    if (whole === null) throw new Refused('HISTORY_BEHIND');
+    return whole.answer;
+  }
+
+  #partitions(): readonly number[] {
+    const { log, topics } = this.#deps.journal;
+    return Array.from({ length: log.partitions(topics.conversations) }, (_, partition) => partition);
+  }
+
+  async #ends(partitions: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    const { log, topics } = this.#deps.journal;
+    const ends = partitions.map(async (partition) => {
+      return [partition, await log.endOffset(topics.conversations, partition)] as const;
+    });
+    return new Map(await Promise.all(ends));
   }
 }

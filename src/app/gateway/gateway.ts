@@ -44,12 +44,18 @@ export class Gateway {
     return { open, waiting: this.#sessions.size - open };
   }
 
+  /** Ids of the sessions that hold a slot, as far as this process knows. */
+  openSessionIds(): readonly string[] {
+    return [...this.#sessions.values()].filter((session) => session.isOpen).map(({ sessionId }) => sessionId);
+  }
+
   /**
    * A session of this caller; what becomes of it, the output is told. Throws Refused for a hello that is not well formed or names somebody
-   * else, or while draining.
+   * else, before admission has started, or while draining.
    */
   open(hello: Hello, caller: Caller, output: SessionOutput): Session {
     if (this.#draining) throw new Refused('DRAINING');
+    if (!this.#deps.admission.isStarted) throw new Refused('STARTING');
     const own = caller.kind === 'client' ? { ...hello, clientId: actingClient(caller, hello.clientId) } : hello;
     checkHello(own, this.#deps.helloRules);
     const session = new Session(this.#sessionDeps, own, caller, output);

@@ -5,11 +5,11 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openSqliteLog, type WritableSqliteLog } from '../../adapters/event-log/sqlite/sqlite-log.ts';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { inProcessBus } from '../../adapters/live-bus/in-process/in-process-bus.ts';
-import { eventCodec } from '../../codec/event-codec.ts';
 import type { MessageReceived, Part } from '../../domain/conversation/events.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
-import type { HistoryMessage } from '../../ports/history.ts';
+import type { HistoryMessage, HistoryProgress } from '../../ports/history.ts';
 import { MediaUnavailable } from '../../ports/media-store.ts';
+import { eventCodec } from '../../testing/event-codec.ts';
 import { FaultyLog } from '../../testing/faulty-log.ts';
 import { seededRandom, testSeeds } from '../../testing/random.ts';
 import { Journal } from '../journal.ts';
@@ -47,16 +47,26 @@ let spoken: number;
 let takes: { readonly resolve: () => void; readonly reject: (error: Error) => void }[];
 let replies: Replies;
 let inbox: Inbox;
+/** Why the session takes nothing now. */
+let inactive: Refused | undefined;
+/** Awaited before history answers. */
+let beforeAnswer: Promise<void>;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'parley-inbox-'));
   log = await openSqliteLog({ mode: 'write', dataDir: folder, topics: { 't.connections': 1, 't.conversations': 1 } });
   faulty = new FaultyLog(log);
   [events, spoken, takes, known] = [[], 0, [], []];
+  [inactive, beforeAnswer] = [undefined, Promise.resolve()];
   const journal = new Journal(faulty, eventCodec, 't');
-  const progress = { checkpoint: () => 0, reached: async () => true };
+  const progress: HistoryProgress = {
+    checkpoint: () => 0,
+    reached: async () => true,
+    whole: async (_upTo, _timeoutMs, ask) => ({ answer: await ask() }),
+  };
   // History lags, unless the test says otherwise: nothing that was said is in it yet.
-  const history = { getMessage: async () => known.shift() ?? null, async *replay() {} };
+  const getMessage = () => beforeAnswer.then(() => known.shift() ?? null);
+  const history = { getMessage, async *replay() {} };
   const conversations = {
     partition: () => 0,
     caughtUp: async () => 0,
@@ -81,7 +91,9 @@ beforeEach(async () => {
           }),
       },
       settings,
-      checkActive() {},
+      checkActive() {
+        if (inactive !== undefined) throw inactive;
+      },
       onSpoken: () => {
         spoken += 1;
       },
@@ -192,6 +204,27 @@ describe('what a client says', () => {
     expect(await say('a', text('words'))).toMatchObject({ messageId, sequence: 0, timeMs: 5, duplicate: true });
     expect(replies.pending.get(messageId)).toMatchObject({ sequence: 0 });
     expect(await inLog()).toHaveLength(1 + asksBefore);
+  });
+
+  // It was taken from a session that had lost its slot while history was asked whether the message is new.
+  test('is not taken when the session has lost its slot meanwhile', async () => {
+    const answer = Promise.withResolvers<void>();
+    beforeAnswer = answer.promise;
+    const refused = say('a', text('words'));
+    await new Promise((resolve) => setImmediate(resolve));
+    inactive = new Refused('LOG_UNAVAILABLE');
+    answer.resolve();
+    await expect(refused).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
+    expect([await inLog(), replies.pending.size]).toEqual([[], 0]);
+  });
+
+  test('is not taken when the session has lost its slot while its media were stored', async () => {
+    const refused = say('a', voice);
+    await until(() => takes.length === 1);
+    inactive = new Refused('LOG_UNAVAILABLE');
+    takes[0]?.resolve();
+    await expect(refused).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
+    expect([await inLog(), replies.pending.size, spoken]).toEqual([[], 0, 0]);
   });
 
   test('is not waited for when its append has failed for certain, and new when it is said again', async () => {

@@ -20,6 +20,11 @@ export class Outbox implements SessionOutput {
     this.#deps = deps;
   }
 
+  /** Nothing is kept. */
+  get isEmpty(): boolean {
+    return this.#held.length === 0;
+  }
+
   /** Tells the client, or keeps it until `flush`. */
   emit(event: SessionEvent): void {
     if (this.#held.length === 0 && this.#deps.mayTell()) {
@@ -35,8 +40,9 @@ export class Outbox implements SessionOutput {
     this.#deps.output.emit(event);
   }
 
+  /** Sends what is kept, if anything may be sent now. */
   flush(): void {
-    if (this.#held.length === 0) return;
+    if (this.#held.length === 0 || !this.#deps.mayTell()) return;
     const held = this.#held;
     this.#held = [];
     for (const event of held) this.#deps.output.emit(event);

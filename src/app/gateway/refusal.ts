@@ -15,6 +15,8 @@ const endReasons: ReadonlySet<string> = new Set<Reason>([
 
 /** What a client is told of an end that stands in the log. */
 export function refusalOfEnd(reason: string, detail: string): Refused {
+  // Another process has taken the gateway's id, and this one ends: its clients go on elsewhere, as at a drain.
+  if (reason === 'GATEWAY_RESTARTED') return new Refused('DRAINING');
   if (isEndReason(reason)) return new Refused(reason, detail === '' ? undefined : detail);
   return new Refused('DISCONNECTED', detail);
 }

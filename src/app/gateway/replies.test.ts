@@ -39,7 +39,7 @@ function world(tracer?: Tracer) {
       state.waits += 1;
       return state.checkpoint;
     },
-    isGone: async (_conversationId: string, sequence: number) => state.checkpoint > sequence && !state.exists,
+    isGone: async () => !state.exists,
     async pendingOf() {
       const ends = [state.checkpoint];
       return { messages: await state.unanswered, ends };
@@ -99,8 +99,7 @@ test('a message that history does not know yet stays pending, and one that went 
 
   sweep();
   await settled();
-  state.exists = false;
-  // History lags: that it does not know the conversation says nothing yet.
+  // History does not know of the deletion yet: that it lacks the message says nothing.
   state.checkpoint = 7;
   sweep();
   await settled();
@@ -110,6 +109,7 @@ test('a message that history does not know yet stays pending, and one that went 
   replies.show(0);
   await replies.showing;
   state.checkpoint = 8;
+  state.exists = false;
   sweep();
   await settled();
   expect(replies.pending.size).toBe(0);

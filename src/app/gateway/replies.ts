@@ -156,7 +156,7 @@ export class Replies {
     const { conversationId } = view;
     const end = this.#caughtUpTo ?? (await conversations.caughtUp(conversations.partition(conversationId)));
     // While the client stood in line nobody listened to the bus.
-    if (await conversations.isGone(conversationId, end - 1)) this.#deleted.add(conversationId);
+    if (await conversations.isGone(conversationId)) this.#deleted.add(conversationId);
     await view.catchUp(afterSequence, end);
   }
 
@@ -276,8 +276,8 @@ export class Replies {
   async #dropIfDeleted(messageId: string): Promise<void> {
     const pending = this.pending.get(messageId);
     if (pending?.sequence === undefined) return;
-    const { conversationId, clientMessageId, sequence } = pending;
-    if (!(await this.#deps.conversations.isGone(conversationId, sequence))) return;
+    const { conversationId, clientMessageId } = pending;
+    if (!(await this.#deps.conversations.isGone(conversationId))) return;
     this.#deleted.add(conversationId);
     const detail = 'the conversation was deleted';
     this.#onLive(conversationId, { type: 'failed', messageId, clientMessageId, reason: 'NOT_FOUND', detail });

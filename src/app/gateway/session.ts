@@ -68,9 +68,12 @@ export class Session implements AdmissionListener {
   /** Monotonic time by which the client must have spoken. */
   #speakByMs = 0;
   #spoken = false;
+  /** The conversation is still to be begun. */
   #isNew: boolean;
+  #prepared: Promise<void> | undefined;
   #requested = false;
   #leaving = false;
+  #isHeldUp = false;
   /** When the client must have shown a newer access token, milliseconds since the epoch. */
   #expireTimeMs = Number.POSITIVE_INFINITY;
 
@@ -111,7 +114,10 @@ export class Session implements AdmissionListener {
   }
 
   opened(): void {
-    this.#becomeOpen().catch((error: unknown) => this.end(refusalOf(error, this.#deps.logger)));
+    const sessionId = this.#sessionId;
+    this.#becomeOpen(sessionId).catch((error: unknown) => {
+      if (this.#isOpening(sessionId)) this.end(refusalOf(error, this.#deps.logger));
+    });
   }
 
   queued(place: number): void {
@@ -123,7 +129,7 @@ export class Session implements AdmissionListener {
   }
 
   closed(reason: string, detail: string): void {
-    if (reason === 'GATEWAY_LOST' || reason === 'GATEWAY_RESTARTED') return this.#applyAgain();
+    if (reason === 'GATEWAY_LOST') return this.#applyAgain();
     this.#finish(refusalOfEnd(reason, detail));
   }
 
@@ -161,6 +167,8 @@ export class Session implements AdmissionListener {
       } catch (error) {
         throw refusalOf(error, this.#deps.logger);
       }
+      // The slot may have been lost meanwhile, or the session have ended.
+      this.#checkActive();
       this.#replies.turnTo(joined);
       this.#outbox.emit({ type: 'joined', conversationId: joined });
       if (conversationId === '') this.#replies.showNew();
@@ -175,6 +183,12 @@ export class Session implements AdmissionListener {
     const timeMs = this.#deps.clock.nowMs();
     this.#outbox.emitNow({ type: 'pong', timeMs });
     return timeMs;
+  }
+
+  /** Whether the client is not read for now, because it has sent more than is taken yet: then its silence is no sign that it is gone. */
+  holdUp(isHeldUp: boolean): void {
+    this.#isHeldUp = isHeldUp;
+    if (!isHeldUp) this.#hear();
   }
 
   /** The client said goodbye. */
@@ -220,9 +234,11 @@ export class Session implements AdmissionListener {
     if (this.#isExpired()) return this.end(new Refused('UNAUTHENTICATED', 'the access token has expired'));
     if (this.#phase !== 'open' || admission.suspended) return;
     this.#outbox.flush();
+    this.#leaveIfAnswered();
     const nowMs = clock.monotonicMs();
-    // Who has closed its half of the stream cannot ping.
-    if (!this.#leaving && nowMs - this.#heardMs > settings.staleAfterMs) return this.end(new Refused('STALE'));
+    // Who has closed its half of the stream cannot ping, nor can who is not read.
+    if (!this.#leaving && !this.#isHeldUp && nowMs - this.#heardMs > settings.staleAfterMs)
+      return this.end(new Refused('STALE'));
     if (!this.#spoken && nowMs > this.#speakByMs) return this.end(new Refused('FIRST_MESSAGE_TIMEOUT'));
     this.#replies.sweep();
   }
@@ -233,58 +249,83 @@ export class Session implements AdmissionListener {
     this.#expireTimeMs = Math.max(this.#expireTimeMs, expireTimeMs);
   }
 
+  /** Rejects with LogUnavailable, unless the session goes by another id by then: the fold had ended this one, and it applied again. */
   async #request(resumeToken: string, waitMs: number): Promise<void> {
     const { ids, admission, settings } = this.#deps;
     if (this.#phase === 'ended') return;
     this.#requested = true;
-    await admission.request(
-      {
-        sessionId: this.#sessionId,
-        clientId: this.clientId,
-        timeZone: this.#hello.timeZone,
-        conversationId: this.conversationId,
-        tokenHash: ids.hash(this.#resumeToken),
-        resumeTokenHash: resumeToken === '' ? '' : ids.hash(resumeToken),
-        waitMs: Math.min(waitMs, settings.maxWaitForSlotMs),
-      },
-      this,
-    );
+    const sessionId = this.#sessionId;
+    try {
+      await admission.request(
+        {
+          sessionId,
+          clientId: this.clientId,
+          timeZone: this.#hello.timeZone,
+          conversationId: this.conversationId,
+          tokenHash: ids.hash(this.#resumeToken),
+          resumeTokenHash: resumeToken === '' ? '' : ids.hash(resumeToken),
+          waitMs: Math.min(waitMs, settings.maxWaitForSlotMs),
+        },
+        this,
+      );
+    } catch (error) {
+      if (sessionId === this.#sessionId) throw error;
+    }
   }
 
-  /** The fold has given the slot: prepares everything that the client may rely on, then welcomes it. */
-  async #becomeOpen(): Promise<void> {
+  /** The fold has given this id the slot: prepares everything that the client may rely on, then welcomes it, if the id still has the slot. */
+  async #becomeOpen(sessionId: string): Promise<void> {
     const { clock, admission, settings } = this.#deps;
-    const isNew = this.#isNew;
-    if (isNew) {
-      await this.#startConversation(this.conversationId);
-      this.#isNew = false;
-    }
-    // Who applies again after an outage of the log has seen everything up to it; what came since was kept.
-    const isFirst = this.#speakByMs === 0;
-    if (isFirst) await this.#replies.loadPending(this.clientId, settings.maxPendingPerClient);
-    if (this.#phase === 'ended') return;
+    await this.#prepare();
+    if (!this.#isOpening(sessionId)) return;
     this.#phase = 'open';
     this.#heardMs = clock.monotonicMs();
-    const open = admission.state.open.get(this.#sessionId);
+    const open = admission.state.open.get(sessionId);
     this.#spoken = open?.hasSpoken ?? false;
+    // Who applies again after an outage of the log has seen everything up to it; what came since was kept.
+    const isFirst = this.#speakByMs === 0;
     // A session that was taken over keeps the deadline of the one before.
     const remainingMs =
       open === undefined ? settings.firstMessageDeadlineMs : open.deadlineClockMs - admission.state.clockMs;
     this.#speakByMs = this.#heardMs + remainingMs;
     this.#outbox.emitNow({
       type: 'welcome',
-      sessionId: this.#sessionId,
+      sessionId,
       resumeToken: this.#resumeToken,
       conversationId: this.conversationId,
       timeMs: clock.nowMs(),
     });
     this.#outbox.flush();
-    if (isFirst && isNew) this.#replies.showNew();
+    if (isFirst && this.#hello.conversationId === '') this.#replies.showNew();
     else if (isFirst) this.#replies.show(this.#hello.afterSequence);
     this.#welcomed.resolve();
+    this.#leaveIfAnswered();
   }
 
-  /** The lease ran out while the log was away, or another gateway took this one's name: the client keeps its stream and stands in line again. */
+  /** The slot that this id was given is still to be taken. The fold may have ended it meanwhile; then another id applies, or nothing does. */
+  #isOpening(sessionId: string): boolean {
+    return this.#phase === 'applying' && this.#sessionId === sessionId;
+  }
+
+  /**
+   * Begins the conversation, if it is new, and reads what is unanswered: once, however often a slot is given and lost meanwhile. What failed is
+   * tried again for the next slot.
+   */
+  #prepare(): Promise<void> {
+    this.#prepared ??= this.#begin().catch((error: unknown) => {
+      this.#prepared = undefined;
+      throw error;
+    });
+    return this.#prepared;
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#isNew) await this.#startConversation(this.conversationId);
+    this.#isNew = false;
+    await this.#replies.loadPending(this.clientId, this.#deps.settings.maxPendingPerClient);
+  }
+
+  /** The lease ran out while the log was away: the client keeps its stream and stands in line again. */
   #applyAgain(): void {
     if (this.#phase === 'ended') return;
     const { ids, settings } = this.#deps;
@@ -309,8 +350,11 @@ export class Session implements AdmissionListener {
     this.#deps.admission.spoke(this.#sessionId);
   }
 
+  /** What is kept while nothing may be sent is sent first: it may be the answer that the client stayed for. */
   #leaveIfAnswered(): void {
-    if (this.#leaving && this.#replies.pending.size === 0) this.goodbye();
+    if (!this.#leaving || this.#replies.pending.size > 0) return;
+    this.#outbox.flush();
+    if (this.#outbox.isEmpty) this.goodbye();
   }
 
   #isExpired(): boolean {

@@ -2,10 +2,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { systemClock } from '../../adapters/clock/system/system-clock.ts';
 import { makeTopics, openOn, type TestTopics } from '../../adapters/event-log/kafka/testing/logs.ts';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { eventCodec } from '../../codec/event-codec.ts';
 import type { ConversationEvent } from '../../domain/conversation/events.ts';
 import type { EventLog } from '../../ports/event-log.ts';
-import type { History, HistoryMessage } from '../../ports/history.ts';
+import type { History, HistoryMessage, HistoryProgress } from '../../ports/history.ts';
 import {
   messageReceived,
   replyCompleted,
@@ -14,6 +13,7 @@ import {
   workerClaimed,
 } from '../../testing/conversation-events.ts';
 import { type KafkaEngine, startKafka } from '../../testing/engines/kafka.ts';
+import { eventCodec } from '../../testing/event-codec.ts';
 import { anybody } from '../caller.ts';
 import { Conversations } from '../gateway/conversations.ts';
 import { Journal } from '../journal.ts';
@@ -71,12 +71,17 @@ test('a message far behind in a long partition is explained, with the claim that
   await appendOthers(written, recordsAfter);
 
   const said = { ...message, sequence, role: 'user', replyToMessageId: '' } as unknown as HistoryMessage;
-  const history: Pick<History, 'getConversation' | 'getMessage' | 'pendingOf'> = {
+  const history: Pick<History, 'getConversation' | 'conversationStatus' | 'getMessage' | 'pendingOf'> = {
     getConversation: async (conversationId) => ({ conversationId, clientId: 'client' }) as never,
+    conversationStatus: async () => 'present',
     getMessage: async () => said,
     pendingOf: async () => [],
   };
-  const progress = { checkpoint: () => Number.MAX_SAFE_INTEGER, reached: async () => true };
+  const progress: HistoryProgress = {
+    checkpoint: () => Number.MAX_SAFE_INTEGER,
+    reached: async () => true,
+    whole: async (_upTo, _timeoutMs, ask) => ({ answer: await ask() }),
+  };
   // As another process, which has nothing of it in memory.
   await using reader = await openOn(topics, { mode: 'read' });
   const journal = journalOn(reader);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { systemClock } from '../../adapters/clock/system/system-clock.ts';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
 import type { ConversationEvent, MessageReceived, ReplyCompleted } from '../../domain/conversation/events.ts';
-import type { History, HistoryMessage } from '../../ports/history.ts';
+import type { History, HistoryMessage, HistoryProgress } from '../../ports/history.ts';
 import {
   messageReceived,
   replyCompleted,
@@ -30,9 +30,10 @@ beforeEach(async () => {
 afterEach(() => world[Symbol.asyncDispose]());
 
 /** As much of history as is asked, read from the log itself. */
-const history: Pick<History, 'getConversation' | 'getMessage' | 'pendingOf'> = {
+const history: Pick<History, 'getConversation' | 'conversationStatus' | 'getMessage' | 'pendingOf'> = {
   getConversation: async (conversationId) =>
     deleted.has(conversationId) ? null : ({ conversationId, clientId: 'client' } as never),
+  conversationStatus: async (conversationId) => (deleted.has(conversationId) ? 'deleted' : 'present'),
   getMessage: async (messageId) => {
     if (hidden.has(messageId)) return null;
     for (const { offset, decoded } of await world.entries()) {
@@ -53,12 +54,13 @@ const replied = (event: ReplyCompleted, sequence: number) =>
 
 function explanation(): Explanation {
   const { journal } = world;
-  const progress = {
+  const progress: HistoryProgress = {
     checkpoint: () => Number.MAX_SAFE_INTEGER,
     reached: async () => {
       hidden.clear();
       return true;
     },
+    whole: async (_upTo, _timeoutMs, ask) => ({ answer: await ask() }),
   };
   const conversations = new Conversations({ journal, history, progress, ids: nodeCryptoIds });
   return new Explanation({ journal, history, conversations, clock: systemClock, maxProcessingPerConversation: 1 });

@@ -100,7 +100,7 @@ export class Explanation {
       const begin = Math.max(oldest, end - batchRecords);
       const records = await journal.log.read(journal.topics.conversations, partition, begin, end - begin);
       await clock.sleep(0);
-      // Claims are nobody's conversation: only they have no key. The others need not be decoded.
+      // Claims are nobody's conversation: only they, and their releases, have no key. The others need not be decoded.
       for (const { offset: candidate } of records.filter(({ key }) => key === '').reverse()) {
         const [entry] = await this.#read(partition, candidate, 1);
         if (entry?.decoded.kind === 'event' && entry.decoded.event.type === 'WorkerClaimed')

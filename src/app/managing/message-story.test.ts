@@ -8,6 +8,7 @@ import {
   replyStarted,
   stopRequested,
   workerClaimed,
+  workerReleased,
 } from '../../testing/conversation-events.ts';
 import { MessageStory, type StoryMessage } from './message-story.ts';
 
@@ -112,6 +113,26 @@ describe('the story of a message', () => {
       '20500 ReplyCompleted: text of 12 characters by model model at worker worker of B; attempt 2 took 200 ms, 20.4 s after it was received',
       '20600 ReplyFailed: did not count: worker worker of A said it when worker worker of B had taken the partition over',
       '20700 ReplyFailed: did not count: the message had ended at offset 6',
+    ]);
+  });
+
+  test('tells that a worker gave the partition up, in time or late, which is no loss', () => {
+    const steps = followed([
+      [0, claimA],
+      [100, messageReceived('c/1')],
+      [200, replyStarted('c/1', 'A')],
+      [1_200, workerReleased('A')],
+      [2_200, claimB],
+      [2_300, replyStarted('c/1', 'B', 2)],
+      [3_300, workerClaimed('C', 2)],
+      [3_400, workerReleased('B')],
+      [3_500, workerReleased('A')],
+    ]).filter((step) => step.includes(' Worker'));
+    expect(steps).toEqual([
+      '1200 WorkerReleased: worker worker of A gave the partition up: attempt 1, begun 1 s before, is void; this does not count as a lost worker',
+      '2200 WorkerClaimed: worker worker of B took the partition over, which the one before had given up',
+      '3300 WorkerClaimed: worker worker of C took the partition over: worker worker of B was lost, and attempt 2, begun 1 s before, is void; it is given up after 3 lost workers, this was number 1',
+      '3400 WorkerReleased: worker worker of B had given the partition up: it was not lost, and does not count as such',
     ]);
   });
 

@@ -6,8 +6,10 @@ import type {
   ReplyStarted,
   StopRequested,
   WorkerClaimed,
+  WorkerReleased,
 } from '../../domain/conversation/events.ts';
 import { evolve, type PartitionState, pendingMessage } from '../../domain/conversation/partition-state.ts';
+import type { PendingMessage } from '../../domain/conversation/pending-messages.ts';
 import { maxLostWorkers } from '../../domain/limits.ts';
 import type { JournalEntry } from '../journal.ts';
 import { contentsInWords, counted, timeInWords } from './story-words.ts';
@@ -99,10 +101,15 @@ export class MessageStory {
     if (message === undefined) return undefined;
     this.#waiting?.until(this.#state, nowMs);
     const stop = message.stopRequested ? '; a stop was asked for' : '';
-    const standing = message.processing
-      ? `attempt ${message.attempt} by ${this.#worker(this.#state.claimId)} has been under way for ${timeInWords(Math.max(0, nowMs - this.#attemptAtMs))}`
-      : `waiting; until now ${this.#waiting?.inWords() ?? 'no time'}; ${lineInWords(this.#state, aheadOf(this.#state, message))}`;
-    return { timeMs: nowMs, event: 'Now', detail: `${standing}${stop}` };
+    return { timeMs: nowMs, event: 'Now', detail: `${this.#standing(message, nowMs)}${stop}` };
+  }
+
+  #standing(message: PendingMessage, nowMs: number): string {
+    const attempt = `attempt ${message.attempt} by ${this.#worker(message.claimId)}`;
+    if (message.released) return `waiting for a worker: ${attempt} was given up with the partition`;
+    if (message.processing)
+      return `${attempt} has been under way for ${timeInWords(Math.max(0, nowMs - this.#attemptAtMs))}`;
+    return `waiting; until now ${this.#waiting?.inWords() ?? 'no time'}; ${lineInWords(this.#state, aheadOf(this.#state, message))}`;
   }
 
   #learn(event: ConversationEvent): void {
@@ -111,6 +118,7 @@ export class MessageStory {
 
   #tell(event: ConversationEvent, before: PartitionState, at: At): void {
     if (event.type === 'WorkerClaimed') return this.#claimed(event, before, at);
+    if (event.type === 'WorkerReleased') return this.#released(event, before, at);
     if (event.type === 'ConversationDeleted') {
       if (event.conversationId === this.#message.conversationId) this.#deleted = true;
       return;
@@ -160,10 +168,22 @@ export class MessageStory {
     const anew = event.workerId === before.workerId;
     const claimed = `worker ${event.workerId} ${anew ? 'claimed the partition anew' : 'took the partition over'}`;
     if (!message.processing) return this.#add(at, event, `${claimed}; the message was still waiting`);
+    if (message.released) return this.#add(at, event, `${claimed}, which the one before had given up`);
     const lost = anew ? 'what it had under way is lost' : `${this.#worker(before.claimId)} was lost`;
     const attempt = `attempt ${message.attempt}, begun ${timeInWords(at.timeMs - this.#attemptAtMs)} before, is void`;
-    const count = `it is given up after ${maxLostWorkers} lost workers, this was number ${message.lostWorkers + 1}`;
+    const count = `it is given up after ${maxLostWorkers} lost workers, this was number ${message.lostClaims.length + 1}`;
     this.#add(at, event, `${claimed}: ${lost}, and ${attempt}; ${count}`);
+  }
+
+  #released(event: WorkerReleased, before: PartitionState, at: At): void {
+    const message = pendingMessage(before, this.#message.messageId);
+    if (message === undefined) return;
+    const worker = `worker ${event.workerId}`;
+    if (message.lostClaims.includes(event.claimId))
+      return this.#add(at, event, `${worker} had given the partition up: it was not lost, and does not count as such`);
+    if (!message.processing || message.released || message.claimId !== event.claimId) return;
+    const attempt = `attempt ${message.attempt}, begun ${timeInWords(at.timeMs - this.#attemptAtMs)} before, is void`;
+    this.#add(at, event, `${worker} gave the partition up: ${attempt}; this does not count as a lost worker`);
   }
 
   #ended(event: ReplyCompleted | ReplyFailed, at: At): void {

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { eventCodec } from '../../codec/event-codec.ts';
 import type { ConversationEvent, MessageReceived } from '../../domain/conversation/events.ts';
 import type { RecordPlace } from '../../ports/operations-views.ts';
 import {
@@ -10,6 +9,7 @@ import {
   stopRequested,
   workerClaimed,
 } from '../../testing/conversation-events.ts';
+import { eventCodec } from '../../testing/event-codec.ts';
 import { eventually } from '../../testing/guests.ts';
 import { anybody, type Caller } from '../caller.ts';
 import { HistoryWorld } from './testing/history-world.ts';

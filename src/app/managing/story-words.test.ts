@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { contentsInWords, counted, enumerated, timeInWords } from './story-words.ts';
 
 test.each([
+  [-5_000, '0 ms'],
   [0, '0 ms'],
   [999, '999 ms'],
   [1_000, '1 s'],

@@ -6,6 +6,8 @@ const hour = 60 * minute;
 
 /** A length of time as a person says it: `230 ms`, `3.2 s`, `2 min 5 s`, `1 h 40 min`. */
 export function timeInWords(ms: number): string {
+  // The log's clock was set back meanwhile.
+  if (ms < 0) return '0 ms';
   if (ms < second) return `${ms} ms`;
   if (ms < minute) return `${Math.floor(ms / 100) / 10} s`;
   if (ms < hour) return `${Math.floor(ms / minute)} min ${Math.floor((ms % minute) / second)} s`;

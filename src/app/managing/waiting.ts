@@ -46,8 +46,8 @@ export class Waiting {
 
   /** It waited in this state until then. */
   until(state: PartitionState, timeMs: number): void {
-    const ms = timeMs - this.#sinceMs;
-    if (ms <= 0) return;
+    // Record times may step back: then the next is compared with this one.
+    const ms = Math.max(0, timeMs - this.#sinceMs);
     this.#sinceMs = timeMs;
     this.#ms[this.#causeIn(state)] += ms;
   }

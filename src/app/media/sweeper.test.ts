@@ -56,6 +56,7 @@ function sweeper(over: Partial<MediaSweeperDeps> = {}): MediaSweeper {
         caughtUps += 1;
         for (const mediaId of onTheWay) named.add(mediaId);
       },
+      allWhole: (ask) => ask(),
     },
     clock: { ...clock, sleep: () => Promise.reject(new Error('no sleep here')) },
     logger: quiet,
@@ -170,6 +171,7 @@ test('goes on with the next look after one that failed, counts what it removed, 
       async allCaughtUp() {
         if (failures-- > 0) throw new Error('history is behind');
       },
+      allWhole: (ask) => ask(),
     },
     logger: { ...quiet, warn: (_fields, message) => void warnings.push(message) },
     metrics: { mediaSwept: (objects, bytes) => void swept.push([objects, bytes]) },

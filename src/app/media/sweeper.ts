@@ -12,7 +12,7 @@ export interface SweepMetrics {
 export interface MediaSweeperDeps {
   readonly store: Pick<MediaStore, 'list' | 'delete' | 'removePartial'>;
   readonly references: MediaReferences;
-  readonly conversations: Pick<Conversations, 'allCaughtUp'>;
+  readonly conversations: Pick<Conversations, 'allCaughtUp' | 'allWhole'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: SweepMetrics;
@@ -84,7 +84,9 @@ export class MediaSweeper {
 
   async #unnamed(batch: readonly StoredMedia[]): Promise<readonly StoredMedia[]> {
     if (batch.length === 0) return [];
-    const counts = await this.#deps.references.references(batch.map(({ mediaId }) => mediaId));
+    const { conversations, references } = this.#deps;
+    // A history that began again meanwhile would know of no message that names them.
+    const counts = await conversations.allWhole(() => references.references(batch.map(({ mediaId }) => mediaId)));
     return batch.filter(({ mediaId }) => (counts.get(mediaId) ?? 0) === 0);
   }
 

@@ -6,7 +6,7 @@ import type { AdmissionOutcome } from './evolve.ts';
 import { evolve } from './evolve.ts';
 import { checkAdmission } from './invariants.ts';
 import type { AdmissionState } from './state.ts';
-import { initialAdmission, restoreAdmission, serializeAdmission } from './state.ts';
+import { currentClockRule, initialAdmission, restoreAdmission, serializeAdmission } from './state.ts';
 
 interface Entry {
   readonly event: AdmissionEvent;
@@ -19,7 +19,7 @@ type Command =
   | { kind: 'speak' | 'close'; pick: number }
   | { kind: 'stranger'; type: 'ConnectionSpoke' | 'ConnectionClosed' }
   | { kind: 'beat'; gateway: number }
-  | { kind: 'start'; gateway: number; limits: AdmissionLimits }
+  | { kind: 'start'; gateway: number; limits: AdmissionLimits; clockRule?: number | undefined }
   | { kind: 'stop'; gateway: number }
   | { kind: 'repeat'; pick: number };
 
@@ -33,6 +33,9 @@ const limits: fc.Arbitrary<AdmissionLimits> = fc.record({
   gatewayLeaseMs: fc.constantFrom(15_000, 15_000, 8_000, 0),
   firstMessageDeadlineMs: fc.constantFrom(60_000, 5_000, 0),
 });
+
+/** Of this release, and of those before it. */
+const rules = fc.constantFrom(undefined, currentClockRule);
 
 const commands: fc.Arbitrary<Command> = fc.oneof(
   {
@@ -48,7 +51,10 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom('speak', 'close'), pick: picks }) },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('beat' as const), gateway: gateways }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('repeat' as const), pick: picks }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('start' as const), gateway: gateways, limits }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('start' as const), gateway: gateways, limits, clockRule: rules }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('stop' as const), gateway: gateways }) },
   {
     weight: 1,
@@ -63,13 +69,13 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
 const gapsMs = fc.oneof(
   { weight: 8, arbitrary: fc.integer({ min: 0, max: 1_500 }) },
   { weight: 3, arbitrary: fc.integer({ min: 1_500, max: 7_000 }) },
-  { weight: 1, arbitrary: fc.constantFrom(-1_000, 20_000, 3_600_000) },
+  { weight: 1, arbitrary: fc.constantFrom(-3_600_000, -1_000, 20_000, 3_600_000) },
 );
 
 /** Histories that begin with the start of a gateway, so that most are about clients. */
 const histories: fc.Arbitrary<readonly Entry[]> = fc
-  .tuple(limits, fc.array(fc.tuple(gapsMs, commands), { maxLength: 80 }))
-  .map(([first, steps]) => play([[0, { kind: 'start', gateway: 0, limits: first }], ...steps]));
+  .tuple(limits, rules, fc.array(fc.tuple(gapsMs, commands), { maxLength: 80 }))
+  .map(([first, clockRule, steps]) => play([[0, { kind: 'start', gateway: 0, limits: first, clockRule }], ...steps]));
 
 function play(steps: readonly (readonly [number, Command])[]): readonly Entry[] {
   const entries: Entry[] = [];
@@ -100,7 +106,12 @@ function eventOf(command: Command, state: AdmissionState, before: readonly Entry
       return { type: 'GatewayBeat', gatewayId: `g${command.gateway}`, active };
     }
     case 'start':
-      return { type: 'GatewayStarted', gatewayId: `g${command.gateway}`, limits: command.limits };
+      return {
+        type: 'GatewayStarted',
+        gatewayId: `g${command.gateway}`,
+        limits: command.limits,
+        clockRule: command.clockRule,
+      };
     case 'stop':
       return { type: 'GatewayStopped', gatewayId: `g${command.gateway}` };
     case 'repeat':

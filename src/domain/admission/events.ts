@@ -43,10 +43,22 @@ export interface ConnectionClosed {
   readonly detail: string;
 }
 
+/** A process is about to start under this gateway id; one that runs under it answers with a beat. Decides nothing. */
+export interface GatewayStarting {
+  readonly type: 'GatewayStarting';
+  readonly gatewayId: string;
+  /** Which process: another one at each start. */
+  readonly incarnation: string;
+}
+
 export interface GatewayStarted {
   readonly type: 'GatewayStarted';
   readonly gatewayId: string;
+  /** Which process: another one at each start. Absent in records of releases before 0.3. */
+  readonly incarnation?: string;
   readonly limits: AdmissionLimits;
+  /** How its fold's clock follows record times: `ClockRule`; absent: 0. Recorded, so that a refold goes by what held. */
+  readonly clockRule?: number | undefined;
 }
 
 export interface GatewayBeat {
@@ -65,6 +77,7 @@ export type AdmissionEvent =
   | ConnectionRequested
   | ConnectionSpoke
   | ConnectionClosed
+  | GatewayStarting
   | GatewayStarted
   | GatewayBeat
   | GatewayStopped;

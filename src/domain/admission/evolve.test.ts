@@ -360,7 +360,7 @@ describe('leases of gateways', () => {
     expect(openSessions(before)).toEqual(['s1', 's2']);
   });
 
-  test('time that runs backwards counts as none, and is not counted again when it catches up', () => {
+  test('by the rule of earlier releases, time that runs backwards counts as none, and is not counted again when it catches up', () => {
     const after = when(two, 5_000, beats('g1'), -4_000, beats('g1'), 4_000, beats('g1'));
     expect(after.state.clockMs - two.state.clockMs).toBe(5_000);
   });
@@ -375,6 +375,13 @@ describe('leases of gateways', () => {
     const after = when(before, started('g1'));
     const ends = ['s1', 's3'].map((id) => closed(id, 'GATEWAY_RESTARTED'));
     expect(after.outcomes).toEqual([...ends, opened('s4')]);
+  });
+
+  test('a process that is about to start under its id ends nothing, and is no sign of life', () => {
+    const starting: AdmissionEvent = { type: 'GatewayStarting', gatewayId: 'g1', incarnation: 'another' };
+    const after = when(two, ...living(['g2'], 12_000), starting);
+    expect([after.outcomes, openSessions(after)]).toEqual([[], ['s1', 's2']]);
+    expect(when(after, ...living(['g2'], 6_000)).outcomes).toEqual([closed('s1', 'GATEWAY_LOST')]);
   });
 
   test('a gateway that stops ends its sessions and is forgotten', () => {

@@ -6,7 +6,7 @@ import type {
   GatewayStarted,
   GatewayStopped,
 } from './events.ts';
-import { advanceClock, dropExpired, dropOverdue, renewLease } from './expiry.ts';
+import { adoptRule, advanceClock, dropExpired, dropOverdue, renewLease } from './expiry.ts';
 import type { AdmissionOutcome, RefusedRequest } from './outcomes.ts';
 import type { Ending } from './slots.ts';
 import { addOpen, end, ending, endingsOf, fillSlots, findWaiting, newSession } from './slots.ts';
@@ -24,7 +24,7 @@ export function evolve(
   timeMs: number,
 ): { readonly state: AdmissionState; readonly outcomes: readonly AdmissionOutcome[] } {
   const outcomes: AdmissionOutcome[] = [];
-  const current = fillSlots(dropExpired(advanceClock(state, timeMs), outcomes), outcomes);
+  const current = fillSlots(dropExpired(advanceClock(adoptRule(state, event), timeMs), outcomes), outcomes);
   const next = apply(renewLease(current, event), event, outcomes);
   return { state: settleCeilings(next), outcomes };
 }
@@ -37,6 +37,8 @@ function apply(state: AdmissionState, event: AdmissionEvent, outcomes: Admission
       return spoke(state, event.sessionId);
     case 'ConnectionClosed':
       return closed(state, event, outcomes);
+    case 'GatewayStarting':
+      return state;
     case 'GatewayStarted':
       return gatewayStarted(state, event, outcomes);
     case 'GatewayBeat':

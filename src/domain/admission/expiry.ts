@@ -6,9 +6,19 @@ import { end, ending, findWaiting } from './slots.ts';
 import type { AdmissionState } from './state.ts';
 import { leaseEndClockMs, neverMs, silenceEndClockMs } from './state.ts';
 
-/** The fold's time at a record of this time. A record older than the one before, or without a time, takes none. */
+/** A gateway that starts by a later rule than the others brings it in, its own record included. */
+export function adoptRule(state: AdmissionState, event: AdmissionEvent): AdmissionState {
+  const { clockRule = 0 } = event.type === 'GatewayStarted' ? event : {};
+  return clockRule > state.clockRule ? { ...state, clockRule } : state;
+}
+
+/**
+ * The fold's time at a record of this time. A record older than the one before, or without a time, takes none. From rule 1 on the next
+ * is compared with it nevertheless: one clock that was ahead must not hold up every deadline until that time has come.
+ */
 export function advanceClock(state: AdmissionState, timeMs: number): AdmissionState {
   const gapMs = timeMs - state.lastRecordMs;
+  if (gapMs < 0 && state.clockRule > 0) return { ...state, lastRecordMs: timeMs };
   if (!(gapMs > 0)) return state;
   return { ...state, clockMs: state.clockMs + Math.min(gapMs, maxFoldGapMs), lastRecordMs: timeMs };
 }

@@ -32,8 +32,10 @@ export interface WaitingConnection {
 export interface AdmissionState {
   /** The fold's time: the records' time, but a gap over `maxFoldGapMs` counts as that. Only differences matter. */
   readonly clockMs: number;
-  /** The newest record time. */
+  /** The time of the record before, which the next one's is compared with; by rule 0, the newest record time. */
   readonly lastRecordMs: number;
+  /** How the clock follows record times: the latest rule that any gateway has started with, so that a release that comes back changes nothing. */
+  readonly clockRule: number;
   /** Those of the latest GatewayStarted. */
   readonly limits: AdmissionLimits;
   /** By session. */
@@ -54,6 +56,12 @@ export interface AdmissionState {
   readonly waitingCeiling: number;
 }
 
+/**
+ * The rule that this release's gateways start with. 0, until release 0.2: a record that is older than the newest takes no time. 1: each
+ * record is compared with the one before it, so that a record from the future holds the clock up by one record, not until that time has come.
+ */
+export const currentClockRule = 1;
+
 /** A clock that is never reached. A number, not Infinity, because snapshots are JSON. */
 export const neverMs = Number.MAX_SAFE_INTEGER;
 
@@ -61,6 +69,7 @@ export const neverMs = Number.MAX_SAFE_INTEGER;
 export const initialAdmission: AdmissionState = {
   clockMs: 0,
   lastRecordMs: 0,
+  clockRule: 0,
   limits: { maxClients: 0, maxWaitingClients: 0, gatewayLeaseMs: 0, firstMessageDeadlineMs: 0 },
   open: PersistentMap.of<OpenConnection>(),
   sessionOfClient: PersistentMap.of<string>(),
@@ -94,6 +103,8 @@ export function silenceEndClockMs(limits: AdmissionLimits, session: OpenConnecti
 export type AdmissionSnapshot = {
   readonly clockMs: number;
   readonly lastRecordMs: number;
+  /** Absent in snapshots that releases up to 0.2 made. */
+  readonly clockRule?: number;
   readonly limits: AdmissionLimits;
   readonly open: readonly OpenConnection[];
   readonly waiting: readonly WaitingConnection[];
@@ -115,6 +126,7 @@ export function restoreAdmission(snapshot: AdmissionSnapshot): AdmissionState {
   const { open, waiting, gateways, ended, ...rest } = snapshot;
   return {
     ...rest,
+    clockRule: rest.clockRule ?? 0,
     open: PersistentMap.of(open.map((session) => [session.sessionId, session] as const)),
     sessionOfClient: PersistentMap.of([
       ...open.map((session) => [session.clientId, session.sessionId] as const),

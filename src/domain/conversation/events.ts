@@ -57,6 +57,14 @@ export interface WorkerClaimed {
   readonly maxProcessing: number;
 }
 
+/** A worker gave its claim up in order, while it lived: what it had in processing has not lost a worker. May come after the next claim. */
+export interface WorkerReleased {
+  readonly type: 'WorkerReleased';
+  readonly partition: number;
+  readonly workerId: string;
+  readonly claimId: string;
+}
+
 export interface ReplyStarted {
   readonly type: 'ReplyStarted';
   readonly conversationId: string;
@@ -126,6 +134,7 @@ export type ConversationEvent =
   | ConversationStarted
   | MessageReceived
   | WorkerClaimed
+  | WorkerReleased
   | ReplyStarted
   | ReplyCompleted
   | ReplyFailed

@@ -6,6 +6,7 @@ import {
   replyStarted,
   stopRequested,
   workerClaimed,
+  workerReleased,
 } from '../../testing/conversation-events.ts';
 import type { ConversationEvent } from './events.ts';
 import {
@@ -32,7 +33,7 @@ describe('a message', () => {
       sequence: 1,
       receivedAtMs: 1_001,
       attempt: 0,
-      lostWorkers: 0,
+      lostClaims: [],
     });
     expect(oldestPendingOffset(state)).toBe(1);
   });
@@ -81,8 +82,8 @@ describe('a claim', () => {
   test('takes what was in processing from the worker before', () => {
     const state = fold([...processing, workerClaimed('b', 7)]);
     expect(state).toMatchObject({ claimId: 'b', maxProcessing: 7, processing: 0 });
-    expect(pendingMessage(state, 'c/1')).toMatchObject({ processing: false, lostWorkers: 1, attempt: 1 });
-    expect(pendingMessage(state, 'd/1')).toMatchObject({ processing: false, lostWorkers: 0 });
+    expect(pendingMessage(state, 'c/1')).toMatchObject({ processing: false, lostClaims: ['a'], attempt: 1 });
+    expect(pendingMessage(state, 'd/1')).toMatchObject({ processing: false, lostClaims: [] });
   });
 
   test('makes the late events of the worker before count for nothing', () => {
@@ -105,7 +106,58 @@ describe('a claim', () => {
     ]);
     expect([...state.pending].map((message) => message.messageId)).toEqual(['c/1']);
     expect(state.processing).toBe(1);
-    expect(pendingMessage(fold([workerClaimed('a')], state, 4), 'c/1')).toMatchObject({ lostWorkers: 1 });
+    expect(pendingMessage(fold([workerClaimed('a')], state, 4), 'c/1')).toMatchObject({ lostClaims: ['z'] });
+  });
+});
+
+// Every hand-over counted as a lost worker, so that three of them, of which a rolling restart may make many, made a long reply POISON.
+describe('a release', () => {
+  const processing = [workerClaimed('a'), messageReceived('c/1'), replyStarted('c/1', 'a')];
+
+  test('lets the next claim take what was in processing from a worker that is not lost', () => {
+    const state = fold([...processing, workerReleased('a'), replyStarted('c/1', 'a'), workerClaimed('b')]);
+    expect(state.processing).toBe(0);
+    expect(pendingMessage(state, 'c/1')).toMatchObject({ processing: false, attempt: 1, lostClaims: [] });
+  });
+
+  test('that comes after the next claim takes back the loss, and nothing else', () => {
+    const taken = [...processing, workerClaimed('b'), replyStarted('c/1', 'b', 2)];
+    const state = fold([...taken, workerReleased('a')]);
+    expect(pendingMessage(state, 'c/1')).toMatchObject({ processing: true, attempt: 2, lostClaims: [] });
+    expect(state).toMatchObject({ claimId: 'b', processing: 1 });
+    expect(pendingMessage(fold([workerClaimed('d')], state, 6), 'c/1')).toMatchObject({ lostClaims: ['b'] });
+  });
+
+  test('does not excuse the workers that were lost', () => {
+    const lost = [...processing, workerClaimed('b'), replyStarted('c/1', 'b', 2), workerClaimed('d')];
+    const again = [
+      ...processing,
+      workerReleased('a'),
+      workerClaimed('b'),
+      replyStarted('c/1', 'b', 2),
+      workerClaimed('d'),
+    ];
+    expect(pendingMessage(fold(again), 'c/1')).toMatchObject({ lostClaims: ['b'] });
+    expect(pendingMessage(fold([...lost, workerReleased('b')]), 'c/1')).toMatchObject({ lostClaims: ['a'] });
+  });
+
+  test('of a claim from before the fold began is known by what was begun under it', () => {
+    const state = fold([messageReceived('c/1'), replyStarted('c/1', 'z'), workerReleased('y')]);
+    const next = [workerClaimed('a')];
+    expect(pendingMessage(fold(next, state, 3), 'c/1')).toMatchObject({ lostClaims: ['z'] });
+    const inOrder = fold([workerReleased('z'), ...next], state, 3);
+    expect(pendingMessage(inOrder, 'c/1')).toMatchObject({ lostClaims: [] });
+  });
+
+  test('leaves the claim in force: what its worker had written before, and comes late, counts', () => {
+    const state = fold([...processing, workerReleased('a'), replyCompleted('c/1', 'a')]);
+    expect(state.pending.size).toBe(0);
+  });
+
+  test('that is repeated, or of which nothing is pending, changes nothing', () => {
+    const state = fold([...processing, workerReleased('a')]);
+    for (const event of [workerReleased('a'), workerReleased('x')])
+      expect(evolve(state, event, { offset: 4, timeMs: 0 })).toBe(state);
   });
 });
 

@@ -8,6 +8,7 @@ import type {
   ReplyStarted,
   StopRequested,
   WorkerClaimed,
+  WorkerReleased,
 } from './events.ts';
 import { KnownIds } from './known-ids.ts';
 import { type PendingMessage, PendingMessages } from './pending-messages.ts';
@@ -73,6 +74,8 @@ export function evolve(state: PartitionState, event: ConversationEvent, at: Reco
       return state.known.has(event.messageId) ? state : received(state, event, at);
     case 'WorkerClaimed':
       return state.claims.has(event.claimId) ? state : claimed(state, event, at);
+    case 'WorkerReleased':
+      return released(state, event);
     case 'ReplyStarted':
       return started(state, event, at);
     case 'ReplyCompleted':
@@ -133,13 +136,15 @@ function received(state: PartitionState, event: MessageReceived, at: RecordPlace
       receivedAtMs: at.timeMs,
       attempt: 0,
       processing: false,
-      lostWorkers: 0,
+      claimId: '',
+      released: false,
+      lostClaims: [],
       stopRequested: state.deleted.has(event.conversationId),
     }),
   };
 }
 
-/** What the former worker had in processing, it has lost. */
+/** What the former worker had in processing, it has lost, unless it said, or says later, that it gave the partition up. */
 function claimed(state: PartitionState, event: WorkerClaimed, at: RecordPlace): PartitionState {
   return {
     ...state,
@@ -148,10 +153,29 @@ function claimed(state: PartitionState, event: WorkerClaimed, at: RecordPlace): 
     maxProcessing: event.maxProcessing,
     claims: state.claims.add(event.claimId, at.offset),
     processing: 0,
-    pending: state.pending.map((message) =>
-      message.processing ? { ...message, processing: false, lostWorkers: message.lostWorkers + 1 } : message,
-    ),
+    pending: state.pending.map((message) => (message.processing ? afterClaim(message) : message)),
   };
+}
+
+function afterClaim(message: PendingMessage): PendingMessage {
+  const lostClaims = message.released ? message.lostClaims : [...message.lostClaims, message.claimId];
+  return { ...message, processing: false, released: false, lostClaims };
+}
+
+/**
+ * Whatever was begun under the claim has not lost its worker, and stays in processing until the next claim. A message knows its claims itself,
+ * because a fold may begin behind them.
+ */
+function released(state: PartitionState, { claimId }: WorkerReleased): PartitionState {
+  let changed = false;
+  const pending = state.pending.map((message) => {
+    const ends = message.processing && !message.released && message.claimId === claimId;
+    if (!ends && !message.lostClaims.includes(claimId)) return message;
+    changed = true;
+    const lostClaims = message.lostClaims.filter((lost) => lost !== claimId);
+    return { ...message, released: message.released || ends, lostClaims };
+  });
+  return changed ? { ...state, pending } : state;
 }
 
 function started(state: PartitionState, event: ReplyStarted, at: RecordPlace): PartitionState {
@@ -165,6 +189,8 @@ function started(state: PartitionState, event: ReplyStarted, at: RecordPlace): P
     pending: state.pending.replace({
       ...message,
       processing: true,
+      claimId: event.claimId,
+      released: message.released && message.claimId === event.claimId,
       attempt: Math.max(message.attempt, event.attempt),
     }),
   };

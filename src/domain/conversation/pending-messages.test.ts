@@ -15,7 +15,9 @@ function message(sequence: number, attempt = 0): PendingMessage {
     receivedAtMs: 0,
     attempt,
     processing: false,
-    lostWorkers: 0,
+    claimId: '',
+    released: false,
+    lostClaims: [],
     stopRequested: false,
   };
 }

@@ -17,8 +17,12 @@ export interface PendingMessage {
   readonly attempt: number;
   /** An attempt was started under the current claim. */
   readonly processing: boolean;
-  /** How many claims ended while it was in processing. */
-  readonly lostWorkers: number;
+  /** The claim under which its last attempt was started; '' when there was none. */
+  readonly claimId: string;
+  /** Its worker gave that claim up in order, and the next one is still to come. */
+  readonly released: boolean;
+  /** The claims that ended while it was in processing, and were not given up in order: as far as anybody knows, their workers died. */
+  readonly lostClaims: readonly string[];
   /** Its client, or whoever deleted its conversation, wants no answer. */
   readonly stopRequested: boolean;
 }

@@ -5,7 +5,7 @@ import type { PendingMessage } from './pending-messages.ts';
 export interface PlanSettings {
   /** Messages of one conversation in processing at once; 0: no limit. */
   readonly maxPerConversation: number;
-  /** A message that lost this many workers is given up. */
+  /** A message that lost this many workers is given up: those that gave their claim up in order are not lost. */
   readonly maxLostWorkers: number;
 }
 
@@ -61,12 +61,12 @@ function givenUp(message: PendingMessage, maxLostWorkers: number): Decision | un
   if (message.stopRequested) {
     return { type: 'fail', message, reason: 'STOPPED', detail: 'Stopped before there was an answer.' };
   }
-  if (message.lostWorkers >= maxLostWorkers) {
+  if (message.lostClaims.length >= maxLostWorkers) {
     return {
       type: 'fail',
       message,
       reason: 'POISON',
-      detail: `${message.lostWorkers} workers were lost answering it.`,
+      detail: `${message.lostClaims.length} workers were lost answering it.`,
     };
   }
   return undefined;

@@ -7,6 +7,7 @@ import {
   replyStarted,
   stopRequested,
   workerClaimed,
+  workerReleased,
 } from '../../testing/conversation-events.ts';
 import { assertProperty } from '../../testing/property.ts';
 import type { ConversationEvent, ReplyCompleted, ReplyFailed, ReplyStarted } from './events.ts';
@@ -68,6 +69,16 @@ class Partition {
   act(event: ReplyStarted | ReplyCompleted | ReplyFailed): void {
     if (event.claimId === this.state.claimId) mustBe(true, pendingMessage(this.state, event.messageId) !== undefined);
     this.append(event);
+  }
+
+  /** Claims under which the message was begun, and which nobody gave up in order, up to this offset. */
+  lostWith(messageId: string, offset: number): number {
+    const before = this.records.slice(0, offset);
+    const begun = new Set(
+      before.flatMap((event) => (event.type === 'ReplyStarted' && event.messageId === messageId ? event.claimId : [])),
+    );
+    for (const event of before) if (event.type === 'WorkerReleased') begun.delete(event.claimId);
+    return begun.size;
   }
 
   receivedBefore(messageId: string, offset: number): boolean {
@@ -136,6 +147,11 @@ class SimulatedWorker {
     this.#partition.committed = oldestPendingOffset(this.#state) ?? this.#position;
   }
 
+  /** It gives its claim up in order, be it that another has claimed meanwhile, and does nothing more. */
+  release(): void {
+    this.#partition.append(workerReleased(this.#claimId));
+  }
+
   /** Whether it has read everything and knows what the whole log says is pending. */
   agrees(): boolean {
     const ids = (state: PartitionState): string[] => [...state.pending].map((message) => message.messageId);
@@ -169,6 +185,8 @@ class SimulatedWorker {
       return;
     }
     const started = decision.type === 'start';
+    if (!started && decision.reason === 'POISON')
+      mustBe(true, this.#partition.lostWith(messageId, this.#position) >= settings.maxLostWorkers);
     this.#inFlight.set(messageId, { attempt: started ? decision.attempt : 0, done: !started });
     this.#partition.act(
       started
@@ -211,6 +229,7 @@ const step = fc.oneof(
       outcome: fc.constantFrom('completes' as const, 'completes' as const, 'fails' as const, 'retries' as const),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('release' as const), worker: fc.nat(2) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('commit' as const), worker: fc.nat(2) }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('work' as const), worker: fc.nat(2), calls: fc.nat(5) }) },
 );
@@ -242,6 +261,10 @@ class History {
         return this.#workers[action.worker]?.poll(action.records);
       case 'finish':
         return this.#workers[action.worker]?.finish(action.pick, action.outcome);
+      case 'release':
+        this.#workers[action.worker]?.release();
+        this.#workers[action.worker] = undefined;
+        return;
       case 'commit':
         return this.#workers[action.worker]?.commit();
       case 'work':

@@ -38,7 +38,7 @@ const designedForMessages = [
   'POISON',
   'STOPPED',
 ];
-const retryable = ['TOO_MANY_CLIENTS', 'SLOW_CONSUMER', 'DRAINING', 'LOG_UNAVAILABLE', 'TOO_MANY_PENDING'];
+const retryable = ['TOO_MANY_CLIENTS', 'SLOW_CONSUMER', 'DRAINING', 'STARTING', 'LOG_UNAVAILABLE', 'TOO_MANY_PENDING'];
 
 const table: Readonly<Record<string, Refusal>> = catalogue;
 

@@ -96,6 +96,14 @@ export const catalogue = {
     meaning: 'This server is leaving.',
     remedy: 'Connect again, to another server or a moment later, with the resume token.',
   },
+  STARTING: {
+    code: 'UNAVAILABLE',
+    retryable: true,
+    retryDelayMs: 1_000,
+    scope: 'call',
+    meaning: 'This server has begun to listen, but may not take sessions yet.',
+    remedy: 'Connect again, to another server or a moment later.',
+  },
   LOG_UNAVAILABLE: {
     code: 'UNAVAILABLE',
     retryable: true,
@@ -344,7 +352,7 @@ export const catalogue = {
     code: 'NOT_FOUND',
     retryable: false,
     scope: 'message',
-    meaning: 'No such media object was uploaded by this client.',
+    meaning: 'No such media object was uploaded by this client, or it is not in the store any more.',
     remedy: 'Upload it first.',
   },
   CLIENT_MESSAGE_ID_INVALID: {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { openSqliteLog } from '../../adapters/event-log/sqlite/sqlite-log.ts';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { Journal, topicsOf } from '../../app/journal.ts';
-import { eventCodec } from '../../codec/event-codec.ts';
 import { call, clientOf, type Dynamic, hangUp } from '../../testing/contract.ts';
+import { eventCodec } from '../../testing/event-codec.ts';
 import { eventually, Guests } from '../../testing/guests.ts';
 import { runParley, startServer } from '../../testing/server.ts';
 

@@ -196,6 +196,16 @@ export const rows: readonly Row[] = [
         ],
       },
       {
+        title: 'Clock of the log',
+        description: 'How far it is ahead of each process, and how often it was set back.',
+        unit: 's',
+        queries: [
+          ['ahead', 'max(parley_log_time_ahead_seconds)'],
+          ['behind', '-min(parley_log_time_ahead_seconds)'],
+          ['steps back', 'sum(increase(parley_log_time_steps_total[$__rate_interval]))'],
+        ],
+      },
+      {
         title: 'Behind the log',
         description: 'Records that each read model has not folded yet.',
         unit: 'short',

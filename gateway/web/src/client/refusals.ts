@@ -36,6 +36,7 @@ const ofCatalogue = {
   },
   DISCONNECTED: { title: 'An operator ended your session.', advice: 'Ask whoever runs the service.' },
   DRAINING: { title: 'The server is restarting.', advice: 'The connection comes back by itself.' },
+  STARTING: { title: 'The server is starting.', advice: 'The connection comes back by itself.' },
   LOG_UNAVAILABLE: {
     title: 'The server cannot take messages at the moment.',
     advice: 'What you wrote is kept and sent again by itself.',

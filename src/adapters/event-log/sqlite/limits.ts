@@ -53,6 +53,9 @@ export const maxTailRecords = 512;
 /** What a tail reads from the file at once: about a millisecond's work, after which the event loop has its turn. */
 export const readAheadBytes = 256 * kibibyte;
 
+/** While nothing is written, the writer looks this often whether the log's files still stand at their paths. */
+export const idleFileCheckMs = 1_000;
+
 /** Consumer positions go with the next batch, or alone after this long: a lost one costs only refolding. */
 export const positionFlushMs = 250;
 

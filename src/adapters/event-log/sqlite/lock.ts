@@ -4,6 +4,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { DataDirLocked } from './errors.ts';
 import { isBusy } from './system-errors.ts';
 
+/** The file that is locked. */
+export function lockFile(dataDir: string): string {
+  return join(dataDir, 'lock');
+}
+
 /**
  * Takes the data folder for this process until disposed of, making it if it is not there. Throws DataDirLocked when it
  * is taken.
@@ -13,7 +18,7 @@ import { isBusy } from './system-errors.ts';
  */
 export function lockDataDir(dataDir: string): Disposable {
   mkdirSync(dataDir, { recursive: true });
-  const database = new DatabaseSync(join(dataDir, 'lock'));
+  const database = new DatabaseSync(lockFile(dataDir));
   try {
     database.exec('BEGIN EXCLUSIVE');
   } catch (error) {

@@ -1,7 +1,10 @@
+import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Erasure } from '../../../ports/event-log.ts';
 import { frameLength, framePartition, frameTopicId, sealFrame } from './frame.ts';
+import { lockFile } from './lock.ts';
 import { LogEraser } from './log-eraser.ts';
+import { type FilesDisplaced, OpenFiles } from './open-files.ts';
 import type { Position } from './positions.ts';
 import { preparePositions, writePosition } from './positions.ts';
 import { frameTable, logFiles, openForWriting } from './schema.ts';
@@ -14,8 +17,6 @@ export interface WriterStart {
   readonly topology: Topology;
   /** End offset by slot. */
   readonly ends: readonly number[];
-  /** The latest record's time, milliseconds since the epoch. */
-  readonly lastTimeMs: number;
 }
 
 /**
@@ -30,16 +31,25 @@ export class LogWriter {
   readonly #transaction: Transaction;
   readonly #eraser: LogEraser;
   readonly #witness: Witness;
+  readonly #files: OpenFiles;
+  #displaced: FilesDisplaced | undefined;
   #ends: Float64Array;
   #nextEnds: Float64Array;
-  #lastTimeMs: number;
+  readonly #nowMs: () => number;
+  #lastTimeMs = 0;
+  /**
+   * Of the batch before, if it was rolled back: the one that takes its offsets is no older. Its frames may still be in the file, where salvage
+   * takes the latest of an offset's frames for the committed one.
+   */
+  #rolledBackTimeMs = 0;
 
-  constructor(folder: string, start: WriterStart) {
+  /** `nowMs`: the machine's clock, milliseconds since the epoch. */
+  constructor(folder: string, start: WriterStart, nowMs: () => number = Date.now) {
     const files = logFiles(folder);
     this.#topology = start.topology;
     this.#ends = Float64Array.from(start.ends);
     this.#nextEnds = Float64Array.from(start.ends);
-    this.#lastTimeMs = start.lastTimeMs;
+    this.#nowMs = nowMs;
     this.#connection = openForWriting(files.database);
     this.#inserts = start.topology.partitions.map(({ topic, partition }) =>
       this.#connection.prepare(`INSERT INTO ${frameTable(topic, partition)} (offset, frame) VALUES (?, ?)`),
@@ -48,6 +58,7 @@ export class LogWriter {
     this.#transaction = new Transaction(this.#connection);
     this.#eraser = new LogEraser(folder, this.#connection, this.#transaction, start.topology);
     this.#witness = new Witness(files.head, start.topology, this.#ends);
+    this.#files = new OpenFiles([files.database, files.wal, files.head, lockFile(dirname(folder))]);
   }
 
   /** End offset by slot, of what is committed. */
@@ -55,9 +66,23 @@ export class LogWriter {
     return this.#ends;
   }
 
-  /** The latest record's time, milliseconds since the epoch. */
+  /** The latest batch's time, milliseconds since the epoch; 0 before the first. */
   get lastTimeMs(): number {
     return this.#lastTimeMs;
+  }
+
+  /** Set once a file of the log was found displaced: from then on nothing is written. */
+  get displaced(): FilesDisplaced | undefined {
+    return this.#displaced;
+  }
+
+  /**
+   * Looks whether the log's files still stand at their paths: before every answer, and now and then while nothing is written. Throws
+   * WriteFailed: with the outcome `unknown`, because a folder that was moved away has what was committed.
+   */
+  checkFiles(): void {
+    this.#displaced ??= this.#files.displaced();
+    if (this.#displaced !== undefined) throw new WriteFailed('unknown', this.#displaced);
   }
 
   /**
@@ -65,12 +90,17 @@ export class LogWriter {
    * Throws WriteFailed.
    */
   write(frames: Buffer, positions: readonly Position[]): number {
-    const timeMs = Math.max(Date.now(), this.#lastTimeMs);
+    this.#assertInPlace();
+    // Else as it is: a time that is held until the clock has come up to it would hold every deadline as long.
+    const timeMs = Math.max(this.#nowMs(), this.#rolledBackTimeMs);
     this.#nextEnds.set(this.#ends);
+    this.#rolledBackTimeMs = timeMs;
     this.#transaction.run(() => {
       this.#insert(frames, timeMs);
       for (const position of positions) writePosition(this.#position, position);
     });
+    this.checkFiles();
+    this.#rolledBackTimeMs = 0;
     [this.#ends, this.#nextEnds] = [this.#nextEnds, this.#ends];
     this.#lastTimeMs = timeMs;
     try {
@@ -83,7 +113,10 @@ export class LogWriter {
 
   /** Takes the ends of values out of a slot's records, as many as a piece may take. Returns how many. Throws WriteFailed, EraseRefused. */
   erase(slot: number, erasures: readonly Erasure[]): number {
-    return this.#eraser.erase(slot, erasures, this.#ends[slot] ?? 0);
+    this.#assertInPlace();
+    const erased = this.#eraser.erase(slot, erasures, this.#ends[slot] ?? 0);
+    this.checkFiles();
+    return erased;
   }
 
   /** Empties the WAL, where what was erased still stands; false while a reader is in the way. Throws WriteFailed. */
@@ -95,6 +128,10 @@ export class LogWriter {
   close(): void {
     this.#connection.close();
     this.#witness.close();
+  }
+
+  #assertInPlace(): void {
+    if (this.#displaced !== undefined) throw new WriteFailed('not-written', this.#displaced);
   }
 
   #insert(frames: Buffer, timeMs: number): void {

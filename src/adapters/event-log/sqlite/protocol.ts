@@ -58,5 +58,7 @@ export type FromWriter =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** Answers batches in their order, and returns their memory. */
   | { readonly kind: 'written'; readonly memory: ArrayBuffer; readonly timeMs: number; readonly failure?: Failure }
+  /** A file of the log no longer stands at its path: nothing is written any more. Sent once. */
+  | { readonly kind: 'displaced'; readonly message: string }
   /** Answers erasures in their order. */
   | { readonly kind: 'erasure'; readonly piece: ErasedPiece };

@@ -135,18 +135,38 @@ describe('opening', () => {
 });
 
 describe('time', () => {
-  test('goes on from the latest record when the clock is behind it', async () => {
+  // Cause: no record was given an earlier time than the latest: one written while the clock was ahead gave its time to all that followed,
+  // until that time had come.
+  test('is that of the clock again after a record from one that was ahead', async () => {
     await using folder = await temporaryFolder();
     await (await openForTest(folder.path))[Symbol.asyncDispose]();
     const future = Date.now() + 1_000_000;
     const batch = new FrameBatch();
     batch.add(2, recordOf(2, 'of the future', bytes));
-    const writer = new LogWriter(logFolder(folder.path), { ...verifyLog(logFolder(folder.path)), lastTimeMs: future });
+    const writer = new LogWriter(logFolder(folder.path), verifyLog(logFolder(folder.path)), () => future);
     writer.write(Buffer.from(batch.memory, 0, batch.byteLength), []);
     writer.close();
     await using log = await openForTest(folder.path);
     const [place] = await log.append([recordOf(1, 'of today', bytes)]);
-    expect(place?.timeMs).toBe(future);
+    expect(place?.timeMs).toBeLessThan(future);
+    const found = await Promise.all([1, 0].map((partition) => log.read('conversations', partition, 0, 1)));
+    expect(found.flat().map(({ timeMs }) => timeMs)).toEqual([future, place?.timeMs]);
+  });
+
+  test('of a batch is no earlier than that of one that was rolled back at its offsets, for salvage tells them apart by it', async () => {
+    await using folder = await temporaryFolder();
+    await (await openForTest(folder.path))[Symbol.asyncDispose]();
+    const times = [2_000, 1_000, 1_500];
+    const clock = () => times.shift() ?? 0;
+    const writer = new LogWriter(logFolder(folder.path), verifyLog(logFolder(folder.path)), clock);
+    const write = (...partitions: readonly number[]) => {
+      const batch = new FrameBatch();
+      for (const partition of partitions) batch.add(2, recordOf(partition, 'a', bytes));
+      return writer.write(Buffer.from(batch.memory, 0, batch.byteLength), []);
+    };
+    expect(() => write(1, 99)).toThrow();
+    expect([write(1), write(1)]).toEqual([2_000, 1_500]);
+    writer.close();
   });
 });
 

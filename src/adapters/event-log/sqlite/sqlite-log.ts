@@ -8,7 +8,7 @@ import { Reading } from './reading.ts';
 import { laterFormat, logFiles, logFolder, openForReading, schemaVersion } from './schema.ts';
 import { isDamage, messageOf } from './system-errors.ts';
 import { Topology } from './topology.ts';
-import { startWriter } from './writer-client.ts';
+import { type OnWriterFault, startWriter } from './writer-client.ts';
 import { WriterHandle } from './writer-handle.ts';
 
 /** How the one writer opens the log. */
@@ -17,6 +17,8 @@ export interface WriteOptions {
   readonly dataDir: string;
   /** Name to number of partitions. Topics that the log does not have are made; the others must have this count. */
   readonly topics: Readonly<Record<string, number>>;
+  /** The log's files are no longer at their paths, or its writer died: every append is refused until the log is opened again. */
+  readonly onFault?: OnWriterFault;
 }
 
 /** How everybody else opens it: other threads, other processes. */
@@ -55,14 +57,15 @@ export async function openSqliteLog(options: WriteOptions | ReadOptions): Promis
   return options.mode === 'write' ? openWriter(options) : openReader(options);
 }
 
-async function openWriter({ dataDir, topics }: WriteOptions): Promise<WritableSqliteLog> {
+async function openWriter({ dataDir, topics, onFault = () => {} }: WriteOptions): Promise<WritableSqliteLog> {
   const lock = lockDataDir(dataDir);
   const folder = logFolder(dataDir);
   try {
     const { worker, opened } = await startWriter({ folder, topics });
     const topology = new Topology(opened.topics);
     const reading = new Reading(openForReading(logFiles(folder).database), topology, opened.ends);
-    return new WriterHandle({ lock, worker, reading, positions: opened.positions, wakeSignal: opened.wakeSignal });
+    const { positions, wakeSignal } = opened;
+    return new WriterHandle({ lock, worker, reading, positions, wakeSignal, onFault });
   } catch (error) {
     lock[Symbol.dispose]();
     throw error;

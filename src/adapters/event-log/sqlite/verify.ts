@@ -1,7 +1,6 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { LogDamage } from './errors.ts';
-import { frameTimeMs } from './frame.ts';
 import type { FrameRow } from './frame-reader.ts';
 import { FrameReader } from './frame-reader.ts';
 import type { Position } from './positions.ts';
@@ -38,8 +37,6 @@ export interface Verification {
   readonly topology: Topology;
   /** End offset by slot. */
   readonly ends: readonly number[];
-  /** The latest record's time, milliseconds since the epoch; 0 when there is none. */
-  readonly lastTimeMs: number;
   readonly positions: readonly Position[];
   /** Empty: every record that was ever acknowledged is there and whole, and the file can be written. */
   readonly damages: readonly LogDamage[];
@@ -96,7 +93,7 @@ function nothingReadable(witnessed: Witnessed | undefined, damages: readonly Log
     return place === undefined || end === 0 ? [] : [rangeDamage(place, 0, end - 1, 'missing')];
   });
   const ends = topology.partitions.map(() => 0);
-  return { topology, ends, lastTimeMs: 0, positions: [], damages: [...damages, ...lost] };
+  return { topology, ends, positions: [], damages: [...damages, ...lost] };
 }
 
 function rangeDamage(place: Partition, firstOffset: number, lastOffset: number, what: string): LogDamage {
@@ -108,7 +105,6 @@ class Verifier {
   readonly #connection: DatabaseSync;
   readonly #witnessed: Witnessed | undefined;
   readonly #damages: LogDamage[];
-  #lastTimeMs = 0;
 
   constructor(connection: DatabaseSync, witnessed: Witnessed | undefined, damages: LogDamage[]) {
     this.#connection = connection;
@@ -123,16 +119,12 @@ class Verifier {
     const intact = this.#attempt('the schema', () => this.#checkTables(topology)) ?? false;
     const ends = topology.partitions.map((place) => {
       const scan = new PartitionScan(place, this.#witnessedEnd(place), this.#damages);
-      const end =
-        this.#attempt(`table ${frameTable(place.topic, place.partition)}`, () =>
-          scan.run(new FrameReader(this.#connection, place)),
-        ) ?? 0;
-      this.#lastTimeMs = Math.max(this.#lastTimeMs, scan.lastTimeMs);
-      return end;
+      const table = frameTable(place.topic, place.partition);
+      return this.#attempt(`table ${table}`, () => scan.run(new FrameReader(this.#connection, place))) ?? 0;
     });
     this.#attempt('the structure', () => this.#checkStructure());
     const positions = intact ? (this.#attempt('consumer positions', () => readPositions(this.#connection)) ?? []) : [];
-    return { topology, ends, lastTimeMs: this.#lastTimeMs, positions, damages: this.#damages };
+    return { topology, ends, positions, damages: this.#damages };
   }
 
   /** One part of the examination; that SQLite cannot do it is a finding, and the others go on. */
@@ -194,7 +186,6 @@ class Verifier {
 
 /** Walks one partition's rows. A row that is not the whole frame of its offset counts as missing, with the reason. */
 class PartitionScan {
-  lastTimeMs = 0;
   readonly #place: Partition;
   readonly #witnessedEnd: number | undefined;
   readonly #damages: LogDamage[];
@@ -235,7 +226,6 @@ class PartitionScan {
     if (reader.isWhole(row, row.offset)) {
       this.#missingUntil(row.offset, 'missing');
       this.#next = Math.max(this.#next, row.offset + 1);
-      this.lastTimeMs = Math.max(this.lastTimeMs, frameTimeMs(row.frame));
     } else if (row.offset === this.#next) {
       this.#damaged(row.offset, 'the record fails its checksum');
     } else {

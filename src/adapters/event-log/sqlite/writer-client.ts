@@ -21,6 +21,9 @@ export interface PendingAppend {
  */
 export type OnCommitted = (records: readonly NewRecord[], timeMs: number) => readonly Appended[];
 
+/** Called once, when nothing can be written any more until the log is opened again. */
+export type OnWriterFault = (error: Error) => void;
+
 interface Batch {
   readonly frames: FrameBatch;
   readonly appends: PendingAppend[];
@@ -35,6 +38,8 @@ export class WriterClient {
   readonly #worker: Worker;
   readonly #topology: Topology;
   readonly #onCommitted: OnCommitted;
+  readonly #onFault: OnWriterFault;
+  readonly #exited: Promise<void>;
   readonly #inFlight: Batch[] = [];
   readonly #queue: Batch[] = [];
   readonly #pool: ArrayBuffer[] = [];
@@ -46,12 +51,15 @@ export class WriterClient {
   #gone: LogUnavailable | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
 
-  constructor(worker: Worker, topology: Topology, onCommitted: OnCommitted) {
+  constructor(worker: Worker, topology: Topology, onCommitted: OnCommitted, onFault: OnWriterFault) {
     this.#worker = worker;
     this.#topology = topology;
     this.#onCommitted = onCommitted;
+    this.#onFault = onFault;
+    this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()));
     worker.on('message', (message: FromWriter) => {
       if (message.kind === 'written') this.#answer(message.memory, message.timeMs, message.failure);
+      else if (message.kind === 'displaced') this.#fail(new Error(message.message));
     });
     worker.on('error', (error) => this.#fail(error));
     worker.on('exit', () => this.#fail(new Error('it has ended')));
@@ -96,10 +104,8 @@ export class WriterClient {
 
   /** Ends the writer, after `drain`. */
   async close(): Promise<void> {
-    if (this.#gone !== undefined) return;
-    const exited = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
     this.#post({ kind: 'close' });
-    await exited;
+    await this.#exited;
   }
 
   #openBatch(): Batch {
@@ -165,9 +171,12 @@ export class WriterClient {
     else reject(unavailable(failure));
   }
 
-  /** The writer is gone: what is in flight may be written or not. */
+  /** The writer, or what it writes to, is gone: what is in flight may be written or not. */
   #fail(cause: Error): void {
-    this.#gone ??= new LogUnavailable(`the log's writer has failed: ${cause.message}`, 'not-written', { cause });
+    if (this.#gone === undefined) {
+      this.#gone = new LogUnavailable(`the log's writer has failed: ${cause.message}`, 'not-written', { cause });
+      if (!this.#closing) this.#onFault(this.#gone);
+    }
     clearTimeout(this.#positionTimer);
     const unknown = new LogUnavailable(this.#gone.message, 'unknown', { cause });
     for (const { appends } of this.#inFlight.splice(0)) for (const { reject } of appends) reject(unknown);

@@ -3,7 +3,7 @@ import type { Appended, Erasure, EventLog, LogRecord, NewRecord } from '../../..
 import { ErasureClient } from './erasure-client.ts';
 import type { Position } from './positions.ts';
 import type { Reading } from './reading.ts';
-import { WriterClient } from './writer-client.ts';
+import { type OnCommitted, type OnWriterFault, WriterClient } from './writer-client.ts';
 
 /** What opening for writing has made. */
 export interface OpenedForWriting {
@@ -12,6 +12,7 @@ export interface OpenedForWriting {
   readonly reading: Reading;
   readonly positions: readonly Position[];
   readonly wakeSignal: SharedArrayBuffer;
+  readonly onFault: OnWriterFault;
 }
 
 /** The log as its one writer has it: appends go to the writer thread, hot tails are fed from memory. */
@@ -25,12 +26,13 @@ export class WriterHandle implements EventLog {
   #closed: Promise<void> | undefined;
   readonly #positions = new Map<string, number>();
 
-  constructor({ lock, worker, reading, positions, wakeSignal }: OpenedForWriting) {
+  constructor({ lock, worker, reading, positions, wakeSignal, onFault }: OpenedForWriting) {
     this.#lock = lock;
     this.#reading = reading;
     this.wakeSignal = wakeSignal;
     this.topics = reading.topics;
-    this.#writer = new WriterClient(worker, reading.topology, (records, timeMs) => this.#committed(records, timeMs));
+    const onCommitted: OnCommitted = (records, timeMs) => this.#committed(records, timeMs);
+    this.#writer = new WriterClient(worker, reading.topology, onCommitted, onFault);
     this.#erasures = new ErasureClient(worker);
     for (const { group, topicId, partition, offset } of positions) {
       this.#positions.set(positionKey(group, topicId, partition), offset);

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { createLog, hasLog } from './data-folder.ts';
 import { LogConfigMismatch } from './errors.ts';
+import { idleFileCheckMs } from './limits.ts';
 import { EraseRefused } from './log-eraser.ts';
 import { LogWriter } from './log-writer.ts';
 import type { ErasedPiece, Failure, FromWriter, Refusal, ToWriter, WriterOptions } from './protocol.ts';
@@ -55,20 +56,43 @@ function serve({ writer, verified }: Opened): void {
   const wakeSignal = createWakeSignal(topology.partitions.length);
   const signal = new Int32Array(wakeSignal);
   raise(signal, ends);
+  const looking = setInterval(() => lookAtFiles(writer), idleFileCheckMs);
   port.on('message', (message: ToWriter) => {
     if (message.kind === 'close') {
+      clearInterval(looking);
       writer.close();
       port.close();
       return;
     }
     if (message.kind === 'erase') {
-      send({ kind: 'erasure', piece: erase(writer, message) });
+      const piece = erase(writer, message);
+      reportDisplaced(writer);
+      send({ kind: 'erasure', piece });
       return;
     }
-    send(write(writer, message), [message.memory]);
+    const written = write(writer, message);
+    reportDisplaced(writer);
+    send(written, [message.memory]);
     raise(signal, writer.ends);
   });
   send({ kind: 'opened', topics: topology.topics, ends, positions, wakeSignal });
+}
+
+function lookAtFiles(writer: LogWriter): void {
+  try {
+    writer.checkFiles();
+  } catch {
+    reportDisplaced(writer);
+  }
+}
+
+let hasReported = false;
+
+/** Before what failed because of it is answered: whoever is answered finds the fault known. */
+function reportDisplaced({ displaced }: LogWriter): void {
+  if (displaced === undefined || hasReported) return;
+  hasReported = true;
+  send({ kind: 'displaced', message: displaced.message });
 }
 
 function write(writer: LogWriter, { memory, byteLength, positions }: ToWriter & { kind: 'write' }): FromWriter {

@@ -1,10 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { byteRange } from '../../../domain/media/byte-range.ts';
 import { extensionOf } from '../../../domain/media/formats.ts';
 import type { MediaObject, StoredMedia } from '../../../ports/media-store.ts';
 import { answerEmpty, begin } from './answers.ts';
-import { byteRange } from './byte-range.ts';
 import { ClientGone, HttpRefusal, urlRefused } from './http-refusal.ts';
 import type { ObjectFiles } from './object-files.ts';
 import type { SignedUrls, Target } from './signed-urls.ts';

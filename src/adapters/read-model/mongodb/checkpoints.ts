@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../../../ports/read-model.ts';
+import { type Checkpoint, ReadModelReplaced } from '../../../ports/read-model.ts';
 import { duplicatesOf, type MongoConnection } from './connection.ts';
 
 interface CheckpointRow extends Checkpoint {
@@ -9,6 +9,12 @@ interface CheckpointRow extends Checkpoint {
 /** A checkpoint of one generation of its model. */
 export interface PlacedCheckpoint extends Checkpoint {
   readonly generation: number;
+}
+
+/** A checkpoint to write. */
+export interface CheckpointWrite extends PlacedCheckpoint {
+  /** The offset that the writer knows to be stored: what it writes goes on from there. 0: nothing need be. */
+  readonly goesOnFrom: number;
 }
 
 /** Those that are asked for in one turn of the event loop, by id. */
@@ -71,21 +77,33 @@ export class Checkpoints {
     return new Map(rows.map((row) => [row._id, row]));
   }
 
-  /** Only upward: a writer that was held up does not set back what its successor has stored. */
-  async write(checkpoints: readonly PlacedCheckpoint[]): Promise<void> {
+  /**
+   * Only upward: a writer that was held up does not set back what its successor has stored. Rejects with ReadModelReplaced when less is stored
+   * than the writer goes on from: the database was replaced by an older copy, or an empty one, and a higher offset would hide what that lacks.
+   */
+  async write(checkpoints: readonly CheckpointWrite[]): Promise<void> {
     if (checkpoints.length === 0) return;
-    const updates = checkpoints.map((checkpoint) => {
+    const updates = checkpoints.map(({ goesOnFrom, ...checkpoint }) => {
       const _id = idOf(checkpoint);
-      const filter = { _id, offset: { $lt: checkpoint.offset } };
-      return { replaceOne: { filter, replacement: { _id, ...checkpoint }, upsert: true } };
+      const filter = { _id, offset: { $gte: goesOnFrom, $lt: checkpoint.offset } };
+      return { replaceOne: { filter, replacement: { _id, ...checkpoint }, upsert: goesOnFrom === 0 } };
     });
-    await this.#connection.use(async (database) => {
+    const stored = await this.#connection.use(async (database) => {
       try {
-        await database.collection<CheckpointRow>(this.#name).bulkWrite(updates, { ordered: false });
+        const result = await database.collection<CheckpointRow>(this.#name).bulkWrite(updates, { ordered: false });
+        return result.matchedCount + result.upsertedCount;
       } catch (error) {
-        duplicatesOf(error);
+        return updates.length - duplicatesOf(error).length;
       }
     });
+    if (stored < checkpoints.length) await this.#refuseFallen(checkpoints);
+  }
+
+  async #refuseFallen(checkpoints: readonly CheckpointWrite[]): Promise<void> {
+    const rows = await this.#find(checkpoints.map(idOf));
+    const fallen = checkpoints.find((checkpoint) => (rows.get(idOf(checkpoint))?.offset ?? 0) < checkpoint.goesOnFrom);
+    if (fallen !== undefined)
+      throw new ReadModelReplaced(`${idOf(fallen)} is behind ${fallen.goesOnFrom}, where it was`);
   }
 
   /** Removes those of these generations. */

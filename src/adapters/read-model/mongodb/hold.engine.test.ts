@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/
 import { ReadModelReplaced, type ReadModelStore, ReadModelUnavailable } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
+import { notes, noteWrite, upTo } from '../../../testing/notes.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
-import { notes, noteWrite, upTo } from './testing/notes.ts';
 import { until } from './testing/until.ts';
 
 let engine: MongoEngine;

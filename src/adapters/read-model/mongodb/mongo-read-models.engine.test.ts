@@ -7,9 +7,9 @@ import {
 } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
+import { type Note, notes, noteWrite, upTo } from '../../../testing/notes.ts';
 import { maxWritesPerCall } from './limits.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
-import { type Note, notes, noteWrite, upTo } from './testing/notes.ts';
 import { until } from './testing/until.ts';
 
 let engine: MongoEngine;
@@ -318,5 +318,39 @@ describe('collections', () => {
     expect(found.map(({ name }) => name)).toContain(`${prefix}_checkpoints`);
     await other.client.db(prefix).dropDatabase();
     await other[Symbol.asyncDispose]();
+  });
+});
+
+// The checkpoint was written over whatever was there: what an older copy lacked was never folded again.
+describe('a database that was replaced while a process writes', () => {
+  const checkpoints = () =>
+    database.client.db(database.name).collection<{ _id: string; offset: number }>('parley_checkpoints');
+
+  test.each([
+    ['by an older copy', () => checkpoints().updateMany({}, { $set: { offset: 4 } }), 4],
+    ['by an empty one', () => database.client.db(database.name).dropDatabase(), 0],
+  ])('%s, is gone on with from where it stands', async (_what, replace, offset) => {
+    const store = await open();
+    store.collection(notes);
+    await store.apply([noteWrite('a', 9, note(1))], [upTo(10), upTo(10, 1)]);
+    await replace();
+    await expect(store.apply([noteWrite('b', 19, note(2))], [upTo(20), upTo(20, 1)])).rejects.toThrow(
+      ReadModelReplaced,
+    );
+    await expect(store.apply([], [upTo(30)])).rejects.toThrow(ReadModelReplaced);
+    store.collection(notes);
+    expect(await store.checkpoint('notebook', 'events', 0)).toMatchObject({ offset });
+    await store.apply([noteWrite('c', 19, note(3))], [upTo(20), upTo(20, 1)]);
+    expect(await store.checkpoint('notebook', 'events', 1)).toMatchObject({ offset: 20 });
+  });
+
+  test('is not taken for one whose partition another process has folded further', async () => {
+    const [former, next] = [await open(), await open()];
+    for (const store of [former, next]) store.collection(notes);
+    await former.apply([noteWrite('a', 9, note(1))], [upTo(10)]);
+    await next.checkpoint('notebook', 'events', 0);
+    await next.apply([noteWrite('b', 29, note(2))], [upTo(30)]);
+    await former.apply([noteWrite('b', 19, note(2))], [upTo(20)]);
+    expect(await former.checkpoint('notebook', 'events', 0)).toMatchObject({ offset: 30 });
   });
 });

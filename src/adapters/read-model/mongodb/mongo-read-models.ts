@@ -12,7 +12,7 @@ import {
   type Rebuild,
 } from '../../../ports/read-model.ts';
 import type { Logger } from '../../../ports/telemetry.ts';
-import { Checkpoints, type PlacedCheckpoint } from './checkpoints.ts';
+import { Checkpoints, type CheckpointWrite } from './checkpoints.ts';
 import { MongoConnection } from './connection.ts';
 import { createTables, refuseNewer, register, type Shared } from './generations.ts';
 import { GroupWrites } from './group-writes.ts';
@@ -69,6 +69,8 @@ class MongoReadModels implements ReadModelStore {
   readonly #pins = new Map<string, Promise<number>>();
   /** Of a handle that reads: the generations it last read. */
   readonly #lastRead = new Map<string, number>();
+  /** Of a handle that writes: the highest offset that it has read or written as the checkpoint of each place, by model. */
+  readonly #checkpoints = new Map<string, Map<string, number>>();
   /** By the names of the models written: that one of them was replaced is then true for all who wrote together. */
   readonly #groups = new Map<string, GroupWrites>();
   /** Of a handle that writes: since when (monotonic, milliseconds) it has been held for the sake of which generation. */
@@ -86,6 +88,7 @@ class MongoReadModels implements ReadModelStore {
     if (known > spec.version) throw new ReadModelTooNew(`${spec.name} has version ${known}, not ${spec.version}`);
     this.#specs.set(spec.name, spec as CollectionSpec<never>);
     this.#pins.delete(spec.model);
+    this.#checkpoints.delete(spec.model);
     const read = <T>(work: (table: Table<D>) => Promise<T>): Promise<T> =>
       this.#read(spec.model, (generation) => work(this.#table(spec, generation)));
     return {
@@ -124,17 +127,32 @@ class MongoReadModels implements ReadModelStore {
       this.#table(spec, generationOf(spec.model)).write(newestOf(writes, spec.name)),
     );
     await Promise.all(written);
-    const placed = checkpoints.map(
-      (checkpoint): PlacedCheckpoint => ({ ...checkpoint, generation: generationOf(checkpoint.model) }),
-    );
+    const placed = checkpoints.map((checkpoint): CheckpointWrite => {
+      const goesOnFrom = this.#knownOf(checkpoint.model).get(placeOf(checkpoint)) ?? 0;
+      return { ...checkpoint, generation: generationOf(checkpoint.model), goesOnFrom };
+    });
     await this.#shared.checkpoints.write(placed);
+    for (const checkpoint of checkpoints) this.#note(checkpoint);
   }
 
-  checkpoint(model: string, topic: string, partition: number): Promise<Checkpoint> {
+  #note(checkpoint: Checkpoint): void {
+    const known = this.#knownOf(checkpoint.model);
+    known.set(placeOf(checkpoint), Math.max(checkpoint.offset, known.get(placeOf(checkpoint)) ?? 0));
+  }
+
+  #knownOf(model: string): Map<string, number> {
+    const known = this.#checkpoints.get(model) ?? new Map<string, number>();
+    this.#checkpoints.set(model, known);
+    return known;
+  }
+
+  async checkpoint(model: string, topic: string, partition: number): Promise<Checkpoint> {
     const isFinal = this.#mode === 'write';
-    return this.#read(model, (generation) =>
+    const checkpoint = await this.#read(model, (generation) =>
       this.#shared.checkpoints.read({ model, generation, topic, partition }, isFinal),
     );
+    if (isFinal) this.#note(checkpoint);
+    return checkpoint;
   }
 
   async rebuild(model: string): Promise<Rebuild> {
@@ -271,6 +289,10 @@ class MongoReadModels implements ReadModelStore {
     if (spec === undefined) throw new Error(`unknown collection ${collection}`);
     return spec;
   }
+}
+
+function placeOf({ topic, partition }: Checkpoint): string {
+  return `${topic}/${partition}`;
 }
 
 /** The writes to one collection, of each document the last. The order in which a call's writes are done is the server's. */

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type ReadModelStore, ReadModelUnavailable } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
+import { notes, noteWrite, upTo } from '../../../testing/notes.ts';
 import { seededRandom } from '../../../testing/random.ts';
 import { renewAfterMs } from './limits.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
-import { notes, noteWrite, upTo } from './testing/notes.ts';
 import { until } from './testing/until.ts';
 
 /** What nobody may wait longer for, and what a busy machine adds to it. */

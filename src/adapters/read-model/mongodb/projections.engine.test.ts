@@ -18,12 +18,12 @@ import {
   workerClaimed,
 } from '../../../../projections/testing/conversation-events.ts';
 import { openHarness, projectAll } from '../../../../projections/testing/harness.ts';
-import { eventCodec } from '../../../codec/event-codec.ts';
 import type { AdmissionEvent } from '../../../domain/admission/events.ts';
 import type { ConversationEvent } from '../../../domain/conversation/events.ts';
 import type { ReadModelStore } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
+import { eventCodec } from '../../../testing/event-codec.ts';
 import { seededRandom, testSeeds } from '../../../testing/random.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
 

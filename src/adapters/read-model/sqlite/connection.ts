@@ -29,7 +29,8 @@ export class Connection {
       this.prepare('COMMIT').run();
       return result;
     } catch (error) {
-      if (this.database.isTransaction) this.prepare('ROLLBACK').run();
+      // It is closed when the work has found the file damaged.
+      if (this.database.isOpen && this.database.isTransaction) this.prepare('ROLLBACK').run();
       throw error;
     }
   }

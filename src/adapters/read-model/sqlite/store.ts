@@ -128,6 +128,11 @@ export class SqliteReadModels implements ReadModelStore {
     };
   }
 
+  /** Another file took the place of the one that was written, and the collections were not asked for since. */
+  get isReplaced(): boolean {
+    return this.#file.epoch !== this.#epoch;
+  }
+
   async scrub(): Promise<boolean> {
     return this.#use((connection) => connection === null || truncateLog(connection));
   }
@@ -188,7 +193,7 @@ export class SqliteReadModels implements ReadModelStore {
 
   /** Nothing that was known of a file holds for the one that took its place. */
   #use<T>(work: (connection: Connection | null) => T): T {
-    if (this.#file.epoch !== this.#epoch) throw new ReadModelReplaced('the file was damaged and began again');
+    if (this.isReplaced) throw new ReadModelReplaced('another file took the place of the one that was written');
     return this.#file.use(work);
   }
 

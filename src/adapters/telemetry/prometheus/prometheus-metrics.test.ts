@@ -34,7 +34,13 @@ const ofProjector = [
   'parley_media_swept_objects_total',
   'parley_parked_records_total',
 ];
-const ofAll = ['parley_log_append_seconds', 'parley_log_unavailable_total', 'parley_unreadable_gauges_total'];
+const ofAll = [
+  'parley_log_append_seconds',
+  'parley_log_time_ahead_seconds',
+  'parley_log_time_steps_total',
+  'parley_log_unavailable_total',
+  'parley_unreadable_gauges_total',
+];
 const usage = [
   { processing: 3, queued: 2, oldestReceivedAtMs: 8_000 },
   { processing: 1, queued: 0, oldestReceivedAtMs: 9_500 },
@@ -66,11 +72,15 @@ describe('metrics', () => {
     metrics.appended(2);
     metrics.appended(4);
     metrics.logUnavailable();
+    metrics.logTimeAhead(-2_500);
+    metrics.logTimeSteppedBack();
     metrics.called(1_500, 250);
     metrics.called(500, undefined);
     expect(await exposed(metrics)).toMatchObject({
       parley_log_append_seconds_count: 2,
       parley_log_append_seconds_sum: 0.006,
+      parley_log_time_ahead_seconds: -2.5,
+      parley_log_time_steps_total: 1,
       parley_log_unavailable_total: 1,
       parley_model_call_seconds_count: 2,
       parley_model_call_seconds_sum: 2,

@@ -159,7 +159,8 @@ function workerMetrics(
     attemptFailed: (why) => failed.inc({ why }),
     finished(how, elapsedMs) {
       finished.inc({ how });
-      processed(elapsedMs);
+      // By the log's clock, which may have been set back meanwhile.
+      processed(Math.max(0, elapsedMs));
     },
   };
 }
@@ -184,7 +185,19 @@ function logMetrics(registers: Registers): LogMetrics {
     help: 'Appends that the log did not take, or did not answer.',
     registers,
   });
+  const ahead = new Gauge({
+    name: 'parley_log_time_ahead_seconds',
+    help: "How far the log's clock is ahead of this process's, by the last append; below 0: behind.",
+    registers,
+  });
+  const steps = new Counter({
+    name: 'parley_log_time_steps_total',
+    help: "Appends whose time was over a second before that of the one before: the log's clock was set back.",
+    registers,
+  });
   return {
+    logTimeAhead: (ms) => ahead.set(ms / msPerSecond),
+    logTimeSteppedBack: () => steps.inc(),
     appended: histogram(registers, 'parley_log_append_seconds', "From an append to the log's answer."),
     logUnavailable: () => unavailable.inc(),
   };

@@ -1,75 +1,45 @@
-import type { Appended, EventLog, LogRecord } from '../../../ports/event-log.ts';
+import { MemoryLogServer } from '../../../adapters/event-log/memory/memory-log.ts';
+import { MemoryLogHandle } from '../../../adapters/event-log/memory/memory-log-handle.ts';
+import type { Appended, LogRecord } from '../../../ports/event-log.ts';
 import type { TimedRecord } from '../copy-log.ts';
 
-/** A log in memory whose records have the times they are given, with as much of the port as copying uses; `records` may be tampered with. */
-export class PlainLog implements EventLog {
-  readonly records: ReadonlyMap<string, LogRecord[][]>;
+/** A log in memory whose records have the times they are given; what `at` gives may be tampered with. */
+export class PlainLog extends MemoryLogHandle {
   /** How many records each append had. */
   readonly appends: number[] = [];
-  readonly positions = new Map<string, number>();
   /** Called before each append. */
   beforeAppend: () => void = () => undefined;
+  readonly #server: MemoryLogServer;
+  readonly #topics: readonly string[];
 
   /** Topic names and how many partitions each has. */
   constructor(topics: Readonly<Record<string, number>>) {
-    this.records = new Map(
-      Object.entries(topics).map(([name, count]) => [name, Array.from({ length: count }, () => [])]),
-    );
+    const server = new MemoryLogServer(topics, () => 0);
+    super(server);
+    this.#server = server;
+    this.#topics = Object.keys(topics);
   }
 
-  partitions(topic: string): number {
-    return this.#topic(topic).length;
+  /** All that is stored, to be compared. Values in hexadecimal: of bytes, matchers look at each by itself, which takes seconds. */
+  get records(): readonly unknown[] {
+    const records = this.#topics
+      .flatMap((topic) => this.#server.topic(topic))
+      .flatMap((partition) => partition.records);
+    return records.map((record) => ({ ...record, value: Buffer.from(record.value).toString('hex') }));
   }
 
-  async append(records: readonly TimedRecord[]): Promise<readonly Appended[]> {
+  override async append(records: readonly TimedRecord[]): Promise<readonly Appended[]> {
     this.beforeAppend();
     this.appends.push(records.length);
     return records.map((record) => this.put(record));
   }
 
   /** Puts a record at the end of its partition. */
-  put({ topic, partition, key, headers, value, timeMs }: TimedRecord): LogRecord {
-    const place = this.at(topic, partition);
-    const stored = { topic, partition, key, headers, value, timeMs, offset: place.length };
-    place.push(stored);
-    return stored;
+  put(record: TimedRecord): LogRecord {
+    return this.#server.partition(record.topic, record.partition).push(record, record.timeMs);
   }
 
   at(topic: string, partition: number): LogRecord[] {
-    const found = this.#topic(topic)[partition];
-    if (found === undefined) throw new RangeError(`${topic} has no partition ${partition}`);
-    return found;
-  }
-
-  async read(topic: string, partition: number, fromOffset: number, maxRecords: number): Promise<readonly LogRecord[]> {
-    return this.at(topic, partition).slice(fromOffset, fromOffset + maxRecords);
-  }
-
-  tail(): AsyncIterable<readonly LogRecord[]> {
-    throw new Error('copying follows nothing');
-  }
-
-  async erase(): Promise<void> {
-    throw new Error('copying erases nothing');
-  }
-
-  async endOffset(topic: string, partition: number): Promise<number> {
-    return this.at(topic, partition).length;
-  }
-
-  async committed(group: string, topic: string, partition: number): Promise<number> {
-    return this.positions.get(`${group} ${topic} ${partition}`) ?? 0;
-  }
-
-  async commit(group: string, topic: string, partition: number, offset: number): Promise<void> {
-    this.positions.set(`${group} ${topic} ${partition}`, offset);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
-
-  #topic(topic: string): LogRecord[][] {
-    const found = this.records.get(topic);
-    if (found === undefined) throw new RangeError(`there is no topic ${topic}`);
-    return found;
+    return this.#server.records(topic, partition) as LogRecord[];
   }
 }

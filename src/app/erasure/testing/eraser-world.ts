@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { systemClock } from '../../../adapters/clock/system/system-clock.ts';
 import { openSqliteLog, type WritableSqliteLog } from '../../../adapters/event-log/sqlite/sqlite-log.ts';
 import { nodeCryptoIds } from '../../../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { eventCodec } from '../../../codec/event-codec.ts';
 import type { ConversationEvent, MediaPart, Part } from '../../../domain/conversation/events.ts';
-import type { Erasure } from '../../../ports/event-log.ts';
+import type { Erasure, LogRecord } from '../../../ports/event-log.ts';
 import { LogUnavailable } from '../../../ports/event-log.ts';
 import { messageReceived } from '../../../testing/conversation-events.ts';
+import { eventCodec } from '../../../testing/event-codec.ts';
 import { FaultyLog } from '../../../testing/faulty-log.ts';
 import { Journal } from '../../journal.ts';
 import { Eraser, type EraserDeps } from '../eraser.ts';
@@ -25,6 +25,8 @@ export type EraseFault = 'none' | 'refused' | 'lost-answer';
 class LogUnderErasure extends FaultyLog {
   eraseFault: () => EraseFault = () => 'none';
   readonly tailedFrom: number[] = [];
+  /** The time that readers find in a record. */
+  timeOf = ({ timeMs }: LogRecord): number => timeMs;
 
   override async erase(topic: string, partition: number, erasures: readonly Erasure[]): Promise<void> {
     const fault = this.eraseFault();
@@ -33,9 +35,17 @@ class LogUnderErasure extends FaultyLog {
     if (fault === 'lost-answer') throw new LogUnavailable('answer lost by the test', 'unknown');
   }
 
-  override tail(...args: Parameters<FaultyLog['tail']>) {
+  override async *tail(...args: Parameters<FaultyLog['tail']>) {
     this.tailedFrom.push(args[2]);
-    return super.tail(...args);
+    for await (const batch of super.tail(...args)) yield batch.map((record) => this.#timed(record));
+  }
+
+  override async read(...args: Parameters<FaultyLog['read']>): Promise<readonly LogRecord[]> {
+    return (await super.read(...args)).map((record) => this.#timed(record));
+  }
+
+  #timed(record: LogRecord): LogRecord {
+    return { ...record, timeMs: this.timeOf(record) };
   }
 }
 

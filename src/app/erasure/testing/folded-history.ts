@@ -1,12 +1,18 @@
 import type { ConversationEvent, Part } from '../../../domain/conversation/events.ts';
 import { mediaOf } from '../../../domain/conversation/events.ts';
-import type { AwaitingErasure, HistoryConversation, HistoryProgress, MediaReferences } from '../../../ports/history.ts';
+import type {
+  AwaitingErasure,
+  DeletedConversation,
+  HistoryProgress,
+  MediaReferences,
+  WholeAnswer,
+} from '../../../ports/history.ts';
 import type { Journal, JournalEntry } from '../../journal.ts';
 
 const allRecords = 1_000_000;
 
 interface Folded {
-  readonly conversation: HistoryConversation;
+  readonly conversation: DeletedConversation;
   readonly state: 'living' | 'deleted' | 'erased';
   readonly messages: readonly (readonly Part[])[];
 }
@@ -23,7 +29,7 @@ export class FoldedHistory implements AwaitingErasure, MediaReferences, HistoryP
     this.#journal = journal;
   }
 
-  async awaitingErasure(limit: number): Promise<readonly HistoryConversation[]> {
+  async awaitingErasure(limit: number): Promise<readonly DeletedConversation[]> {
     const deleted = [...(await this.#fold()).values()].filter(({ state }) => state === 'deleted');
     return deleted
       .map(({ conversation }) => conversation)
@@ -51,6 +57,10 @@ export class FoldedHistory implements AwaitingErasure, MediaReferences, HistoryP
     return !this.isBehind;
   }
 
+  async whole<T>(_upTo: unknown, _timeoutMs: number, ask: () => Promise<T>): Promise<WholeAnswer<T> | null> {
+    return this.isBehind ? null : { answer: await ask() };
+  }
+
   async #fold(): Promise<Map<string, Folded>> {
     const { log, topics } = this.#journal;
     const conversations = new Map<string, Folded>();
@@ -64,27 +74,25 @@ export class FoldedHistory implements AwaitingErasure, MediaReferences, HistoryP
 }
 
 function foldEntry(conversations: Map<string, Folded>, entry: JournalEntry<ConversationEvent>): void {
-  const { decoded, offset, timeMs } = entry;
+  const { decoded, timeMs } = entry;
   if (decoded.kind !== 'event' || !('conversationId' in decoded.event)) return;
   const { event } = decoded;
-  const before = conversations.get(decoded.event.conversationId) ?? begun(decoded.event.conversationId, timeMs);
-  conversations.set(decoded.event.conversationId, {
-    conversation: { ...before.conversation, updateTimeMs: timeMs, lastSequence: offset },
+  const { conversationId } = decoded.event;
+  const before = conversations.get(conversationId) ?? begun(conversationId, entry);
+  const sent = event.type === 'MessageReceived' && before.state === 'living' ? 1 : 0;
+  conversations.set(conversationId, {
+    conversation: {
+      ...before.conversation,
+      updateTimeMs: timeMs,
+      sentMessages: before.conversation.sentMessages + sent,
+    },
     state:
       event.type === 'ConversationDeleted' ? 'deleted' : event.type === 'ConversationErased' ? 'erased' : before.state,
     messages: 'parts' in event ? [...before.messages, event.parts] : before.messages,
   });
 }
 
-function begun(conversationId: string, timeMs: number): Folded {
-  const conversation = {
-    conversationId,
-    clientId: 'client',
-    title: '',
-    createTimeMs: timeMs,
-    updateTimeMs: timeMs,
-    messageCount: 0,
-    lastSequence: 0,
-  };
+function begun(conversationId: string, { offset, timeMs }: JournalEntry): Folded {
+  const conversation = { conversationId, updateTimeMs: timeMs, firstSequence: offset, sentMessages: 0 };
   return { conversation, state: 'living', messages: [] };
 }

@@ -14,12 +14,12 @@ import { openSqliteLog, type WritableSqliteLog } from '../../../adapters/event-l
 import { nodeCryptoIds } from '../../../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { inProcessBus } from '../../../adapters/live-bus/in-process/in-process-bus.ts';
 import { openSqliteReadModels, type SqliteReadModels } from '../../../adapters/read-model/sqlite/store.ts';
-import { eventCodec } from '../../../codec/event-codec.ts';
 import { type ConversationEvent, mediaOf } from '../../../domain/conversation/events.ts';
 import type { EventCodec } from '../../../ports/event-codec.ts';
 import type { LogRecord, NewRecord } from '../../../ports/event-log.ts';
-import type { HistoryProgress } from '../../../ports/history.ts';
+import type { HistoryProgress, WholeAnswer } from '../../../ports/history.ts';
 import type { OperationsViews, RecordPlace } from '../../../ports/operations-views.ts';
+import { eventCodec } from '../../../testing/event-codec.ts';
 import { Conversations } from '../../gateway/conversations.ts';
 import { Journal } from '../../journal.ts';
 import type { MediaLinks } from '../../media/media-links.ts';
@@ -65,6 +65,15 @@ class Progress implements HistoryProgress {
         },
       );
     });
+  }
+
+  async whole<T>(
+    upTo: ReadonlyMap<number, number>,
+    timeoutMs: number,
+    ask: () => Promise<T>,
+  ): Promise<WholeAnswer<T> | null> {
+    const reached = [...upTo].map(([partition, offset]) => this.reached(partition, offset, timeoutMs));
+    return (await Promise.all(reached)).every(Boolean) ? { answer: await ask() } : null;
   }
 
   /** Resolves after this time, or a multiple of it if the projector ran until then. Rejects when the signal aborts. */

@@ -45,12 +45,32 @@ export interface ConnectionClosed {
   detail: string;
 }
 
+/**
+ * A process is about to start under this gateway id. One that already runs under it answers with a GatewayBeat, and then the other does not
+ * start. Decides nothing: sessions of this gateway id go on.
+ */
+export interface GatewayStarting {
+  /** Which gateway. */
+  gatewayId: string;
+  /** Which process: another one at each start. */
+  incarnation: string;
+}
+
 /** A gateway began, or began again: sessions it held before have ended. */
 export interface GatewayStarted {
   /** Which gateway. */
   gatewayId: string;
   /** The limits that hold from here on. */
-  limits?: AdmissionLimits | undefined;
+  limits?:
+    | AdmissionLimits
+    | undefined;
+  /** Which process: another one at each start. Empty in records of releases before 0.3. */
+  incarnation: string;
+  /**
+   * How time is taken from record times from here on, unless a higher rule holds already. 0, until release 0.2: a record older than
+   * the newest takes no time. 1: each record is compared with the one before it.
+   */
+  clockRule: number;
 }
 
 /** The limits of admission, recorded so that anyone can check them later. */
@@ -372,8 +392,75 @@ export const ConnectionClosed: MessageFns<ConnectionClosed> = {
   },
 };
 
+function createBaseGatewayStarting(): GatewayStarting {
+  return { gatewayId: "", incarnation: "" };
+}
+
+export const GatewayStarting: MessageFns<GatewayStarting> = {
+  encode(message: GatewayStarting, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.gatewayId !== "") {
+      writer.uint32(10).string(message.gatewayId);
+    }
+    if (message.incarnation !== "") {
+      writer.uint32(18).string(message.incarnation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GatewayStarting {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGatewayStarting();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.gatewayId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.incarnation = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GatewayStarting>): GatewayStarting {
+    return GatewayStarting.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GatewayStarting>): GatewayStarting {
+    const message = createBaseGatewayStarting();
+    message.gatewayId = object.gatewayId ?? "";
+    message.incarnation = object.incarnation ?? "";
+    return message;
+  },
+};
+
 function createBaseGatewayStarted(): GatewayStarted {
-  return { gatewayId: "", limits: undefined };
+  return { gatewayId: "", limits: undefined, incarnation: "", clockRule: 0 };
 }
 
 export const GatewayStarted: MessageFns<GatewayStarted> = {
@@ -383,6 +470,12 @@ export const GatewayStarted: MessageFns<GatewayStarted> = {
     }
     if (message.limits !== undefined) {
       AdmissionLimits.encode(message.limits, writer.uint32(18).fork()).join();
+    }
+    if (message.incarnation !== "") {
+      writer.uint32(26).string(message.incarnation);
+    }
+    if (message.clockRule !== 0) {
+      writer.uint32(32).int32(message.clockRule);
     }
     return writer;
   },
@@ -416,6 +509,22 @@ export const GatewayStarted: MessageFns<GatewayStarted> = {
             message.limits = AdmissionLimits.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.incarnation = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.clockRule = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -437,6 +546,8 @@ export const GatewayStarted: MessageFns<GatewayStarted> = {
     message.limits = (object.limits !== undefined && object.limits !== null)
       ? AdmissionLimits.fromPartial(object.limits)
       : undefined;
+    message.incarnation = object.incarnation ?? "";
+    message.clockRule = object.clockRule ?? 0;
     return message;
   },
 };

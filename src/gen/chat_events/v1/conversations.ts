@@ -118,6 +118,19 @@ export interface WorkerClaimed {
   maxProcessing: number;
 }
 
+/**
+ * A worker that lives gave its claim up: it was drained, or the partition became another's. What it had in processing has not lost a worker, also
+ * where the next claim came before this. Its events go on counting until the next claim.
+ */
+export interface WorkerReleased {
+  /** Which partition. */
+  partition: number;
+  /** Which worker. */
+  workerId: string;
+  /** The claim that was given up. */
+  claimId: string;
+}
+
 /** A worker began an attempt to answer. */
 export interface ReplyStarted {
   /** Where. */
@@ -658,6 +671,85 @@ export const WorkerClaimed: MessageFns<WorkerClaimed> = {
     message.workerId = object.workerId ?? "";
     message.claimId = object.claimId ?? "";
     message.maxProcessing = object.maxProcessing ?? 0;
+    return message;
+  },
+};
+
+function createBaseWorkerReleased(): WorkerReleased {
+  return { partition: 0, workerId: "", claimId: "" };
+}
+
+export const WorkerReleased: MessageFns<WorkerReleased> = {
+  encode(message: WorkerReleased, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.partition !== 0) {
+      writer.uint32(8).int32(message.partition);
+    }
+    if (message.workerId !== "") {
+      writer.uint32(18).string(message.workerId);
+    }
+    if (message.claimId !== "") {
+      writer.uint32(26).string(message.claimId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WorkerReleased {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkerReleased();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.workerId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.claimId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WorkerReleased>): WorkerReleased {
+    return WorkerReleased.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WorkerReleased>): WorkerReleased {
+    const message = createBaseWorkerReleased();
+    message.partition = object.partition ?? 0;
+    message.workerId = object.workerId ?? "";
+    message.claimId = object.claimId ?? "";
     return message;
   },
 };

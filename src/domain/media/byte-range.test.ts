@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { assertProperty } from '../../../testing/property.ts';
+import { assertProperty } from '../../testing/property.ts';
 import { byteRange } from './byte-range.ts';
 
 test.each([

@@ -1,4 +1,4 @@
-import type { Checkpoint, CollectionSpec, DocumentWrite } from '../../../../ports/read-model.ts';
+import type { Checkpoint, CollectionSpec, DocumentWrite } from '../ports/read-model.ts';
 
 export interface Note {
   readonly owner?: string | null | undefined;

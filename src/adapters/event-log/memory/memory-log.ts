@@ -1,0 +1,103 @@
+import type { Appended, EventLog, LogRecord, NewRecord } from '../../../ports/event-log.ts';
+import { MemoryLogHandle } from './memory-log-handle.ts';
+import { MemoryPartition } from './memory-partition.ts';
+
+/** How the log's time behaves. */
+export interface MemoryLogOptions {
+  /** Whether a topic's time never runs backwards, as the port promises (the default). Without it each record has the time it is given. */
+  readonly clampTime?: boolean;
+}
+
+/**
+ * The log of processes that share an object instead of an engine: each has a handle of its own. Nothing here waits or fails by itself, and
+ * what is appended is there when the call returns. Records are frozen and given to readers as they are: nobody changes a value's bytes.
+ */
+export class MemoryLogServer {
+  /** The clock of a partition's leader, milliseconds since the epoch; undefined: all of them have the server's. */
+  timeOf: ((topic: string, partition: number) => number) | undefined;
+  /** Committed positions, by `positionKey`. */
+  readonly positions = new Map<string, number>();
+  readonly #topics: ReadonlyMap<string, readonly MemoryPartition[]>;
+  readonly #lastTimes = new Map<string, number>();
+  readonly #listeners = new Set<(records: readonly LogRecord[]) => void>();
+  readonly #nowMs: () => number;
+  readonly #clampTime: boolean;
+
+  /** `topics`: names, and how many partitions each has. `nowMs`: the server's wall clock, milliseconds since the epoch. */
+  constructor(
+    topics: Readonly<Record<string, number>>,
+    nowMs: () => number,
+    { clampTime = true }: MemoryLogOptions = {},
+  ) {
+    this.#topics = new Map(
+      Object.entries(topics).map(([name, count]) => [
+        name,
+        Array.from({ length: count }, (_, partition) => new MemoryPartition(name, partition)),
+      ]),
+    );
+    this.#nowMs = nowMs;
+    this.#clampTime = clampTime;
+  }
+
+  /** A process's handle. Disposed, it ends its own tails with LogUnavailable and rejects everything; the server and other handles go on. */
+  handle(): EventLog {
+    return new MemoryLogHandle(this);
+  }
+
+  /** What a partition holds now, in offset order. */
+  records(topic: string, partition: number): readonly LogRecord[] {
+    return this.partition(topic, partition).records;
+  }
+
+  /** Takes away every record from this offset on, as a log restored from an older copy has it. Committed positions stay. */
+  truncate(topic: string, partition: number, toOffset: number): void {
+    this.partition(topic, partition).truncate(toOffset);
+  }
+
+  /** Calls the listener with the records of each append, as soon as they are there. Returns the way to stop. */
+  onAppend(listener: (records: readonly LogRecord[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Tails that wait for growth, of all handles and partitions: 0 once all of them have ended. */
+  get waitingTails(): number {
+    let waiting = 0;
+    for (const partitions of this.#topics.values()) for (const partition of partitions) waiting += partition.waiting;
+    return waiting;
+  }
+
+  /** Stores all records, or none. Throws RangeError for a topic or partition that there is not. */
+  append(records: readonly NewRecord[]): readonly Appended[] {
+    const places = records.map(({ topic, partition }) => this.partition(topic, partition));
+    const stored = records.map((record, index) =>
+      (places[index] as MemoryPartition).push(record, this.#timeOf(record.topic, record.partition)),
+    );
+    if (stored.length === 0) return [];
+    for (const listener of [...this.#listeners]) listener(stored);
+    for (const place of new Set(places)) place.wake();
+    return stored.map(({ topic, partition, offset, timeMs }) => ({ topic, partition, offset, timeMs }));
+  }
+
+  /** Every partition of a topic. Throws RangeError when there is none of this name. */
+  topic(name: string): readonly MemoryPartition[] {
+    const found = this.#topics.get(name);
+    if (found === undefined) throw new RangeError(`the log has no topic ${name}`);
+    return found;
+  }
+
+  /** Throws RangeError when there is no such topic or partition. */
+  partition(topic: string, partition: number): MemoryPartition {
+    const found = this.topic(topic)[partition];
+    if (found === undefined) throw new RangeError(`topic ${topic} has no partition ${partition}`);
+    return found;
+  }
+
+  #timeOf(topic: string, partition: number): number {
+    const timeMs = this.timeOf?.(topic, partition) ?? this.#nowMs();
+    if (!this.#clampTime) return timeMs;
+    const clamped = Math.max(timeMs, this.#lastTimes.get(topic) ?? timeMs);
+    this.#lastTimes.set(topic, clamped);
+    return clamped;
+  }
+}

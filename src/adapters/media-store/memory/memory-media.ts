@@ -1,0 +1,104 @@
+import { hash } from 'node:crypto';
+import { byteRange } from '../../../domain/media/byte-range.ts';
+import { mediaDay } from '../../../domain/media/media-id.ts';
+import { isPossible, type MediaObject, type MediaStore, type StoredMedia } from '../../../ports/media-store.ts';
+import { MediaUrls } from './media-urls.ts';
+import { MemoryMediaHandle } from './memory-media-handle.ts';
+
+/** What is stored of an object. */
+export interface MemoryObject {
+  readonly media: StoredMedia;
+  readonly bytes: Uint8Array;
+}
+
+/** What the server answers to a request, as HTTP has it. Names of headers are in lower case. */
+export interface MediaAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/**
+ * Media of processes that share an object instead of an engine: each has a handle of its own, and clients send and fetch through `upload` and
+ * `download`. Nothing here waits or fails by itself.
+ */
+export class MemoryMediaServer {
+  readonly #objects = new Map<string, MemoryObject>();
+  readonly #urls: MediaUrls;
+  readonly #nowMs: () => number;
+
+  /** `nowMs`: milliseconds since the epoch. `urlPrefix`: what every URL begins with, e.g. `http://127.0.0.1:80/`. */
+  constructor(nowMs: () => number, urlPrefix = 'memory://media/') {
+    this.#nowMs = nowMs;
+    this.#urls = new MediaUrls(urlPrefix);
+  }
+
+  /** A process's handle. Disposed, it rejects everything with MediaUnavailable; the server and other handles go on. */
+  handle(): MediaStore {
+    return new MemoryMediaHandle(this, this.#urls);
+  }
+
+  /** A PUT to this URL, with these headers (names in lower case). 201: stored; 200: it was there. */
+  upload(url: string, headers: Readonly<Record<string, string>>, body: Uint8Array): MediaAnswer {
+    const permit = this.#urls.upload(url);
+    if (permit === undefined || permit.expireTimeMs <= this.#nowMs()) return answer(403);
+    if (headers['content-type'] !== permit.object.contentType) return answer(415);
+    if (!isOf(permit.object, body)) return answer(400);
+    return answer(this.store(permit.object, body) ? 201 : 200);
+  }
+
+  /** A GET of this URL; `range`: the request's Range header. */
+  download(url: string, range?: string): MediaAnswer {
+    const permit = this.#urls.download(url);
+    if (permit === undefined || permit.expireTimeMs <= this.#nowMs()) return answer(403);
+    const found = this.#objects.get(permit.mediaId);
+    if (found === undefined) return answer(404);
+    const { sizeBytes, contentType } = found.media;
+    const wanted = byteRange(range, sizeBytes);
+    if (wanted === 'unsatisfiable') return answer(416, { 'content-range': `bytes */${sizeBytes}` });
+    if (wanted === undefined) return answer(200, { 'content-type': contentType }, found.bytes.slice());
+    const { start, end } = wanted;
+    const contentRange = `bytes ${start}-${end - 1}/${sizeBytes}`;
+    return answer(206, { 'content-type': contentType, 'content-range': contentRange }, found.bytes.slice(start, end));
+  }
+
+  /** Takes an object away, as a disk or a hand does. False when it was not there. */
+  remove(mediaId: string): boolean {
+    return this.#objects.delete(mediaId);
+  }
+
+  /** Every object that is there, by day and id. */
+  objects(): readonly StoredMedia[] {
+    return [...this.#objects.values()].map(({ media }) => media).sort(byDay);
+  }
+
+  /** The object; undefined when it is not there. */
+  find(mediaId: string): MemoryObject | undefined {
+    return this.#objects.get(mediaId);
+  }
+
+  /** Stores a copy, unless there is one. RangeError when the bytes are not those described. */
+  store(object: MediaObject, bytes: Uint8Array): boolean {
+    if (!isPossible(object) || !isOf(object, bytes))
+      throw new RangeError(`the bytes are not those that ${object.mediaId} is described by`);
+    if (this.#objects.has(object.mediaId)) return false;
+    const { mediaId, ownerId, kind, contentType, sizeBytes, sha256 } = object;
+    const described = { mediaId, ownerId, kind, contentType, sizeBytes, sha256 };
+    const media = Object.freeze({ ...described, createTimeMs: this.#nowMs() });
+    this.#objects.set(mediaId, { media, bytes: new Uint8Array(bytes) });
+    return true;
+  }
+}
+
+function isOf({ sizeBytes, sha256 }: MediaObject, bytes: Uint8Array): boolean {
+  return bytes.length === sizeBytes && hash('sha256', bytes, 'hex') === sha256;
+}
+
+function answer(status: number, headers: Record<string, string> = {}, body = new Uint8Array()): MediaAnswer {
+  return { status, headers: { ...headers, 'content-length': String(body.length) }, body };
+}
+
+function byDay(left: StoredMedia, right: StoredMedia): number {
+  const [one, other] = [left, right].map(({ mediaId }) => `${mediaDay(mediaId)} ${mediaId}`) as [string, string];
+  return one < other ? -1 : Number(one > other);
+}

@@ -1,0 +1,155 @@
+import type { GroupMember, PartitionGroups } from '../../../ports/partition-groups.ts';
+import { spread } from './spread.ts';
+
+type Handler = (partitions: readonly number[]) => void;
+
+/** One process in one group. */
+interface Membership {
+  readonly processId: string;
+  readonly onAssigned: Handler;
+  /** Whether the group counts on it. */
+  isIn: boolean;
+  /** What it was told last; undefined: nothing yet. */
+  partitions: readonly number[] | undefined;
+}
+
+interface Group {
+  readonly topic: string;
+  /** In the order of joining. */
+  readonly memberships: Map<string, Membership>;
+  isRebalancing: boolean;
+}
+
+/**
+ * The groups of processes that share an object instead of a coordinator. Partitions are spread evenly among the members, and move when one joins or
+ * leaves, or as whoever holds the server wants it; nobody is found dead here by itself.
+ */
+export class MemoryGroupServer {
+  readonly #partitionCount: (topic: string) => number;
+  readonly #later: (work: () => void) => void;
+  readonly #groups = new Map<string, Group>();
+
+  /**
+   * `later` runs the work after whoever joins or leaves now has gone on: when it does is when partitions move.
+   */
+  constructor(partitionCount: (topic: string) => number, later: (work: () => void) => void) {
+    this.#partitionCount = partitionCount;
+    this.#later = later;
+  }
+
+  /** The groups as this process has them; it can be in each group once. One that starts again has another id. */
+  member(processId: string): PartitionGroups {
+    return {
+      join: async (group, topic, onAssigned): Promise<GroupMember> => {
+        const membership = { processId, onAssigned, isIn: true, partitions: undefined };
+        this.#add(group, topic, membership);
+        return { [Symbol.asyncDispose]: async () => this.#leave(group, membership) };
+      },
+    };
+  }
+
+  /**
+   * The group gives this process up, in all groups or in one: its partitions move. It is told to have none, as a process finds by its own
+   * clock; `silently`: it is not, as one that is frozen or dead.
+   */
+  expire(
+    processId: string,
+    { group, silently = false }: { readonly group?: string; readonly silently?: boolean } = {},
+  ): void {
+    for (const [name, membership] of this.#of(processId, group)) {
+      membership.isIn = false;
+      if (!silently) tell(membership, []);
+      this.#rebalanceLater(name);
+    }
+  }
+
+  /** One that was given up is counted on again, in all groups or in one: it is told to have none, unless it knows, and partitions move to it. */
+  rejoin(processId: string, group?: string): void {
+    for (const [name, membership] of this.#of(processId, group)) {
+      if (membership.isIn) continue;
+      if (membership.partitions !== undefined) tell(membership, []);
+      membership.isIn = true;
+      this.#rebalanceLater(name);
+    }
+  }
+
+  /**
+   * Tells these processes at once, in this order, that they have these partitions, even if somebody else has them as well, or nobody has the rest.
+   * It holds until partitions move the next time. Throws for a process that is not in the group.
+   */
+  move(group: string, assignment: Readonly<Record<string, readonly number[]>>): void {
+    for (const [processId, partitions] of Object.entries(assignment)) {
+      const membership = this.#groups.get(group)?.memberships.get(processId);
+      if (membership === undefined) throw new RangeError(`${processId} is not in the group ${group}`);
+      tell(
+        membership,
+        [...partitions].sort((left, right) => left - right),
+      );
+    }
+  }
+
+  /** Spreads the group's partitions evenly, at once. */
+  rebalance(group: string): void {
+    const found = this.#groups.get(group);
+    if (found === undefined) return;
+    const members = [...found.memberships.values()].filter(({ isIn }) => isIn);
+    const shares = spread(
+      members.map(({ partitions }) => partitions ?? []),
+      this.#partitionCount(found.topic),
+    );
+    // Nobody is given what another still believes to have.
+    for (const [place, member] of members.entries()) {
+      const kept = member.partitions?.filter((partition) => shares[place]?.includes(partition));
+      if (member.isIn && kept !== undefined) tell(member, kept);
+    }
+    for (const [place, member] of members.entries()) if (member.isIn) tell(member, shares[place] ?? []);
+  }
+
+  /** What each process in the group was told last, by its id, in the order of joining. */
+  assignments(group: string): ReadonlyMap<string, readonly number[]> {
+    const memberships = this.#groups.get(group)?.memberships.values() ?? [];
+    return new Map([...memberships].map(({ processId, partitions = [] }) => [processId, partitions]));
+  }
+
+  #add(name: string, topic: string, membership: Membership): void {
+    const group = this.#groups.get(name) ?? { topic, memberships: new Map(), isRebalancing: false };
+    if (group.memberships.has(membership.processId)) throw new Error(`${membership.processId} is in the group already`);
+    this.#groups.set(name, group);
+    group.memberships.set(membership.processId, membership);
+    this.#rebalanceLater(name);
+  }
+
+  #leave(name: string, membership: Membership): void {
+    const group = this.#groups.get(name);
+    if (group?.memberships.get(membership.processId) !== membership) return;
+    group.memberships.delete(membership.processId);
+    membership.isIn = false;
+    this.#rebalanceLater(name);
+  }
+
+  #rebalanceLater(name: string): void {
+    const group = this.#groups.get(name);
+    if (group === undefined || group.isRebalancing) return;
+    group.isRebalancing = true;
+    this.#later(() => {
+      group.isRebalancing = false;
+      this.rebalance(name);
+    });
+  }
+
+  /** Where the process is a member, by group. */
+  #of(processId: string, group?: string): readonly (readonly [string, Membership])[] {
+    const names = group === undefined ? [...this.#groups.keys()] : [group];
+    return names.flatMap((name) => {
+      const membership = this.#groups.get(name)?.memberships.get(processId);
+      return membership === undefined ? [] : [[name, membership] as const];
+    });
+  }
+}
+
+/** Unless it knows. */
+function tell(membership: Membership, partitions: readonly number[]): void {
+  if (membership.partitions?.join() === partitions.join()) return;
+  membership.partitions = partitions;
+  membership.onAssigned(partitions);
+}

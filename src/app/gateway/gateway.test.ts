@@ -1,0 +1,19 @@
+import { expect, test } from '@jest/globals';
+import { anybody } from '../caller.ts';
+import { Gateway, type GatewayDeps } from './gateway.ts';
+
+const hello = {
+  clientId: 'ann',
+  timeZone: 'UTC',
+  conversationId: '',
+  resumeToken: '',
+  afterSequence: 0,
+  waitMs: 0,
+  inlineMedia: false,
+};
+const output = { emit() {}, writable: async () => {}, end() {} };
+
+test('a gateway that listens, and may not take sessions yet, says so', () => {
+  const gateway = new Gateway({ admission: { isStarted: false } } as unknown as GatewayDeps);
+  expect(() => gateway.open(hello, anybody, output)).toThrow(expect.objectContaining({ reason: 'STARTING' }));
+});

@@ -1,0 +1,278 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { inProcessBus } from '../../adapters/live-bus/in-process/in-process-bus.ts';
+import { initialAdmission } from '../../domain/admission/state.ts';
+import type { Refused } from '../../domain/errors/catalogue.ts';
+import { LogUnavailable } from '../../ports/event-log.ts';
+import type { HistoryMessage } from '../../ports/history.ts';
+import { StandingClock } from '../../testing/standing-clock.ts';
+import type { Admission, AdmissionListener } from './admission.ts';
+import { Session, type SessionDeps } from './session.ts';
+import type { SessionEvent } from './session-event.ts';
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+const uncounted = { refused() {}, accepted() {}, replied() {}, historyRead() {}, sessionEnded() {} };
+const hello = {
+  clientId: 'ann',
+  timeZone: 'UTC',
+  conversationId: '',
+  resumeToken: '',
+  afterSequence: 0,
+  waitMs: 0,
+  inlineMedia: false,
+};
+
+/** Decides as the test says: what the fold would tell a session is told by the test. */
+class DecidedAdmission implements Pick<Admission, 'request' | 'release' | 'touch' | 'spoke' | 'state' | 'suspended'> {
+  readonly state = initialAdmission;
+  suspended = false;
+  readonly requests: {
+    readonly sessionId: string;
+    readonly listener: AdmissionListener;
+    readonly resolve: () => void;
+    readonly reject: (error: Error) => void;
+  }[] = [];
+  readonly released: string[] = [];
+
+  request({ sessionId }: { sessionId: string }, listener: AdmissionListener): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.requests.push({ sessionId, listener, resolve, reject });
+    return promise;
+  }
+
+  release(sessionId: string): void {
+    this.released.push(sessionId);
+  }
+
+  touch(): void {}
+  spoke(): void {}
+
+  opens(): void {
+    this.requests.at(-1)?.listener.opened();
+  }
+
+  loses(): void {
+    this.requests.at(-1)?.listener.closed('GATEWAY_LOST', '');
+  }
+
+  /** The ids that were asked for, in order. */
+  get sessionIds(): string[] {
+    return this.requests.map(({ sessionId }) => sessionId);
+  }
+}
+
+/** A step of another part that ends when the test says so. */
+class Step<T> {
+  readonly calls: PromiseWithResolvers<T>[] = [];
+  run = (): Promise<T> => {
+    const call = Promise.withResolvers<T>();
+    this.calls.push(call);
+    return call.promise;
+  };
+}
+
+let admission: DecidedAdmission;
+let starts: Step<void>;
+let unanswered: Step<{ messages: HistoryMessage[]; ends: number[] }>;
+let checks: Step<void>;
+let clock: StandingClock;
+let bus: ReturnType<typeof inProcessBus>;
+let events: SessionEvent[];
+let ends: (Refused | undefined)[];
+let session: Session;
+
+const nothing = { messages: [], ends: [0] };
+
+beforeEach(async () => {
+  admission = new DecidedAdmission();
+  [starts, unanswered, checks] = [new Step(), new Step(), new Step()];
+  [events, ends] = [[], []];
+  clock = new StandingClock();
+  bus = inProcessBus();
+  const deps = {
+    admission,
+    bus,
+    clock,
+    ids: nodeCryptoIds,
+    logger: quiet,
+    metrics: uncounted,
+    history: { getMessage: async () => null, async *replay() {} },
+    conversations: {
+      partition: () => 0,
+      caughtUp: async () => 0,
+      isGone: async () => false,
+      start: starts.run,
+      checkOwned: checks.run,
+      pendingOf: unanswered.run,
+    },
+    settings: {
+      maxWaitForSlotMs: 30_000,
+      firstMessageDeadlineMs: 60_000,
+      staleAfterMs: 45_000,
+      maxPendingPerClient: 10,
+      maxTextBytes: 1_000,
+      maxInlineBytes: 1_000,
+    },
+    onIdChanged() {},
+  };
+  const output = {
+    emit: (event: SessionEvent) => void events.push(event),
+    writable: async () => {},
+    end: (refused: Refused | undefined) => void ends.push(refused),
+  };
+  session = new Session(deps as unknown as SessionDeps, hello, { kind: 'anybody' }, output);
+  session.apply().catch((error: unknown) => session.end(error as Refused));
+  await settled();
+});
+
+afterEach(async () => {
+  await bus[Symbol.asyncDispose]();
+});
+
+/** Everything that can go on has gone on. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function told(type: SessionEvent['type']): SessionEvent[] {
+  return events.filter((event) => event.type === type);
+}
+
+async function welcomed(): Promise<void> {
+  admission.opens();
+  await settled();
+  starts.calls[0]?.resolve();
+  await settled();
+  unanswered.calls[0]?.resolve(nothing);
+  await settled();
+  expect(told('welcome')).toHaveLength(1);
+}
+
+// A session whose slot was lost while it prepared to open went on to open: it was served without a slot, under an id that only stood in line.
+describe('a slot that is lost while the session prepares to open', () => {
+  test.each([
+    ['while the conversation is begun', false],
+    ['while the unanswered messages are read', true],
+  ])('is not opened: %s', async (_, hasBegun) => {
+    admission.opens();
+    await settled();
+    if (hasBegun) starts.calls[0]?.resolve();
+    await settled();
+    admission.loses();
+    starts.calls[0]?.resolve();
+    await settled();
+    unanswered.calls[0]?.resolve(nothing);
+    await settled();
+    expect([session.isOpen, events]).toEqual([false, []]);
+    expect(admission.sessionIds).toEqual([expect.any(String), session.sessionId]);
+
+    admission.opens();
+    await settled();
+    expect(told('welcome')).toMatchObject([{ sessionId: session.sessionId }]);
+    expect([starts.calls.length, unanswered.calls.length, session.isOpen]).toEqual([1, 1, true]);
+  });
+
+  test('is not waited for twice when the next one is given before', async () => {
+    admission.opens();
+    await settled();
+    admission.loses();
+    admission.opens();
+    await settled();
+    starts.calls[0]?.resolve();
+    await settled();
+    unanswered.calls[0]?.resolve(nothing);
+    await settled();
+    expect([starts.calls.length, unanswered.calls.length]).toEqual([1, 1]);
+    expect(told('welcome')).toMatchObject([{ sessionId: admission.sessionIds[1] }]);
+  });
+
+  test('ends nothing when what it prepared fails, and is prepared again for the next', async () => {
+    admission.opens();
+    await settled();
+    admission.loses();
+    starts.calls[0]?.reject(new LogUnavailable('away', 'not-written'));
+    await settled();
+    expect([ends, admission.released]).toEqual([[], []]);
+    admission.opens();
+    await settled();
+    starts.calls[1]?.resolve();
+    await settled();
+    unanswered.calls[0]?.resolve(nothing);
+    await settled();
+    expect(told('welcome')).toHaveLength(1);
+  });
+
+  test('ends nothing when its request turns out to have failed late', async () => {
+    admission.opens();
+    admission.loses();
+    admission.requests[0]?.reject(new LogUnavailable('no answer', 'unknown'));
+    await settled();
+    expect([ends, admission.released]).toEqual([[], []]);
+    admission.requests[1]?.reject(new LogUnavailable('no answer', 'unknown'));
+    await settled();
+    expect(ends).toMatchObject([{ reason: 'LOG_UNAVAILABLE' }]);
+  });
+});
+
+describe('a conversation that the session turns to', () => {
+  // It was turned to, and shown, by a session that had ended or lost its slot while the conversation was looked up.
+  test.each([
+    ['has ended', () => session.lost(), 'SESSION_NOT_FOUND'],
+    ['has lost its slot', () => admission.loses(), 'LOG_UNAVAILABLE'],
+  ])('is not shown when the session %s meanwhile', async (_, happens, reason) => {
+    await welcomed();
+    const { conversationId } = session;
+    const joining = session.join('other', 0);
+    await settled();
+    happens();
+    checks.calls[0]?.resolve();
+    await expect(joining).rejects.toMatchObject({ reason });
+    expect(session.conversationId).toBe(conversationId);
+    expect(told('joined')).toEqual([]);
+  });
+});
+
+describe('what is kept while the gateway is suspended', () => {
+  const message = { messageId: 'm', clientMessageId: 'a', conversationId: 'other', sequence: 1 } as HistoryMessage;
+  const failed = { type: 'failed', messageId: 'm', clientMessageId: 'a', reason: 'STOPPED', detail: '' } as const;
+
+  async function withOnePending(): Promise<void> {
+    admission.opens();
+    await settled();
+    starts.calls[0]?.resolve();
+    await settled();
+    unanswered.calls[0]?.resolve({
+      messages: [{ ...message, conversationId: session.conversationId }],
+      ends: [0],
+    });
+    await settled();
+  }
+
+  // A client that had closed its half of the stream was told that all is well, and not what had come of its message.
+  test('is sent before a session ends whose client stayed only for it', async () => {
+    await withOnePending();
+    session.leaveWhenAnswered();
+    await settled();
+    admission.suspended = true;
+    bus.publish(session.conversationId, failed);
+    await settled();
+    expect([told('rejected'), ends]).toEqual([[], []]);
+    admission.suspended = false;
+    session.sweep();
+    expect([told('rejected').length, ends]).toEqual([1, [undefined]]);
+  });
+
+  // Who was given a slot again while the gateway was suspended was sent all that was kept.
+  test('is kept on when the session is given a slot again', async () => {
+    await withOnePending();
+    admission.loses();
+    admission.suspended = true;
+    bus.publish(session.conversationId, failed);
+    admission.opens();
+    await settled();
+    expect([told('welcome').length, told('rejected')]).toEqual([2, []]);
+    admission.suspended = false;
+    session.sweep();
+    expect(told('rejected')).toHaveLength(1);
+  });
+});

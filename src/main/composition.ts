@@ -1,0 +1,232 @@
+import { Eraser } from '../app/erasure/eraser.ts';
+import { Acceptance } from '../app/gateway/acceptance.ts';
+import { Admission } from '../app/gateway/admission.ts';
+import { Conversations } from '../app/gateway/conversations.ts';
+import { Gateway } from '../app/gateway/gateway.ts';
+import { ConversationsManager } from '../app/managing/conversations-manager.ts';
+import { Explanation } from '../app/managing/explanation.ts';
+import { Parked } from '../app/managing/parked.ts';
+import { MediaLibrary } from '../app/media/media-library.ts';
+import { mediaLinks } from '../app/media/media-links.ts';
+import { MediaSweeper, type SweepMetrics } from '../app/media/sweeper.ts';
+import { HistoryReads } from '../app/reading/history-reads.ts';
+import { Operations } from '../app/reading/operations.ts';
+import type { Config } from '../config/config.ts';
+import { initialAdmission } from '../domain/admission/state.ts';
+import { gatewayLeaseMs, maxFrameBytes } from '../domain/limits.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Ids } from '../ports/ids.ts';
+import type { MediaInspector } from '../ports/media-inspector.ts';
+import type { Provider } from '../ports/provider.ts';
+import { ReadModelUnavailable } from '../ports/read-model.ts';
+import type { Logger, Metrics } from '../ports/telemetry.ts';
+import type { Tracer } from '../ports/tracing.ts';
+import { durationOf } from '../rpc/wire-values.ts';
+import type { WorkerMetrics } from '../workers/deps.ts';
+import { historyLookups } from '../workers/history-lookups.ts';
+import { type RunningWorker, startWorker } from '../workers/worker.ts';
+import type { Backends } from './backends.ts';
+
+/**
+ * How each role is composed of the parts above the ports. It names no adapter: the server gives it those of a profile, the simulation
+ * those in memory, so that both run the same thing.
+ */
+
+/** What the parts take of the machine they run on. */
+export interface World {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  /** undefined: nothing is traced. */
+  readonly tracer: Tracer | undefined;
+}
+
+/** The settings that the parts read. */
+export type PartsConfig = Pick<Config, 'limits' | 'media' | 'worker' | 'allowedTimeZones' | 'prefix'>;
+
+export interface PartsOptions {
+  readonly config: PartsConfig;
+  readonly backends: Omit<Backends, 'mediaHandler' | 'openAccounts'>;
+  readonly world: World;
+}
+
+export interface AdmissionOptions extends PartsOptions {
+  /** The log can no longer be followed: the process must end. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Admission as this gateway sees it, from the snapshot in the read models. Not started. Never rejects. */
+export async function openAdmission({ config, backends, world, onFault }: AdmissionOptions): Promise<Admission> {
+  const { maxClients, maxWaitingClients, firstMessageDeadlineMs } = config.limits;
+  return new Admission({
+    ...world,
+    journal: backends.journal,
+    gatewayId: backends.instanceId,
+    incarnation: world.ids.unique(),
+    isIdExclusive: backends.isInstanceExclusive,
+    limits: { maxClients, maxWaitingClients, gatewayLeaseMs, firstMessageDeadlineMs },
+    snapshot: await snapshotOf(backends, world.logger),
+    onFault,
+  });
+}
+
+/** Where the fold of admission begins. Without the read models it begins at the first event, which takes longer and ends the same. */
+async function snapshotOf({ connections }: PartsOptions['backends'], logger: Logger) {
+  const beginning = { state: initialAdmission, offset: 0 };
+  try {
+    const snapshot = await connections.snapshot();
+    return snapshot === null ? beginning : { state: snapshot.state, offset: snapshot.nextOffset };
+  } catch (error) {
+    if (!(error instanceof ReadModelUnavailable)) throw error;
+    logger.warn({ err: error }, 'no snapshot of admission can be read; folding the whole topic');
+    return beginning;
+  }
+}
+
+/** What the services of a gateway call. */
+export interface GatewayParts {
+  readonly gateway: Gateway;
+  readonly operations: Operations;
+  readonly library: MediaLibrary;
+  readonly reads: HistoryReads;
+  readonly manager: ConversationsManager;
+  readonly explanation: Explanation;
+  readonly parked: Parked;
+}
+
+export interface GatewayPartsOptions extends PartsOptions {
+  readonly admission: Admission;
+  readonly metrics: Metrics;
+  readonly inspector: MediaInspector;
+}
+
+/** The use cases of a gateway whose admission has begun. The gateway is not started. */
+export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
+  const { config, backends, world, admission, metrics, inspector } = options;
+  const { limits, media: settings } = config;
+  const { clock, ids, logger } = world;
+  const store = backends.media;
+  const links = mediaLinks({ store, clock, logger, urlLifetimeMs: settings.urlLifetimeMs });
+  const library = new MediaLibrary({
+    store,
+    clock,
+    references: backends.history,
+    ids,
+    inspector,
+    settings: { ...settings, maxMediaBytes: limits.maxMediaBytes },
+  });
+  const conversations = new Conversations({ ...backends, ids });
+  const gateway = new Gateway({
+    ...world,
+    admission,
+    metrics,
+    links,
+    conversations,
+    history: backends.history,
+    bus: backends.bus,
+    media: library,
+    acceptance: new Acceptance({ ...backends, ids }),
+    settings: limits,
+    helloRules: { allowedTimeZones: config.allowedTimeZones, isTimeZone: timeZones() },
+  });
+  return {
+    gateway,
+    library,
+    operations: new Operations({ ...limits, ...backends, admission, clock }),
+    reads: new HistoryReads({ ...backends, conversations, ids, links }),
+    manager: new ConversationsManager({ ...backends, conversations }),
+    explanation: new Explanation({ ...backends, ...limits, conversations, clock }),
+    parked: new Parked({ ...backends, conversations, ids }),
+  };
+}
+
+/** Names of time zones that are remembered: there are some 600, and each may be written in capitals or not. */
+const maxKnownTimeZones = 1_000;
+
+/** Whether this platform's time zone data have a name. Looking takes 0.1 ms, 0.3 under load, so what is found is remembered. */
+function timeZones(): (name: string) => boolean {
+  const known = new Set<string>();
+  return (name) => {
+    if (known.has(name)) return true;
+    try {
+      new Intl.DateTimeFormat('en', { timeZone: name });
+    } catch (error) {
+      if (error instanceof RangeError) return false;
+      throw error;
+    }
+    if (known.size < maxKnownTimeZones) known.add(name);
+    return true;
+  };
+}
+
+/** What every Welcome tells of the limits. */
+export function welcomeFacts({ limits }: PartsConfig) {
+  return {
+    heartbeatInterval: durationOf(limits.heartbeatIntervalMs),
+    firstMessageDeadline: durationOf(limits.firstMessageDeadlineMs),
+    limits: {
+      maxClients: limits.maxClients,
+      maxProcessing: limits.maxProcessing,
+      maxTextBytes: limits.maxTextBytes,
+      maxInlineBytes: limits.maxInlineBytes,
+      maxMediaBytes: BigInt(limits.maxMediaBytes),
+      maxFrameBytes,
+    },
+  };
+}
+
+export interface WorkersOptions extends PartsOptions {
+  readonly metrics: WorkerMetrics;
+  readonly provider: Provider;
+  /** 0 ≤ x < 1, for the spread of waits. */
+  readonly random: () => number;
+}
+
+/** Starts the worker of this process. */
+export function startWorkerOf({ config, backends, world, ...parts }: WorkersOptions): RunningWorker {
+  const { maxProcessingPerPartition, maxProcessingPerConversation } = config.limits;
+  return startWorker({
+    ...backends,
+    ...world,
+    ...parts,
+    lookups: historyLookups(backends.history, backends.progress),
+    workerId: `${backends.instanceId}-${world.ids.unique()}`,
+    group: `${config.prefix}.workers`,
+    settings: {
+      ...config.worker,
+      maxProcessingPerPartition,
+      maxProcessingPerConversation,
+      unnamedMediaLifetimeMs: unnamedMediaLifetimeMs(config),
+    },
+  });
+}
+
+/** A reply's media are stored before the reply that names them is in the log, up to a whole attempt later. */
+function unnamedMediaLifetimeMs({ media, worker }: PartsConfig): number {
+  return Math.max(media.uploadLifetimeMs, worker.totalTimeoutMs);
+}
+
+/** How often deleted conversations are looked for: a look is one read of an index that is nearly always empty. */
+const erasureIntervalMs = 1_000;
+
+export interface UpkeepOptions extends PartsOptions {
+  readonly metrics: SweepMetrics;
+}
+
+/** Looks after unused media and deleted conversations until it is disposed. Several processes may: they do no harm, but work twice. */
+export function startUpkeep({ config, backends, world, metrics }: UpkeepOptions): AsyncDisposable {
+  const { media: settings } = config;
+  const { clock, ids, logger } = world;
+  const common = { clock, logger, references: backends.history };
+  const conversations = new Conversations({ ...backends, ids });
+  const sweeping = { sweepIntervalMs: settings.sweepIntervalMs, uploadLifetimeMs: unnamedMediaLifetimeMs(config) };
+  const sweeper = new MediaSweeper({ ...common, store: backends.media, conversations, metrics, settings: sweeping });
+  const erasing = { delayMs: settings.erasureDelayMs, intervalMs: erasureIntervalMs, ids };
+  const eraser = new Eraser({ ...backends, ...common, ...erasing });
+  const running = new AsyncDisposableStack();
+  sweeper.start();
+  running.defer(() => sweeper.stop());
+  eraser.start();
+  running.defer(() => eraser.stop());
+  return running;
+}

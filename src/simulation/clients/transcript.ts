@@ -1,0 +1,159 @@
+import type { Accepted, MessageRejected, ReplyDelta, ReplyStarted } from '../../gen/chat/v1/chat_service.ts';
+import { type Message, Role } from '../../gen/chat/v1/content.ts';
+import type { Rule } from '../rules.ts';
+
+/** Something that a client has said, or tries to. */
+export interface Said {
+  readonly clientMessageId: string;
+  readonly text: string;
+  /** With a picture or a voice beside the text. */
+  readonly hasMedia: boolean;
+  messageId: string | undefined;
+  sequence: number | undefined;
+  /** What it was told came of it. */
+  end: 'reply' | 'rejected' | undefined;
+  /** It was refused before it was taken; saying it again may work. */
+  refusedAs: string | undefined;
+}
+
+interface Draft {
+  readonly attempt: number;
+  text: string;
+}
+
+type Breach = (rule: Rule, what: string) => void;
+
+/** What one client has seen of one conversation over all its connections, checked while it comes in. */
+export class Transcript {
+  readonly conversationId: string;
+  readonly said = new Map<string, Said>();
+  readonly replies = new Map<string, string>();
+  /** The highest sequence seen: where a client that comes back goes on. */
+  position = 0;
+  isDeleted = false;
+  readonly #breach: Breach;
+  readonly #saidById = new Map<string, Said>();
+  /** All that was seen of each attempt, over all streams. */
+  readonly #attempts = new Map<string, string>();
+  /** Of this stream. */
+  #drafts = new Map<string, Draft>();
+  #shown = new Set<string>();
+  #last = 0;
+
+  constructor(conversationId: string, breach: Breach) {
+    this.conversationId = conversationId;
+    this.#breach = (rule, what) => breach(rule, `${conversationId}: ${what}`);
+  }
+
+  /** Another stream, or another turn to the conversation, begins: drafts come again from their beginning. */
+  beginStream(): void {
+    this.#drafts = new Map();
+    this.#shown = new Set();
+    this.#last = 0;
+  }
+
+  /** Accepted and without an end. */
+  get unanswered(): readonly Said[] {
+    return [...this.said.values()].filter(({ messageId, end }) => messageId !== undefined && end === undefined);
+  }
+
+  /** Neither accepted nor refused. */
+  get unaccepted(): readonly Said[] {
+    return [...this.said.values()].filter(
+      ({ messageId, refusedAs }) => messageId === undefined && refusedAs === undefined,
+    );
+  }
+
+  accepted({ clientMessageId, messageId, sequence: at, duplicate }: Accepted): void {
+    const sequence = Number(at);
+    const said = this.said.get(clientMessageId);
+    if (said === undefined) return this.#breach('told-of-unsaid', `Accepted ${clientMessageId}, which was never said`);
+    if (said.messageId !== undefined && (said.messageId !== messageId || said.sequence !== sequence))
+      this.#breach('delivery/accepted-moved', `${clientMessageId} was at ${said.sequence} and is at ${sequence}`);
+    this.#place(sequence, `Accepted ${clientMessageId}${duplicate ? ' (duplicate)' : ''}`, duplicate);
+    said.messageId = messageId;
+    said.sequence ??= sequence;
+    said.refusedAs = undefined;
+    this.#saidById.set(messageId, said);
+  }
+
+  started({ replyMessageId, attempt }: ReplyStarted): void {
+    const draft = this.#drafts.get(replyMessageId);
+    if (draft !== undefined && draft.attempt >= attempt)
+      this.#breach('delivery/attempt-back', `${replyMessageId}: attempt ${attempt} begins after ${draft.attempt}`);
+    this.#drafts.set(replyMessageId, { attempt, text: '' });
+  }
+
+  piece({ replyMessageId, attempt, offsetBytes, text }: ReplyDelta): void {
+    const draft = this.#drafts.get(replyMessageId);
+    const name = `${replyMessageId} #${attempt}`;
+    if (draft?.attempt !== attempt) return this.#breach('delivery/piece-unbegun', `${name} was not begun here`);
+    const bytes = Buffer.byteLength(draft.text);
+    if (bytes !== Number(offsetBytes))
+      return this.#breach('delivery/hole', `${name}: a piece at ${offsetBytes} after ${bytes} bytes`);
+    draft.text += text;
+    const seen = this.#attempts.get(name) ?? '';
+    if (!seen.startsWith(draft.text) && !draft.text.startsWith(seen))
+      this.#breach('delivery/two-texts', `${name}: "${draft.text.slice(0, 40)}" and "${seen.slice(0, 40)}"`);
+    if (draft.text.length > seen.length) this.#attempts.set(name, draft.text);
+  }
+
+  message(message: Message): void {
+    const { messageId, replyToMessageId } = message;
+    this.#place(Number(message.sequence), `message ${messageId}`, false);
+    if (this.#shown.has(messageId)) this.#breach('delivery/repeated', `${messageId} twice on one stream`);
+    this.#shown.add(messageId);
+    if (message.role === Role.USER) return this.#ownMessage(message);
+    const text = textOfMessage(message);
+    const known = this.replies.get(messageId);
+    if (known !== undefined && known !== text) this.#breach('reply-changed', `${messageId} has another text`);
+    this.replies.set(messageId, text);
+    const draft = this.#drafts.get(messageId);
+    if (draft !== undefined && draft.text !== text)
+      this.#breach(
+        'delivery/draft-differs',
+        `${messageId}: drawn "${draft.text.slice(0, 60)}", is "${text.slice(0, 60)}"`,
+      );
+    this.#drafts.delete(messageId);
+    this.#ended(replyToMessageId, 'reply');
+  }
+
+  rejected({ clientMessageId, messageId, reason, retryable }: MessageRejected): void {
+    if (messageId !== '') return this.#ended(messageId, 'rejected');
+    const said = this.said.get(clientMessageId);
+    // A message whose fate was in doubt is said again; so is one that is refused for now.
+    if (said !== undefined && said.messageId === undefined && !retryable) said.refusedAs = reason;
+  }
+
+  #ownMessage({ messageId, clientMessageId, sequence }: Message): void {
+    const said = this.said.get(clientMessageId);
+    if (said === undefined) return this.#breach('told-of-unsaid', `message ${clientMessageId}, which was never said`);
+    if (said.messageId !== undefined && said.sequence !== Number(sequence))
+      this.#breach('delivery/accepted-moved', `${clientMessageId} was at ${said.sequence} and is at ${sequence}`);
+    said.messageId = messageId;
+    said.sequence ??= Number(sequence);
+    said.refusedAs = undefined;
+    this.#saidById.set(messageId, said);
+  }
+
+  #ended(messageId: string, end: 'reply' | 'rejected'): void {
+    const said = this.#saidById.get(messageId);
+    if (said === undefined) return;
+    if (said.end !== undefined && said.end !== end)
+      this.#breach('two-ends', `${messageId} ended as ${said.end} and as ${end}`);
+    said.end = end;
+  }
+
+  /** In the log's order: what comes back of an earlier message is told as such. */
+  #place(sequence: number, what: string, isRepeat: boolean): void {
+    if (!isRepeat && sequence < this.#last)
+      this.#breach('delivery/sequence-back', `${what} at ${sequence} after ${this.#last}`);
+    this.#last = Math.max(this.#last, sequence);
+    this.position = Math.max(this.position, sequence);
+  }
+}
+
+/** The text parts of a message, and its media by type. */
+export function textOfMessage({ parts }: Message): string {
+  return parts.map(({ value }) => (value?.$case === 'text' ? value.value : '')).join('');
+}

@@ -1,0 +1,69 @@
+import { type Provider, ProviderError, type ProviderRequest, type ReplyPiece } from '../../ports/provider.ts';
+import type { Faults } from '../world/faults.ts';
+import type { SimulatedProcess } from '../world/process.ts';
+import { sampleMedia } from './samples.ts';
+
+/** One call to the model. */
+export interface ModelCall {
+  readonly messageId: string;
+  readonly attempt: number;
+  readonly process: string;
+  /** All of a reply was given that is nothing but text. */
+  isWhole: boolean;
+}
+
+/** The model that all workers ask. No two calls are answered by the same text: whose text a client was shown can so be told. */
+export class SimulatedModel {
+  readonly calls: ModelCall[] = [];
+  readonly usesHistory: boolean;
+  readonly #faults: Faults;
+
+  constructor(faults: Faults, usesHistory: boolean) {
+    this.#faults = faults;
+    this.usesHistory = usesHistory;
+  }
+
+  provider(process: SimulatedProcess): Provider {
+    return {
+      model: 'simulated',
+      usesHistory: this.usesHistory,
+      reply: (request, signal) => this.#reply(process, request, signal),
+    };
+  }
+
+  async *#reply(process: SimulatedProcess, request: ProviderRequest, signal: AbortSignal): AsyncGenerator<ReplyPiece> {
+    const { messageId, attempt } = request;
+    const record: ModelCall = { messageId, attempt, process: process.name, isWhole: false };
+    const call = this.calls.push(record);
+    const faults = this.#faults;
+    const { clock, random } = process;
+    for (const media of request.media) await media.bytes();
+    await clock.sleep(faults.strikes('provider-slow') ? random.between(1_000, 90_000) : random.between(1, 800), signal);
+    if (faults.strikes('provider-refuses')) throw new ProviderError('refused', random.chance(0.7), random.below(4_000));
+    if (faults.strikes('provider-silent')) await clock.sleep(3_600_000, signal);
+    const pieces = faults.strikes('provider-long') ? 200 : 1 + random.below(6);
+    const cutAt = faults.strikes('provider-cut') ? random.below(pieces) : Number.POSITIVE_INFINITY;
+    for (let piece = 0; piece < pieces; piece += 1) {
+      if (piece === cutAt) throw new ProviderError('cut', random.chance(0.8));
+      yield `call ${call} answers ${messageId}, é${piece} `;
+      await clock.sleep(random.between(1, 300), signal);
+    }
+    // One whose media could not be stored in time is asked for again, and rightly.
+    if (request.replyKind === 'text') record.isWhole = true;
+    else yield* this.#media(process, request, call, signal);
+  }
+
+  async *#media(
+    { clock, random }: SimulatedProcess,
+    { replyKind }: ProviderRequest,
+    call: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<ReplyPiece> {
+    yield { type: 'generating' };
+    await clock.sleep(random.between(10, 1_000), signal);
+    yield { type: 'media', kind: 'voice', ...sampleMedia.voice(call) };
+    if (replyKind !== 'video') return;
+    yield { type: 'generating' };
+    yield { type: 'media', kind: 'image', ...sampleMedia.image(call) };
+  }
+}

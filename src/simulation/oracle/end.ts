@@ -1,0 +1,195 @@
+import { historyModel } from '../../../projections/history/document.ts';
+import { projections } from '../../../projections/models.ts';
+import { runProjector } from '../../../projections/runner.ts';
+import { MemoryReadModelServer } from '../../adapters/read-model/memory/memory-read-models.ts';
+import { Journal } from '../../app/journal.ts';
+import { createEventCodec } from '../../codec/event-codec.ts';
+import { mediaOf } from '../../domain/conversation/events.ts';
+import type { ChatClient } from '../clients/chat-client.ts';
+import type { Deployment } from '../world/deployment.ts';
+import { SimulatedProcess } from '../world/process.ts';
+import type { World } from '../world/world.ts';
+import { prefix, topics } from '../world/world-names.ts';
+import type { Truth } from './truth.ts';
+
+/** What is left to the projections to come to the end of the log. */
+const caughtUpMs = 120_000;
+
+/** Between two looks. */
+const lookMs = 250;
+
+/** When faults have ended and clients have gone: what must hold then (DESIGN.md, "What nothing lost means"). */
+export async function checkEnd(
+  world: World,
+  truth: Truth,
+  deployment: Deployment,
+  clients: readonly ChatClient[],
+): Promise<void> {
+  checkEnded(world, truth);
+  checkCalls(world, truth);
+  await checkReadModels(world, truth, clients);
+  await checkMedia(world, truth);
+  await checkStopped(world, deployment);
+}
+
+/** O2: nobody waits for an answer any more. */
+function checkEnded(world: World, truth: Truth): void {
+  for (const [messageId, { end, partition }] of truth.messages)
+    if (end === undefined) world.find('never-answered', `${messageId} in partition ${partition} has no end`);
+}
+
+/** O7: nothing is answered twice, but what was lost with its worker. */
+function checkCalls(world: World, truth: Truth): void {
+  const whole = Map.groupBy(
+    world.model.calls.filter(({ isWhole }) => isWhole),
+    ({ messageId }) => messageId,
+  );
+  for (const [messageId, calls] of whole) {
+    const partition = truth.messages.get(messageId)?.partition ?? 0;
+    const claims = truth.claims[partition]?.length ?? 0;
+    if (calls.length > claims)
+      world.find('answered-twice', `${messageId}: ${calls.length} whole replies, ${claims} claims`);
+  }
+}
+
+/** O1, O4: the read models are what the log makes of them. */
+async function checkReadModels(world: World, truth: Truth, clients: readonly ChatClient[]): Promise<void> {
+  if (!(await areCaughtUp(world))) return;
+  const rebuilt = await rebuild(world);
+  const live = documentsOf(world.models);
+  for (const [id, document] of Object.entries(rebuilt)) {
+    const found = live[id];
+    if (found === undefined) world.find('read-model-differs', `${id} is missing`);
+    else if (found !== document) world.find('read-model-differs', `${id} is ${found}, should be ${document}`);
+  }
+  for (const id of Object.keys(live))
+    if (rebuilt[id] === undefined) world.find('read-model-differs', `${id} should not be there`);
+  for (const client of clients) checkTranscripts(world, truth, client, live);
+}
+
+async function areCaughtUp(world: World): Promise<boolean> {
+  const { scheduler, log, models } = world;
+  const { partitions } = world.scenario.config.limits;
+  const untilMs = scheduler.nowMs + caughtUpMs;
+  const isBehind = () => {
+    const checkpoints = models.checkpoints();
+    return Array.from({ length: partitions }, (_, partition) => partition).filter((partition) => {
+      const at = checkpoints.find(
+        (one) => one.model === historyModel && one.topic === topics.conversations && one.partition === partition,
+      );
+      return (at?.offset ?? 0) < log.records(topics.conversations, partition).length;
+    });
+  };
+  while (isBehind().length > 0) {
+    if (scheduler.nowMs > untilMs) {
+      world.find('progress/read-models', `history does not come to the end of partitions ${isBehind().join(', ')}`);
+      return false;
+    }
+    await sleep(world, lookMs);
+  }
+  // What is written down at intervals is written now.
+  await sleep(world, 3_000);
+  return true;
+}
+
+/** What a fold of the whole log gives, by itself. */
+async function rebuild(world: World): Promise<Record<string, string>> {
+  const models = new MemoryReadModelServer();
+  const process = new SimulatedProcess('rebuild', world.scheduler, world.scenario.seed);
+  const over = new AbortController();
+  const ends = new Map<string, number>();
+  for (const projection of projections) {
+    const topic = topics[projection.topic];
+    for (let partition = 0; partition < world.log.handle().partitions(topic); partition += 1)
+      ends.set(`${projection.model} ${partition}`, world.log.records(topic, partition).length);
+  }
+  await runProjector({
+    journal: new Journal(world.log.handle(), createEventCodec(world.ids), prefix),
+    store: models.handle('write'),
+    projections,
+    clock: process.clock,
+    signal: over.signal,
+    onProgress(model, _topic, partition, nextOffset) {
+      if (nextOffset >= (ends.get(`${model} ${partition}`) ?? 0)) ends.delete(`${model} ${partition}`);
+      if (ends.size === 0) over.abort();
+    },
+    onFault: (model, topic, partition, error) =>
+      world.find('rebuild-fails', `${model} ${topic}/${partition}: ${String(error)}`),
+  });
+  return documentsOf(models);
+}
+
+/** The documents of history, each as text; who is connected is written at intervals of its own. */
+function documentsOf(models: MemoryReadModelServer): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(models.everything(historyModel)).map(([id, document]) => [id, JSON.stringify(sorted(document))]),
+  );
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([key, one]) => [key, sorted(one)]),
+  );
+}
+
+/** What a client was told is what history shows: each message accepted is there, and each reply is the one that it saw. */
+function checkTranscripts(
+  world: World,
+  truth: Truth,
+  { spec, transcripts }: ChatClient,
+  live: Readonly<Record<string, string>>,
+): void {
+  for (const { conversationId, isDeleted, said, replies } of transcripts.values()) {
+    if (isDeleted || truth.deleted.has(conversationId)) continue;
+    for (const { messageId, clientMessageId } of said.values())
+      if (messageId !== undefined && live[`messages/${messageId}`] === undefined)
+        world.find('accepted-missing', `${spec.clientId}: ${clientMessageId} (${messageId}) is not in history`);
+    for (const [replyId, text] of replies) {
+      const stored = live[`messages/${replyId}`];
+      if (stored === undefined) world.find('reply-missing', `${spec.clientId}: ${replyId} is not in history`);
+      else if (!stored.includes(JSON.stringify(text)))
+        world.find('reply-differs', `${spec.clientId}: ${replyId} was shown "${text.slice(0, 60)}"`);
+    }
+  }
+}
+
+/** O6: what is named is there, and what is not named is swept. */
+async function checkMedia(world: World, truth: Truth): Promise<void> {
+  const named = new Set<string>();
+  const gone = new Set<string>();
+  for (const { event, end } of truth.messages.values()) {
+    const parts = [...event.parts, ...(end?.event.type === 'ReplyCompleted' ? end.event.parts : [])];
+    for (const { mediaId } of mediaOf(parts)) (truth.deleted.has(event.conversationId) ? gone : named).add(mediaId);
+  }
+  const there = () => new Set([...world.media.objects()].map(({ mediaId }) => mediaId));
+  for (const mediaId of named)
+    if (!there().has(mediaId)) world.find('media-missing', `${mediaId} is named and not there`);
+  const { uploadLifetimeMs, sweepIntervalMs } = world.scenario.config.media;
+  const untilMs = world.scheduler.nowMs + uploadLifetimeMs + 4 * sweepIntervalMs + 60_000;
+  const unnamed = () => [...there()].filter((mediaId) => !named.has(mediaId));
+  while (unnamed().length > 0 && world.scheduler.nowMs < untilMs) await sleep(world, 1_000);
+  for (const mediaId of unnamed())
+    world.find('media-left', `${mediaId} is named by nothing${gone.has(mediaId) ? ' any more' : ''}`);
+  for (const mediaId of named)
+    if (!there().has(mediaId)) world.find('media-missing', `${mediaId} is named and was swept`);
+}
+
+/** Everything ends, and leaves nothing behind. */
+async function checkStopped(world: World, deployment: Deployment): Promise<void> {
+  const { nodes } = deployment;
+  await deployment.close();
+  await sleep(world, 30_000);
+  for (const { process } of nodes)
+    if (process.pending > 0)
+      world.find('left-behind', `${process.name} has ${process.pending} timers or requests after its end`);
+  if (world.bus.subscriptions > 0) world.find('left-behind', `${world.bus.subscriptions} subscriptions of the bus`);
+  if (world.log.waitingTails > 0) world.find('left-behind', `${world.log.waitingTails} tails of the log`);
+}
+
+function sleep(world: World, ms: number): Promise<void> {
+  return new Promise((resolve) => world.scheduler.after(ms, resolve));
+}

@@ -1,0 +1,119 @@
+import { Journal } from '../../app/journal.ts';
+import { createEventCodec } from '../../codec/event-codec.ts';
+import type { AdmissionEvent } from '../../domain/admission/events.ts';
+import { evolve as evolveAdmission } from '../../domain/admission/evolve.ts';
+import { checkAdmission } from '../../domain/admission/invariants.ts';
+import { type AdmissionState, initialAdmission } from '../../domain/admission/state.ts';
+import type {
+  ConversationEvent,
+  MessageReceived,
+  ReplyCompleted,
+  ReplyFailed,
+} from '../../domain/conversation/events.ts';
+import { checkPartition } from '../../domain/conversation/invariants.ts';
+import {
+  evolve as evolvePartition,
+  initialPartition,
+  type PartitionState,
+} from '../../domain/conversation/partition-state.ts';
+import type { LogRecord } from '../../ports/event-log.ts';
+import type { World } from '../world/world.ts';
+import { prefix, topics } from '../world/world-names.ts';
+
+/** A message as the log has it. */
+export interface TrueMessage {
+  readonly event: MessageReceived;
+  readonly partition: number;
+  readonly sequence: number;
+  /** The event that ended it, and where it stands. */
+  end: { readonly event: ReplyCompleted | ReplyFailed; readonly sequence: number } | undefined;
+}
+
+/** How a session ended in the log. */
+export interface TrueEnd {
+  readonly reason: string;
+  readonly offset: number;
+}
+
+/** What the log says, folded from its first record as it is written: what everybody else must come to. */
+export class Truth {
+  admission: AdmissionState = initialAdmission;
+  readonly partitions: PartitionState[];
+  readonly messages = new Map<string, TrueMessage>();
+  readonly ownerOf = new Map<string, string>();
+  readonly deleted = new Set<string>();
+  readonly ends = new Map<string, TrueEnd>();
+  /** Offsets of the claims of each partition. */
+  readonly claims: number[][];
+  readonly #world: World;
+  readonly #journal: Journal;
+
+  constructor(world: World) {
+    this.#world = world;
+    const { partitions } = world.scenario.config.limits;
+    this.partitions = Array.from({ length: partitions }, () => initialPartition);
+    this.claims = Array.from({ length: partitions }, () => []);
+    this.#journal = new Journal(world.log.handle(), createEventCodec(world.ids), prefix);
+    world.log.onAppend((records) => {
+      for (const record of records) this.#take(record);
+    });
+  }
+
+  #take(record: LogRecord): void {
+    const decoded = this.#journal.decode(record);
+    const at = `${record.topic === topics.connections ? 'connections' : `conversations/${record.partition}`}@${record.offset}`;
+    if (decoded.kind !== 'event') return this.#world.trace.note('log', `${at} ${decoded.kind}`);
+    this.#world.trace.note('log', `${at} ${summaryOf(decoded.event)}`);
+    if (record.topic === topics.connections) this.#takeAdmission(decoded.event as AdmissionEvent, record);
+    else this.#takeConversation(decoded.event as ConversationEvent, record);
+  }
+
+  #takeAdmission(event: AdmissionEvent, { timeMs, offset }: LogRecord): void {
+    const { state, outcomes } = evolveAdmission(this.admission, event, timeMs);
+    this.admission = state;
+    for (const outcome of outcomes)
+      if (outcome.type === 'closed') this.ends.set(outcome.sessionId, { reason: outcome.reason, offset });
+    const breach = checkAdmission(state);
+    if (breach !== null) this.#world.find('limit-broken', `connections@${offset}: ${breach}`);
+  }
+
+  #takeConversation(event: ConversationEvent, { partition, offset, timeMs }: LogRecord): void {
+    const before = this.partitions[partition] ?? initialPartition;
+    const state = evolvePartition(before, event, { offset, timeMs });
+    this.partitions[partition] = state;
+    const breach = checkPartition(state);
+    if (breach !== null) this.#world.find('limit-broken', `conversations/${partition}@${offset}: ${breach}`);
+    if (event.type === 'ConversationStarted' && !this.ownerOf.has(event.conversationId))
+      this.ownerOf.set(event.conversationId, event.clientId);
+    if (state === before) return;
+    switch (event.type) {
+      case 'MessageReceived':
+        this.messages.set(event.messageId, { event, partition, sequence: offset, end: undefined });
+        return;
+      case 'WorkerClaimed':
+        this.claims[partition]?.push(offset);
+        return;
+      case 'ConversationDeleted':
+        this.deleted.add(event.conversationId);
+        return;
+      case 'ReplyCompleted':
+      case 'ReplyFailed': {
+        const message = this.messages.get(event.messageId);
+        if (message !== undefined) message.end = { event, sequence: offset };
+        return;
+      }
+      default:
+        return;
+    }
+  }
+}
+
+/** An event in a line: ids and what counts, without contents. */
+function summaryOf(event: AdmissionEvent | ConversationEvent): string {
+  const fields = Object.entries(event).flatMap(([name, value]) => {
+    if (name === 'type' || name === 'limits' || name === 'parts' || name.endsWith('Hash')) return [];
+    if (Array.isArray(value)) return value.length === 0 ? [] : [`${name}=${value.length}`];
+    return value === '' ? [] : [`${name}=${String(value)}`];
+  });
+  return [event.type, ...fields].join(' ');
+}

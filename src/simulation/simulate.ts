@@ -1,0 +1,86 @@
+import { ChatClient } from './clients/chat-client.ts';
+import { checkEnd } from './oracle/end.ts';
+import { checkServed } from './oracle/served.ts';
+import { Truth } from './oracle/truth.ts';
+import type { Scenario } from './scenario.ts';
+import { startChaos } from './world/chaos.ts';
+import { Deployment } from './world/deployment.ts';
+import { type Finding, World } from './world/world.ts';
+
+/** What became of a history. */
+export interface Outcome {
+  readonly seed: number;
+  readonly findings: readonly Finding[];
+  /** Of everything that happened: two runs of one scenario have the same. */
+  readonly digest: string;
+  readonly story: readonly string[];
+  /** Virtual time. */
+  readonly elapsedMs: number;
+  readonly tasks: number;
+  readonly records: number;
+  readonly faults: ReadonlyMap<string, number>;
+}
+
+export interface SimulationOptions {
+  readonly keepsStory?: boolean;
+  /** Ends at the first finding. */
+  readonly stopsAtFinding?: boolean;
+}
+
+/** After faults have ended everybody has so long to come to what is owed. */
+const settleMs = 900_000;
+
+/** The virtual time that the end takes: sweeping of media, refolding. */
+const closingMs = 900_000;
+
+/** Runs a history. Its rejections that nobody handles are findings. */
+export async function simulate(scenario: Scenario, options: SimulationOptions = {}): Promise<Outcome> {
+  const world = new World(scenario, options.keepsStory === true);
+  const onUnhandled = (error: unknown) =>
+    world.find('unhandled-rejection', error instanceof Error ? (error.stack ?? error.message) : String(error));
+  process.on('unhandledRejection', onUnhandled);
+  try {
+    await play(world, options.stopsAtFinding === true);
+  } finally {
+    process.off('unhandledRejection', onUnhandled);
+  }
+  return {
+    seed: scenario.seed,
+    findings: world.findings,
+    digest: world.trace.digest(),
+    story: world.trace.lines,
+    elapsedMs: world.scheduler.nowMs,
+    tasks: world.scheduler.ran,
+    records: world.recordCount,
+    faults: world.faults.counts,
+  };
+}
+
+async function play(world: World, stopsAtFinding: boolean): Promise<void> {
+  const { scheduler, scenario, faults, trace } = world;
+  const truth = new Truth(world);
+  const deployment = new Deployment(world);
+  const clients = scenario.clients.map((spec) => new ChatClient(world, deployment, truth, spec));
+  for (const client of clients) void client.run();
+  startChaos(world, deployment);
+  const afterEach = () => checkServed(world, truth, deployment);
+  const isFound = () => stopsAtFinding && world.findings.length > 0;
+  await scheduler.runUntil(scenario.activeMs, isFound, afterEach);
+  if (isFound()) return;
+  trace.note('world', 'faults end');
+  faults.end();
+  world.heal();
+  const areDone = () => isFound() || clients.every(({ isDone }) => isDone);
+  await scheduler.runUntil(scheduler.nowMs + settleMs, areDone, afterEach);
+  if (isFound()) return;
+  for (const { isDone, spec } of clients)
+    if (!isDone) world.find('progress/stuck', `${spec.clientId} never came to its end`);
+  trace.note('world', 'clients are done');
+  let isOver = false;
+  const ending = checkEnd(world, truth, deployment, clients).then(() => {
+    isOver = true;
+  });
+  await scheduler.runUntil(scheduler.nowMs + closingMs, () => isOver || isFound(), afterEach);
+  if (!isOver && !isFound()) world.find('progress/end', 'the end never came');
+  if (isOver) await ending;
+}

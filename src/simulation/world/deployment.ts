@@ -1,0 +1,118 @@
+import type { NodeSpec } from '../scenario.ts';
+import { ServerNode } from './node.ts';
+import type { World } from './world.ts';
+
+/** How long the coordinator of a group waits for a member that says nothing. */
+const groupSessionMs = 10_000;
+
+/** How long whoever runs the deployment takes to start a process again that has ended. */
+const startAgainMs = { min: 500, max: 8_000 };
+
+/** A start that does not come to anything is ended by whoever runs the deployment. */
+const startTimeoutMs = 60_000;
+
+/** The server processes, kept running: one that ends is started again. */
+export class Deployment {
+  readonly #world: World;
+  readonly #nodes = new Map<string, ServerNode>();
+  #starts = 0;
+  #isClosing = false;
+
+  constructor(world: World) {
+    this.#world = world;
+    for (const spec of world.scenario.nodes) this.#start(spec);
+  }
+
+  /** Every process that lives. */
+  get nodes(): readonly ServerNode[] {
+    return [...this.#nodes.values()].filter(({ process }) => process.isAlive);
+  }
+
+  /** Gateways that take connections: a frozen one does, and answers nothing. */
+  get gateways(): readonly ServerNode[] {
+    return this.nodes.filter(({ services }) => services !== undefined);
+  }
+
+  /** From one moment to the next the process is gone; its group notices later. */
+  crash(node: ServerNode): void {
+    if (!node.process.isAlive) return;
+    this.#world.trace.note(node.process.name, 'dies');
+    node.kill();
+    this.#expireLater(node);
+    this.#startLater(node.spec);
+  }
+
+  /** As on SIGTERM, then started again. */
+  async restart(node: ServerNode): Promise<void> {
+    if (node.isStopping || !node.process.isRunning) return;
+    this.#world.trace.note(node.process.name, 'is stopped');
+    await node.stop();
+    if (!this.#isClosing) this.#startLater(node.spec);
+  }
+
+  freeze(node: ServerNode, ms: number): void {
+    const { scheduler, trace, groups } = this.#world;
+    const { process } = node;
+    if (!process.isRunning) return;
+    trace.note(process.name, `freezes for ${Math.round(ms)} ms`);
+    process.freeze();
+    if (ms > groupSessionMs) scheduler.after(groupSessionMs, () => groups.expire(process.name, { silently: true }));
+    scheduler.after(ms, () => {
+      if (!process.isAlive) return;
+      trace.note(process.name, 'wakes up');
+      process.thaw();
+      groups.rejoin(process.name);
+    });
+  }
+
+  /** Ends all in order, the gateways first. What does not end is found. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    for (const node of this.nodes) {
+      const { name } = node.process;
+      let hasEnded = false;
+      this.#world.scheduler.after(startTimeoutMs, () => {
+        if (!hasEnded) this.#world.find('stop-hangs', `${name} does not stop`);
+      });
+      await node.stop();
+      hasEnded = true;
+    }
+  }
+
+  #start(spec: NodeSpec): void {
+    const { trace, groups, scheduler } = this.#world;
+    if (this.#isClosing) return;
+    this.#starts += 1;
+    const name = `${spec.name}.${this.#starts}`;
+    const instanceId = spec.keepsInstanceId ? spec.name : name;
+    const node = new ServerNode(this.#world, spec, name, instanceId);
+    this.#nodes.set(spec.name, node);
+    trace.note(name, `starts as ${instanceId}: ${spec.roles.join(', ')}`);
+    let isStarted = false;
+    node.start().then(
+      () => {
+        isStarted = true;
+        trace.note(name, 'has started');
+      },
+      (error: unknown) => {
+        if (!node.process.isAlive) return;
+        trace.note(name, `could not start: ${error instanceof Error ? error.message : String(error)}`);
+        node.kill();
+        groups.expire(name, { silently: true });
+        this.#startLater(spec);
+      },
+    );
+    scheduler.after(startTimeoutMs, () => {
+      if (!isStarted) this.crash(node);
+    });
+  }
+
+  #startLater(spec: NodeSpec): void {
+    const { scheduler, random } = this.#world;
+    scheduler.after(random.between(startAgainMs.min, startAgainMs.max), () => this.#start(spec));
+  }
+
+  #expireLater({ process }: ServerNode): void {
+    this.#world.scheduler.after(groupSessionMs, () => this.#world.groups.expire(process.name, { silently: true }));
+  }
+}

@@ -1,0 +1,107 @@
+import { MemoryLogServer } from '../../adapters/event-log/memory/memory-log.ts';
+import { MemoryMediaServer } from '../../adapters/media-store/memory/memory-media.ts';
+import { MemoryGroupServer } from '../../adapters/partition-groups/memory/memory-groups.ts';
+import { MemoryReadModelServer } from '../../adapters/read-model/memory/memory-read-models.ts';
+import { BusServer } from '../network/bus.ts';
+import { SimulatedModel } from '../network/model.ts';
+import type { Rule } from '../rules.ts';
+import type { Scenario } from '../scenario.ts';
+
+import { Faults } from './faults.ts';
+import { countedIds } from './ids.ts';
+import { epochMs } from './process.ts';
+import { Random } from './random.ts';
+import { Scheduler } from './scheduler.ts';
+import { Trace } from './trace.ts';
+import { prefix, topics } from './world-names.ts';
+
+/** Something that must not be. The rule is one of `rules.ts`. */
+export interface Finding {
+  readonly rule: Rule;
+  readonly what: string;
+  readonly atMs: number;
+}
+
+/** More of them tell nothing new. */
+const maxFindings = 20;
+
+/** What all processes share: time, chance, and the servers behind the ports. */
+export class World {
+  readonly scenario: Scenario;
+  readonly scheduler = new Scheduler();
+  readonly trace: Trace;
+  readonly faults: Faults;
+  readonly random: Random;
+  readonly ids = countedIds();
+  readonly log: MemoryLogServer;
+  readonly models: MemoryReadModelServer;
+  readonly groups: MemoryGroupServer;
+  readonly media: MemoryMediaServer;
+  readonly bus: BusServer;
+  readonly model: SimulatedModel;
+  readonly findings: Finding[] = [];
+  /** How far the log's clock is ahead of the world's, milliseconds; and by partition of the conversations topic. */
+  logAheadMs = 0;
+  readonly leaderSkewMs = new Map<number, number>();
+  /** The log's clock stands at this time; undefined: it goes. */
+  logStandsAtMs: number | undefined;
+
+  constructor(scenario: Scenario, keepsStory: boolean) {
+    this.scenario = scenario;
+    const { seed } = scenario;
+    const { scheduler } = this;
+    this.trace = new Trace(() => scheduler.nowMs, keepsStory);
+    this.faults = new Faults(seed, scenario.rates);
+    this.random = new Random(seed, 'world');
+    this.log = new MemoryLogServer(
+      { [topics.connections]: 1, [topics.conversations]: scenario.config.limits.partitions },
+      () => this.nowMs,
+      { clampTime: scenario.clampsLogTime },
+    );
+    this.log.timeOf = (topic, partition) => this.#logTimeMs(topic, partition);
+    this.models = new MemoryReadModelServer(() => scheduler.nowMs);
+    this.groups = new MemoryGroupServer(
+      (topic) => (topic === topics.connections ? 1 : scenario.config.limits.partitions),
+      (work) => void scheduler.after(5, work),
+    );
+    this.media = new MemoryMediaServer(() => this.nowMs);
+    this.bus = new BusServer(this.faults);
+    this.model = new SimulatedModel(this.faults, scenario.usesHistory);
+  }
+
+  /** The wall clock, milliseconds since the epoch. */
+  get nowMs(): number {
+    return Math.floor(epochMs + this.scheduler.nowMs);
+  }
+
+  /** Records of all partitions. */
+  get recordCount(): number {
+    let sum = this.log.records(topics.connections, 0).length;
+    for (let partition = 0; partition < this.scenario.config.limits.partitions; partition += 1)
+      sum += this.log.records(topics.conversations, partition).length;
+    return sum;
+  }
+
+  /** What faults have left behind is put right: groups are spread again, and the log's clock goes. */
+  heal(): void {
+    this.logStandsAtMs = undefined;
+    this.leaderSkewMs.clear();
+    for (const group of [
+      `${prefix}.workers.members`,
+      ...Object.values(topics).map((topic) => `${prefix}.projectors.${topic}`),
+    ])
+      this.groups.rebalance(group);
+  }
+
+  find(rule: Rule, what: string): void {
+    if (this.findings.length >= maxFindings) return;
+    this.trace.note('oracle', `${rule}: ${what}`);
+    this.findings.push({ rule, what, atMs: this.scheduler.nowMs });
+  }
+
+  #logTimeMs(topic: string, partition: number): number {
+    if (this.logStandsAtMs !== undefined) return this.logStandsAtMs;
+    const skewMs = topic === topics.conversations ? (this.leaderSkewMs.get(partition) ?? 0) : 0;
+    return this.nowMs + this.logAheadMs + skewMs;
+  }
+}

@@ -1,0 +1,5 @@
+import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { createEventCodec } from '../codec/event-codec.ts';
+
+/** The codec as the server has it, for tests to which the ids of events do not matter. */
+export const eventCodec = createEventCodec(nodeCryptoIds);
