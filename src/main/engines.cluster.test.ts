@@ -10,7 +10,7 @@ import { wholeConversation } from '../testing/oracle.ts';
 import { objectBreach } from '../testing/sayings.ts';
 import { MessageRefused, type Session, shapes } from '../testing/stranger.ts';
 
-/** Fewer and shorter for a quick look: `PARLEY_TEST_KAFKA_KILLS=1 PARLEY_TEST_KAFKA_AWAY_MS=20000 npm run test:engines -- cluster-engines`. */
+/** Fewer and shorter for a quick look: `PARLEY_TEST_KAFKA_KILLS=1 PARLEY_TEST_KAFKA_AWAY_MS=20000 npm run test:clusters -- engines`. */
 const kafkaKills = Number(process.env['PARLEY_TEST_KAFKA_KILLS'] ?? 5);
 const kafkaAwayMs = Number(process.env['PARLEY_TEST_KAFKA_AWAY_MS'] ?? 60_000);
 const awayMs = Number(process.env['PARLEY_TEST_ENGINE_AWAY_MS'] ?? 10_000);
