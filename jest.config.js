@@ -13,7 +13,9 @@ export default {
   },
   roots: ['src', 'projections', 'gateway', 'loadtest'].filter((folder) => existsSync(folder)),
   // A guard against hanging, not a limit of what is tested: it holds on a machine that does other things as well.
-  testTimeout: 120_000,
+  testTimeout: 300_000,
+  // As many as cores: many tests wait for processes and timers, so that one fewer leaves a core idle.
+  maxWorkers: '100%',
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '\\.(fault|clients|engine|browser)\\.test\\.ts$'],
 };

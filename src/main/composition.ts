@@ -3,6 +3,7 @@ import { Acceptance } from '../app/gateway/acceptance.ts';
 import { Admission } from '../app/gateway/admission.ts';
 import { Conversations } from '../app/gateway/conversations.ts';
 import { Gateway } from '../app/gateway/gateway.ts';
+import { GatewayReadiness } from '../app/gateway/readiness.ts';
 import { ConversationsManager } from '../app/managing/conversations-manager.ts';
 import { Explanation } from '../app/managing/explanation.ts';
 import { Parked } from '../app/managing/parked.ts';
@@ -86,6 +87,7 @@ async function snapshotOf({ connections }: PartsOptions['backends'], logger: Log
 /** What the services of a gateway call. */
 export interface GatewayParts {
   readonly gateway: Gateway;
+  readonly readiness: GatewayReadiness;
   readonly operations: Operations;
   readonly library: MediaLibrary;
   readonly reads: HistoryReads;
@@ -131,6 +133,7 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
   });
   return {
     gateway,
+    readiness: new GatewayReadiness({ admission, conversations, history: backends.history, clock }),
     library,
     operations: new Operations({ ...limits, ...backends, admission, clock }),
     reads: new HistoryReads({ ...backends, conversations, ids, links }),

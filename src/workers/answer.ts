@@ -165,7 +165,7 @@ export class Answer {
         for (const piece of stretches(text, offsetBytes, maxPieceBytes))
           output.send({ type: 'piece', ...this.#idsOf(attempt), ...piece });
       },
-      store: (media) => storeReplyMedia(deps, clientId, media),
+      store: (media, signal) => storeReplyMedia(deps, clientId, media, signal),
     });
     this.#attempt = attempt;
     this.#output = output;
