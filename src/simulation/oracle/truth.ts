@@ -4,11 +4,12 @@ import type { AdmissionEvent } from '../../domain/admission/events.ts';
 import { evolve as evolveAdmission } from '../../domain/admission/evolve.ts';
 import { checkAdmission } from '../../domain/admission/invariants.ts';
 import { type AdmissionState, initialAdmission } from '../../domain/admission/state.ts';
-import type {
-  ConversationEvent,
-  MessageReceived,
-  ReplyCompleted,
-  ReplyFailed,
+import {
+  type ConversationEvent,
+  type MessageReceived,
+  mediaOf,
+  type ReplyCompleted,
+  type ReplyFailed,
 } from '../../domain/conversation/events.ts';
 import { checkPartition } from '../../domain/conversation/invariants.ts';
 import {
@@ -17,6 +18,7 @@ import {
   type PartitionState,
 } from '../../domain/conversation/partition-state.ts';
 import type { LogRecord } from '../../ports/event-log.ts';
+import { contentTypeOf } from '../network/inspector.ts';
 import type { World } from '../world/world.ts';
 import { prefix, topics } from '../world/world-names.ts';
 
@@ -45,6 +47,8 @@ export class Truth {
   readonly ends = new Map<string, TrueEnd>();
   /** Offsets of the claims of each partition. */
   readonly claims: number[][];
+  /** Told of each session that the start of a process of its gateway's id has ended. */
+  onRestarted: (gatewayId: string, sessionId: string) => void = () => {};
   readonly #world: World;
   readonly #journal: Journal;
 
@@ -73,8 +77,20 @@ export class Truth {
     this.admission = state;
     for (const outcome of outcomes)
       if (outcome.type === 'closed') this.ends.set(outcome.sessionId, { reason: outcome.reason, offset });
+    if (event.type === 'GatewayStarted')
+      for (const { type, sessionId } of outcomes) if (type === 'closed') this.onRestarted(event.gatewayId, sessionId);
     const breach = checkAdmission(state);
     if (breach !== null) this.#world.find('limit-broken', `connections@${offset}: ${breach}`);
+  }
+
+  /** What is there of what it names is its client's, and is what it claims. What is not there is found in the end. */
+  #checkMedia({ messageId, clientId, parts }: MessageReceived): void {
+    for (const { mediaId, contentType } of mediaOf(parts)) {
+      const found = this.#world.media.find(mediaId);
+      if (found === undefined) continue;
+      if (found.media.ownerId !== clientId || contentTypeOf(found.bytes) !== contentType)
+        this.#world.find('media-of-others', `${messageId} of ${clientId} names ${mediaId} as ${contentType}`);
+    }
   }
 
   #takeConversation(event: ConversationEvent, { partition, offset, timeMs }: LogRecord): void {
@@ -88,6 +104,7 @@ export class Truth {
     if (state === before) return;
     switch (event.type) {
       case 'MessageReceived':
+        this.#checkMedia(event);
         this.messages.set(event.messageId, { event, partition, sequence: offset, end: undefined });
         return;
       case 'WorkerClaimed':
