@@ -44,7 +44,7 @@ export class Deployment {
     this.#world.trace.note(node.process.name, 'dies');
     node.kill();
     this.#expireLater(node);
-    this.#startLater(node.spec);
+    this.#keepRunning(node.spec);
   }
 
   /** As on SIGTERM, then started again. */
@@ -52,7 +52,7 @@ export class Deployment {
     if (node.isStopping || !node.process.isRunning) return;
     this.#world.trace.note(node.process.name, 'is stopped');
     await node.stop();
-    if (!this.#isClosing) this.#startLater(node.spec);
+    this.#keepRunning(node.spec);
   }
 
   freeze(node: ServerNode, ms: number): void {
@@ -90,7 +90,7 @@ export class Deployment {
     const { twins } = this;
     const { spec, instanceId } = node;
     if (!spec.keepsInstanceId || !spec.roles.includes('gateway') || twins.isStarting(instanceId)) return;
-    if (node.services === undefined || node.isStopping) return;
+    if (node.admission?.isStarted !== true || node.isStopping) return;
     const twin = this.#newNode(spec);
     twins.begin(node, twin);
     const ended = (error: unknown) => {
@@ -159,7 +159,7 @@ export class Deployment {
         trace.note(name, `could not start: ${error instanceof Error ? error.message : String(error)}`);
         node.kill();
         groups.expire(name, { silently: true });
-        this.#startLater(spec);
+        this.#keepRunning(spec);
       },
     );
     scheduler.after(startTimeoutMs, () => {
