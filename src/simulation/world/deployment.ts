@@ -93,8 +93,10 @@ export class Deployment {
     if (node.admission?.isStarted !== true || node.isStopping) return;
     const twin = this.#newNode(spec);
     twins.begin(node, twin);
+    let isOver = false;
     const ended = (error: unknown) => {
-      if (!twins.isStarting(instanceId)) return;
+      if (isOver) return;
+      isOver = true;
       twins.end(instanceId);
       if (error === undefined && !this.#isClosing && this.#nodes.get(spec.name) === node) this.#replace(node, twin);
       else this.#giveUp(twin, error);
