@@ -114,7 +114,7 @@ function logStrikes(world: World) {
     },
     'clock-stands': (random: Random) => {
       if (world.logStandsAtMs !== undefined) return;
-      world.logStandsAtMs = world.nowMs + world.logAheadMs;
+      world.logStandsAtMs = Math.floor(world.nowMs + world.logAheadMs);
       trace.note('log', 'its clock stands');
       scheduler.after(random.logarithmic(1_000, 60_000), () => {
         world.logStandsAtMs = undefined;

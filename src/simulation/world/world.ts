@@ -109,6 +109,6 @@ export class World {
   #logTimeMs(topic: string, partition: number): number {
     if (this.logStandsAtMs !== undefined) return this.logStandsAtMs;
     const skewMs = topic === topics.conversations ? (this.leaderSkewMs.get(partition) ?? 0) : 0;
-    return this.nowMs + this.logAheadMs + skewMs;
+    return Math.floor(this.nowMs + this.logAheadMs + skewMs);
   }
 }
