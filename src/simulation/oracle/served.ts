@@ -20,10 +20,11 @@ export function checkServed(world: World, truth: Truth, deployment: Deployment):
   }
 }
 
-function checkGateway(world: World, truth: Truth, { process, parts, admission }: ServerNode): void {
-  if (parts === undefined || admission === undefined || admission.suspended) return;
-  for (const sessionId of parts.gateway.openSessionIds()) {
-    if (truth.admission.open.has(sessionId)) continue;
+function checkGateway(world: World, truth: Truth, { process, sessions, admission }: ServerNode): void {
+  if (admission === undefined || admission.suspended) return;
+  for (const { session } of sessions.open) {
+    const { sessionId, isOpen } = session;
+    if (!isOpen || truth.admission.open.has(sessionId)) continue;
     const end = truth.ends.get(sessionId);
     if (end === undefined)
       world.find('served-without-slot', `${process.name} serves ${sessionId}, which never had a slot`);
@@ -38,10 +39,11 @@ function checkGateway(world: World, truth: Truth, { process, parts, admission }:
 }
 
 /** A session ends with the longest of the tokens that its client has shown, at the next look for what time brings about. */
-function checkTokens(world: World, { process, parts }: ServerNode): void {
-  for (const sessionId of parts?.gateway.openSessionIds() ?? []) {
+function checkTokens(world: World, { process, sessions }: ServerNode): void {
+  for (const { session } of sessions.open) {
+    const { sessionId, isOpen } = session;
     const shown = world.shownTokens.get(sessionId);
-    if (shown === undefined) continue;
+    if (!isOpen || shown === undefined) continue;
     const sinceMs = Math.max(shown.validUntilMs, epochMs + process.runningSinceMs);
     if (world.nowMs > sinceMs + sweepMs + sweepSlackMs)
       world.find('served-after-token', `${process.name} serves ${sessionId}, whose access tokens have expired`);
