@@ -36,8 +36,10 @@ class ServerEnd extends EventEmitter {
   readonly metadata: Metadata;
   readonly request: OpenRequest | undefined;
   cancelled = false;
-  isPaused = false;
+  /** The service sets how far grpc-js reads ahead; here nothing is read ahead. */
+  readonly _readableState = { highWaterMark: 16 };
   readonly #stream: ChatStream;
+  #isPaused = false;
 
   constructor(stream: ChatStream, metadata: Metadata, request: OpenRequest | undefined) {
     super();
@@ -56,12 +58,16 @@ class ServerEnd extends EventEmitter {
   }
 
   pause(): this {
-    this.isPaused = true;
+    this.#isPaused = true;
     return this;
   }
 
+  isPaused(): boolean {
+    return this.#isPaused;
+  }
+
   resume(): this {
-    this.isPaused = false;
+    this.#isPaused = false;
     this.#stream.flow();
     return this;
   }
@@ -142,7 +148,7 @@ export class ChatStream {
 
   /** Gives the server's code what has come, as long as it reads. */
   flow(): void {
-    while (!this.#server.isPaused && !this.#isCut) {
+    while (!this.#server.isPaused() && !this.#isCut) {
       const next = this.#toServer.shift();
       if (next === undefined) return;
       const wasFull = this.#toServerBytes >= windowBytes;
