@@ -15,6 +15,7 @@ import {
   evolve as evolvePartition,
   initialPartition,
   type PartitionState,
+  pendingMessage,
 } from '../../domain/conversation/partition-state.ts';
 import type { LogRecord } from '../../ports/event-log.ts';
 import type { World } from '../world/world.ts';
@@ -45,6 +46,12 @@ export class Truth {
   readonly ends = new Map<string, TrueEnd>();
   /** Offsets of the claims of each partition. */
   readonly claims: number[][];
+  /** Messages that somebody asked to stop. */
+  readonly askedToStop = new Set<string>();
+  /** Which worker made each claim. */
+  readonly #workerOf = new Map<string, string>();
+  /** The claim in force of each partition. */
+  readonly #claimIds = new Map<number, string>();
   readonly #world: World;
   readonly #journal: Journal;
 
@@ -69,12 +76,31 @@ export class Truth {
   }
 
   #takeAdmission(event: AdmissionEvent, { timeMs, offset }: LogRecord): void {
-    const { state, outcomes } = evolveAdmission(this.admission, event, timeMs);
+    const before = this.admission;
+    const { state, outcomes } = evolveAdmission(before, event, timeMs);
     this.admission = state;
-    for (const outcome of outcomes)
-      if (outcome.type === 'closed') this.ends.set(outcome.sessionId, { reason: outcome.reason, offset });
+    for (const outcome of outcomes) {
+      if (outcome.type !== 'closed') continue;
+      this.ends.set(outcome.sessionId, { reason: outcome.reason, offset });
+      if (outcome.reason === 'SESSION_TAKEN_OVER') this.#checkTakenOver(before, outcome.sessionId, event);
+    }
     const breach = checkAdmission(state);
     if (breach !== null) this.#world.find('limit-broken', `connections@${offset}: ${breach}`);
+  }
+
+  #checkTakenOver({ open, waiting }: AdmissionState, sessionId: string, by: AdmissionEvent): void {
+    const held = open.get(sessionId) ?? waiting.find(({ request }) => request.sessionId === sessionId)?.request;
+    if (by.type !== 'ConnectionRequested' || held?.tokenHash !== by.resumeTokenHash)
+      this.#world.find('session-stolen', `${sessionId} was taken over without its token`);
+  }
+
+  /** Workers that live say that they gave their claim up, as soon as the log can be written. */
+  #checkPoison(before: PartitionState, messageId: string): void {
+    const lost = pendingMessage(before, messageId)?.lostClaims ?? [];
+    const workers = lost.map((claimId) => this.#workerOf.get(claimId) ?? '');
+    // A worker is called after the process, and a number.
+    if (workers.some((worker) => this.#world.interrupted.has(worker.slice(0, worker.lastIndexOf('-'))))) return;
+    this.#world.find('poison-unlost', `${messageId} was given up, and ${workers.join(', ')} were never interrupted`);
   }
 
   #takeConversation(event: ConversationEvent, { partition, offset, timeMs }: LogRecord): void {
@@ -86,12 +112,19 @@ export class Truth {
     if (event.type === 'ConversationStarted' && !this.ownerOf.has(event.conversationId))
       this.ownerOf.set(event.conversationId, event.clientId);
     if (state === before) return;
+    if ('attempt' in event && event.claimId !== this.#claimIds.get(partition))
+      this.#world.find(
+        'superseded-counts',
+        `conversations/${partition}@${offset}: ${event.type} of ${event.messageId}`,
+      );
     switch (event.type) {
       case 'MessageReceived':
         this.messages.set(event.messageId, { event, partition, sequence: offset, end: undefined });
         return;
       case 'WorkerClaimed':
         this.claims[partition]?.push(offset);
+        this.#workerOf.set(event.claimId, event.workerId);
+        this.#claimIds.set(partition, event.claimId);
         return;
       case 'ConversationDeleted':
         this.deleted.add(event.conversationId);
@@ -100,6 +133,7 @@ export class Truth {
       case 'ReplyFailed': {
         const message = this.messages.get(event.messageId);
         if (message !== undefined) message.end = { event, sequence: offset };
+        if (event.type === 'ReplyFailed' && event.reason === 'POISON') this.#checkPoison(before, event.messageId);
         return;
       }
       default:

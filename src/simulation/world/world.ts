@@ -40,6 +40,8 @@ export class World {
   readonly bus: BusServer;
   readonly model: SimulatedModel;
   readonly findings: Finding[] = [];
+  /** Instance ids of processes that died or were frozen: who need not say what became of their work. */
+  readonly interrupted = new Set<string>();
   /** How far the log's clock is ahead of the world's, milliseconds; and by partition of the conversations topic. */
   logAheadMs = 0;
   readonly leaderSkewMs = new Map<number, number>();
