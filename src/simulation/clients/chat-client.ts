@@ -355,7 +355,9 @@ export class ChatClient {
     if (unanswered.length === 0) return;
     const { messageId } = this.#random.pick(unanswered);
     this.#note(`stops ${messageId}`);
-    if (messageId !== undefined) connection.stop(messageId);
+    if (messageId === undefined) return;
+    this.#truth.askedToStop.add(messageId);
+    connection.stop(messageId);
   }
 
   #join(connection: Connection): void {

@@ -10,6 +10,7 @@ import type { Deployment } from '../world/deployment.ts';
 import { SimulatedProcess } from '../world/process.ts';
 import type { World } from '../world/world.ts';
 import { prefix, topics } from '../world/world-names.ts';
+import { checkErased } from './erased.ts';
 import type { Truth } from './truth.ts';
 
 /** What is left to the projections to come to the end of the log. */
@@ -17,6 +18,10 @@ const caughtUpMs = 120_000;
 
 /** Between two looks. */
 const lookMs = 250;
+
+/** How long claims are watched in the end, and how many may come: processes that start late. */
+const ownersMs = 20_000;
+const maxClaims = 3;
 
 /** When faults have ended and clients have gone: what must hold then (DESIGN.md, "What nothing lost means"). */
 export async function checkEnd(
@@ -27,9 +32,22 @@ export async function checkEnd(
 ): Promise<void> {
   checkEnded(world, truth);
   checkCalls(world, truth);
+  checkReasons(world, truth);
+  checkErased(world);
   await checkReadModels(world, truth, clients);
   await checkMedia(world, truth);
+  await checkOwners(world, truth);
   await checkStopped(world, deployment);
+}
+
+/** Whoever starts late takes its partitions once; two that both hold one take it from each other every few seconds. */
+async function checkOwners(world: World, truth: Truth): Promise<void> {
+  const before = truth.claims.map(({ length }) => length);
+  await sleep(world, ownersMs);
+  for (const [partition, claims] of truth.claims.entries()) {
+    const count = claims.length - (before[partition] ?? 0);
+    if (count > maxClaims) world.find('progress/owners', `partition ${partition} was claimed ${count} times`);
+  }
 }
 
 /** O2: nobody waits for an answer any more. */
@@ -38,17 +56,35 @@ function checkEnded(world: World, truth: Truth): void {
     if (end === undefined) world.find('never-answered', `${messageId} in partition ${partition} has no end`);
 }
 
-/** O7: nothing is answered twice, but what was lost with its worker. */
+/** O7: a message is answered once, and once more by each worker that claims the partition before the end of the message is in the log. */
 function checkCalls(world: World, truth: Truth): void {
+  const { calls } = world.model;
   const whole = Map.groupBy(
-    world.model.calls.filter(({ isWhole }) => isWhole),
+    calls.filter(({ isWhole }) => isWhole),
     ({ messageId }) => messageId,
   );
-  for (const [messageId, calls] of whole) {
-    const partition = truth.messages.get(messageId)?.partition ?? 0;
-    const claims = truth.claims[partition]?.length ?? 0;
-    if (calls.length > claims)
-      world.find('answered-twice', `${messageId}: ${calls.length} whole replies, ${claims} claims`);
+  for (const [messageId, { partition, sequence, end }] of truth.messages) {
+    const replies = whole.get(messageId)?.length ?? 0;
+    const claims = truth.claims[partition] ?? [];
+    const meanwhile = claims.filter((offset) => offset > sequence && offset < (end?.sequence ?? Infinity)).length;
+    const owners = meanwhile + (claims.some((offset) => offset < sequence) ? 1 : 0);
+    if (replies > owners) world.find('answered-twice', `${messageId}: ${replies} whole replies, ${owners} owners`);
+  }
+}
+
+/** How messages ended is what happened to them. */
+function checkReasons(world: World, truth: Truth): void {
+  const called = new Set(world.model.calls.map(({ messageId, attempt }) => `${messageId} #${attempt}`));
+  for (const [messageId, { event, end }] of truth.messages) {
+    if (end === undefined) continue;
+    const { attempt } = end.event;
+    const reason = end.event.type === 'ReplyFailed' ? end.event.reason : end.event.outcome;
+    const isProviders = reason === 'PROVIDER_FAILED' || reason === 'PROVIDER_TIMEOUT';
+    if (isProviders && !called.has(`${messageId} #${attempt}`))
+      world.find('failed-uncalled', `${messageId} failed as ${reason} in attempt ${attempt}, which made no call`);
+    const isStopped = reason === 'STOPPED' || reason === 'stopped';
+    if (isStopped && !truth.askedToStop.has(messageId) && !truth.deleted.has(event.conversationId))
+      world.find('stopped-unasked', `${messageId} was stopped`);
   }
 }
 

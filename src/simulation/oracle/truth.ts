@@ -16,6 +16,7 @@ import {
   evolve as evolvePartition,
   initialPartition,
   type PartitionState,
+  pendingMessage,
 } from '../../domain/conversation/partition-state.ts';
 import type { LogRecord } from '../../ports/event-log.ts';
 import { contentTypeOf } from '../network/inspector.ts';
@@ -49,6 +50,12 @@ export class Truth {
   readonly claims: number[][];
   /** Told of each session that the start of a process of its gateway's id has ended. */
   onRestarted: (gatewayId: string, sessionId: string) => void = () => {};
+  /** Messages that somebody asked to stop. */
+  readonly askedToStop = new Set<string>();
+  /** Which worker made each claim. */
+  readonly #workerOf = new Map<string, string>();
+  /** The claim in force of each partition. */
+  readonly #claimIds = new Map<number, string>();
   readonly #world: World;
   readonly #journal: Journal;
 
@@ -73,10 +80,14 @@ export class Truth {
   }
 
   #takeAdmission(event: AdmissionEvent, { timeMs, offset }: LogRecord): void {
-    const { state, outcomes } = evolveAdmission(this.admission, event, timeMs);
+    const before = this.admission;
+    const { state, outcomes } = evolveAdmission(before, event, timeMs);
     this.admission = state;
-    for (const outcome of outcomes)
-      if (outcome.type === 'closed') this.ends.set(outcome.sessionId, { reason: outcome.reason, offset });
+    for (const outcome of outcomes) {
+      if (outcome.type !== 'closed') continue;
+      this.ends.set(outcome.sessionId, { reason: outcome.reason, offset });
+      if (outcome.reason === 'SESSION_TAKEN_OVER') this.#checkTakenOver(before, outcome.sessionId, event);
+    }
     if (event.type === 'GatewayStarted')
       for (const { type, sessionId } of outcomes) if (type === 'closed') this.onRestarted(event.gatewayId, sessionId);
     const breach = checkAdmission(state);
@@ -93,6 +104,21 @@ export class Truth {
     }
   }
 
+  #checkTakenOver({ open, waiting }: AdmissionState, sessionId: string, by: AdmissionEvent): void {
+    const held = open.get(sessionId) ?? waiting.find(({ request }) => request.sessionId === sessionId)?.request;
+    if (by.type !== 'ConnectionRequested' || held?.tokenHash !== by.resumeTokenHash)
+      this.#world.find('session-stolen', `${sessionId} was taken over without its token`);
+  }
+
+  /** Workers that live say that they gave their claim up, as soon as the log can be written. */
+  #checkPoison(before: PartitionState, messageId: string): void {
+    const lost = pendingMessage(before, messageId)?.lostClaims ?? [];
+    const workers = lost.map((claimId) => this.#workerOf.get(claimId) ?? '');
+    // A worker is called after the process, and a number.
+    if (workers.some((worker) => this.#world.interrupted.has(worker.slice(0, worker.lastIndexOf('-'))))) return;
+    this.#world.find('poison-unlost', `${messageId} was given up, and ${workers.join(', ')} were never interrupted`);
+  }
+
   #takeConversation(event: ConversationEvent, { partition, offset, timeMs }: LogRecord): void {
     const before = this.partitions[partition] ?? initialPartition;
     const state = evolvePartition(before, event, { offset, timeMs });
@@ -102,6 +128,11 @@ export class Truth {
     if (event.type === 'ConversationStarted' && !this.ownerOf.has(event.conversationId))
       this.ownerOf.set(event.conversationId, event.clientId);
     if (state === before) return;
+    if ('attempt' in event && event.claimId !== this.#claimIds.get(partition))
+      this.#world.find(
+        'superseded-counts',
+        `conversations/${partition}@${offset}: ${event.type} of ${event.messageId}`,
+      );
     switch (event.type) {
       case 'MessageReceived':
         this.#checkMedia(event);
@@ -109,6 +140,8 @@ export class Truth {
         return;
       case 'WorkerClaimed':
         this.claims[partition]?.push(offset);
+        this.#workerOf.set(event.claimId, event.workerId);
+        this.#claimIds.set(partition, event.claimId);
         return;
       case 'ConversationDeleted':
         this.deleted.add(event.conversationId);
@@ -117,6 +150,7 @@ export class Truth {
       case 'ReplyFailed': {
         const message = this.messages.get(event.messageId);
         if (message !== undefined) message.end = { event, sequence: offset };
+        if (event.type === 'ReplyFailed' && event.reason === 'POISON') this.#checkPoison(before, event.messageId);
         return;
       }
       default:

@@ -42,6 +42,7 @@ export class Deployment {
   crash(node: ServerNode): void {
     if (!node.process.isAlive) return;
     this.#world.trace.note(node.process.name, 'dies');
+    this.#world.interrupted.add(node.instanceId);
     node.kill();
     this.#expireLater(node);
     this.#keepRunning(node.spec);
@@ -61,6 +62,7 @@ export class Deployment {
     if (!process.isRunning) return;
     trace.note(process.name, `freezes for ${Math.round(ms)} ms`);
     process.freeze();
+    this.#world.interrupted.add(node.instanceId);
     if (ms > groupSessionMs) scheduler.after(groupSessionMs, () => groups.expire(process.name, { silently: true }));
     scheduler.after(ms, () => {
       if (!process.isAlive) return;

@@ -47,6 +47,8 @@ export class World {
   readonly uploads: Upload[] = [];
   /** Until when each session that was welcomed has shown access tokens for, by session id. */
   readonly shownTokens = new Map<string, { readonly validUntilMs: number }>();
+  /** Instance ids of processes that died or were frozen: who need not say what became of their work. */
+  readonly interrupted = new Set<string>();
   /** How far the log's clock is ahead of the world's, milliseconds; and by partition of the conversations topic. */
   logAheadMs = 0;
   readonly leaderSkewMs = new Map<number, number>();
