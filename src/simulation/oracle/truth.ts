@@ -30,6 +30,9 @@ export interface TrueMessage {
   end: { readonly event: ReplyCompleted | ReplyFailed; readonly sequence: number } | undefined;
 }
 
+/** So long after faults have ended there are several records. */
+const leastElapsedMs = 10_000;
+
 /** How a session ended in the log. */
 export interface TrueEnd {
   readonly reason: string;
@@ -52,6 +55,10 @@ export class Truth {
   readonly #workerOf = new Map<string, string>();
   /** The claim in force of each partition. */
   readonly #claimIds = new Map<number, string>();
+  /** The time of admission at the first record after faults have ended, and when that was. */
+  #peace: { readonly clockMs: number; readonly nowMs: number } | undefined;
+  /** When the last record of admission was written. */
+  #latestMs = 0;
   readonly #world: World;
   readonly #journal: Journal;
 
@@ -79,6 +86,9 @@ export class Truth {
     const before = this.admission;
     const { state, outcomes } = evolveAdmission(before, event, timeMs);
     this.admission = state;
+    const { faults, scheduler } = this.#world;
+    this.#latestMs = scheduler.nowMs;
+    if (!faults.isActive) this.#peace ??= { clockMs: state.clockMs, nowMs: scheduler.nowMs };
     for (const outcome of outcomes) {
       if (outcome.type !== 'closed') continue;
       this.ends.set(outcome.sessionId, { reason: outcome.reason, offset });
@@ -86,6 +96,15 @@ export class Truth {
     }
     const breach = checkAdmission(state);
     if (breach !== null) this.#world.find('limit-broken', `connections@${offset}: ${breach}`);
+  }
+
+  /** Leases and deadlines run by the time of the fold. */
+  checkTime(): void {
+    // A log that clamps its records' times stands still until its clock has come that far again.
+    if (this.#peace === undefined || this.#world.scenario.clampsLogTime) return;
+    const elapsedMs = this.#latestMs - this.#peace.nowMs;
+    if (elapsedMs > leastElapsedMs && this.admission.clockMs === this.#peace.clockMs)
+      this.#world.find('progress/time', `the time of admission stands, ${elapsedMs} ms after faults have ended`);
   }
 
   #checkTakenOver({ open, waiting }: AdmissionState, sessionId: string, by: AdmissionEvent): void {
@@ -98,9 +117,12 @@ export class Truth {
   #checkPoison(before: PartitionState, messageId: string): void {
     const lost = pendingMessage(before, messageId)?.lostClaims ?? [];
     const workers = lost.map((claimId) => this.#workerOf.get(claimId) ?? '');
-    // A worker is called after the process, and a number.
-    if (workers.some((worker) => this.#world.interrupted.has(worker.slice(0, worker.lastIndexOf('-'))))) return;
-    this.#world.find('poison-unlost', `${messageId} was given up, and ${workers.join(', ')} were never interrupted`);
+    // A worker is called after its process, and a number.
+    const isInterrupted = (worker: string) => this.#world.interrupted.has(worker.slice(0, worker.lastIndexOf('-')));
+    const uninterrupted = workers.filter((worker) => !isInterrupted(worker));
+    // One of them may not have been able to write it yet.
+    if (uninterrupted.length > 1)
+      this.#world.find('poison-unlost', `${messageId} was given up, and ${uninterrupted.join(', ')} live`);
   }
 
   #takeConversation(event: ConversationEvent, { partition, offset, timeMs }: LogRecord): void {
