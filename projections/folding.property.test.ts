@@ -5,6 +5,7 @@ import type { JournalEntry } from '../src/app/journal.ts';
 import { type ConversationEvent, mediaOf } from '../src/domain/conversation/events.ts';
 import { evolve, initialPartition, type PartitionState } from '../src/domain/conversation/partition-state.ts';
 import { ReadModelUnavailable } from '../src/ports/read-model.ts';
+import { assertProperty } from '../src/testing/property.ts';
 import type { ConversationDocument, MediaReferenceDocument, MessageDocument } from './history/document.ts';
 import { historyProjection } from './history-projection.ts';
 import { openModel, PartitionFolder, retryNothing } from './partition-folder.ts';
@@ -181,7 +182,7 @@ function shuffle(items: unknown[], order: Iterator<number>): true {
 }
 
 test('any batches, restarts and crashes give the same documents as one pass', async () => {
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(events, fc.array(step, { maxLength: 40, size: 'max' }), async (happened, steps) => {
       const records = recordsOf(happened);
       const once = await inOnePass(records);
@@ -190,10 +191,10 @@ test('any batches, restarts and crashes give the same documents as one pass', as
     }),
     { numRuns: runs },
   );
-}, 120_000);
+});
 
 test('whenever the words of deleted conversations leave the log, the documents are the same', async () => {
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(
       events,
       fc.array(step, { maxLength: 40, size: 'max' }),
@@ -209,10 +210,10 @@ test('whenever the words of deleted conversations leave the log, the documents a
     ),
     { numRuns: runs },
   );
-}, 120_000);
+});
 
 test('of a deleted conversation nothing that was said is left, and it waits to be erased until it was', async () => {
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(events, async (happened) => {
       const documents = (await inOnePass(recordsOf(happened))).everything();
       const deleted = deletedIn(happened);
@@ -229,7 +230,7 @@ test('of a deleted conversation nothing that was said is left, and it waits to b
     }),
     { numRuns: runs },
   );
-}, 120_000);
+});
 
 /** Whether something was said there, or the conversation deleted, that no erasure has found since. */
 function awaitsErasure(happened: readonly ConversationEvent[], conversationId: string): boolean {
@@ -252,7 +253,7 @@ function awaitsErasure(happened: readonly ConversationEvent[], conversationId: s
 }
 
 test('media are referred to by exactly the messages that are shown', async () => {
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(events, async (happened) => {
       const documents = (await inOnePass(recordsOf(happened))).everything();
       const expected: Record<string, number> = {};
@@ -268,10 +269,10 @@ test('media are referred to by exactly the messages that are shown', async () =>
     }),
     { numRuns: runs },
   );
-}, 120_000);
+});
 
 test('what is pending in the models is what the workers hold pending', async () => {
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(events, async (happened) => {
       const documents = (await inOnePass(recordsOf(happened))).everything();
       const state = happened.reduce<PartitionState>(
@@ -292,10 +293,10 @@ test('what is pending in the models is what the workers hold pending', async () 
     }),
     { numRuns: runs },
   );
-}, 120_000);
+});
 
 test('each message has one final event, and each conversation counts its messages', async () => {
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(events, async (happened) => {
       const documents = (await inOnePass(recordsOf(happened))).everything();
       const messages = messagesOf(documents).filter(({ deleted }) => !deleted);
@@ -318,7 +319,7 @@ test('each message has one final event, and each conversation counts its message
     }),
     { numRuns: runs },
   );
-}, 120_000);
+});
 
 function messagesOf(documents: Record<string, unknown>): MessageDocument[] {
   return Object.entries(documents).flatMap(([key, document]) =>

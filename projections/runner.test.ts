@@ -215,6 +215,32 @@ describe('a model begins again', () => {
     expect(await harness.store.checkpoint(historyModel, 'test.conversations', 0)).toMatchObject({ offset: 1 });
   });
 
+  test('when the log becomes shorter while a projector runs, which says so', async () => {
+    const topic = harness.journal.topics.conversations;
+    const over = new AbortController();
+    const truncated: string[] = [];
+    await harness.append(0, messageReceived('a'), messageReceived('b'), messageReceived('c'));
+    const running = runProjector({
+      ...harness,
+      projections: historyOnly,
+      clock: systemClock,
+      signal: over.signal,
+      onTruncated: (model, { offset, endOffset }) => truncated.push(`${model} ${offset} ${endOffset}`),
+    });
+    const read = () => history(harness.store).getMessage('c');
+    await eventually(read, (message) => message !== null);
+    harness.server.truncate(topic, 0, 1);
+    await eventually(read, (message) => message === null);
+    await harness.append(0, messageReceived('d'));
+    await eventually(
+      () => history(harness.store).getMessage('d'),
+      (message) => message?.sequence === 1,
+    );
+    over.abort();
+    await running;
+    expect(truncated).toEqual(['history 3 1']);
+  });
+
   test('when it is rebuilt while a projector runs, which goes on with the new generation', async () => {
     await harness.append(0, messageReceived('a'));
     await harness.project();

@@ -1,6 +1,6 @@
 import type { Journal, JournalEntry } from '../src/app/journal.ts';
 import type { Clock } from '../src/ports/clock.ts';
-import { LogUnavailable } from '../src/ports/event-log.ts';
+import { LogTruncated, LogUnavailable } from '../src/ports/event-log.ts';
 import { ReadModelReplaced, type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
 import { Pace } from './pace.ts';
 import type { ParkedDocument } from './parked.ts';
@@ -36,6 +36,8 @@ export interface ProjectorOptions {
   onParked?(parked: ParkedDocument): void;
   /** Store or log could not be used and will be tried again. */
   onRetry?(error: Error): void;
+  /** The log is shorter than what the model was made from: the model begins again, empty. */
+  onTruncated?(model: string, error: LogTruncated): void;
   /** This partition of this model goes no further, e.g. at a damaged record; the others go on. */
   onFault?(model: string, topic: string, partition: number, error: unknown): void;
 }
@@ -101,7 +103,9 @@ async function keepUp(options: ProjectorOptions, place: Place, upkeep: Upkeep, s
     const retry = retrying(options, signal);
     const pace = paceOf(options, projection);
     const folder = await PartitionFolder.resume(model, topic, partition, retry);
-    await beginAgainIfAhead(options, place, folder.nextOffset, retry);
+    // Before anybody is told that the model has come so far.
+    const end = await retry(() => options.journal.log.endOffset(topic, partition));
+    if (folder.nextOffset > end) throw new LogTruncated(topic, partition, folder.nextOffset, end);
     report(options, place, folder, upkeep);
     await retry(async () => {
       for await (const records of options.journal.tail(topic, partition, folder.nextOffset, signal)) {
@@ -112,6 +116,7 @@ async function keepUp(options: ProjectorOptions, place: Place, upkeep: Upkeep, s
       }
     });
   } catch (error) {
+    if (error instanceof LogTruncated && !signal.aborted) return beginAgain(options, place, error, signal);
     if (error instanceof ReadModelReplaced) throw error;
     if (!signal.aborted) options.onFault?.(projection.model, topic, partition, error);
   }
@@ -153,20 +158,23 @@ function report(options: ProjectorOptions, place: Place, { nextOffset }: Partiti
   options.onProgress?.(place.model.projection.model, place.topic, place.partition, nextOffset);
 }
 
-/** A model that knows more than the log was made from another log. */
-async function beginAgainIfAhead(
+/** A model that knows more than the log was made from another log, or from what this one has lost. Rejects with ReadModelReplaced. */
+async function beginAgain(
   options: ProjectorOptions,
   place: Place,
-  nextOffset: number,
-  retry: Retry,
+  error: LogTruncated,
+  signal: AbortSignal,
 ): Promise<void> {
-  const { journal, store } = options;
-  if (nextOffset <= (await retry(() => journal.log.endOffset(place.topic, place.partition)))) return;
   const { model } = place.model.projection;
+  options.onTruncated?.(model, error);
   // Before readers find the empty generation: nobody is to take what it lacks for what never was.
   for (const { topic, partition } of placesOf(options, place.model)) options.onProgress?.(model, topic, partition, 0);
-  await retry(async () => (await store.rebuild(model)).activate());
-  throw new ReadModelReplaced(`${model} was ahead of the log`);
+  try {
+    await retrying(options, signal)(async () => (await options.store.rebuild(model)).activate());
+  } catch (failure) {
+    if (!signal.aborted) throw failure;
+  }
+  throw new ReadModelReplaced(`${model} was ahead of the log`, { cause: error });
 }
 
 /** Any use of a store tells when the model began again. What was removed leaves the store's files meanwhile, once for all that came together. */

@@ -3,13 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { childEnv, type ParleyServer, startServer } from '../../src/testing/server.ts';
 import { drive } from './drive.ts';
 import type { DriverFigures, DriverTick, MessageLine } from './figures.ts';
 import type { Kind, Load } from './load.ts';
-
-jest.setTimeout(120_000);
 
 /** So short that seconds suffice, and long enough that things are under way at any time. */
 const delays = {

@@ -1,14 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { AxeResults } from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { launchChromium } from '../../gateway/web/browser/testing/chromium.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import { page } from './page.ts';
 import { sampleResult, troubledResult } from './testing/sample-result.ts';
-
-jest.setTimeout(180_000);
 
 const random = seededRandom();
 const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

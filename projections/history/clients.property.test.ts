@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { textOf } from '../../src/domain/conversation/events.ts';
 import { wordsOf } from '../../src/domain/conversation/words.ts';
 import type { HistoryPage, HistoryPlace } from '../../src/ports/history.ts';
+import { assertProperty } from '../../src/testing/property.ts';
 import {
   conversationDeleted,
   messageReceived,
@@ -123,5 +124,5 @@ test('every client has everything of its own, in order, and nothing of another',
       }
     },
   );
-  await fc.assert(property, { numRuns: runs });
-}, 240_000);
+  await assertProperty(property, { numRuns: runs });
+});

@@ -18,6 +18,7 @@ const stepMs = 10;
 
 /** A log in memory, read models in a temporary folder. */
 export interface Harness extends AsyncDisposable {
+  readonly server: MemoryLogServer;
   readonly journal: Journal;
   readonly path: string;
   readonly store: SqliteReadModels;
@@ -35,10 +36,12 @@ export async function openHarness(partitions = 2): Promise<Harness> {
   let timeMs = 1_000;
   // A time of its own for each record.
   const nowMs = () => (timeMs += stepMs);
-  const log = new MemoryLogServer({ 'test.conversations': partitions, 'test.connections': 1 }, nowMs).handle();
+  const server = new MemoryLogServer({ 'test.conversations': partitions, 'test.connections': 1 }, nowMs);
+  const log = server.handle();
   const journal = new Journal(log, eventCodec, 'test');
   const store = openSqliteReadModels({ path, mode: 'write' });
   return {
+    server,
     journal,
     path,
     store,

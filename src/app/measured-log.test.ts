@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { openSqliteLog, type WritableSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { LogTruncated } from '../ports/event-log.ts';
 import { FaultyLog } from '../testing/faulty-log.ts';
 import { StandingClock } from '../testing/standing-clock.ts';
 import { measuredLog } from './measured-log.ts';
@@ -22,7 +23,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const noMetrics = { appended() {}, logTimeAhead() {}, logTimeSteppedBack() {}, logUnavailable() {} };
+const noMetrics = { appended() {}, logTimeAhead() {}, logTimeSteppedBack() {}, logTruncated() {}, logUnavailable() {} };
 
 test('the metrics are told how far the log’s clock is off, and when it was set back', async () => {
   const clock = new StandingClock();
@@ -41,6 +42,14 @@ test('the metrics are told how far the log’s clock is off, and when it was set
   const measured = measuredLog(timed, metrics, clock);
   for (offMs of [0, 604_800_000, 0, -30_000]) await measured.append([record]);
   expect(told).toEqual([0, 604_799_990, 'stepped back', 0, 'stepped back', -29_990]);
+});
+
+test('the metrics are told of a log that ends before what was read of it', async () => {
+  let truncated = 0;
+  const measured = measuredLog(log, { ...noMetrics, logTruncated: () => (truncated += 1) }, new StandingClock());
+  const reading = measured.tail('events', 1, 7, new AbortController().signal)[Symbol.asyncIterator]();
+  await expect(reading.next()).rejects.toBeInstanceOf(LogTruncated);
+  expect(truncated).toBe(1);
 });
 
 test('the metrics are told how long an append took, and of those that the log did not answer', async () => {

@@ -1,5 +1,5 @@
 import type { Clock } from '../ports/clock.ts';
-import { type Appended, type EventLog, LogUnavailable } from '../ports/event-log.ts';
+import { type Appended, type EventLog, LogTruncated, LogUnavailable } from '../ports/event-log.ts';
 import type { LogMetrics } from '../ports/telemetry.ts';
 
 /** A step back that is worth telling: less is what synchronized clocks differ by. */
@@ -32,7 +32,14 @@ export function measuredLog(log: EventLog, metrics: LogMetrics, clock: Clock): E
       }
     },
     read: (...where) => log.read(...where),
-    tail: (...where) => log.tail(...where),
+    async *tail(...where) {
+      try {
+        yield* log.tail(...where);
+      } catch (error) {
+        if (error instanceof LogTruncated) metrics.logTruncated();
+        throw error;
+      }
+    },
     erase: (...what) => log.erase(...what),
     endOffset: (...where) => log.endOffset(...where),
     committed: (...where) => log.committed(...where),

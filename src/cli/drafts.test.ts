@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../testing/property.ts';
 import { Drafts } from './drafts.ts';
 
 describe('a draft', () => {
@@ -62,7 +63,7 @@ describe('a draft', () => {
     const characters = fc.array(fc.constantFrom('a', 'ß', '東', '🍵', ' '), { minLength: 1, maxLength: 30 });
     // Each stream tells the reply from some earlier character on, and breaks somewhere.
     const streams = fc.array(fc.tuple(fc.nat(), fc.nat(), fc.integer({ min: 1, max: 5 })), { maxLength: 6 });
-    fc.assert(
+    assertProperty(
       fc.property(characters, streams, (all, tellings) => {
         const drafts = new Drafts();
         let shown = '';

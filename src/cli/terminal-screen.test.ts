@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../testing/property.ts';
 import { TerminalScreen } from './terminal-screen.ts';
 import { TerminalEmulator } from './testing/terminal-emulator.ts';
 import { wrap } from './wrap.ts';
@@ -72,7 +73,7 @@ describe('a terminal screen', () => {
       fc.array(fc.constantFrom('a', 'longword', ' ', '. ', '\n'), { minLength: 1, maxLength: 8 }),
       { maxLength: 12 },
     );
-    await fc.assert(
+    await assertProperty(
       fc.asyncProperty(pieces, fc.integer({ min: 24, max: 40 }), fc.nat({ max: 60 }), async (cut, columns, typed) => {
         using one = seat(columns);
         await one.type('x'.repeat(typed));

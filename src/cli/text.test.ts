@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../testing/property.ts';
 import { parseInput } from './input.ts';
 import { duration, jsonLine, localTime, nameOf } from './show.ts';
 import { table } from './table.ts';
@@ -21,7 +22,7 @@ describe('text for a terminal', () => {
   });
 
   test('never lets an escape through', () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         expect(printable(text)).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
       }),
@@ -42,7 +43,7 @@ describe('wrapping', () => {
     const text = fc
       .array(fc.constantFrom('a', 'bc', ' ', '  ', '東', '🍵', '\n'), { maxLength: 60 })
       .map((all) => all.join(''));
-    fc.assert(
+    assertProperty(
       fc.property(text, fc.integer({ min: 2, max: 12 }), (given, columns) => {
         const rows = wrap(given, columns);
         for (const row of rows) expect(columnsOf(row.trimEnd())).toBeLessThanOrEqual(columns);

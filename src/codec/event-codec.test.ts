@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import type { ConversationEvent } from '../domain/conversation/events.ts';
 import type { ParleyEvent } from '../ports/event-codec.ts';
 import { eventCodec } from '../testing/event-codec.ts';
+import { assertProperty } from '../testing/property.ts';
 
 const id = fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' });
 const text = fc.string({ unit: 'grapheme' });
@@ -130,7 +131,7 @@ function inFieldOrder(value: Uint8Array): Uint8Array {
 
 describe('the event codec', () => {
   test('gives back every event that it encodes', () => {
-    fc.assert(
+    assertProperty(
       fc.property(events, (event) => {
         expect(eventCodec.decode(eventCodec.encode(event))).toEqual({ kind: 'event', event });
       }),
@@ -139,7 +140,7 @@ describe('the event codec', () => {
   });
 
   test('writes the words behind everything else, so that the value without them is a beginning of the value', () => {
-    fc.assert(
+    assertProperty(
       fc.property(events, (event) => {
         const { headers, value } = eventCodec.encode(event);
         const fact = withoutWords(event);
@@ -155,7 +156,7 @@ describe('the event codec', () => {
   });
 
   test('reads words that stand among the other fields, and what is left of them without what stood behind', () => {
-    fc.assert(
+    assertProperty(
       fc.property(events, (event) => {
         const { headers, value } = eventCodec.encode(event);
         const before = { headers, value: inFieldOrder(value) };
@@ -190,7 +191,7 @@ describe('the event codec', () => {
 
   test('never throws, whatever the bytes: they are an event or undecodable with a reason', () => {
     const types = ['ConnectionRequested', 'GatewayStarted', 'MessageReceived', 'ReplyCompleted', 'WorkerClaimed'];
-    fc.assert(
+    assertProperty(
       fc.property(fc.constantFrom(...types), fc.uint8Array({ maxLength: 60 }), (type, value) => {
         const decoded = eventCodec.decode({ headers: { ce_type: `chat_events.v1.${type}` }, value });
         expect(['event', 'undecodable']).toContain(decoded.kind);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../testing/property.ts';
 import { describeConfig } from './describe-config.ts';
 import { loadEnvironment } from './environment.ts';
 import { ConfigInvalid, loadConfig } from './load-config.ts';
@@ -106,7 +107,7 @@ describe('bad values', () => {
   test('whatever the values are, each problem is one line that names a setting', () => {
     const name = fc.constantFrom(...Object.keys(settings), 'PARLEY_X\nY');
     const env = fc.dictionary(name, fc.string({ unit: 'binary', maxLength: 200 }));
-    fc.assert(
+    assertProperty(
       fc.property(env, (given) => {
         for (const problem of problemsOf(given)) expect(problem).toMatch(/^PARLEY_[^\n\r]*$/);
       }),

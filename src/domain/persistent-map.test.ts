@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../testing/property.ts';
 import { PersistentMap } from './persistent-map.ts';
 
 /** Few keys, so that they meet again, and enough that some share a shard. */
@@ -14,7 +15,7 @@ const writes = fc.array(
 );
 
 test('a persistent map holds what a Map holds after the same writes, and no earlier version changes', () => {
-  fc.assert(
+  assertProperty(
     fc.property(entries, writes, (first, steps) => {
       const plain = new Map(first);
       let map = PersistentMap.of(first);
@@ -33,7 +34,7 @@ test('a persistent map holds what a Map holds after the same writes, and no earl
 });
 
 test('listing and inserting again keeps the order', () => {
-  fc.assert(
+  assertProperty(
     fc.property(entries, entries, (first, second) => {
       const map = PersistentMap.of(first)
         .deleteAll(second.map(([key]) => key))

@@ -9,7 +9,7 @@ import { Kind } from '../gen/chat/v1/content.ts';
 import { CreateUploadRequest, CreateUploadResponse } from '../gen/chat/v1/media_service.ts';
 import { CertificateFolder, newAuthority, newCertificate } from '../testing/certificates.ts';
 import { padded, picture, sha256 } from '../testing/media-samples.ts';
-import { seededRandom } from '../testing/random.ts';
+import { seededRandom, testSeeds } from '../testing/random.ts';
 import { startServer } from '../testing/server.ts';
 
 const nothing = framed(Buffer.alloc(0));
@@ -98,9 +98,9 @@ test('those who speak HTTP/1 are answered, too', async () => {
   expect(status).toBe(200);
 });
 
-test('whoever breaks off, or speaks no HTTP, harms nobody', async () => {
+test.each(testSeeds)('whoever breaks off, or speaks no HTTP, harms nobody (TEST_SEED=%i)', async (seed) => {
   await using tls = await startWithTls(false);
-  const random = seededRandom();
+  const random = seededRandom(seed);
   const [host = '', port] = tls.server.httpAddress.split(':');
   for (let round = 0; round < 30; round += 1) {
     const protocol = random() < 0.5 ? 'h2' : 'http/1.1';

@@ -1,15 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Cluster } from '../testing/cluster.ts';
 import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
 import { eventually } from '../testing/guests.ts';
 import { historyBreaches } from '../testing/oracle.ts';
 import { runParley } from '../testing/server.ts';
 import { Talker } from '../testing/talker.ts';
-
-jest.setTimeout(180_000);
 
 /** Enough that something is always being said, and few enough for a slow machine. */
 const talkerCount = 4;

@@ -3,6 +3,7 @@ import { Acceptance } from '../app/gateway/acceptance.ts';
 import { Admission } from '../app/gateway/admission.ts';
 import { Conversations } from '../app/gateway/conversations.ts';
 import { Gateway } from '../app/gateway/gateway.ts';
+import { GatewayReadiness } from '../app/gateway/readiness.ts';
 import { ConversationsManager } from '../app/managing/conversations-manager.ts';
 import { Explanation } from '../app/managing/explanation.ts';
 import { Parked } from '../app/managing/parked.ts';
@@ -86,6 +87,7 @@ async function snapshotOf({ connections }: PartsOptions['backends'], logger: Log
 /** What the services of a gateway call. */
 export interface GatewayParts {
   readonly gateway: Gateway;
+  readonly readiness: GatewayReadiness;
   readonly operations: Operations;
   readonly library: MediaLibrary;
   readonly reads: HistoryReads;
@@ -131,6 +133,7 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
   });
   return {
     gateway,
+    readiness: new GatewayReadiness({ admission, conversations, history: backends.history, clock }),
     library,
     operations: new Operations({ ...limits, ...backends, admission, clock }),
     reads: new HistoryReads({ ...backends, conversations, ids, links }),
@@ -192,8 +195,18 @@ export function startWorkerOf({ config, backends, world, ...parts }: WorkersOpti
     lookups: historyLookups(backends.history, backends.progress),
     workerId: `${backends.instanceId}-${world.ids.unique()}`,
     group: `${config.prefix}.workers`,
-    settings: { ...config.worker, maxProcessingPerPartition, maxProcessingPerConversation },
+    settings: {
+      ...config.worker,
+      maxProcessingPerPartition,
+      maxProcessingPerConversation,
+      unnamedMediaLifetimeMs: unnamedMediaLifetimeMs(config),
+    },
   });
+}
+
+/** A reply's media are stored before the reply that names them is in the log, up to a whole attempt later. */
+function unnamedMediaLifetimeMs({ media, worker }: PartsConfig): number {
+  return Math.max(media.uploadLifetimeMs, worker.totalTimeoutMs);
 }
 
 /** How often deleted conversations are looked for: a look is one read of an index that is nearly always empty. */
@@ -209,9 +222,7 @@ export function startUpkeep({ config, backends, world, metrics }: UpkeepOptions)
   const { clock, ids, logger } = world;
   const common = { clock, logger, references: backends.history };
   const conversations = new Conversations({ ...backends, ids });
-  // A reply's media are stored before the reply that names them is in the log, up to a whole attempt later.
-  const uploadLifetimeMs = Math.max(settings.uploadLifetimeMs, config.worker.totalTimeoutMs);
-  const sweeping = { sweepIntervalMs: settings.sweepIntervalMs, uploadLifetimeMs };
+  const sweeping = { sweepIntervalMs: settings.sweepIntervalMs, uploadLifetimeMs: unnamedMediaLifetimeMs(config) };
   const sweeper = new MediaSweeper({ ...common, store: backends.media, conversations, metrics, settings: sweeping });
   const erasing = { delayMs: settings.erasureDelayMs, intervalMs: erasureIntervalMs, ids };
   const eraser = new Eraser({ ...backends, ...common, ...erasing });

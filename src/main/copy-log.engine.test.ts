@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Kafka, logLevel } from 'kafkajs';
 import { openKafkaLog } from '../adapters/event-log/kafka/kafka-log.ts';
 import type { EventLog } from '../ports/event-log.ts';
@@ -13,8 +13,6 @@ import { wholeConversation } from '../testing/oracle.ts';
 import { mediaIn } from '../testing/sayings.ts';
 import { childEnv, runParley, startServer } from '../testing/server.ts';
 import { type LivedInFolder, livedInFolder } from './testing/lived-in-folder.ts';
-
-jest.setTimeout(180_000);
 
 const titles = 10_000;
 const entry = new URL('parley.ts', import.meta.url).pathname;

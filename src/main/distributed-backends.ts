@@ -86,6 +86,10 @@ async function startProjector(
         metrics.parked();
         logger.error(parked, 'a record cannot be decoded and was put aside');
       },
+      onTruncated(model, { topic, partition, offset, endOffset }) {
+        const about = { model, topic, partition, offset, endOffset };
+        logger.error(about, 'the log is shorter than what the read model was made from; it begins again');
+      },
       onRetry: ({ message }) => logger.warn({ message }, 'the projector will try again'),
       onFault: (model, topic, partition, cause) =>
         onFault(new Error(`${model} goes no further in ${topic}/${partition}`, { cause })),

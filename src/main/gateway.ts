@@ -3,6 +3,7 @@ import { fileTypeInspector } from '../adapters/media-inspector/file-type/file-ty
 import type { PrometheusMetrics } from '../adapters/telemetry/prometheus/prometheus-metrics.ts';
 import type { Accounts } from '../app/accounts/accounts.ts';
 import type { Admission } from '../app/gateway/admission.ts';
+import type { Readiness } from '../app/gateway/readiness.ts';
 import type { Operations } from '../app/reading/operations.ts';
 import type { AuthConfig, Config } from '../config/config.ts';
 import type { Logger } from '../ports/telemetry.ts';
@@ -16,8 +17,8 @@ import { systemWorld } from './system-world.ts';
 /** The gateway of this process: sessions and the gRPC server that carries them. Disposed: sessions are ended, and its lease is given back. */
 export interface RunningGateway extends AsyncDisposable {
   readonly rpc: RpcServer;
-  /** It has not started, or its lease may have run out: nothing is taken or delivered. */
-  readonly suspended: boolean;
+  /** Whether it can open sessions now. */
+  readiness(): Promise<Readiness>;
   /**
    * Announces the gateway in the log and begins to look after sessions: from now on health tells whether it takes clients. Only once its ports are open:
    * it ends the sessions that a process of this id held before. Rejects with LogUnavailable or InstanceIdTaken.
@@ -71,9 +72,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
   const resources = started.move();
   return {
     rpc,
-    get suspended() {
-      return admission.suspended;
-    },
+    readiness: () => uses.readiness.look(),
     async start() {
       await admission.start();
       gateway.start();

@@ -4,13 +4,14 @@ import type { Socket } from 'node:net';
 import type { GrpcWebDoor } from '../../gateway/door/grpc-web.ts';
 import type { StaticFiles } from '../../gateway/door/static-files.ts';
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import type { Readiness } from '../app/gateway/readiness.ts';
 import type { CertificateFiles } from './certificate-files.ts';
 
 /** What the HTTP port answers. */
 export interface HttpDoorDeps {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
-  /** Ready for clients: not while starting, catching up or draining. */
-  readonly isReady: () => boolean;
+  /** Ready for clients: not while starting, draining, or unable to open sessions. */
+  readonly readiness: () => Promise<Readiness>;
   /** Everything under `/media/`: it answers any method, and minds its own time limits. undefined: media are elsewhere. */
   readonly media: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined;
   /** What browsers make calls by; undefined: they make none here. */
@@ -100,7 +101,7 @@ async function answer(deps: HttpDoorDeps, request: IncomingMessage, response: Se
     case '/healthz':
       return say(response, 200, 'ok\n');
     case '/readyz':
-      return deps.isReady() ? say(response, 200, 'ready\n') : say(response, 503, 'not ready\n');
+      return tellReadiness(deps, response);
     case '/metrics':
       return tellMetrics(deps, response);
     case '/docs':
@@ -122,6 +123,11 @@ function hasBody({ headers }: IncomingMessage): boolean {
 /** undefined for what is no URL. */
 function pathOf({ url }: IncomingMessage): string | undefined {
   return URL.parse(url ?? '/', 'http://door')?.pathname;
+}
+
+async function tellReadiness({ readiness }: HttpDoorDeps, response: ServerResponse): Promise<void> {
+  const { isReady, text } = await readiness();
+  say(response, isReady ? 200 : 503, `${text}\n`);
 }
 
 async function tellMetrics({ metrics, onError }: HttpDoorDeps, response: ServerResponse): Promise<void> {

@@ -21,8 +21,8 @@ function limitFiles({ pid }: ParleyServer, bytes: string): void {
   execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:unlimited`]);
 }
 
-async function isReady({ httpAddress }: ParleyServer): Promise<boolean> {
-  return (await fetch(`http://${httpAddress}/readyz`)).ok;
+async function readiness({ httpAddress }: ParleyServer): Promise<string> {
+  return (await fetch(`http://${httpAddress}/readyz`)).text();
 }
 
 // Linux has prlimit, which changes the limits of a process that runs.
@@ -45,16 +45,16 @@ async function isReady({ httpAddress }: ParleyServer): Promise<boolean> {
     });
     for (const { told } of await Promise.all(refusals)) expect(told).toMatchObject({ reason: 'LOG_UNAVAILABLE' });
     await eventually(
-      () => isReady(running),
-      (ready) => !ready,
+      () => readiness(running),
+      (text) => text.includes('suspended'),
       suspendTimeoutMs,
     );
     expect(sessions.filter(({ session }) => session.isOver)).toEqual([]);
 
     limitFiles(running, 'unlimited');
     await eventually(
-      () => isReady(running),
-      (ready) => ready,
+      () => readiness(running),
+      (text) => text === 'ready\n',
     );
     for (const { session, welcome } of sessions) {
       await eventually(

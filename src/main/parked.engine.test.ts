@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Kafka, logLevel } from 'kafkajs';
 import { Cluster, type Member } from '../testing/cluster.ts';
 import { call, clientOf, type Dynamic, hangUp, timestampMs } from '../testing/contract.ts';
 import { eventually, Guests } from '../testing/guests.ts';
 import { runParley } from '../testing/server.ts';
 import type { Session } from '../testing/stranger.ts';
-
-jest.setTimeout(180_000);
 
 /** What a poison record or message may cost those beside it. */
 const maxDelayMs = 5_000;

@@ -26,7 +26,7 @@ export type FromProjector =
   /** Some partition went on, and somebody waits. */
   | { readonly kind: 'progress' }
   | { readonly kind: 'parked'; readonly parked: ParkedDocument }
-  | { readonly kind: 'retry'; readonly message: string }
+  | { readonly kind: 'retry' | 'truncated'; readonly message: string }
   | { readonly kind: 'damaged'; readonly what: string }
   | {
       readonly kind: 'fault';
@@ -192,6 +192,8 @@ class RunningProjector implements ProjectorThread {
         return this.#options.onParked(message.parked);
       case 'retry':
         return this.#options.onTrouble(`the projector will try again: ${message.message}`);
+      case 'truncated':
+        return this.#options.onTrouble(message.message);
       case 'damaged':
         return this.#options.onTrouble(`the read models were damaged and are made again from the log: ${message.what}`);
       case 'fault': {

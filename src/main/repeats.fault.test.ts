@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { eventually, Guests } from '../testing/guests.ts';
 import { conversationEntries, processingOf } from '../testing/log-oracle.ts';
 import { historyHolds, wholeConversation } from '../testing/oracle.ts';
@@ -7,8 +7,6 @@ import { seededRandom } from '../testing/random.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { shapes } from '../testing/stranger.ts';
 import { Talker } from '../testing/talker.ts';
-
-jest.setTimeout(180_000);
 
 const repeats = 5;
 const clients = 20;

@@ -42,17 +42,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   const certificates = config.tls && started.use(await CertificateFiles.open(config.tls, logger));
   const metrics = prometheusMetrics(config.roles);
   const instanceId = config.distributed?.instanceId || nodeCryptoIds.unique();
-  const { tracer } = started.use(
-    await openTracing(config.tracing, {
-      roles: config.roles,
-      instanceId,
-      prefix: config.prefix,
-      log: config.profile === 'distributed' ? 'kafka' : 'sqlite',
-      provider: config.provider.kind,
-      clock: systemClock,
-      logger,
-    }),
-  );
+  const { tracer } = started.use(await openServerTracing(config, instanceId, logger));
   let httpAddress = '';
   const backends = started.use(
     await openBackends({ config, logger, metrics, instanceId, tracer, onFault, httpAddress: () => httpAddress }),
@@ -64,7 +54,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   const gateway = has('gateway')
     ? started.use(await openGateway({ config, backends, logger, metrics, tracer, onFault, calls, accounts, doorKey }))
     : undefined;
-  let isReady = false;
+  let state: 'starting' | 'running' | 'draining' = 'starting';
   const door = createHttpDoor({
     ...(await openBrowserDoor({
       config,
@@ -74,7 +64,10 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
       httpAddress: () => httpAddress,
     })),
     metrics: () => metrics.expose(),
-    isReady: () => isReady && gateway?.suspended !== true,
+    readiness: async () => {
+      if (state !== 'running') return { isReady: false, text: `not ready: ${state}` };
+      return gateway?.readiness() ?? { isReady: true, text: 'ready' };
+    },
     media: backends.mediaHandler,
     apiPage,
     onError: (error, what) => logger.error({ err: error }, what),
@@ -92,19 +85,32 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   const workers = has('worker') ? startWorkers({ config, backends, world, metrics, onFault }) : undefined;
   if (workers) metrics.roles.worker({ usage: () => workers.usage(), nowMs: () => systemClock.nowMs() });
   started.defer(() => workers?.drain(0));
-  isReady = true;
+  state = 'running';
   const resources = started.move();
   return {
     grpcAddress,
     httpAddress,
     async stop() {
-      isReady = false;
+      state = 'draining';
       await gateway?.drain(systemClock.nowMs() + config.drainTimeoutMs);
       await workers?.drain(config.drainTimeoutMs);
       await gateway?.stop();
       await resources.disposeAsync();
     },
   };
+}
+
+/** What each span of this process says of it. */
+function openServerTracing(config: Config, instanceId: string, logger: Logger) {
+  return openTracing(config.tracing, {
+    roles: config.roles,
+    instanceId,
+    prefix: config.prefix,
+    log: config.profile === 'distributed' ? 'kafka' : 'sqlite',
+    provider: config.provider.kind,
+    clock: systemClock,
+    logger,
+  });
 }
 
 /** Each profile is loaded when it is used: the embedded one needs no client of any engine. */

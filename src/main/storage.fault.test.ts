@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import { eventually, Guests } from '../testing/guests.ts';
 import { conversationEntries, processingOf } from '../testing/log-oracle.ts';
 import { historyBreaches, historyHolds, wholeConversation } from '../testing/oracle.ts';
@@ -12,8 +12,6 @@ import { type ParleyServer, runParley, startServer } from '../testing/server.ts'
 import { MessageRefused } from '../testing/stranger.ts';
 import { Talker } from '../testing/talker.ts';
 import { readModelsPath } from './data-folder.ts';
-
-jest.setTimeout(180_000);
 
 const clients = 10;
 const messagesEach = 20;

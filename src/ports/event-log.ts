@@ -24,7 +24,8 @@ export interface EventLog extends AsyncDisposable {
 
   /**
    * Every record from `fromOffset` on, in batches as they are there, until the signal aborts (then it ends, without error).
-   * The consumer's own pace is the back-pressure. Throws LogDamaged at a damaged record.
+   * The consumer's own pace is the back-pressure. Throws LogDamaged at a damaged record, and LogTruncated when the offset it has come to lies beyond
+   * the end, at its beginning or later: it would wait in silence and then leave records out.
    */
   tail(topic: string, partition: number, fromOffset: number, signal: AbortSignal): AsyncIterable<readonly LogRecord[]>;
 
@@ -88,6 +89,28 @@ export class LogUnavailable extends Error {
   constructor(message: string, outcome: 'not-written' | 'unknown', options?: ErrorOptions) {
     super(message, options);
     this.outcome = outcome;
+  }
+}
+
+/**
+ * The partition ends before the offset that its reader has come to: an older copy of the log was restored, or what was not on disk was lost
+ * with the power. What the reader knows is of another log: it begins again from what this one holds.
+ */
+export class LogTruncated extends Error {
+  override readonly name = 'LogTruncated';
+  readonly retryable = false;
+  readonly topic: string;
+  readonly partition: number;
+  /** Where the reader was. */
+  readonly offset: number;
+  readonly endOffset: number;
+
+  constructor(topic: string, partition: number, offset: number, endOffset: number) {
+    super(`${topic}/${partition} ends at offset ${endOffset}, before ${offset}, to which it was read`);
+    this.topic = topic;
+    this.partition = partition;
+    this.offset = offset;
+    this.endOffset = endOffset;
   }
 }
 

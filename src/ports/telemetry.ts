@@ -28,6 +28,8 @@ export interface LogMetrics {
   logTimeAhead(ms: number): void;
   /** A record has an earlier time than one that this process appended to the partition before it. */
   logTimeSteppedBack(): void;
+  /** The log ends before what a reader has read of it. */
+  logTruncated(): void;
   /** An append was refused: the log is away, or its answer did not come. */
   logUnavailable(): void;
 }

@@ -30,7 +30,7 @@ export function helloFromWire(hello: WireHello | undefined): Hello {
     conversationId: hello.conversationId,
     resumeToken: hello.resumeToken,
     afterSequence: numberOf(hello.afterSequence, 'after_sequence'),
-    waitMs: millisecondsOf(hello.waitForSlot),
+    waitMs: millisecondsOf(hello.waitForSlot, 'wait_for_slot'),
     inlineMedia: hello.inlineMedia,
   };
 }

@@ -8,6 +8,7 @@ import { Refused } from '../domain/errors/catalogue.ts';
 import { maxInlineReplyBytes, maxReplyBytes, maxUnsentBytes, slowConsumerMs, sweepMs } from '../domain/limits.ts';
 import type { ChatResponse } from '../gen/chat/v1/chat_service.ts';
 import type { Media } from '../gen/chat/v1/content.ts';
+import { assertProperty } from '../testing/property.ts';
 import { StandingClock } from '../testing/standing-clock.ts';
 import { ErrorMapping } from './errors.ts';
 import { maxInFlightBytes, type SessionStream, StreamOutput } from './stream-output.ts';
@@ -166,7 +167,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 describe('whatever is sent and read in whatever order', () => {
   test('no more than the named bytes are held, and what arrives is a prefix of what was sent', async () => {
-    await fc.assert(
+    await assertProperty(
       fc.asyncProperty(fc.array(step, { maxLength: 200 }), async (steps) => {
         const { output, frames, reads, stream } = slowClient(16);
         let offsetBytes = 0;

@@ -1,7 +1,7 @@
 import { constants } from 'node:http2';
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
+import { bytesOfEvent } from '../app/gateway/held-events.ts';
 import type { SessionEvent, SessionOutput } from '../app/gateway/session-event.ts';
-import { textOf } from '../domain/conversation/events.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import { maxPieceBytes, maxUnsentBytes, slowConsumerMs } from '../domain/limits.ts';
 import type { ChatRequest, ChatResponse, OpenRequest } from '../gen/chat/v1/chat_service.ts';
@@ -17,9 +17,6 @@ export type SessionStream =
 
 /** Written and not yet taken by the transport, before what follows is kept here: a few frames of any length keep it busy. */
 export const maxInFlightBytes = 256 * 1_024;
-
-/** Counted for an event besides its text: ids, times and framing. */
-const eventOverheadBytes = 200;
 
 export interface StreamOutputDeps {
   readonly facts: WelcomeFacts;
@@ -81,7 +78,7 @@ export class StreamOutput implements SessionOutput {
 
   /** The stream counts frames, of which a few may be long: they are blocked by their bytes as well. */
   #write(event: SessionEvent): void {
-    const bytes = sizeOf(event);
+    const bytes = bytesOfEvent(event);
     this.#inFlightBytes += bytes;
     const frame = { event: { event: eventToWire(event, this.#deps.facts) } };
     const takesMore = this.#stream.write(frame, () => this.#written(bytes));
@@ -107,9 +104,9 @@ export class StreamOutput implements SessionOutput {
       this.#unsent[this.#unsent.length - 1] = { ...last, text: last.text + event.text };
       this.#unsentBytes += event.text.length;
     } else {
-      const kept = this.#unsentBytes + sizeOf(event) > maxUnsentBytes ? withoutBytes(event) : event;
+      const kept = this.#unsentBytes + bytesOfEvent(event) > maxUnsentBytes ? withoutBytes(event) : event;
       this.#unsent.push(kept);
-      this.#unsentBytes += sizeOf(kept);
+      this.#unsentBytes += bytesOfEvent(kept);
     }
     if (this.#unsentBytes > maxUnsentBytes) this.#slow(`${maxUnsentBytes} bytes are unread`);
   }
@@ -164,14 +161,6 @@ export class StreamOutput implements SessionOutput {
 
 function canJoin(last: { attempt: number; text: string }, next: { attempt: number; text: string }): boolean {
   return last.attempt === next.attempt && last.text.length + next.text.length <= maxPieceBytes / 4;
-}
-
-function sizeOf(event: SessionEvent): number {
-  if (event.type === 'delta') return eventOverheadBytes + event.text.length;
-  if (event.type !== 'message') return eventOverheadBytes;
-  let bytes = eventOverheadBytes + textOf(event.message.parts).length;
-  for (const link of event.links.values()) bytes += eventOverheadBytes + link.url.length + (link.bytes?.length ?? 0);
-  return bytes;
 }
 
 /** Bytes that the client can fetch from their URL must not be what it is cut for. */

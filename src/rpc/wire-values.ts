@@ -7,9 +7,17 @@ export function durationOf(ms: number): Duration {
   return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1_000) * 1_000_000) };
 }
 
-/** Milliseconds of a protobuf Duration; 0 when there is none. */
-export function millisecondsOf(duration: Duration | undefined): number {
-  return duration === undefined ? 0 : Number(duration.seconds) * 1_000 + duration.nanos / 1_000_000;
+/**
+ * Whole milliseconds of a protobuf Duration that must not be negative, a fraction counting as a whole one; 0 when there is none. Throws
+ * FRAME_INVALID for any other, and for one whose nanoseconds are out of their range.
+ */
+export function millisecondsOf(duration: Duration | undefined, field: string): number {
+  const { seconds = 0n, nanos = 0 } = duration ?? {};
+  if (seconds >= 0n && nanos >= 0 && nanos < 1_000_000_000)
+    return Number(seconds) * 1_000 + Math.ceil(nanos / 1_000_000);
+  throw new Refused('FRAME_INVALID', `${field} is no duration of 0 or more`, {
+    violations: [{ field, description: 'a duration of 0 or more' }],
+  });
 }
 
 /** An int64 field as a number. Throws FRAME_INVALID for one that no sequence can have. */

@@ -55,7 +55,16 @@ async function tell(seed: number): Promise<boolean> {
   return !outcome.findings.some(fails);
 }
 
-function headOf({ seed, nodes, clients, rates, activeMs, config: { limits }, usesHistory }: Scenario): string {
+function headOf({
+  seed,
+  nodes,
+  clients,
+  rates,
+  activeMs,
+  config: { limits },
+  usesHistory,
+  usesTokens,
+}: Scenario): string {
   const faults = Object.entries(rates).map(([name, rate]) => `${name} ${rate.toPrecision(2)}`);
   return [
     `Seed ${seed}: ${Math.round(activeMs / 1_000)} s of faults, then peace.`,
@@ -64,6 +73,7 @@ function headOf({ seed, nodes, clients, rates, activeMs, config: { limits }, use
     `Limits: ${limits.maxClients} clients, ${limits.partitions} partitions of ${limits.maxProcessingPerPartition} messages each`,
     `Faults, a share of operations or a number a minute: ${faults.join(', ') || 'none'}`,
     usesHistory ? 'The model reads what was said before.' : 'The model reads nothing but the message.',
+    ...(usesTokens ? ['Clients show access tokens.'] : []),
     '',
   ].join('\n');
 }

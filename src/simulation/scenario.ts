@@ -30,6 +30,8 @@ export interface Scenario {
   readonly activeMs: number;
   readonly config: PartsConfig;
   readonly usesHistory: boolean;
+  /** Authentication is on. */
+  readonly usesTokens: boolean;
   /** The log's time never runs backwards, as SQLite's does; Kafka's may. */
   readonly clampsLogTime: boolean;
   readonly drainTimeoutMs: number;
@@ -58,10 +60,11 @@ const rarer: Readonly<Partial<Record<FaultName, number>>> = {
   'provider-long': 0.2,
   'log-away': 0.4,
   'log-shorter': 0.15,
+  twin: 0.5,
 };
 
 /** Faults that the system does not promise anything about yet, each with its reason in docs/simulation.md; asked for by name only. */
-export const optionalFaults: ReadonlySet<FaultName> = new Set(['log-shorter', 'media-gone']);
+export const optionalFaults: ReadonlySet<FaultName> = new Set(['log-shorter']);
 
 /** The scenario of a seed. */
 export function scenarioOf(seed: number, { faults, clients, activeMs }: Omissions = nothingOmitted): Scenario {
@@ -87,6 +90,7 @@ export function scenarioOf(seed: number, { faults, clients, activeMs }: Omission
     usesHistory: random.chance(0.5),
     clampsLogTime: random.chance(0.5),
     drainTimeoutMs: 10_000,
+    usesTokens: new Random(seed, 'tokens').chance(0.3),
   };
 }
 
@@ -108,9 +112,11 @@ function ratesOf(seed: number): FaultRates {
   const share = random.between(0.05, 0.5);
   const rates: Partial<Record<FaultName, number>> = {};
   for (const name of [...operationFaults, ...momentFaults]) {
-    const isChosen = random.chance(share);
+    // A stream of its own for each: one more fault changes no other.
+    const own = new Random(seed, `rates/${name}`);
+    const isChosen = own.chance(share);
     const [min, max] = (operationFaults as readonly string[]).includes(name) ? operationRates : momentRates;
-    const rate = random.logarithmic(min, max) * (rarer[name] ?? 1);
+    const rate = own.logarithmic(min, max) * (rarer[name] ?? 1);
     if (isChosen && !optionalFaults.has(name)) rates[name] = rate;
   }
   return rates;

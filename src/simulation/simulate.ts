@@ -1,4 +1,5 @@
 import { ChatClient } from './clients/chat-client.ts';
+import { checkBuffers } from './oracle/buffers.ts';
 import { checkEnd } from './oracle/end.ts';
 import { checkServed } from './oracle/served.ts';
 import { Truth } from './oracle/truth.ts';
@@ -60,10 +61,14 @@ async function play(world: World, stopsAtFinding: boolean): Promise<void> {
   const { scheduler, scenario, faults, trace } = world;
   const truth = new Truth(world);
   const deployment = new Deployment(world);
+  truth.onRestarted = (gatewayId, sessionId) => deployment.twins.sessionEnded(gatewayId, sessionId);
   const clients = scenario.clients.map((spec) => new ChatClient(world, deployment, truth, spec));
   for (const client of clients) void client.run();
   startChaos(world, deployment);
-  const afterEach = () => checkServed(world, truth, deployment);
+  const afterEach = () => {
+    checkServed(world, truth, deployment);
+    checkBuffers(world, deployment);
+  };
   const isFound = () => stopsAtFinding && world.findings.length > 0;
   await scheduler.runUntil(scenario.activeMs, isFound, afterEach);
   if (isFound()) return;

@@ -47,6 +47,31 @@ export function hangUp(client: DynamicClient): void {
   grpc.Client.prototype.close.call(client);
 }
 
+/** A field of a message of the contract. */
+export interface ContractField {
+  readonly name: string;
+  readonly isRepeated: boolean;
+  /** As descriptor.proto names it, e.g. TYPE_INT64. */
+  readonly type: string;
+  /** The full name of a message's or an enum's type; '' for others. */
+  readonly typeName: string;
+}
+
+/** The fields of a message type, e.g. `chat.v1.Hello`. Throws when the contract has no such type. */
+export function fieldsOf(typeName: string): readonly ContractField[] {
+  const message = definition[typeName] as loader.MessageTypeDefinition<object, object> | undefined;
+  if (message === undefined) throw new Error(`no message ${typeName} in the contract`);
+  const { field: fields } = message.type as {
+    field: { name: string; label: string; type: string; typeName: string }[];
+  };
+  return fields.map(({ name, label, type, typeName: of }) => ({
+    name,
+    isRepeated: label === 'LABEL_REPEATED',
+    type,
+    typeName: of === '' || of.includes('.') ? of : `chat.v1.${of}`,
+  }));
+}
+
 function decode(type: string, bytes: Buffer): Dynamic {
   const message = definition[type] as loader.MessageTypeDefinition<object, object> | undefined;
   return message?.deserialize(bytes);

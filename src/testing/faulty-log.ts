@@ -11,6 +11,8 @@ export class FaultyLog implements EventLog {
   appends = 0;
   /** Tails yield nothing until it resolves: a process that has stalled. */
   stalled: Promise<void> | undefined;
+  /** What the next tail that comes to a record ends with. */
+  tailFault: Error | undefined;
   readonly #log: EventLog;
 
   constructor(log: EventLog) {
@@ -37,6 +39,9 @@ export class FaultyLog implements EventLog {
   async *tail(...args: Parameters<EventLog['tail']>) {
     for await (const batch of this.#log.tail(...args)) {
       await this.stalled;
+      const fault = this.tailFault;
+      this.tailFault = undefined;
+      if (fault !== undefined) throw fault;
       yield batch;
     }
   }

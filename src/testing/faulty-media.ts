@@ -27,6 +27,11 @@ export class FaultyMedia implements Pick<MediaStore, 'put' | 'read'> {
     this.stored.push(object);
   }
 
+  /** As the sweep does it. */
+  delete(mediaId: string): Promise<void> {
+    return this.#store.delete(mediaId);
+  }
+
   /** Resolves when the store is done with what it was given: a worker that was stopped does not wait for that. */
   async idle(): Promise<void> {
     await Promise.allSettled(this.#putting);

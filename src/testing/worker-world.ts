@@ -87,6 +87,7 @@ const settings: WorkerSettings = {
   pieceTimeoutMs: 60_000,
   mediaTimeoutMs: 60_000,
   totalTimeoutMs: 600_000,
+  unnamedMediaLifetimeMs: 86_400_000,
   maxAttempts: 3,
 };
 

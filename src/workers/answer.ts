@@ -12,7 +12,7 @@ import type { MessagePast, WorkerDeps } from './deps.ts';
 import { HeldOutput } from './held-output.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
 import { MediaReads } from './media-reads.ts';
-import { storeReplyMedia } from './reply-media.ts';
+import { renewReplyMedia, storeReplyMedia } from './reply-media.ts';
 import { replyRequest } from './reply-request.ts';
 import { stretches } from './reply-text.ts';
 
@@ -51,6 +51,8 @@ export class Answer {
   #output: HeldOutput | undefined;
   /** The log did not take the attempt's event. */
   #unwritten: ReplyStarted | undefined;
+  /** Monotonic time since which the media of the held final event may have been stored, once they were stored anew. */
+  #mediaSinceMs: number | undefined;
   #stopped = false;
   #concluding = false;
   /** Its conversation was deleted: nothing that was said is to be logged any more. */
@@ -163,7 +165,7 @@ export class Answer {
         for (const piece of stretches(text, offsetBytes, maxPieceBytes))
           output.send({ type: 'piece', ...this.#idsOf(attempt), ...piece });
       },
-      store: (media) => storeReplyMedia(deps, clientId, media),
+      store: (media, signal) => storeReplyMedia(deps, clientId, media, signal),
     });
     this.#attempt = attempt;
     this.#output = output;
@@ -286,9 +288,12 @@ export class Answer {
   /** Appends the final event until the fold has met it; once the conversation is deleted, one without words instead. */
   async #conclude(event: Final): Promise<void> {
     this.#concluding = true;
+    let held = event;
     for (let failures = 1; !this.#over; failures += 1) {
       try {
-        const final = this.#discarded ? this.#stoppedEvent() : event;
+        held = await this.#withLastingMedia(held);
+        if (this.#over) return;
+        const final = this.#discarded ? this.#stoppedEvent() : held;
         this.#trace?.concludes(final.type === 'ReplyFailed' ? final.reason : undefined);
         const started = this.#unwritten === undefined ? [] : [this.#unwritten];
         await this.#append([...started, final], this.#trace?.context);
@@ -297,6 +302,23 @@ export class Answer {
         await this.#pauseAfter(error, failures, 'the end of a reply was not written');
       }
     }
+  }
+
+  /**
+   * While the log takes nothing, the sweep finds media that no message names. Half their lifetime is left for the append, and for history to know of it;
+   * looked at just before each append, since storing may take long, too.
+   */
+  async #withLastingMedia(event: Final): Promise<Final> {
+    const { deps } = this.#context;
+    let lasting = event;
+    while (!this.#over && !this.#discarded && hasMedia(lasting)) {
+      const nowMs = deps.clock.monotonicMs();
+      const ageMs = this.#mediaSinceMs === undefined ? (this.#attempt?.elapsedMs ?? 0) : nowMs - this.#mediaSinceMs;
+      if (ageMs <= deps.settings.unnamedMediaLifetimeMs / 2) return lasting;
+      lasting = { ...lasting, parts: await renewReplyMedia(deps, this.message.clientId, lasting.parts) };
+      this.#mediaSinceMs = nowMs;
+    }
+    return lasting;
   }
 
   #append(events: readonly (ReplyStarted | Final)[], trace?: TraceContext): Promise<unknown> {
@@ -367,6 +389,10 @@ export class Answer {
     const { messageId, conversationId } = this.message;
     this.#context.deps.logger.warn({ messageId, conversationId, err: error }, what);
   }
+}
+
+function hasMedia(event: Final): event is ReplyCompleted {
+  return event.type === 'ReplyCompleted' && event.parts.some(({ kind }) => kind !== 'text');
 }
 
 /** Not before so long is another attempt of use; infinite when none is. */

@@ -28,8 +28,8 @@ export type Call = (signal: AbortSignal) => AsyncIterable<ReplyPiece>;
 export interface AttemptOutput {
   /** Text that is ready to be shown, and where it begins in UTF-8 bytes. */
   say(text: string, offsetBytes: number): void;
-  /** Stores voice or picture. What rejects has failed the attempt. */
-  store(media: GeneratedMedia): Promise<MediaPart>;
+  /** Stores voice or picture, until the signal aborts. What rejects has failed the attempt. */
+  store(media: GeneratedMedia, signal: AbortSignal): Promise<MediaPart>;
 }
 
 /** One call to the provider: what it has said so far, its time limits, and its end, which is whatever happens first. */
@@ -146,7 +146,7 @@ export class Attempt implements Watched {
 
   async #store(media: GeneratedMedia, place: number): Promise<void> {
     try {
-      this.#media[place] = await this.#output.store(media);
+      this.#media[place] = await this.#output.store(media, this.#abort.signal);
     } catch (error) {
       this.cancel({ type: 'failed', error });
     }

@@ -22,6 +22,8 @@ export interface WorkerSettings {
   readonly mediaTimeoutMs: number;
   /** Of a whole attempt. */
   readonly totalTimeoutMs: number;
+  /** An object that no message names is kept for at least this long after it was stored. */
+  readonly unnamedMediaLifetimeMs: number;
   /** Calls to the provider for one message by one worker. */
   readonly maxAttempts: number;
 }

@@ -13,6 +13,12 @@ export const logRetryInitialDelayMs = 50;
 /** Up to this, so that a log that is back is noticed within two seconds and one that is not costs next to nothing. */
 export const logRetryMaxDelayMs = 2_000;
 
+/** The wait before a reply's media are stored again after the media store failed; it doubles up to the next. */
+export const mediaRetryInitialDelayMs = 100;
+
+/** Up to this, so that the voice of a reply comes within two seconds of the store's return. */
+export const mediaRetryMaxDelayMs = 2_000;
+
 /** Messages of a conversation that a model is given at most; its own token budget cuts further. */
 export const maxContextMessages = 200;
 

@@ -42,7 +42,7 @@ export async function lookBack(
         deleted = deleted.add(event.conversationId, offset);
     }
     const last = entries.at(-1);
-    // The log was replaced by a shorter one: its end is for the fold to find.
+    // The log has become shorter since it was asked for its end: the fold finds out.
     if (last === undefined) break;
     next = last.offset + 1;
   }

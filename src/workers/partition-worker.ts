@@ -21,7 +21,7 @@ import type { PendingMessage } from '../domain/conversation/pending-messages.ts'
 import { type Decision, plan } from '../domain/conversation/plan.ts';
 import { catalogue } from '../domain/errors/catalogue.ts';
 import { maxLostWorkers } from '../domain/limits.ts';
-import { LogUnavailable } from '../ports/event-log.ts';
+import { LogTruncated, LogUnavailable } from '../ports/event-log.ts';
 import type { LiveEvent } from '../ports/live-bus.ts';
 import { Answer, type AnswerContext } from './answer.ts';
 import type { AttemptDeps } from './attempt.ts';
@@ -83,8 +83,9 @@ export class PartitionWorker {
   }
 
   /**
-   * Works until the signal aborts or another worker claims the partition; then what is under way is left without a word. Resolves with the
-   * claim under which it was, if anything was: so it was given up in order. Rejects with LogDamaged.
+   * Works until the signal aborts, another worker claims the partition, or the log is found to be shorter than what was read of it; then what is
+   * under way is left without a word. Resolves with the claim under which it was, if anything was: so it was given up in order. Rejects with
+   * LogDamaged.
    */
   async run(signal: AbortSignal): Promise<string | undefined> {
     const ending = new AbortController();
@@ -96,6 +97,11 @@ export class PartitionWorker {
       await this.#retried(over, () => this.#readCommitted());
       await Promise.race([defect, Promise.all([this.#claim(over), this.#follow(over, ending)])]);
       return this.#inFlight.size > 0 ? this.#context?.claimId : undefined;
+    } catch (error) {
+      if (!(error instanceof LogTruncated)) throw error;
+      ending.abort();
+      await this.#retried(signal, () => this.#giveUpPosition(error));
+      return undefined;
     } finally {
       ending.abort();
       for (const answer of this.#inFlight.values()) answer.settled();
@@ -133,13 +139,27 @@ export class PartitionWorker {
 
   async #readCommitted(): Promise<void> {
     const { journal, group, lookBackRecords = usualLookBackRecords } = this.#deps;
-    const committed = await journal.log.committed(group, journal.topics.conversations, this.#partition);
+    const { conversations: topic } = journal.topics;
+    const committed = await journal.log.committed(group, topic, this.#partition);
+    const end = await journal.log.endOffset(topic, this.#partition);
+    if (committed > end) throw new LogTruncated(topic, this.#partition, committed, end);
     const past = await lookBack(journal, this.#partition, committed, lookBackRecords);
     this.#committed = committed;
     this.#next = committed;
     this.#knownSince = past.knownFrom;
     this.#state = past.state;
     this.#conversations = past.conversations;
+  }
+
+  /** What is pending in a log that has lost its end is found from the committed position, or if that is lost too, from the beginning. */
+  async #giveUpPosition({ offset, endOffset }: LogTruncated): Promise<void> {
+    const { journal, group, logger } = this.#deps;
+    const { conversations: topic } = journal.topics;
+    this.#hold = 'lost';
+    const committed = await journal.log.committed(group, topic, this.#partition);
+    if (committed > endOffset) await journal.log.commit(group, topic, this.#partition, 0);
+    const about = { partition: this.#partition, offset, endOffset, committed };
+    logger.error(about, 'the log is shorter than what the worker has read of it; beginning again');
   }
 
   /** Appends a claim until one is read back; each try has an id of its own, because a repeated claim would be a second one. */

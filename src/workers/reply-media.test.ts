@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import type { MediaPart, Part, ReplyCompleted } from '../domain/conversation/events.ts';
 import { mediaDay, newMediaId } from '../domain/media/media-id.ts';
+import type { NewRecord } from '../ports/event-log.ts';
 import { MediaUnavailable } from '../ports/media-store.ts';
 import { type GeneratedMedia, ProviderError } from '../ports/provider.ts';
 import { messageReceived } from '../testing/conversation-events.ts';
@@ -74,6 +75,26 @@ describe('voice and picture of a reply', () => {
     for (const story of logged) expect(story).not.toContain('completed c/1 #1');
   });
 
+  // Retries spanned a second: a store that was away for longer cost replies their voice for ever.
+  test('wait for a store that is away, under the ids that they have, within the time of one attempt', async () => {
+    await using world = await WorkerWorld.open();
+    const putIds: string[] = [];
+    let failures = 8;
+    world.media.beforePut = async ({ mediaId }) => {
+      putIds.push(mediaId);
+      if (failures-- > 0) throw new MediaUnavailable('away');
+    };
+    const scripted = provider(inFull);
+    const { metrics } = world.worker({ provider: scripted, settings: { maxAttempts: 1 } });
+    await world.say('c/1');
+    expect(await world.heard('completed', 'c/1')).toMatchObject({ attempt: 1, outcome: 'completed' });
+    const { parts } = await replyTo(world, 'c/1');
+    expect(kindsOf(parts)).toEqual(['text', 'voice', 'image']);
+    expect(new Set(putIds).size).toBe(2);
+    expect(putIds).toHaveLength(10);
+    expect(metrics.counts).toEqual({ completed: 1 });
+  });
+
   test('are stored at the same time, and named in the order in which they were made', async () => {
     await using world = await WorkerWorld.open();
     const pictureIsStored = Promise.withResolvers<void>();
@@ -103,7 +124,7 @@ describe('voice and picture of a reply', () => {
         world.media.beforePut = () => Promise.reject(new MediaUnavailable('disk full'));
         call.say(voice);
       },
-      'error',
+      'timeout',
     ],
     ['are empty', (_, call) => call.say({ ...voice, bytes: Buffer.alloc(0) }), 'error'],
     ['take too long', () => {}, 'timeout'],
@@ -341,6 +362,63 @@ describe('a conversation that is deleted while a reply is under way', () => {
     refused = /\.ReplyCompleted$/;
     await world.logged('STOPPED c/1 #1');
     expect(await world.story()).not.toContain('completed c/1 #1');
+  });
+});
+
+// A reply that the log would not take for longer than unnamed media are kept named objects that were gone by then.
+describe('media of a reply that the log does not take for long', () => {
+  const replies = (records: readonly NewRecord[]) =>
+    records.some(({ headers }) => headers['ce_type']?.endsWith('ReplyCompleted') === true);
+
+  async function held(world: WorkerWorld) {
+    let isAway = true;
+    const worker = world.worker({
+      provider: provider(inFull),
+      settings: { unnamedMediaLifetimeMs: 4_000 },
+      fault: (records) => (isAway && replies(records) ? 'refused' : 'none'),
+    });
+    await world.say('c/1', 'ann');
+    await eventually(
+      async () => world.media.stored.length,
+      (stored) => stored >= 2,
+    );
+    const back = () => {
+      isAway = false;
+    };
+    return { worker, back };
+  }
+
+  test('are stored anew before they may be swept', async () => {
+    await using world = await WorkerWorld.open();
+    const { back } = await held(world);
+    const former = world.media.stored.slice(0, 2);
+    await eventually(
+      async () => world.media.stored.length,
+      (stored) => stored >= 4,
+      10_000,
+    );
+    for (const { mediaId } of former) await world.media.delete(mediaId);
+    back();
+    await world.heard('completed', 'c/1');
+    const { parts } = await replyTo(world, 'c/1');
+    expect(kindsOf(parts)).toEqual(['text', 'voice', 'image']);
+    for (const part of parts) if (part.kind !== 'text') await world.media.read(part.mediaId);
+  });
+
+  test('are left out when they are gone', async () => {
+    await using world = await WorkerWorld.open();
+    const { back, worker } = await held(world);
+    for (const { mediaId } of world.media.stored) await world.media.delete(mediaId);
+    const fromMs = worker.clock.monotonicMs();
+    await eventually(
+      async () => worker.clock.monotonicMs() - fromMs,
+      (ms) => ms > 8_000,
+    );
+    back();
+    await world.heard('completed', 'c/1');
+    const { parts } = await replyTo(world, 'c/1');
+    for (const part of parts) if (part.kind !== 'text') await world.media.read(part.mediaId);
+    expect(parts).toContainEqual({ kind: 'text', text: 'Seen it.' });
   });
 });
 

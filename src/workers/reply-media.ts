@@ -1,22 +1,70 @@
-import type { MediaPart } from '../domain/conversation/events.ts';
+import type { MediaPart, Part } from '../domain/conversation/events.ts';
 import { newMediaId } from '../domain/media/media-id.ts';
+import { MediaMissing, MediaUnavailable } from '../ports/media-store.ts';
 import { type GeneratedMedia, ProviderError } from '../ports/provider.ts';
+import { backOffMs, pause } from './back-off.ts';
 import type { WorkerDeps } from './deps.ts';
+import { mediaRetryInitialDelayMs, mediaRetryMaxDelayMs } from './limits.ts';
+
+type MediaDeps = Pick<WorkerDeps, 'media' | 'ids' | 'clock'>;
+
+type Bytes = Pick<MediaPart, 'kind' | 'contentType'> & Pick<GeneratedMedia, 'bytes'>;
+
+/** Names an object of these bytes that is not in the store yet. */
+function describe({ ids, clock }: MediaDeps, { kind, contentType, bytes }: Bytes): MediaPart {
+  const mediaId = newMediaId(ids.unique(), clock.nowMs());
+  return { kind, mediaId, contentType, sizeBytes: bytes.length, sha256: ids.sha256(bytes) };
+}
 
 /**
- * Puts voice or picture of a reply into the store, and gives the part that names it. Rejects with MediaUnavailable, or ProviderError when
- * there is nothing to store.
+ * Puts voice or picture of a reply into the store, and gives the part that names it. A store that is away is tried again until the signal aborts,
+ * which the attempt's time limits see to: only then it rejects with MediaUnavailable. Rejects with ProviderError when there is nothing to store.
  *
  * Each attempt stores objects of its own: those of an attempt that fails are named by no message, and the sweep takes them away.
  */
 export async function storeReplyMedia(
-  { media, ids, clock }: Pick<WorkerDeps, 'media' | 'ids' | 'clock'>,
+  deps: MediaDeps & Pick<WorkerDeps, 'random'>,
   ownerId: string,
-  { kind, contentType, bytes }: GeneratedMedia,
+  generated: GeneratedMedia,
+  signal: AbortSignal,
 ): Promise<MediaPart> {
+  const { kind, bytes } = generated;
   if (bytes.length === 0) throw new ProviderError(`a ${kind} without a byte`, true);
-  const mediaId = newMediaId(ids.unique(), clock.nowMs());
-  const part: MediaPart = { kind, mediaId, contentType, sizeBytes: bytes.length, sha256: ids.sha256(bytes) };
-  await media.put({ ...part, ownerId }, bytes);
-  return part;
+  const part = describe(deps, generated);
+  for (let failures = 1; ; failures += 1) {
+    try {
+      // Under the same id: what a failed call has stored all the same is found there.
+      await deps.media.put({ ...part, ownerId }, bytes);
+      return part;
+    } catch (error) {
+      if (!(error instanceof MediaUnavailable) || signal.aborted) throw error;
+      const delayMs = backOffMs(failures, mediaRetryInitialDelayMs, mediaRetryMaxDelayMs, deps.random);
+      await pause(deps.clock, delayMs, signal);
+      if (signal.aborted) throw error;
+    }
+  }
+}
+
+/**
+ * The parts of a reply with its media stored anew, under new ids: no message names them yet, and the sweep takes away what no message names for long.
+ * What is gone already is left out. Rejects with MediaUnavailable.
+ */
+export async function renewReplyMedia(
+  deps: MediaDeps,
+  ownerId: string,
+  parts: readonly Part[],
+): Promise<readonly Part[]> {
+  const renewed = parts.map(async (part): Promise<readonly Part[]> => {
+    if (part.kind === 'text') return [part];
+    try {
+      const bytes = await deps.media.read(part.mediaId);
+      const anew = describe(deps, { ...part, bytes });
+      await deps.media.put({ ...anew, ownerId }, bytes);
+      return [anew];
+    } catch (error) {
+      if (error instanceof MediaMissing) return [];
+      throw error;
+    }
+  });
+  return (await Promise.all(renewed)).flat();
 }

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../testing/property.ts';
 import { ReplyText, stretches } from './reply-text.ts';
 
 /** Any UTF-16, half characters included. */
@@ -9,7 +10,7 @@ const units = fc.array(
 );
 
 test('pieces make up the text, however characters are cut between them', () => {
-  fc.assert(
+  assertProperty(
     fc.property(units, fc.array(fc.nat()), (parts, cuts) => {
       const whole = parts.join('');
       const at = [...new Set(cuts.map((cut) => cut % (whole.length + 1)))].sort((a, b) => a - b);
@@ -26,7 +27,7 @@ test('pieces make up the text, however characters are cut between them', () => {
 });
 
 test('stretches follow each other without hole, none is too long, and none cuts a character', () => {
-  fc.assert(
+  assertProperty(
     fc.property(units, fc.integer({ min: 4, max: 30 }), fc.nat(1_000), (parts, maxBytes, from) => {
       const text = parts.join('').toWellFormed();
       let offsetBytes = from;

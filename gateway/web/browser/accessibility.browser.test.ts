@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 import { eventually } from '../../../src/testing/guests.ts';
@@ -13,7 +13,6 @@ import { bring, pictureFile } from './testing/files.ts';
 import { patienceMs } from './testing/visitor.ts';
 import { World } from './testing/world.ts';
 
-jest.setTimeout(180_000);
 const chromium = browsing();
 
 const reply =

@@ -1,4 +1,4 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { eventually } from '../../../src/testing/guests.ts';
 import { echoAnswer } from '../../../src/testing/openai-test-answers.ts';
@@ -9,7 +9,6 @@ import { drawingBreaches, drawnReplies, numbered, toldTexts, watchReplies } from
 import { patienceMs } from './testing/visitor.ts';
 import { doors, World } from './testing/world.ts';
 
-jest.setTimeout(180_000);
 const chromium = browsing();
 
 const count = 80;

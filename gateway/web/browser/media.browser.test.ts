@@ -1,4 +1,4 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Locator, Page } from 'playwright-core';
 import { eventually } from '../../../src/testing/guests.ts';
 import { wholeConversation } from '../../../src/testing/oracle.ts';
@@ -9,7 +9,6 @@ import { bring, pictureFile, type TestFile, videoFile, voiceFile } from './testi
 import { patienceMs } from './testing/visitor.ts';
 import { doors, World } from './testing/world.ts';
 
-jest.setTimeout(180_000);
 const chromium = browsing();
 
 const prompt = {

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { freePort } from '../../../src/testing/engines/free-port.ts';
 import { eventually } from '../../../src/testing/guests.ts';
@@ -11,7 +11,6 @@ import { audience, startSignInIssuer, webClientId } from './testing/sign-in-issu
 import { patienceMs } from './testing/visitor.ts';
 import { doors, World } from './testing/world.ts';
 
-jest.setTimeout(180_000);
 const chromium = browsing();
 
 const accounts = { PARLEY_AUTH: 'accounts', PARLEY_SIMULATED_TEXT_DELAY_MS: '0' };

@@ -1,11 +1,10 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { Guests } from '../../../src/testing/guests.ts';
 import { browsing } from './testing/browsing.ts';
 import { ChatPage } from './testing/chat-page.ts';
 import { onlyClient, operate, sessionsOpen } from './testing/operations.ts';
 import { doors, World } from './testing/world.ts';
 
-jest.setTimeout(180_000);
 const chromium = browsing();
 
 /** Answers come at once. */

@@ -1,4 +1,4 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { echoAnswer } from '../../../src/testing/openai-test-answers.ts';
 import type { RecordedChatRequest } from '../../../src/testing/openai-test-server.ts';
 import { browsing } from './testing/browsing.ts';
@@ -7,7 +7,6 @@ import { drawingBreaches, drawnReplies, numbered, toldTexts, watchReplies } from
 import { harmIn, hostileMarkdown } from './testing/hostile-markdown.ts';
 import { doors, World } from './testing/world.ts';
 
-jest.setTimeout(180_000);
 const chromium = browsing();
 
 const code = 'const answer: number = 42;\nconsole.log(answer < 43 && "so it is");';

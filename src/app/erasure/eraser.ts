@@ -1,7 +1,13 @@
 import type { ConversationErased } from '../../domain/conversation/events.ts';
 import { historyWaitMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { AwaitingErasure, DeletedConversation, HistoryProgress, MediaReferences } from '../../ports/history.ts';
+import type {
+  AwaitingErasure,
+  DeletedConversation,
+  HistoryProgress,
+  MediaReferences,
+  WholeAnswer,
+} from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { MediaStore } from '../../ports/media-store.ts';
 import type { Logger } from '../../ports/telemetry.ts';
@@ -127,15 +133,18 @@ export class Eraser {
 
   /** Whether history has come to where the log ends now. */
   async #caughtUp(): Promise<boolean> {
+    return (await this.#whole(async () => undefined)) !== null;
+  }
+
+  /** What `ask` answers of a history that holds everything that the log holds now, all the while; null when it does not. */
+  async #whole<T>(ask: () => Promise<T>): Promise<WholeAnswer<T> | null> {
     const { journal, progress } = this.#deps;
     const topic = journal.topics.conversations;
     const partitions = Array.from({ length: journal.log.partitions(topic) }, (_, partition) => partition);
-    const reached = await Promise.all(
-      partitions.map(async (partition) =>
-        progress.reached(partition, await journal.log.endOffset(topic, partition), historyWaitMs),
-      ),
+    const ends = partitions.map(
+      async (partition) => [partition, await journal.log.endOffset(topic, partition)] as const,
     );
-    return reached.every(Boolean);
+    return progress.whole(new Map(await Promise.all(ends)), historyWaitMs, ask);
   }
 
   /** Erases these conversations of one partition. Answers how many. */
@@ -193,10 +202,11 @@ export class Eraser {
    * into the log. Undefined when that could not be found out now.
    */
   async #unnamed(mediaIds: ReadonlySet<string>): Promise<ReadonlySet<string> | undefined> {
-    const suspects = await this.#look(mediaIds);
-    if (suspects.size === 0) return suspects;
-    if (!(await this.#pause(this.#deps.intervalMs)) || !(await this.#caughtUp())) return undefined;
-    return this.#look(suspects);
+    const suspects = await this.#whole(() => this.#look(mediaIds));
+    if (suspects === null || suspects.answer.size === 0) return suspects?.answer;
+    if (!(await this.#pause(this.#deps.intervalMs))) return undefined;
+    // A history that began again meanwhile would know of no message that names them.
+    return (await this.#whole(() => this.#look(suspects.answer)))?.answer;
   }
 
   async #look(mediaIds: ReadonlySet<string>): Promise<ReadonlySet<string>> {

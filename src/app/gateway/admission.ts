@@ -5,10 +5,10 @@ import type {
   ConnectionRequested,
 } from '../../domain/admission/events.ts';
 import { type AdmissionOutcome, evolve } from '../../domain/admission/evolve.ts';
-import { type AdmissionState, currentClockRule, placeInLine } from '../../domain/admission/state.ts';
+import { type AdmissionState, currentClockRule, initialAdmission, placeInLine } from '../../domain/admission/state.ts';
 import { gatewayBeatMs, suspendAfterMs, twinAnswerMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { LogDamaged, LogUnavailable } from '../../ports/event-log.ts';
+import { LogDamaged, LogTruncated, LogUnavailable } from '../../ports/event-log.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 
@@ -82,6 +82,8 @@ export class Admission {
   #stage: Stage = 'new';
   /** Settles when another process shows that it runs under this gateway's id, while this one starts. */
   readonly #rival = Promise.withResolvers<'rival'>();
+  /** While the log is folded again because it became shorter: up to this gateway's new start, which comes at this offset or later. */
+  #foldingAgainTo: number | undefined;
   #lastSignMs: number;
   #following: Promise<void> = Promise.resolve();
   #beating: Promise<void> = Promise.resolve();
@@ -98,11 +100,12 @@ export class Admission {
    * InstanceIdTaken, and then nothing was ended.
    */
   async start(): Promise<void> {
-    const { gatewayId, incarnation, isIdExclusive = false, limits } = this.#deps;
+    const { isIdExclusive = false } = this.#deps;
+    await this.#checkSnapshot();
     this.#following = this.#follow();
     try {
       if (!isIdExclusive) await this.#checkAlone();
-      await this.#appendAndFold([{ type: 'GatewayStarted', gatewayId, limits, incarnation, clockRule: currentClockRule }]);
+      await this.#appendAndFold([this.#startEvent()]);
     } catch (error) {
       this.#endFollowing(new LogUnavailable('the gateway has not started', 'unknown'));
       await this.#following;
@@ -129,7 +132,8 @@ export class Admission {
   /** It has not started, or has left, or the lease may have run out: then nothing may be taken or delivered until a beat has been read back. */
   get suspended(): boolean {
     if (!this.isStarted) return true;
-    return this.#listeners.size > 0 && this.#deps.clock.monotonicMs() - this.#lastSignMs > suspendAfterMs;
+    if (this.#listeners.size === 0) return false;
+    return this.#foldingAgainTo !== undefined || this.#deps.clock.monotonicMs() - this.#lastSignMs > suspendAfterMs;
   }
 
   /** Asks for a session; the verdict comes to the listener. Rejects with LogUnavailable, and then the listener hears nothing. */
@@ -188,6 +192,53 @@ export class Admission {
     } finally {
       await Promise.all([this.#following, this.#beating]);
     }
+  }
+
+  #startEvent(): AdmissionEvent {
+    const { gatewayId, limits, incarnation } = this.#deps;
+    return { type: 'GatewayStarted', gatewayId, limits, incarnation, clockRule: currentClockRule };
+  }
+
+  /** A snapshot of a log that had more would make this gateway wait for what never comes. */
+  async #checkSnapshot(): Promise<void> {
+    const { log, topics } = this.#deps.journal;
+    const endOffset = await log.endOffset(topics.connections, 0);
+    if (this.#position > endOffset)
+      this.#forgetFold(new LogTruncated(topics.connections, 0, this.#position, endOffset));
+  }
+
+  #forgetFold({ offset, endOffset }: LogTruncated): void {
+    const about = { offset, endOffset };
+    this.#deps.logger.error(about, 'the connections topic is shorter than what was read of it; folding it again');
+    this.#state = initialAdmission;
+    this.#position = 0;
+  }
+
+  /**
+   * What this gateway knows of who is connected is of a log that had more. It folds what this one holds, while its sessions are suspended; its
+   * new start ends whatever the fold still has of them, and then each applies again.
+   */
+  #foldAgain(error: LogTruncated): void {
+    this.#forgetFold(error);
+    this.#foldingAgainTo = error.endOffset;
+    for (const { reject } of this.#waitingForPosition.splice(0))
+      reject(new LogUnavailable('the log has become shorter', 'unknown', { cause: error }));
+    this.#startAgain();
+  }
+
+  #startAgain(): void {
+    this.#append([this.#startEvent()]).catch((error: unknown) => {
+      this.#deps.logger.warn({ err: error }, 'could not record that the gateway begins again; trying again');
+      this.#retryLater(() => this.#startAgain());
+    });
+  }
+
+  #foldedAgain(): void {
+    this.#foldingAgainTo = undefined;
+    this.#lastSignMs = this.#deps.clock.monotonicMs();
+    const listeners = [...this.#listeners];
+    for (const [sessionId] of listeners) this.#forget(sessionId);
+    for (const [, listener] of listeners) listener.closed('GATEWAY_LOST', 'the log has become shorter');
   }
 
   /**
@@ -260,6 +311,10 @@ export class Admission {
         for await (const batch of batches) this.#fold(batch);
       } catch (error) {
         if (error instanceof LogDamaged) return this.#fail(error);
+        if (error instanceof LogTruncated) {
+          this.#foldAgain(error);
+          continue;
+        }
         logger.error({ err: error }, 'cannot follow the connections topic; trying again');
         await this.#deps.clock.sleep(retryMs, signal).catch(() => undefined);
       }
@@ -304,8 +359,13 @@ export class Admission {
       if (decoded.kind === 'event') {
         const { state, outcomes } = evolve(this.#state, decoded.event, timeMs);
         this.#state = state;
-        for (const outcome of outcomes) this.#tell(outcome);
-        this.#heed(decoded.event);
+        if (this.#foldingAgainTo === undefined) {
+          for (const outcome of outcomes) this.#tell(outcome);
+          this.#heed(decoded.event);
+        } else if (offset >= this.#foldingAgainTo && this.#isOwnStart(decoded.event)) {
+          this.#foldedAgain();
+          this.#heed(decoded.event);
+        }
       }
       this.#position = offset + 1;
     }
@@ -314,6 +374,11 @@ export class Admission {
     if (reached.length === 0) return;
     this.#waitingForPosition = this.#waitingForPosition.filter(({ offset }) => offset > this.#position);
     for (const { resolve } of reached) resolve();
+  }
+
+  #isOwnStart(event: AdmissionEvent): boolean {
+    const { gatewayId, incarnation } = this.#deps;
+    return event.type === 'GatewayStarted' && event.gatewayId === gatewayId && event.incarnation === incarnation;
   }
 
   #tell(outcome: AdmissionOutcome): void {

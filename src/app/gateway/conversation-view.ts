@@ -1,10 +1,12 @@
 import { textOf } from '../../domain/conversation/events.ts';
 import { utf8Length, utf8Slice } from '../../domain/conversation/utf8.ts';
 import type { Reason } from '../../domain/errors/catalogue.ts';
+import { maxUnsentBytes } from '../../domain/limits.ts';
 import type { History, HistoryMessage } from '../../ports/history.ts';
 import type { LiveBus, LiveCompleted, LiveEvent, LivePiece, LiveStarted } from '../../ports/live-bus.ts';
 import type { Metrics } from '../../ports/telemetry.ts';
 import { noLinks } from '../media/media-links.ts';
+import { HeldLiveEvents } from './held-events.ts';
 import type { SessionOutput } from './session-event.ts';
 
 /** Messages read from history at once. */
@@ -37,7 +39,7 @@ export class ConversationView {
   readonly #deps: ConversationViewDeps;
   readonly #drafts = new Map<string, Draft>();
   /** Live events that arrive while older things are still being sent. */
-  #early: LiveEvent[] | undefined = [];
+  #early: HeldLiveEvents | undefined = new HeldLiveEvents(maxUnsentBytes);
   #replayedThrough = 0;
   #isAsking = false;
   /** The replies that were told last, the oldest first: history may know one before the worker that wrote it has let its draft go. */
@@ -75,9 +77,14 @@ export class ConversationView {
 
   /** Shows what comes from now on, and what came while older things were being sent. */
   goLive(): void {
-    const early = this.#early ?? [];
+    const early = this.#early?.events ?? [];
     this.#early = undefined;
     for (const event of early) this.take(event);
+  }
+
+  /** False while older things are being sent, and too much is behind them already: then nothing may be taken that must not be lost. */
+  admits(event: LiveEvent): boolean {
+    return this.#early?.admits(event) ?? true;
   }
 
   /** Something happened in the conversation. */
@@ -106,7 +113,7 @@ export class ConversationView {
   /** Something of this reply came, and not yet its end. */
   hasDraft(replyMessageId: string): boolean {
     const isOfIt = (event: LiveEvent) => 'replyMessageId' in event && event.replyMessageId === replyMessageId;
-    const early = this.#early?.filter(isOfIt) ?? [];
+    const early = this.#early?.events.filter(isOfIt) ?? [];
     return early.length === 0 ? this.#drafts.has(replyMessageId) : early.every(({ type }) => type !== 'completed');
   }
 

@@ -11,7 +11,7 @@ import type { HistoryMessage, HistoryProgress } from '../../ports/history.ts';
 import { MediaUnavailable } from '../../ports/media-store.ts';
 import { eventCodec } from '../../testing/event-codec.ts';
 import { FaultyLog } from '../../testing/faulty-log.ts';
-import { seededRandom } from '../../testing/random.ts';
+import { seededRandom, testSeeds } from '../../testing/random.ts';
 import { Journal } from '../journal.ts';
 import { Acceptance } from './acceptance.ts';
 import { Inbox } from './inbox.ts';
@@ -123,27 +123,30 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('what a client says', () => {
-  test('stands in the log in the order in which it came, however long its media take', async () => {
-    const random = seededRandom();
-    const said: string[] = [];
-    for (let round = 0; round < 10; round += 1) {
-      const answers = Array.from({ length: maxPendingPerClient }, (_, index) => {
-        const id = `${round}.${index}`;
-        said.push(id);
-        return say(id, ...(random() < 0.5 ? [text(id)] : [text(id), voice]));
-      });
-      let settled = false;
-      const all = Promise.all(answers).finally(() => {
-        settled = true;
-      });
-      await until(() => {
-        if (random() < 0.5) takes.shift()?.resolve();
-        return settled;
-      });
-      for (const { messageId } of await all) replies.pending.remove(messageId);
-    }
-    expect(await inLog()).toEqual(said);
-  });
+  test.each(testSeeds)(
+    'stands in the log in the order in which it came, however long its media take (TEST_SEED=%i)',
+    async (seed) => {
+      const random = seededRandom(seed);
+      const said: string[] = [];
+      for (let round = 0; round < 10; round += 1) {
+        const answers = Array.from({ length: maxPendingPerClient }, (_, index) => {
+          const id = `${round}.${index}`;
+          said.push(id);
+          return say(id, ...(random() < 0.5 ? [text(id)] : [text(id), voice]));
+        });
+        let settled = false;
+        const all = Promise.all(answers).finally(() => {
+          settled = true;
+        });
+        await until(() => {
+          if (random() < 0.5) takes.shift()?.resolve();
+          return settled;
+        });
+        for (const { messageId } of await all) replies.pending.remove(messageId);
+      }
+      expect(await inLog()).toEqual(said);
+    },
+  );
 
   test('is one message when it is repeated while its media are being stored', async () => {
     const first = say('a', voice);
@@ -213,6 +216,15 @@ describe('what a client says', () => {
     answer.resolve();
     await expect(refused).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
     expect([await inLog(), replies.pending.size]).toEqual([[], 0]);
+  });
+
+  test('is not taken when the session has lost its slot while its media were stored', async () => {
+    const refused = say('a', voice);
+    await until(() => takes.length === 1);
+    inactive = new Refused('LOG_UNAVAILABLE');
+    takes[0]?.resolve();
+    await expect(refused).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
+    expect([await inLog(), replies.pending.size, spoken]).toEqual([[], 0, 0]);
   });
 
   test('is not waited for when its append has failed for certain, and new when it is said again', async () => {

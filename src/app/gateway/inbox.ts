@@ -107,7 +107,13 @@ export class Inbox {
     if (replies.isDeleted(conversationId)) throw new Refused('NOT_FOUND', 'the conversation was deleted');
     const speaker = { clientId, conversationId, partition: conversations.partition(conversationId), timeZone, trace };
     const isText = isTextOnly(checked);
-    const parts = isText ? checked : () => media.take(checked, clientId);
+    // Media that are taken long before they are named may be swept as unused: a process that was frozen meanwhile has lost its slot, too.
+    const takeMedia = async () => {
+      const taken = await media.take(checked, clientId);
+      this.#deps.checkActive();
+      return taken;
+    };
+    const parts = isText ? checked : takeMedia;
     const claim = this.#claim(message.clientMessageId, speaker, arrivedMs);
     const { accepted } = await acceptance.begin(speaker, message.clientMessageId, parts, claim);
     // Media may yet be refused, and then nothing was said.

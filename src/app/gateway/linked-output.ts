@@ -1,10 +1,9 @@
 import type { Refused } from '../../domain/errors/catalogue.ts';
+import { maxUnsentBytes } from '../../domain/limits.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import type { MediaLinks } from '../media/media-links.ts';
+import { bytesOfEvent } from './held-events.ts';
 import type { SessionEvent, SessionOutput } from './session-event.ts';
-
-/** Events behind a message whose URLs are being made; more of them mean that the store hangs. */
-const maxBehindMedia = 5_000;
 
 export interface LinkedOutputDeps {
   readonly output: SessionOutput;
@@ -16,12 +15,13 @@ export interface LinkedOutputDeps {
 }
 
 /**
- * Puts URLs to the media of messages on their way out. While those of one are being made everything behind it waits, so nothing overtakes;
- * as long as no message has media, nothing is kept and nothing is awaited.
+ * Puts URLs to the media of messages on their way out. While those of one are being made everything behind it waits, so nothing overtakes, and no more
+ * than a client may leave unread, since more means that the store hangs; as long as no message has media, nothing is kept and nothing is awaited.
  */
 export class LinkedOutput implements SessionOutput {
   readonly #deps: LinkedOutputDeps;
   readonly #behind: SessionEvent[] = [];
+  #behindBytes = 0;
   #telling: Promise<void> | undefined;
   #cut = false;
 
@@ -32,8 +32,9 @@ export class LinkedOutput implements SessionOutput {
   emit(event: SessionEvent): void {
     if (this.#telling === undefined && !needsLinks(event)) return this.#deps.output.emit(event);
     this.#behind.push(event);
+    this.#behindBytes += bytesOfEvent(event);
     if (this.#telling === undefined) this.#telling = this.#tell();
-    else if (this.#behind.length > maxBehindMedia) this.#deps.onOverflow();
+    else if (this.#behindBytes > maxUnsentBytes) this.#deps.onOverflow();
   }
 
   async writable(): Promise<void> {
@@ -53,6 +54,7 @@ export class LinkedOutput implements SessionOutput {
   /** Never rejects. */
   async #tell(): Promise<void> {
     for (let event = this.#behind.shift(); event !== undefined && !this.#cut; event = this.#behind.shift()) {
+      this.#behindBytes -= bytesOfEvent(event);
       this.#deps.output.emit(needsLinks(event) ? await this.#linked(event) : event);
     }
     this.#telling = undefined;

@@ -1,8 +1,7 @@
 import type { Refused } from '../../domain/errors/catalogue.ts';
+import { maxUnsentBytes } from '../../domain/limits.ts';
+import { bytesOfEvent } from './held-events.ts';
 import type { SessionEvent, SessionOutput } from './session-event.ts';
-
-/** Events kept while the gateway is suspended; a reply under way makes some hundreds. */
-const maxHeldEvents = 5_000;
 
 export interface OutboxDeps {
   readonly output: SessionOutput;
@@ -11,10 +10,11 @@ export interface OutboxDeps {
   readonly onOverflow: () => void;
 }
 
-/** What a session tells its client, kept while nothing may be told. */
+/** What a session tells its client, kept while nothing may be told: as much as its client may leave unread. */
 export class Outbox implements SessionOutput {
   readonly #deps: OutboxDeps;
   #held: SessionEvent[] = [];
+  #heldBytes = 0;
 
   constructor(deps: OutboxDeps) {
     this.#deps = deps;
@@ -32,7 +32,8 @@ export class Outbox implements SessionOutput {
       return;
     }
     this.#held.push(event);
-    if (this.#held.length > maxHeldEvents) this.#deps.onOverflow();
+    this.#heldBytes += bytesOfEvent(event);
+    if (this.#heldBytes > maxUnsentBytes) this.#deps.onOverflow();
   }
 
   /** Tells what is true whoever holds the slot, past what is kept: welcome and waiting, pong and drain. */
@@ -45,6 +46,7 @@ export class Outbox implements SessionOutput {
     if (this.#held.length === 0 || !this.#deps.mayTell()) return;
     const held = this.#held;
     this.#held = [];
+    this.#heldBytes = 0;
     for (const event of held) this.#deps.output.emit(event);
   }
 

@@ -1,5 +1,7 @@
+import { maxPieceBytes } from '../../domain/limits.ts';
 import type { LiveEvent } from '../../ports/live-bus.ts';
 import type { TraceContext } from '../../ports/tracing.ts';
+import { HeldLiveEvents } from './held-events.ts';
 
 /** A message of the client that has no final state yet. */
 export interface PendingMessage {
@@ -13,10 +15,13 @@ export interface PendingMessage {
    * Where it stands in the log; undefined until the client has been told that it is there. What happens to it before that is told after.
    */
   sequence: number | undefined;
-  readonly early: LiveEvent[];
+  readonly early: HeldLiveEvents;
   /** Monotonic time at which it was taken, or history was last asked for it. */
   askedMs: number;
 }
+
+/** Kept of what came of a message before its client knows that it is in the log, which takes as long as an answer of the log. */
+const maxEarlyBytes = 2 * maxPieceBytes;
 
 /** Messages in doubt that are remembered: more than a client may have unanswered, so that only one that never repeats any loses some. */
 const maxInDoubt = 100;
@@ -37,7 +42,7 @@ export class Pending {
 
   /** A message on its way into the log. */
   add(messageId: string, conversationId: string, clientMessageId: string, sinceMs: number, trace?: TraceContext): void {
-    const nothingYet = { sequence: undefined, early: [], askedMs: sinceMs };
+    const nothingYet = { sequence: undefined, early: new HeldLiveEvents(maxEarlyBytes), askedMs: sinceMs };
     this.#messages.set(messageId, { clientMessageId, conversationId, sinceMs, trace, ...nothingYet });
   }
 
@@ -51,7 +56,7 @@ export class Pending {
     const message = this.#messages.get(messageId);
     if (message === undefined || message.sequence !== undefined) return [];
     message.sequence = sequence;
-    return message.early;
+    return message.early.events;
   }
 
   /** It is final, or never came into the log. True if it was there. */

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { inProcessBus } from '../../adapters/live-bus/in-process/in-process-bus.ts';
-import { historyPollMs } from '../../domain/limits.ts';
+import { historyPollMs, maxPieceBytes, maxReplyBytes, maxUnsentBytes } from '../../domain/limits.ts';
 import type { HistoryMessage } from '../../ports/history.ts';
 import type { Tracer } from '../../ports/tracing.ts';
 import { eventually } from '../../testing/guests.ts';
@@ -402,4 +402,52 @@ test('what history is asked for is told in its order, and before what the bus te
   );
   const told = events.flatMap((event) => (event.type === 'message' ? [event.message.sequence] : []));
   expect(told).toEqual([230, 231, 232]);
+});
+
+// Cause: what came while older things were being sent was kept without bound, however long that took.
+test('what comes while older things are being sent is bounded, and what does not fit is told when history is asked', async () => {
+  const { replies, bus, events, state } = world();
+  const reading = Promise.withResolvers<readonly HistoryMessage[]>();
+  state.unanswered = reading.promise;
+  const ids = ['a', 'b', 'c'];
+  const text = 'x'.repeat(maxReplyBytes - 1_000);
+  const loaded = replies.loadPending('client', 10);
+  reading.resolve([]);
+  await loaded;
+  for (const id of ids) {
+    replies.pending.add(id, 'c', id, 0);
+    replies.acknowledge({ ...accepted, messageId: id, clientMessageId: id });
+  }
+  // Not yet shown: everything is early.
+  ids.forEach((messageId, index) => {
+    const end = { messageId, replyMessageId: `${messageId}-r`, attempt: 1, sequence: 10 + index, timeMs: 0, model: '' };
+    bus.publish('c', { type: 'completed', ...end, parts: [{ kind: 'text', text }], outcome: 'completed' });
+  });
+  bus.publish('c', { type: 'failed', messageId: 'a', clientMessageId: 'a', reason: 'POISON', detail: '' });
+  expect(replies.pending.size).toBe(1);
+  replies.show(0);
+  await replies.showing;
+  const told = events.flatMap((event) => (event.type === 'message' ? [event.message.messageId] : []));
+  expect(told).toEqual(['a-r', 'b-r']);
+  expect(replies.pending.get('c')).toBeDefined();
+  // The bus has lost it, as far as anybody can tell; history is asked as for any such message.
+  state.nowMs += historyPollMs + 1;
+  replies.sweep();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(state.asked).toBeGreaterThan(0);
+});
+
+test('of pieces that come before the log has answered, no more is kept than a few of the longest', () => {
+  const { replies, bus, events } = world();
+  replies.showNew();
+  replies.pending.add('id', 'c', 'm', 0);
+  const text = 'x'.repeat(maxPieceBytes / 2);
+  for (let index = 0; index < 100; index += 1) {
+    const offsetBytes = index * text.length;
+    bus.publish('c', { type: 'piece', messageId: 'id', replyMessageId: 'r', attempt: 1, offsetBytes, text });
+  }
+  replies.acknowledge(accepted);
+  const deltas = events.flatMap((event) => (event.type === 'delta' ? [event.text.length] : []));
+  expect(deltas.length).toBe(3);
+  expect(deltas.length * text.length).toBeLessThan(maxUnsentBytes);
 });

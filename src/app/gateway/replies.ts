@@ -1,5 +1,5 @@
 import type { Refused } from '../../domain/errors/catalogue.ts';
-import { historyPollMs } from '../../domain/limits.ts';
+import { historyPollMs, maxUnsentBytes } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { History, HistoryMessage } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
@@ -9,6 +9,7 @@ import type { Logger, Metrics } from '../../ports/telemetry.ts';
 import type { Span, Tracer } from '../../ports/tracing.ts';
 import { ConversationView } from './conversation-view.ts';
 import type { Conversations, Unanswered } from './conversations.ts';
+import { HeldLiveEvents } from './held-events.ts';
 import { Pending, type PendingMessage } from './pending.ts';
 import { refusalOf } from './refusal.ts';
 import type { Accepted, SessionOutput } from './session-event.ts';
@@ -39,7 +40,7 @@ export class Replies {
   readonly #subscriptions = new Map<string, () => void>();
   readonly #deleted = new Set<string>();
   /** Of conversations of which history is being read: what the bus has told since. */
-  readonly #held = new Map<string, LiveEvent[]>();
+  readonly #held = new Map<string, HeldLiveEvents>();
   #view: ConversationView;
   #showing: Promise<void> = Promise.resolve();
   /** An end of the conversation's partition up to which history is known to be, while the bus was listened to already. */
@@ -170,6 +171,8 @@ export class Replies {
       pending.early.push(event);
       return;
     }
+    // What is behind older things and no longer fits there stays unanswered: history is asked for it later.
+    if (conversationId === this.#view.conversationId && !this.#view.admits(event)) return;
     let delivery: Span | undefined;
     if (event.type === 'completed' || event.type === 'failed') {
       // What is not pending has been told already: by the bus, by history, or by an earlier session's replay. Or nobody said it here.
@@ -242,13 +245,13 @@ export class Replies {
 
   /** Does work with what history knows of a conversation; what the bus tells meanwhile comes after. */
   async #beforeBus(conversationId: string, work: () => Promise<void>): Promise<void> {
-    const held: LiveEvent[] = [];
+    const held = new HeldLiveEvents(maxUnsentBytes);
     this.#held.set(conversationId, held);
     try {
       await work();
     } finally {
       this.#held.delete(conversationId);
-      for (const event of held) this.#onLive(conversationId, event);
+      for (const event of held.events) this.#onLive(conversationId, event);
     }
   }
 

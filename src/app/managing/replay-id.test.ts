@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { assertProperty } from '../../testing/property.ts';
 import { isChosenId } from '../gateway/hello.ts';
 import { replayIdOf } from './replay-id.ts';
 
@@ -15,7 +16,7 @@ describe('the client message id of a replay', () => {
   });
 
   test('is one that a client may choose, and another at every replay', () => {
-    fc.assert(
+    assertProperty(
       fc.property(chosen, (id) => {
         const ids = [id];
         while (ids.length < 12) ids.push(next(ids.at(-1)!));

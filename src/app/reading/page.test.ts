@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import { defaultPageSize, maxPageSize } from '../../domain/limits.ts';
+import { assertProperty } from '../../testing/property.ts';
 import { effectivePageSize, pageToken, placeOfToken } from './page.ts';
 
 describe('page sizes (AIP-158)', () => {
@@ -17,7 +18,7 @@ describe('page tokens', () => {
   const place = fc.record({ order: fc.oneof(fc.nat(), fc.string()), id: fc.string({ unit: 'grapheme' }) });
 
   test('lead back to their place, in the list that gave them', () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.string({ unit: 'grapheme' }), place, (list, at) => {
         expect(placeOfToken(list, pageToken(list, at))).toMatchObject(at);
       }),
@@ -32,7 +33,7 @@ describe('page tokens', () => {
   });
 
   test('that nobody gave are refused, whatever they hold', () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.string({ minLength: 1 }), (token) => {
         expect(() => placeOfToken('list', token)).toThrow(expect.objectContaining({ reason: 'PAGE_TOKEN_INVALID' }));
       }),

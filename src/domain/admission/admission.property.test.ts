@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../testing/property.ts';
 import type { AdmissionEvent, AdmissionLimits, ConnectionRequested } from './events.ts';
 import type { AdmissionOutcome } from './evolve.ts';
 import { evolve } from './evolve.ts';
@@ -175,7 +176,7 @@ const facts = serializeAdmission;
 const verdicts = (state: AdmissionState) => ({ ...facts(state), nextExpiryClockMs: undefined });
 const runs = { numRuns: 1_000 };
 const holds = (property: (history: readonly Entry[]) => void): void => {
-  fc.assert(fc.property(histories, property), runs);
+  assertProperty(fc.property(histories, property), runs);
 };
 
 /**
@@ -259,7 +260,7 @@ describe('the fold', () => {
   });
 
   test('a request repeated at any later time changes no session', () => {
-    fc.assert(
+    assertProperty(
       fc.property(histories, picks, (history, pick) => {
         const requests = history.filter(({ event }) => event.type === 'ConnectionRequested');
         const repeated = requests[pick % requests.length]?.event;
@@ -275,7 +276,7 @@ describe('the fold', () => {
   });
 
   test('storing and restoring the state at any point changes nothing that follows', () => {
-    fc.assert(
+    assertProperty(
       fc.property(histories, picks, (history, pick) => {
         const cut = pick % (history.length + 1);
         const state = last(fold(history.slice(0, cut)));

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../testing/property.ts';
 import { gatewayBeatMs, gatewayLeaseMs, maxFoldGapMs } from '../limits.ts';
 import type { AdmissionEvent, ConnectionRequested, GatewayBeat, GatewayStarted } from './events.ts';
 import { evolve } from './evolve.ts';
@@ -101,7 +102,7 @@ describe('whatever the steps of the log’s clock', () => {
   const gaps = fc.array(fc.integer({ min: 1, max: gatewayBeatMs }), { maxLength: 100 });
 
   test('each of them moves the fold’s clock on by one gap at most, and holds it up for one record at most', () => {
-    fc.assert(
+    assertProperty(
       fc.property(steps, gaps, (changes, between) => {
         const offMs = (realMs: number) => changes.filter(({ atMs }) => atMs <= realMs).at(-1)?.offMs ?? 0;
         const log = new Timeline(offMs);
@@ -123,7 +124,7 @@ describe('whatever the steps of the log’s clock', () => {
   });
 
   test('a dead gateway is counted out within its lease and one record for each step', () => {
-    fc.assert(
+    assertProperty(
       fc.property(steps, gaps, (changes, between) => {
         const offMs = (realMs: number) => changes.filter(({ atMs }) => atMs <= realMs).at(-1)?.offMs ?? 0;
         const log = new Timeline(offMs);

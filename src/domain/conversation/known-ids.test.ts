@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../testing/property.ts';
 import { KnownIds } from './known-ids.ts';
 
 const ids = Array.from({ length: 20 }, (_, n) => `id-${n}`);
@@ -8,7 +9,7 @@ test('every version goes on knowing what it knew, and only that, whatever grew f
   const steps = fc.array(fc.record({ from: fc.nat(100), id: fc.constantFrom(...ids), trim: fc.boolean() }), {
     maxLength: 60,
   });
-  fc.assert(
+  assertProperty(
     fc.property(steps, (history) => {
       const versions = [{ known: KnownIds.none, model: new Map<string, number>() }];
       history.forEach(({ from, id, trim }, offset) => {

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../testing/property.ts';
 import { type PendingMessage, PendingMessages } from './pending-messages.ts';
 
 function message(sequence: number, attempt = 0): PendingMessage {
@@ -23,7 +24,7 @@ function message(sequence: number, attempt = 0): PendingMessage {
 
 test('every version goes on holding what it held, in log order', () => {
   const step = fc.record({ kind: fc.constantFrom('append', 'append', 'replace', 'remove'), pick: fc.nat() });
-  fc.assert(
+  assertProperty(
     fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
       let pending = PendingMessages.none;
       let model: readonly PendingMessage[] = [];

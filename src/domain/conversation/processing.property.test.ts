@@ -9,6 +9,7 @@ import {
   workerClaimed,
   workerReleased,
 } from '../../testing/conversation-events.ts';
+import { assertProperty } from '../../testing/property.ts';
 import type { ConversationEvent, ReplyCompleted, ReplyFailed, ReplyStarted } from './events.ts';
 import { checkCounters, checkPartition } from './invariants.ts';
 import {
@@ -298,7 +299,7 @@ function settle(history: History): void {
 }
 
 test('whatever workers, crashes, repeats and stops do: no prefix breaks a rule, and every message ends exactly once', () => {
-  fc.assert(
+  assertProperty(
     fc.property(fc.array(step, { minLength: 10, maxLength: 80 }), (steps) => {
       const history = new History();
       for (const action of steps) history.take(action);
@@ -325,7 +326,7 @@ function eligible(state: PartitionState): Set<string> {
 
 test('between two turns of a client, everybody who could have had one has had one', () => {
   const message = fc.record({ client: fc.nat(4), conversation: fc.nat(9), finishes: fc.nat(3), pick: fc.nat() });
-  fc.assert(
+  assertProperty(
     fc.property(
       fc.array(message, { minLength: 5, maxLength: 60 }),
       fc.integer({ min: 1, max: 3 }),

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../testing/property.ts';
 import { utf8Length, utf8Slice } from './utf8.ts';
 
 const anyText = fc.string({
@@ -7,7 +8,7 @@ const anyText = fc.string({
 });
 
 test('the length is that of the encoded form, lone surrogates included', () => {
-  fc.assert(
+  assertProperty(
     fc.property(anyText, (text) => {
       expect(utf8Length(text)).toBe(Buffer.byteLength(text));
     }),
@@ -16,7 +17,7 @@ test('the length is that of the encoded form, lone surrogates included', () => {
 });
 
 test('a slice at a character border is the rest of the encoded form', () => {
-  fc.assert(
+  assertProperty(
     fc.property(fc.string({ unit: 'binary' }), fc.nat({ max: 20 }), (text, characters) => {
       const head = Array.from(text).slice(0, characters).join('');
       expect(utf8Slice(text, utf8Length(head))).toBe(text.slice(head.length));

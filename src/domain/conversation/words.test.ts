@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../testing/property.ts';
 import { wordsOf } from './words.ts';
 
 describe('the words of a text', () => {
@@ -24,7 +25,7 @@ describe('the words of a text', () => {
       ),
       maxLength: 200,
     });
-    fc.assert(
+    assertProperty(
       fc.property(plain, (text) => {
         // A letter that only the general rule knows.
         expect(wordsOf(`${text} ж`)).toEqual([...wordsOf(text), 'ж']);
@@ -34,7 +35,7 @@ describe('the words of a text', () => {
   });
 
   test('are words of themselves, whatever the text', () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         for (const word of wordsOf(text)) expect(wordsOf(word)).toEqual([word]);
       }),

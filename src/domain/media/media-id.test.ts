@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../testing/property.ts';
 import { maxIdLength } from '../limits.ts';
 import { isDay, mediaDay, newMediaId } from './media-id.ts';
 
@@ -16,7 +17,7 @@ describe('a media id', () => {
 
   test('of any moment and any unique part gives that moment’s day', () => {
     const moments = fc.date({ min: new Date('0000-01-01'), max: new Date('9999-12-31'), noInvalidDate: true });
-    fc.assert(
+    assertProperty(
       fc.property(uniques, moments, (unique, moment) => {
         expect(mediaDay(newMediaId(unique, moment.getTime()))).toBe(moment.toISOString().slice(0, 10));
       }),
@@ -46,7 +47,7 @@ describe('a media id', () => {
   });
 
   test('is nothing with a character that means something in a path', () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (text) => {
         const day = mediaDay(`20261122-${text}`);
         expect(day === undefined).toBe(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Erasure, EventLog, LogRecord, NewRecord } from '../event-log.ts';
+import { type Erasure, type EventLog, type LogRecord, LogTruncated, type NewRecord } from '../event-log.ts';
 
 /** A log to test, with one topic that nothing has been appended to. */
 export interface LogUnderTest extends AsyncDisposable {
@@ -229,8 +229,9 @@ function tailing(open: OpenLog): void {
   test('serves many tails of one partition at once', async () => {
     await using opened = await open(partitions);
     const { log, topic } = opened;
+    await Promise.all(numbers(90).map((number) => log.append([record(topic, 0, String(number))])));
     const tails = numbers(10).map((from) => tailUntil(log, topic, 0, from * 10, 200 - from * 10));
-    await Promise.all(numbers(200).map((number) => log.append([record(topic, 0, String(number))])));
+    await Promise.all(numbers(110, 90).map((number) => log.append([record(topic, 0, String(number))])));
     const found = await Promise.all(tails);
     for (const [tail, records] of found.entries()) {
       expect(records.map(({ offset }) => offset)).toEqual(numbers(200 - tail * 10, tail * 10));
@@ -250,6 +251,18 @@ function tailing(open: OpenLog): void {
       if (found.length === 141) stop.abort();
     }
     expect(contents(found)).toEqual(numbers(141).map(String));
+  });
+
+  test('rejects a tail from beyond the end, and one from the end waits', async () => {
+    await using opened = await open(partitions);
+    const { log, topic } = opened;
+    await appendInTurn(log, topic, 0, 3);
+    const error: unknown = await tailUntil(log, topic, 0, 5, 1).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(LogTruncated);
+    expect(error).toMatchObject({ topic, partition: 0, offset: 5, endOffset: 3 });
+    const waiting = tailUntil(log, topic, 0, 3, 1);
+    await appendInTurn(log, topic, 0, 1, 3);
+    expect(contents(await waiting)).toEqual(['3']);
   });
 
   test('ends a tail without error when its signal aborts, while it waits and before it begins', async () => {

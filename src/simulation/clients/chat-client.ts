@@ -1,9 +1,8 @@
-import type { Hello, OutgoingMessage } from '../../gen/chat/v1/chat_service.ts';
-import { Kind } from '../../gen/chat/v1/content.ts';
+import type { Hello, MessageRejected } from '../../gen/chat/v1/chat_service.ts';
 import type { ListMessagesResponse } from '../../gen/chat/v1/history_service.ts';
 import { durationOf } from '../../rpc/wire-values.ts';
+import { type CallStatus, okStatus } from '../network/call-status.ts';
 import { sampleMedia } from '../network/samples.ts';
-import { okStatus } from '../network/stream.ts';
 import { CallFailed } from '../network/unary.ts';
 import type { Truth } from '../oracle/truth.ts';
 import type { Rule } from '../rules.ts';
@@ -12,7 +11,11 @@ import type { Deployment } from '../world/deployment.ts';
 import { Random } from '../world/random.ts';
 import type { World } from '../world/world.ts';
 import { Connection, type Told } from './connection.ts';
+import { Credentials } from './credentials.ts';
+import { flood, rudeFrame } from './rudeness.ts';
+import { messageOf, type SaidMedia } from './said-message.ts';
 import { type Said, Transcript } from './transcript.ts';
+import { Uploads } from './uploads.ts';
 
 /** As Welcome names it; a client that keeps to it never goes stale. */
 const heartbeatMs = 15_000;
@@ -32,6 +35,9 @@ const owedMs = 120_000;
 /** How long a client tries in the end to get a slot. */
 const slotMs = 600_000;
 
+/** How often a client that hoards asks for its conversation. */
+const hoardedShows = 100;
+
 type Action = (connection: Connection) => 'stay' | 'leave' | Promise<'stay' | 'leave'>;
 
 /** A client as README says one is to be written, which does at random what people and networks do. */
@@ -44,6 +50,8 @@ export class ChatClient {
   readonly #deployment: Deployment;
   readonly #truth: Truth;
   readonly #random: Random;
+  readonly #credentials: Credentials;
+  readonly #uploads: Uploads;
   readonly #actions: readonly (readonly [number, Action])[];
   #current: Transcript | undefined;
   #resumeToken = '';
@@ -51,8 +59,8 @@ export class ChatClient {
   #pingedMs = 0;
   #heardMs = 0;
   #isLeaving = false;
-  /** It has asked to turn to another conversation: until it is told that it is there, it says nothing. */
-  #isTurning = false;
+  /** How often it has asked to turn to a conversation and not been told that it is there: until then it says nothing. */
+  #turnsAsked = 0;
 
   constructor(world: World, deployment: Deployment, truth: Truth, spec: ClientSpec) {
     this.#world = world;
@@ -60,6 +68,8 @@ export class ChatClient {
     this.#truth = truth;
     this.spec = spec;
     this.#random = new Random(world.scenario.seed, `client/${spec.clientId}`);
+    this.#credentials = new Credentials(world, spec.clientId);
+    this.#uploads = new Uploads(world, spec.clientId);
     this.#actions = this.#newActions();
   }
 
@@ -77,6 +87,10 @@ export class ChatClient {
   async #session(): Promise<void> {
     const connection = this.#connect();
     if (connection === undefined) return;
+    if (this.spec.kind === 'rude' && this.#random.chance(0.3)) {
+      this.#note('says much before it is welcome');
+      for (const frame of flood(this.spec.clientId, this.#random)) connection.frame(frame);
+    }
     if (!(await this.#isOpened(connection))) return;
     this.#sayAgain(connection);
     let isIn = true;
@@ -111,6 +125,7 @@ export class ChatClient {
   #hear(told: Told, connection: Connection): boolean {
     this.#heardMs = this.#now;
     if (told.kind === 'ended') {
+      this.#checkRefusal(told.status, connection);
       if (told.status.reason !== '' || told.status.code === okStatus.code)
         this.#note(`ended: ${told.status.reason || 'OK'} ${told.status.details}`);
       else this.#note(`lost the stream (${told.status.code})`);
@@ -119,13 +134,14 @@ export class ChatClient {
     const { event } = told;
     switch (event.$case) {
       case 'welcome':
-        connection.sessionId = event.value.sessionId;
+        this.#welcomed(connection, event.value.sessionId);
         this.#resumeToken = event.value.resumeToken;
         this.#turnTo(event.value.conversationId);
         break;
       case 'joined':
+        this.#turnsAsked -= 1;
         this.#turnTo(event.value.conversationId);
-        this.#sayAgain(connection);
+        if (!this.#isTurning) this.#sayAgain(connection);
         break;
       case 'accepted':
         if (!this.#truth.messages.has(event.value.messageId))
@@ -142,8 +158,7 @@ export class ChatClient {
         this.#current?.piece(event.value);
         break;
       case 'rejected':
-        this.#note(`rejected ${event.value.clientMessageId}: ${event.value.reason}`);
-        for (const transcript of this.transcripts.values()) transcript.rejected(event.value);
+        this.#rejected(event.value);
         break;
       case 'drain':
         this.#isLeaving = true;
@@ -155,6 +170,33 @@ export class ChatClient {
         return event satisfies never;
     }
     return true;
+  }
+
+  #rejected(rejected: MessageRejected): void {
+    const { clientMessageId, reason } = rejected;
+    this.#note(`rejected ${clientMessageId}: ${reason}`);
+    for (const transcript of this.transcripts.values()) {
+      transcript.rejected(rejected);
+      const said = transcript.said.get(clientMessageId);
+      if (said === undefined || !isOfMedia(reason) || said.media === undefined || !('mediaId' in said.media)) continue;
+      if (this.#uploads.isDue(said.media.mediaId, said.saidMs))
+        this.#world.find(
+          'media-refused',
+          `${clientMessageId} names ${said.media.mediaId}, and is refused as ${reason}`,
+        );
+    }
+  }
+
+  #welcomed(connection: Connection, sessionId: string): void {
+    connection.sessionId = sessionId;
+    this.#world.shownTokens.set(sessionId, connection);
+    if (connection.validUntilMs === 0)
+      this.#world.find('served-without-token', `${this.spec.clientId} is welcomed without a valid access token`);
+  }
+
+  #checkRefusal({ reason }: CallStatus, { isHonest, firstUntilMs }: Connection): void {
+    if (reason === 'UNAUTHENTICATED' && isHonest && this.#world.nowMs < firstUntilMs)
+      this.#world.find('refused-with-token', `${this.spec.clientId} has shown nothing but valid access tokens`);
   }
 
   #connect(waitMs = this.#random.pick([0, 5_000, 30_000])): Connection | undefined {
@@ -173,14 +215,14 @@ export class ChatClient {
     };
     this.#note(`connects to ${node.process.name}, ${hello.conversationId || 'new'} after ${hello.afterSequence}`);
     this.#isLeaving = false;
-    this.#isTurning = false;
-    return new Connection(
-      this.#world,
+    this.#turnsAsked = 0;
+    return new Connection(this.#world, {
       node,
       hello,
-      kind === 'split' ? 'split' : 'stream',
-      this.#random.logarithmic(0.1, 80),
-    );
+      shape: kind === 'split' ? 'split' : 'stream',
+      latencyMs: this.#random.logarithmic(0.1, 80),
+      credentials: this.#credentials,
+    });
   }
 
   /** True when the session is open. */
@@ -210,7 +252,6 @@ export class ChatClient {
     this.#current = this.transcripts.get(conversationId) ?? new Transcript(conversationId, breach);
     this.transcripts.set(conversationId, this.#current);
     this.#current.beginStream();
-    this.#isTurning = false;
   }
 
   #of(conversationId: string): Transcript | undefined {
@@ -245,6 +286,7 @@ export class ChatClient {
     const actions: readonly (readonly [number, Action])[] = [
       [50, stay((connection) => this.#say(connection, this.#random.chance(0.15)))],
       [8, stay((connection) => this.#repeat(connection))],
+      [5, stay((connection) => void this.#uploads.begin(connection))],
       [6, stay((connection) => this.#stop(connection))],
       [7, stay((connection) => this.#join(connection))],
       [3, (connection) => this.#rename(connection)],
@@ -253,9 +295,16 @@ export class ChatClient {
       [3, (connection) => this.#readSlowly(connection)],
       [4, (connection) => this.#leave(connection)],
       [4, (connection) => this.#vanish(connection)],
-      [2, stay((connection) => this.#second(connection))],
+      [2, stay(() => this.#second())],
     ];
-    return this.spec.kind === 'rude' ? [...actions, [15, (connection) => this.#breakRules(connection)]] : actions;
+    const renewing: typeof actions = this.#credentials.isOn ? [[12, stay((connection) => connection.renew())]] : [];
+    if (this.spec.kind !== 'rude') return [...actions, ...renewing];
+    return [
+      ...actions,
+      ...renewing,
+      [15, stay((connection) => this.#breakRules(connection))],
+      [4, (connection) => this.#hoard(connection)],
+    ];
   }
 
   #say(connection: Connection, hasMedia: boolean): void {
@@ -264,18 +313,27 @@ export class ChatClient {
     this.#count += 1;
     const clientMessageId = `${this.spec.clientId}-${this.#count}`;
     const long = this.#random.chance(0.05) ? 'x'.repeat(this.#random.below(8_000)) : '';
+    const media = hasMedia ? this.#anyMedia() : undefined;
     const said: Said = {
       clientMessageId,
       text: `message ${this.#count} of ${this.spec.clientId}${long}`,
-      hasMedia,
+      media,
+      saidMs: this.#world.nowMs,
       messageId: undefined,
       sequence: undefined,
       end: undefined,
       refusedAs: undefined,
     };
     current.said.set(clientMessageId, said);
-    this.#note(`says ${clientMessageId}${hasMedia ? ' with media' : ''}`);
-    connection.send(messageOf(said, this.#count));
+    this.#note(`says ${clientMessageId}${describe(media)}`);
+    connection.send(messageOf(said));
+  }
+
+  /** In the message, or by name. */
+  #anyMedia(): SaidMedia {
+    const mediaId = this.#random.chance(0.5) ? this.#uploads.any() : undefined;
+    if (mediaId !== undefined) return { mediaId };
+    return this.#random.pick(Object.values(sampleMedia))(`${this.spec.clientId}-${this.#count}`);
   }
 
   #repeat(connection: Connection): void {
@@ -283,13 +341,13 @@ export class ChatClient {
     if (all.length === 0 || this.#isTurning) return;
     const said = this.#random.pick(all);
     this.#note(`repeats ${said.clientMessageId}`);
-    connection.send(messageOf(said, 0));
+    connection.send(messageOf(said));
   }
 
   /** What nobody has said the fate of is said again, in its order. */
   #sayAgain(connection: Connection): void {
     for (const said of this.#current?.isDeleted === false ? this.#current.unaccepted : [])
-      connection.send(messageOf(said, 0));
+      connection.send(messageOf(said));
   }
 
   #stop(connection: Connection): void {
@@ -311,8 +369,11 @@ export class ChatClient {
   }
 
   #turn(connection: Connection, conversationId: string, position: bigint): void {
-    if (this.#isTurning) return;
-    this.#isTurning = true;
+    if (!this.#isTurning) this.#ask(connection, conversationId, position);
+  }
+
+  #ask(connection: Connection, conversationId: string, position: bigint): void {
+    this.#turnsAsked += 1;
     connection.join(conversationId, position);
   }
 
@@ -379,7 +440,7 @@ export class ChatClient {
   }
 
   /** Another tab of the same client, without the token or with it: the one stands, or the other takes over. */
-  #second(connection: Connection): void {
+  #second(): void {
     const node = this.#random.pick(this.#deployment.gateways);
     if (node === undefined) return;
     const hello: Hello = {
@@ -392,42 +453,33 @@ export class ChatClient {
       inlineMedia: false,
     };
     this.#note(`connects a second time, to ${node.process.name}`);
-    const second = new Connection(this.#world, node, hello, 'stream', 1);
+    const second = new Connection(this.#world, {
+      node,
+      hello,
+      shape: 'stream',
+      latencyMs: 1,
+      credentials: this.#credentials,
+    });
     this.#world.scheduler.after(this.#random.logarithmic(10, 20_000), () =>
       second.stream.break(this.#random.chance(0.5) ? 0 : keepaliveMs),
     );
-    void connection;
   }
 
-  #breakRules(connection: Connection): 'stay' | 'leave' {
-    const text = (value: string) => ({ value: { $case: 'text' as const, value } });
-    const message = (clientMessageId: string, parts: OutgoingMessage['parts']) => ({
-      $case: 'message' as const,
-      value: { clientMessageId, parts },
-    });
-    const frames = [
-      () => message('', [text('no id')]),
-      () => message(`${this.spec.clientId}-empty`, []),
-      () => message(`${this.spec.clientId}-long`, [text('y'.repeat(40_000))]),
-      () => ({ $case: 'stopMessageId' as const, value: 'nothing' }),
-      () => ({ $case: 'join' as const, value: { conversationId: 'not-there', afterSequence: -5n } }),
-      () => ({
-        $case: 'hello' as const,
-        value: {
-          clientId: 'x',
-          timeZone: '',
-          conversationId: '',
-          resumeToken: '',
-          afterSequence: 0n,
-          waitForSlot: undefined,
-          inlineMedia: false,
-        },
-      }),
-    ];
+  #breakRules(connection: Connection): void {
     this.#note('breaks the rules');
-    if (this.spec.kind !== 'rude') return 'stay';
-    connection.frame(this.#random.pick(frames)());
+    connection.frame(rudeFrame(this.spec.clientId, this.#random));
     if (this.#random.chance(0.3)) for (let count = 0; count < 200; count += 1) connection.ping();
+  }
+
+  /** Has its conversation shown again and again, and reads nothing of it. */
+  async #hoard(connection: Connection): Promise<'stay'> {
+    const current = this.#current;
+    if (current === undefined || this.#isTurning) return 'stay';
+    this.#note('asks for much and reads nothing');
+    connection.stream.setReading(false);
+    for (let count = 0; count < hoardedShows; count += 1) this.#ask(connection, current.conversationId, 0n);
+    await this.#sleep(this.#random.logarithmic(1_000, 60_000));
+    connection.stream.setReading(true);
     return 'stay';
   }
 
@@ -508,6 +560,10 @@ export class ChatClient {
     }
   }
 
+  get #isTurning(): boolean {
+    return this.#turnsAsked > 0;
+  }
+
   get #now(): number {
     return this.#world.scheduler.nowMs;
   }
@@ -521,20 +577,12 @@ export class ChatClient {
   }
 }
 
-/** Said again, a message is the same. */
-function messageOf({ clientMessageId, text, hasMedia }: Said, number: number): OutgoingMessage {
-  const words = { value: { $case: 'text' as const, value: text } };
-  if (!hasMedia) return { clientMessageId, parts: [words] };
-  const { contentType, bytes } = sampleMedia.voice(number);
-  const media = {
-    kind: Kind.VOICE,
-    contentType,
-    inlineData: Buffer.from(bytes),
-    mediaId: '',
-    url: '',
-    urlExpireTime: undefined,
-    sizeBytes: BigInt(bytes.length),
-    sha256: Buffer.alloc(0),
-  };
-  return { clientMessageId, parts: [words, { value: { $case: 'media', value: media } }] };
+/** Why a message is refused that names an object which cannot be taken. */
+function isOfMedia(reason: string): boolean {
+  return reason === 'MEDIA_NOT_FOUND' || reason === 'MEDIA_MISMATCH';
+}
+
+function describe(media: SaidMedia | undefined): string {
+  if (media === undefined) return '';
+  return 'mediaId' in media ? ` with ${media.mediaId}` : ` with ${media.contentType}`;
 }

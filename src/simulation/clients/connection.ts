@@ -1,14 +1,25 @@
-import { Metadata } from '@grpc/grpc-js';
+import { catalogue, type Reason } from '../../domain/errors/catalogue.ts';
 import type { ChatRequest, Hello, OutgoingMessage, SendResponse, ServerEvent } from '../../gen/chat/v1/chat_service.ts';
-import type { CallStatus, ChatStream } from '../network/stream.ts';
-import { callUnary } from '../network/unary.ts';
+import type { CallStatus } from '../network/call-status.ts';
+import type { ChatStream } from '../network/stream.ts';
+import { CallFailed, callUnary } from '../network/unary.ts';
 import type { ServerNode, Services } from '../world/node.ts';
 import type { World } from '../world/world.ts';
+import { type Credentials, metadataOf, type Shown } from './credentials.ts';
 import { Mailbox } from './mailbox.ts';
 
 export type Told =
   | { readonly kind: 'event'; readonly event: NonNullable<ServerEvent['event']> }
   | { readonly kind: 'ended'; readonly status: CallStatus };
+
+export interface ConnectionOptions {
+  readonly node: ServerNode;
+  readonly hello: Hello;
+  readonly shape: 'stream' | 'split';
+  /** One way. */
+  readonly latencyMs: number;
+  readonly credentials: Credentials;
+}
 
 /** One session's connection to one gateway, in either shape. */
 export class Connection {
@@ -17,24 +28,37 @@ export class Connection {
   readonly node: ServerNode;
   /** From Welcome; the split shape needs it for every call. */
   sessionId = '';
+  /** It was opened with a good access token, and has shown no other since. */
+  isHonest: boolean;
+  /** Until when the first access token is valid, milliseconds since the epoch. */
+  readonly firstUntilMs: number;
+  /** The same of the longest of those shown that were good. */
+  validUntilMs: number;
   readonly #world: World;
   readonly #isSplit: boolean;
+  readonly #credentials: Credentials;
+  #shown: Shown;
   readonly #services: Services;
 
-  constructor(world: World, node: ServerNode, hello: Hello, shape: 'stream' | 'split', latencyMs: number) {
+  constructor(world: World, { node, hello, shape, latencyMs, credentials }: ConnectionOptions) {
     const { services } = node;
     if (services === undefined) throw new Error(`${node.process.name} takes no clients`);
     this.#world = world;
     this.node = node;
     this.#services = services;
     this.#isSplit = shape === 'split';
+    this.#credentials = credentials;
+    this.#shown = credentials.any();
+    this.isHonest = this.#shown.isGood;
+    this.firstUntilMs = this.#shown.expireTimeMs;
+    this.validUntilMs = this.#shown.expireTimeMs;
     this.told = new Mailbox(world.scheduler);
     const listener = {
       event: (event: NonNullable<ServerEvent['event']>) => this.told.push({ kind: 'event', event }),
       ended: (status: CallStatus) => this.told.push({ kind: 'ended', status }),
       drained: () => {},
     };
-    this.stream = node.stream(listener, new Metadata(), latencyMs, this.#isSplit ? { hello } : undefined);
+    this.stream = node.stream(listener, metadataOf(this.#shown), latencyMs, this.#isSplit ? { hello } : undefined);
     const { chat } = services;
     node.process.later(latencyMs, () => {
       if (this.#isSplit) chat.open(this.stream.server as never);
@@ -50,8 +74,8 @@ export class Connection {
         const { accepted } = response as SendResponse;
         if (accepted !== undefined) this.told.push({ kind: 'event', event: { $case: 'accepted', value: accepted } });
       },
-      // What became of it is told on the stream, or by saying it again.
-      () => undefined,
+      // What became of it otherwise is told on the stream, or by saying it again.
+      (error: unknown) => this.#refused(message.clientMessageId, error),
     );
   }
 
@@ -85,8 +109,38 @@ export class Connection {
     return (await this.#unary(of(this.#services) as never, request)) as Response;
   }
 
-  #unary(handler: unknown, request: unknown): Promise<unknown> {
+  /** Shows another access token: in a frame, or with every call from now on. */
+  renew(): void {
+    const shown = this.#credentials.any();
+    if (this.#isSplit) {
+      if (shown.isGood) this.#shown = shown;
+      return;
+    }
+    this.#show(shown);
+    this.frame({ $case: 'renewToken', value: { accessToken: shown.token } });
+  }
+
+  #show({ isGood, expireTimeMs }: Shown): void {
+    this.isHonest &&= isGood;
+    this.validUntilMs = Math.max(this.validUntilMs, expireTimeMs);
+  }
+
+  #refused(clientMessageId: string, error: unknown): void {
+    if (!(error instanceof CallFailed)) throw error;
+    const { reason, details: detail } = error.status;
+    const { scope, retryable } = catalogue[reason as Reason] ?? { scope: 'call', retryable: true };
+    if (scope !== 'message') return;
+    const value = { clientMessageId, messageId: '', reason, detail, retryable, retryDelay: undefined };
+    this.told.push({ kind: 'event', event: { $case: 'rejected', value } });
+  }
+
+  async #unary(handler: unknown, request: unknown): Promise<unknown> {
     const { scheduler } = this.#world;
-    return callUnary({ scheduler, process: this.node.process, metadata: new Metadata() }, handler as never, request);
+    const shown = this.#credentials.forCall(this.#shown);
+    this.validUntilMs = Math.max(this.validUntilMs, shown.expireTimeMs);
+    const target = { scheduler, process: this.node.process, metadata: metadataOf(shown) };
+    const response = await callUnary(target, handler as never, request);
+    if (!shown.isGood) this.#world.find('served-without-token', `${this.node.process.name} answers "${shown.token}"`);
+    return response;
   }
 }

@@ -1,13 +1,12 @@
 import type { Accepted, MessageRejected, ReplyDelta, ReplyStarted } from '../../gen/chat/v1/chat_service.ts';
 import { type Message, Role } from '../../gen/chat/v1/content.ts';
 import type { Rule } from '../rules.ts';
+import type { SaidMessage } from './said-message.ts';
 
 /** Something that a client has said, or tries to. */
-export interface Said {
-  readonly clientMessageId: string;
-  readonly text: string;
-  /** With a picture or a voice beside the text. */
-  readonly hasMedia: boolean;
+export interface Said extends SaidMessage {
+  /** When it was said first, milliseconds since the epoch. */
+  readonly saidMs: number;
   messageId: string | undefined;
   sequence: number | undefined;
   /** What it was told came of it. */

@@ -3,6 +3,10 @@ import type { Faults } from '../world/faults.ts';
 import type { SimulatedProcess } from '../world/process.ts';
 import { sampleMedia } from './samples.ts';
 
+/** Of a long reply. */
+const longPieces = 200;
+const longestPadding = 2_000;
+
 /** One call to the model. */
 export interface ModelCall {
   readonly messageId: string;
@@ -41,11 +45,13 @@ export class SimulatedModel {
     await clock.sleep(faults.strikes('provider-slow') ? random.between(1_000, 90_000) : random.between(1, 800), signal);
     if (faults.strikes('provider-refuses')) throw new ProviderError('refused', random.chance(0.7), random.below(4_000));
     if (faults.strikes('provider-silent')) await clock.sleep(3_600_000, signal);
-    const pieces = faults.strikes('provider-long') ? 200 : 1 + random.below(6);
+    const isLong = faults.strikes('provider-long');
+    const pieces = isLong ? longPieces : 1 + random.below(6);
+    const padding = isLong ? 'z'.repeat(faults.stream('provider-long').below(longestPadding)) : '';
     const cutAt = faults.strikes('provider-cut') ? random.below(pieces) : Number.POSITIVE_INFINITY;
     for (let piece = 0; piece < pieces; piece += 1) {
       if (piece === cutAt) throw new ProviderError('cut', random.chance(0.8));
-      yield `call ${call} answers ${messageId}, é${piece} `;
+      yield `call ${call} answers ${messageId}, é${piece} ${padding}`;
       await clock.sleep(random.between(1, 300), signal);
     }
     // One whose media could not be stored in time is asked for again, and rightly.
@@ -61,9 +67,9 @@ export class SimulatedModel {
   ): AsyncGenerator<ReplyPiece> {
     yield { type: 'generating' };
     await clock.sleep(random.between(10, 1_000), signal);
-    yield { type: 'media', kind: 'voice', ...sampleMedia.voice(call) };
+    yield { type: 'media', ...sampleMedia.voice(call), kind: 'voice' };
     if (replyKind !== 'video') return;
     yield { type: 'generating' };
-    yield { type: 'media', kind: 'image', ...sampleMedia.image(call) };
+    yield { type: 'media', ...sampleMedia.image(call), kind: 'image' };
   }
 }

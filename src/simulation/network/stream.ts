@@ -1,10 +1,9 @@
-import { EventEmitter } from 'node:events';
-import type { Metadata, ServerDuplexStream, ServerWritableStream, ServiceError } from '@grpc/grpc-js';
+import type { Metadata, ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import type { ChatRequest, ChatResponse, OpenRequest, ServerEvent } from '../../gen/chat/v1/chat_service.ts';
-import { ErrorInfo } from '../../gen/google/rpc/error_details.ts';
-import { Status } from '../../gen/google/rpc/status.ts';
 import type { SimulatedProcess } from '../world/process.ts';
 import type { Scheduler } from '../world/scheduler.ts';
+import { type CallStatus, cancelled, unavailable } from './call-status.ts';
+import { ServerEnd, type ServerTransport } from './server-end.ts';
 
 /** What the transport holds in each direction before the sender must wait: HTTP/2's window. */
 export const windowBytes = 65_536;
@@ -12,78 +11,14 @@ export const windowBytes = 65_536;
 /** Framing, ids and times of a frame, beside its text and bytes. */
 const frameOverheadBytes = 60;
 
-/** How a stream or call ended, as its client sees it. */
-export interface CallStatus {
-  /** '' where the status carries no ErrorInfo. */
-  readonly reason: string;
-  readonly code: number;
-  readonly details: string;
-}
-
-export const okStatus: CallStatus = { reason: '', code: 0, details: '' };
-export const unavailable: CallStatus = { reason: '', code: 14, details: 'the connection broke' };
+type Told = NonNullable<ServerEvent['event']>;
 
 /** What a client of a stream is told. */
 export interface StreamListener {
-  event(event: NonNullable<ServerEvent['event']>): void;
+  event(event: Told): void;
   ended(status: CallStatus): void;
   /** It may send again. */
   drained(): void;
-}
-
-/** What the server's code sees of a stream. Only what a service uses of grpc-js's streams is here. */
-class ServerEnd extends EventEmitter {
-  readonly metadata: Metadata;
-  readonly request: OpenRequest | undefined;
-  cancelled = false;
-  /** The service sets how far grpc-js reads ahead; here nothing is read ahead. */
-  readonly _readableState = { highWaterMark: 16 };
-  readonly #stream: ChatStream;
-  #isPaused = false;
-
-  constructor(stream: ChatStream, metadata: Metadata, request: OpenRequest | undefined) {
-    super();
-    this.#stream = stream;
-    this.metadata = metadata;
-    this.request = request;
-    this.on('error', (error: ServiceError) => stream.endedByServer(statusOf(error)));
-  }
-
-  write(response: ChatResponse): boolean {
-    return this.#stream.fromServer(response);
-  }
-
-  end(): void {
-    this.#stream.endedByServer(okStatus);
-  }
-
-  pause(): this {
-    this.#isPaused = true;
-    return this;
-  }
-
-  isPaused(): boolean {
-    return this.#isPaused;
-  }
-
-  resume(): this {
-    this.#isPaused = false;
-    this.#stream.flow();
-    return this;
-  }
-
-  getPeer(): string {
-    return '10.0.0.1:1';
-  }
-}
-
-/** How an error that the server's code ends a call with reads at the client. */
-export function statusOf(error: Partial<Pick<ServiceError, 'code' | 'details' | 'metadata'>>): CallStatus {
-  const [bytes] = error.metadata?.get('grpc-status-details-bin') ?? [];
-  const details = bytes === undefined ? [] : Status.decode(bytes as Buffer).details;
-  const info = details.find(({ typeUrl }) => typeUrl.endsWith('ErrorInfo'));
-  const reason = info === undefined ? '' : ErrorInfo.decode(info.value).reason;
-  return { reason, code: error.code ?? 2, details: error.details ?? '' };
 }
 
 export interface StreamOptions {
@@ -97,22 +32,37 @@ export interface StreamOptions {
   readonly request?: OpenRequest | undefined;
 }
 
+/** What the server's code has written: an event, or (last) how the stream ends. */
+interface Written {
+  readonly bytes: number;
+  readonly deliver: () => void;
+  readonly onTaken: () => void;
+}
+
 /**
  * One stream between a client and a gateway: frames arrive in order, after the connection's latency; neither side's transport takes more than
  * its window while the other does not read.
  */
-export class ChatStream {
+export class ChatStream implements ServerTransport {
   readonly #options: StreamOptions;
   readonly #server: ServerEnd;
   #toServer: { readonly frame: ChatRequest | undefined; readonly bytes: number }[] = [];
   #toServerBytes = 0;
-  #toClientBytes = 0;
+  #written: Written[] = [];
+  #writtenBytes = 0;
+  #isPumpDue = false;
+  /** Taken by the transport and not read by the client. */
+  #unreadBytes = 0;
   #clientReads = true;
   #waitsAtClient: (() => void)[] = [];
-  #serverWaits = false;
   #isOver = false;
+  /** The server's transport has nothing to do with it any more. */
   #isCut = false;
-  /** The most that the transport held for a client that did not read: beyond its window, the server ignores back-pressure. */
+  /** The largest frame that the server wrote. */
+  largestBytes = 0;
+  /** The most that the server's code had written and the transport had not taken. */
+  mostWrittenBytes = 0;
+  /** The most that the transport held for a client that did not read. */
   mostUnreadBytes = 0;
 
   constructor(options: StreamOptions) {
@@ -129,9 +79,8 @@ export class ChatStream {
     return this.#isOver;
   }
 
-  /** Bytes that the client has sent and the server's code has not taken. */
-  get untakenBytes(): number {
-    return this.#toServerBytes;
+  get written(): number {
+    return this.#written.length;
   }
 
   /** False when the client should wait for `drained`. */
@@ -148,32 +97,22 @@ export class ChatStream {
 
   /** Gives the server's code what has come, as long as it reads. */
   flow(): void {
-    while (!this.#server.isPaused() && !this.#isCut) {
+    while (this.#server.isReading && !this.#isCut) {
       const next = this.#toServer.shift();
       if (next === undefined) return;
       const wasFull = this.#toServerBytes >= windowBytes;
       this.#toServerBytes -= next.bytes;
       if (wasFull && this.#toServerBytes < windowBytes) this.#atClient(() => this.#options.listener.drained());
-      if (next.frame === undefined) this.#server.emit('end');
-      else this.#server.emit('data', next.frame);
+      this.#server.take(next.frame);
     }
   }
 
-  /** False when the server must wait for `drain`. */
-  fromServer({ event }: ChatResponse): boolean {
-    if (this.#isOver || event?.event === undefined) return true;
-    const told = event.event;
+  fromServer({ event }: ChatResponse, onTaken: () => void): void {
+    const told = event?.event;
+    if (told === undefined || this.#isCut) return;
     const bytes = eventBytes(told);
-    this.#toClientBytes += bytes;
-    this.mostUnreadBytes = Math.max(this.mostUnreadBytes, this.#toClientBytes - bytes);
-    this.#atClient(() => {
-      if (this.#isOver) return;
-      this.#toClientBytes -= bytes;
-      this.#drainIfRead();
-      this.#options.listener.event(told);
-    });
-    this.#serverWaits ||= this.#toClientBytes >= windowBytes;
-    return !this.#serverWaits;
+    this.largestBytes = Math.max(this.largestBytes, bytes);
+    this.#write({ bytes, onTaken, deliver: () => this.#options.listener.event(told) });
   }
 
   /** The client reads on, or stops reading. */
@@ -185,10 +124,10 @@ export class ChatStream {
     for (const wait of waits) wait();
   }
 
+  /** Behind all that was written. */
   endedByServer(status: CallStatus): void {
     if (this.#isCut) return;
-    this.#isCut = true;
-    this.#atClient(() => this.#end(status));
+    this.#write({ bytes: 0, onTaken: () => {}, deliver: () => this.#end(status) });
     this.#options.process.later(0, () => this.#server.emit('close'));
   }
 
@@ -204,12 +143,27 @@ export class ChatStream {
     this.#options.scheduler.after(this.#options.latencyMs, () => this.#end(unavailable));
   }
 
+  /** The server gives the stream up: what was written is dropped. */
+  reset(): void {
+    if (this.#isCut) return;
+    this.#cut();
+    this.#options.process.later(0, () => this.#server.call.stream.emit('close'));
+    this.#options.scheduler.after(this.#options.latencyMs, () => this.#end(cancelled));
+  }
+
+  #cut(): void {
+    this.#isCut = true;
+    this.#written = [];
+    this.#writtenBytes = 0;
+  }
+
   #cancel(): void {
     if (this.#isCut) return;
-    this.#isCut = true;
+    this.#cut();
     this.#server.cancelled = true;
     this.#server.emit('cancelled', 'cancelled');
     this.#server.emit('close');
+    this.#server.call.stream.emit('close');
   }
 
   #end(status: CallStatus): void {
@@ -218,19 +172,53 @@ export class ChatStream {
     this.#options.listener.ended(status);
   }
 
+  #write(written: Written): void {
+    this.#written.push(written);
+    this.#writtenBytes += written.bytes;
+    // As Node does it, whoever writes is told later that it was taken.
+    if (this.#written.length === 1) queueMicrotask(() => this.#pump());
+    this.mostWrittenBytes = Math.max(this.mostWrittenBytes, this.#writtenBytes);
+  }
+
+  /** The transport takes what fits into its window. */
+  #pump(): void {
+    this.#isPumpDue = false;
+    // The end of a stream needs no room.
+    while (this.#unreadBytes < windowBytes || this.#written[0]?.bytes === 0) {
+      const next = this.#written.shift();
+      if (next === undefined) return;
+      this.#writtenBytes -= next.bytes;
+      this.#unreadBytes += next.bytes;
+      this.mostUnreadBytes = Math.max(this.mostUnreadBytes, this.#unreadBytes);
+      this.#atClient(() => this.#read(next));
+      next.onTaken();
+    }
+  }
+
+  #read({ bytes, deliver }: Written): void {
+    if (this.#isOver) return;
+    this.#unreadBytes -= bytes;
+    deliver();
+    const { process, latencyMs } = this.#options;
+    if (this.#isOver) process.later(latencyMs, () => this.#closed());
+    else if (this.#written.length > 0 && !this.#isPumpDue) {
+      this.#isPumpDue = true;
+      process.later(latencyMs, () => this.#pump());
+    }
+  }
+
+  /** The client has read the end: both are done with the stream. */
+  #closed(): void {
+    if (this.#isCut) return;
+    this.#cut();
+    this.#server.call.stream.emit('close');
+  }
+
   /** At the client, after the latency, and not before it reads. */
   #atClient(run: () => void): void {
     this.#options.scheduler.after(this.#options.latencyMs, () => {
       if (this.#clientReads) run();
       else this.#waitsAtClient.push(run);
-    });
-  }
-
-  #drainIfRead(): void {
-    if (!this.#serverWaits || this.#toClientBytes >= windowBytes / 2) return;
-    this.#serverWaits = false;
-    this.#options.process.later(this.#options.latencyMs, () => {
-      if (!this.#isCut) this.#server.emit('drain');
     });
   }
 }
@@ -244,7 +232,7 @@ export function frameBytes({ frame }: ChatRequest): number {
   return parts.reduce((sum, bytes) => sum + bytes, frameOverheadBytes);
 }
 
-function eventBytes(event: NonNullable<ServerEvent['event']>): number {
+function eventBytes(event: Told): number {
   if (event.$case === 'replyDelta') return frameOverheadBytes + event.value.text.length;
   if (event.$case !== 'message') return frameOverheadBytes;
   const parts = event.value.parts.map(({ value }) =>

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { handleUnaryCall, Metadata, ServerUnaryCall, ServiceError } from '@grpc/grpc-js';
 import type { SimulatedProcess } from '../world/process.ts';
 import type { Scheduler } from '../world/scheduler.ts';
-import { type CallStatus, statusOf, unavailable } from './stream.ts';
+import { type CallStatus, statusOf, unavailable } from './call-status.ts';
 
 /** A call that was not answered with OK. */
 export class CallFailed extends Error {

@@ -203,16 +203,15 @@ async function checkMedia(world: World, truth: Truth): Promise<void> {
     for (const { mediaId } of mediaOf(parts)) (truth.deleted.has(event.conversationId) ? gone : named).add(mediaId);
   }
   const there = () => new Set([...world.media.objects()].map(({ mediaId }) => mediaId));
-  for (const mediaId of named)
-    if (!there().has(mediaId)) world.find('media-missing', `${mediaId} is named and not there`);
+  const isMissing = (mediaId: string) => !there().has(mediaId) && !world.lostMedia.has(mediaId);
+  for (const mediaId of named) if (isMissing(mediaId)) world.find('media-missing', `${mediaId} is named and not there`);
   const { uploadLifetimeMs, sweepIntervalMs } = world.scenario.config.media;
   const untilMs = world.scheduler.nowMs + uploadLifetimeMs + 4 * sweepIntervalMs + 60_000;
   const unnamed = () => [...there()].filter((mediaId) => !named.has(mediaId));
   while (unnamed().length > 0 && world.scheduler.nowMs < untilMs) await sleep(world, 1_000);
   for (const mediaId of unnamed())
     world.find('media-left', `${mediaId} is named by nothing${gone.has(mediaId) ? ' any more' : ''}`);
-  for (const mediaId of named)
-    if (!there().has(mediaId)) world.find('media-missing', `${mediaId} is named and was swept`);
+  for (const mediaId of named) if (isMissing(mediaId)) world.find('media-missing', `${mediaId} is named and was swept`);
 }
 
 /** Everything ends, and leaves nothing behind. */

@@ -1,7 +1,12 @@
+import { sweepMs } from '../../domain/limits.ts';
 import type { Deployment } from '../world/deployment.ts';
 import type { ServerNode } from '../world/node.ts';
+import { epochMs } from '../world/process.ts';
 import type { World } from '../world/world.ts';
 import type { Truth } from './truth.ts';
+
+/** What a sweep takes, and what a gateway does before its first one after it woke up. */
+const sweepSlackMs = 100;
 
 /**
  * After every step: whoever is served holds a slot in the log, as far as its gateway can know. A session whose end another has written is
@@ -9,7 +14,9 @@ import type { Truth } from './truth.ts';
  */
 export function checkServed(world: World, truth: Truth, deployment: Deployment): void {
   for (const node of deployment.nodes) {
-    if (node.process.isRunning && node.parts !== undefined) checkGateway(world, truth, node);
+    if (!node.process.isRunning || node.parts === undefined) continue;
+    checkGateway(world, truth, node);
+    if (world.scenario.usesTokens) checkTokens(world, node);
   }
 }
 
@@ -27,5 +34,16 @@ function checkGateway(world: World, truth: Truth, { process, parts, admission }:
         'served-after-end',
         `${process.name} serves ${sessionId}, which ended as ${end.reason} at ${end.offset}`,
       );
+  }
+}
+
+/** A session ends with the longest of the tokens that its client has shown, at the next look for what time brings about. */
+function checkTokens(world: World, { process, parts }: ServerNode): void {
+  for (const sessionId of parts?.gateway.openSessionIds() ?? []) {
+    const shown = world.shownTokens.get(sessionId);
+    if (shown === undefined) continue;
+    const sinceMs = Math.max(shown.validUntilMs, epochMs + process.runningSinceMs);
+    if (world.nowMs > sinceMs + sweepMs + sweepSlackMs)
+      world.find('served-after-token', `${process.name} serves ${sessionId}, whose access tokens have expired`);
   }
 }

@@ -4,11 +4,12 @@ import type { AdmissionEvent } from '../../domain/admission/events.ts';
 import { evolve as evolveAdmission } from '../../domain/admission/evolve.ts';
 import { checkAdmission } from '../../domain/admission/invariants.ts';
 import { type AdmissionState, initialAdmission } from '../../domain/admission/state.ts';
-import type {
-  ConversationEvent,
-  MessageReceived,
-  ReplyCompleted,
-  ReplyFailed,
+import {
+  type ConversationEvent,
+  type MessageReceived,
+  mediaOf,
+  type ReplyCompleted,
+  type ReplyFailed,
 } from '../../domain/conversation/events.ts';
 import { checkPartition } from '../../domain/conversation/invariants.ts';
 import {
@@ -18,6 +19,7 @@ import {
   pendingMessage,
 } from '../../domain/conversation/partition-state.ts';
 import type { LogRecord } from '../../ports/event-log.ts';
+import { contentTypeOf } from '../network/inspector.ts';
 import type { World } from '../world/world.ts';
 import { prefix, topics } from '../world/world-names.ts';
 
@@ -49,6 +51,8 @@ export class Truth {
   readonly ends = new Map<string, TrueEnd>();
   /** Offsets of the claims of each partition. */
   readonly claims: number[][];
+  /** Told of each session that the start of a process of its gateway's id has ended. */
+  onRestarted: (gatewayId: string, sessionId: string) => void = () => {};
   /** Messages that somebody asked to stop. */
   readonly askedToStop = new Set<string>();
   /** Which worker made each claim. */
@@ -94,6 +98,8 @@ export class Truth {
       this.ends.set(outcome.sessionId, { reason: outcome.reason, offset });
       if (outcome.reason === 'SESSION_TAKEN_OVER') this.#checkTakenOver(before, outcome.sessionId, event);
     }
+    if (event.type === 'GatewayStarted')
+      for (const { type, sessionId } of outcomes) if (type === 'closed') this.onRestarted(event.gatewayId, sessionId);
     const breach = checkAdmission(state);
     if (breach !== null) this.#world.find('limit-broken', `connections@${offset}: ${breach}`);
   }
@@ -105,6 +111,16 @@ export class Truth {
     const elapsedMs = this.#latestMs - this.#peace.nowMs;
     if (elapsedMs > leastElapsedMs && this.admission.clockMs === this.#peace.clockMs)
       this.#world.find('progress/time', `the time of admission stands, ${elapsedMs} ms after faults have ended`);
+  }
+
+  /** What is there of what it names is its client's, and is what it claims. What is not there is found in the end. */
+  #checkMedia({ messageId, clientId, parts }: MessageReceived): void {
+    for (const { mediaId, contentType } of mediaOf(parts)) {
+      const found = this.#world.media.find(mediaId);
+      if (found === undefined) continue;
+      if (found.media.ownerId !== clientId || contentTypeOf(found.bytes) !== contentType)
+        this.#world.find('media-of-others', `${messageId} of ${clientId} names ${mediaId} as ${contentType}`);
+    }
   }
 
   #checkTakenOver({ open, waiting }: AdmissionState, sessionId: string, by: AdmissionEvent): void {
@@ -141,6 +157,7 @@ export class Truth {
       );
     switch (event.type) {
       case 'MessageReceived':
+        this.#checkMedia(event);
         this.messages.set(event.messageId, { event, partition, sequence: offset, end: undefined });
         return;
       case 'WorkerClaimed':

@@ -51,6 +51,7 @@ function processStrikes(world: World, deployment: Deployment) {
   return {
     crash: onAny((node) => deployment.crash(node)),
     restart: onAny((node) => void deployment.restart(node)),
+    twin: onAny((node) => deployment.startTwin(node)),
     freeze: onAny((node, random) => deployment.freeze(node, random.logarithmic(200, 60_000))),
     'connections-reset': onAny((node, random) => {
       world.trace.note(node.process.name, 'its connections are reset');
@@ -81,7 +82,7 @@ function serviceStrikes(world: World, deployment: Deployment) {
   } satisfies Partial<Record<MomentFault, Strike>>;
 }
 
-function storeStrikes({ models, media, trace }: World) {
+function storeStrikes({ models, media, trace, lostMedia }: World) {
   let olderCopy = models.snapshot();
   return {
     'store-older': (random: Random) => {
@@ -102,6 +103,7 @@ function storeStrikes({ models, media, trace }: World) {
       const { mediaId } = random.pick(objects);
       trace.note('media', `${mediaId} is gone`);
       media.remove(mediaId);
+      lostMedia.add(mediaId);
     },
   } satisfies Partial<Record<MomentFault, Strike>>;
 }

@@ -1,5 +1,6 @@
 import type { NodeSpec } from '../scenario.ts';
 import { ServerNode } from './node.ts';
+import { Twins } from './twins.ts';
 import type { World } from './world.ts';
 
 /** How long the coordinator of a group waits for a member that says nothing. */
@@ -14,12 +15,16 @@ const startTimeoutMs = 60_000;
 /** The server processes, kept running: one that ends is started again. */
 export class Deployment {
   readonly #world: World;
+  readonly twins: Twins;
   readonly #nodes = new Map<string, ServerNode>();
+  /** Those that are about to be started again. */
+  readonly #due = new Set<NodeSpec>();
   #starts = 0;
   #isClosing = false;
 
   constructor(world: World) {
     this.#world = world;
+    this.twins = new Twins(world);
     for (const spec of world.scenario.nodes) this.#start(spec);
   }
 
@@ -81,15 +86,70 @@ export class Deployment {
     }
   }
 
-  #start(spec: NodeSpec): void {
-    const { trace, groups, scheduler } = this.#world;
-    if (this.#isClosing) return;
+  /** Starts another process under the instance id of one that runs: one of the two ends. */
+  startTwin(node: ServerNode): void {
+    const { scheduler } = this.#world;
+    const { twins } = this;
+    const { spec, instanceId } = node;
+    if (!spec.keepsInstanceId || !spec.roles.includes('gateway') || twins.isStarting(instanceId)) return;
+    if (node.services === undefined || node.isStopping) return;
+    const twin = this.#newNode(spec);
+    twins.begin(node, twin);
+    const ended = (error: unknown) => {
+      if (!twins.isStarting(instanceId)) return;
+      twins.end(instanceId);
+      if (error === undefined && !this.#isClosing && this.#nodes.get(spec.name) === node) this.#replace(node, twin);
+      else this.#giveUp(twin, error);
+      this.#keepRunning(spec);
+    };
+    twin.start().then(() => ended(undefined), ended);
+    scheduler.after(startTimeoutMs, () => ended('it does not start'));
+  }
+
+  /** The twin has the instance id: the other ends as soon as it knows. */
+  #replace({ spec }: ServerNode, twin: ServerNode): void {
+    this.#world.trace.note(twin.process.name, 'has started in the place of the other');
+    this.#nodes.set(spec.name, twin);
+  }
+
+  #giveUp(twin: ServerNode, why: unknown): void {
+    const { trace, groups } = this.#world;
+    trace.note(twin.process.name, `ends: ${why instanceof Error ? why.message : String(why)}`);
+    twin.kill();
+    groups.expire(twin.process.name, { silently: true });
+  }
+
+  /** Its instance id is another process's. */
+  async #superseded(node: ServerNode): Promise<void> {
+    if (node.isStopping) return;
+    this.#world.trace.note(node.process.name, 'is superseded');
+    await node.stop();
+    this.#keepRunning(node.spec);
+  }
+
+  #keepRunning(spec: NodeSpec): void {
+    const node = this.#nodes.get(spec.name);
+    if (node?.process.isAlive || (node !== undefined && this.twins.isStarting(node.instanceId))) return;
+    if (!this.#isClosing) this.#startLater(spec);
+  }
+
+  #newNode(spec: NodeSpec): ServerNode {
+    const { trace } = this.#world;
     this.#starts += 1;
     const name = `${spec.name}.${this.#starts}`;
     const instanceId = spec.keepsInstanceId ? spec.name : name;
-    const node = new ServerNode(this.#world, spec, name, instanceId);
-    this.#nodes.set(spec.name, node);
     trace.note(name, `starts as ${instanceId}: ${spec.roles.join(', ')}`);
+    const node = new ServerNode(this.#world, spec, name, instanceId);
+    node.onSuperseded = () => void this.#superseded(node);
+    return node;
+  }
+
+  #start(spec: NodeSpec): void {
+    const { trace, groups, scheduler } = this.#world;
+    if (this.#isClosing) return;
+    const node = this.#newNode(spec);
+    const { name } = node.process;
+    this.#nodes.set(spec.name, node);
     let isStarted = false;
     node.start().then(
       () => {
@@ -111,7 +171,12 @@ export class Deployment {
 
   #startLater(spec: NodeSpec): void {
     const { scheduler, random } = this.#world;
-    scheduler.after(random.between(startAgainMs.min, startAgainMs.max), () => this.#start(spec));
+    if (this.#due.has(spec)) return;
+    this.#due.add(spec);
+    scheduler.after(random.between(startAgainMs.min, startAgainMs.max), () => {
+      this.#due.delete(spec);
+      this.#start(spec);
+    });
   }
 
   #expireLater({ process }: ServerNode): void {

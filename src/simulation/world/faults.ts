@@ -20,6 +20,7 @@ export const operationFaults = [
   'provider-cut',
   'provider-refuses',
   'provider-long',
+  'issuer-away',
 ] as const;
 
 /** Faults that come at random moments; their rate is how many of them a minute has. */
@@ -27,6 +28,7 @@ export const momentFaults = [
   'crash',
   'restart',
   'freeze',
+  'twin',
   'log-away',
   'log-write-away',
   'log-read-away',
@@ -49,6 +51,19 @@ export const momentFaults = [
 export type OperationFault = (typeof operationFaults)[number];
 export type MomentFault = (typeof momentFaults)[number];
 export type FaultName = OperationFault | MomentFault;
+
+/** Whatever makes a process late to say that it lives. */
+const logFaults: readonly FaultName[] = [
+  'append-refused',
+  'append-unknown-written',
+  'append-unknown-lost',
+  'append-slow',
+  'reader-lag',
+  'log-read-error',
+  'log-away',
+  'log-write-away',
+  'log-read-away',
+];
 
 /** Which faults a history has, and how often. */
 export type FaultRates = Readonly<Partial<Record<FaultName, number>>>;
@@ -91,6 +106,11 @@ export class Faults {
 
   count(name: string): void {
     this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  }
+
+  /** How often anything struck between processes and the log. */
+  get logStrikes(): number {
+    return logFaults.reduce((sum, name) => sum + (this.counts.get(name) ?? 0), 0);
   }
 
   /** What chooses the particulars of a fault. */

@@ -7,7 +7,7 @@ import { projections } from '../../../projections/models.ts';
 import { operationsViews } from '../../../projections/operations-views.ts';
 import { Pace } from '../../../projections/pace.ts';
 import { PolledProgress } from '../../../projections/polled-progress.ts';
-import type { Admission } from '../../app/gateway/admission.ts';
+import { type Admission, InstanceIdTaken } from '../../app/gateway/admission.ts';
 import { Journal } from '../../app/journal.ts';
 import { createEventCodec } from '../../codec/event-codec.ts';
 import type { ChatServiceServer } from '../../gen/chat/v1/chat_service.ts';
@@ -28,6 +28,7 @@ import { ErrorMapping } from '../../rpc/errors.ts';
 import { historyService } from '../../rpc/history-service.ts';
 import { mediaService } from '../../rpc/media-service.ts';
 import type { RunningWorker } from '../../workers/worker.ts';
+import { simulatedAuthenticator } from '../network/authenticator.ts';
 import { groupsOverNetwork } from '../network/groups.ts';
 import { simulatedInspector } from '../network/inspector.ts';
 import { LogOverNetwork } from '../network/log.ts';
@@ -36,6 +37,7 @@ import { readModelsOverNetwork } from '../network/read-models.ts';
 import { ChatStream, type StreamListener } from '../network/stream.ts';
 import type { NodeSpec } from '../scenario.ts';
 import { SimulatedProcess } from './process.ts';
+import { WatchedSessions } from './watched-sessions.ts';
 import type { World } from './world.ts';
 import { prefix, topics } from './world-names.ts';
 
@@ -56,6 +58,7 @@ export class ServerNode {
   readonly process: SimulatedProcess;
   readonly instanceId: string;
   readonly streams = new Set<ChatStream>();
+  readonly sessions = new WatchedSessions();
   /** undefined until it takes clients, and without that role. */
   services: Services | undefined;
   admission: Admission | undefined;
@@ -64,6 +67,8 @@ export class ServerNode {
   readonly #world: World;
   readonly #running = new AsyncDisposableStack();
   readonly #metrics;
+  /** Called when another process has taken its instance id, and it must end. */
+  onSuperseded: () => void = () => {};
   #log: AsyncDisposable | undefined;
   #isStopping = false;
 
@@ -219,8 +224,11 @@ export class ServerNode {
     const admission = await openAdmission({ ...parts, onFault: (error) => this.#faulted(error) });
     this.#running.defer(() => admission.stop());
     const uses = gatewayParts({ ...parts, admission, metrics, inspector: simulatedInspector });
+    this.sessions.watch(uses.gateway);
     this.#running.defer(() => uses.gateway.stop('DRAINING'));
-    const calls = { errors: new ErrorMapping(logger, metrics, this.#world.ids), authenticator: undefined };
+    const { scenario, faults, ids } = this.#world;
+    const authenticator = scenario.usesTokens ? simulatedAuthenticator(this.process, faults) : undefined;
+    const calls = { errors: new ErrorMapping(logger, metrics, ids), authenticator };
     this.admission = admission;
     this.parts = uses;
     // It listens before it announces itself.
@@ -242,6 +250,7 @@ export class ServerNode {
   /** The process would end itself here. */
   #faulted(error: unknown): void {
     if (this.#isStopping || !this.process.isAlive) return;
+    if (error instanceof InstanceIdTaken) return this.onSuperseded();
     this.#world.find('process-faulted', `${this.process.name}: ${describe(error)}`);
   }
 

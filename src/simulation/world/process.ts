@@ -24,12 +24,14 @@ export class SimulatedProcess {
   #isFrozen = false;
   #backlog: (() => void)[] = [];
   #pending = 0;
+  #runningSinceMs: number;
   /** How far its wall clock is ahead of others', milliseconds. */
   wallSkewMs = 0;
 
   constructor(name: string, scheduler: Scheduler, seed: number) {
     this.name = name;
     this.#scheduler = scheduler;
+    this.#runningSinceMs = scheduler.nowMs;
     this.random = new Random(seed, `process/${name}`);
     this.clock = {
       nowMs: () => Math.floor(epochMs + scheduler.nowMs + this.wallSkewMs),
@@ -51,6 +53,11 @@ export class SimulatedProcess {
     return this.#isAlive && !this.#isFrozen;
   }
 
+  /** Since when it has not been frozen, virtual milliseconds. */
+  get runningSinceMs(): number {
+    return this.#runningSinceMs;
+  }
+
   /** Timers and answers that it waits for. */
   get pending(): number {
     return this.#pending;
@@ -67,6 +74,7 @@ export class SimulatedProcess {
 
   thaw(): void {
     this.#isFrozen = false;
+    this.#runningSinceMs = this.#scheduler.nowMs;
     const due = this.#backlog;
     this.#backlog = [];
     for (const run of due) this.later(0, run);

@@ -13,6 +13,7 @@ import { epochMs } from './process.ts';
 import { Random } from './random.ts';
 import { Scheduler } from './scheduler.ts';
 import { Trace } from './trace.ts';
+import type { Upload } from './upload.ts';
 import { prefix, topics } from './world-names.ts';
 
 /** Something that must not be. The rule is one of `rules.ts`. */
@@ -40,6 +41,12 @@ export class World {
   readonly bus: BusServer;
   readonly model: SimulatedModel;
   readonly findings: Finding[] = [];
+  /** Objects that a fault has taken away. */
+  readonly lostMedia = new Set<string>();
+  /** What clients were given URLs for. */
+  readonly uploads: Upload[] = [];
+  /** Until when each session that was welcomed has shown access tokens for, by session id. */
+  readonly shownTokens = new Map<string, { readonly validUntilMs: number }>();
   /** Instance ids of processes that died or were frozen: who need not say what became of their work. */
   readonly interrupted = new Set<string>();
   /** How far the log's clock is ahead of the world's, milliseconds; and by partition of the conversations topic. */

@@ -12,7 +12,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { connect } from '@nats-io/transport-node';
 import { Kafka, logLevel } from 'kafkajs';
 import { MongoClient } from 'mongodb';
@@ -22,8 +22,6 @@ import { startMongo } from './mongo.ts';
 import { startNats } from './nats.ts';
 import { startS3 } from './s3.ts';
 import { listens, until } from './testing/processes.ts';
-
-jest.setTimeout(180_000);
 
 const open: AsyncDisposable[] = [];
 

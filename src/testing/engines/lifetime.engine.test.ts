@@ -2,12 +2,10 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Kafka, logLevel } from 'kafkajs';
 import { freePort } from './free-port.ts';
 import { listens, outputUntil, runScript, until } from './testing/processes.ts';
-
-jest.setTimeout(180_000);
 
 let folder = '';
 

@@ -193,6 +193,7 @@ export const rows: readonly Row[] = [
         queries: [
           ['appends per second', 'sum(rate(parley_log_unavailable_total[$__rate_interval]))'],
           ['suspended gateways', 'sum(parley_gateway_suspended)'],
+          ['readers of a shorter log', 'sum(increase(parley_log_truncated_total[$__rate_interval]))'],
         ],
       },
       {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../../../src/testing/property.ts';
 import type { ShownMessage } from './app.ts';
 import { OrderedEntries, type Place } from './ordered-entries.ts';
 
@@ -12,7 +13,7 @@ const place = fc.tuple(fc.nat({ max: 5 }), fc.nat({ max: 2 }), fc.nat({ max: 2 }
 describe('ordered entries', () => {
   test('stand by their places, each as the same object as long as it is there', () => {
     const step = fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e'), place: fc.option(place) });
-    fc.assert(
+    assertProperty(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         const entries = new OrderedEntries();
         const expected = new Map<string, { readonly place: Place; readonly entry: unknown }>();

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../../../src/testing/property.ts';
 import { afterLoss, type LossContext, lostSessionPatienceMs, reconnectDelayMs, reloadPatienceMs } from './reconnect.ts';
 import { refusal } from './refusals.ts';
 
@@ -41,7 +42,7 @@ describe('after the loss of a stream', () => {
 describe('the wait before the next attempt', () => {
   test('grows to its limit, and is never less than the server asked for', () => {
     const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
-    fc.assert(
+    assertProperty(
       fc.property(
         fc.integer({ min: 1, max: 1_000 }),
         fc.option(fc.nat({ max: 60_000 })),

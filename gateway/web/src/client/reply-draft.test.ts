@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../../../src/testing/property.ts';
 import { addPiece, beginDraft, type Piece, type ReplyDraft } from './reply-draft.ts';
 
 const encoder = new TextEncoder();
@@ -34,7 +35,7 @@ function drawn(draft: ReplyDraft | 'hole'): ReplyDraft {
 
 describe('the draft of a reply', () => {
   test('is exactly the reply, wherever it is cut, repeated, and resumed', () => {
-    fc.assert(
+    assertProperty(
       fc.property(cutReply, fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 6 }), (texts, breaks) => {
         const pieces = piecesOf(1, texts);
         const whole = texts.join('');
@@ -56,7 +57,7 @@ describe('the draft of a reply', () => {
   });
 
   test('begins anew with a later attempt, and hears no earlier one', () => {
-    fc.assert(
+    assertProperty(
       fc.property(cutReply, cutReply, (former, latter) => {
         let draft = beginDraft(1);
         for (const piece of piecesOf(1, former)) draft = drawn(addPiece(draft, piece));

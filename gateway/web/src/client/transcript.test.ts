@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../../../src/testing/property.ts';
 import { AcceptedSchema, ReplyDeltaSchema, ReplyStartedSchema } from '../gen/chat/v1/chat_service_pb.ts';
 import { type Message, MessageSchema, MessageStatus, Role } from '../gen/chat/v1/content_pb.ts';
 import { Transcript } from './transcript.ts';
@@ -167,7 +168,7 @@ describe('a transcript', () => {
       'queued: question 4',
     ]);
     const anyOrder = fc.shuffledSubarray([...all, ...all], { minLength: 0 });
-    fc.assert(
+    assertProperty(
       fc.property(anyOrder, fc.shuffledSubarray(all, { minLength: all.length }), (some, rest) => {
         const transcript = new Transcript();
         for (const message of some) transcript.message(message);

@@ -7,7 +7,7 @@ import { openMongoAccountStore } from './mongo-account-store.ts';
 let engine: MongoEngine;
 beforeAll(async () => {
   engine = await startMongo({ external: 'allowed' });
-}, 120_000);
+});
 afterAll(() => engine[Symbol.asyncDispose]());
 
 accountStoreContract('MongoDB', async (clock) => {

@@ -24,7 +24,7 @@ let stores: readonly AccountStore[];
 
 beforeAll(async () => {
   engine = await startMongo();
-}, 120_000);
+});
 afterAll(() => engine[Symbol.asyncDispose]());
 beforeEach(async () => {
   database = testDatabase(engine.uri);

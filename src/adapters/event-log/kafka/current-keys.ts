@@ -28,10 +28,15 @@ export class CurrentKeys {
     const name = `${topic}/${partition}/${key}`;
     const found = this.#keys.get(name);
     this.#keys.delete(name);
-    const current = found === undefined || this.#ring.isGone(found.id) ? this.#make(name) : found;
+    const current = found === undefined || this.#isLost(found) ? this.#make(name) : found;
     this.#keys.set(name, current);
     this.#trim();
     return current;
+  }
+
+  /** It was destroyed, or is stored no more: the keys topic may have lost its end. */
+  #isLost({ id, stored }: CurrentKey): boolean {
+    return this.#ring.isGone(id) || (stored === undefined && !this.#ring.has(id));
   }
 
   #make(name: string): CurrentKey {

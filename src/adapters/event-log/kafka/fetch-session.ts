@@ -12,6 +12,8 @@ export class FetchSession {
   readonly tails = new Set<TailQueue>();
   /** The offset of the next record. */
   position: number;
+  /** Its position was beyond the end when it was last fetched. */
+  isSuspect = false;
   /** A fetch for it is under way. */
   busy = false;
   /** Not fetched before this time of `performance.now()`. */

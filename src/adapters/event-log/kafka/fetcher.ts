@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LogDamaged, LogUnavailable } from '../../../ports/event-log.ts';
+import { LogDamaged, LogTruncated, LogUnavailable } from '../../../ports/event-log.ts';
 import type { Logger } from '../../../ports/telemetry.ts';
 import { Alarm } from './alarm.ts';
 import type { Brokers, NodeId } from './brokers.ts';
@@ -210,6 +210,7 @@ export class Fetcher {
   #take(session: FetchSession, bytes: Buffer): void {
     if (this.#down.delete(`${session.topic}/${session.partition}`) && this.#down.size === 0)
       this.#logger.info({}, 'Kafka can be read again');
+    session.isSuspect = false;
     if (bytes.length === 0) return;
     try {
       session.deliver(bytes);
@@ -221,12 +222,23 @@ export class Fetcher {
     }
   }
 
-  /** What is before the first record was deleted; what is behind the last may come yet. */
+  /**
+   * What is before the first record was deleted. Behind the last there is nothing that was read: the log is shorter than it was. That is asked of
+   * the leader twice, once as it is known and once as it is then, since one that was deposed and does not know it may lack the newest records.
+   */
   async #outOfRange(session: FetchSession): Promise<void> {
     const { topic, partition, position } = session;
-    const { first } = await this.#bounds(topic, partition);
-    if (position >= first) session.notBeforeMs = performance.now() + retryLongestMs;
-    else this.#fail(session, new LogDamaged(topic, partition, position, `the records before ${first} were deleted`));
+    const { first, end } = await this.#bounds(topic, partition);
+    if (position < first) {
+      const what = `the records before ${first} were deleted`;
+      return this.#fail(session, new LogDamaged(topic, partition, position, what));
+    }
+    if (position > end && session.isSuspect)
+      return this.#fail(session, new LogTruncated(topic, partition, position, end));
+    session.isSuspect = position > end;
+    session.notBeforeMs = performance.now() + retryLongestMs;
+    this.#retry.set(session.notBeforeMs);
+    this.#brokers.forget(topic, partition);
   }
 
   #fail(session: FetchSession, error: Error): void {

@@ -3,6 +3,7 @@ import {
   type Erasure,
   type EventLog,
   type LogRecord,
+  LogTruncated,
   LogUnavailable,
   type NewRecord,
 } from '../../../ports/event-log.ts';
@@ -203,11 +204,17 @@ class KafkaHandle implements KafkaLog {
     signal: AbortSignal,
   ): AsyncGenerator<readonly LogRecord[], void, void> {
     this.#opener.follow(topic, partition);
-    for await (const stored of this.#reader.tail(topic, partition, fromOffset, signal)) {
-      const { records, damage } = await this.#opener.open(topic, partition, stored);
-      if (signal.aborted) return;
-      if (records.length > 0) yield records;
-      if (damage !== undefined) throw damage;
+    try {
+      for await (const stored of this.#reader.tail(topic, partition, fromOffset, signal)) {
+        const { records, damage } = await this.#opener.open(topic, partition, stored);
+        if (signal.aborted) return;
+        if (records.length > 0) yield records;
+        if (damage !== undefined) throw damage;
+      }
+    } catch (error) {
+      // Other records will stand at the offsets of those that this process has appended.
+      if (error instanceof LogTruncated) this.#opener.forget(topic, partition);
+      throw error;
     }
   }
 

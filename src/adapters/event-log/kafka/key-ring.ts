@@ -1,5 +1,5 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import { LogUnavailable } from '../../../ports/event-log.ts';
+import { LogTruncated, LogUnavailable } from '../../../ports/event-log.ts';
 import type { Logger } from '../../../ports/telemetry.ts';
 import { maxFetchPartitionBytes, maxKnownGone } from './limits.ts';
 import type { Reader } from './reader.ts';
@@ -113,11 +113,24 @@ export class KeyRing {
           this.#fold(records);
       } catch (error) {
         if (signal.aborted) return;
+        if (error instanceof LogTruncated) {
+          this.#beginAgain(error);
+          continue;
+        }
         // A key that is missed meanwhile is asked for by whoever meets its id.
         this.#logger.warn({ topic: this.#topic, err: error }, 'cannot follow the keys of words; trying again');
         if (!(error instanceof LogUnavailable)) await new Promise((resolve) => setTimeout(resolve, 1_000));
       }
     }
+  }
+
+  /** What is known is of a longer topic: a key that it lost must seal nothing more, for no other process could open that. Whoever meets an id syncs first. */
+  #beginAgain({ offset, endOffset }: LogTruncated): void {
+    const about = { topic: this.#topic, offset, endOffset };
+    this.#logger.error(about, 'the topic of keys is shorter than it was; reading it from the beginning');
+    this.#keys.clear();
+    this.#gone.clear();
+    this.#position = 0;
   }
 
   /** Each record counts once, whichever way it came. */

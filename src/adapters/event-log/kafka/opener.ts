@@ -28,6 +28,11 @@ export class Opener {
     return this.#own.get(`${topic}/${partition}`);
   }
 
+  /** Gives back nothing that this process has appended to the partition until now. */
+  forget(topic: string, partition: number): void {
+    if (this.#own.has(`${topic}/${partition}`)) this.#own.set(`${topic}/${partition}`, new OwnRecords());
+  }
+
   /** The records, up to the first that is damaged: at that one, rejects with LogDamaged. Rejects with LogUnavailable. */
   async open(topic: string, partition: number, records: readonly StoredRecord[]): Promise<Opened> {
     await this.#learnKeys(records);

@@ -64,7 +64,7 @@ export class Reader {
 
   /**
    * Every record from the offset on, until the signal aborts; brokers that are away are waited for. `isSparse`: the topic is compacted, and records
-   * may be missing. Throws LogDamaged; LogUnavailable once the log is closed.
+   * may be missing. Throws LogDamaged and LogTruncated; LogUnavailable once the log is closed.
    */
   async *tail(
     topic: string,

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { describe, expect, test } from '@jest/globals';
-import { seededRandom } from '../../../testing/random.ts';
+import { seededRandom, testSeeds } from '../../../testing/random.ts';
 import { crc32c } from './crc32c.ts';
 import { decodePartition } from './fetch-session.ts';
 import { decodeBatches, encodeBatch, type RecordToWrite, recordBytes, type StoredRecord } from './record-batch.ts';
@@ -41,8 +41,8 @@ describe('the checksum', () => {
   });
 });
 
-describe('a record batch', () => {
-  const random = seededRandom();
+describe.each(testSeeds)('a record batch (TEST_SEED=%i)', (seed) => {
+  const random = seededRandom(seed);
   const below = (bound: number) => Math.floor(random() * bound);
   const letters = ['a', 'ü', '値', '😀'];
   const word = () => Array.from({ length: below(70) }, () => letters[below(4)]).join('');

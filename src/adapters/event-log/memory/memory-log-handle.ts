@@ -1,5 +1,5 @@
 import type { Appended, Erasure, EventLog, LogRecord, NewRecord } from '../../../ports/event-log.ts';
-import { LogUnavailable } from '../../../ports/event-log.ts';
+import { LogTruncated, LogUnavailable } from '../../../ports/event-log.ts';
 import type { MemoryPartition } from './memory-partition.ts';
 
 /** Records that a tail yields at once. */
@@ -71,7 +71,8 @@ export class MemoryLogHandle implements EventLog {
   ): AsyncGenerator<readonly LogRecord[]> {
     for (let next = fromOffset; !signal.aborted; ) {
       this.#assertOpen();
-      if (next >= partition.end) {
+      if (next > partition.end) throw new LogTruncated(partition.topic, partition.partition, next, partition.end);
+      if (next === partition.end) {
         await growth(partition, [signal, this.#closed.signal]);
         continue;
       }

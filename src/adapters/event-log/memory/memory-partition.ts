@@ -2,16 +2,16 @@ import type { Erasure, LogRecord, NewRecord } from '../../../ports/event-log.ts'
 
 /** One partition: its records, and the tails that wait for more. */
 export class MemoryPartition {
-  readonly #topic: string;
-  readonly #partition: number;
+  readonly topic: string;
+  readonly partition: number;
   readonly #records: LogRecord[] = [];
   /** What is to remain of each record once its words are erased, in bytes; all of one without words. */
   readonly #wordsAt: number[] = [];
   readonly #waiters = new Set<() => void>();
 
   constructor(topic: string, partition: number) {
-    this.#topic = topic;
-    this.#partition = partition;
+    this.topic = topic;
+    this.partition = partition;
   }
 
   get records(): readonly LogRecord[] {
@@ -31,8 +31,8 @@ export class MemoryPartition {
   /** Stores a copy of the record. */
   push({ key, headers, value, wordsAt }: NewRecord, timeMs: number): LogRecord {
     const record: LogRecord = Object.freeze({
-      topic: this.#topic,
-      partition: this.#partition,
+      topic: this.topic,
+      partition: this.partition,
       key,
       headers: Object.freeze({ ...headers }),
       value: new Uint8Array(value),
@@ -47,6 +47,7 @@ export class MemoryPartition {
   truncate(toOffset: number): void {
     this.#records.length = Math.min(this.end, toOffset);
     this.#wordsAt.length = this.#records.length;
+    this.wake();
   }
 
   /** All of them or, with RangeError, none. */
@@ -69,7 +70,7 @@ export class MemoryPartition {
 
   #erased({ offset, value }: Erasure): LogRecord {
     const record = this.#records[offset];
-    const where = `${this.#topic}/${this.#partition} offset ${offset}`;
+    const where = `${this.topic}/${this.partition} offset ${offset}`;
     if (record === undefined) throw new RangeError(`${where}: there is no such record`);
     const remains = record.value.slice(0, this.#wordsAt[offset]);
     if (value.length !== remains.length || value.some((byte, index) => byte !== remains[index]))

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import type { EventLog, LogRecord } from '../../../ports/event-log.ts';
 import { LogDamaged, LogUnavailable } from '../../../ports/event-log.ts';
-import { seededRandom } from '../../../testing/random.ts';
+import { seededRandom, testSeeds } from '../../../testing/random.ts';
 import { LogDamagedAtOpen } from './errors.ts';
 import { maxRecordBytes, pageBytes } from './limits.ts';
 import { salvageLog } from './salvage.ts';
@@ -49,34 +49,37 @@ function readerInTheMidst(dataDir: string): Disposable {
 }
 
 describe('what was erased', () => {
-  test('is in none of the files any more, whatever was appended and erased before and after it', async () => {
-    const random = seededRandom();
-    const below = (bound: number) => Math.floor(random() * bound);
-    await using folder = await temporaryFolder();
-    await using log = await openForTest(folder.path);
-    const kept: { id: number; slot: number; record: LogRecord }[] = [];
-    const erased: number[] = [];
-    for (let round = 0, nextId = 0; round < 30; round += 1) {
-      const given = numbers(below(60), nextId).map((id) => ({ id, slot: 1 + below(3), bytes: wordsBytes(below) }));
-      nextId += given.length;
-      const records = given.map(({ id, slot, bytes }) => recordWithWords(slot, id, bytes));
-      const places = await log.append(records);
-      for (const [index, place] of places.entries()) {
-        kept.push({ ...given[index]!, record: { ...records[index]!, ...place } });
+  test.each(testSeeds)(
+    'is in none of the files any more, whatever was appended and erased before and after it (TEST_SEED=%i)',
+    async (seed) => {
+      const random = seededRandom(seed);
+      const below = (bound: number) => Math.floor(random() * bound);
+      await using folder = await temporaryFolder();
+      await using log = await openForTest(folder.path);
+      const kept: { id: number; slot: number; record: LogRecord }[] = [];
+      const erased: number[] = [];
+      for (let round = 0, nextId = 0; round < 30; round += 1) {
+        const given = numbers(below(60), nextId).map((id) => ({ id, slot: 1 + below(3), bytes: wordsBytes(below) }));
+        nextId += given.length;
+        const records = given.map(({ id, slot, bytes }) => recordWithWords(slot, id, bytes));
+        const places = await log.append(records);
+        for (const [index, place] of places.entries()) {
+          kept.push({ ...given[index]!, record: { ...records[index]!, ...place } });
+        }
+        const chosen = numbers(below(40)).flatMap(() => kept.splice(below(kept.length), 1));
+        for (const slot of [1, 2, 3]) {
+          const erasures = chosen.filter((one) => one.slot === slot).map(({ record }) => withoutWords(record));
+          await log.erase(topic, slot - 1, erasures);
+        }
+        erased.push(...chosen.map(({ id }) => id));
+        expect(idsInFiles(folder.path)).toEqual(new Set(kept.map(({ id }) => id)));
       }
-      const chosen = numbers(below(40)).flatMap(() => kept.splice(below(kept.length), 1));
-      for (const slot of [1, 2, 3]) {
-        const erasures = chosen.filter((one) => one.slot === slot).map(({ record }) => withoutWords(record));
-        await log.erase(topic, slot - 1, erasures);
-      }
-      erased.push(...chosen.map(({ id }) => id));
+      expect(erased.length).toBeGreaterThan(150);
+      await log[Symbol.asyncDispose]();
       expect(idsInFiles(folder.path)).toEqual(new Set(kept.map(({ id }) => id)));
-    }
-    expect(erased.length).toBeGreaterThan(150);
-    await log[Symbol.asyncDispose]();
-    expect(idsInFiles(folder.path)).toEqual(new Set(kept.map(({ id }) => id)));
-    expect(verifyLog(logFolder(folder.path)).damages).toEqual([]);
-  });
+      expect(verifyLog(logFolder(folder.path)).damages).toEqual([]);
+    },
+  );
 
   test('may be more than the words, of any record and more each time', async () => {
     await using folder = await temporaryFolder();

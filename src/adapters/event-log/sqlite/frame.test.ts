@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { NewRecord } from '../../../ports/event-log.ts';
+import { assertProperty } from '../../../testing/property.ts';
 import {
   decodeRecord,
   FrameBatch,
@@ -42,7 +43,7 @@ function framesOf(given: readonly NewRecord[], offset: number, timeMs: number): 
 
 describe('frame', () => {
   test('gives back every record as it was, however many stand in one batch', () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.array(records, { minLength: 1, maxLength: 20 }), offsets, offsets, (given, offset, timeMs) => {
         const frames = framesOf(given, offset, timeMs);
         const decoded = frames.map((frame) => decodeRecord(frame, 'events'));
@@ -57,7 +58,7 @@ describe('frame', () => {
   });
 
   test('of an erased record is whole, says all but the end of the value, and is known as what is left of the other', () => {
-    fc.assert(
+    assertProperty(
       fc.property(records, offsets, fc.nat(), (given, offset, choice) => {
         const [frame] = framesOf([given], offset, 1);
         const [elsewhere] = framesOf([given], (offset + 1) % 2 ** 48, 1);
@@ -83,7 +84,7 @@ describe('frame', () => {
   });
 
   test('keeps nothing that its value does not begin with', () => {
-    fc.assert(
+    assertProperty(
       fc.property(records, fc.uint8Array({ minLength: 1, maxLength: 600 }), (given, value) => {
         const [frame] = framesOf([given], 1, 1);
         fc.pre(Buffer.compare(given.value.subarray(0, value.length), value) !== 0);
@@ -93,7 +94,7 @@ describe('frame', () => {
   });
 
   test('is not whole with any bit changed, or any bytes cut off', () => {
-    fc.assert(
+    assertProperty(
       fc.property(records, offsets, fc.nat(), (given, offset, choice) => {
         const [frame] = framesOf([given], offset, 1);
         expect(isWholeFrame(frame!)).toBe(true);

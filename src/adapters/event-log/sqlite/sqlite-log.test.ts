@@ -261,7 +261,9 @@ describe('writing', () => {
     await using folder = await temporaryFolder();
     const log = await openForTest(folder.path);
     const appends = Array.from({ length: 100 }, (_, index) => log.append([recordOf(index % 4, `${index}`, bytes)]));
-    const tail = log.tail('connections', 0, 1_000, new AbortController().signal)[Symbol.asyncIterator]().next();
+    const tail = (async () => {
+      for await (const _batch of log.tail('connections', 0, 0, new AbortController().signal));
+    })();
     await Promise.all([log[Symbol.asyncDispose](), expect(tail).rejects.toThrow(LogUnavailable)]);
     expect((await Promise.all(appends)).flat()).toHaveLength(100);
     await expect(log.append([recordOf(0, 'late', bytes)])).rejects.toMatchObject({ outcome: 'not-written' });

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { LogRecord } from '../../../ports/event-log.ts';
+import { type LogRecord, LogTruncated } from '../../../ports/event-log.ts';
 import type { FrameReader } from './frame-reader.ts';
 import { maxTailRecords, readAheadBytes } from './limits.ts';
 import type { PartitionFeed } from './partition-feed.ts';
@@ -23,7 +23,11 @@ export async function* follow(
   let rowsPerRead = firstRowsPerRead;
   while (!signal.aborted) {
     refresh();
-    if (next >= feed.end) {
+    if (next > feed.end) {
+      const { topic, partition } = reader.partition;
+      throw new LogTruncated(topic.name, partition, next, feed.end);
+    }
+    if (next === feed.end) {
       await waiting.change();
       continue;
     }

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { LiveEvent } from '../../../ports/live-bus.ts';
+import { assertProperty } from '../../../testing/property.ts';
 import { decodeEvent, decodeRequest, encodeEvent, encodeRequest } from './encoding.ts';
 import { liveSubject } from './subjects.ts';
 
@@ -81,7 +82,7 @@ test('no bytes make the reading throw', () => {
       return bytes(`1${JSON.stringify(value, (_key, part) => (typeof part === 'bigint' ? String(part) : part))}`);
     }),
   );
-  fc.assert(
+  assertProperty(
     fc.property(anything, (data) => {
       expect(['string', 'object']).toContain(typeof decodeEvent(data));
       expect(['string', 'object']).toContain(typeof decodeRequest(data));
@@ -91,7 +92,7 @@ test('no bytes make the reading throw', () => {
 
 test('every conversation has a subject of its own, of one token below the prefix', () => {
   const id = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('', '.', '*', '>', 'a b', '=', 'a.b', '-', '_'));
-  fc.assert(
+  assertProperty(
     fc.property(id, id, (one, other) => {
       expect(liveSubject('p', one)).toMatch(/^p\.live\.[^\s.*>]+$/);
       if (one !== other) expect(liveSubject('p', one)).not.toBe(liveSubject('p', other));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { isAllowed } from '../../../domain/media/formats.ts';
-import { seededRandom } from '../../../testing/random.ts';
+import { seededRandom, testSeeds } from '../../../testing/random.ts';
 import { fileTypeInspector } from './file-type-inspector.ts';
 import { samples } from './testing/samples.ts';
 
@@ -51,25 +51,28 @@ describe('the first bytes', () => {
   });
 });
 
-const hostileHeads = 5_000;
+const hostileHeads = 5_000 / testSeeds.length;
 
-test(`${hostileHeads} heads that are random, cut or changed are told something of, in no time`, async () => {
-  const random = seededRandom();
-  const below = (count: number) => Math.floor(random() * count);
-  const hostile = (): Uint8Array => {
-    const [, sample] = samples[below(samples.length)] ?? ['', new Uint8Array()];
-    const head =
-      random() < 0.2 ? new Uint8Array(below(5_000)) : Uint8Array.from(sample.subarray(0, below(sample.length + 1)));
-    const changes = random() < 0.2 ? head.length : below(8);
-    for (let count = 0; count < changes && head.length > 0; count += 1) head[below(head.length)] = below(256);
-    return head;
-  };
-  let slowestMs = 0;
-  for (let count = 0; count < hostileHeads; count += 1) {
-    const begunMs = performance.now();
-    const types = await contentTypes(hostile());
-    slowestMs = Math.max(slowestMs, performance.now() - begunMs);
-    for (const type of types) expect(type).toMatch(/^[a-z]+\/[\w.+-]+$/i);
-  }
-  expect(slowestMs).toBeLessThan(5_000);
-});
+test.each(testSeeds)(
+  `${hostileHeads} heads that are random, cut or changed are told something of, in no time (TEST_SEED=%i)`,
+  async (seed) => {
+    const random = seededRandom(seed);
+    const below = (count: number) => Math.floor(random() * count);
+    const hostile = (): Uint8Array => {
+      const [, sample] = samples[below(samples.length)] ?? ['', new Uint8Array()];
+      const head =
+        random() < 0.2 ? new Uint8Array(below(5_000)) : Uint8Array.from(sample.subarray(0, below(sample.length + 1)));
+      const changes = random() < 0.2 ? head.length : below(8);
+      for (let count = 0; count < changes && head.length > 0; count += 1) head[below(head.length)] = below(256);
+      return head;
+    };
+    let slowestMs = 0;
+    for (let count = 0; count < hostileHeads; count += 1) {
+      const begunMs = performance.now();
+      const types = await contentTypes(hostile());
+      slowestMs = Math.max(slowestMs, performance.now() - begunMs);
+      for (const type of types) expect(type).toMatch(/^[a-z]+\/[\w.+-]+$/i);
+    }
+    expect(slowestMs).toBeLessThan(5_000);
+  },
+);

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { MediaObject } from '../../../ports/media-store.ts';
+import { assertProperty } from '../../../testing/property.ts';
 import { parseTarget, SignedUrls } from './signed-urls.ts';
 
 const key = new Uint8Array(32).fill(7);
@@ -21,7 +22,7 @@ function targetOf(url: string) {
 }
 
 test('a URL says again what it was made of, whoever the owner is', () => {
-  fc.assert(
+  assertProperty(
     fc.property(fc.string({ unit: 'grapheme', maxLength: 128 }), fc.nat(), (ownerId, expireTimeMs) => {
       const own = { ...object, ownerId };
       expect(urls.uploadPermit(targetOf(urls.upload(own, expireTimeMs)))).toEqual({ object: own, expireTimeMs });

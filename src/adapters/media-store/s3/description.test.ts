@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { MediaObject } from '../../../ports/media-store.ts';
+import { assertProperty } from '../../../testing/property.ts';
 import { checksumOf, describedBy, metadataOf, metadataOfStored } from './description.ts';
 
 const object: MediaObject = {
@@ -20,7 +21,7 @@ function head(metadata: Record<string, string | undefined>, more: object = {}) {
 
 test('whatever its owner is called, an object is described by metadata that headers can hold, and known again by them', () => {
   const owner = fc.string({ unit: 'grapheme', maxLength: 128 }).filter((text) => text.isWellFormed());
-  fc.assert(
+  assertProperty(
     fc.property(owner, fc.integer({ min: 1, max: 2 ** 40 }), fc.nat(), (ownerId, sizeBytes, createTimeMs) => {
       const one = { ...object, ownerId, sizeBytes };
       const metadata = metadataOf(one);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../../testing/property.ts';
 import { type Claim, type Sharing, share } from './share.ts';
 
 /** Members that have what they were given in earlier rounds, some of it in vain: by now it may be another's. */
@@ -34,7 +35,7 @@ function holders(of: readonly Claim[]): Map<number, string> {
 
 describe('sharing partitions', () => {
   test('gives everybody an even share, in two rounds at most', () => {
-    fc.assert(
+    assertProperty(
       fc.property(claims, ({ claims: before, partitionCount }) => {
         const first = share(before, partitionCount);
         const settled = first.settled ? first : share(next(before, first), partitionCount);
@@ -49,7 +50,7 @@ describe('sharing partitions', () => {
   });
 
   test('never gives anybody what another has', () => {
-    fc.assert(
+    assertProperty(
       fc.property(claims, ({ claims: before, partitionCount }) => {
         const has = holders(before);
         for (const [memberId, partitions] of share(before, partitionCount).shares)
@@ -59,7 +60,7 @@ describe('sharing partitions', () => {
   });
 
   test('moves no partition that need not move', () => {
-    fc.assert(
+    assertProperty(
       fc.property(claims, ({ claims: before, partitionCount }) => {
         const has = holders(before);
         const { shares } = share(before, partitionCount);
@@ -74,7 +75,7 @@ describe('sharing partitions', () => {
   });
 
   test('leaves everything where it is when nobody came or went', () => {
-    fc.assert(
+    assertProperty(
       fc.property(claims, ({ claims: before, partitionCount }) => {
         const first = share(before, partitionCount);
         const settled = first.settled ? first : share(next(before, first), partitionCount);

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../../testing/property.ts';
 import { MemoryGroupServer } from './memory-groups.ts';
 import { spread } from './spread.ts';
 
@@ -98,7 +99,7 @@ test('a process is in a group once', async () => {
 
 test('partitions are spread evenly, each to one, and whoever has not too many keeps its own', () => {
   const has = fc.uniqueArray(fc.nat(11), { maxLength: 12 });
-  fc.assert(
+  assertProperty(
     fc.property(fc.array(has, { minLength: 1, maxLength: 5 }), fc.integer({ min: 1, max: 12 }), (held, count) => {
       const shares = spread(held, count);
       expect(shares.flat().sort((left, right) => left - right)).toEqual([...Array(count).keys()]);

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { chunkData } from '../../../testing/openai-test-answers.ts';
+import { assertProperty } from '../../../testing/property.ts';
 import { piecesOf } from './chat-stream.ts';
 
 /** The bytes of a reply, each piece an event, with this end of line. */
@@ -23,7 +24,7 @@ async function collected(pieces: AsyncIterable<string>): Promise<readonly string
 
 test('the reply is the same wherever the network cuts its bytes, within characters and line ends too', async () => {
   const piece = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 8 });
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(
       fc.array(piece, { minLength: 1, maxLength: 12 }),
       fc.constantFrom('\n', '\r\n'),

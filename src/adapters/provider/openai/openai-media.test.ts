@@ -17,6 +17,7 @@ import {
   type OpenAiTestServer,
   startOpenAiTestServer,
 } from '../../../testing/openai-test-server.ts';
+import { assertProperty } from '../../../testing/property.ts';
 import { maxImageBytes, maxShownBytes, maxSpeechBytes, maxTranscribedBytes } from './limits.ts';
 import { beginningOf } from './making.ts';
 import { openAiProvider } from './openai-provider.ts';
@@ -330,7 +331,7 @@ describe.each<[MediaEndpoint, Partial<ProviderRequest>]>([
 
 test('the beginning of a text is one of it, within the length, and ends with a sentence or a word where it can', () => {
   const text = fc.oneof(fc.string({ unit: 'grapheme' }), fc.lorem({ maxCount: 40, mode: 'sentences' }));
-  fc.assert(
+  assertProperty(
     fc.property(text, fc.integer({ min: 1, max: 300 }), (whole, maxChars) => {
       const beginning = beginningOf(whole, maxChars);
       expect(beginning.length).toBeLessThanOrEqual(maxChars);

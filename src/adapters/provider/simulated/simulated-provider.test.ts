@@ -9,6 +9,7 @@ import {
   wholeReply,
 } from '../../../ports/contracts/provider.contract.ts';
 import type { ProviderRequest } from '../../../ports/provider.ts';
+import { assertProperty } from '../../../testing/property.ts';
 import { type SimulatedProviderSettings, simulatedMs, simulatedProvider } from './simulated-provider.ts';
 
 /** A clock whose sleeps pass at once and are recorded. */
@@ -137,7 +138,7 @@ describe('pieces', () => {
   });
 
   test('any text gets a reply of one to four sentences, in well-formed pieces', async () => {
-    await fc.assert(
+    await assertProperty(
       fc.asyncProperty(
         fc.oneof(
           fc.string({ unit: 'binary' }),

@@ -51,6 +51,8 @@ export class MemoryReadModelHandle implements ReadModelStore {
   readonly #state: { isClosed: boolean };
   readonly #specs = new Map<string, CollectionSpec<never>>();
   readonly #pins = new Map<string, Pin>();
+  /** Of a handle that writes: the highest offset that it has read or written as the checkpoint of each place, by model. */
+  readonly #checkpoints = new Map<string, Map<string, number>>();
 
   constructor(server: SharedReadModels, mode: 'read' | 'write', beside: Beside | null, state: { isClosed: boolean }) {
     this.#server = server;
@@ -92,13 +94,15 @@ export class MemoryReadModelHandle implements ReadModelStore {
     if (written !== undefined) throw new ReadModelUnavailable('interrupted');
     for (const checkpoint of checkpoints) {
       const generation = generations.get(checkpoint.model);
-      if (generation !== undefined) raise(generation.checkpoints, checkpoint);
+      if (generation !== undefined) this.#raise(generation, checkpoint);
     }
   }
 
   async checkpoint(model: string, topic: string, partition: number): Promise<Checkpoint> {
     const stored = this.#generation(model).checkpoints.get(checkpointKey(topic, partition));
-    return stored ?? { model, topic, partition, offset: 0, state: null };
+    const checkpoint = stored ?? { model, topic, partition, offset: 0, state: null };
+    if (this.#mode === 'write') this.#note(checkpoint);
+    return checkpoint;
   }
 
   async rebuild(model: string): Promise<Rebuild> {
@@ -128,9 +132,35 @@ export class MemoryReadModelHandle implements ReadModelStore {
     if (this.#beside === null) this.#state.isClosed = true;
   }
 
+  /**
+   * Throws ReadModelReplaced when less is stored than this writer goes on from: the store was replaced by an older copy, or an empty one, and a
+   * higher offset would hide what that lacks.
+   */
+  #raise(generation: Generation, checkpoint: Checkpoint): void {
+    const { model, topic, partition } = checkpoint;
+    const key = checkpointKey(topic, partition);
+    if ((generation.checkpoints.get(key)?.offset ?? 0) < (this.#knownOf(model).get(key) ?? 0))
+      throw new ReadModelReplaced(`${model} of ${topic}/${partition} is behind what was stored`);
+    raise(generation.checkpoints, checkpoint);
+    this.#note(checkpoint);
+  }
+
+  #note({ model, topic, partition, offset }: Checkpoint): void {
+    const known = this.#knownOf(model);
+    const key = checkpointKey(topic, partition);
+    known.set(key, Math.max(offset, known.get(key) ?? 0));
+  }
+
+  #knownOf(model: string): Map<string, number> {
+    const known = this.#checkpoints.get(model) ?? new Map<string, number>();
+    this.#checkpoints.set(model, known);
+    return known;
+  }
+
   #register(spec: CollectionSpec<never>): void {
     this.#assertOpen();
     const { model, name } = spec;
+    this.#checkpoints.delete(model);
     if (model === this.#beside?.model) {
       this.#generation(model).table(name);
       return;

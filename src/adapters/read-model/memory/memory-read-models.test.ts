@@ -90,13 +90,16 @@ describe('read models in memory: replaced', () => {
     }
   });
 
-  test('by an older copy that nobody tells of: writers go on', async () => {
+  test('by an older copy that nobody tells of: no checkpoint is written over it', async () => {
     const { server, writer } = await filled();
     const snapshot = server.snapshot();
     await writer.apply([write('a', 7, 'newer')], [upTo(8)]);
     server.restore(snapshot, { unnoticed: true });
-    await writer.apply([write('b', 8, 'on')], [upTo(9)]);
-    expect(server.everything()).toEqual({ 'notes/a': { text: 'one' }, 'notes/b': { text: 'on' } });
+    await expect(writer.apply([write('b', 8, 'on')], [upTo(9)])).rejects.toThrow(ReadModelReplaced);
+    writer.collection(notes);
+    expect(await writer.checkpoint(notes.model, 'events', 0)).toEqual(upTo(3));
+    await writer.apply([write('a', 7, 'newer')], [upTo(8)]);
+    expect(server.everything()).toEqual({ 'notes/a': { text: 'newer' }, 'notes/b': { text: 'on' } });
   });
 
   test('by an empty one: the same, and a rebuild that had begun is over', async () => {

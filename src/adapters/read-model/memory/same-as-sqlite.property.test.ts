@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../../testing/property.ts';
 import { answersOf, histories } from '../../../testing/read-model-answers.ts';
 import { openSqliteReadModels } from '../sqlite/store.ts';
 import { MemoryReadModelServer } from './memory-read-models.ts';
@@ -17,7 +18,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 test('any documents, pages and searches are answered as SQLite does', async () => {
   let run = 0;
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(histories, async (history) => {
       run += 1;
       await using sqlite = openSqliteReadModels({ path: join(folder, `${run}.db`), mode: 'write' });

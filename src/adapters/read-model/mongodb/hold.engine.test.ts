@@ -15,7 +15,7 @@ let reader: ReadModelStore;
 
 beforeAll(async () => {
   engine = await startMongo({ external: 'allowed' });
-}, 120_000);
+});
 afterAll(() => engine[Symbol.asyncDispose]());
 beforeEach(async () => {
   database = testDatabase(engine.uri);

@@ -7,7 +7,7 @@ import { openMongoReadModels } from './mongo-read-models.ts';
 let engine: MongoEngine;
 beforeAll(async () => {
   engine = await startMongo({ external: 'allowed' });
-}, 120_000);
+});
 afterAll(() => engine[Symbol.asyncDispose]());
 
 readModelContract('MongoDB', async () => {

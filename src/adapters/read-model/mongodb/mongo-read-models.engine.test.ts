@@ -18,7 +18,7 @@ let opened: ReadModelStore[];
 
 beforeAll(async () => {
   engine = await startMongo({ external: 'allowed' });
-}, 120_000);
+});
 afterAll(() => engine[Symbol.asyncDispose]());
 beforeEach(() => {
   database = testDatabase(engine.uri);

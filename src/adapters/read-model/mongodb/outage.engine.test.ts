@@ -13,7 +13,7 @@ const answerLimitMs = 5_000 + 1_500;
 let engine: MongoEngine;
 beforeAll(async () => {
   engine = await startMongo();
-}, 120_000);
+});
 afterAll(() => engine[Symbol.asyncDispose]());
 
 const open = (prefix: string, mode: 'read' | 'write' = 'write') =>
@@ -150,4 +150,4 @@ test('killed in the middle of 50 writers, the server has all that was answered, 
       stored[partition] = offset;
     }
   }
-}, 120_000);
+});

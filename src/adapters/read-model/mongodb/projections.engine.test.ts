@@ -24,7 +24,7 @@ import type { ReadModelStore } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
 import { eventCodec } from '../../../testing/event-codec.ts';
-import { seededRandom } from '../../../testing/random.ts';
+import { seededRandom, testSeeds } from '../../../testing/random.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
 
 const partitions = 2;
@@ -36,7 +36,7 @@ let database: TestDatabase;
 beforeAll(async () => {
   engine = await startMongo({ external: 'allowed' });
   database = testDatabase(engine.uri);
-}, 120_000);
+});
 afterAll(async () => {
   await database[Symbol.asyncDispose]();
   await engine[Symbol.asyncDispose]();
@@ -91,37 +91,41 @@ async function countOf(store: ReadModelStore): Promise<number> {
   return found.reduce((sum, documents) => sum + documents.length, 0);
 }
 
-test('the read models are the same as in SQLite, document by document, and again when they are rebuilt', async () => {
-  const random = seededRandom();
-  await using harness = await openHarness(partitions);
-  await using mongo = await openMongoReadModels({ uri: database.uri, prefix: 'parley', mode: 'write' });
-  const { journal, store: sqlite } = harness;
-  for (let partition = 0; partition < partitions; partition += 1)
-    await harness.append(partition, workerClaimed('claim'));
-  for (let round = 0; round < rounds; round += 1) {
-    for (let count = 0; count < eventsPerRound; count += 1) {
-      const { partition, event } = conversationEvent(random);
-      await harness.append(partition, event);
+test.each(testSeeds)(
+  'the read models are the same as in SQLite, document by document, and again when they are rebuilt (TEST_SEED=%i)',
+  async (seed) => {
+    const random = seededRandom(seed);
+    await using harness = await openHarness(partitions);
+    await using mongo = await openMongoReadModels({ uri: database.uri, prefix: 'parley', mode: 'write' });
+    const { journal, store: sqlite } = harness;
+    for (let partition = 0; partition < partitions; partition += 1)
+      await harness.append(partition, workerClaimed('claim'));
+    for (let round = 0; round < rounds; round += 1) {
+      for (let count = 0; count < eventsPerRound; count += 1) {
+        const { partition, event } = conversationEvent(random);
+        await harness.append(partition, event);
+      }
+      await harness.appendBytes(1, 'chat_events.v1.MessageReceived', new Uint8Array([255, round]));
+      const admission = admissionEvents(round).map((event) => eventCodec.encode(event));
+      await journal.log.append(
+        admission.map((record) => ({ topic: journal.topics.connections, partition: 0, key: '', ...record })),
+      );
+      await harness.project();
+      await projectAll(journal, mongo, projections);
+      for (const { collections } of projections) expect(await compareModel(sqlite, mongo, collections)).toEqual([]);
+      expect(await countOf(mongo)).toBe(await countOf(sqlite));
+      expect(await parkedOf(mongo, journal.topics.conversations, 10)).toHaveLength(round + 1);
     }
-    await harness.appendBytes(1, 'chat_events.v1.MessageReceived', new Uint8Array([255, round]));
-    const admission = admissionEvents(round).map((event) => eventCodec.encode(event));
-    await journal.log.append(
-      admission.map((record) => ({ topic: journal.topics.connections, partition: 0, key: '', ...record })),
-    );
-    await harness.project();
-    await projectAll(journal, mongo, projections);
-    for (const { collections } of projections) expect(await compareModel(sqlite, mongo, collections)).toEqual([]);
-    expect(await countOf(mongo)).toBe(await countOf(sqlite));
-    expect(await parkedOf(mongo, journal.topics.conversations, 10)).toHaveLength(round + 1);
-  }
-  expect(await countOf(mongo)).toBeGreaterThan(60);
-  const projection = historyProjection as Projection;
-  const { differences } = await rebuildModel({ journal, store: mongo, projection, compare: true });
-  expect(differences).toEqual([]);
-  await using reader = await openMongoReadModels({ uri: database.uri, prefix: 'parley', mode: 'read' });
-  expect(await compareModel(sqlite, reader, projection.collections)).toEqual([]);
-  for (let partition = 0; partition < partitions; partition += 1) {
-    const place = ['history', journal.topics.conversations, partition] as const;
-    expect(await reader.checkpoint(...place)).toEqual(await sqlite.checkpoint(...place));
-  }
-}, 120_000);
+    expect(await countOf(mongo)).toBeGreaterThan(60);
+    const projection = historyProjection as Projection;
+    const { differences } = await rebuildModel({ journal, store: mongo, projection, compare: true });
+    expect(differences).toEqual([]);
+    await using reader = await openMongoReadModels({ uri: database.uri, prefix: 'parley', mode: 'read' });
+    expect(await compareModel(sqlite, reader, projection.collections)).toEqual([]);
+    for (let partition = 0; partition < partitions; partition += 1) {
+      const place = ['history', journal.topics.conversations, partition] as const;
+      expect(await reader.checkpoint(...place)).toEqual(await sqlite.checkpoint(...place));
+    }
+  },
+  120_000,
+);

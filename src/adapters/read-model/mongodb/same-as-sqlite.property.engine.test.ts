@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import type { ReadModelStore } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
+import { assertProperty } from '../../../testing/property.ts';
 import { answersOf, histories } from '../../../testing/read-model-answers.ts';
 import { openSqliteReadModels } from '../sqlite/store.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
@@ -21,7 +22,7 @@ beforeAll(async () => {
   database = testDatabase(engine.uri);
   mongo = await openMongoReadModels({ uri: database.uri, prefix: 'parley', mode: 'write' });
   folder = await mkdtemp(join(tmpdir(), 'parley-same-'));
-}, 120_000);
+});
 afterAll(async () => {
   await mongo[Symbol.asyncDispose]();
   await database[Symbol.asyncDispose]();
@@ -37,7 +38,7 @@ async function forgetAll(): Promise<void> {
 
 test('any documents, pages and searches are answered as SQLite does', async () => {
   let run = 0;
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(histories, async (history) => {
       run += 1;
       await forgetAll();
@@ -46,4 +47,4 @@ test('any documents, pages and searches are answered as SQLite does', async () =
     }),
     { numRuns: runs },
   );
-}, 180_000);
+});

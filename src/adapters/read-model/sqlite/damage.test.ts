@@ -10,7 +10,7 @@ import {
   ReadModelTooNew,
   ReadModelUnavailable,
 } from '../../../ports/read-model.ts';
-import { seededRandom } from '../../../testing/random.ts';
+import { seededRandom, testSeeds } from '../../../testing/random.ts';
 import { writeMeta } from './meta.ts';
 import { openToWrite } from './open-file.ts';
 import { openSqliteReadModels, type SqliteReadModels } from './store.ts';
@@ -224,16 +224,20 @@ function redefine(table: string, from: string, to: string): void {
   database.close();
 }
 
-test('a reader reports whatever bit flips', async () => {
-  await makeWhole();
-  const original = await readFile(path);
-  const random = seededRandom();
-  for (let round = 0; round < 150; round++) {
-    const bit = Math.floor(random() * original.length * 8);
-    await writeFile(path, flipped(original, bit));
-    expect({ bit, ...(await asReaderFindsIt()) }).toEqual({ bit, wrong: [], thrown: undefined });
-  }
-}, 120_000);
+test.each(testSeeds)(
+  'a reader reports whatever bit flips (TEST_SEED=%i)',
+  async (seed) => {
+    await makeWhole();
+    const original = await readFile(path);
+    const random = seededRandom(seed);
+    for (let round = 0; round < 150 / testSeeds.length; round++) {
+      const bit = Math.floor(random() * original.length * 8);
+      await writeFile(path, flipped(original, bit));
+      expect({ bit, ...(await asReaderFindsIt()) }).toEqual({ bit, wrong: [], thrown: undefined });
+    }
+  },
+  120_000,
+);
 
 /** What a reader gets that was never written, or throws other than as damage. Documents may be missing: only a writer checks every page. */
 async function asReaderFindsIt(): Promise<{ wrong: readonly Note[]; thrown: unknown }> {
@@ -271,56 +275,72 @@ describe('the models are right again after the next start', () => {
     for (const name of readdirSync(folder)) await rm(join(folder, name));
   }
 
-  test('whichever byte of the header has a flipped bit', async () => {
-    await makeWhole();
-    const original = await readFile(path);
-    const random = seededRandom();
-    for (let byte = 0; byte < headerBytes; byte++) {
-      const bit = byte * 8 + Math.floor(random() * 8);
-      await writeFile(path, flipped(original, bit));
-      await expectWhole({ bit });
-    }
-  }, 120_000);
+  test.each(testSeeds)(
+    'whichever byte of the header has a flipped bit (TEST_SEED=%i)',
+    async (seed) => {
+      await makeWhole();
+      const original = await readFile(path);
+      const random = seededRandom(seed);
+      for (let byte = 0; byte < headerBytes; byte++) {
+        const bit = byte * 8 + Math.floor(random() * 8);
+        await writeFile(path, flipped(original, bit));
+        await expectWhole({ bit });
+      }
+    },
+    120_000,
+  );
 
   // A flipped bit in a column's name looks to SQLite like a mistake in the statement: "no such column: checksum" stopped every start.
-  test('whichever byte of the definition of the table of keys has a flipped bit', async () => {
-    await makeWhole();
-    const original = await readFile(path);
-    const begin = original.indexOf('CREATE TABLE meta');
-    expect(begin).toBeGreaterThan(0);
-    const random = seededRandom();
-    for (let byte = begin; byte < original.indexOf(')', begin); byte++) {
-      const bit = byte * 8 + Math.floor(random() * 8);
-      await writeFile(path, flipped(original, bit));
-      await expectWhole({ bit });
-    }
-  }, 120_000);
+  test.each(testSeeds)(
+    'whichever byte of the definition of the table of keys has a flipped bit (TEST_SEED=%i)',
+    async (seed) => {
+      await makeWhole();
+      const original = await readFile(path);
+      const begin = original.indexOf('CREATE TABLE meta');
+      expect(begin).toBeGreaterThan(0);
+      const random = seededRandom(seed);
+      for (let byte = begin; byte < original.indexOf(')', begin); byte++) {
+        const bit = byte * 8 + Math.floor(random() * 8);
+        await writeFile(path, flipped(original, bit));
+        await expectWhole({ bit });
+      }
+    },
+    120_000,
+  );
 
-  test('whatever bit flips, or wherever the file is cut', async () => {
-    await makeWhole();
-    const original = await readFile(path);
-    const random = seededRandom();
-    for (let round = 0; round < 150; round++) {
-      const bit = Math.floor(random() * original.length * 8);
-      await writeFile(path, round % 3 === 2 ? original.subarray(0, bit >> 3) : flipped(original, bit));
-      await expectWhole({ round, bit });
-    }
-  }, 120_000);
+  test.each(testSeeds)(
+    'whatever bit flips, or wherever the file is cut (TEST_SEED=%i)',
+    async (seed) => {
+      await makeWhole();
+      const original = await readFile(path);
+      const random = seededRandom(seed);
+      for (let round = 0; round < 150 / testSeeds.length; round++) {
+        const bit = Math.floor(random() * original.length * 8);
+        await writeFile(path, round % 3 === 2 ? original.subarray(0, bit >> 3) : flipped(original, bit));
+        await expectWhole({ round, bit });
+      }
+    },
+    120_000,
+  );
 
-  test('whatever happens to the write-ahead log of one that was killed', async () => {
-    const store = openSqliteReadModels({ path, mode: 'write' });
-    await fill(store);
-    const [database, log] = await Promise.all([readFile(path), readFile(`${path}-wal`)]);
-    await store[Symbol.asyncDispose]();
-    const random = seededRandom();
-    for (let round = 0; round < 80; round++) {
-      const bit = Math.floor(random() * log.length * 8);
-      for (const name of readdirSync(folder)) await rm(join(folder, name));
-      await writeFile(path, database);
-      await writeFile(`${path}-wal`, round % 2 === 0 ? log.subarray(0, bit >> 3) : flipped(log, bit));
-      await expectWhole({ round, bit });
-    }
-  }, 120_000);
+  test.each(testSeeds)(
+    'whatever happens to the write-ahead log of one that was killed (TEST_SEED=%i)',
+    async (seed) => {
+      const store = openSqliteReadModels({ path, mode: 'write' });
+      await fill(store);
+      const [database, log] = await Promise.all([readFile(path), readFile(`${path}-wal`)]);
+      await store[Symbol.asyncDispose]();
+      const random = seededRandom(seed);
+      for (let round = 0; round < 80 / testSeeds.length; round++) {
+        const bit = Math.floor(random() * log.length * 8);
+        for (const name of readdirSync(folder)) await rm(join(folder, name));
+        await writeFile(path, database);
+        await writeFile(`${path}-wal`, round % 2 === 0 ? log.subarray(0, bit >> 3) : flipped(log, bit));
+        await expectWhole({ round, bit });
+      }
+    },
+    120_000,
+  );
 });
 
 function flipped(original: Buffer, bit: number): Buffer {

@@ -85,7 +85,7 @@ export function readMeta<T>(connection: Connection, key: string): T | undefined 
 
 export function writeMeta(connection: Connection, key: string, content: unknown): void {
   const value = JSON.stringify(content);
-  connection.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?, ?)').run(key, value, checksumOf(key, value));
+  connection.run('INSERT OR REPLACE INTO meta VALUES (?, ?, ?)', key, value, checksumOf(key, value));
 }
 
 /** All keys that begin so. */
@@ -95,7 +95,7 @@ export function keysUnder(connection: Connection, prefix: string): readonly stri
 }
 
 export function removeMeta(connection: Connection, key: string): void {
-  connection.prepare('DELETE FROM meta WHERE key = ?').run(key);
+  connection.run('DELETE FROM meta WHERE key = ?', key);
 }
 
 /** Over a text and what it belongs to: a whole row in the wrong place is damage too. */

@@ -104,14 +104,14 @@ export class Table<D extends Document> {
     const fields = this.#fields.map((field) => indexedValue(document, field));
     const row = [id, position, checksumOfRow(id, position, text), text, ...fields];
     if (search === undefined) {
-      connection.prepare(this.#upsert).run(...row);
+      connection.run(this.#upsert, ...row);
       return;
     }
     const known = this.#searched(connection, id);
     if (known !== undefined && known.position >= position) return;
     const words = textToIndex(search, document as D);
     const place = known?.place ?? this.#freePlace(connection, id, (document as D)[search.order]);
-    connection.prepare(this.#upsert).run(...row, place, words);
+    connection.run(this.#upsert, ...row, place, words);
     changes.note(this.#name, place, known?.words ?? null, words);
   }
 
@@ -119,7 +119,7 @@ export class Table<D extends Document> {
   remove(connection: Connection, id: string, position: number, changes: WordChanges): void {
     const known = this.#spec.search && this.#searched(connection, id);
     if (known !== undefined && known.position < position) changes.note(this.#name, known.place, known.words, null);
-    connection.prepare(`DELETE FROM ${this.#name} WHERE id = ? AND position < ?`).run(id, position);
+    connection.run(`DELETE FROM ${this.#name} WHERE id = ? AND position < ?`, id, position);
   }
 
   get(connection: Connection, id: string): Stored<D> | null {

@@ -104,14 +104,12 @@ export class WordChanges {
 
   apply(connection: Connection): void {
     for (const [table, changes] of this.#tables) {
-      const remove = connection.prepare(
-        `INSERT INTO ${table}__words (${table}__words, rowid, words) VALUES ('delete', ?, ?)`,
-      );
-      const add = connection.prepare(`INSERT INTO ${table}__words (rowid, words) VALUES (?, ?)`);
+      const remove = `INSERT INTO ${table}__words (${table}__words, rowid, words) VALUES ('delete', ?, ?)`;
+      const add = `INSERT INTO ${table}__words (rowid, words) VALUES (?, ?)`;
       for (const [place, { before, after }] of [...changes].sort(([left], [right]) => (left < right ? -1 : 1))) {
         if (before === after) continue;
-        if (before !== null) remove.run(place, termsOf(before));
-        if (after !== null) add.run(place, termsOf(after));
+        if (before !== null) connection.run(remove, place, termsOf(before));
+        if (after !== null) connection.run(add, place, termsOf(after));
       }
     }
   }

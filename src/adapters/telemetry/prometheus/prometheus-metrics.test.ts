@@ -38,6 +38,7 @@ const ofAll = [
   'parley_log_append_seconds',
   'parley_log_time_ahead_seconds',
   'parley_log_time_steps_total',
+  'parley_log_truncated_total',
   'parley_log_unavailable_total',
   'parley_unreadable_gauges_total',
 ];

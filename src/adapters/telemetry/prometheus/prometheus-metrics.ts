@@ -195,7 +195,13 @@ function logMetrics(registers: Registers): LogMetrics {
     help: "Appends whose time was over a second before that of the one before: the log's clock was set back.",
     registers,
   });
+  const truncated = new Counter({
+    name: 'parley_log_truncated_total',
+    help: 'Readers that found the log shorter than what they had read of it, and began again.',
+    registers,
+  });
   return {
+    logTruncated: () => truncated.inc(),
     logTimeAhead: (ms) => ahead.set(ms / msPerSecond),
     logTimeSteppedBack: () => steps.inc(),
     appended: histogram(registers, 'parley_log_append_seconds', "From an append to the log's answer."),

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../../../../src/testing/property.ts';
 import { charactersLeft } from './characters-left.ts';
 
 test('is silent while there is room', () => {
@@ -15,7 +16,7 @@ test('tells what is left, in characters like those that were written', () => {
 });
 
 test('is below zero exactly when there are too many bytes', () => {
-  fc.assert(
+  assertProperty(
     fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: 1, max: 60 }), (text, maxBytes) => {
       const isTooLong = new TextEncoder().encode(text).length > maxBytes;
       expect((charactersLeft(text, maxBytes) ?? 0) < 0).toBe(isTooLong);

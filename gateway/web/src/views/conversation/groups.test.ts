@@ -1,11 +1,12 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../../../../src/testing/property.ts';
 import { type Cut, cut, groupSize, uncut } from './groups.ts';
 
 const entries = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
 
 test('holds every member once and in order, whatever is put before and behind', () => {
-  fc.assert(
+  assertProperty(
     fc.property(fc.array(fc.record({ before: fc.nat(70), behind: fc.nat(5) }), { maxLength: 12 }), (steps) => {
       let [first, end] = [1_000, 1_001];
       let last: Cut<number> = cut(entries(first, end), uncut);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { assertProperty } from '../../../../../src/testing/property.ts';
 import { type Reading, readMarkdown, safeAddress, unescapeCharacters } from './reply-words.ts';
 
 const reply = `# Bread
@@ -33,7 +34,7 @@ Title
 describe('a growing reply', () => {
   test('reads, however it was cut into pieces, as the whole does', () => {
     const whole = readMarkdown(reply).blocks;
-    fc.assert(
+    assertProperty(
       fc.property(fc.array(fc.nat(reply.length), { maxLength: 30 }), (cuts) => {
         let reading: Reading | undefined;
         for (const end of [...cuts.sort((one, other) => one - other), reply.length])

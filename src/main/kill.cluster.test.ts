@@ -6,7 +6,7 @@ import { takenUpAfterMs } from '../testing/log-oracle.ts';
 import { percentile } from '../testing/percentile.ts';
 import { seededRandom } from '../testing/random.ts';
 
-/** 20 in CI, 100 by hand: `PARLEY_TEST_KILLS=100 npm run test:engines -- cluster-kill`. */
+/** 20 in CI, 100 by hand: `PARLEY_TEST_KILLS=100 npm run test:clusters -- kill`. */
 const kills = Number(process.env['PARLEY_TEST_KILLS'] ?? 20);
 /** 50 on two cores of their own; fewer on a busy machine. */
 const clients = Number(process.env['PARLEY_TEST_CLIENTS'] ?? 50);

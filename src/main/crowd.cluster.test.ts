@@ -5,7 +5,7 @@ import { eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { runParley } from '../testing/server.ts';
 import { type Session, shapes } from '../testing/stranger.ts';
 
-/** In every second one a gateway dies. Fewer for a quick look: `PARLEY_TEST_ROUNDS=4 npm run test:engines -- cluster-crowd`. */
+/** In every second one a gateway dies. Fewer for a quick look: `PARLEY_TEST_ROUNDS=4 npm run test:clusters -- crowd`. */
 const rounds = Number(process.env['PARLEY_TEST_ROUNDS'] ?? 20);
 const crowd = 200;
 const slots = 50;
