@@ -45,6 +45,7 @@ export const rules = {
   'progress/stuck': 'every client comes to its end',
   'progress/read-models': 'read models come to the end of the log when faults have ended',
   'progress/owners': 'when faults have ended each partition keeps its worker',
+  'progress/time': 'when faults have ended the time of admission goes on',
   'progress/end': 'the end comes',
   'delivery/sequence-back': 'on a stream, a conversation is told in the order of its sequence',
   'delivery/reply-skipped': 'whoever resumes after the highest sequence seen misses nothing',

@@ -34,6 +34,7 @@ export async function checkEnd(
   checkCalls(world, truth);
   checkReasons(world, truth);
   checkErased(world);
+  truth.checkTime();
   await checkReadModels(world, truth, clients);
   await checkMedia(world, truth);
   await checkOwners(world, truth);

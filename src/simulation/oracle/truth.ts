@@ -32,6 +32,9 @@ export interface TrueMessage {
   end: { readonly event: ReplyCompleted | ReplyFailed; readonly sequence: number } | undefined;
 }
 
+/** So long after faults have ended there are several records. */
+const leastElapsedMs = 10_000;
+
 /** How a session ended in the log. */
 export interface TrueEnd {
   readonly reason: string;
@@ -56,6 +59,10 @@ export class Truth {
   readonly #workerOf = new Map<string, string>();
   /** The claim in force of each partition. */
   readonly #claimIds = new Map<number, string>();
+  /** The time of admission at the first record after faults have ended, and when that was. */
+  #peace: { readonly clockMs: number; readonly nowMs: number } | undefined;
+  /** When the last record of admission was written. */
+  #latestMs = 0;
   readonly #world: World;
   readonly #journal: Journal;
 
@@ -83,6 +90,9 @@ export class Truth {
     const before = this.admission;
     const { state, outcomes } = evolveAdmission(before, event, timeMs);
     this.admission = state;
+    const { faults, scheduler } = this.#world;
+    this.#latestMs = scheduler.nowMs;
+    if (!faults.isActive) this.#peace ??= { clockMs: state.clockMs, nowMs: scheduler.nowMs };
     for (const outcome of outcomes) {
       if (outcome.type !== 'closed') continue;
       this.ends.set(outcome.sessionId, { reason: outcome.reason, offset });
@@ -92,6 +102,15 @@ export class Truth {
       for (const { type, sessionId } of outcomes) if (type === 'closed') this.onRestarted(event.gatewayId, sessionId);
     const breach = checkAdmission(state);
     if (breach !== null) this.#world.find('limit-broken', `connections@${offset}: ${breach}`);
+  }
+
+  /** Leases and deadlines run by the time of the fold. */
+  checkTime(): void {
+    // A log that clamps its records' times stands still until its clock has come that far again.
+    if (this.#peace === undefined || this.#world.scenario.clampsLogTime) return;
+    const elapsedMs = this.#latestMs - this.#peace.nowMs;
+    if (elapsedMs > leastElapsedMs && this.admission.clockMs === this.#peace.clockMs)
+      this.#world.find('progress/time', `the time of admission stands, ${elapsedMs} ms after faults have ended`);
   }
 
   /** What is there of what it names is its client's, and is what it claims. What is not there is found in the end. */
@@ -114,9 +133,12 @@ export class Truth {
   #checkPoison(before: PartitionState, messageId: string): void {
     const lost = pendingMessage(before, messageId)?.lostClaims ?? [];
     const workers = lost.map((claimId) => this.#workerOf.get(claimId) ?? '');
-    // A worker is called after the process, and a number.
-    if (workers.some((worker) => this.#world.interrupted.has(worker.slice(0, worker.lastIndexOf('-'))))) return;
-    this.#world.find('poison-unlost', `${messageId} was given up, and ${workers.join(', ')} were never interrupted`);
+    // A worker is called after its process, and a number.
+    const isInterrupted = (worker: string) => this.#world.interrupted.has(worker.slice(0, worker.lastIndexOf('-')));
+    const uninterrupted = workers.filter((worker) => !isInterrupted(worker));
+    // One of them may not have been able to write it yet.
+    if (uninterrupted.length > 1)
+      this.#world.find('poison-unlost', `${messageId} was given up, and ${uninterrupted.join(', ')} live`);
   }
 
   #takeConversation(event: ConversationEvent, { partition, offset, timeMs }: LogRecord): void {

@@ -8,6 +8,9 @@ import { prefix, topics } from './world-names.ts';
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
 
+/** So often a partition is passed on that goes round. */
+const maxTurns = 8;
+
 /** Makes the faults that come at random moments happen until faults end. */
 export function startChaos(world: World, deployment: Deployment): void {
   const strike = strikesOf(world, deployment);
@@ -109,7 +112,9 @@ function logStrikes(world: World) {
   const { trace, log, scheduler } = world;
   return {
     'clock-step': (random: Random) => {
-      world.logAheadMs += random.logarithmic(1_000, 3 * dayMs) * (random.chance(0.7) ? 1 : -1);
+      // A clock that was wrong is often put right again.
+      if (random.chance(0.4)) world.logAheadMs = 0;
+      else world.logAheadMs += random.logarithmic(1_000, 3 * dayMs) * (random.chance(0.7) ? 1 : -1);
       trace.note('log', `its clock is ${Math.round(world.logAheadMs)} ms ahead`);
     },
     'clock-stands': (random: Random) => {
@@ -152,22 +157,43 @@ function awayFor(world: World, deployment: Deployment, services: readonly Servic
   });
 }
 
-/** A group tells a process that it has a partition, whatever either owner does: moved, given to both, or to nobody. */
-function moveOne({ scenario, trace, scheduler, groups }: World, random: Random): void {
+/** A group tells a process that it has a partition, whatever either owner does: moved, given to both, to each in turn, or to nobody. */
+function moveOne(world: World, random: Random): void {
+  const { scenario, trace, scheduler, groups } = world;
   const partition = random.below(scenario.config.limits.partitions);
   const group = random.chance(0.6) ? `${prefix}.workers.members` : `${prefix}.projectors.${topics.conversations}`;
   const owned = [...groups.assignments(group)];
   if (owned.length === 0) return;
   const [heir] = random.pick(owned);
-  const kind = random.pick(['moves', 'is given to both', "is nobody's"] as const);
-  const assignment = owned.map(([name, partitions]): [string, readonly number[]] => {
-    const others = partitions.filter((own) => own !== partition);
-    if (kind === 'is given to both' && others.length < partitions.length) return [name, partitions];
-    return [name, name === heir && kind !== "is nobody's" ? [...others, partition] : others];
-  });
+  const kind = random.pick(['moves', 'is given to both', 'goes round', "is nobody's"] as const);
   trace.note('group', `${group}: partition ${partition} ${kind} (${heir})`);
-  groups.move(group, Object.fromEntries(assignment));
+  if (kind === 'goes round') passRound(world, group, partition, random);
+  else if (kind === "is nobody's") assign(world, group, partition, []);
+  else if (kind === 'moves') assign(world, group, partition, [heir]);
+  else assign(world, group, partition, [heir, ...ownersOf(owned, partition)]);
   scheduler.after(random.logarithmic(100, 30_000), () => groups.rebalance(group));
+}
+
+function ownersOf(owned: readonly (readonly [string, readonly number[]])[], partition: number): readonly string[] {
+  return owned.filter(([, partitions]) => partitions.includes(partition)).map(([name]) => name);
+}
+
+function assign({ groups }: World, group: string, partition: number, owners: readonly string[]): void {
+  const assignment = [...groups.assignments(group)].map(([name, partitions]): [string, readonly number[]] => {
+    const others = partitions.filter((own) => own !== partition);
+    return [name, owners.includes(name) ? [...others, partition] : others];
+  });
+  groups.move(group, Object.fromEntries(assignment));
+}
+
+/** A group that does not come to rest: each member has the partition for less than most replies take. */
+function passRound(world: World, group: string, partition: number, random: Random): void {
+  const turnMs = random.between(50, 800);
+  for (let turn = 0; turn < maxTurns; turn += 1)
+    world.scheduler.after(turn * turnMs, () => {
+      const names = [...world.groups.assignments(group).keys()];
+      assign(world, group, partition, names.slice(turn % names.length, (turn % names.length) + 1));
+    });
 }
 
 /** What this release cannot read: of a later one, or of none. */
