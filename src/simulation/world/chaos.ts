@@ -112,6 +112,7 @@ function logStrikes(world: World) {
   const { trace, log, scheduler } = world;
   return {
     'clock-step': (random: Random) => {
+      world.logSteppedMs = scheduler.nowMs;
       // A clock that was wrong is often put right again.
       if (random.chance(0.4)) world.logAheadMs = 0;
       else world.logAheadMs += random.logarithmic(1_000, 3 * dayMs) * (random.chance(0.7) ? 1 : -1);

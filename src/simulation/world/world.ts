@@ -51,6 +51,8 @@ export class World {
   readonly interrupted = new Set<string>();
   /** How far the log's clock is ahead of the world's, milliseconds; and by partition of the conversations topic. */
   logAheadMs = 0;
+  /** When it last stepped, virtual time. */
+  logSteppedMs = Number.NEGATIVE_INFINITY;
   readonly leaderSkewMs = new Map<number, number>();
   /** The log's clock stands at this time; undefined: it goes. */
   logStandsAtMs: number | undefined;
