@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { regressions } from './regressions.ts';
 import { isExpected, type Rule, rules } from './rules.ts';
 import { type Omissions, type Scenario, scenarioOf } from './scenario.ts';
 import { search, type Verdict } from './search.ts';
@@ -9,6 +10,7 @@ import { type Outcome, simulate } from './simulate.ts';
 
 const usage = `npm run simulate                      1,000 histories of new seeds
 npm run simulate -- --seeds 5000      as many histories; --from N begins at that seed
+npm run simulate -- --fixed 250       before them as many whose seeds are always the same, and those of regressions.ts
 npm run simulate -- --until-failure   until a rule is broken
 npm run simulate -- --seed N          one history as a story; --without fault,client leaves some of it out, --for MS shortens it
 npm run simulate -- --seed N --shrink drops faults and clients as long as it still fails; --rule NAME, if it breaks several
@@ -19,6 +21,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     seeds: { type: 'string' },
     from: { type: 'string' },
+    fixed: { type: 'string', default: '0' },
     'until-failure': { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
     rule: { type: 'string' },
@@ -109,6 +112,9 @@ async function makeSmaller(seed: number): Promise<boolean> {
 }
 
 function* seedsToTry(): Iterable<number> {
+  const fixed = Number(values.fixed);
+  if (fixed > 0) for (const { seed } of regressions) yield seed;
+  for (let seed = 1; seed <= fixed; seed += 1) yield seed;
   const count = values['until-failure'] ? Number.POSITIVE_INFINITY : Number(values.seeds ?? 1_000);
   const from = values.from === undefined ? undefined : Number(values.from);
   for (let tried = 0; tried < count; tried += 1) yield from === undefined ? randomInt(seedLimit) : from + tried;
