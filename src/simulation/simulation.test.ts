@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { isExpected } from './rules.ts';
+import { expectedFailures, isExpected, rules } from './rules.ts';
 import { scenarioOf } from './scenario.ts';
 import { simulate } from './simulate.ts';
+import { momentFaults, operationFaults } from './world/faults.ts';
 
 /** Histories that take a moment each, of all shapes. */
 const seeds = [3, 6, 16, 18, 127];
@@ -21,5 +23,12 @@ describe('the simulation', () => {
     const { findings, records } = await simulate(peaceful);
     expect(records).toBeGreaterThan(50);
     expect(findings.filter(({ rule }) => !isExpected(rule))).toEqual([]);
+  });
+
+  test('is documented: every fault, every rule, and why some are known not to hold', () => {
+    const page = readFileSync('docs/simulation.md', 'utf8');
+    for (const name of [...operationFaults, ...momentFaults]) expect(page).toContain(`| \`${name}\` |`);
+    for (const [name, sentence] of Object.entries(rules)) expect(page).toContain(`| \`${name}\` | ${sentence}`);
+    for (const [name, why] of expectedFailures) expect(page).toContain(`| \`${name}\` | ${why} |`);
   });
 });
