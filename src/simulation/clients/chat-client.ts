@@ -1,4 +1,4 @@
-import type { Hello, MessageRejected } from '../../gen/chat/v1/chat_service.ts';
+import type { Hello, MessageRejected, Welcome } from '../../gen/chat/v1/chat_service.ts';
 import type { ListMessagesResponse } from '../../gen/chat/v1/history_service.ts';
 import { durationOf } from '../../rpc/wire-values.ts';
 import { type CallStatus, okStatus } from '../network/call-status.ts';
@@ -134,9 +134,7 @@ export class ChatClient {
     const { event } = told;
     switch (event.$case) {
       case 'welcome':
-        this.#welcomed(connection, event.value.sessionId);
-        this.#resumeToken = event.value.resumeToken;
-        this.#turnTo(event.value.conversationId);
+        this.#welcomed(connection, event.value);
         break;
       case 'joined':
         this.#turnsAsked -= 1;
@@ -187,8 +185,12 @@ export class ChatClient {
     }
   }
 
-  #welcomed(connection: Connection, sessionId: string): void {
+  /** Who is welcomed again on a stream, after its gateway had lost the lease, has seen all that came before, drafts included. */
+  #welcomed(connection: Connection, { sessionId, resumeToken, conversationId }: Welcome): void {
+    const isAgain = connection.sessionId !== '' && conversationId === this.#current?.conversationId;
     connection.sessionId = sessionId;
+    this.#resumeToken = resumeToken;
+    if (!isAgain) this.#turnTo(conversationId);
     this.#world.shownTokens.set(sessionId, connection);
     if (connection.validUntilMs === 0)
       this.#world.find('served-without-token', `${this.spec.clientId} is welcomed without a valid access token`);
