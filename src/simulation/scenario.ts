@@ -30,6 +30,8 @@ export interface Scenario {
   readonly activeMs: number;
   readonly config: PartsConfig;
   readonly usesHistory: boolean;
+  /** The log begins with records of release 0.1. */
+  readonly hasOldRecords: boolean;
   /** Authentication is on. */
   readonly usesTokens: boolean;
   /** The log's time never runs backwards, as SQLite's does; Kafka's may. */
@@ -92,6 +94,7 @@ export function scenarioOf(seed: number, { faults, clients, activeMs }: Omission
     usesHistory: random.chance(0.5),
     clampsLogTime: random.chance(0.5),
     drainTimeoutMs: 10_000,
+    hasOldRecords: new Random(seed, 'old-records').chance(0.3),
     usesTokens: new Random(seed, 'tokens').chance(0.3),
   };
 }

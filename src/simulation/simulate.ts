@@ -6,6 +6,7 @@ import { Truth } from './oracle/truth.ts';
 import type { Scenario } from './scenario.ts';
 import { startChaos } from './world/chaos.ts';
 import { Deployment } from './world/deployment.ts';
+import { beginWithOldRecords } from './world/old-log.ts';
 import { type Finding, World } from './world/world.ts';
 
 /** What became of a history. */
@@ -60,6 +61,7 @@ export async function simulate(scenario: Scenario, options: SimulationOptions = 
 async function play(world: World, stopsAtFinding: boolean): Promise<void> {
   const { scheduler, scenario, faults, trace } = world;
   const truth = new Truth(world);
+  if (scenario.hasOldRecords) beginWithOldRecords(world);
   const deployment = new Deployment(world);
   truth.onRestarted = (gatewayId, sessionId) => deployment.twins.sessionEnded(gatewayId, sessionId);
   const clients = scenario.clients.map((spec) => new ChatClient(world, deployment, truth, spec));

@@ -368,8 +368,10 @@ export class ChatClient {
     this.#turn(connection, other.conversationId, BigInt(other.position));
   }
 
+  /** In the split shape each call goes its own way: what it has said is accepted or refused before it turns away. */
   #turn(connection: Connection, conversationId: string, position: bigint): void {
-    if (!this.#isTurning) this.#ask(connection, conversationId, position);
+    const isSaying = this.spec.kind === 'split' && (this.#current?.unaccepted.length ?? 0) > 0;
+    if (!this.#isTurning && !isSaying) this.#ask(connection, conversationId, position);
   }
 
   #ask(connection: Connection, conversationId: string, position: bigint): void {

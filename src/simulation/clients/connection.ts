@@ -37,6 +37,8 @@ export class Connection {
   readonly #world: World;
   readonly #isSplit: boolean;
   readonly #credentials: Credentials;
+  /** Calls of the split shape that say something and have not been answered. */
+  readonly #sending = new Set<Promise<void>>();
   #shown: Shown;
   readonly #services: Services;
 
@@ -69,7 +71,7 @@ export class Connection {
 
   send(message: OutgoingMessage): void {
     if (!this.#isSplit) return void this.frame({ $case: 'message', value: message });
-    this.#unary(this.#services.chat.send, { sessionId: this.sessionId, message }).then(
+    const sent = this.#unary(this.#services.chat.send, { sessionId: this.sessionId, message }).then(
       (response) => {
         const { accepted } = response as SendResponse;
         if (accepted !== undefined) this.told.push({ kind: 'event', event: { $case: 'accepted', value: accepted } });
@@ -77,6 +79,8 @@ export class Connection {
       // What became of it otherwise is told on the stream, or by saying it again.
       (error: unknown) => this.#refused(message.clientMessageId, error),
     );
+    this.#sending.add(sent);
+    void sent.finally(() => this.#sending.delete(sent));
   }
 
   stop(messageId: string): void {
@@ -87,7 +91,10 @@ export class Connection {
   join(conversationId: string, afterSequence: bigint): void {
     const conversation = { conversationId, afterSequence };
     if (!this.#isSplit) return void this.frame({ $case: 'join', value: conversation });
-    this.#unary(this.#services.chat.join, { sessionId: this.sessionId, conversation }).catch(() => undefined);
+    // Calls may overtake each other: what was said before is said where it was said.
+    void Promise.all(this.#sending)
+      .then(() => this.#unary(this.#services.chat.join, { sessionId: this.sessionId, conversation }))
+      .catch(() => undefined);
   }
 
   ping(): void {

@@ -112,6 +112,7 @@ function logStrikes(world: World) {
   const { trace, log, scheduler } = world;
   return {
     'clock-step': (random: Random) => {
+      world.logSteppedMs = scheduler.nowMs;
       // A clock that was wrong is often put right again.
       if (random.chance(0.4)) world.logAheadMs = 0;
       else world.logAheadMs += random.logarithmic(1_000, 3 * dayMs) * (random.chance(0.7) ? 1 : -1);
@@ -119,7 +120,7 @@ function logStrikes(world: World) {
     },
     'clock-stands': (random: Random) => {
       if (world.logStandsAtMs !== undefined) return;
-      world.logStandsAtMs = world.nowMs + world.logAheadMs;
+      world.logStandsAtMs = Math.floor(world.nowMs + world.logAheadMs);
       trace.note('log', 'its clock stands');
       scheduler.after(random.logarithmic(1_000, 60_000), () => {
         world.logStandsAtMs = undefined;

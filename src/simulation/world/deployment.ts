@@ -45,7 +45,7 @@ export class Deployment {
     this.#world.interrupted.add(node.instanceId);
     node.kill();
     this.#expireLater(node);
-    this.#startLater(node.spec);
+    this.#keepRunning(node.spec);
   }
 
   /** As on SIGTERM, then started again. */
@@ -53,7 +53,7 @@ export class Deployment {
     if (node.isStopping || !node.process.isRunning) return;
     this.#world.trace.note(node.process.name, 'is stopped');
     await node.stop();
-    if (!this.#isClosing) this.#startLater(node.spec);
+    this.#keepRunning(node.spec);
   }
 
   freeze(node: ServerNode, ms: number): void {
@@ -92,11 +92,13 @@ export class Deployment {
     const { twins } = this;
     const { spec, instanceId } = node;
     if (!spec.keepsInstanceId || !spec.roles.includes('gateway') || twins.isStarting(instanceId)) return;
-    if (node.services === undefined || node.isStopping) return;
+    if (node.admission?.isStarted !== true || node.isStopping) return;
     const twin = this.#newNode(spec);
     twins.begin(node, twin);
+    let isOver = false;
     const ended = (error: unknown) => {
-      if (!twins.isStarting(instanceId)) return;
+      if (isOver) return;
+      isOver = true;
       twins.end(instanceId);
       if (error === undefined && !this.#isClosing && this.#nodes.get(spec.name) === node) this.#replace(node, twin);
       else this.#giveUp(twin, error);
@@ -161,7 +163,7 @@ export class Deployment {
         trace.note(name, `could not start: ${error instanceof Error ? error.message : String(error)}`);
         node.kill();
         groups.expire(name, { silently: true });
-        this.#startLater(spec);
+        this.#keepRunning(spec);
       },
     );
     scheduler.after(startTimeoutMs, () => {

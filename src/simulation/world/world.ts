@@ -51,6 +51,8 @@ export class World {
   readonly interrupted = new Set<string>();
   /** How far the log's clock is ahead of the world's, milliseconds; and by partition of the conversations topic. */
   logAheadMs = 0;
+  /** When it last stepped, virtual time. */
+  logSteppedMs = Number.NEGATIVE_INFINITY;
   readonly leaderSkewMs = new Map<number, number>();
   /** The log's clock stands at this time; undefined: it goes. */
   logStandsAtMs: number | undefined;
@@ -111,6 +113,6 @@ export class World {
   #logTimeMs(topic: string, partition: number): number {
     if (this.logStandsAtMs !== undefined) return this.logStandsAtMs;
     const skewMs = topic === topics.conversations ? (this.leaderSkewMs.get(partition) ?? 0) : 0;
-    return this.nowMs + this.logAheadMs + skewMs;
+    return Math.floor(this.nowMs + this.logAheadMs + skewMs);
   }
 }

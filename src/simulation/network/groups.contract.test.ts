@@ -1,0 +1,17 @@
+import { MemoryGroupServer } from '../../adapters/partition-groups/memory/memory-groups.ts';
+import { partitionGroupsContract } from '../../ports/contracts/partition-groups.contract.ts';
+import { groupsOverNetwork } from './groups.ts';
+import { FreeRunning } from './testing/free-running.ts';
+
+partitionGroupsContract('simulated network', async () => {
+  const time = new FreeRunning();
+  const server = new MemoryGroupServer(
+    (topic) => Number(topic),
+    (work) => void time.scheduler.after(5, work),
+  );
+  return {
+    handle: () => groupsOverNetwork(server, time.process()),
+    topic: async (partitions) => String(partitions),
+    [Symbol.asyncDispose]: () => time[Symbol.asyncDispose](),
+  };
+});

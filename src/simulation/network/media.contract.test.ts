@@ -1,0 +1,23 @@
+import { servedMedia } from '../../adapters/media-store/memory/testing/served-media.ts';
+import { mediaStoreContract } from '../../ports/contracts/media-store.contract.ts';
+import { mediaOverNetwork } from './media.ts';
+import { FreeRunning } from './testing/free-running.ts';
+
+mediaStoreContract('simulated network', async () => {
+  const time = new FreeRunning();
+  const served = await servedMedia();
+  const open = () => mediaOverNetwork(served.media.handle(), time.process(), time.faults);
+  let store = open();
+  return {
+    store,
+    reopen: async () => {
+      await store[Symbol.asyncDispose]();
+      store = open();
+      return store;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await served[Symbol.asyncDispose]();
+      await time[Symbol.asyncDispose]();
+    },
+  };
+});
