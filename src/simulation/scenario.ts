@@ -53,8 +53,8 @@ export const nothingOmitted: Omissions = { faults: new Set(), clients: new Set()
 const operationRates = [0.002, 0.2] as const;
 const momentRates = [0.3, 6] as const;
 
-/** Faults that would drown the others when they are frequent. */
-const rarer: Readonly<Partial<Record<FaultName, number>>> = {
+/** Faults that would drown the others when they are frequent, and those of which one alone seldom meets a message that is under way. */
+const rateFactors: Readonly<Partial<Record<FaultName, number>>> = {
   'append-slow': 0.2,
   'reader-lag': 0.3,
   'store-slow': 0.3,
@@ -62,6 +62,8 @@ const rarer: Readonly<Partial<Record<FaultName, number>>> = {
   'provider-long': 0.2,
   'log-away': 0.4,
   'log-shorter': 0.15,
+  'bus-delay': 2,
+  'partitions-move': 3,
   twin: 0.5,
 };
 
@@ -119,7 +121,7 @@ function ratesOf(seed: number): FaultRates {
     const own = new Random(seed, `rates/${name}`);
     const isChosen = own.chance(share);
     const [min, max] = (operationFaults as readonly string[]).includes(name) ? operationRates : momentRates;
-    const rate = own.logarithmic(min, max) * (rarer[name] ?? 1);
+    const rate = own.logarithmic(min, max) * (rateFactors[name] ?? 1);
     if (isChosen && !optionalFaults.has(name)) rates[name] = rate;
   }
   return rates;
