@@ -10,7 +10,7 @@ import { type Outcome, simulate } from './simulate.ts';
 
 const usage = `npm run simulate                      1,000 histories of new seeds
 npm run simulate -- --seeds 5000      as many histories; --from N begins at that seed
-npm run simulate -- --fixed 250       before them as many whose seeds are always the same, and those of regressions.ts
+npm run simulate -- --fixed 750       before them as many whose seeds are always the same, and those of regressions.ts
 npm run simulate -- --until-failure   until a rule is broken
 npm run simulate -- --seed N          one history as a story; --without fault,client leaves some of it out, --for MS shortens it
 npm run simulate -- --seed N --shrink drops faults and clients as long as it still fails; --rule NAME, if it breaks several
