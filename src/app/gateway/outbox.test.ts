@@ -7,10 +7,11 @@ import type { SessionEvent } from './session-event.ts';
 test('what is kept while nothing may be told is bounded by its bytes, and counted anew once it was told', () => {
   const told: SessionEvent[] = [];
   let overflows = 0;
+  let mayTell = false;
   const output = { emit: (event: SessionEvent) => void told.push(event), writable: async () => {}, end() {} };
   const outbox = new Outbox({
     output,
-    mayTell: () => false,
+    mayTell: () => mayTell,
     onOverflow: () => {
       overflows += 1;
     },
@@ -21,7 +22,9 @@ test('what is kept while nothing may be told is bounded by its bytes, and counte
       outbox.emit({ type: 'delta', replyMessageId: 'r', attempt: 1, offsetBytes: bytes, text });
   };
   fill();
+  mayTell = true;
   outbox.flush();
+  mayTell = false;
   fill();
   expect(overflows).toBe(0);
   outbox.emit({ type: 'delta', replyMessageId: 'r', attempt: 1, offsetBytes: 0, text });

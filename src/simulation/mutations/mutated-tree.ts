@@ -1,25 +1,25 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { applyPatch, parsePatch } from 'diff';
 
 const tree = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** What the simulation needs of the tree. */
 const copied = ['package.json', 'src', 'projections'];
 
-/** Output of patch programs that nobody reads. */
-const quiet = { stdio: 'pipe', encoding: 'utf8' } as const;
-
-/** The path of a mutation's patch. */
-export function patchOf(name: string): string {
-  return join(import.meta.dirname, `${name}.patch`);
-}
-
-/** Throws, naming the place, when the patch does not apply to the tree as it is. */
-export function checkPatch(name: string): void {
-  execFileSync('git', ['apply', '--check', patchOf(name)], { ...quiet, cwd: tree });
+/** The files that the mutation changes, as they are with its fault, by their paths in the tree. Throws, naming the file, when the patch does not apply. */
+export function mutatedFiles(name: string): ReadonlyMap<string, string> {
+  const patches = parsePatch(readFileSync(join(import.meta.dirname, `${name}.patch`), 'utf8'));
+  return new Map(
+    patches.map((patch) => {
+      const path = (patch.newFileName ?? '').replace(/^b[/]/, '');
+      const mutated = applyPatch(readFileSync(join(tree, path), 'utf8'), patch);
+      if (mutated === false) throw new Error(`${name}.patch does not apply to ${path}`);
+      return [path, mutated];
+    }),
+  );
 }
 
 /** A copy of the tree with the fault in it, in a temporary folder that goes when it is disposed of. Throws when the patch does not apply. */
@@ -32,7 +32,7 @@ export function mutatedTree(name: string): Disposable & { readonly folder: strin
       cpSync(join(tree, part), join(folder, part), { recursive: true, filter });
     }
     symlinkSync(join(tree, 'node_modules'), join(folder, 'node_modules'));
-    execFileSync('git', ['apply', patchOf(name)], { ...quiet, cwd: folder });
+    for (const [path, text] of mutatedFiles(name)) writeFileSync(join(folder, path), text);
   } catch (error) {
     remove();
     throw error;

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { checkPatch } from './mutated-tree.ts';
+import { mutatedFiles } from './mutated-tree.ts';
 import { mutations } from './mutations.ts';
 
 const folder = import.meta.dirname;
@@ -18,7 +18,7 @@ describe('mutations', () => {
 
   // One that does not apply any more is to be made anew: `git diff` of the same fault in the code as it is now.
   test.each(mutations)('applies to the tree: $name', ({ name }) => {
-    expect(() => checkPatch(name)).not.toThrow();
+    expect(mutatedFiles(name).size).toBeGreaterThan(0);
   });
 
   test('are found by their known seeds', () => {
