@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { mutatedFiles } from './mutated-tree.ts';
@@ -14,6 +14,11 @@ describe('mutations', () => {
   test('each patch has a row in the table, and each row a patch', () => {
     const patches = readdirSync(folder).filter((file) => file.endsWith('.patch'));
     expect(mutations.map(({ name }) => `${name}.patch`)).toEqual(patches.sort());
+  });
+
+  test('each is documented', () => {
+    const page = readFileSync('docs/simulation.md', 'utf8');
+    for (const { name, fault } of mutations) expect(page).toContain(`| \`${name}\` | ${fault} |`);
   });
 
   // One that does not apply any more is to be made anew: `git diff` of the same fault in the code as it is now.
