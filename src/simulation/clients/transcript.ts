@@ -139,7 +139,7 @@ export class Transcript {
     const said = this.#saidById.get(messageId);
     if (said === undefined) return;
     if (said.end !== undefined && said.end !== end)
-      this.#breach('two-ends', `${messageId} ended as ${said.end} and as ${end}`);
+      this.#breach('delivery/two-ends', `${messageId} ended as ${said.end} and as ${end}`);
     said.end = end;
   }
 
