@@ -96,7 +96,9 @@ test.each(testSeeds)(
   async (seed) => {
     const random = seededRandom(seed);
     await using harness = await openHarness(partitions);
-    await using mongo = await openMongoReadModels({ uri: database.uri, prefix: 'parley', mode: 'write' });
+    // What one seed leaves is not the next one's.
+    const prefix = `parley_${seed}`;
+    await using mongo = await openMongoReadModels({ uri: database.uri, prefix, mode: 'write' });
     const { journal, store: sqlite } = harness;
     for (let partition = 0; partition < partitions; partition += 1)
       await harness.append(partition, workerClaimed('claim'));
@@ -120,7 +122,7 @@ test.each(testSeeds)(
     const projection = historyProjection as Projection;
     const { differences } = await rebuildModel({ journal, store: mongo, projection, compare: true });
     expect(differences).toEqual([]);
-    await using reader = await openMongoReadModels({ uri: database.uri, prefix: 'parley', mode: 'read' });
+    await using reader = await openMongoReadModels({ uri: database.uri, prefix, mode: 'read' });
     expect(await compareModel(sqlite, reader, projection.collections)).toEqual([]);
     for (let partition = 0; partition < partitions; partition += 1) {
       const place = ['history', journal.topics.conversations, partition] as const;
