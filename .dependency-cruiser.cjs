@@ -92,7 +92,10 @@ const forbidden = [
     severity: 'error',
     comment:
       'The web client is built, and Envoy configured, before anything is served: what they are made of need not be installed then.',
-    from: { path: '^(src|projections|gateway)/', pathNot: [...tests, '^src/(tooling|simulation)/', '^gateway/(web|envoy)/'] },
+    from: {
+      path: '^(src|projections|gateway)/',
+      pathNot: [...tests, '^src/(tooling|simulation)/', '^gateway/(web|envoy)/'],
+    },
     to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
   },
 ];
