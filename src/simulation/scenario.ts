@@ -34,8 +34,6 @@ export interface Scenario {
   readonly hasOldRecords: boolean;
   /** Authentication is on. */
   readonly usesTokens: boolean;
-  /** The log's time never runs backwards, as SQLite's does; Kafka's may. */
-  readonly clampsLogTime: boolean;
   readonly drainTimeoutMs: number;
 }
 
@@ -92,7 +90,6 @@ export function scenarioOf(seed: number, { faults, clients, activeMs }: Omission
     activeMs: activeMs ?? chosenMs,
     config,
     usesHistory: random.chance(0.5),
-    clampsLogTime: random.chance(0.5),
     drainTimeoutMs: 10_000,
     hasOldRecords: new Random(seed, 'old-records').chance(0.3),
     usesTokens: new Random(seed, 'tokens').chance(0.3),

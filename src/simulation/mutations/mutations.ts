@@ -197,14 +197,14 @@ export const mutations: readonly Mutation[] = [
     fault: 'the eraser finds the beginning of a conversation by record times, which may step back',
     rules: ['content-left'],
     seed: 80,
-    mayShow: ({ rates, clampsLogTime }) => !clampsLogTime && strikes(rates, 'clock-step', 'clock-skew'),
+    mayShow: ({ rates }) => strikes(rates, 'clock-step', 'clock-skew'),
   },
   {
     name: '25-time-held-up',
     fault: 'one record of a clock that was ahead holds the time of admission up',
     rules: ['progress/time', 'progress/no-slot'],
     seed: 24,
-    mayShow: ({ rates, clampsLogTime }) => !clampsLogTime && strikes(rates, 'clock-step'),
+    mayShow: ({ rates }) => strikes(rates, 'clock-step'),
   },
   {
     name: '26-position-guard-dropped',

@@ -107,7 +107,7 @@ export class Truth {
   /** Leases and deadlines run by the time of the fold. */
   checkTime(): void {
     // A log that clamps its records' times stands still until its clock has come that far again.
-    if (this.#peace === undefined || this.#world.scenario.clampsLogTime) return;
+    if (this.#peace === undefined) return;
     const elapsedMs = this.#latestMs - this.#peace.nowMs;
     if (elapsedMs > leastElapsedMs && this.admission.clockMs === this.#peace.clockMs)
       this.#world.find('progress/time', `the time of admission stands, ${elapsedMs} ms after faults have ended`);
