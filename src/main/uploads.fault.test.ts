@@ -191,6 +191,8 @@ function randomSample(random: () => number): { readonly sample: Sample; readonly
   const noise = Buffer.from(Array.from({ length: 8 }, () => random() * 256));
   const shortestBytes = like.bytes.length + noise.length;
   const isJunk = random() < junkShare;
+  // Two bytes of chance can be the start of an MP3 frame. No format begins with a zero byte and chance.
+  if (isJunk) noise.writeUInt8(0, 0);
   const [from, to] = isJunk ? [1, shortestBytes - 1] : [shortestBytes, longestBytes];
   const sizeBytes = Math.ceil(from * (to / from) ** random());
   const bytes = isJunk
