@@ -16,7 +16,10 @@ export interface ReadModelStore extends AsyncDisposable {
    */
   collection<D extends Document>(spec: CollectionSpec<D>): Collection<D>;
 
-  /** Writes the documents, then the checkpoints. Rejects with ReadModelUnavailable or ReadModelReplaced. */
+  /**
+   * Writes the documents, then the checkpoints. Rejects with ReadModelUnavailable or ReadModelReplaced; with the latter, nothing written, when
+   * less is stored as one of these checkpoints than this handle has read or stored: an older copy took the store's place.
+   */
   apply(writes: readonly DocumentWrite[], checkpoints: readonly Checkpoint[]): Promise<void>;
 
   /** How far a partition has been folded into a model; offset 0 and no state when it never was. Rejects as `apply`. */

@@ -26,4 +26,9 @@ export const regressions: readonly Regression[] = [
   },
   { seed: 2054, cause: 'a checkpoint in memory was raised over an older copy beneath its writer' },
   { seed: 2120, cause: 'media of a message that an older copy lacked were swept, though the message stood in the log' },
+  {
+    seed: 189_647_760,
+    cause:
+      'a document was folded on top of an older copy before the fallen checkpoint was seen, and kept out what the copy lacked',
+  },
 ];

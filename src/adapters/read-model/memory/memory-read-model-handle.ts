@@ -87,6 +87,7 @@ export class MemoryReadModelHandle implements ReadModelStore {
       ...checkpoints.map(({ model }) => model),
     ]);
     const generations = new Map([...models].map((model) => [model, this.#generationToWrite(model)]));
+    for (const checkpoint of checkpoints) this.#assertNotFallen(generations.get(checkpoint.model), checkpoint);
     const ordered = [...writes];
     const written = this.#server.interrupt?.(ordered);
     for (const write of ordered.slice(0, written))
@@ -94,7 +95,9 @@ export class MemoryReadModelHandle implements ReadModelStore {
     if (written !== undefined) throw new ReadModelUnavailable('interrupted');
     for (const checkpoint of checkpoints) {
       const generation = generations.get(checkpoint.model);
-      if (generation !== undefined) this.#raise(generation, checkpoint);
+      if (generation === undefined) continue;
+      raise(generation.checkpoints, checkpoint);
+      this.#note(checkpoint);
     }
   }
 
@@ -133,16 +136,13 @@ export class MemoryReadModelHandle implements ReadModelStore {
   }
 
   /**
-   * Throws ReadModelReplaced when less is stored than this writer goes on from: the store was replaced by an older copy, or an empty one, and a
-   * higher offset would hide what that lacks.
+   * Throws ReadModelReplaced when less is stored than this writer goes on from: the store was replaced by an older copy, or an empty one. A higher
+   * offset would hide what that lacks, and so would a document of a later offset that was folded on top of it.
    */
-  #raise(generation: Generation, checkpoint: Checkpoint): void {
-    const { model, topic, partition } = checkpoint;
+  #assertNotFallen(generation: Generation | undefined, { model, topic, partition }: Checkpoint): void {
     const key = checkpointKey(topic, partition);
-    if ((generation.checkpoints.get(key)?.offset ?? 0) < (this.#knownOf(model).get(key) ?? 0))
+    if ((generation?.checkpoints.get(key)?.offset ?? 0) < (this.#knownOf(model).get(key) ?? 0))
       throw new ReadModelReplaced(`${model} of ${topic}/${partition} is behind what was stored`);
-    raise(generation.checkpoints, checkpoint);
-    this.#note(checkpoint);
   }
 
   #note({ model, topic, partition, offset }: Checkpoint): void {

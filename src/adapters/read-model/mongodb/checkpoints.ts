@@ -78,8 +78,7 @@ export class Checkpoints {
   }
 
   /**
-   * Only upward: a writer that was held up does not set back what its successor has stored. Rejects with ReadModelReplaced when less is stored
-   * than the writer goes on from: the database was replaced by an older copy, or an empty one, and a higher offset would hide what that lacks.
+   * Only upward: a writer that was held up does not set back what its successor has stored. Rejects as `refuseFallen`, and nothing is written.
    */
   async write(checkpoints: readonly CheckpointWrite[]): Promise<void> {
     if (checkpoints.length === 0) return;
@@ -96,10 +95,14 @@ export class Checkpoints {
         return updates.length - duplicatesOf(error).length;
       }
     });
-    if (stored < checkpoints.length) await this.#refuseFallen(checkpoints);
+    if (stored < checkpoints.length) await this.refuseFallen(checkpoints);
   }
 
-  async #refuseFallen(checkpoints: readonly CheckpointWrite[]): Promise<void> {
+  /**
+   * Rejects with ReadModelReplaced when less is stored than the writer goes on from: the database was replaced by an older copy, or an empty
+   * one, and a higher offset would hide what that lacks.
+   */
+  async refuseFallen(checkpoints: readonly CheckpointWrite[]): Promise<void> {
     const rows = await this.#find(checkpoints.map(idOf));
     const fallen = checkpoints.find((checkpoint) => (rows.get(idOf(checkpoint))?.offset ?? 0) < checkpoint.goesOnFrom);
     if (fallen !== undefined)
