@@ -196,8 +196,8 @@ export class ChatClient {
       this.#world.find('served-without-token', `${this.spec.clientId} is welcomed without a valid access token`);
   }
 
-  #checkRefusal({ reason }: CallStatus, { isHonest, firstUntilMs }: Connection): void {
-    if (reason === 'UNAUTHENTICATED' && isHonest && this.#world.nowMs < firstUntilMs)
+  #checkRefusal({ reason }: CallStatus, { isHonest, allUntilMs }: Connection): void {
+    if (reason === 'UNAUTHENTICATED' && isHonest && this.#world.nowMs < allUntilMs)
       this.#world.find('refused-with-token', `${this.spec.clientId} has shown nothing but valid access tokens`);
   }
 

@@ -30,8 +30,11 @@ export class Connection {
   sessionId = '';
   /** It was opened with a good access token, and has shown no other since. */
   isHonest: boolean;
-  /** Until when the first access token is valid, milliseconds since the epoch. */
-  readonly firstUntilMs: number;
+  /**
+   * Until when each access token shown is valid, milliseconds since the epoch: a newer one that is read after its time, because the server stood
+   * still or the session's frames were held up, is refused though an older one would be good yet.
+   */
+  allUntilMs: number;
   /** The same of the longest of those shown that were good. */
   validUntilMs: number;
   readonly #world: World;
@@ -52,7 +55,7 @@ export class Connection {
     this.#credentials = credentials;
     this.#shown = credentials.any();
     this.isHonest = this.#shown.isGood;
-    this.firstUntilMs = this.#shown.expireTimeMs;
+    this.allUntilMs = this.#shown.expireTimeMs;
     this.validUntilMs = this.#shown.expireTimeMs;
     this.told = new Mailbox(world.scheduler);
     const listener = {
@@ -129,6 +132,7 @@ export class Connection {
 
   #show({ isGood, expireTimeMs }: Shown): void {
     this.isHonest &&= isGood;
+    this.allUntilMs = Math.min(this.allUntilMs, expireTimeMs);
     this.validUntilMs = Math.max(this.validUntilMs, expireTimeMs);
   }
 

@@ -192,6 +192,7 @@ function passRound(world: World, group: string, partition: number, random: Rando
   const turnMs = random.between(50, 800);
   for (let turn = 0; turn < maxTurns; turn += 1)
     world.scheduler.after(turn * turnMs, () => {
+      if (!world.faults.isActive) return;
       const names = [...world.groups.assignments(group).keys()];
       assign(world, group, partition, names.slice(turn % names.length, (turn % names.length) + 1));
     });
