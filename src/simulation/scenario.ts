@@ -59,14 +59,11 @@ const rateFactors: Readonly<Partial<Record<FaultName, number>>> = {
   'provider-silent': 0.2,
   'provider-long': 0.2,
   'log-away': 0.4,
-  'log-shorter': 0.15,
+  'log-shorter': 0.5,
   'bus-delay': 2,
   'partitions-move': 3,
   twin: 0.5,
 };
-
-/** Faults that the system does not promise anything about yet, each with its reason in docs/simulation.md; asked for by name only. */
-export const optionalFaults: ReadonlySet<FaultName> = new Set(['log-shorter']);
 
 /** The scenario of a seed. */
 export function scenarioOf(seed: number, { faults, clients, activeMs }: Omissions = nothingOmitted): Scenario {
@@ -119,7 +116,7 @@ function ratesOf(seed: number): FaultRates {
     const isChosen = own.chance(share);
     const [min, max] = (operationFaults as readonly string[]).includes(name) ? operationRates : momentRates;
     const rate = own.logarithmic(min, max) * (rateFactors[name] ?? 1);
-    if (isChosen && !optionalFaults.has(name)) rates[name] = rate;
+    if (isChosen) rates[name] = rate;
   }
   return rates;
 }

@@ -65,6 +65,11 @@ async function play(world: World, stopsAtFinding: boolean): Promise<void> {
   const deployment = new Deployment(world);
   truth.onRestarted = (gatewayId, sessionId) => deployment.twins.sessionEnded(gatewayId, sessionId);
   const clients = scenario.clients.map((spec) => new ChatClient(world, deployment, truth, spec));
+  world.onShortened = (partition) => {
+    const lost = truth.shortened(partition);
+    for (const { transcripts } of clients)
+      for (const transcript of transcripts.values()) if (lost.has(transcript.conversationId)) transcript.abandon();
+  };
   for (const client of clients) void client.run();
   startChaos(world, deployment);
   const afterEach = () => {

@@ -142,7 +142,7 @@ export class ChatClient {
         if (!this.#isTurning) this.#sayAgain(connection);
         break;
       case 'accepted':
-        if (!this.#truth.messages.has(event.value.messageId))
+        if (!this.#truth.messages.has(event.value.messageId) && !this.#truth.lost.has(event.value.messageId))
           this.#world.find('accepted-lost', `${this.spec.clientId}: ${event.value.messageId} is not in the log`);
         this.#of(event.value.conversationId)?.accepted(event.value);
         break;

@@ -30,7 +30,7 @@ export class Transcript {
   /** The highest sequence seen: where a client that comes back goes on. */
   position = 0;
   isDeleted = false;
-  readonly #breach: Breach;
+  #breach: Breach;
   readonly #saidById = new Map<string, Said>();
   /** All that was seen of each attempt, over all streams. */
   readonly #attempts = new Map<string, string>();
@@ -49,6 +49,12 @@ export class Transcript {
     this.#drafts = new Map();
     this.#shown = new Set();
     this.#last = 0;
+  }
+
+  /** The log has lost part of it: nothing is promised of it any more, and the client turns its back on it. */
+  abandon(): void {
+    this.isDeleted = true;
+    this.#breach = () => {};
   }
 
   /** Accepted and without an end. */

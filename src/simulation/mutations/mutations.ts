@@ -248,4 +248,18 @@ export const mutations: readonly Mutation[] = [
     mayShow: ({ rates, nodes }) =>
       workers(nodes) > 1 && strikes(rates, 'partitions-move') && strikes(rates, 'bus-delay'),
   },
+  {
+    name: '32-position-beyond-end',
+    fault: 'a worker whose committed position is beyond the end of a log that became shorter waits there',
+    rules: ['progress/unanswered', 'never-answered', 'progress/no-slot'],
+    seed: 40_119,
+    mayShow: ({ rates }) => strikes(rates, 'log-shorter'),
+  },
+  {
+    name: '33-model-beyond-end',
+    fault: 'a read model that knows more than a log that became shorter is gone on with',
+    rules: ['read-model-differs', 'progress/read-models', 'progress/no-slot'],
+    seed: 40_005,
+    mayShow: ({ rates }) => strikes(rates, 'log-shorter'),
+  },
 ];

@@ -48,8 +48,8 @@ export class LogOverNetwork implements EventLog {
     const fate = this.#fate();
     const thereMs = this.#inOrder(records, fate);
     const latency = { thereMs, backMs: Math.max(0, fate.toldAfterMs - fate.thereMs) };
-    if (fate.outcome === 'written') return process.request(latency, () => this.#log.append(records));
-    if (fate.isWritten) void process.request(latency, () => this.#log.append(records)).catch(() => undefined);
+    if (fate.outcome === 'written') return process.request(latency, () => this.#arrive(records));
+    if (fate.isWritten) void process.request(latency, () => this.#arrive(records)).catch(() => undefined);
     await process.hop(fate.toldAfterMs);
     throw new LogUnavailable(`append: ${fate.outcome}`, fate.outcome);
   }
@@ -106,7 +106,12 @@ export class LogOverNetwork implements EventLog {
     return this.#log[Symbol.asyncDispose]();
   }
 
-  #isAway(service: 'log-read' | 'log-write'): boolean {
+  #arrive(records: readonly NewRecord[]): Promise<readonly Appended[]> {
+    if (this.#isAway('log-restored')) throw new LogUnavailable('append: the log is being restored', 'not-written');
+    return this.#log.append(records);
+  }
+
+  #isAway(service: 'log-read' | 'log-write' | 'log-restored'): boolean {
     return this.#faults.isAway(service, this.#process.name);
   }
 
@@ -116,7 +121,7 @@ export class LogOverNetwork implements EventLog {
     const thereMs = random.between(0.1, 2);
     const toldAfterMs = thereMs + random.between(0.1, 2);
     const usual = { isWritten: true, outcome: 'written', thereMs, toldAfterMs } as const;
-    if (this.#isAway('log-write')) return this.#fateWhileAway(thereMs);
+    if (this.#isAway('log-write') || this.#isAway('log-restored')) return this.#fateWhileAway(thereMs);
     if (faults.strikes('append-refused')) return { ...usual, isWritten: false, outcome: 'not-written' };
     if (faults.strikes('append-unknown-lost')) return this.#unknown(thereMs, false);
     if (faults.strikes('append-unknown-written')) return this.#unknown(thereMs, true);

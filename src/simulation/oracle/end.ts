@@ -63,7 +63,10 @@ async function checkEnded(world: World, truth: Truth): Promise<void> {
     world.find('never-answered', `${messageId} in partition ${partition} has no end`);
 }
 
-/** O7: a message is answered once, and once more by each worker that claims the partition before the end of the message is in the log. */
+/**
+ * O7: a message is answered once, and once more by each worker that claims the partition before the end of the message is in the log; and again
+ * when the log has lost that end.
+ */
 function checkCalls(world: World, truth: Truth): void {
   const { calls } = world.model;
   const whole = Map.groupBy(
@@ -74,7 +77,8 @@ function checkCalls(world: World, truth: Truth): void {
     const replies = whole.get(messageId)?.length ?? 0;
     const claims = truth.claims[partition] ?? [];
     const meanwhile = claims.filter((offset) => offset > sequence && offset < (end?.sequence ?? Infinity)).length;
-    const owners = meanwhile + (claims.some((offset) => offset < sequence) ? 1 : 0);
+    const owners =
+      meanwhile + (claims.some((offset) => offset < sequence) ? 1 : 0) + (truth.losses.get(partition) ?? 0);
     if (replies > owners) world.find('answered-twice', `${messageId}: ${replies} whole replies, ${owners} owners`);
   }
 }

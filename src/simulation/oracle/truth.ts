@@ -53,8 +53,14 @@ export class Truth {
   readonly claims: number[][];
   /** Told of each session that the start of a process of its gateway's id has ended. */
   onRestarted: (gatewayId: string, sessionId: string) => void = () => {};
+  /** Messages that were in the log, and were lost with its end. */
+  readonly lost = new Set<string>();
+  /** How often each partition has lost its end. */
+  readonly losses = new Map<number, number>();
   /** Messages that somebody asked to stop. */
   readonly askedToStop = new Set<string>();
+  /** Of every conversation that the log ever held. */
+  readonly #partitionOf = new Map<string, number>();
   /** Which worker made each claim. */
   readonly #workerOf = new Map<string, string>();
   /** The claim in force of each partition. */
@@ -104,6 +110,24 @@ export class Truth {
     if (breach !== null) this.#world.find('limit-broken', `connections@${offset}: ${breach}`);
   }
 
+  /** The partition has lost its end: what it holds is folded anew. Returns the conversations that it held. */
+  shortened(partition: number): ReadonlySet<string> {
+    const held = new Set([...this.#partitionOf].flatMap(([id, at]) => (at === partition ? [id] : [])));
+    const former = [...this.messages].filter(([, message]) => message.partition === partition);
+    for (const [messageId] of former) this.messages.delete(messageId);
+    for (const conversationId of held) this.ownerOf.delete(conversationId);
+    this.partitions[partition] = initialPartition;
+    this.claims[partition] = [];
+    this.#claimIds.delete(partition);
+    this.losses.set(partition, (this.losses.get(partition) ?? 0) + 1);
+    for (const record of this.#world.log.records(topics.conversations, partition)) {
+      const decoded = this.#journal.decode(record);
+      if (decoded.kind === 'event') this.#takeConversation(decoded.event as ConversationEvent, record);
+    }
+    for (const [messageId] of former) if (!this.messages.has(messageId)) this.lost.add(messageId);
+    return held;
+  }
+
   /** Leases and deadlines run by the time of the fold. */
   checkTime(): void {
     // A log that clamps its records' times stands still until its clock has come that far again.
@@ -147,6 +171,7 @@ export class Truth {
     this.partitions[partition] = state;
     const breach = checkPartition(state);
     if (breach !== null) this.#world.find('limit-broken', `conversations/${partition}@${offset}: ${breach}`);
+    if ('conversationId' in event) this.#partitionOf.set(event.conversationId, partition);
     if (event.type === 'ConversationStarted' && !this.ownerOf.has(event.conversationId))
       this.ownerOf.set(event.conversationId, event.clientId);
     if (state === before) return;

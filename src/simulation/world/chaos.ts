@@ -2,6 +2,7 @@ import type { Deployment } from './deployment.ts';
 import { type MomentFault, momentFaults, type Service } from './faults.ts';
 import type { ServerNode } from './node.ts';
 import type { Random } from './random.ts';
+import { shortenLog } from './shorter-log.ts';
 import type { World } from './world.ts';
 import { prefix, topics } from './world-names.ts';
 
@@ -39,7 +40,7 @@ function strikesOf(world: World, deployment: Deployment): Record<MomentFault, St
     ...processStrikes(world, deployment),
     ...serviceStrikes(world, deployment),
     ...storeStrikes(world),
-    ...logStrikes(world),
+    ...logStrikes(world, deployment),
   };
 }
 
@@ -108,8 +109,8 @@ function storeStrikes({ models, media, trace, lostMedia }: World) {
   } satisfies Partial<Record<MomentFault, Strike>>;
 }
 
-function logStrikes(world: World) {
-  const { trace, log, scheduler } = world;
+function logStrikes(world: World, deployment: Deployment) {
+  const { trace, scheduler } = world;
   return {
     'clock-step': (random: Random) => {
       world.logSteppedMs = scheduler.nowMs;
@@ -133,13 +134,7 @@ function logStrikes(world: World) {
       trace.note('log', `partition ${partition} has another leader's clock`);
     },
     'foreign-record': (random: Random) => appendForeign(world, random),
-    'log-shorter': (random: Random) => {
-      const partition = random.below(world.scenario.config.limits.partitions);
-      const end = log.records(topics.conversations, partition).length;
-      const to = Math.max(0, end - 1 - random.below(20));
-      trace.note('log', `conversations/${partition} is restored to ${to} of ${end}`);
-      log.truncate(topics.conversations, partition, to);
-    },
+    'log-shorter': (random: Random) => shortenLog(world, deployment, random),
   } satisfies Partial<Record<MomentFault, Strike>>;
 }
 

@@ -68,8 +68,8 @@ const logFaults: readonly FaultName[] = [
 /** Which faults a history has, and how often. */
 export type FaultRates = Readonly<Partial<Record<FaultName, number>>>;
 
-/** What can be away, for one process or (`*`) for all. */
-export type Service = 'log-write' | 'log-read' | 'store' | 'media' | 'bus';
+/** What can be away, for one process or (`*`) for all. A log that is being restored takes nothing, not even what is on its way. */
+export type Service = 'log-write' | 'log-read' | 'log-restored' | 'store' | 'media' | 'bus';
 
 /** Decides what goes wrong. Each fault chooses by a stream of its own, so that a history without one of them differs by little else. */
 export class Faults {

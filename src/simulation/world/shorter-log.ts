@@ -1,0 +1,71 @@
+import { positionKey } from '../../adapters/event-log/memory/memory-log-handle.ts';
+import { Journal } from '../../app/journal.ts';
+import { createEventCodec } from '../../codec/event-codec.ts';
+import type { Deployment } from './deployment.ts';
+import type { Random } from './random.ts';
+import type { World } from './world.ts';
+import { prefix, topics } from './world-names.ts';
+
+/** The most records that are lost. */
+const mostLost = 20;
+
+/** Longer than any reader is kept from what is there: by then all that run have looked. */
+const noticedMs = 30_000;
+
+/** Between two looks at whether they have. */
+const lookMs = 500;
+
+/**
+ * A partition of conversations is back without its last records, after a power cut or from a copy. The log takes nothing until its readers
+ * have seen that: one that looks when it has grown again cannot know (docs/deployment.md).
+ */
+export function shortenLog(world: World, deployment: Deployment, random: Random): void {
+  const { faults, log, scheduler, trace } = world;
+  const { limits } = world.scenario.config;
+  if (faults.isAway('log-restored', '*') || scheduler.nowMs + 2 * noticedMs > world.scenario.activeMs) return;
+  const partition = random.below(limits.partitions);
+  const end = log.records(topics.conversations, partition).length;
+  const to = Math.min(end, Math.max(pastErasure(world, partition), end - 1 - random.below(mostLost)));
+  if (to === end) return;
+  trace.note('log', `conversations/${partition} is restored to ${to} of ${end}`);
+  faults.goesAway('log-restored', '*');
+  log.truncate(topics.conversations, partition, to);
+  world.onShortened(partition, to);
+  for (const { instanceId } of deployment.nodes) world.interrupted.add(instanceId);
+  let calmSinceMs = scheduler.nowMs;
+  const look = () => {
+    if (!faults.isActive) return;
+    for (const node of deployment.nodes) {
+      if (node.process.isFrozen) deployment.crash(node);
+      if (faults.isAway('log-read', node.process.name)) calmSinceMs = scheduler.nowMs;
+    }
+    const isNoticed = scheduler.nowMs - calmSinceMs > noticedMs && !isAnybodyBeyond(world, partition);
+    if (!isNoticed) return void scheduler.after(lookMs, look);
+    trace.note('log', 'it takes records again');
+    faults.comesBack('log-restored', '*');
+  };
+  scheduler.after(lookMs, look);
+}
+
+/** Whether a read model or the workers' committed position is beyond the partition's end. */
+function isAnybodyBeyond({ log, models }: World, partition: number): boolean {
+  const topic = topics.conversations;
+  const end = log.records(topic, partition).length;
+  const isBeyond = (one: { readonly topic: string; readonly partition: number; readonly offset: number }) =>
+    one.topic === topic && one.partition === partition && one.offset > end;
+  return (
+    models.checkpoints().some(isBeyond) ||
+    (log.positions.get(positionKey(`${prefix}.workers`, topic, partition)) ?? 0) > end
+  );
+}
+
+/** What was erased because of a record stays erased when the record is lost: such a record is kept. */
+function pastErasure(world: World, partition: number): number {
+  const journal = new Journal(world.log.handle(), createEventCodec(world.ids), prefix);
+  const records = world.log.records(topics.conversations, partition);
+  const last = records.findLastIndex((record) => {
+    const decoded = journal.decode(record);
+    return decoded.kind === 'event' && decoded.event.type === 'ConversationDeleted';
+  });
+  return last + 1;
+}
