@@ -16,6 +16,7 @@ function byHand(prefix: string, { kafka, mongodbUri, s3 }: DistributedConfig): s
   const server = `--bootstrap-server ${kafka.brokers.join()}`;
   const groups = [
     `${prefix}.workers`,
+    `${prefix}.workers.read`,
     `${prefix}.workers.members`,
     `${prefix}.projectors.${connections}`,
     `${prefix}.projectors.${conversations}`,

@@ -76,7 +76,7 @@ export interface WorkerDeps {
   readonly workerId: string;
   /** Which partitions this worker has. */
   readonly groups: PartitionGroups;
-  /** The consumer group whose positions are committed, `<prefix>.workers`; its members are those of `<prefix>.workers.members`. */
+  /** The consumer group whose positions are committed, `<prefix>.workers`; its members are those of `<prefix>.workers.members`, and how far they had read `<prefix>.workers.read`. */
   readonly group: string;
   /** Records before the committed position that are looked at when a partition is taken. Default: `usualLookBackRecords`. */
   readonly lookBackRecords?: number;

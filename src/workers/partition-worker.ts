@@ -73,6 +73,8 @@ export class PartitionWorker {
   #draining = false;
   #committed = 0;
   #committedAtMs = Number.NEGATIVE_INFINITY;
+  /** The commit that is under way. */
+  #committing: Promise<void> | undefined;
   #idle = Promise.withResolvers<void>();
   #defect: (error: unknown) => void = () => {};
 
@@ -106,6 +108,7 @@ export class PartitionWorker {
       ending.abort();
       for (const answer of this.#inFlight.values()) answer.settled();
       this.#inFlight.clear();
+      await this.#committing;
       if (this.#hold === 'held') await this.#commit();
     }
   }
@@ -141,8 +144,9 @@ export class PartitionWorker {
     const { journal, group, lookBackRecords = usualLookBackRecords } = this.#deps;
     const { conversations: topic } = journal.topics;
     const committed = await journal.log.committed(group, topic, this.#partition);
+    const read = Math.max(committed, await journal.log.committed(readGroupOf(group), topic, this.#partition));
     const end = await journal.log.endOffset(topic, this.#partition);
-    if (committed > end) throw new LogTruncated(topic, this.#partition, committed, end);
+    if (read > end) throw new LogTruncated(topic, this.#partition, read, end);
     const past = await lookBack(journal, this.#partition, committed, lookBackRecords);
     this.#committed = committed;
     this.#next = committed;
@@ -151,14 +155,15 @@ export class PartitionWorker {
     this.#conversations = past.conversations;
   }
 
-  /** What is pending in a log that has lost its end is found from the committed position, or if that is lost too, from the beginning. */
+  /** A log that has lost its end may have lost those of messages before the committed position: what is pending is found from the beginning. */
   async #giveUpPosition({ offset, endOffset }: LogTruncated): Promise<void> {
     const { journal, group, logger } = this.#deps;
     const { conversations: topic } = journal.topics;
     this.#hold = 'lost';
-    const committed = await journal.log.committed(group, topic, this.#partition);
-    if (committed > endOffset) await journal.log.commit(group, topic, this.#partition, 0);
-    const about = { partition: this.#partition, offset, endOffset, committed };
+    await this.#committing;
+    await journal.log.commit(group, topic, this.#partition, 0);
+    await journal.log.commit(readGroupOf(group), topic, this.#partition, 0);
+    const about = { partition: this.#partition, offset, endOffset };
     logger.error(about, 'the log is shorter than what the worker has read of it; beginning again');
   }
 
@@ -310,7 +315,9 @@ export class PartitionWorker {
     const nowMs = this.#deps.clock.monotonicMs();
     if (nowMs - this.#committedAtMs < commitIntervalMs) return;
     this.#committedAtMs = nowMs;
-    void this.#commit();
+    this.#committing ??= this.#commit().finally(() => {
+      this.#committing = undefined;
+    });
   }
 
   #planNext(): void {
@@ -365,14 +372,22 @@ export class PartitionWorker {
     const { journal, group, logger } = this.#deps;
     const position = oldestPendingOffset(this.#state) ?? this.#next;
     if (position === this.#committed) return;
+    const { conversations: topic } = journal.topics;
     try {
-      await journal.log.commit(group, journal.topics.conversations, this.#partition, position);
+      // First, so that a log without the end of a message before the position is known to be shorter.
+      await journal.log.commit(readGroupOf(group), topic, this.#partition, this.#next);
+      await journal.log.commit(group, topic, this.#partition, position);
       this.#committed = position;
     } catch (error) {
       // The next one, or the next start, makes up for it.
       logger.warn({ partition: this.#partition, err: error }, 'the position was not committed');
     }
   }
+}
+
+/** The group whose positions say how far workers had read when they committed theirs. */
+function readGroupOf(group: string): string {
+  return `${group}.read`;
 }
 
 function liveEnd(

@@ -29,6 +29,19 @@ test('a worker whose committed position lies beyond the end answers what the log
   expect(await committedOf(world)).toBeLessThan(1_000);
 });
 
+test('a worker answers again what it had answered when the log loses the answer, also one that starts later', async () => {
+  await using world = await WorkerWorld.open();
+  const { conversations } = world.journal.topics;
+  await world.say('c/1');
+  const end = await world.journal.log.endOffset(conversations, 0);
+  // As one that has answered it leaves them, had the log ended behind the answer.
+  await world.journal.log.commit('test.workers.read', conversations, 0, end + 3);
+  await world.journal.log.commit('test.workers', conversations, 0, end);
+  const worker = world.worker({ provider: echo() });
+  await world.heard('completed', 'c/1');
+  expect(worker.warnings.filter((what) => what.includes('shorter'))).toHaveLength(1);
+});
+
 test('a worker under which the log becomes shorter begins again from what it holds', async () => {
   await using world = await WorkerWorld.open();
   const worker = world.worker({ provider: echo() });

@@ -53,9 +53,10 @@ function isAnybodyBeyond({ log, models }: World, partition: number): boolean {
   const end = log.records(topic, partition).length;
   const isBeyond = (one: { readonly topic: string; readonly partition: number; readonly offset: number }) =>
     one.topic === topic && one.partition === partition && one.offset > end;
+  const groups = [`${prefix}.workers`, `${prefix}.workers.read`];
   return (
     models.checkpoints().some(isBeyond) ||
-    (log.positions.get(positionKey(`${prefix}.workers`, topic, partition)) ?? 0) > end
+    groups.some((group) => (log.positions.get(positionKey(group, topic, partition)) ?? 0) > end)
   );
 }
 
