@@ -8,6 +8,7 @@ import { startChaos } from './world/chaos.ts';
 import { Deployment } from './world/deployment.ts';
 import { beginWithOldRecords } from './world/old-log.ts';
 import { type Finding, World } from './world/world.ts';
+import { topics } from './world/world-names.ts';
 
 /** What became of a history. */
 export interface Outcome {
@@ -65,7 +66,8 @@ async function play(world: World, stopsAtFinding: boolean): Promise<void> {
   const deployment = new Deployment(world);
   truth.onRestarted = (gatewayId, sessionId) => deployment.twins.sessionEnded(gatewayId, sessionId);
   const clients = scenario.clients.map((spec) => new ChatClient(world, deployment, truth, spec));
-  world.onShortened = (partition) => {
+  world.onShortened = (topic, partition) => {
+    if (topic === topics.connections) return truth.connectionsShortened();
     const lost = truth.shortened(partition);
     for (const { transcripts } of clients)
       for (const transcript of transcripts.values()) if (lost.has(transcript.conversationId)) transcript.abandon();

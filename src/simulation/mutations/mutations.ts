@@ -262,4 +262,11 @@ export const mutations: readonly Mutation[] = [
     seed: 40_005,
     mayShow: ({ rates }) => strikes(rates, 'log-shorter'),
   },
+  {
+    name: '34-sessions-of-a-lost-log',
+    fault: 'a gateway goes on with the sessions that it had by a log that became shorter',
+    rules: ['served-without-slot', 'served-after-lease', 'served-after-end', 'limit-broken', 'progress/no-slot'],
+    seed: 50_058,
+    mayShow: ({ rates }) => strikes(rates, 'log-shorter'),
+  },
 ];

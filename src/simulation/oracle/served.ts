@@ -3,6 +3,7 @@ import type { Deployment } from '../world/deployment.ts';
 import type { ServerNode } from '../world/node.ts';
 import { epochMs } from '../world/process.ts';
 import type { World } from '../world/world.ts';
+import { topics } from '../world/world-names.ts';
 import type { Truth } from './truth.ts';
 
 /** What a sweep takes, and what a gateway does before its first one after it woke up. */
@@ -22,6 +23,8 @@ export function checkServed(world: World, truth: Truth, deployment: Deployment):
 
 function checkGateway(world: World, truth: Truth, { process, sessions, admission }: ServerNode): void {
   if (admission === undefined || admission.suspended) return;
+  // The log has lost its end, and the gateway has not seen that yet.
+  if (admission.position > world.log.records(topics.connections, 0).length) return;
   for (const { session } of sessions.open) {
     const { sessionId, isOpen } = session;
     if (!isOpen || truth.admission.open.has(sessionId)) continue;

@@ -110,6 +110,19 @@ export class Truth {
     if (breach !== null) this.#world.find('limit-broken', `connections@${offset}: ${breach}`);
   }
 
+  /** The topic of connections has lost its end: what it holds is folded anew. */
+  connectionsShortened(): void {
+    this.admission = initialAdmission;
+    this.ends.clear();
+    const { onRestarted } = this;
+    this.onRestarted = () => {};
+    for (const record of this.#world.log.records(topics.connections, 0)) {
+      const decoded = this.#journal.decode(record);
+      if (decoded.kind === 'event') this.#takeAdmission(decoded.event as AdmissionEvent, record);
+    }
+    this.onRestarted = onRestarted;
+  }
+
   /** The partition has lost its end: what it holds is folded anew. Returns the conversations that it held. */
   shortened(partition: number): ReadonlySet<string> {
     const held = new Set([...this.#partitionOf].flatMap(([id, at]) => (at === partition ? [id] : [])));

@@ -63,6 +63,7 @@ const logFaults: readonly FaultName[] = [
   'log-away',
   'log-write-away',
   'log-read-away',
+  'log-shorter',
 ];
 
 /** Which faults a history has, and how often. */

@@ -15,22 +15,33 @@ const noticedMs = 30_000;
 /** Between two looks at whether they have. */
 const lookMs = 500;
 
+/** How often it is the topic of connections that has lost its end. */
+const connectionsShare = 0.3;
+
+interface Place {
+  readonly topic: string;
+  readonly partition: number;
+}
+
 /**
- * A partition of conversations is back without its last records, after a power cut or from a copy. The log takes nothing until its readers
- * have seen that: one that looks when it has grown again cannot know (docs/deployment.md).
+ * A partition is back without its last records, after a power cut or from a copy. The log takes nothing until its readers have seen that: one
+ * that looks when it has grown again cannot know (docs/deployment.md).
  */
 export function shortenLog(world: World, deployment: Deployment, random: Random): void {
   const { faults, log, scheduler, trace } = world;
   const { limits } = world.scenario.config;
   if (faults.isAway('log-restored', '*') || scheduler.nowMs + 2 * noticedMs > world.scenario.activeMs) return;
-  const partition = random.below(limits.partitions);
-  const end = log.records(topics.conversations, partition).length;
-  const to = Math.min(end, Math.max(pastErasure(world, partition), end - 1 - random.below(mostLost)));
+  const place = random.chance(connectionsShare)
+    ? { topic: topics.connections, partition: 0 }
+    : { topic: topics.conversations, partition: random.below(limits.partitions) };
+  const { topic, partition } = place;
+  const end = log.records(topic, partition).length;
+  const to = Math.min(end, Math.max(pastErasure(world, place), end - 1 - random.below(mostLost)));
   if (to === end) return;
-  trace.note('log', `conversations/${partition} is restored to ${to} of ${end}`);
+  trace.note('log', `${topic}/${partition} is restored to ${to} of ${end}`);
   faults.goesAway('log-restored', '*');
-  log.truncate(topics.conversations, partition, to);
-  world.onShortened(partition, to);
+  log.truncate(topic, partition, to);
+  world.onShortened(topic, partition);
   for (const { instanceId } of deployment.nodes) world.interrupted.add(instanceId);
   let calmSinceMs = scheduler.nowMs;
   const look = () => {
@@ -39,7 +50,7 @@ export function shortenLog(world: World, deployment: Deployment, random: Random)
       if (node.process.isFrozen) deployment.crash(node);
       if (faults.isAway('log-read', node.process.name)) calmSinceMs = scheduler.nowMs;
     }
-    const isNoticed = scheduler.nowMs - calmSinceMs > noticedMs && !isAnybodyBeyond(world, partition);
+    const isNoticed = scheduler.nowMs - calmSinceMs > noticedMs && !isAnybodyBeyond(world, deployment, place);
     if (!isNoticed) return void scheduler.after(lookMs, look);
     trace.note('log', 'it takes records again');
     faults.comesBack('log-restored', '*');
@@ -47,24 +58,22 @@ export function shortenLog(world: World, deployment: Deployment, random: Random)
   scheduler.after(lookMs, look);
 }
 
-/** Whether a read model or the workers' committed position is beyond the partition's end. */
-function isAnybodyBeyond({ log, models }: World, partition: number): boolean {
-  const topic = topics.conversations;
+/** Whether a read model, a gateway or the workers' committed position is beyond the partition's end. */
+function isAnybodyBeyond({ log, models }: World, { nodes }: Deployment, { topic, partition }: Place): boolean {
   const end = log.records(topic, partition).length;
-  const isBeyond = (one: { readonly topic: string; readonly partition: number; readonly offset: number }) =>
-    one.topic === topic && one.partition === partition && one.offset > end;
-  const groups = [`${prefix}.workers`, `${prefix}.workers.read`];
-  return (
-    models.checkpoints().some(isBeyond) ||
-    groups.some((group) => (log.positions.get(positionKey(group, topic, partition)) ?? 0) > end)
-  );
+  const offsets = models
+    .checkpoints()
+    .flatMap((one) => (one.topic === topic && one.partition === partition ? [one.offset] : []));
+  if (topic === topics.connections) offsets.push(...nodes.map(({ admission }) => admission?.position ?? 0));
+  for (const group of [`${prefix}.workers`, `${prefix}.workers.read`])
+    offsets.push(log.positions.get(positionKey(group, topic, partition)) ?? 0);
+  return offsets.some((offset) => offset > end);
 }
 
 /** What was erased because of a record stays erased when the record is lost: such a record is kept. */
-function pastErasure(world: World, partition: number): number {
+function pastErasure(world: World, { topic, partition }: Place): number {
   const journal = new Journal(world.log.handle(), createEventCodec(world.ids), prefix);
-  const records = world.log.records(topics.conversations, partition);
-  const last = records.findLastIndex((record) => {
+  const last = world.log.records(topic, partition).findLastIndex((record) => {
     const decoded = journal.decode(record);
     return decoded.kind === 'event' && decoded.event.type === 'ConversationDeleted';
   });

@@ -49,8 +49,8 @@ export class World {
   readonly shownTokens = new Map<string, { readonly validUntilMs: number }>();
   /** Instance ids of processes that died or were frozen: who need not say what became of their work. */
   readonly interrupted = new Set<string>();
-  /** Told when a partition of conversations has lost its records from this offset on. */
-  onShortened: (partition: number, toOffset: number) => void = () => {};
+  /** Told when a partition has lost its last records. */
+  onShortened: (topic: string, partition: number) => void = () => {};
   /** How far the log's clock is ahead of the world's, milliseconds; and by partition of the conversations topic. */
   logAheadMs = 0;
   /** When it last stepped, virtual time. */
