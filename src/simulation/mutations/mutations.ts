@@ -269,4 +269,18 @@ export const mutations: readonly Mutation[] = [
     seed: 50_058,
     mayShow: ({ rates }) => strikes(rates, 'log-shorter'),
   },
+  {
+    name: '35-frames-without-limit',
+    fault: 'a stream is read on, however much of what it said has not been taken',
+    rules: ['buffer-over-limit'],
+    seed: 2,
+    mayShow: ({ clients }) => clients.some(({ kind }) => kind === 'rude'),
+  },
+  {
+    name: '36-twin-not-asked',
+    fault: 'a process starts under an instance id without asking whether another runs under it',
+    rules: ['twin-ends-sessions'],
+    seed: 48,
+    mayShow: ({ rates }) => strikes(rates, 'twin'),
+  },
 ];
