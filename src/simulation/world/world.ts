@@ -69,7 +69,6 @@ export class World {
     this.log = new MemoryLogServer(
       { [topics.connections]: 1, [topics.conversations]: scenario.config.limits.partitions },
       () => this.nowMs,
-      { clampTime: false },
     );
     this.log.timeOf = (topic, partition) => this.#logTimeMs(topic, partition);
     this.models = new MemoryReadModelServer(() => scheduler.nowMs);

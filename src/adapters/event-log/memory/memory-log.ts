@@ -2,12 +2,6 @@ import type { Appended, EventLog, LogRecord, NewRecord } from '../../../ports/ev
 import { MemoryLogHandle } from './memory-log-handle.ts';
 import { MemoryPartition } from './memory-partition.ts';
 
-/** How the log's time behaves. */
-export interface MemoryLogOptions {
-  /** Whether a topic's time never runs backwards, as the port promises (the default). Without it each record has the time it is given. */
-  readonly clampTime?: boolean;
-}
-
 /**
  * The log of processes that share an object instead of an engine: each has a handle of its own. Nothing here waits or fails by itself, and
  * what is appended is there when the call returns. Records are frozen and given to readers as they are: nobody changes a value's bytes.
@@ -18,17 +12,11 @@ export class MemoryLogServer {
   /** Committed positions, by `positionKey`. */
   readonly positions = new Map<string, number>();
   readonly #topics: ReadonlyMap<string, readonly MemoryPartition[]>;
-  readonly #lastTimes = new Map<string, number>();
   readonly #listeners = new Set<(records: readonly LogRecord[]) => void>();
   readonly #nowMs: () => number;
-  readonly #clampTime: boolean;
 
   /** `topics`: names, and how many partitions each has. `nowMs`: the server's wall clock, milliseconds since the epoch. */
-  constructor(
-    topics: Readonly<Record<string, number>>,
-    nowMs: () => number,
-    { clampTime = true }: MemoryLogOptions = {},
-  ) {
+  constructor(topics: Readonly<Record<string, number>>, nowMs: () => number) {
     this.#topics = new Map(
       Object.entries(topics).map(([name, count]) => [
         name,
@@ -36,7 +24,6 @@ export class MemoryLogServer {
       ]),
     );
     this.#nowMs = nowMs;
-    this.#clampTime = clampTime;
   }
 
   /** A process's handle. Disposed, it ends its own tails with LogUnavailable and rejects everything; the server and other handles go on. */
@@ -70,9 +57,10 @@ export class MemoryLogServer {
   /** Stores all records, or none. Throws RangeError for a topic or partition that there is not. */
   append(records: readonly NewRecord[]): readonly Appended[] {
     const places = records.map(({ topic, partition }) => this.partition(topic, partition));
-    const stored = records.map((record, index) =>
-      (places[index] as MemoryPartition).push(record, this.#timeOf(record.topic, record.partition)),
-    );
+    const stored = records.map((record, index) => {
+      const timeMs = this.timeOf?.(record.topic, record.partition) ?? this.#nowMs();
+      return (places[index] as MemoryPartition).push(record, timeMs);
+    });
     if (stored.length === 0) return [];
     for (const listener of [...this.#listeners]) listener(stored);
     for (const place of new Set(places)) place.wake();
@@ -91,13 +79,5 @@ export class MemoryLogServer {
     const found = this.topic(topic)[partition];
     if (found === undefined) throw new RangeError(`topic ${topic} has no partition ${partition}`);
     return found;
-  }
-
-  #timeOf(topic: string, partition: number): number {
-    const timeMs = this.timeOf?.(topic, partition) ?? this.#nowMs();
-    if (!this.#clampTime) return timeMs;
-    const clamped = Math.max(timeMs, this.#lastTimes.get(topic) ?? timeMs);
-    this.#lastTimes.set(topic, clamped);
-    return clamped;
   }
 }
