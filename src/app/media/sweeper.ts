@@ -12,7 +12,7 @@ export interface SweepMetrics {
 export interface MediaSweeperDeps {
   readonly store: Pick<MediaStore, 'list' | 'delete' | 'removePartial'>;
   readonly references: MediaReferences;
-  readonly conversations: Pick<Conversations, 'allCaughtUp' | 'allWhole'>;
+  readonly conversations: Pick<Conversations, 'allWhole'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: SweepMetrics;
@@ -57,12 +57,11 @@ export class MediaSweeper {
 
   /** One look. Rejects with MediaUnavailable, ReadModelUnavailable, LogUnavailable or Refused HISTORY_BEHIND; then nothing is known to be unused. */
   async look(): Promise<Swept> {
-    const { store, clock, conversations, settings } = this.#deps;
+    const { store, clock, settings } = this.#deps;
     const before = this.#suspects;
     this.#suspects = new Set();
     await store.removePartial(settings.uploadLifetimeMs);
     const ofAgeMs = clock.nowMs() - settings.uploadLifetimeMs;
-    await conversations.allCaughtUp();
     const suspects = new Set<string>();
     let [objects, bytes] = [0, 0];
     for await (const batch of store.list()) {
