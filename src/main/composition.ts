@@ -224,8 +224,8 @@ export function startUpkeep({ config, backends, world, metrics }: UpkeepOptions)
   const conversations = new Conversations({ ...backends, ids });
   const sweeping = { sweepIntervalMs: settings.sweepIntervalMs, uploadLifetimeMs: unnamedMediaLifetimeMs(config) };
   const sweeper = new MediaSweeper({ ...common, store: backends.media, conversations, metrics, settings: sweeping });
-  const erasing = { delayMs: settings.erasureDelayMs, intervalMs: erasureIntervalMs, ids };
-  const eraser = new Eraser({ ...backends, ...common, ...erasing });
+  const erasing = { delayMs: settings.erasureDelayMs, intervalMs: erasureIntervalMs };
+  const eraser = new Eraser({ ...backends, ...common, conversations, ...erasing });
   const running = new AsyncDisposableStack();
   sweeper.start();
   running.defer(() => sweeper.stop());

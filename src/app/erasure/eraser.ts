@@ -1,16 +1,9 @@
 import type { ConversationErased } from '../../domain/conversation/events.ts';
-import { historyWaitMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type {
-  AwaitingErasure,
-  DeletedConversation,
-  HistoryProgress,
-  MediaReferences,
-  WholeAnswer,
-} from '../../ports/history.ts';
-import type { Ids } from '../../ports/ids.ts';
+import type { AwaitingErasure, DeletedConversation, MediaReferences } from '../../ports/history.ts';
 import type { MediaStore } from '../../ports/media-store.ts';
 import type { Logger } from '../../ports/telemetry.ts';
+import type { Conversations } from '../gateway/conversations.ts';
 import type { Journal } from '../journal.ts';
 import { type FoundWords, findWords } from './find-words.ts';
 
@@ -18,10 +11,9 @@ export interface EraserDeps {
   readonly journal: Journal;
   readonly history: AwaitingErasure;
   readonly references: MediaReferences;
-  readonly progress: HistoryProgress;
+  readonly conversations: Pick<Conversations, 'partition' | 'allWhole'>;
   readonly media: Pick<MediaStore, 'delete'>;
   readonly clock: Clock;
-  readonly ids: Pick<Ids, 'partition'>;
   readonly logger: Logger;
   /** From a conversation's deletion until its words are erased: what was under way when it was deleted is in the log by then. */
   readonly delayMs: number;
@@ -72,18 +64,14 @@ export class Eraser {
 
   /**
    * One look, and the erasures that are due. Answers how many conversations were erased, and how many could not be: those were logged. Rejects
-   * with ReadModelUnavailable, LogUnavailable or LogDamaged.
+   * with ReadModelUnavailable, LogUnavailable, LogDamaged or Refused HISTORY_BEHIND.
    */
   async round(): Promise<{ readonly erased: number; readonly failed: number }> {
-    const none = { erased: 0, failed: 0 };
-    // History may not have met yet what an earlier round, or process, has told the log: then it is asked again.
-    if ((await this.#due()).length === 0 || !(await this.#caughtUp())) return none;
-    const due = await this.#due();
-    const { partition: partitionOf } = this.#deps.ids;
-    const { log, topics } = this.#deps.journal;
-    const byPartition = Map.groupBy(due, ({ conversationId }) =>
-      partitionOf(conversationId, log.partitions(topics.conversations)),
-    );
+    if ((await this.#due()).length === 0) return { erased: 0, failed: 0 };
+    const { conversations } = this.#deps;
+    // History may not have met yet what an earlier round, or process, has told the log.
+    const due = await conversations.allWhole(() => this.#due());
+    const byPartition = Map.groupBy(due, ({ conversationId }) => conversations.partition(conversationId));
     let erased = 0;
     for (const [partition, conversations] of byPartition) erased += await this.#erase(partition, conversations);
     return { erased, failed: this.#signal.aborted ? 0 : due.length - erased };
@@ -129,22 +117,6 @@ export class Eraser {
       ({ conversationId, updateTimeMs }) =>
         updateTimeMs <= latestMs || nowMs - (found.get(conversationId) ?? nowMs) >= delayMs,
     );
-  }
-
-  /** Whether history has come to where the log ends now. */
-  async #caughtUp(): Promise<boolean> {
-    return (await this.#whole(async () => undefined)) !== null;
-  }
-
-  /** What `ask` answers of a history that holds everything that the log holds now, all the while; null when it does not. */
-  async #whole<T>(ask: () => Promise<T>): Promise<WholeAnswer<T> | null> {
-    const { journal, progress } = this.#deps;
-    const topic = journal.topics.conversations;
-    const partitions = Array.from({ length: journal.log.partitions(topic) }, (_, partition) => partition);
-    const ends = partitions.map(
-      async (partition) => [partition, await journal.log.endOffset(topic, partition)] as const,
-    );
-    return progress.whole(new Map(await Promise.all(ends)), historyWaitMs, ask);
   }
 
   /** Erases these conversations of one partition. Answers how many. */
@@ -199,14 +171,15 @@ export class Eraser {
 
   /**
    * Those that no message of a living conversation names, at two looks: between them a message that was found in order before the first comes
-   * into the log. Undefined when that could not be found out now.
+   * into the log. Undefined when stopped meanwhile.
    */
   async #unnamed(mediaIds: ReadonlySet<string>): Promise<ReadonlySet<string> | undefined> {
-    const suspects = await this.#whole(() => this.#look(mediaIds));
-    if (suspects === null || suspects.answer.size === 0) return suspects?.answer;
-    if (!(await this.#pause(this.#deps.intervalMs))) return undefined;
+    const { conversations, intervalMs } = this.#deps;
+    const suspects = await conversations.allWhole(() => this.#look(mediaIds));
+    if (suspects.size === 0) return suspects;
+    if (!(await this.#pause(intervalMs))) return undefined;
     // A history that began again meanwhile would know of no message that names them.
-    return (await this.#whole(() => this.#look(suspects.answer)))?.answer;
+    return conversations.allWhole(() => this.#look(suspects));
   }
 
   async #look(mediaIds: ReadonlySet<string>): Promise<ReadonlySet<string>> {

@@ -83,7 +83,10 @@ export class EraserWorld implements AsyncDisposable {
       journal,
       history,
       references: history,
-      progress: history,
+      conversations: {
+        partition: (conversationId) => this.partitionOf(conversationId),
+        allWhole: (ask) => history.allWhole(ask),
+      },
       media: {
         delete: async (mediaId) => {
           this.beforeDelete(mediaId);
@@ -91,7 +94,6 @@ export class EraserWorld implements AsyncDisposable {
         },
       },
       clock: systemClock,
-      ids: nodeCryptoIds,
       logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
       delayMs: 0,
       intervalMs: 1,

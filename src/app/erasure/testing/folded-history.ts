@@ -1,12 +1,7 @@
 import type { ConversationEvent, Part } from '../../../domain/conversation/events.ts';
 import { mediaOf } from '../../../domain/conversation/events.ts';
-import type {
-  AwaitingErasure,
-  DeletedConversation,
-  HistoryProgress,
-  MediaReferences,
-  WholeAnswer,
-} from '../../../ports/history.ts';
+import { Refused } from '../../../domain/errors/catalogue.ts';
+import type { AwaitingErasure, DeletedConversation, MediaReferences } from '../../../ports/history.ts';
 import type { Journal, JournalEntry } from '../../journal.ts';
 
 const allRecords = 1_000_000;
@@ -18,8 +13,8 @@ interface Folded {
 }
 
 /** What a history that is up to date answers an eraser: folded from the log, anew for each question. */
-export class FoldedHistory implements AwaitingErasure, MediaReferences, HistoryProgress {
-  /** What `reached` answers. */
+export class FoldedHistory implements AwaitingErasure, MediaReferences {
+  /** Whether it lacks what the log holds. */
   isBehind = false;
   /** Called before each answer about media. */
   beforeReferences: () => Promise<void> = async () => undefined;
@@ -49,16 +44,9 @@ export class FoldedHistory implements AwaitingErasure, MediaReferences, HistoryP
     return counts;
   }
 
-  checkpoint(): number {
-    return allRecords;
-  }
-
-  async reached(): Promise<boolean> {
-    return !this.isBehind;
-  }
-
-  async whole<T>(_upTo: unknown, _timeoutMs: number, ask: () => Promise<T>): Promise<WholeAnswer<T> | null> {
-    return this.isBehind ? null : { answer: await ask() };
+  async allWhole<T>(ask: () => Promise<T>): Promise<T> {
+    if (this.isBehind) throw new Refused('HISTORY_BEHIND');
+    return ask();
   }
 
   async #fold(): Promise<Map<string, Folded>> {
