@@ -221,8 +221,7 @@ export class Admission {
   #foldAgain(error: LogTruncated): void {
     this.#forgetFold(error);
     this.#foldingAgainTo = error.endOffset;
-    for (const { reject } of this.#waitingForPosition.splice(0))
-      reject(new LogUnavailable('the log has become shorter', 'unknown', { cause: error }));
+    this.#rejectWaiting(new LogUnavailable('the log has become shorter', 'unknown', { cause: error }));
     this.#startAgain();
   }
 
@@ -270,12 +269,14 @@ export class Admission {
     waiting.abort();
   }
 
-  /** Who waits for what will never be read waits no more. */
   #endFollowing(reason: LogUnavailable): void {
     this.#stopping.abort();
-    const waiting = this.#waitingForPosition;
-    this.#waitingForPosition = [];
-    for (const { reject } of waiting) reject(reason);
+    this.#rejectWaiting(reason);
+  }
+
+  /** What they wait for will never be read. */
+  #rejectWaiting(reason: LogUnavailable): void {
+    for (const { reject } of this.#waitingForPosition.splice(0)) reject(reason);
   }
 
   #append(events: readonly AdmissionEvent[]) {
