@@ -2,8 +2,9 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { anybody, type Caller } from '../app/caller.ts';
 import type { Gateway } from '../app/gateway/gateway.ts';
 import type { Session } from '../app/gateway/session.ts';
+import { Watchdog } from '../app/watchdog.ts';
 import { catalogue, type Reason, Refused } from '../domain/errors/catalogue.ts';
-import { maxUntakenBytes } from '../domain/limits.ts';
+import { maxUntakenBytes, sweepMs } from '../domain/limits.ts';
 import type { ChatRequest, ChatResponse, ChatServiceServer, OpenRequest } from '../gen/chat/v1/chat_service.ts';
 import { AuthenticationUnavailable } from '../ports/authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -18,7 +19,6 @@ import { TracedCall } from './traced-call.ts';
 import { unary } from './unary.ts';
 import { bytesOfFrame, bytesOfMessage, UntakenCalls } from './untaken.ts';
 import { numberOf } from './wire-values.ts';
-import { WriteDeadlines } from './write-deadlines.ts';
 
 export interface ChatServiceDeps {
   readonly gateway: Gateway;
@@ -262,7 +262,8 @@ function openStream(
 export function chatService(deps: ChatServiceDeps): ChatServiceServer {
   const { gateway, calls, tracer, facts, clock } = deps;
   const untaken = new UntakenCalls();
-  const streamDeps = { ...deps, output: { facts, errors: calls.errors, deadlines: new WriteDeadlines(clock) } };
+  const watchdog = new Watchdog(clock, sweepMs);
+  const streamDeps = { ...deps, output: { facts, errors: calls.errors, clock, watchdog } };
   return {
     chat: (call) => {
       new ChatStream(streamDeps, call);

@@ -2,14 +2,14 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { Watchdog } from '../app/watchdog.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
-import { slowConsumerMs } from '../domain/limits.ts';
+import { slowConsumerMs, sweepMs } from '../domain/limits.ts';
 import { type ChatServiceServer, ChatServiceService } from '../gen/chat/v1/chat_service.ts';
 import { StandingClock } from '../testing/standing-clock.ts';
 import { ErrorMapping } from './errors.ts';
 import { type SessionStream, StreamOutput } from './stream-output.ts';
 import { durationOf } from './wire-values.ts';
-import { WriteDeadlines } from './write-deadlines.ts';
 
 /*
  * Cause: the end of a stream waits behind what was written to it. A client that said goodbye and read nothing kept its stream for ever,
@@ -83,7 +83,7 @@ function nextOutput(): Promise<{ readonly output: StreamOutput; readonly slow: R
   return new Promise((resolve) => {
     serve = (stream) => {
       const slow: Refused[] = [];
-      const deps = { facts, errors, deadlines: new WriteDeadlines(clock) };
+      const deps = { facts, errors, clock, watchdog: new Watchdog(clock, sweepMs) };
       const output: StreamOutput = new StreamOutput(stream, deps, (refused) => {
         slow.push(refused);
         output.end(refused);

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
 import type { MessageTold, SessionEvent } from '../app/gateway/session-event.ts';
+import { Watchdog } from '../app/watchdog.ts';
 import type { Part } from '../domain/conversation/events.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import { maxInlineReplyBytes, maxReplyBytes, maxUnsentBytes, slowConsumerMs, sweepMs } from '../domain/limits.ts';
@@ -13,7 +14,6 @@ import { StandingClock } from '../testing/standing-clock.ts';
 import { ErrorMapping } from './errors.ts';
 import { maxInFlightBytes, type SessionStream, StreamOutput } from './stream-output.ts';
 import { durationOf } from './wire-values.ts';
-import { WriteDeadlines } from './write-deadlines.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const uncounted = { refused() {}, accepted() {}, replied() {}, historyRead() {}, sessionEnded() {} };
@@ -46,7 +46,8 @@ function slowClient(highWaterMark = 1) {
   const deps = {
     facts,
     errors: new ErrorMapping(quiet, uncounted, nodeCryptoIds),
-    deadlines: new WriteDeadlines(clock),
+    clock,
+    watchdog: new Watchdog(clock, sweepMs),
   };
   const output = new StreamOutput(stream as unknown as SessionStream, deps, (refused) => slow.push(refused));
   const readAll = async () => {

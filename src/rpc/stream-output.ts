@@ -2,13 +2,14 @@ import { constants } from 'node:http2';
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import { bytesOfEvent } from '../app/gateway/held-events.ts';
 import type { SessionEvent, SessionOutput } from '../app/gateway/session-event.ts';
+import type { Watchdog } from '../app/watchdog.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import { maxPieceBytes, maxUnsentBytes, slowConsumerMs } from '../domain/limits.ts';
 import type { ChatRequest, ChatResponse, OpenRequest } from '../gen/chat/v1/chat_service.ts';
+import type { Clock } from '../ports/clock.ts';
 import { eventToWire, type WelcomeFacts } from './chat-wire.ts';
 import type { ErrorMapping } from './errors.ts';
 import { http2StreamOf } from './grpc-internals.ts';
-import type { WriteDeadlines } from './write-deadlines.ts';
 
 /** OpenResponse has the same fields as ChatResponse, so one output serves both shapes. */
 export type SessionStream =
@@ -21,7 +22,8 @@ export const maxInFlightBytes = 256 * 1_024;
 export interface StreamOutputDeps {
   readonly facts: WelcomeFacts;
   readonly errors: ErrorMapping;
-  readonly deadlines: WriteDeadlines;
+  readonly clock: Clock;
+  readonly watchdog: Watchdog;
 }
 
 /**
@@ -33,7 +35,7 @@ export class StreamOutput implements SessionOutput {
   readonly #stream: SessionStream;
   readonly #deps: StreamOutputDeps;
   readonly #onSlow: (refused: Refused) => void;
-  readonly #onDeadline = () => this.#expired();
+  readonly #deadline = { deadlineMs: 0, expire: () => this.#expired() };
   #unsent: SessionEvent[] = [];
   #unsentBytes = 0;
   /** Written, and not yet taken by the transport. */
@@ -49,7 +51,7 @@ export class StreamOutput implements SessionOutput {
     this.#onSlow = onSlow;
     stream.on('close', () => this.#release());
     // Later than the call's: until then the client has not closed its half, and the stream costs memory.
-    (http2StreamOf(stream) ?? stream).once('close', () => deps.deadlines.clear(this.#onDeadline));
+    (http2StreamOf(stream) ?? stream).once('close', () => deps.watchdog.unwatch(this.#deadline));
   }
 
   /** What the client has not taken, in bytes as `maxUnsentBytes` counts them. */
@@ -84,7 +86,7 @@ export class StreamOutput implements SessionOutput {
     const takesMore = this.#stream.write(frame, () => this.#written(bytes));
     if (takesMore && this.#inFlightBytes <= maxInFlightBytes) return;
     this.#blocked = true;
-    this.#deps.deadlines.set(this.#onDeadline);
+    this.#awaitReader();
   }
 
   #written(bytes: number): void {
@@ -112,7 +114,7 @@ export class StreamOutput implements SessionOutput {
   }
 
   #drained(): void {
-    this.#deps.deadlines.clear(this.#onDeadline);
+    this.#deps.watchdog.unwatch(this.#deadline);
     this.#blocked = false;
     const events = this.#unsent;
     this.#unsent = [];
@@ -124,6 +126,12 @@ export class StreamOutput implements SessionOutput {
     if (this.#blocked) return;
     if (this.#ended !== undefined) this.#close(this.#ended.refused);
     this.#release();
+  }
+
+  /** From now on the client has `slowConsumerMs` to read. */
+  #awaitReader(): void {
+    this.#deadline.deadlineMs = this.#deps.clock.monotonicMs() + slowConsumerMs;
+    this.#deps.watchdog.watch(this.#deadline);
   }
 
   #expired(): void {
@@ -144,7 +152,7 @@ export class StreamOutput implements SessionOutput {
     this.#unsentBytes = 0;
     if (refused === undefined) this.#stream.end();
     else this.#stream.emit('error', this.#deps.errors.toServiceError(refused));
-    this.#deps.deadlines.set(this.#onDeadline);
+    this.#awaitReader();
     this.#release();
   }
 

@@ -1,3 +1,4 @@
+import type { Watchdog, Watched } from '../app/watchdog.ts';
 import type { MediaPart, Part } from '../domain/conversation/events.ts';
 import { maxReplyBytes } from '../domain/limits.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -5,7 +6,6 @@ import { type GeneratedMedia, ProviderError, type ReplyPiece } from '../ports/pr
 import type { WorkerSettings } from './deps.ts';
 import { maxReplyMedia } from './limits.ts';
 import { ReplyText } from './reply-text.ts';
-import type { Watchdog, Watched } from './watchdog.ts';
 
 /** How an attempt ended. */
 export type AttemptEnd =

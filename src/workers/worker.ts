@@ -1,10 +1,10 @@
+import { Watchdog } from '../app/watchdog.ts';
 import type { GroupMember } from '../ports/partition-groups.ts';
 import { pause } from './back-off.ts';
 import type { WorkerDeps } from './deps.ts';
-import { reclaimMs } from './limits.ts';
+import { reclaimMs, watchdogTickMs } from './limits.ts';
 import { type PartitionUsage, PartitionWorker } from './partition-worker.ts';
 import { Releases } from './releases.ts';
-import { Watchdog } from './watchdog.ts';
 
 /** A worker over the partitions that its group gives it. */
 export interface RunningWorker {
@@ -49,7 +49,7 @@ class GroupWorker implements RunningWorker {
     this.#deps = deps;
     this.#releases = new Releases(deps);
     const { clock, settings, journal, ids, bus } = deps;
-    this.#attempts = { clock, settings, watchdog: new Watchdog(clock) };
+    this.#attempts = { clock, settings, watchdog: new Watchdog(clock, watchdogTickMs) };
     const count = journal.log.partitions(journal.topics.conversations);
     this.#unserve = bus.serveDrafts(
       (conversationId) => this.#held.get(ids.partition(conversationId, count))?.worker.drafts(conversationId) ?? [],
