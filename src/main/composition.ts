@@ -102,7 +102,7 @@ export interface GatewayPartsOptions extends PartsOptions {
   readonly inspector: MediaInspector;
 }
 
-/** The use cases of a gateway whose admission has begun. The gateway is not started. */
+/** The use cases of a gateway. It is not started, and its admission need not be: that announces it, once its ports are open. */
 export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
   const { config, backends, world, admission, metrics, inspector } = options;
   const { limits, media: settings } = config;
