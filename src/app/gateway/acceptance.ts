@@ -112,8 +112,10 @@ export class Acceptance {
   /** Of a message that may be in the log more than once, the first counts: history knows it, once it has come this far. */
   async #firstOf(at: AcceptedAt, partition: number): Promise<AcceptedAt> {
     const { history, progress } = this.#deps;
-    if (!(await progress.reached(partition, at.sequence + 1, historyWaitMs))) throw new Refused('HISTORY_BEHIND');
-    const first = await history.getMessage(at.messageId);
+    const upTo = new Map([[partition, at.sequence + 1]]);
+    const whole = await progress.whole(upTo, historyWaitMs, () => history.getMessage(at.messageId));
+    if (whole === null) throw new Refused('HISTORY_BEHIND');
+    const first = whole.answer;
     if (first === null || first.sequence === at.sequence) return at;
     return { ...at, sequence: first.sequence, timeMs: first.createTimeMs, duplicate: true };
   }

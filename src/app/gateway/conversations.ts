@@ -53,7 +53,7 @@ export class Conversations {
     const { history } = this.#deps;
     const known = await history.getConversation(conversationId);
     if (known !== null || (await history.conversationStatus(conversationId)) === 'deleted') return known;
-    return this.#whole([this.partition(conversationId)], () => history.getConversation(conversationId));
+    return this.partitionWhole(this.partition(conversationId), () => history.getConversation(conversationId));
   }
 
   /**
@@ -100,6 +100,11 @@ export class Conversations {
   /** What `ask` answers of a history that holds everything that the log holds now, all the while. Throws HISTORY_BEHIND. */
   allWhole<T>(ask: () => Promise<T>): Promise<T> {
     return this.#whole(this.#partitions(), ask);
+  }
+
+  /** The same, of one partition. */
+  partitionWhole<T>(partition: number, ask: () => Promise<T>): Promise<T> {
+    return this.#whole([partition], ask);
   }
 
   /** Waits until history holds everything that the partition holds now; answers with that end. Throws HISTORY_BEHIND. */

@@ -49,6 +49,8 @@ let replies: Replies;
 let inbox: Inbox;
 /** Why the session takes nothing now. */
 let inactive: Refused | undefined;
+/** Another store has taken the place of the one whose progress is known. */
+let isReplaced: boolean;
 /** Awaited before history answers. */
 let beforeAnswer: Promise<void>;
 
@@ -57,12 +59,12 @@ beforeEach(async () => {
   log = await openSqliteLog({ mode: 'write', dataDir: folder, topics: { 't.connections': 1, 't.conversations': 1 } });
   faulty = new FaultyLog(log);
   [events, spoken, takes, known] = [[], 0, [], []];
-  [inactive, beforeAnswer] = [undefined, Promise.resolve()];
+  [inactive, isReplaced, beforeAnswer] = [undefined, false, Promise.resolve()];
   const journal = new Journal(faulty, eventCodec, 't');
   const progress: HistoryProgress = {
     checkpoint: () => 0,
     reached: async () => true,
-    whole: async (_upTo, _timeoutMs, ask) => ({ answer: await ask() }),
+    whole: async (_upTo, _timeoutMs, ask) => (isReplaced ? null : { answer: await ask() }),
   };
   // History lags, unless the test says otherwise: nothing that was said is in it yet.
   const getMessage = () => beforeAnswer.then(() => known.shift() ?? null);
@@ -225,6 +227,16 @@ describe('what a client says', () => {
     takes[0]?.resolve();
     await expect(refused).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
     expect([await inLog(), replies.pending.size, spoken]).toEqual([[], 0, 0]);
+  });
+
+  // Cause: history was asked for the first of the two once it had come so far, and not whether it still had: the place of the repeat was told.
+  test('in doubt and said again is told its place by no store that was replaced', async () => {
+    faulty.appendFault = () => 'lost-answer';
+    await expect(say('a', text('words'))).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
+    faulty.appendFault = () => 'none';
+    isReplaced = true;
+    await expect(say('a', text('words'))).rejects.toMatchObject({ reason: 'HISTORY_BEHIND' });
+    expect(await inLog()).toEqual(['a', 'a']);
   });
 
   test('is not waited for when its append has failed for certain, and new when it is said again', async () => {

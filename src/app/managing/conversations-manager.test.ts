@@ -56,6 +56,21 @@ describe('renaming', () => {
   });
 });
 
+// Cause: the wait for history ended with what was known of a store that had been replaced since, and what the new one lacked was taken for deleted.
+test('a conversation is not said to be gone while a replaced store is folded again', async () => {
+  const { manager } = world;
+  await world.shown();
+  await world.loseHistory();
+  await expect(manager.rename(anybody, 'c', 'New')).rejects.toEqual(refused('HISTORY_BEHIND'));
+  world.project();
+  await world.shown();
+  await world.loseHistory();
+  await expect(manager.delete(anybody, 'c')).rejects.toEqual(refused('HISTORY_BEHIND'));
+  world.project();
+  expect(await manager.rename(anybody, 'c', 'Newer')).toMatchObject({ title: 'Newer' });
+  expect(await changes()).toEqual(['ConversationRenamed']);
+});
+
 describe('a title', () => {
   test('of 1 to 200 characters is taken, counted as people count', () => {
     expect(checkedTitle('x')).toBe('x');

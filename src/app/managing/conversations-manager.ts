@@ -14,7 +14,7 @@ export interface ConversationsManagerDeps {
   readonly history: Pick<History, 'getConversation'>;
   readonly progress: HistoryProgress;
   readonly bus: Pick<LiveBus, 'publish'>;
-  readonly conversations: Pick<Conversations, 'partition' | 'caughtUp'>;
+  readonly conversations: Pick<Conversations, 'partition' | 'partitionWhole'>;
 }
 
 /**
@@ -69,8 +69,8 @@ export class ConversationsManager {
   /** As far as the log goes now: a conversation that has just begun, or just gone, is known. */
   async #find(caller: Caller, conversationId: string): Promise<HistoryConversation> {
     const { conversations, history } = this.#deps;
-    await conversations.caughtUp(conversations.partition(conversationId));
-    const conversation = await history.getConversation(conversationId);
+    const partition = conversations.partition(conversationId);
+    const conversation = await conversations.partitionWhole(partition, () => history.getConversation(conversationId));
     if (conversation === null) throw new Refused('NOT_FOUND', 'there is no such conversation');
     checkOwner(caller, conversation.clientId);
     return conversation;

@@ -13,7 +13,7 @@ import { counted } from './story-words.ts';
 export interface ExplanationDeps {
   readonly journal: Journal;
   readonly history: Pick<History, 'getConversation' | 'getMessage'>;
-  readonly conversations: Pick<Conversations, 'partition' | 'caughtUp'>;
+  readonly conversations: Pick<Conversations, 'partition' | 'allWhole'>;
   readonly clock: Pick<Clock, 'nowMs' | 'sleep'>;
   /** Messages of one conversation in processing at once; 0: no limit. */
   readonly maxProcessingPerConversation: number;
@@ -71,25 +71,18 @@ export class Explanation {
   /** The user message, as far as the log goes now. */
   async #find(messageId: string): Promise<HistoryMessage> {
     if (messageId === '' || messageId.length > maxIdLength) throw notFound();
-    const { history } = this.#deps;
-    let found = await history.getMessage(messageId);
-    if (found === null) {
-      await this.#caughtUp();
-      found = await history.getMessage(messageId);
-    }
-    if (found?.role === 'assistant') found = await history.getMessage(found.replyToMessageId);
-    if (found === null || (await history.getConversation(found.conversationId)) === null) throw notFound();
+    // An id does not say where its message is: history must have all partitions.
+    const found =
+      (await this.#look(messageId)) ?? (await this.#deps.conversations.allWhole(() => this.#look(messageId)));
+    if (found === null) throw notFound();
     return found;
   }
 
-  /** An id does not say where its message is: history must have all partitions. */
-  async #caughtUp(): Promise<void> {
-    const { conversations, journal } = this.#deps;
-    const partitions = Array.from(
-      { length: journal.log.partitions(journal.topics.conversations) },
-      (_, index) => index,
-    );
-    await Promise.all(partitions.map((partition) => conversations.caughtUp(partition)));
+  async #look(messageId: string): Promise<HistoryMessage | null> {
+    const { history } = this.#deps;
+    let found = await history.getMessage(messageId);
+    if (found?.role === 'assistant') found = await history.getMessage(found.replyToMessageId);
+    return found === null || (await history.getConversation(found.conversationId)) === null ? null : found;
   }
 
   /** The partition's state before the offset, as far as it is worth knowing: who holds it. */

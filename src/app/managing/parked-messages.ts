@@ -13,7 +13,7 @@ import type { Replayed } from './replayed.ts';
 export interface ParkedMessagesDeps {
   readonly journal: Journal;
   readonly history: Pick<History, 'getMessage' | 'getConversation'>;
-  readonly conversations: Pick<Conversations, 'partition' | 'caughtUp' | 'allCaughtUp'>;
+  readonly conversations: Pick<Conversations, 'partition' | 'partitionWhole' | 'allWhole'>;
   readonly ids: Pick<Ids, 'hash' | 'messageId' | 'unique'>;
 }
 
@@ -78,12 +78,17 @@ export class ParkedMessages {
   async #find(messageId: string): Promise<HistoryMessage> {
     if (messageId === '' || messageId.length > maxIdLength) throw notFound();
     const { history, conversations } = this.#deps;
+    const look = async () => {
+      const found = await history.getMessage(messageId);
+      return found === null || (await history.getConversation(found.conversationId)) === null ? null : found;
+    };
     const known = await history.getMessage(messageId);
     // An id does not say where its message is: unless history knows it, it must have all partitions.
-    if (known === null) await conversations.allCaughtUp();
-    else await conversations.caughtUp(conversations.partition(known.conversationId));
-    const found = await history.getMessage(messageId);
-    if (found === null || (await history.getConversation(found.conversationId)) === null) throw notFound();
+    const found =
+      known === null
+        ? await conversations.allWhole(look)
+        : await conversations.partitionWhole(conversations.partition(known.conversationId), look);
+    if (found === null) throw notFound();
     if (found.role === 'user') return found;
     throw new Refused('NOT_REPLAYABLE', 'it is a reply: only what a client has said is replayed');
   }

@@ -14,7 +14,7 @@ export interface ParkedRecordsDeps {
   readonly journal: Journal;
   readonly history: Pick<History, 'getMessage'>;
   readonly views: Pick<OperationsViews, 'parkedRecord'>;
-  readonly conversations: Pick<Conversations, 'partition' | 'caughtUp'>;
+  readonly conversations: Pick<Conversations, 'partition' | 'partitionWhole'>;
   readonly ids: Pick<Ids, 'unique'>;
   readonly messages: ParkedMessages;
 }
@@ -47,14 +47,13 @@ export class ParkedRecords {
    */
   async replay(place: RecordPlace): Promise<Replayed> {
     const { views, journal, ids } = this.#deps;
-    await this.#caughtUp(place);
-    const parked = await views.parkedRecord(place);
+    const parked = await this.#whole(place, () => views.parkedRecord(place));
     if (parked === null) throw new Refused('NOT_FOUND', 'no record is parked there');
     if (parked.replay !== undefined) return this.#already({ ...place, offset: parked.replay.offset });
     const record = await this.#read(place);
     const event = this.#replayable(record);
     if (event.type === 'MessageReceived') {
-      const said = await this.#deps.history.getMessage(event.messageId);
+      const said = await this.#whole(place, () => this.#deps.history.getMessage(event.messageId));
       // Since an upgrade history was made again, and has it at its own place, where no worker takes it: as this message it would be a repeat.
       if (said?.sequence === place.offset) return this.#deps.messages.sayAgain(record, event);
       if (said !== null)
@@ -65,10 +64,11 @@ export class ParkedRecords {
   }
 
   /** So that a repeat of the call finds what the first one appended. */
-  async #caughtUp({ topic, partition }: RecordPlace): Promise<void> {
+  #whole<T>({ topic, partition }: RecordPlace, ask: () => Promise<T>): Promise<T> {
     const { journal, conversations } = this.#deps;
-    if (topic !== journal.topics.conversations) return;
-    if (partition >= 0 && partition < journal.log.partitions(topic)) await conversations.caughtUp(partition);
+    const hasPartition =
+      topic === journal.topics.conversations && partition >= 0 && partition < journal.log.partitions(topic);
+    return hasPartition ? conversations.partitionWhole(partition, ask) : ask();
   }
 
   async #already(place: RecordPlace): Promise<Replayed> {

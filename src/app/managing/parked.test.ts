@@ -114,6 +114,16 @@ describe('a message that was given up as poison', () => {
     expect((await parked()).map(({ replay }) => replay !== undefined)).toEqual([false, true, true, true]);
   });
 
+  // Cause: the wait for history ended with what was known of a store that had been replaced since.
+  test('is not said to be nowhere while a replaced store is folded again', async () => {
+    await givenUp('c/1', 'POISON');
+    await world.shown();
+    await world.loseHistory();
+    await expect(replayMessage('c/1')).rejects.toEqual(refused('HISTORY_BEHIND'));
+    world.project();
+    expect(await replayMessage('c/1')).toMatchObject({ alreadyReplayed: false });
+  });
+
   test('is not shown and not said again once its conversation is deleted', async () => {
     await givenUp('c/1', 'POISON');
     await world.append({ type: 'ConversationDeleted', conversationId: 'c' });
@@ -205,6 +215,19 @@ describe('a record that could not be decoded', () => {
     expect(replayed).toMatchObject({ alreadyReplayed: false, place: { offset: 1 } });
     expect((await received()).map(({ clientMessageId }) => clientMessageId)).toEqual(['seven', 'seven~replay-1']);
     expect(await replayRecord(place)).toEqual({ ...replayed, alreadyReplayed: true });
+  });
+
+  // Cause: as of a message: it was appended as it is, and is a repeat of what history has at its old place.
+  test('is not appended as a repeat while a replaced store is folded again', async () => {
+    const place = await unread(messageReceived('c/1', { clientMessageId: 'seven' }));
+    await upgrade();
+    await world.rebuild();
+    await world.shown();
+    await world.loseHistory();
+    await expect(replayRecord(place)).rejects.toEqual(refused('HISTORY_BEHIND'));
+    world.project();
+    await replayRecord(place);
+    expect((await received()).map(({ clientMessageId }) => clientMessageId)).toEqual(['seven', 'seven~replay-1']);
   });
 
   test('that the client has sent once more meanwhile is there already', async () => {

@@ -14,7 +14,7 @@ export interface ParkedDeps {
   readonly journal: Journal;
   readonly history: Pick<History, 'getMessage' | 'getConversation'>;
   readonly views: Pick<OperationsViews, 'listParked' | 'parkedRecord'>;
-  readonly conversations: Pick<Conversations, 'partition' | 'caughtUp' | 'allCaughtUp'>;
+  readonly conversations: Pick<Conversations, 'partition' | 'partitionWhole' | 'allWhole'>;
   readonly ids: Pick<Ids, 'hash' | 'messageId' | 'unique'>;
 }
 

@@ -42,6 +42,12 @@ class Progress implements HistoryProgress {
   isHeld = false;
   readonly #next = new Map<number, number>();
   readonly #waiters = new Set<Waiter>();
+  readonly #look: (partition: number) => Promise<number>;
+
+  /** `look`: how far the store is now, whatever was last reported. */
+  constructor(look: (partition: number) => Promise<number>) {
+    this.#look = look;
+  }
 
   checkpoint(partition: number): number {
     return this.#next.get(partition) ?? 0;
@@ -73,7 +79,10 @@ class Progress implements HistoryProgress {
     ask: () => Promise<T>,
   ): Promise<WholeAnswer<T> | null> {
     const reached = [...upTo].map(([partition, offset]) => this.reached(partition, offset, timeoutMs));
-    return (await Promise.all(reached)).every(Boolean) ? { answer: await ask() } : null;
+    if (!(await Promise.all(reached)).every(Boolean)) return null;
+    const answer = await ask();
+    for (const partition of upTo.keys()) this.set(partition, await this.#look(partition));
+    return [...upTo].every(([partition, offset]) => this.checkpoint(partition) >= offset) ? { answer } : null;
   }
 
   /** Resolves after this time, or a multiple of it if the projector ran until then. Rejects when the signal aborts. */
@@ -104,7 +113,9 @@ export class HistoryWorld implements AsyncDisposable {
   readonly partitions = 2;
   readonly journal: Journal;
   readonly bus = inProcessBus();
-  readonly progress = new Progress();
+  readonly progress = new Progress(async (partition) => {
+    return (await this.#store.checkpoint(historyModel, 'test.conversations', partition)).offset;
+  });
   readonly history: HistoryQueries;
   readonly reads: HistoryReads;
   readonly manager: ConversationsManager;
@@ -176,6 +187,14 @@ export class HistoryWorld implements AsyncDisposable {
     this.progress.isHeld = true;
     this.#projecting?.over.abort();
     await this.#projecting?.ended;
+  }
+
+  /** Nothing is projected, and an empty store takes the place of the one whose progress was reported. */
+  async loseHistory(): Promise<void> {
+    await this.hold();
+    await (await this.#store.rebuild(historyModel)).activate();
+    // The handle goes on with what is live once it asks for the collections anew.
+    history(this.#store);
   }
 
   /** Appends events, each to the partition of its conversation; answers with the offset of the last. */
