@@ -7,7 +7,7 @@ import { mutations } from './mutations.ts';
 
 const folder = import.meta.dirname;
 
-/** Whose known seeds take a moment. */
+/** Those that nearly every history shows. */
 const cheap = ['05-plan-without-limit', '16-cap-off-by-one', '20-accepted-before-written'];
 
 describe('mutations', () => {
@@ -26,8 +26,8 @@ describe('mutations', () => {
     expect(mutatedFiles(name).size).toBeGreaterThan(0);
   });
 
-  test('are found by their known seeds', () => {
-    const options = ['--known', '--threads', '1', ...cheap];
+  test('are found', () => {
+    const options = ['--from', '1', '--seeds', '200', '--threads', '1', ...cheap];
     const output = execFileSync(process.execPath, [join(folder, 'run.ts'), ...options], { encoding: 'utf8' });
     expect(output).toContain(`Mutations: ${cheap.length} found, 0 missed`);
   });

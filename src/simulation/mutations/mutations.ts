@@ -10,8 +10,6 @@ export interface Mutation {
   readonly fault: string;
   /** Any of these finds it. */
   readonly rules: readonly Rule[];
-  /** A seed whose history breaks one of the rules with the fault, and none of them without it. */
-  readonly seed: number;
   /** Whether it can show in this history at all: the search passes over the others. Default: in every one. */
   readonly mayShow?: (scenario: Scenario) => boolean;
 }
@@ -34,51 +32,43 @@ export const mutations: readonly Mutation[] = [
     name: '01-claim-not-read-back',
     fault: 'a worker acts on its claim as soon as the append is answered, before it has read what stands before it',
     rules: ['answered-twice', 'progress/unanswered', 'never-answered', 'progress/owners'],
-    seed: 8,
   },
   {
     name: '02-any-claim-counts',
     fault: 'events of a superseded claim count in the fold',
     rules: ['superseded-counts', 'limit-broken'],
-    seed: 279,
     mayShow: ({ rates }) => strikes(rates, 'partitions-move', 'freeze'),
   },
   {
     name: '03-commit-too-far',
     fault: 'the committed offset is one behind the oldest pending message',
     rules: ['never-answered', 'progress/unanswered'],
-    seed: 8,
   },
   {
     name: '04-window-too-small',
     fault: 'a worker remembers the last messages only, and asks nobody about older ones',
     rules: ['answered-twice'],
-    seed: 38,
     mayShow: ({ rates, nodes }) => gateways(nodes) > 1 && strikes(rates, 'append-unknown-written', 'append-slow'),
   },
   {
     name: '05-plan-without-limit',
     fault: 'the plan starts all that is pending, whatever the limit of the partition',
     rules: ['limit-broken'],
-    seed: 1,
   },
   {
     name: '06-loss-stops-replies',
     fault: 'a session that loses its stream stops the replies that it waits for',
     rules: ['stopped-unasked'],
-    seed: 3,
   },
   {
     name: '07-final-event-once',
     fault: 'the final event is not appended again when it is unknown whether the log has it',
     rules: ['never-answered', 'progress/unanswered'],
-    seed: 25,
   },
   {
     name: '08-shown-before-start',
     fault: 'an attempt is shown before its start was read back: where that was never written its number is used again',
     rules: ['delivery/two-texts', 'delivery/attempt-back', 'delivery/draft-differs'],
-    seed: 16,
     mayShow: ({ rates }) =>
       strikes(
         rates,
@@ -95,7 +85,6 @@ export const mutations: readonly Mutation[] = [
     name: '09-partition-not-given-up',
     fault: 'a worker keeps a partition that its group gave to another',
     rules: ['progress/owners'],
-    seed: 10,
     mayShow: ({ rates, nodes }) =>
       workers(nodes) > 1 && strikes(rates, 'partitions-move', 'crash', 'restart', 'freeze'),
   },
@@ -103,7 +92,6 @@ export const mutations: readonly Mutation[] = [
     name: '10-lease-without-suspension',
     fault: 'a gateway serves on when its lease may have run out',
     rules: ['served-after-lease'],
-    seed: 45,
     mayShow: ({ rates }) =>
       strikes(rates, 'log-away', 'log-write-away', 'log-read-away', 'freeze', 'append-slow', 'reader-lag'),
   },
@@ -111,51 +99,43 @@ export const mutations: readonly Mutation[] = [
     name: '11-take-over-without-token',
     fault: 'any token takes a session over',
     rules: ['session-stolen'],
-    seed: 3,
   },
   {
     name: '12-end-not-repeated',
     fault: 'the end of a session that could not be written is not written again',
     rules: ['progress/no-slot'],
-    seed: 52,
   },
   {
     name: '13-restart-keeps-sessions',
     fault: 'the start of a gateway does not end the sessions of the process before',
     rules: ['progress/no-slot'],
-    seed: 567,
     mayShow: ({ rates, nodes }) => nodes.some(({ keepsInstanceId }) => keepsInstanceId) && strikes(rates, 'crash'),
   },
   {
     name: '14-nothing-expires',
     fault: 'sessions of dead gateways are not dropped',
     rules: ['limit-broken', 'progress/no-slot'],
-    seed: 2,
   },
   {
     name: '15-line-without-limit',
     fault: 'the waiting line takes everybody',
     rules: ['limit-broken'],
-    seed: 7,
   },
   {
     name: '16-cap-off-by-one',
     fault: 'one session too many is opened',
     rules: ['limit-broken'],
-    seed: 2,
   },
   {
     name: '17-gap-not-clipped',
     fault: 'time in which nobody could write counts against leases',
     rules: ['served-after-lease'],
-    seed: 104,
     mayShow: ({ rates }) => strikes(rates, 'clock-step'),
   },
   {
     name: '18-session-without-slot',
     fault: 'a session that lost its slot while it was being opened is opened all the same',
     rules: ['served-without-slot', 'served-after-lease'],
-    seed: 198,
     mayShow: ({ rates }) =>
       strikes(rates, 'store-away', 'store-slow', 'store-error', 'log-away', 'log-write-away', 'append-slow', 'freeze'),
   },
@@ -163,88 +143,75 @@ export const mutations: readonly Mutation[] = [
     name: '19-admission-stop-hangs',
     fault: 'a gateway that stops leaves those waiting who wait for events that are never read',
     rules: ['stop-hangs', 'left-behind', 'progress/no-slot', 'never-answered', 'progress/end'],
-    seed: 387,
     mayShow: ({ rates }) => strikes(rates, 'log-read-away', 'log-away', 'reader-lag'),
   },
   {
     name: '20-accepted-before-written',
     fault: 'a message is told as accepted before the log has answered',
     rules: ['accepted-lost'],
-    seed: 1,
   },
   {
     name: '21-repeat-not-recognised',
     fault: 'a message that was accepted is accepted again at another place',
     rules: ['delivery/accepted-moved'],
-    seed: 2,
   },
   {
     name: '22-history-inside-attempt',
     fault: 'history is loaded inside the attempt: its outage is a failure of the provider',
     rules: ['failed-uncalled'],
-    seed: 75,
     mayShow: ({ rates, usesHistory }) => usesHistory && strikes(rates, 'store-away'),
   },
   {
     name: '23-hand-over-counts-as-lost',
     fault: 'a worker that gives a partition up in order counts as lost',
     rules: ['poison-unlost'],
-    seed: 73,
     mayShow: ({ rates, nodes }) => workers(nodes) > 1 && strikes(rates, 'partitions-move'),
   },
   {
     name: '24-erased-by-record-time',
     fault: 'the eraser finds the beginning of a conversation by record times, which may step back',
     rules: ['content-left'],
-    seed: 80,
     mayShow: ({ rates }) => strikes(rates, 'clock-step', 'clock-skew'),
   },
   {
     name: '25-time-held-up',
     fault: 'one record of a clock that was ahead holds the time of admission up',
     rules: ['progress/time', 'progress/no-slot'],
-    seed: 73,
     mayShow: ({ rates }) => strikes(rates, 'clock-step'),
   },
   {
     name: '26-position-guard-dropped',
     fault: 'a document takes an event that is in it already',
     rules: ['read-model-differs'],
-    seed: 50,
     mayShow: ({ rates }) => strikes(rates, 'partitions-move', 'store-error', 'freeze'),
   },
   {
     name: '27-checkpoint-first',
     fault: 'the checkpoint is stored before the documents',
     rules: ['read-model-differs', 'accepted-missing', 'reply-missing', 'progress/unanswered'],
-    seed: 495,
     mayShow: ({ rates }) => strikes(rates, 'crash', 'restart', 'freeze', 'partitions-move'),
   },
   {
     name: '28-replaced-store-unnoticed',
     fault: 'a projector goes on above an older copy of its store',
     rules: ['read-model-differs', 'progress/read-models', 'progress/no-slot'],
-    seed: 24,
     mayShow: ({ rates }) => strikes(rates, 'store-older'),
   },
   {
     name: '29-named-media-swept',
     fault: 'media that one message names are swept',
     rules: ['media-missing'],
-    seed: 4,
   },
   {
     name: '30-hole-in-pieces',
     fault: 'pieces behind a hole are shown',
     rules: ['delivery/hole', 'delivery/draft-differs'],
-    seed: 11,
     mayShow: ({ rates }) => strikes(rates, 'bus-loss', 'bus-away'),
   },
   {
     name: '31-older-attempt-shown',
     fault: 'the draft of an older attempt is shown',
     rules: ['delivery/attempt-back', 'delivery/two-texts', 'delivery/piece-unbegun', 'delivery/draft-differs'],
-    seed: 73,
     mayShow: ({ rates, nodes }) =>
       workers(nodes) > 1 && strikes(rates, 'partitions-move') && strikes(rates, 'bus-delay'),
   },
@@ -252,35 +219,30 @@ export const mutations: readonly Mutation[] = [
     name: '32-position-beyond-end',
     fault: 'a worker whose committed position is beyond the end of a log that became shorter waits there',
     rules: ['progress/unanswered', 'never-answered', 'progress/no-slot'],
-    seed: 40_119,
     mayShow: ({ rates }) => strikes(rates, 'log-shorter'),
   },
   {
     name: '33-model-beyond-end',
     fault: 'a read model that knows more than a log that became shorter is gone on with',
     rules: ['read-model-differs', 'progress/read-models', 'progress/no-slot'],
-    seed: 40_005,
     mayShow: ({ rates }) => strikes(rates, 'log-shorter'),
   },
   {
     name: '34-sessions-of-a-lost-log',
     fault: 'a gateway goes on with the sessions that it had by a log that became shorter',
     rules: ['served-without-slot', 'served-after-lease', 'served-after-end', 'limit-broken', 'progress/no-slot'],
-    seed: 50_058,
     mayShow: ({ rates }) => strikes(rates, 'log-shorter'),
   },
   {
     name: '35-frames-without-limit',
     fault: 'a stream is read on, however much of what it said has not been taken',
     rules: ['buffer-over-limit'],
-    seed: 2,
     mayShow: ({ clients }) => clients.some(({ kind }) => kind === 'rude'),
   },
   {
     name: '36-twin-not-asked',
     fault: 'a process starts under an instance id without asking whether another runs under it',
     rules: ['twin-ends-sessions'],
-    seed: 48,
     mayShow: ({ rates }) => strikes(rates, 'twin'),
   },
 ];

@@ -12,7 +12,6 @@ npm run simulate:mutations -- NAME NAME ...    those only; a beginning of a name
 --from N     the first seed; without it seeds are new
 --seeds N    so many histories at most, 2,000 if nothing is said
 --threads N  histories at once, 2 if nothing is said
---known      only the seed of each that is known to find it
 --any        every rule counts, also those that do not hold yet: what a new fault breaks`;
 
 const { values, positionals } = parseArgs({
@@ -21,7 +20,6 @@ const { values, positionals } = parseArgs({
     from: { type: 'string' },
     seeds: { type: 'string', default: '2000' },
     threads: { type: 'string', default: '2' },
-    known: { type: 'boolean', default: false },
     any: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -51,19 +49,14 @@ class Seeds implements Iterable<number> {
 
   *[Symbol.iterator](): Iterator<number> {
     const { mayShow = () => true } = this.#mutation;
-    while (this.taken < this.#limit) {
+    while (this.taken < Number(values.seeds)) {
       const seed = this.#next();
       this.taken += 1;
       if (mayShow(scenarioOf(seed))) yield seed;
     }
   }
 
-  get #limit(): number {
-    return values.known ? 1 : Number(values.seeds);
-  }
-
   #next(): number {
-    if (values.known) return this.#mutation.seed;
     return values.from === undefined ? randomInt(seedLimit) : Number(values.from) + this.taken;
   }
 }
