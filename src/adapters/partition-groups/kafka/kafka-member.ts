@@ -46,6 +46,8 @@ export class KafkaMember implements GroupMember {
   #left: Promise<void> | undefined;
   /** '': Kafka has not given one yet. */
   #memberId = '';
+  /** Ids of its own that Kafka did not know any more. See `#disown`. */
+  readonly #formerIds = new Set<string>();
   #generation = -1;
   #mustJoin = true;
   #quickRounds = 0;
@@ -89,6 +91,7 @@ export class KafkaMember implements GroupMember {
     // Everybody hears of a new round by a beat. The group waits for them a little longer than their leases run without.
     const rebalanceTimeout = sessionTimeoutMs + 2 * heartbeatMs;
     const claim = encodeClaim(topic, this.#toldGeneration, this.#told ?? []);
+    await this.#disown(coordinator, signal);
     const joined = await this.#joined(
       coordinator.joinGroup({
         groupId,
@@ -112,11 +115,28 @@ export class KafkaMember implements GroupMember {
       }),
       signal,
     );
+    this.#formerIds.clear();
     const { partitions, settled } = decodeShare(topic, synced.memberAssignment);
     // An answer that lay there while the process was stopped is worth nothing any more.
     if (!this.#lease.begin(sentMs)) return;
     this.#mustJoin = !settled;
     this.#tell(partitions, joined.generationId);
+  }
+
+  /**
+   * Takes its former ids out of the group. A coordinator that loads the group again, after a freeze or a restart of its broker, has it as it was last
+   * stored: with a member that had been expelled since, for whose rejoining, or the end of whose session (6 s), everybody would wait.
+   */
+  async #disown(coordinator: Coordinator, signal: AbortSignal): Promise<void> {
+    const { group: groupId } = this.#options;
+    for (const memberId of this.#formerIds) {
+      try {
+        await within(answerLimitMs, coordinator.leaveGroup({ groupId, memberId }), signal);
+      } catch (error) {
+        // The coordinator has no such member. It is asked again before each try to join: the next may be another, or have loaded the group again.
+        if (typeOf(error) !== 'UNKNOWN_MEMBER_ID') throw error;
+      }
+    }
   }
 
   async #joined(joining: Promise<JoinedGroup>, limitMs: number, signal: AbortSignal): Promise<JoinedGroup> {
@@ -143,7 +163,8 @@ export class KafkaMember implements GroupMember {
   async #beat(coordinator: Coordinator, signal: AbortSignal): Promise<void> {
     const { clock, heartbeatMs } = this.#options;
     this.#quickRounds = 0;
-    await clock.sleep(heartbeatMs, signal);
+    // After a failure the lease may be about to end.
+    if (this.#failures === 0) await clock.sleep(heartbeatMs, signal);
     // After a stop of the process this comes before the lease's own timer.
     if (!this.#lease.holds()) return;
     await this.#sendBeat(coordinator, signal);
@@ -193,6 +214,7 @@ export class KafkaMember implements GroupMember {
     switch (typeOf(error)) {
       case 'UNKNOWN_MEMBER_ID':
         // Others may have been given everything.
+        if (this.#memberId !== '') this.#formerIds.add(this.#memberId);
         this.#memberId = '';
         this.#lease.end();
         break;
