@@ -11,8 +11,8 @@ import {
   longPollMs,
   maxFetchBytes,
   maxFetchPartitionBytes,
-  retryLongestMs,
   shortPollMs,
+  suspectEndMs,
 } from './limits.ts';
 import { errorCode } from './protocol-errors.ts';
 import { TailQueue } from './tail-queue.ts';
@@ -236,7 +236,7 @@ export class Fetcher {
     if (position > end && session.isSuspect)
       return this.#fail(session, new LogTruncated(topic, partition, position, end));
     session.isSuspect = position > end;
-    session.notBeforeMs = performance.now() + retryLongestMs;
+    session.notBeforeMs = performance.now() + suspectEndMs;
     this.#retry.set(session.notBeforeMs);
     this.#brokers.forget(topic, partition);
   }

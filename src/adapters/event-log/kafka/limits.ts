@@ -21,9 +21,15 @@ export const appendTimeoutMs = 5_000;
 /** How long a broker waits for its replicas before it answers: a little less than we wait for the broker. */
 export const replicationTimeoutMs = 4_000;
 
-/** The waits between attempts while brokers are away: half as long again each time, up to the longest, within which their return is noticed. */
+/**
+ * The waits between attempts while brokers are away: half as long again each time, up to the longest, within which their return is noticed. An
+ * append, a fetch and a membership wait one after the other, so that a long one is paid several times; an attempt that is refused costs a fraction of a millisecond.
+ */
 export const retryFirstMs = 100;
-export const retryLongestMs = 1_000;
+export const retryLongestMs = 250;
+
+/** A leader that was deposed hears of it within this time: what it says of its end is believed when it says so twice, so far apart. */
+export const suspectEndMs = 1_000;
 
 /** One record batch: topics are made with `max.message.bytes` of 8 MiB, of which headers and lengths need a little. */
 export const maxBatchBytes = 7.5 * mebibyte;

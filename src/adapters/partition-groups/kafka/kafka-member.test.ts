@@ -80,3 +80,21 @@ test('a member that has found its coordinator again beats at once', async () => 
   );
   expect(next).toBe('heartbeat member-1');
 });
+
+// With waits of up to 1 s, a group whose coordinator was still being loaded when it was asked first had nobody at work for another second.
+test('a coordinator that comes back is found within 250 ms, however long it was away', async () => {
+  const waitsMs: number[] = [];
+  const clock: Clock = {
+    ...systemClock,
+    sleep: async (ms, signal) => {
+      if (coordinator.lookUpErrors.length > 0) waitsMs.push(ms);
+      await systemClock.sleep(1, signal);
+    },
+  };
+  for (let failures = 0; failures < 40; failures += 1)
+    coordinator.lookUpErrors.push(kafkaError('GROUP_COORDINATOR_NOT_AVAILABLE'));
+  join(clock);
+  await assignedOften(1);
+  expect(waitsMs.length).toBeGreaterThan(30);
+  expect(Math.max(...waitsMs)).toBeLessThanOrEqual(250);
+});

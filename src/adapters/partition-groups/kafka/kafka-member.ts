@@ -10,7 +10,7 @@ import { within } from './within.ts';
 
 /** After a failure; doubled each time up to the longest, within which a broker's return is noticed. */
 const firstPauseMs = 100;
-const maxPauseMs = 1_000;
+const maxPauseMs = 250;
 /** About one warning in ten seconds. */
 const failuresPerWarning = 10;
 /** Longer than kafkajs takes for a connection with its retries: then a new one may do better. */
