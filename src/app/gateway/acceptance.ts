@@ -41,6 +41,8 @@ export type Parts = readonly Part[] | (() => Promise<readonly Part[]>);
 interface Recent {
   readonly partition: number;
   readonly accepted: Promise<AcceptedAt>;
+  /** Whether its record has come to stand in line for the log: it has not where its parts could not be made. */
+  readonly isInLine: Promise<boolean>;
   /** undefined until the log has answered. */
   sequence: number | undefined;
 }
@@ -76,8 +78,11 @@ export class Acceptance {
     claim: Claim,
   ): Promise<{ readonly accepted: Promise<AcceptedAt> }> {
     const messageId = this.#deps.ids.messageId(speaker.conversationId, clientMessageId);
-    const recent = this.#recent.get(messageId);
-    if (recent !== undefined) return { accepted: recent.accepted.then((at) => ({ ...at, duplicate: true })) };
+    for (let recent = this.#recent.get(messageId); recent !== undefined; recent = this.#recent.get(messageId)) {
+      if (await recent.isInLine) return { accepted: recent.accepted.then((at) => ({ ...at, duplicate: true })) };
+      // Nothing was taken. It may have been said in a session that has ended since, which is no reason to refuse it in the one that goes on.
+      if (this.#recent.get(messageId) === recent) this.#recent.delete(messageId);
+    }
     const stored = claim.isCertainlyNew(messageId) ? null : await this.#deps.history.getMessage(messageId);
     if (stored !== null) {
       const { sequence, createTimeMs } = stored;
@@ -91,13 +96,18 @@ export class Acceptance {
       const at = await this.#append(partition, { ...fact, parts: whole }, trace);
       return isInDoubt ? this.#firstOf(at, partition) : at;
     };
-    if (typeof parts !== 'function') return { accepted: this.#remember(messageId, partition, append(parts)) };
+    if (typeof parts !== 'function')
+      return { accepted: this.#remember(messageId, partition, append(parts), Promise.resolve(true)) };
     const made = parts();
     const appended = made.then(append);
+    const isInLine = made.then(
+      () => true,
+      () => false,
+    );
     // Known from here on, so that a repeat that overtakes its media is answered as one.
-    const accepted = this.#remember(messageId, partition, appended);
+    const accepted = this.#remember(messageId, partition, appended, isInLine);
     // Its place in the log is before what is said next.
-    await made.catch(() => undefined);
+    await isInLine;
     return { accepted };
   }
 
@@ -120,14 +130,21 @@ export class Acceptance {
     return { ...at, sequence: first.sequence, timeMs: first.createTimeMs, duplicate: true };
   }
 
-  #remember(messageId: string, partition: number, accepted: Promise<AcceptedAt>): Promise<AcceptedAt> {
-    const recent: Recent = { partition, accepted, sequence: undefined };
+  #remember(
+    messageId: string,
+    partition: number,
+    accepted: Promise<AcceptedAt>,
+    isInLine: Promise<boolean>,
+  ): Promise<AcceptedAt> {
+    const recent: Recent = { partition, accepted, isInLine, sequence: undefined };
     this.#recent.set(messageId, recent);
     accepted.then(
       ({ sequence }) => {
         recent.sequence = sequence;
       },
-      () => this.#recent.delete(messageId),
+      () => {
+        if (this.#recent.get(messageId) === recent) this.#recent.delete(messageId);
+      },
     );
     return accepted;
   }

@@ -47,6 +47,8 @@ let spoken: number;
 let takes: { readonly resolve: () => void; readonly reject: (error: Error) => void }[];
 let replies: Replies;
 let inbox: Inbox;
+/** The inbox of another session of the client in the same process. */
+let nextInbox: Inbox;
 /** Why the session takes nothing now. */
 let inactive: Refused | undefined;
 /** Another store has taken the place of the one whose progress is known. */
@@ -78,30 +80,29 @@ beforeEach(async () => {
   const common = { conversations, history, clock, ids: nodeCryptoIds, logger: quiet, metrics: uncounted };
   const output = { emit: (event: SessionEvent) => void events.push(event), writable: async () => {}, end() {} };
   replies = new Replies({ ...common, bus: inProcessBus(), output, onChange() {}, onFault() {} }, 'c');
-  inbox = new Inbox(
-    {
-      ...common,
-      replies,
-      clientId: 'ann',
-      timeZone: 'UTC',
-      acceptance: new Acceptance({ journal, history, progress, ids: nodeCryptoIds }),
-      media: {
-        take: (parts) =>
-          new Promise((resolve, reject) => {
-            const taken = parts.map((part): Part => (part.kind === 'text' ? part : stored));
-            takes.push({ resolve: () => resolve(taken), reject });
-          }),
-      },
-      settings,
-      checkActive() {
-        if (inactive !== undefined) throw inactive;
-      },
-      onSpoken: () => {
-        spoken += 1;
-      },
+  const deps: ConstructorParameters<typeof Inbox>[0] = {
+    ...common,
+    replies,
+    clientId: 'ann',
+    timeZone: 'UTC',
+    acceptance: new Acceptance({ journal, history, progress, ids: nodeCryptoIds }),
+    media: {
+      take: (parts) =>
+        new Promise((resolve, reject) => {
+          const taken = parts.map((part): Part => (part.kind === 'text' ? part : stored));
+          takes.push({ resolve: () => resolve(taken), reject });
+        }),
     },
-    Promise.resolve(),
-  );
+    settings,
+    checkActive() {
+      if (inactive !== undefined) throw inactive;
+    },
+    onSpoken: () => {
+      spoken += 1;
+    },
+  };
+  inbox = new Inbox(deps, Promise.resolve());
+  nextInbox = new Inbox({ ...deps, checkActive() {} }, Promise.resolve());
 });
 
 afterEach(async () => {
@@ -237,6 +238,26 @@ describe('what a client says', () => {
     isReplaced = true;
     await expect(say('a', text('words'))).rejects.toMatchObject({ reason: 'HISTORY_BEHIND' });
     expect(await inLog()).toEqual(['a', 'a']);
+  });
+
+  // The repeat shared the fate of the first, and the session that had been resumed ended with SESSION_NOT_FOUND, as if it were the one before.
+  test('is taken by the session that goes on when the one before has ended while its media were stored', async () => {
+    const first = say('a', voice);
+    await until(() => takes.length === 1);
+    const repeat = nextInbox.take({ clientMessageId: 'a', parts: [voice] }, 0);
+    const after = nextInbox.take({ clientMessageId: 'b', parts: [text('after it')] }, 0);
+    inactive = new Refused('SESSION_NOT_FOUND');
+    takes[0]?.resolve();
+    await expect(first).rejects.toMatchObject({ reason: 'SESSION_NOT_FOUND' });
+    let isRefused = false;
+    repeat.catch(() => {
+      isRefused = true;
+    });
+    await until(() => takes.length === 2 || isRefused);
+    takes[1]?.resolve();
+    expect(await repeat).toMatchObject({ duplicate: false });
+    await after;
+    expect(await inLog()).toEqual(['a', 'b']);
   });
 
   test('is not waited for when its append has failed for certain, and new when it is said again', async () => {
