@@ -291,6 +291,22 @@ describe('an outage of the log', () => {
     await admission.stop();
   });
 
+  // It beat every 3 s, so that clients were refused for up to 3 s after the log was back.
+  test('beats twice a second while its sessions are suspended', async () => {
+    const clock = new ManualClock();
+    const admission = await startGateway('a', clock);
+    await request(admission, 'client');
+    outage = true;
+    while (!admission.suspended) {
+      clock.advance(gatewayBeatMs);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    outage = false;
+    clock.advance(500);
+    await until(() => !admission.suspended);
+    await admission.stop();
+  });
+
   test('refuses a request, and gives the slot back should the log have it after all', async () => {
     const clock = new ManualClock();
     const admission = await startGateway('a', clock);

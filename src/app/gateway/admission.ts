@@ -430,7 +430,8 @@ export class Admission {
     const { clock, logger, gatewayId } = this.#deps;
     const { signal } = this.#stopping;
     for (;;) {
-      await clock.sleep(gatewayBeatMs, signal).catch(() => undefined);
+      // Whoever has a session here waits for the beat that the log takes again.
+      await clock.sleep(this.suspended ? retryMs : gatewayBeatMs, signal).catch(() => undefined);
       if (signal.aborted) return;
       // A gateway that holds nothing has no lease to keep: an idle server writes nothing.
       if (this.#listeners.size === 0 && this.#releasing.size === 0) continue;
@@ -446,7 +447,7 @@ export class Admission {
           if (!this.#active.has(sessionId) && this.#listeners.has(sessionId))
             this.#active.set(sessionId, conversationId);
         }
-        logger.warn({ err: error }, 'the log did not take the beat');
+        if (!this.suspended) logger.warn({ err: error }, 'the log did not take the beat');
       }
     }
   }
