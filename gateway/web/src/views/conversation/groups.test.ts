@@ -13,7 +13,8 @@ test('holds every member once and in order, whatever is put before and behind', 
       for (const { before, behind } of steps) {
         [first, end] = [first - before, end + behind];
         const next = cut(entries(first, end), last);
-        expect(next.groups.flatMap(({ members }) => members)).toEqual(entries(first, end));
+        // As strings, which are compared at once.
+        expect(String(next.groups.flatMap(({ members }) => members))).toBe(String(entries(first, end)));
         expect(next.groups.every(({ members }) => members.length > 0 && members.length <= groupSize)).toBe(true);
         expect(new Set(next.groups.map(({ key }) => key)).size).toBe(next.groups.length);
         expect(next.groups.map(({ previous }) => previous)).toEqual([
