@@ -6,6 +6,7 @@ import { type ConversationEvent, mediaOf } from '../src/domain/conversation/even
 import { evolve, initialPartition, type PartitionState } from '../src/domain/conversation/partition-state.ts';
 import { ReadModelUnavailable } from '../src/ports/read-model.ts';
 import { assertProperty } from '../src/testing/property.ts';
+import { rounds } from '../src/testing/rounds.ts';
 import type { ConversationDocument, MediaReferenceDocument, MessageDocument } from './history/document.ts';
 import { historyProjection } from './history-projection.ts';
 import { openModel, PartitionFolder, retryNothing } from './partition-folder.ts';
@@ -27,7 +28,8 @@ import {
   workerReleased,
 } from './testing/conversation-events.ts';
 
-const runs = 2_000;
+/** `read-model-differs` of the simulation looks at the same folds, in the whole composition. */
+const runs = rounds({ usual: 500, long: 5_000 });
 
 // Few ids, so that histories are full of repeats, late events and events about what is over.
 const talk = fc.constantFrom('talk-0', 'talk-1');

@@ -4,11 +4,13 @@ import { Cluster } from '../../src/testing/cluster.ts';
 import { ClusterTalk, unhurried } from '../../src/testing/cluster-talk.ts';
 import { type EnvoyEngine, startEnvoy } from '../../src/testing/engines/envoy.ts';
 import { seededRandom } from '../../src/testing/random.ts';
+import { rounds } from '../../src/testing/rounds.ts';
 import { shapes } from '../../src/testing/stranger.ts';
 import { Talker } from '../../src/testing/talker.ts';
 
 const clients = 20;
-const deaths = 9;
+/** Each of the two gateways and Envoy once. */
+const deaths = rounds({ usual: 3, long: 9 });
 const longestQuietMs = 1_500;
 jest.setTimeout(600_000);
 

@@ -9,12 +9,13 @@ import { eventually } from '../testing/guests.ts';
 import { fetchBreaches } from '../testing/media-oracle.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { seededRandom } from '../testing/random.ts';
+import { rounds } from '../testing/rounds.ts';
 import { mixedSayings } from '../testing/sayings.ts';
 import { sweepsAfter } from '../testing/server.ts';
 import type { Talker } from '../testing/talker.ts';
 
-/** One of each process in CI; 25 by hand: `PARLEY_TEST_MEDIA_KILLS=25 npm run test:engines -- cluster-media`. */
-const kills = Number(process.env['PARLEY_TEST_MEDIA_KILLS'] ?? 5);
+/** Each of the five processes once. */
+const kills = rounds({ usual: 5, long: 25 });
 const clients = 12;
 const longestQuietMs = 1_500;
 const sweepTimeoutMs = 60_000;

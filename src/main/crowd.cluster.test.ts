@@ -2,17 +2,18 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { firstOutcome, type Outcome, usageAt } from '../testing/arrivals.ts';
 import { Cluster, type Member } from '../testing/cluster.ts';
 import { eventually, Guests, refusalOf } from '../testing/guests.ts';
+import { rounds } from '../testing/rounds.ts';
 import { runParley } from '../testing/server.ts';
 import { type Session, shapes } from '../testing/stranger.ts';
 
-/** In every second one a gateway dies. Fewer for a quick look: `PARLEY_TEST_ROUNDS=4 npm run test:clusters -- crowd`. */
-const rounds = Number(process.env['PARLEY_TEST_ROUNDS'] ?? 20);
+/** In every second one a gateway dies; in four, each of the two, and clients of either shape meet it. */
+const crowds = rounds({ usual: 4, long: 20 });
 const crowd = 200;
 const slots = 50;
 /** The lease of a dead gateway is 15 s. */
 const freedWithinMs = 20_000;
 const waitForSlotMs = 600_000;
-jest.setTimeout(180_000 + rounds * 60_000);
+jest.setTimeout(180_000 + crowds * 60_000);
 
 let cluster: Cluster;
 
@@ -123,10 +124,10 @@ async function deadlyRound(guests: readonly Guests[], victim: Member, survivor: 
   await tells(survivor, slots, inLine(those).length);
 }
 
-test(`of ${crowd} clients at once over two gateways, ${rounds} times, exactly ${slots} are inside, also when a gateway dies meanwhile`, async () => {
+test(`of ${crowd} clients at once over two gateways, ${crowds} times, exactly ${slots} are inside, also when a gateway dies meanwhile`, async () => {
   const [first, second] = cluster.of('gateway');
   if (first === undefined || second === undefined) throw new Error('there are two gateways');
-  for (let round = 0; round < rounds; round += 1) {
+  for (let round = 0; round < crowds; round += 1) {
     const shape = shapes[Math.floor(round / 2) % shapes.length] ?? 'bidi';
     await using here = new Guests(first.server, shape);
     await using there = new Guests(second.server, shape);

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { allHaveLeft, firstOutcome, type Outcome, usageAt } from '../testing/arrivals.ts';
 import { eventually, Guests } from '../testing/guests.ts';
+import { rounds } from '../testing/rounds.ts';
 import { childEnv, type ParleyServer, runParley, startServer } from '../testing/server.ts';
 import { type Session, shapes } from '../testing/stranger.ts';
 
@@ -10,7 +11,7 @@ jest.setTimeout(300_000);
 
 const crowd = 200;
 const slots = 50;
-const rounds = 20;
+const crowds = rounds({ usual: 4, long: 20 });
 /** Half of the crowd is willing to wait, so that each round has all three outcomes. */
 const willing = 100;
 
@@ -30,8 +31,8 @@ afterEach(async () => {
   await server?.[Symbol.asyncDispose]();
 });
 
-test(`of ${crowd} clients at once, ${rounds} times, exactly ${slots} are welcomed, the rest wait in order or are refused with a delay`, async () => {
-  for (let round = 0; round < rounds; round += 1) {
+test(`of ${crowd} clients at once, ${crowds} times, exactly ${slots} are welcomed, the rest wait in order or are refused with a delay`, async () => {
+  for (let round = 0; round < crowds; round += 1) {
     await using guests = new Guests(server, shapes[round % shapes.length] ?? 'bidi');
     const sessions = Array.from({ length: crowd }, (_, index) =>
       guests.dial({ waitForSlotMs: index % 2 === 0 ? 600_000 : 0 }),

@@ -7,12 +7,13 @@ import type { Engine } from '../testing/engines/engine-process.ts';
 import { eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { inlinePart, voice } from '../testing/media-samples.ts';
 import { wholeConversation } from '../testing/oracle.ts';
+import { rounds } from '../testing/rounds.ts';
 import { objectBreach } from '../testing/sayings.ts';
 import { MessageRefused, type Session, shapes } from '../testing/stranger.ts';
 
-/** Fewer and shorter for a quick look: `PARLEY_TEST_KAFKA_KILLS=1 PARLEY_TEST_KAFKA_AWAY_MS=20000 npm run test:clusters -- engines`. */
-const kafkaKills = Number(process.env['PARLEY_TEST_KAFKA_KILLS'] ?? 5);
-const kafkaAwayMs = Number(process.env['PARLEY_TEST_KAFKA_AWAY_MS'] ?? 60_000);
+const kafkaKills = rounds({ usual: 2, long: 5 });
+/** Longer than it takes a gateway to suspend its sessions. */
+const kafkaAwayMs = rounds({ usual: 25_000, long: 60_000 });
 const awayMs = Number(process.env['PARLEY_TEST_ENGINE_AWAY_MS'] ?? 10_000);
 const clients = Number(process.env['PARLEY_TEST_CLIENTS'] ?? 20);
 const backWithinMs = 10_000;

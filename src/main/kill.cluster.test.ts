@@ -5,9 +5,10 @@ import { ClusterTalk, rover, spread, unhurried } from '../testing/cluster-talk.t
 import { takenUpAfterMs } from '../testing/log-oracle.ts';
 import { percentile } from '../testing/percentile.ts';
 import { seededRandom } from '../testing/random.ts';
+import { rounds } from '../testing/rounds.ts';
 
-/** 20 in CI, 100 by hand: `PARLEY_TEST_KILLS=100 npm run test:clusters -- kill`. */
-const kills = Number(process.env['PARLEY_TEST_KILLS'] ?? 20);
+/** Each of the five processes once. */
+const kills = rounds({ usual: 5, long: 100 });
 /** 50 on two cores of their own; fewer on a busy machine. */
 const clients = Number(process.env['PARLEY_TEST_CLIENTS'] ?? 50);
 /** Replies of four seconds: the stand-in for MongoDB looks at every message for each client that comes back, so there must be few. */

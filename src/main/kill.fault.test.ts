@@ -6,13 +6,13 @@ import { fetchBreaches, mediaBreaches } from '../testing/media-oracle.ts';
 import { historyHolds, wholeConversation, withoutLinks } from '../testing/oracle.ts';
 import { percentile } from '../testing/percentile.ts';
 import { seededRandom } from '../testing/random.ts';
+import { rounds } from '../testing/rounds.ts';
 import { mixedSayings } from '../testing/sayings.ts';
 import { type ParleyServer, runParley, startServer, sweepsAfter } from '../testing/server.ts';
 import { shapes } from '../testing/stranger.ts';
 import { type Said, Talker } from '../testing/talker.ts';
 
-/** 30 in CI, 200 by hand: `PARLEY_TEST_KILLS=200 npm run test:faults -- kill`. */
-const kills = Number(process.env['PARLEY_TEST_KILLS'] ?? 30);
+const kills = rounds({ usual: 5, long: 200 });
 const clients = 50;
 /** The others say nothing but text: how soon they are answered again tells nothing of media. */
 const mixedClients = 25;

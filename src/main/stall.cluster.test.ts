@@ -5,10 +5,12 @@ import { ClusterTalk, noticing, rover, spread, unhurried } from '../testing/clus
 import { eventually, Guests } from '../testing/guests.ts';
 import { claimsIn, takenUpAfterMs } from '../testing/log-oracle.ts';
 import { percentile } from '../testing/percentile.ts';
+import { rounds } from '../testing/rounds.ts';
 import { shapes } from '../testing/stranger.ts';
 
 const clients = Number(process.env['PARLEY_TEST_CLIENTS'] ?? 20);
-const stallMs = Number(process.env['PARLEY_TEST_STALL_MS'] ?? 30_000);
+/** Longer than the lease of a gateway and the time in which a worker's messages are taken up, 15 s each. */
+const stallMs = rounds({ usual: 22_000, long: 30_000 });
 const takenUpWithinMs = 15_000;
 const streamingWithinMs = 3_000 * Number(process.env['PARLEY_TEST_SLOWNESS'] ?? 1);
 jest.setTimeout(300_000 + 4 * stallMs);

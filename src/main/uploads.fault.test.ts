@@ -8,14 +8,15 @@ import { fetchBreaches, mediaBreaches, mediaOnDisk } from '../testing/media-orac
 import { padded, picture, type Sample, video, voice } from '../testing/media-samples.ts';
 import { historyHolds, wholeConversation } from '../testing/oracle.ts';
 import { seededRandom } from '../testing/random.ts';
+import { rounds } from '../testing/rounds.ts';
 import { Enclosure } from '../testing/sayings.ts';
 import { type ParleyServer, startServer, sweepsAfter } from '../testing/server.ts';
 import { shapes } from '../testing/stranger.ts';
 import { Talker } from '../testing/talker.ts';
 import { mediaCall, putTo, reserve, type Uploader } from '../testing/uploads.ts';
 
-const uploads = Number(process.env['PARLEY_TEST_UPLOADS'] ?? 1_000);
-const kills = Number(process.env['PARLEY_TEST_KILLS'] ?? 10);
+const uploads = rounds({ usual: 250, long: 1_000 });
+const kills = rounds({ usual: 3, long: 10 });
 const clients = 10;
 const longestBytes = 2 * 2 ** 20;
 /** Of the uploads, those that are too short to be media at all. */

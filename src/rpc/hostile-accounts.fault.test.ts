@@ -11,13 +11,14 @@ import {
 import { type CallRefused, call, clientOf, type Dynamic, type DynamicClient, hangUp } from '../testing/contract.ts';
 import { Guests } from '../testing/guests.ts';
 import { seededRandom } from '../testing/random.ts';
+import { rounds } from '../testing/rounds.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { withToken } from '../testing/stranger.ts';
 
 jest.setTimeout(300_000);
 
-const hostileRequests = 5_000;
-const hostileTokens = 5_000;
+const hostileRequests = rounds({ usual: 2_000, long: 5_000 });
+const hostileTokens = rounds({ usual: 2_000, long: 5_000 });
 const callsAtOnce = 50;
 const callsPerConnection = 100;
 /** Far beyond what any answer takes: a hash waits for its turn for some seconds at most. */

@@ -3,11 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { LogUnavailable } from '../../../ports/event-log.ts';
 import { type KafkaEngine, startKafka } from '../../../testing/engines/kafka.ts';
+import { rounds } from '../../../testing/rounds.ts';
 import { contentOf, readAll, until } from './testing/appenders.ts';
 import { makeTopics, openOn, silentLogger } from './testing/logs.ts';
 import { underLoad } from './testing/under-load.ts';
 
 const partitions = 3;
+const kills = rounds({ usual: 2, long: 5 });
 
 /** What a caller is promised (5 s, by a timer of the process), and what a machine with too much to do may add to it. */
 const longestAppendMs = 7_000;
@@ -24,11 +26,11 @@ beforeAll(async () => {
 afterAll(() => engine[Symbol.asyncDispose]());
 
 describe('the log on Kafka', () => {
-  test('loses nothing acknowledged, keeps the order and goes on by itself when its broker is killed five times', async () => {
+  test(`loses nothing acknowledged, keeps the order and goes on by itself when its broker is killed ${kills} times`, async () => {
     const topics = await makeTopics(engine.brokers, partitions);
     const backMs: number[] = [];
     const appenders = await underLoad(topics, async (running) => {
-      for (let round = 0; round < 5; round += 1) {
+      for (let round = 0; round < kills; round += 1) {
         const before = running.acknowledged.length;
         await until('it runs', () => running.acknowledged.length > before + 500);
         await engine.kill();

@@ -1,16 +1,17 @@
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { testSeeds } from '../../../testing/random.ts';
+import { rounds } from '../../../testing/rounds.ts';
 import type { Kind } from './testing/damage.ts';
 import { checkCopy, checkSalvage, makeOriginal, randomNumbers, writeDamagedCopy } from './testing/damage.ts';
 import { temporaryFolder } from './testing/logs.ts';
 
 /** Of each kind; the seeds share them. */
-const copies = 1_000;
+const copies = rounds({ usual: 100, long: 1_000 });
 /** Every so many of the refused copies is salvaged as well. */
 const salvageEvery = 10;
 
-describe('1,000 damaged copies of the data folder', () => {
+describe(`${copies} damaged copies of the data folder`, () => {
   test.each<Kind>(['cut', 'flip'])('open whole or are refused: %s', async (kind) => {
     const fates = { whole: 0, refused: 0 };
     for (const seed of testSeeds) {

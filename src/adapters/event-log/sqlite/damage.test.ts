@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { testSeeds } from '../../../testing/random.ts';
-import type { Kind } from './testing/damage.ts';
+import { rounds } from '../../../testing/rounds.ts';
+import type { Kind, Original } from './testing/damage.ts';
 import {
   checkCopy,
   checkOpening,
@@ -13,15 +14,27 @@ import {
 import { temporaryFolder } from './testing/logs.ts';
 
 /** Of each kind; the seeds share them. */
-const copies = 12;
+const copies = rounds({ usual: 8, long: 100 });
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+/** One of each seed: they take longer to make than to damage. */
+const originals = new Map<number, Original>();
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  const make = async (seed: number) =>
+    originals.set(seed, await makeOriginal(join(folder.path, `${seed}`), randomNumbers(seed)));
+  await Promise.all(testSeeds.map(make));
+});
+afterAll(async () => {
+  await folder?.[Symbol.asyncDispose]();
+});
 
 describe('a damaged copy of the data folder', () => {
   test.each<Kind>(['cut', 'flip'])('opens whole or is refused, and is salvaged: %s', async (kind) => {
     const fates = new Set<string>();
-    for (const seed of testSeeds) {
-      await using folder = await temporaryFolder();
+    for (const [seed, original] of originals) {
       const random = randomNumbers(seed);
-      const original = await makeOriginal(folder.path, random);
       const dataDir = join(folder.path, 'copy');
       for (let copy = 0; copy < copies / testSeeds.length; copy += 1) {
         const done = writeDamagedCopy(original, dataDir, kind, random);

@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
+import { rounds } from '../../../testing/rounds.ts';
 import { openForTest, placeOf, readAll, temporaryFolder } from './testing/logs.ts';
 
-const kills = 6;
+const kills = rounds({ usual: 3, long: 20 });
 const script = fileURLToPath(new URL('./testing/append-until-killed.ts', import.meta.url));
 
 /**

@@ -7,11 +7,12 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import type { MediaStore, StoredMedia } from '../../../ports/media-store.ts';
 import { seededRandom } from '../../../testing/random.ts';
+import { rounds } from '../../../testing/rounds.ts';
 import { systemClock } from '../../clock/system/system-clock.ts';
 import { openFolderMediaStore } from './folder-media-store.ts';
 import { temporaryFolder } from './testing/served-store.ts';
 
-const kills = 6;
+const kills = rounds({ usual: 3, long: 20 });
 const script = fileURLToPath(new URL('./testing/put-until-killed.ts', import.meta.url));
 
 /** Runs a process that puts, kills it a moment after it has had this many acknowledged, and returns what it was told: id to hash. */

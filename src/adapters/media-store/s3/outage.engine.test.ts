@@ -4,6 +4,7 @@ import { objectOf, sampleBytes } from '../../../ports/contracts/media-store.cont
 import { type MediaObject, type MediaStore, MediaUnavailable } from '../../../ports/media-store.ts';
 import { startS3 } from '../../../testing/engines/s3.ts';
 import { seededRandom } from '../../../testing/random.ts';
+import { rounds } from '../../../testing/rounds.ts';
 import { newPrefix, openStore, settingsOf } from './testing/s3-stores.ts';
 import { startStallingRelay } from './testing/stalling-relay.ts';
 
@@ -11,6 +12,7 @@ const hourMs = 3_600_000;
 /** What the store promises, and half a second for a slow machine. */
 const rejectedWithinMs = 5_500;
 const bytes = sampleBytes(20_000);
+const kills = rounds({ usual: 2, long: 5 });
 
 /** How long the operation took to reject, and that it did so with MediaUnavailable, for this reason. */
 async function rejection(work: Promise<unknown>, reason = /./): Promise<number> {
@@ -133,7 +135,7 @@ test('S3 killed under load again and again: nothing acknowledged is lost, everyt
   }
 
   const clients = Array.from({ length: 6 }, (_, index) => client(index));
-  for (let times = 0; times < 5; times += 1) {
+  for (let times = 0; times < kills; times += 1) {
     const before = acknowledged.length;
     while (acknowledged.length < before + 20) await new Promise((resolve) => setTimeout(resolve, 5));
     await new Promise((resolve) => setTimeout(resolve, random() * 100));
@@ -150,5 +152,5 @@ test('S3 killed under load again and again: nothing acknowledged is lost, everyt
     expect(await store.stat(object.mediaId)).toMatchObject(object);
     expect(hash('sha256', await store.read(object.mediaId), 'hex')).toBe(object.sha256);
   }
-  expect(acknowledged.length).toBeGreaterThan(100);
+  expect(acknowledged.length).toBeGreaterThanOrEqual(20 * kills);
 });

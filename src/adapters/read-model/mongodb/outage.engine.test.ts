@@ -3,6 +3,7 @@ import { type ReadModelStore, ReadModelUnavailable } from '../../../ports/read-m
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { notes, noteWrite, upTo } from '../../../testing/notes.ts';
 import { seededRandom } from '../../../testing/random.ts';
+import { rounds } from '../../../testing/rounds.ts';
 import { renewAfterMs } from './limits.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
 import { until } from './testing/until.ts';
@@ -101,6 +102,7 @@ test('closing while the server is away ends at once, and everything is refused t
 });
 
 const writers = 50;
+const kills = rounds({ usual: 2, long: 5 });
 const batch = 4;
 
 test('killed in the middle of 50 writers, the server has all that was answered, and no checkpoint is ahead of its documents', async () => {
@@ -108,7 +110,7 @@ test('killed in the middle of 50 writers, the server has all that was answered, 
   await using store = await open('killed');
   store.collection(notes);
   const stored = Array.from({ length: writers }, () => 0);
-  for (let round = 0; round < 3; round += 1) {
+  for (let round = 0; round < kills; round += 1) {
     let over = false;
     let answered = 0;
     let killing: Promise<void> | undefined;

@@ -8,10 +8,11 @@ import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts'
 import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
 import { assertProperty } from '../../../testing/property.ts';
 import { answersOf, histories } from '../../../testing/read-model-answers.ts';
+import { rounds } from '../../../testing/rounds.ts';
 import { openSqliteReadModels } from '../sqlite/store.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
 
-const runs = 120;
+const runs = rounds({ usual: 40, long: 200 });
 
 let engine: MongoEngine;
 let database: TestDatabase;
