@@ -92,6 +92,8 @@ describe.each(['grpc', 'grpc-web'] as const)('over %s', (protocol) => {
     const told = await driven({
       protocol,
       mix: allKinds,
+      // Each kind is to be said, however slow the machine.
+      durationMs: 5_000,
       idleClients: 2,
       historyReads: { perSecond: 20, pageSize: 10 },
     });
@@ -177,7 +179,7 @@ test('a server that is killed and comes back is resumed, and has lost nothing', 
 test('the process tells why it could not run', async () => {
   const path = join(folder, 'target.json');
   const nobody = { address: '127.0.0.1:1', httpAddress: '127.0.0.1:1', messagesFile: join(folder, 'none') };
-  await writeFile(path, JSON.stringify({ ...nobody, load: { ...load, durationMs: 200 } }));
+  await writeFile(path, JSON.stringify({ ...nobody, load: { ...load, durationMs: 2_000 } }));
   const script = fileURLToPath(new URL('./run.ts', import.meta.url));
   const child = spawn(process.execPath, [script, path], { env: childEnv({}), stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';

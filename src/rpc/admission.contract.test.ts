@@ -141,7 +141,8 @@ describe('short deadlines', () => {
       env: {
         // The crowd, and those who come while it comes.
         PARLEY_MAX_CLIENTS: String(sizeOfCrowd + 50),
-        PARLEY_FIRST_MESSAGE_DEADLINE_MS: '3000',
+        // Those of the crowd who have a slot say something within it, also on a machine that does other things as well.
+        PARLEY_FIRST_MESSAGE_DEADLINE_MS: '6000',
         PARLEY_HEARTBEAT_INTERVAL_MS: '500',
         PARLEY_STALE_AFTER_MS: '5000',
         PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
