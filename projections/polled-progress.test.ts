@@ -98,3 +98,28 @@ test('an answer is whole only of a store that still holds what was waited for', 
   expect(progress.checkpoint(0)).toBe(0);
   expect(await progress.whole(upTo, 30, async () => 'little')).toBeNull();
 });
+
+// What was known of the store was up to a second old: it was asked while it was empty, and had been folded again when it was looked at after.
+test('an answer is not whole of a store that was emptied before it and folded again after it', async () => {
+  await harness.append(0, messageReceived('a'));
+  await harness.project();
+  const { store } = harness;
+  let isEmpty = false;
+  const emptied = new Proxy(store, {
+    get(target, name: keyof ReadModelStore) {
+      const checkpoint: ReadModelStore['checkpoint'] = async (model, topic, partition) =>
+        isEmpty ? { model, topic, partition, offset: 0, state: null } : target.checkpoint(model, topic, partition);
+      const member = name === 'checkpoint' ? checkpoint : target[name];
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+  await using progress = progressOf(emptied);
+  const upTo = new Map([[0, 1]]);
+  expect(await progress.reached(0, 1, longMs)).toBe(true);
+  isEmpty = true;
+  const answer = await progress.whole(upTo, 100, async () => {
+    isEmpty = false;
+    return 'little';
+  });
+  expect(answer).toBeNull();
+});

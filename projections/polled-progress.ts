@@ -68,17 +68,19 @@ export class PolledProgress implements HistoryProgress, AsyncDisposable {
     }
   }
 
-  /** The store is asked for its checkpoints once more after the answer: what is known of them may be of a store that was replaced since. */
+  /** The store is asked for its checkpoints before and after the answer: what is known of them may be of a store that was replaced since. */
   async whole<T>(
     upTo: ReadonlyMap<number, number>,
     timeoutMs: number,
     ask: () => Promise<T>,
   ): Promise<WholeAnswer<T> | null> {
     const places = [...upTo];
+    const look = () => Promise.all(places.map(([partition]) => this.#read(partition)));
+    await look();
     const reached = await Promise.all(places.map(([partition, offset]) => this.reached(partition, offset, timeoutMs)));
     if (!reached.every(Boolean)) return null;
     const answer = await ask();
-    await Promise.all(places.map(([partition]) => this.#read(partition)));
+    await look();
     return places.every(([partition, offset]) => this.checkpoint(partition) >= offset) ? { answer } : null;
   }
 

@@ -170,8 +170,12 @@ export class Admission {
     this.#places.delete(sessionId);
     this.#active.delete(sessionId);
     this.#releasing.set(sessionId, { reason, detail });
+    // Kept until it is read back: a log that comes back without its last records has lost what it had acknowledged.
     this.#append([{ type: 'ConnectionClosed', sessionId, reason, detail }]).then(
-      () => this.#releasing.delete(sessionId),
+      async (at) => {
+        await this.#folded((at.at(-1)?.offset ?? -1) + 1).catch(() => undefined);
+        this.#releasing.delete(sessionId);
+      },
       (error: unknown) =>
         this.#deps.logger.warn({ err: error, sessionId }, 'could not record the end; the next beat tries again'),
     );
@@ -417,6 +421,14 @@ export class Admission {
       this.release(sessionId, 'LOST', 'no stream holds it');
   }
 
+  /** Sessions of this gateway that the fold has open and nobody holds here: the log has lost their end, after it had acknowledged it. */
+  #giveBackUnheld(): void {
+    if (this.#stage !== 'started' || this.#foldingAgainTo !== undefined) return;
+    for (const [sessionId, { gatewayId }] of this.#state.open)
+      if (gatewayId === this.#deps.gatewayId && !this.#listeners.has(sessionId) && !this.#releasing.has(sessionId))
+        this.#releasing.set(sessionId, { reason: 'LOST', detail: 'no stream holds it' });
+  }
+
   #tellPlaces(): void {
     for (const [sessionId, told] of this.#places) {
       const place = placeInLine(this.#state, sessionId);
@@ -433,6 +445,7 @@ export class Admission {
       // Whoever has a session here waits for the beat that the log takes again.
       await clock.sleep(this.suspended ? retryMs : gatewayBeatMs, signal).catch(() => undefined);
       if (signal.aborted) return;
+      this.#giveBackUnheld();
       // A gateway that holds nothing has no lease to keep: an idle server writes nothing.
       if (this.#listeners.size === 0 && this.#releasing.size === 0) continue;
       const active = [...this.#active].map(([sessionId, conversationId]) => ({ sessionId, conversationId }));

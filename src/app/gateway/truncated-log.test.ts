@@ -3,6 +3,7 @@ import { systemClock } from '../../adapters/clock/system/system-clock.ts';
 import { MemoryLogServer } from '../../adapters/event-log/memory/memory-log.ts';
 import type { AdmissionEvent } from '../../domain/admission/events.ts';
 import { initialAdmission } from '../../domain/admission/state.ts';
+import type { EventLog } from '../../ports/event-log.ts';
 import { eventCodec } from '../../testing/event-codec.ts';
 import { eventually } from '../../testing/guests.ts';
 import { Journal } from '../journal.ts';
@@ -18,7 +19,9 @@ const topics = { 'test.connections': 1, 'test.conversations': 1 };
 
 class World {
   readonly log = new MemoryLogServer(topics, () => systemClock.nowMs());
-  readonly journal = new Journal(this.log.handle(), eventCodec, 'test');
+  /** The next append is acknowledged, and lost before anybody has read it. */
+  losesNext = false;
+  readonly journal = new Journal(this.#losing(this.log.handle()), eventCodec, 'test');
   readonly errors: object[] = [];
   readonly admissions: Admission[] = [];
   #sessions = 0;
@@ -41,6 +44,21 @@ class World {
     this.admissions.push(admission);
     await admission.start();
     return admission;
+  }
+
+  #losing(log: EventLog): EventLog {
+    const append: EventLog['append'] = async (records) => {
+      if (!this.losesNext) return log.append(records);
+      this.losesNext = false;
+      const offset = await log.endOffset('test.connections', 0);
+      return records.map(({ topic, partition }) => ({ topic, partition, offset, timeMs: systemClock.nowMs() }));
+    };
+    return new Proxy(log, {
+      get(target, name: keyof EventLog) {
+        const member = name === 'append' ? append : target[name];
+        return typeof member === 'function' ? member.bind(target) : member;
+      },
+    });
   }
 
   /** Applies for a slot, again whenever the gateway is lost; notes what was heard. */
@@ -106,6 +124,20 @@ describe('a gateway whose log has become shorter', () => {
     expect(heard).toEqual(Array.from({ length: 2 }, () => ['opened', 'closed GATEWAY_LOST', 'opened']));
     expect(gateway.state.open.size).toBe(2);
     expect(gateway.suspended).toBe(false);
+  });
+
+  // The session stayed open in the log, kept alive by the beats of a gateway that knew nothing of it: its client was refused for ever.
+  test('by an end that it had acknowledged has the session ended again', async () => {
+    world = new World();
+    const gateway = await world.gateway('g');
+    await world.apply(gateway, 'ann');
+    world.losesNext = true;
+    gateway.release('s1', 'GOODBYE', '');
+    await eventually(
+      async () => gateway.state.open.size,
+      (open) => open === 0,
+    );
+    expect(await world.apply(gateway, 'ann')).toEqual(['opened']);
   });
 
   test('beside another keeps the cap, whoever of them is first', async () => {
