@@ -17,6 +17,9 @@ import type { Said, Transcript } from './transcript.ts';
 /** How long a client waits in the end for what it is still owed. */
 const owedMs = 120_000;
 
+/** How long it waits for an answer that the log has. */
+const toldMs = 30_000;
+
 /** How long a client tries in the end to get a slot. */
 const slotMs = 600_000;
 
@@ -324,11 +327,15 @@ export class ChatClient {
       }
     }
     let askedMs = this.#session.now;
+    let endedMs: number | undefined;
     const isSettled = () => transcript.unaccepted.length === 0 && transcript.unanswered.length === 0;
     const untilMs = this.#session.now + owedMs;
     while (!isSettled() && this.#session.now < untilMs) {
       if (!(await this.#session.listen(connection, Math.min(untilMs, this.#session.now + 1_000), isSettled)))
         return false;
+      // Others may wait for its slot.
+      endedMs = this.#areEnded(transcript) ? (endedMs ?? this.#session.now) : undefined;
+      if (endedMs !== undefined && this.#session.now - endedMs > toldMs) break;
       if (this.#session.now - askedMs < 5_000) continue;
       askedMs = this.#session.now;
       this.#session.sayAgain(connection);
@@ -341,6 +348,12 @@ export class ChatClient {
     for (const said of transcript.unanswered) this.#reportOwed(said);
     await this.#session.listen(connection, this.#session.now + 100, () => false);
     return true;
+  }
+
+  /** Whatever it is owed is in the log. */
+  #areEnded({ unaccepted, unanswered }: Transcript): boolean {
+    const isEnded = ({ messageId = '' }: Said) => this.#truth.messages.get(messageId)?.end !== undefined;
+    return unaccepted.length === 0 && unanswered.every(isEnded);
   }
 
   #reportOwed({ messageId, clientMessageId }: Said): void {

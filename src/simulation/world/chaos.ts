@@ -83,12 +83,16 @@ function serviceStrikes(world: World, deployment: Deployment) {
   } satisfies Partial<Record<MomentFault, Strike>>;
 }
 
-function storeStrikes({ models, media, trace, lostMedia }: World) {
+function storeStrikes(world: World) {
+  const { models, media, trace, lostMedia, scheduler } = world;
   let olderCopy = models.snapshot();
+  let copiedMs = scheduler.nowMs;
   return {
     'store-older': (random: Random) => {
-      if (random.chance(0.5)) {
+      // One of before a log that came back shorter has what that lost, and cannot know.
+      if (random.chance(0.5) || copiedMs <= world.logShortenedMs) {
         olderCopy = models.snapshot();
+        copiedMs = scheduler.nowMs;
         return trace.note('store', 'is copied');
       }
       trace.note('store', 'is replaced by an older copy');
