@@ -201,8 +201,9 @@ async function withoutRoom(running: ParleyServer, shortage: Shortage): Promise<v
 
 // 413 messages were once accepted into files that had been removed, and were gone with the process.
 describe('a data folder that is taken away while clients talk', () => {
+  // The server makes files while they are removed.
   const displacements: [string, (dataDir: string) => Promise<void>][] = [
-    ['removed', (dataDir) => rm(dataDir, { recursive: true })],
+    ['removed', (dataDir) => rm(dataDir, { recursive: true, maxRetries: 10 })],
     ['renamed', (dataDir) => rename(dataDir, `${dataDir}.away`)],
   ];
 

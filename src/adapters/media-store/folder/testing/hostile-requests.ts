@@ -174,6 +174,7 @@ export class HostileRequests {
     const one = () => `${number()}-${number()}`;
     const range = this.#oneOf([
       () => `bytes=${one()}`,
+      () => 'bytes=5000-',
       () => `bytes=${Array.from({ length: this.#below(500) }, one).join(',')}`,
       () => `${this.#octets(5).replace(/[\r\n\0]/g, '')}=${one()}`,
       () => `bytes=${'-'.repeat(this.#below(2_000))}`,
