@@ -65,6 +65,22 @@ const rateFactors: Readonly<Partial<Record<FaultName, number>>> = {
   twin: 0.5,
 };
 
+/**
+ * Without these a log comes back shorter: nothing is promised of a reader that is not there to see it, or still holds what was lost until it can
+ * be stored, once the log has grown past that place (docs/deployment.md).
+ */
+const besideNoShorterLog: readonly FaultName[] = [
+  'crash',
+  'restart',
+  'freeze',
+  'twin',
+  'store-slow',
+  'store-error',
+  'store-away',
+  'store-older',
+  'store-empty',
+];
+
 /** The scenario of a seed. */
 export function scenarioOf(seed: number, { faults, clients, activeMs }: Omissions = nothingOmitted): Scenario {
   const random = new Random(seed, 'scenario');
@@ -118,6 +134,7 @@ function ratesOf(seed: number): FaultRates {
     const rate = own.logarithmic(min, max) * (rateFactors[name] ?? 1);
     if (isChosen) rates[name] = rate;
   }
+  if (besideNoShorterLog.some((name) => rates[name] !== undefined)) delete rates['log-shorter'];
   return rates;
 }
 

@@ -83,16 +83,12 @@ function serviceStrikes(world: World, deployment: Deployment) {
   } satisfies Partial<Record<MomentFault, Strike>>;
 }
 
-function storeStrikes(world: World) {
-  const { models, media, trace, lostMedia, scheduler } = world;
+function storeStrikes({ models, media, trace, lostMedia }: World) {
   let olderCopy = models.snapshot();
-  let copiedMs = scheduler.nowMs;
   return {
     'store-older': (random: Random) => {
-      // One of before a log that came back shorter has what that lost, and cannot know.
-      if (random.chance(0.5) || copiedMs <= world.logShortenedMs) {
+      if (random.chance(0.5)) {
         olderCopy = models.snapshot();
-        copiedMs = scheduler.nowMs;
         return trace.note('store', 'is copied');
       }
       trace.note('store', 'is replaced by an older copy');

@@ -87,10 +87,10 @@ export class Faults {
     this.rates = rates;
   }
 
-  /** From now on nothing goes wrong any more. */
+  /** From now on nothing goes wrong any more. A log that is being restored takes records when its readers have seen that. */
   end(): void {
     this.#isActive = false;
-    this.#away.clear();
+    for (const key of [...this.#away.keys()]) if (!key.startsWith('log-restored/')) this.#away.delete(key);
   }
 
   get isActive(): boolean {

@@ -42,19 +42,15 @@ export function shortenLog(world: World, deployment: Deployment, random: Random)
   faults.goesAway('log-restored', '*');
   log.truncate(topic, partition, to);
   world.onShortened(topic, partition);
-  world.logShortenedMs = Number.POSITIVE_INFINITY;
   for (const { instanceId } of deployment.nodes) world.interrupted.add(instanceId);
   let calmSinceMs = scheduler.nowMs;
   const look = () => {
-    if (!faults.isActive) return;
     for (const node of deployment.nodes) {
-      if (node.process.isFrozen) deployment.crash(node);
       if (faults.isAway('log-read', node.process.name)) calmSinceMs = scheduler.nowMs;
     }
     const isNoticed = scheduler.nowMs - calmSinceMs > noticedMs && !isAnybodyBeyond(world, deployment, place);
     if (!isNoticed) return void scheduler.after(lookMs, look);
     trace.note('log', 'it takes records again');
-    world.logShortenedMs = scheduler.nowMs;
     faults.comesBack('log-restored', '*');
   };
   scheduler.after(lookMs, look);

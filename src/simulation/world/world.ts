@@ -49,8 +49,6 @@ export class World {
   readonly shownTokens = new Map<string, { readonly validUntilMs: number }>();
   /** Instance ids of processes that died or were frozen: who need not say what became of their work. */
   readonly interrupted = new Set<string>();
-  /** When the log last came back without its end, virtual time; while its readers have not seen that, in the future. */
-  logShortenedMs = Number.NEGATIVE_INFINITY;
   /** Told when a partition has lost its last records. */
   onShortened: (topic: string, partition: number) => void = () => {};
   /** How far the log's clock is ahead of the world's, milliseconds; and by partition of the conversations topic. */
