@@ -78,7 +78,7 @@ export class Checkpoints {
   }
 
   /**
-   * Only upward: a writer that was held up does not set back what its successor has stored. Rejects as `refuseFallen`, and nothing is written.
+   * Only upward: a writer that was held up does not set back what its successor has stored. Rejects as `refuseFallen`.
    */
   async write(checkpoints: readonly CheckpointWrite[]): Promise<void> {
     if (checkpoints.length === 0) return;
@@ -103,8 +103,10 @@ export class Checkpoints {
    * one, and a higher offset would hide what that lacks.
    */
   async refuseFallen(checkpoints: readonly CheckpointWrite[]): Promise<void> {
-    const rows = await this.#find(checkpoints.map(idOf));
-    const fallen = checkpoints.find((checkpoint) => (rows.get(idOf(checkpoint))?.offset ?? 0) < checkpoint.goesOnFrom);
+    const known = checkpoints.filter(({ goesOnFrom }) => goesOnFrom > 0);
+    if (known.length === 0) return;
+    const rows = await this.#find(known.map(idOf));
+    const fallen = known.find((checkpoint) => (rows.get(idOf(checkpoint))?.offset ?? 0) < checkpoint.goesOnFrom);
     if (fallen !== undefined)
       throw new ReadModelReplaced(`${idOf(fallen)} is behind ${fallen.goesOnFrom}, where it was`);
   }
