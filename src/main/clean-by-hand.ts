@@ -1,5 +1,6 @@
 import { topicsOf } from '../app/journal.ts';
 import type { DistributedConfig } from '../config/config.ts';
+import { readGroupOf } from '../workers/partition-worker.ts';
 
 /** The data are on servers that others may use as well: nothing is removed, and how it is done is said. */
 export class CleanByHand extends Error {
@@ -16,7 +17,7 @@ function byHand(prefix: string, { kafka, mongodbUri, s3 }: DistributedConfig): s
   const server = `--bootstrap-server ${kafka.brokers.join()}`;
   const groups = [
     `${prefix}.workers`,
-    `${prefix}.workers.read`,
+    readGroupOf(`${prefix}.workers`),
     `${prefix}.workers.members`,
     `${prefix}.projectors.${connections}`,
     `${prefix}.projectors.${conversations}`,

@@ -386,7 +386,7 @@ export class PartitionWorker {
 }
 
 /** The group whose positions say how far workers had read when they committed theirs. */
-function readGroupOf(group: string): string {
+export function readGroupOf(group: string): string {
   return `${group}.read`;
 }
 

@@ -116,10 +116,8 @@ export class Truth {
     this.ends.clear();
     const { onRestarted } = this;
     this.onRestarted = () => {};
-    for (const record of this.#world.log.records(topics.connections, 0)) {
-      const decoded = this.#journal.decode(record);
-      if (decoded.kind === 'event') this.#takeAdmission(decoded.event as AdmissionEvent, record);
-    }
+    for (const { event, record } of this.#held(topics.connections, 0))
+      this.#takeAdmission(event as AdmissionEvent, record);
     this.onRestarted = onRestarted;
   }
 
@@ -133,12 +131,18 @@ export class Truth {
     this.claims[partition] = [];
     this.#claimIds.delete(partition);
     this.losses.set(partition, (this.losses.get(partition) ?? 0) + 1);
-    for (const record of this.#world.log.records(topics.conversations, partition)) {
-      const decoded = this.#journal.decode(record);
-      if (decoded.kind === 'event') this.#takeConversation(decoded.event as ConversationEvent, record);
-    }
+    for (const { event, record } of this.#held(topics.conversations, partition))
+      this.#takeConversation(event as ConversationEvent, record);
     for (const [messageId] of former) if (!this.messages.has(messageId)) this.lost.add(messageId);
     return held;
+  }
+
+  /** The events that a partition holds now. */
+  #held(topic: string, partition: number) {
+    return this.#world.log.records(topic, partition).flatMap((record) => {
+      const decoded = this.#journal.decode(record);
+      return decoded.kind === 'event' ? [{ event: decoded.event, record }] : [];
+    });
   }
 
   /** Leases and deadlines run by the time of the fold. */

@@ -1,6 +1,7 @@
 import { positionKey } from '../../adapters/event-log/memory/memory-log-handle.ts';
 import { Journal } from '../../app/journal.ts';
 import { createEventCodec } from '../../codec/event-codec.ts';
+import { readGroupOf } from '../../workers/partition-worker.ts';
 import type { Deployment } from './deployment.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
@@ -45,9 +46,8 @@ export function shortenLog(world: World, deployment: Deployment, random: Random)
   for (const { instanceId } of deployment.nodes) world.interrupted.add(instanceId);
   let calmSinceMs = scheduler.nowMs;
   const look = () => {
-    for (const node of deployment.nodes) {
-      if (faults.isAway('log-read', node.process.name)) calmSinceMs = scheduler.nowMs;
-    }
+    const isBlind = deployment.nodes.some(({ process }) => faults.isAway('log-read', process.name));
+    if (isBlind) calmSinceMs = scheduler.nowMs;
     const isNoticed = scheduler.nowMs - calmSinceMs > noticedMs && !isAnybodyBeyond(world, deployment, place);
     if (!isNoticed) return void scheduler.after(lookMs, look);
     trace.note('log', 'it takes records again');
@@ -62,8 +62,9 @@ function isAnybodyBeyond({ log, models }: World, { nodes }: Deployment, { topic,
   const offsets = models
     .checkpoints()
     .flatMap((one) => (one.topic === topic && one.partition === partition ? [one.offset] : []));
+  const workers = `${prefix}.workers`;
   if (topic === topics.connections) offsets.push(...nodes.map(({ admission }) => admission?.position ?? 0));
-  for (const group of [`${prefix}.workers`, `${prefix}.workers.read`])
+  for (const group of [workers, readGroupOf(workers)])
     offsets.push(log.positions.get(positionKey(group, topic, partition)) ?? 0);
   return offsets.some((offset) => offset > end);
 }
