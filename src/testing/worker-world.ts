@@ -76,6 +76,7 @@ export interface WorkerOptions {
   readonly lookBackRecords?: number;
   /** As WorkerDeps has it. */
   readonly windowIds?: number;
+  readonly releasesDueMs?: number;
   /** How many times faster than usual its time runs. */
   readonly haste?: number;
 }
@@ -159,6 +160,7 @@ export class WorkerWorld implements AsyncDisposable {
       group: 'test.workers',
       lookBackRecords: options.lookBackRecords ?? 0,
       ...(options.windowIds !== undefined && { windowIds: options.windowIds }),
+      ...(options.releasesDueMs !== undefined && { releasesDueMs: options.releasesDueMs }),
       settings: { ...settings, ...options.settings },
     });
     const worker: WorkerUnderTest = {

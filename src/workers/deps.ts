@@ -82,5 +82,7 @@ export interface WorkerDeps {
   readonly lookBackRecords?: number;
   /** Message ids a partition remembers at least. Default: `knownWindowIds`. */
   readonly windowIds?: number;
+  /** Before a message is given up as POISON. Default: `releasesDueMs`. */
+  readonly releasesDueMs?: number;
   readonly settings: WorkerSettings;
 }

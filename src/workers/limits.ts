@@ -42,3 +42,9 @@ export const releaseWaitMs = 1_000;
  * the read models, conversations that began before these wait.
  */
 export const usualLookBackRecords = 4_096;
+
+/**
+ * A worker that finds a message which has lost too many workers waits so long before it gives the message up: those that gave the partition up in order
+ * may still be about to say so. An append that times out and the next try fit.
+ */
+export const releasesDueMs = 8_000;

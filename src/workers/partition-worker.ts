@@ -32,6 +32,7 @@ import {
   knownWindowIds,
   logRetryInitialDelayMs,
   logRetryMaxDelayMs,
+  releasesDueMs,
   usualLookBackRecords,
 } from './limits.ts';
 import { lookBack } from './look-back.ts';
@@ -70,6 +71,8 @@ export class PartitionWorker {
   #claimId = '';
   #context: AnswerContext | undefined;
   #hold: 'none' | 'held' | 'lost' = 'none';
+  /** Whether former owners have had the time to say that they were not lost, or are given it. */
+  #releases: 'not-awaited' | 'awaited' | 'due' = 'not-awaited';
   #draining = false;
   #committed = 0;
   #committedAtMs = Number.NEGATIVE_INFINITY;
@@ -77,6 +80,8 @@ export class PartitionWorker {
   #committing: Promise<void> | undefined;
   #idle = Promise.withResolvers<void>();
   #defect: (error: unknown) => void = () => {};
+  /** The run has ended, or is about to. */
+  #over = new AbortController().signal;
 
   constructor(deps: WorkerDeps, partition: number, attempts: AttemptDeps) {
     this.#deps = deps;
@@ -92,6 +97,7 @@ export class PartitionWorker {
   async run(signal: AbortSignal): Promise<string | undefined> {
     const ending = new AbortController();
     const over = AbortSignal.any([signal, ending.signal]);
+    this.#over = over;
     const defect = new Promise<never>((_, reject) => {
       this.#defect = reject;
     });
@@ -278,6 +284,15 @@ export class PartitionWorker {
     }
   }
 
+  /** The log may have been slow for those who gave the partition up in order. */
+  async #awaitReleases(): Promise<void> {
+    this.#releases = 'awaited';
+    await pause(this.#deps.clock, this.#deps.releasesDueMs ?? releasesDueMs, this.#over);
+    if (this.#over.aborted) return;
+    this.#releases = 'due';
+    this.#planNext();
+  }
+
   #stop({ messageId }: StopRequested): void {
     this.#inFlight.get(messageId)?.stop();
   }
@@ -325,6 +340,10 @@ export class PartitionWorker {
     if (context === undefined || this.#draining) return;
     const maxPerConversation = this.#deps.settings.maxProcessingPerConversation;
     for (const decision of plan(this.#state, { maxPerConversation, maxLostWorkers }, this.#inFlight)) {
+      if (decision.type === 'fail' && decision.reason === 'POISON' && this.#releases !== 'due') {
+        if (this.#releases === 'not-awaited') void this.#awaitReleases();
+        continue;
+      }
       const answer = new Answer(decision.message, context, this.#traces.get(decision.message.messageId));
       this.#inFlight.set(decision.message.messageId, answer);
       this.#carryOut(decision, answer).catch(this.#defect);

@@ -265,13 +265,33 @@ describe('a worker that comes after another', () => {
     }
     // The fold knows the whole log, so nobody is asked for what it says.
     const past = () => Promise.reject(new Error('nobody should ask'));
-    const { provider, metrics } = world.worker({ lookups: { past } });
+    const { provider, metrics } = world.worker({ lookups: { past }, releasesDueMs: 50 });
     await world.logged('POISON c/1 #1');
     await eventually(
       async () => metrics.counts,
       (counts) => counts['POISON'] === 1,
     );
     expect(provider.calls).toEqual([]);
+  });
+
+  test('answers one whose workers say late that they were not lost', async () => {
+    await using world = await WorkerWorld.open();
+    await world.append(workerClaimed('a'), messageReceived('c/1'));
+    for (const [claim, next] of [
+      ['a', 'b'],
+      ['b', 'd'],
+      ['d', 'e'],
+    ] as const) {
+      await world.append(replyStarted('c/1', claim), workerClaimed(next));
+    }
+    const { provider, clock } = world.worker({ provider: echo(), releasesDueMs: 60_000_000 });
+    await eventually(
+      async () => clock.slept,
+      (slept) => slept.includes(60_000_000),
+    );
+    expect(provider.asked).toEqual([]);
+    await world.append({ type: 'WorkerReleased', partition: 0, workerId: 'w', claimId: 'b' });
+    await world.logged('completed c/1 #2');
   });
 
   test('takes the partition from one that has stalled, which then writes nothing that counts and tells nobody', async () => {

@@ -6,6 +6,9 @@ import type { SimulatedProcess } from '../world/process.ts';
 /** Nobody waits longer for an append, as the adapter on Kafka has it. */
 const appendTimeoutMs = 5_000;
 
+/** The longest that an append takes to the log when nothing strikes. */
+const usualAppendMs = 2;
+
 /** The longest that a slow append takes: well past a lease. */
 const slowestAppendMs = 40_000;
 
@@ -37,6 +40,11 @@ export class LogOverNetwork implements EventLog {
     this.#log = log;
     this.#process = process;
     this.#faults = faults;
+  }
+
+  /** An append that is on its way to the partition holds up those behind it. */
+  isHeldUp(topic: string, partition: number): boolean {
+    return (this.#reachesMs.get(`${topic}/${partition}`) ?? 0) > this.#process.clock.monotonicMs() + usualAppendMs;
   }
 
   partitions(topic: string): number {
@@ -118,7 +126,7 @@ export class LogOverNetwork implements EventLog {
   #fate(): Fate {
     const { random } = this.#process;
     const faults = this.#faults;
-    const thereMs = random.between(0.1, 2);
+    const thereMs = random.between(0.1, usualAppendMs);
     const toldAfterMs = thereMs + random.between(0.1, 2);
     const usual = { isWritten: true, outcome: 'written', thereMs, toldAfterMs } as const;
     if (this.#isAway('log-write') || this.#isAway('log-restored')) return this.#fateWhileAway(thereMs);

@@ -70,6 +70,7 @@ export class ServerNode {
   /** Called when another process has taken its instance id, and it must end. */
   onSuperseded: () => void = () => {};
   #log: AsyncDisposable | undefined;
+  #network: LogOverNetwork | undefined;
   #isStopping = false;
 
   constructor(world: World, spec: NodeSpec, name: string, instanceId: string) {
@@ -83,6 +84,11 @@ export class ServerNode {
   /** It ends in order, or is about to. */
   get isStopping(): boolean {
     return this.#isStopping;
+  }
+
+  /** What it writes of connections reaches the log late. */
+  get isHeldUp(): boolean {
+    return this.#network?.isHeldUp(topics.connections, 0) === true;
   }
 
   /** Rejects with what keeps a server from starting. */
@@ -150,6 +156,7 @@ export class ServerNode {
     const handle = log.handle();
     this.#log = handle;
     const ownLog = new LogOverNetwork(handle, process, faults);
+    this.#network = ownLog;
     const journal = new Journal(ownLog, createEventCodec(ids), prefix);
     const store = readModelsOverNetwork(models.handle('read'), process, faults);
     const partitions = log.handle().partitions(topics.conversations);

@@ -1,5 +1,6 @@
 import type { ServerNode } from './node.ts';
 import type { World } from './world.ts';
+import { topics } from './world-names.ts';
 
 /** A process whose twin starts. */
 interface Watched {
@@ -29,7 +30,8 @@ export class Twins {
   /** A twin of this one starts. */
   begin(node: ServerNode, twin: ServerNode): void {
     const { faults, scheduler } = this.#world;
-    const isHealthy = !this.#isAway(node, twin) && node.process.isRunning && node.admission?.suspended === false;
+    const isServing = node.process.isRunning && node.admission?.suspended === false && this.#isAbreast(node);
+    const isHealthy = !this.#isAway(node, twin) && isServing;
     const strikes = isHealthy ? faults.logStrikes : Number.NaN;
     this.#watched.set(node.instanceId, { node, twin, sinceMs: scheduler.nowMs, strikes });
   }
@@ -51,6 +53,11 @@ export class Twins {
     const { process, isStopping } = node;
     if (!process.isRunning || isStopping || process.runningSinceMs > sinceMs) return false;
     return !this.#isAway(node, twin) && this.#world.faults.logStrikes === strikes;
+  }
+
+  /** Nothing that struck before keeps it from reading or writing still. */
+  #isAbreast({ admission, isHeldUp }: ServerNode): boolean {
+    return !isHeldUp && admission?.position === this.#world.log.records(topics.connections, 0).length;
   }
 
   #isAway(...nodes: readonly ServerNode[]): boolean {
