@@ -200,9 +200,31 @@ describe('take-over', () => {
     expect(when(given(asks('s1'), speaks('s1')), takesOver).state.open.get('s3')?.hasSpoken).toBe(true);
   });
 
-  test('the token of the former session is worth nothing afterwards', () => {
-    const late = asks('s4', { clientId: 'c1', resumeTokenHash: 'token-s1' });
-    expect(when(given(asks('s1')), takesOver, late).outcomes.at(-1)).toEqual(already('s4'));
+  describe('with the token of the session before', () => {
+    const again = asks('s4', { clientId: 'c1', gatewayId: 'g3', resumeTokenHash: 'token-s1' });
+    const active: AdmissionEvent = {
+      type: 'GatewayBeat',
+      gatewayId: 'g2',
+      active: [{ sessionId: 's3', conversationId: 'c' }],
+    };
+    const current = when(nothing, { ...started('g1'), clockRule: 1 } as AdmissionEvent, asks('s1'));
+
+    test('takes the new one over, whose welcome may have been lost, again and again', () => {
+      const after = when(current, takesOver, again);
+      expect(openSessions(after)).toEqual(['s4']);
+      const third = asks('s5', { clientId: 'c1', resumeTokenHash: 'token-s1' });
+      expect(openSessions(when(after, third))).toEqual(['s5']);
+      const withItsOwn = asks('s6', { clientId: 'c1', resumeTokenHash: 'token-s4' });
+      expect(openSessions(when(after, withItsOwn))).toEqual(['s6']);
+    });
+
+    test('is worth nothing once a beat says that the new one was active', () => {
+      expect(when(current, takesOver, active, again).outcomes.at(-1)).toEqual(already('s4'));
+    });
+
+    test('is worth nothing in a log of gateways of an earlier release', () => {
+      expect(when(given(asks('s1')), takesOver, again).outcomes.at(-1)).toEqual(already('s4'));
+    });
   });
 
   test('a close of the former session does not touch the new one', () => {

@@ -54,7 +54,7 @@ function apply(state: AdmissionState, event: AdmissionEvent, outcomes: Admission
 /**
  * The rules of a request, first match decides:
  * 1. its session is known or ended lately: a repeat, nothing happens;
- * 2. the client has a session open: taken over with its token, else ALREADY_CONNECTED;
+ * 2. the client has a session open: taken over with its token, or the one that it was taken over with itself, else ALREADY_CONNECTED;
  * 3. the client is in line: see `requestedAgainInLine`;
  * 4. a slot is free: open;
  * 5. it is willing to wait and the line has room: in line;
@@ -66,7 +66,8 @@ function requested(state: AdmissionState, request: ConnectionRequested, out: Adm
   const heldSessionId = state.sessionOfClient.get(clientId);
   const held = heldSessionId === undefined ? undefined : state.open.get(heldSessionId);
   if (held !== undefined) {
-    if (presents(request, held.tokenHash)) return takeOver(state, held, request, out);
+    if (presents(request, held.tokenHash) || presents(request, held.formerTokenHash ?? ''))
+      return takeOver(state, held, request, out);
     return refuse(state, request, 'ALREADY_CONNECTED', out);
   }
   if (heldSessionId !== undefined) return requestedAgainInLine(state, heldSessionId, request, out);
@@ -92,7 +93,10 @@ function takeOver(
   out: AdmissionOutcome[],
 ): AdmissionState {
   const without = end(state, [takenOver(held)], out);
-  const heir = { ...newSession(without, request), hasSpoken: held.hasSpoken, deadlineClockMs: held.deadlineClockMs };
+  const { hasSpoken, deadlineClockMs } = held;
+  // Logs that earlier releases wrote are folded as they folded them.
+  const former = state.clockRule > 0 ? { formerTokenHash: request.resumeTokenHash } : {};
+  const heir = { ...newSession(without, request), hasSpoken, deadlineClockMs, ...former };
   return addOpen(without, [heir], out);
 }
 
@@ -186,7 +190,8 @@ function gatewayBeat(state: AdmissionState, event: GatewayBeat): AdmissionState 
   for (const { sessionId, conversationId } of event.active) {
     const session = state.open.get(sessionId);
     if (session?.gatewayId !== event.gatewayId) continue;
-    active.push([sessionId, { ...session, conversationId, lastActiveMs: state.lastRecordMs }]);
+    const { formerTokenHash: _, ...welcomed } = session;
+    active.push([sessionId, { ...welcomed, conversationId, lastActiveMs: state.lastRecordMs }]);
   }
   return active.length === 0 ? state : { ...state, open: state.open.setAll(active) };
 }

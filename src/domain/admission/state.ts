@@ -10,6 +10,11 @@ export interface OpenConnection {
   readonly timeZone: string;
   readonly conversationId: string;
   readonly tokenHash: string;
+  /**
+   * The token that took the session before over, until a beat says that this one was active: a Welcome that is lost with its gateway takes the new token
+   * with it, and the client has no other. Absent: none.
+   */
+  readonly formerTokenHash?: string;
   /** Record time when it opened: for people. */
   readonly openedAtMs: number;
   /** Fold clock by which it must have spoken. A take-over inherits it: reconnecting must not be as good as speaking. */
@@ -58,7 +63,8 @@ export interface AdmissionState {
 
 /**
  * The rule that this release's gateways start with. 0, until release 0.2: a record that is older than the newest takes no time. 1: each
- * record is compared with the one before it, so that a record from the future holds the clock up by one record, not until that time has come.
+ * record is compared with the one before it, so that a record from the future holds the clock up by one record, not until that time has come; and a token
+ * that took a session over works until the new session was active.
  */
 export const currentClockRule = 1;
 

@@ -165,8 +165,10 @@ export class Truth {
   }
 
   #checkTakenOver({ open, waiting }: AdmissionState, sessionId: string, by: AdmissionEvent): void {
-    const held = open.get(sessionId) ?? waiting.find(({ request }) => request.sessionId === sessionId)?.request;
-    if (by.type !== 'ConnectionRequested' || held?.tokenHash !== by.resumeTokenHash)
+    const held = open.get(sessionId);
+    const inLine = waiting.find(({ request }) => request.sessionId === sessionId)?.request;
+    const tokens = [held?.tokenHash, held?.formerTokenHash, inLine?.tokenHash];
+    if (by.type !== 'ConnectionRequested' || !tokens.includes(by.resumeTokenHash))
       this.#world.find('session-stolen', `${sessionId} was taken over without its token`);
   }
 
