@@ -14,7 +14,6 @@ import {
   workerClaimed,
 } from '../testing/conversation-events.ts';
 import { type Harness, openHarness } from '../testing/harness.ts';
-import type { MessageDocument } from './document.ts';
 import { type HistoryQueries, history } from './query.ts';
 
 let harness: Harness;
@@ -30,11 +29,11 @@ const idsOf = (messages: readonly { messageId: string }[]) => messages.map(({ me
 const talksOf = (conversations: readonly { conversationId: string }[]) =>
   conversations.map(({ conversationId }) => conversationId);
 
-async function replayed(afterSequence: number, batchSize = 100): Promise<MessageDocument['messageId'][]> {
+async function replayed(afterSequence: number, batchSize = 100): Promise<string[]> {
   const found: string[] = [];
   for await (const batch of queries.replay('talk', afterSequence, batchSize)) {
     expect(batch.length).toBeLessThanOrEqual(batchSize);
-    found.push(...idsOf(batch));
+    found.push(...idsOf(batch.map(({ message }) => message)));
   }
   return found;
 }
@@ -98,14 +97,22 @@ describe('messages', () => {
     expect((await queries.listMessages('other', { limit: 6 })).items).toEqual([]);
   });
 
-  test('unanswered are those without a final status', async () => {
-    expect(idsOf(await queries.pendingOf('ann', 10))).toEqual(['d']);
-    expect(await queries.pendingOf('bob', 10)).toEqual([]);
-  });
-
   test('before a sequence are the context of what comes there, newest first', async () => {
     expect(idsOf(await queries.contextBefore('talk', 7, 3))).toEqual(['reply-to-c', 'c', 'b']);
     expect(await queries.contextBefore('talk', 1, 3)).toEqual([]);
+  });
+
+  test('are replayed with the place where each was said or ended', async () => {
+    const found: [number, string][] = [];
+    for await (const batch of queries.replay('talk', 3, 2)) {
+      found.push(...batch.map(({ at, message }): [number, string] => [at, message.messageId]));
+    }
+    expect(found).toEqual([
+      [4, 'c'],
+      [5, 'b'],
+      [6, 'reply-to-c'],
+      [7, 'd'],
+    ]);
   });
 
   test.each([
@@ -217,7 +224,6 @@ describe('a deleted conversation', () => {
     expect((await queries.listMessages('talk', { limit: 2 }, true)).items).toEqual([]);
     expect(await replayed(-1)).toEqual([]);
     expect(await queries.contextBefore('talk', 99, 9)).toEqual([]);
-    expect(idsOf(await queries.pendingOf('ann', 9))).toEqual(['k']);
     expect((await queries.searchMessages('ann', ['xyzzy'], { limit: 9 })).items).toEqual([]);
     expect(talksOf((await queries.listConversations('ann', { limit: 9 })).items)).toEqual(['other']);
     expect(idsOf((await queries.searchMessages('ann', ['kept'], { limit: 9 })).items)).toEqual(['k']);

@@ -4,6 +4,7 @@ import type {
   HistoryPage,
   HistoryPageRequest,
   MediaReferences,
+  Missed,
 } from '../../src/ports/history.ts';
 import type { Collection, PageQuery, Place, ReadModelStore } from '../../src/ports/read-model.ts';
 import {
@@ -68,7 +69,6 @@ export function history(store: ReadModelStore): HistoryQueries {
         descending: true,
         limit: maxMessages,
       }),
-    pendingOf: (clientId, limit) => messages.page({ index: 'byPendingClient', equals: [clientId], limit }),
     references: (mediaIds) => countReferences(references, mediaIds),
     awaitingErasure: (limit) => conversations.page({ index: 'byUnerased', equals: [], limit }),
   };
@@ -132,7 +132,7 @@ async function* replay(
   conversationId: string,
   afterSequence: number,
   batchSize: number,
-): AsyncIterable<readonly MessageDocument[]> {
+): AsyncIterable<readonly Missed[]> {
   for (let after = afterSequence; ; ) {
     const range = { equals: [conversationId], after: { order: after, id: pastAllIds }, limit: batchSize };
     const said = await pageOf(messages, { index: 'bySequence', ...range });
@@ -147,7 +147,7 @@ async function* replay(
     if (last === undefined) return;
     after = last.at;
     const missed = changes.filter(({ at, message }) => at === message.sequence || message.sequence <= afterSequence);
-    if (missed.length > 0) yield missed.map(({ message }) => message);
+    if (missed.length > 0) yield missed;
     // Nearly always: whoever comes back has missed little, and many may come back at once.
     if (said.length + ended.length < batchSize) return;
   }

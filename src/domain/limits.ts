@@ -60,9 +60,6 @@ export const maxInlineReplyBytes = 512 * kibibyte;
 /** Parts of a message: a text and a handful of media are usual. */
 export const maxParts = 16;
 
-/** A session with an unanswered message asks history this often, because the live bus may lose anything. */
-export const historyPollMs = 2_000;
-
 /** How long a read waits for the projection to reach `at_least_sequence`; a healthy one is behind by milliseconds. */
 export const historyWaitMs = 5_000;
 
@@ -107,7 +104,6 @@ const relations: readonly (readonly [string, boolean])[] = [
   ['inline media of a reply fit into what may be unsent', maxInlineReplyBytes * 2 <= maxUnsentBytes],
   ['what may be unsent fits into a frame', maxUnsentBytes <= maxFrameBytes],
   ['a page with one item too many still fits into a frame', maxPageBytes + maxConfigurableTextBytes < maxFrameBytes],
-  ['history is asked before a client would give up reading', historyPollMs < slowConsumerMs],
   ['the largest frame fits into what may be untaken', maxFrameBytes <= maxUntakenBytes],
   ['the default page is not over the largest', defaultPageSize <= maxPageSize],
   ['the first wait between attempts is not over the longest', retryInitialDelayMs <= retryMaxDelayMs],

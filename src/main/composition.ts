@@ -1,9 +1,12 @@
 import { Eraser } from '../app/erasure/eraser.ts';
-import { Acceptance } from '../app/gateway/acceptance.ts';
+import { Following } from '../app/following/following.ts';
+import { knownWindowIds, usualLookBackRecords } from '../app/following/limits.ts';
+import { Refolds } from '../app/following/refold.ts';
 import { Admission } from '../app/gateway/admission.ts';
 import { Conversations } from '../app/gateway/conversations.ts';
 import { Gateway } from '../app/gateway/gateway.ts';
 import { GatewayReadiness } from '../app/gateway/readiness.ts';
+import { SessionConversations } from '../app/gateway/session-conversations.ts';
 import { ConversationsManager } from '../app/managing/conversations-manager.ts';
 import { Explanation } from '../app/managing/explanation.ts';
 import { Parked } from '../app/managing/parked.ts';
@@ -25,6 +28,7 @@ import type { Tracer } from '../ports/tracing.ts';
 import { durationOf } from '../rpc/wire-values.ts';
 import type { WorkerMetrics } from '../workers/deps.ts';
 import { historyLookups } from '../workers/history-lookups.ts';
+import { readGroupOf } from '../workers/partition-worker.ts';
 import { type RunningWorker, startWorker } from '../workers/worker.ts';
 import type { Backends } from './backends.ts';
 
@@ -98,13 +102,38 @@ export interface GatewayParts {
 
 export interface GatewayPartsOptions extends PartsOptions {
   readonly admission: Admission;
+  readonly following: Following;
   readonly metrics: Metrics;
   readonly inspector: MediaInspector;
 }
 
+export interface FollowingOptions extends AdmissionOptions {
+  /** 0 ≤ x < 1, for the spread of waits. */
+  readonly random: () => number;
+}
+
+/** The topic of conversations as this process follows it. Not started. */
+export function newFollowing({ config, backends, world, random, onFault }: FollowingOptions): Following {
+  const group = workersGroup(config);
+  return new Following({
+    ...world,
+    journal: backends.journal,
+    random,
+    group,
+    readGroup: readGroupOf(group),
+    lookBackRecords: usualLookBackRecords,
+    windowIds: knownWindowIds,
+    onFault,
+  });
+}
+
+function workersGroup({ prefix }: PartsConfig): string {
+  return `${prefix}.workers`;
+}
+
 /** The use cases of a gateway. It is not started, and its admission need not be: that announces it, once its ports are open. */
 export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
-  const { config, backends, world, admission, metrics, inspector } = options;
+  const { config, backends, world, admission, following, metrics, inspector } = options;
   const { limits, media: settings } = config;
   const { clock, ids, logger } = world;
   const store = backends.media;
@@ -123,17 +152,22 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
     admission,
     metrics,
     links,
-    conversations,
-    history: backends.history,
+    following,
+    journal: backends.journal,
+    conversations: new SessionConversations({
+      ...backends,
+      following,
+      refolds: new Refolds({ ...backends, clock }),
+      metrics,
+    }),
     bus: backends.bus,
     media: library,
-    acceptance: new Acceptance({ ...backends, ids }),
     settings: limits,
     helloRules: { allowedTimeZones: config.allowedTimeZones, isTimeZone: timeZones() },
   });
   return {
     gateway,
-    readiness: new GatewayReadiness({ admission, conversations, history: backends.history, clock }),
+    readiness: new GatewayReadiness({ admission, following, conversations, history: backends.history, clock }),
     library,
     operations: new Operations({ ...limits, ...backends, admission, clock }),
     reads: new HistoryReads({ ...backends, conversations, ids, links }),
@@ -183,18 +217,20 @@ export interface WorkersOptions extends PartsOptions {
   readonly provider: Provider;
   /** 0 ≤ x < 1, for the spread of waits. */
   readonly random: () => number;
+  /** What the gateway of this process follows; undefined without one. */
+  readonly following: Following | undefined;
 }
 
 /** Starts the worker of this process. */
-export function startWorkerOf({ config, backends, world, ...parts }: WorkersOptions): RunningWorker {
+export function startWorkerOf({ config, backends, world, following, ...parts }: WorkersOptions): RunningWorker {
   const { maxProcessingPerPartition, maxProcessingPerConversation } = config.limits;
   return startWorker({
     ...backends,
     ...world,
     ...parts,
-    lookups: historyLookups(backends.history, backends.progress),
+    lookups: historyLookups({ ...backends, following, refolds: new Refolds({ ...backends, clock: world.clock }) }),
     workerId: `${backends.instanceId}-${world.ids.unique()}`,
-    group: `${config.prefix}.workers`,
+    group: workersGroup(config),
     settings: {
       ...config.worker,
       maxProcessingPerPartition,

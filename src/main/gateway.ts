@@ -2,6 +2,7 @@ import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { fileTypeInspector } from '../adapters/media-inspector/file-type/file-type-inspector.ts';
 import type { PrometheusMetrics } from '../adapters/telemetry/prometheus/prometheus-metrics.ts';
 import type { Accounts } from '../app/accounts/accounts.ts';
+import type { Following } from '../app/following/following.ts';
 import type { Admission } from '../app/gateway/admission.ts';
 import type { Readiness } from '../app/gateway/readiness.ts';
 import type { Operations } from '../app/reading/operations.ts';
@@ -11,12 +12,13 @@ import type { Tracer } from '../ports/tracing.ts';
 import { CallAddresses } from '../rpc/peer-address.ts';
 import { createRpcServer, type RpcServer, type RpcServerDeps } from '../rpc/server.ts';
 import type { Backends } from './backends.ts';
-import { gatewayParts, openAdmission, welcomeFacts } from './composition.ts';
+import { gatewayParts, newFollowing, openAdmission, welcomeFacts } from './composition.ts';
 import { systemWorld } from './system-world.ts';
 
 /** The gateway of this process: sessions and the gRPC server that carries them. Disposed: sessions are ended, and its lease is given back. */
 export interface RunningGateway extends AsyncDisposable {
   readonly rpc: RpcServer;
+  readonly following: Following;
   /** Whether it can open sessions now. */
   readiness(): Promise<Readiness>;
   /**
@@ -51,7 +53,9 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
   const parts = { config, backends, world: systemWorld(logger, tracer) };
   const admission = await openAdmission({ ...parts, onFault });
   started.defer(() => admission.stop());
-  const uses = gatewayParts({ ...parts, admission, metrics, inspector: fileTypeInspector });
+  const following = newFollowing({ ...parts, random: Math.random, onFault });
+  started.defer(() => following.stop());
+  const uses = gatewayParts({ ...parts, admission, following, metrics, inspector: fileTypeInspector });
   const { gateway, operations } = uses;
   started.defer(() => gateway.stop('DRAINING'));
   observe(metrics, operations, config);
@@ -72,8 +76,10 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
   const resources = started.move();
   return {
     rpc,
+    following,
     readiness: () => uses.readiness.look(),
     async start() {
+      following.start();
       await admission.start();
       gateway.start();
       health.start();

@@ -82,7 +82,9 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   // A process that cannot listen, or whose instance id is another's, has ended nobody's session and taken no worker's partition by now.
   await gateway?.start();
   if (has('projector')) started.use(startUpkeep({ config, backends, world, metrics }));
-  const workers = has('worker') ? startWorkers({ config, backends, world, metrics, onFault }) : undefined;
+  const workers = has('worker')
+    ? startWorkers({ config, backends, world, metrics, onFault, following: gateway?.following })
+    : undefined;
   if (workers) metrics.roles.worker({ usage: () => workers.usage(), nowMs: () => systemClock.nowMs() });
   started.defer(() => workers?.drain(0));
   state = 'running';

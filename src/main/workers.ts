@@ -1,6 +1,7 @@
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { openAiProvider } from '../adapters/provider/openai/openai-provider.ts';
 import { simulatedProvider } from '../adapters/provider/simulated/simulated-provider.ts';
+import type { Following } from '../app/following/following.ts';
 import type { Config, ProviderConfig } from '../config/config.ts';
 import type { Provider } from '../ports/provider.ts';
 import type { WorkerMetrics } from '../workers/deps.ts';
@@ -10,6 +11,8 @@ import { type PartsOptions, startWorkerOf } from './composition.ts';
 export interface WorkersOptions extends PartsOptions {
   readonly config: Config;
   readonly metrics: WorkerMetrics;
+  /** What the gateway of this process follows; undefined without one. */
+  readonly following: Following | undefined;
   readonly onFault: (error: unknown) => void;
 }
 

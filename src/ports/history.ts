@@ -28,9 +28,13 @@ export interface History {
    * Everything that a client who knows all up to `afterSequence` has missed, in order, in batches of at most `batchSize`: the messages
    * after it, and the user messages up to it that ended without a reply after it (at the place where they ended).
    */
-  replay(conversationId: string, afterSequence: number, batchSize: number): AsyncIterable<readonly HistoryMessage[]>;
-  /** At most `limit` messages of the client that have no final status yet, oldest first. */
-  pendingOf(clientId: string, limit: number): Promise<readonly HistoryMessage[]>;
+  replay(conversationId: string, afterSequence: number, batchSize: number): AsyncIterable<readonly Missed[]>;
+}
+
+/** A message that was missed, or that its end was, and where that stands in the partition. */
+export interface Missed {
+  readonly at: number;
+  readonly message: HistoryMessage;
 }
 
 /** What the sweep and the eraser ask. */

@@ -14,7 +14,7 @@ export interface Metrics {
   accepted(elapsedMs: number): void;
   /** From a message's acceptance to its complete reply. */
   replied(elapsedMs: number): void;
-  /** History was read for what a session has missed: once for each batch of it, and for each message that the bus should have told of. */
+  /** History was read for what a session has missed: once for each batch of it. */
   historyRead(): void;
   /** A session ended. */
   sessionEnded(reason: string): void;

@@ -7,12 +7,11 @@ import { type ParleyServer, startServer } from '../testing/server.ts';
 import { BidiSession, MessageRefused, shapes, textOf } from '../testing/stranger.ts';
 
 const maxTextBytes = 32 * 1024;
+const env = { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', PARLEY_SIMULATED_PIECES: '8', PARLEY_SIMULATED_SEED: '1' };
 let server: ParleyServer;
 
 beforeAll(async () => {
-  server = await startServer({
-    env: { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', PARLEY_SIMULATED_PIECES: '8', PARLEY_SIMULATED_SEED: '1' },
-  });
+  server = await startServer({ env });
 });
 afterAll(() => server?.[Symbol.asyncDispose]());
 
@@ -47,10 +46,19 @@ describe.each(shapes)('a session (%s)', (shape) => {
     const kinds = session.events.map((event) => event.event);
     const order = ['welcome', 'accepted', 'replyStarted', 'replyDelta', 'message'];
     expect(kinds.filter((kind, index) => kinds.indexOf(kind) === index)).toEqual(order);
-    expect(kinds.filter((kind) => kind === 'replyDelta')).toHaveLength(8);
     expect(session.all('replyStarted')).toEqual([
       { messageId: accepted.messageId, replyMessageId: reply.messageId, attempt: 1 },
     ]);
+    expect(session.pieces(reply.messageId)).toEqual(new Map([[1, textOf(reply)]]));
+  });
+
+  // A reply that is whole before the log has its start is told in one piece: its end is read together with its start.
+  test('hears the pieces one by one while the reply is being made', async () => {
+    await using slow = await startServer({ env: { ...env, PARLEY_SIMULATED_PIECE_INTERVAL_MS: '200' } });
+    await using guests = new Guests(slow, shape);
+    const { session } = await guests.connect();
+    const { reply } = await session.ask('How are you?');
+    expect(session.all('replyDelta')).toHaveLength(8);
     expect(session.pieces(reply.messageId)).toEqual(new Map([[1, textOf(reply)]]));
   });
 

@@ -1,15 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { openSqliteLog, type WritableSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
 import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { inProcessBus } from '../adapters/live-bus/in-process/in-process-bus.ts';
 import { type FolderMediaStore, openFolderMediaStore } from '../adapters/media-store/folder/folder-media-store.ts';
 import { Journal, type JournalEntry } from '../app/journal.ts';
-import type { ConversationEvent, MessageReceived } from '../domain/conversation/events.ts';
+import type { ConversationEvent, MessageReceived, ReplyCompleted, ReplyFailed } from '../domain/conversation/events.ts';
+import { evolve, initialPartition, pendingMessage } from '../domain/conversation/partition-state.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { LiveEvent } from '../ports/live-bus.ts';
+import type { LivePiece } from '../ports/live-bus.ts';
 import type { PartitionGroups } from '../ports/partition-groups.ts';
 import type { Tracer } from '../ports/tracing.ts';
 import type { Lookups, WorkerDeps, WorkerSettings } from '../workers/deps.ts';
@@ -54,6 +56,21 @@ function countingMetrics(): CountingMetrics {
   return { counts, recordSkipped: count, called: () => {}, attemptFailed: count, finished: count };
 }
 
+/** Waits until the worker has counted exactly this: it counts an end when it reads it back, a moment after it is in the log. */
+export async function counted({ counts }: CountingMetrics, expected: Readonly<Record<string, number>>): Promise<void> {
+  await eventually(
+    async () => ({ ...counts }),
+    (now) => isDeepStrictEqual(now, expected),
+  );
+}
+
+/** The end of a message that counts, and where it stands. */
+export type CountedEnd = (ReplyCompleted | ReplyFailed) & {
+  readonly clientMessageId: string;
+  readonly sequence: number;
+  readonly timeMs: number;
+};
+
 /** One worker, and what it is given. */
 export interface WorkerUnderTest extends RunningWorker {
   readonly provider: ScriptedProvider;
@@ -95,7 +112,8 @@ const settings: WorkerSettings = {
 /** A real log, a live bus and a media store, and any number of workers on them. */
 export class WorkerWorld implements AsyncDisposable {
   readonly journal: Journal;
-  readonly live: LiveEvent[] = [];
+  /** What whoever watches was sent. */
+  readonly live: LivePiece[] = [];
   readonly bus = inProcessBus();
   readonly media: FaultyMedia;
   readonly #log: WritableSqliteLog;
@@ -183,7 +201,7 @@ export class WorkerWorld implements AsyncDisposable {
     const message = messageReceived(messageId, parts === undefined ? { clientId } : { clientId, parts });
     const { conversationId } = message;
     const begin: ConversationEvent = { type: 'ConversationStarted', conversationId, clientId };
-    if (!this.#begun.has(conversationId)) this.bus.subscribe(conversationId, (event) => void this.live.push(event));
+    if (!this.#begun.has(conversationId)) this.bus.subscribe(conversationId, (piece) => void this.live.push(piece));
     await this.append(...(this.#begun.has(conversationId) ? [] : [begin]), message);
     this.#begun.add(conversationId);
   }
@@ -216,14 +234,37 @@ export class WorkerWorld implements AsyncDisposable {
     );
   }
 
-  /** Waits until whoever watches has been told so, and gives it. */
-  async heard(type: LiveEvent['type'], messageId: string): Promise<LiveEvent> {
-    const find = () =>
-      this.live.find((event) => event.type === type && 'messageId' in event && event.messageId === messageId);
+  /** The ends that count, in order: what a stalled worker still appends is none. */
+  async ends(): Promise<readonly CountedEnd[]> {
+    const ends: CountedEnd[] = [];
+    let state = initialPartition;
+    for (const { offset, timeMs, decoded } of await this.entries()) {
+      if (decoded.kind !== 'event') continue;
+      const { event } = decoded;
+      const before = state;
+      state = evolve(before, event, { offset, timeMs });
+      if ((event.type !== 'ReplyCompleted' && event.type !== 'ReplyFailed') || state === before) continue;
+      const { clientMessageId = '' } = pendingMessage(before, event.messageId) ?? {};
+      ends.push({ ...event, clientMessageId, sequence: offset, timeMs });
+    }
+    return ends;
+  }
+
+  /** Waits until the message has an end of this kind that counts, and gives it. */
+  async ended(kind: 'completed' | 'failed', messageId: string): Promise<CountedEnd> {
+    const type = kind === 'completed' ? 'ReplyCompleted' : 'ReplyFailed';
     return (await eventually(
-      async () => find(),
-      (event) => event !== undefined,
-    )) as LiveEvent;
+      async () => (await this.ends()).find((end) => end.type === type && end.messageId === messageId),
+      (end) => end !== undefined,
+    )) as CountedEnd;
+  }
+
+  /** Waits until whoever watches was sent a piece of the message's reply. */
+  async heard(messageId: string): Promise<void> {
+    await eventually(
+      async () => this.live,
+      (live) => live.some((piece) => piece.messageId === messageId),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -19,11 +19,17 @@ async function say(world: WorkerWorld, messageId: string, trace = 'received'): P
   const tracer = new RecordedTracer();
   const journal = new Journal(world.journal.log, eventCodec, 'test', tracer);
   const message = messageReceived(messageId, {});
-  world.bus.subscribe(message.conversationId, (event) => void world.live.push(event));
   await journal.appendConversation(0, message.conversationId, [message], { traceparent: trace });
   const [sent] = tracer.of('append');
   expect(sent).toMatchObject({ parent: trace, step: { event: 'MessageReceived', messageId } });
   return String(sent?.traceparent);
+}
+
+/** The traces in the log, in order. */
+async function logged(world: WorkerWorld): Promise<readonly string[]> {
+  const journal = new Journal(world.journal.log, eventCodec, 'test', new RecordedTracer());
+  const entries = await journal.read('test.conversations', 0, 0, 99);
+  return entries.flatMap(({ trace }) => (trace === undefined ? [] : [trace.traceparent]));
 }
 
 async function ended(tracer: RecordedTracer): Promise<void> {
@@ -45,7 +51,7 @@ describe('an answer', () => {
       else call.say('Yes.').end();
     });
     world.worker({ tracer, provider });
-    const told = await world.heard('completed', 'c/1');
+    await world.ended('completed', 'c/1');
     await ended(tracer);
     const [processed] = tracer.of('process');
     expect(processed).toMatchObject({ parent: sent, outcome: {}, step: { offset: 0, partition: 0, messageId: 'c/1' } });
@@ -57,26 +63,18 @@ describe('an answer', () => {
     const [written, ...others] = tracer.of('append');
     expect(others).toEqual([]);
     expect(written).toMatchObject({ parent, step: { event: 'ReplyCompleted' } });
-    expect(told).toMatchObject({ traceparent: written?.traceparent });
-    const entries = await new Journal(world.journal.log, eventCodec, 'test', tracer).read(
-      'test.conversations',
-      0,
-      0,
-      99,
-    );
-    const traced = entries.filter(({ trace }) => trace !== undefined);
-    expect(traced.map(({ trace }) => trace?.traceparent)).toEqual([sent, written?.traceparent]);
+    expect(await logged(world)).toEqual([sent, written?.traceparent]);
   });
 
   test('that is given up says why', async () => {
     await using world = await WorkerWorld.open();
-    await say(world, 'c/1');
+    const sent = await say(world, 'c/1');
     const tracer = new RecordedTracer();
     world.worker({ tracer, provider: answering((call) => call.fail(new ProviderError('never', false))) });
-    const told = await world.heard('failed', 'c/1');
+    await world.ended('failed', 'c/1');
     await ended(tracer);
     expect(tracer.of('process')).toMatchObject([{ outcome: { error: 'PROVIDER_FAILED' } }]);
-    expect(told).toMatchObject({ traceparent: tracer.of('append')[0]?.traceparent });
+    expect(await logged(world)).toEqual([sent, tracer.of('append')[0]?.traceparent]);
   });
 
   test('that another worker takes over is traced there too, from the message on', async () => {
@@ -89,7 +87,7 @@ describe('an answer', () => {
       (asked) => asked.length === 1,
     );
     world.worker({ tracer: second, provider: answering((call) => call.say('Now.').end()) });
-    await world.heard('completed', 'c/1');
+    await world.ended('completed', 'c/1');
     await Promise.all([ended(first), ended(second)]);
     expect(first.of('process')).toMatchObject([{ parent: sent, outcome: { error: 'ABANDONED' } }]);
     expect(first.of('ask')).toMatchObject([{ outcome: { error: 'ABANDONED' } }]);
@@ -115,7 +113,8 @@ describe('an answer', () => {
     const tracer = new RecordedTracer();
     world.worker({ tracer, provider: answering((call) => call.say('Yes.').end()) });
     await world.say('c/1');
-    expect(await world.heard('completed', 'c/1')).not.toHaveProperty('traceparent');
+    await world.ended('completed', 'c/1');
+    expect(await logged(world)).toEqual([]);
     expect([tracer.open, tracer.ended]).toEqual([0, []]);
   });
 });

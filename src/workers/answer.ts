@@ -1,13 +1,13 @@
+import { backOffMs, pause, unlessAborted } from '../app/back-off.ts';
 import type { ReplyCompleted, ReplyFailed, ReplyStarted } from '../domain/conversation/events.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { catalogue } from '../domain/errors/catalogue.ts';
 import { maxPieceBytes, retryInitialDelayMs, retryMaxDelayMs } from '../domain/limits.ts';
-import type { LiveEvent } from '../ports/live-bus.ts';
+import type { LivePiece } from '../ports/live-bus.ts';
 import { ProviderError, type Utterance } from '../ports/provider.ts';
 import type { TraceContext } from '../ports/tracing.ts';
 import { AnswerTrace } from './answer-trace.ts';
 import { Attempt, type AttemptDeps, type AttemptEnd } from './attempt.ts';
-import { backOffMs, pause, unlessAborted } from './back-off.ts';
 import type { MessagePast, WorkerDeps } from './deps.ts';
 import { HeldOutput } from './held-output.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
@@ -147,13 +147,13 @@ export class Answer {
     return this.#lookingUp;
   }
 
-  /** What a watcher who comes now has missed: the attempt and its text from the beginning. */
-  draft(): readonly LiveEvent[] {
+  /** What a watcher who comes now has missed: the attempt's text from the beginning. */
+  draft(): readonly LivePiece[] {
     const attempt = this.#attempt;
     if (attempt === undefined || this.#output?.isOpen !== true || this.#discarded) return [];
     const ids = this.#idsOf(attempt);
     const pieces = [...stretches(attempt.reply.text, 0, maxPieceBytes)];
-    return [{ type: 'started', ...ids }, ...pieces.map((piece) => ({ type: 'piece', ...ids, ...piece }) as const)];
+    return pieces.map((piece) => ({ type: 'piece', ...ids, ...piece }));
   }
 
   #begin(number: number): Attempt {
@@ -170,7 +170,6 @@ export class Answer {
     this.#attempt = attempt;
     this.#output = output;
     void this.#logStart({ type: 'ReplyStarted', ...this.#factsOf(attempt) });
-    output.send({ type: 'started', ...this.#idsOf(attempt) });
     return attempt;
   }
 

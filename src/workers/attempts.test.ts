@@ -3,7 +3,7 @@ import { maxPieceBytes, maxReplyBytes } from '../domain/limits.ts';
 import { ProviderError } from '../ports/provider.ts';
 import { eventually } from '../testing/guests.ts';
 import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
-import { WorkerWorld } from '../testing/worker-world.ts';
+import { counted, WorkerWorld } from '../testing/worker-world.ts';
 
 /** Each call is led by the next of these; the last leads all that come after. */
 function provider(...scripts: readonly ((call: ScriptedCall) => void)[]): ScriptedProvider {
@@ -27,14 +27,11 @@ describe('a provider that fails', () => {
     const { metrics } = world.worker({ provider: scripted });
     await world.say('c/1');
     // An attempt is shown once its start was read back: one that fails before that is not shown at all.
-    await world.heard('piece', 'c/1');
+    await world.heard('c/1');
     scripted.callFor('c/1').fail(busy);
-    await eventually(
-      async () => world.live,
-      (live) => live.some((event) => event.type === 'started' && event.attempt === 2),
-    );
+    await world.logged('started c/1 #2');
     scripted.callFor('c/1').fail(busy);
-    expect(await world.heard('completed', 'c/1')).toMatchObject({
+    expect(await world.ended('completed', 'c/1')).toMatchObject({
       attempt: 3,
       parts: [{ kind: 'text', text: 'Here you are.' }],
     });
@@ -45,16 +42,18 @@ describe('a provider that fails', () => {
       'started c/1 #3',
       'completed c/1 #3',
     ]);
-    const told = world.live.flatMap((event) => ('attempt' in event ? [`${event.type} #${event.attempt}`] : []));
-    expect(told).toEqual(['started #1', 'piece #1', 'started #2', 'started #3', 'piece #3', 'completed #3']);
-    expect(metrics.counts).toEqual({ error: 2, completed: 1 });
+    expect(world.live.map(({ attempt, text }) => [attempt, text])).toEqual([
+      [1, 'Here y'],
+      [3, 'Here you are.'],
+    ]);
+    await counted(metrics, { error: 2, completed: 1 });
   });
 
   test('every time makes the message fail, without a word on why inside', async () => {
     await using world = await WorkerWorld.open();
     world.worker({ provider: provider(fail(busy)), settings: { maxAttempts: 2 } });
     await world.say('c/1');
-    expect(await world.heard('failed', 'c/1')).toMatchObject({
+    expect(await world.ended('failed', 'c/1')).toMatchObject({
       reason: 'PROVIDER_FAILED',
       detail: 'The model failed at every attempt.',
     });
@@ -69,7 +68,7 @@ describe('a provider that fails', () => {
     await using world = await WorkerWorld.open();
     const worker = world.worker({ provider: provider(fail(error)) });
     await world.say('c/1');
-    expect(await world.heard('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_FAILED' });
+    expect(await world.ended('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_FAILED' });
     expect(worker.provider.calls).toHaveLength(1);
   });
 
@@ -78,7 +77,7 @@ describe('a provider that fails', () => {
     const scripted = provider(fail(busy), fail(busy), fail(new ProviderError('busy', true, 4_321)), answer);
     const { clock } = world.worker({ provider: scripted, settings: { maxAttempts: 4 } });
     await world.say('c/1');
-    await world.heard('completed', 'c/1');
+    await world.ended('completed', 'c/1');
     expect(clock.slept.filter((ms) => ms >= 250)).toEqual([250, 500, 4_321]);
   });
 
@@ -88,7 +87,7 @@ describe('a provider that fails', () => {
     world.worker({ provider: scripted, settings: { maxProcessingPerPartition: 1 } });
     await world.say('c/1');
     await world.say('d/1');
-    await world.heard('completed', 'd/1');
+    await world.ended('completed', 'd/1');
     expect(scripted.asked).toEqual(['c/1', 'c/1', 'd/1']);
   });
 
@@ -96,7 +95,7 @@ describe('a provider that fails', () => {
     await using world = await WorkerWorld.open();
     world.worker({ provider: provider((call) => call.end(), answer) });
     await world.say('c/1');
-    expect(await world.heard('completed', 'c/1')).toMatchObject({ attempt: 2 });
+    expect(await world.ended('completed', 'c/1')).toMatchObject({ attempt: 2 });
   });
 });
 
@@ -119,16 +118,16 @@ describe('a provider that takes too long', () => {
     await using world = await WorkerWorld.open();
     const worker = world.worker({ provider: provider(script), settings });
     await world.say('c/1');
-    expect(await world.heard('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_TIMEOUT' });
+    expect(await world.ended('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_TIMEOUT' });
     expect(worker.provider.calls[0]?.signal.aborted).toBe(true);
-    expect(worker.metrics.counts).toEqual({ timeout: 1, PROVIDER_TIMEOUT: 1 });
+    await counted(worker.metrics, { timeout: 1, PROVIDER_TIMEOUT: 1 });
   });
 
   test('is asked again', async () => {
     await using world = await WorkerWorld.open();
     world.worker({ provider: provider(() => {}, answer), settings: { ...limits, maxAttempts: 2 } });
     await world.say('c/1');
-    expect(await world.heard('completed', 'c/1')).toMatchObject({ attempt: 2 });
+    expect(await world.ended('completed', 'c/1')).toMatchObject({ attempt: 2 });
   });
 
   test('may take any time in all its pauses together, as long as each is short', async () => {
@@ -148,7 +147,7 @@ describe('a provider that takes too long', () => {
       await worker.clock.sleep(longestPauseMs / 100);
     }
     worker.provider.callFor('c/1').end();
-    expect(await world.heard('completed', 'c/1')).toMatchObject({ outcome: 'completed' });
+    expect(await world.ended('completed', 'c/1')).toMatchObject({ outcome: 'completed' });
   });
 });
 
@@ -158,13 +157,12 @@ describe('a reply', () => {
     const whole = 'äöü€😀 '.repeat(20_000);
     world.worker({ provider: provider((call) => call.say(whole, 'end').end()) });
     await world.say('c/1');
-    expect(await world.heard('completed', 'c/1')).toMatchObject({ parts: [{ kind: 'text', text: `${whole}end` }] });
+    expect(await world.ended('completed', 'c/1')).toMatchObject({ parts: [{ kind: 'text', text: `${whole}end` }] });
     let text = '';
-    for (const event of world.live) {
-      if (event.type !== 'piece') continue;
-      expect(event.offsetBytes).toBe(Buffer.byteLength(text));
-      expect(Buffer.byteLength(event.text)).toBeLessThanOrEqual(maxPieceBytes);
-      text += event.text;
+    for (const piece of world.live) {
+      expect(piece.offsetBytes).toBe(Buffer.byteLength(text));
+      expect(Buffer.byteLength(piece.text)).toBeLessThanOrEqual(maxPieceBytes);
+      text += piece.text;
     }
     expect(text).toBe(`${whole}end`);
   });
@@ -173,8 +171,8 @@ describe('a reply', () => {
     await using world = await WorkerWorld.open();
     world.worker({ provider: provider((call) => call.say('\ud83d', '\ude00 ok ', '\ud83d').end()) });
     await world.say('c/1');
-    expect(await world.heard('completed', 'c/1')).toMatchObject({ parts: [{ kind: 'text', text: '😀 ok \ufffd' }] });
-    const pieces = world.live.flatMap((event) => (event.type === 'piece' ? [[event.offsetBytes, event.text]] : []));
+    expect(await world.ended('completed', 'c/1')).toMatchObject({ parts: [{ kind: 'text', text: '😀 ok \ufffd' }] });
+    const pieces = world.live.map(({ offsetBytes, text }) => [offsetBytes, text]);
     expect(pieces).toEqual([
       [0, '😀 ok '],
       [8, '\ufffd'],
@@ -185,7 +183,7 @@ describe('a reply', () => {
     await using world = await WorkerWorld.open();
     const worker = world.worker({ provider: provider((call) => call.say('x'.repeat(maxReplyBytes), '!', 'more')) });
     await world.say('c/1');
-    expect(await world.heard('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_FAILED' });
+    expect(await world.ended('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_FAILED' });
     expect(worker.provider.calls).toHaveLength(1);
     expect(worker.provider.calls[0]?.signal.aborted).toBe(true);
   });

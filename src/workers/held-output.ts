@@ -1,14 +1,14 @@
-import type { LiveEvent } from '../ports/live-bus.ts';
+import type { LivePiece } from '../ports/live-bus.ts';
 
 /**
  * What an attempt sends to whoever watches, held until its start was read back under the claim in force. Only then is its number this worker's
  * own: where the start was never written, or stands behind another worker's claim, the next worker uses the number again, for another text.
  */
 export class HeldOutput {
-  readonly #publish: (event: LiveEvent) => void;
-  #held: LiveEvent[] | undefined = [];
+  readonly #publish: (event: LivePiece) => void;
+  #held: LivePiece[] | undefined = [];
 
-  constructor(publish: (event: LiveEvent) => void) {
+  constructor(publish: (event: LivePiece) => void) {
     this.#publish = publish;
   }
 
@@ -16,7 +16,7 @@ export class HeldOutput {
     return this.#held === undefined;
   }
 
-  send(event: LiveEvent): void {
+  send(event: LivePiece): void {
     if (this.#held === undefined) this.#publish(event);
     else this.#held.push(event);
   }

@@ -1,6 +1,10 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
+import { Refolds } from '../app/following/refold.ts';
+import { FollowedLog } from '../app/following/testing/followed-log.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import type { ConversationStatus, HistoryMessage, HistoryProgress } from '../ports/history.ts';
+import { ReadModelUnavailable } from '../ports/read-model.ts';
+import { messageReceived, replyCompleted } from '../testing/conversation-events.ts';
 import { historyLookups } from './history-lookups.ts';
 
 function said(messageId: string, sequence: number, replyToMessageId = ''): HistoryMessage {
@@ -48,7 +52,9 @@ function lookups(messages: readonly HistoryMessage[], checkpoint: number, isRepl
         .reverse()
         .slice(0, maxMessages),
   };
-  return historyLookups(source, progress);
+  // The log is too long to be folded instead.
+  const refolds = { past: () => Promise.reject(new ReadModelUnavailable('too long')) };
+  return historyLookups({ history: source, progress, refolds, following: undefined });
 }
 
 test('a message is a repeat when its first record lies before the offset', async () => {
@@ -99,4 +105,45 @@ test('what else was sent is named by its kind', async () => {
     { role: 'user', text: '', media: ['voice'] },
     { role: 'assistant', text: 'reply 1, well' },
   ]);
+});
+
+describe('without history', () => {
+  const behind: HistoryProgress = { checkpoint: () => 0, reached: async () => false, whole: async () => null };
+  const nowhere = () => Promise.reject(new ReadModelUnavailable('away'));
+  const source = { getMessage: nowhere, conversationStatus: nowhere, contextBefore: nowhere };
+
+  async function logged(follows: boolean) {
+    const log = new FollowedLog();
+    const started = { type: 'ConversationStarted', conversationId: 'c', clientId: 'client' } as const;
+    await log.append(started, messageReceived('c/1'), replyCompleted('c/1', ''), messageReceived('d/1'));
+    const foldedTo = (await log.append(messageReceived('c/2'))) + 1;
+    const following = follows ? log.follow() : undefined;
+    const lookups = historyLookups({
+      history: source,
+      progress: behind,
+      refolds: new Refolds(log),
+      following,
+    });
+    const message = { messageId: 'c/2', conversationId: 'c', sequence: foldedTo - 1 } as PendingMessage;
+    return { log, lookups, history: await lookups.loadHistory(0, message, foldedTo), foldedTo };
+  }
+
+  test.each([
+    ['the log that this process follows', true],
+    ['the log, folded from its beginning', false],
+  ])('the model is given what was said before from %s', async (_, follows) => {
+    const { log, history } = await logged(follows);
+    await using _log = log;
+    expect(history.map(({ role }) => role)).toEqual(['user', 'assistant']);
+  });
+
+  test('the log says what is a repeat, and what was deleted', async () => {
+    const { log, lookups, foldedTo } = await logged(false);
+    await using _log = log;
+    const pastOf = (messageId: string, before: number) => lookups.past(0, { messageId, conversationId: 'c' }, before);
+    expect(await pastOf('c/1', foldedTo)).toBe('repeat');
+    expect(await pastOf('c/3', foldedTo)).toBe('none');
+    await log.append({ type: 'ConversationDeleted', conversationId: 'c' });
+    expect(await pastOf('c/3', foldedTo + 1)).toBe('deleted');
+  });
 });

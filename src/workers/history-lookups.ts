@@ -1,10 +1,13 @@
+import type { Following } from '../app/following/following.ts';
+import type { FollowedRecord } from '../app/following/recent-records.ts';
+import type { Refolds } from '../app/following/refold.ts';
 import { mediaOf, type Part, textOf } from '../domain/conversation/events.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { historyWaitMs } from '../domain/limits.ts';
 import type { ConversationStatus, HistoryMessage, HistoryProgress } from '../ports/history.ts';
 import type { Utterance } from '../ports/provider.ts';
 import { ReadModelUnavailable } from '../ports/read-model.ts';
-import type { Lookups } from './deps.ts';
+import type { Lookups, MessagePast } from './deps.ts';
 import { maxContextMessages } from './limits.ts';
 
 /** What of the history read model is asked. */
@@ -15,38 +18,96 @@ export interface HistorySource {
   contextBefore(conversationId: string, sequence: number, maxMessages: number): Promise<readonly HistoryMessage[]>;
 }
 
-/** Lookups in the history read model; each waits until it has come as far as the question needs. Reject with ReadModelUnavailable. */
-export function historyLookups(history: HistorySource, progress: HistoryProgress): Lookups {
-  async function whole<T>(partition: number, offset: number, ask: () => Promise<T>): Promise<T> {
-    const found = await progress.whole(new Map([[partition, offset]]), historyWaitMs, ask);
-    if (found === null) throw new ReadModelUnavailable(`history of partition ${partition} has not come to ${offset}`);
-    return found.answer;
+export interface HistoryLookupsDeps {
+  readonly history: HistorySource;
+  readonly progress: HistoryProgress;
+  readonly refolds: Pick<Refolds, 'past'>;
+  /** What this process follows of the log; undefined: nothing but what its workers do. */
+  readonly following: Following | undefined;
+}
+
+/**
+ * Lookups in what was read of the log lately and in the history read model, as soon as it has come as far as the question needs; where it is away or
+ * behind, the log is folded. Reject with ReadModelUnavailable or LogUnavailable.
+ */
+export function historyLookups({ history, progress, refolds, following }: HistoryLookupsDeps): Lookups {
+  async function whole<T>(partition: number, offset: number, ask: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return (await progress.whole(new Map([[partition, offset]]), historyWaitMs, ask))?.answer;
+    } catch (error) {
+      if (!(error instanceof ReadModelUnavailable)) throw error;
+      return undefined;
+    }
+  }
+  async function pastInHistory(messageId: string, conversationId: string, offset: number): Promise<MessagePast> {
+    const message = await history.getMessage(messageId);
+    if (message !== null) return message.sequence < offset ? 'repeat' : 'none';
+    const status = await history.conversationStatus(conversationId);
+    if (status === 'deleted') return 'deleted';
+    // Whoever asks has not seen the conversation begin, so it began before the offset: a history without it lacks what it should hold.
+    if (status === 'unknown') throw new ReadModelUnavailable(`history does not hold conversation ${conversationId}`);
+    return 'none';
   }
   return {
-    past: (partition, { messageId, conversationId }, offset) =>
-      whole(partition, offset, async () => {
-        const message = await history.getMessage(messageId);
-        if (message !== null) return message.sequence < offset ? 'repeat' : 'none';
-        const status = await history.conversationStatus(conversationId);
-        if (status === 'deleted') return 'deleted';
-        // Whoever asks has not seen the conversation begin, so it began before the offset: a history without it lacks what it should hold.
-        if (status === 'unknown')
-          throw new ReadModelUnavailable(`history does not hold conversation ${conversationId}`);
-        return 'none';
-      }),
+    async past(partition, { messageId, conversationId }, offset) {
+      const past = await whole(partition, offset, () => pastInHistory(messageId, conversationId, offset));
+      if (past !== undefined) return past;
+      const { said, isDeleted } = await refolds.past(partition, conversationId, offset);
+      if ((said.get(messageId)?.offset ?? offset) < offset) return 'repeat';
+      return isDeleted ? 'deleted' : 'none';
+    },
     async loadHistory(partition, message, foldedTo) {
       const { conversationId } = message;
+      const recent = await recentlySaid(following, partition, conversationId, foldedTo);
+      if (recent !== undefined) return saidBefore(message, newestFirst(recent, foldedTo));
       const ask = () => history.contextBefore(conversationId, foldedTo, maxContextMessages);
-      return saidBefore(message, await whole(partition, foldedTo, ask));
+      const known = await whole(partition, foldedTo, ask);
+      if (known !== undefined) return saidBefore(message, known);
+      const { records } = await refolds.past(partition, conversationId, foldedTo);
+      return saidBefore(message, newestFirst(records, foldedTo));
     },
   };
+}
+
+/** All that was said in the conversation, if all of it is remembered here. */
+async function recentlySaid(
+  following: Following | undefined,
+  partition: number,
+  conversationId: string,
+  foldedTo: number,
+): Promise<readonly FollowedRecord[] | undefined> {
+  if (following === undefined) return undefined;
+  await following.folded(partition, foldedTo);
+  return following.at(partition).saidAfter(conversationId, beforeAll);
+}
+
+/** Before the first offset. */
+const beforeAll = -1;
+
+/** A message or a reply, whoever remembers it. */
+type Said = Pick<HistoryMessage, 'messageId' | 'sequence' | 'role' | 'parts' | 'replyToMessageId'>;
+
+function newestFirst(records: readonly FollowedRecord[], before: number): readonly Said[] {
+  return records
+    .filter(({ offset }) => offset < before)
+    .flatMap(({ event, offset: sequence }): Said[] => {
+      if (event.type === 'MessageReceived') {
+        const { messageId, parts } = event;
+        return [{ messageId, sequence, role: 'user', parts, replyToMessageId: '' }];
+      }
+      if (event.type !== 'ReplyCompleted') return [];
+      const { replyMessageId: messageId, parts, messageId: replyToMessageId } = event;
+      return [{ messageId, sequence, role: 'assistant', parts, replyToMessageId }];
+    })
+    .slice(-maxContextMessages)
+    .reverse();
 }
 
 /**
  * The messages before this one, each followed by its reply. The log may have a reply after messages that were sent without waiting
  * for it; the model is to see it where it belongs.
  */
-function saidBefore(message: PendingMessage, newestFirst: readonly HistoryMessage[]): readonly Utterance[] {
+function saidBefore(message: PendingMessage, newestFirst: readonly Said[]): readonly Utterance[] {
   const replies = new Map(newestFirst.map((said) => [said.replyToMessageId, said]));
   return newestFirst
     .filter((said) => said.role === 'user' && said.sequence < message.sequence)

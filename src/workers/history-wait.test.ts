@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { stopRequested } from '../testing/conversation-events.ts';
 import { eventually } from '../testing/guests.ts';
 import { ScriptedProvider } from '../testing/scripted-provider.ts';
-import { WorkerWorld } from '../testing/worker-world.ts';
+import { counted, WorkerWorld } from '../testing/worker-world.ts';
 import type { Lookups } from './deps.ts';
 
 // Causes, of all here: history was loaded inside an attempt. With a model that reads it, every message ended as PROVIDER_FAILED without a
@@ -46,10 +46,10 @@ test('waiting for history is no attempt: however long it takes, the first call i
   await lookedUp(away.asked, 6);
   expect(await world.story()).toEqual(['received c/1']);
   away.away = false;
-  await world.heard('completed', 'c/1');
+  await world.ended('completed', 'c/1');
   expect(await world.story()).toEqual(['received c/1', 'started c/1 #1', 'completed c/1 #1']);
   expect(provider.calls.map(({ request }) => [request.attempt, request.history])).toEqual([[1, said]]);
-  expect(metrics.counts).toEqual({ completed: 1 });
+  await counted(metrics, { completed: 1 });
 });
 
 // The goal moved on with the fold, so that history which was always a little behind never reached it.
@@ -80,7 +80,7 @@ test('a message that waits for history keeps its place in processing', async () 
   await lookedUp(away.asked, 6);
   expect(new Set(away.asked.map(({ messageId }) => messageId))).toEqual(new Set(['c/1']));
   away.away = false;
-  await world.heard('completed', 'd/1');
+  await world.ended('completed', 'd/1');
   expect(provider.asked).toEqual(['c/1', 'd/1']);
 });
 
@@ -105,7 +105,7 @@ test('another worker’s claim ends the wait for history', async () => {
   await world.say('c/1');
   await lookedUp(away.asked, 2);
   world.worker({ provider: reader() });
-  await world.heard('completed', 'c/1');
+  await world.ended('completed', 'c/1');
   await eventually(
     async () => first.warnings,
     (warnings) => warnings.includes('another worker has claimed the partition'),
@@ -126,5 +126,5 @@ test('a drain does not wait for history', async () => {
   await worker.drain(86_400_000);
   expect(await world.story()).toEqual(['received c/1']);
   world.worker({ provider: reader() });
-  expect(await world.heard('completed', 'c/1')).toMatchObject({ attempt: 1 });
+  expect(await world.ended('completed', 'c/1')).toMatchObject({ attempt: 1 });
 });

@@ -4,9 +4,6 @@ export const watchdogTickMs = 50;
 /** At most so often a partition's position is committed; a crash refolds what came in this time. */
 export const commitIntervalMs = 200;
 
-/** Message ids a partition remembers at least, in about 1 MB; an eighth more at most. Older repeats are found in history. */
-export const knownWindowIds = 8_192;
-
 /** The wait before the log is tried again after it failed; it doubles up to the next. Short: a group commit is missing, not a server. */
 export const logRetryInitialDelayMs = 50;
 
@@ -36,12 +33,6 @@ export const reclaimMs = 3_000;
 
 /** A drain waits so long for the log to take that partitions were given up: it has the shutdown's reserve for that and what is left to do. */
 export const releaseWaitMs = 1_000;
-
-/**
- * Records before its fold that a worker looks at when it takes a partition: a thousand messages with their replies, in some 20 ms. Without
- * the read models, conversations that began before these wait.
- */
-export const usualLookBackRecords = 4_096;
 
 /**
  * A worker that finds a message which has lost too many workers waits so long before it gives the message up: those that gave the partition up in order

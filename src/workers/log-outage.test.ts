@@ -13,7 +13,7 @@ function echo(): ScriptedProvider {
   return provider;
 }
 
-test('a reply that the log does not take is held, and told when the log has it', async () => {
+test('a reply that the log does not take is held, and its pieces are sent when the log has its start', async () => {
   await using world = await WorkerWorld.open();
   const worker = world.worker({ provider: echo() });
   await eventually(
@@ -30,9 +30,9 @@ test('a reply that the log does not take is held, and told when the log has it',
   // Nobody knows yet whose the attempt's number is.
   expect(world.live).toEqual([]);
   worker.log.appendFault = () => 'none';
-  const end = await world.heard('completed', 'c/1');
+  const end = await world.ended('completed', 'c/1');
   expect(await world.story()).toEqual(['received c/1', 'started c/1 #1', 'completed c/1 #1']);
-  expect(world.live.map((event) => event.type)).toEqual(['started', 'piece', 'piece', 'completed']);
+  expect(world.live.map(({ text }) => text)).toEqual(['You said: ', 'What about c/1?']);
   expect(end).toMatchObject({ sequence: (await world.entries()).length - 1 });
   expect(worker.provider.calls).toHaveLength(1);
 });
@@ -56,7 +56,7 @@ test('the log is asked again after growing waits', async () => {
   ]);
 });
 
-test('a reply whose append was answered by silence is in the log twice at most, and told once', async () => {
+test('a reply whose append was answered by silence is in the log twice at most, and counts once', async () => {
   await using world = await WorkerWorld.open();
   let lost = 0;
   const { provider } = world.worker({
@@ -65,11 +65,8 @@ test('a reply whose append was answered by silence is in the log twice at most, 
   });
   await world.say('c/1');
   await world.say('c/2');
-  await world.heard('completed', 'c/2');
-  expect(world.live.filter((event) => event.type === 'completed').map((event) => event.messageId)).toEqual([
-    'c/1',
-    'c/2',
-  ]);
+  await world.ended('completed', 'c/2');
+  expect((await world.ends()).map(({ messageId }) => messageId)).toEqual(['c/1', 'c/2']);
   expect(provider.asked).toEqual(['c/1', 'c/2']);
 });
 
@@ -89,7 +86,7 @@ test('an attempt whose start is not written is answered all the same', async () 
     (warnings) => warnings.includes('the start of an attempt was not written'),
   );
   worker.provider.callFor('c/1').say('Yes.').end();
-  await world.heard('completed', 'c/1');
+  await world.ended('completed', 'c/1');
 });
 
 test('a claim that the log does not take is made again, under an id of its own', async () => {
@@ -101,7 +98,7 @@ test('a claim that the log does not take is made again, under an id of its own',
     fault: (records) => (typesOf(records).includes('WorkerClaimed') ? (faults[claims++] ?? 'none') : 'none'),
   });
   await world.say('c/1');
-  await world.heard('completed', 'c/1');
+  await world.ended('completed', 'c/1');
   const ids = (await world.events()).flatMap((event) => (event.type === 'WorkerClaimed' ? [event.claimId] : []));
   expect(new Set(ids).size).toBe(ids.length);
 });
@@ -122,6 +119,6 @@ test('draining while the log is away ends in time, and the next start answers', 
   await worker.drain(200);
   const appends = worker.log.appends;
   world.worker({ provider: echo() });
-  expect(await world.heard('completed', 'c/1')).toMatchObject({ attempt: 1 });
+  expect(await world.ended('completed', 'c/1')).toMatchObject({ attempt: 1 });
   expect(worker.log.appends).toBe(appends);
 });

@@ -6,7 +6,7 @@ import { ProviderError } from '../ports/provider.ts';
 import { stopRequested } from '../testing/conversation-events.ts';
 import { eventually } from '../testing/guests.ts';
 import { ScriptedProvider } from '../testing/scripted-provider.ts';
-import { WorkerWorld } from '../testing/worker-world.ts';
+import { counted, WorkerWorld } from '../testing/worker-world.ts';
 
 // Cause, of all here: a media store that could not be read was taken for a provider that failed, so that a short outage of the store ended
 // every message with a voice, a video or a picture as PROVIDER_FAILED; and so did an object that is there no more.
@@ -65,10 +65,10 @@ describe('a media store that cannot be read', () => {
     await reads(outage, 6);
     expect(provider.calls).toHaveLength(1);
     outage.end();
-    expect(await world.heard('completed', 'c/1')).toMatchObject({ parts: [{ kind: 'text', text: 'Seen 4 bytes.' }] });
+    expect(await world.ended('completed', 'c/1')).toMatchObject({ parts: [{ kind: 'text', text: 'Seen 4 bytes.' }] });
     expect(provider.calls).toHaveLength(2);
     expect(await world.story()).toEqual(['received c/1', 'started c/1 #1', 'started c/1 #2', 'completed c/1 #2']);
-    expect(metrics.counts).toEqual({ completed: 1 });
+    await counted(metrics, { completed: 1 });
   });
 
   test('is waited for also when it is silent until the attempt’s time is over', async () => {
@@ -79,8 +79,8 @@ describe('a media store that cannot be read', () => {
     await showVideo(world);
     await reads(outage, 1);
     outage.end();
-    expect(await world.heard('completed', 'c/1')).toMatchObject({ outcome: 'completed' });
-    expect(metrics.counts).toEqual({ completed: 1 });
+    expect(await world.ended('completed', 'c/1')).toMatchObject({ outcome: 'completed' });
+    await counted(metrics, { completed: 1 });
   });
 
   test('is not waited for once the client wants no more', async () => {
@@ -90,7 +90,7 @@ describe('a media store that cannot be read', () => {
     await showVideo(world);
     await reads(outage, 3);
     await world.append(stopRequested('c/1'));
-    expect(await world.heard('failed', 'c/1')).toMatchObject({ reason: 'STOPPED' });
+    expect(await world.ended('failed', 'c/1')).toMatchObject({ reason: 'STOPPED' });
     expect(provider.calls).toHaveLength(1);
   });
 });
@@ -99,7 +99,7 @@ test('a message whose media are not in the store ends, and its reason says so', 
   await using world = await WorkerWorld.open();
   const { provider } = world.worker({ provider: listener() });
   await showVideo(world, false);
-  expect(await world.heard('failed', 'c/1')).toMatchObject({
+  expect(await world.ended('failed', 'c/1')).toMatchObject({
     reason: 'MEDIA_NOT_FOUND',
     detail: 'What was sent with the message is not in the store any more.',
   });
@@ -114,7 +114,7 @@ test('a model that fails although it read the media has failed', async () => {
   };
   world.worker({ provider, settings: { maxAttempts: 2 } });
   await showVideo(world);
-  expect(await world.heard('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_FAILED' });
+  expect(await world.ended('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_FAILED' });
   expect(provider.calls).toHaveLength(2);
 });
 
@@ -132,7 +132,7 @@ test('what takes longer to read than an attempt may is read once more, and kept 
   await showVideo(world);
   await reads(outage, 2);
   slow.resolve();
-  await world.heard('completed', 'c/1');
+  await world.ended('completed', 'c/1');
   expect([provider.calls.length, outage.reads]).toEqual([2, 2]);
-  expect(metrics.counts).toEqual({ completed: 1 });
+  await counted(metrics, { completed: 1 });
 });

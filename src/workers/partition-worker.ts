@@ -1,3 +1,6 @@
+import { backOffMs, pause } from '../app/back-off.ts';
+import { knownWindowIds, usualLookBackRecords } from '../app/following/limits.ts';
+import { lookBack } from '../app/following/look-back.ts';
 import type { JournalEntry } from '../app/journal.ts';
 import type {
   ConversationDeleted,
@@ -22,20 +25,11 @@ import { type Decision, plan } from '../domain/conversation/plan.ts';
 import { catalogue } from '../domain/errors/catalogue.ts';
 import { maxLostWorkers } from '../domain/limits.ts';
 import { LogTruncated, LogUnavailable } from '../ports/event-log.ts';
-import type { LiveEvent } from '../ports/live-bus.ts';
+import type { LivePiece } from '../ports/live-bus.ts';
 import { Answer, type AnswerContext } from './answer.ts';
 import type { AttemptDeps } from './attempt.ts';
-import { backOffMs, pause } from './back-off.ts';
 import type { WorkerDeps } from './deps.ts';
-import {
-  commitIntervalMs,
-  knownWindowIds,
-  logRetryInitialDelayMs,
-  logRetryMaxDelayMs,
-  releasesDueMs,
-  usualLookBackRecords,
-} from './limits.ts';
-import { lookBack } from './look-back.ts';
+import { commitIntervalMs, logRetryInitialDelayMs, logRetryMaxDelayMs, releasesDueMs } from './limits.ts';
 import { PendingTraces } from './pending-traces.ts';
 
 /** What one partition is doing, as far as its worker has read. */
@@ -52,9 +46,6 @@ type EventPlace = Pick<JournalEntry, 'offset' | 'timeMs' | 'trace'>;
 
 /**
  * The worker of one partition: folds its records and does what the plan says, once it has read its own claim back. The loop awaits no call.
- *
- * Whoever watches is told of an end only when the end is read back under this worker's claim: what a stalled worker still appends
- * does not count, so it must not be told either.
  */
 export class PartitionWorker {
   readonly #deps: WorkerDeps;
@@ -75,6 +66,8 @@ export class PartitionWorker {
   #releases: 'not-awaited' | 'awaited' | 'due' = 'not-awaited';
   #draining = false;
   #committed = 0;
+  /** So far workers had read before: the ends of messages before the committed position stand before this, and need not stand before what is read now. */
+  #readBefore = 0;
   #committedAtMs = Number.NEGATIVE_INFINITY;
   /** The commit that is under way. */
   #committing: Promise<void> | undefined;
@@ -131,7 +124,7 @@ export class PartitionWorker {
   }
 
   /** Of every reply under way in the conversation: what it has so far. */
-  drafts(conversationId: string): readonly LiveEvent[] {
+  drafts(conversationId: string): readonly LivePiece[] {
     const answers = [...this.#inFlight.values()].filter((answer) => answer.message.conversationId === conversationId);
     return answers.flatMap((answer) => answer.draft());
   }
@@ -155,6 +148,7 @@ export class PartitionWorker {
     if (read > end) throw new LogTruncated(topic, this.#partition, read, end);
     const past = await lookBack(journal, this.#partition, committed, lookBackRecords);
     this.#committed = committed;
+    this.#readBefore = read;
     this.#next = committed;
     this.#knownSince = past.knownFrom;
     this.#state = past.state;
@@ -309,11 +303,8 @@ export class PartitionWorker {
     if (answer === undefined) return;
     answer.settled();
     this.#release(answer);
-    const { bus, metrics } = this.#deps;
-    const { message } = answer;
-    bus.publish(event.conversationId, liveEnd(event, message, place));
-    const elapsedMs = place.timeMs - message.receivedAtMs;
-    metrics.finished(event.type === 'ReplyCompleted' ? event.outcome : event.reason, elapsedMs);
+    const elapsedMs = place.timeMs - answer.message.receivedAtMs;
+    this.#deps.metrics.finished(event.type === 'ReplyCompleted' ? event.outcome : event.reason, elapsedMs);
   }
 
   #release({ message }: Answer): void {
@@ -394,7 +385,8 @@ export class PartitionWorker {
     const { conversations: topic } = journal.topics;
     try {
       // First, so that a log without the end of a message before the position is known to be shorter.
-      await journal.log.commit(readGroupOf(group), topic, this.#partition, this.#next);
+      const read = Math.max(this.#readBefore, this.#next);
+      await journal.log.commit(readGroupOf(group), topic, this.#partition, read);
       await journal.log.commit(group, topic, this.#partition, position);
       this.#committed = position;
     } catch (error) {
@@ -407,18 +399,4 @@ export class PartitionWorker {
 /** The group whose positions say how far workers had read when they committed theirs. */
 export function readGroupOf(group: string): string {
   return `${group}.read`;
-}
-
-function liveEnd(
-  event: ReplyCompleted | ReplyFailed,
-  { clientMessageId }: PendingMessage,
-  { offset: sequence, timeMs, trace }: EventPlace,
-): LiveEvent {
-  const traced = trace === undefined ? {} : { traceparent: trace.traceparent };
-  if (event.type === 'ReplyFailed') {
-    const { messageId, reason, detail } = event;
-    return { type: 'failed', messageId, clientMessageId, reason, detail, ...traced };
-  }
-  const { messageId, replyMessageId, attempt, parts, model, outcome } = event;
-  return { type: 'completed', messageId, replyMessageId, attempt, sequence, timeMs, parts, model, outcome, ...traced };
 }

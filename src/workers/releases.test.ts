@@ -47,7 +47,7 @@ describe('a worker that comes after another', () => {
       await released(world, handOver);
     }
     world.worker({ provider: echo() });
-    expect(await world.heard('completed', 'c/1')).toMatchObject({ attempt: 5 });
+    expect(await world.ended('completed', 'c/1')).toMatchObject({ attempt: 5 });
   });
 
   test('is told of it by one that lives and finds the partition claimed, too', async () => {

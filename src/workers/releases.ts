@@ -1,8 +1,8 @@
+import { backOffMs, pause } from '../app/back-off.ts';
 import type { Journal } from '../app/journal.ts';
 import type { Clock } from '../ports/clock.ts';
 import { LogUnavailable } from '../ports/event-log.ts';
 import type { Logger } from '../ports/telemetry.ts';
-import { backOffMs, pause } from './back-off.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs, releaseWaitMs } from './limits.ts';
 
 export interface ReleaseDeps {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import type { MediaPart, Part, ReplyCompleted } from '../domain/conversation/events.ts';
+import { type MediaPart, type Part, type ReplyCompleted, textOf } from '../domain/conversation/events.ts';
 import { mediaDay, newMediaId } from '../domain/media/media-id.ts';
 import type { NewRecord } from '../ports/event-log.ts';
 import { MediaUnavailable } from '../ports/media-store.ts';
@@ -8,7 +8,7 @@ import { type GeneratedMedia, ProviderError } from '../ports/provider.ts';
 import { messageReceived } from '../testing/conversation-events.ts';
 import { eventually } from '../testing/guests.ts';
 import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
-import { WorkerWorld } from '../testing/worker-world.ts';
+import { counted, WorkerWorld } from '../testing/worker-world.ts';
 
 const generating = { type: 'generating' } as const;
 const voice: GeneratedMedia = { type: 'media', kind: 'voice', contentType: 'audio/mpeg', bytes: Buffer.from('sound') };
@@ -54,9 +54,9 @@ describe('voice and picture of a reply', () => {
     world.media.beforePut = async () => void logged.push([...(await world.story())]);
     world.worker({ provider: provider(inFull) });
     await world.say('c/1', 'ann');
-    const told = await world.heard('completed', 'c/1');
+    const end = await world.ended('completed', 'c/1');
     const { parts } = await replyTo(world, 'c/1');
-    expect(told).toMatchObject({ parts, outcome: 'completed' });
+    expect(end).toMatchObject({ parts, outcome: 'completed' });
     expect(kindsOf(parts)).toEqual(['text', 'voice', 'image']);
     expect(world.media.stored).toHaveLength(2);
     expect(world.media.stored).toEqual(
@@ -87,12 +87,12 @@ describe('voice and picture of a reply', () => {
     const scripted = provider(inFull);
     const { metrics } = world.worker({ provider: scripted, settings: { maxAttempts: 1 } });
     await world.say('c/1');
-    expect(await world.heard('completed', 'c/1')).toMatchObject({ attempt: 1, outcome: 'completed' });
+    expect(await world.ended('completed', 'c/1')).toMatchObject({ attempt: 1, outcome: 'completed' });
     const { parts } = await replyTo(world, 'c/1');
     expect(kindsOf(parts)).toEqual(['text', 'voice', 'image']);
     expect(new Set(putIds).size).toBe(2);
     expect(putIds).toHaveLength(10);
-    expect(metrics.counts).toEqual({ completed: 1 });
+    await counted(metrics, { completed: 1 });
   });
 
   test('are stored at the same time, and named in the order in which they were made', async () => {
@@ -104,16 +104,17 @@ describe('voice and picture of a reply', () => {
     };
     world.worker({ provider: provider(inFull) });
     await world.say('c/1');
-    await world.heard('completed', 'c/1');
+    await world.ended('completed', 'c/1');
     expect(kindsOf((await replyTo(world, 'c/1')).parts)).toEqual(['text', 'voice', 'image']);
   });
 
-  test('are no pieces: watchers are told of the text, and of the rest with the end', async () => {
+  test('are no pieces: watchers are sent the text alone', async () => {
     await using world = await WorkerWorld.open();
     world.worker({ provider: provider(inFull) });
     await world.say('c/1');
-    await world.heard('completed', 'c/1');
-    expect(world.live.map(({ type }) => type)).toEqual(['started', 'piece', 'piece', 'completed']);
+    await world.ended('completed', 'c/1');
+    const { parts } = await replyTo(world, 'c/1');
+    expect(world.live.map(({ text }) => text).join('')).toBe(textOf(parts));
   });
 
   test.each<[string, (world: WorkerWorld, call: ScriptedCall) => void, string]>([
@@ -136,18 +137,18 @@ describe('voice and picture of a reply', () => {
       },
       'timeout',
     ],
-  ])('that %s do not cost the client a text that is whole', async (_how, fault, counted) => {
+  ])('that %s do not cost the client a text that is whole', async (_how, fault, counter) => {
     await using world = await WorkerWorld.open();
     const { metrics, warnings } = world.worker({
       provider: provider((call) => fault(world, call.say('All said.', generating))),
       settings: { maxAttempts: 1, mediaTimeoutMs: 2_000 },
     });
     await world.say('c/1');
-    expect(await world.heard('completed', 'c/1')).toMatchObject({
+    expect(await world.ended('completed', 'c/1')).toMatchObject({
       parts: [{ kind: 'text', text: 'All said.' }],
       outcome: 'completed',
     });
-    expect(metrics.counts).toEqual({ [counted]: 1, completed: 1 });
+    await counted(metrics, { [counter]: 1, completed: 1 });
     expect(warnings).toContain('an attempt to answer failed');
   });
 
@@ -159,7 +160,7 @@ describe('voice and picture of a reply', () => {
     });
     world.worker({ provider: scripted });
     await world.say('c/1');
-    await world.heard('completed', 'c/1');
+    await world.ended('completed', 'c/1');
     const { parts, attempt } = await replyTo(world, 'c/1');
     expect([attempt, kindsOf(parts)]).toEqual([2, ['text', 'voice', 'image']]);
     expect(world.media.stored.map(({ kind }) => kind).sort()).toEqual(['image', 'voice', 'voice']);
@@ -173,7 +174,7 @@ describe('voice and picture of a reply', () => {
       provider: provider((call) => call.say('Seen', generating, voice, generating).fail(new Error('no paint'))),
     });
     await world.say('c/1');
-    await world.heard('completed', 'c/1');
+    await world.ended('completed', 'c/1');
     expect(kindsOf((await replyTo(world, 'c/1')).parts)).toEqual(['text', 'voice']);
   });
 
@@ -191,7 +192,7 @@ describe('voice and picture of a reply', () => {
     await storing.promise;
     scripted.callFor('c/1').fail(new Error('no paint'));
     free.resolve();
-    await world.heard('completed', 'c/1');
+    await world.ended('completed', 'c/1');
     expect(kindsOf((await replyTo(world, 'c/1')).parts)).toEqual(['text', 'voice']);
   });
 
@@ -199,9 +200,9 @@ describe('voice and picture of a reply', () => {
     await using world = await WorkerWorld.open();
     const { metrics } = world.worker({ provider: provider((call) => call.say('One', voice, picture, voice).end()) });
     await world.say('c/1');
-    await world.heard('completed', 'c/1');
+    await world.ended('completed', 'c/1');
     expect(kindsOf((await replyTo(world, 'c/1')).parts)).toEqual(['text', 'voice', 'image']);
-    expect(metrics.counts).toEqual({ error: 1, completed: 1 });
+    await counted(metrics, { error: 1, completed: 1 });
     expect(world.media.stored).toHaveLength(2);
   });
 
@@ -211,7 +212,7 @@ describe('voice and picture of a reply', () => {
       provider: provider((call) => call.say(generating, 'I heard ').fail(new ProviderError('broken', false))),
     });
     await world.say('c/1');
-    expect(await world.heard('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_FAILED' });
+    expect(await world.ended('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_FAILED' });
   });
 });
 
@@ -226,7 +227,7 @@ describe('a stop', () => {
       (stored) => stored.length === 1,
     );
     await world.append({ type: 'StopRequested', conversationId: 'c', messageId: 'c/1' });
-    await world.heard('completed', 'c/1');
+    await world.ended('completed', 'c/1');
     const { parts, outcome } = await replyTo(world, 'c/1');
     expect([outcome, kindsOf(parts)]).toEqual(['stopped', ['text', 'voice']]);
     expect(scripted.callFor('c/1').signal.aborted).toBe(true);
@@ -244,7 +245,7 @@ describe('a stop', () => {
     await world.say('c/1');
     await storing.promise;
     await world.append({ type: 'StopRequested', conversationId: 'c', messageId: 'c/1' });
-    await world.heard('completed', 'c/1');
+    await world.ended('completed', 'c/1');
     free.resolve();
     const { parts, outcome } = await replyTo(world, 'c/1');
     expect([outcome, kindsOf(parts)]).toEqual(['stopped', ['text']]);
@@ -266,8 +267,8 @@ describe('the time limit of media', () => {
     await clock.sleep(3 * limits.pieceTimeoutMs);
     after(scripted.callFor('c/1'));
     scripted.callFor('c/1').end();
-    expect(await world.heard('completed', 'c/1')).toMatchObject({ outcome: 'completed' });
-    expect(metrics.counts).toEqual({ completed: 1 });
+    expect(await world.ended('completed', 'c/1')).toMatchObject({ outcome: 'completed' });
+    await counted(metrics, { completed: 1 });
   });
 
   test('ends listening that goes on for longer', async () => {
@@ -276,7 +277,7 @@ describe('the time limit of media', () => {
     const settings = { ...limits, firstPieceTimeoutMs: 600_000, pieceTimeoutMs: 600_000, mediaTimeoutMs: 1_000 };
     world.worker({ provider: scripted, settings });
     await world.say('c/1');
-    expect(await world.heard('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_TIMEOUT' });
+    expect(await world.ended('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_TIMEOUT' });
   });
 
   test('is within that of the whole reply', async () => {
@@ -286,8 +287,8 @@ describe('the time limit of media', () => {
       settings: { ...limits, mediaTimeoutMs: 6_000_000, totalTimeoutMs: 3_000 },
     });
     await world.say('c/1');
-    expect(await world.heard('completed', 'c/1')).toMatchObject({ parts: [{ kind: 'text', text: 'All said.' }] });
-    expect(metrics.counts).toEqual({ timeout: 1, completed: 1 });
+    expect(await world.ended('completed', 'c/1')).toMatchObject({ parts: [{ kind: 'text', text: 'All said.' }] });
+    await counted(metrics, { timeout: 1, completed: 1 });
   });
 });
 
@@ -303,7 +304,7 @@ describe('the media of a message', () => {
       { kind: 'text', text: 'Look' },
       { ...video, sha256, mediaId },
     ]);
-    await world.heard('completed', 'c/1');
+    await world.ended('completed', 'c/1');
     const { request } = scripted.callFor('c/1');
     expect(request).toMatchObject({ text: 'Look', replyKind: 'video' });
     expect(request.media).toMatchObject([{ kind: 'video', contentType: 'video/mp4', sizeBytes: 4 }]);
@@ -336,7 +337,7 @@ describe('a conversation that is deleted while a reply is under way', () => {
       (stored) => stored.length === 1,
     );
     await world.append(deleted);
-    expect(await world.heard('failed', 'c/1')).toMatchObject({ reason: 'STOPPED' });
+    expect(await world.ended('failed', 'c/1')).toMatchObject({ reason: 'STOPPED' });
     expect((await world.story()).slice(-1)).toEqual(['STOPPED c/1 #1']);
     const draft: unknown[] = [];
     world.bus.requestDrafts('c', (event) => draft.push(event));
@@ -351,14 +352,14 @@ describe('a conversation that is deleted while a reply is under way', () => {
       fault: (records) => (records.some(({ headers }) => refused.test(headers['ce_type'] ?? '')) ? 'refused' : 'none'),
     });
     const draft = async () => {
-      const events: string[] = [];
-      world.bus.requestDrafts('c', ({ type }) => events.push(type));
-      return events.join();
+      const texts: string[] = [];
+      world.bus.requestDrafts('c', ({ text }) => texts.push(text));
+      return texts.join('');
     };
     await world.say('c/1');
-    await eventually(draft, (events) => events === 'started,piece');
+    await eventually(draft, (text) => text === 'All said.');
     await world.append(deleted);
-    await eventually(draft, (events) => events === '');
+    await eventually(draft, (text) => text === '');
     refused = /\.ReplyCompleted$/;
     await world.logged('STOPPED c/1 #1');
     expect(await world.story()).not.toContain('completed c/1 #1');
@@ -399,7 +400,7 @@ describe('media of a reply that the log does not take for long', () => {
     );
     for (const { mediaId } of former) await world.media.delete(mediaId);
     back();
-    await world.heard('completed', 'c/1');
+    await world.ended('completed', 'c/1');
     const { parts } = await replyTo(world, 'c/1');
     expect(kindsOf(parts)).toEqual(['text', 'voice', 'image']);
     for (const part of parts) if (part.kind !== 'text') await world.media.read(part.mediaId);
@@ -415,7 +416,7 @@ describe('media of a reply that the log does not take for long', () => {
       (ms) => ms > 8_000,
     );
     back();
-    await world.heard('completed', 'c/1');
+    await world.ended('completed', 'c/1');
     const { parts } = await replyTo(world, 'c/1');
     for (const part of parts) if (part.kind !== 'text') await world.media.read(part.mediaId);
     expect(parts).toContainEqual({ kind: 'text', text: 'Seen it.' });

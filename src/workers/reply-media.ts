@@ -1,8 +1,8 @@
+import { backOffMs, pause } from '../app/back-off.ts';
 import type { MediaPart, Part } from '../domain/conversation/events.ts';
 import { newMediaId } from '../domain/media/media-id.ts';
 import { MediaMissing, MediaUnavailable } from '../ports/media-store.ts';
 import { type GeneratedMedia, ProviderError } from '../ports/provider.ts';
-import { backOffMs, pause } from './back-off.ts';
 import type { WorkerDeps } from './deps.ts';
 import { mediaRetryInitialDelayMs, mediaRetryMaxDelayMs } from './limits.ts';
 

@@ -13,10 +13,8 @@ const isStart = (records: readonly NewRecord[]) =>
 /** The texts of the pieces that watchers were sent of the message, by attempt. */
 function shown(world: WorkerWorld, messageId: string): Record<number, string> {
   const texts: Record<number, string> = {};
-  for (const event of world.live) {
-    if (event.type === 'piece' && event.messageId === messageId)
-      texts[event.attempt] = (texts[event.attempt] ?? '') + event.text;
-  }
+  for (const piece of world.live)
+    if (piece.messageId === messageId) texts[piece.attempt] = (texts[piece.attempt] ?? '') + piece.text;
   return texts;
 }
 
@@ -38,15 +36,15 @@ test('nothing of an attempt is shown whose start the log does not take, and all 
     async () => worker.warnings.filter((what) => what === 'the start of an attempt was not written').length,
     (warnings) => warnings >= 2,
   );
-  const draft: string[] = [];
-  world.bus.requestDrafts('c', ({ type }) => draft.push(type));
+  const draft: unknown[] = [];
+  world.bus.requestDrafts('c', (piece) => draft.push(piece));
   expect([world.live, draft]).toEqual([[], []]);
   refusing = false;
-  await world.heard('piece', 'c/1');
+  await world.heard('c/1');
   worker.provider.callFor('c/1').say('a time').end();
-  await world.heard('completed', 'c/1');
+  await world.ended('completed', 'c/1');
   expect(shown(world, 'c/1')).toEqual({ 1: 'Once upon a time' });
-  expect(world.live.map(({ type }) => type)).toEqual(['started', 'piece', 'piece', 'piece', 'completed']);
+  expect(world.live).toHaveLength(3);
 });
 
 test('a worker whose start never came into the log leaves the number to the next, and has shown nothing under it', async () => {
@@ -59,7 +57,7 @@ test('a worker whose start never came into the log leaves the number to the next
   const second = world.worker();
   await asked(second.provider.calls, 1);
   second.provider.callFor('c/1').say('Another').end();
-  expect(await world.heard('completed', 'c/1')).toMatchObject({ attempt: 1 });
+  expect(await world.ended('completed', 'c/1')).toMatchObject({ attempt: 1 });
   expect(shown(world, 'c/1')).toEqual({ 1: 'Another' });
 });
 
@@ -91,7 +89,7 @@ test('a worker that has stalled, and whose start stands behind another’s claim
   );
   stalled.provider.callFor('c/1').say('One text');
   second.provider.callFor('c/1').say('Another').end();
-  await world.heard('completed', 'c/1');
+  await world.ended('completed', 'c/1');
   awake.resolve();
   expect(shown(world, 'c/1')).toEqual({ 1: 'Another' });
 });
@@ -105,5 +103,5 @@ test('a reply that is stopped before its start was read ends with what there is 
   worker.provider.callFor('c/1').say('Once ');
   await world.append(stopRequested('c/1'));
   refusing = false;
-  expect(await world.heard('completed', 'c/1')).toMatchObject({ outcome: 'stopped' });
+  expect(await world.ended('completed', 'c/1')).toMatchObject({ outcome: 'stopped' });
 });

@@ -22,9 +22,9 @@ test('a worker whose committed position lies beyond the end answers what the log
   await world.journal.log.commit('test.workers', world.journal.topics.conversations, 0, 1_000);
   await world.say('c/1');
   const worker = world.worker({ provider: echo() });
-  await world.heard('completed', 'c/1');
+  await world.ended('completed', 'c/1');
   await world.say('c/2');
-  await world.heard('completed', 'c/2');
+  await world.ended('completed', 'c/2');
   expect(worker.warnings.filter((what) => what.includes('shorter'))).toHaveLength(1);
   expect(await committedOf(world)).toBeLessThan(1_000);
 });
@@ -38,7 +38,7 @@ test('a worker answers again what it had answered when the log loses the answer,
   await world.journal.log.commit('test.workers.read', conversations, 0, end + 3);
   await world.journal.log.commit('test.workers', conversations, 0, end);
   const worker = world.worker({ provider: echo() });
-  await world.heard('completed', 'c/1');
+  await world.ended('completed', 'c/1');
   expect(worker.warnings.filter((what) => what.includes('shorter'))).toHaveLength(1);
 });
 
@@ -46,11 +46,11 @@ test('a worker under which the log becomes shorter begins again from what it hol
   await using world = await WorkerWorld.open();
   const worker = world.worker({ provider: echo() });
   await world.say('c/1');
-  await world.heard('completed', 'c/1');
+  await world.ended('completed', 'c/1');
   // What was read is of a log that had more: the records up to the new end are what is left of it.
   worker.log.tailFault = new LogTruncated(world.journal.topics.conversations, 0, 1_000, 1);
   await world.say('c/2');
-  await world.heard('completed', 'c/2');
+  await world.ended('completed', 'c/2');
   expect(worker.warnings.filter((what) => what.includes('shorter'))).toHaveLength(1);
   expect(await world.story()).toEqual(expect.arrayContaining(['completed c/1 #1', 'completed c/2 #1']));
   expect(worker.provider.calls).toHaveLength(2);

@@ -1,6 +1,6 @@
+import { pause } from '../app/back-off.ts';
 import { Watchdog } from '../app/watchdog.ts';
 import type { GroupMember } from '../ports/partition-groups.ts';
-import { pause } from './back-off.ts';
 import type { WorkerDeps } from './deps.ts';
 import { reclaimMs, watchdogTickMs } from './limits.ts';
 import { type PartitionUsage, PartitionWorker } from './partition-worker.ts';

@@ -186,6 +186,12 @@ export class Admission {
     await this.#appendAndFold([{ type: 'ConnectionClosed', sessionId, reason: 'DISCONNECTED', detail }]);
   }
 
+  /** Resolves when everything is folded that the topic holds now. Rejects with LogUnavailable. */
+  async caughtUp(): Promise<void> {
+    const { log, topics } = this.#deps.journal;
+    await this.#folded(await log.endOffset(topics.connections, 0));
+  }
+
   /** Leaves in order; nothing is read any more, and no beat written after the last event. Rejects with LogUnavailable: then the lease ends the sessions. */
   async stop(): Promise<void> {
     if (this.isStarted) await this.#lastLook();
@@ -262,10 +268,10 @@ export class Admission {
 
   /** A process that was frozen may not know yet that its id is another's, whose sessions its last event would end. */
   async #lastLook(): Promise<void> {
-    const { journal, clock, isIdExclusive } = this.#deps;
+    const { clock, isIdExclusive } = this.#deps;
     if (isIdExclusive) return;
     const waiting = new AbortController();
-    const isRead = journal.log.endOffset(journal.topics.connections, 0).then((end) => this.#folded(end));
+    const isRead = this.caughtUp();
     const givenUp = clock.sleep(lastLookMs, waiting.signal);
     await Promise.race([isRead, givenUp]).catch(() => undefined);
     givenUp.catch(() => undefined);

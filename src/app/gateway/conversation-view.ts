@@ -1,19 +1,20 @@
-import { textOf } from '../../domain/conversation/events.ts';
+import { type ReplyCompleted, textOf } from '../../domain/conversation/events.ts';
+import { pendingMessage } from '../../domain/conversation/partition-state.ts';
 import { utf8Length, utf8Slice } from '../../domain/conversation/utf8.ts';
 import type { Reason } from '../../domain/errors/catalogue.ts';
-import { maxUnsentBytes } from '../../domain/limits.ts';
-import type { History, HistoryMessage } from '../../ports/history.ts';
-import type { LiveBus, LiveCompleted, LiveEvent, LivePiece, LiveStarted } from '../../ports/live-bus.ts';
-import type { Metrics } from '../../ports/telemetry.ts';
+import { maxPieceBytes } from '../../domain/limits.ts';
+import type { HistoryMessage } from '../../ports/history.ts';
+import type { Ids } from '../../ports/ids.ts';
+import type { LiveBus, LivePiece } from '../../ports/live-bus.ts';
+import type { Following } from '../following/following.ts';
+import type { FollowedRecord } from '../following/recent-records.ts';
 import { noLinks } from '../media/media-links.ts';
-import { HeldLiveEvents } from './held-events.ts';
+import { HeldPieces } from './held-pieces.ts';
+import type { MissedRecord, SaidAt, SessionConversations } from './session-conversations.ts';
 import type { SessionOutput } from './session-event.ts';
 
-/** Messages read from history at once. */
-const replayBatch = 100;
-
-/** Replies of a conversation that may be under way at once, and more: a setting, of which nobody asks for as many. */
-const rememberedReplies = 64;
+/** Kept of pieces whose attempt's start was not read yet, which takes as long as the log needs to tell of it. */
+const maxEarlyBytes = 2 * maxPieceBytes;
 
 interface Draft {
   readonly attempt: number;
@@ -22,190 +23,278 @@ interface Draft {
 }
 
 export interface ConversationViewDeps {
-  readonly history: Pick<History, 'replay'>;
+  readonly following: Following;
+  readonly conversations: Pick<SessionConversations, 'missed'>;
   readonly bus: LiveBus;
-  readonly metrics: Pick<Metrics, 'historyRead'>;
+  readonly ids: Pick<Ids, 'replyMessageId'>;
   readonly output: SessionOutput;
-  /** Of a message of the client's, history has told the reply, or that there will be none. */
-  readonly onReplayedEnd: (messageId: string) => void;
+  /** A message of the client's stands there: tells it so if it waits for that, and answers whether it did; else it is shown the message. */
+  readonly onReceived: (messageId: string, at: SaidAt) => boolean;
+  /** A message has its end, which the client was just told. */
+  readonly onEnded: (record: FollowedRecord) => void;
 }
 
 /**
- * What one session sees of the conversation it is in: first what it missed, then what happens, without hole or repeat, though the bus
- * may lose or repeat anything.
+ * What one session sees of the conversation it is in: everything after a sequence, in the log's order, and pieces of the attempts that the log says
+ * have begun, without hole or repeat, though the bus may lose, repeat or delay them.
  */
 export class ConversationView {
   readonly conversationId: string;
   readonly #deps: ConversationViewDeps;
   readonly #drafts = new Map<string, Draft>();
-  /** Live events that arrive while older things are still being sent. */
-  #early: HeldLiveEvents | undefined = new HeldLiveEvents(maxUnsentBytes);
-  #replayedThrough = 0;
+  readonly #early = new HeldPieces(maxEarlyBytes);
+  /** The client knows everything of the conversation up to this offset. */
+  #through: number;
+  /** What is read of the conversation is told at once. */
+  #isLive = false;
   #isAsking = false;
-  /** The replies that were told last, the oldest first: history may know one before the worker that wrote it has let its draft go. */
-  readonly #whole = new Set<string>();
+  /** How often the log has lost its end: what was to be told then is of another log. */
+  #shortenings = 0;
   #closed = false;
+  #unsubscribe = () => {};
 
-  constructor(conversationId: string, deps: ConversationViewDeps) {
+  constructor(conversationId: string, afterSequence: number, deps: ConversationViewDeps) {
     this.conversationId = conversationId;
     this.#deps = deps;
+    // A sequence that the log never gave would hide what it gives next.
+    this.#through = Math.min(afterSequence, deps.following.of(conversationId).next - 1);
   }
 
-  /** Sends what came after the sequence, then goes live. History must have caught up with everything before `end`. */
-  async catchUp(afterSequence: number, end: number): Promise<void> {
-    const { history, metrics, output, onReplayedEnd } = this.#deps;
-    this.#replayedThrough = Math.max(afterSequence, end - 1);
-    metrics.historyRead();
-    let batches = 0;
-    for await (const messages of history.replay(this.conversationId, afterSequence, replayBatch)) {
-      batches += 1;
-      // The first has been counted: nothing missed is a read, too.
-      if (batches > 1) metrics.historyRead();
-      for (const message of messages) {
+  /** Whether the client has been told everything up to this offset. */
+  hasTold(offset: number): boolean {
+    return offset <= this.#through;
+  }
+
+  /** Tells what came after, as fast as the client reads, and then what happens. Rejects with LogUnavailable or ReadModelUnavailable. */
+  async show(): Promise<void> {
+    while (!this.#closed) {
+      const fold = this.#deps.following.of(this.conversationId);
+      const missed = fold.saidAfter(this.conversationId, this.#through);
+      if (missed?.length === 0) return this.#goLive();
+      if (missed === undefined) await this.#tellOlder(fold.recent.completeFrom);
+      else await this.#tellRecent(missed);
+    }
+  }
+
+  /** Something was read about a message of the conversation. */
+  followed(record: FollowedRecord): void {
+    if (!this.#isLive || this.#closed || record.offset <= this.#through) return;
+    this.#through = record.offset;
+    this.#tell(record);
+  }
+
+  /** The log has lost what it held from this offset on. */
+  shortened(endOffset: number): void {
+    this.#shortenings += 1;
+    this.#through = Math.min(this.#through, endOffset - 1);
+    this.#drafts.clear();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#unsubscribe();
+  }
+
+  async #tellRecent(missed: readonly FollowedRecord[]): Promise<void> {
+    const shortenings = this.#shortenings;
+    for (const record of missed) {
+      await this.#tellMissed({ type: 'record', record }, record.offset);
+      if (shortenings !== this.#shortenings) return;
+    }
+  }
+
+  async #tellOlder(upTo: number): Promise<void> {
+    const { conversations } = this.#deps;
+    const shortenings = this.#shortenings;
+    for await (const batch of conversations.missed(this.conversationId, this.#through, upTo)) {
+      for (const missed of batch) {
         if (this.#closed) return;
-        this.#replayOne(message, afterSequence);
-        const { messageId, role, replyToMessageId, failureReason } = message;
-        if (role === 'assistant') onReplayedEnd(replyToMessageId);
-        else if (failureReason !== '') onReplayedEnd(messageId);
-        // After each: a few long messages are more than a session may leave unread.
-        await output.writable();
+        await this.#tellMissed(missed, missed.type === 'record' ? missed.record.offset : missed.at);
+        if (shortenings !== this.#shortenings) return;
       }
     }
-    this.goLive();
-    this.#askForDrafts();
+    if (shortenings === this.#shortenings) this.#through = Math.max(this.#through, upTo - 1);
   }
 
-  /** Shows what comes from now on, and what came while older things were being sent. */
-  goLive(): void {
-    const early = this.#early?.events ?? [];
-    this.#early = undefined;
-    for (const event of early) this.take(event);
-  }
-
-  /** False while older things are being sent, and too much is behind them already: then nothing may be taken that must not be lost. */
-  admits(event: LiveEvent): boolean {
-    return this.#early?.admits(event) ?? true;
-  }
-
-  /** Something happened in the conversation. */
-  take(event: LiveEvent): void {
+  /** After each is waited: a few long messages are more than a session may leave unread. */
+  async #tellMissed(missed: MissedRecord, offset: number): Promise<void> {
     if (this.#closed) return;
-    if (this.#early !== undefined) {
-      this.#early.push(event);
-      return;
+    const before = this.#through;
+    this.#through = offset;
+    if (missed.type === 'record') this.#tell(missed.record);
+    else this.#tellMessage(missed.message, before);
+    await this.#deps.output.writable();
+  }
+
+  /** Nothing is awaited between the last that was missed and this. */
+  #goLive(): void {
+    const { following, bus, ids, output } = this.#deps;
+    const { conversationId } = this;
+    this.#isLive = true;
+    this.#unsubscribe = bus.subscribe(conversationId, (piece) => this.#piece(piece));
+    let isUnderWay = false;
+    for (const { messageId, attempt, processing, ...message } of following.of(conversationId).state.pending) {
+      if (message.conversationId !== conversationId || !processing) continue;
+      isUnderWay = true;
+      const replyMessageId = ids.replyMessageId(messageId);
+      this.#drafts.set(replyMessageId, { attempt, bytes: 0 });
+      output.emit({ type: 'started', messageId, replyMessageId, attempt });
     }
+    if (isUnderWay) this.#askForDrafts();
+  }
+
+  #tell(record: FollowedRecord): void {
+    const { event, message } = record;
     switch (event.type) {
-      case 'started':
-        return this.#started(event);
-      case 'piece':
-        return this.#piece(event);
-      case 'completed':
-        return this.#completed(event);
-      case 'failed':
-        return this.#deps.output.emit({ ...event, type: 'rejected', reason: event.reason as Reason });
-      case 'deleted':
+      case 'MessageReceived':
+        this.#received(said(record));
         return;
+      case 'ReplyStarted':
+        return this.#started(event.messageId, event.attempt);
+      case 'ReplyCompleted':
+        this.#completed(event, record);
+        return this.#deps.onEnded(record);
+      case 'ReplyFailed': {
+        const { messageId, detail } = event;
+        this.#forgetDraft(messageId);
+        const { clientMessageId } = message;
+        const reason = event.reason as Reason;
+        this.#deps.output.emit({ type: 'rejected', clientMessageId, messageId, reason, detail });
+        return this.#deps.onEnded(record);
+      }
       default:
         return event satisfies never;
     }
   }
 
-  /** Something of this reply came, and not yet its end. */
-  hasDraft(replyMessageId: string): boolean {
-    const isOfIt = (event: LiveEvent) => 'replyMessageId' in event && event.replyMessageId === replyMessageId;
-    const early = this.#early?.events.filter(isOfIt) ?? [];
-    return early.length === 0 ? this.#drafts.has(replyMessageId) : early.every(({ type }) => type !== 'completed');
+  /** As history has it: either what was said after what the client knew, or that something before it was given up. */
+  #tellMessage(message: HistoryMessage, afterSequence: number): void {
+    const isAfter = message.sequence > afterSequence;
+    if (isAfter && message.role === 'assistant') return this.#emit(message);
+    // A message that is shown says itself that it was given up.
+    if (isAfter && (!this.#received(message) || message.failureReason === '')) return;
+    const { clientMessageId, messageId, failureDetail: detail } = message;
+    const reason = message.failureReason as Reason;
+    this.#deps.output.emit({ type: 'rejected', clientMessageId, messageId, reason, detail });
   }
 
-  close(): void {
-    this.#closed = true;
+  /** True when the client, which waits for that, was told where its message stands; else it was shown the message. */
+  #received(message: HistoryMessage): boolean {
+    const { messageId, sequence, createTimeMs: timeMs } = message;
+    const isTold = this.#deps.onReceived(messageId, { sequence, timeMs });
+    if (!isTold) this.#emit(message);
+    return isTold;
   }
 
-  #replayOne(message: HistoryMessage, afterSequence: number): void {
-    this.#replayedThrough = Math.max(this.#replayedThrough, message.sequence);
-    if (message.role === 'assistant') this.#noteWhole(message.messageId);
-    if (message.sequence > afterSequence) return this.#deps.output.emit({ type: 'message', message, links: noLinks });
-    // The client has the message already; what it missed is that it was given up.
-    this.#deps.output.emit({
-      type: 'rejected',
-      clientMessageId: message.clientMessageId,
-      messageId: message.messageId,
-      reason: message.failureReason as Reason,
-      detail: message.failureDetail,
-    });
+  #emit(message: HistoryMessage): void {
+    this.#deps.output.emit({ type: 'message', message, links: noLinks });
   }
 
-  #noteWhole(replyMessageId: string): void {
-    this.#whole.add(replyMessageId);
-    const [oldest] = this.#whole;
-    if (this.#whole.size > rememberedReplies && oldest !== undefined) this.#whole.delete(oldest);
-  }
-
-  /** Once for all holes of one turn of the event loop: what came before the session went live has one at each piece, and an answer closes them all. */
-  #askForDrafts(): void {
-    if (this.#isAsking) return;
-    this.#isAsking = true;
-    queueMicrotask(() => {
-      this.#isAsking = false;
-      if (!this.#closed) this.#deps.bus.requestDrafts(this.conversationId, (event) => this.take(event));
-    });
-  }
-
-  #started({ messageId, replyMessageId, attempt }: LiveStarted): void {
+  #started(messageId: string, attempt: number): void {
+    const replyMessageId = this.#deps.ids.replyMessageId(messageId);
     const draft = this.#drafts.get(replyMessageId);
-    if (this.#whole.has(replyMessageId) || (draft !== undefined && draft.attempt >= attempt)) return;
+    if (draft !== undefined && draft.attempt >= attempt) return;
     this.#drafts.set(replyMessageId, { attempt, bytes: 0 });
     this.#deps.output.emit({ type: 'started', messageId, replyMessageId, attempt });
+    for (const piece of this.#early.take(replyMessageId, attempt)) this.#piece(piece);
   }
 
   #piece(piece: LivePiece): void {
-    const { replyMessageId, attempt, offsetBytes } = piece;
-    const known = this.#drafts.get(replyMessageId);
-    if (this.#whole.has(replyMessageId) || (known !== undefined && known.attempt > attempt)) return;
-    const bytes = known?.attempt === attempt ? known.bytes : 0;
+    if (this.#closed) return;
+    const { messageId, replyMessageId, attempt, offsetBytes } = piece;
+    const draft = this.#drafts.get(replyMessageId);
+    if (draft === undefined || draft.attempt < attempt) {
+      // The bus may be ahead of the log, or tell of what has its end.
+      if (this.#isPending(messageId)) this.#early.push(piece);
+      return;
+    }
+    if (draft.attempt > attempt) return;
     // A hole: the whole draft is asked for, and closes it.
-    if (offsetBytes > bytes) return this.#askForDrafts();
-    if (known?.attempt !== attempt) this.#started({ ...piece, type: 'started' });
-    const text = offsetBytes === bytes ? piece.text : utf8Slice(piece.text, bytes - offsetBytes);
+    if (offsetBytes > draft.bytes) return this.#askForDrafts();
+    this.#append(replyMessageId, draft, utf8Slice(piece.text, draft.bytes - offsetBytes));
+  }
+
+  #append(replyMessageId: string, { attempt, bytes }: Draft, text: string): void {
     if (text === '') return;
     this.#drafts.set(replyMessageId, { attempt, bytes: bytes + utf8Length(text) });
     this.#deps.output.emit({ type: 'delta', replyMessageId, attempt, offsetBytes: bytes, text });
   }
 
-  #completed(event: LiveCompleted): void {
-    if (event.sequence <= this.#replayedThrough) return;
-    const draft = this.#drafts.get(event.replyMessageId);
-    // Pieces that the bus lost are made up, so that what a client drew by pieces is the whole reply.
-    if (draft !== undefined) this.#makeUp(event, draft);
-    this.#drafts.delete(event.replyMessageId);
-    this.#noteWhole(event.replyMessageId);
-    this.#deps.output.emit({ type: 'message', message: replyOf(event, this.conversationId), links: noLinks });
+  /** Pieces that the bus lost are made up, so that what a client drew by pieces is the whole reply. */
+  #completed(event: ReplyCompleted, record: FollowedRecord): void {
+    const { replyMessageId, attempt } = event;
+    const isDrawn = this.#drafts.has(replyMessageId);
+    if (isDrawn) {
+      this.#started(event.messageId, attempt);
+      const draft = this.#drafts.get(replyMessageId);
+      if (draft?.attempt === attempt) this.#append(replyMessageId, draft, utf8Slice(textOf(event.parts), draft.bytes));
+    }
+    this.#forgetDraft(event.messageId);
+    this.#emit(replied(event, record));
   }
 
-  #makeUp(event: LiveCompleted, draft: Draft): void {
-    const text = textOf(event.parts);
-    if (draft.attempt === event.attempt && draft.bytes === utf8Length(text)) return;
-    this.#piece({ ...event, type: 'piece', offsetBytes: 0, text });
+  #forgetDraft(messageId: string): void {
+    const replyMessageId = this.#deps.ids.replyMessageId(messageId);
+    this.#drafts.delete(replyMessageId);
+    this.#early.drop(replyMessageId);
+  }
+
+  #isPending(messageId: string): boolean {
+    return pendingMessage(this.#deps.following.of(this.conversationId).state, messageId) !== undefined;
+  }
+
+  /** Once for all holes of one turn of the event loop. */
+  #askForDrafts(): void {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    queueMicrotask(() => {
+      this.#isAsking = false;
+      if (!this.#closed) this.#deps.bus.requestDrafts(this.conversationId, (piece) => this.#piece(piece));
+    });
   }
 }
 
-function replyOf(event: LiveCompleted, conversationId: string): HistoryMessage {
+function said({ message, offset, timeMs }: FollowedRecord): HistoryMessage {
+  const { messageId, conversationId, clientId, clientMessageId, parts } = message;
   return {
-    messageId: event.replyMessageId,
+    ...nothing,
+    messageId,
     conversationId,
-    clientId: '',
-    sequence: event.sequence,
+    clientId,
+    sequence: offset,
+    role: 'user',
+    parts,
+    status: 'queued',
+    clientMessageId,
+    createTimeMs: timeMs,
+  };
+}
+
+function replied(event: ReplyCompleted, { message, offset, timeMs }: FollowedRecord): HistoryMessage {
+  return {
+    ...nothing,
+    messageId: event.replyMessageId,
+    conversationId: message.conversationId,
+    sequence: offset,
     role: 'assistant',
     parts: event.parts,
     status: event.outcome,
     replyToMessageId: event.messageId,
-    replyMessageId: '',
-    clientMessageId: '',
-    createTimeMs: event.timeMs,
-    completeTimeMs: event.timeMs,
+    createTimeMs: timeMs,
+    completeTimeMs: timeMs,
     model: event.model,
-    failureReason: '',
-    failureDetail: '',
     attempt: event.attempt,
   };
 }
+
+const nothing = {
+  clientId: '',
+  replyToMessageId: '',
+  replyMessageId: '',
+  clientMessageId: '',
+  completeTimeMs: null,
+  model: '',
+  failureReason: '',
+  failureDetail: '',
+  attempt: 0,
+} as const;

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { StandingClock } from '../../testing/standing-clock.ts';
 import { anybody } from '../caller.ts';
 import { Gateway, type GatewayDeps } from './gateway.ts';
 
@@ -14,6 +15,9 @@ const hello = {
 const output = { emit() {}, writable: async () => {}, end() {} };
 
 test('a gateway that listens, and may not take sessions yet, says so', () => {
-  const gateway = new Gateway({ admission: { isStarted: false } } as unknown as GatewayDeps);
+  const gateway = new Gateway({
+    admission: { isStarted: false },
+    clock: new StandingClock(),
+  } as unknown as GatewayDeps);
   expect(() => gateway.open(hello, anybody, output)).toThrow(expect.objectContaining({ reason: 'STARTING' }));
 });

@@ -5,11 +5,12 @@ import { checkHello, type Hello, type HelloRules } from './hello.ts';
 import { refusalOf } from './refusal.ts';
 import { Session, type SessionDeps } from './session.ts';
 import type { SessionOutput } from './session-event.ts';
+import { Standstill } from './standstill.ts';
 
 /** Sessions swept before whoever talks has a turn: half a millisecond. Ten thousand take 20. */
 const maxSweptAtOnce = 250;
 
-export interface GatewayDeps extends Omit<SessionDeps, 'onIdChanged'> {
+export interface GatewayDeps extends Omit<SessionDeps, 'onIdChanged' | 'mayServe'> {
   readonly helloRules: HelloRules;
 }
 
@@ -19,13 +20,27 @@ export class Gateway {
   /** One for all sessions: of ten thousand, each would keep a copy. */
   readonly #sessionDeps: SessionDeps;
   readonly #sessions = new Map<string, Session>();
+  readonly #standstill: Standstill;
   readonly #stopping = new AbortController();
   #sweeping: Promise<void> | undefined;
   #draining = false;
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
-    this.#sessionDeps = { ...deps, onIdChanged: (...change) => this.#rename(...change) };
+    const { admission, following } = deps;
+    const readOn = () => Promise.all([admission.caughtUp(), following.caughtUp()]);
+    const standstill = new Standstill({ ...deps, readOn });
+    this.#standstill = standstill;
+    this.#sessionDeps = {
+      ...deps,
+      onIdChanged: (...change) => this.#rename(...change),
+      mayServe: () => !admission.suspended && !standstill.isBehind,
+    };
+  }
+
+  /** Its sessions may be served: their slots are theirs for certain, and what it has read is of the present. */
+  get mayServe(): boolean {
+    return this.#sessionDeps.mayServe();
   }
 
   /** Begins to look after time-outs. */
@@ -93,12 +108,12 @@ export class Gateway {
   }
 
   async #sweep(): Promise<void> {
-    const { clock, acceptance } = this.#deps;
+    const { clock } = this.#deps;
     const { signal } = this.#stopping;
     for (;;) {
       await clock.sleep(sweepMs, signal).catch(() => undefined);
       if (signal.aborted) return;
-      acceptance.prune();
+      this.#standstill.tick();
       await this.#sweepAll();
     }
   }

@@ -1,27 +1,17 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { openSqliteLog, type WritableSqliteLog } from '../../adapters/event-log/sqlite/sqlite-log.ts';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { inProcessBus } from '../../adapters/live-bus/in-process/in-process-bus.ts';
-import type { MessageReceived, Part } from '../../domain/conversation/events.ts';
+import type { ConversationEvent, Part } from '../../domain/conversation/events.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
-import type { HistoryMessage, HistoryProgress } from '../../ports/history.ts';
+import { LogUnavailable } from '../../ports/event-log.ts';
 import { MediaUnavailable } from '../../ports/media-store.ts';
-import { eventCodec } from '../../testing/event-codec.ts';
-import { FaultyLog } from '../../testing/faulty-log.ts';
+import { messageReceived, replyFailed } from '../../testing/conversation-events.ts';
 import { seededRandom, testSeeds } from '../../testing/random.ts';
-import { Journal } from '../journal.ts';
-import { Acceptance } from './acceptance.ts';
+import { FollowedLog, settled } from '../following/testing/followed-log.ts';
+import type { Delivery } from './delivery.ts';
 import { Inbox } from './inbox.ts';
 import type { OutgoingMedia, OutgoingPart } from './outgoing-message.ts';
-import { Replies } from './replies.ts';
-import type { SessionEvent } from './session-event.ts';
+import { SentEvents, SessionWorld } from './testing/session-world.ts';
 
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
-const uncounted = { refused() {}, accepted() {}, replied() {}, historyRead() {}, sessionEnded() {} };
-const clock = { nowMs: () => 0, monotonicMs: () => 0, sleep: async () => {} };
 const maxPendingPerClient = 5;
 const settings = { maxPendingPerClient, maxTextBytes: 1_000, maxInlineBytes: 1_000 };
 const bytes = Buffer.from('bytes');
@@ -36,79 +26,51 @@ const voice: OutgoingMedia = {
 };
 const stored: Part = { kind: 'voice', mediaId: 'v', contentType: 'audio/mpeg', sizeBytes: 5, sha256: '00' };
 
-let folder: string;
-let log: WritableSqliteLog;
-let faulty: FaultyLog;
-/** What history answers to the next questions about a message; then that it knows none. */
-let known: (HistoryMessage | null)[];
-let events: SessionEvent[];
+let world: SessionWorld;
+let sent: SentEvents;
 let spoken: number;
 /** What the library does with media; the test decides when and how it ends. */
 let takes: { readonly resolve: () => void; readonly reject: (error: Error) => void }[];
-let replies: Replies;
+let delivery: Delivery;
 let inbox: Inbox;
-/** The inbox of another session of the client in the same process. */
-let nextInbox: Inbox;
 /** Why the session takes nothing now. */
 let inactive: Refused | undefined;
-/** Another store has taken the place of the one whose progress is known. */
-let isReplaced: boolean;
-/** Awaited before history answers. */
-let beforeAnswer: Promise<void>;
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'parley-inbox-'));
-  log = await openSqliteLog({ mode: 'write', dataDir: folder, topics: { 't.connections': 1, 't.conversations': 1 } });
-  faulty = new FaultyLog(log);
-  [events, spoken, takes, known] = [[], 0, [], []];
-  [inactive, isReplaced, beforeAnswer] = [undefined, false, Promise.resolve()];
-  const journal = new Journal(faulty, eventCodec, 't');
-  const progress: HistoryProgress = {
-    checkpoint: () => 0,
-    reached: async () => true,
-    whole: async (_upTo, _timeoutMs, ask) => (isReplaced ? null : { answer: await ask() }),
-  };
-  // History lags, unless the test says otherwise: nothing that was said is in it yet.
-  const getMessage = () => beforeAnswer.then(() => known.shift() ?? null);
-  const history = { getMessage, async *replay() {} };
-  const conversations = {
-    partition: () => 0,
-    caughtUp: async () => 0,
-    isGone: async () => false,
-    pendingOf: async () => ({ messages: [], ends: [0] }),
-  };
-  const common = { conversations, history, clock, ids: nodeCryptoIds, logger: quiet, metrics: uncounted };
-  const output = { emit: (event: SessionEvent) => void events.push(event), writable: async () => {}, end() {} };
-  replies = new Replies({ ...common, bus: inProcessBus(), output, onChange() {}, onFault() {} }, 'c');
-  const deps: ConstructorParameters<typeof Inbox>[0] = {
-    ...common,
-    replies,
-    clientId: 'ann',
-    timeZone: 'UTC',
-    acceptance: new Acceptance({ journal, history, progress, ids: nodeCryptoIds }),
-    media: {
-      take: (parts) =>
-        new Promise((resolve, reject) => {
-          const taken = parts.map((part): Part => (part.kind === 'text' ? part : stored));
-          takes.push({ resolve: () => resolve(taken), reject });
-        }),
-    },
-    settings,
-    checkActive() {
-      if (inactive !== undefined) throw inactive;
-    },
-    onSpoken: () => {
-      spoken += 1;
-    },
-  };
-  inbox = new Inbox(deps, Promise.resolve());
-  nextInbox = new Inbox({ ...deps, checkActive() {} }, Promise.resolve());
+  [spoken, takes, inactive] = [0, [], undefined];
+  world = new SessionWorld();
+  await world.append({ type: 'ConversationStarted', conversationId: 'c', clientId: 'client' });
+  await begin();
 });
+afterEach(() => world[Symbol.asyncDispose]());
 
-afterEach(async () => {
-  await log[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
-});
+/** A session in conversation `c`, live. */
+async function begin(): Promise<void> {
+  sent = new SentEvents();
+  delivery = world.delivery('c', sent);
+  delivery.show('c', Number.MAX_SAFE_INTEGER);
+  await delivery.showing;
+  inbox = inboxOf(delivery, () => {
+    if (inactive !== undefined) throw inactive;
+  });
+}
+
+function inboxOf(of: Delivery, checkActive: () => void): Inbox {
+  const { following, conversations, ids, metrics } = world;
+  const { journal, clock, logger } = world.followed;
+  const media: ConstructorParameters<typeof Inbox>[0]['media'] = {
+    take: (parts) =>
+      new Promise((resolve, reject) => {
+        const taken = parts.map((part): Part => (part.kind === 'text' ? part : stored));
+        takes.push({ resolve: () => resolve(taken), reject });
+      }),
+  };
+  const onSpoken = () => {
+    spoken += 1;
+  };
+  const facts = { clientId: 'client', timeZone: 'UTC', delivery: of, settings, media, checkActive, onSpoken };
+  return new Inbox({ following, conversations, ids, metrics, journal, clock, logger, ...facts }, Promise.resolve());
+}
 
 function say(clientMessageId: string, ...parts: readonly OutgoingPart[]) {
   return inbox.take({ clientMessageId, parts }, 0);
@@ -117,8 +79,18 @@ function say(clientMessageId: string, ...parts: readonly OutgoingPart[]) {
 const text = (words: string): OutgoingPart => ({ kind: 'text', text: words });
 
 async function inLog(): Promise<string[]> {
-  const entries = await new Journal(log, eventCodec, 't').read<MessageReceived>('t.conversations', 0, 0, 1_000);
-  return entries.map(({ decoded }) => (decoded.kind === 'event' ? decoded.event.clientMessageId : '?'));
+  const { journal } = world.followed;
+  const entries = await journal.read<ConversationEvent>('test.conversations', 0, 0, 1_000);
+  return entries.flatMap(({ decoded }) =>
+    decoded.kind === 'event' && decoded.event.type === 'MessageReceived' ? [decoded.event.clientMessageId] : [],
+  );
+}
+
+const idOf = (clientMessageId: string) => nodeCryptoIds.messageId('c', clientMessageId);
+
+/** The message has its end. */
+async function ended(messageId: string): Promise<void> {
+  await world.append({ ...replyFailed('c/x', ''), messageId });
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -145,7 +117,7 @@ describe('what a client says', () => {
           if (random() < 0.5) takes.shift()?.resolve();
           return settled;
         });
-        for (const { messageId } of await all) replies.pending.remove(messageId);
+        for (const { messageId } of await all) await ended(messageId);
       }
       expect(await inLog()).toEqual(said);
     },
@@ -169,7 +141,7 @@ describe('what a client says', () => {
     await until(() => takes.length === 1);
     takes.shift()?.reject(error);
     await expect(refused).rejects.toMatchObject({ reason });
-    expect([spoken, replies.pending.size, events]).toEqual([0, 0, []]);
+    expect([spoken, delivery.unanswered, sent.events]).toEqual([0, 0, []]);
     const again = say('a', voice);
     await until(() => takes.length === 1);
     takes.shift()?.resolve();
@@ -187,38 +159,70 @@ describe('what a client says', () => {
     }
     const [first] = await Promise.all(waiting);
     await expect(say('text', text('too many all the same'))).rejects.toMatchObject({ reason: 'TOO_MANY_PENDING' });
-    replies.pending.remove(first?.messageId ?? '');
+    await ended(first?.messageId ?? '');
     await say('text', text('now'));
     expect(takes).toHaveLength(0);
   });
 
   // A repeat was told that it is accepted, and never what came of it: as the session had been told that the append failed, it waited for nothing.
-  test.each([
-    ['history knows it by then', 0],
-    ['history comes to know it only after the repeat', 1],
-  ])('is told where it stands, and waited for, when its append only seemed to fail: %s', async (_, asksBefore) => {
-    faulty.appendFault = () => 'lost-answer';
+  test('is told where it stands, and what comes of it, when its append only seemed to fail', async () => {
+    world.followed.log.appendFault = () => 'lost-answer';
+    world.followed.stall();
     await expect(say('a', text('words'))).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
-    expect(replies.pending.size).toBe(0);
-    faulty.appendFault = () => 'none';
-    const messageId = nodeCryptoIds.messageId('c', 'a');
-    const first = { messageId, conversationId: 'c', sequence: 0, createTimeMs: 5 } as HistoryMessage;
-    known = [...Array<null>(asksBefore).fill(null), first];
-    expect(await say('a', text('words'))).toMatchObject({ messageId, sequence: 0, timeMs: 5, duplicate: true });
-    expect(replies.pending.get(messageId)).toMatchObject({ sequence: 0 });
-    expect(await inLog()).toHaveLength(1 + asksBefore);
+    world.followed.log.appendFault = () => 'none';
+    const repeat = say('a', text('words'));
+    await settled();
+    world.followed.goOn();
+    const messageId = idOf('a');
+    expect(await repeat).toMatchObject({ messageId, sequence: 1 });
+    expect(await say('a', text('words'))).toMatchObject({ messageId, sequence: 1, duplicate: true });
+    // The log was not read when it was said again: the fold knows the second for a repeat.
+    expect(await inLog()).toEqual(['a', 'a']);
+    await ended(messageId);
+    expect(sent.lines).toEqual([
+      `accepted ${messageId} 1`,
+      `accepted ${messageId} 1 again`,
+      `rejected ${messageId} PROVIDER_FAILED`,
+    ]);
+  });
+
+  test('is told where it stands though its append is answered with a failure later', async () => {
+    const { log } = world.followed;
+    const append = log.append.bind(log);
+    log.append = async (records) => {
+      const [at] = await append(records);
+      await world.following.folded(0, (at?.offset ?? 0) + 1);
+      throw new LogUnavailable('answer lost by the test', 'unknown');
+    };
+    expect(await say('a', text('words'))).toMatchObject({ sequence: 1, duplicate: false });
+    expect(sent.lines).toEqual([`accepted ${idOf('a')} 1`]);
+  });
+
+  test('is not taken in a conversation that was deleted', async () => {
+    await world.append({ type: 'ConversationDeleted', conversationId: 'c' });
+    await expect(say('a', text('words'))).rejects.toMatchObject({ reason: 'NOT_FOUND' });
+    expect(await inLog()).toEqual([]);
   });
 
   // It was taken from a session that had lost its slot while history was asked whether the message is new.
   test('is not taken when the session has lost its slot meanwhile', async () => {
+    await beginLate();
     const answer = Promise.withResolvers<void>();
-    beforeAnswer = answer.promise;
-    const refused = say('a', text('words'));
-    await new Promise((resolve) => setImmediate(resolve));
+    const { log } = world.followed;
+    const read = log.read.bind(log);
+    log.read = (...args) => answer.promise.then(() => read(...args));
+    const refused = say('b', text('words'));
+    await settled();
     inactive = new Refused('LOG_UNAVAILABLE');
     answer.resolve();
     await expect(refused).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
-    expect([await inLog(), replies.pending.size]).toEqual([[], 0]);
+    expect([await inLog(), delivery.unanswered]).toEqual([['a'], 0]);
+  });
+
+  test('is known for a repeat from before what the log that is followed knows', async () => {
+    await beginLate();
+    expect(await say('a', text('words'))).toMatchObject({ sequence: 1, duplicate: true });
+    expect([await inLog(), spoken]).toEqual([['a'], 1]);
   });
 
   test('is not taken when the session has lost its slot while its media were stored', async () => {
@@ -227,45 +231,76 @@ describe('what a client says', () => {
     inactive = new Refused('LOG_UNAVAILABLE');
     takes[0]?.resolve();
     await expect(refused).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
-    expect([await inLog(), replies.pending.size, spoken]).toEqual([[], 0, 0]);
-  });
-
-  // Cause: history was asked for the first of the two once it had come so far, and not whether it still had: the place of the repeat was told.
-  test('in doubt and said again is told its place by no store that was replaced', async () => {
-    faulty.appendFault = () => 'lost-answer';
-    await expect(say('a', text('words'))).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
-    faulty.appendFault = () => 'none';
-    isReplaced = true;
-    await expect(say('a', text('words'))).rejects.toMatchObject({ reason: 'HISTORY_BEHIND' });
-    expect(await inLog()).toEqual(['a', 'a']);
+    expect([await inLog(), delivery.unanswered, spoken]).toEqual([[], 0, 0]);
   });
 
   // The repeat shared the fate of the first, and the session that had been resumed ended with SESSION_NOT_FOUND, as if it were the one before.
   test('is taken by the session that goes on when the one before has ended while its media were stored', async () => {
     const first = say('a', voice);
     await until(() => takes.length === 1);
+    const before = delivery;
+    const next = world.delivery('c', new SentEvents());
+    next.show('c', Number.MAX_SAFE_INTEGER);
+    await next.showing;
+    const nextInbox = inboxOf(next, () => {});
     const repeat = nextInbox.take({ clientMessageId: 'a', parts: [voice] }, 0);
     const after = nextInbox.take({ clientMessageId: 'b', parts: [text('after it')] }, 0);
     inactive = new Refused('SESSION_NOT_FOUND');
+    before.close();
     takes[0]?.resolve();
     await expect(first).rejects.toMatchObject({ reason: 'SESSION_NOT_FOUND' });
-    let isRefused = false;
-    repeat.catch(() => {
-      isRefused = true;
-    });
-    await until(() => takes.length === 2 || isRefused);
+    await until(() => takes.length === 2);
     takes[1]?.resolve();
     expect(await repeat).toMatchObject({ duplicate: false });
     await after;
     expect(await inLog()).toEqual(['a', 'b']);
   });
 
+  test('in two sessions at once is one message, and each is told where that stands', async () => {
+    const other = world.delivery('c', new SentEvents());
+    other.show('c', Number.MAX_SAFE_INTEGER);
+    const message = { clientMessageId: 'a', parts: [text('words')] };
+    const told = await Promise.all([inbox.take(message, 0), inboxOf(other, () => {}).take(message, 0)]);
+    expect(told.map(({ sequence }) => sequence)).toEqual([1, 1]);
+    expect([delivery.unanswered, other.unanswered]).toEqual([1, 1]);
+  });
+
   test('is not waited for when its append has failed for certain, and new when it is said again', async () => {
-    faulty.appendFault = () => 'refused';
+    world.followed.log.appendFault = () => 'refused';
     await expect(say('a', text('words'))).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
-    expect(replies.pending.isInDoubt(nodeCryptoIds.messageId('c', 'a'))).toBe(false);
-    faulty.appendFault = () => 'none';
-    expect(await say('a', text('words'))).toMatchObject({ sequence: 0, duplicate: false });
+    expect(delivery.unanswered).toBe(0);
+    world.followed.log.appendFault = () => 'none';
+    expect(await say('a', text('words'))).toMatchObject({ sequence: 1, duplicate: false });
     expect(await inLog()).toEqual(['a']);
   });
+
+  // What is said in the other conversation would stand in the log before it, or its Accepted be told there.
+  test('is told where it stands before the session turns to another conversation', async () => {
+    const said = say('a', text('words'));
+    const turned = inbox.inTurn(async () => {
+      await delivery.allAccepted();
+      delivery.show('d', Number.MAX_SAFE_INTEGER);
+    });
+    await Promise.all([said, turned]);
+    const next = await say('b', text('words'));
+    expect([(await said).conversationId, next.conversationId]).toEqual(['c', 'd']);
+    expect(sent.lines).toEqual([`accepted ${idOf('a')} 1`, `accepted ${next.messageId} 2`]);
+  });
 });
+
+/** A session at a gateway that knows of message `a` in conversation `c` only what the log holds from its beginning. */
+async function beginLate(): Promise<void> {
+  await world[Symbol.asyncDispose]();
+  const log = new FollowedLog();
+  await log.append({ type: 'ConversationStarted', conversationId: 'c', clientId: 'client' });
+  const messageId = idOf('a');
+  await log.append(messageReceived('c/a', { messageId, clientMessageId: 'a' }), {
+    ...replyFailed('c/a', ''),
+    messageId,
+  });
+  await log.commit(3);
+  world = new SessionWorld({ lookBackRecords: 0 }, log);
+  world.isHistoryAway = true;
+  await settled();
+  await begin();
+}

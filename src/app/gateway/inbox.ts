@@ -1,16 +1,22 @@
+import type { Part } from '../../domain/conversation/events.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { LogUnavailable } from '../../ports/event-log.ts';
 import type { Ids } from '../../ports/ids.ts';
-import { ReadModelUnavailable } from '../../ports/read-model.ts';
 import type { Logger, Metrics } from '../../ports/telemetry.ts';
 import type { TraceContext } from '../../ports/tracing.ts';
+import type { Following } from '../following/following.ts';
+import type { Journal } from '../journal.ts';
 import type { MediaLibrary } from '../media/media-library.ts';
-import type { Acceptance, AcceptedAt, Claim, Speaker } from './acceptance.ts';
-import type { Conversations } from './conversations.ts';
-import { checkMessage, isTextOnly, type MessageLimits, type OutgoingMessage } from './outgoing-message.ts';
+import type { Delivery } from './delivery.ts';
+import {
+  type CheckedPart,
+  checkMessage,
+  isTextOnly,
+  type MessageLimits,
+  type OutgoingMessage,
+} from './outgoing-message.ts';
 import { refusalOf } from './refusal.ts';
-import type { Replies } from './replies.ts';
+import type { SaidAt, SessionConversations } from './session-conversations.ts';
 import type { Accepted } from './session-event.ts';
 
 export interface InboxSettings extends MessageLimits {
@@ -20,10 +26,11 @@ export interface InboxSettings extends MessageLimits {
 export interface InboxDeps {
   readonly clientId: string;
   readonly timeZone: string;
-  readonly acceptance: Acceptance;
-  readonly conversations: Pick<Conversations, 'partition'>;
+  readonly journal: Journal;
+  readonly following: Following;
+  readonly conversations: Pick<SessionConversations, 'isDeleted' | 'said'>;
   readonly media: Pick<MediaLibrary, 'take'>;
-  readonly replies: Replies;
+  readonly delivery: Delivery;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
@@ -35,15 +42,10 @@ export interface InboxDeps {
   readonly onSpoken: () => void;
 }
 
-/** Messages of a conversation remembered to know a new one without asking history. */
-const maxRememberedMessages = 2_000;
-
 /** What one client says, taken in the order of arrival. */
 export class Inbox {
   readonly #deps: InboxDeps;
   #turn: Promise<unknown>;
-  /** The conversation that this session began last: only here was anything said in it, so what is not in the set is new. */
-  #begun: { readonly conversationId: string; readonly said: Set<string> } | undefined;
   /** Messages with media that have not had their turn, or whose media are being stored. */
   #mediaUnderWay = 0;
 
@@ -60,23 +62,15 @@ export class Inbox {
     return run;
   }
 
-  /** The session has begun this conversation. */
-  began(conversationId: string): void {
-    this.#begun = { conversationId, said: new Set() };
-  }
-
-  /** Takes a message that arrived at this monotonic time. Resolves when it is in the log; rejects with Refused, and then nothing was taken. */
+  /** Takes a message that arrived at this monotonic time. Resolves when the client was told that it is in the log; rejects with Refused. */
   async take(message: OutgoingMessage, arrivedMs: number, trace?: TraceContext): Promise<Accepted> {
-    const { accepted, at } = await this.#inMediaTurn(message, () => this.#begin(message, arrivedMs, trace));
-    const { clientMessageId } = message;
-    const { replies, metrics, clock, ids, logger } = this.#deps;
+    const { metrics, clock, logger } = this.#deps;
+    const { accepted } = await this.#inMediaTurn(message, () => this.#begin(message, arrivedMs, trace));
     try {
-      const event: Accepted = { type: 'accepted', clientMessageId, conversationId: at, ...(await accepted) };
-      replies.acknowledge(event);
+      const event = await accepted;
       metrics.accepted(clock.monotonicMs() - arrivedMs);
       return event;
     } catch (error) {
-      replies.pending.withdraw(ids.messageId(at, clientMessageId), mayBeInLog(error));
       throw refusalOf(error, logger);
     }
   }
@@ -95,60 +89,75 @@ export class Inbox {
     }
   }
 
+  /** Resolves when the message's place in the log is before that of what is said next. */
   async #begin(
     message: OutgoingMessage,
     arrivedMs: number,
     trace: TraceContext | undefined,
-  ): Promise<{ readonly accepted: Promise<AcceptedAt>; readonly at: string }> {
-    const { acceptance, conversations, replies, media, settings, clientId, timeZone } = this.#deps;
+  ): Promise<{ readonly accepted: Promise<Accepted> }> {
+    const { conversations, delivery, settings, ids } = this.#deps;
     this.#deps.checkActive();
     const checked = checkMessage(message, settings);
-    const { conversationId } = replies;
-    if (replies.isDeleted(conversationId)) throw new Refused('NOT_FOUND', 'the conversation was deleted');
-    const speaker = { clientId, conversationId, partition: conversations.partition(conversationId), timeZone, trace };
-    const isText = isTextOnly(checked);
-    // Media that are taken long before they are named may be swept as unused: a process that was frozen meanwhile has lost its slot, too.
-    const takeMedia = async () => {
-      const taken = await media.take(checked, clientId);
-      this.#deps.checkActive();
-      return taken;
-    };
-    const parts = isText ? checked : takeMedia;
-    const claim = this.#claim(message.clientMessageId, speaker, arrivedMs);
-    const { accepted } = await acceptance.begin(speaker, message.clientMessageId, parts, claim);
-    // Media may yet be refused, and then nothing was said.
-    if (isText) this.#deps.onSpoken();
-    else accepted.then(this.#deps.onSpoken, () => undefined);
-    return { accepted, at: conversationId };
+    const { clientMessageId } = message;
+    const { conversationId } = delivery;
+    if (conversations.isDeleted(conversationId)) throw new Refused('NOT_FOUND', 'the conversation was deleted');
+    const messageId = ids.messageId(conversationId, clientMessageId);
+    const first = delivery.awaited(messageId) ?? (await this.#saidBefore(conversationId, messageId));
+    if (first !== undefined) {
+      this.#deps.onSpoken();
+      return { accepted: Promise.resolve(first).then((at) => delivery.repeat(messageId, clientMessageId, at)) };
+    }
+    // It may have been looked for in history meanwhile, and the slot be gone.
+    this.#deps.checkActive();
+    if (delivery.unanswered >= settings.maxPendingPerClient)
+      throw new Refused('TOO_MANY_PENDING', `${settings.maxPendingPerClient} messages are unanswered`);
+    const accepted = delivery.await(messageId, clientMessageId, arrivedMs, trace);
+    if (isTextOnly(checked)) {
+      this.#append(conversationId, messageId, clientMessageId, checked, trace);
+      // Media may yet be refused, and then nothing was said.
+      this.#deps.onSpoken();
+      return { accepted };
+    }
+    try {
+      const parts = await this.#takeMedia(checked);
+      this.#append(conversationId, messageId, clientMessageId, parts, trace);
+      accepted.then(this.#deps.onSpoken, () => undefined);
+    } catch (error) {
+      delivery.withdraw(messageId, error);
+    }
+    return { accepted };
   }
 
-  #claim(clientMessageId: string, { conversationId, trace }: Speaker, arrivedMs: number): Claim {
-    const { replies, settings } = this.#deps;
-    return {
-      isInDoubt: (messageId) => replies.pending.isInDoubt(messageId),
-      isCertainlyNew: (messageId) => this.#saidIn(conversationId)?.has(messageId) === false,
-      reserve: (messageId) => {
-        // History was asked meanwhile, and the slot may be gone.
-        this.#deps.checkActive();
-        if (replies.pending.size >= settings.maxPendingPerClient) {
-          throw new Refused('TOO_MANY_PENDING', `${settings.maxPendingPerClient} messages are unanswered`);
-        }
-        replies.pending.add(messageId, conversationId, clientMessageId, arrivedMs, trace);
-        this.#saidIn(conversationId)?.add(messageId);
-      },
-    };
+  async #saidBefore(conversationId: string, messageId: string): Promise<SaidAt | undefined> {
+    try {
+      return await this.#deps.conversations.said(conversationId, messageId);
+    } catch (error) {
+      throw refusalOf(error, this.#deps.logger);
+    }
   }
 
-  /** Every message of a conversation that this session began, as long as that is few; undefined for any other conversation. */
-  #saidIn(conversationId: string): Set<string> | undefined {
-    if (this.#begun?.conversationId !== conversationId) return undefined;
-    if (this.#begun.said.size >= maxRememberedMessages) this.#begun = undefined;
-    return this.#begun?.said;
+  /** Media that are taken long before they are named may be swept as unused: a process that was frozen meanwhile has lost its slot, too. */
+  async #takeMedia(checked: readonly CheckedPart[]): Promise<readonly Part[]> {
+    const taken = await this.#deps.media.take(checked, this.#deps.clientId);
+    this.#deps.checkActive();
+    return taken;
   }
-}
 
-/** Whether what failed so may have been written: the log could not say, or history where the first of several stands. */
-function mayBeInLog(error: unknown): boolean {
-  if (error instanceof LogUnavailable) return error.outcome === 'unknown';
-  return error instanceof ReadModelUnavailable || (error instanceof Refused && error.reason === 'HISTORY_BEHIND');
+  /** What comes of it is read in the log, whatever the append's caller is told. */
+  #append(
+    conversationId: string,
+    messageId: string,
+    clientMessageId: string,
+    parts: readonly Part[],
+    trace: TraceContext | undefined,
+  ): void {
+    const { journal, following, delivery, clientId, timeZone } = this.#deps;
+    const said = { messageId, conversationId, clientId, clientMessageId, timeZone, parts };
+    const partition = following.partitionOf(conversationId);
+    journal
+      .appendConversation(partition, conversationId, [{ type: 'MessageReceived', ...said }], trace)
+      // A log that takes and does not give keeps nobody waiting for ever.
+      .then(([at]) => at && following.folded(partition, at.offset + 1))
+      .catch((error: unknown) => delivery.withdraw(messageId, error));
+  }
 }

@@ -2,7 +2,7 @@ import type { Refused } from '../../domain/errors/catalogue.ts';
 import { maxUnsentBytes } from '../../domain/limits.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import type { MediaLinks } from '../media/media-links.ts';
-import { bytesOfEvent } from './held-events.ts';
+import { bytesOfEvent } from './event-size.ts';
 import type { SessionEvent, SessionOutput } from './session-event.ts';
 
 export interface LinkedOutputDeps {

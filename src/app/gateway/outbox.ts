@@ -1,6 +1,6 @@
 import type { Refused } from '../../domain/errors/catalogue.ts';
 import { maxUnsentBytes } from '../../domain/limits.ts';
-import { bytesOfEvent } from './held-events.ts';
+import { bytesOfEvent } from './event-size.ts';
 import type { SessionEvent, SessionOutput } from './session-event.ts';
 
 export interface OutboxDeps {

@@ -8,6 +8,7 @@ import { GatewayReadiness } from './readiness.ts';
 const clock = new StandingClock();
 const history = { getMessage: async () => null };
 const conversations = { async allCaughtUp() {} };
+const following = { async caughtUp() {} };
 const admission = { isStarted: true, suspended: false };
 const rejecting = (error: Error) => () => Promise.reject(error);
 
@@ -17,7 +18,7 @@ test.each([
   ['it has not started', { admission: { isStarted: false, suspended: true } }, false, 'not started'],
   ['its sessions are suspended', { admission: { isStarted: true, suspended: true } }, false, 'suspended'],
   [
-    'history cannot be read: conversations begin all the same',
+    'history cannot be read: sessions are opened and resumed all the same',
     { history: { getMessage: rejecting(new ReadModelUnavailable('away')) } },
     true,
     'degraded',
@@ -31,8 +32,14 @@ test.each([
   [
     'history is behind',
     { conversations: { allCaughtUp: rejecting(new Refused('HISTORY_BEHIND')) } },
+    true,
+    'history is behind the log, older pages wait',
+  ],
+  [
+    'the log is not followed to its end',
+    { following: { caughtUp: rejecting(new LogUnavailable('the log is read too slowly', 'unknown')) } },
     false,
-    'no session can be opened',
+    'the log',
   ],
   [
     'the log cannot be read',
@@ -41,7 +48,7 @@ test.each([
     'the log',
   ],
 ])('a gateway tells whether it can open sessions: %s', async (_, over, isReady, text) => {
-  const readiness = new GatewayReadiness({ admission, conversations, history, clock, ...over });
+  const readiness = new GatewayReadiness({ admission, following, conversations, history, clock, ...over });
   expect(await readiness.look()).toEqual({ isReady, text: expect.stringContaining(text) });
 });
 
@@ -53,12 +60,12 @@ test('whoever asks while a look takes long is told what was known, and all of th
       return looks.at(-1)?.promise as Promise<void>;
     },
   };
-  const readiness = new GatewayReadiness({ admission, conversations: slow, history, clock });
+  const readiness = new GatewayReadiness({ admission, following, conversations: slow, history, clock });
   const asked = [readiness.look(), readiness.look()];
   clock.advance(1_000);
   expect(await Promise.all(asked)).toMatchObject([{ isReady: true }, { isReady: true }]);
   expect(looks).toHaveLength(1);
-  looks[0]?.reject(new Refused('HISTORY_BEHIND'));
+  looks[0]?.reject(new LogUnavailable('away', 'not-written'));
   await new Promise((resolve) => setImmediate(resolve));
   const next = readiness.look();
   await new Promise((resolve) => setImmediate(resolve));

@@ -3,6 +3,7 @@ import type { Clock } from '../../ports/clock.ts';
 import { LogUnavailable } from '../../ports/event-log.ts';
 import type { History } from '../../ports/history.ts';
 import { ReadModelUnavailable } from '../../ports/read-model.ts';
+import type { Following } from '../following/following.ts';
 import type { Admission } from './admission.ts';
 import type { Conversations } from './conversations.ts';
 
@@ -15,6 +16,7 @@ export interface Readiness {
 
 export interface GatewayReadinessDeps {
   readonly admission: Pick<Admission, 'isStarted' | 'suspended'>;
+  readonly following: Pick<Following, 'caughtUp'>;
   readonly conversations: Pick<Conversations, 'allCaughtUp'>;
   readonly history: Pick<History, 'getMessage'>;
   readonly clock: Clock;
@@ -28,9 +30,9 @@ type HistoryState = 'current' | 'unreadable' | 'behind' | 'log-unreadable';
 
 const readinessAt: Readonly<Record<HistoryState, Readiness>> = {
   current: { isReady: true, text: 'ready' },
-  // New conversations begin all the same, and what is said is answered.
-  unreadable: { isReady: true, text: 'ready; degraded: history cannot be read, no conversation can be resumed' },
-  behind: { isReady: false, text: 'not ready: history is behind the log, no session can be opened' },
+  // Sessions are opened and resumed all the same, and what is said is answered.
+  unreadable: { isReady: true, text: 'ready; degraded: history cannot be read, older pages wait' },
+  behind: { isReady: true, text: 'ready; degraded: history is behind the log, older pages wait' },
   'log-unreadable': { isReady: false, text: 'not ready: the log cannot be read' },
 };
 
@@ -69,8 +71,9 @@ export class GatewayReadiness {
   }
 
   async #lookAtHistory(): Promise<void> {
-    const { conversations, history } = this.#deps;
+    const { conversations, history, following } = this.#deps;
     try {
+      await following.caughtUp();
       // How far history is may be known without a look at the store.
       await history.getMessage('');
       await conversations.allCaughtUp();

@@ -2,10 +2,13 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { inProcessBus } from '../../adapters/live-bus/in-process/in-process-bus.ts';
 import { initialAdmission } from '../../domain/admission/state.ts';
+import type { MessageReceived } from '../../domain/conversation/events.ts';
 import type { Refused } from '../../domain/errors/catalogue.ts';
 import { LogUnavailable } from '../../ports/event-log.ts';
-import type { HistoryMessage } from '../../ports/history.ts';
+import { messageReceived, replyFailed } from '../../testing/conversation-events.ts';
 import { StandingClock } from '../../testing/standing-clock.ts';
+import type { Following } from '../following/following.ts';
+import { FollowedLog } from '../following/testing/followed-log.ts';
 import type { Admission, AdmissionListener } from './admission.ts';
 import { Session, type SessionDeps } from './session.ts';
 import type { SessionEvent } from './session-event.ts';
@@ -73,38 +76,38 @@ class Step<T> {
 
 let admission: DecidedAdmission;
 let starts: Step<void>;
-let unanswered: Step<{ messages: HistoryMessage[]; ends: number[] }>;
+let caughtUp: Step<void>;
 let checks: Step<void>;
 let clock: StandingClock;
 let bus: ReturnType<typeof inProcessBus>;
+let log: FollowedLog;
+let following: Following;
 let events: SessionEvent[];
 let ends: (Refused | undefined)[];
 let session: Session;
 
-const nothing = { messages: [], ends: [0] };
-
 beforeEach(async () => {
   admission = new DecidedAdmission();
-  [starts, unanswered, checks] = [new Step(), new Step(), new Step()];
+  [starts, caughtUp, checks] = [new Step(), new Step(), new Step()];
   [events, ends] = [[], []];
   clock = new StandingClock();
   bus = inProcessBus();
+  log = new FollowedLog();
+  following = log.follow();
+  await settled();
+  // The session is held up in it until the test goes on.
+  following.caughtUp = caughtUp.run;
   const deps = {
     admission,
+    mayServe: () => !admission.suspended,
     bus,
     clock,
     ids: nodeCryptoIds,
     logger: quiet,
     metrics: uncounted,
-    history: { getMessage: async () => null, async *replay() {} },
-    conversations: {
-      partition: () => 0,
-      caughtUp: async () => 0,
-      isGone: async () => false,
-      start: starts.run,
-      checkOwned: checks.run,
-      pendingOf: unanswered.run,
-    },
+    journal: log.journal,
+    following,
+    conversations: { start: starts.run, checkOwned: checks.run, isDeleted: () => false, said: async () => undefined },
     settings: {
       maxWaitForSlotMs: 30_000,
       firstMessageDeadlineMs: 60_000,
@@ -127,6 +130,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await bus[Symbol.asyncDispose]();
+  await log[Symbol.asyncDispose]();
 });
 
 /** Everything that can go on has gone on. */
@@ -143,7 +147,7 @@ async function welcomed(): Promise<void> {
   await settled();
   starts.calls[0]?.resolve();
   await settled();
-  unanswered.calls[0]?.resolve(nothing);
+  caughtUp.calls[0]?.resolve();
   await settled();
   expect(told('welcome')).toHaveLength(1);
 }
@@ -152,7 +156,7 @@ async function welcomed(): Promise<void> {
 describe('a slot that is lost while the session prepares to open', () => {
   test.each([
     ['while the conversation is begun', false],
-    ['while the unanswered messages are read', true],
+    ['while the log is read', true],
   ])('is not opened: %s', async (_, hasBegun) => {
     admission.opens();
     await settled();
@@ -161,7 +165,7 @@ describe('a slot that is lost while the session prepares to open', () => {
     admission.loses();
     starts.calls[0]?.resolve();
     await settled();
-    unanswered.calls[0]?.resolve(nothing);
+    caughtUp.calls[0]?.resolve();
     await settled();
     expect([session.isOpen, events]).toEqual([false, []]);
     expect(admission.sessionIds).toEqual([expect.any(String), session.sessionId]);
@@ -169,7 +173,7 @@ describe('a slot that is lost while the session prepares to open', () => {
     admission.opens();
     await settled();
     expect(told('welcome')).toMatchObject([{ sessionId: session.sessionId }]);
-    expect([starts.calls.length, unanswered.calls.length, session.isOpen]).toEqual([1, 1, true]);
+    expect([starts.calls.length, caughtUp.calls.length, session.isOpen]).toEqual([1, 1, true]);
   });
 
   test('is not waited for twice when the next one is given before', async () => {
@@ -180,9 +184,9 @@ describe('a slot that is lost while the session prepares to open', () => {
     await settled();
     starts.calls[0]?.resolve();
     await settled();
-    unanswered.calls[0]?.resolve(nothing);
+    caughtUp.calls[0]?.resolve();
     await settled();
-    expect([starts.calls.length, unanswered.calls.length]).toEqual([1, 1]);
+    expect([starts.calls.length, caughtUp.calls.length]).toEqual([1, 1]);
     expect(told('welcome')).toMatchObject([{ sessionId: admission.sessionIds[1] }]);
   });
 
@@ -197,7 +201,7 @@ describe('a slot that is lost while the session prepares to open', () => {
     await settled();
     starts.calls[1]?.resolve();
     await settled();
-    unanswered.calls[0]?.resolve(nothing);
+    caughtUp.calls[0]?.resolve();
     await settled();
     expect(told('welcome')).toHaveLength(1);
   });
@@ -230,32 +234,61 @@ describe('a conversation that the session turns to', () => {
     expect(session.conversationId).toBe(conversationId);
     expect(told('joined')).toEqual([]);
   });
+
+  test('is turned to when what was said in the one before has its place', async () => {
+    await welcomed();
+    const { conversationId } = session;
+    log.stall();
+    const said = session.send({ clientMessageId: 'a', parts: [{ kind: 'text', text: 'words' }] });
+    const joining = session.join('other', 0);
+    await settled();
+    expect([checks.calls.length, told('accepted')]).toEqual([0, []]);
+    log.goOn();
+    expect(await said).toMatchObject({ conversationId });
+    await settled();
+    checks.calls[0]?.resolve();
+    expect(await joining).toBe('other');
+    const order = events.map(({ type }) => type);
+    expect(order.slice(order.indexOf('accepted'))).toEqual(['accepted', 'joined']);
+  });
+});
+
+// Cause: what a session has said elsewhere, and has no answer to, was not known to a gateway that had not read the log so far.
+test('a session is welcomed only when the log has been read', async () => {
+  admission.opens();
+  await settled();
+  starts.calls[0]?.resolve();
+  await settled();
+  expect([caughtUp.calls.length, session.isOpen]).toEqual([1, false]);
+  caughtUp.calls[0]?.reject(new LogUnavailable('the log is read too slowly', 'unknown'));
+  await settled();
+  expect(ends).toMatchObject([{ reason: 'LOG_UNAVAILABLE' }]);
 });
 
 describe('what is kept while the gateway is suspended', () => {
-  const message = { messageId: 'm', clientMessageId: 'a', conversationId: 'other', sequence: 1 } as HistoryMessage;
-  const failed = { type: 'failed', messageId: 'm', clientMessageId: 'a', reason: 'STOPPED', detail: '' } as const;
+  /** A message of the client's, said in an earlier session of it. */
+  async function withOnePending(): Promise<MessageReceived> {
+    const { conversationId } = session;
+    const message = messageReceived('m', { clientId: 'ann', conversationId });
+    await log.append(message);
+    await settled();
+    await welcomed();
+    return message;
+  }
 
-  async function withOnePending(): Promise<void> {
-    admission.opens();
-    await settled();
-    starts.calls[0]?.resolve();
-    await settled();
-    unanswered.calls[0]?.resolve({
-      messages: [{ ...message, conversationId: session.conversationId }],
-      ends: [0],
-    });
+  async function fails({ conversationId, messageId }: MessageReceived): Promise<void> {
+    await log.append({ ...replyFailed(messageId, '', 'STOPPED'), conversationId });
     await settled();
   }
 
   // A client that had closed its half of the stream was told that all is well, and not what had come of its message.
   test('is sent before a session ends whose client stayed only for it', async () => {
-    await withOnePending();
+    const message = await withOnePending();
     session.leaveWhenAnswered();
     await settled();
+    expect(ends).toEqual([]);
     admission.suspended = true;
-    bus.publish(session.conversationId, failed);
-    await settled();
+    await fails(message);
     expect([told('rejected'), ends]).toEqual([[], []]);
     admission.suspended = false;
     session.sweep();
@@ -264,10 +297,10 @@ describe('what is kept while the gateway is suspended', () => {
 
   // Who was given a slot again while the gateway was suspended was sent all that was kept.
   test('is kept on when the session is given a slot again', async () => {
-    await withOnePending();
+    const message = await withOnePending();
     admission.loses();
     admission.suspended = true;
-    bus.publish(session.conversationId, failed);
+    await fails(message);
     admission.opens();
     await settled();
     expect([told('welcome').length, told('rejected')]).toEqual([2, []]);

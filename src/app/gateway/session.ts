@@ -1,24 +1,24 @@
 import { Refused } from '../../domain/errors/catalogue.ts';
 import type { Identity } from '../../ports/authenticator.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { History } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { LiveBus } from '../../ports/live-bus.ts';
 import type { Logger, Metrics } from '../../ports/telemetry.ts';
 import type { TraceContext, Tracer } from '../../ports/tracing.ts';
 import type { Caller } from '../caller.ts';
+import type { Following } from '../following/following.ts';
+import type { Journal } from '../journal.ts';
 import type { MediaLibrary } from '../media/media-library.ts';
 import type { MediaLinks } from '../media/media-links.ts';
-import type { Acceptance } from './acceptance.ts';
 import type { Admission, AdmissionListener } from './admission.ts';
-import type { Conversations } from './conversations.ts';
+import { Delivery } from './delivery.ts';
 import { checkAfterSequence, checkConversationId, type Hello } from './hello.ts';
 import { Inbox, type InboxSettings } from './inbox.ts';
 import { LinkedOutput } from './linked-output.ts';
 import { Outbox } from './outbox.ts';
 import type { OutgoingMessage } from './outgoing-message.ts';
 import { refusalOf, refusalOfEnd } from './refusal.ts';
-import { Replies } from './replies.ts';
+import type { SessionConversations } from './session-conversations.ts';
 import type { Accepted, SessionOutput } from './session-event.ts';
 
 /** The settings that a session keeps its client to. */
@@ -29,8 +29,9 @@ export interface SessionSettings extends InboxSettings {
 }
 
 export interface SessionDeps {
-  readonly conversations: Conversations;
-  readonly history: Pick<History, 'getMessage' | 'replay'>;
+  readonly journal: Journal;
+  readonly following: Following;
+  readonly conversations: SessionConversations;
   readonly bus: LiveBus;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -39,13 +40,17 @@ export interface SessionDeps {
   /** undefined: nothing is traced. */
   readonly tracer?: Tracer | undefined;
   readonly admission: Admission;
-  readonly acceptance: Acceptance;
   readonly media: Pick<MediaLibrary, 'take'>;
   readonly links: MediaLinks;
   readonly settings: SessionSettings;
+  /** Whether sessions that hold a slot may be told anything, and taken at their word. */
+  readonly mayServe: () => boolean;
   /** The session goes by another id from now on, or (undefined) is over. */
   readonly onIdChanged: (session: Session, from: string, to: string | undefined) => void;
 }
+
+/** After everything that the log holds: of a new conversation. */
+const fromNow = Number.MAX_SAFE_INTEGER;
 
 type Phase = 'applying' | 'open' | 'ended';
 
@@ -58,7 +63,7 @@ export class Session implements AdmissionListener {
   readonly #deps: SessionDeps;
   readonly #hello: Hello;
   readonly #outbox: Outbox;
-  readonly #replies: Replies;
+  readonly #delivery: Delivery;
   readonly #inbox: Inbox;
   readonly #welcomed = Promise.withResolvers<void>();
   #sessionId: string;
@@ -88,7 +93,7 @@ export class Session implements AdmissionListener {
     this.#heardMs = deps.clock.monotonicMs();
     if (caller.kind === 'client') this.#expireTimeMs = caller.expireTimeMs;
     this.#outbox = this.#newOutbox(output);
-    this.#replies = this.#newReplies(this.#isNew ? deps.ids.unique() : hello.conversationId);
+    this.#delivery = this.#newDelivery(this.#isNew ? deps.ids.unique() : hello.conversationId);
     this.#inbox = this.#newInbox();
     // Nobody may be waiting for the welcome when it fails: the output is told why.
     this.#welcomed.promise.catch(() => undefined);
@@ -99,7 +104,7 @@ export class Session implements AdmissionListener {
   }
 
   get conversationId(): string {
-    return this.#replies.conversationId;
+    return this.#delivery.conversationId;
   }
 
   /** It holds a slot; before, its client waits for one. */
@@ -142,14 +147,10 @@ export class Session implements AdmissionListener {
   async stopReply(messageId: string): Promise<void> {
     this.#hear();
     await this.#inbox.inTurn(async () => this.#checkActive());
-    const { conversations, logger } = this.#deps;
     try {
-      const conversationId =
-        this.#replies.pending.get(messageId)?.conversationId ??
-        (await conversations.ofPendingMessage(messageId, this.clientId));
-      if (conversationId !== undefined) await conversations.requestStop(conversationId, messageId);
+      await this.#deps.conversations.requestStop(messageId, this.clientId);
     } catch (error) {
-      throw refusalOf(error, logger);
+      throw refusalOf(error, this.#deps.logger);
     }
   }
 
@@ -159,20 +160,20 @@ export class Session implements AdmissionListener {
     if (conversationId !== '') checkConversationId(conversationId);
     checkAfterSequence(afterSequence);
     return this.#inbox.inTurn(async () => {
+      // What was said before is told where it was said: an Accepted of a conversation that was left would be ahead of what was not told there any more.
+      await this.#delivery.allAccepted();
       this.#checkActive();
       const joined = conversationId === '' ? this.#deps.ids.unique() : conversationId;
       try {
-        if (conversationId === '') await this.#startConversation(joined);
+        if (conversationId === '') await this.#deps.conversations.start(joined, this.clientId);
         else await this.#deps.conversations.checkOwned(joined, this.clientId);
       } catch (error) {
         throw refusalOf(error, this.#deps.logger);
       }
       // The slot may have been lost meanwhile, or the session have ended.
       this.#checkActive();
-      this.#replies.turnTo(joined);
       this.#outbox.emit({ type: 'joined', conversationId: joined });
-      if (conversationId === '') this.#replies.showNew();
-      else this.#replies.show(afterSequence);
+      this.#delivery.show(joined, conversationId === '' ? fromNow : afterSequence);
       return joined;
     });
   }
@@ -200,7 +201,7 @@ export class Session implements AdmissionListener {
   /** The client will say no more (what it said has been accepted or refused), and reads on: the session ends once all of it is answered. */
   leaveWhenAnswered(): void {
     this.#inbox
-      .inTurn(() => this.#replies.showing)
+      .inTurn(() => this.#delivery.showing)
       .then(
         () => {
           this.#leaving = true;
@@ -230,9 +231,9 @@ export class Session implements AdmissionListener {
 
   /** Looks for what time alone brings about. Called a few times a second. */
   sweep(): void {
-    const { clock, settings, admission } = this.#deps;
+    const { clock, settings, mayServe } = this.#deps;
     if (this.#isExpired()) return this.end(new Refused('UNAUTHENTICATED', 'the access token has expired'));
-    if (this.#phase !== 'open' || admission.suspended) return;
+    if (this.#phase !== 'open' || !mayServe()) return;
     this.#outbox.flush();
     this.#leaveIfAnswered();
     const nowMs = clock.monotonicMs();
@@ -240,7 +241,6 @@ export class Session implements AdmissionListener {
     if (!this.#leaving && !this.#isHeldUp && nowMs - this.#heardMs > settings.staleAfterMs)
       return this.end(new Refused('STALE'));
     if (!this.#spoken && nowMs > this.#speakByMs) return this.end(new Refused('FIRST_MESSAGE_TIMEOUT'));
-    this.#replies.sweep();
   }
 
   /** The client has shown a newer token: the session goes on as long as the longest of them. Throws UNAUTHENTICATED for another client's. */
@@ -296,8 +296,8 @@ export class Session implements AdmissionListener {
       timeMs: clock.nowMs(),
     });
     this.#outbox.flush();
-    if (isFirst && this.#hello.conversationId === '') this.#replies.showNew();
-    else if (isFirst) this.#replies.show(this.#hello.afterSequence);
+    const { conversationId, afterSequence } = this.#hello;
+    if (isFirst) this.#delivery.show(this.conversationId, conversationId === '' ? fromNow : afterSequence);
     this.#welcomed.resolve();
     this.#leaveIfAnswered();
   }
@@ -308,7 +308,7 @@ export class Session implements AdmissionListener {
   }
 
   /**
-   * Begins the conversation, if it is new, and reads what is unanswered: once, however often a slot is given and lost meanwhile. What failed is
+   * Begins the conversation, if it is new, and reads on to the end of the log: once, however often a slot is given and lost meanwhile. What failed is
    * tried again for the next slot.
    */
   #prepare(): Promise<void> {
@@ -320,9 +320,10 @@ export class Session implements AdmissionListener {
   }
 
   async #begin(): Promise<void> {
-    if (this.#isNew) await this.#startConversation(this.conversationId);
+    if (this.#isNew) await this.#deps.conversations.start(this.conversationId, this.clientId);
     this.#isNew = false;
-    await this.#replies.loadPending(this.clientId, this.#deps.settings.maxPendingPerClient);
+    // What its client has said elsewhere, and has no answer to, counts here.
+    await this.#deps.following.caughtUp();
   }
 
   /** The lease ran out while the log was away: the client keeps its stream and stands in line again. */
@@ -339,11 +340,6 @@ export class Session implements AdmissionListener {
     );
   }
 
-  async #startConversation(conversationId: string): Promise<void> {
-    await this.#deps.conversations.start(conversationId, this.clientId);
-    this.#inbox.began(conversationId);
-  }
-
   #speak(): void {
     if (this.#spoken) return;
     this.#spoken = true;
@@ -352,7 +348,7 @@ export class Session implements AdmissionListener {
 
   /** What is kept while nothing may be sent is sent first: it may be the answer that the client stayed for. */
   #leaveIfAnswered(): void {
-    if (!this.#leaving || this.#replies.pending.size > 0) return;
+    if (!this.#leaving || this.#delivery.unanswered > 0) return;
     this.#outbox.flush();
     if (this.#outbox.isEmpty) this.goodbye();
   }
@@ -363,8 +359,7 @@ export class Session implements AdmissionListener {
 
   #checkActive(): void {
     if (this.#phase === 'ended') throw new Refused('SESSION_NOT_FOUND');
-    if (this.#phase !== 'open' || this.#deps.admission.suspended)
-      throw new Refused('LOG_UNAVAILABLE', 'the log is away');
+    if (this.#phase !== 'open' || !this.#deps.mayServe()) throw new Refused('LOG_UNAVAILABLE', 'the log is away');
   }
 
   #hear(): number {
@@ -380,7 +375,7 @@ export class Session implements AdmissionListener {
   #finish(refused: Refused | undefined): void {
     if (this.#phase === 'ended') return;
     this.#phase = 'ended';
-    this.#replies.close();
+    this.#delivery.close();
     this.#welcomed.reject(refused ?? new Refused('SESSION_NOT_FOUND'));
     this.#deps.metrics.sessionEnded(refused?.reason ?? 'GOODBYE');
     this.#deps.onIdChanged(this, this.#sessionId, undefined);
@@ -388,7 +383,7 @@ export class Session implements AdmissionListener {
   }
 
   #newOutbox(output: SessionOutput): Outbox {
-    const { admission, links, logger } = this.#deps;
+    const { mayServe, links, logger } = this.#deps;
     const linked = new LinkedOutput({
       output,
       links,
@@ -398,14 +393,14 @@ export class Session implements AdmissionListener {
     });
     return new Outbox({
       output: linked,
-      mayTell: () => this.#phase === 'open' && !admission.suspended,
+      mayTell: () => this.#phase === 'open' && mayServe(),
       onOverflow: () => this.end(new Refused('LOG_UNAVAILABLE', 'the log was away for too long')),
     });
   }
 
-  #newReplies(conversationId: string): Replies {
+  #newDelivery(conversationId: string): Delivery {
     const callbacks = { onChange: () => this.#leaveIfAnswered(), onFault: (refused: Refused) => this.end(refused) };
-    return new Replies({ ...this.#deps, output: this.#outbox, ...callbacks }, conversationId);
+    return new Delivery({ ...this.#deps, clientId: this.clientId, output: this.#outbox, ...callbacks }, conversationId);
   }
 
   #newInbox(): Inbox {
@@ -413,7 +408,7 @@ export class Session implements AdmissionListener {
     const { timeZone } = this.#hello;
     const callbacks = { checkActive: () => this.#checkActive(), onSpoken: () => this.#speak() };
     return new Inbox(
-      { ...this.#deps, clientId, timeZone, replies: this.#replies, ...callbacks },
+      { ...this.#deps, clientId, timeZone, delivery: this.#delivery, ...callbacks },
       this.#welcomed.promise,
     );
   }

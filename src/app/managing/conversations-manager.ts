@@ -2,7 +2,6 @@ import type { ConversationDeleted, ConversationRenamed } from '../../domain/conv
 import { Refused } from '../../domain/errors/catalogue.ts';
 import { historyWaitMs } from '../../domain/limits.ts';
 import type { History, HistoryConversation, HistoryProgress } from '../../ports/history.ts';
-import type { LiveBus } from '../../ports/live-bus.ts';
 import { type Caller, checkOwner } from '../caller.ts';
 import type { Conversations } from '../gateway/conversations.ts';
 import { checkConversationId } from '../gateway/hello.ts';
@@ -13,7 +12,6 @@ export interface ConversationsManagerDeps {
   readonly journal: Journal;
   readonly history: Pick<History, 'getConversation'>;
   readonly progress: HistoryProgress;
-  readonly bus: Pick<LiveBus, 'publish'>;
   readonly conversations: Pick<Conversations, 'partition' | 'partitionWhole'>;
 }
 
@@ -61,9 +59,7 @@ export class ConversationsManager {
 
   async #delete(caller: Caller, conversationId: string): Promise<void> {
     await this.#find(caller, conversationId);
-    await this.#append({ type: 'ConversationDeleted', conversationId }, 'the deletion', () =>
-      this.#deps.bus.publish(conversationId, { type: 'deleted' }),
-    );
+    await this.#append({ type: 'ConversationDeleted', conversationId }, 'the deletion');
   }
 
   /** As far as the log goes now: a conversation that has just begun, or just gone, is known. */
@@ -77,16 +73,11 @@ export class ConversationsManager {
   }
 
   /** Resolves when history shows it. */
-  async #append(
-    event: ConversationRenamed | ConversationDeleted,
-    what: string,
-    appended: () => void = () => {},
-  ): Promise<void> {
+  async #append(event: ConversationRenamed | ConversationDeleted, what: string): Promise<void> {
     const { journal, progress, conversations } = this.#deps;
     const partition = conversations.partition(event.conversationId);
     const [at] = await journal.appendConversation(partition, event.conversationId, [event]);
     if (at === undefined) throw new Error('the log answered an append of one record with none');
-    appended();
     if (await progress.reached(partition, at.offset + 1, historyWaitMs)) return;
     throw new Refused('HISTORY_BEHIND', `${what} is in the log, and history does not show it yet`);
   }

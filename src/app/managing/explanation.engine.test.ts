@@ -71,11 +71,10 @@ test('a message far behind in a long partition is explained, with the claim that
   await appendOthers(written, recordsAfter);
 
   const said = { ...message, sequence, role: 'user', replyToMessageId: '' } as unknown as HistoryMessage;
-  const history: Pick<History, 'getConversation' | 'conversationStatus' | 'getMessage' | 'pendingOf'> = {
+  const history: Pick<History, 'getConversation' | 'conversationStatus' | 'getMessage'> = {
     getConversation: async (conversationId) => ({ conversationId, clientId: 'client' }) as never,
     conversationStatus: async () => 'present',
     getMessage: async () => said,
-    pendingOf: async () => [],
   };
   const progress: HistoryProgress = {
     checkpoint: () => Number.MAX_SAFE_INTEGER,

@@ -33,7 +33,7 @@ beforeEach(async () => {
 afterEach(() => world[Symbol.asyncDispose]());
 
 /** As much of history as is asked, read from the log itself. */
-const history: Pick<History, 'getConversation' | 'conversationStatus' | 'getMessage' | 'pendingOf'> = {
+const history: Pick<History, 'getConversation' | 'conversationStatus' | 'getMessage'> = {
   getConversation: async (conversationId) =>
     deleted.has(conversationId) ? null : ({ conversationId, clientId: 'client' } as never),
   conversationStatus: async (conversationId) => (deleted.has(conversationId) ? 'deleted' : 'present'),
@@ -47,7 +47,6 @@ const history: Pick<History, 'getConversation' | 'conversationStatus' | 'getMess
     }
     return null;
   },
-  pendingOf: async () => [],
 };
 
 const said = (event: MessageReceived, sequence: number) =>

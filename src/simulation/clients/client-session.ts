@@ -1,4 +1,4 @@
-import type { Hello, MessageRejected, Welcome } from '../../gen/chat/v1/chat_service.ts';
+import type { Accepted, Hello, MessageRejected, Welcome } from '../../gen/chat/v1/chat_service.ts';
 import { durationOf } from '../../rpc/wire-values.ts';
 import { type CallStatus, okStatus } from '../network/call-status.ts';
 import type { Truth } from '../oracle/truth.ts';
@@ -132,6 +132,10 @@ export class ClientSession {
       else this.note(`lost the stream (${told.status.code})`);
       return false;
     }
+    if (told.kind === 'answered') {
+      this.#accepted(told.accepted, false);
+      return true;
+    }
     const { event } = told;
     switch (event.$case) {
       case 'welcome':
@@ -143,9 +147,7 @@ export class ClientSession {
         if (!this.isTurning) this.sayAgain(connection);
         break;
       case 'accepted':
-        if (!this.#truth.messages.has(event.value.messageId) && !this.#truth.lost.has(event.value.messageId))
-          this.#world.find('accepted-lost', `${this.spec.clientId}: ${event.value.messageId} is not in the log`);
-        this.#of(event.value.conversationId)?.accepted(event.value);
+        this.#accepted(event.value, true);
         break;
       case 'message':
         this.#of(event.value.conversationId)?.message(event.value);
@@ -169,6 +171,13 @@ export class ClientSession {
         return event satisfies never;
     }
     return true;
+  }
+
+  #accepted(accepted: Accepted, isOnStream: boolean): void {
+    const { messageId, conversationId } = accepted;
+    if (!this.#truth.messages.has(messageId) && !this.#truth.lost.has(messageId))
+      this.#world.find('accepted-lost', `${this.spec.clientId}: ${messageId} is not in the log`);
+    this.#of(conversationId)?.accepted(accepted, isOnStream);
   }
 
   #rejected(rejected: MessageRejected): void {

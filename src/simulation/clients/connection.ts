@@ -1,5 +1,12 @@
 import { catalogue, type Reason } from '../../domain/errors/catalogue.ts';
-import type { ChatRequest, Hello, OutgoingMessage, SendResponse, ServerEvent } from '../../gen/chat/v1/chat_service.ts';
+import type {
+  Accepted,
+  ChatRequest,
+  Hello,
+  OutgoingMessage,
+  SendResponse,
+  ServerEvent,
+} from '../../gen/chat/v1/chat_service.ts';
 import type { CallStatus } from '../network/call-status.ts';
 import type { ChatStream } from '../network/stream.ts';
 import { CallFailed, callUnary } from '../network/unary.ts';
@@ -10,6 +17,8 @@ import { Mailbox } from './mailbox.ts';
 
 export type Told =
   | { readonly kind: 'event'; readonly event: NonNullable<ServerEvent['event']> }
+  /** Beside the stream, by the answer of a call. */
+  | { readonly kind: 'answered'; readonly accepted: Accepted }
   | { readonly kind: 'ended'; readonly status: CallStatus };
 
 export interface ConnectionOptions {
@@ -77,7 +86,7 @@ export class Connection {
     const sent = this.#unary(this.#services.chat.send, { sessionId: this.sessionId, message }).then(
       (response) => {
         const { accepted } = response as SendResponse;
-        if (accepted !== undefined) this.told.push({ kind: 'event', event: { $case: 'accepted', value: accepted } });
+        if (accepted !== undefined) this.told.push({ kind: 'answered', accepted });
       },
       // What became of it otherwise is told on the stream, or by saying it again.
       (error: unknown) => this.#refused(message.clientMessageId, error),

@@ -69,13 +69,14 @@ export class Transcript {
     );
   }
 
-  accepted({ clientMessageId, messageId, sequence: at, duplicate }: Accepted): void {
+  /** The answer of a call of its own may overtake the stream: what it names was not seen there yet. */
+  accepted({ clientMessageId, messageId, sequence: at, duplicate }: Accepted, isOnStream: boolean): void {
     const sequence = Number(at);
     const said = this.said.get(clientMessageId);
     if (said === undefined) return this.#breach('told-of-unsaid', `Accepted ${clientMessageId}, which was never said`);
     if (said.messageId !== undefined && (said.messageId !== messageId || said.sequence !== sequence))
       this.#breach('delivery/accepted-moved', `${clientMessageId} was at ${said.sequence} and is at ${sequence}`);
-    this.#place(sequence, `Accepted ${clientMessageId}${duplicate ? ' (duplicate)' : ''}`, duplicate);
+    if (isOnStream) this.#place(sequence, `Accepted ${clientMessageId}${duplicate ? ' (duplicate)' : ''}`, duplicate);
     said.messageId = messageId;
     said.sequence ??= sequence;
     said.refusedAs = undefined;
@@ -131,7 +132,7 @@ export class Transcript {
     if (said !== undefined && said.messageId === undefined && !retryable) said.refusedAs = reason;
   }
 
-  #ownMessage({ messageId, clientMessageId, sequence }: Message): void {
+  #ownMessage({ messageId, clientMessageId, sequence, failureReason }: Message): void {
     const said = this.said.get(clientMessageId);
     if (said === undefined) return this.#breach('told-of-unsaid', `message ${clientMessageId}, which was never said`);
     if (said.messageId !== undefined && said.sequence !== Number(sequence))
@@ -140,6 +141,7 @@ export class Transcript {
     said.sequence ??= Number(sequence);
     said.refusedAs = undefined;
     this.#saidById.set(messageId, said);
+    if (failureReason !== '') this.#ended(messageId, 'rejected');
   }
 
   #ended(messageId: string, end: 'reply' | 'rejected'): void {

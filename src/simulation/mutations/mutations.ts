@@ -245,4 +245,30 @@ export const mutations: readonly Mutation[] = [
     rules: ['twin-ends-sessions'],
     mayShow: ({ rates }) => strikes(rates, 'twin'),
   },
+  {
+    name: '37-served-before-reading',
+    fault: 'a process that stood still serves its sessions before it has read on',
+    rules: ['served-before-reading'],
+    mayShow: ({ rates }) => strikes(rates, 'freeze'),
+  },
+  {
+    name: '38-accepted-by-append',
+    fault: 'where a message stands is told by the answer of the append, not in the order of the log',
+    rules: ['delivery/sequence-back', 'delivery/reply-skipped'],
+  },
+  {
+    name: '39-read-position-back',
+    fault: 'a worker that begins again says that it has read less than the one before',
+    rules: ['delivery/reply-skipped'],
+  },
+  {
+    name: '40-told-from-committed',
+    fault: 'what is missing is told from the committed position on, though ends of messages before it stand behind it',
+    rules: ['delivery/reply-skipped'],
+  },
+  {
+    name: '41-turns-before-accepted',
+    fault: 'a session turns to another conversation before it is known where stands what was said in the one before',
+    rules: ['delivery/reply-skipped'],
+  },
 ];

@@ -21,12 +21,17 @@ export function checkServed(world: World, truth: Truth, deployment: Deployment):
   }
 }
 
-function checkGateway(world: World, truth: Truth, { process, sessions, admission }: ServerNode): void {
-  if (admission === undefined || admission.suspended) return;
+function checkGateway(world: World, truth: Truth, { process, sessions, admission, parts, readTo }: ServerNode): void {
+  if (admission === undefined || parts?.gateway.mayServe !== true) return;
   // The log has lost its end, and the gateway has not seen that yet.
   if (admission.position > world.log.records(topics.connections, 0).length) return;
   for (const { session } of sessions.open) {
     const { sessionId, isOpen } = session;
+    if (isOpen && admission.position < readTo)
+      world.find(
+        'served-before-reading',
+        `${process.name} serves ${sessionId}, and has read to ${admission.position} of ${readTo}`,
+      );
     if (!isOpen || truth.admission.open.has(sessionId)) continue;
     const end = truth.ends.get(sessionId);
     if (end === undefined)

@@ -1,7 +1,9 @@
+import { gatewayBeatMs } from '../../domain/limits.ts';
 import type { NodeSpec } from '../scenario.ts';
 import { ServerNode } from './node.ts';
 import { Twins } from './twins.ts';
 import type { World } from './world.ts';
+import { topics } from './world-names.ts';
 
 /** How long the coordinator of a group waits for a member that says nothing. */
 const groupSessionMs = 10_000;
@@ -57,7 +59,7 @@ export class Deployment {
   }
 
   freeze(node: ServerNode, ms: number): void {
-    const { scheduler, trace, groups } = this.#world;
+    const { scheduler, trace, groups, log } = this.#world;
     const { process } = node;
     if (!process.isRunning) return;
     trace.note(process.name, `freezes for ${Math.round(ms)} ms`);
@@ -67,6 +69,7 @@ export class Deployment {
     scheduler.after(ms, () => {
       if (!process.isAlive) return;
       trace.note(process.name, 'wakes up');
+      if (ms > gatewayBeatMs) node.readTo = log.records(topics.connections, 0).length;
       process.thaw();
       groups.rejoin(process.name);
     });
@@ -81,7 +84,8 @@ export class Deployment {
       this.#world.scheduler.after(startTimeoutMs, () => {
         if (!hasEnded) this.#world.find('stop-hangs', `${name} does not stop`);
       });
-      await node.stop();
+      // One that has not even started yet may fail to.
+      await Promise.race([node.stop(), node.killed]);
       hasEnded = true;
     }
   }

@@ -7,6 +7,7 @@ import { projections } from '../../../projections/models.ts';
 import { operationsViews } from '../../../projections/operations-views.ts';
 import { Pace } from '../../../projections/pace.ts';
 import { PolledProgress } from '../../../projections/polled-progress.ts';
+import type { Following } from '../../app/following/following.ts';
 import { type Admission, InstanceIdTaken } from '../../app/gateway/admission.ts';
 import { Journal } from '../../app/journal.ts';
 import { createEventCodec } from '../../codec/event-codec.ts';
@@ -16,6 +17,7 @@ import type { MediaServiceServer } from '../../gen/chat/v1/media_service.ts';
 import {
   type GatewayParts,
   gatewayParts,
+  newFollowing,
   openAdmission,
   type PartsOptions,
   startUpkeep,
@@ -64,6 +66,9 @@ export class ServerNode {
   admission: Admission | undefined;
   parts: GatewayParts | undefined;
   worker: RunningWorker | undefined;
+  /** So far of the topic of connections it must read before it serves anybody: it stood still meanwhile. */
+  readTo = 0;
+  #following: Following | undefined;
   readonly #world: World;
   readonly #running = new AsyncDisposableStack();
   readonly #metrics;
@@ -72,6 +77,7 @@ export class ServerNode {
   #log: AsyncDisposable | undefined;
   #network: LogOverNetwork | undefined;
   #isStopping = false;
+  readonly #killed = Promise.withResolvers<void>();
 
   constructor(world: World, spec: NodeSpec, name: string, instanceId: string) {
     this.#world = world;
@@ -84,6 +90,11 @@ export class ServerNode {
   /** It ends in order, or is about to. */
   get isStopping(): boolean {
     return this.#isStopping;
+  }
+
+  /** Resolves when it is gone. */
+  get killed(): Promise<void> {
+    return this.#killed.promise;
   }
 
   /** What it writes of connections reaches the log late. */
@@ -121,6 +132,7 @@ export class ServerNode {
   /** It is gone, from one moment to the next. */
   kill(): void {
     this.process.kill();
+    this.#killed.resolve();
     // Its tails end, so that those that go on waiting are those of the living.
     void this.#log?.[Symbol.asyncDispose]();
     this.services = undefined;
@@ -217,6 +229,7 @@ export class ServerNode {
     const { process } = this;
     const worker = startWorkerOf({
       ...parts,
+      following: this.#following,
       metrics: this.#metrics,
       provider: this.#world.model.provider(process),
       random: () => process.random.next(),
@@ -230,7 +243,11 @@ export class ServerNode {
     const metrics = this.#metrics;
     const admission = await openAdmission({ ...parts, onFault: (error) => this.#faulted(error) });
     this.#running.defer(() => admission.stop());
-    const uses = gatewayParts({ ...parts, admission, metrics, inspector: simulatedInspector });
+    const onFault = (error: unknown) => this.#faulted(error);
+    const following = newFollowing({ ...parts, random: () => this.process.random.next(), onFault });
+    this.#following = following;
+    this.#running.defer(() => following.stop());
+    const uses = gatewayParts({ ...parts, admission, following, metrics, inspector: simulatedInspector });
     this.sessions.watch(uses.gateway);
     this.#running.defer(() => uses.gateway.stop('DRAINING'));
     const { scenario, faults, ids } = this.#world;
@@ -250,6 +267,7 @@ export class ServerNode {
       history: historyService(uses.reads, uses.manager, calls),
       media: mediaService(uses.library, calls),
     };
+    following.start();
     await admission.start();
     uses.gateway.start();
   }

@@ -89,7 +89,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Until a message is accepted',
-        description: 'From its arrival until the log has it.',
+        description: 'From its arrival until its client is told so: the log has it, and the gateway has read it there.',
         unit: 's',
         queries: quantiles('parley_accept_seconds'),
       },
@@ -107,7 +107,8 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Reads of history for sessions',
-        description: 'One for each client that comes back; more when the live bus loses what it should tell.',
+        description:
+          'Batches of what clients had missed that their gateway no longer kept: none for who is away for a moment.',
         unit: 'ops',
         queries: [['reads', 'sum(rate(parley_history_reads_total[$__rate_interval]))']],
       },

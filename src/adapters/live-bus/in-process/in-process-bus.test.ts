@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import type { LiveEvent } from '../../../ports/live-bus.ts';
+import type { LivePiece } from '../../../ports/live-bus.ts';
 import { InProcessBusServer } from './in-process-bus.ts';
 
-const deleted: LiveEvent = { type: 'deleted' };
+const piece: LivePiece = { type: 'piece', messageId: 'm', replyMessageId: 'r', attempt: 1, offsetBytes: 0, text: 'x' };
 
 test('a disposed handle ends what was subscribed and served by it, and nothing of the others', async () => {
   const server = new InProcessBusServer();
@@ -10,10 +10,10 @@ test('a disposed handle ends what was subscribed and served by it, and nothing o
   const heard: string[] = [];
   one.subscribe('c', () => heard.push('one'));
   other.subscribe('c', () => heard.push('other'));
-  one.serveDrafts(() => [deleted]);
-  other.serveDrafts(() => [deleted]);
+  one.serveDrafts(() => [piece]);
+  other.serveDrafts(() => [piece]);
   await one[Symbol.asyncDispose]();
-  other.publish('c', deleted);
+  other.publish('c', piece);
   other.requestDrafts('c', () => heard.push('draft'));
   expect(heard).toEqual(['other', 'draft']);
   await other[Symbol.asyncDispose]();
@@ -23,15 +23,15 @@ test('a disposed handle ends what was subscribed and served by it, and nothing o
 test('nothing goes through a disposed handle any more', async () => {
   const server = new InProcessBusServer();
   const [one, other] = [server.handle(), server.handle()];
-  const heard: LiveEvent[] = [];
-  const hear = (event: LiveEvent) => heard.push(event);
+  const heard: LivePiece[] = [];
+  const hear = (event: LivePiece) => heard.push(event);
   other.subscribe('c', hear);
-  other.serveDrafts(() => [deleted]);
+  other.serveDrafts(() => [piece]);
   await one[Symbol.asyncDispose]();
-  one.publish('c', deleted);
+  one.publish('c', piece);
   one.requestDrafts('c', hear);
   one.subscribe('c', hear)();
-  one.serveDrafts(() => [deleted, deleted]);
+  one.serveDrafts(() => [piece, piece]);
   expect(heard).toEqual([]);
   expect(server.size).toBe(2);
 });
@@ -39,13 +39,13 @@ test('nothing goes through a disposed handle any more', async () => {
 test('one handler may be subscribed more than once, and each subscription ends by itself', () => {
   const server = new InProcessBusServer();
   const bus = server.handle();
-  const heard: LiveEvent[] = [];
+  const heard: LivePiece[] = [];
   const leave = bus.subscribe('c', (event) => heard.push(event));
-  const hear = (event: LiveEvent) => heard.push(event);
+  const hear = (event: LivePiece) => heard.push(event);
   bus.subscribe('c', hear);
   bus.subscribe('c', hear);
   leave();
   leave();
-  bus.publish('c', deleted);
+  bus.publish('c', piece);
   expect(heard).toHaveLength(2);
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { connect } from '@nats-io/transport-node';
-import type { LiveEvent, LivePiece } from '../../../ports/live-bus.ts';
+import type { LivePiece } from '../../../ports/live-bus.ts';
 import { type NatsEngine, startNats } from '../../../testing/engines/nats.ts';
 import { maxUnacknowledgedBytes } from './limits.ts';
 import type { NatsBus } from './nats-bus.ts';
@@ -59,21 +59,21 @@ async function stranger() {
 
 test('ten thousand pieces published at once arrive in their order, each once', async () => {
   await using pair = await Pair.open();
-  const heard: LiveEvent[] = [];
+  const heard: LivePiece[] = [];
   pair.watcher.subscribe('c', (event) => heard.push(event));
   await pair.untilHeard('c');
   heard.length = 0;
   const pieces = Array.from({ length: 10_000 }, (_, index) => piece(index + 1, `piece ${index} `.repeat(4)));
   for (const one of pieces) pair.publisher.publish('c', one);
-  await until(() => heard.at(-1)?.type === 'piece' && (heard.at(-1) as LivePiece).offsetBytes === pieces.length);
-  expect(heard.filter((event) => (event as LivePiece).offsetBytes > 0)).toEqual(pieces);
+  await until(() => heard.at(-1)?.offsetBytes === pieces.length);
+  expect(heard.filter(({ offsetBytes }) => offsetBytes > 0)).toEqual(pieces);
   expect(pair.publisher.faults()).toEqual({ unsent: 0, unreadable: 0 });
 });
 
 test('a server that dies and comes back: all goes on by itself, what was lost is counted, and nothing throws', async () => {
   await using pair = await Pair.open();
   const heard: LivePiece[] = [];
-  pair.watcher.subscribe('c', (event) => heard.push(event as LivePiece));
+  pair.watcher.subscribe('c', (event) => heard.push(event));
   pair.watcher.serveDrafts(() => [piece(77)]);
   await pair.untilHeard('c');
   for (let times = 1; times <= 3; times += 1) {
@@ -90,7 +90,7 @@ test('a server that dies and comes back: all goes on by itself, what was lost is
     await until(() => heard.at(-1)?.offsetBytes === 500);
     // What was published while it was connecting may come first.
     expect(heard.filter(({ offsetBytes }) => offsetBytes > 0)).toHaveLength(500);
-    const drafts: LiveEvent[] = [];
+    const drafts: LivePiece[] = [];
     await until(() => {
       pair.publisher.requestDrafts('c', (event) => drafts.push(event));
       return drafts.length > 0;
@@ -109,7 +109,7 @@ test('a bus opened before the server is there works once it is', async () => {
   expect(pair.publisher.isConnected()).toBe(false);
   pair.publisher.publish('c', piece(1));
   expect(pair.publisher.faults().unsent).toBe(1);
-  const heard: LiveEvent[] = [];
+  const heard: LivePiece[] = [];
   pair.watcher.subscribe('early', (event) => heard.push(event));
   pair.watcher.requestDrafts('early', () => {});
   pair.watcher.serveDrafts(() => [piece(3)]);
@@ -119,7 +119,7 @@ test('a bus opened before the server is there works once it is', async () => {
     return heard.length > 0;
   });
   expect(heard[0]).toEqual(piece(2));
-  const drafts: LiveEvent[] = [];
+  const drafts: LivePiece[] = [];
   await until(() => {
     pair.publisher.requestDrafts('early', (event) => drafts.push(event));
     return drafts.length > 0;
@@ -153,7 +153,7 @@ test('a server that freezes is left within seconds, and meanwhile nothing waits 
 test('what comes from others and cannot be read is counted and logged, not every time, and hurts nothing', async () => {
   await using pair = await Pair.open();
   const heard: LivePiece[] = [];
-  pair.watcher.subscribe('c', (event) => heard.push(event as LivePiece));
+  pair.watcher.subscribe('c', (event) => heard.push(event));
   pair.watcher.serveDrafts(() => [piece(1)]);
   await pair.untilHeard('c');
   await using other = await stranger();
@@ -233,7 +233,7 @@ test('requests for drafts that come while one is unanswered are one, and all who
   });
   await pair.untilHeard('c');
   asked = 0;
-  const told = Array.from({ length: 50 }, () => [] as LiveEvent[]);
+  const told = Array.from({ length: 50 }, () => [] as LivePiece[]);
   for (const events of told) pair.publisher.requestDrafts('c', (event) => events.push(event));
   await until(() => told.every((events) => events.length === 2));
   expect(told).toEqual(told.map(() => [piece(0), piece(1)]));
@@ -245,7 +245,7 @@ test('requests for drafts that come while one is unanswered are one, and all who
 test('closing sends what was published before', async () => {
   await using pair = await Pair.open();
   const heard: LivePiece[] = [];
-  pair.watcher.subscribe('c', (event) => heard.push(event as LivePiece));
+  pair.watcher.subscribe('c', (event) => heard.push(event));
   await pair.untilHeard('c');
   // More than the system takes for a server that does not read.
   const text = 'w'.repeat(60_000);

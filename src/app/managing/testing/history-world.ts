@@ -12,7 +12,6 @@ import { runProjector } from '../../../../projections/runner.ts';
 import { systemClock } from '../../../adapters/clock/system/system-clock.ts';
 import { openSqliteLog, type WritableSqliteLog } from '../../../adapters/event-log/sqlite/sqlite-log.ts';
 import { nodeCryptoIds } from '../../../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { inProcessBus } from '../../../adapters/live-bus/in-process/in-process-bus.ts';
 import { openSqliteReadModels, type SqliteReadModels } from '../../../adapters/read-model/sqlite/store.ts';
 import { type ConversationEvent, mediaOf } from '../../../domain/conversation/events.ts';
 import type { EventCodec } from '../../../ports/event-codec.ts';
@@ -112,7 +111,6 @@ const testLinks: MediaLinks = {
 export class HistoryWorld implements AsyncDisposable {
   readonly partitions = 2;
   readonly journal: Journal;
-  readonly bus = inProcessBus();
   readonly progress = new Progress(async (partition) => {
     return (await this.#store.checkpoint(historyModel, 'test.conversations', partition)).offset;
   });
@@ -131,7 +129,6 @@ export class HistoryWorld implements AsyncDisposable {
     this.#resources.defer(() => rm(folder, { recursive: true }));
     this.#resources.use(log);
     this.#resources.use(store);
-    this.#resources.use(this.bus);
     this.#store = store;
     const codec: EventCodec = {
       ...eventCodec,
@@ -143,7 +140,7 @@ export class HistoryWorld implements AsyncDisposable {
     this.history = history(store);
     const conversations = new Conversations({ ...this.#deps, ids: nodeCryptoIds });
     this.reads = new HistoryReads({ ...this.#deps, conversations, ids: nodeCryptoIds, links: testLinks });
-    this.manager = new ConversationsManager({ ...this.#deps, bus: this.bus, conversations });
+    this.manager = new ConversationsManager({ ...this.#deps, conversations });
     this.parked = new Parked({ ...this.#deps, views: this.views, conversations, ids: nodeCryptoIds });
   }
 

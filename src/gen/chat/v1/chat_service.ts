@@ -88,7 +88,7 @@ export interface SendRequest {
 
 /** The message is in the log. */
 export interface SendResponse {
-  /** The same that the session's stream carries. */
+  /** The same that the session's stream carries, which it may overtake: its sequence is not one that was seen on the stream. */
   accepted?: Accepted | undefined;
 }
 
@@ -139,7 +139,10 @@ export interface Hello {
   conversationId: string;
   /** From an earlier Welcome: takes that session over, even while the server still thinks it is open. */
   resumeToken: string;
-  /** With `conversation_id`: events after this sequence are sent again first. */
+  /**
+   * With `conversation_id`: events after this sequence are sent again first. The highest sequence of the conversation
+   * that was seen on a session's stream; the answer of a Send call may overtake the stream, and does not count.
+   */
   afterSequence: bigint;
   /** How long to wait in line when every slot is taken; the server caps it. Zero: do not wait. */
   waitForSlot?:
@@ -156,7 +159,10 @@ export interface Hello {
 export interface JoinConversation {
   /** Which one; empty: a new one. */
   conversationId: string;
-  /** Messages after this sequence are sent again first. */
+  /**
+   * Events after this sequence are sent again first: the highest of the conversation that was seen on a session's
+   * stream, as in Hello.
+   */
   afterSequence: bigint;
 }
 
@@ -193,10 +199,10 @@ export interface ServerEvent {
     /** The session is open. */
     { $case: "welcome"; value: Welcome }
     | //
-    /** A message of this client is in the log. */
+    /** A message of this client is in the log. Except for a repeat, which names the first, Accepted comes in the order of the log. */
     { $case: "accepted"; value: Accepted }
     | //
-    /** A message as history holds it: a replayed one, or a reply that is complete. */
+    /** A message as the log holds it: one that was missed, or a reply that is complete. In the order of the log. */
     { $case: "message"; value: Message }
     | //
     /** A worker has begun, or begun again, to answer. */

@@ -243,7 +243,7 @@ export const SendRequestSchema: GenMessage<SendRequest> = /*@__PURE__*/
  */
 export type SendResponse = Message<"chat.v1.SendResponse"> & {
   /**
-   * The same that the session's stream carries.
+   * The same that the session's stream carries, which it may overtake: its sequence is not one that was seen on the stream.
    *
    * @generated from field: chat.v1.Accepted accepted = 1;
    */
@@ -414,7 +414,8 @@ export type Hello = Message<"chat.v1.Hello"> & {
   resumeToken: string;
 
   /**
-   * With `conversation_id`: events after this sequence are sent again first.
+   * With `conversation_id`: events after this sequence are sent again first. The highest sequence of the conversation
+   * that was seen on a session's stream; the answer of a Send call may overtake the stream, and does not count.
    *
    * @generated from field: int64 after_sequence = 5;
    */
@@ -457,7 +458,8 @@ export type JoinConversation = Message<"chat.v1.JoinConversation"> & {
   conversationId: string;
 
   /**
-   * Messages after this sequence are sent again first.
+   * Events after this sequence are sent again first: the highest of the conversation that was seen on a session's
+   * stream, as in Hello.
    *
    * @generated from field: int64 after_sequence = 2;
    */
@@ -579,7 +581,7 @@ export type ServerEvent = Message<"chat.v1.ServerEvent"> & {
     case: "welcome";
   } | {
     /**
-     * A message of this client is in the log.
+     * A message of this client is in the log. Except for a repeat, which names the first, Accepted comes in the order of the log.
      *
      * @generated from field: chat.v1.Accepted accepted = 3;
      */
@@ -587,7 +589,7 @@ export type ServerEvent = Message<"chat.v1.ServerEvent"> & {
     case: "accepted";
   } | {
     /**
-     * A message as history holds it: a replayed one, or a reply that is complete.
+     * A message as the log holds it: one that was missed, or a reply that is complete. In the order of the log.
      *
      * @generated from field: chat.v1.Message message = 4;
      */

@@ -1,7 +1,7 @@
-import type { Journal } from '../app/journal.ts';
-import type { ConversationEvent } from '../domain/conversation/events.ts';
-import { KnownIds } from '../domain/conversation/known-ids.ts';
-import { initialPartition, type PartitionState } from '../domain/conversation/partition-state.ts';
+import type { ConversationEvent } from '../../domain/conversation/events.ts';
+import { KnownIds } from '../../domain/conversation/known-ids.ts';
+import { initialPartition, type PartitionState } from '../../domain/conversation/partition-state.ts';
+import type { Journal } from '../journal.ts';
 
 /** Records read at once. */
 const batchRecords = 1_000;
@@ -25,6 +25,7 @@ export async function lookBack(
   partition: number,
   committed: number,
   maxRecords: number,
+  onEvent: (event: ConversationEvent, offset: number) => void = () => {},
 ): Promise<Past> {
   const knownFrom = Math.max(0, committed - maxRecords);
   let { known, deleted } = initialPartition;
@@ -40,6 +41,7 @@ export async function lookBack(
         conversations = conversations.add(event.conversationId, offset);
       if (event.type === 'ConversationDeleted' && !deleted.has(event.conversationId))
         deleted = deleted.add(event.conversationId, offset);
+      onEvent(event, offset);
     }
     const last = entries.at(-1);
     // The log has become shorter since it was asked for its end: the fold finds out.

@@ -1,0 +1,177 @@
+import type { MessageReceived } from '../../domain/conversation/events.ts';
+import { type PartitionState, pendingMessage } from '../../domain/conversation/partition-state.ts';
+import type { PendingMessage } from '../../domain/conversation/pending-messages.ts';
+import { LogUnavailable } from '../../ports/event-log.ts';
+import type { Ids } from '../../ports/ids.ts';
+import { Watchdog } from '../watchdog.ts';
+import { followedWithinMs, overdueTickMs } from './limits.ts';
+import { type FollowerDeps, PartitionFollower } from './partition-follower.ts';
+import type { FollowedRecord } from './recent-records.ts';
+
+export interface FollowingDeps extends FollowerDeps {
+  readonly ids: Pick<Ids, 'partition'>;
+  /** The log can no longer be followed: the process must end. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Told what concerns one client, in log order in each partition. */
+export interface ClientListener {
+  /** A record about a message of the client counts. */
+  followed(record: FollowedRecord): void;
+  /** A message of the client was appended that was in the log already. */
+  repeated(event: MessageReceived): void;
+  /** A partition has lost its end, from this offset on. */
+  shortened(partition: number, endOffset: number): void;
+}
+
+/**
+ * The topic of conversations as this process follows it: one fold for each partition, from which every session is told its facts. So all of them are told
+ * in the log's order, and nobody is asked what is unanswered.
+ */
+export class Following {
+  readonly #deps: FollowingDeps;
+  readonly #partitions: readonly PartitionFollower[];
+  readonly #listeners = new Map<string, Set<ClientListener>>();
+  readonly #stopping = new AbortController();
+  readonly #watchdog: Watchdog;
+  #running: Promise<unknown> = Promise.resolve();
+  #asking: Promise<readonly number[]> = Promise.resolve([]);
+  /** The next question for the ends of the partitions: whoever comes before it is asked shares its answer. */
+  #nextAnswer: Promise<readonly number[]> | undefined;
+
+  constructor(deps: FollowingDeps) {
+    this.#deps = deps;
+    this.#watchdog = new Watchdog(deps.clock, overdueTickMs);
+    const { log, topics } = deps.journal;
+    const listener = {
+      followed: (record: FollowedRecord) => {
+        for (const one of this.#listenersOf(record.message.clientId)) one.followed(record);
+      },
+      repeated: (event: MessageReceived) => {
+        for (const one of this.#listenersOf(event.clientId)) one.repeated(event);
+      },
+      shortened: (partition: number, endOffset: number) => {
+        for (const listeners of this.#listeners.values())
+          for (const one of listeners) one.shortened(partition, endOffset);
+      },
+    };
+    this.#partitions = Array.from(
+      { length: log.partitions(topics.conversations) },
+      (_, partition) => new PartitionFollower(deps, partition, listener),
+    );
+  }
+
+  start(): void {
+    const { signal } = this.#stopping;
+    this.#running = Promise.all(this.#partitions.map((partition) => partition.run(signal))).catch(this.#deps.onFault);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  get partitions(): readonly PartitionFollower[] {
+    return this.#partitions;
+  }
+
+  /** The partition that holds the conversation. */
+  partitionOf(conversationId: string): number {
+    return this.#deps.ids.partition(conversationId, this.#partitions.length);
+  }
+
+  /** The fold of the partition that holds the conversation. */
+  of(conversationId: string): PartitionFollower {
+    return this.at(this.partitionOf(conversationId));
+  }
+
+  at(partition: number): PartitionFollower {
+    const follower = this.#partitions[partition];
+    if (follower === undefined) throw new RangeError(`there is no partition ${partition}`);
+    return follower;
+  }
+
+  /** The client's message, if it has no end yet. */
+  pendingMessage(messageId: string): PendingMessage | undefined {
+    for (const { state } of this.#partitions) {
+      const message = pendingMessage(state, messageId);
+      if (message !== undefined) return message;
+    }
+    return undefined;
+  }
+
+  /** How many messages of the client have no end yet. */
+  pendingCount(clientId: string): number {
+    return this.#partitions.reduce((sum, { state }) => sum + pendingIn(state, clientId), 0);
+  }
+
+  /** Tells what concerns the client from now on. Returns the way to stop. */
+  listen(clientId: string, listener: ClientListener): () => void {
+    const listeners = this.#listeners.get(clientId) ?? new Set();
+    this.#listeners.set(clientId, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(clientId) === listeners) this.#listeners.delete(clientId);
+    };
+  }
+
+  /** Resolves when everything is folded that the log holds now. Rejects with LogUnavailable, also when that takes too long. */
+  caughtUp(): Promise<void> {
+    return this.#inTime(this.#readOn());
+  }
+
+  /** As `PartitionFollower.folded`, with the time limit of whoever waits for it. */
+  async folded(partition: number, offset: number): Promise<void> {
+    await this.#inTime(this.at(partition).folded(offset));
+  }
+
+  async #readOn(): Promise<void> {
+    const ends = await this.#ends();
+    await Promise.all(ends.map((end, partition) => this.at(partition).folded(end)));
+  }
+
+  #inTime(folded: Promise<unknown>): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const watched = {
+      deadlineMs: this.#deps.clock.monotonicMs() + followedWithinMs,
+      expire: () => reject(new LogUnavailable('the log is read too slowly', 'unknown')),
+    };
+    this.#watchdog.watch(watched);
+    folded.then(
+      () => {
+        this.#watchdog.unwatch(watched);
+        resolve();
+      },
+      (error: unknown) => {
+        this.#watchdog.unwatch(watched);
+        reject(error);
+      },
+    );
+    return promise;
+  }
+
+  /** A question that is under way may be older than who comes now; all who come meanwhile share the next. */
+  #ends(): Promise<readonly number[]> {
+    this.#nextAnswer ??= this.#asking
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextAnswer = undefined;
+        this.#asking = this.#ask();
+        return this.#asking;
+      });
+    return this.#nextAnswer;
+  }
+
+  #ask(): Promise<readonly number[]> {
+    const { log, topics } = this.#deps.journal;
+    return Promise.all(this.#partitions.map((_, partition) => log.endOffset(topics.conversations, partition)));
+  }
+
+  #listenersOf(clientId: string): Iterable<ClientListener> {
+    return this.#listeners.get(clientId) ?? [];
+  }
+}
+
+function pendingIn({ turns }: PartitionState, clientId: string): number {
+  return turns.get(clientId)?.pending ?? 0;
+}

@@ -1,0 +1,38 @@
+/** Kept of what was said last in one partition, as memory counts it: a thousand messages with their replies, and 20 MiB for ten partitions. */
+export const maxRecentBytes = 2 * 1_024 * 1_024;
+
+/** Conversations of a partition of which it is remembered whose they are: about 2 MB. */
+export const maxIndexedConversations = 10_000;
+
+/** Message ids a partition remembers at least, in about 1 MB; an eighth more at most. Older repeats are found in history. */
+export const knownWindowIds = 8_192;
+
+/**
+ * Records before its fold that are looked at when a partition begins to be followed: a thousand messages with their replies, in some 20 ms. What began
+ * before these is asked of history.
+ */
+export const usualLookBackRecords = 4_096;
+
+/** The wait before the log is tried again after it failed; it doubles up to the next. Short: a group commit is missing, not a server. */
+export const followRetryInitialDelayMs = 50;
+
+/** Up to this, so that a log that is back is noticed within two seconds and one that is not costs next to nothing. */
+export const followRetryMaxDelayMs = 2_000;
+
+/** Whoever comes waits this long at most for what the log holds to be read: beyond it, a retry is better than a stream without a word. */
+export const followedWithinMs = 10_000;
+
+/** Who has waited too long is told so at most this much later. */
+export const overdueTickMs = 500;
+
+/**
+ * Where history cannot say what a conversation holds, its partition is folded from its first record up to this many: some two seconds of one core. Longer
+ * ones wait for history.
+ */
+export const maxRefoldRecords = 200_000;
+
+/** Conversations of which what was folded so is kept. */
+export const keptRefolds = 16;
+
+/** For so long: whoever resumes one asks three times at once. */
+export const keptRefoldMs = 5_000;

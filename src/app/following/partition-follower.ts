@@ -1,0 +1,252 @@
+import type { ConversationEvent, MessageReceived } from '../../domain/conversation/events.ts';
+import { KnownIds } from '../../domain/conversation/known-ids.ts';
+import {
+  evolve,
+  initialPartition,
+  type PartitionState,
+  pendingMessage,
+  trimKnown,
+} from '../../domain/conversation/partition-state.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { LogTruncated, LogUnavailable } from '../../ports/event-log.ts';
+import type { Logger } from '../../ports/telemetry.ts';
+import { backOffMs, pause } from '../back-off.ts';
+import type { Journal, JournalEntry } from '../journal.ts';
+import { ConversationIndex } from './conversation-index.ts';
+import { followRetryInitialDelayMs, followRetryMaxDelayMs, maxIndexedConversations, maxRecentBytes } from './limits.ts';
+import { lookBack } from './look-back.ts';
+import { type FollowedRecord, RecentRecords } from './recent-records.ts';
+
+export interface FollowerDeps {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** 0 ≤ x < 1, for the spread of waits. */
+  readonly random: () => number;
+  /** The consumer group of the workers, from whose positions it begins. */
+  readonly group: string;
+  /** The group whose positions say how far workers had read when they committed theirs. */
+  readonly readGroup: string;
+  /** Records before the committed position that are looked at. */
+  readonly lookBackRecords: number;
+  /** Message ids that are remembered at least. */
+  readonly windowIds: number;
+}
+
+/** Told what is read, in log order, once it is part of the fold. */
+export interface PartitionListener {
+  /** A record counts. */
+  followed(record: FollowedRecord): void;
+  /** A message was appended that the fold knew already. */
+  repeated(event: MessageReceived): void;
+  /** The log has lost its end, from this offset on: what follows is another log. */
+  shortened(partition: number, endOffset: number): void;
+}
+
+/** Somebody who waits until everything before an offset is part of the fold. */
+interface Waiting {
+  readonly offset: number;
+  readonly resolve: () => void;
+  readonly reject: (error: LogUnavailable) => void;
+}
+
+/**
+ * One partition of `conversations` as a process follows it: the fold that its worker does, and what was said last. It begins where the workers'
+ * group has committed, before which every message has its end, and looks back a little further, to know what is repeated.
+ */
+export class PartitionFollower {
+  readonly #deps: FollowerDeps;
+  readonly #partition: number;
+  readonly #listener: PartitionListener;
+  #state: PartitionState = initialPartition;
+  #knownSince = 0;
+  /** Conversations that began since, and where. */
+  #conversations = KnownIds.none;
+  #index = new ConversationIndex(0, maxIndexedConversations);
+  #recent = new RecentRecords(0, maxRecentBytes);
+  /** The offset of the next record. */
+  #next = 0;
+  #waiting: Waiting[] = [];
+  #isOver = false;
+
+  constructor(deps: FollowerDeps, partition: number, listener: PartitionListener) {
+    this.#deps = deps;
+    this.#partition = partition;
+    this.#listener = listener;
+  }
+
+  get state(): PartitionState {
+    return this.#state;
+  }
+
+  /** The offset of the next record that it will read. */
+  get next(): number {
+    return this.#next;
+  }
+
+  get recent(): RecentRecords {
+    return this.#recent;
+  }
+
+  get index(): ConversationIndex {
+    return this.#index;
+  }
+
+  /** From this offset on the fold knows every message. */
+  get knownFrom(): number {
+    return Math.max(this.#knownSince, this.#state.known.completeFrom);
+  }
+
+  /** No message of the conversation is older than what the fold knows. */
+  beganSinceKnown(conversationId: string): boolean {
+    return this.knownFrom === 0 || (this.#conversations.offsetOf(conversationId) ?? -1) >= this.knownFrom;
+  }
+
+  /** What was said in the conversation after this offset; undefined when some of it may not be held here any more. */
+  saidAfter(conversationId: string, offset: number): readonly FollowedRecord[] | undefined {
+    if (this.#index.isQuietAfter(conversationId, offset)) return [];
+    const began = this.#conversations.offsetOf(conversationId) ?? -1;
+    const isWhole = began >= this.#recent.completeFrom;
+    return this.#recent.after(conversationId, isWhole ? Math.max(offset, began) : offset);
+  }
+
+  /** Resolves when everything before the offset is part of the fold. Rejects with LogUnavailable when it may never be. */
+  folded(offset: number): Promise<void> {
+    if (this.#next >= offset) return Promise.resolve();
+    if (this.#isOver) return Promise.reject(new LogUnavailable('the partition is not followed any more', 'unknown'));
+    return new Promise((resolve, reject) => this.#waiting.push({ offset, resolve, reject }));
+  }
+
+  /** Follows until the signal aborts. Rejects with LogDamaged. */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#retried(signal, () => this.#begin());
+      while (!signal.aborted) await this.#retried(signal, () => this.#follow(signal));
+    } finally {
+      this.#isOver = true;
+      this.#rejectWaiting('the partition is not followed any more');
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { journal, group, readGroup, lookBackRecords } = this.#deps;
+    const { log, topics } = journal;
+    const committed = await log.committed(group, topics.conversations, this.#partition);
+    const known = await log.committed(readGroup, topics.conversations, this.#partition);
+    const end = await log.endOffset(topics.conversations, this.#partition);
+    // Workers of an earlier release do not say how far they had read.
+    const read = known === 0 && committed > 0 ? end : Math.max(committed, known);
+    if (read > end) return this.#beginAnew(new LogTruncated(topics.conversations, this.#partition, read, end));
+    const index = new ConversationIndex(Math.max(0, committed - lookBackRecords), maxIndexedConversations);
+    const past = await lookBack(journal, this.#partition, committed, lookBackRecords, (event, offset) =>
+      note(index, event, offset),
+    );
+    this.#index = index;
+    // Of what was said before the committed position, the ends that stand behind it are not known to the fold; none stands behind where it was read.
+    this.#recent = new RecentRecords(read, maxRecentBytes);
+    this.#next = committed;
+    this.#knownSince = past.knownFrom;
+    this.#state = past.state;
+    this.#conversations = past.conversations;
+    this.#resolveWaiting();
+  }
+
+  /** A log that has lost its end may have lost those of messages before the committed position. */
+  #beginAnew({ offset, endOffset }: LogTruncated): void {
+    const about = { partition: this.#partition, offset, endOffset };
+    this.#deps.logger.error(about, 'the log is shorter than what was read of it; following it from its beginning');
+    this.#state = initialPartition;
+    this.#knownSince = 0;
+    this.#conversations = KnownIds.none;
+    this.#index = new ConversationIndex(0, maxIndexedConversations);
+    this.#recent = new RecentRecords(0, maxRecentBytes);
+    this.#next = 0;
+    this.#rejectWaiting('the log has become shorter');
+    this.#listener.shortened(this.#partition, endOffset);
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { journal, windowIds } = this.#deps;
+    const { conversations: topic } = journal.topics;
+    try {
+      for await (const batch of journal.tail<ConversationEvent>(topic, this.#partition, this.#next, signal)) {
+        for (const entry of batch) this.#fold(entry);
+        this.#state = trimKnown(this.#state, windowIds);
+        this.#conversations = this.#conversations.trim(windowIds, Number.POSITIVE_INFINITY);
+        this.#resolveWaiting();
+      }
+    } catch (error) {
+      if (!(error instanceof LogTruncated)) throw error;
+      this.#beginAnew(error);
+    }
+  }
+
+  #fold({ offset, timeMs, decoded, trace }: JournalEntry<ConversationEvent>): void {
+    this.#next = offset + 1;
+    // The projections park what cannot be read; here it is only passed over.
+    if (decoded.kind !== 'event') return;
+    const { event } = decoded;
+    const before = this.#state;
+    this.#state = evolve(before, event, { offset, timeMs });
+    note(this.#index, event, offset);
+    switch (event.type) {
+      case 'ConversationStarted':
+        if (!this.#conversations.has(event.conversationId))
+          this.#conversations = this.#conversations.add(event.conversationId, offset);
+        return;
+      case 'ConversationDeleted':
+        return this.#recent.forget(event.conversationId);
+      case 'MessageReceived':
+      case 'ReplyStarted':
+      case 'ReplyCompleted':
+      case 'ReplyFailed': {
+        if (this.#state === before) {
+          if (event.type === 'MessageReceived') this.#listener.repeated(event);
+          return;
+        }
+        const message = pendingMessage(event.type === 'MessageReceived' ? this.#state : before, event.messageId);
+        if (message !== undefined) this.#tell({ offset, timeMs, event, message, trace });
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  #tell(record: FollowedRecord): void {
+    if (record.event.type !== 'ReplyStarted') this.#recent.add(record);
+    this.#listener.followed(record);
+  }
+
+  #resolveWaiting(): void {
+    if (this.#waiting.length === 0) return;
+    const reached = this.#waiting.filter(({ offset }) => offset <= this.#next);
+    if (reached.length === 0) return;
+    this.#waiting = this.#waiting.filter(({ offset }) => offset > this.#next);
+    for (const { resolve } of reached) resolve();
+  }
+
+  #rejectWaiting(why: string): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(new LogUnavailable(why, 'unknown'));
+  }
+
+  /** Tries again, with growing waits, while the log is unavailable and the signal has not aborted. */
+  async #retried(signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
+    const { clock, random, logger } = this.#deps;
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      const before = this.#next;
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!(error instanceof LogUnavailable)) throw error;
+        logger.warn({ partition: this.#partition, err: error }, 'the log cannot be followed; trying again');
+        if (this.#next !== before) failures = 1;
+        await pause(clock, backOffMs(failures, followRetryInitialDelayMs, followRetryMaxDelayMs, random), signal);
+      }
+    }
+  }
+}
+
+function note(index: ConversationIndex, event: ConversationEvent, offset: number): void {
+  if ('conversationId' in event) index.note(event.conversationId, 'clientId' in event ? event.clientId : '', offset);
+}

@@ -1,0 +1,101 @@
+import {
+  type MessageReceived,
+  type ReplyCompleted,
+  type ReplyFailed,
+  type ReplyStarted,
+  textOf,
+} from '../../domain/conversation/events.ts';
+import type { PendingMessage } from '../../domain/conversation/pending-messages.ts';
+import type { TraceContext } from '../../ports/tracing.ts';
+
+/** A record that counts, about one message. */
+export interface FollowedRecord {
+  readonly offset: number;
+  /** The log's time, milliseconds since the epoch. */
+  readonly timeMs: number;
+  readonly event: MessageReceived | ReplyStarted | ReplyCompleted | ReplyFailed;
+  /** The message as it stood before the record; one that was just received, after it. */
+  readonly message: PendingMessage;
+  /** What the record's writer was doing; undefined: not traced. */
+  readonly trace: TraceContext | undefined;
+}
+
+/** Counted for a record besides its text: ids, times and what holds them. */
+const overheadBytes = 500;
+
+/** What was said last in one partition, by conversation and in order: so many bytes of it. */
+export class RecentRecords {
+  readonly #maxBytes: number;
+  readonly #byConversation = new Map<string, FollowedRecord[]>();
+  /** All of them, the oldest first, from `#oldest` on. */
+  #inOrder: FollowedRecord[] = [];
+  #oldest = 0;
+  #bytes = 0;
+  #completeFrom: number;
+
+  /** What counts is known from this offset on. */
+  constructor(completeFrom: number, maxBytes: number) {
+    this.#completeFrom = completeFrom;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Everything that was said at this offset or later, and was not deleted, is here. */
+  get completeFrom(): number {
+    return this.#completeFrom;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(record: FollowedRecord): void {
+    const { conversationId } = record.message;
+    const said = this.#byConversation.get(conversationId);
+    if (said === undefined) this.#byConversation.set(conversationId, [record]);
+    else said.push(record);
+    this.#inOrder.push(record);
+    this.#bytes += bytesOf(record);
+    while (this.#bytes > this.#maxBytes) this.#dropOldest();
+  }
+
+  /** What was said in the conversation after this offset; undefined when some of it may not be here any more. */
+  after(conversationId: string, offset: number): readonly FollowedRecord[] | undefined {
+    if (offset + 1 < this.#completeFrom) return undefined;
+    const said = this.#byConversation.get(conversationId);
+    if (said === undefined) return [];
+    // Nearly always little was missed.
+    const from = said.findLastIndex((record) => record.offset <= offset) + 1;
+    return said.slice(from);
+  }
+
+  /** Everything that is here of the conversation. */
+  of(conversationId: string): readonly FollowedRecord[] {
+    return this.#byConversation.get(conversationId) ?? [];
+  }
+
+  /** Its words are not to be told any more. */
+  forget(conversationId: string): void {
+    this.#byConversation.delete(conversationId);
+  }
+
+  #dropOldest(): void {
+    const record = this.#inOrder[this.#oldest];
+    if (record === undefined) return;
+    this.#oldest += 1;
+    this.#bytes -= bytesOf(record);
+    // What was read before is not complete anyway.
+    this.#completeFrom = Math.max(this.#completeFrom, record.offset + 1);
+    const said = this.#byConversation.get(record.message.conversationId);
+    if (said?.[0] === record) {
+      if (said.length === 1) this.#byConversation.delete(record.message.conversationId);
+      else said.shift();
+    }
+    if (this.#oldest * 2 < this.#inOrder.length) return;
+    this.#inOrder = this.#inOrder.slice(this.#oldest);
+    this.#oldest = 0;
+  }
+}
+
+function bytesOf({ event }: FollowedRecord): number {
+  return 'parts' in event ? overheadBytes + 2 * textOf(event.parts).length : overheadBytes;
+}

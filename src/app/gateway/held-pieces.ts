@@ -1,0 +1,44 @@
+import type { LivePiece } from '../../ports/live-bus.ts';
+
+/** Counted for a piece besides its text: ids and what holds them. */
+const overheadBytes = 200;
+
+/** Pieces that came before the log told that their attempt has begun, up to so many bytes. What does not fit is asked for again. */
+export class HeldPieces {
+  readonly #maxBytes: number;
+  #pieces: LivePiece[] = [];
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  push(piece: LivePiece): void {
+    const bytes = bytesOf(piece);
+    if (this.#bytes + bytes > this.#maxBytes) return;
+    this.#pieces.push(piece);
+    this.#bytes += bytes;
+  }
+
+  /** Those of this attempt, which are held no longer. */
+  take(replyMessageId: string, attempt: number): readonly LivePiece[] {
+    const isIt = (piece: LivePiece) => piece.replyMessageId === replyMessageId && piece.attempt === attempt;
+    const taken = this.#pieces.filter(isIt);
+    if (taken.length > 0) this.#keep((piece) => !isIt(piece));
+    return taken;
+  }
+
+  /** The reply has its end. */
+  drop(replyMessageId: string): void {
+    if (this.#pieces.length > 0) this.#keep((piece) => piece.replyMessageId !== replyMessageId);
+  }
+
+  #keep(isKept: (piece: LivePiece) => boolean): void {
+    this.#pieces = this.#pieces.filter(isKept);
+    this.#bytes = this.#pieces.reduce((sum, piece) => sum + bytesOf(piece), 0);
+  }
+}
+
+function bytesOf({ text }: LivePiece): number {
+  return overheadBytes + text.length;
+}

@@ -1,0 +1,206 @@
+import { Refused } from '../../domain/errors/catalogue.ts';
+import { historyWaitMs } from '../../domain/limits.ts';
+import type { History, HistoryMessage, HistoryProgress, Missed } from '../../ports/history.ts';
+import { ReadModelUnavailable } from '../../ports/read-model.ts';
+import type { Metrics } from '../../ports/telemetry.ts';
+import type { Following } from '../following/following.ts';
+import type { FollowedRecord } from '../following/recent-records.ts';
+import type { ConversationPast, Refolds } from '../following/refold.ts';
+import type { Journal } from '../journal.ts';
+
+export interface SessionConversationsDeps {
+  readonly journal: Journal;
+  readonly following: Following;
+  readonly refolds: Refolds;
+  readonly history: Pick<History, 'getConversation' | 'getMessage' | 'replay'>;
+  readonly progress: HistoryProgress;
+  readonly metrics: Pick<Metrics, 'historyRead'>;
+}
+
+/** Messages read from history at once. */
+const replayBatch = 100;
+
+/** Something that a client has missed, and where it stands: as the log has it, or as history does. */
+export type MissedRecord = { readonly type: 'record'; readonly record: FollowedRecord } | MissedMessage;
+
+type MissedMessage = { readonly type: 'message' } & Missed;
+
+/** Where a message stands. */
+export interface SaidAt {
+  readonly sequence: number;
+  readonly timeMs: number;
+}
+
+/**
+ * Conversations as sessions need them. What was recorded lately is known from the log as this process follows it. What is older is asked of history; where
+ * that is away or behind, the partition is folded from its beginning. All reject with LogUnavailable, or with ReadModelUnavailable where the log is too
+ * long for that.
+ */
+export class SessionConversations {
+  readonly #deps: SessionConversationsDeps;
+
+  constructor(deps: SessionConversationsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Begins a conversation; it is known here when this resolves. */
+  async start(conversationId: string, clientId: string): Promise<void> {
+    const { journal, following } = this.#deps;
+    const partition = following.partitionOf(conversationId);
+    const [at] = await journal.appendConversation(partition, conversationId, [
+      { type: 'ConversationStarted', conversationId, clientId },
+    ]);
+    await following.folded(partition, (at?.offset ?? -1) + 1);
+  }
+
+  /** Throws NOT_FOUND or NOT_YOURS unless the client may be in the conversation. */
+  async checkOwned(conversationId: string, clientId: string): Promise<void> {
+    const owner = await this.#ownerOf(conversationId);
+    if (owner === undefined) throw new Refused('NOT_FOUND', 'there is no such conversation');
+    if (owner !== clientId) throw new Refused('NOT_YOURS', 'the conversation belongs to somebody else');
+  }
+
+  /** The log, as far as it was read here, says that the conversation was deleted. */
+  isDeleted(conversationId: string): boolean {
+    return this.#deps.following.of(conversationId).state.deleted.has(conversationId);
+  }
+
+  /** Where the message was said first; undefined: it never was. */
+  async said(conversationId: string, messageId: string): Promise<SaidAt | undefined> {
+    const { following, history } = this.#deps;
+    const fold = following.of(conversationId);
+    const sequence = fold.state.known.offsetOf(messageId);
+    if (sequence !== undefined) return { sequence, timeMs: await this.#timeOf(conversationId, sequence) };
+    if (fold.beganSinceKnown(conversationId)) return undefined;
+    return this.#ofPast(
+      conversationId,
+      fold.knownFrom,
+      async () => placeOf(await history.getMessage(messageId)),
+      ({ said }) => {
+        const first = said.get(messageId);
+        return first && { sequence: first.offset, timeMs: first.timeMs };
+      },
+    );
+  }
+
+  /** Records that the client wants no more of the reply to its message. Throws NOT_FOUND, NOT_YOURS or HISTORY_BEHIND. */
+  async requestStop(messageId: string, clientId: string): Promise<void> {
+    const message = await this.#answerable(messageId);
+    if (message === null) throw new Refused('NOT_FOUND', 'there is no such message');
+    if (message.clientId !== clientId) throw new Refused('NOT_YOURS', 'the message belongs to somebody else');
+    if (message.isFinal) return;
+    const { journal, following } = this.#deps;
+    const { conversationId } = message;
+    await journal.appendConversation(following.partitionOf(conversationId), conversationId, [
+      { type: 'StopRequested', conversationId, messageId },
+    ]);
+  }
+
+  /** What happened in the conversation after `after` and before `upTo`, in order, in batches. */
+  async *missed(conversationId: string, after: number, upTo: number): AsyncIterable<readonly MissedRecord[]> {
+    let through = after;
+    try {
+      for await (const missed of this.#missedByHistory(conversationId, after, upTo)) {
+        yield missed.map((one) => ({ type: 'message', ...one }));
+        through = missed.at(-1)?.at ?? through;
+      }
+      return;
+    } catch (error) {
+      if (!(error instanceof ReadModelUnavailable)) throw error;
+    }
+    const { records } = await this.#refold(conversationId, upTo);
+    const missed = records.filter(({ offset }) => offset > through && offset < upTo);
+    yield missed.map((record) => ({ type: 'record', record }));
+  }
+
+  /** Rejects with ReadModelUnavailable also when history does not hold all of it while it is read. */
+  async *#missedByHistory(conversationId: string, after: number, upTo: number): AsyncIterable<readonly Missed[]> {
+    const { following, history, progress, metrics } = this.#deps;
+    const places = new Map([[following.partitionOf(conversationId), upTo]]);
+    const batches = history.replay(conversationId, after, replayBatch)[Symbol.asyncIterator]();
+    for (;;) {
+      metrics.historyRead();
+      const whole = await progress.whole(places, historyWaitMs, () => batches.next());
+      if (whole === null) throw new ReadModelUnavailable('history is behind');
+      const { done, value } = whole.answer;
+      if (done === true) return;
+      const missed = value.filter(({ at }) => at < upTo);
+      yield missed;
+      if (missed.length < value.length) return;
+    }
+  }
+
+  async #ownerOf(conversationId: string): Promise<string | undefined> {
+    const { following, history } = this.#deps;
+    const { index } = following.of(conversationId);
+    // It may have begun, or gone, a moment ago, at another gateway: whoever reloads a page must not be told that there is no such conversation.
+    if (index.ownerOf(conversationId) === undefined) await following.caughtUp();
+    if (this.isDeleted(conversationId)) return undefined;
+    const fold = following.of(conversationId);
+    const known = fold.index.ownerOf(conversationId);
+    if (known !== undefined || fold.index.completeFrom === 0) return known;
+    return this.#ofPast(
+      conversationId,
+      fold.index.completeFrom,
+      async () => (await history.getConversation(conversationId))?.clientId,
+      ({ clientId, isDeleted }) => (isDeleted || clientId === '' ? undefined : clientId),
+      async () => (await history.getConversation(conversationId))?.clientId,
+    );
+  }
+
+  async #answerable(messageId: string) {
+    const { following, history, progress } = this.#deps;
+    const pending = following.pendingMessage(messageId);
+    if (pending !== undefined) return { ...pending, isFinal: false };
+    await following.caughtUp();
+    const late = following.pendingMessage(messageId);
+    if (late !== undefined) return { ...late, isFinal: false };
+    const upTo = new Map(following.partitions.map((fold, partition) => [partition, fold.next] as const));
+    const whole = await progress.whole(upTo, historyWaitMs, () => history.getMessage(messageId));
+    if (whole === null) throw new Refused('HISTORY_BEHIND');
+    return whole.answer && { ...whole.answer, isFinal: true };
+  }
+
+  async #timeOf(conversationId: string, offset: number): Promise<number> {
+    const { following, journal } = this.#deps;
+    const fold = following.of(conversationId);
+    const kept = fold.state.pending.get(offset)?.receivedAtMs;
+    if (kept !== undefined) return kept;
+    const partition = following.partitionOf(conversationId);
+    const [record] = await journal.log.read(journal.topics.conversations, partition, offset, 1);
+    if (record === undefined) throw new Error(`the log has no record at ${offset} of partition ${partition}`);
+    return record.timeMs;
+  }
+
+  /** `known`: what history may say for ever, however far it is. */
+  async #ofPast<T>(
+    conversationId: string,
+    upTo: number,
+    ask: () => Promise<T>,
+    ofPast: (past: ConversationPast) => T,
+    known?: () => Promise<T>,
+  ): Promise<T> {
+    const { following, progress } = this.#deps;
+    try {
+      const early = await known?.();
+      if (early !== undefined) return early;
+      const places = new Map([[following.partitionOf(conversationId), upTo]]);
+      const whole = await progress.whole(places, historyWaitMs, ask);
+      if (whole !== null) return whole.answer;
+    } catch (error) {
+      if (!(error instanceof ReadModelUnavailable)) throw error;
+    }
+    return ofPast(await this.#refold(conversationId, upTo));
+  }
+
+  #refold(conversationId: string, upTo: number): Promise<ConversationPast> {
+    const { following, refolds } = this.#deps;
+    const { recent } = following.of(conversationId);
+    // Up to where it is needed next.
+    return refolds.past(following.partitionOf(conversationId), conversationId, Math.max(upTo, recent.completeFrom));
+  }
+}
+
+function placeOf(message: HistoryMessage | null): SaidAt | undefined {
+  return message === null ? undefined : { sequence: message.sequence, timeMs: message.createTimeMs };
+}

@@ -1,0 +1,63 @@
+import { gatewayBeatMs } from '../../domain/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Logger } from '../../ports/telemetry.ts';
+
+export interface StandstillDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Reads everything that the log holds now. May reject; then it is tried again. */
+  readonly readOn: () => Promise<unknown>;
+}
+
+/**
+ * Notices that the process stood still for longer than a beat: it was frozen, or something held up its event loop. Sessions may have been taken over
+ * meanwhile, and what was said in them answered. Until it has read on, what it knows is of the past, and nobody is served.
+ */
+export class Standstill {
+  readonly #deps: StandstillDeps;
+  #tickedMs: number;
+  #standstills = 0;
+  #isBehind = false;
+  #isReading = false;
+
+  constructor(deps: StandstillDeps) {
+    this.#deps = deps;
+    this.#tickedMs = deps.clock.monotonicMs();
+  }
+
+  /** It stood still, and has not read on since. */
+  get isBehind(): boolean {
+    return this.#isBehind || this.#stoodStillMs() > gatewayBeatMs;
+  }
+
+  /** To be called several times a beat. */
+  tick(): void {
+    const stoodStillMs = this.#stoodStillMs();
+    if (stoodStillMs > gatewayBeatMs) {
+      this.#standstills += 1;
+      this.#isBehind = true;
+      const about = { stoodStillMs: Math.round(stoodStillMs) };
+      this.#deps.logger.warn(about, 'the process stood still; nobody is served before it has read on');
+    }
+    this.#tickedMs = this.#deps.clock.monotonicMs();
+    if (this.#isBehind && !this.#isReading) void this.#readOn();
+  }
+
+  #stoodStillMs(): number {
+    return this.#deps.clock.monotonicMs() - this.#tickedMs;
+  }
+
+  async #readOn(): Promise<void> {
+    this.#isReading = true;
+    const standstills = this.#standstills;
+    try {
+      await this.#deps.readOn();
+      // It may have stood still again while it read.
+      if (this.#standstills === standstills && this.#stoodStillMs() <= gatewayBeatMs) this.#isBehind = false;
+    } catch (error) {
+      this.#deps.logger.warn({ err: error }, 'cannot read on; trying again');
+    } finally {
+      this.#isReading = false;
+    }
+  }
+}
