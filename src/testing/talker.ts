@@ -21,6 +21,9 @@ const answerTimeoutMs = 20_000;
 /** A server that is away is back by then; bounds a hanging test and asserts nothing. */
 const fetchTimeoutMs = 60_000;
 
+/** Messages that it has on their way at once: replies to the first come between those and what is told of the second. */
+const outstanding = 2;
+
 /** What a client knows of one thing it said. */
 export interface Said {
   readonly clientMessageId: string;
@@ -43,8 +46,9 @@ export interface Interruption {
 }
 
 /**
- * A client that keeps talking whatever happens to the server: one message after the other in one conversation, connected again with its
- * resume token, what is unanswered said again under the same id, with the same upload. It remembers all it was told, for the oracle.
+ * A client that keeps talking whatever happens to the server, in one conversation, connected again with its resume token, what is unanswered said again
+ * under the same id, with the same upload. It follows README's plain rule and none of its own: it resumes after the highest sequence that it has seen on
+ * its streams. It remembers all it was told, for the oracle.
  */
 export class Talker {
   readonly clientId: string;
@@ -71,6 +75,7 @@ export class Talker {
   #resumeToken = '';
   #lastSequence = 0;
   #session: Session | undefined;
+  #connecting: Promise<Session> | undefined;
   #interruption: Interruption | undefined;
   #talking = true;
   #hasGivenUp = false;
@@ -102,13 +107,15 @@ export class Talker {
 
   /** Talks until told to stop, and then until the last message is answered. */
   async talk(): Promise<void> {
-    while (this.#talking) {
-      const index = this.said.length;
-      const enclosed = this.#sayings?.enclosed(index);
-      const said = await this.sayOne(`Number ${index} of ${this.clientId}`, enclosed && new Enclosure(enclosed));
-      if (said.reply !== undefined && this.#sayings?.fetchesReply(index)) await this.#fetchMedia(said.reply);
-    }
+    while (this.#talking) await Promise.all(Array.from({ length: outstanding }, () => this.#sayNext()));
     this.#session?.drop();
+  }
+
+  async #sayNext(): Promise<void> {
+    const index = this.said.length;
+    const enclosed = this.#sayings?.enclosed(index);
+    const said = await this.sayOne(`Number ${index} of ${this.clientId}`, enclosed && new Enclosure(enclosed));
+    if (said.reply !== undefined && this.#sayings?.fetchesReply(index)) await this.#fetchMedia(said.reply);
   }
 
   stopTalking(): void {
@@ -230,7 +237,15 @@ export class Talker {
     session.drop();
   }
 
-  async #connected(): Promise<Session> {
+  /** One stream for all that is outstanding. */
+  #connected(): Promise<Session> {
+    this.#connecting ??= this.#reconnected().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #reconnected(): Promise<Session> {
     for (;;) {
       if (this.#hasGivenUp) throw new Error(`${this.clientId} has given up`);
       if (this.#session !== undefined && !this.#session.isOver) return this.#session;
@@ -298,8 +313,9 @@ export class Talker {
       this.#replies.set(body.replyToMessageId, body);
       this.#checkPieces(session, body);
     }
-    if (kind === 'message' && !(body.role === 'ROLE_USER' && body.status === 'MESSAGE_STATUS_FAILED')) {
-      this.#expect(body.sequence > this.#lastSequence, `${body.messageId} was told again or out of order`);
+    // What was said before is told where it was said first.
+    if (kind === 'message' || (kind === 'accepted' && !body.duplicate)) {
+      this.#expect(body.sequence > this.#lastSequence, `${kind} ${body.messageId} was told again or out of order`);
       this.#lastSequence = Math.max(this.#lastSequence, body.sequence);
     }
     for (const hearer of this.#hearers) {
