@@ -80,8 +80,8 @@ export class Delivery implements ClientListener {
   get unanswered(): number {
     const { following, clientId } = this.#deps;
     let onTheirWay = 0;
-    for (const messageId of this.#awaited.keys())
-      if (following.pendingMessage(messageId) === undefined) onTheirWay += 1;
+    for (const [messageId, { conversationId }] of this.#awaited)
+      if (!following.of(conversationId).state.known.has(messageId)) onTheirWay += 1;
     return following.pendingCount(clientId) + onTheirWay;
   }
 
