@@ -137,7 +137,10 @@ export interface Hello {
   timeZone: string;
   /** The conversation to join. Empty: a new one. */
   conversationId: string;
-  /** From an earlier Welcome: takes that session over, even while the server still thinks it is open. */
+  /**
+   * From an earlier Welcome: takes that session over, even while the server still thinks it is open.
+   * It goes on working until the new session was active, because its Welcome may be lost.
+   */
   resumeToken: string;
   /**
    * With `conversation_id`: events after this sequence are sent again first. The highest sequence of the conversation

@@ -408,6 +408,7 @@ export type Hello = Message<"chat.v1.Hello"> & {
 
   /**
    * From an earlier Welcome: takes that session over, even while the server still thinks it is open.
+   * It goes on working until the new session was active, because its Welcome may be lost.
    *
    * @generated from field: string resume_token = 4;
    */
