@@ -153,7 +153,7 @@ test('without MongoDB live chat goes on, and history catches up', async () => {
   }
 });
 
-test('without NATS replies arrive from history', async () => {
+test('without NATS replies arrive from the log', async () => {
   const { nats } = cluster.engines;
   await dies(nats);
   const away = sleep(awayMs);

@@ -20,7 +20,7 @@ export const followRetryInitialDelayMs = 50;
 export const followRetryMaxDelayMs = 2_000;
 
 /** Whoever comes waits this long at most for what the log holds to be read: beyond it, a retry is better than a stream without a word. */
-export const followedWithinMs = 10_000;
+export const followedWithinMs = 5_000;
 
 /** Who has waited too long is told so at most this much later. */
 export const overdueTickMs = 500;

@@ -45,6 +45,7 @@ export class Gateway {
 
   /** Begins to look after time-outs. */
   start(): void {
+    this.#standstill.tick();
     this.#sweeping = this.#sweep();
   }
 

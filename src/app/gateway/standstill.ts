@@ -15,14 +15,14 @@ export interface StandstillDeps {
  */
 export class Standstill {
   readonly #deps: StandstillDeps;
-  #tickedMs: number;
+  /** undefined until it is looked after: a process that is still starting serves nobody. */
+  #tickedMs: number | undefined;
   #standstills = 0;
   #isBehind = false;
   #isReading = false;
 
   constructor(deps: StandstillDeps) {
     this.#deps = deps;
-    this.#tickedMs = deps.clock.monotonicMs();
   }
 
   /** It stood still, and has not read on since. */
@@ -44,7 +44,8 @@ export class Standstill {
   }
 
   #stoodStillMs(): number {
-    return this.#deps.clock.monotonicMs() - this.#tickedMs;
+    const { clock } = this.#deps;
+    return this.#tickedMs === undefined ? 0 : clock.monotonicMs() - this.#tickedMs;
   }
 
   async #readOn(): Promise<void> {
