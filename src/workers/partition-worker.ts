@@ -66,8 +66,6 @@ export class PartitionWorker {
   #releases: 'not-awaited' | 'awaited' | 'due' = 'not-awaited';
   #draining = false;
   #committed = 0;
-  /** So far workers had read before: the ends of messages before the committed position stand before this, and need not stand before what is read now. */
-  #readBefore = 0;
   #committedAtMs = Number.NEGATIVE_INFINITY;
   /** The commit that is under way. */
   #committing: Promise<void> | undefined;
@@ -148,7 +146,6 @@ export class PartitionWorker {
     if (read > end) throw new LogTruncated(topic, this.#partition, read, end);
     const past = await lookBack(journal, this.#partition, committed, lookBackRecords);
     this.#committed = committed;
-    this.#readBefore = read;
     this.#next = committed;
     this.#knownSince = past.knownFrom;
     this.#state = past.state;
@@ -385,8 +382,8 @@ export class PartitionWorker {
     const { conversations: topic } = journal.topics;
     try {
       // First, so that a log without the end of a message before the position is known to be shorter.
-      const read = Math.max(this.#readBefore, this.#next);
-      await journal.log.commit(readGroupOf(group), topic, this.#partition, read);
+      // Its own claim stands behind all that the worker before it had read.
+      await journal.log.commit(readGroupOf(group), topic, this.#partition, this.#next);
       await journal.log.commit(group, topic, this.#partition, position);
       this.#committed = position;
     } catch (error) {

@@ -134,16 +134,15 @@ export class PartitionFollower {
     const committed = await log.committed(group, topics.conversations, this.#partition);
     const known = await log.committed(readGroup, topics.conversations, this.#partition);
     const end = await log.endOffset(topics.conversations, this.#partition);
-    // Workers of an earlier release do not say how far they had read.
-    const read = known === 0 && committed > 0 ? end : Math.max(committed, known);
+    const read = Math.max(committed, known);
     if (read > end) return this.#beginAnew(new LogTruncated(topics.conversations, this.#partition, read, end));
     const index = new ConversationIndex(Math.max(0, committed - lookBackRecords), maxIndexedConversations);
     const past = await lookBack(journal, this.#partition, committed, lookBackRecords, (event, offset) =>
       note(index, event, offset),
     );
     this.#index = index;
-    // Of what was said before the committed position, the ends that stand behind it are not known to the fold; none stands behind where it was read.
-    this.#recent = new RecentRecords(read, maxRecentBytes);
+    // Messages before the committed position have their ends by now, and those that stand behind it mean nothing to the fold.
+    this.#recent = new RecentRecords(committed === 0 ? 0 : end, maxRecentBytes);
     this.#next = committed;
     this.#knownSince = past.knownFrom;
     this.#state = past.state;

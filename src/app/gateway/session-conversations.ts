@@ -118,11 +118,12 @@ export class SessionConversations {
     const { following, history, progress, metrics } = this.#deps;
     const places = new Map([[following.partitionOf(conversationId), upTo]]);
     const batches = history.replay(conversationId, after, replayBatch)[Symbol.asyncIterator]();
-    for (;;) {
-      metrics.historyRead();
+    for (let reads = 0; ; reads += 1) {
       const whole = await progress.whole(places, historyWaitMs, () => batches.next());
       if (whole === null) throw new ReadModelUnavailable('history is behind');
       const { done, value } = whole.answer;
+      // That nothing was missed is a read, too.
+      if (done !== true || reads === 0) metrics.historyRead();
       if (done === true) return;
       const missed = value.filter(({ at }) => at < upTo);
       yield missed;
