@@ -1,6 +1,10 @@
+import kafkajs, { type Admin } from 'kafkajs';
 import type { Logger } from '../../../../ports/telemetry.ts';
 import { kafkaClient } from '../client.ts';
 import { type KafkaLog, type KafkaLogOptions, openKafkaLog } from '../kafka-log.ts';
+import { until } from './appenders.ts';
+
+const { KafkaJSProtocolError } = kafkajs;
 
 /** Says nothing. */
 export const silentLogger: Logger = {
@@ -39,27 +43,44 @@ export async function makeTopics(
   const admin = kafka.admin({ retry: { retries: 5 } });
   try {
     await admin.connect();
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: [
-        {
-          topic: topics.topic,
-          numPartitions: partitions,
-          replicationFactor: 1,
-          configEntries: entries({ ...all, ...settings }),
-        },
-        {
-          topic: topics.keysTopic,
-          numPartitions: 1,
-          replicationFactor: 1,
-          configEntries: entries({ ...all, 'cleanup.policy': 'compact', ...keysSettings }),
-        },
-      ],
+    const definitions = [
+      {
+        topic: topics.topic,
+        numPartitions: partitions,
+        replicationFactor: 1,
+        configEntries: entries({ ...all, ...settings }),
+      },
+      {
+        topic: topics.keysTopic,
+        numPartitions: 1,
+        replicationFactor: 1,
+        configEntries: entries({ ...all, 'cleanup.policy': 'compact', ...keysSettings }),
+      },
+    ];
+    await admin.createTopics({ waitForLeaders: true, topics: definitions }).catch(async (error: unknown) => {
+      if (!isUnknownYet(error)) throw error;
+      // They are made, and the broker's metadata do not show them yet: kafkajs waits for leaders only.
+      await until('the topics are known', () => areKnown(admin, definitions));
     });
   } finally {
     await admin.disconnect();
   }
   return topics;
+}
+
+function isUnknownYet(error: unknown): boolean {
+  return error instanceof KafkaJSProtocolError && error.type === 'UNKNOWN_TOPIC_OR_PARTITION';
+}
+
+async function areKnown(admin: Admin, definitions: readonly { readonly topic: string }[]): Promise<boolean> {
+  const names = definitions.map(({ topic }) => topic);
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: names });
+    return topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0));
+  } catch (error) {
+    if (!isUnknownYet(error)) throw error;
+    return false;
+  }
 }
 
 function entries(settings: Readonly<Record<string, string>>): { name: string; value: string }[] {
