@@ -128,7 +128,7 @@ export class ConversationView {
 
   /** Nothing is awaited between the last that was missed and this. */
   #goLive(): void {
-    const { following, bus, ids, output } = this.#deps;
+    const { following, bus } = this.#deps;
     const { conversationId } = this;
     this.#isLive = true;
     this.#unsubscribe = bus.subscribe(conversationId, (piece) => this.#piece(piece));
@@ -136,9 +136,7 @@ export class ConversationView {
     for (const { messageId, attempt, processing, ...message } of following.of(conversationId).state.pending) {
       if (message.conversationId !== conversationId || !processing) continue;
       isUnderWay = true;
-      const replyMessageId = ids.replyMessageId(messageId);
-      this.#drafts.set(replyMessageId, { attempt, bytes: 0 });
-      output.emit({ type: 'started', messageId, replyMessageId, attempt });
+      this.#started(messageId, attempt);
     }
     if (isUnderWay) this.#askForDrafts();
   }

@@ -138,12 +138,12 @@ export class Delivery implements ClientListener {
 
   followed(record: FollowedRecord): void {
     const { event, message } = record;
-    if (message.conversationId === this.#conversationId) this.#view.followed(record);
+    // A view that is closed tells nothing, and whoever said something waits all the same.
+    if (message.conversationId === this.#conversationId && !this.#isClosed) this.#view.followed(record);
     else if (event.type === 'MessageReceived') this.#received(message.messageId, placeOf(record));
     else if (event.type !== 'ReplyStarted') this.#ended(record);
     // A view that is still telling older things, or none any more, tells no one that a message has its end.
     if (event.type === 'ReplyCompleted' || event.type === 'ReplyFailed') this.#deps.onChange();
-    if (this.#isClosed && event.type === 'MessageReceived') this.#received(message.messageId, placeOf(record));
   }
 
   repeated({ messageId }: MessageReceived): void {

@@ -140,13 +140,9 @@ export class SessionConversations {
     const fold = following.of(conversationId);
     const known = fold.index.ownerOf(conversationId);
     if (known !== undefined || fold.index.completeFrom === 0) return known;
-    return this.#ofPast(
-      conversationId,
-      fold.index.completeFrom,
-      async () => (await history.getConversation(conversationId))?.clientId,
-      ({ clientId, isDeleted }) => (isDeleted || clientId === '' ? undefined : clientId),
-      async () => (await history.getConversation(conversationId))?.clientId,
-    );
+    const ask = async () => (await history.getConversation(conversationId))?.clientId;
+    const ofPast = ({ clientId, isDeleted }: ConversationPast) => (isDeleted ? undefined : clientId || undefined);
+    return this.#ofPast(conversationId, fold.index.completeFrom, ask, ofPast, ask);
   }
 
   async #answerable(messageId: string) {
