@@ -1,4 +1,5 @@
 import type { Clock } from '../ports/clock.ts';
+import { LogUnavailable } from '../ports/event-log.ts';
 
 /** A wait that doubles with every failure, `initialMs` after the first, never over `maxMs`, and shortened at random by up to a half. */
 export function backOffMs(failures: number, initialMs: number, maxMs: number, random: () => number): number {
@@ -25,5 +26,36 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
     return await Promise.race([promise, aborted.promise]);
   } finally {
     signal.removeEventListener('abort', abort);
+  }
+}
+
+export interface LogRetry {
+  readonly clock: Clock;
+  /** 0 ≤ x < 1, for the spread of waits. */
+  readonly random: () => number;
+  readonly initialMs: number;
+  readonly maxMs: number;
+  /** Where the work has come to: waits begin anew when it got on. */
+  readonly position: () => number;
+  readonly onFailure: (error: LogUnavailable) => void;
+}
+
+/** Tries again, with growing waits, while the log is unavailable and the signal has not aborted. */
+export async function retriedWithLog(
+  signal: AbortSignal,
+  retry: LogRetry,
+  attempt: () => Promise<void>,
+): Promise<void> {
+  const { clock, random, initialMs, maxMs, position, onFailure } = retry;
+  for (let failures = 1; !signal.aborted; failures += 1) {
+    const before = position();
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof LogUnavailable)) throw error;
+      onFailure(error);
+      if (position() !== before) failures = 1;
+      await pause(clock, backOffMs(failures, initialMs, maxMs, random), signal);
+    }
   }
 }

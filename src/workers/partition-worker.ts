@@ -1,4 +1,4 @@
-import { backOffMs, pause } from '../app/back-off.ts';
+import { pause, retriedWithLog } from '../app/back-off.ts';
 import { knownWindowIds, usualLookBackRecords } from '../app/following/limits.ts';
 import { lookBack } from '../app/following/look-back.ts';
 import type { JournalEntry } from '../app/journal.ts';
@@ -24,7 +24,7 @@ import type { PendingMessage } from '../domain/conversation/pending-messages.ts'
 import { type Decision, plan } from '../domain/conversation/plan.ts';
 import { catalogue } from '../domain/errors/catalogue.ts';
 import { maxLostWorkers } from '../domain/limits.ts';
-import { LogTruncated, LogUnavailable } from '../ports/event-log.ts';
+import { LogTruncated, type LogUnavailable } from '../ports/event-log.ts';
 import type { LivePiece } from '../ports/live-bus.ts';
 import { Answer, type AnswerContext } from './answer.ts';
 import type { AttemptDeps } from './attempt.ts';
@@ -202,19 +202,12 @@ export class PartitionWorker {
   }
 
   /** Tries again, with growing waits, while the log is unavailable and the signal has not aborted. */
-  async #retried(signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
+  #retried(signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
     const { clock, random, logger } = this.#deps;
-    for (let failures = 1; !signal.aborted; failures += 1) {
-      const before = this.#next;
-      try {
-        return await attempt();
-      } catch (error) {
-        if (!(error instanceof LogUnavailable)) throw error;
-        logger.warn({ partition: this.#partition, err: error }, 'the log does not answer the worker');
-        if (this.#next !== before) failures = 1;
-        await pause(clock, backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random), signal);
-      }
-    }
+    const onFailure = (err: LogUnavailable) =>
+      logger.warn({ partition: this.#partition, err }, 'the log does not answer the worker');
+    const waits = { initialMs: logRetryInitialDelayMs, maxMs: logRetryMaxDelayMs };
+    return retriedWithLog(signal, { clock, random, ...waits, position: () => this.#next, onFailure }, attempt);
   }
 
   #fold(entry: JournalEntry<ConversationEvent>): void {

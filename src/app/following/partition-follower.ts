@@ -10,7 +10,7 @@ import {
 import type { Clock } from '../../ports/clock.ts';
 import { LogTruncated, LogUnavailable } from '../../ports/event-log.ts';
 import type { Logger } from '../../ports/telemetry.ts';
-import { backOffMs, pause } from '../back-off.ts';
+import { retriedWithLog } from '../back-off.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 import { ConversationIndex } from './conversation-index.ts';
 import { followRetryInitialDelayMs, followRetryMaxDelayMs, maxIndexedConversations, maxRecentBytes } from './limits.ts';
@@ -230,19 +230,12 @@ export class PartitionFollower {
   }
 
   /** Tries again, with growing waits, while the log is unavailable and the signal has not aborted. */
-  async #retried(signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
+  #retried(signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
     const { clock, random, logger } = this.#deps;
-    for (let failures = 1; !signal.aborted; failures += 1) {
-      const before = this.#next;
-      try {
-        return await attempt();
-      } catch (error) {
-        if (!(error instanceof LogUnavailable)) throw error;
-        logger.warn({ partition: this.#partition, err: error }, 'the log cannot be followed; trying again');
-        if (this.#next !== before) failures = 1;
-        await pause(clock, backOffMs(failures, followRetryInitialDelayMs, followRetryMaxDelayMs, random), signal);
-      }
-    }
+    const onFailure = (err: LogUnavailable) =>
+      logger.warn({ partition: this.#partition, err }, 'the log cannot be followed; trying again');
+    const waits = { initialMs: followRetryInitialDelayMs, maxMs: followRetryMaxDelayMs };
+    return retriedWithLog(signal, { clock, random, ...waits, position: () => this.#next, onFailure }, attempt);
   }
 }
 
