@@ -41,7 +41,7 @@ function piece(number: number, offset: number, text: string, attempt = 1): void 
 }
 
 function started(number: number, attempt = 1): void {
-  check.started({ messageId: `u${number}`, replyMessageId: `r${number}`, attempt });
+  check.started({ messageId: `u${number}`, replyMessageId: `r${number}`, attempt, continuedBytes: 0n });
 }
 
 /** The reply to that message, one after it in the log. */

@@ -49,7 +49,12 @@ interface ReplyFields {
 }
 
 export function replyStarted(messageId: string, fields: ReplyFields = {}): ReplyStarted {
-  return { ...replyTo(messageId, fields), type: 'ReplyStarted', replyMessageId: replyIdOf(messageId) };
+  return {
+    ...replyTo(messageId, fields),
+    type: 'ReplyStarted',
+    replyMessageId: replyIdOf(messageId),
+    continuedBytes: 0,
+  };
 }
 
 export function replyCompleted(

@@ -150,7 +150,10 @@ describe('after a lost connection', () => {
     const client = clientOf();
     const drawn = drawnBy(client);
     server.answer = ({ messageId }, tell) => {
-      tell({ $case: 'replyStarted', value: { messageId, replyMessageId: `reply-to-${messageId}`, attempt: 1 } });
+      tell({
+        $case: 'replyStarted',
+        value: { messageId, replyMessageId: `reply-to-${messageId}`, attempt: 1, continuedBytes: 0n },
+      });
       tell(piece(`reply-to-${messageId}`, 1, 0, 'Grüße, '));
     };
     await client.connect();
@@ -161,7 +164,10 @@ describe('after a lost connection', () => {
     const { messageId } = await posted.accepted;
     const [question] = server.messages;
     const tell = server.tell.bind(server);
-    tell({ $case: 'replyStarted', value: { messageId, replyMessageId: `reply-to-${messageId}`, attempt: 1 } });
+    tell({
+      $case: 'replyStarted',
+      value: { messageId, replyMessageId: `reply-to-${messageId}`, attempt: 1, continuedBytes: 0n },
+    });
     tell(piece(`reply-to-${messageId}`, 1, 0, 'Grüße, W'));
     tell(piece(`reply-to-${messageId}`, 1, 10, 'elt'));
     complete(question!, 'Grüße, Welt', tell, server);
@@ -218,12 +224,22 @@ describe('a reply', () => {
     server.answer = (message, tell) => {
       tell({
         $case: 'replyStarted',
-        value: { messageId: message.messageId, replyMessageId: `reply-to-${message.messageId}`, attempt: 1 },
+        value: {
+          messageId: message.messageId,
+          replyMessageId: `reply-to-${message.messageId}`,
+          attempt: 1,
+          continuedBytes: 0n,
+        },
       });
       tell(piece(`reply-to-${message.messageId}`, 1, 0, 'lost'));
       tell({
         $case: 'replyStarted',
-        value: { messageId: message.messageId, replyMessageId: `reply-to-${message.messageId}`, attempt: 2 },
+        value: {
+          messageId: message.messageId,
+          replyMessageId: `reply-to-${message.messageId}`,
+          attempt: 2,
+          continuedBytes: 0n,
+        },
       });
       tell(piece(`reply-to-${message.messageId}`, 1, 4, ' words'));
       tell(piece(`reply-to-${message.messageId}`, 2, 0, 'found'));
@@ -239,7 +255,10 @@ describe('a reply', () => {
     const drawn = drawnBy(client);
     server.answer = (message, tell) => {
       const replyMessageId = `reply-to-${message.messageId}`;
-      tell({ $case: 'replyStarted', value: { messageId: message.messageId, replyMessageId, attempt: 1 } });
+      tell({
+        $case: 'replyStarted',
+        value: { messageId: message.messageId, replyMessageId, attempt: 1, continuedBytes: 0n },
+      });
       tell(piece(replyMessageId, 1, 0, 'one '));
       tell(piece(replyMessageId, 1, 8, 'three'));
       complete(message, 'one two three', tell, server);

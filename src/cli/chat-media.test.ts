@@ -121,7 +121,10 @@ describe('/stop after a line in a pipe', () => {
   test('stops its reply once it has begun', async () => {
     server.answer = (message, tell) => {
       const replyMessageId = `reply-to-${message.messageId}`;
-      tell({ $case: 'replyStarted', value: { messageId: message.messageId, replyMessageId, attempt: 1 } });
+      tell({
+        $case: 'replyStarted',
+        value: { messageId: message.messageId, replyMessageId, attempt: 1, continuedBytes: 0n },
+      });
       tell(piece(replyMessageId, 1, 0, 'Once upon a time'));
       server.on('frame', ({ $case }) => {
         if ($case === 'stopMessageId') answerStopped(message.messageId);

@@ -45,6 +45,7 @@ function mediaFromWire({ mediaId, contentType, sizeBytes, sha256 }: wire.Media, 
 /** Events of which nothing is written: what is behind all other fields is added to one of them. */
 const nothingReceived = wire.MessageReceived.create();
 const nothingCompleted = wire.ReplyCompleted.create();
+const nothingSaid = wire.ReplyProgress.create();
 const nothingRenamed = wire.ConversationRenamed.create();
 
 const outcomesToWire = {
@@ -60,6 +61,12 @@ function encodeReceived(event: domain.MessageReceived, writer: BinaryWriter): Bi
 function encodeCompleted(event: domain.ReplyCompleted, writer: BinaryWriter): BinaryWriter {
   wire.ReplyCompleted.encode({ ...event, parts: [], outcome: outcomesToWire[event.outcome] }, writer);
   return wire.ReplyCompleted.encode({ ...nothingCompleted, parts: partsToWire(event.parts) }, writer);
+}
+
+function encodeProgress(event: domain.ReplyProgress, writer: BinaryWriter): BinaryWriter {
+  const { offsetBytes, text, ...facts } = event;
+  wire.ReplyProgress.encode({ ...facts, offsetBytes: BigInt(offsetBytes), text: '' }, writer);
+  return wire.ReplyProgress.encode({ ...nothingSaid, text }, writer);
 }
 
 function encodeRenamed({ conversationId, title }: domain.ConversationRenamed, writer: BinaryWriter): BinaryWriter {
@@ -82,7 +89,9 @@ export function encodeConversationEvent(event: domain.ConversationEvent, writer:
     case 'WorkerReleased':
       return wire.WorkerReleased.encode(event, writer);
     case 'ReplyStarted':
-      return wire.ReplyStarted.encode(event, writer);
+      return wire.ReplyStarted.encode({ ...event, continuedBytes: BigInt(event.continuedBytes) }, writer);
+    case 'ReplyProgress':
+      return encodeProgress(event, writer);
     case 'ReplyCompleted':
       return encodeCompleted(event, writer);
     case 'ReplyFailed':
@@ -101,6 +110,16 @@ export function encodeConversationEvent(event: domain.ConversationEvent, writer:
 }
 
 type Decoder = (bytes: Uint8Array) => domain.ConversationEvent;
+
+function replyStarted(bytes: Uint8Array): domain.ReplyStarted {
+  const { continuedBytes, ...event } = wire.ReplyStarted.decode(bytes);
+  return { type: 'ReplyStarted', ...event, continuedBytes: Number(continuedBytes) };
+}
+
+function replyProgress(bytes: Uint8Array): domain.ReplyProgress {
+  const { offsetBytes, ...event } = wire.ReplyProgress.decode(bytes);
+  return { type: 'ReplyProgress', ...event, offsetBytes: Number(offsetBytes) };
+}
 
 function replyCompleted(bytes: Uint8Array): domain.ReplyCompleted {
   const { outcome, parts, ...event } = wire.ReplyCompleted.decode(bytes);
@@ -136,7 +155,8 @@ export const conversationDecoders: Readonly<Record<domain.ConversationEvent['typ
   MessageReceived: messageReceived,
   WorkerClaimed: (bytes) => ({ type: 'WorkerClaimed', ...wire.WorkerClaimed.decode(bytes) }),
   WorkerReleased: (bytes) => ({ type: 'WorkerReleased', ...wire.WorkerReleased.decode(bytes) }),
-  ReplyStarted: (bytes) => ({ type: 'ReplyStarted', ...wire.ReplyStarted.decode(bytes) }),
+  ReplyStarted: replyStarted,
+  ReplyProgress: replyProgress,
   ReplyCompleted: replyCompleted,
   ReplyFailed: (bytes) => ({ type: 'ReplyFailed', ...wire.ReplyFailed.decode(bytes) }),
   StopRequested: (bytes) => ({ type: 'StopRequested', ...wire.StopRequested.decode(bytes) }),

@@ -72,7 +72,8 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
     maxProcessing: count,
   }),
   fc.record({ type: fc.constant('WorkerReleased' as const), partition: count, workerId: id, claimId: id }),
-  fc.record({ type: fc.constant('ReplyStarted' as const), ...reply }),
+  fc.record({ type: fc.constant('ReplyStarted' as const), ...reply, continuedBytes: count }),
+  fc.record({ type: fc.constant('ReplyProgress' as const), ...reply, offsetBytes: count, text }),
   fc.record({
     type: fc.constant('ReplyCompleted' as const),
     ...reply,
@@ -107,6 +108,8 @@ function withoutWords(event: ParleyEvent): ConversationEvent | undefined {
     case 'MessageReceived':
     case 'ReplyCompleted':
       return event.parts.length === 0 ? undefined : { ...event, parts: [] };
+    case 'ReplyProgress':
+      return event.text === '' ? undefined : { ...event, text: '' };
     case 'ConversationRenamed':
       return event.title === '' ? undefined : { ...event, title: '' };
     default:

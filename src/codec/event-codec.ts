@@ -28,6 +28,7 @@ const requiredField = {
   WorkerClaimed: 'claimId',
   WorkerReleased: 'claimId',
   ReplyStarted: 'messageId',
+  ReplyProgress: 'messageId',
   ReplyCompleted: 'messageId',
   ReplyFailed: 'messageId',
   StopRequested: 'messageId',

@@ -12,6 +12,7 @@ import { BinaryReader } from '@bufbuild/protobuf/wire';
 /** The number of the field that holds an event's words, in chat_events.v1. */
 const wordsFields: Readonly<Record<string, number>> = {
   MessageReceived: 5,
+  ReplyProgress: 7,
   ReplyCompleted: 6,
   ConversationRenamed: 2,
 };

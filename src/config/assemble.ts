@@ -166,6 +166,7 @@ function assembleProvider(v: Values): ProviderConfig {
     model: v.PARLEY_OPENAI_MODEL ?? '',
     maxContextTokens: v.PARLEY_OPENAI_MAX_CONTEXT_TOKENS,
     systemPrompt: v.PARLEY_OPENAI_SYSTEM_PROMPT ?? '',
+    continues: v.PARLEY_OPENAI_CONTINUES,
     vision: v.PARLEY_OPENAI_VISION,
     transcriptionModel: v.PARLEY_OPENAI_TRANSCRIPTION_MODEL ?? '',
     speechModel: v.PARLEY_OPENAI_SPEECH_MODEL ?? '',

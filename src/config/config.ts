@@ -101,6 +101,7 @@ export interface OpenAiProviderConfig {
   /** '' sends none. */
   readonly systemPrompt: string;
   /** Pictures are sent to the model. */
+  readonly continues: boolean;
   readonly vision: boolean;
   /** Each '' where the endpoint is not used. */
   readonly transcriptionModel: string;

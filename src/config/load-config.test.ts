@@ -29,7 +29,7 @@ describe('defaults', () => {
       partitions: 10,
       maxProcessingPerPartition: 50,
     });
-    expect(config.provider).toMatchObject({ kind: 'simulated', textDelayMs: { min: 0, max: 1_000 }, seed: 'random' });
+    expect(config.provider).toMatchObject({ kind: 'simulated', textDelayMs: { min: 0, max: 1_000 }, seed: 1 });
     expect(config.allowedTimeZones).toEqual(['*']);
   });
 

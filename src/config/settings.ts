@@ -289,8 +289,9 @@ export const settings = {
   },
   PARLEY_SIMULATED_SEED: {
     type: integerOr(0, 4_294_967_295, 'random'),
-    default: 'random',
-    description: 'The same seed gives the same delays and answers.',
+    default: '1',
+    description:
+      'The same seed gives the same delays and answers to the same messages, and so every worker can go on with a reply that another began. `random`: another one at each start.',
   },
   PARLEY_OPENAI_BASE_URL: {
     type: httpUrl,
@@ -317,6 +318,12 @@ export const settings = {
     type: text('a text', 32_000),
     default: '',
     description: 'Sent before the conversation.',
+  },
+  PARLEY_OPENAI_CONTINUES: {
+    type: boolean,
+    default: 'false',
+    description:
+      'The server goes on with a reply whose beginning stands last in the request (vLLM, llama.cpp): the worker that takes over from a lost one asks for the rest of the reply. Else it asks for another reply.',
   },
   PARLEY_OPENAI_VISION: {
     type: boolean,

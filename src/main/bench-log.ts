@@ -92,7 +92,7 @@ function* conversation(
     const { messageId } = asked;
     const attempt = { conversationId, messageId, replyMessageId: ids.replyMessageId(messageId), attempt: 1, claimId };
     yield record(conversationId, asked);
-    yield record(conversationId, { type: 'ReplyStarted', ...attempt });
+    yield record(conversationId, { type: 'ReplyStarted', ...attempt, continuedBytes: 0 });
     const parts = [{ kind: 'text', text: answer }] as const;
     yield record(conversationId, {
       type: 'ReplyCompleted',

@@ -82,7 +82,8 @@ const batchBytes = encodeBatch([], nobody, nowMs).length;
 const ofConversation: Readonly<Record<string, ConversationEvent>> = {
   ConversationStarted: { type: 'ConversationStarted', conversationId, clientId },
   MessageReceived: received(''),
-  ReplyStarted: { type: 'ReplyStarted', ...attempt },
+  ReplyStarted: { type: 'ReplyStarted', ...attempt, continuedBytes: 0 },
+  ReplyProgress: { type: 'ReplyProgress', ...attempt, offsetBytes: 2_048, text: '' },
   ReplyCompleted: completed(''),
 };
 

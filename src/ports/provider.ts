@@ -14,6 +14,8 @@ export interface Provider {
   readonly model: string;
   /** Whether `history` of the request is read: when not, nobody needs to load it. */
   readonly usesHistory: boolean;
+  /** Whether it goes on from `begun` of the request: when not, every attempt begins anew. */
+  readonly continues: boolean;
 }
 
 /** What a reply is made of: a string is the next piece of its text. */
@@ -50,6 +52,8 @@ export interface ProviderRequest {
   /** When the log took the message, milliseconds since the epoch. */
   readonly timeMs: number;
   readonly attempt: number;
+  /** The beginning of the reply, which was said before: it gives only what follows, media included. '' unless it `continues`. */
+  readonly begun: string;
   /** What was said before in the conversation, oldest first, without the message itself. */
   readonly history: readonly Utterance[];
 }

@@ -95,7 +95,7 @@ export function eventToWire(event: SessionEvent, facts: WelcomeFacts): WireEvent
     case 'accepted':
       return { $case: 'accepted', value: acceptedToWire(event) };
     case 'started':
-      return { $case: 'replyStarted', value: event };
+      return { $case: 'replyStarted', value: { ...event, continuedBytes: BigInt(event.continuedBytes) } };
     case 'message':
       return { $case: 'message', value: messageToWire(event) };
     case 'rejected':

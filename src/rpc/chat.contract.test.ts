@@ -47,7 +47,7 @@ describe.each(shapes)('a session (%s)', (shape) => {
     const order = ['welcome', 'accepted', 'replyStarted', 'replyDelta', 'message'];
     expect(kinds.filter((kind, index) => kinds.indexOf(kind) === index)).toEqual(order);
     expect(session.all('replyStarted')).toEqual([
-      { messageId: accepted.messageId, replyMessageId: reply.messageId, attempt: 1 },
+      { messageId: accepted.messageId, replyMessageId: reply.messageId, attempt: 1, continuedBytes: 0 },
     ]);
     expect(session.pieces(reply.messageId)).toEqual(new Map([[1, textOf(reply)]]));
   });

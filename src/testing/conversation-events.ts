@@ -2,6 +2,7 @@ import type {
   MessageReceived,
   ReplyCompleted,
   ReplyFailed,
+  ReplyProgress,
   ReplyStarted,
   StopRequested,
   WorkerClaimed,
@@ -30,9 +31,8 @@ export function workerReleased(claimId: string): WorkerReleased {
   return { type: 'WorkerReleased', partition: 0, workerId: `worker of ${claimId}`, claimId };
 }
 
-export function replyStarted(messageId: string, claimId: string, attempt = 1): ReplyStarted {
+function replyOf(messageId: string, claimId: string, attempt: number) {
   return {
-    type: 'ReplyStarted',
     conversationId: conversationOf(messageId),
     messageId,
     replyMessageId: `reply to ${messageId}`,
@@ -41,9 +41,22 @@ export function replyStarted(messageId: string, claimId: string, attempt = 1): R
   };
 }
 
+/** `continuedBytes`: it goes on from so many bytes of the attempt before. */
+export function replyStarted(messageId: string, claimId: string, attempt = 1, continuedBytes = 0): ReplyStarted {
+  return { type: 'ReplyStarted', ...replyOf(messageId, claimId, attempt), continuedBytes };
+}
+
+export function replyProgress(
+  messageId: string,
+  claimId: string,
+  over: Partial<ReplyProgress> & Pick<ReplyProgress, 'offsetBytes' | 'text'>,
+): ReplyProgress {
+  return { type: 'ReplyProgress', ...replyOf(messageId, claimId, 1), ...over };
+}
+
 export function replyCompleted(messageId: string, claimId: string, over: Partial<ReplyCompleted> = {}): ReplyCompleted {
   return {
-    ...replyStarted(messageId, claimId),
+    ...replyOf(messageId, claimId, 1),
     type: 'ReplyCompleted',
     parts: [{ kind: 'text', text: `Here is ${messageId}.` }],
     model: 'model',

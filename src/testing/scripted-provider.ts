@@ -47,6 +47,7 @@ export class ScriptedProvider implements Provider {
   readonly model = 'scripted';
   readonly calls: ScriptedCall[] = [];
   usesHistory = false;
+  continues = false;
   /** Leads each call as it begins. */
   answer: ((call: ScriptedCall) => void) | undefined;
 

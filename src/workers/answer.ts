@@ -1,6 +1,7 @@
 import { backOffMs, pause, unlessAborted } from '../app/back-off.ts';
-import type { ReplyCompleted, ReplyFailed, ReplyStarted } from '../domain/conversation/events.ts';
-import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
+import type { ReplyCompleted, ReplyFailed, ReplyProgress, ReplyStarted } from '../domain/conversation/events.ts';
+import { type Draft, noDraft, type PendingMessage } from '../domain/conversation/pending-messages.ts';
+import { stretches } from '../domain/conversation/utf8.ts';
 import { catalogue } from '../domain/errors/catalogue.ts';
 import { maxPieceBytes, retryInitialDelayMs, retryMaxDelayMs } from '../domain/limits.ts';
 import type { LivePiece } from '../ports/live-bus.ts';
@@ -9,12 +10,12 @@ import type { TraceContext } from '../ports/tracing.ts';
 import { AnswerTrace } from './answer-trace.ts';
 import { Attempt, type AttemptDeps, type AttemptEnd } from './attempt.ts';
 import type { MessagePast, WorkerDeps } from './deps.ts';
+import { DraftWriter } from './draft-writer.ts';
 import { HeldOutput } from './held-output.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
 import { MediaReads } from './media-reads.ts';
 import { renewReplyMedia, storeReplyMedia } from './reply-media.ts';
 import { replyRequest } from './reply-request.ts';
-import { stretches } from './reply-text.ts';
 
 /** Where the message stands: its partition, the claim to act under, and the next offset of the fold. */
 export interface AnswerContext {
@@ -47,6 +48,8 @@ export class Answer {
   readonly #trace: AnswerTrace | undefined;
   readonly #reads: MediaReads;
   #attempt: Attempt | undefined;
+  /** Of the attempt, once its start was read back. */
+  #draft: DraftWriter | undefined;
   /** Of the attempt. */
   #output: HeldOutput | undefined;
   /** The log did not take the attempt's event. */
@@ -101,7 +104,7 @@ export class Answer {
     for (let number = firstAttempt, tries = 1; !this.#over; number += 1) {
       if (this.#stopped) return this.#conclude(this.#stoppedEvent());
       if (this.#reads.problem === 'missing') return this.#conclude(this.#mediaMissing());
-      const attempt = this.#begin(number);
+      const attempt = this.#begin(number, this.#beginning());
       const verdict = this.#judge(await this.#ask(attempt, history), attempt, tries);
       if (verdict.type === 'final') return this.#conclude(verdict.event);
       if (verdict.type === 'unreadable') await this.#loadMedia();
@@ -115,6 +118,11 @@ export class Answer {
     if (!this.#over) await this.#conclude(this.#failed(reason, detail));
   }
 
+  /** Ends it without a call, with what the log has of its draft. */
+  async end(detail: string): Promise<void> {
+    if (!this.#over) await this.#conclude(this.#stoppedEvent(detail));
+  }
+
   /** The client wants no more. */
   stop(): void {
     this.#stopped = true;
@@ -125,6 +133,7 @@ export class Answer {
   /** Its conversation was deleted: it ends like one that was stopped, but without a word. */
   discard(): void {
     this.#discarded = true;
+    this.#draft?.close();
     this.stop();
   }
 
@@ -132,6 +141,7 @@ export class Answer {
   settled(): void {
     if (!this.#over) this.#trace?.end();
     this.#over = true;
+    this.#draft?.close();
     this.#attempt?.cancel({ type: 'abandoned' });
     this.#waiting?.abort();
     this.#ending?.abort();
@@ -139,7 +149,12 @@ export class Answer {
 
   /** The start of the attempt was read back under this worker's claim: from now on watchers may see it. */
   startedBy(attempt: number): void {
-    if (attempt === this.#attempt?.number && !this.#discarded) this.#output?.open();
+    const current = this.#attempt;
+    if (attempt !== current?.number || this.#discarded || this.#output?.isOpen !== false) return;
+    this.#output.open();
+    if (this.#concluding) return;
+    this.#draft = this.#newDraft(current);
+    this.#draft.grown();
   }
 
   /** It waits for a look into history, and no attempt was begun: what a drain need not wait for. */
@@ -151,32 +166,55 @@ export class Answer {
   draft(): readonly LivePiece[] {
     const attempt = this.#attempt;
     if (attempt === undefined || this.#output?.isOpen !== true || this.#discarded) return [];
-    const ids = this.#idsOf(attempt);
+    const ids = this.#idsOf(attempt.number);
     const pieces = [...stretches(attempt.reply.text, 0, maxPieceBytes)];
     return pieces.map((piece) => ({ type: 'piece', ...ids, ...piece }));
   }
 
-  #begin(number: number): Attempt {
+  /** What the next attempt goes on from: what the log has of the one before. */
+  #beginning(): Draft {
+    if (!this.#context.deps.provider.continues) return noDraft;
+    if (this.#attempt === undefined) return this.message.draft;
+    if (this.#attempt.broughtNothing) return noDraft;
+    return this.#draft?.written ?? this.#attempt.beginning;
+  }
+
+  #begin(number: number, beginning: Draft): Attempt {
     const { deps, attempts } = this.#context;
     const { conversationId, clientId } = this.message;
     const output = new HeldOutput((event) => deps.bus.publish(conversationId, event));
-    const attempt = new Attempt(number, attempts, {
+    const attempt = new Attempt(number, beginning, attempts, {
       say: (text, offsetBytes) => {
         for (const piece of stretches(text, offsetBytes, maxPieceBytes))
-          output.send({ type: 'piece', ...this.#idsOf(attempt), ...piece });
+          output.send({ type: 'piece', ...this.#idsOf(number), ...piece });
+        this.#draft?.grown();
       },
       store: (media, signal) => storeReplyMedia(deps, clientId, media, signal),
     });
+    this.#draft?.close();
+    this.#draft = undefined;
     this.#attempt = attempt;
     this.#output = output;
-    void this.#logStart({ type: 'ReplyStarted', ...this.#factsOf(attempt) });
+    void this.#logStart({ type: 'ReplyStarted', ...this.#factsOf(number), continuedBytes: beginning.bytes });
     return attempt;
+  }
+
+  #newDraft({ number, reply, beginning }: Attempt): DraftWriter {
+    const { clock, random } = this.#context.deps;
+    return new DraftWriter(reply, beginning, {
+      clock,
+      random,
+      watchdog: this.#context.attempts.watchdog,
+      append: (said) =>
+        this.#append(said.map((stretch) => ({ type: 'ReplyProgress', ...this.#factsOf(number), ...stretch }))),
+      onFailure: (error) => this.#warn(error, 'a draft was not written'),
+    });
   }
 
   async #ask(attempt: Attempt, history: readonly Utterance[]): Promise<AttemptEnd> {
     const { provider } = this.#context.deps;
     const ended = this.#trace?.ask(attempt);
-    const request = replyRequest(this.message, attempt.number, history, this.#reads);
+    const request = replyRequest(this.message, attempt, history, this.#reads);
     const end = await attempt.run((signal) => provider.reply(request, signal));
     ended?.(end);
     this.#context.deps.metrics.called(attempt.elapsedMs, attempt.firstPieceMs);
@@ -262,7 +300,7 @@ export class Answer {
       case 'failed':
         if (this.#reads.problem !== 'none') return { type: 'unreadable' };
         this.#attemptFailed('error', { err: end.error });
-        return this.#retryOr('PROVIDER_FAILED', attempt, tries, retryAfterMs(end.error));
+        return this.#retryOr('PROVIDER_FAILED', attempt, tries, notBeforeMs(end.error, attempt));
       default:
         return end satisfies never;
     }
@@ -287,6 +325,7 @@ export class Answer {
   /** Appends the final event until the fold has met it; once the conversation is deleted, one without words instead. */
   async #conclude(event: Final): Promise<void> {
     this.#concluding = true;
+    this.#draft?.close();
     let held = event;
     for (let failures = 1; !this.#over; failures += 1) {
       try {
@@ -320,7 +359,7 @@ export class Answer {
     return lasting;
   }
 
-  #append(events: readonly (ReplyStarted | Final)[], trace?: TraceContext): Promise<unknown> {
+  #append(events: readonly (ReplyStarted | ReplyProgress | Final)[], trace?: TraceContext): Promise<unknown> {
     const { deps, partition } = this.#context;
     return deps.journal.appendConversation(partition, this.message.conversationId, events, trace);
   }
@@ -338,10 +377,10 @@ export class Answer {
     if (!this.#stopped) await pause(this.#context.deps.clock, delayMs, this.#waiting.signal);
   }
 
-  #completed(attempt: Attempt, outcome: 'completed' | 'stopped'): ReplyCompleted {
+  #completed(attempt: Pick<Attempt, 'number' | 'parts'>, outcome: 'completed' | 'stopped'): ReplyCompleted {
     return {
       type: 'ReplyCompleted',
-      ...this.#factsOf(attempt),
+      ...this.#factsOf(attempt.number),
       parts: attempt.parts,
       model: this.#context.deps.provider.model,
       outcome,
@@ -349,11 +388,12 @@ export class Answer {
   }
 
   /** What was said until now, if anything was and may be kept. */
-  #stoppedEvent(): Final {
+  #stoppedEvent(detail: string = catalogue.STOPPED.meaning): Final {
+    const { draft, attempt: number } = this.message;
     const attempt = this.#attempt;
-    if (attempt !== undefined && attempt.reply.bytes > 0 && !this.#discarded)
-      return this.#completed(attempt, 'stopped');
-    return this.#failed('STOPPED', catalogue.STOPPED.meaning);
+    const bytes = attempt?.reply.bytes ?? draft.bytes;
+    if (bytes === 0 || this.#discarded) return this.#failed('STOPPED', detail);
+    return this.#completed(attempt ?? { number, parts: [{ kind: 'text', text: draft.text }] }, 'stopped');
   }
 
   #failed(reason: string, detail: string): ReplyFailed {
@@ -362,7 +402,7 @@ export class Answer {
     return { type: 'ReplyFailed', conversationId, messageId, attempt, claimId: this.#context.claimId, reason, detail };
   }
 
-  #factsOf(attempt: Attempt) {
+  #factsOf(attempt: number) {
     return {
       conversationId: this.message.conversationId,
       ...this.#idsOf(attempt),
@@ -370,8 +410,8 @@ export class Answer {
     };
   }
 
-  #idsOf(attempt: Attempt) {
-    return { messageId: this.message.messageId, replyMessageId: this.#replyMessageId, attempt: attempt.number };
+  #idsOf(attempt: number) {
+    return { messageId: this.message.messageId, replyMessageId: this.#replyMessageId, attempt };
   }
 
   #attemptFailed(why: 'timeout' | 'error', fields: object): void {
@@ -392,6 +432,11 @@ export class Answer {
 
 function hasMedia(event: Final): event is ReplyCompleted {
   return event.type === 'ReplyCompleted' && event.parts.some(({ kind }) => kind !== 'text');
+}
+
+/** A provider may refuse to go on from a beginning, and answer without one. */
+function notBeforeMs(error: unknown, { beginning, broughtNothing }: Attempt): number {
+  return beginning.bytes > 0 && broughtNothing ? 0 : retryAfterMs(error);
 }
 
 /** Not before so long is another attempt of use; infinite when none is. */

@@ -1,5 +1,6 @@
 import type { Watchdog, Watched } from '../app/watchdog.ts';
 import type { MediaPart, Part } from '../domain/conversation/events.ts';
+import type { Draft } from '../domain/conversation/pending-messages.ts';
 import { maxReplyBytes } from '../domain/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type GeneratedMedia, ProviderError, type ReplyPiece } from '../ports/provider.ts';
@@ -36,7 +37,9 @@ export interface AttemptOutput {
 export class Attempt implements Watched {
   /** 1, 2, … over all workers. */
   readonly number: number;
-  readonly reply = new ReplyText();
+  /** What it goes on from. */
+  readonly beginning: Draft;
+  readonly reply: ReplyText;
   deadlineMs: number;
   /** From the call to the first piece of text; undefined until then. */
   firstPieceMs: number | undefined;
@@ -54,8 +57,10 @@ export class Attempt implements Watched {
   #isGenerating = false;
   #isTextWhole = false;
 
-  constructor(number: number, deps: AttemptDeps, output: AttemptOutput) {
+  constructor(number: number, beginning: Draft, deps: AttemptDeps, output: AttemptOutput) {
     this.number = number;
+    this.beginning = beginning;
+    this.reply = new ReplyText(beginning);
     this.#deps = deps;
     this.#output = output;
     const nowMs = deps.clock.monotonicMs();
@@ -72,6 +77,11 @@ export class Attempt implements Watched {
   /** There is text, and all of it: what is missing, if anything, are voice or picture. */
   get isTextWhole(): boolean {
     return this.#isTextWhole;
+  }
+
+  /** The reply is not longer than what it goes on from. */
+  get broughtNothing(): boolean {
+    return this.reply.bytes === this.beginning.bytes;
   }
 
   /** What there is of the reply: its text, then the media that are stored. */
@@ -96,7 +106,7 @@ export class Attempt implements Watched {
   expire(): void {
     if (this.deadlineMs >= this.#totalDeadlineMs) return this.cancel({ type: 'timed-out', awaited: 'whole reply' });
     if (this.#isGenerating) return this.cancel({ type: 'timed-out', awaited: 'media' });
-    this.cancel({ type: 'timed-out', awaited: this.reply.bytes === 0 ? 'first piece' : 'next piece' });
+    this.cancel({ type: 'timed-out', awaited: this.firstPieceMs === undefined ? 'first piece' : 'next piece' });
   }
 
   async #consume(call: Call): Promise<void> {

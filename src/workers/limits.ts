@@ -10,6 +10,12 @@ export const logRetryInitialDelayMs = 50;
 /** Up to this, so that a log that is back is noticed within two seconds and one that is not costs next to nothing. */
 export const logRetryMaxDelayMs = 2_000;
 
+/** What a reply has said is in the log after this long, or the worker's loss costs it: a record a second and reply is little beside its pieces. */
+export const draftIntervalMs = 1_000;
+
+/** Or sooner, when there is so much of it. */
+export const draftStretchBytes = 2_048;
+
 /** The wait before a reply's media are stored again after the media store failed; it doubles up to the next. */
 export const mediaRetryInitialDelayMs = 100;
 

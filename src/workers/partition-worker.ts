@@ -335,11 +335,16 @@ export class PartitionWorker {
   async #carryOut(decision: Decision, answer: Answer): Promise<void> {
     const past = this.#isCertainlyNew(decision.message) ? 'none' : await answer.past(this.#knownFrom);
     if (past === 'repeat') return this.#forget(answer);
-    if (past === 'deleted') await answer.giveUp('STOPPED', catalogue.STOPPED.meaning);
-    else if (decision.type === 'fail') await answer.giveUp(decision.reason, decision.detail);
     // Its words were taken out before it was read here: its conversation is deleted, which is still to be read.
-    else if (decision.message.parts.length === 0) await answer.giveUp('STOPPED', catalogue.STOPPED.meaning);
+    if (past === 'deleted' || decision.message.parts.length === 0 || this.#isDeleted(decision.message))
+      answer.discard();
+    if (decision.type === 'fail' && decision.reason === 'POISON') await answer.giveUp(decision.reason, decision.detail);
+    else if (decision.type === 'fail') await answer.end(decision.detail);
     else await answer.reply(decision.attempt);
+  }
+
+  #isDeleted({ conversationId }: PendingMessage): boolean {
+    return this.#state.deleted.has(conversationId);
   }
 
   /** From this offset on the fold knows every message. */

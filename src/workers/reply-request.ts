@@ -2,12 +2,13 @@ import { mediaOf, textOf } from '../domain/conversation/events.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { replyKindOf } from '../domain/media/formats.ts';
 import type { ProviderRequest, Utterance } from '../ports/provider.ts';
+import type { Attempt } from './attempt.ts';
 import type { MediaReads } from './media-reads.ts';
 
 /** What the provider is asked about a message. Its media are read when, and as often as, the provider asks for their bytes. */
 export function replyRequest(
   { messageId, conversationId, clientId, parts, timeZone, receivedAtMs }: PendingMessage,
-  attempt: number,
+  { number: attempt, beginning }: Pick<Attempt, 'number' | 'beginning'>,
   history: readonly Utterance[],
   reads: MediaReads,
 ): ProviderRequest {
@@ -26,6 +27,7 @@ export function replyRequest(
     timeZone,
     timeMs: receivedAtMs,
     attempt,
+    begun: beginning.text,
     history,
   };
 }

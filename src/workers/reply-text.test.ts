@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { noDraft } from '../domain/conversation/pending-messages.ts';
 import { assertProperty } from '../testing/property.ts';
-import { ReplyText, stretches } from './reply-text.ts';
+import { ReplyText } from './reply-text.ts';
 
 /** Any UTF-16, half characters included. */
 const units = fc.array(
@@ -15,32 +16,12 @@ test('pieces make up the text, however characters are cut between them', () => {
       const whole = parts.join('');
       const at = [...new Set(cuts.map((cut) => cut % (whole.length + 1)))].sort((a, b) => a - b);
       const pieces = [0, ...at].map((from, index) => whole.slice(from, at[index]));
-      const reply = new ReplyText();
+      const reply = new ReplyText(noDraft);
       const shown = [...pieces.map((piece) => reply.add(piece)), reply.end()];
       expect(reply.text).toBe(whole.toWellFormed());
       expect(shown.join('')).toBe(reply.text);
       expect(shown.every((text) => text.isWellFormed())).toBe(true);
       expect(reply.bytes).toBe(Buffer.byteLength(reply.text));
-    }),
-    { numRuns: 1_000 },
-  );
-});
-
-test('stretches follow each other without hole, none is too long, and none cuts a character', () => {
-  assertProperty(
-    fc.property(units, fc.integer({ min: 4, max: 30 }), fc.nat(1_000), (parts, maxBytes, from) => {
-      const text = parts.join('').toWellFormed();
-      let offsetBytes = from;
-      let joined = '';
-      for (const stretch of stretches(text, from, maxBytes)) {
-        expect(stretch.offsetBytes).toBe(offsetBytes);
-        expect(stretch.text.isWellFormed()).toBe(true);
-        const bytes = Buffer.byteLength(stretch.text);
-        expect(bytes > 0 && bytes <= maxBytes).toBe(true);
-        offsetBytes += bytes;
-        joined += stretch.text;
-      }
-      expect(joined).toBe(text);
     }),
     { numRuns: 1_000 },
   );

@@ -2,6 +2,7 @@ import {
   type MessageReceived,
   type ReplyCompleted,
   type ReplyFailed,
+  type ReplyProgress,
   type ReplyStarted,
   textOf,
 } from '../../domain/conversation/events.ts';
@@ -13,11 +14,16 @@ export interface FollowedRecord {
   readonly offset: number;
   /** The log's time, milliseconds since the epoch. */
   readonly timeMs: number;
-  readonly event: MessageReceived | ReplyStarted | ReplyCompleted | ReplyFailed;
+  readonly event: MessageReceived | ReplyStarted | ReplyProgress | ReplyCompleted | ReplyFailed;
   /** The message as it stood before the record; one that was just received, after it. */
   readonly message: PendingMessage;
   /** What the record's writer was doing; undefined: not traced. */
   readonly trace: TraceContext | undefined;
+}
+
+/** It tells of an attempt that goes on: all of them together say no more than the fold, or the attempt's end. */
+export function isUnderWay({ event }: FollowedRecord): boolean {
+  return event.type === 'ReplyStarted' || event.type === 'ReplyProgress';
 }
 
 /** Counted for a record besides its text: ids, times and what holds them. */

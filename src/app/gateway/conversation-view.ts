@@ -1,6 +1,7 @@
 import { type ReplyCompleted, textOf } from '../../domain/conversation/events.ts';
 import { pendingMessage } from '../../domain/conversation/partition-state.ts';
-import { utf8Length, utf8Slice } from '../../domain/conversation/utf8.ts';
+import { type Draft, noDraft, type PendingMessage } from '../../domain/conversation/pending-messages.ts';
+import { stretches, utf8Length, utf8Slice } from '../../domain/conversation/utf8.ts';
 import type { Reason } from '../../domain/errors/catalogue.ts';
 import { maxPieceBytes } from '../../domain/limits.ts';
 import type { HistoryMessage } from '../../ports/history.ts';
@@ -16,11 +17,13 @@ import type { SessionOutput } from './session-event.ts';
 /** Kept of pieces whose attempt's start was not read yet, which takes as long as the log needs to tell of it. */
 const maxEarlyBytes = 2 * maxPieceBytes;
 
-interface Draft {
+interface Drawn {
   readonly attempt: number;
   /** What the client has of it, in UTF-8 bytes. */
   readonly bytes: number;
 }
+
+type UnderWay = Pick<PendingMessage, 'messageId' | 'attempt' | 'continuedBytes' | 'draft'>;
 
 export interface ConversationViewDeps {
   readonly following: Following;
@@ -41,7 +44,7 @@ export interface ConversationViewDeps {
 export class ConversationView {
   readonly conversationId: string;
   readonly #deps: ConversationViewDeps;
-  readonly #drafts = new Map<string, Draft>();
+  readonly #drafts = new Map<string, Drawn>();
   readonly #early = new HeldPieces(maxEarlyBytes);
   /** The client knows everything of the conversation up to this offset. */
   #through: number;
@@ -133,10 +136,12 @@ export class ConversationView {
     this.#isLive = true;
     this.#unsubscribe = bus.subscribe(conversationId, (piece) => this.#piece(piece));
     let isUnderWay = false;
-    for (const { messageId, attempt, processing, ...message } of following.of(conversationId).state.pending) {
-      if (message.conversationId !== conversationId || !processing) continue;
-      isUnderWay = true;
-      this.#started(messageId, attempt);
+    for (const message of following.of(conversationId).state.pending) {
+      // One whose worker was lost waits for the next, which may go on from there.
+      const isBegun = message.processing || message.draft.bytes > 0;
+      if (message.conversationId !== conversationId || !isBegun) continue;
+      isUnderWay ||= message.processing;
+      this.#underWay(message);
     }
     if (isUnderWay) this.#askForDrafts();
   }
@@ -148,7 +153,11 @@ export class ConversationView {
         this.#received(said(record));
         return;
       case 'ReplyStarted':
-        return this.#started(event.messageId, event.attempt);
+      case 'ReplyProgress': {
+        const underWay = this.#pending(event.messageId);
+        if (underWay !== undefined) this.#underWay(underWay);
+        return;
+      }
       case 'ReplyCompleted':
         this.#completed(event, record);
         return this.#deps.onEnded(record);
@@ -188,12 +197,14 @@ export class ConversationView {
     this.#deps.output.emit({ type: 'message', message, links: noLinks });
   }
 
-  #started(messageId: string, attempt: number): void {
+  /** An attempt was begun, or the log has more of its text: what the bus did not bring is told from there. */
+  #underWay({ messageId, attempt, continuedBytes, draft: saved }: UnderWay): void {
     const replyMessageId = this.#deps.ids.replyMessageId(messageId);
-    const draft = this.#drafts.get(replyMessageId);
-    if (draft !== undefined && draft.attempt >= attempt) return;
-    this.#drafts.set(replyMessageId, { attempt, bytes: 0 });
-    this.#deps.output.emit({ type: 'started', messageId, replyMessageId, attempt });
+    if ((this.#drafts.get(replyMessageId)?.attempt ?? 0) < attempt) {
+      this.#drafts.set(replyMessageId, { attempt, bytes: 0 });
+      this.#deps.output.emit({ type: 'started', messageId, replyMessageId, attempt, continuedBytes });
+    }
+    this.#drawTo(replyMessageId, attempt, saved);
     for (const piece of this.#early.take(replyMessageId, attempt)) this.#piece(piece);
   }
 
@@ -203,7 +214,7 @@ export class ConversationView {
     const draft = this.#drafts.get(replyMessageId);
     if (draft === undefined || draft.attempt < attempt) {
       // The bus may be ahead of the log, or tell of what has its end.
-      if (this.#isPending(messageId)) this.#early.push(piece);
+      if (this.#pending(messageId) !== undefined) this.#early.push(piece);
       return;
     }
     if (draft.attempt > attempt) return;
@@ -212,21 +223,28 @@ export class ConversationView {
     this.#append(replyMessageId, draft, utf8Slice(piece.text, draft.bytes - offsetBytes));
   }
 
-  #append(replyMessageId: string, { attempt, bytes }: Draft, text: string): void {
+  #append(replyMessageId: string, { attempt, bytes }: Drawn, text: string): void {
     if (text === '') return;
     this.#drafts.set(replyMessageId, { attempt, bytes: bytes + utf8Length(text) });
-    this.#deps.output.emit({ type: 'delta', replyMessageId, attempt, offsetBytes: bytes, text });
+    for (const stretch of stretches(text, bytes, maxPieceBytes))
+      this.#deps.output.emit({ type: 'delta', replyMessageId, attempt, ...stretch });
+  }
+
+  /** The attempt's text is at least this: what the client has not drawn of it yet is told. */
+  #drawTo(replyMessageId: string, attempt: number, { text, bytes }: Draft): void {
+    const drawn = this.#drafts.get(replyMessageId);
+    if (drawn?.attempt === attempt && drawn.bytes < bytes)
+      this.#append(replyMessageId, drawn, utf8Slice(text, drawn.bytes));
   }
 
   /** Pieces that the bus lost are made up, so that what a client drew by pieces is the whole reply. */
   #completed(event: ReplyCompleted, record: FollowedRecord): void {
-    const { replyMessageId, attempt } = event;
-    const isDrawn = this.#drafts.has(replyMessageId);
-    if (isDrawn) {
-      this.#started(event.messageId, attempt);
-      const draft = this.#drafts.get(replyMessageId);
-      if (draft?.attempt === attempt) this.#append(replyMessageId, draft, utf8Slice(textOf(event.parts), draft.bytes));
-    }
+    const { replyMessageId, attempt, parts } = event;
+    const text = textOf(parts);
+    // The log may not have taken the attempt's start.
+    if (this.#drafts.has(replyMessageId))
+      this.#underWay({ messageId: event.messageId, attempt, continuedBytes: 0, draft: noDraft });
+    this.#drawTo(replyMessageId, attempt, { text, bytes: utf8Length(text) });
     this.#forgetDraft(event.messageId);
     this.#emit(replied(event, record));
   }
@@ -237,8 +255,8 @@ export class ConversationView {
     this.#early.drop(replyMessageId);
   }
 
-  #isPending(messageId: string): boolean {
-    return pendingMessage(this.#deps.following.of(this.conversationId).state, messageId) !== undefined;
+  #pending(messageId: string): PendingMessage | undefined {
+    return pendingMessage(this.#deps.following.of(this.conversationId).state, messageId);
   }
 
   /** Once for all holes of one turn of the event loop. */

@@ -7,7 +7,7 @@ import type { LiveBus } from '../../ports/live-bus.ts';
 import type { Logger, Metrics } from '../../ports/telemetry.ts';
 import type { TraceContext, Tracer } from '../../ports/tracing.ts';
 import type { ClientListener, Following } from '../following/following.ts';
-import type { FollowedRecord } from '../following/recent-records.ts';
+import { type FollowedRecord, isUnderWay } from '../following/recent-records.ts';
 import { ConversationView } from './conversation-view.ts';
 import { refusalOf } from './refusal.ts';
 import type { SaidAt, SessionConversations } from './session-conversations.ts';
@@ -141,7 +141,7 @@ export class Delivery implements ClientListener {
     // A view that is closed tells nothing, and whoever said something waits all the same.
     if (message.conversationId === this.#conversationId && !this.#isClosed) this.#view.followed(record);
     else if (event.type === 'MessageReceived') this.#received(message.messageId, placeOf(record));
-    else if (event.type !== 'ReplyStarted') this.#ended(record);
+    else if (!isUnderWay(record)) this.#ended(record);
     // A view that is still telling older things, or none any more, tells no one that a message has its end.
     if (event.type === 'ReplyCompleted' || event.type === 'ReplyFailed') this.#deps.onChange();
   }

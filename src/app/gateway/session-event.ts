@@ -40,7 +40,14 @@ export type SessionEvent =
   | Welcome
   | Accepted
   | MessageTold
-  | { readonly type: 'started'; readonly messageId: string; readonly replyMessageId: string; readonly attempt: number }
+  | {
+      readonly type: 'started';
+      readonly messageId: string;
+      readonly replyMessageId: string;
+      readonly attempt: number;
+      /** So much of its text is that of the attempt before, from which it goes on. */
+      readonly continuedBytes: number;
+    }
   | ReplyDelta
   | {
       readonly type: 'rejected';

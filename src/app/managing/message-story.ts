@@ -107,8 +107,10 @@ export class MessageStory {
   #standing(message: PendingMessage, nowMs: number): string {
     const attempt = `attempt ${message.attempt} by ${this.#worker(message.claimId)}`;
     if (message.released) return `waiting for a worker: ${attempt} was given up with the partition`;
-    if (message.processing)
-      return `${attempt} has been under way for ${timeInWords(Math.max(0, nowMs - this.#attemptAtMs))}`;
+    if (message.processing) {
+      const draft = message.draft.bytes > 0 ? `; the log has ${message.draft.bytes} bytes of its draft` : '';
+      return `${attempt} has been under way for ${timeInWords(Math.max(0, nowMs - this.#attemptAtMs))}${draft}`;
+    }
     return `waiting; until now ${this.#waiting?.inWords() ?? 'no time'}; ${lineInWords(this.#state, aheadOf(this.#state, message))}`;
   }
 
@@ -124,6 +126,8 @@ export class MessageStory {
       return;
     }
     if (!('messageId' in event) || event.messageId !== this.#message.messageId) return;
+    // One a second: how far the draft had come is told where it matters.
+    if (event.type === 'ReplyProgress') return;
     if (this.#state === before) return this.#add(at, event, `did not count: ${this.#whyNot(event, before)}`);
     switch (event.type) {
       case 'MessageReceived':
@@ -159,7 +163,9 @@ export class MessageStory {
       : `the message had waited ${this.#waiting?.inWords() ?? 'no time'}`;
     this.#waiting = undefined;
     this.#attemptAtMs = at.timeMs;
-    this.#add(at, event, `${attempt}; ${why}`);
+    const continued = pendingMessage(this.#state, event.messageId)?.continuedBytes ?? 0;
+    const from = continued > 0 ? `, going on from the ${continued} bytes that the log had of its draft` : '';
+    this.#add(at, event, `${attempt}${from}; ${why}`);
   }
 
   #claimed(event: WorkerClaimed, before: PartitionState, at: At): void {

@@ -202,7 +202,10 @@ export class ScriptedServer extends EventEmitter<{ frame: [Frame] }> implements 
 export function answerAtOnce(message: Message, tell: (event: Event) => void, server: ScriptedServer): void {
   const replyMessageId = `reply-to-${message.messageId}`;
   const text = `You said: ${message.parts.map(({ value }) => (value?.$case === 'text' ? value.value : '')).join('')}`;
-  tell({ $case: 'replyStarted', value: { messageId: message.messageId, replyMessageId, attempt: 1 } });
+  tell({
+    $case: 'replyStarted',
+    value: { messageId: message.messageId, replyMessageId, attempt: 1, continuedBytes: 0n },
+  });
   tell(piece(replyMessageId, 1, 0, text.slice(0, 4)));
   tell(piece(replyMessageId, 1, 4, text.slice(4)));
   complete(message, text, tell, server);

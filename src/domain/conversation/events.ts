@@ -73,6 +73,21 @@ export interface ReplyStarted {
   /** 1, 2, … over all workers. */
   readonly attempt: number;
   readonly claimId: string;
+  /** It goes on from so many bytes of what the log has of the attempt before; 0: it begins anew. */
+  readonly continuedBytes: number;
+}
+
+/** What an attempt has said so far, while it goes on. */
+export interface ReplyProgress {
+  readonly type: 'ReplyProgress';
+  readonly conversationId: string;
+  readonly messageId: string;
+  readonly replyMessageId: string;
+  readonly attempt: number;
+  readonly claimId: string;
+  /** Where `text` begins in the reply, in UTF-8 bytes: not behind the end of what the log has of it, and maybe before. */
+  readonly offsetBytes: number;
+  readonly text: string;
 }
 
 export interface ReplyCompleted {
@@ -136,6 +151,7 @@ export type ConversationEvent =
   | WorkerClaimed
   | WorkerReleased
   | ReplyStarted
+  | ReplyProgress
   | ReplyCompleted
   | ReplyFailed
   | StopRequested

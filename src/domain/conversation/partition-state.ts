@@ -5,13 +5,15 @@ import type {
   MessageReceived,
   ReplyCompleted,
   ReplyFailed,
+  ReplyProgress,
   ReplyStarted,
   StopRequested,
   WorkerClaimed,
   WorkerReleased,
 } from './events.ts';
 import { KnownIds } from './known-ids.ts';
-import { type PendingMessage, PendingMessages } from './pending-messages.ts';
+import { type Draft, noDraft, type PendingMessage, PendingMessages } from './pending-messages.ts';
+import { utf8Beginning, utf8Length, utf8Slice } from './utf8.ts';
 
 /** A client's place in the round of those that have pending messages. */
 export interface ClientTurn {
@@ -78,6 +80,8 @@ export function evolve(state: PartitionState, event: ConversationEvent, at: Reco
       return released(state, event);
     case 'ReplyStarted':
       return started(state, event, at);
+    case 'ReplyProgress':
+      return progressed(state, event);
     case 'ReplyCompleted':
     case 'ReplyFailed':
       return finished(state, event);
@@ -135,6 +139,8 @@ function received(state: PartitionState, event: MessageReceived, at: RecordPlace
       sequence: at.offset,
       receivedAtMs: at.timeMs,
       attempt: 0,
+      draft: noDraft,
+      continuedBytes: 0,
       processing: false,
       claimId: '',
       released: false,
@@ -182,6 +188,7 @@ function started(state: PartitionState, event: ReplyStarted, at: RecordPlace): P
   const message = concerned(state, event);
   if (message === undefined || (message.processing && event.attempt <= message.attempt)) return state;
   const turn = state.turns.get(message.clientId);
+  const draft = beginningOf(message.draft, event.continuedBytes);
   return {
     ...state,
     processing: state.processing + (message.processing ? 0 : 1),
@@ -192,8 +199,27 @@ function started(state: PartitionState, event: ReplyStarted, at: RecordPlace): P
       claimId: event.claimId,
       released: message.released && message.claimId === event.claimId,
       attempt: Math.max(message.attempt, event.attempt),
+      draft,
+      continuedBytes: draft.bytes,
     }),
   };
+}
+
+/** A stretch that was appended twice counts as far as it is new. */
+function progressed(state: PartitionState, event: ReplyProgress): PartitionState {
+  const message = concerned(state, event);
+  if (message === undefined || !message.processing || event.attempt !== message.attempt) return state;
+  const { text, bytes } = message.draft;
+  const fresh = event.offsetBytes > bytes ? '' : utf8Slice(event.text, bytes - event.offsetBytes);
+  if (fresh === '') return state;
+  const draft = { text: text + fresh, bytes: bytes + utf8Length(fresh) };
+  return { ...state, pending: state.pending.replace({ ...message, draft }) };
+}
+
+function beginningOf(draft: Draft, bytes: number): Draft {
+  if (bytes >= draft.bytes) return draft;
+  const text = utf8Beginning(draft.text, bytes);
+  return text === '' ? noDraft : { text, bytes: utf8Length(text) };
 }
 
 function finished(state: PartitionState, event: ReplyCompleted | ReplyFailed): PartitionState {
@@ -220,7 +246,7 @@ function deleted(state: PartitionState, event: ConversationDeleted, at: RecordPl
 /** The pending message that a worker's event is about, if the event counts. */
 function concerned(
   state: PartitionState,
-  event: ReplyStarted | ReplyCompleted | ReplyFailed,
+  event: ReplyStarted | ReplyProgress | ReplyCompleted | ReplyFailed,
 ): PendingMessage | undefined {
   if (state.claimId !== '' && state.claimId !== event.claimId) return undefined;
   return pendingMessage(state, event.messageId);

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { assertProperty } from '../../testing/property.ts';
-import { type PendingMessage, PendingMessages } from './pending-messages.ts';
+import { noDraft, type PendingMessage, PendingMessages } from './pending-messages.ts';
 
 function message(sequence: number, attempt = 0): PendingMessage {
   return {
@@ -14,6 +14,8 @@ function message(sequence: number, attempt = 0): PendingMessage {
     sequence,
     receivedAtMs: 0,
     attempt,
+    draft: noDraft,
+    continuedBytes: 0,
     processing: false,
     claimId: '',
     released: false,

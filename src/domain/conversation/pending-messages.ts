@@ -1,5 +1,14 @@
 import type { Part } from './events.ts';
 
+/** The text of a reply that has no end yet, as far as it is in the log. */
+export interface Draft {
+  readonly text: string;
+  /** Of its UTF-8 form. */
+  readonly bytes: number;
+}
+
+export const noDraft: Draft = { text: '', bytes: 0 };
+
 /** A message that has no final event yet. */
 export interface PendingMessage {
   readonly messageId: string;
@@ -15,6 +24,10 @@ export interface PendingMessage {
   readonly receivedAtMs: number;
   /** The last attempt started, over all workers; 0 when there was none. */
   readonly attempt: number;
+  /** What the log has of the last attempt's text. */
+  readonly draft: Draft;
+  /** So much of it is the text of the attempt before. */
+  readonly continuedBytes: number;
   /** An attempt was started under the current claim. */
   readonly processing: boolean;
   /** The claim under which its last attempt was started; '' when there was none. */

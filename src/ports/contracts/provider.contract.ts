@@ -37,6 +37,7 @@ export function providerRequest(overrides: Partial<ProviderRequest> = {}): Provi
     timeZone: 'Europe/Paris',
     timeMs: Date.UTC(2026, 2, 4, 7, 5),
     attempt: 1,
+    begun: '',
     history: [],
     ...overrides,
   };

@@ -31,6 +31,7 @@ export class SimulatedModel {
     return {
       model: 'simulated',
       usesHistory: this.usesHistory,
+      continues: true,
       reply: (request, signal) => this.#reply(process, request, signal),
     };
   }

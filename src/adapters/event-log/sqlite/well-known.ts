@@ -31,4 +31,5 @@ export const wellKnownStrings: readonly string[] = [
   'chat_events.v1.StopRequested',
   'chat_events.v1.ConversationRenamed',
   'chat_events.v1.ConversationDeleted',
+  'chat_events.v1.ReplyProgress',
 ];

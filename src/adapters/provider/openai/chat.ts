@@ -4,7 +4,10 @@ import { piecesOf } from './chat-stream.ts';
 import type { ChatMessage } from './context.ts';
 import type { OpenAiProviderSettings } from './settings.ts';
 
-/** What the model says to the messages. Throws ProviderError, or the signal's reason once aborted. */
+/** The last message is not to be closed. As vLLM has it, and llama.cpp too; servers that go on unasked take no notice of it. */
+const goesOn = { continue_final_message: true, add_generation_prompt: false };
+
+/** What the model says to the messages, the last of which it goes on with if that is its own. Throws ProviderError, or the signal's reason once aborted. */
 export async function* chat(
   settings: OpenAiProviderSettings,
   messages: () => readonly ChatMessage[],
@@ -14,7 +17,9 @@ export async function* chat(
   const ended = new AbortController();
   const call: Call = { settings, signal: AbortSignal.any([signal, ended.signal]) };
   try {
-    const request = { model: settings.model, messages: messages(), stream: true };
+    const shown = messages();
+    const begun = shown.at(-1)?.role === 'assistant' ? goesOn : undefined;
+    const request = { model: settings.model, messages: shown, stream: true, ...begun };
     const { contentType, reader } = await post(call, '/chat/completions', request, 'text/event-stream');
     if (!/^text\/event-stream\b/.test(contentType)) throw new ProviderError('the answer is not an event stream', false);
     for await (const piece of piecesOf(chunksOf(reader), settings.apiKey)) {

@@ -75,11 +75,11 @@ function said({ role, text, media = [] }: Utterance): ChatMessage {
 
 /**
  * What the model is shown: the system prompt with the user's local time, as much of the newest history as the budget
- * allows, and the message itself. Prompt and message are always there whole: whether they are too long is for the
+ * allows, the message itself, and the beginning of the reply where it is to go on from one. Prompt and message are always there whole: whether they are too long is for the
  * server to say. Throws ProviderError (not retryable) when there is no such time zone.
  */
 export function contextOf(
-  { timeMs, timeZone, history }: Pick<ProviderRequest, 'timeMs' | 'timeZone' | 'history'>,
+  { timeMs, timeZone, history, begun }: Pick<ProviderRequest, 'timeMs' | 'timeZone' | 'history' | 'begun'>,
   content: Content,
   systemPrompt: string,
   maxContextTokens: number,
@@ -87,7 +87,8 @@ export function contextOf(
   const clock = `The user's local time is ${localTime(timeMs, timeZone)}, time zone ${timeZone}.`;
   const prompt: ChatMessage = { role: 'system', content: `${systemPrompt}\n\n${clock}` };
   const message: ChatMessage = { role: 'user', content };
+  const toAnswer = begun === '' ? [message] : [message, { role: 'assistant', content: begun } as const];
   const past = history.map(said).filter((before) => before.content !== '');
-  const maxHistoryTokens = maxContextTokens - estimatedTokens(prompt) - estimatedTokens(message);
-  return [prompt, ...newestWithin(past, maxHistoryTokens), message];
+  const maxHistoryTokens = [prompt, ...toAnswer].reduce((left, one) => left - estimatedTokens(one), maxContextTokens);
+  return [prompt, ...newestWithin(past, maxHistoryTokens), ...toAnswer];
 }

@@ -30,7 +30,7 @@ async function* replyWithMedia(
   try {
     const transcripts = yield* listen(call, request);
     const content = await contentOf(request, transcripts, settings.vision ?? false);
-    let text = '';
+    let text = request.begun;
     for await (const piece of textReply(settings, request, content, signal)) {
       text += piece;
       yield piece;
@@ -53,6 +53,7 @@ export function openAiProvider(settings: OpenAiProviderSettings): Provider {
   return {
     model: settings.model,
     usesHistory: true,
+    continues: settings.continues ?? false,
     reply: (request, signal) =>
       request.replyKind === 'text' && request.media.length === 0
         ? textReply(settings, request, request.text, signal)

@@ -11,6 +11,8 @@ export interface OpenAiProviderSettings {
    */
   readonly maxContextTokens: number;
   readonly systemPrompt?: string;
+  /** The server goes on with an assistant's message that stands last, where it is asked to. */
+  readonly continues?: boolean;
   /** The model takes pictures. */
   readonly vision?: boolean;
   /** Of `/audio/transcriptions`; absent or '': what was said in sounds and videos is not told to the model. */

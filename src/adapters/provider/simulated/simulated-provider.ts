@@ -22,7 +22,7 @@ export interface SimulatedProviderSettings {
   readonly pieces: number;
   /** From one piece to the next, by schedule: a late piece does not delay those after it. */
   readonly pieceIntervalMs: number;
-  /** The same integer gives the same replies and delays for the same messages; `random` chooses one at start. */
+  /** The same integer gives the same replies and delays for the same messages; `random` chooses one at start, and then no reply of another start is gone on with. */
   readonly seed: number | 'random';
   readonly clock: Clock;
 }
@@ -91,11 +91,15 @@ async function* reply(
   const delayMs = thinkingMs(settings, request.replyKind, random);
   if (delayMs > 0) await clock.sleep(delayMs, signal);
   let dueMs = pieceIntervalMs > 0 ? clock.monotonicMs() : 0;
+  let begunUnits = request.begun.length;
   for (const piece of cut(answer(request, random, pieces), pieces)) {
+    const fresh = piece.slice(begunUnits);
+    begunUnits = Math.max(0, begunUnits - piece.length);
+    if (fresh === '') continue;
     const waitMs = pieceIntervalMs > 0 ? dueMs - clock.monotonicMs() : 0;
     if (waitMs > 0) await clock.sleep(waitMs, signal);
     signal.throwIfAborted();
-    yield piece;
+    yield fresh;
     dueMs += pieceIntervalMs;
   }
   for (const sample of samplesOf[request.replyKind]) {
@@ -116,6 +120,7 @@ export function simulatedProvider(settings: SimulatedProviderSettings): Provider
   return {
     model: 'simulated',
     usesHistory: false,
+    continues: settings.seed !== 'random',
     reply: (request, signal) => reply(settings, seed, request, signal),
   };
 }

@@ -299,8 +299,9 @@ export interface Accepted {
 }
 
 /**
- * A worker has begun to answer. A second one for the same message (a worker was lost) makes the
- * client drop what it has drawn of the reply so far.
+ * A worker has begun to answer: the draft of the reply begins, and its text comes in pieces from byte 0. This holds for another attempt
+ * (a worker was lost, or the model failed), and for the same attempt on another stream: what the client has drawn of the reply so far gives way to
+ * what comes. A client that wants nothing to flicker keeps it as long as it begins with what comes.
  */
 export interface ReplyStarted {
   /** The user message being answered. */
@@ -309,6 +310,11 @@ export interface ReplyStarted {
   replyMessageId: string;
   /** 1, 2, … */
   attempt: number;
+  /**
+   * So many bytes of its text are what the attempt before had said, which this one goes on from; all of them are sent again. 0: it begins anew, and
+   * its text may be another.
+   */
+  continuedBytes: bigint;
 }
 
 /** The next piece of a reply's text. */
@@ -2392,7 +2398,7 @@ export const Accepted: MessageFns<Accepted> = {
 };
 
 function createBaseReplyStarted(): ReplyStarted {
-  return { messageId: "", replyMessageId: "", attempt: 0 };
+  return { messageId: "", replyMessageId: "", attempt: 0, continuedBytes: 0n };
 }
 
 export const ReplyStarted: MessageFns<ReplyStarted> = {
@@ -2405,6 +2411,12 @@ export const ReplyStarted: MessageFns<ReplyStarted> = {
     }
     if (message.attempt !== 0) {
       writer.uint32(24).int32(message.attempt);
+    }
+    if (message.continuedBytes !== 0n) {
+      if (BigInt.asIntN(64, message.continuedBytes) !== message.continuedBytes) {
+        throw new globalThis.Error("value provided for field message.continuedBytes of type int64 too large");
+      }
+      writer.uint32(32).int64(message.continuedBytes);
     }
     return writer;
   },
@@ -2446,6 +2458,14 @@ export const ReplyStarted: MessageFns<ReplyStarted> = {
             message.attempt = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.continuedBytes = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2466,6 +2486,9 @@ export const ReplyStarted: MessageFns<ReplyStarted> = {
     message.messageId = object.messageId ?? "";
     message.replyMessageId = object.replyMessageId ?? "";
     message.attempt = object.attempt ?? 0;
+    message.continuedBytes = (object.continuedBytes !== undefined && object.continuedBytes !== null)
+      ? BigInt(object.continuedBytes)
+      : 0n;
     return message;
   },
 };

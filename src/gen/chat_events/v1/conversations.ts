@@ -8,7 +8,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
  * Facts of the `conversations` topic: at once the history and the work queue.
  * Stored for ever: numbers and meanings never change, additions are free.
  *
- * The words of an event (`parts`, `title`) are written behind all other fields, whatever their numbers, which protobuf allows: when a
+ * The words of an event (`parts`, `title`, a progress's `text`) are written behind all other fields, whatever their numbers, which protobuf allows: when a
  * conversation is deleted the end of each value is taken away, and what remains is the fact without its words.
  */
 
@@ -143,6 +143,26 @@ export interface ReplyStarted {
   attempt: number;
   /** The claim under which the worker acts. */
   claimId: string;
+  /** The attempt goes on from so many bytes (UTF-8) of what the log has of the one before. 0, as until release 0.2: it begins anew. */
+  continuedBytes: bigint;
+}
+
+/** What an attempt has said so far, while it goes on: the worker that takes the message up can go on from there. */
+export interface ReplyProgress {
+  /** Where. */
+  conversationId: string;
+  /** The user message being answered. */
+  messageId: string;
+  /** The reply's own id. */
+  replyMessageId: string;
+  /** The attempt that says it. */
+  attempt: number;
+  /** The claim under which the worker acts. */
+  claimId: string;
+  /** Where `text` begins in the reply, in UTF-8 bytes: not behind the end of what the log has of it, and maybe before. */
+  offsetBytes: bigint;
+  /** The stretch that begins there. */
+  text: string;
 }
 
 /** A message has its reply. Final. */
@@ -755,7 +775,7 @@ export const WorkerReleased: MessageFns<WorkerReleased> = {
 };
 
 function createBaseReplyStarted(): ReplyStarted {
-  return { conversationId: "", messageId: "", replyMessageId: "", attempt: 0, claimId: "" };
+  return { conversationId: "", messageId: "", replyMessageId: "", attempt: 0, claimId: "", continuedBytes: 0n };
 }
 
 export const ReplyStarted: MessageFns<ReplyStarted> = {
@@ -774,6 +794,12 @@ export const ReplyStarted: MessageFns<ReplyStarted> = {
     }
     if (message.claimId !== "") {
       writer.uint32(42).string(message.claimId);
+    }
+    if (message.continuedBytes !== 0n) {
+      if (BigInt.asIntN(64, message.continuedBytes) !== message.continuedBytes) {
+        throw new globalThis.Error("value provided for field message.continuedBytes of type int64 too large");
+      }
+      writer.uint32(48).int64(message.continuedBytes);
     }
     return writer;
   },
@@ -831,6 +857,14 @@ export const ReplyStarted: MessageFns<ReplyStarted> = {
             message.claimId = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.continuedBytes = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -853,6 +887,141 @@ export const ReplyStarted: MessageFns<ReplyStarted> = {
     message.replyMessageId = object.replyMessageId ?? "";
     message.attempt = object.attempt ?? 0;
     message.claimId = object.claimId ?? "";
+    message.continuedBytes = (object.continuedBytes !== undefined && object.continuedBytes !== null)
+      ? BigInt(object.continuedBytes)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseReplyProgress(): ReplyProgress {
+  return { conversationId: "", messageId: "", replyMessageId: "", attempt: 0, claimId: "", offsetBytes: 0n, text: "" };
+}
+
+export const ReplyProgress: MessageFns<ReplyProgress> = {
+  encode(message: ReplyProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.conversationId !== "") {
+      writer.uint32(10).string(message.conversationId);
+    }
+    if (message.messageId !== "") {
+      writer.uint32(18).string(message.messageId);
+    }
+    if (message.replyMessageId !== "") {
+      writer.uint32(26).string(message.replyMessageId);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(32).int32(message.attempt);
+    }
+    if (message.claimId !== "") {
+      writer.uint32(42).string(message.claimId);
+    }
+    if (message.offsetBytes !== 0n) {
+      if (BigInt.asIntN(64, message.offsetBytes) !== message.offsetBytes) {
+        throw new globalThis.Error("value provided for field message.offsetBytes of type int64 too large");
+      }
+      writer.uint32(48).int64(message.offsetBytes);
+    }
+    if (message.text !== "") {
+      writer.uint32(58).string(message.text);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplyProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplyProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.conversationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.replyMessageId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.claimId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.offsetBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReplyProgress>): ReplyProgress {
+    return ReplyProgress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReplyProgress>): ReplyProgress {
+    const message = createBaseReplyProgress();
+    message.conversationId = object.conversationId ?? "";
+    message.messageId = object.messageId ?? "";
+    message.replyMessageId = object.replyMessageId ?? "";
+    message.attempt = object.attempt ?? 0;
+    message.claimId = object.claimId ?? "";
+    message.offsetBytes = (object.offsetBytes !== undefined && object.offsetBytes !== null)
+      ? BigInt(object.offsetBytes)
+      : 0n;
+    message.text = object.text ?? "";
     return message;
   },
 };
