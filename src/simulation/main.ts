@@ -60,6 +60,7 @@ function headOf({
   activeMs,
   config: { limits },
   usesHistory,
+  continues,
   usesTokens,
 }: Scenario): string {
   const faults = Object.entries(rates).map(([name, rate]) => `${name} ${rate.toPrecision(2)}`);
@@ -70,6 +71,7 @@ function headOf({
     `Limits: ${limits.maxClients} clients, ${limits.partitions} partitions of ${limits.maxProcessingPerPartition} messages each`,
     `Faults, a share of operations or a number a minute: ${faults.join(', ') || 'none'}`,
     usesHistory ? 'The model reads what was said before.' : 'The model reads nothing but the message.',
+    ...(continues ? ['The model goes on from what a lost worker had said.'] : []),
     ...(usesTokens ? ['Clients show access tokens.'] : []),
     '',
   ].join('\n');

@@ -30,6 +30,8 @@ export interface Scenario {
   readonly activeMs: number;
   readonly config: PartsConfig;
   readonly usesHistory: boolean;
+  /** The model goes on from a reply's beginning. */
+  readonly continues: boolean;
   /** The log begins with records of release 0.1. */
   readonly hasOldRecords: boolean;
   /** Authentication is on. */
@@ -106,6 +108,7 @@ export function scenarioOf(seed: number, { faults, clients, activeMs }: Omission
     drainTimeoutMs: 10_000,
     hasOldRecords: new Random(seed, 'old-records').chance(0.3),
     usesTokens: new Random(seed, 'tokens').chance(0.3),
+    continues: new Random(seed, 'continues').chance(0.75),
   };
 }
 

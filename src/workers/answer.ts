@@ -393,7 +393,8 @@ export class Answer {
     const attempt = this.#attempt;
     const bytes = attempt?.reply.bytes ?? draft.bytes;
     if (bytes === 0 || this.#discarded) return this.#failed('STOPPED', detail);
-    return this.#completed(attempt ?? { number, parts: [{ kind: 'text', text: draft.text }] }, 'stopped');
+    // A number of its own: whoever watched the attempt before may have seen more of it than the log has.
+    return this.#completed(attempt ?? { number: number + 1, parts: [{ kind: 'text', text: draft.text }] }, 'stopped');
   }
 
   #failed(reason: string, detail: string): ReplyFailed {

@@ -22,7 +22,6 @@ import {
 } from '../domain/conversation/partition-state.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { type Decision, plan } from '../domain/conversation/plan.ts';
-import { catalogue } from '../domain/errors/catalogue.ts';
 import { maxLostWorkers } from '../domain/limits.ts';
 import { LogTruncated, type LogUnavailable } from '../ports/event-log.ts';
 import type { LivePiece } from '../ports/live-bus.ts';

@@ -3,7 +3,7 @@ import { evolve as evolveAdmission } from '../../domain/admission/evolve.ts';
 import { checkAdmission } from '../../domain/admission/invariants.ts';
 import { initialAdmission } from '../../domain/admission/state.ts';
 import type { ConversationEvent } from '../../domain/conversation/events.ts';
-import { checkCounters, checkPartition } from '../../domain/conversation/invariants.ts';
+import { checkCounters, checkDraft, checkPartition } from '../../domain/conversation/invariants.ts';
 import {
   evolve as evolvePartition,
   initialPartition,
@@ -238,7 +238,7 @@ async function auditPartition(
       const before = state;
       state = evolvePartition(state, event, entry);
       figures.add(event, before, state);
-      const breach = checkPartition(state);
+      const breach = checkPartition(state) ?? (state === before ? null : checkDraft(before, event));
       if (breach !== null) findings.breach({ topic, partition, offset: entry.offset, what: breach });
     }
     const wrong = checkCounters(state);

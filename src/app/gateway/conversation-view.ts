@@ -240,10 +240,11 @@ export class ConversationView {
   /** Pieces that the bus lost are made up, so that what a client drew by pieces is the whole reply. */
   #completed(event: ReplyCompleted, record: FollowedRecord): void {
     const { replyMessageId, attempt, parts } = event;
+    const { messageId, draft: saved } = record.message;
     const text = textOf(parts);
-    // The log may not have taken the attempt's start.
-    if (this.#drafts.has(replyMessageId))
-      this.#underWay({ messageId: event.messageId, attempt, continuedBytes: 0, draft: noDraft });
+    // The log may not have the attempt's start.
+    const continuedBytes = text.startsWith(saved.text) ? saved.bytes : 0;
+    if (this.#drafts.has(replyMessageId)) this.#underWay({ messageId, attempt, continuedBytes, draft: noDraft });
     this.#drawTo(replyMessageId, attempt, { text, bytes: utf8Length(text) });
     this.#forgetDraft(event.messageId);
     this.#emit(replied(event, record));

@@ -1,4 +1,5 @@
-import type { PartitionState } from './partition-state.ts';
+import { type ConversationEvent, textOf } from './events.ts';
+import { type PartitionState, pendingMessage } from './partition-state.ts';
 
 /**
  * What must hold after every record, in constant time; a sentence on the breach, or null. Holds of a fold from the first record.
@@ -12,6 +13,23 @@ export function checkPartition(state: PartitionState): string | null {
     return `${state.processing} messages counted in processing, ${state.pending.size} pending`;
   }
   return null;
+}
+
+/**
+ * Whether an event that counts goes on from what the log has of the draft, where it says so; a sentence on the breach, or null. `before`: the state
+ * before it. Nothing can be said once the words were taken out.
+ */
+export function checkDraft(before: PartitionState, event: ConversationEvent): string | null {
+  if (event.type !== 'ReplyStarted' && event.type !== 'ReplyCompleted') return null;
+  const message = pendingMessage(before, event.messageId);
+  if (message === undefined || message.parts.length === 0) return null;
+  const { draft, attempt } = message;
+  if (event.type === 'ReplyStarted')
+    return event.continuedBytes <= draft.bytes
+      ? null
+      : `attempt ${event.attempt} at ${event.messageId} goes on from ${event.continuedBytes} bytes, of which the log has ${draft.bytes}`;
+  if (event.attempt !== attempt || event.parts.length === 0 || textOf(event.parts).startsWith(draft.text)) return null;
+  return `the reply to ${event.messageId} does not begin with what the log has of its draft`;
 }
 
 /** Whether the state's counters are what its messages say; reads them all. A sentence on the difference, or null. */

@@ -17,6 +17,8 @@ export interface Said extends SaidMessage {
 
 interface Draft {
   readonly attempt: number;
+  /** What it says again, as far as it was seen. */
+  readonly continued: string;
   text: string;
 }
 
@@ -83,11 +85,13 @@ export class Transcript {
     this.#saidById.set(messageId, said);
   }
 
-  started({ replyMessageId, attempt }: ReplyStarted): void {
+  started({ replyMessageId, attempt, continuedBytes }: ReplyStarted): void {
     const draft = this.#drafts.get(replyMessageId);
     if (draft !== undefined && draft.attempt >= attempt)
       this.#breach('delivery/attempt-back', `${replyMessageId}: attempt ${attempt} begins after ${draft.attempt}`);
-    this.#drafts.set(replyMessageId, { attempt, text: '' });
+    const before = Buffer.from(this.#attempts.get(`${replyMessageId} #${attempt - 1}`) ?? '');
+    const continued = before.subarray(0, Number(continuedBytes)).toString();
+    this.#drafts.set(replyMessageId, { attempt, continued, text: '' });
   }
 
   piece({ replyMessageId, attempt, offsetBytes, text }: ReplyDelta): void {
@@ -102,6 +106,8 @@ export class Transcript {
     if (!seen.startsWith(draft.text) && !draft.text.startsWith(seen))
       this.#breach('delivery/two-texts', `${name}: "${draft.text.slice(0, 40)}" and "${seen.slice(0, 40)}"`);
     if (draft.text.length > seen.length) this.#attempts.set(name, draft.text);
+    if (!draft.continued.startsWith(draft.text) && !draft.text.startsWith(draft.continued))
+      this.#breach('delivery/continued-differs', `${name} goes on from "${draft.continued}" and says "${draft.text}"`);
   }
 
   message(message: Message): void {

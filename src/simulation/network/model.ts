@@ -1,4 +1,5 @@
 import { type Provider, ProviderError, type ProviderRequest, type ReplyPiece } from '../../ports/provider.ts';
+import type { Scenario } from '../scenario.ts';
 import type { Faults } from '../world/faults.ts';
 import type { SimulatedProcess } from '../world/process.ts';
 import { sampleMedia } from './samples.ts';
@@ -16,22 +17,24 @@ export interface ModelCall {
   isWhole: boolean;
 }
 
-/** The model that all workers ask. No two calls are answered by the same text: whose text a client was shown can so be told. */
+/** The model that all workers ask. No two calls say the same text, also where one goes on from the other: whose text a client was shown can so be told. */
 export class SimulatedModel {
   readonly calls: ModelCall[] = [];
   readonly usesHistory: boolean;
+  readonly continues: boolean;
   readonly #faults: Faults;
 
-  constructor(faults: Faults, usesHistory: boolean) {
+  constructor(faults: Faults, { usesHistory, continues }: Pick<Scenario, 'usesHistory' | 'continues'>) {
     this.#faults = faults;
     this.usesHistory = usesHistory;
+    this.continues = continues;
   }
 
   provider(process: SimulatedProcess): Provider {
     return {
       model: 'simulated',
       usesHistory: this.usesHistory,
-      continues: true,
+      continues: this.continues,
       reply: (request, signal) => this.#reply(process, request, signal),
     };
   }
@@ -47,13 +50,14 @@ export class SimulatedModel {
     if (faults.strikes('provider-refuses')) throw new ProviderError('refused', random.chance(0.7), random.below(4_000));
     if (faults.strikes('provider-silent')) await clock.sleep(3_600_000, signal);
     const isLong = faults.strikes('provider-long');
-    const pieces = isLong ? longPieces : 1 + random.below(6);
+    const isSlow = random.chance(0.4);
+    const pieces = isLong ? longPieces : 1 + random.below(isSlow ? 15 : 6);
     const padding = isLong ? 'z'.repeat(faults.stream('provider-long').below(longestPadding)) : '';
     const cutAt = faults.strikes('provider-cut') ? random.below(pieces) : Number.POSITIVE_INFINITY;
     for (let piece = 0; piece < pieces; piece += 1) {
       if (piece === cutAt) throw new ProviderError('cut', random.chance(0.8));
       yield `call ${call} answers ${messageId}, é${piece} ${padding}`;
-      await clock.sleep(random.between(1, 300), signal);
+      await clock.sleep(random.between(1, isSlow ? 1_500 : 300), signal);
     }
     // One whose media could not be stored in time is asked for again, and rightly.
     if (request.replyKind === 'text') record.isWhole = true;

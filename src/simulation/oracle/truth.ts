@@ -11,7 +11,7 @@ import {
   type ReplyCompleted,
   type ReplyFailed,
 } from '../../domain/conversation/events.ts';
-import { checkPartition } from '../../domain/conversation/invariants.ts';
+import { checkDraft, checkPartition } from '../../domain/conversation/invariants.ts';
 import {
   evolve as evolvePartition,
   initialPartition,
@@ -184,6 +184,19 @@ export class Truth {
       this.#world.find('poison-unlost', `${messageId} was given up, and ${uninterrupted.join(', ')} live`);
   }
 
+  #checkDraft(before: PartitionState, event: ConversationEvent): void {
+    const broken = checkDraft(before, event);
+    if (broken !== null) this.#world.find('draft-broken', broken);
+    if (event.type !== 'ReplyStarted' || !this.#world.model.continues) return;
+    const message = pendingMessage(before, event.messageId);
+    // The same worker begins anew where going on has brought nothing.
+    if (message !== undefined && !message.processing && event.continuedBytes !== message.draft.bytes)
+      this.#world.find(
+        'draft-lost',
+        `${event.messageId} #${event.attempt} goes on from ${event.continuedBytes} of ${message.draft.bytes} bytes`,
+      );
+  }
+
   #takeConversation(event: ConversationEvent, { partition, offset, timeMs }: LogRecord): void {
     const before = this.partitions[partition] ?? initialPartition;
     const state = evolvePartition(before, event, { offset, timeMs });
@@ -194,6 +207,7 @@ export class Truth {
     if (event.type === 'ConversationStarted' && !this.ownerOf.has(event.conversationId))
       this.ownerOf.set(event.conversationId, event.clientId);
     if (state === before) return;
+    this.#checkDraft(before, event);
     if ('attempt' in event && event.claimId !== this.#claimIds.get(partition))
       this.#world.find(
         'superseded-counts',
@@ -228,7 +242,7 @@ export class Truth {
 /** An event in a line: ids and what counts, without contents. */
 function summaryOf(event: AdmissionEvent | ConversationEvent): string {
   const fields = Object.entries(event).flatMap(([name, value]) => {
-    if (name === 'type' || name === 'limits' || name === 'parts' || name.endsWith('Hash')) return [];
+    if (name === 'type' || name === 'limits' || name === 'parts' || name === 'text' || name.endsWith('Hash')) return [];
     if (Array.isArray(value)) return value.length === 0 ? [] : [`${name}=${value.length}`];
     return value === '' ? [] : [`${name}=${String(value)}`];
   });

@@ -78,7 +78,7 @@ export class World {
     );
     this.media = new MemoryMediaServer(() => this.nowMs);
     this.bus = new BusServer(this.faults);
-    this.model = new SimulatedModel(this.faults, scenario.usesHistory);
+    this.model = new SimulatedModel(this.faults, scenario);
   }
 
   /** The wall clock, milliseconds since the epoch. */
