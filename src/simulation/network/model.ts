@@ -50,14 +50,14 @@ export class SimulatedModel {
     if (faults.strikes('provider-refuses')) throw new ProviderError('refused', random.chance(0.7), random.below(4_000));
     if (faults.strikes('provider-silent')) await clock.sleep(3_600_000, signal);
     const isLong = faults.strikes('provider-long');
-    const isSlow = random.chance(0.4);
+    const isSlow = faults.isActive && random.chance(0.4);
     const pieces = isLong ? longPieces : 1 + random.below(isSlow ? 15 : 6);
     const padding = isLong ? 'z'.repeat(faults.stream('provider-long').below(longestPadding)) : '';
     const cutAt = faults.strikes('provider-cut') ? random.below(pieces) : Number.POSITIVE_INFINITY;
     for (let piece = 0; piece < pieces; piece += 1) {
       if (piece === cutAt) throw new ProviderError('cut', random.chance(0.8));
       yield `call ${call} answers ${messageId}, é${piece} ${padding}`;
-      await clock.sleep(random.between(1, isSlow ? 1_500 : 300), signal);
+      await clock.sleep(random.between(1, isSlow && faults.isActive ? 1_500 : 300), signal);
     }
     // One whose media could not be stored in time is asked for again, and rightly.
     if (request.replyKind === 'text') record.isWhole = true;
