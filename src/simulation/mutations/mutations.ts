@@ -266,4 +266,21 @@ export const mutations: readonly Mutation[] = [
     fault: 'a session turns to another conversation before it is known where stands what was said in the one before',
     rules: ['delivery/reply-skipped'],
   },
+  {
+    name: '41-draft-outlives-attempt',
+    fault: 'an attempt that begins anew keeps the draft of the one before',
+    rules: ['delivery/two-texts', 'delivery/draft-differs', 'draft-broken', 'delivery/hole'],
+  },
+  {
+    name: '42-unwritten-counts-as-written',
+    fault: 'a stretch of a draft that the log did not take counts as written',
+    rules: ['draft-broken'],
+    mayShow: ({ continues, rates }) => continues && strikes(rates, 'append-refused', 'append-unknown-lost'),
+  },
+  {
+    name: '43-draft-not-gone-on-with',
+    fault: 'whoever takes a message up begins anew, whatever the log has of its draft',
+    rules: ['draft-lost'],
+    mayShow: ({ continues }) => continues,
+  },
 ];
