@@ -1,0 +1,25 @@
+import type { Session } from './stranger.ts';
+
+/** Drafts of replies as a client holds them over all its streams, by README's rule; and whether one of them ever lost text. */
+export class HeldDrafts {
+  /** By the reply's id. */
+  readonly texts = new Map<string, string>();
+  /** Texts that were shown and then taken back. */
+  readonly takenBack: string[] = [];
+
+  /** Holds what is told on this stream from now on. */
+  follow(session: Session): void {
+    session.onEvent((kind, body) => {
+      if (kind === 'replyDelta') this.#delta(body.replyMessageId, body.offsetBytes, body.text);
+    });
+  }
+
+  #delta(replyMessageId: string, offsetBytes: number, text: string): void {
+    const held = Buffer.from(this.texts.get(replyMessageId) ?? '');
+    const piece = Buffer.from(text);
+    const isHeld = held.subarray(offsetBytes, offsetBytes + piece.length).equals(piece);
+    if (isHeld) return;
+    if (held.length > offsetBytes) this.takenBack.push(held.toString());
+    this.texts.set(replyMessageId, held.subarray(0, offsetBytes).toString() + text);
+  }
+}
