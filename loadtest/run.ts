@@ -13,7 +13,8 @@ import { scenarios } from './scenarios/scenarios.ts';
 
 const usage = `npm run load -- SCENARIO [--profile embedded|distributed] [--protocol grpc|grpc-web] [--minutes N] [--quick] [--out FOLDER] [--baseline]
 npm run load -- compare A.json B.json
-npm run load -- capacity [--set NAME=NUMBER …] [--baseline]
+npm run load -- capacity [--set NAME=NUMBER …]
+npm run load -- capacity --baseline [--only sizes|folds|following|sharding …]
 npm run load -- list`;
 
 const options = {
@@ -24,6 +25,7 @@ const options = {
   out: { type: 'string', default: 'load-results' },
   baseline: { type: 'boolean', default: false },
   set: { type: 'string', multiple: true },
+  only: { type: 'string', multiple: true },
 } as const;
 
 /** What was asked for cannot be done; the message says why. */
@@ -89,10 +91,16 @@ async function load({ run, out, isBaseline }: Asked, signal: AbortSignal): Promi
 }
 
 /** What so many clients need, by what is assumed and what was measured; as a baseline, it is measured anew and docs/capacity.md written. */
-async function capacity({ baseline, set = [] }: ReturnType<typeof parse>['values']): Promise<void> {
+async function capacity({ baseline, set = [], only }: ReturnType<typeof parse>['values']): Promise<void> {
   if (baseline) {
-    const { measureCapacity } = await import('./capacity/measure.ts');
-    return await measureCapacity((text) => console.log(text));
+    const [{ measureCapacity }, { parts }] = await Promise.all([
+      import('./capacity/measure.ts'),
+      import('./capacity/figures.ts'),
+    ]);
+    return await measureCapacity(
+      (text) => console.log(text),
+      only?.map((part) => oneOf('only', part, parts)),
+    );
   }
   const [{ readBaselines }, { needsText }] = await Promise.all([
     import('./capacity/write.ts'),

@@ -2,6 +2,7 @@ import type { DistributedFigures, EmbeddedFigures } from '../bench/figures.ts';
 import type { LoadResult } from '../result.ts';
 import type { CapacityFigures, Sizes } from './figures.ts';
 import { type FoldCost, heartbeatMs } from './fold-cost.ts';
+import type { FollowingFigures } from './following-cost.ts';
 import type { Traffic } from './traffic.ts';
 
 /** Everything that is measured. */
@@ -41,6 +42,7 @@ export interface Costs {
   readonly auditedPerS: number;
   readonly sizes: Sizes;
   readonly folds: readonly FoldCost[];
+  readonly following: FollowingFigures;
 }
 
 /** Throws when a baseline lacks what is to be taken from it. */
@@ -62,6 +64,7 @@ export function costsOf({ embedded, distributed, idle, published, capacity }: Ba
     auditedPerS: distributed.grown.refoldEventsPerSecond,
     sizes: capacity.sizes,
     folds: capacity.folds,
+    following: capacity.following,
   };
 }
 
@@ -82,6 +85,18 @@ function known(figure: number | null | undefined, what: string): number {
 export function exchangeMs({ messageMs, mediaMessageMs, pieceMs }: Costs, role: Role, traffic: Traffic): number {
   const { mediaShare, piecesPerReply } = traffic;
   return (1 - mediaShare) * messageMs[role] + mediaShare * mediaMessageMs[role] + piecesPerReply * pieceMs[role];
+}
+
+/** CPU time, microseconds, of a record that a gateway follows, out of Kafka's batches. */
+export function followedRecordUs({ following: { record } }: Costs): number {
+  return record.fetchedUs + record.recordUs;
+}
+
+/** What following keeps of a partition once all that it remembers is full: as measured with the most conversations that have ended. */
+export function followedPartitionBytes({ following: { memory } }: Costs): number {
+  const most = memory.filter(({ pending }) => pending === 0).at(-1);
+  if (most === undefined) throw new Error('the baselines do not have: what following keeps');
+  return most.heapBytes / most.partitions;
 }
 
 /** Between what was measured by a straight line; beyond the most sessions in proportion to them, which is what the copying of maps costs. */

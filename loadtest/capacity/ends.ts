@@ -1,6 +1,14 @@
-import { type Costs, exchangeMs } from './costs.ts';
-import { keysPerConversation, type Needs, needsOf, processingPerPartition, recordsPerVisit } from './needs.ts';
-import type { Traffic } from './traffic.ts';
+import { type Costs, exchangeMs, followedPartitionBytes, followedRecordUs } from './costs.ts';
+import {
+  keysPerConversation,
+  mostFollowCores,
+  type Needs,
+  needsOf,
+  processingPerPartition,
+  recordsPerVisit,
+} from './needs.ts';
+import { recordsPerMessage, type Traffic } from './traffic.ts';
+import { amount, bytesText } from './wording.ts';
 
 /** MongoDB takes no larger document. */
 const maxDocumentBytes = 16 * 2 ** 20;
@@ -8,14 +16,21 @@ const maxDocumentBytes = 16 * 2 ** 20;
 export const mostClients = 100_000;
 export const mostProcessing = 100_000;
 export const mostPartitions = 1_000;
-/** What a process may give to the keys of words before it is no longer one of the size that docs/deployment.md names. */
-const keyMemoryBytes = 2 ** 30;
+/** What a process may give to the keys of words, or to what it remembers of conversations, before it is no longer one of the size that docs/deployment.md names. */
+export const maxKeptBytes = 2 ** 30;
 /** What writing one document over and over may cost: half of what an ordinary disk takes, and of what a replica set passes on. */
 const maxDocumentMBPerS = 50;
 /** A topic of one partition lives on one broker: what that may write of it in a day, one copy. */
 const maxTopicBytesPerDay = 100e9;
 /** A read model that is wrong has to be right again within this. */
 const maxRebuildS = 86_400;
+
+/** The ends that are in what every gateway does for the clients of all. */
+export const followingEnd = 'every gateway follows the conversations of all, at the peak';
+export const foldingEnds = [
+  'every gateway folds the connections of all, while all come back',
+  'every gateway folds the connections of all, at the peak',
+] as const;
 
 /** Where one deployment as it is today ends. */
 export interface End {
@@ -28,7 +43,9 @@ export interface End {
 /** All of them, the nearest first. */
 export function endsOf(costs: Costs, traffic: Traffic): readonly End[] {
   const where = (isOver: (needs: Needs) => boolean) => firstOver((clients) => isOver(needsOf(clients, costs, traffic)));
-  const ends = [endsOfWhatIsKept, endsOfAdmission, endsOfMessages].flatMap((some) => some(costs, traffic, where));
+  const ends = [endsOfWhatIsKept, endsOfAdmission, endsOfFollowing, endsOfMessages].flatMap((some) =>
+    some(costs, traffic, where),
+  );
   return ends.toSorted((a, b) => a.clients - b.clients);
 }
 
@@ -40,7 +57,7 @@ function endsOfWhatIsKept({ sizes, rebuiltPerS }: Costs, traffic: Traffic, where
   return [
     {
       what: 'the keys of words in the memory of every process',
-      clients: Math.floor(keyMemoryBytes / (keysPerClient * sizes.keyMemoryBytes)),
+      clients: Math.floor(maxKeptBytes / (keysPerClient * sizes.keyMemoryBytes)),
       why: `${sizes.keyMemoryBytes} bytes each, two for each conversation, in ${traffic.keptDays} days 1 GiB`,
       change: 'look keys up when they are needed, and keep those in use',
     },
@@ -86,13 +103,13 @@ function endsOfAdmission(costs: Costs, traffic: Traffic, where: Where): readonly
       change: 'nothing: what is above ends earlier',
     },
     {
-      what: 'every gateway folds the connections of all, while all come back',
+      what: foldingEnds[0],
       clients: where(({ returnFoldCores }) => returnFoldCores > traffic.coreShare),
       why: `${traffic.coreShare} of a core; all sessions are anew within ${traffic.backWithinS} s`,
       change: 'shards with gateways of their own, or a map that copies less',
     },
     {
-      what: 'every gateway folds the connections of all, at the peak',
+      what: foldingEnds[1],
       clients: where(({ foldCores }) => foldCores > traffic.coreShare),
       why: `${traffic.coreShare} of a core; a beat with signs of life copies the whole map of sessions`,
       change: 'beats without them and a map that copies less, or shards with gateways of their own',
@@ -102,6 +119,23 @@ function endsOfAdmission(costs: Costs, traffic: Traffic, where: Where): readonly
       clients: Math.floor((costs.logRecordsPerS / recordsPerVisit) * traffic.backWithinS),
       why: `bare kafkajs appended and read ${Math.round(costs.logRecordsPerS).toLocaleString('en')} records a second; a visit is ${recordsPerVisit}, and all come back within ${traffic.backWithinS} s`,
       change: 'shards',
+    },
+  ];
+}
+
+function endsOfFollowing(costs: Costs, traffic: Traffic, where: Where): readonly End[] {
+  return [
+    {
+      what: followingEnd,
+      clients: where(({ followCores }) => followCores > mostFollowCores(traffic)),
+      why: `${mostFollowCores(traffic)} of a core; ${amount(recordsPerMessage(traffic))} records a message, ${amount(followedRecordUs(costs))} µs each`,
+      change: 'shards with gateways of their own',
+    },
+    {
+      what: 'what every gateway remembers of the conversations',
+      clients: where(({ followBytes }) => followBytes > maxKeptBytes),
+      why: `${bytesText(followedPartitionBytes(costs))} of each partition, 1 GiB`,
+      change: 'fewer partitions with more in processing in each, or shards',
     },
   ];
 }

@@ -1,5 +1,6 @@
 import type { Origin } from '../system/machine.ts';
 import type { FoldCost } from './fold-cost.ts';
+import type { FollowingFigures } from './following-cost.ts';
 import type { ShardingFigures } from './sharding.ts';
 
 /** As src/main/bench-sizes.ts tells them. */
@@ -30,6 +31,7 @@ type RecordName =
   | 'ConversationStarted'
   | 'MessageReceived'
   | 'ReplyStarted'
+  | 'ReplyProgress'
   | 'ReplyCompleted'
   | 'ConnectionRequested'
   | 'ConnectionSpoke'
@@ -38,9 +40,15 @@ type RecordName =
 
 /** What docs/capacity.md needs beside the figures of the benches and loads; baselines/capacity.json. */
 export interface CapacityFigures {
-  readonly origin: Origin;
+  /** Each part can be measured by itself. */
+  readonly origins: Readonly<Record<Part, Origin>>;
   readonly sizes: Sizes;
   /** From few sessions to many. */
   readonly folds: readonly FoldCost[];
+  readonly following: FollowingFigures;
   readonly sharding: ShardingFigures;
 }
+
+/** What can be measured anew without the others. */
+export const parts = ['sizes', 'folds', 'following', 'sharding'] as const;
+export type Part = (typeof parts)[number];

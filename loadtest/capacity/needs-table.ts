@@ -1,9 +1,9 @@
 import { table } from '../markdown.ts';
 import type { Costs } from './costs.ts';
-import { mostClients, mostPartitions } from './ends.ts';
-import { enginesOf, type Needs, needsOf, secondsPerDay } from './needs.ts';
+import { maxKeptBytes, mostClients, mostPartitions } from './ends.ts';
+import { enginesOf, mostFollowCores, type Needs, needsOf, secondsPerDay } from './needs.ts';
 import type { Traffic } from './traffic.ts';
-import { amount, bytesText } from './wording.ts';
+import { amount, bytesText, power } from './wording.ts';
 
 /** So many clients, in deployments alike that share engines. */
 interface Column {
@@ -42,11 +42,6 @@ function divided(clients: number, costs: Costs, traffic: Traffic): Column {
   return { head: `${power(clients)} in ${deployments.toLocaleString('en')} shards`, deployments, needs };
 }
 
-function power(clients: number): string {
-  const exponent = String(Math.round(Math.log10(clients)));
-  return `10${exponent.replace(/\d/g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)] ?? '')}`;
-}
-
 /** Of all deployments together. */
 function total(of: (needs: Needs) => number, text: (value: number) => string = amount): Row[1] {
   return ({ needs, deployments }) => text(of(needs) * deployments);
@@ -57,8 +52,10 @@ function each(of: (needs: Needs) => number, text: (value: number) => string, mos
   return ({ needs }) => (of(needs) > most ? `**${text(of(needs))}**` : text(of(needs)));
 }
 
-function sessionRows({ sessionKB, gatewayMib }: Costs, { coreShare }: Traffic): readonly Row[] {
-  const memory = ({ clients, gateways }: Needs) => clients * sessionKB * 1_000 + gateways * gatewayMib * 2 ** 20;
+function sessionRows({ sessionKB, gatewayMib }: Costs, traffic: Traffic): readonly Row[] {
+  const { coreShare } = traffic;
+  const memory = ({ clients, gateways, followBytes }: Needs) =>
+    clients * sessionKB * 1_000 + gateways * (gatewayMib * 2 ** 20 + followBytes);
   return [
     ['sessions open in each deployment', each(({ clients }) => clients, amount, mostClients)],
     ['sessions that open a second', total(({ visitsPerS }) => visitsPerS)],
@@ -67,6 +64,11 @@ function sessionRows({ sessionKB, gatewayMib }: Costs, { coreShare }: Traffic): 
     ['their memory, all together', total(memory, bytesText)],
     ['cores that each needs to fold the connections', each(({ foldCores }) => foldCores, amount, coreShare)],
     ['… while all come back', each(({ returnFoldCores }) => returnFoldCores, amount, coreShare)],
+    [
+      'cores that each needs to follow the conversations',
+      each(({ followCores }) => followCores, amount, mostFollowCores(traffic)),
+    ],
+    ['memory that each needs for it', each(({ followBytes }) => followBytes, bytesText, maxKeptBytes)],
     [
       'document of who is connected, in each deployment',
       each(({ mongo }) => mongo.admissionBytes, bytesText, maxDocumentBytes),
@@ -84,7 +86,7 @@ function messageRows({ keptDays }: Traffic): readonly Row[] {
     ['projectors', total(({ projectors }) => projectors)],
     [
       `keys of words in each process after ${keptDays} days`,
-      each(({ keyMemoryBytes }) => keyMemoryBytes, bytesText, 2 ** 30),
+      each(({ keyMemoryBytes }) => keyMemoryBytes, bytesText, maxKeptBytes),
     ],
     [
       `history of ${keptDays} days made again, by one projector of each`,

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { type Costs, exchangeMs, foldAt } from './costs.ts';
 import { endsOf } from './ends.ts';
 import { enginesOf, needsOf } from './needs.ts';
-import { trafficOf } from './traffic.ts';
+import { recordsPerMessage, trafficOf } from './traffic.ts';
 
 const perRole = (ms: number) => ({ gateway: ms, worker: ms, projector: ms });
 
@@ -26,6 +26,7 @@ const costs: Costs = {
       ConversationStarted: 100,
       MessageReceived: 400,
       ReplyStarted: 300,
+      ReplyProgress: 350,
       ReplyCompleted: 400,
       ConnectionRequested: 300,
       ConnectionSpoke: 200,
@@ -46,6 +47,14 @@ const costs: Costs = {
     { sessions: 1_000, gateways: 1, visitMs: 0.1, beatMs: 1, activeInBeat: 200, snapshotMs: 1 },
     { sessions: 10_000, gateways: 1, visitMs: 1, beatMs: 10, activeInBeat: 2_000, snapshotMs: 10 },
   ],
+  following: {
+    record: { records: 100_000, recordUs: 10, fetchedUs: 10 },
+    memory: [
+      { partitions: 10, conversations: 10_000, messagesOfEach: 1, pending: 0, heapBytes: 20e6 },
+      { partitions: 10, conversations: 100_000, messagesOfEach: 1, pending: 0, heapBytes: 70e6 },
+      { partitions: 10, conversations: 100_000, messagesOfEach: 1, pending: 100_000, heapBytes: 90e6 },
+    ],
+  },
 };
 
 /** 86.4 messages of a client a day are 0.003 a second at three times the mean. */
@@ -66,15 +75,16 @@ test('rates are those of the peak, bytes those of a mean day', () => {
   expect(needs.visitsPerS).toBeCloseTo(3, 9);
   expect(needs.processing).toBeCloseTo(150, 9);
   expect(needs.returnsPerS).toBeCloseTo(10_000 / 300, 9);
-  const perMessage = 400 + 300 + 400 + 120 + 800;
+  // Four drafts of five seconds: the last has four fifths of the text.
+  const perMessage = 400 + 300 + 400 + 120 + 800 + 4 * 350 + 640;
   expect(needs.log.conversationBytesPerDay).toBeCloseTo(10_000 * (86.4 * perMessage + 100 + 2 * 50), 3);
   expect(needs.log.activeBytesPerDay).toBeCloseTo((10_000 / 3) * 5_760 * 75, 3);
   expect(needs.media.objectsPerDay).toBeCloseTo(10_000 * 86.4 * 0.1 * 2, 6);
   expect(needs.media.putsPerS).toBeCloseTo(6, 9);
   expect(needs.live.piecesPerS).toBeCloseTo(3_000, 6);
-  // A year of 260.2 records a day of conversations, and of 25.92 of connections; beats of two gateways.
+  // A year of 260.2 records a day of conversations that history has, 605.8 with drafts, and of 25.92 of connections; beats of two gateways.
   expect(needs.rebuildS).toBeCloseTo((10_000 * 260.2 * 365) / 10_000, 3);
-  expect(needs.auditS).toBeCloseTo(((10_000 * (260.2 + 25.92) + (2 / 3) * 86_400) * 365) / 50_000, 3);
+  expect(needs.auditS).toBeCloseTo(((10_000 * (605.8 + 25.92) + (2 / 3) * 86_400) * 365) / 50_000, 3);
   expect(needs.live.cores).toBeCloseTo(0.15, 9);
 });
 
@@ -87,8 +97,31 @@ test('processes are as many as their CPU time or their sessions ask for, and one
   expect(needs.partitions).toBe(5);
   expect(needsOf(100_000, costs, traffic).gateways).toBe(10 + 1);
   const busy = trafficOf(['messagesPerClientDay=864', 'piecesPerReply=100']);
-  // 300 messages of 12 ms and the heartbeats: 3.67 cores.
-  expect(needsOf(10_000, costs, busy).gateways).toBe(8 + 1);
+  // 300 messages of 12 ms and the heartbeats: 3.67 cores, where 0.458 of each is not taken by following.
+  expect(needsOf(10_000, costs, busy).gateways).toBe(9 + 1);
+});
+
+test('a message is three records, and one for each second of the reply but the last or for each 2 KiB', () => {
+  expect(recordsPerMessage(trafficOf(['replyS=5']))).toBe(7);
+  expect(recordsPerMessage(trafficOf(['replyS=0.5']))).toBe(3);
+  expect(recordsPerMessage(trafficOf(['replyS=5', 'replyBytes=20480']))).toBe(13);
+});
+
+test('every gateway follows the records of all clients of its deployment', () => {
+  const [one, ten] = [needsOf(10_000, costs, traffic), needsOf(100_000, costs, traffic)];
+  // 30 messages of 7 records, and 0.347 new conversations, of 20 µs each.
+  expect(one.log.conversationRecordsPerS).toBeCloseTo(210.347, 3);
+  expect(one.followCores).toBeCloseTo(0.00420694, 8);
+  expect(ten.followCores).toBeCloseTo(10 * one.followCores, 8);
+  // 7 MB of each partition.
+  expect(one.followBytes).toBeCloseTo(one.partitions * 7e6, 3);
+});
+
+test('where following takes more than it may, gateways are counted as if it took just that', () => {
+  const { gateways, followCores } = needsOf(100e6, costs, traffic);
+  expect(followCores).toBeCloseTo(42.07, 2);
+  // 300,000 messages of 12 ms, and 6.67 million heartbeats of 0.1 ms, by 0.25 of a core each.
+  expect(gateways).toBe(Math.ceil((300_000 * 12 + (100e6 / 15) * 0.1) / 1_000 / 0.25) + 1);
 });
 
 test('engines that are shared are as many as what all write, hold or divide asks for', () => {
@@ -114,5 +147,9 @@ test('an end is where its need first is over what there can be', () => {
   expect(at(/connects that were/)).toBe(30_000);
   // 0.003 messages a second of a client, 5 s each, 70 % of 100,000.
   expect(at(/PROCESSING/) / (70_000 / 0.015)).toBeCloseTo(1, 2);
+  // 0.25 of a core is 12,500 records a second.
+  expect(at(/follows the conversations/) / (12_500 / 0.0210347)).toBeCloseTo(1, 2);
+  // 1 GiB is 153 full partitions; of 35 messages in processing each.
+  expect(at(/remembers of the conversations/) / ((153 * 35) / 0.015)).toBeCloseTo(1, 2);
   expect(ends.map(({ clients }) => clients)).toEqual(ends.map(({ clients }) => clients).toSorted((a, b) => a - b));
 });

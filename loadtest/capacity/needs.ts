@@ -1,7 +1,7 @@
 import { gatewayBeatMs } from '../../src/domain/limits.ts';
-import { type Costs, exchangeMs, foldAt, heartbeatS } from './costs.ts';
+import { type Costs, exchangeMs, foldAt, followedPartitionBytes, followedRecordUs, heartbeatS } from './costs.ts';
 import { sessionsPerGateway } from './fold-cost.ts';
-import type { Traffic } from './traffic.ts';
+import { draftsPerReply, recordsPerExchange, recordsPerMessage, type Traffic } from './traffic.ts';
 
 export const secondsPerDay = 86_400;
 const beatS = gatewayBeatMs / 1_000;
@@ -13,9 +13,14 @@ const longestTurnsPerS = 5;
 const spare = 1;
 /** The gateway's for what is said and the worker's for what is answered; more when a process has forgotten its own. */
 export const keysPerConversation = 2;
-/** MessageReceived, ReplyStarted, ReplyCompleted; ConnectionRequested, ConnectionSpoke, ConnectionClosed. */
-const recordsPerExchange = 3;
+/** ConnectionRequested, ConnectionSpoke, ConnectionClosed. */
 export const recordsPerVisit = 3;
+
+/** CPU time, per second, that following the conversations of all may take of a gateway. */
+export function mostFollowCores({ coreShare, ownShare }: Traffic): number {
+  return coreShare * (1 - ownShare);
+}
+
 /** Of connections and of keys, one each. */
 const otherPartitions = 2;
 
@@ -31,6 +36,9 @@ export interface Needs {
   /** CPU time, per second, that each gateway needs to fold the connections of all: at the peak, and while all come back. */
   readonly foldCores: number;
   readonly returnFoldCores: number;
+  /** Likewise, to follow the conversations of all at the peak; and what it keeps of them in memory. */
+  readonly followCores: number;
+  readonly followBytes: number;
   readonly partitions: number;
   readonly workers: number;
   readonly projectors: number;
@@ -47,6 +55,8 @@ export interface Needs {
 
 export interface LogNeeds {
   readonly recordsPerS: number;
+  /** Of these, the ones of conversations. */
+  readonly conversationRecordsPerS: number;
   /** One copy. */
   readonly conversationBytesPerDay: number;
   readonly connectionBytesPerDay: number;
@@ -69,18 +79,22 @@ export function needsOf(clients: number, costs: Costs, traffic: Traffic): Needs 
   const visitsPerS = atPeakPerS(visitsPerClientDay);
   const returnsPerS = clients / backWithinS;
   const processing = messagesPerS * replyS;
-  const gateways = gatewaysOf(clients, messagesPerS, costs, traffic);
+  const conversationRecordsPerS =
+    recordsPerMessage(traffic) * messagesPerS + atPeakPerS(traffic.conversationsPerClientDay);
+  const followCores = (conversationRecordsPerS * followedRecordUs(costs)) / 1e6;
+  const gateways = gatewaysOf(clients, messagesPerS, followCores, costs, traffic);
   const workers = processesFor(messagesPerS * exchangeMs(costs, 'worker', traffic), traffic);
   const { visitMs, beatMs } = foldAt(costs.folds, clients);
   const beatsPerS = gateways / beatS;
   const foldCores = (comingsPerS: number) => (comingsPerS * visitMs + beatsPerS * beatMs) / 1_000;
-  const load = { messagesPerS, visitsPerS, beatsPerS };
+  const load = { messagesPerS, visitsPerS, beatsPerS, conversationRecordsPerS };
+  const partitions = Math.max(workers, Math.ceil(processing / (processingPerPartition * traffic.processingShare)));
   return {
     clients,
     ...{ messagesPerS, visitsPerS, returnsPerS, processing, gateways },
     foldCores: foldCores(visitsPerS),
     returnFoldCores: foldCores(returnsPerS),
-    partitions: Math.max(workers, Math.ceil(processing / (processingPerPartition * traffic.processingShare))),
+    ...{ followCores, followBytes: partitions * followedPartitionBytes(costs), partitions },
     workers: workers + spare,
     projectors: processesFor(messagesPerS * exchangeMs(costs, 'projector', traffic), traffic) + spare,
     ...againFromLog(clients, load, costs, traffic),
@@ -93,15 +107,25 @@ export function needsOf(clients: number, costs: Costs, traffic: Traffic): Needs 
   };
 }
 
-/** By sessions, as many each as were measured in one, or by CPU time, whichever is more. */
-function gatewaysOf(clients: number, messagesPerS: number, costs: Costs, traffic: Traffic): number {
+/**
+ * By sessions, as many each as were measured in one, or by CPU time, whichever is more. What each spends to follow the conversations of all is not
+ * there for its own clients; where it is more than it may be, no number of gateways does, and they are counted as if it were just that.
+ */
+function gatewaysOf(
+  clients: number,
+  messagesPerS: number,
+  followCores: number,
+  costs: Costs,
+  traffic: Traffic,
+): number {
   const heartbeatsMs = (clients / heartbeatS) * costs.heartbeatCpuMs;
-  const byCpu = processesFor(messagesPerS * exchangeMs(costs, 'gateway', traffic) + heartbeatsMs, traffic);
+  const coreShare = traffic.coreShare - Math.min(followCores, mostFollowCores(traffic));
+  const byCpu = processesFor(messagesPerS * exchangeMs(costs, 'gateway', traffic) + heartbeatsMs, { coreShare });
   return Math.max(Math.ceil(clients / sessionsPerGateway), byCpu) + spare;
 }
 
 /** Processes for so many milliseconds of CPU time a second. */
-function processesFor(cpuMsPerS: number, { coreShare }: Traffic): number {
+function processesFor(cpuMsPerS: number, { coreShare }: Pick<Traffic, 'coreShare'>): number {
   return Math.max(1, Math.ceil(cpuMsPerS / 1_000 / coreShare));
 }
 
@@ -109,15 +133,18 @@ interface Load {
   readonly messagesPerS: number;
   readonly visitsPerS: number;
   readonly beatsPerS: number;
+  readonly conversationRecordsPerS: number;
 }
 
+/** History passes over drafts of replies; an audit reads every record. */
 function againFromLog(clients: number, load: Load, costs: Costs, traffic: Traffic) {
   const { messagesPerClientDay, conversationsPerClientDay, visitsPerClientDay, keptDays } = traffic;
-  const ofConversations = clients * (recordsPerExchange * messagesPerClientDay + conversationsPerClientDay);
+  const ofConversations = (perMessage: number) =>
+    clients * (perMessage * messagesPerClientDay + conversationsPerClientDay);
   const ofConnections = clients * recordsPerVisit * visitsPerClientDay + load.beatsPerS * secondsPerDay;
   return {
-    rebuildS: (ofConversations * keptDays) / costs.rebuiltPerS,
-    auditS: ((ofConversations + ofConnections) * keptDays) / costs.auditedPerS,
+    rebuildS: (ofConversations(recordsPerExchange) * keptDays) / costs.rebuiltPerS,
+    auditS: ((ofConversations(recordsPerMessage(traffic)) + ofConnections) * keptDays) / costs.auditedPerS,
   };
 }
 
@@ -126,16 +153,21 @@ function logNeeds(clients: number, load: Load, { sizes }: Costs, traffic: Traffi
   const { batchBytes, recordBytes: of, activeSessionBytes, dataKeyBytes } = sizes;
   const { messagesPerClientDay, visitsPerClientDay, conversationsPerClientDay, peakOverMean } = traffic;
   const stored = (...records: readonly number[]) => records.reduce((sum, bytes) => sum + bytes + batchBytes, 0);
-  const words = traffic.textBytes + traffic.replyBytes;
-  const exchange = stored(of.MessageReceived, of.ReplyStarted, of.ReplyCompleted) + words;
+  const { textBytes, replyBytes } = traffic;
+  const exchange = stored(of.MessageReceived, of.ReplyStarted, of.ReplyCompleted) + textBytes + replyBytes;
+  const stretches = draftsPerReply(traffic);
+  // All of them together hold the text of the reply once more, but for its end.
+  const drafts = stretches * stored(of.ReplyProgress) + (replyBytes * stretches) / (stretches + 1);
   const beginning = stored(of.ConversationStarted) + keysPerConversation * stored(dataKeyBytes);
   const visit = stored(of.ConnectionRequested, of.ConnectionSpoke, of.ConnectionClosed);
-  const conversationBytesPerDay = clients * (messagesPerClientDay * exchange + conversationsPerClientDay * beginning);
+  const conversationBytesPerDay =
+    clients * (messagesPerClientDay * (exchange + drafts) + conversationsPerClientDay * beginning);
   const activeBytesPerDay = (clients / peakOverMean) * (secondsPerDay / heartbeatS) * activeSessionBytes;
   const beatsBytesPerDay = load.beatsPerS * secondsPerDay * stored(of.GatewayBeat);
   const connectionBytesPerDay = clients * visitsPerClientDay * visit + beatsBytesPerDay + activeBytesPerDay;
   return {
-    recordsPerS: recordsPerExchange * load.messagesPerS + recordsPerVisit * load.visitsPerS + load.beatsPerS,
+    recordsPerS: load.conversationRecordsPerS + recordsPerVisit * load.visitsPerS + load.beatsPerS,
+    conversationRecordsPerS: load.conversationRecordsPerS,
     conversationBytesPerDay,
     connectionBytesPerDay,
     activeBytesPerDay,

@@ -1,7 +1,9 @@
 import { originLine, table } from '../markdown.ts';
+import type { Origin } from '../system/machine.ts';
 import { admissionSection } from './admission-section.ts';
 import { type Baselines, type Costs, costsOf, exchangeMs } from './costs.ts';
 import { type End, endsOf } from './ends.ts';
+import { followingSection } from './following-section.ts';
 import { needsOf } from './needs.ts';
 import { needsTable } from './needs-table.ts';
 import { assumptions, type Traffic, trafficOf } from './traffic.ts';
@@ -17,6 +19,7 @@ export function capacityPage(all: Baselines): string {
     `## What was measured\n\n${measured(costs, traffic)}`,
     `## What it comes to\n\n${needed(costs, traffic)}`,
     `## Where one deployment ends\n\n${ending(costs, traffic)}`,
+    `## What it costs a gateway to follow the log\n\n${followingSection(costs, traffic, all.capacity.origins.following)}`,
     `## What would be changed\n\n${changes(costs, traffic)}`,
     `## Admission by shards\n\n${admissionSection(all.capacity.sharding)}`,
     `## What this does not know\n\n${unknown()}`,
@@ -32,6 +35,8 @@ export function needsText(all: Baselines, given: readonly string[]): string {
 }
 
 function head({ capacity, embedded, distributed }: Baselines): string {
+  const of = ({ commit, date }: Origin) => `commit ${commit}, ${date}`;
+  const { folds, sizes, sharding } = capacity.origins;
   return `# Capacity
 
 What 10⁴, 10⁶ and 10⁸ clients would need, worked out from what one message and one session were measured to cost. Written by
@@ -41,7 +46,7 @@ some ten thousand sessions: all beyond is arithmetic, which shows where the desi
 "Clients" are those connected at once at the peak, which is what \`PARLEY_MAX_CLIENTS\` limits. kB, MB, GB, TB and PB are powers of 1,000, MiB of 1,024.
 
 Costs of messages: ${originLine(distributed.origin)}
-Of a bare stream: commit ${embedded.origin.commit}, ${embedded.origin.date}. Of folds and bytes: commit ${capacity.origin.commit}, ${capacity.origin.date}. All on one machine, its cores shared by servers, engines and clients.`;
+Of a bare stream: ${of(embedded.origin)}. Of folds: ${of(folds)}. Of bytes: ${of(sizes)}. The simulation: ${of(sharding)}. All on one machine, its cores shared by servers, engines and clients.`;
 }
 
 function assumed(): string {
@@ -154,6 +159,7 @@ function byteRows({ sizes }: Costs): readonly (readonly string[])[] {
       `log: a message and its reply without their words, three records (${of.MessageReceived}, ${of.ReplyStarted}, ${of.ReplyCompleted})`,
       amount(exchange),
     ],
+    ['log: a draft of a reply without its text', amount(of.ReplyProgress)],
     ['log: a new conversation', amount(of.ConversationStarted)],
     ['log: a key of words; two for each conversation', amount(sizes.dataKeyBytes)],
     [
@@ -180,10 +186,12 @@ topics and processes) that shares the engines; figures that are not said to be o
 ${needsTable(costs, traffic)}
 
 - Messages a second: clients · messagesPerClientDay · peakOverMean / 86,400. Sessions likewise; while all come back: clients / backWithinS.
-- Gateways: clients / ${amount(costs.sessionsMeasured)}, or their CPU time a second (messages, pieces, heartbeats) / coreShare, whichever is more; and one in each deployment that may die.
+- Gateways: clients / ${amount(costs.sessionsMeasured)}, or their CPU time a second (messages, pieces, heartbeats) / (coreShare − what following takes of each), whichever is more; and one in each deployment that may die. Their memory: that of sessions, and for each gateway that without them and what following keeps.
 - Folding: what a second brings in visits and beats, times their cost with so many sessions; beyond ${amount(costs.folds.at(-1)?.sessions ?? 0)} sessions in proportion to them.
+- Following: records of conversations a second, of all clients, times the CPU time of one ([below](#what-it-costs-a-gateway-to-follow-the-log)); memory: partitions, all of them full.
 - Partitions: messages in processing / (50 · processingShare), or as many as workers, whichever is more. In processing: messages a second · replyS. Workers and projectors: their CPU time / coreShare, and one.
-- Kafka: bytes of all records, each in a batch of its own. Of signs of life: clients / peakOverMean · 86,400 / 15 · ${amount(costs.sizes.activeSessionBytes)}. Brokers: bytes at the peak, bytes kept or copies of partitions, whichever needs most; at least as many as copies.
+- Kafka: bytes of all records, each in a batch of its own. Drafts of replies (\`ReplyProgress\`) have all of the reply's text but the end once more;
+  history passes over them, an audit reads them. Of signs of life: clients / peakOverMean · 86,400 / 15 · ${amount(costs.sizes.activeSessionBytes)}. Brokers: bytes at the peak, bytes kept or copies of partitions, whichever needs most; at least as many as copies.
 - MongoDB: ${costs.sizes.writesPerExchange} documents written for a message and its reply at most; projectors put writes together, so that under load they are fewer. Shards: by writes or by bytes kept. What says where a medium is named, and a partition's counts, are left out.
 - NATS: each session listens to one conversation, in the worst case each to another. S3: one object for a message with a medium, one for its reply.`;
 }
@@ -221,7 +229,7 @@ ${within(1e4, 1e6)}
 
 What comes first is small, and leaves all rules as they are: keys are looked up when they are needed; each session is a document of its own; signs of life stay
 out of the log (gateways could tell the read model), and the fold's map copies less of itself at each write. Then one partition of connections still decides about
-all clients, which Kafka takes; but every gateway folds what all clients do, so that the work is clients times gateways.
+all clients, which Kafka takes; but every gateway folds what all clients do, and follows what they say, so that the work is clients times gateways.
 
 Dividing admission ends that: ${shards(1e6)} shards of ${amount(traffic.shardClients)} clients, a client's shard by a hash of its id, and gateways that serve one shard each. With fixed quotas this needs no other rules: a shard
 is a deployment with a \`PARLEY_PREFIX\` and a \`PARLEY_MAX_CLIENTS\` of its own on the same engines, and its conversations are divided with it. What there is not: a router that sends a client to
@@ -245,7 +253,10 @@ function list(ends: readonly End[]): string {
 function unknown(): string {
   return `- Whether costs stay what they are with more cores, larger machines, a network between them, TLS, three replicas: all was measured on one machine. CPU time for a message falls
   with load as more records share a batch, and rises with memory to walk through.
-- Folding with many sessions is mostly garbage: its figures differ by a third or more from one measurement to the next, and the ends that follow from them do, too.
+- What drafts cost workers and projectors is left out: the replies that were measured take too little time to have any.
+- What following costs the one gateway of \`distributed.json\` is in its CPU time of a message as well, if it was measured since gateways follow: counted twice, too dear rather than too cheap.
+- Folding with many sessions is mostly garbage: its figures differ by a third or more from one measurement to the next, and the ends that follow from them do, too. A quarter of
+  following is garbage as well, and its figures differ by a fifth.
 - MongoDB: its speed and size are assumed, as the tests' stand-in says nothing of them. Kafka's and S3's figures are likewise those of the table of assumptions.
 - Models: a reply costs far more at the model than here, and its limits come first.
 - Mean days: a launch or a match on television is no peak of three times the mean. While all come back, the figures hold only if they are let in evenly.

@@ -11,11 +11,20 @@ export const assumptions = {
   textBytes: { value: 120, meaning: 'bytes of text in a message' },
   replyBytes: { value: 800, meaning: 'bytes of text in a reply' },
   piecesPerReply: { value: 100, meaning: 'pieces that a reply comes in, each published and sent by itself' },
-  replyS: { value: 5, meaning: 'seconds that the model takes for a reply: so long the message is in processing' },
+  replyS: {
+    value: 5,
+    meaning:
+      'seconds that the model takes for a reply: so long the message is in processing, and the reply is in drafts',
+  },
   mediaShare: { value: 0.1, meaning: 'of all messages, those with a medium; they are answered by one' },
   mediaBytes: { value: 100_000, meaning: 'bytes of a medium' },
   shardClients: { value: 10_000, meaning: 'clients of a shard, where admission is divided' },
   coreShare: { value: 0.5, meaning: 'of a core, what a process may use at the peak' },
+  ownShare: {
+    value: 0.5,
+    meaning:
+      'of `coreShare`, what a gateway keeps for its own clients at least; following the log of conversations may use the rest',
+  },
   processingShare: {
     value: 0.7,
     meaning: 'of the 50 that may be in processing in a partition, those that are at the peak',
@@ -33,8 +42,28 @@ export const assumptions = {
 export type Assumption = keyof typeof assumptions;
 export type Traffic = Readonly<Record<Assumption, number>>;
 
+/** MessageReceived, ReplyStarted, ReplyCompleted: those that history makes documents of. */
+export const recordsPerExchange = 3;
+/** A ReplyProgress is appended when there is so much of the text, or after a second (src/workers/limits.ts). */
+const draftBytes = 2_048;
+
+/** ReplyProgress of a reply: what has come since the last is in the reply's end. */
+export function draftsPerReply({ replyS, replyBytes }: Traffic): number {
+  return Math.max(0, replyS - 1, Math.floor(replyBytes / draftBytes));
+}
+
+/** All records of a message and its reply in the log. */
+export function recordsPerMessage(traffic: Traffic): number {
+  return recordsPerExchange + draftsPerReply(traffic);
+}
+
 /** Parts of a whole. */
-const parts: readonly string[] = ['mediaShare', 'coreShare', 'processingShare'] satisfies readonly Assumption[];
+const parts: readonly string[] = [
+  'mediaShare',
+  'coreShare',
+  'ownShare',
+  'processingShare',
+] satisfies readonly Assumption[];
 /** What there need not be any of. */
 const dispensable: readonly string[] = ['mediaShare', 'indexShare', 'piecesPerReply'] satisfies readonly Assumption[];
 

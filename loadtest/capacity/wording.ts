@@ -25,6 +25,12 @@ export function amount(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)));
 }
 
+/** A power of ten, by its exponent. */
+export function power(value: number): string {
+  const exponent = String(Math.round(Math.log10(value)));
+  return `10${exponent.replace(/\d/g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)] ?? '')}`;
+}
+
 /** Of clients, to two digits, since no end is known better. */
 export function about(clients: number): string {
   return clients >= 1e9 ? 'none' : Number(clients.toPrecision(2)).toLocaleString('en');

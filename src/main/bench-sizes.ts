@@ -4,8 +4,6 @@
  *
  *     node src/main/bench-sizes.ts
  */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { BSON } from 'mongodb';
 import { projectAdmission } from '../../projections/active-connections/project.ts';
 import { type MessageDocument, wordsSaid } from '../../projections/history/document.ts';
@@ -16,6 +14,7 @@ import { nodeCryptoIds as ids } from '../adapters/ids/node-crypto/node-crypto-id
 import type { AdmissionEvent, ConnectionRequested } from '../domain/admission/events.ts';
 import type { ConversationEvent, MessageReceived, ReplyCompleted } from '../domain/conversation/events.ts';
 import type { ParleyEvent } from '../ports/event-codec.ts';
+import { collectedHeapBytes } from './bench-heap.ts';
 import { eventCodec } from './event-codec.ts';
 
 const conversationId = ids.unique();
@@ -168,17 +167,13 @@ function admissionBytes(sessions: number): number {
 /** Each process holds all keys that there are, as the key ring of the log on Kafka does. */
 function keyMemoryBytes(): number {
   const count = 200_000;
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  collect();
-  const before = process.memoryUsage().heapUsed;
+  const before = collectedHeapBytes();
   const ring = new Map<string, string>();
   for (let made = 0; made < count; made += 1) {
     const { id, bytes } = makeDataKey();
     ring.set(id, bytes.toString('latin1'));
   }
-  collect();
-  return Math.round((process.memoryUsage().heapUsed - before) / ring.size);
+  return Math.round((collectedHeapBytes() - before) / ring.size);
 }
 
 console.log(JSON.stringify({ ...records(), ...documents(), keyMemoryBytes: keyMemoryBytes() }));

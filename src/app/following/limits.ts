@@ -8,8 +8,8 @@ export const maxIndexedConversations = 10_000;
 export const knownWindowIds = 8_192;
 
 /**
- * Records before its fold that are looked at when a partition begins to be followed: a thousand messages with their replies, in some 20 ms. What began
- * before these is asked of history.
+ * Records before its fold that are looked at when a partition begins to be followed: a thousand messages with their replies, in some 10 ms, or 70 on
+ * Kafka. What began before these is asked of history.
  */
 export const usualLookBackRecords = 4_096;
 
@@ -26,8 +26,8 @@ export const followedWithinMs = 5_000;
 export const overdueTickMs = 500;
 
 /**
- * Where history cannot say what a conversation holds, its partition is folded from its first record up to this many: some two seconds of one core. Longer
- * ones wait for history.
+ * Where history cannot say what a conversation holds, its partition is folded from its first record up to this many: less than a second of one core to
+ * decode and fold them, and on Kafka some three more to decrypt content. Longer ones wait for history.
  */
 export const maxRefoldRecords = 200_000;
 
