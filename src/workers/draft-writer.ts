@@ -4,7 +4,7 @@ import type { Draft } from '../domain/conversation/pending-messages.ts';
 import { type Stretch, stretches } from '../domain/conversation/utf8.ts';
 import { maxPieceBytes } from '../domain/limits.ts';
 import type { Clock } from '../ports/clock.ts';
-import { draftIntervalMs, draftStretchBytes, logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
+import { draftBatchMs, draftIntervalMs, draftStretchBytes, logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
 import type { ReplyText } from './reply-text.ts';
 
 export interface DraftWriterDeps {
@@ -67,11 +67,11 @@ export class DraftWriter implements Watched {
 
   #wait(): void {
     const { clock, watchdog, random } = this.#deps;
-    const waitMs =
+    const nowMs = clock.monotonicMs();
+    this.deadlineMs =
       this.#failures === 0
-        ? draftIntervalMs
-        : backOffMs(this.#failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random);
-    this.deadlineMs = clock.monotonicMs() + waitMs;
+        ? Math.floor((nowMs + draftIntervalMs) / draftBatchMs) * draftBatchMs
+        : nowMs + backOffMs(this.#failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random);
     this.#isWaiting = true;
     watchdog.watch(this);
   }

@@ -13,6 +13,9 @@ export const logRetryMaxDelayMs = 2_000;
 /** What a reply has said is in the log after this long, or the worker's loss costs it: a record a second and reply is little beside its pieces. */
 export const draftIntervalMs = 1_000;
 
+/** Those of all replies that fall due within so long are written together: a commit costs more than a record. */
+export const draftBatchMs = 250;
+
 /** Or sooner, when there is so much of it. */
 export const draftStretchBytes = 2_048;
 
