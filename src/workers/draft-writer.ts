@@ -4,7 +4,13 @@ import type { Draft } from '../domain/conversation/pending-messages.ts';
 import { type Stretch, stretches } from '../domain/conversation/utf8.ts';
 import { maxPieceBytes } from '../domain/limits.ts';
 import type { Clock } from '../ports/clock.ts';
-import { draftBatchMs, draftIntervalMs, draftStretchBytes, logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
+import {
+  draftBatchMs,
+  draftIntervalMs,
+  draftStretchBytes,
+  logRetryInitialDelayMs,
+  logRetryMaxDelayMs,
+} from './limits.ts';
 import type { ReplyText } from './reply-text.ts';
 
 export interface DraftWriterDeps {
