@@ -145,6 +145,12 @@ export abstract class Session {
     this.#listeners.push(listener);
   }
 
+  /** Drops the events received so far of which this is true: for a client that stays long and looks through them often. */
+  forget(isOld: (kind: string, body: Dynamic) => boolean): void {
+    const kept = this.events.filter((event) => !isOld(event.event, event[event.event]));
+    this.events.splice(0, this.events.length, ...kept);
+  }
+
   /** Bodies of the events of a kind received so far. */
   all(kind: string): Dynamic[] {
     return this.events.filter((event) => event.event === kind).map((event) => event[kind]);
