@@ -257,8 +257,10 @@ export class BidiSession extends Session {
   }
 
   async say(parts: readonly object[], clientMessageId: string): Promise<Dynamic> {
-    const mine = (body: Dynamic) => body.clientMessageId === clientMessageId;
-    const answer = this.findAny({ accepted: mine, rejected: mine }, { from: this.events.length });
+    const accepted = (body: Dynamic) => body.clientMessageId === clientMessageId;
+    // What has an id was accepted before, and this is its end: whoever resumes may be sent that before the answer to what it repeats.
+    const rejected = (body: Dynamic) => accepted(body) && body.messageId === '';
+    const answer = this.findAny({ accepted, rejected }, { from: this.events.length });
     this.frame({ message: { clientMessageId, parts } });
     const { kind, body } = await answer;
     if (kind === 'rejected') throw refusal(body);
