@@ -59,6 +59,6 @@ function sentIn(kind: string, body: Dynamic): readonly Sent[] {
     // A message of which history knows already that it was given up says so itself.
     return [{ kind, messageId, ...common }, ...(body.failureReason === '' ? [] : [failure])];
   }
-  // What was refused before it had an id is not in the log, and may be sent again.
-  return kind === 'rejected' && messageId !== '' && !body.retryable ? [failure] : [];
+  // A refusal has no id: nothing of it is in the log.
+  return kind === 'rejected' && messageId !== '' ? [failure] : [];
 }
