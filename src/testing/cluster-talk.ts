@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
+import type { Dynamic } from './contract.ts';
 import { type DeliveryBreach, deliveryBreaches } from './delivery-oracle.ts';
 import { eventually } from './guests.ts';
 import { endedIn, factsIn, type Processing, processingOf } from './log-oracle.ts';
@@ -178,11 +179,13 @@ export class ClusterTalk implements Disposable {
     return historyBreaches(this.#cluster.nextAddress(), this.talkers).catch((error: unknown) => [String(error)]);
   }
 
+  /** One after the other: the stand-in for MongoDB looks at every message for each page. */
   async #whole(): Promise<unknown> {
-    const conversations = this.talkers.flatMap(({ conversationIds, accessToken }) =>
-      conversationIds.map((id) => wholeConversation(this.#cluster.nextAddress(), id, accessToken)),
-    );
-    return (await Promise.all(conversations)).map(withoutLinks);
+    const conversations: Dynamic[][] = [];
+    for (const { conversationIds, accessToken } of this.talkers)
+      for (const id of conversationIds)
+        conversations.push(withoutLinks(await wholeConversation(this.#cluster.nextAddress(), id, accessToken)));
+    return conversations;
   }
 }
 
