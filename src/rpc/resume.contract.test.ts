@@ -93,6 +93,24 @@ describe.each(shapes)('%s', (shape) => {
     expect(back.all('message')[1]).toEqual(second.reply);
   });
 
+  // Cause: a client that took the end of a message for a refusal of its repeat connected again, was sent the end again, and so on for ever.
+  test('the end of a message that was stopped before its reply began comes again, and is no refusal of its repeat', async () => {
+    await using guests = new Guests(server, shape);
+    const { session, welcome, clientId } = await guests.connect();
+    const first = await session.text('A long story');
+    await got(session, 1);
+    const second = await session.text('Another', 'another');
+    await session.stopReply(second.messageId);
+    await session.find('rejected', ({ messageId }) => messageId === second.messageId);
+    session.drop();
+    const { conversationId, resumeToken } = welcome;
+    const back = guests.dial({ clientId, conversationId, resumeToken, afterSequence: second.sequence });
+    const { messageId, sequence } = second;
+    expect(await back.text('Another', 'another')).toMatchObject({ messageId, sequence, duplicate: true });
+    expect(back.all('rejected')).toMatchObject([{ messageId, reason: 'STOPPED', retryable: false }]);
+    expect((await back.reply(first.messageId)).status).toBe('MESSAGE_STATUS_COMPLETED');
+  });
+
   test('from sequence 0 the whole conversation is told again', async () => {
     await using guests = new Guests(server, shape);
     const { session, welcome, clientId } = await guests.connect();

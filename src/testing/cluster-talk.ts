@@ -1,15 +1,20 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
+import type { Dynamic } from './contract.ts';
+import { type DeliveryBreach, deliveryBreaches } from './delivery-oracle.ts';
 import { eventually } from './guests.ts';
-import { endedIn, type Processing, processingOf } from './log-oracle.ts';
+import { endedIn, factsIn, type Processing, processingOf } from './log-oracle.ts';
 import { historyBreaches, wholeConversation, withoutLinks } from './oracle.ts';
 import { percentile } from './percentile.ts';
 import type { Sayings } from './sayings.ts';
 import { runParley } from './server.ts';
 import { type Dial, shapes } from './stranger.ts';
-import { Talker } from './talker.ts';
+import { type Habits, Talker } from './talker.ts';
 
 /** What a dead worker left is taken up within 15 s; the rest is for a busy machine. */
 const settleTimeoutMs = 45_000;
+/** Several times as long as clients wait before they connect again: who has no answer by then will never have one. */
+const overdueMs = 90_000;
 
 /** By it a client notices a server that stands still, of which nothing else tells. */
 export const noticing = {
@@ -29,10 +34,15 @@ export const unhurried: Readonly<Record<string, string>> = {
 export interface RoverOptions extends Partial<Omit<Dial, 'address'>> {
   readonly sayings?: Sayings;
   readonly clientId?: string;
+  readonly habits?: Habits;
 }
 
 /** A talker that goes to the next gateway at each loss, beginning with the one of its number. */
-export function rover(cluster: Cluster, index: number, { sayings, clientId, ...dial }: RoverOptions = {}): Talker {
+export function rover(
+  cluster: Cluster,
+  index: number,
+  { sayings, clientId, habits, ...dial }: RoverOptions = {},
+): Talker {
   const shape = shapes[Math.floor(index / 2) % shapes.length] ?? 'bidi';
   let turn = index;
   const where = () => {
@@ -41,7 +51,7 @@ export function rover(cluster: Cluster, index: number, { sayings, clientId, ...d
     turn += 1;
     return { shape, ...dial, address };
   };
-  return new Talker(where, 1, sayings, clientId);
+  return new Talker(where, 1, sayings, clientId, habits);
 }
 
 /** Talkers at a cluster, and what must be true of all that they were told. Disposed: they give up, for the end of a test that failed. */
@@ -90,7 +100,7 @@ export class ClusterTalk implements Disposable {
   /** Lets each finish what it is saying. Resolves when history holds all of it. */
   async end(): Promise<void> {
     for (const talker of this.talkers) talker.stopTalking();
-    await Promise.all(this.#talks);
+    await this.#inTime(Promise.all(this.#talks));
     await this.settle();
     await eventually(
       () => this.#historyBreaches(),
@@ -99,15 +109,38 @@ export class ClusterTalk implements Disposable {
     );
   }
 
+  /** Resolves when each was sent a message since. Rejects with what the streams did wrong when somebody waits in vain, as whoever missed a reply does. */
+  answered(): Promise<void> {
+    return this.#inTime(this.allHear('message'));
+  }
+
+  async #inTime(work: Promise<unknown>): Promise<void> {
+    if (await isDoneWithin(work, overdueMs)) return;
+    for (const talker of this.talkers) talker.stopTalking();
+    await isDoneWithin(Promise.all(this.#talks), settleTimeoutMs);
+    const breaches = (await this.deliveryBreaches()).map(({ rule, what }) => `${rule}: ${what}`);
+    throw new Error(`somebody waits in vain for an answer:\n${breaches.join('\n')}`);
+  }
+
   /** What the log says about how all of it was processed. */
   async processing(): Promise<Processing> {
     return processingOf(await this.#cluster.entries());
+  }
+
+  /** What is wrong with what their streams sent, record by record of the log, once they have ended. */
+  async deliveryBreaches(): Promise<readonly DeliveryBreach[]> {
+    const facts = factsIn(await this.#cluster.entries());
+    return this.talkers.flatMap(({ clientId, transcripts, accepted }) => {
+      const answers = accepted.map((said) => said.accepted);
+      return deliveryBreaches({ clientId, transcripts: transcripts.all, answers }, facts);
+    });
   }
 
   /** Whatever is wrong (O1–O5 and O7), once they have ended. Rebuilds history. */
   async breaches(): Promise<readonly string[]> {
     const { breaches, messages, ended } = await this.processing();
     const found = [...(await this.#historyBreaches()), ...breaches];
+    found.push(...(await this.deliveryBreaches()).map(({ rule, what }) => `${rule}: ${what}`));
     if (ended !== messages) found.push(`${messages} messages in the log, ${ended} with their end`);
     const ownMessages = await this.#ownMessages();
     if (ownMessages !== this.accepted) found.push(`${this.accepted} accepted, ${ownMessages} in the log`);
@@ -146,11 +179,13 @@ export class ClusterTalk implements Disposable {
     return historyBreaches(this.#cluster.nextAddress(), this.talkers).catch((error: unknown) => [String(error)]);
   }
 
+  /** One after the other: the stand-in for MongoDB looks at every message for each page. */
   async #whole(): Promise<unknown> {
-    const conversations = this.talkers.map((talker) =>
-      wholeConversation(this.#cluster.nextAddress(), talker.conversationId, talker.accessToken),
-    );
-    return (await Promise.all(conversations)).map(withoutLinks);
+    const conversations: Dynamic[][] = [];
+    for (const { conversationIds, accessToken } of this.talkers)
+      for (const id of conversationIds)
+        conversations.push(withoutLinks(await wholeConversation(this.#cluster.nextAddress(), id, accessToken)));
+    return conversations;
   }
 }
 
@@ -158,4 +193,13 @@ export class ClusterTalk implements Disposable {
 export function spread(ms: readonly number[]): string {
   const at = (share: number) => percentile(ms, share).toFixed(0);
   return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`;
+}
+
+async function isDoneWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  const timer = new AbortController();
+  try {
+    return await Promise.race([work.then(() => true), sleep(ms, false, { signal: timer.signal })]);
+  } finally {
+    timer.abort();
+  }
 }

@@ -1,5 +1,5 @@
 import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
-import type { ConversationEvent, ReplyStarted } from '../domain/conversation/events.ts';
+import { type ConversationEvent, type ReplyStarted, textOf } from '../domain/conversation/events.ts';
 import type { EventLog, LogRecord } from '../ports/event-log.ts';
 import { eventCodec } from './event-codec.ts';
 
@@ -12,6 +12,16 @@ export interface Entry<E extends ConversationEvent = ConversationEvent> {
   /** The log's own, milliseconds since the epoch. */
   readonly timeMs: number;
   readonly event: E;
+}
+
+/** A record that clients of its conversation are sent: a message where it stands first, or the end that counts of its reply. */
+export interface Fact {
+  readonly kind: 'message' | 'reply' | 'failure';
+  readonly offset: number;
+  /** The user message that it is or ends. */
+  readonly messageId: string;
+  /** Of the message or the reply. */
+  readonly text: string;
 }
 
 /** What the log alone says about processing. */
@@ -87,6 +97,17 @@ export function endedIn(partitions: readonly (readonly Entry[])[]): ReadonlySet<
   return new Set(foldsOf(partitions).flatMap((fold) => [...fold.ended]));
 }
 
+/** What each conversation's clients are to be sent, in the log's order. */
+export function factsIn(partitions: readonly (readonly Entry[])[]): ReadonlyMap<string, readonly Fact[]> {
+  const facts = new Map<string, Fact[]>();
+  for (const { conversationId, ...fact } of foldsOf(partitions).flatMap((fold) => fold.facts)) {
+    const known = facts.get(conversationId) ?? [];
+    facts.set(conversationId, known);
+    known.push(fact);
+  }
+  return facts;
+}
+
 function foldsOf(partitions: readonly (readonly Entry[])[]): readonly PartitionFold[] {
   return partitions.map((entries) => {
     const fold = new PartitionFold();
@@ -147,11 +168,14 @@ function takenUpIn(entries: readonly Entry[], claimed: number, sinceMs: number):
   return [...afterMs, ...[...pending.values()].map(() => Number.POSITIVE_INFINITY)];
 }
 
+type FactEvent = Pick<ReplyStarted, 'messageId' | 'conversationId'>;
+
 class PartitionFold {
   readonly breaches: string[] = [];
   /** Message ids to their clients; repeats count once. */
   readonly clientOf = new Map<string, string>();
   readonly ended = new Set<string>();
+  readonly facts: (Fact & { readonly conversationId: string })[] = [];
   /** Messages in processing to their conversations. */
   readonly #processing = new Map<string, string>();
   #claim = '';
@@ -163,7 +187,9 @@ class PartitionFold {
   take({ partition, offset, event }: Entry): void {
     switch (event.type) {
       case 'MessageReceived':
-        if (!this.clientOf.has(event.messageId)) this.clientOf.set(event.messageId, event.clientId);
+        if (this.clientOf.has(event.messageId)) return;
+        this.clientOf.set(event.messageId, event.clientId);
+        this.#fact('message', offset, event, textOf(event.parts));
         return;
       case 'WorkerClaimed':
         this.lost += this.#processing.size;
@@ -179,11 +205,22 @@ class PartitionFold {
           if (conversationId === event.conversationId) this.#processing.delete(messageId);
         return;
       case 'ReplyCompleted':
-      case 'ReplyFailed':
-        if (event.claimId === this.#claim) this.#ended(`${partition}/${offset}`, event.messageId);
+      case 'ReplyFailed': {
+        if (event.claimId !== this.#claim) return;
+        if (this.ended.has(event.messageId))
+          this.breaches.push(`${partition}/${offset}: ${event.messageId} has two ends`);
+        else if (event.type === 'ReplyFailed') this.#fact('failure', offset, event, '');
+        else this.#fact('reply', offset, event, textOf(event.parts));
+        this.ended.add(event.messageId);
+        this.#processing.delete(event.messageId);
         return;
+      }
       default:
     }
+  }
+
+  #fact(kind: Fact['kind'], offset: number, { messageId, conversationId }: FactEvent, text: string): void {
+    this.facts.push({ kind, offset, messageId, conversationId, text });
   }
 
   #started(at: string, { messageId, conversationId }: ReplyStarted): void {
@@ -194,11 +231,5 @@ class PartitionFold {
     this.peak = Math.max(this.peak, this.#processing.size);
     if (this.#processing.size > this.#limit)
       this.breaches.push(`${at}: ${this.#processing.size} in processing, ${this.#limit} allowed`);
-  }
-
-  #ended(at: string, messageId: string): void {
-    if (this.ended.has(messageId)) this.breaches.push(`${at}: ${messageId} has two ends`);
-    this.ended.add(messageId);
-    this.#processing.delete(messageId);
   }
 }

@@ -145,6 +145,12 @@ export abstract class Session {
     this.#listeners.push(listener);
   }
 
+  /** Drops the events received so far of which this is true: for a client that stays long and looks through them often. */
+  forget(isOld: (kind: string, body: Dynamic) => boolean): void {
+    const kept = this.events.filter((event) => !isOld(event.event, event[event.event]));
+    this.events.splice(0, this.events.length, ...kept);
+  }
+
   /** Bodies of the events of a kind received so far. */
   all(kind: string): Dynamic[] {
     return this.events.filter((event) => event.event === kind).map((event) => event[kind]);
@@ -251,8 +257,10 @@ export class BidiSession extends Session {
   }
 
   async say(parts: readonly object[], clientMessageId: string): Promise<Dynamic> {
-    const mine = (body: Dynamic) => body.clientMessageId === clientMessageId;
-    const answer = this.findAny({ accepted: mine, rejected: mine }, { from: this.events.length });
+    const accepted = (body: Dynamic) => body.clientMessageId === clientMessageId;
+    // What has an id was accepted before, and this is its end: whoever resumes may be sent that before the answer to what it repeats.
+    const rejected = (body: Dynamic) => accepted(body) && body.messageId === '';
+    const answer = this.findAny({ accepted, rejected }, { from: this.events.length });
     this.frame({ message: { clientMessageId, parts } });
     const { kind, body } = await answer;
     if (kind === 'rejected') throw refusal(body);

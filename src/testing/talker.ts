@@ -12,6 +12,7 @@ import {
   UploadRefused,
 } from './sayings.ts';
 import { type Dial, dial, MessageRefused, type Session, textOf } from './stranger.ts';
+import { type Transcript, Transcripts } from './transcript.ts';
 
 /** A person at a client tries again at once, then calms down. */
 const reconnectDelayMs = 50;
@@ -35,6 +36,16 @@ export interface Said {
   failed?: Dynamic;
 }
 
+/** What a client does beside sending, each time as it is asked. */
+export interface Habits {
+  /** Whether it stops the reply to the message that was accepted just now. */
+  stops(): boolean;
+  /** Before the next messages: stays, turns to a new conversation, or goes on in an earlier one. */
+  turns(): 'stay' | 'new' | 'earlier';
+  /** Whether it looks into another conversation while replies are under way. */
+  looksAway(): boolean;
+}
+
 /** A stream that the client lost, and how soon after it noticed (milliseconds) it went on. */
 export interface Interruption {
   /** By `performance.now()`. */
@@ -46,15 +57,18 @@ export interface Interruption {
 }
 
 /**
- * A client that keeps talking whatever happens to the server, in one conversation, connected again with its resume token, what is unanswered said again
- * under the same id, with the same upload. It follows README's plain rule and none of its own: it resumes after the highest sequence that it has seen on
- * its streams. It remembers all it was told, for the oracle.
+ * A client that keeps talking whatever happens to the server, connected again with its resume token, what is unanswered said again under the same id, with
+ * the same upload. It is in one conversation, or in several in turn if it has the habit. It follows README's plain rule and none of its own: it resumes
+ * after the highest sequence of the conversation that it has seen on its streams. It remembers all it was told, for the oracles.
  */
 export class Talker {
   readonly clientId: string;
   readonly said: Said[] = [];
   /** What the server did that it must not do. */
   readonly breaches: string[] = [];
+  /** What each stream sent, record by record. */
+  readonly transcripts = new Transcripts();
+  /** Where it says what it says. */
   conversationId = '';
   /** How often it was welcomed. */
   welcomes = 0;
@@ -69,23 +83,43 @@ export class Talker {
   readonly #where: () => Dial;
   /** Without them it says nothing but text. */
   readonly #sayings: Sayings | undefined;
-  /** Replies that were told, by the message they answer. */
+  readonly #habits: Habits | undefined;
+  /** Conversations that it was in. */
+  readonly #conversationIds = new Set<string>();
+  /** Replies and failures that were told, by the message that they end. */
   readonly #replies = new Map<string, Dynamic>();
+  readonly #failures = new Map<string, Dynamic>();
   readonly #hearers = new Set<{ readonly kind: string; readonly resolve: () => void }>();
   #resumeToken = '';
-  #lastSequence = 0;
   #session: Session | undefined;
   #connecting: Promise<Session> | undefined;
   #interruption: Interruption | undefined;
+  /** Messages of which it was not told yet whether they were taken. */
+  #sending = 0;
+  /** Resolves when it is in the conversation in which it says what it says. */
+  #away: Promise<void> = Promise.resolve();
+  #isAway = false;
   #talking = true;
   #hasGivenUp = false;
 
   /** Where it connects; a function is asked anew for each connection, as there may be several servers. */
-  constructor(where: Dial | (() => Dial), repeats = 1, sayings?: Sayings, clientId = `talker-${randomUUID()}`) {
+  constructor(
+    where: Dial | (() => Dial),
+    repeats = 1,
+    sayings?: Sayings,
+    clientId = `talker-${randomUUID()}`,
+    habits?: Habits,
+  ) {
     this.clientId = clientId;
     this.#where = typeof where === 'function' ? where : () => where;
     this.#repeats = repeats;
     this.#sayings = sayings;
+    this.#habits = habits;
+  }
+
+  /** Every conversation that it was in. */
+  get conversationIds(): readonly string[] {
+    return [...this.#conversationIds];
   }
 
   /** What its calls carry, if anything. */
@@ -107,8 +141,49 @@ export class Talker {
 
   /** Talks until told to stop, and then until the last message is answered. */
   async talk(): Promise<void> {
-    while (this.#talking) await Promise.all(Array.from({ length: outstanding }, () => this.#sayNext()));
+    while (this.#talking) {
+      await this.#turn(this.#habits?.turns() ?? 'stay');
+      await Promise.all(Array.from({ length: outstanding }, () => this.#sayNext()));
+    }
     this.#session?.drop();
+  }
+
+  /** While nothing is outstanding. What goes wrong with it is a fault of the connection. */
+  async #turn(where: 'stay' | 'new' | 'earlier'): Promise<void> {
+    const others = this.conversationIds.filter((id) => id !== this.conversationId);
+    const earlier = others[this.said.length % others.length];
+    if (where === 'stay' || (where === 'earlier' && earlier === undefined)) return;
+    await this.#away;
+    const session = await this.#connected();
+    try {
+      this.conversationId = await this.#join(session, where === 'new' ? '' : (earlier ?? ''));
+      this.#conversationIds.add(this.conversationId);
+    } catch {
+      session.drop();
+    }
+  }
+
+  /** To another conversation and back: what came meanwhile is sent then. Nothing is said there. */
+  async #lookAway(session: Session): Promise<void> {
+    const other = this.conversationIds.find((id) => id !== this.conversationId);
+    if (other === undefined) return;
+    this.#isAway = true;
+    try {
+      await this.#join(session, other);
+      await this.#join(session, this.conversationId);
+    } catch {
+      session.drop();
+    } finally {
+      this.#isAway = false;
+    }
+  }
+
+  /** Resolves once the stream has turned: the answer of a call may overtake what the stream still sends of the conversation before. */
+  async #join(session: Session, conversationId: string): Promise<string> {
+    const turned = session.findAny({ joined: () => true }, { from: session.events.length });
+    const asked = session.join(conversationId, this.transcripts.highest(conversationId));
+    const [, { body }] = await Promise.all([asked, turned]);
+    return body.conversationId;
   }
 
   async #sayNext(): Promise<void> {
@@ -147,18 +222,14 @@ export class Talker {
   }
 
   async #attempt(session: Session, said: Said): Promise<void> {
-    const parts = await this.#partsOf(said);
-    const sentMs = performance.now();
-    const sending = Array.from({ length: this.#repeats }, () => session.say(parts, said.clientMessageId));
-    const [accepted, ...repeats] = await Promise.all(sending).finally(() => {
-      this.longestSayMs = Math.max(this.longestSayMs, performance.now() - sentMs);
-    });
-    for (const repeat of repeats)
-      this.#expect(repeat.messageId === accepted.messageId, `two ids for ${said.clientMessageId}`);
+    const accepted = await this.#send(session, said);
     this.#noteAccepted(said, accepted);
+    if (this.#habits?.stops()) session.stopReply(accepted.messageId).catch(() => undefined);
+    if (this.#sending === 0 && !this.#isAway && this.#habits?.looksAway()) this.#away = this.#lookAway(session);
     // It may have come before the answers to all the sends did, and on another connection: it is told only once.
     said.reply = this.#replies.get(accepted.messageId);
-    if (said.reply !== undefined) return;
+    said.failed = this.#failures.get(accepted.messageId);
+    if (said.reply !== undefined || said.failed !== undefined) return;
     const told = await session.findAny(
       {
         message: (message) => message.replyToMessageId === accepted.messageId,
@@ -168,6 +239,24 @@ export class Talker {
     );
     if (told.kind === 'message') said.reply = told.body;
     else said.failed = told.body;
+  }
+
+  /** Where it says what it says: it waits until it is back there. */
+  async #send(session: Session, said: Said): Promise<Dynamic> {
+    const parts = await this.#partsOf(said);
+    await this.#away;
+    const sentMs = performance.now();
+    this.#sending += 1;
+    try {
+      const sending = Array.from({ length: this.#repeats }, () => session.say(parts, said.clientMessageId));
+      const [accepted, ...repeats] = await Promise.all(sending);
+      for (const repeat of repeats)
+        this.#expect(repeat.messageId === accepted.messageId, `two ids for ${said.clientMessageId}`);
+      return accepted;
+    } finally {
+      this.#sending -= 1;
+      this.longestSayMs = Math.max(this.longestSayMs, performance.now() - sentMs);
+    }
   }
 
   async #partsOf({ text, enclosure }: Said): Promise<readonly object[]> {
@@ -263,8 +352,8 @@ export class Talker {
   }
 
   async #connect(): Promise<Session> {
-    const { clientId, conversationId } = this;
-    const afterSequence = this.#lastSequence;
+    const { clientId, conversationId, transcripts } = this;
+    const afterSequence = transcripts.highest(conversationId);
     const session = dial(this.#where(), {
       clientId,
       conversationId,
@@ -272,10 +361,19 @@ export class Talker {
       resumeToken: this.#resumeToken,
       waitForSlotMs,
     });
-    session.onEvent((kind, body) => this.#hear(session, kind, body));
+    let transcript = transcripts.begin(conversationId, afterSequence);
+    session.onEvent((kind, body) => {
+      if (kind === 'joined' || (kind === 'welcome' && body.conversationId !== transcript.conversationId)) {
+        transcript = transcripts.begin(body.conversationId, transcripts.highest(body.conversationId));
+        // What it has drawn of replies is drawn anew when it comes back.
+        session.forget((drawn) => drawn === 'replyDelta');
+      }
+      this.#hear(session, transcript, kind, body);
+    });
     try {
       const welcome = await session.welcome(answerTimeoutMs);
       this.conversationId = welcome.conversationId;
+      this.#conversationIds.add(welcome.conversationId);
       void session.ended.then((how) => this.#noteLoss(how));
       return session;
     } catch (error) {
@@ -302,27 +400,34 @@ export class Talker {
     this.#interruption = undefined;
   }
 
-  #hear(session: Session, kind: string, body: Dynamic): void {
+  #hear(session: Session, transcript: Transcript, kind: string, body: Dynamic): void {
     this.#noteReturn(kind, body);
     if (kind === 'welcome') {
       // Told again on the same stream when the session went on under another id.
       this.welcomes += 1;
       this.#resumeToken = body.resumeToken;
     }
-    if (kind === 'message' && body.role === 'ROLE_ASSISTANT') {
-      this.#replies.set(body.replyToMessageId, body);
-      this.#checkPieces(session, body);
-    }
     // What was said before is told where it was said first.
     if (kind === 'message' || (kind === 'accepted' && !body.duplicate)) {
-      this.#expect(body.sequence > this.#lastSequence, `${kind} ${body.messageId} was told again or out of order`);
-      this.#lastSequence = Math.max(this.#lastSequence, body.sequence);
+      const isNext = body.sequence > this.transcripts.highest(transcript.conversationId);
+      this.#expect(isNext, `${kind} ${body.messageId} was told again or out of order`);
     }
+    const noted = this.transcripts.note(transcript, kind, body);
+    if (noted.at(-1)?.kind === 'failure') this.#failures.set(body.messageId, body);
+    if (kind === 'message' && body.role === 'ROLE_ASSISTANT') this.#hearReply(session, body);
     for (const hearer of this.#hearers) {
       if (hearer.kind !== kind) continue;
       this.#hearers.delete(hearer);
       hearer.resolve();
     }
+  }
+
+  #hearReply(session: Session, reply: Dynamic): void {
+    this.#replies.set(reply.replyToMessageId, reply);
+    this.#checkPieces(session, reply);
+    // It stays long, and looks through all that came for each message: what was noted is dropped.
+    const isOfReply = (body: Dynamic) => body.replyMessageId === reply.messageId;
+    session.forget((kind, body) => ['accepted', 'message'].includes(kind) || isOfReply(body));
   }
 }
 
