@@ -21,7 +21,7 @@ export interface HistorySource {
 export interface HistoryLookupsDeps {
   readonly history: HistorySource;
   readonly progress: HistoryProgress;
-  readonly refolds: Pick<Refolds, 'past'>;
+  readonly refolds: Pick<Refolds, 'past' | 'historyAnswers'>;
   /** What this process follows of the log; undefined: nothing but what its workers do. */
   readonly following: Following | undefined;
 }
@@ -33,7 +33,9 @@ export interface HistoryLookupsDeps {
 export function historyLookups({ history, progress, refolds, following }: HistoryLookupsDeps): Lookups {
   async function whole<T>(partition: number, offset: number, ask: () => Promise<T>): Promise<T | undefined> {
     try {
-      return (await progress.whole(new Map([[partition, offset]]), historyWaitMs, ask))?.answer;
+      const answer = (await progress.whole(new Map([[partition, offset]]), historyWaitMs, ask))?.answer;
+      if (answer !== undefined) refolds.historyAnswers();
+      return answer;
     } catch (error) {
       if (!(error instanceof ReadModelUnavailable)) throw error;
       return undefined;

@@ -31,8 +31,8 @@ export const overdueTickMs = 500;
  */
 export const maxRefoldRecords = 200_000;
 
-/** Conversations of which what was folded so is kept. */
-export const keptRefolds = 16;
+/** Conversations of a partition that are kept when others are asked for. */
+export const keptRefolds = 64;
 
-/** For so long: whoever resumes one asks three times at once. */
-export const keptRefoldMs = 5_000;
+/** What was folded of a partition is kept for so long after it was last asked for: while history is away it is gone on with, instead of begun anew for each question. */
+export const keptRefoldMs = 30_000;

@@ -7,7 +7,6 @@ import {
   pendingMessage,
   trimKnown,
 } from '../../domain/conversation/partition-state.ts';
-import { noDraft } from '../../domain/conversation/pending-messages.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { LogTruncated, LogUnavailable } from '../../ports/event-log.ts';
 import type { Logger } from '../../ports/telemetry.ts';
@@ -16,7 +15,7 @@ import type { Journal, JournalEntry } from '../journal.ts';
 import { ConversationIndex } from './conversation-index.ts';
 import { followRetryInitialDelayMs, followRetryMaxDelayMs, maxIndexedConversations, maxRecentBytes } from './limits.ts';
 import { lookBack } from './look-back.ts';
-import { type FollowedRecord, isUnderWay, RecentRecords } from './recent-records.ts';
+import { type FollowedRecord, isUnderWay, RecentRecords, withoutDraft } from './recent-records.ts';
 
 export interface FollowerDeps {
   readonly journal: Journal;
@@ -239,12 +238,6 @@ export class PartitionFollower {
     const waits = { initialMs: followRetryInitialDelayMs, maxMs: followRetryMaxDelayMs };
     return retriedWithLog(signal, { clock, random, ...waits, position: () => this.#next, onFailure }, attempt);
   }
-}
-
-/** The end of a reply says what its draft said. */
-function withoutDraft(record: FollowedRecord): FollowedRecord {
-  if (record.message.draft === noDraft) return record;
-  return { ...record, message: { ...record.message, draft: noDraft } };
 }
 
 function note(index: ConversationIndex, event: ConversationEvent, offset: number): void {

@@ -6,7 +6,7 @@ import {
   type ReplyStarted,
   textOf,
 } from '../../domain/conversation/events.ts';
-import type { PendingMessage } from '../../domain/conversation/pending-messages.ts';
+import { noDraft, type PendingMessage } from '../../domain/conversation/pending-messages.ts';
 import type { TraceContext } from '../../ports/tracing.ts';
 
 /** A record that counts, about one message. */
@@ -24,6 +24,12 @@ export interface FollowedRecord {
 /** It tells of an attempt that goes on: all of them together say no more than the fold, or the attempt's end. */
 export function isUnderWay({ event }: FollowedRecord): boolean {
   return event.type === 'ReplyStarted' || event.type === 'ReplyProgress';
+}
+
+/** The end of a reply says what its draft said. */
+export function withoutDraft(record: FollowedRecord): FollowedRecord {
+  if (record.message.draft === noDraft) return record;
+  return { ...record, message: { ...record.message, draft: noDraft } };
 }
 
 /** Counted for a record besides its text: ids, times and what holds them. */

@@ -2,9 +2,9 @@ import type { ConversationEvent } from '../../domain/conversation/events.ts';
 import { evolve, initialPartition, pendingMessage } from '../../domain/conversation/partition-state.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { ReadModelUnavailable } from '../../ports/read-model.ts';
-import type { Journal } from '../journal.ts';
+import type { Journal, JournalEntry } from '../journal.ts';
 import { keptRefoldMs, keptRefolds, maxRefoldRecords } from './limits.ts';
-import type { FollowedRecord } from './recent-records.ts';
+import { type FollowedRecord, withoutDraft } from './recent-records.ts';
 
 /** Records read at once. */
 const batchRecords = 1_000;
@@ -20,18 +20,11 @@ export interface ConversationPast {
   readonly records: readonly FollowedRecord[];
 }
 
-interface Kept {
-  readonly upTo: number;
-  /** By the monotonic clock. */
-  readonly sinceMs: number;
-  readonly past: Promise<ConversationPast>;
-}
-
 /** Conversations as the log has them, for when history cannot say what they hold. */
 export class Refolds {
   readonly #journal: Journal;
   readonly #clock: Clock;
-  readonly #kept = new Map<string, Kept>();
+  readonly #partitions = new Map<number, PartitionRefold>();
 
   constructor({ journal, clock }: { readonly journal: Journal; readonly clock: Clock }) {
     this.#journal = journal;
@@ -42,62 +35,129 @@ export class Refolds {
    * What the log holds of the conversation before this offset, and perhaps a little more. Rejects with LogUnavailable, or with ReadModelUnavailable
    * where that would take too long: history must be waited for.
    */
-  past(partition: number, conversationId: string, upTo: number): Promise<ConversationPast> {
-    const nowMs = this.#clock.monotonicMs();
-    const kept = this.#kept.get(conversationId);
-    // Whoever resumes a conversation asks whose it is, what was said in it and what was missed, one after the other.
-    if (kept !== undefined && kept.upTo >= upTo && nowMs - kept.sinceMs < keptRefoldMs) return kept.past;
+  async past(partition: number, conversationId: string, upTo: number): Promise<ConversationPast> {
     if (upTo > maxRefoldRecords)
-      return Promise.reject(
-        new ReadModelUnavailable('history cannot be read now, and the log is too long to be folded'),
-      );
-    const past = refold(this.#journal, partition, conversationId, upTo);
-    this.#kept.delete(conversationId);
-    this.#kept.set(conversationId, { upTo, sinceMs: nowMs, past });
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size > keptRefolds && oldest !== undefined) this.#kept.delete(oldest);
-    past.catch(() => this.#kept.delete(conversationId));
-    return past;
+      throw new ReadModelUnavailable('history cannot be read now, and the log is too long to be folded');
+    const nowMs = this.#clock.monotonicMs();
+    this.#forgetUnused(nowMs);
+    const known = this.#partitions.get(partition) ?? new PartitionRefold(this.#journal, partition);
+    this.#partitions.set(partition, known);
+    known.usedAtMs = nowMs;
+    return known.past(conversationId, upTo);
+  }
+
+  /** History answers: what was folded instead of it is given up after a while. */
+  historyAnswers(): void {
+    if (this.#partitions.size > 0) this.#forgetUnused(this.#clock.monotonicMs());
+  }
+
+  #forgetUnused(nowMs: number): void {
+    for (const [partition, { usedAtMs }] of this.#partitions)
+      if (nowMs - usedAtMs >= keptRefoldMs) this.#partitions.delete(partition);
   }
 }
 
-/** Folds a partition from its first record up to the offset, for one conversation of it. Rejects with LogUnavailable or LogDamaged. */
-export async function refold(
-  journal: Journal,
-  partition: number,
-  conversationId: string,
-  upTo: number,
-): Promise<ConversationPast> {
-  let state = initialPartition;
-  let clientId = '';
-  let isDeleted = false;
-  const said = new Map<string, FollowedRecord>();
-  let records: FollowedRecord[] = [];
-  for (let next = 0; next < upTo; ) {
-    const count = Math.min(batchRecords, upTo - next);
-    const entries = await journal.read<ConversationEvent>(journal.topics.conversations, partition, next, count);
-    for (const { offset, timeMs, decoded, trace } of entries) {
-      if (decoded.kind !== 'event') continue;
-      const { event } = decoded;
-      const before = state;
-      state = evolve(before, event, { offset, timeMs });
-      if (!('conversationId' in event) || event.conversationId !== conversationId) continue;
-      if ('clientId' in event) clientId ||= event.clientId;
-      if (event.type === 'ConversationDeleted') {
-        isDeleted = true;
-        records = [];
-      }
-      if (state === before || isDeleted) continue;
-      if (event.type !== 'MessageReceived' && event.type !== 'ReplyCompleted' && event.type !== 'ReplyFailed') continue;
-      const message = pendingMessage(event.type === 'MessageReceived' ? state : before, event.messageId);
-      if (message === undefined) continue;
-      const record = { offset, timeMs, event, message, trace };
-      records.push(record);
-      if (event.type === 'MessageReceived') said.set(event.messageId, record);
-    }
-    const last = entries.at(-1);
-    if (last === undefined) break;
-    next = last.offset + 1;
+/**
+ * One partition, folded from its first record for some of its conversations: all that are asked for meanwhile share the next pass, and who was asked for before
+ * is followed from where the last one ended.
+ */
+class PartitionRefold {
+  /** By the monotonic clock. */
+  usedAtMs = 0;
+  readonly #journal: Journal;
+  readonly #partition: number;
+  #fold = new Fold([]);
+  #wanted = new Map<string, number>();
+  #running: Promise<unknown> = Promise.resolve();
+  #next: Promise<Fold> | undefined;
+
+  constructor(journal: Journal, partition: number) {
+    this.#journal = journal;
+    this.#partition = partition;
   }
-  return { clientId, isDeleted, said, records };
+
+  async past(conversationId: string, upTo: number): Promise<ConversationPast> {
+    const isKnown = this.#fold.next >= upTo && this.#fold.pasts.has(conversationId);
+    const { pasts } = isKnown ? this.#fold : await this.#pass(conversationId, upTo);
+    const { records, ...past } = pasts.get(conversationId) ?? new Past();
+    // The fold goes on while somebody tells what it has.
+    return { ...past, records: [...records] };
+  }
+
+  #pass(conversationId: string, upTo: number): Promise<Fold> {
+    this.#wanted.set(conversationId, Math.max(upTo, this.#wanted.get(conversationId) ?? 0));
+    this.#next ??= this.#running
+      .catch(() => undefined)
+      .then(() => {
+        const wanted = this.#wanted;
+        this.#wanted = new Map();
+        this.#next = undefined;
+        const pass = this.#foldFor(wanted);
+        this.#running = pass;
+        return pass;
+      });
+    return this.#next;
+  }
+
+  async #foldFor(wanted: ReadonlyMap<string, number>): Promise<Fold> {
+    const { pasts } = this.#fold;
+    const isNew = [...wanted.keys()].some((conversationId) => !pasts.has(conversationId));
+    // What was asked for last stays.
+    const kept = [...pasts.keys()].filter((conversationId) => !wanted.has(conversationId)).slice(-keptRefolds);
+    const fold = isNew ? new Fold([...kept, ...wanted.keys()]) : this.#fold;
+    await fold.foldTo(Math.max(...wanted.values()), this.#journal, this.#partition);
+    this.#fold = fold;
+    return fold;
+  }
+}
+
+/** What was met of a conversation. */
+class Past implements ConversationPast {
+  clientId = '';
+  isDeleted = false;
+  readonly said = new Map<string, FollowedRecord>();
+  records: FollowedRecord[] = [];
+}
+
+/** A partition up to some offset, and what it holds of some conversations. */
+class Fold {
+  readonly pasts: ReadonlyMap<string, Past>;
+  next = 0;
+  #state = initialPartition;
+
+  constructor(conversationIds: readonly string[]) {
+    this.pasts = new Map(conversationIds.map((conversationId) => [conversationId, new Past()]));
+  }
+
+  /** Rejects with LogUnavailable or LogDamaged, and may then be called again. */
+  async foldTo(upTo: number, journal: Journal, partition: number): Promise<void> {
+    while (this.next < upTo) {
+      const count = Math.min(batchRecords, upTo - this.next);
+      const entries = await journal.read<ConversationEvent>(journal.topics.conversations, partition, this.next, count);
+      for (const entry of entries) this.#take(entry);
+      if (entries.length === 0) return;
+    }
+  }
+
+  #take({ offset, timeMs, decoded, trace }: JournalEntry<ConversationEvent>): void {
+    this.next = offset + 1;
+    if (decoded.kind !== 'event') return;
+    const { event } = decoded;
+    const before = this.#state;
+    this.#state = evolve(before, event, { offset, timeMs });
+    const past = 'conversationId' in event ? this.pasts.get(event.conversationId) : undefined;
+    if (past === undefined) return;
+    if ('clientId' in event) past.clientId ||= event.clientId;
+    if (event.type === 'ConversationDeleted') {
+      past.isDeleted = true;
+      past.records = [];
+    }
+    if (this.#state === before || past.isDeleted) return;
+    if (event.type !== 'MessageReceived' && event.type !== 'ReplyCompleted' && event.type !== 'ReplyFailed') return;
+    const message = pendingMessage(event.type === 'MessageReceived' ? this.#state : before, event.messageId);
+    if (message === undefined) return;
+    const record = withoutDraft({ offset, timeMs, event, message, trace });
+    past.records.push(record);
+    if (event.type === 'MessageReceived') past.said.set(event.messageId, record);
+  }
 }

@@ -177,13 +177,16 @@ export class SessionConversations {
     ofPast: (past: ConversationPast) => T,
     known?: () => Promise<T>,
   ): Promise<T> {
-    const { following, progress } = this.#deps;
+    const { following, progress, refolds } = this.#deps;
     try {
       const early = await known?.();
       if (early !== undefined) return early;
       const places = new Map([[following.partitionOf(conversationId), upTo]]);
       const whole = await progress.whole(places, historyWaitMs, ask);
-      if (whole !== null) return whole.answer;
+      if (whole !== null) {
+        refolds.historyAnswers();
+        return whole.answer;
+      }
     } catch (error) {
       if (!(error instanceof ReadModelUnavailable)) throw error;
     }
