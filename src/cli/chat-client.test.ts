@@ -250,6 +250,42 @@ describe('a reply', () => {
     expect(drawn.text).toBe('lost\nfound');
   });
 
+  test('that another worker goes on with is drawn on, each byte once', async () => {
+    const client = clientOf();
+    const drawn = drawnBy(client);
+    server.answer = (message, tell) => {
+      const { messageId } = message;
+      const replyMessageId = `reply-to-${messageId}`;
+      tell({ $case: 'replyStarted', value: { messageId, replyMessageId, attempt: 1, continuedBytes: 0n } });
+      tell(piece(replyMessageId, 1, 0, 'Grüße, W'));
+      tell({ $case: 'replyStarted', value: { messageId, replyMessageId, attempt: 2, continuedBytes: 7n } });
+      tell(piece(replyMessageId, 2, 0, 'Grüße'));
+      tell(piece(replyMessageId, 2, 7, ', Wel'));
+      complete(message, 'Grüße, Welt', tell, server);
+    };
+    await client.connect();
+    await client.send('hello');
+    expect(drawn.text).toBe('Grüße, Welt');
+  });
+
+  test('that another worker goes on with in its own way is drawn again where the two part', async () => {
+    const client = clientOf();
+    const drawn = drawnBy(client);
+    server.answer = (message, tell) => {
+      const { messageId } = message;
+      const replyMessageId = `reply-to-${messageId}`;
+      tell({ $case: 'replyStarted', value: { messageId, replyMessageId, attempt: 1, continuedBytes: 0n } });
+      tell(piece(replyMessageId, 1, 0, 'one two'));
+      tell({ $case: 'replyStarted', value: { messageId, replyMessageId, attempt: 2, continuedBytes: 4n } });
+      tell(piece(replyMessageId, 2, 0, 'one '));
+      tell(piece(replyMessageId, 2, 4, 'more'));
+      complete(message, 'one more', tell, server);
+    };
+    await client.connect();
+    await client.send('count');
+    expect(drawn.text).toBe('one two\none more');
+  });
+
   test('with a hole is mended by the complete one', async () => {
     const client = clientOf();
     const drawn = drawnBy(client);

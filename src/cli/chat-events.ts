@@ -33,7 +33,7 @@ export interface ChatEvents {
   /** A user message that was not posted by this client object: from history, or from an earlier process. */
   message: [Message];
   replyStarted: [ReplyStarted];
-  /** What was drawn of this reply is void. */
+  /** What was drawn of this reply is void. An attempt that goes on from what was drawn does not restart it. */
   replyRestarted: [{ readonly replyMessageId: string }];
   /** Text to draw at the end of this reply. */
   replyGrown: [{ readonly replyMessageId: string; readonly text: string }];

@@ -11,8 +11,9 @@ import { piece } from './testing/scripted-server.ts';
 const welcome: Event = { $case: 'welcome', value: Welcome.create({ conversationId: 'c' }) };
 const joined: Event = { $case: 'joined', value: Joined.create({ conversationId: 'c' }) };
 
-function started(attempt: number): Event {
-  return { $case: 'replyStarted', value: ReplyStarted.create({ messageId: 'm', replyMessageId: 'r', attempt }) };
+function started(attempt: number, continuedBytes = 0): Event {
+  const value = ReplyStarted.create({ messageId: 'm', replyMessageId: 'r', attempt, continuedBytes });
+  return { $case: 'replyStarted', value };
 }
 
 function completed(text: string, sequence = 9): Event {
@@ -71,12 +72,24 @@ describe('a record', () => {
     expect(record.faults).toEqual([]);
   });
 
+  test('finds no fault with an attempt that goes on from the one before', () => {
+    told(welcome, started(1), piece('r', 1, 0, 'abé'));
+    told(started(2, 4), piece('r', 2, 0, 'a'));
+    told(joined, started(2, 4), piece('r', 2, 0, 'abéX'), completed('abéX'));
+    expect(record.faults).toEqual([]);
+  });
+
   const faults: [what: string, events: Event[], fault: RegExp][] = [
     ['a hole', [started(1), piece('r', 1, 0, 'ab'), piece('r', 1, 3, 'd')], /hole from 2/],
     ['a repeat', [started(1), piece('r', 1, 0, 'ab'), piece('r', 1, 1, 'b')], /repeat from 2/],
     ['a piece without its start', [piece('r', 1, 0, 'ab')], /not told/],
     ['an attempt told twice', [started(1), started(1)], /began after 1/],
     ['pieces that are not the reply', [started(1), piece('r', 1, 0, 'ab'), completed('abc')], /pieces make "ab"/],
+    [
+      'an attempt that does not go on from what was told before',
+      [started(1), piece('r', 1, 0, 'abc'), welcome, started(2, 2), piece('r', 2, 0, 'a'), piece('r', 2, 1, 'x')],
+      /does not go on from "ab"/,
+    ],
     ['a reply that changes', [completed('ab'), welcome, completed('cd')], /two texts/],
     ['a message told twice', [completed('ab', 9), completed('ab', 9)], /told at 9, after 9/],
     [

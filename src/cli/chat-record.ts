@@ -1,4 +1,4 @@
-import type { Accepted, MessageRejected, ReplyDelta, Welcome } from '../gen/chat/v1/chat_service.ts';
+import type { Accepted, MessageRejected, ReplyDelta, ReplyStarted, Welcome } from '../gen/chat/v1/chat_service.ts';
 import type { Message } from '../gen/chat/v1/content.ts';
 import { MessageStatus } from '../gen/chat/v1/content.ts';
 import type { ChatClient } from './chat-client.ts';
@@ -9,6 +9,13 @@ import { textOf } from './text.ts';
 export interface RecordedPiece extends ReplyDelta {
   /** Counts Welcome and Joined: with each the server begins to tell anew. */
   readonly stretch: number;
+}
+
+interface Draft {
+  readonly attempt: number;
+  /** What it goes on from, as far as that was told. */
+  readonly continued: string;
+  text: string;
 }
 
 /**
@@ -27,7 +34,9 @@ export class ChatRecord {
   readonly faults: string[] = [];
   #stretch = 0;
   /** What each reply under way amounts to in this stretch. */
-  readonly #drafts = new Map<string, { attempt: number; text: string }>();
+  readonly #drafts = new Map<string, Draft>();
+  /** The most that was told of each attempt in any stretch. */
+  readonly #attempts = new Map<string, string>();
   /** The last sequence of each conversation in this stretch. */
   readonly #sequences = new Map<string, bigint>();
 
@@ -50,7 +59,7 @@ export class ChatRecord {
       case 'accepted':
         return this.#accepted(event.value);
       case 'replyStarted':
-        return this.#started(event.value.replyMessageId, event.value.attempt);
+        return this.#started(event.value);
       case 'replyDelta':
         return this.#piece(event.value);
       case 'message':
@@ -79,11 +88,13 @@ export class ChatRecord {
       this.faults.push(`${accepted.messageId} accepted at ${known.sequence} and at ${accepted.sequence}`);
   }
 
-  #started(replyMessageId: string, attempt: number): void {
+  #started({ replyMessageId, attempt, continuedBytes }: ReplyStarted): void {
     const draft = this.#drafts.get(replyMessageId);
     if (draft !== undefined && attempt <= draft.attempt)
       this.faults.push(`${replyMessageId} attempt ${attempt} began after ${draft.attempt}`);
-    this.#drafts.set(replyMessageId, { attempt, text: '' });
+    const before = Buffer.from(this.#attempts.get(attemptKey(replyMessageId, attempt - 1)) ?? '');
+    const continued = before.subarray(0, Number(continuedBytes)).toString();
+    this.#drafts.set(replyMessageId, { attempt, continued, text: '' });
   }
 
   #piece(delta: ReplyDelta): void {
@@ -97,6 +108,10 @@ export class ChatRecord {
       if (Number(offsetBytes) > bytes) this.faults.push(`${where}: a hole from ${bytes}`);
       if (Number(offsetBytes) < bytes) this.faults.push(`${where}: a repeat from ${bytes}`);
       draft.text += text;
+      const key = attemptKey(replyMessageId, attempt);
+      if (draft.text.length > (this.#attempts.get(key) ?? '').length) this.#attempts.set(key, draft.text);
+      if (!draft.continued.startsWith(draft.text) && !draft.text.startsWith(draft.continued))
+        this.faults.push(`${where}: does not go on from ${JSON.stringify(draft.continued)}`);
     }
   }
 
@@ -125,4 +140,8 @@ export class ChatRecord {
       this.faults.push(`${messageId}: its pieces make ${JSON.stringify(draft.text)}, it is ${JSON.stringify(text)}`);
     this.#drafts.delete(messageId);
   }
+}
+
+function attemptKey(replyMessageId: string, attempt: number): string {
+  return `${replyMessageId} #${attempt}`;
 }

@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import type { Accepted, MessageRejected, ReplyDelta, ReplyStarted } from '../gen/chat/v1/chat_service.ts';
 import type { Message, Part } from '../gen/chat/v1/content.ts';
-import { Role } from '../gen/chat/v1/content.ts';
+import { MessageStatus, Role } from '../gen/chat/v1/content.ts';
 import type { ChatEvents } from './chat-events.ts';
 import { Conversation } from './conversation.ts';
 import { Drafts } from './drafts.ts';
@@ -218,7 +218,7 @@ export class Dialogue {
   #showReply(message: Message): void {
     const replyMessageId = message.messageId;
     const text = textOf(message);
-    const ending = this.#drafts.end(replyMessageId, text);
+    const ending = this.#drafts.end(replyMessageId, text, message.status === MessageStatus.STOPPED);
     if (ending.kind === 'replaced') this.#events.emit('replyRestarted', { replyMessageId });
     const rest = ending.kind === 'replaced' ? text : ending.rest;
     if (rest !== '') this.#events.emit('replyGrown', { replyMessageId, text: rest });
@@ -226,15 +226,16 @@ export class Dialogue {
   }
 
   #replyStarted(started: ReplyStarted): void {
-    const { messageId, replyMessageId, attempt } = started;
-    const { kind } = this.#drafts.start(messageId, replyMessageId, attempt);
+    const { messageId, replyMessageId, attempt, continuedBytes } = started;
+    const { kind } = this.#drafts.start(messageId, replyMessageId, attempt, Number(continuedBytes));
     if (kind === 'begun') this.#events.emit('replyStarted', started);
     if (kind === 'begunAgain') this.#events.emit('replyRestarted', { replyMessageId });
   }
 
   #replyDelta({ replyMessageId, attempt, offsetBytes, text }: ReplyDelta): void {
     const change = this.#drafts.add(replyMessageId, attempt, Number(offsetBytes), text);
-    if (change.kind === 'grown') this.#events.emit('replyGrown', { replyMessageId, text: change.text });
+    if (change.kind === 'replaced') this.#events.emit('replyRestarted', { replyMessageId });
+    if ('text' in change) this.#events.emit('replyGrown', { replyMessageId, text: change.text });
   }
 
   #rejected(rejected: MessageRejected): void {

@@ -1,10 +1,12 @@
 /** What a server's frame did to the draft of a reply. */
 export type DraftChange =
   | { readonly kind: 'begun' }
-  /** A new attempt: what was drawn so far is void. */
+  /** An attempt that begins anew: what was drawn so far is void. */
   | { readonly kind: 'begunAgain' }
   | { readonly kind: 'grown'; readonly text: string }
-  /** Nothing new: seen before, or of an attempt that is over. */
+  /** What was drawn so far is void: the reply is another, and this is all of it up to now. */
+  | { readonly kind: 'replaced'; readonly text: string }
+  /** Nothing new: drawn already, or of an attempt that is over. */
   | { readonly kind: 'unchanged' }
   /** Bytes are missing. The draft stands still; the complete reply will mend it. */
   | { readonly kind: 'hole' };
@@ -18,29 +20,35 @@ export type DraftEnd =
 
 interface Draft {
   readonly messageId: string;
-  readonly attempt: number;
+  attempt: number;
+  /** What is drawn: of this attempt, or still of the one that it goes on from. */
   text: string;
   bytes: number;
   holed: boolean;
 }
 
 /**
- * The replies under way, each put together from pieces by attempt and byte offset, however often streams repeat them.
+ * The replies under way, each put together from pieces by byte offset. What comes again, on another stream or from an attempt that goes on from the one
+ * before, is compared with what is drawn: a terminal cannot take text back.
  */
 export class Drafts {
   readonly #drafts = new Map<string, Draft>();
 
-  /** A worker has begun an attempt to answer a message. */
-  start(messageId: string, replyMessageId: string, attempt: number): DraftChange {
+  /** A worker has begun an attempt to answer a message, and goes on from so many bytes of the one before. */
+  start(messageId: string, replyMessageId: string, attempt: number, continuedBytes: number): DraftChange {
     const draft = this.#drafts.get(replyMessageId);
-    if (draft !== undefined && attempt <= draft.attempt) return { kind: 'unchanged' };
+    if (draft !== undefined && attempt < draft.attempt) return { kind: 'unchanged' };
+    const isDrawn = draft !== undefined && draft.bytes > 0;
+    if (draft?.attempt === attempt || (isDrawn && continuedBytes > 0)) {
+      draft.attempt = attempt;
+      draft.holed = false;
+      return { kind: 'unchanged' };
+    }
     this.#drafts.set(replyMessageId, { messageId, attempt, text: '', bytes: 0, holed: false });
-    return { kind: draft === undefined || draft.bytes === 0 ? 'begun' : 'begunAgain' };
+    return { kind: isDrawn ? 'begunAgain' : 'begun' };
   }
 
-  /**
-   * The next piece, after `start` for its attempt. One seen before adds nothing, one that overlaps adds what is new.
-   */
+  /** The next piece, after `start` for its attempt: what is drawn already adds nothing, what overlaps adds what is new. */
   add(replyMessageId: string, attempt: number, offsetBytes: number, text: string): DraftChange {
     const draft = this.#drafts.get(replyMessageId);
     if (draft === undefined || attempt !== draft.attempt || draft.holed) return { kind: 'unchanged' };
@@ -48,20 +56,23 @@ export class Drafts {
       draft.holed = true;
       return { kind: 'hole' };
     }
+    // Nothing is encoded while the reply just grows.
+    if (offsetBytes === draft.bytes) return grow(draft, text);
+    const drawn = Buffer.from(draft.text);
     const piece = Buffer.from(text);
-    if (offsetBytes + piece.length <= draft.bytes) return { kind: 'unchanged' };
-    const fresh = offsetBytes === draft.bytes ? text : piece.subarray(draft.bytes - offsetBytes).toString();
-    draft.text += fresh;
+    const known = drawn.subarray(offsetBytes, offsetBytes + piece.length);
+    if (known.equals(piece.subarray(0, known.length))) return grow(draft, piece.subarray(known.length).toString());
+    draft.text = drawn.subarray(0, offsetBytes).toString() + text;
     draft.bytes = offsetBytes + piece.length;
-    return { kind: 'grown', text: fresh };
+    return { kind: 'replaced', text: draft.text };
   }
 
-  /** The reply is complete, and its draft is let go. A reply that was stopped may be shorter than what was drawn. */
-  end(replyMessageId: string, text: string): DraftEnd {
+  /** The reply is complete, and its draft is let go. One that was stopped may be shorter than what was drawn. */
+  end(replyMessageId: string, text: string, isStopped: boolean): DraftEnd {
     const drawn = this.#drafts.get(replyMessageId)?.text ?? '';
     this.#drafts.delete(replyMessageId);
     if (text.startsWith(drawn)) return { kind: 'extended', rest: text.slice(drawn.length) };
-    return drawn.startsWith(text) ? { kind: 'extended', rest: '' } : { kind: 'replaced' };
+    return isStopped && drawn.startsWith(text) ? { kind: 'extended', rest: '' } : { kind: 'replaced' };
   }
 
   /** The message will have no reply. */
@@ -70,4 +81,11 @@ export class Drafts {
       if (draft.messageId === messageId) this.#drafts.delete(replyMessageId);
     }
   }
+}
+
+function grow(draft: Draft, text: string): DraftChange {
+  if (text === '') return { kind: 'unchanged' };
+  draft.text += text;
+  draft.bytes += Buffer.byteLength(text);
+  return { kind: 'grown', text };
 }

@@ -70,6 +70,40 @@ describe('the draft of a reply', () => {
     );
   });
 
+  test('stands while an attempt that goes on says it again, wherever that one is cut', () => {
+    assertProperty(
+      fc.property(cutReply, cutReply, fc.nat(), (former, latter, seen) => {
+        const whole = [...former, ...latter].join('');
+        let draft = beginDraft(1);
+        for (const piece of piecesOf(1, former)) draft = drawn(addPiece(draft, piece));
+        draft = beginDraft(2, draft, 1 + (seen % draft.bytes));
+        expect(draft.text).toBe(former.join(''));
+        for (const piece of piecesOf(2, Array.from(whole))) {
+          const next = drawn(addPiece(draft, piece));
+          expect(next.text.startsWith(draft.text) && whole.startsWith(next.text)).toBe(true);
+          draft = next;
+        }
+        expect(draft).toEqual({ attempt: 2, text: whole, bytes: encoder.encode(whole).length });
+      }),
+    );
+  });
+
+  test('is the text of the attempt that goes on from where the two part', () => {
+    const former = drawn(addPiece(beginDraft(1), { attempt: 1, offsetBytes: 0, text: 'Grüße, Welt' }));
+    const goneOn = beginDraft(2, former, 7);
+    const again = addPiece(goneOn, { attempt: 2, offsetBytes: 0, text: 'Grüße' });
+    expect(again).toBe(goneOn);
+    const parted = drawn(addPiece(drawn(again), { attempt: 2, offsetBytes: 7, text: ', du' }));
+    expect(parted).toEqual({ attempt: 2, text: 'Grüße, du', bytes: 11 });
+    expect(beginDraft(3, parted, 0)).toEqual({ attempt: 3, text: '', bytes: 0 });
+  });
+
+  test('keeps a byte order mark that overlaps what is known', () => {
+    const draft = drawn(addPiece(beginDraft(1), { attempt: 1, offsetBytes: 0, text: 'a' }));
+    const text = 'a\uFEFFb';
+    expect(addPiece(draft, { attempt: 1, offsetBytes: 0, text })).toEqual({ attempt: 1, text, bytes: 5 });
+  });
+
   test('does not go on behind a hole', () => {
     const draft = drawn(addPiece(undefined, { attempt: 1, offsetBytes: 0, text: 'ä' }));
     expect(draft.bytes).toBe(2);

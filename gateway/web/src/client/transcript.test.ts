@@ -44,8 +44,9 @@ function accepted(n: number, sequence: number) {
   });
 }
 
-function started(n: number, attempt = 1) {
-  return create(ReplyStartedSchema, { messageId: `m${n}`, replyMessageId: `r${n}`, attempt });
+function started(n: number, attempt = 1, continuedBytes = 0) {
+  const ids = { messageId: `m${n}`, replyMessageId: `r${n}` };
+  return create(ReplyStartedSchema, { ...ids, attempt, continuedBytes: BigInt(continuedBytes) });
 }
 
 function delta(n: number, offset: number, text: string, attempt = 1) {
@@ -113,6 +114,24 @@ describe('a transcript', () => {
     transcript.failed({ messageId: 'm1', reason: 'PROVIDER_FAILED', detail: '' });
     expect(lines(transcript)).toEqual(['failed: question 1']);
     expect(transcript.entries.value[0]?.message.value.refusal?.reason).toBe('PROVIDER_FAILED');
+  });
+
+  test('keeps what was drawn while an attempt that goes on from there says it again', () => {
+    const transcript = new Transcript();
+    transcript.message(said(1, 5, MessageStatus.QUEUED));
+    transcript.replyStarted(started(1));
+    transcript.replyDelta(delta(1, 0, 'answer'));
+    const drawn = () => transcript.entries.value[1]?.message.peek();
+    const before = drawn();
+    transcript.replyStarted(started(1, 2, 4));
+    transcript.replyDelta(delta(1, 0, 'answ', 2));
+    transcript.replyDelta(delta(1, 4, 'e', 2));
+    expect(drawn()).toBe(before);
+    transcript.replyDelta(delta(1, 5, 'r 1', 2));
+    expect(lines(transcript)).toEqual(['processing: question 1', 'growing: answer 1']);
+    transcript.replyStarted(started(1, 3, 8));
+    transcript.replyDelta(delta(1, 0, 'answers', 3));
+    expect(lines(transcript)).toEqual(['processing: question 1', 'growing: answers']);
   });
 
   test('tells of a hole, and goes on once the whole draft comes', () => {

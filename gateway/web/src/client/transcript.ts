@@ -102,14 +102,16 @@ export class Transcript {
     });
   }
 
-  replyStarted({ messageId, replyMessageId, attempt }: ReplyStarted): void {
+  replyStarted({ messageId, replyMessageId, attempt, continuedBytes }: ReplyStarted): void {
     const drawn = this.#drafts.get(replyMessageId);
     if (drawn !== undefined && drawn.attempt >= attempt) return;
     if (this.#isComplete(replyMessageId)) return;
     const key = this.#questions.get(messageId)?.key;
     if (key !== undefined) this.#entries.update(key, (message) => withStatus(message, 'processing'));
-    this.#drafts.set(replyMessageId, beginDraft(attempt));
-    this.#showDraft(messageId, replyMessageId, '');
+    const draft = beginDraft(attempt, drawn, Number(continuedBytes));
+    this.#drafts.set(replyMessageId, draft);
+    // A new array of the same parts would be drawn again.
+    if (draft.text !== drawn?.text) this.#showDraft(messageId, replyMessageId, draft.text);
   }
 
   /** @returns 'hole' when bytes before the piece are missing: what is drawn stands still until they come */
