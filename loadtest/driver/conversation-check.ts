@@ -141,8 +141,7 @@ export class ConversationCheck {
   }
 
   #newDraft(replyMessageId: string, attempt: number, messageId: string | undefined, before: string): Draft {
-    const said =
-      messageId === undefined ? this.#drafts.get(replyMessageId)?.said : this.#byMessageId.get(messageId);
+    const said = messageId === undefined ? this.#drafts.get(replyMessageId)?.said : this.#byMessageId.get(messageId);
     const draft = {
       said,
       attempt,

@@ -30,7 +30,8 @@ export class ContinuedAttempts {
 
   #piece({ replyMessageId, attempt, text }: Dynamic): string | undefined {
     const current = this.#attempts.get(replyMessageId);
-    if (current === undefined || current.attempt !== attempt) return `attempt ${attempt} of ${replyMessageId} was not begun`;
+    if (current === undefined || current.attempt !== attempt)
+      return `attempt ${attempt} of ${replyMessageId} was not begun`;
     current.text += text;
     const seen = this.#seen.get(replyMessageId) ?? new Map<number, string>();
     this.#seen.set(replyMessageId, seen);

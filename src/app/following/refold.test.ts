@@ -74,13 +74,13 @@ function counted(failing = false): { readonly refolds: Refolds; readonly read: (
   let records = 0;
   let fails = failing;
   const reader = log.server.handle();
-  const { read } = reader;
+  const read = reader.read.bind(reader);
   reader.read = async (...where) => {
     if (fails) {
       fails = false;
       throw new LogUnavailable('refused by the test', 'unknown');
     }
-    const batch = await read.apply(reader, where);
+    const batch = await read(...where);
     records += batch.length;
     return batch;
   };
