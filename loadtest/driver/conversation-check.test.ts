@@ -40,8 +40,9 @@ function piece(number: number, offset: number, text: string, attempt = 1): void 
   check.piece({ replyMessageId: `r${number}`, attempt, offsetBytes: BigInt(offset), text });
 }
 
-function started(number: number, attempt = 1): void {
-  check.started({ messageId: `u${number}`, replyMessageId: `r${number}`, attempt, continuedBytes: 0n });
+function started(number: number, attempt = 1, continuedBytes = 0): void {
+  const ids = { messageId: `u${number}`, replyMessageId: `r${number}` };
+  check.started({ ...ids, attempt, continuedBytes: BigInt(continuedBytes) });
 }
 
 /** The reply to that message, one after it in the log. */
@@ -132,6 +133,40 @@ describe('on one stream', () => {
     expectOnly({});
   });
 
+  test('an attempt may go on from the one before, whose text comes again', () => {
+    sayAndAccept(1);
+    started(0);
+    piece(0, 0, 'Grüße an');
+    started(0, 2, 6);
+    piece(0, 0, 'Grü', 2);
+    piece(0, 4, 'ße, du', 2);
+    check.message(replyTo(0, 'Grüße, du'));
+    expectOnly({});
+  });
+
+  test('an attempt that says it goes on, and has another beginning, is counted once', () => {
+    sayAndAccept(1);
+    started(0);
+    piece(0, 0, 'abcd');
+    started(0, 2, 3);
+    piece(0, 0, 'ab', 2);
+    expectOnly({});
+    piece(0, 2, 'x', 2);
+    piece(0, 3, 'y', 2);
+    check.message(replyTo(0, 'abxy'));
+    expectOnly({ piecesDiffer: 1 });
+  });
+
+  test('an attempt that goes on from one that did not come is not judged by an earlier one', () => {
+    sayAndAccept(1);
+    started(0);
+    piece(0, 0, 'lost words');
+    started(0, 3, 4);
+    piece(0, 0, 'Yes, but', 3);
+    check.message(replyTo(0, 'Yes, but'));
+    expectOnly({});
+  });
+
   test('a reply that is not what its pieces were is counted', () => {
     sayAndAccept(1);
     started(0);
@@ -213,6 +248,28 @@ describe('over two streams', () => {
     piece(0, 3, 'de');
     check.message(replyTo(0, 'abcde'));
     expectOnly({ hole: 3 });
+  });
+
+  test('an attempt goes on from all that came of the one before on any stream', () => {
+    for (const [again, piecesDiffer] of [
+      ['abcdX', 0],
+      ['abcX', 1],
+    ] as const) {
+      violations = new ViolationLog();
+      check = new ConversationCheck(violations, label, true);
+      check.begin(0);
+      sayAndAccept(1);
+      started(0);
+      piece(0, 0, 'abcde');
+      check.begin(9);
+      started(0);
+      piece(0, 0, 'ab');
+      check.begin(9);
+      started(0, 2, 4);
+      piece(0, 0, again, 2);
+      check.message(replyTo(0, again));
+      expectOnly({ piecesDiffer });
+    }
   });
 
   test('a reply that differs from what came of it before is counted, unless its worker may have died', () => {

@@ -12,9 +12,9 @@ export interface Draft {
   stream: number;
   text: string;
   bytes: number;
-  /** What came of the same attempt on an earlier stream. */
+  /** What came of the same attempt on an earlier stream, or what it goes on from, as far as that came: it begins so. */
   before: string;
-  /** A hole or a repeat is counted already. */
+  /** A hole, a repeat or another text is counted already. */
   isBroken: boolean;
   /** The complete reply has come on this stream. */
   readonly isLate: boolean;
@@ -71,15 +71,19 @@ export class ConversationCheck {
     return said;
   }
 
-  started({ messageId, replyMessageId, attempt }: ReplyStarted): void {
+  started({ messageId, replyMessageId, attempt, continuedBytes }: ReplyStarted): void {
     const draft = this.#drafts.get(replyMessageId);
-    if (draft === undefined || draft.attempt < attempt) this.#newDraft(replyMessageId, attempt, messageId);
+    if (draft !== undefined && draft.attempt >= attempt) return;
+    // Of an attempt in between, which this client did not see, nothing is known.
+    const before = draft?.attempt === attempt - 1 ? Buffer.from(mostSeen(draft)) : Buffer.alloc(0);
+    const continued = before.subarray(0, Number(continuedBytes)).toString();
+    this.#newDraft(replyMessageId, attempt, messageId, continued);
   }
 
   /** The next piece of a reply. */
   piece({ replyMessageId, attempt, offsetBytes, text }: ReplyDelta): Draft {
     let draft = this.#drafts.get(replyMessageId);
-    if (draft === undefined || draft.attempt < attempt) draft = this.#newDraft(replyMessageId, attempt, undefined);
+    if (draft === undefined || draft.attempt < attempt) draft = this.#newDraft(replyMessageId, attempt, undefined, '');
     if (draft.stream !== this.#stream) this.#restart(draft);
     const length = Buffer.byteLength(text);
     const gapBytes = Number(offsetBytes) - draft.bytes;
@@ -94,6 +98,8 @@ export class ConversationCheck {
     }
     draft.text += text;
     draft.bytes = Math.max(draft.bytes, Number(offsetBytes) + length);
+    if (!draft.isBroken && !draft.text.startsWith(draft.before) && !draft.before.startsWith(draft.text))
+      this.#break(draft, 'piecesDiffer', `${replyMessageId}: attempt ${attempt} differs from what came before`, 1);
     return draft;
   }
 
@@ -134,16 +140,15 @@ export class ConversationCheck {
     this.#byMessageId.set(messageId, said);
   }
 
-  #newDraft(replyMessageId: string, attempt: number, messageId: string | undefined): Draft {
-    const before = this.#drafts.get(replyMessageId);
-    const said = messageId === undefined ? before?.said : this.#byMessageId.get(messageId);
+  #newDraft(replyMessageId: string, attempt: number, messageId: string | undefined, before: string): Draft {
+    const said = messageId === undefined ? this.#drafts.get(replyMessageId)?.said : this.#byMessageId.get(messageId);
     const draft = {
       said,
       attempt,
       stream: this.#stream,
       text: '',
       bytes: 0,
-      before: '',
+      before,
       isBroken: false,
       isLate: said?.repliedOnStream === this.#stream,
       lastPieceAtMs: 0,
@@ -154,14 +159,14 @@ export class ConversationCheck {
 
   /** On a new stream the whole draft comes again. */
   #restart(draft: Draft): void {
-    draft.before = draft.text.length > draft.before.length ? draft.text : draft.before;
+    draft.before = mostSeen(draft);
     draft.stream = this.#stream;
     draft.text = '';
     draft.bytes = 0;
     draft.lastPieceAtMs = 0;
   }
 
-  #break(draft: Draft, violation: 'hole' | 'repeat', example: string, bytes: number): void {
+  #break(draft: Draft, violation: 'hole' | 'repeat' | 'piecesDiffer', example: string, bytes: number): void {
     draft.isBroken = true;
     this.#violations.count(violation, example, bytes);
   }
@@ -214,4 +219,9 @@ export class ConversationCheck {
     if (takesUpOther(words, this.#label, said.saying.text))
       this.#violations.count('wrongReply', `${replyMessageId} takes up what ${said.id} did not say`);
   }
+}
+
+/** The most that came of the attempt on any stream. */
+function mostSeen({ text, before }: Draft): string {
+  return text.length > before.length ? text : before;
 }

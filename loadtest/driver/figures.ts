@@ -60,7 +60,7 @@ export interface Violations {
   readonly hole: number;
   /** Bytes that came twice. */
   readonly repeat: number;
-  /** The pieces differ from the complete reply. */
+  /** The pieces differ from the complete reply, or from what came of it before and comes again. */
   readonly piecesDiffer: number;
   /** Replies of one conversation came in another order than history has them. */
   readonly disorder: number;

@@ -56,7 +56,7 @@ export const violationNames: Readonly<Record<keyof Violations, string>> = {
   wrongReply: 'A reply to something else, or with the words of another',
   hole: 'Bytes of a reply that never came',
   repeat: 'Bytes that came twice',
-  piecesDiffer: 'Pieces that differ from the complete reply',
+  piecesDiffer: 'Pieces that differ from the complete reply, or from what they go on from',
   disorder: 'Replies in another order than history has them',
   historyDiffers: 'Replies that history does not hold, or otherwise, or twice',
 };
