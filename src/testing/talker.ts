@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ContinuedAttempts } from './continued-attempts.ts';
 import { CallRefused, type Dynamic } from './contract.ts';
 import {
   type Enclosed,
@@ -78,6 +79,7 @@ export class Talker {
   readonly refusals: MessageRefused[] = [];
   /** From sending a message to whatever was told about it, or to the loss of the stream: the longest. */
   longestSayMs = 0;
+  readonly #attempts = new ContinuedAttempts();
   /** How often each message is sent at once. */
   readonly #repeats: number;
   readonly #where: () => Dial;
@@ -402,6 +404,8 @@ export class Talker {
 
   #hear(session: Session, transcript: Transcript, kind: string, body: Dynamic): void {
     this.#noteReturn(kind, body);
+    const breach = this.#attempts.take(kind, body);
+    this.#expect(breach === undefined, String(breach));
     if (kind === 'welcome') {
       // Told again on the same stream when the session went on under another id.
       this.welcomes += 1;
