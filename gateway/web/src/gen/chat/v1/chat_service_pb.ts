@@ -872,9 +872,10 @@ export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/
   messageDesc(file_chat_v1_chat_service, 25);
 
 /**
- * A worker has begun to answer: the draft of the reply begins, and its text comes in pieces from byte 0. This holds for another attempt
- * (a worker was lost, or the model failed), and for the same attempt on another stream: what the client has drawn of the reply so far gives way to
- * what comes. A client that wants nothing to flicker keeps it as long as it begins with what comes.
+ * Begins the draft of `reply_message_id`. Its text comes in ReplyDeltas from byte 0: for the first attempt, for another one (a worker was lost, or the
+ * model failed), and for the same one on another stream or after another turn to the conversation. Put what comes over what you have: so nothing
+ * flickers, and nothing is shown twice. A higher attempt with `continued_bytes` 0 begins another text: what you have of the reply is void. The complete
+ * message, when it comes, takes the draft's place.
  *
  * @generated from message chat.v1.ReplyStarted
  */
@@ -901,8 +902,8 @@ export type ReplyStarted = Message<"chat.v1.ReplyStarted"> & {
   attempt: number;
 
   /**
-   * So many bytes of its text are what the attempt before had said, which this one goes on from; all of them are sent again. 0: it begins anew, and
-   * its text may be another.
+   * So many bytes of its text are what the attempt before had said, which this one goes on from; they are sent again, too. What was shown of that attempt
+   * beyond them may come in other words. 0: it begins anew.
    *
    * @generated from field: int64 continued_bytes = 4;
    */
@@ -917,7 +918,8 @@ export const ReplyStartedSchema: GenMessage<ReplyStarted> = /*@__PURE__*/
   messageDesc(file_chat_v1_chat_service, 26);
 
 /**
- * The next piece of a reply's text.
+ * The next piece of a reply's text. It goes to `offset_bytes` of the draft, over what you have, in bytes:
+ * `if not held[offset_bytes:].startswith(text): held = held[:offset_bytes] + text`.
  *
  * @generated from message chat.v1.ReplyDelta
  */
@@ -937,14 +939,14 @@ export type ReplyDelta = Message<"chat.v1.ReplyDelta"> & {
   attempt: number;
 
   /**
-   * Where `text` begins in the reply, in UTF-8 bytes; a client that joins late is first sent all of it from 0.
+   * Where `text` begins in the reply, in UTF-8 bytes. Pieces follow one another without a hole from each ReplyStarted on.
    *
    * @generated from field: int64 offset_bytes = 3;
    */
   offsetBytes: bigint;
 
   /**
-   * What to append there.
+   * What stands there.
    *
    * @generated from field: string text = 4;
    */
