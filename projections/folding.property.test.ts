@@ -21,6 +21,7 @@ import {
   messageReceived,
   replyCompleted,
   replyFailed,
+  replyProgress,
   replyStarted,
   stopRequested,
   text,
@@ -64,6 +65,12 @@ const event: fc.Arbitrary<ConversationEvent> = fc.oneof(
     arbitrary: fc
       .tuple(message, reply)
       .map(([id, fields]) => replyStarted(id, { ...fields, conversationId: talkOf(id) })),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(message, reply)
+      .map(([id, fields]) => replyProgress(id, 'so far', { ...fields, conversationId: talkOf(id) })),
   },
   {
     weight: 4,
@@ -243,7 +250,7 @@ function awaitsErasure(happened: readonly ConversationEvent[], conversationId: s
   const received = new Set<string>();
   for (const [offset, event] of happened.entries()) {
     if (!('conversationId' in event) || event.conversationId !== conversationId) continue;
-    const hasWords = ['MessageReceived', 'ReplyCompleted', 'ConversationRenamed'].includes(event.type);
+    const hasWords = ['MessageReceived', 'ReplyProgress', 'ReplyCompleted', 'ConversationRenamed'].includes(event.type);
     if (deleted && hasWords) [awaits, saidLate] = [true, offset];
     else if (event.type === 'ConversationErased')
       awaits &&= saidLate > event.throughSequence || event.records < received.size;

@@ -9,6 +9,7 @@ import {
   messageReceived,
   replyCompleted,
   replyFailed,
+  replyProgress,
   replyIdOf,
   replyStarted,
   stopRequested,
@@ -339,6 +340,8 @@ describe('a conversation', () => {
     expect(conversationAfter(...begun, conversationErased())?.unerasedSinceMs).toBeUndefined();
     expect(conversationAfter(...begun, conversationErased(), replyFailed('m'))?.unerasedSinceMs).toBeUndefined();
     expect(conversationAfter(...begun, conversationErased(), messageReceived('n'))?.unerasedSinceMs).toBe(1_002);
+    // A worker that had stalled tells late what it had said until then.
+    expect(conversationAfter(...begun, conversationErased(), replyProgress('m', 'late'))?.unerasedSinceMs).toBe(1_002);
     expect(conversationAfter(conversationStarted(), conversationErased())?.unerasedSinceMs).toBeUndefined();
     const saidMeanwhile = [...begun, messageReceived('n')];
     expect(conversationAfter(...saidMeanwhile, conversationErased('talk', 2))?.unerasedSinceMs).toBe(1_002);

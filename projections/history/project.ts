@@ -259,6 +259,7 @@ function afterDeletion(conversation: ConversationDocument, event: ConversationEv
       return { ...conversation, unerasedSinceMs: undefined };
     }
     case 'MessageReceived':
+    case 'ReplyProgress':
     case 'ReplyCompleted':
     case 'ConversationRenamed':
       return { ...conversation, unerasedSinceMs: conversation.updateTimeMs, saidLateSequence: at.offset };

@@ -9,6 +9,7 @@ import type {
   Part,
   ReplyCompleted,
   ReplyFailed,
+  ReplyProgress,
   ReplyStarted,
   StopRequested,
   WorkerClaimed,
@@ -54,6 +55,16 @@ export function replyStarted(messageId: string, fields: ReplyFields = {}): Reply
     type: 'ReplyStarted',
     replyMessageId: replyIdOf(messageId),
     continuedBytes: 0,
+  };
+}
+
+export function replyProgress(messageId: string, words: string, fields: ReplyFields = {}): ReplyProgress {
+  return {
+    ...replyTo(messageId, fields),
+    type: 'ReplyProgress',
+    replyMessageId: replyIdOf(messageId),
+    offsetBytes: 0,
+    text: words,
   };
 }
 

@@ -93,7 +93,8 @@ function describe({ type, ...event }: ParleyEvent, texts: boolean): string {
   const fields = Object.entries(event).flatMap(([name, value]) => {
     if (name.endsWith('Hash')) return value === '' ? [] : [`${name}=…`];
     if (name === 'parts') return [describeParts(value as readonly Part[], texts)];
-    if (name === 'title') return [value === '' ? erased : describeText('title', String(value), texts)];
+    // Of a conversation, and what a reply has said so far.
+    if (name === 'title' || name === 'text') return [value === '' ? erased : describeText(name, String(value), texts)];
     return [`${name}=${typeof value === 'string' ? neutral(value) : JSON.stringify(value)}`];
   });
   return [type, ...fields].join(' ');

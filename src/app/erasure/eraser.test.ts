@@ -1,7 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { systemClock } from '../../adapters/clock/system/system-clock.ts';
 import type { ConversationEvent } from '../../domain/conversation/events.ts';
-import { messageReceived, replyCompleted, replyStarted, workerClaimed } from '../../testing/conversation-events.ts';
+import {
+  messageReceived,
+  replyCompleted,
+  replyProgress,
+  replyStarted,
+  workerClaimed,
+} from '../../testing/conversation-events.ts';
 import { eventually } from '../../testing/guests.ts';
 import { HastyClock } from '../../testing/worker-world.ts';
 import { auditLog } from '../audit/audit.ts';
@@ -18,6 +24,8 @@ async function tellOfC(world: EraserWorld): Promise<readonly ConversationEvent[]
     { type: 'ConversationStarted', conversationId: 'c', clientId: 'client' },
     first,
     replyStarted('c/1', 'claim'),
+    replyProgress('c/1', 'claim', { offsetBytes: 0, text: 'your secret' }),
+    replyProgress('c/1', 'claim', { offsetBytes: 11, text: ' two' }),
     first,
     { type: 'ConversationRenamed', conversationId: 'c', title: 'a secret title' },
     reply,
@@ -33,13 +41,14 @@ async function tellOfC(world: EraserWorld): Promise<readonly ConversationEvent[]
 
 function withoutWords(event: ConversationEvent): ConversationEvent {
   if ('parts' in event) return { ...event, parts: [] };
+  if (event.type === 'ReplyProgress') return { ...event, text: '' };
   return event.type === 'ConversationRenamed' ? { ...event, title: '' } : event;
 }
 
 /** What must be left of conversation c. */
 function leftOf(events: readonly ConversationEvent[], media: number): readonly ConversationEvent[] {
   const throughSequence: unknown = expect.any(Number);
-  const erased = { type: 'ConversationErased', conversationId: 'c', records: 5, media, throughSequence };
+  const erased = { type: 'ConversationErased', conversationId: 'c', records: 7, media, throughSequence };
   return [...events.map(withoutWords), erased as ConversationEvent];
 }
 
@@ -55,7 +64,7 @@ describe('the eraser', () => {
     expect(await world.isInFiles('secret')).toBe(false);
     expect(await world.isInFiles('a word that stays')).toBe(true);
     expect(world.logged).toEqual([
-      { level: 'info', message: expect.any(String), fields: { conversationId: 'c', records: 5, media: 3 } },
+      { level: 'info', message: expect.any(String), fields: { conversationId: 'c', records: 7, media: 3 } },
     ]);
   });
 
@@ -264,7 +273,7 @@ describe('an interrupted erasure', () => {
     expect(await world.eraser().round()).toEqual({ erased: 1, failed: 0 });
     const after = await world.events('c');
     expect(after.slice(0, -1)).toEqual(events.map(withoutWords));
-    expect(after.at(-1)).toMatchObject({ type: 'ConversationErased', records: 5 });
+    expect(after.at(-1)).toMatchObject({ type: 'ConversationErased', records: 7 });
     expect(world.media.size).toBe(0);
     expect(await world.isInFiles('secret')).toBe(false);
   });

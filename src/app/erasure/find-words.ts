@@ -73,5 +73,6 @@ function mediaNamed(event: ConversationEvent) {
 function isErased(event: ConversationEvent): boolean {
   if (event.type === 'MessageReceived') return event.parts.length === 0;
   if (event.type === 'ReplyCompleted') return event.parts.length === 0 && event.outcome === 'completed';
+  if (event.type === 'ReplyProgress') return event.text === '';
   return event.type === 'ConversationRenamed' && event.title === '';
 }

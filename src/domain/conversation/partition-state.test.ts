@@ -3,6 +3,7 @@ import {
   messageReceived,
   replyCompleted,
   replyFailed,
+  replyProgress,
   replyStarted,
   stopRequested,
   workerClaimed,
@@ -158,6 +159,99 @@ describe('a release', () => {
     const state = fold([...processing, workerReleased('a')]);
     for (const event of [workerReleased('a'), workerReleased('x')])
       expect(evolve(state, event, { offset: 4, timeMs: 0 })).toBe(state);
+  });
+});
+
+describe('the draft of a message', () => {
+  const begun = [workerClaimed('a'), messageReceived('c/1'), replyStarted('c/1', 'a')];
+  const progress = (offsetBytes: number, text: string, attempt = 1, claimId = 'a') =>
+    replyProgress('c/1', claimId, { offsetBytes, text, attempt });
+  const draftOf = (state: PartitionState) => pendingMessage(state, 'c/1')?.draft;
+  const spoken = fold([...begun, progress(0, 'Grü'), progress(4, 'ße')]);
+
+  test('is what its attempt has written, in bytes of UTF-8', () => {
+    expect(draftOf(fold(begun))).toEqual({ text: '', bytes: 0 });
+    expect(draftOf(spoken)).toEqual({ text: 'Grüße', bytes: 7 });
+    expect(draftOf(fold([progress(7, ' 🙂'), progress(12, '!')], spoken, 5))).toEqual({ text: 'Grüße 🙂!', bytes: 13 });
+  });
+
+  test.each([
+    ['the same stretch', progress(4, 'ße')],
+    ['an earlier one', progress(0, 'Grü')],
+    ['one within it', progress(1, 'rüß')],
+    ['one without text, as erased', progress(7, '')],
+    ['one behind a hole', progress(8, 'x')],
+    ['one of the attempt before', progress(7, 'x', 0)],
+    ['one of an attempt that has not begun', progress(7, 'x', 2)],
+    ['one under another claim', progress(7, 'x', 1, 'b')],
+    ['one of another message', replyProgress('c/2', 'a', { offsetBytes: 7, text: 'x' })],
+  ])('is left by %s: the very same state', (_, event) => {
+    expect(evolve(spoken, event, { offset: 5, timeMs: 0 })).toBe(spoken);
+  });
+
+  test('takes of a stretch that overlaps it what is new, also where that begins with a character of several bytes', () => {
+    const overlapping = [progress(2, 'üße, 🙂🙃'), progress(9, '🙂🙃?')];
+    expect(draftOf(fold(overlapping, spoken, 5))).toEqual({ text: 'Grüße, 🙂🙃?', bytes: 18 });
+  });
+
+  test('grows neither before the start of its attempt, nor after the claim is taken, nor after its end', () => {
+    for (const events of [begun.slice(0, 2), [...begun, workerClaimed('b')], [...begun, replyCompleted('c/1', 'a')]]) {
+      const state = fold(events);
+      for (const claimId of ['a', 'b'])
+        expect(evolve(state, progress(0, 'x', 1, claimId), { offset: 9, timeMs: 0 })).toBe(state);
+    }
+  });
+
+  test.each<[string, number, { text: string; bytes: number }]>([
+    ['nothing', 0, { text: '', bytes: 0 }],
+    ['all', 7, { text: 'Grüße', bytes: 7 }],
+    ['a part', 4, { text: 'Grü', bytes: 4 }],
+    ['no more than there is', 1_000, { text: 'Grüße', bytes: 7 }],
+    // Nobody writes such a start: bytes and text must agree all the same.
+    ['whole characters', 3, { text: 'Grü', bytes: 4 }],
+  ])('keeps for the next attempt %s, as its start says', (_, continuedBytes, kept) => {
+    for (const claimId of ['a', 'b']) {
+      const claim = claimId === 'a' ? [] : [workerClaimed(claimId)];
+      const state = fold([...claim, replyStarted('c/1', claimId, 2, continuedBytes)], spoken, 5);
+      expect(pendingMessage(state, 'c/1')).toMatchObject({ attempt: 2, draft: kept, continuedBytes: kept.bytes });
+      const on = fold([progress(kept.bytes, '…', 2, claimId)], state, 7);
+      expect(pendingMessage(on, 'c/1')).toMatchObject({
+        draft: { text: `${kept.text}…`, bytes: kept.bytes + 3 },
+        continuedBytes: kept.bytes,
+      });
+    }
+  });
+
+  test('is not cut by a start that is repeated, nor by one of an attempt before', () => {
+    const second = fold([replyStarted('c/1', 'a', 2, 7), progress(7, '!', 2)], spoken, 5);
+    for (const attempt of [1, 2])
+      expect(evolve(second, replyStarted('c/1', 'a', attempt), { offset: 7, timeMs: 0 })).toBe(second);
+  });
+
+  test('outlives the loss and the release of its worker, and the deletion and stop that are asked for', () => {
+    const events: ConversationEvent[] = [
+      workerClaimed('b'),
+      workerReleased('a'),
+      stopRequested('c/1'),
+      { type: 'ConversationDeleted', conversationId: 'c' },
+    ];
+    for (const event of events) expect(draftOf(fold([event], spoken, 5))).toEqual({ text: 'Grüße', bytes: 7 });
+  });
+
+  test('is as long as what is left of it where its stretches were erased', () => {
+    const state = fold([...begun, progress(0, ''), progress(4, ''), progress(7, ' late')]);
+    expect(draftOf(state)).toEqual({ text: '', bytes: 0 });
+    const next = fold([workerClaimed('b'), replyStarted('c/1', 'b', 2, 7)], state, 6);
+    expect(pendingMessage(next, 'c/1')).toMatchObject({ draft: { bytes: 0 }, continuedBytes: 0 });
+  });
+
+  test('is known to a fold that begins behind the claim', () => {
+    const state = fold(
+      [messageReceived('c/1'), replyStarted('c/1', 'z'), progress(0, 'Hi', 1, 'z'), workerClaimed('b')],
+      initialPartition,
+      40,
+    );
+    expect(pendingMessage(state, 'c/1')).toMatchObject({ processing: false, draft: { text: 'Hi', bytes: 2 } });
   });
 });
 

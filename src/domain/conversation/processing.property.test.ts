@@ -4,14 +4,15 @@ import {
   messageReceived,
   replyCompleted,
   replyFailed,
+  replyProgress,
   replyStarted,
   stopRequested,
   workerClaimed,
   workerReleased,
 } from '../../testing/conversation-events.ts';
 import { assertProperty } from '../../testing/property.ts';
-import type { ConversationEvent, ReplyCompleted, ReplyFailed, ReplyStarted } from './events.ts';
-import { checkCounters, checkPartition } from './invariants.ts';
+import type { ConversationEvent, ReplyCompleted, ReplyFailed, ReplyProgress, ReplyStarted } from './events.ts';
+import { checkCounters, checkDraft, checkPartition } from './invariants.ts';
 import {
   evolve,
   forgetRepeat,
@@ -21,8 +22,9 @@ import {
   pendingMessage,
   trimKnown,
 } from './partition-state.ts';
-import type { PendingMessage } from './pending-messages.ts';
+import { noDraft, type PendingMessage } from './pending-messages.ts';
 import { type Decision, plan } from './plan.ts';
+import { utf8Beginning, utf8Length, utf8Slice } from './utf8.ts';
 
 const settings = { maxPerConversation: 1, maxLostWorkers: 3 };
 /** What `expect` is too slow for at every step. */
@@ -45,6 +47,7 @@ class Partition {
     const next = evolve(this.state, event, at);
     const counts = next !== this.state;
     if (counts && event.type === 'ReplyStarted') this.#checkOrder(event);
+    if (counts) mustBe(null, checkDraft(this.state, event));
     if (counts && (event.type === 'ReplyCompleted' || event.type === 'ReplyFailed')) {
       this.finals.set(event.messageId, (this.finals.get(event.messageId) ?? 0) + 1);
     }
@@ -66,7 +69,7 @@ class Partition {
   }
 
   /** What a worker writes: of a message that it could know to be final, nothing. */
-  act(event: ReplyStarted | ReplyCompleted | ReplyFailed): void {
+  act(event: ReplyStarted | ReplyProgress | ReplyCompleted | ReplyFailed): void {
     if (event.claimId === this.state.claimId) mustBe(true, pendingMessage(this.state, event.messageId) !== undefined);
     this.append(event);
   }
@@ -94,11 +97,18 @@ class Partition {
   }
 }
 
+/** A call that a worker has under way, and what it has said, all of which the worker has written. */
+interface Call {
+  attempt: number;
+  said: string;
+  done: boolean;
+}
+
 /** A worker as the domain knows it: what it reads, it folds; what it folds, it plans by. It may stall at any point and go on later. */
 class SimulatedWorker {
   readonly #partition: Partition;
   readonly #claimId: string;
-  readonly #inFlight = new Map<string, { attempt: number; done: boolean }>();
+  readonly #inFlight = new Map<string, Call>();
   readonly #foldedFrom: number;
   #state: PartitionState = initialPartition;
   #position: number;
@@ -120,18 +130,46 @@ class SimulatedWorker {
     for (const decision of plan(this.#state, settings, this.#inFlight)) this.#carryOut(decision);
   }
 
-  /** One of its calls ends, or is retried; the worker need not have read anything new. */
-  finish(pick: number, outcome: 'completes' | 'fails' | 'retries'): void {
+  /** One of its calls ends, is retried, or says more; the worker need not have read anything new. `pick`: which, and from where. */
+  finish(pick: number, outcome: 'completes' | 'fails' | 'retries' | 'speaks'): void {
     const calls = [...this.#inFlight].filter(([, call]) => !call.done);
     const [messageId, call] = calls[pick % Math.max(1, calls.length)] ?? [];
     if (messageId === undefined || call === undefined) return;
-    call.done = outcome !== 'retries';
-    if (outcome === 'retries') call.attempt += 1;
+    const from = pick % (utf8Length(call.said) + 1);
+    if (outcome === 'speaks') return this.#speak(messageId, call, from);
+    if (outcome === 'retries') return this.#retry(messageId, call, from);
+    call.done = true;
+    const parts = [{ kind: 'text', text: `${call.said}.` }] as const;
+    const { attempt } = call;
     this.#partition.act(
-      outcome === 'retries'
-        ? replyStarted(messageId, this.#claimId, call.attempt)
-        : (outcome === 'fails' ? replyFailed : replyCompleted)(messageId, this.#claimId),
+      outcome === 'fails'
+        ? replyFailed(messageId, this.#claimId)
+        : replyCompleted(messageId, this.#claimId, { attempt, parts }),
     );
+  }
+
+  /** Some of what is written may be written again with what is new. No two attempts say the same. */
+  #speak(messageId: string, call: Call, fromByte: number): void {
+    const again = utf8Slice(call.said, fromByte);
+    const offsetBytes = utf8Length(call.said) - utf8Length(again);
+    const fresh = `é${this.#claimId}#${call.attempt}🙂`;
+    call.said += fresh;
+    const { attempt } = call;
+    this.#partition.act(replyProgress(messageId, this.#claimId, { attempt, offsetBytes, text: again + fresh }));
+    this.#mustHave(messageId, call);
+  }
+
+  #retry(messageId: string, call: Call, continuedBytes: number): void {
+    call.attempt += 1;
+    call.said = utf8Beginning(call.said, continuedBytes);
+    this.#partition.act(replyStarted(messageId, this.#claimId, call.attempt, utf8Length(call.said)));
+    this.#mustHave(messageId, call);
+  }
+
+  /** As long as its claim is in force, the log has what the call has said. */
+  #mustHave(messageId: string, { said }: Pick<Call, 'said'>): void {
+    const { state } = this.#partition;
+    if (state.claimId === this.#claimId) mustBe(said, pendingMessage(state, messageId)?.draft.text);
   }
 
   /** An undisturbed spell: it reads all there is, ends calls, reads that too, and commits. */
@@ -187,10 +225,15 @@ class SimulatedWorker {
     const started = decision.type === 'start';
     if (!started && decision.reason === 'POISON')
       mustBe(true, this.#partition.lostWith(messageId, this.#position) >= settings.maxLostWorkers);
-    this.#inFlight.set(messageId, { attempt: started ? decision.attempt : 0, done: !started });
+    const { draft } = decision.message;
+    this.#mustHave(messageId, { said: draft.text });
+    // Some begin anew, the others go on from what there is.
+    const beginning = /[13579]$/.test(this.#claimId) ? noDraft : draft;
+    const attempt = started ? decision.attempt : 0;
+    this.#inFlight.set(messageId, { attempt, said: beginning.text, done: !started });
     this.#partition.act(
       started
-        ? replyStarted(messageId, this.#claimId, decision.attempt)
+        ? replyStarted(messageId, this.#claimId, attempt, beginning.bytes)
         : replyFailed(messageId, this.#claimId, decision.reason),
     );
   }
@@ -226,7 +269,7 @@ const step = fc.oneof(
       do: fc.constant('finish' as const),
       worker: fc.nat(2),
       pick: fc.nat(),
-      outcome: fc.constantFrom('completes' as const, 'completes' as const, 'fails' as const, 'retries' as const),
+      outcome: fc.constantFrom(...(['completes', 'completes', 'fails', 'retries', 'speaks', 'speaks'] as const)),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('release' as const), worker: fc.nat(2) }) },
