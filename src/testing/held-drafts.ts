@@ -17,9 +17,11 @@ export class HeldDrafts {
   #delta(replyMessageId: string, offsetBytes: number, text: string): void {
     const held = Buffer.from(this.texts.get(replyMessageId) ?? '');
     const piece = Buffer.from(text);
-    const isHeld = held.subarray(offsetBytes, offsetBytes + piece.length).equals(piece);
-    if (isHeld) return;
-    if (held.length > offsetBytes) this.takenBack.push(held.toString());
+    const known = held.subarray(offsetBytes);
+    const common = Math.min(known.length, piece.length);
+    const isSame = known.subarray(0, common).equals(piece.subarray(0, common));
+    if (isSame && piece.length <= known.length) return;
+    if (!isSame) this.takenBack.push(held.toString());
     this.texts.set(replyMessageId, held.subarray(0, offsetBytes).toString() + text);
   }
 }
