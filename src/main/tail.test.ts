@@ -36,7 +36,8 @@ test('tail shows words and titles only when asked for, and says where they were 
   expect(hidden[2]).toMatch(/ attempt=1 .* text=3 characters offsetBytes=0$/);
   expect(hidden[3]).toContain('text=7 characters');
   const shown = (await tail(world.dataDir, '--texts')).join('\n');
-  for (const words of ['text="hello there"', 'title="my title"', 'text="and"', 'text="and you"']) expect(shown).toContain(words);
+  for (const words of ['text="hello there"', 'title="my title"', 'text="and"', 'text="and you"'])
+    expect(shown).toContain(words);
 
   await world.delete('c');
   await world.eraser().round();

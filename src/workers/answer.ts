@@ -435,9 +435,10 @@ function hasMedia(event: Final): event is ReplyCompleted {
   return event.type === 'ReplyCompleted' && event.parts.some(({ kind }) => kind !== 'text');
 }
 
-/** A provider may refuse to go on from a beginning, and answer without one. */
+/** A provider may refuse to go on from a beginning for good, and answer without one. */
 function notBeforeMs(error: unknown, { beginning, broughtNothing }: Attempt): number {
-  return beginning.bytes > 0 && broughtNothing ? 0 : retryAfterMs(error);
+  const isRefusal = error instanceof ProviderError && !error.retryable;
+  return isRefusal && beginning.bytes > 0 && broughtNothing ? 0 : retryAfterMs(error);
 }
 
 /** Not before so long is another attempt of use; infinite when none is. */

@@ -139,7 +139,8 @@ export class Attempt implements Watched {
 
   #generating(): void {
     this.#isGenerating = true;
-    this.#isTextWhole = this.reply.bytes > 0;
+    // Before any text of its own it may be listening: what it goes on from need not be all.
+    this.#isTextWhole ||= !this.broughtNothing;
     this.#allow(this.#deps.settings.mediaTimeoutMs);
   }
 

@@ -222,7 +222,9 @@ describe('once it is closed', () => {
     world.say('x'.repeat(draftStretchBytes));
     world.say('y'.repeat(draftStretchBytes));
     world.writer.close();
-    world.appends[0]?.answer[how](how === 'reject' ? new LogUnavailable('away', 'unknown') : undefined);
+    const answer = world.appends[0]?.answer;
+    if (how === 'resolve') answer?.resolve();
+    else answer?.reject(new LogUnavailable('away', 'unknown'));
     await world.pass(2 * logRetryMaxDelayMs);
     expect(world.appends).toHaveLength(1);
     expect(world.writer.written.bytes).toBe(how === 'resolve' ? draftStretchBytes : 0);

@@ -5,6 +5,7 @@ import {
   messageReceived,
   replyCompleted,
   replyFailed,
+  replyProgress,
   replyStarted,
   workerClaimed,
 } from '../../testing/conversation-events.ts';
@@ -71,6 +72,20 @@ describe('a partition that is followed', () => {
         .map(({ offset }) => offset),
     ).toEqual([1, 6, 7, 8]);
     expect(following.at(0).state.pending.size).toBe(0);
+  });
+
+  test('tells of drafts as they grow, and keeps none of them once the reply has its end', async () => {
+    const following = await followed();
+    const progress = replyProgress('c/1', '', { offsetBytes: 0, text: 'Once ' });
+    await log.append(started('c'), messageReceived('c/1'), replyStarted('c/1', ''), progress, progress);
+    await log.append(replyCompleted('c/1', ''));
+    await following.caughtUp();
+    expect(notes.lines.slice(1)).toEqual(['2 ReplyStarted c/1', '3 ReplyProgress c/1', '5 ReplyCompleted c/1']);
+    const recent = following.at(0).recent.of('c');
+    expect(recent.map(({ offset, message }) => [offset, message.draft.text])).toEqual([
+      [1, ''],
+      [5, ''],
+    ]);
   });
 
   test('tells of a repeat that it is one, and nothing else', async () => {

@@ -1,6 +1,13 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { maxPieceBytes } from '../../domain/limits.ts';
-import { messageReceived, replyCompleted, replyFailed, replyStarted } from '../../testing/conversation-events.ts';
+import {
+  messageReceived,
+  replyCompleted,
+  replyFailed,
+  replyProgress,
+  replyStarted,
+  workerClaimed,
+} from '../../testing/conversation-events.ts';
 import { FollowedLog, settled } from '../following/testing/followed-log.ts';
 import type { Delivery } from './delivery.ts';
 import { SentEvents, SessionWorld } from './testing/session-world.ts';
@@ -149,6 +156,95 @@ describe('pieces of a reply', () => {
     world.publish('c/2', 0, 'Hello');
     await world.append(replyCompleted('c/2', ''));
     expect(sent.events).toHaveLength(before);
+  });
+});
+
+describe('what the log has of a reply', () => {
+  const progress = (offsetBytes: number, said: string, attempt = 1, claimId = '') =>
+    replyProgress('c/1', claimId, { offsetBytes, text: said, attempt });
+
+  test('is shown where the bus brings nothing at all', async () => {
+    await underWay();
+    await world.append(progress(0, 'Grü'));
+    expect(sent.lines).toEqual(['delta #1 0 Grü']);
+    await world.append(progress(4, 'ße, '), replyCompleted('c/1', '', text('Grüße, Welt')));
+    expect(sent.lines.slice(1)).toEqual(['delta #1 4 ße, ', 'delta #1 9 Welt', 'assistant reply to c/1 5']);
+  });
+
+  test('is not shown again where the bus was ahead of it, and closes a hole where it lost some', async () => {
+    await underWay();
+    world.publish('c/1', 0, 'Grüße');
+    await world.append(progress(0, 'Grü'));
+    expect(sent.lines).toEqual(['delta #1 0 Grüße']);
+    await world.append(progress(4, 'ße, Welt'));
+    expect(sent.lines.slice(1)).toEqual(['delta #1 7 , Welt']);
+    world.publish('c/1', 13, '!');
+    expect(sent.drawn).toBe('Grüße, Welt!');
+  });
+
+  test('is cut into pieces that a frame holds', async () => {
+    await underWay();
+    const long = 'x'.repeat(maxPieceBytes);
+    await world.append(progress(0, `${long}yz`));
+    expect(sent.events).toMatchObject([
+      { type: 'delta', offsetBytes: 0, text: long },
+      { type: 'delta', offsetBytes: maxPieceBytes, text: 'yz' },
+    ]);
+  });
+
+  test('of an attempt before is no part of one that begins anew', async () => {
+    await underWay();
+    await world.append(progress(0, 'one'), replyStarted('c/1', '', 2));
+    await world.append(progress(3, ' more'), progress(0, 'two', 2));
+    expect(sent.lines).toEqual(['delta #1 0 one', 'started c/1 #2', 'delta #2 0 two']);
+  });
+
+  test('is shown from its beginning under the attempt that goes on from it, and its pieces behind it', async () => {
+    await underWay();
+    world.publish('c/1', 0, 'Grüße und mehr');
+    world.publish('c/1', 7, ' aus', 2);
+    await world.append(progress(0, 'Grüße un'), workerClaimed('b'), replyStarted('c/1', 'b', 2, 7));
+    expect(sent.lines).toEqual([
+      'delta #1 0 Grüße und mehr',
+      'started c/1 #2 from 7',
+      'delta #2 0 Grüße',
+      'delta #2 7  aus',
+    ]);
+  });
+
+  test('is the whole reply when it is stopped after the loss of its worker', async () => {
+    await underWay();
+    await world.append(progress(0, 'Grüße'), workerClaimed('b'));
+    await world.append(replyCompleted('c/1', 'b', { ...text('Grüße'), attempt: 2, outcome: 'stopped' }));
+    expect(sent.lines).toEqual([
+      'delta #1 0 Grüße',
+      'started c/1 #2 from 7',
+      'delta #2 0 Grüße',
+      'assistant reply to c/1 5',
+    ]);
+  });
+
+  test('is told to a session that comes while the message waits for its next worker, and what follows it then', async () => {
+    world = new SessionWorld();
+    await world.append(
+      begun,
+      messageReceived('c/1'),
+      replyStarted('c/1', ''),
+      progress(0, 'Grüße'),
+      workerClaimed('b'),
+    );
+    await shown(1);
+    expect(sent.lines).toEqual(['started c/1 #1', 'delta #1 0 Grüße']);
+    await world.append(replyStarted('c/1', 'b', 2, 7), progress(7, '!', 2, 'b'));
+    expect(sent.lines.slice(2)).toEqual(['started c/1 #2 from 7', 'delta #2 0 Grüße', 'delta #2 7 !']);
+  });
+
+  test('is told to a session that comes in its midst, though no worker answers it', async () => {
+    world = new SessionWorld();
+    await world.append(begun, messageReceived('c/1'), replyStarted('c/1', ''), progress(0, 'Grüße'));
+    await shown(1);
+    world.publish('c/1', 7, '!');
+    expect(sent.lines).toEqual(['started c/1 #1', 'delta #1 0 Grüße', 'delta #1 7 !']);
   });
 });
 

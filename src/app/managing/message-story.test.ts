@@ -5,6 +5,7 @@ import {
   messageReceived,
   replyCompleted,
   replyFailed,
+  replyProgress,
   replyStarted,
   stopRequested,
   workerClaimed,
@@ -192,6 +193,50 @@ describe('the story of a message', () => {
         [400, { ...replyFailed('c/1', 'A', 'STOPPED'), attempt: 0 }],
       ]).at(-1),
     ).toBe('400 ReplyFailed: stopped before there was an answer; no attempt was begun, 300 ms after it was received');
+  });
+
+  test('tells from where an attempt went on, and nothing of how the draft grew, nor a word of it', () => {
+    const records: readonly Timed[] = [
+      [0, claimA],
+      [100, messageReceived('c/1')],
+      [200, replyStarted('c/1', 'A')],
+      [1_200, replyProgress('c/1', 'A', { offsetBytes: 0, text: 'secret' })],
+      [2_000, claimB],
+      [2_050, replyProgress('c/1', 'A', { offsetBytes: 6, text: ' too late' })],
+      [2_100, replyStarted('c/1', 'B', 2, 6)],
+      [2_200, replyCompleted('c/1', 'B', { attempt: 2 })],
+    ];
+    const steps = followed(records);
+    expect(steps.map((step) => step.split(' ', 2).join(' '))).toEqual([
+      '200 ReplyStarted:',
+      '2000 WorkerClaimed:',
+      '2100 ReplyStarted:',
+      '2200 ReplyCompleted:',
+    ]);
+    expect(steps[0]).not.toContain('going on');
+    expect(steps[2]).toMatch(
+      /attempt 2 by worker worker of B, going on from the 6 bytes that the log had of its draft; /,
+    );
+    expect(steps.join('')).not.toContain('secret');
+    expect(storyOf(records.slice(0, 4)).standing(3_200)?.detail).toBe(
+      'attempt 1 by worker worker of A has been under way for 3 s; the log has 6 bytes of its draft',
+    );
+  });
+
+  // Cause: the end has a number of its own, which was taken for an attempt that had begun when the one before did.
+  test('tells of no attempt where a stop after the loss of a worker keeps what the log has', () => {
+    const steps = followed([
+      [0, claimA],
+      [100, messageReceived('c/1')],
+      [200, replyStarted('c/1', 'A')],
+      [1_200, replyProgress('c/1', 'A', { offsetBytes: 0, text: 'so far' })],
+      [2_000, claimB],
+      [2_050, stopRequested('c/1')],
+      [2_100, replyCompleted('c/1', 'B', { attempt: 2, outcome: 'stopped' })],
+    ]);
+    expect(steps.at(-1)).toBe(
+      '2100 ReplyCompleted: stopped; what was said until then is kept: text of 12 characters by model model at worker worker of B; no attempt was begun since, 2 s after it was received',
+    );
   });
 
   test('tells of a message that came again', () => {

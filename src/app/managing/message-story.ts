@@ -138,7 +138,7 @@ export class MessageStory {
         return this.#add(at, event, 'the client wants no answer, or no more of it');
       case 'ReplyCompleted':
       case 'ReplyFailed':
-        return this.#ended(event, at);
+        return this.#ended(event, before, at);
       default:
         return event satisfies never;
     }
@@ -192,7 +192,7 @@ export class MessageStory {
     this.#add(at, event, `${worker} gave the partition up: ${attempt}; this does not count as a lost worker`);
   }
 
-  #ended(event: ReplyCompleted | ReplyFailed, at: At): void {
+  #ended(event: ReplyCompleted | ReplyFailed, before: PartitionState, at: At): void {
     this.#endOffset = at.offset;
     const total = timeInWords(at.timeMs - this.#receivedAtMs);
     const attempts = event.attempt === 0 ? 'no attempt was begun' : `after ${counted(event.attempt, 'attempt')}`;
@@ -204,11 +204,12 @@ export class MessageStory {
     }
     const how = event.outcome === 'stopped' ? 'stopped; what was said until then is kept: ' : '';
     const said = `${contentsInWords(event.parts)} by model ${event.model} at ${this.#worker(event.claimId)}`;
-    this.#add(
-      at,
-      event,
-      `${how}${said}; attempt ${event.attempt} took ${timeInWords(at.timeMs - this.#attemptAtMs)}, ${total} after it was received`,
-    );
+    // What a lost worker had said, and a stop kept, has a number of its own.
+    const isKept = event.outcome === 'stopped' && pendingMessage(before, event.messageId)?.processing === false;
+    const attempt = isKept
+      ? 'no attempt was begun since'
+      : `attempt ${event.attempt} took ${timeInWords(at.timeMs - this.#attemptAtMs)}`;
+    this.#add(at, event, `${how}${said}; ${attempt}, ${total} after it was received`);
   }
 
   /** Why an event about the message changed nothing. */

@@ -190,6 +190,24 @@ export function providerContract(name: string, make: () => Promise<ProviderSubje
       }
     });
 
+    test.each(['text', 'video'] as const)(
+      'it gives what follows a reply of %s that was begun, media included, wherever that was cut',
+      async (replyKind) => {
+        await using subject = await make();
+        const request = providerRequest({ replyKind, text: 'What of Zürich 🙂?' });
+        const characters = Array.from(await subject.expected(request));
+        expect(subject.provider.continues).toBe(true);
+        for (const cut of replyKind === 'text' ? [...characters.keys(), characters.length] : [1, characters.length]) {
+          const begun = characters.slice(0, cut).join('');
+          const pieces = await wholeReply(subject.provider, { ...request, begun });
+          const text = pieces.filter((piece) => typeof piece === 'string');
+          expect(text).not.toContain('');
+          expect(begun + text.join('')).toBe(characters.join(''));
+          expect(mediaIn(pieces).map(({ kind }) => kind)).toEqual(replyKind === 'text' ? [] : ['voice', 'image']);
+        }
+      },
+    );
+
     test('a call aborted while voice is made throws the reason at once, and nothing comes after', async () => {
       await using subject = await make();
       const abort = new AbortController();

@@ -88,11 +88,11 @@ function deltaOf({ event, data }: EventSourceMessage, apiKey: string | undefined
   return { text, finish: choice?.finish_reason ?? undefined };
 }
 
-function checkFinish(finish: string, empty: boolean): void {
+function checkFinish(finish: string, empty: boolean, isBegun: boolean): void {
   if (finish === 'error') throw new ProviderError('the provider broke off', true);
   if (!empty) return;
   if (finish === 'content_filter') throw new ProviderError('the provider refused to answer (content_filter)', false);
-  throw new ProviderError(`the provider answered nothing (${finish})`, true);
+  if (!isBegun) throw new ProviderError(`the provider answered nothing (${finish})`, true);
 }
 
 /** Some servers split a character of two UTF-16 units between events; such a half waits for the other. */
@@ -104,9 +104,13 @@ function endsWithinCharacter(text: string): boolean {
 /**
  * The reply's pieces out of the bytes of the stream, none empty, each well-formed. Ends at finish_reason or [DONE],
  * whatever comes after. Throws ProviderError on a malformed, erroneous or empty reply, and when the bytes end before
- * the reply does.
+ * the reply does. `isBegun`: they follow a beginning, which may have been all of it.
  */
-export async function* piecesOf(chunks: AsyncIterable<Uint8Array>, apiKey: string | undefined): AsyncIterable<string> {
+export async function* piecesOf(
+  chunks: AsyncIterable<Uint8Array>,
+  apiKey: string | undefined,
+  isBegun: boolean,
+): AsyncIterable<string> {
   let empty = true;
   let held = '';
   for await (const event of eventsOf(chunks)) {
@@ -117,7 +121,7 @@ export async function* piecesOf(chunks: AsyncIterable<Uint8Array>, apiKey: strin
     if (piece !== '') yield piece;
     empty &&= piece === '';
     if (finish === undefined) continue;
-    checkFinish(finish, empty);
+    checkFinish(finish, empty, isBegun);
     return;
   }
   throw new ProviderError('the stream ended before the reply did', true);

@@ -88,6 +88,50 @@ describe('the stream', () => {
   });
 });
 
+describe('a reply that was begun', () => {
+  async function bodyOf(overrides: Partial<ProviderRequest>, settings: Partial<OpenAiProviderSettings> = {}) {
+    server.follow({ kind: 'reply', pieces: ['on'] });
+    await piecesOfReply(provider(settings), providerRequest(overrides));
+    return server.requests.at(-1)?.body;
+  }
+
+  test('stands last, as the model’s own, and is not to be closed', async () => {
+    const body = await bodyOf({ text: 'Hello', begun: 'Grüße ' });
+    expect(body).toMatchObject({ continue_final_message: true, add_generation_prompt: false });
+    expect(body?.messages.slice(-2)).toEqual([
+      { role: 'user', content: 'Hello' },
+      { role: 'assistant', content: 'Grüße ' },
+    ]);
+  });
+
+  // Cause: whoever took over when all was said, but not written, was answered nothing, and began another reply.
+  test('may have been all of it: then nothing follows; what the server refuses is refused all the same', async () => {
+    const request = providerRequest({ begun: 'All said.' });
+    server.follow({ kind: 'reply', pieces: [] });
+    expect(await piecesOfReply(provider(), request)).toEqual([]);
+    await expect(piecesOfReply(provider(), providerRequest())).rejects.toMatchObject({ retryable: true });
+    server.follow({ kind: 'event', pieces: [], data: '{"choices":[{"delta":{},"finish_reason":"content_filter"}]}' });
+    await expect(piecesOfReply(provider(), request)).rejects.toMatchObject({ retryable: false });
+  });
+
+  test('leaves no trace in the request when there is none', async () => {
+    const body = await bodyOf({ text: 'Hello', history: [{ role: 'assistant', text: 'said before' }] });
+    expect(Object.keys(body ?? {}).toSorted()).toEqual(['messages', 'model', 'stream']);
+    expect(body?.messages.at(-1)).toEqual({ role: 'user', content: 'Hello' });
+  });
+
+  test('takes its share of the tokens from what was said before', async () => {
+    const history = [{ role: 'user', text: 'x'.repeat(900) }] as const;
+    const fits = { maxContextTokens: 600 };
+    expect((await bodyOf({ history, begun: 'y'.repeat(30) }, fits))?.messages).toHaveLength(4);
+    expect((await bodyOf({ history, begun: 'y'.repeat(900) }, fits))?.messages).toHaveLength(3);
+  });
+
+  test('is gone on with only where the settings say so', () => {
+    expect([provider().continues, provider({ continues: true }).continues]).toEqual([false, true]);
+  });
+});
+
 describe('a fault in the stream', () => {
   const withEvent = (data: string): TestAnswer => ({ kind: 'event', pieces: ['Hel'], data });
 

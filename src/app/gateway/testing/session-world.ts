@@ -205,7 +205,7 @@ function lineOf(event: SessionEvent): string {
     case 'message':
       return `${event.message.role} ${event.message.messageId} ${event.message.sequence}`;
     case 'started':
-      return `started ${event.messageId} #${event.attempt}`;
+      return `started ${event.messageId} #${event.attempt}${event.continuedBytes > 0 ? ` from ${event.continuedBytes}` : ''}`;
     case 'delta':
       return `delta #${event.attempt} ${event.offsetBytes} ${event.text}`;
     case 'rejected':
