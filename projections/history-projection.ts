@@ -44,6 +44,8 @@ export const historyProjection: Projection<ConversationEvent> = {
   collections: [messagesSpec, conversationsSpec, mediaReferencesSpec, processingSpec(historyModel)],
   touches(event, partition) {
     if (event.type === 'StopRequested') return [];
+    // What a reply has said so far matters to a conversation that was deleted, and to nothing else.
+    if (event.type === 'ReplyProgress') return [{ collection: conversations, id: event.conversationId }];
     const keys: DocumentKey[] = [{ collection: partitions, id: String(partition) }];
     if ('messageId' in event) keys.push({ collection: messages, id: event.messageId });
     if ('conversationId' in event) keys.push({ collection: conversations, id: event.conversationId });
@@ -76,12 +78,14 @@ function foldConversationEvent(
   documents: Documents,
 ): void {
   if (event.type === 'StopRequested') return;
-  const message = 'messageId' in event ? foldMessage(event, at, claimId, documents) : null;
+  const isMessages = 'messageId' in event && event.type !== 'ReplyProgress';
+  const message = isMessages ? foldMessage(event, at, claimId, documents) : null;
   if ('conversationId' in event) {
     documents.update<ConversationDocument>(conversations, event.conversationId, at.offset, (before) =>
       projectConversation(before, event, at, message),
     );
   }
+  if (event.type === 'ReplyProgress') return;
   const noted = { partition, timeMs: at.timeMs, claimId, isNew: message?.sequence === at.offset };
   documents.update<PartitionDocument>(partitions, String(partition), at.offset, (before) =>
     projectPartition(before, event, noted),

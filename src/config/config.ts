@@ -100,8 +100,9 @@ export interface OpenAiProviderConfig {
   readonly maxContextTokens: number;
   /** '' sends none. */
   readonly systemPrompt: string;
-  /** Pictures are sent to the model. */
+  /** The server goes on with a reply whose beginning stands last. */
   readonly continues: boolean;
+  /** Pictures are sent to the model. */
   readonly vision: boolean;
   /** Each '' where the endpoint is not used. */
   readonly transcriptionModel: string;

@@ -133,7 +133,6 @@ export class Answer {
   /** Its conversation was deleted: it ends like one that was stopped, but without a word. */
   discard(): void {
     this.#discarded = true;
-    this.#draft?.close();
     this.stop();
   }
 

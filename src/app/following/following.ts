@@ -3,6 +3,7 @@ import { type PartitionState, pendingMessage } from '../../domain/conversation/p
 import type { PendingMessage } from '../../domain/conversation/pending-messages.ts';
 import { LogUnavailable } from '../../ports/event-log.ts';
 import type { Ids } from '../../ports/ids.ts';
+import { SharedRuns } from '../shared-runs.ts';
 import { Watchdog } from '../watchdog.ts';
 import { followedWithinMs, overdueTickMs } from './limits.ts';
 import { type FollowerDeps, PartitionFollower } from './partition-follower.ts';
@@ -35,9 +36,7 @@ export class Following {
   readonly #stopping = new AbortController();
   readonly #watchdog: Watchdog;
   #running: Promise<unknown> = Promise.resolve();
-  #asking: Promise<readonly number[]> = Promise.resolve([]);
-  /** The next question for the ends of the partitions: whoever comes before it is asked shares its answer. */
-  #nextAnswer: Promise<readonly number[]> | undefined;
+  readonly #ends = new SharedRuns(() => this.#ask());
 
   constructor(deps: FollowingDeps) {
     this.#deps = deps;
@@ -126,7 +125,7 @@ export class Following {
   }
 
   async #readOn(): Promise<void> {
-    const ends = await this.#ends();
+    const ends = await this.#ends.next();
     await Promise.all(ends.map((end, partition) => this.at(partition).folded(end)));
   }
 
@@ -148,18 +147,6 @@ export class Following {
       },
     );
     return promise;
-  }
-
-  /** A question that is under way may be older than who comes now; all who come meanwhile share the next. */
-  #ends(): Promise<readonly number[]> {
-    this.#nextAnswer ??= this.#asking
-      .catch(() => undefined)
-      .then(() => {
-        this.#nextAnswer = undefined;
-        this.#asking = this.#ask();
-        return this.#asking;
-      });
-    return this.#nextAnswer;
   }
 
   #ask(): Promise<readonly number[]> {

@@ -1,12 +1,6 @@
 import type { ConversationEvent, MessageReceived } from '../../domain/conversation/events.ts';
 import { KnownIds } from '../../domain/conversation/known-ids.ts';
-import {
-  evolve,
-  initialPartition,
-  type PartitionState,
-  pendingMessage,
-  trimKnown,
-} from '../../domain/conversation/partition-state.ts';
+import { evolve, initialPartition, type PartitionState, trimKnown } from '../../domain/conversation/partition-state.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { LogTruncated, LogUnavailable } from '../../ports/event-log.ts';
 import type { Logger } from '../../ports/telemetry.ts';
@@ -15,7 +9,7 @@ import type { Journal, JournalEntry } from '../journal.ts';
 import { ConversationIndex } from './conversation-index.ts';
 import { followRetryInitialDelayMs, followRetryMaxDelayMs, maxIndexedConversations, maxRecentBytes } from './limits.ts';
 import { lookBack } from './look-back.ts';
-import { type FollowedRecord, isUnderWay, RecentRecords, withoutDraft } from './recent-records.ts';
+import { type FollowedRecord, followedRecord, isUnderWay, RecentRecords, withoutDraft } from './recent-records.ts';
 
 export interface FollowerDeps {
   readonly journal: Journal;
@@ -204,8 +198,8 @@ export class PartitionFollower {
           if (event.type === 'MessageReceived') this.#listener.repeated(event);
           return;
         }
-        const message = pendingMessage(event.type === 'MessageReceived' ? this.#state : before, event.messageId);
-        if (message !== undefined) this.#tell({ offset, timeMs, event, message, trace });
+        const record = followedRecord({ offset, timeMs, trace }, event, before, this.#state);
+        if (record !== undefined) this.#tell(record);
         return;
       }
       default:

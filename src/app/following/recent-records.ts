@@ -6,6 +6,7 @@ import {
   type ReplyStarted,
   textOf,
 } from '../../domain/conversation/events.ts';
+import { type PartitionState, pendingMessage } from '../../domain/conversation/partition-state.ts';
 import { noDraft, type PendingMessage } from '../../domain/conversation/pending-messages.ts';
 import type { TraceContext } from '../../ports/tracing.ts';
 
@@ -19,6 +20,17 @@ export interface FollowedRecord {
   readonly message: PendingMessage;
   /** What the record's writer was doing; undefined: not traced. */
   readonly trace: TraceContext | undefined;
+}
+
+/** What an event that counts says about its message, with the states before and after it; undefined when it is about none that is pending. */
+export function followedRecord(
+  at: Pick<FollowedRecord, 'offset' | 'timeMs' | 'trace'>,
+  event: FollowedRecord['event'],
+  before: PartitionState,
+  after: PartitionState,
+): FollowedRecord | undefined {
+  const message = pendingMessage(event.type === 'MessageReceived' ? after : before, event.messageId);
+  return message && { ...at, event, message };
 }
 
 /** It tells of an attempt that goes on: all of them together say no more than the fold, or the attempt's end. */

@@ -1,10 +1,11 @@
 import type { ConversationEvent } from '../../domain/conversation/events.ts';
-import { evolve, initialPartition, pendingMessage } from '../../domain/conversation/partition-state.ts';
+import { evolve, initialPartition } from '../../domain/conversation/partition-state.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { ReadModelUnavailable } from '../../ports/read-model.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
+import { SharedRuns } from '../shared-runs.ts';
 import { keptRefoldMs, keptRefolds, maxRefoldRecords } from './limits.ts';
-import { type FollowedRecord, withoutDraft } from './recent-records.ts';
+import { type FollowedRecord, followedRecord, withoutDraft } from './recent-records.ts';
 
 /** Records read at once. */
 const batchRecords = 1_000;
@@ -67,9 +68,9 @@ class PartitionRefold {
   readonly #journal: Journal;
   readonly #partition: number;
   #fold = new Fold([]);
+  /** By the next pass: conversations, and up to where. */
   #wanted = new Map<string, number>();
-  #running: Promise<unknown> = Promise.resolve();
-  #next: Promise<Fold> | undefined;
+  readonly #passes = new SharedRuns(() => this.#pass());
 
   constructor(journal: Journal, partition: number) {
     this.#journal = journal;
@@ -78,28 +79,16 @@ class PartitionRefold {
 
   async past(conversationId: string, upTo: number): Promise<ConversationPast> {
     const isKnown = this.#fold.next >= upTo && this.#fold.pasts.has(conversationId);
-    const { pasts } = isKnown ? this.#fold : await this.#pass(conversationId, upTo);
+    if (!isKnown) this.#wanted.set(conversationId, Math.max(upTo, this.#wanted.get(conversationId) ?? 0));
+    const { pasts } = isKnown ? this.#fold : await this.#passes.next();
     const { records, ...past } = pasts.get(conversationId) ?? new Past();
     // The fold goes on while somebody tells what it has.
     return { ...past, records: [...records] };
   }
 
-  #pass(conversationId: string, upTo: number): Promise<Fold> {
-    this.#wanted.set(conversationId, Math.max(upTo, this.#wanted.get(conversationId) ?? 0));
-    this.#next ??= this.#running
-      .catch(() => undefined)
-      .then(() => {
-        const wanted = this.#wanted;
-        this.#wanted = new Map();
-        this.#next = undefined;
-        const pass = this.#foldFor(wanted);
-        this.#running = pass;
-        return pass;
-      });
-    return this.#next;
-  }
-
-  async #foldFor(wanted: ReadonlyMap<string, number>): Promise<Fold> {
+  async #pass(): Promise<Fold> {
+    const wanted = this.#wanted;
+    this.#wanted = new Map();
     const { pasts } = this.#fold;
     const isNew = [...wanted.keys()].some((conversationId) => !pasts.has(conversationId));
     // What was asked for last stays.
@@ -154,9 +143,9 @@ class Fold {
     }
     if (this.#state === before || past.isDeleted) return;
     if (event.type !== 'MessageReceived' && event.type !== 'ReplyCompleted' && event.type !== 'ReplyFailed') return;
-    const message = pendingMessage(event.type === 'MessageReceived' ? this.#state : before, event.messageId);
-    if (message === undefined) return;
-    const record = withoutDraft({ offset, timeMs, event, message, trace });
+    const known = followedRecord({ offset, timeMs, trace }, event, before, this.#state);
+    if (known === undefined) return;
+    const record = withoutDraft(known);
     past.records.push(record);
     if (event.type === 'MessageReceived') past.said.set(event.messageId, record);
   }

@@ -239,13 +239,15 @@ export class ConversationView {
 
   /** Pieces that the bus lost are made up, so that what a client drew by pieces is the whole reply. */
   #completed(event: ReplyCompleted, record: FollowedRecord): void {
-    const { replyMessageId, attempt, parts } = event;
-    const { messageId, draft: saved } = record.message;
-    const text = textOf(parts);
-    // The log may not have the attempt's start.
-    const continuedBytes = text.startsWith(saved.text) ? saved.bytes : 0;
-    if (this.#drafts.has(replyMessageId)) this.#underWay({ messageId, attempt, continuedBytes, draft: noDraft });
-    this.#drawTo(replyMessageId, attempt, { text, bytes: utf8Length(text) });
+    const { replyMessageId, attempt } = event;
+    if (this.#drafts.has(replyMessageId)) {
+      const { messageId, draft: saved } = record.message;
+      const text = textOf(event.parts);
+      // The log may not have the attempt's start.
+      const continuedBytes = text.startsWith(saved.text) ? saved.bytes : 0;
+      this.#underWay({ messageId, attempt, continuedBytes, draft: noDraft });
+      this.#drawTo(replyMessageId, attempt, { text, bytes: utf8Length(text) });
+    }
     this.#forgetDraft(event.messageId);
     this.#emit(replied(event, record));
   }
