@@ -16,6 +16,12 @@ export async function pause(clock: Clock, ms: number, signal: AbortSignal): Prom
   }
 }
 
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
 /** What the promise gives, unless the signal aborts first: then it rejects with its reason, and what the promise gives later is nobody's. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();

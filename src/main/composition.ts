@@ -1,6 +1,7 @@
 import { Eraser } from '../app/erasure/eraser.ts';
 import { Following } from '../app/following/following.ts';
 import { knownWindowIds, usualLookBackRecords } from '../app/following/limits.ts';
+import { type FollowerDeps, PartitionFollower } from '../app/following/partition-follower.ts';
 import { Refolds } from '../app/following/refold.ts';
 import { Admission } from '../app/gateway/admission.ts';
 import { Conversations } from '../app/gateway/conversations.ts';
@@ -113,9 +114,13 @@ export interface FollowingOptions extends AdmissionOptions {
 }
 
 /** The topic of conversations as this process follows it. Not started. */
-export function newFollowing({ config, backends, world, random, onFault }: FollowingOptions): Following {
+export function newFollowing({ onFault, ...options }: FollowingOptions): Following {
+  return new Following({ ...options.world, ...followerDeps(options), onFault });
+}
+
+function followerDeps({ config, backends, world, random }: Omit<FollowingOptions, 'onFault'>): FollowerDeps {
   const group = workersGroup(config);
-  return new Following({
+  return {
     ...world,
     journal: backends.journal,
     random,
@@ -123,8 +128,7 @@ export function newFollowing({ config, backends, world, random, onFault }: Follo
     readGroup: readGroupOf(group),
     lookBackRecords: usualLookBackRecords,
     windowIds: knownWindowIds,
-    onFault,
-  });
+  };
 }
 
 function workersGroup({ prefix }: PartsConfig): string {
@@ -222,13 +226,15 @@ export interface WorkersOptions extends PartsOptions {
 }
 
 /** Starts the worker of this process. */
-export function startWorkerOf({ config, backends, world, following, ...parts }: WorkersOptions): RunningWorker {
+export function startWorkerOf({ following, ...options }: WorkersOptions): RunningWorker {
+  const { config, backends, world, ...parts } = options;
   const { maxProcessingPerPartition, maxProcessingPerConversation } = config.limits;
   return startWorker({
     ...backends,
     ...world,
     ...parts,
-    lookups: historyLookups({ ...backends, following, refolds: new Refolds({ ...backends, clock: world.clock }) }),
+    follower: (partition) => following?.at(partition) ?? new PartitionFollower(followerDeps(options), partition),
+    lookups: historyLookups({ ...backends, refolds: new Refolds({ ...backends, clock: world.clock }) }),
     workerId: `${backends.instanceId}-${world.ids.unique()}`,
     group: workersGroup(config),
     settings: {

@@ -7,6 +7,8 @@ import { openSqliteLog, type WritableSqliteLog } from '../adapters/event-log/sql
 import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { inProcessBus } from '../adapters/live-bus/in-process/in-process-bus.ts';
 import { type FolderMediaStore, openFolderMediaStore } from '../adapters/media-store/folder/folder-media-store.ts';
+import { knownWindowIds } from '../app/following/limits.ts';
+import { PartitionFollower } from '../app/following/partition-follower.ts';
 import { Journal, type JournalEntry } from '../app/journal.ts';
 import type { ConversationEvent, MessageReceived, ReplyCompleted, ReplyFailed } from '../domain/conversation/events.ts';
 import { evolve, initialPartition, pendingMessage } from '../domain/conversation/partition-state.ts';
@@ -15,6 +17,7 @@ import type { LivePiece } from '../ports/live-bus.ts';
 import type { PartitionGroups } from '../ports/partition-groups.ts';
 import type { Tracer } from '../ports/tracing.ts';
 import type { Lookups, WorkerDeps, WorkerSettings } from '../workers/deps.ts';
+import { readGroupOf } from '../workers/partition-worker.ts';
 import { type RunningWorker, startWorker } from '../workers/worker.ts';
 import { messageReceived } from './conversation-events.ts';
 import { eventCodec } from './event-codec.ts';
@@ -161,8 +164,14 @@ export class WorkerWorld implements AsyncDisposable {
         return { [Symbol.asyncDispose]: async () => {} };
       },
     };
+    const journal = new Journal(log, eventCodec, 'test', options.tracer);
+    const logger = { debug: warn, info: warn, warn, error: warn };
+    const group = 'test.workers';
+    const { lookBackRecords = 0, windowIds = knownWindowIds } = options;
+    const begin = { group, readGroup: readGroupOf(group), lookBackRecords, windowIds };
+    const following = { journal, clock, logger, random: () => 0, ...begin };
     const running = startWorker({
-      journal: new Journal(log, eventCodec, 'test', options.tracer),
+      journal,
       tracer: options.tracer,
       provider,
       media: this.media,
@@ -170,14 +179,13 @@ export class WorkerWorld implements AsyncDisposable {
       clock,
       ids: nodeCryptoIds,
       lookups: { past: this.#past, loadHistory: async () => [], ...options.lookups },
-      logger: { debug: warn, info: warn, warn, error: warn },
+      logger,
       metrics,
       random: () => 0,
       workerId: 'worker',
       groups,
-      group: 'test.workers',
-      lookBackRecords: options.lookBackRecords ?? 0,
-      ...(options.windowIds !== undefined && { windowIds: options.windowIds }),
+      group,
+      follower: (partition) => new PartitionFollower(following, partition),
       ...(options.releasesDueMs !== undefined && { releasesDueMs: options.releasesDueMs }),
       settings: { ...settings, ...options.settings },
     });

@@ -1,4 +1,5 @@
 import { backOffMs, pause, unlessAborted } from '../app/back-off.ts';
+import type { PartitionFollower } from '../app/following/partition-follower.ts';
 import type { ReplyCompleted, ReplyFailed, ReplyProgress, ReplyStarted } from '../domain/conversation/events.ts';
 import { type Draft, noDraft, type PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { stretches } from '../domain/conversation/utf8.ts';
@@ -17,14 +18,17 @@ import { MediaReads } from './media-reads.ts';
 import { renewReplyMedia, storeReplyMedia } from './reply-media.ts';
 import { replyRequest } from './reply-request.ts';
 
-/** Where the message stands: its partition, the claim to act under, and the next offset of the fold. */
+/** Where the message stands: its partition, the claim to act under, and the fold. */
 export interface AnswerContext {
   readonly deps: WorkerDeps;
   readonly attempts: AttemptDeps;
   readonly partition: number;
   readonly claimId: string;
-  foldedTo(): number;
+  readonly fold: Pick<PartitionFollower, 'next' | 'saidAfter'>;
 }
+
+/** Before the first offset. */
+const beforeAll = -1;
 
 type Final = ReplyCompleted | ReplyFailed;
 
@@ -244,11 +248,12 @@ export class Answer {
    * Nothing when a stop, or the end, came first.
    */
   async #history(): Promise<readonly Utterance[]> {
-    const { deps, partition } = this.#context;
-    const foldedTo = this.#context.foldedTo();
+    const { deps, partition, fold } = this.#context;
+    const foldedTo = fold.next;
+    const remembered = fold.saidAfter(this.message.conversationId, beforeAll);
     this.#lookingUp = true;
     const said = await this.#awaited('history cannot be loaded', () =>
-      deps.lookups.loadHistory(partition, this.message, foldedTo),
+      deps.lookups.loadHistory(partition, this.message, foldedTo, remembered),
     );
     this.#lookingUp = false;
     return said ?? [];

@@ -1,3 +1,5 @@
+import type { PartitionFollower } from '../app/following/partition-follower.ts';
+import type { FollowedRecord } from '../app/following/recent-records.ts';
 import type { Journal } from '../app/journal.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -41,9 +43,14 @@ export interface Lookups {
   ): Promise<MessagePast>;
   /**
    * What was said in the conversation before the message, oldest first, without it. `foldedTo` is the next offset of the
-   * worker's fold: the replies it has seen are before it, even if they came after the message.
+   * worker's fold: the replies it has seen are before it, even if they came after the message. `remembered`: all that was said, if all of it is remembered.
    */
-  loadHistory(partition: number, message: PendingMessage, foldedTo: number): Promise<readonly Utterance[]>;
+  loadHistory(
+    partition: number,
+    message: PendingMessage,
+    foldedTo: number,
+    remembered: readonly FollowedRecord[] | undefined,
+  ): Promise<readonly Utterance[]>;
 }
 
 export interface WorkerMetrics {
@@ -78,10 +85,8 @@ export interface WorkerDeps {
   readonly groups: PartitionGroups;
   /** The consumer group whose positions are committed, `<prefix>.workers`; its members are those of `<prefix>.workers.members`, and how far they had read `<prefix>.workers.read`. */
   readonly group: string;
-  /** Records before the committed position that are looked at when a partition is taken. Default: `usualLookBackRecords`. */
-  readonly lookBackRecords?: number;
-  /** Message ids a partition remembers at least. Default: `knownWindowIds`. */
-  readonly windowIds?: number;
+  /** Who follows the partition: the process for all it does, or the worker alone, whenever it is given it. */
+  readonly follower: (partition: number) => PartitionFollower;
   /** Before a message is given up as POISON. Default: `releasesDueMs`. */
   readonly releasesDueMs?: number;
   readonly settings: WorkerSettings;

@@ -54,7 +54,7 @@ function lookups(messages: readonly HistoryMessage[], checkpoint: number, isRepl
   };
   // The log is too long to be folded instead.
   const refolds = { historyAnswers: () => {}, past: () => Promise.reject(new ReadModelUnavailable('too long')) };
-  return historyLookups({ history: source, progress, refolds, following: undefined });
+  return historyLookups({ history: source, progress, refolds });
 }
 
 test('a message is a repeat when its first record lies before the offset', async () => {
@@ -74,21 +74,26 @@ test('nothing is said about a conversation that history lacks, nor of a history 
   const unavailable = { name: 'ReadModelUnavailable', retryable: true };
   await expect(replaced.past(0, { ...message, conversationId: 'c' }, 10)).rejects.toMatchObject(unavailable);
   const pending = { conversationId: 'c', sequence: 3 } as PendingMessage;
-  await expect(replaced.loadHistory(0, pending, 6)).rejects.toMatchObject(unavailable);
+  await expect(replaced.loadHistory(0, pending, 6, undefined)).rejects.toMatchObject(unavailable);
 });
 
 test('nothing is said about what history has not come to', async () => {
   const past = lookups([], 5);
   const behind = { name: 'ReadModelUnavailable', retryable: true };
   await expect(past.past(0, { messageId: 'old', conversationId: 'c' }, 6)).rejects.toMatchObject(behind);
-  await expect(past.loadHistory(0, { conversationId: 'c', sequence: 3 } as PendingMessage, 6)).rejects.toMatchObject(
-    behind,
-  );
+  await expect(
+    past.loadHistory(0, { conversationId: 'c', sequence: 3 } as PendingMessage, 6, undefined),
+  ).rejects.toMatchObject(behind);
 });
 
 test('each earlier message stands before its reply, even if the next was sent without waiting for it', async () => {
   const log = [said('1', 0), said('2', 1), said('3', 2), said('reply 1', 3, '1'), said('reply 2', 4, '2')];
-  const history = await lookups(log, 5).loadHistory(0, { conversationId: 'c', sequence: 2 } as PendingMessage, 5);
+  const history = await lookups(log, 5).loadHistory(
+    0,
+    { conversationId: 'c', sequence: 2 } as PendingMessage,
+    5,
+    undefined,
+  );
   expect(history).toEqual([
     { role: 'user', text: '1, well' },
     { role: 'assistant', text: 'reply 1, well' },
@@ -100,7 +105,12 @@ test('each earlier message stands before its reply, even if the next was sent wi
 test('what else was sent is named by its kind', async () => {
   const voice = { kind: 'voice', mediaId: 'm', contentType: 'audio/mpeg', sizeBytes: 1, sha256: '' } as const;
   const log = [{ ...said('1', 0), parts: [voice] }, said('reply 1', 1, '1')];
-  const history = await lookups(log, 2).loadHistory(0, { conversationId: 'c', sequence: 2 } as PendingMessage, 2);
+  const history = await lookups(log, 2).loadHistory(
+    0,
+    { conversationId: 'c', sequence: 2 } as PendingMessage,
+    2,
+    undefined,
+  );
   expect(history).toEqual([
     { role: 'user', text: '', media: ['voice'] },
     { role: 'assistant', text: 'reply 1, well' },
@@ -118,18 +128,15 @@ describe('without history', () => {
     await log.append(started, messageReceived('c/1'), replyCompleted('c/1', ''), messageReceived('d/1'));
     const foldedTo = (await log.append(messageReceived('c/2'))) + 1;
     const following = follows ? log.follow() : undefined;
-    const lookups = historyLookups({
-      history: source,
-      progress: behind,
-      refolds: new Refolds(log),
-      following,
-    });
+    await following?.caughtUp();
+    const remembered = following?.of('c').saidAfter('c', -1);
+    const lookups = historyLookups({ history: source, progress: behind, refolds: new Refolds(log) });
     const message = { messageId: 'c/2', conversationId: 'c', sequence: foldedTo - 1 } as PendingMessage;
-    return { log, lookups, history: await lookups.loadHistory(0, message, foldedTo), foldedTo };
+    return { log, lookups, history: await lookups.loadHistory(0, message, foldedTo, remembered), foldedTo };
   }
 
   test.each([
-    ['the log that this process follows', true],
+    ['the log that the worker follows', true],
     ['the log, folded from its beginning', false],
   ])('the model is given what was said before from %s', async (_, follows) => {
     const { log, history } = await logged(follows);

@@ -1,4 +1,3 @@
-import type { Following } from '../app/following/following.ts';
 import type { FollowedRecord } from '../app/following/recent-records.ts';
 import type { Refolds } from '../app/following/refold.ts';
 import { mediaOf, type Part, textOf } from '../domain/conversation/events.ts';
@@ -22,15 +21,13 @@ export interface HistoryLookupsDeps {
   readonly history: HistorySource;
   readonly progress: HistoryProgress;
   readonly refolds: Pick<Refolds, 'past' | 'historyAnswers'>;
-  /** What this process follows of the log; undefined: nothing but what its workers do. */
-  readonly following: Following | undefined;
 }
 
 /**
- * Lookups in what was read of the log lately and in the history read model, as soon as it has come as far as the question needs; where it is away or
- * behind, the log is folded. Reject with ReadModelUnavailable or LogUnavailable.
+ * Lookups in the history read model, as soon as it has come as far as the question needs; where it is away or behind, the log is folded. What the fold
+ * remembers is asked of neither. Reject with ReadModelUnavailable or LogUnavailable.
  */
-export function historyLookups({ history, progress, refolds, following }: HistoryLookupsDeps): Lookups {
+export function historyLookups({ history, progress, refolds }: HistoryLookupsDeps): Lookups {
   async function whole<T>(partition: number, offset: number, ask: () => Promise<T>): Promise<T | undefined> {
     try {
       const answer = (await progress.whole(new Map([[partition, offset]]), historyWaitMs, ask))?.answer;
@@ -58,10 +55,9 @@ export function historyLookups({ history, progress, refolds, following }: Histor
       if ((said.get(messageId)?.offset ?? offset) < offset) return 'repeat';
       return isDeleted ? 'deleted' : 'none';
     },
-    async loadHistory(partition, message, foldedTo) {
+    async loadHistory(partition, message, foldedTo, remembered) {
+      if (remembered !== undefined) return saidBefore(message, newestFirst(remembered, foldedTo));
       const { conversationId } = message;
-      const recent = await recentlySaid(following, partition, conversationId, foldedTo);
-      if (recent !== undefined) return saidBefore(message, newestFirst(recent, foldedTo));
       const ask = () => history.contextBefore(conversationId, foldedTo, maxContextMessages);
       const known = await whole(partition, foldedTo, ask);
       if (known !== undefined) return saidBefore(message, known);
@@ -70,21 +66,6 @@ export function historyLookups({ history, progress, refolds, following }: Histor
     },
   };
 }
-
-/** All that was said in the conversation, if all of it is remembered here. */
-async function recentlySaid(
-  following: Following | undefined,
-  partition: number,
-  conversationId: string,
-  foldedTo: number,
-): Promise<readonly FollowedRecord[] | undefined> {
-  if (following === undefined) return undefined;
-  await following.folded(partition, foldedTo);
-  return following.at(partition).saidAfter(conversationId, beforeAll);
-}
-
-/** Before the first offset. */
-const beforeAll = -1;
 
 /** A message or a reply, whoever remembers it. */
 type Said = Pick<HistoryMessage, 'messageId' | 'sequence' | 'role' | 'parts' | 'replyToMessageId'>;

@@ -28,9 +28,6 @@ export const mediaRetryMaxDelayMs = 2_000;
 /** Messages of a conversation that a model is given at most; its own token budget cuts further. */
 export const maxContextMessages = 200;
 
-/** Pending messages of a partition whose traces are remembered: far more than a queue that anyone would wait in, about 2 MB. */
-export const maxPendingTraces = 8_192;
-
 /** Media of one reply: a voice and a picture are what a video is answered with. A provider that makes more is out of its mind. */
 export const maxReplyMedia = 2;
 

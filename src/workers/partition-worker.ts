@@ -1,35 +1,23 @@
 import { pause, retriedWithLog } from '../app/back-off.ts';
-import { knownWindowIds, usualLookBackRecords } from '../app/following/limits.ts';
-import { lookBack } from '../app/following/look-back.ts';
-import type { JournalEntry } from '../app/journal.ts';
+import type { PartitionFollower, PartitionListener } from '../app/following/partition-follower.ts';
 import type {
   ConversationDeleted,
   ConversationEvent,
-  ConversationStarted,
   ReplyCompleted,
   ReplyFailed,
   StopRequested,
   WorkerClaimed,
 } from '../domain/conversation/events.ts';
-import { KnownIds } from '../domain/conversation/known-ids.ts';
-import {
-  evolve,
-  forgetRepeat,
-  initialPartition,
-  oldestPendingOffset,
-  type PartitionState,
-  trimKnown,
-} from '../domain/conversation/partition-state.ts';
+import { oldestPendingOffset } from '../domain/conversation/partition-state.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { type Decision, plan } from '../domain/conversation/plan.ts';
 import { maxLostWorkers } from '../domain/limits.ts';
-import { LogTruncated, type LogUnavailable } from '../ports/event-log.ts';
+import type { LogUnavailable } from '../ports/event-log.ts';
 import type { LivePiece } from '../ports/live-bus.ts';
 import { Answer, type AnswerContext } from './answer.ts';
 import type { AttemptDeps } from './attempt.ts';
 import type { WorkerDeps } from './deps.ts';
 import { commitIntervalMs, logRetryInitialDelayMs, logRetryMaxDelayMs, releasesDueMs } from './limits.ts';
-import { PendingTraces } from './pending-traces.ts';
 
 /** What one partition is doing, as far as its worker has read. */
 export interface PartitionUsage {
@@ -40,43 +28,37 @@ export interface PartitionUsage {
   readonly oldestReceivedAtMs: number | null;
 }
 
-/** Where an event stands, and the step that it was written in. */
-type EventPlace = Pick<JournalEntry, 'offset' | 'timeMs' | 'trace'>;
-
 /**
- * The worker of one partition: folds its records and does what the plan says, once it has read its own claim back. The loop awaits no call.
+ * The worker of one partition: does what the plan says of its fold, once its own claim has been read back. Whoever follows the partition awaits no call.
  */
-export class PartitionWorker {
+export class PartitionWorker implements Partial<PartitionListener> {
   readonly #deps: WorkerDeps;
   readonly #partition: number;
   readonly #attempts: AttemptDeps;
   readonly #inFlight = new Map<string, Answer>();
-  readonly #traces = new PendingTraces();
-  #state: PartitionState = initialPartition;
-  /** Conversations that began since `#knownSince`, and where. */
-  #conversations = KnownIds.none;
-  #knownSince = 0;
-  /** The offset of the next record. */
-  #next = 0;
+  readonly #fold: PartitionFollower;
+  readonly #ending = new AbortController();
   #claimId = '';
   #context: AnswerContext | undefined;
   #hold: 'none' | 'held' | 'lost' = 'none';
   /** Whether former owners have had the time to say that they were not lost, or are given it. */
   #releases: 'not-awaited' | 'awaited' | 'due' = 'not-awaited';
   #draining = false;
-  #committed = 0;
+  #committed: number | undefined;
   #committedAtMs = Number.NEGATIVE_INFINITY;
   /** The commit that is under way. */
   #committing: Promise<void> | undefined;
   #idle = Promise.withResolvers<void>();
   #defect: (error: unknown) => void = () => {};
+  #wasShortened = false;
   /** The run has ended, or is about to. */
-  #over = new AbortController().signal;
+  #over = this.#ending.signal;
 
   constructor(deps: WorkerDeps, partition: number, attempts: AttemptDeps) {
     this.#deps = deps;
     this.#partition = partition;
     this.#attempts = attempts;
+    this.#fold = deps.follower(partition);
   }
 
   /**
@@ -85,23 +67,19 @@ export class PartitionWorker {
    * LogDamaged.
    */
   async run(signal: AbortSignal): Promise<string | undefined> {
-    const ending = new AbortController();
-    const over = AbortSignal.any([signal, ending.signal]);
-    this.#over = over;
+    this.#over = AbortSignal.any([signal, this.#ending.signal]);
     const defect = new Promise<never>((_, reject) => {
       this.#defect = reject;
     });
+    const deafen = this.#fold.listen(this);
     try {
-      await this.#retried(over, () => this.#readCommitted());
-      await Promise.race([defect, Promise.all([this.#claim(over), this.#follow(over, ending)])]);
-      return this.#inFlight.size > 0 ? this.#context?.claimId : undefined;
-    } catch (error) {
-      if (!(error instanceof LogTruncated)) throw error;
-      ending.abort();
-      await this.#retried(signal, () => this.#giveUpPosition(error));
+      await Promise.race([defect, Promise.all([this.#claim(), this.#fold.run(this.#over)])]);
+      if (this.#wasShortened) await this.#retried(signal, () => this.#giveUpPosition());
+      else if (this.#inFlight.size > 0) return this.#context?.claimId;
       return undefined;
     } finally {
-      ending.abort();
+      deafen();
+      this.#ending.abort();
       for (const answer of this.#inFlight.values()) answer.settled();
       this.#inFlight.clear();
       await this.#committing;
@@ -127,7 +105,7 @@ export class PartitionWorker {
   }
 
   usage(): PartitionUsage {
-    const { pending, processing } = this.#state;
+    const { pending, processing } = this.#fold.state;
     return {
       partition: this.#partition,
       processing,
@@ -136,37 +114,54 @@ export class PartitionWorker {
     };
   }
 
-  async #readCommitted(): Promise<void> {
-    const { journal, group, lookBackRecords = usualLookBackRecords } = this.#deps;
-    const { conversations: topic } = journal.topics;
-    const committed = await journal.log.committed(group, topic, this.#partition);
-    const read = Math.max(committed, await journal.log.committed(readGroupOf(group), topic, this.#partition));
-    const end = await journal.log.endOffset(topic, this.#partition);
-    if (read > end) throw new LogTruncated(topic, this.#partition, read, end);
-    const past = await lookBack(journal, this.#partition, committed, lookBackRecords);
-    this.#committed = committed;
-    this.#next = committed;
-    this.#knownSince = past.knownFrom;
-    this.#state = past.state;
-    this.#conversations = past.conversations;
+  /** What an event that counts means for what is under way. */
+  counted(event: ConversationEvent, timeMs: number): void {
+    switch (event.type) {
+      case 'WorkerClaimed':
+        return this.#claimed(event);
+      case 'ReplyStarted':
+        if (event.claimId === this.#claimId) this.#inFlight.get(event.messageId)?.startedBy(event.attempt);
+        return;
+      case 'StopRequested':
+        return this.#stop(event);
+      case 'ConversationDeleted':
+        return this.#discardAll(event);
+      case 'ReplyCompleted':
+      case 'ReplyFailed':
+        return this.#finished(event, timeMs);
+      default:
+        return;
+    }
+  }
+
+  unreadable(kind: 'unknown' | 'undecodable'): void {
+    this.#deps.metrics.recordSkipped(kind);
+  }
+
+  read(): void {
+    if (this.#hold === 'lost') this.#ending.abort();
+    if (this.#hold === 'held') this.#act();
+  }
+
+  shortened(): void {
+    this.#wasShortened = true;
+    this.#hold = 'lost';
+    this.#ending.abort();
   }
 
   /** A log that has lost its end may have lost those of messages before the committed position: what is pending is found from the beginning. */
-  async #giveUpPosition({ offset, endOffset }: LogTruncated): Promise<void> {
-    const { journal, group, logger } = this.#deps;
+  async #giveUpPosition(): Promise<void> {
+    const { journal, group } = this.#deps;
     const { conversations: topic } = journal.topics;
-    this.#hold = 'lost';
     await this.#committing;
     await journal.log.commit(group, topic, this.#partition, 0);
     await journal.log.commit(readGroupOf(group), topic, this.#partition, 0);
-    const about = { partition: this.#partition, offset, endOffset };
-    logger.error(about, 'the log is shorter than what the worker has read of it; beginning again');
   }
 
   /** Appends a claim until one is read back; each try has an id of its own, because a repeated claim would be a second one. */
-  async #claim(signal: AbortSignal): Promise<void> {
+  async #claim(): Promise<void> {
     const { journal, ids, workerId, settings } = this.#deps;
-    await this.#retried(signal, async () => {
+    await this.#retried(this.#over, async () => {
       if (this.#hold !== 'none') return;
       this.#claimId = ids.unique();
       await journal.appendConversation(this.#partition, '', [
@@ -181,74 +176,13 @@ export class PartitionWorker {
     });
   }
 
-  async #follow(signal: AbortSignal, ending: AbortController): Promise<void> {
-    const { journal } = this.#deps;
-    await this.#retried(signal, async () => {
-      const records = journal.tail<ConversationEvent>(
-        journal.topics.conversations,
-        this.#partition,
-        this.#next,
-        signal,
-      );
-      for await (const batch of records) {
-        for (const entry of batch) this.#fold(entry);
-        // Also while catching up: whoever lost its position reads the whole log.
-        this.#trim();
-        if (this.#hold === 'lost') return ending.abort();
-        if (this.#hold === 'held') this.#act();
-      }
-    });
-  }
-
   /** Tries again, with growing waits, while the log is unavailable and the signal has not aborted. */
   #retried(signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
     const { clock, random, logger } = this.#deps;
     const onFailure = (err: LogUnavailable) =>
       logger.warn({ partition: this.#partition, err }, 'the log does not answer the worker');
     const waits = { initialMs: logRetryInitialDelayMs, maxMs: logRetryMaxDelayMs };
-    return retriedWithLog(signal, { clock, random, ...waits, position: () => this.#next, onFailure }, attempt);
-  }
-
-  #fold(entry: JournalEntry<ConversationEvent>): void {
-    const { offset, timeMs, decoded } = entry;
-    this.#next = offset + 1;
-    if (decoded.kind !== 'event') {
-      // The projections park it with its reason; here it is only passed over.
-      this.#deps.metrics.recordSkipped(decoded.kind);
-      return;
-    }
-    const { event } = decoded;
-    const before = this.#state;
-    this.#state = evolve(before, event, { offset, timeMs });
-    if (event.type === 'ConversationStarted') this.#noteConversation(event, offset);
-    if (this.#state !== before) this.#follows(event, entry);
-  }
-
-  /** What an event that counts means for what is under way. */
-  #follows(event: ConversationEvent, place: EventPlace): void {
-    switch (event.type) {
-      case 'MessageReceived':
-        if (place.trace !== undefined) this.#traces.add(event.messageId, place.trace);
-        return;
-      case 'WorkerClaimed':
-        return this.#claimed(event);
-      case 'ReplyStarted':
-        if (event.claimId === this.#claimId) this.#inFlight.get(event.messageId)?.startedBy(event.attempt);
-        return;
-      case 'StopRequested':
-        return this.#stop(event);
-      case 'ConversationDeleted':
-        return this.#discardAll(event);
-      case 'ReplyCompleted':
-      case 'ReplyFailed':
-        return this.#finished(event, place);
-      default:
-        return;
-    }
-  }
-
-  #noteConversation({ conversationId }: ConversationStarted, offset: number): void {
-    if (!this.#conversations.has(conversationId)) this.#conversations = this.#conversations.add(conversationId, offset);
+    return retriedWithLog(signal, { clock, random, ...waits, position: () => this.#fold.next, onFailure }, attempt);
   }
 
   #claimed({ claimId, workerId }: WorkerClaimed): void {
@@ -259,7 +193,7 @@ export class PartitionWorker {
         attempts: this.#attempts,
         partition: this.#partition,
         claimId,
-        foldedTo: () => this.#next,
+        fold: this.#fold,
       };
     } else if (this.#hold === 'held') {
       this.#hold = 'lost';
@@ -286,13 +220,12 @@ export class PartitionWorker {
     }
   }
 
-  #finished(event: ReplyCompleted | ReplyFailed, place: EventPlace): void {
-    this.#traces.remove(event.messageId);
+  #finished(event: ReplyCompleted | ReplyFailed, timeMs: number): void {
     const answer = this.#inFlight.get(event.messageId);
     if (answer === undefined) return;
     answer.settled();
     this.#release(answer);
-    const elapsedMs = place.timeMs - answer.message.receivedAtMs;
+    const elapsedMs = timeMs - answer.message.receivedAtMs;
     this.#deps.metrics.finished(event.type === 'ReplyCompleted' ? event.outcome : event.reason, elapsedMs);
   }
 
@@ -319,12 +252,12 @@ export class PartitionWorker {
     const context = this.#context;
     if (context === undefined || this.#draining) return;
     const maxPerConversation = this.#deps.settings.maxProcessingPerConversation;
-    for (const decision of plan(this.#state, { maxPerConversation, maxLostWorkers }, this.#inFlight)) {
+    for (const decision of plan(this.#fold.state, { maxPerConversation, maxLostWorkers }, this.#inFlight)) {
       if (decision.type === 'fail' && decision.reason === 'POISON' && this.#releases !== 'due') {
         if (this.#releases === 'not-awaited') void this.#awaitReleases();
         continue;
       }
-      const answer = new Answer(decision.message, context, this.#traces.get(decision.message.messageId));
+      const answer = new Answer(decision.message, context, this.#fold.traceOf(decision.message.messageId));
       this.#inFlight.set(decision.message.messageId, answer);
       this.#carryOut(decision, answer).catch(this.#defect);
     }
@@ -332,7 +265,7 @@ export class PartitionWorker {
 
   /** Begins the call before it returns, unless the message may be a repeat of one that the fold does not know. */
   async #carryOut(decision: Decision, answer: Answer): Promise<void> {
-    const past = this.#isCertainlyNew(decision.message) ? 'none' : await answer.past(this.#knownFrom);
+    const past = this.#isCertainlyNew(decision.message) ? 'none' : await answer.past(this.#fold.knownFrom);
     if (past === 'repeat') return this.#forget(answer);
     // Its words were taken out before it was read here: its conversation is deleted, which is still to be read.
     if (past === 'deleted' || decision.message.parts.length === 0 || this.#isDeleted(decision.message))
@@ -343,44 +276,31 @@ export class PartitionWorker {
   }
 
   #isDeleted({ conversationId }: PendingMessage): boolean {
-    return this.#state.deleted.has(conversationId);
+    return this.#fold.state.deleted.has(conversationId);
   }
 
-  /** From this offset on the fold knows every message. */
-  get #knownFrom(): number {
-    return Math.max(this.#knownSince, this.#state.known.completeFrom);
-  }
-
-  /** In a conversation that began since, no message is older: this costs one lookup in memory, and nothing where the fold knows the whole log. */
+  /** In a conversation that began since the fold knows every message, none is older. */
   #isCertainlyNew({ conversationId }: PendingMessage): boolean {
-    const knownFrom = this.#knownFrom;
-    return knownFrom === 0 || (this.#conversations.offsetOf(conversationId) ?? -1) >= knownFrom;
+    return this.#fold.beganSinceKnown(conversationId);
   }
 
   #forget(answer: Answer): void {
     if (this.#inFlight.get(answer.message.messageId) !== answer) return;
-    this.#state = forgetRepeat(this.#state, answer.message.messageId);
-    this.#traces.remove(answer.message.messageId);
+    this.#fold.forgetRepeat(answer.message.messageId);
     answer.settled();
     this.#release(answer);
     this.#planNext();
   }
 
-  #trim(): void {
-    const { windowIds = knownWindowIds } = this.#deps;
-    this.#state = trimKnown(this.#state, windowIds);
-    this.#conversations = this.#conversations.trim(windowIds, Number.POSITIVE_INFINITY);
-  }
-
   async #commit(): Promise<void> {
     const { journal, group, logger } = this.#deps;
-    const position = oldestPendingOffset(this.#state) ?? this.#next;
+    const position = oldestPendingOffset(this.#fold.state) ?? this.#fold.next;
     if (position === this.#committed) return;
     const { conversations: topic } = journal.topics;
     try {
       // First, so that a log without the end of a message before the position is known to be shorter.
       // Its own claim stands behind all that the worker before it had read.
-      await journal.log.commit(readGroupOf(group), topic, this.#partition, this.#next);
+      await journal.log.commit(readGroupOf(group), topic, this.#partition, this.#fold.next);
       await journal.log.commit(group, topic, this.#partition, position);
       this.#committed = position;
     } catch (error) {

@@ -56,8 +56,9 @@ export class Following {
     };
     this.#partitions = Array.from(
       { length: log.partitions(topics.conversations) },
-      (_, partition) => new PartitionFollower(deps, partition, listener),
+      (_, partition) => new PartitionFollower(deps, partition),
     );
+    for (const partition of this.#partitions) partition.listen(listener);
   }
 
   start(): void {

@@ -4,6 +4,9 @@ export const maxRecentBytes = 2 * 1_024 * 1_024;
 /** Conversations of a partition of which it is remembered whose they are: about 2 MB. */
 export const maxIndexedConversations = 10_000;
 
+/** Pending messages of a partition whose traces are remembered: far more than a queue that anyone would wait in, about 2 MB. */
+export const maxPendingTraces = 8_192;
+
 /** Message ids a partition remembers at least, in about 1 MB; an eighth more at most. Older repeats are found in history. */
 export const knownWindowIds = 8_192;
 

@@ -1,14 +1,22 @@
 import type { ConversationEvent, MessageReceived } from '../../domain/conversation/events.ts';
 import { KnownIds } from '../../domain/conversation/known-ids.ts';
-import { evolve, initialPartition, type PartitionState, trimKnown } from '../../domain/conversation/partition-state.ts';
+import {
+  evolve,
+  forgetRepeat,
+  initialPartition,
+  type PartitionState,
+  trimKnown,
+} from '../../domain/conversation/partition-state.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { LogTruncated, LogUnavailable } from '../../ports/event-log.ts';
 import type { Logger } from '../../ports/telemetry.ts';
-import { retriedWithLog } from '../back-off.ts';
+import type { TraceContext } from '../../ports/tracing.ts';
+import { aborted, retriedWithLog } from '../back-off.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 import { ConversationIndex } from './conversation-index.ts';
 import { followRetryInitialDelayMs, followRetryMaxDelayMs, maxIndexedConversations, maxRecentBytes } from './limits.ts';
 import { lookBack } from './look-back.ts';
+import { PendingTraces } from './pending-traces.ts';
 import { type FollowedRecord, followedRecord, isUnderWay, RecentRecords, withoutDraft } from './recent-records.ts';
 
 export interface FollowerDeps {
@@ -29,12 +37,18 @@ export interface FollowerDeps {
 
 /** Told what is read, in log order, once it is part of the fold. */
 export interface PartitionListener {
-  /** A record counts. */
+  /** An event has changed the fold. */
+  counted(event: ConversationEvent, timeMs: number): void;
+  /** A record about a message counts. */
   followed(record: FollowedRecord): void;
   /** A message was appended that the fold knew already. */
   repeated(event: MessageReceived): void;
   /** The log has lost its end, from this offset on: what follows is another log. */
   shortened(partition: number, endOffset: number): void;
+  /** A record of another release, or a damaged one, was passed over. */
+  unreadable(kind: 'unknown' | 'undecodable'): void;
+  /** All that was read at once is told. */
+  read(): void;
 }
 
 /** Somebody who waits until everything before an offset is part of the fold. */
@@ -45,13 +59,14 @@ interface Waiting {
 }
 
 /**
- * One partition of `conversations` as a process follows it: the fold that its worker does, and what was said last. It begins where the workers'
- * group has committed, before which every message has its end, and looks back a little further, to know what is repeated.
+ * One partition of `conversations` as a process follows it, for its sessions and its worker alike: the fold, and what was said last. It begins where the
+ * workers' group has committed, before which every message has its end, and looks back a little further, to know what is repeated.
  */
 export class PartitionFollower {
   readonly #deps: FollowerDeps;
   readonly #partition: number;
-  readonly #listener: PartitionListener;
+  readonly #listeners = new Set<Partial<PartitionListener>>();
+  readonly #traces = new PendingTraces();
   #state: PartitionState = initialPartition;
   #knownSince = 0;
   /** Conversations that began since, and where. */
@@ -61,12 +76,18 @@ export class PartitionFollower {
   /** The offset of the next record. */
   #next = 0;
   #waiting: Waiting[] = [];
+  #isRunning = false;
   #isOver = false;
 
-  constructor(deps: FollowerDeps, partition: number, listener: PartitionListener) {
+  constructor(deps: FollowerDeps, partition: number) {
     this.#deps = deps;
     this.#partition = partition;
-    this.#listener = listener;
+  }
+
+  /** Tells what is read from now on. Returns the way to stop. */
+  listen(listener: Partial<PartitionListener>): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   get state(): PartitionState {
@@ -86,12 +107,23 @@ export class PartitionFollower {
     return this.#index;
   }
 
+  /** In which step a pending message came; undefined: not traced, or not known any more. */
+  traceOf(messageId: string): TraceContext | undefined {
+    return this.#traces.get(messageId);
+  }
+
+  /** The message was a repeat from before what the fold knows: it is not pending. */
+  forgetRepeat(messageId: string): void {
+    this.#state = forgetRepeat(this.#state, messageId);
+    this.#traces.remove(messageId);
+  }
+
   /** From this offset on the fold knows every message. */
   get knownFrom(): number {
     return Math.max(this.#knownSince, this.#state.known.completeFrom);
   }
 
-  /** No message of the conversation is older than what the fold knows. */
+  /** No message of the conversation is older than what the fold knows: one lookup in memory, and none where the fold knows the whole log. */
   beganSinceKnown(conversationId: string): boolean {
     return this.knownFrom === 0 || (this.#conversations.offsetOf(conversationId) ?? -1) >= this.knownFrom;
   }
@@ -111,8 +143,10 @@ export class PartitionFollower {
     return new Promise((resolve, reject) => this.#waiting.push({ offset, resolve, reject }));
   }
 
-  /** Follows until the signal aborts. Rejects with LogDamaged. */
+  /** Follows until the signal aborts; where somebody has it follow already, only waits for that. Rejects with LogDamaged. */
   async run(signal: AbortSignal): Promise<void> {
+    if (this.#isRunning) return aborted(signal);
+    this.#isRunning = true;
     try {
       await this.#retried(signal, () => this.#begin());
       while (!signal.aborted) await this.#retried(signal, () => this.#follow(signal));
@@ -155,7 +189,7 @@ export class PartitionFollower {
     this.#recent = new RecentRecords(0, maxRecentBytes);
     this.#next = 0;
     this.#rejectWaiting('the log has become shorter');
-    this.#listener.shortened(this.#partition, endOffset);
+    for (const listener of this.#listeners) listener.shortened?.(this.#partition, endOffset);
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -167,6 +201,7 @@ export class PartitionFollower {
         this.#state = trimKnown(this.#state, windowIds);
         this.#conversations = this.#conversations.trim(windowIds, Number.POSITIVE_INFINITY);
         this.#resolveWaiting();
+        for (const listener of this.#listeners) listener.read?.();
       }
     } catch (error) {
       if (!(error instanceof LogTruncated)) throw error;
@@ -176,40 +211,35 @@ export class PartitionFollower {
 
   #fold({ offset, timeMs, decoded, trace }: JournalEntry<ConversationEvent>): void {
     this.#next = offset + 1;
-    // The projections park what cannot be read; here it is only passed over.
-    if (decoded.kind !== 'event') return;
+    if (decoded.kind !== 'event') {
+      // The projections park it with its reason; here it is only passed over.
+      for (const listener of this.#listeners) listener.unreadable?.(decoded.kind);
+      return;
+    }
     const { event } = decoded;
     const before = this.#state;
     this.#state = evolve(before, event, { offset, timeMs });
     note(this.#index, event, offset);
-    switch (event.type) {
-      case 'ConversationStarted':
-        if (!this.#conversations.has(event.conversationId))
-          this.#conversations = this.#conversations.add(event.conversationId, offset);
-        return;
-      case 'ConversationDeleted':
-        return this.#recent.forget(event.conversationId);
-      case 'MessageReceived':
-      case 'ReplyStarted':
-      case 'ReplyProgress':
-      case 'ReplyCompleted':
-      case 'ReplyFailed': {
-        if (this.#state === before) {
-          if (event.type === 'MessageReceived') this.#listener.repeated(event);
-          return;
-        }
-        const record = followedRecord({ offset, timeMs, trace }, event, before, this.#state);
-        if (record !== undefined) this.#tell(record);
-        return;
-      }
-      default:
-        return;
-    }
+    if (event.type === 'ConversationStarted' && !this.#conversations.has(event.conversationId))
+      this.#conversations = this.#conversations.add(event.conversationId, offset);
+    if (event.type === 'ConversationDeleted') this.#recent.forget(event.conversationId);
+    if (this.#state !== before) return this.#counts(event, before, { offset, timeMs, trace });
+    if (event.type === 'MessageReceived') for (const listener of this.#listeners) listener.repeated?.(event);
   }
 
-  #tell(record: FollowedRecord): void {
-    if (!isUnderWay(record)) this.#recent.add(withoutDraft(record));
-    this.#listener.followed(record);
+  #counts(
+    event: ConversationEvent,
+    before: PartitionState,
+    at: Pick<FollowedRecord, 'offset' | 'timeMs' | 'trace'>,
+  ): void {
+    if (event.type === 'MessageReceived' && at.trace !== undefined) this.#traces.add(event.messageId, at.trace);
+    if (event.type === 'ReplyCompleted' || event.type === 'ReplyFailed') this.#traces.remove(event.messageId);
+    const record = isAboutMessage(event) ? followedRecord(at, event, before, this.#state) : undefined;
+    if (record !== undefined && !isUnderWay(record)) this.#recent.add(withoutDraft(record));
+    for (const listener of this.#listeners) {
+      listener.counted?.(event, at.timeMs);
+      if (record !== undefined) listener.followed?.(record);
+    }
   }
 
   #resolveWaiting(): void {
@@ -231,6 +261,19 @@ export class PartitionFollower {
       logger.warn({ partition: this.#partition, err }, 'the log cannot be followed; trying again');
     const waits = { initialMs: followRetryInitialDelayMs, maxMs: followRetryMaxDelayMs };
     return retriedWithLog(signal, { clock, random, ...waits, position: () => this.#next, onFailure }, attempt);
+  }
+}
+
+function isAboutMessage(event: ConversationEvent): event is FollowedRecord['event'] {
+  switch (event.type) {
+    case 'MessageReceived':
+    case 'ReplyStarted':
+    case 'ReplyProgress':
+    case 'ReplyCompleted':
+    case 'ReplyFailed':
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { TraceContext } from '../ports/tracing.ts';
+import type { TraceContext } from '../../ports/tracing.ts';
 import { maxPendingTraces } from './limits.ts';
 
 /**
