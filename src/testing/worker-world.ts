@@ -96,10 +96,15 @@ export interface WorkerOptions {
   readonly lookBackRecords?: number;
   /** As WorkerDeps has it. */
   readonly windowIds?: number;
+  /** One that runs already, as the sessions of its process have it. Default: one of its own for each run. */
+  readonly follower?: PartitionFollower;
   readonly releasesDueMs?: number;
   /** How many times faster than usual its time runs. */
   readonly haste?: number;
 }
+
+const group = 'test.workers';
+const begin = { group, readGroup: readGroupOf(group) };
 
 const settings: WorkerSettings = {
   maxProcessingPerPartition: 50,
@@ -124,6 +129,8 @@ export class WorkerWorld implements AsyncDisposable {
   readonly #folder: string;
   readonly #workers: WorkerUnderTest[] = [];
   readonly #begun = new Set<string>();
+  readonly #following: Promise<void>[] = [];
+  readonly #over = new AbortController();
 
   private constructor(log: WritableSqliteLog, store: FolderMediaStore, folder: string) {
     this.#log = log;
@@ -166,10 +173,8 @@ export class WorkerWorld implements AsyncDisposable {
     };
     const journal = new Journal(log, eventCodec, 'test', options.tracer);
     const logger = { debug: warn, info: warn, warn, error: warn };
-    const group = 'test.workers';
     const { lookBackRecords = 0, windowIds = knownWindowIds } = options;
-    const begin = { group, readGroup: readGroupOf(group), lookBackRecords, windowIds };
-    const following = { journal, clock, logger, random: () => 0, ...begin };
+    const following = { journal, clock, logger, random: () => 0, ...begin, lookBackRecords, windowIds };
     const running = startWorker({
       journal,
       tracer: options.tracer,
@@ -185,7 +190,7 @@ export class WorkerWorld implements AsyncDisposable {
       workerId: 'worker',
       groups,
       group,
-      follower: (partition) => new PartitionFollower(following, partition),
+      follower: (partition) => options.follower ?? new PartitionFollower(following, partition),
       ...(options.releasesDueMs !== undefined && { releasesDueMs: options.releasesDueMs }),
       settings: { ...settings, ...options.settings },
     });
@@ -202,6 +207,20 @@ export class WorkerWorld implements AsyncDisposable {
     };
     this.#workers.push(worker);
     return worker;
+  }
+
+  /** Follows the partition until the world ends, as a process does whose sessions need it. */
+  follower(lookBackRecords = 0): PartitionFollower & { readonly log: FaultyLog } {
+    const log = new FaultyLog(this.#log);
+    const journal = new Journal(log, eventCodec, 'test');
+    const quiet = () => {};
+    const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+    const windowIds = knownWindowIds;
+    const clock = systemClock;
+    const deps = { journal, clock, logger, random: () => 0, ...begin, lookBackRecords, windowIds };
+    const follower = new PartitionFollower(deps, 0);
+    this.#following.push(follower.run(this.#over.signal));
+    return Object.assign(follower, { log });
   }
 
   /** A client says something. The message id is `<conversation>/<name>`; conversations begin with their first message. */
@@ -280,6 +299,8 @@ export class WorkerWorld implements AsyncDisposable {
       worker.log.stalled = undefined;
       await worker.drain(0);
     }
+    this.#over.abort();
+    await Promise.all(this.#following);
     await this.media.idle();
     await this.bus[Symbol.asyncDispose]();
     await this.#log[Symbol.asyncDispose]();

@@ -250,8 +250,9 @@ export class ChatClient {
 
   /** Another tab of the same client, without the token or with it: the one stands, or the other takes over. */
   #second(): void {
-    const node = this.#random.pick(this.#deployment.gateways);
-    if (node === undefined) return;
+    const { gateways } = this.#deployment;
+    if (gateways.length === 0) return;
+    const node = this.#random.pick(gateways);
     const hello: Hello = {
       clientId: this.spec.clientId,
       timeZone: 'Europe/Paris',

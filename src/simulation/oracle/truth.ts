@@ -189,8 +189,10 @@ export class Truth {
     if (broken !== null) this.#world.find('draft-broken', broken);
     if (event.type !== 'ReplyStarted' || !this.#world.model.continues) return;
     const message = pendingMessage(before, event.messageId);
-    // The same worker begins anew where going on has brought nothing.
-    if (message !== undefined && !message.processing && event.continuedBytes !== message.draft.bytes)
+    if (message === undefined || message.processing) return;
+    // Whoever goes on in vain begins anew: an attempt whose start was never written may have gone on.
+    const isNext = event.attempt === message.attempt + 1;
+    if (event.continuedBytes !== message.draft.bytes && (isNext || event.continuedBytes !== 0))
       this.#world.find(
         'draft-lost',
         `${event.messageId} #${event.attempt} goes on from ${event.continuedBytes} of ${message.draft.bytes} bytes`,
