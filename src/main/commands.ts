@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { registerClientCommands } from '../cli/client-commands.ts';
+import { messageIdsLast } from '../cli/message-id-arguments.ts';
 import { stateHome } from '../config/environment.ts';
 import { registerServerCommands } from './server-commands.ts';
 
@@ -15,4 +16,4 @@ const program = new Command('parley')
 
 registerServerCommands(program);
 registerClientCommands(program, { stateHome: stateHome() });
-await program.parseAsync();
+await program.parseAsync(messageIdsLast(process.argv.slice(2)), { from: 'user' });

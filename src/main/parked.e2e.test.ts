@@ -91,6 +91,7 @@ test('a message that costs three workers is parked, its neighbours go on, and it
   const replayed = await parley(server, 'replay', said.messageId);
   expect(replayed).toMatchObject({
     code: 0,
+    stderr: '',
     stdout: expect.stringMatching(/ is replayed as message \S+, at parley\./),
   });
   const [, replayId = ''] = / as message (\S+),/.exec(replayed.stdout) ?? [];
