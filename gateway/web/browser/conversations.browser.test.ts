@@ -112,6 +112,8 @@ describe.each(doors)('over %s', (door) => {
     await chat.sees('three');
     await startWith(chat, world, 'Something else');
     await chat.conversation('one two three four five six seven eight nine ten').click();
+    // Until the page has turned, the first reply is that of the other conversation.
+    await chat.questions.getByText('one two three four five six seven eight nine ten').waitFor();
     expect(await (await chat.wholeReply(0)).textContent()).toContain(
       'You said: one two three four five six seven eight nine ten',
     );
