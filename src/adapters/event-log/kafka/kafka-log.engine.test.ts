@@ -3,6 +3,7 @@ import type { Appended, NewRecord } from '../../../ports/event-log.ts';
 import { LogUnavailable } from '../../../ports/event-log.ts';
 import { type KafkaEngine, startKafka } from '../../../testing/engines/kafka.ts';
 import { seededRandom } from '../../../testing/random.ts';
+import { appendTimeoutMs } from './limits.ts';
 import { contentOf, Follower, readAll, until } from './testing/appenders.ts';
 import { makeTopics, openOn, type TestTopics } from './testing/logs.ts';
 
@@ -73,6 +74,18 @@ describe('the log on Kafka', () => {
     await first;
     await expect(log.append([...silent, spoken])).rejects.toMatchObject({ outcome: 'not-written' });
     expect(await Promise.all([0, 1].map((partition) => log.endOffset(topics.topic, partition)))).toEqual([1, 1]);
+  });
+
+  // Cause: what had gathered when the process froze was sent when it woke, for sessions that had been taken over meanwhile.
+  test('sends nothing, after it stood still, that nobody waits for any more', async () => {
+    const topics = await makeTopics(engine.brokers, 1);
+    await using log = await openOn(topics);
+    await log.append([record(topics, 0, Buffer.from('before'))]);
+    const gathered = log.append([record(topics, 0, Buffer.from('gathered'))]);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, appendTimeoutMs + 100);
+    await expect(gathered).rejects.toMatchObject({ name: 'LogUnavailable', outcome: 'not-written' });
+    await log.append([record(topics, 0, Buffer.from('after'))]);
+    expect((await readAll(log, topics.topic, 0)).map(contentOf)).toEqual(['before', 'after']);
   });
 
   test('gives its own tails the very bytes that were appended since there are any, which need not be decoded again', async () => {

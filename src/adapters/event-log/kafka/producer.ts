@@ -194,6 +194,8 @@ export class Producer {
 
   /** Those that have a batch, which is theirs to send now. Who was only asked whether it can be reached is back. */
   #take(queues: readonly PartitionQueue[]): PartitionQueue[] {
+    // A process that was frozen meanwhile may have lost its sessions to others: what nobody waits for any more is not sent.
+    if (this.#isOverdue()) this.#expire();
     let bytes = 0;
     const nowMs = Date.now();
     const taken: PartitionQueue[] = [];
@@ -273,6 +275,11 @@ export class Producer {
     if (!queue.unavailable) return;
     queue.unavailable = false;
     this.#logger.info({ topic: queue.topic, partition: queue.partition }, 'Kafka takes records again');
+  }
+
+  #isOverdue(): boolean {
+    const [oldest] = this.#calls;
+    return oldest !== undefined && oldest.deadlineMs <= performance.now();
   }
 
   /** Gives up the calls that have waited for as long as a caller may. */
