@@ -53,7 +53,11 @@ function lookups(messages: readonly HistoryMessage[], checkpoint: number, isRepl
         .slice(0, maxMessages),
   };
   // The log is too long to be folded instead.
-  const refolds = { historyAnswers: () => {}, past: () => Promise.reject(new ReadModelUnavailable('too long')) };
+  const refolds = {
+    historyAnswers: () => {},
+    historyWaitMs: () => 0,
+    past: () => Promise.reject(new ReadModelUnavailable('too long')),
+  };
   return historyLookups({ history: source, progress, refolds });
 }
 

@@ -2,7 +2,6 @@ import type { FollowedRecord } from '../app/following/recent-records.ts';
 import type { Refolds } from '../app/following/refold.ts';
 import { mediaOf, type Part, textOf } from '../domain/conversation/events.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
-import { historyWaitMs } from '../domain/limits.ts';
 import type { ConversationStatus, HistoryMessage, HistoryProgress } from '../ports/history.ts';
 import type { Utterance } from '../ports/provider.ts';
 import { ReadModelUnavailable } from '../ports/read-model.ts';
@@ -20,7 +19,7 @@ export interface HistorySource {
 export interface HistoryLookupsDeps {
   readonly history: HistorySource;
   readonly progress: HistoryProgress;
-  readonly refolds: Pick<Refolds, 'past' | 'historyAnswers'>;
+  readonly refolds: Pick<Refolds, 'past' | 'historyAnswers' | 'historyWaitMs'>;
 }
 
 /**
@@ -30,7 +29,8 @@ export interface HistoryLookupsDeps {
 export function historyLookups({ history, progress, refolds }: HistoryLookupsDeps): Lookups {
   async function whole<T>(partition: number, offset: number, ask: () => Promise<T>): Promise<T | undefined> {
     try {
-      const answer = (await progress.whole(new Map([[partition, offset]]), historyWaitMs, ask))?.answer;
+      const waitMs = refolds.historyWaitMs(partition);
+      const answer = (await progress.whole(new Map([[partition, offset]]), waitMs, ask))?.answer;
       if (answer !== undefined) refolds.historyAnswers();
       return answer;
     } catch (error) {

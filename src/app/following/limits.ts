@@ -39,3 +39,9 @@ export const keptRefolds = 64;
 
 /** What was folded of a partition is kept for so long after it was last asked for: while history is away it is gone on with, instead of begun anew for each question. */
 export const keptRefoldMs = 30_000;
+
+/**
+ * Where history was waited for in vain and its partition is folded instead, it is waited for no longer than this: what it is behind under full load is less, so that
+ * a history that is back is asked again.
+ */
+export const missingHistoryWaitMs = 500;

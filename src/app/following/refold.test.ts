@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { historyWaitMs } from '../../domain/limits.ts';
 import { LogUnavailable } from '../../ports/event-log.ts';
 import {
   messageReceived,
@@ -9,7 +10,7 @@ import {
 } from '../../testing/conversation-events.ts';
 import { eventCodec } from '../../testing/event-codec.ts';
 import { Journal } from '../journal.ts';
-import { keptRefoldMs } from './limits.ts';
+import { keptRefoldMs, missingHistoryWaitMs } from './limits.ts';
 import { type ConversationPast, Refolds } from './refold.ts';
 import { FollowedLog } from './testing/followed-log.ts';
 
@@ -107,6 +108,18 @@ test('what was folded is gone on with, until nobody has asked for it for long', 
   refolds.historyAnswers();
   await refolds.past(0, 'c', 3);
   expect(read()).toBe(6);
+});
+
+// Cause: while projectors were away, each message whose model reads history waited 5 s for it before the log was folded.
+test('history is waited for a moment only while its partition is folded instead of it', async () => {
+  await log.append(begun, messageReceived('c/1'));
+  const { refolds } = counted();
+  expect(refolds.historyWaitMs(0)).toBe(historyWaitMs);
+  await refolds.past(0, 'c', 2);
+  expect([0, 1].map((partition) => refolds.historyWaitMs(partition))).toEqual([missingHistoryWaitMs, historyWaitMs]);
+  log.clock.advance(keptRefoldMs);
+  refolds.historyAnswers();
+  expect(refolds.historyWaitMs(0)).toBe(historyWaitMs);
 });
 
 test('who was asked for before stays, when another is asked for', async () => {

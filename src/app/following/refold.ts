@@ -1,10 +1,11 @@
 import type { ConversationEvent } from '../../domain/conversation/events.ts';
 import { evolve, initialPartition } from '../../domain/conversation/partition-state.ts';
+import { historyWaitMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { ReadModelUnavailable } from '../../ports/read-model.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 import { SharedRuns } from '../shared-runs.ts';
-import { keptRefoldMs, keptRefolds, maxRefoldRecords } from './limits.ts';
+import { keptRefoldMs, keptRefolds, maxRefoldRecords, missingHistoryWaitMs } from './limits.ts';
 import { type FollowedRecord, followedRecord, withoutDraft } from './recent-records.ts';
 
 /** Records read at once. */
@@ -45,6 +46,11 @@ export class Refolds {
     this.#partitions.set(partition, known);
     known.usedAtMs = nowMs;
     return known.past(conversationId, upTo);
+  }
+
+  /** How long history is waited for before the partition is folded: a moment only where it was waited for in vain, and the fold is kept. */
+  historyWaitMs(partition: number): number {
+    return this.#partitions.has(partition) ? missingHistoryWaitMs : historyWaitMs;
   }
 
   /** History answers: what was folded instead of it is given up after a while. */

@@ -115,11 +115,13 @@ export class SessionConversations {
 
   /** Rejects with ReadModelUnavailable also when history does not hold all of it while it is read. */
   async *#missedByHistory(conversationId: string, after: number, upTo: number): AsyncIterable<readonly Missed[]> {
-    const { following, history, progress, metrics } = this.#deps;
-    const places = new Map([[following.partitionOf(conversationId), upTo]]);
+    const { following, history, progress, metrics, refolds } = this.#deps;
+    const partition = following.partitionOf(conversationId);
+    const places = new Map([[partition, upTo]]);
+    const waitMs = refolds.historyWaitMs(partition);
     const batches = history.replay(conversationId, after, replayBatch)[Symbol.asyncIterator]();
     for (let reads = 0; ; reads += 1) {
-      const whole = await progress.whole(places, historyWaitMs, () => batches.next());
+      const whole = await progress.whole(places, waitMs, () => batches.next());
       if (whole === null) throw new ReadModelUnavailable('history is behind');
       const { done, value } = whole.answer;
       // That nothing was missed is a read, too.
@@ -181,8 +183,8 @@ export class SessionConversations {
     try {
       const early = await known?.();
       if (early !== undefined) return early;
-      const places = new Map([[following.partitionOf(conversationId), upTo]]);
-      const whole = await progress.whole(places, historyWaitMs, ask);
+      const partition = following.partitionOf(conversationId);
+      const whole = await progress.whole(new Map([[partition, upTo]]), refolds.historyWaitMs(partition), ask);
       if (whole !== null) {
         refolds.historyAnswers();
         return whole.answer;
