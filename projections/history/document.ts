@@ -34,6 +34,8 @@ export interface ConversationDocument extends HistoryConversation {
   /** Messages of its client that count, without those after its deletion: an erasure of fewer records is not complete. */
   readonly sentMessages: number;
   readonly deleted: boolean;
+  /** Offset of the record that gave it its title; absent while nobody has renamed it. */
+  readonly titleSequence?: number | undefined;
   /** The client, once something was said and unless deleted: only then is it listed. */
   readonly listedFor?: string | undefined;
   /** Of a deleted one, when that was, as long as its words may still be in the log: only then is it in that index. */
@@ -66,7 +68,7 @@ export const messagesSpec: CollectionSpec<MessageDocument> = {
 export const conversationsSpec: CollectionSpec<ConversationDocument> = {
   name: 'conversations',
   model: historyModel,
-  version: 3,
+  version: 4,
   indexes: {
     byUpdate: { equals: ['listedFor'], order: 'updateTimeMs' },
     byUnerased: { equals: [], order: 'unerasedSinceMs' },

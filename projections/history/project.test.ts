@@ -302,8 +302,22 @@ describe('a conversation', () => {
     });
     expect(conversationAfter(conversationStarted(), messageReceived('m'), conversationRenamed('Plans'))).toMatchObject({
       title: 'Plans',
+      titleSequence: 2,
       updateTimeMs: 1_002,
     });
+  });
+
+  test('knows where it got the title that somebody gave it, the same again as well', () => {
+    const named = conversationAfter(conversationStarted(), messageReceived('m'), replyCompleted('m'));
+    expect(named).not.toHaveProperty('titleSequence');
+    const twice = [conversationRenamed('Plans'), conversationRenamed('Plans')];
+    expect(conversationAfter(conversationStarted(), ...twice, messageReceived('m'))).toMatchObject({
+      title: 'Plans',
+      titleSequence: 2,
+    });
+    expect(conversationAfter(conversationStarted(), ...twice, conversationDeleted())).not.toHaveProperty(
+      'titleSequence',
+    );
   });
 
   test('that was deleted says no more than that, whatever is said later', () => {

@@ -101,7 +101,7 @@ export function projectConversation(
       if (conversation === null || message?.finalSequence !== at.offset) return conversation;
       return afterMessage(conversation, conversation.clientId, [], at);
     case 'ConversationRenamed':
-      return conversation && { ...conversation, title: event.title, updateTimeMs: at.timeMs };
+      return conversation && { ...conversation, title: event.title, titleSequence: at.offset, updateTimeMs: at.timeMs };
     case 'ConversationDeleted':
       return conversation && deletedAt(conversation, at);
     default:

@@ -67,6 +67,8 @@ export class ChatRecord {
       case 'rejected':
         this.rejected.push(event.value);
         break;
+      case 'renamed':
+      case 'deleted':
       case 'waiting':
       case 'drain':
       case 'pong':

@@ -134,6 +134,8 @@ export class Dialogue {
       case 'rejected':
         this.#rejected(event.value);
         break;
+      case 'renamed':
+      case 'deleted':
       case 'welcome':
       case 'waiting':
       case 'drain':

@@ -152,6 +152,12 @@ export class ClientSession {
       case 'message':
         this.#of(event.value.conversationId)?.message(event.value);
         break;
+      case 'renamed':
+        this.#of(event.value.conversationId)?.renamed(event.value);
+        break;
+      case 'deleted':
+        this.#of(event.value.conversationId)?.deleted(event.value);
+        break;
       case 'replyStarted':
         this.current?.started(event.value);
         break;

@@ -1,4 +1,11 @@
-import type { Accepted, MessageRejected, ReplyDelta, ReplyStarted } from '../../gen/chat/v1/chat_service.ts';
+import type {
+  Accepted,
+  ConversationDeleted,
+  ConversationRenamed,
+  MessageRejected,
+  ReplyDelta,
+  ReplyStarted,
+} from '../../gen/chat/v1/chat_service.ts';
 import { type Message, Role } from '../../gen/chat/v1/content.ts';
 import type { Rule } from '../rules.ts';
 import type { SaidMessage } from './said-message.ts';
@@ -129,6 +136,14 @@ export class Transcript {
       );
     this.#drafts.delete(messageId);
     this.#ended(replyToMessageId, 'reply');
+  }
+
+  renamed({ sequence }: ConversationRenamed): void {
+    this.#place(Number(sequence), 'a new title', false);
+  }
+
+  deleted({ sequence }: ConversationDeleted): void {
+    this.#place(Number(sequence), 'the deletion', false);
   }
 
   rejected({ clientMessageId, messageId, reason, retryable }: MessageRejected): void {
