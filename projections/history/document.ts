@@ -14,8 +14,6 @@ export interface MessageDocument extends HistoryMessage {
   readonly changedSequence: number;
   /** Offset of the event that made the status final; null before. */
   readonly finalSequence: number | null;
-  /** The client, while it waits for an answer to this message: only then is the document in that index. */
-  readonly pendingOf?: string | undefined;
   /** The conversation, when the message ended without a reply: only then is the document in that index. */
   readonly unansweredIn?: string | undefined;
   /** When it was given up because it cost too many workers: only then is the document in that index. */
@@ -54,10 +52,9 @@ export interface MediaReferenceDocument {
 export const messagesSpec: CollectionSpec<MessageDocument> = {
   name: 'messages',
   model: historyModel,
-  version: 3,
+  version: 4,
   indexes: {
     bySequence: { equals: ['conversationId'], order: 'sequence' },
-    byPendingClient: { equals: ['pendingOf'], order: 'createTimeMs' },
     byUnanswered: { equals: ['unansweredIn'], order: 'finalSequence' },
     byPoison: { equals: [], order: 'poisonedAtMs' },
   },

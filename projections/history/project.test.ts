@@ -61,7 +61,6 @@ describe('a message', () => {
       attempt: 0,
       changedSequence: 0,
       finalSequence: null,
-      pendingOf: 'ann',
     });
   });
 
@@ -92,7 +91,6 @@ describe('a message', () => {
       changedSequence: 2,
       sequence: 0,
     });
-    expect(message?.pendingOf).toBeUndefined();
     expect(message?.unansweredIn).toBeUndefined();
   });
 
@@ -112,7 +110,6 @@ describe('a message', () => {
       unansweredIn: 'talk',
       finalSequence: 1,
     });
-    expect(message?.pendingOf).toBeUndefined();
   });
 
   test('is stopped when its reply was, or when it was stopped before one began', () => {
