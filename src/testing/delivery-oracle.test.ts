@@ -145,7 +145,7 @@ const changed: readonly (readonly [string, readonly Sent[], readonly string[]])[
     [],
   ],
   ['leaves out a title before the newest', [d1, d1Reply, title(4, 'Second'), d2, deletion(6), d2Failure], []],
-  ['leaves out the newest title', [d1, title(2, 'First'), d1Reply, d2, deletion(6), d2Failure], ['skipped']],
+  ['leaves out the newest title before a deletion', [d1, title(2, 'First'), d1Reply, d2, deletion(6), d2Failure], []],
   ['ends before the deletion', [d1, d1Reply, title(4, 'Second'), d2, d2Failure], []],
   [
     'sends a title twice',
@@ -157,7 +157,7 @@ const changed: readonly (readonly [string, readonly Sent[], readonly string[]])[
     [d1, d1Reply, title(2, 'First'), title(4, 'Second'), d2, d2Failure],
     ['out of order'],
   ],
-  ['sends another title', [d1, d1Reply, title(4, 'Third'), d2, d2Failure], ['not in the log', 'skipped']],
+  ['sends another title', [d1, d1Reply, title(4, 'Third'), d2, d2Failure], ['not in the log']],
   [
     'sends a title of a deleted conversation',
     [d1, d1Reply, title(4, 'Second'), d2, title(7, 'Third'), d2Failure],
@@ -173,6 +173,23 @@ for (const [what, sent, rules] of changed) {
     expect(breaches.map(({ rule }) => rule).toSorted()).toEqual(rules.toSorted());
   });
 }
+
+test('a stream that leaves out the newest title is found out', () => {
+  const transcripts = [{ conversationId, afterSequence: 0, sent: [d1, title(2, 'First'), d1Reply, d2] }];
+  const undeleted = factsOf(changedLog.slice(0, 6));
+  expect(deliveryBreaches({ clientId: 'client', transcripts, answers: [] }, undeleted)).toMatchObject([
+    { rule: 'skipped', what: expect.stringContaining('title') },
+  ]);
+});
+
+test('a stream that leaves out the deletion is found out where more came after it', () => {
+  const sent = [d1, title(2, 'First'), d1Reply, title(4, 'Second'), d2, about(accepted('3', 7), 'd/3')];
+  const transcripts = [{ conversationId, afterSequence: 0, sent }];
+  const saidLate = factsOf([...changedLog.slice(0, 7), messageReceived('d/3')]);
+  expect(deliveryBreaches({ clientId: 'client', transcripts, answers: [] }, saidLate)).toMatchObject([
+    { rule: 'skipped', what: expect.stringContaining('deletion') },
+  ]);
+});
 
 test('a title that is erased in the log may have been any', () => {
   const erased = changedLog.map((event) => (event.type === 'ConversationRenamed' ? { ...event, title: '' } : event));

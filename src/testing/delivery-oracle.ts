@@ -3,8 +3,8 @@ import type { Sent, Transcript } from './transcript.ts';
 
 /**
  * What can be wrong with what a client is sent:
- * - `skipped`: a record of the conversation that it never got, though it resumed after the highest sequence that it saw (of titles those before the
- *   newest may be missing, which history does not have);
+ * - `skipped`: a record of the conversation that it never got, though it resumed after the highest sequence that it saw (titles may be missing before
+ *   a newer one, since history has no other, and before a deletion);
  * - `out of order`: a record that came after a later one;
  * - `repeated`: a record that came again, though the client had it;
  * - `wrong Accepted`: an Accepted that names another place than the log's;
@@ -133,7 +133,8 @@ class ConversationCheck {
     if (this.#accounted.has(index)) return;
     this.#accounted.add(index);
     const { kind, messageId, offset } = this.#facts[index] ?? {};
-    if (kind === 'title' && this.#facts.slice(index + 1).some((later) => later.kind === 'title')) return;
+    const isChange = (fact: Fact) => fact.kind === 'title' || fact.kind === 'deletion';
+    if (kind === 'title' && this.#facts.slice(index + 1).some(isChange)) return;
     const where = transcript === undefined ? 'any stream' : `the stream after ${transcript.afterSequence}`;
     const what = `${this.#name}: ${kind} ${messageId} at ${offset} did not come on ${where}`;
     this.breaches.push({ rule: 'skipped', what: `${what}; the log: ${this.#around(offset ?? 0)}` });
