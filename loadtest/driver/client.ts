@@ -212,6 +212,8 @@ export class Client {
       case 'pong':
       case 'drain':
       case 'joined':
+      case 'renamed':
+      case 'deleted':
         return;
       default:
         return event satisfies never;

@@ -14,8 +14,6 @@ export interface MessageDocument extends HistoryMessage {
   readonly changedSequence: number;
   /** Offset of the event that made the status final; null before. */
   readonly finalSequence: number | null;
-  /** The client, while it waits for an answer to this message: only then is the document in that index. */
-  readonly pendingOf?: string | undefined;
   /** The conversation, when the message ended without a reply: only then is the document in that index. */
   readonly unansweredIn?: string | undefined;
   /** When it was given up because it cost too many workers: only then is the document in that index. */
@@ -34,6 +32,8 @@ export interface ConversationDocument extends HistoryConversation {
   /** Messages of its client that count, without those after its deletion: an erasure of fewer records is not complete. */
   readonly sentMessages: number;
   readonly deleted: boolean;
+  /** Offset of the record that gave it its title; absent while nobody has renamed it. */
+  readonly titleSequence?: number | undefined;
   /** The client, once something was said and unless deleted: only then is it listed. */
   readonly listedFor?: string | undefined;
   /** Of a deleted one, when that was, as long as its words may still be in the log: only then is it in that index. */
@@ -52,10 +52,9 @@ export interface MediaReferenceDocument {
 export const messagesSpec: CollectionSpec<MessageDocument> = {
   name: 'messages',
   model: historyModel,
-  version: 3,
+  version: 4,
   indexes: {
     bySequence: { equals: ['conversationId'], order: 'sequence' },
-    byPendingClient: { equals: ['pendingOf'], order: 'createTimeMs' },
     byUnanswered: { equals: ['unansweredIn'], order: 'finalSequence' },
     byPoison: { equals: [], order: 'poisonedAtMs' },
   },
@@ -66,7 +65,7 @@ export const messagesSpec: CollectionSpec<MessageDocument> = {
 export const conversationsSpec: CollectionSpec<ConversationDocument> = {
   name: 'conversations',
   model: historyModel,
-  version: 3,
+  version: 4,
   indexes: {
     byUpdate: { equals: ['listedFor'], order: 'updateTimeMs' },
     byUnerased: { equals: [], order: 'unerasedSinceMs' },

@@ -61,7 +61,6 @@ describe('a message', () => {
       attempt: 0,
       changedSequence: 0,
       finalSequence: null,
-      pendingOf: 'ann',
     });
   });
 
@@ -92,7 +91,6 @@ describe('a message', () => {
       changedSequence: 2,
       sequence: 0,
     });
-    expect(message?.pendingOf).toBeUndefined();
     expect(message?.unansweredIn).toBeUndefined();
   });
 
@@ -112,7 +110,6 @@ describe('a message', () => {
       unansweredIn: 'talk',
       finalSequence: 1,
     });
-    expect(message?.pendingOf).toBeUndefined();
   });
 
   test('is stopped when its reply was, or when it was stopped before one began', () => {
@@ -302,8 +299,22 @@ describe('a conversation', () => {
     });
     expect(conversationAfter(conversationStarted(), messageReceived('m'), conversationRenamed('Plans'))).toMatchObject({
       title: 'Plans',
+      titleSequence: 2,
       updateTimeMs: 1_002,
     });
+  });
+
+  test('knows where it got the title that somebody gave it, the same again as well', () => {
+    const named = conversationAfter(conversationStarted(), messageReceived('m'), replyCompleted('m'));
+    expect(named).not.toHaveProperty('titleSequence');
+    const twice = [conversationRenamed('Plans'), conversationRenamed('Plans')];
+    expect(conversationAfter(conversationStarted(), ...twice, messageReceived('m'))).toMatchObject({
+      title: 'Plans',
+      titleSequence: 2,
+    });
+    expect(conversationAfter(conversationStarted(), ...twice, conversationDeleted())).not.toHaveProperty(
+      'titleSequence',
+    );
   });
 
   test('that was deleted says no more than that, whatever is said later', () => {

@@ -101,7 +101,7 @@ export function projectConversation(
       if (conversation === null || message?.finalSequence !== at.offset) return conversation;
       return afterMessage(conversation, conversation.clientId, [], at);
     case 'ConversationRenamed':
-      return conversation && { ...conversation, title: event.title, updateTimeMs: at.timeMs };
+      return conversation && { ...conversation, title: event.title, titleSequence: at.offset, updateTimeMs: at.timeMs };
     case 'ConversationDeleted':
       return conversation && deletedAt(conversation, at);
     default:
@@ -139,7 +139,6 @@ function received(event: MessageReceived, at: At): MessageDocument {
     attempt: 0,
     changedSequence: at.offset,
     finalSequence: null,
-    pendingOf: event.clientId,
   };
 }
 
@@ -175,7 +174,6 @@ function answered(message: MessageDocument, event: ReplyCompleted): MessageDocum
     status: event.outcome,
     attempt: Math.max(message.attempt, event.attempt),
     replyMessageId: event.replyMessageId,
-    pendingOf: undefined,
   };
 }
 
@@ -187,7 +185,6 @@ function givenUp(message: MessageDocument, event: ReplyFailed, at: At): MessageD
     attempt: Math.max(message.attempt, event.attempt),
     failureReason: event.reason,
     failureDetail: event.detail,
-    pendingOf: undefined,
     unansweredIn: message.conversationId,
     ...(event.reason === 'POISON' && { poisonedAtMs: at.timeMs }),
   };

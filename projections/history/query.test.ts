@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Missed } from '../../src/ports/history.ts';
 import {
   conversationDeleted,
   conversationErased,
@@ -29,11 +30,13 @@ const idsOf = (messages: readonly { messageId: string }[]) => messages.map(({ me
 const talksOf = (conversations: readonly { conversationId: string }[]) =>
   conversations.map(({ conversationId }) => conversationId);
 
+const nameOf = (missed: Missed) => ('title' in missed ? missed.title : missed.message.messageId);
+
 async function replayed(afterSequence: number, batchSize = 100): Promise<string[]> {
   const found: string[] = [];
   for await (const batch of queries.replay('talk', afterSequence, batchSize)) {
     expect(batch.length).toBeLessThanOrEqual(batchSize);
-    found.push(...idsOf(batch.map(({ message }) => message)));
+    found.push(...batch.map(nameOf));
   }
   return found;
 }
@@ -105,7 +108,7 @@ describe('messages', () => {
   test('are replayed with the place where each was said or ended', async () => {
     const found: [number, string][] = [];
     for await (const batch of queries.replay('talk', 3, 2)) {
-      found.push(...batch.map(({ at, message }): [number, string] => [at, message.messageId]));
+      found.push(...batch.map((missed): [number, string] => [missed.at, nameOf(missed)]));
     }
     expect(found).toEqual([
       [4, 'c'],
@@ -125,6 +128,23 @@ describe('messages', () => {
     expect(await replayed(afterSequence)).toEqual(expected);
     expect(await replayed(afterSequence, 1)).toEqual(expected);
     expect(await replayed(afterSequence, 2)).toEqual(expected);
+  });
+
+  test.each([
+    ['the newest title only, in its place', -1, ['a', 'reply-to-a', 'b', 'c', 'reply-to-c', 'd', 'Newer', 'e']],
+    ['the title between messages', 7, ['Newer', 'e']],
+    ['no title for one who knows it', 9, ['e']],
+  ])('are replayed with %s', async (_name, afterSequence, expected) => {
+    // Offsets: 8 and 9 the titles, 10 e.
+    await harness.append(0, conversationRenamed('Older'), conversationRenamed('Newer'), messageReceived('e'));
+    await harness.project();
+    for (const batchSize of [100, 1, 2, 3]) expect(await replayed(afterSequence, batchSize)).toEqual(expected);
+  });
+
+  test('of a conversation that was deleted are not replayed, nor is its title', async () => {
+    await harness.append(0, conversationRenamed('Plans'), conversationDeleted());
+    await harness.project();
+    expect(await replayed(-1)).toEqual([]);
   });
 });
 

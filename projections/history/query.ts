@@ -8,6 +8,7 @@ import type {
 } from '../../src/ports/history.ts';
 import type { Collection, PageQuery, Place, ReadModelStore } from '../../src/ports/read-model.ts';
 import {
+  type ConversationDocument,
   conversationsSpec,
   type MediaReferenceDocument,
   type MessageDocument,
@@ -60,7 +61,7 @@ export function history(store: ReadModelStore): HistoryQueries {
         page,
         (found) => ({ order: found.createTimeMs, id: found.messageId }),
       ),
-    replay: (conversationId, afterSequence, batchSize) => replay(messages, conversationId, afterSequence, batchSize),
+    replay: (...asked) => replay({ messages, conversations }, ...asked),
     contextBefore: (conversationId, sequence, maxMessages) =>
       pageOf(messages, {
         index: 'bySequence',
@@ -127,28 +128,47 @@ async function countMessages(references: Collection<MediaReferenceDocument>, med
 /** Ids are greater than this: a place with it is past everything at its order. */
 const pastAllIds = '\u{10ffff}';
 
+interface Replayed {
+  readonly messages: Collection<MessageDocument>;
+  readonly conversations: Collection<ConversationDocument>;
+}
+
 async function* replay(
-  messages: Collection<MessageDocument>,
+  { messages, conversations }: Replayed,
   conversationId: string,
   afterSequence: number,
   batchSize: number,
 ): AsyncIterable<readonly Missed[]> {
+  const title = titleOf(await conversations.get(conversationId));
   for (let after = afterSequence; ; ) {
     const range = { equals: [conversationId], after: { order: after, id: pastAllIds }, limit: batchSize };
     const said = await pageOf(messages, { index: 'bySequence', ...range });
     const ended = await messages.page({ index: 'byUnanswered', ...range });
-    const changes = [
+    const changes: readonly Missed[] = [
       ...said.map((message) => ({ at: message.sequence, message })),
       ...ended.map((message) => ({ at: message.finalSequence ?? message.sequence, message })),
+      ...title.filter(({ at }) => at > after),
     ]
       .sort((left, right) => left.at - right.at)
       .slice(0, batchSize);
     const last = changes.at(-1);
     if (last === undefined) return;
     after = last.at;
-    const missed = changes.filter(({ at, message }) => at === message.sequence || message.sequence <= afterSequence);
+    const missed = changes.filter((change) => isMissed(change, afterSequence));
     if (missed.length > 0) yield missed;
     // Nearly always: whoever comes back has missed little, and many may come back at once.
     if (said.length + ended.length < batchSize) return;
   }
+}
+
+/** The title that somebody gave the conversation, if anybody did. */
+function titleOf(conversation: ConversationDocument | null): readonly Missed[] {
+  if (conversation?.titleSequence === undefined) return [];
+  return [{ at: conversation.titleSequence, title: conversation.title }];
+}
+
+/** The end of a message that comes after it says itself how it ended. */
+function isMissed(change: Missed, afterSequence: number): boolean {
+  if ('title' in change) return true;
+  return change.at === change.message.sequence || change.message.sequence <= afterSequence;
 }

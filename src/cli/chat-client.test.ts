@@ -124,6 +124,38 @@ describe('after a lost connection', () => {
     });
   });
 
+  test('a client resumes behind the title that it was told, and is not told it again', async () => {
+    const client = clientOf();
+    const titles: string[] = [];
+    client.on('renamed', ({ title }) => titles.push(title));
+    await client.connect();
+    const { reply } = await client.send('one');
+    server.change('c1', 'Plans');
+    await once(client, 'renamed');
+    client.dropConnection();
+    await reached(client, 'connected');
+    expect(server.hellos[1]).toMatchObject({ afterSequence: reply.sequence + 1n });
+    server.tell({ $case: 'renamed', value: { conversationId: 'c1', title: 'Plans', sequence: reply.sequence + 1n } });
+    await client.send('two');
+    expect(titles).toEqual(['Plans']);
+  });
+
+  test('a client whose conversation was deleted comes back in a new one; what it had not got there is refused', async () => {
+    const client = clientOf();
+    await client.connect();
+    server.change('c1');
+    await once(client, 'deleted');
+    server.frozen = true;
+    const refused = client.send('too late');
+    refused.catch(() => undefined);
+    client.dropConnection();
+    server.frozen = false;
+    await reached(client, 'connected');
+    expect(server.hellos[1]).toMatchObject({ conversationId: '', afterSequence: 0n });
+    await expect(refused).rejects.toMatchObject({ reason: 'NOT_FOUND' });
+    expect((await client.send('here')).accepted.conversationId).toBe('c2');
+  });
+
   test('a message whose Accepted was lost is sent again under its id, and is answered once', async () => {
     const client = clientOf();
     const drawn = drawnBy(client);

@@ -1,4 +1,11 @@
-import type { Accepted, MessageRejected, ReplyStarted, Welcome } from '../gen/chat/v1/chat_service.ts';
+import type {
+  Accepted,
+  ConversationDeleted,
+  ConversationRenamed,
+  MessageRejected,
+  ReplyStarted,
+  Welcome,
+} from '../gen/chat/v1/chat_service.ts';
 import type { Message } from '../gen/chat/v1/content.ts';
 import type { Refusal } from './refusal.ts';
 import type { Event } from './session-stream.ts';
@@ -40,4 +47,8 @@ export interface ChatEvents {
   /** All of it has been told by `replyGrown`. */
   replyCompleted: [Message];
   rejected: [MessageRejected];
+  /** The conversation has another title, whoever gave it. */
+  renamed: [ConversationRenamed];
+  /** The conversation was deleted, by whomever: what is posted to it is refused. */
+  deleted: [ConversationDeleted];
 }

@@ -1,6 +1,14 @@
 import { EventEmitter } from 'node:events';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { Accepted, Joined, MessageRejected, ReplyStarted, Welcome } from '../gen/chat/v1/chat_service.ts';
+import {
+  Accepted,
+  ConversationDeleted,
+  ConversationRenamed,
+  Joined,
+  MessageRejected,
+  ReplyStarted,
+  Welcome,
+} from '../gen/chat/v1/chat_service.ts';
 import { Message, Role } from '../gen/chat/v1/content.ts';
 import type { ChatClient } from './chat-client.ts';
 import type { ChatEvents } from './chat-events.ts';
@@ -27,6 +35,14 @@ function completed(text: string, sequence = 9): Event {
     parts,
   });
   return { $case: 'message', value };
+}
+
+function renamed(title: string, sequence: number): Event {
+  return { $case: 'renamed', value: ConversationRenamed.create({ conversationId: 'c', title, sequence }) };
+}
+
+function deleted(sequence: number): Event {
+  return { $case: 'deleted', value: ConversationDeleted.create({ conversationId: 'c', sequence }) };
 }
 
 let emitter: EventEmitter<ChatEvents>;
@@ -92,6 +108,8 @@ describe('a record', () => {
     ],
     ['a reply that changes', [completed('ab'), welcome, completed('cd')], /two texts/],
     ['a message told twice', [completed('ab', 9), completed('ab', 9)], /told at 9, after 9/],
+    ['a title told behind what came after it', [completed('ab', 9), renamed('A', 8)], /“A” told at 8, after 9/],
+    ['a deletion told behind what came after it', [renamed('A', 9), deleted(8)], /deletion told at 8, after 9/],
     [
       'one message at two places',
       [3, 4].map((sequence) => ({ $case: 'accepted', value: Accepted.create({ messageId: 'm', sequence }) })),

@@ -67,6 +67,10 @@ export class ChatRecord {
       case 'rejected':
         this.rejected.push(event.value);
         break;
+      case 'renamed':
+        return this.#inOrder(event.value, `the title “${event.value.title}”`);
+      case 'deleted':
+        return this.#inOrder(event.value, 'the deletion');
       case 'waiting':
       case 'drain':
       case 'pong':
@@ -116,13 +120,16 @@ export class ChatRecord {
   }
 
   #message(message: Message): void {
-    const { messageId, conversationId, sequence, replyToMessageId } = message;
-    const last = this.#sequences.get(conversationId);
-    if (last !== undefined && sequence <= last) this.faults.push(`${messageId} told at ${sequence}, after ${last}`);
-    this.#sequences.set(conversationId, sequence);
-    if (replyToMessageId === '') return;
+    this.#inOrder(message, message.messageId);
+    if (message.replyToMessageId === '') return;
     this.#completed(message);
-    this.replies.set(messageId, message);
+    this.replies.set(message.messageId, message);
+  }
+
+  #inOrder({ conversationId, sequence }: Pick<Message, 'conversationId' | 'sequence'>, what: string): void {
+    const last = this.#sequences.get(conversationId);
+    if (last !== undefined && sequence <= last) this.faults.push(`${what} told at ${sequence}, after ${last}`);
+    this.#sequences.set(conversationId, sequence);
   }
 
   #completed(message: Message): void {

@@ -1,7 +1,13 @@
 import { EventEmitter } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { MessageRejected, ReplyStarted, Welcome } from '../gen/chat/v1/chat_service.ts';
+import {
+  ConversationDeleted,
+  ConversationRenamed,
+  MessageRejected,
+  ReplyStarted,
+  Welcome,
+} from '../gen/chat/v1/chat_service.ts';
 import { Message, MessageStatus } from '../gen/chat/v1/content.ts';
 import type { ChatClient } from './chat-client.ts';
 import type { ChatEvents } from './chat-events.ts';
@@ -88,6 +94,13 @@ describe('a chat view', () => {
     screen.line('you: wait');
     grow('lo');
     expect(screen.text).toBe('bot: Hel\nyou: wait\n…lo');
+  });
+
+  test('says in a line what is done to the conversation', () => {
+    client.emit('renamed', ConversationRenamed.create({ title: 'Pl\u001bans' }));
+    client.emit('deleted', ConversationDeleted.create({}));
+    const deleted = '— This conversation was deleted; /new begins another, and /join ID goes to one.';
+    expect(screen.text).toBe(`— (renamed to Pl␛ans)\n${deleted}\n`);
   });
 
   test('says that a reply was stopped, or was not given', () => {

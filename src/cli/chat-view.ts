@@ -1,4 +1,9 @@
-import type { MessageRejected, Welcome } from '../gen/chat/v1/chat_service.ts';
+import type {
+  ConversationDeleted,
+  ConversationRenamed,
+  MessageRejected,
+  Welcome,
+} from '../gen/chat/v1/chat_service.ts';
 import type { Message } from '../gen/chat/v1/content.ts';
 import { MessageStatus } from '../gen/chat/v1/content.ts';
 import type { ChatClient } from './chat-client.ts';
@@ -25,11 +30,14 @@ export interface Screen {
   status(text: string): void;
 }
 
-/** What to do with the media of replies. */
-export interface ViewedMedia {
+/** What else a view needs to know. */
+export interface Viewing {
+  /** What to do with the media of replies. */
   readonly media: ReplyMedia;
   /** The view is given up. */
   readonly signal: AbortSignal;
+  /** It was asked for here, and the answer to that is shown. */
+  isOwn(change: ConversationRenamed | ConversationDeleted): boolean;
 }
 
 /** Shows on a screen what a chat client tells. */
@@ -41,11 +49,11 @@ export class ChatView {
   #drawing = '';
   /** Replies of which something is on the screen. */
   readonly #drawn = new Set<string>();
-  readonly #viewed: ViewedMedia | undefined;
+  readonly #viewed: Viewing | undefined;
   /** Media are told in the order of their replies. */
   #told: Promise<void> = Promise.resolve();
 
-  constructor(client: ChatClient, screen: Screen, address: string, viewed?: ViewedMedia) {
+  constructor(client: ChatClient, screen: Screen, address: string, viewed?: Viewing) {
     this.#screen = screen;
     this.#address = address;
     this.#viewed = viewed;
@@ -56,6 +64,10 @@ export class ChatView {
     client.on('replyGrown', ({ replyMessageId, text }) => this.#grown(replyMessageId, text));
     client.on('replyCompleted', (message) => this.#completed(message));
     client.on('rejected', (rejected) => this.#rejected(rejected));
+    client.on('renamed', (renamed) => this.#changed(renamed, `(renamed to ${printableLine(renamed.title)})`));
+    client.on('deleted', (deleted) =>
+      this.#changed(deleted, 'This conversation was deleted; /new begins another, and /join ID goes to one.'),
+    );
   }
 
   #status(status: ChatStatus): void {
@@ -129,6 +141,10 @@ export class ChatView {
     if (retryable && messageId === '') return this.#screen.status(`${printableLine(reason)}; sending it again soon…`);
     if (reason === 'STOPPED') return this.#note('(stopped)');
     this.#note(`(not answered) ${explain(new MessageRefused(clientMessageId, reason, detail), this.#address)}`);
+  }
+
+  #changed(change: ConversationRenamed | ConversationDeleted, told: string): void {
+    if (this.#viewed?.isOwn(change) !== true) this.#note(told);
   }
 
   #line(text: string): void {

@@ -2,6 +2,8 @@
 export class Conversation {
   /** Empty until the server has named it. */
   id: string;
+  /** No session can be in it any more, except one that was in it already. */
+  isDeleted = false;
   #receivedUpTo: bigint;
 
   constructor(id: string, afterSequence: bigint) {
@@ -9,12 +11,12 @@ export class Conversation {
     this.#receivedUpTo = afterSequence;
   }
 
-  /** Every message up to this sequence was received. */
+  /** Everything up to this sequence was received. */
   get receivedUpTo(): bigint {
     return this.#receivedUpTo;
   }
 
-  /** @returns whether the message is new: larger than any before it */
+  /** @returns whether what stands there is new: behind all that came before it */
   receive(sequence: bigint): boolean {
     if (sequence <= this.#receivedUpTo) return false;
     this.#receivedUpTo = sequence;

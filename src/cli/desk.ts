@@ -13,6 +13,8 @@ export class Desk {
   readonly #client: ChatClient;
   readonly #identity: Identity;
   readonly #timeZone: string;
+  /** What it has asked for, and the stream has not told yet. */
+  readonly #asked = new Set<string>();
 
   constructor(client: ChatClient, identity: Identity, timeZone: string) {
     this.#client = client;
@@ -39,17 +41,43 @@ export class Desk {
   }
 
   async rename(title: string): Promise<string> {
+    const { conversationId } = this.#client;
     using connection = new Connection(this.#identity.endpoint);
-    const now = await rename(connection, this.#client.conversationId, title);
+    const now = await this.#asking({ conversationId, title }, () => rename(connection, conversationId, title));
     return `This conversation is now called ${printableLine(now)}.`;
+  }
+
+  /** The change was asked for here. True once for each time. */
+  isOwn(change: Change): boolean {
+    return this.#asked.delete(nameOf(change));
   }
 
   /** Deletes the conversation and turns to a new one. */
   async delete(): Promise<string> {
     const { conversationId } = this.#client;
     using connection = new Connection(this.#identity.endpoint);
-    await remove(connection, conversationId);
+    await this.#asking({ conversationId }, () => remove(connection, conversationId));
     await this.#client.join();
     return `${printableLine(conversationId)} is deleted. This is a new conversation.`;
   }
+
+  async #asking<T>(change: Change, act: () => Promise<T>): Promise<T> {
+    this.#asked.add(nameOf(change));
+    try {
+      return await act();
+    } catch (error) {
+      this.#asked.delete(nameOf(change));
+      throw error;
+    }
+  }
+}
+
+/** A new title of a conversation, or its deletion. */
+interface Change {
+  readonly conversationId: string;
+  readonly title?: string;
+}
+
+function nameOf({ conversationId, title }: Change): string {
+  return JSON.stringify([conversationId, title]);
 }

@@ -1,6 +1,13 @@
 import type { EventEmitter } from 'node:events';
 import { status } from '@grpc/grpc-js';
-import type { Accepted, MessageRejected, ReplyDelta, ReplyStarted } from '../gen/chat/v1/chat_service.ts';
+import type {
+  Accepted,
+  ConversationDeleted,
+  ConversationRenamed,
+  MessageRejected,
+  ReplyDelta,
+  ReplyStarted,
+} from '../gen/chat/v1/chat_service.ts';
 import type { Message, Part } from '../gen/chat/v1/content.ts';
 import { MessageStatus, Role } from '../gen/chat/v1/content.ts';
 import type { ChatEvents } from './chat-events.ts';
@@ -56,8 +63,10 @@ export class Dialogue {
     return { conversationId: this.#here.id, afterSequence: this.#outbox.resumeAfter(this.#here) };
   }
 
-  /** A stream is about to begin: in the conversation of what is to be sent first, else in the one wished for. */
+  /** A stream is about to begin: in the conversation of what is to be sent first, else in the one wished for, or a new one where that was deleted. */
   prepare(): void {
+    for (const conversation of this.#conversations.values())
+      if (conversation.isDeleted) this.#leaveDeleted(conversation);
     this.#here = this.#outbox.nextUnsent(this.#sessionNumber + 1)?.conversation ?? this.#wish.conversation;
     this.#joining = undefined;
   }
@@ -133,6 +142,12 @@ export class Dialogue {
         break;
       case 'rejected':
         this.#rejected(event.value);
+        break;
+      case 'renamed':
+        this.#renamed(event.value);
+        break;
+      case 'deleted':
+        this.#deleted(event.value);
         break;
       case 'welcome':
       case 'waiting':
@@ -243,6 +258,28 @@ export class Dialogue {
     if (retryMs !== undefined) this.#resendIn(retryMs, rejected.clientMessageId);
     else this.#drafts.giveUp(rejected.messageId);
     this.#events.emit('rejected', rejected);
+  }
+
+  #renamed(renamed: ConversationRenamed): void {
+    const isNew = this.#conversation(renamed.conversationId, 0n).receive(renamed.sequence);
+    if (isNew) this.#events.emit('renamed', renamed);
+  }
+
+  #deleted(deleted: ConversationDeleted): void {
+    const conversation = this.#conversation(deleted.conversationId, 0n);
+    conversation.isDeleted = true;
+    if (conversation.receive(deleted.sequence)) this.#events.emit('deleted', deleted);
+  }
+
+  /** No stream can begin in it. */
+  #leaveDeleted(conversation: Conversation): void {
+    const gone = new Refusal(status.NOT_FOUND, 'The conversation was deleted.', { reason: 'NOT_FOUND' });
+    this.#conversations.delete(conversation.id);
+    this.#outbox.failIn(conversation, gone);
+    if (this.#lastJoined === conversation) this.#lastJoined = undefined;
+    if (this.#wish.conversation !== conversation) return;
+    this.#wish.joined.reject(gone);
+    this.#wish = wishFor(new Conversation('', 0n));
   }
 
   #resendIn(delayMs: number, clientMessageId: string): void {

@@ -130,12 +130,28 @@ describe('a person at a terminal', () => {
     await person.sees('It is kept.');
     expect(history.deleted).toEqual([]);
     await person.type('/delete\ryes\r');
-    await person.sees('c1 is deleted. This is a new conversation.');
+    const rows = await person.sees('c1 is deleted. This is a new conversation.');
+    // The stream says it, too.
+    expect(rows.join()).not.toContain('was deleted');
     expect(history.deleted).toEqual(['c1']);
     await person.type('/rename New things\r/history\r');
     await person.sees('This conversation is now called New things.');
-    await person.sees('Nothing has been said here.');
+    expect((await person.sees('Nothing has been said here.')).join()).not.toContain('renamed');
     expect(history.renamed).toMatchObject([{ conversationId: 'c2' }]);
+    await person.leave();
+  });
+
+  test('is told what somebody else does to the conversation, and goes on in another', async () => {
+    const person = new Person();
+    await person.sees('Connected');
+    server.change('c1', 'From elsewhere');
+    await person.sees('(renamed to From elsewhere)');
+    server.change('c1');
+    await person.sees('This conversation was deleted; /new begins another');
+    await person.type('/new\r');
+    await person.sees('In conversation c2.');
+    await person.type('still here\r');
+    await person.sees('You said: still here');
     await person.leave();
   });
 

@@ -102,6 +102,7 @@ class Seat {
     new ChatView(client, screen, identity.endpoint.address, {
       media: replyMedia(show),
       signal: this.#leaving.signal,
+      isOwn: (change) => this.#desk.isOwn(change),
     });
   }
 

@@ -26,16 +26,16 @@ export interface History {
   ): Promise<HistoryPage<HistoryMessage>>;
   /**
    * Everything that a client who knows all up to `afterSequence` has missed, in order, in batches of at most `batchSize`: the messages
-   * after it, and the user messages up to it that ended without a reply after it (at the place where they ended).
+   * after it, the user messages up to it that ended without a reply after it (at the place where they ended), and the newest title, if it was given
+   * after it.
    */
   replay(conversationId: string, afterSequence: number, batchSize: number): AsyncIterable<readonly Missed[]>;
 }
 
-/** A message that was missed, or that its end was, and where that stands in the partition. */
-export interface Missed {
-  readonly at: number;
-  readonly message: HistoryMessage;
-}
+/** What was missed, and where it stands in the partition: a message, or its end; or a title that somebody gave the conversation. */
+export type Missed =
+  | { readonly at: number; readonly message: HistoryMessage }
+  | { readonly at: number; readonly title: string };
 
 /** What the sweep and the eraser ask. */
 export interface MediaReferences {

@@ -108,6 +108,10 @@ export function eventToWire(event: SessionEvent, facts: WelcomeFacts): WireEvent
       return { $case: 'welcome', value: { ...event, ...facts, serverTime: new Date(event.timeMs) } };
     case 'joined':
       return { $case: 'joined', value: { conversationId: event.conversationId } };
+    case 'renamed':
+      return { $case: 'renamed', value: { ...event, sequence: BigInt(event.sequence) } };
+    case 'deleted':
+      return { $case: 'deleted', value: { ...event, sequence: BigInt(event.sequence) } };
     case 'drain':
       return { $case: 'drain', value: { deadline: new Date(event.deadlineMs) } };
     default:

@@ -51,6 +51,9 @@ export const rules = {
   'progress/end': 'the end comes',
   'delivery/sequence-back': 'on a stream, a conversation is told in the order of its sequence',
   'delivery/reply-skipped': 'whoever resumes after the highest sequence seen misses nothing',
+  'delivery/change-skipped':
+    'whoever resumes after the highest sequence seen misses neither the newest title nor the deletion',
+  'delivery/change-untrue': 'a title or a deletion that is told stands in the log there',
   'delivery/accepted-moved': 'a message keeps the place that was told first',
   'delivery/attempt-back': 'attempts begin in their order',
   'delivery/piece-unbegun': 'no piece comes of an attempt that was not begun',
@@ -59,7 +62,7 @@ export const rules = {
   'delivery/continued-differs': 'an attempt that goes on begins with what the one before had said up to there',
   'delivery/draft-differs': 'the pieces are the reply (O3)',
   'delivery/two-ends': 'a message that was told to have ended has no other end',
-  'delivery/repeated': 'no message is told twice on one stream',
+  'delivery/repeated': 'no message, title or deletion is told twice on one stream',
 } as const satisfies Record<string, string>;
 
 export type Rule = keyof typeof rules;

@@ -17,7 +17,22 @@ const log: readonly ConversationEvent[] = [
   messageReceived('c/3'),
   replyFailed('c/3', 'claim'),
 ];
-const facts = factsIn([log.map((event, offset): Entry => ({ partition: 0, offset, timeMs: offset, event }))]);
+const conversationId = 'd';
+const changedLog: readonly ConversationEvent[] = [
+  workerClaimed('claim'),
+  messageReceived('d/1'),
+  { type: 'ConversationRenamed', conversationId, title: 'First' },
+  replyCompleted('d/1', 'claim'),
+  { type: 'ConversationRenamed', conversationId, title: 'Second' },
+  messageReceived('d/2'),
+  { type: 'ConversationDeleted', conversationId },
+  { type: 'ConversationRenamed', conversationId, title: 'Third' },
+  { type: 'ConversationDeleted', conversationId },
+  replyFailed('d/2', 'claim'),
+];
+const factsOf = (events: readonly ConversationEvent[]) =>
+  factsIn([events.map((event, offset): Entry => ({ partition: 0, offset, timeMs: offset, event }))]);
+const facts = factsOf(log);
 
 const accepted = (name: string, sequence: number, isDuplicate = false): Sent => {
   return { kind: 'accepted', messageId: `c/${name}`, sequence, isDuplicate, text: undefined };
@@ -109,6 +124,81 @@ for (const [what, transcripts, rules] of doctored) {
   });
 }
 
+const title = (sequence: number, text: string): Sent => {
+  return { kind: 'title', messageId: '', sequence, isDuplicate: false, text };
+};
+const deletion = (sequence: number): Sent => {
+  return { kind: 'deletion', messageId: '', sequence, isDuplicate: false, text: undefined };
+};
+const about = (sent: Sent, messageId: string): Sent => ({ ...sent, messageId });
+const [d1, d2, d1Reply, d2Failure] = [
+  about(accepted('1', 1), 'd/1'),
+  about(accepted('2', 5), 'd/2'),
+  about(reply('1', 3, 'Here is d/1.'), 'd/1'),
+  about(failure, 'd/2'),
+];
+
+const changed: readonly (readonly [string, readonly Sent[], readonly string[]])[] = [
+  [
+    'sends all titles and the deletion, each once and in order',
+    [d1, title(2, 'First'), d1Reply, title(4, 'Second'), d2, deletion(6), d2Failure],
+    [],
+  ],
+  ['leaves out a title before the newest', [d1, d1Reply, title(4, 'Second'), d2, deletion(6), d2Failure], []],
+  ['leaves out the newest title before a deletion', [d1, title(2, 'First'), d1Reply, d2, deletion(6), d2Failure], []],
+  ['ends before the deletion', [d1, d1Reply, title(4, 'Second'), d2, d2Failure], []],
+  [
+    'sends a title twice',
+    [d1, title(2, 'First'), title(2, 'First'), d1Reply, title(4, 'Second'), d2, d2Failure],
+    ['repeated'],
+  ],
+  [
+    'sends a title behind what came after it',
+    [d1, d1Reply, title(2, 'First'), title(4, 'Second'), d2, d2Failure],
+    ['out of order'],
+  ],
+  ['sends another title', [d1, d1Reply, title(4, 'Third'), d2, d2Failure], ['not in the log']],
+  [
+    'sends a title of a deleted conversation',
+    [d1, d1Reply, title(4, 'Second'), d2, title(7, 'Third'), d2Failure],
+    ['not in the log'],
+  ],
+  ['sends the second deletion', [d1, d1Reply, title(4, 'Second'), d2, deletion(8), d2Failure], ['not in the log']],
+];
+
+for (const [what, sent, rules] of changed) {
+  test(`a stream of a conversation that changes which ${what} ${rules.length === 0 ? 'breaks nothing' : 'is found out'}`, () => {
+    const transcripts = [{ conversationId, afterSequence: 0, sent: [...sent] }];
+    const breaches = deliveryBreaches({ clientId: 'client', transcripts, answers: [] }, factsOf(changedLog));
+    expect(breaches.map(({ rule }) => rule).toSorted()).toEqual(rules.toSorted());
+  });
+}
+
+test('a stream that leaves out the newest title is found out', () => {
+  const transcripts = [{ conversationId, afterSequence: 0, sent: [d1, title(2, 'First'), d1Reply, d2] }];
+  const undeleted = factsOf(changedLog.slice(0, 6));
+  expect(deliveryBreaches({ clientId: 'client', transcripts, answers: [] }, undeleted)).toMatchObject([
+    { rule: 'skipped', what: expect.stringContaining('title') },
+  ]);
+});
+
+test('a stream that leaves out the deletion is found out where more came after it', () => {
+  const sent = [d1, title(2, 'First'), d1Reply, title(4, 'Second'), d2, about(accepted('3', 7), 'd/3')];
+  const transcripts = [{ conversationId, afterSequence: 0, sent }];
+  const saidLate = factsOf([...changedLog.slice(0, 7), messageReceived('d/3')]);
+  expect(deliveryBreaches({ clientId: 'client', transcripts, answers: [] }, saidLate)).toMatchObject([
+    { rule: 'skipped', what: expect.stringContaining('deletion') },
+  ]);
+});
+
+test('a title that is erased in the log may have been any', () => {
+  const erased = changedLog.map((event) => (event.type === 'ConversationRenamed' ? { ...event, title: '' } : event));
+  const transcripts = [{ conversationId, afterSequence: 3, sent: [title(4, 'Second'), d2, deletion(6), d2Failure] }];
+  const breaches = deliveryBreaches({ clientId: 'client', transcripts, answers: [] }, factsOf(erased));
+  // What came before is of streams before.
+  expect(breaches.map(({ rule, what }) => `${rule} ${what.includes('d/1')}`)).toEqual(['skipped true', 'skipped true']);
+});
+
 test('an answer that names another place than the log is found out', () => {
   const right = stream(0, one, two, firstReply, secondReply, three, failure);
   expect(rulesBroken([right], [{ conversationId: 'c', messageId: 'c/1', sequence: 5 }])).toEqual(['wrong Accepted']);
@@ -126,7 +216,8 @@ test('a client resumes after the highest sequence that any of its streams sent o
     parts: [{ text: 'Here is c/1.' }],
   });
   transcripts.note(begun, 'accepted', { messageId: 'c/1', sequence: 1, duplicate: true });
+  transcripts.note(begun, 'renamed', { conversationId: 'c', title: 'Plans', sequence: 5 });
   transcripts.note(transcripts.begin('d', 0), 'accepted', { messageId: 'd/1', sequence: 9, duplicate: false });
-  expect(transcripts.highest('c')).toBe(4);
-  expect(begun.sent).toEqual([accepted('2', 2), firstReply, accepted('1', 1, true)]);
+  expect(transcripts.highest('c')).toBe(5);
+  expect(begun.sent).toEqual([accepted('2', 2), firstReply, accepted('1', 1, true), title(5, 'Plans')]);
 });

@@ -3,7 +3,8 @@ import type { Sent, Transcript } from './transcript.ts';
 
 /**
  * What can be wrong with what a client is sent:
- * - `skipped`: a record of the conversation that it never got, though it resumed after the highest sequence that it saw;
+ * - `skipped`: a record of the conversation that it never got, though it resumed after the highest sequence that it saw (titles may be missing before
+ *   a newer one, since history has no other, and before a deletion);
  * - `out of order`: a record that came after a later one;
  * - `repeated`: a record that came again, though the client had it;
  * - `wrong Accepted`: an Accepted that names another place than the log's;
@@ -96,6 +97,8 @@ class ConversationCheck {
   /** What came on no stream at all. */
   end(): void {
     for (const [index, fact] of this.#facts.entries()) {
+      // Where more was sent later, its stream has missed it; else nobody was there any more.
+      if (fact.kind === 'title' || fact.kind === 'deletion') continue;
       const isSent = fact.kind === 'failure' ? this.#failures.has(fact.messageId) : this.#accounted.has(index);
       if (!isSent) this.#skipped(index, undefined);
     }
@@ -109,7 +112,7 @@ class ConversationCheck {
       : this.#indexOf.get(sent.sequence ?? -1);
     const fact = this.#facts[index ?? -1];
     const kind = sent.kind === 'accepted' ? 'message' : sent.kind;
-    if (fact?.kind === kind && fact.messageId === sent.messageId && (sent.text ?? fact.text) === fact.text) {
+    if (fact?.kind === kind && fact.messageId === sent.messageId && hasText(fact, sent)) {
       if (isFailure) this.#failures.add(sent.messageId);
       return index;
     }
@@ -130,6 +133,8 @@ class ConversationCheck {
     if (this.#accounted.has(index)) return;
     this.#accounted.add(index);
     const { kind, messageId, offset } = this.#facts[index] ?? {};
+    const isChange = (fact: Fact) => fact.kind === 'title' || fact.kind === 'deletion';
+    if (kind === 'title' && this.#facts.slice(index + 1).some(isChange)) return;
     const where = transcript === undefined ? 'any stream' : `the stream after ${transcript.afterSequence}`;
     const what = `${this.#name}: ${kind} ${messageId} at ${offset} did not come on ${where}`;
     this.breaches.push({ rule: 'skipped', what: `${what}; the log: ${this.#around(offset ?? 0)}` });
@@ -151,6 +156,11 @@ class ConversationCheck {
     const near = this.#facts.slice(Math.max(0, middle - neighbours), middle + neighbours + 1);
     return near.map(({ kind, messageId, offset }) => `${kind} ${messageId} at ${offset}`).join(', ');
   }
+}
+
+/** A title that is erased in the log may have been any. */
+function hasText({ kind, text }: Fact, sent: Sent): boolean {
+  return sent.text === undefined || sent.text === text || (kind === 'title' && text === '');
 }
 
 function named({ kind, messageId, sequence, isDuplicate }: Sent): string {

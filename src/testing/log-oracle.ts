@@ -14,13 +14,16 @@ export interface Entry<E extends ConversationEvent = ConversationEvent> {
   readonly event: E;
 }
 
-/** A record that clients of its conversation are sent: a message where it stands first, or the end that counts of its reply. */
+/**
+ * A record that clients of its conversation are sent: a message where it stands first, the end that counts of its reply, a title before the deletion, or the
+ * first deletion.
+ */
 export interface Fact {
-  readonly kind: 'message' | 'reply' | 'failure';
+  readonly kind: 'message' | 'reply' | 'failure' | 'title' | 'deletion';
   readonly offset: number;
-  /** The user message that it is or ends. */
+  /** The user message that it is or ends; '' when it is about none. */
   readonly messageId: string;
-  /** Of the message or the reply. */
+  /** Of the message or the reply; the title, '' once it is erased. */
   readonly text: string;
 }
 
@@ -168,7 +171,7 @@ function takenUpIn(entries: readonly Entry[], claimed: number, sinceMs: number):
   return [...afterMs, ...[...pending.values()].map(() => Number.POSITIVE_INFINITY)];
 }
 
-type FactEvent = Pick<ReplyStarted, 'messageId' | 'conversationId'>;
+type FactEvent = Pick<ReplyStarted, 'conversationId'> & Partial<Pick<ReplyStarted, 'messageId'>>;
 
 class PartitionFold {
   readonly breaches: string[] = [];
@@ -178,6 +181,7 @@ class PartitionFold {
   readonly facts: (Fact & { readonly conversationId: string })[] = [];
   /** Messages in processing to their conversations. */
   readonly #processing = new Map<string, string>();
+  readonly #deleted = new Set<string>();
   #claim = '';
   #limit = 0;
   peak = 0;
@@ -200,7 +204,12 @@ class PartitionFold {
       case 'ReplyStarted':
         if (event.claimId === this.#claim) this.#started(`${partition}/${offset}`, event);
         return;
+      case 'ConversationRenamed':
+        if (!this.#deleted.has(event.conversationId)) this.#fact('title', offset, event, event.title);
+        return;
       case 'ConversationDeleted':
+        if (!this.#deleted.has(event.conversationId)) this.#fact('deletion', offset, event, '');
+        this.#deleted.add(event.conversationId);
         for (const [messageId, conversationId] of this.#processing)
           if (conversationId === event.conversationId) this.#processing.delete(messageId);
         return;
@@ -219,7 +228,7 @@ class PartitionFold {
     }
   }
 
-  #fact(kind: Fact['kind'], offset: number, { messageId, conversationId }: FactEvent, text: string): void {
+  #fact(kind: Fact['kind'], offset: number, { messageId = '', conversationId }: FactEvent, text: string): void {
     this.facts.push({ kind, offset, messageId, conversationId, text });
   }
 

@@ -412,9 +412,9 @@ export class Talker {
       this.#resumeToken = body.resumeToken;
     }
     // What was said before is told where it was said first.
-    if (kind === 'message' || (kind === 'accepted' && !body.duplicate)) {
+    if (['message', 'renamed', 'deleted'].includes(kind) || (kind === 'accepted' && !body.duplicate)) {
       const isNext = body.sequence > this.transcripts.highest(transcript.conversationId);
-      this.#expect(isNext, `${kind} ${body.messageId} was told again or out of order`);
+      this.#expect(isNext, `${kind} ${body.messageId ?? body.sequence} was told again or out of order`);
     }
     const noted = this.transcripts.note(transcript, kind, body);
     if (noted.at(-1)?.kind === 'failure') this.#failures.set(body.messageId, body);

@@ -3,14 +3,14 @@ import { textOf } from './stranger.ts';
 
 /** What a stream sent about a record of the log. */
 export interface Sent {
-  readonly kind: 'accepted' | 'message' | 'reply' | 'failure';
-  /** The user message that it is about. */
+  readonly kind: 'accepted' | 'message' | 'reply' | 'failure' | 'title' | 'deletion';
+  /** The user message that it is about; '': none. */
   readonly messageId: string;
   /** A failure has none. */
   readonly sequence: number | undefined;
   /** An Accepted that answers a repeat: it names the place of the first, and may come later than that. */
   readonly isDuplicate: boolean;
-  /** Of a message or a reply. */
+  /** Of a message or a reply; the title. */
   readonly text: string | undefined;
 }
 
@@ -51,6 +51,9 @@ export class Transcripts {
 
 function sentIn(kind: string, body: Dynamic): readonly Sent[] {
   const { messageId, sequence } = body;
+  const change = { messageId: '', sequence, isDuplicate: false };
+  if (kind === 'renamed') return [{ kind: 'title', ...change, text: body.title }];
+  if (kind === 'deleted') return [{ kind: 'deletion', ...change, text: undefined }];
   const failure: Sent = { kind: 'failure', messageId, sequence: undefined, isDuplicate: false, text: undefined };
   if (kind === 'accepted') return [{ kind, messageId, sequence, isDuplicate: body.duplicate, text: undefined }];
   if (kind === 'message') {

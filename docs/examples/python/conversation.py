@@ -65,6 +65,8 @@ class Session:
         """The next event of this kind that matches; those before it are passed over."""
         for response in self._call:
             name = response.event.WhichOneof("event")
+            if name is None:  # an event of a later release than these .proto files
+                continue
             body = getattr(response.event, name)
             if name == "rejected" and body.reason != "STOPPED":
                 raise SystemExit(f"rejected: {body.reason} {body.detail}")

@@ -1,4 +1,5 @@
 import { describe, expect, jest, test } from '@jest/globals';
+import { call, clientOf, hangUp } from '../../../src/testing/contract.ts';
 import { eventually, Guests } from '../../../src/testing/guests.ts';
 import { echoAnswer } from '../../../src/testing/openai-test-answers.ts';
 import type { RecordedChatRequest } from '../../../src/testing/openai-test-server.ts';
@@ -80,6 +81,28 @@ describe.each(doors)('over %s', (door) => {
     await chat.page.reload();
     await chat.conversation('A better title').waitFor();
     expect(await chat.conversation('Of plums').count()).toBe(0);
+  });
+
+  test('a conversation that somebody else renames and deletes has the new title, and is left with a notice', async () => {
+    await using world = await World.start(door, { script });
+    await using visitor = await chromium.visitor(world.url);
+    const chat = await ChatPage.connected(visitor);
+    await chat.ask('Of cherries.');
+    await chat.conversation('Of cherries.').waitFor();
+    const conversationId = await chat.conversationId();
+    const history = clientOf('chat.v1.HistoryService', world.server.address);
+    await call(history, 'RenameConversation', { conversationId, title: 'Red fruit' });
+    await chat.conversation('Red fruit').waitFor();
+    await heading(chat).getByText('Red fruit').waitFor();
+    await chat.composer.fill('Half a thought');
+    await call(history, 'DeleteConversation', { conversationId });
+    hangUp(history);
+    await chat.alert.getByText('This conversation was deleted.').waitFor();
+    await chat.conversation('Red fruit').waitFor({ state: 'detached' });
+    expect([await chat.questions.count(), await chat.composer.inputValue()]).toEqual([0, 'Half a thought']);
+    expect(chat.page.url()).not.toContain(conversationId);
+    await chat.ask('In a new one.');
+    expect(await chat.alert.count()).toBe(0);
   });
 
   test('back and forward turn from one conversation to the other, and an address opens its conversation', async () => {

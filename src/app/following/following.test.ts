@@ -2,7 +2,11 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { LogUnavailable } from '../../ports/event-log.ts';
 import { messageReceived, replyFailed } from '../../testing/conversation-events.ts';
 import { followedWithinMs, overdueTickMs } from './limits.ts';
+import { type FollowedRecord, isAboutMessage } from './recent-records.ts';
 import { FollowedLog, settled } from './testing/followed-log.ts';
+
+const nameOf = (record: FollowedRecord) =>
+  isAboutMessage(record) ? record.message.messageId : `${record.event.type} ${record.event.conversationId}`;
 
 let log: FollowedLog;
 beforeEach(() => {
@@ -110,8 +114,7 @@ describe('a client', () => {
     const following = log.follow();
     const heard: string[] = [];
     const listener = (name: string) => ({
-      followed: ({ message }: { readonly message: { readonly messageId: string } }) =>
-        void heard.push(`${name} ${message.messageId}`),
+      followed: (record: FollowedRecord) => void heard.push(`${name} ${nameOf(record)}`),
       repeated() {},
       shortened() {},
     });
@@ -124,6 +127,36 @@ describe('a client', () => {
     await log.append(messageReceived('d/2', { clientId: 'ann' }));
     await following.caughtUp();
     expect(heard).toEqual(['first c/1', 'second c/1', 'second d/2']);
+  });
+
+  test('hears of its own conversations and, where nobody has spoken for long, of one that may be another’s', async () => {
+    await log.append(
+      { type: 'ConversationStarted', conversationId: 'old', clientId: 'ann' },
+      { type: 'ConversationStarted', conversationId: 'c', clientId: 'ann' },
+    );
+    for (const partition of [0, 1])
+      await log.log.commit(
+        'test.workers',
+        'test.conversations',
+        partition,
+        partition === log.partitionOf('old') ? 1 : 0,
+      );
+    const following = log.follow({ lookBackRecords: 0 });
+    const heard: string[] = [];
+    for (const clientId of ['ann', 'bob'])
+      following.listen(clientId, {
+        followed: (record) => void heard.push(`${clientId} ${nameOf(record)}`),
+        repeated() {},
+        shortened() {},
+      });
+    await log.append({ type: 'ConversationRenamed', conversationId: 'c', title: 'A' });
+    await log.append({ type: 'ConversationDeleted', conversationId: 'old' });
+    await following.caughtUp();
+    expect(heard.toSorted()).toEqual([
+      'ann ConversationDeleted old',
+      'ann ConversationRenamed c',
+      'bob ConversationDeleted old',
+    ]);
   });
 
   test('has so many messages without an end, over all partitions', async () => {

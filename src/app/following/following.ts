@@ -7,7 +7,7 @@ import { SharedRuns } from '../shared-runs.ts';
 import { Watchdog } from '../watchdog.ts';
 import { followedWithinMs, overdueTickMs } from './limits.ts';
 import { type FollowerDeps, PartitionFollower } from './partition-follower.ts';
-import type { FollowedRecord } from './recent-records.ts';
+import { type FollowedRecord, isAboutMessage } from './recent-records.ts';
 
 export interface FollowingDeps extends FollowerDeps {
   readonly ids: Pick<Ids, 'partition'>;
@@ -17,7 +17,7 @@ export interface FollowingDeps extends FollowerDeps {
 
 /** Told what concerns one client, in log order in each partition. */
 export interface ClientListener {
-  /** A record about a message of the client counts. */
+  /** A record about a message or a conversation of the client counts; one about a conversation whose owner is not known here may be another's. */
   followed(record: FollowedRecord): void;
   /** A message of the client was appended that was in the log already. */
   repeated(event: MessageReceived): void;
@@ -44,7 +44,7 @@ export class Following {
     const { log, topics } = deps.journal;
     const listener = {
       followed: (record: FollowedRecord) => {
-        for (const one of this.#listenersOf(record.message.clientId)) one.followed(record);
+        for (const one of this.#listenersTo(record)) one.followed(record);
       },
       repeated: (event: MessageReceived) => {
         for (const one of this.#listenersOf(event.clientId)) one.repeated(event);
@@ -153,6 +153,14 @@ export class Following {
   #ask(): Promise<readonly number[]> {
     const { log, topics } = this.#deps.journal;
     return Promise.all(this.#partitions.map((_, partition) => log.endOffset(topics.conversations, partition)));
+  }
+
+  #listenersTo(record: FollowedRecord): Iterable<ClientListener> {
+    if (isAboutMessage(record)) return this.#listenersOf(record.message.clientId);
+    const { conversationId } = record.event;
+    const owner = this.of(conversationId).index.ownerOf(conversationId);
+    // Each listener knows in which conversation it is: a session must not miss a deletion because nobody has spoken there for long.
+    return owner === undefined ? [...this.#listeners.values()].flatMap((each) => [...each]) : this.#listenersOf(owner);
   }
 
   #listenersOf(clientId: string): Iterable<ClientListener> {

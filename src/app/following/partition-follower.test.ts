@@ -11,14 +11,18 @@ import {
 } from '../../testing/conversation-events.ts';
 import type { ClientListener, Following } from './following.ts';
 import { followRetryInitialDelayMs, followRetryMaxDelayMs } from './limits.ts';
+import { conversationOf, type FollowedRecord, isAboutMessage } from './recent-records.ts';
 import { FollowedLog, settled } from './testing/followed-log.ts';
 
 /** Keeps what it is told, each as one line. */
 class Notes implements ClientListener {
   readonly lines: string[] = [];
 
-  followed({ event, offset, message }: Parameters<ClientListener['followed']>[0]): void {
-    this.lines.push(`${offset} ${event.type} ${message.messageId}`);
+  followed(record: FollowedRecord): void {
+    const { event, offset } = record;
+    this.lines.push(
+      `${offset} ${event.type} ${isAboutMessage(record) ? record.message.messageId : conversationOf(record)}`,
+    );
   }
 
   repeated({ messageId }: MessageReceived): void {
@@ -32,6 +36,8 @@ class Notes implements ClientListener {
 
 const started = (conversationId: string) =>
   ({ type: 'ConversationStarted', conversationId, clientId: 'client' }) as const;
+const renamed = (conversationId: string, title: string) =>
+  ({ type: 'ConversationRenamed', conversationId, title }) as const;
 const deleted = (conversationId: string) => ({ type: 'ConversationDeleted', conversationId }) as const;
 
 let log: FollowedLog;
@@ -82,7 +88,7 @@ describe('a partition that is followed', () => {
     await following.caughtUp();
     expect(notes.lines.slice(1)).toEqual(['2 ReplyStarted c/1', '3 ReplyProgress c/1', '5 ReplyCompleted c/1']);
     const recent = following.at(0).recent.of('c');
-    expect(recent.map(({ offset, message }) => [offset, message.draft.text])).toEqual([
+    expect(recent.filter(isAboutMessage).map(({ offset, message }) => [offset, message.draft.text])).toEqual([
       [1, ''],
       [5, ''],
     ]);
@@ -110,8 +116,47 @@ describe('a partition that is followed', () => {
   test('gives of a conversation that was deleted nothing that was said before', async () => {
     await log.append(started('c'), messageReceived('c/1'), deleted('c'));
     const following = await followed();
-    expect(following.at(0).saidAfter('c', -1)).toEqual([]);
+    expect(following.at(0).saidAfter('c', -1)).toEqual([{ offset: 2, event: deleted('c') }]);
     expect(following.at(0).state.deleted.has('c')).toBe(true);
+  });
+
+  test('tells each title of a conversation, the same again as well, and the first deletion, in their places', async () => {
+    const following = await followed();
+    await log.append(started('c'), messageReceived('c/1'), renamed('c', 'A'), renamed('c', 'A'));
+    await log.append(replyCompleted('c/1', ''), deleted('c'), renamed('c', 'B'), deleted('c'));
+    await following.caughtUp();
+    expect(notes.lines).toEqual([
+      '1 MessageReceived c/1',
+      '2 ConversationRenamed c',
+      '3 ConversationRenamed c',
+      '4 ReplyCompleted c/1',
+      '5 ConversationDeleted c',
+    ]);
+    // A later repeat says nothing new either.
+    expect(following.at(0).saidAfter('c', 1)).toEqual([{ offset: 5, event: deleted('c') }]);
+  });
+
+  test('tells a new title while messages are pending, and what ends them after a deletion', async () => {
+    const following = await followed();
+    await log.append(started('c'), messageReceived('c/1'), renamed('c', 'A'), deleted('c'), replyFailed('c/1', ''));
+    await following.caughtUp();
+    expect(notes.lines.slice(1)).toEqual(['2 ConversationRenamed c', '3 ConversationDeleted c', '4 ReplyFailed c/1']);
+    expect(following.at(0).state.pending.size).toBe(0);
+    expect(
+      following
+        .at(0)
+        .saidAfter('c', -1)
+        ?.map(({ offset }) => offset),
+    ).toEqual([3, 4]);
+  });
+
+  test('tells no title of a conversation that was deleted before the fold began', async () => {
+    await log.append(started('c'), messageReceived('c/1'), deleted('c'));
+    await log.commit(3);
+    const following = await followed();
+    await log.append(renamed('c', 'A'));
+    await following.caughtUp();
+    expect(notes.lines).toEqual([]);
   });
 
   test('ends the process when its log is damaged', async () => {

@@ -17,7 +17,14 @@ import { ConversationIndex } from './conversation-index.ts';
 import { followRetryInitialDelayMs, followRetryMaxDelayMs, maxIndexedConversations, maxRecentBytes } from './limits.ts';
 import { lookBack } from './look-back.ts';
 import { PendingTraces } from './pending-traces.ts';
-import { type FollowedRecord, followedRecord, isUnderWay, RecentRecords, withoutDraft } from './recent-records.ts';
+import {
+  type FollowedRecord,
+  followedRecord,
+  isUnderWay,
+  type MessageRecord,
+  RecentRecords,
+  withoutDraft,
+} from './recent-records.ts';
 
 export interface FollowerDeps {
   readonly journal: Journal;
@@ -39,7 +46,7 @@ export interface FollowerDeps {
 export interface PartitionListener {
   /** An event has changed the fold. */
   counted(event: ConversationEvent, timeMs: number): void;
-  /** A record about a message counts. */
+  /** A record about a message or a conversation counts. */
   followed(record: FollowedRecord): void;
   /** A message was appended that the fold knew already. */
   repeated(event: MessageReceived): void;
@@ -222,24 +229,30 @@ export class PartitionFollower {
     note(this.#index, event, offset);
     if (event.type === 'ConversationStarted' && !this.#conversations.has(event.conversationId))
       this.#conversations = this.#conversations.add(event.conversationId, offset);
-    if (event.type === 'ConversationDeleted') this.#recent.forget(event.conversationId);
-    if (this.#state !== before) return this.#counts(event, before, { offset, timeMs, trace });
-    if (event.type === 'MessageReceived') for (const listener of this.#listeners) listener.repeated?.(event);
+    // A repeat of the deletion leaves the first one, and what came after it, where they are.
+    if (event.type === 'ConversationDeleted' && this.#state !== before) this.#recent.forget(event.conversationId);
+    const at = { offset, timeMs, trace };
+    if (this.#state !== before) this.#traceCounted(event, at);
+    else if (event.type === 'MessageReceived') for (const listener of this.#listeners) listener.repeated?.(event);
+    this.#tell(event, before, at);
   }
 
-  #counts(
+  #tell(
     event: ConversationEvent,
     before: PartitionState,
-    at: Pick<FollowedRecord, 'offset' | 'timeMs' | 'trace'>,
+    at: Pick<MessageRecord, 'offset' | 'timeMs' | 'trace'>,
   ): void {
-    if (event.type === 'MessageReceived' && at.trace !== undefined) this.#traces.add(event.messageId, at.trace);
-    if (event.type === 'ReplyCompleted' || event.type === 'ReplyFailed') this.#traces.remove(event.messageId);
-    const record = isAboutMessage(event) ? followedRecord(at, event, before, this.#state) : undefined;
+    const record = followedRecord(at, event, before, this.#state);
     if (record !== undefined && !isUnderWay(record)) this.#recent.add(withoutDraft(record));
     for (const listener of this.#listeners) {
-      listener.counted?.(event, at.timeMs);
+      if (this.#state !== before) listener.counted?.(event, at.timeMs);
       if (record !== undefined) listener.followed?.(record);
     }
+  }
+
+  #traceCounted(event: ConversationEvent, { trace }: Pick<MessageRecord, 'trace'>): void {
+    if (event.type === 'MessageReceived' && trace !== undefined) this.#traces.add(event.messageId, trace);
+    if (event.type === 'ReplyCompleted' || event.type === 'ReplyFailed') this.#traces.remove(event.messageId);
   }
 
   #resolveWaiting(): void {
@@ -261,19 +274,6 @@ export class PartitionFollower {
       logger.warn({ partition: this.#partition, err }, 'the log cannot be followed; trying again');
     const waits = { initialMs: followRetryInitialDelayMs, maxMs: followRetryMaxDelayMs };
     return retriedWithLog(signal, { clock, random, ...waits, position: () => this.#next, onFailure }, attempt);
-  }
-}
-
-function isAboutMessage(event: ConversationEvent): event is FollowedRecord['event'] {
-  switch (event.type) {
-    case 'MessageReceived':
-    case 'ReplyStarted':
-    case 'ReplyProgress':
-    case 'ReplyCompleted':
-    case 'ReplyFailed':
-      return true;
-    default:
-      return false;
   }
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { PendingMessage } from '../../domain/conversation/pending-messages.ts';
 import { messageReceived } from '../../testing/conversation-events.ts';
 import { seededRandom, testSeeds } from '../../testing/random.ts';
-import { type FollowedRecord, RecentRecords } from './recent-records.ts';
+import { conversationOf, type FollowedRecord, RecentRecords } from './recent-records.ts';
 
 const unbounded = Number.MAX_SAFE_INTEGER;
 
@@ -50,6 +50,15 @@ describe('what was said last', () => {
     expect([recent.completeFrom, recent.of('d')]).toEqual([6, []]);
   });
 
+  test('holds titles and deletions in their places, and counts a title', () => {
+    const recent = new RecentRecords(0, unbounded);
+    recent.add(recordAt(0));
+    recent.add({ offset: 1, event: { type: 'ConversationRenamed', conversationId: 'c', title: 'x'.repeat(10) } });
+    expect(recent.bytes).toBe(2 * overheadBytes + 20);
+    recent.add({ offset: 2, event: { type: 'ConversationDeleted', conversationId: 'c' } });
+    expect(offsetsOf(recent.after('c', 0))).toEqual([1, 2]);
+  });
+
   test('counts its text as memory does', () => {
     const recent = new RecentRecords(0, unbounded);
     recent.add(recordAt(0, 'c', 'x'.repeat(1_000)));
@@ -86,7 +95,7 @@ describe('what was said last', () => {
       const conversationId = `${Math.floor(random() * 4)}`;
       if (random() < 0.05) {
         recent.forget(conversationId);
-        for (const one of kept) one.isForgotten ||= one.record.message.conversationId === conversationId;
+        for (const one of kept) one.isForgotten ||= conversationOf(one.record) === conversationId;
         continue;
       }
       const record = recordAt(offset, conversationId, 'x'.repeat(Math.floor(random() * overheadBytes)));
@@ -95,7 +104,7 @@ describe('what was said last', () => {
       kept = kept.filter((one) => one.record.offset >= recent.completeFrom);
       const after = recent.completeFrom + Math.floor(random() * 10) - 1;
       const expected = kept.filter(
-        (one) => !one.isForgotten && one.record.message.conversationId === conversationId && one.record.offset > after,
+        (one) => !one.isForgotten && conversationOf(one.record) === conversationId && one.record.offset > after,
       );
       expect(recent.after(conversationId, after)).toEqual(expected.map((one) => one.record));
       expect(recent.bytes).toBeLessThanOrEqual(20 * overheadBytes);

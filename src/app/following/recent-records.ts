@@ -1,4 +1,7 @@
 import {
+  type ConversationDeleted,
+  type ConversationEvent,
+  type ConversationRenamed,
   type MessageReceived,
   type ReplyCompleted,
   type ReplyFailed,
@@ -10,8 +13,17 @@ import { type PartitionState, pendingMessage } from '../../domain/conversation/p
 import { noDraft, type PendingMessage } from '../../domain/conversation/pending-messages.ts';
 import type { TraceContext } from '../../ports/tracing.ts';
 
-/** A record that counts, about one message. */
-export interface FollowedRecord {
+/** A record that counts for sessions. */
+export type FollowedRecord = MessageRecord | ConversationRecord;
+
+/** One about a conversation as a whole. */
+export interface ConversationRecord {
+  readonly offset: number;
+  readonly event: ConversationRenamed | ConversationDeleted;
+}
+
+/** One about a message. */
+export interface MessageRecord {
   readonly offset: number;
   /** The log's time, milliseconds since the epoch. */
   readonly timeMs: number;
@@ -22,15 +34,40 @@ export interface FollowedRecord {
   readonly trace: TraceContext | undefined;
 }
 
-/** What an event that counts says about its message, with the states before and after it; undefined when it is about none that is pending. */
+/** What an event means to sessions, with the states before and after it; undefined: nothing. */
 export function followedRecord(
-  at: Pick<FollowedRecord, 'offset' | 'timeMs' | 'trace'>,
-  event: FollowedRecord['event'],
+  at: Pick<MessageRecord, 'offset' | 'timeMs' | 'trace'>,
+  event: ConversationEvent,
   before: PartitionState,
   after: PartitionState,
 ): FollowedRecord | undefined {
-  const message = pendingMessage(event.type === 'MessageReceived' ? after : before, event.messageId);
-  return message && { ...at, event, message };
+  switch (event.type) {
+    case 'ConversationRenamed':
+      // No concern of the processing state, which it leaves as it is.
+      return after.deleted.has(event.conversationId) ? undefined : { offset: at.offset, event };
+    case 'ConversationDeleted':
+      return before === after ? undefined : { offset: at.offset, event };
+    case 'MessageReceived':
+    case 'ReplyStarted':
+    case 'ReplyProgress':
+    case 'ReplyCompleted':
+    case 'ReplyFailed': {
+      if (before === after) return undefined;
+      const message = pendingMessage(event.type === 'MessageReceived' ? after : before, event.messageId);
+      return message && { ...at, event, message };
+    }
+    default:
+      return undefined;
+  }
+}
+
+export function isAboutMessage(record: FollowedRecord): record is MessageRecord {
+  return 'message' in record;
+}
+
+/** The conversation that the record belongs to. */
+export function conversationOf(record: FollowedRecord): string {
+  return isAboutMessage(record) ? record.message.conversationId : record.event.conversationId;
 }
 
 /** It tells of an attempt that goes on: all of them together say no more than the fold, or the attempt's end. */
@@ -40,7 +77,7 @@ export function isUnderWay({ event }: FollowedRecord): boolean {
 
 /** The end of a reply says what its draft said. */
 export function withoutDraft(record: FollowedRecord): FollowedRecord {
-  if (record.message.draft === noDraft) return record;
+  if (!isAboutMessage(record) || record.message.draft === noDraft) return record;
   return { ...record, message: { ...record.message, draft: noDraft } };
 }
 
@@ -63,7 +100,7 @@ export class RecentRecords {
     this.#maxBytes = maxBytes;
   }
 
-  /** Everything that was said at this offset or later, and was not deleted, is here. */
+  /** Everything that was recorded at this offset or later, and was not deleted, is here. */
   get completeFrom(): number {
     return this.#completeFrom;
   }
@@ -73,7 +110,7 @@ export class RecentRecords {
   }
 
   add(record: FollowedRecord): void {
-    const { conversationId } = record.message;
+    const conversationId = conversationOf(record);
     const said = this.#byConversation.get(conversationId);
     if (said === undefined) this.#byConversation.set(conversationId, [record]);
     else said.push(record);
@@ -109,9 +146,10 @@ export class RecentRecords {
     this.#bytes -= bytesOf(record);
     // What was read before is not complete anyway.
     this.#completeFrom = Math.max(this.#completeFrom, record.offset + 1);
-    const said = this.#byConversation.get(record.message.conversationId);
+    const conversationId = conversationOf(record);
+    const said = this.#byConversation.get(conversationId);
     if (said?.[0] === record) {
-      if (said.length === 1) this.#byConversation.delete(record.message.conversationId);
+      if (said.length === 1) this.#byConversation.delete(conversationId);
       else said.shift();
     }
     if (this.#oldest * 2 < this.#inOrder.length) return;
@@ -121,5 +159,6 @@ export class RecentRecords {
 }
 
 function bytesOf({ event }: FollowedRecord): number {
+  if (event.type === 'ConversationRenamed') return overheadBytes + 2 * event.title.length;
   return 'parts' in event ? overheadBytes + 2 * textOf(event.parts).length : overheadBytes;
 }

@@ -11,6 +11,7 @@ import {
 import { eventCodec } from '../../testing/event-codec.ts';
 import { Journal } from '../journal.ts';
 import { keptRefoldMs, missingHistoryWaitMs } from './limits.ts';
+import { isAboutMessage } from './recent-records.ts';
 import { type ConversationPast, Refolds } from './refold.ts';
 import { FollowedLog } from './testing/followed-log.ts';
 
@@ -33,7 +34,9 @@ test('a partition folded for one conversation gives what counts of it, in order,
   await log.append(replyCompleted('c/1', 'A'), messageReceived('c/1'), messageReceived('c/2'), replyFailed('c/2', 'A'));
   const past = await refold(100);
   expect([past.clientId, past.isDeleted]).toEqual(['client', false]);
-  expect(past.records.map(({ offset, event, message }) => [offset, event.type, message.messageId])).toEqual([
+  expect(
+    past.records.filter(isAboutMessage).map(({ offset, event, message }) => [offset, event.type, message.messageId]),
+  ).toEqual([
     [2, 'MessageReceived', 'c/1'],
     [8, 'ReplyCompleted', 'c/1'],
     [10, 'MessageReceived', 'c/2'],
@@ -55,6 +58,20 @@ test('a conversation that was deleted has no content, and says that it was', asy
   await log.append(begun, messageReceived('c/1'), { type: 'ConversationDeleted', conversationId: 'c' });
   await log.append(replyFailed('c/1', '', 'STOPPED'));
   expect(await refold(100)).toMatchObject({ clientId: 'client', isDeleted: true, records: [] });
+});
+
+test('each title of a conversation stands in its place, until it is deleted', async () => {
+  const renamed = (title: string) => ({ type: 'ConversationRenamed', conversationId: 'c', title }) as const;
+  await log.append(begun, renamed('A'), messageReceived('c/1'), renamed('A'), renamed('B'));
+  const { records } = await refold(100);
+  expect(records.map(({ offset, event }) => [offset, 'title' in event ? event.title : event.type])).toEqual([
+    [1, 'A'],
+    [2, 'MessageReceived'],
+    [3, 'A'],
+    [4, 'B'],
+  ]);
+  await log.append({ type: 'ConversationDeleted', conversationId: 'c' }, renamed('C'));
+  expect(await refold(100)).toMatchObject({ isDeleted: true, records: [] });
 });
 
 test('a conversation that there is not is nobody’s', async () => {

@@ -6,7 +6,14 @@ import { ReadModelUnavailable } from '../../ports/read-model.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 import { SharedRuns } from '../shared-runs.ts';
 import { keptRefoldMs, keptRefolds, maxRefoldRecords, missingHistoryWaitMs } from './limits.ts';
-import { type FollowedRecord, followedRecord, withoutDraft } from './recent-records.ts';
+import {
+  type FollowedRecord,
+  followedRecord,
+  isAboutMessage,
+  isUnderWay,
+  type MessageRecord,
+  withoutDraft,
+} from './recent-records.ts';
 
 /** Records read at once. */
 const batchRecords = 1_000;
@@ -17,7 +24,7 @@ export interface ConversationPast {
   readonly clientId: string;
   readonly isDeleted: boolean;
   /** Where each message was received first. */
-  readonly said: ReadonlyMap<string, FollowedRecord>;
+  readonly said: ReadonlyMap<string, MessageRecord>;
   /** What counts, in order; nothing of a conversation that was deleted. */
   readonly records: readonly FollowedRecord[];
 }
@@ -110,7 +117,7 @@ class PartitionRefold {
 class Past implements ConversationPast {
   clientId = '';
   isDeleted = false;
-  readonly said = new Map<string, FollowedRecord>();
+  readonly said = new Map<string, MessageRecord>();
   records: FollowedRecord[] = [];
 }
 
@@ -147,12 +154,11 @@ class Fold {
       past.isDeleted = true;
       past.records = [];
     }
-    if (this.#state === before || past.isDeleted) return;
-    if (event.type !== 'MessageReceived' && event.type !== 'ReplyCompleted' && event.type !== 'ReplyFailed') return;
+    if (past.isDeleted) return;
     const known = followedRecord({ offset, timeMs, trace }, event, before, this.#state);
-    if (known === undefined) return;
+    if (known === undefined || isUnderWay(known)) return;
     const record = withoutDraft(known);
     past.records.push(record);
-    if (event.type === 'MessageReceived') past.said.set(event.messageId, record);
+    if (event.type === 'MessageReceived' && isAboutMessage(record)) past.said.set(event.messageId, record);
   }
 }

@@ -8,6 +8,7 @@ import {
   replyStarted,
   workerClaimed,
 } from '../../testing/conversation-events.ts';
+import { maxRecentBytes } from '../following/limits.ts';
 import { FollowedLog, settled } from '../following/testing/followed-log.ts';
 import type { Delivery } from './delivery.ts';
 import { SentEvents, SessionWorld } from './testing/session-world.ts';
@@ -336,6 +337,53 @@ describe('what came after the sequence that the client knows', () => {
     world.replaceHistory();
     await shown(0);
     expect(sent.lines).toEqual(all);
+  });
+
+  const renamed = (title: string) => ({ type: 'ConversationRenamed', conversationId: 'c', title }) as const;
+  const deleted = { type: 'ConversationDeleted', conversationId: 'c' } as const;
+  const withTitles = [begun, renamed('A'), messageReceived('c/1'), renamed('B'), replyCompleted('c/1', '')];
+
+  /** A gateway that begins behind all of it. */
+  async function begunAfterTitles(): Promise<void> {
+    const log = new FollowedLog();
+    await log.append(...withTitles);
+    await log.commit(withTitles.length);
+    world = new SessionWorld({ lookBackRecords: 0 }, log);
+  }
+
+  test.each([
+    ['the newest title in its place by history', false, ['user c/1 2', 'renamed 3 B', 'assistant reply to c/1 4']],
+    [
+      'each title in its place by the log',
+      true,
+      ['renamed 1 A', 'user c/1 2', 'renamed 3 B', 'assistant reply to c/1 4'],
+    ],
+  ])('is told with %s', async (_, isAway, expected) => {
+    await begunAfterTitles();
+    await world.project();
+    world.isHistoryAway = isAway;
+    await shown(0);
+    await world.append(renamed('C'));
+    expect(sent.lines).toEqual([...expected, 'renamed 5 C']);
+    await shown(3);
+    expect(sent.lines).toEqual(['assistant reply to c/1 4', 'renamed 5 C']);
+  });
+
+  test.each([
+    ['history', false],
+    ['the log', true],
+  ])('ends with a deletion that is not held in memory any more, whether the rest is asked of %s', async (_, isAway) => {
+    await begunAfterTitles();
+    await settled();
+    await world.append(deleted, renamed('C'));
+    // Enough to drop the deletion from what is remembered.
+    const long = text('x'.repeat(maxRecentBytes / 4));
+    await world.append(...[1, 2, 3].map((count) => messageReceived(`d/${count}`, long)));
+    await world.project();
+    world.isHistoryAway = isAway;
+    await shown(2);
+    expect(world.following.of('c').recent.completeFrom).toBeGreaterThan(5);
+    expect(sent.lines).toEqual(['deleted 5']);
   });
 
   test('is told as fast as the client reads, and what comes meanwhile comes after', async () => {

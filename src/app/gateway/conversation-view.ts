@@ -8,7 +8,12 @@ import type { HistoryMessage } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { LiveBus, LivePiece } from '../../ports/live-bus.ts';
 import type { Following } from '../following/following.ts';
-import type { FollowedRecord } from '../following/recent-records.ts';
+import {
+  type ConversationRecord,
+  type FollowedRecord,
+  isAboutMessage,
+  type MessageRecord,
+} from '../following/recent-records.ts';
 import { noLinks } from '../media/media-links.ts';
 import { HeldPieces } from './held-pieces.ts';
 import type { MissedRecord, SaidAt, SessionConversations } from './session-conversations.ts';
@@ -34,7 +39,7 @@ export interface ConversationViewDeps {
   /** A message of the client's stands there: tells it so if it waits for that, and answers whether it did; else it is shown the message. */
   readonly onReceived: (messageId: string, at: SaidAt) => boolean;
   /** A message has its end, which the client was just told. */
-  readonly onEnded: (record: FollowedRecord) => void;
+  readonly onEnded: (record: MessageRecord) => void;
 }
 
 /**
@@ -79,7 +84,7 @@ export class ConversationView {
     }
   }
 
-  /** Something was read about a message of the conversation. */
+  /** Something was read about the conversation or a message of it. */
   followed(record: FollowedRecord): void {
     if (!this.#isLive || this.#closed || record.offset <= this.#through) return;
     this.#through = record.offset;
@@ -147,6 +152,17 @@ export class ConversationView {
   }
 
   #tell(record: FollowedRecord): void {
+    if (isAboutMessage(record)) this.#tellOfMessage(record);
+    else this.#tellOfConversation(record);
+  }
+
+  #tellOfConversation({ offset: sequence, event }: ConversationRecord): void {
+    const { conversationId } = event;
+    if (event.type === 'ConversationDeleted') this.#deps.output.emit({ type: 'deleted', conversationId, sequence });
+    else this.#deps.output.emit({ type: 'renamed', conversationId, title: event.title, sequence });
+  }
+
+  #tellOfMessage(record: MessageRecord): void {
     const { event, message } = record;
     switch (event.type) {
       case 'MessageReceived':
@@ -238,7 +254,7 @@ export class ConversationView {
   }
 
   /** Pieces that the bus lost are made up, so that what a client drew by pieces is the whole reply. */
-  #completed(event: ReplyCompleted, record: FollowedRecord): void {
+  #completed(event: ReplyCompleted, record: MessageRecord): void {
     const { replyMessageId, attempt } = event;
     if (this.#drafts.has(replyMessageId)) {
       const { messageId, draft: saved } = record.message;
@@ -273,7 +289,7 @@ export class ConversationView {
   }
 }
 
-function said({ message, offset, timeMs }: FollowedRecord): HistoryMessage {
+function said({ message, offset, timeMs }: MessageRecord): HistoryMessage {
   const { messageId, conversationId, clientId, clientMessageId, parts } = message;
   return {
     ...nothing,
@@ -289,7 +305,7 @@ function said({ message, offset, timeMs }: FollowedRecord): HistoryMessage {
   };
 }
 
-function replied(event: ReplyCompleted, { message, offset, timeMs }: FollowedRecord): HistoryMessage {
+function replied(event: ReplyCompleted, { message, offset, timeMs }: MessageRecord): HistoryMessage {
   return {
     ...nothing,
     messageId: event.replyMessageId,

@@ -206,6 +206,50 @@ describe('a session that turns to another conversation', () => {
   });
 });
 
+describe('what happens to the conversation as a whole', () => {
+  const renamed = (conversationId: string, title: string) =>
+    ({ type: 'ConversationRenamed', conversationId, title }) as const;
+  const deleted = (conversationId: string) => ({ type: 'ConversationDeleted', conversationId }) as const;
+
+  test('is told in its place between messages, of the conversation that the session is in alone', async () => {
+    const accepted = awaiting('c/1');
+    await world.append(renamed('c', 'A'), messageReceived('c/1'), renamed('d', 'D'), renamed('c', 'B'));
+    await world.append(replyCompleted('c/1', ''), deleted('d'), deleted('c'), renamed('c', 'C'), deleted('c'));
+    await accepted;
+    expect(sent.lines).toEqual([
+      'renamed 1 A',
+      'accepted c/1 2',
+      'renamed 4 B',
+      'assistant reply to c/1 5',
+      'deleted 7',
+    ]);
+    expect(world.historyReads).toBe(0);
+  });
+
+  test('is told from memory to who comes back, each title in its place, and nothing is asked of history', async () => {
+    await world.append(renamed('c', 'A'), messageReceived('c/1'), renamed('c', 'B'));
+    delivery.show('c', 1);
+    await delivery.showing;
+    expect(sent.lines.slice(3)).toEqual(['user c/1 2', 'renamed 3 B']);
+    expect(world.historyReads).toBe(0);
+  });
+
+  test('is told to a client that reads slowly, a deletion before the ends that it brings about', async () => {
+    await world.append(messageReceived('c/1'), renamed('c', 'A'));
+    const goOn = await beginSlowly();
+    await world.append(deleted('c'), replyFailed('c/1', '', 'STOPPED'));
+    goOn();
+    await delivery.showing;
+    expect(sent.lines).toEqual(['user c/1 1', 'renamed 2 A', 'deleted 3', 'rejected c/1 STOPPED']);
+  });
+
+  test('is not told when the session has ended', async () => {
+    delivery.close();
+    await world.append(renamed('c', 'A'), deleted('c'));
+    expect(sent.lines).toEqual([]);
+  });
+});
+
 test('what is unanswered counts, over all conversations of the client and from whichever session', async () => {
   await world.append(messageReceived('c/1'), messageReceived('d/1'), messageReceived('e/1', { clientId: 'another' }));
   expect(delivery.unanswered).toBe(2);

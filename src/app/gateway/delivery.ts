@@ -7,7 +7,13 @@ import type { LiveBus } from '../../ports/live-bus.ts';
 import type { Logger, Metrics } from '../../ports/telemetry.ts';
 import type { TraceContext, Tracer } from '../../ports/tracing.ts';
 import type { ClientListener, Following } from '../following/following.ts';
-import { type FollowedRecord, isUnderWay } from '../following/recent-records.ts';
+import {
+  conversationOf,
+  type FollowedRecord,
+  isAboutMessage,
+  isUnderWay,
+  type MessageRecord,
+} from '../following/recent-records.ts';
 import { ConversationView } from './conversation-view.ts';
 import { refusalOf } from './refusal.ts';
 import type { SaidAt, SessionConversations } from './session-conversations.ts';
@@ -137,10 +143,11 @@ export class Delivery implements ClientListener {
   }
 
   followed(record: FollowedRecord): void {
-    const { event, message } = record;
+    const { event } = record;
     // A view that is closed tells nothing, and whoever said something waits all the same.
-    if (message.conversationId === this.#conversationId && !this.#isClosed) this.#view.followed(record);
-    else if (event.type === 'MessageReceived') this.#received(message.messageId, placeOf(record));
+    if (conversationOf(record) === this.#conversationId && !this.#isClosed) this.#view.followed(record);
+    else if (!isAboutMessage(record)) return;
+    else if (event.type === 'MessageReceived') this.#received(event.messageId, placeOf(record));
     else if (!isUnderWay(record)) this.#ended(record);
     // A view that is still telling older things, or none any more, tells no one that a message has its end.
     if (event.type === 'ReplyCompleted' || event.type === 'ReplyFailed') this.#deps.onChange();
@@ -204,7 +211,7 @@ export class Delivery implements ClientListener {
     );
   }
 
-  #ended({ event, message, trace }: FollowedRecord): void {
+  #ended({ event, message, trace }: MessageRecord): void {
     const { messageId, conversationId } = message;
     const taken = this.#taken.get(messageId);
     if (taken === undefined || this.#isClosed) return;
@@ -232,12 +239,12 @@ export class Delivery implements ClientListener {
   #newView(afterSequence: number): ConversationView {
     const callbacks = {
       onReceived: (messageId: string, at: SaidAt) => this.#received(messageId, at),
-      onEnded: (record: FollowedRecord) => this.#ended(record),
+      onEnded: (record: MessageRecord) => this.#ended(record),
     };
     return new ConversationView(this.#conversationId, afterSequence, { ...this.#deps, ...callbacks });
   }
 }
 
-function placeOf({ offset: sequence, timeMs }: FollowedRecord): SaidAt {
+function placeOf({ offset: sequence, timeMs }: MessageRecord): SaidAt {
   return { sequence, timeMs };
 }

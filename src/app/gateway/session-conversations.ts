@@ -21,9 +21,9 @@ export interface SessionConversationsDeps {
 const replayBatch = 100;
 
 /** Something that a client has missed, and where it stands: as the log has it, or as history does. */
-export type MissedRecord = { readonly type: 'record'; readonly record: FollowedRecord } | MissedMessage;
-
-type MissedMessage = { readonly type: 'message' } & Missed;
+export type MissedRecord =
+  | { readonly type: 'record'; readonly record: FollowedRecord }
+  | { readonly type: 'message'; readonly at: number; readonly message: HistoryMessage };
 
 /** Where a message stands. */
 export interface SaidAt {
@@ -96,12 +96,24 @@ export class SessionConversations {
     ]);
   }
 
-  /** What happened in the conversation after `after` and before `upTo`, in order, in batches. */
+  /** What happened in the conversation after `after` and before `upTo`, in order, in batches. Of its titles history may give the newest only. */
   async *missed(conversationId: string, after: number, upTo: number): AsyncIterable<readonly MissedRecord[]> {
+    yield* this.#missedBeforeDeletion(conversationId, after, upTo);
+    // Of a conversation that was deleted nothing else is left.
+    const offset = this.#deps.following.of(conversationId).state.deleted.offsetOf(conversationId) ?? upTo;
+    if (offset > after && offset < upTo)
+      yield [{ type: 'record', record: { offset, event: { type: 'ConversationDeleted', conversationId } } }];
+  }
+
+  async *#missedBeforeDeletion(
+    conversationId: string,
+    after: number,
+    upTo: number,
+  ): AsyncIterable<readonly MissedRecord[]> {
     let through = after;
     try {
       for await (const missed of this.#missedByHistory(conversationId, after, upTo)) {
-        yield missed.map((one) => ({ type: 'message', ...one }));
+        yield missed.map((one) => recordOf(conversationId, one));
         through = missed.at(-1)?.at ?? through;
       }
       return;
@@ -201,6 +213,12 @@ export class SessionConversations {
     // Up to where it is needed next.
     return refolds.past(following.partitionOf(conversationId), conversationId, Math.max(upTo, recent.completeFrom));
   }
+}
+
+function recordOf(conversationId: string, missed: Missed): MissedRecord {
+  if ('message' in missed) return { type: 'message', ...missed };
+  const { at: offset, title } = missed;
+  return { type: 'record', record: { offset, event: { type: 'ConversationRenamed', conversationId, title } } };
 }
 
 function placeOf(message: HistoryMessage | null): SaidAt | undefined {

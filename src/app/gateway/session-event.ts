@@ -34,6 +34,14 @@ export interface MessageTold extends PresentedMessage {
   readonly type: 'message';
 }
 
+/** The conversation has another title. */
+export interface Renamed {
+  readonly type: 'renamed';
+  readonly conversationId: string;
+  readonly title: string;
+  readonly sequence: number;
+}
+
 /** What a session tells its client; the transports give each its wire form. */
 export type SessionEvent =
   | { readonly type: 'waiting'; readonly place: number }
@@ -58,7 +66,9 @@ export type SessionEvent =
     }
   | { readonly type: 'pong'; readonly timeMs: number }
   | { readonly type: 'drain'; readonly deadlineMs: number }
-  | { readonly type: 'joined'; readonly conversationId: string };
+  | { readonly type: 'joined'; readonly conversationId: string }
+  | Renamed
+  | { readonly type: 'deleted'; readonly conversationId: string; readonly sequence: number };
 
 /** The client's end of a session, whatever carries it. */
 export interface SessionOutput {

@@ -60,7 +60,9 @@ export class ScriptedHistory {
           answer: sendUnaryData<RenameConversationResponse>,
         ) => {
           this.renamed.push(request);
-          answer(null, { conversation: Conversation.create({ ...request, title: request.title.trim() }) });
+          const title = request.title.trim();
+          this.#server.change(request.conversationId, title);
+          answer(null, { conversation: Conversation.create({ ...request, title }) });
         },
         deleteConversation: (
           { request }: ServerUnaryCall<DeleteConversationRequest, DeleteConversationResponse>,
@@ -75,6 +77,7 @@ export class ScriptedHistory {
     if (!this.#server.conversations.has(conversationId))
       return answer({ code: refusal.code, details: refusal.detail, metadata: detailsOf(refusal) });
     this.deleted.push(conversationId);
+    this.#server.change(conversationId);
     answer(null, {});
   }
 }

@@ -45,6 +45,7 @@ export class ScriptedServer extends EventEmitter<{ frame: [Frame] }> implements 
   readonly frames: Frame[] = [];
   readonly messages: Message[] = [];
   readonly conversations = new Set<string>();
+  readonly deleted = new Set<string>();
   /** Taken one by one, before the next hellos are welcomed. */
   readonly refusals: ScriptedRefusal[] = [];
   /** The next so many messages go into the log, but the connection breaks before Accepted. */
@@ -93,6 +94,16 @@ export class ScriptedServer extends EventEmitter<{ frame: [Frame] }> implements 
 
   tell(event: Event): void {
     this.#stream?.write({ event: ServerEvent.create({ event }) });
+  }
+
+  /** Somebody gives the conversation a title or, without one, deletes it. */
+  change(conversationId: string, title?: string): void {
+    this.#sequence += 1n;
+    if (title === undefined) this.deleted.add(conversationId);
+    if (conversationId !== this.#conversationId) return;
+    const sequence = this.#sequence;
+    if (title === undefined) this.tell({ $case: 'deleted', value: { conversationId, sequence } });
+    else this.tell({ $case: 'renamed', value: { conversationId, title, sequence } });
   }
 
   /** Ends the session with a refusal. */
@@ -162,7 +173,7 @@ export class ScriptedServer extends EventEmitter<{ frame: [Frame] }> implements 
   }
 
   #join(asked: string, stream: Stream, tell: (conversationId: string) => Event): void {
-    if (asked !== '' && !this.conversations.has(asked)) {
+    if (asked !== '' && (!this.conversations.has(asked) || this.deleted.has(asked))) {
       this.#stream = stream;
       this.refuse({ code: status.NOT_FOUND, reason: 'NOT_FOUND', detail: 'There is no such conversation.' });
       return;

@@ -6,7 +6,7 @@ import { CallFailed } from '../network/unary.ts';
 import type { Truth } from '../oracle/truth.ts';
 import type { ClientSpec } from '../scenario.ts';
 import type { Deployment } from '../world/deployment.ts';
-import type { Random } from '../world/random.ts';
+import { Random } from '../world/random.ts';
 import type { World } from '../world/world.ts';
 import { ClientSession, keepaliveMs } from './client-session.ts';
 import { Connection } from './connection.ts';
@@ -40,6 +40,10 @@ export class ChatClient {
   readonly #random: Random;
   readonly #actions: readonly (readonly [number, Action])[];
   #count = 0;
+  /** Titles that it has given. */
+  #titles = 0;
+  /** Which conversation it renames. */
+  readonly #renames: Random;
 
   constructor(world: World, deployment: Deployment, truth: Truth, spec: ClientSpec) {
     this.#world = world;
@@ -48,6 +52,7 @@ export class ChatClient {
     this.spec = spec;
     this.#session = new ClientSession(world, deployment, truth, spec);
     this.#random = this.#session.random;
+    this.#renames = new Random(world.scenario.seed, `renames/${spec.clientId}`);
     this.#actions = this.#newActions();
   }
 
@@ -189,9 +194,12 @@ export class ChatClient {
   async #rename(connection: Connection): Promise<'stay'> {
     const current = this.#session.current;
     if (current === undefined) return 'stay';
-    const { conversationId } = current;
+    const others = [...this.#session.transcripts.values()].filter(({ isDeleted }) => !isDeleted);
+    const isElsewhere = others.length > 0 && this.#renames.chance(0.3);
+    const { conversationId } = isElsewhere ? this.#renames.pick(others) : current;
+    this.#titles += 1;
     await this.#try(
-      connection.call((of) => of.history.renameConversation, { conversationId, title: `title ${this.#count}` }),
+      connection.call((of) => of.history.renameConversation, { conversationId, title: `title ${this.#titles}` }),
     );
     return 'stay';
   }
@@ -329,7 +337,8 @@ export class ChatClient {
     }
     let askedMs = this.#session.now;
     let endedMs: number | undefined;
-    const isSettled = () => transcript.unaccepted.length === 0 && transcript.unanswered.length === 0;
+    const isSettled = () =>
+      transcript.unaccepted.length === 0 && transcript.unanswered.length === 0 && transcript.untold === undefined;
     const untilMs = this.#session.now + owedMs;
     while (!isSettled() && this.#session.now < untilMs) {
       if (!(await this.#session.listen(connection, Math.min(untilMs, this.#session.now + 1_000), isSettled)))
@@ -347,6 +356,11 @@ export class ChatClient {
         `${this.spec.clientId}: ${clientMessageId} is neither accepted nor refused`,
       );
     for (const said of transcript.unanswered) this.#reportOwed(said);
+    if (transcript.untold !== undefined)
+      this.#world.find(
+        'delivery/change-skipped',
+        `${this.spec.clientId}: ${transcript.conversationId} was changed at ${transcript.untold.sequence}, untold`,
+      );
     await this.#session.listen(connection, this.#session.now + 100, () => false);
     return true;
   }

@@ -152,6 +152,12 @@ export class ClientSession {
       case 'message':
         this.#of(event.value.conversationId)?.message(event.value);
         break;
+      case 'renamed':
+        this.#of(event.value.conversationId)?.renamed(event.value);
+        break;
+      case 'deleted':
+        this.#of(event.value.conversationId)?.deleted(event.value);
+        break;
       case 'replyStarted':
         this.current?.started(event.value);
         break;
@@ -214,7 +220,8 @@ export class ClientSession {
   #turnTo(conversationId: string): void {
     this.note(`is in ${conversationId}`);
     const breach = (rule: Rule, what: string) => this.#world.find(rule, `${this.spec.clientId}: ${what}`);
-    this.current = this.transcripts.get(conversationId) ?? new Transcript(conversationId, breach);
+    const changes = () => this.#truth.changesOf(conversationId);
+    this.current = this.transcripts.get(conversationId) ?? new Transcript(conversationId, breach, changes);
     this.transcripts.set(conversationId, this.current);
     this.current.beginStream();
   }

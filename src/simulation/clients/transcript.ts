@@ -1,5 +1,13 @@
-import type { Accepted, MessageRejected, ReplyDelta, ReplyStarted } from '../../gen/chat/v1/chat_service.ts';
+import type {
+  Accepted,
+  ConversationDeleted,
+  ConversationRenamed,
+  MessageRejected,
+  ReplyDelta,
+  ReplyStarted,
+} from '../../gen/chat/v1/chat_service.ts';
 import { type Message, Role } from '../../gen/chat/v1/content.ts';
+import type { TrueChange } from '../oracle/truth.ts';
 import type { Rule } from '../rules.ts';
 import type { SaidMessage } from './said-message.ts';
 
@@ -33,6 +41,7 @@ export class Transcript {
   position = 0;
   isDeleted = false;
   #breach: Breach;
+  readonly #changes: () => readonly TrueChange[];
   readonly #saidById = new Map<string, Said>();
   /** All that was seen of each attempt, over all streams. */
   readonly #attempts = new Map<string, string>();
@@ -41,8 +50,10 @@ export class Transcript {
   #shown = new Set<string>();
   #last = 0;
 
-  constructor(conversationId: string, breach: Breach) {
+  /** `changes`: what the log has of its titles and deletion. */
+  constructor(conversationId: string, breach: Breach, changes: () => readonly TrueChange[]) {
     this.conversationId = conversationId;
+    this.#changes = changes;
     this.#breach = (rule, what) => breach(rule, `${conversationId}: ${what}`);
   }
 
@@ -131,6 +142,20 @@ export class Transcript {
     this.#ended(replyToMessageId, 'reply');
   }
 
+  renamed({ sequence, title }: ConversationRenamed): void {
+    this.#changed({ sequence: Number(sequence), title }, `title "${title}"`);
+  }
+
+  deleted({ sequence }: ConversationDeleted): void {
+    this.#changed({ sequence: Number(sequence), title: undefined }, 'deletion');
+  }
+
+  /** The newest title, or the deletion, stands in the log behind all that it was told. Older titles are nobody's any more. */
+  get untold(): TrueChange | undefined {
+    const newest = this.#changes().at(-1);
+    return newest !== undefined && newest.sequence > this.position ? newest : undefined;
+  }
+
   rejected({ clientMessageId, messageId, reason, retryable }: MessageRejected): void {
     if (messageId !== '') return this.#ended(messageId, 'rejected');
     const said = this.said.get(clientMessageId);
@@ -158,10 +183,21 @@ export class Transcript {
     said.end = end;
   }
 
+  #changed({ sequence, title }: TrueChange, what: string): void {
+    this.#place(sequence, what, false);
+    if (this.#shown.has(`change ${sequence}`)) this.#breach('delivery/repeated', `${what} twice on one stream`);
+    this.#shown.add(`change ${sequence}`);
+    if (!this.#changes().some((change) => change.sequence === sequence && change.title === title))
+      this.#breach('delivery/change-untrue', `${what} is not in the log at ${sequence}`);
+  }
+
   /** In the log's order: what comes back of an earlier message is told as such. */
   #place(sequence: number, what: string, isRepeat: boolean): void {
     if (!isRepeat && sequence < this.#last)
       this.#breach('delivery/sequence-back', `${what} at ${sequence} after ${this.#last}`);
+    const { untold } = this;
+    if (untold !== undefined && untold.sequence < sequence)
+      this.#breach('delivery/change-skipped', `${what} at ${sequence}, and not what was changed at ${untold.sequence}`);
     this.#last = Math.max(this.#last, sequence);
     this.position = Math.max(this.position, sequence);
   }

@@ -283,4 +283,9 @@ export const mutations: readonly Mutation[] = [
     rules: ['draft-lost'],
     mayShow: ({ continues }) => continues,
   },
+  {
+    name: '44-change-told-live-only',
+    fault: 'a new title or a deletion is told to who is there, and not to who comes back',
+    rules: ['delivery/change-skipped'],
+  },
 ];

@@ -32,6 +32,12 @@ export interface TrueMessage {
   end: { readonly event: ReplyCompleted | ReplyFailed; readonly sequence: number } | undefined;
 }
 
+/** A title that counts, or (undefined) the deletion, and where it stands. */
+export interface TrueChange {
+  readonly sequence: number;
+  readonly title: string | undefined;
+}
+
 /** So long after faults have ended there are several records. */
 const leastElapsedMs = 10_000;
 
@@ -48,6 +54,8 @@ export class Truth {
   readonly messages = new Map<string, TrueMessage>();
   readonly ownerOf = new Map<string, string>();
   readonly deleted = new Set<string>();
+  /** What was done to each conversation as a whole, in order. */
+  readonly #changes = new Map<string, TrueChange[]>();
   readonly ends = new Map<string, TrueEnd>();
   /** Offsets of the claims of each partition. */
   readonly claims: number[][];
@@ -110,6 +118,11 @@ export class Truth {
     if (breach !== null) this.#world.find('limit-broken', `connections@${offset}: ${breach}`);
   }
 
+  /** What the log has of the conversation's titles and deletion, in order: titles before the deletion, and the first deletion. */
+  changesOf(conversationId: string): readonly TrueChange[] {
+    return this.#changes.get(conversationId) ?? [];
+  }
+
   /** The topic of connections has lost its end: what it holds is folded anew. */
   connectionsShortened(): void {
     this.admission = initialAdmission;
@@ -126,7 +139,10 @@ export class Truth {
     const held = new Set([...this.#partitionOf].flatMap(([id, at]) => (at === partition ? [id] : [])));
     const former = [...this.messages].filter(([, message]) => message.partition === partition);
     for (const [messageId] of former) this.messages.delete(messageId);
-    for (const conversationId of held) this.ownerOf.delete(conversationId);
+    for (const conversationId of held) {
+      this.ownerOf.delete(conversationId);
+      this.#changes.delete(conversationId);
+    }
     this.partitions[partition] = initialPartition;
     this.claims[partition] = [];
     this.#claimIds.delete(partition);
@@ -199,6 +215,14 @@ export class Truth {
       );
   }
 
+  #noteChange(event: ConversationEvent, sequence: number, { deleted }: PartitionState): void {
+    if (event.type !== 'ConversationRenamed' && event.type !== 'ConversationDeleted') return;
+    const { conversationId } = event;
+    if (deleted.has(conversationId)) return;
+    const title = event.type === 'ConversationRenamed' ? event.title : undefined;
+    this.#changes.set(conversationId, [...this.changesOf(conversationId), { sequence, title }]);
+  }
+
   #takeConversation(event: ConversationEvent, { partition, offset, timeMs }: LogRecord): void {
     const before = this.partitions[partition] ?? initialPartition;
     const state = evolvePartition(before, event, { offset, timeMs });
@@ -208,6 +232,7 @@ export class Truth {
     if ('conversationId' in event) this.#partitionOf.set(event.conversationId, partition);
     if (event.type === 'ConversationStarted' && !this.ownerOf.has(event.conversationId))
       this.ownerOf.set(event.conversationId, event.clientId);
+    this.#noteChange(event, offset, before);
     if (state === before) return;
     this.#checkDraft(before, event);
     if ('attempt' in event && event.claimId !== this.#claimIds.get(partition))

@@ -134,6 +134,9 @@ export interface OpenConversation {
   readonly hasOlder: ReadonlySignal<boolean>;
   readonly isLoadingOlder: ReadonlySignal<boolean>;
   readonly trouble: ReadonlySignal<Refusal | undefined>;
+  /** Why this one is open, where nobody here asked for it: the one before was deleted elsewhere. Until it is dismissed, or something is said. */
+  readonly notice: ReadonlySignal<Refusal | undefined>;
+  dismissNotice(): void;
   loadOlder(): Promise<void>;
   /** Stops the reply to this user message. */
   stop(messageId: string): Promise<Refusal | undefined>;

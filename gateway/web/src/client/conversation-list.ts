@@ -24,6 +24,8 @@ export class ConversationListing {
   readonly #calls: Calls;
   readonly #clientId: string;
   readonly #deleted = new Set<string>();
+  /** Whose deletion was asked for here, until that is answered. */
+  readonly #deleting = new Set<string>();
   #pageToken = '';
   #query = '';
   #refreshing: ReturnType<typeof setTimeout> | undefined;
@@ -52,8 +54,17 @@ export class ConversationListing {
   touch(conversationId: string, title: string, updatedAt: Date): void {
     const known = this.items.peek().find((item) => item.conversationId === conversationId);
     const item = known ?? { conversationId, title, updatedAt, messageCount: 0 };
-    this.#merge([{ ...item, updatedAt, messageCount: item.messageCount + 1 }]);
-    this.#refreshIn(followMs, maxReads, conversationId, item.messageCount + 1);
+    const messageCount = item.messageCount + 1;
+    this.#merge([{ ...item, updatedAt, messageCount }]);
+    this.#refreshIn(followMs, maxReads, conversationId, (read) => read.messageCount < messageCount);
+  }
+
+  /** Somebody gave it this title; the server's list follows. */
+  renamed(conversationId: string, title: string): void {
+    const known = this.items.peek().find((item) => item.conversationId === conversationId);
+    if (known === undefined || known.title === title) return;
+    this.#merge([{ ...known, title }]);
+    this.#refreshIn(followMs, maxReads, conversationId, (read) => read.title !== title);
   }
 
   async search(query: string): Promise<void> {
@@ -90,17 +101,32 @@ export class ConversationListing {
   }
 
   async delete(conversationId: string): Promise<Refusal | undefined> {
+    this.#deleting.add(conversationId);
     const why = await orRefusal(this.#calls.history.deleteConversation({ conversationId }));
-    if (why !== undefined && why.reason !== 'NOT_FOUND') return why;
-    this.#deleted.add(conversationId);
-    this.items.value = this.items.peek().filter((item) => item.conversationId !== conversationId);
-    this.found.value = this.found.peek()?.filter((message) => message.conversationId !== conversationId);
+    this.#deleting.delete(conversationId);
+    // The stream may have told that it happened, though the call says otherwise.
+    if (why !== undefined && why.reason !== 'NOT_FOUND' && !this.#deleted.has(conversationId)) return why;
+    this.#remove(conversationId);
     return undefined;
+  }
+
+  /** It was deleted. @returns whether that is news; what was asked for here is shown when it is answered */
+  deleted(conversationId: string): boolean {
+    const isNews = !this.#deleting.has(conversationId) && !this.#deleted.has(conversationId);
+    this.#deleted.add(conversationId);
+    if (isNews) this.#remove(conversationId);
+    return isNews;
   }
 
   stop(): void {
     this.#isOver = true;
     clearTimeout(this.#refreshing);
+  }
+
+  #remove(conversationId: string): void {
+    this.#deleted.add(conversationId);
+    this.items.value = this.items.peek().filter((item) => item.conversationId !== conversationId);
+    this.found.value = this.found.peek()?.filter((message) => message.conversationId !== conversationId);
   }
 
   async #read(pageToken: string): Promise<void> {
@@ -120,15 +146,19 @@ export class ConversationListing {
   }
 
   /** Reads the first page again, until it holds what is known to have happened. */
-  #refreshIn(delayMs: number, reads: number, conversationId: string, messageCount: number): void {
+  #refreshIn(
+    delayMs: number,
+    reads: number,
+    conversationId: string,
+    isBehind: (item: ConversationSummary) => boolean,
+  ): void {
     clearTimeout(this.#refreshing);
     if (this.#isOver) return;
     this.#refreshing = setTimeout(() => {
       void this.#read('').then(() => {
         const item = this.items.peek().find((one) => one.conversationId === conversationId);
-        const isBehind = item !== undefined && item.messageCount < messageCount;
-        if (reads > 1 && (isBehind || this.trouble.peek() !== undefined))
-          this.#refreshIn(delayMs * 2, reads - 1, conversationId, messageCount);
+        const isAgain = (item !== undefined && isBehind(item)) || this.trouble.peek() !== undefined;
+        if (reads > 1 && isAgain) this.#refreshIn(delayMs * 2, reads - 1, conversationId, isBehind);
       });
     }, delayMs);
   }

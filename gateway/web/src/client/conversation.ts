@@ -15,6 +15,8 @@ export class Conversation {
   readonly hasOlder = signal(false);
   readonly isLoadingOlder = signal(false);
   readonly trouble = signal<Refusal | undefined>(undefined);
+  /** Why it is open, where nobody here asked for it. */
+  readonly notice = signal<Refusal | undefined>(undefined);
   readonly draftText = signal('');
   readonly chosen = signal<readonly ChosenFile[]>([]);
   /** Its newest messages are here, or it has none. */

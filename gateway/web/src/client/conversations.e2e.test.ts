@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { call, clientOf, type DynamicClient, hangUp } from '../../../../src/testing/contract.ts';
 import { eventually } from '../../../../src/testing/guests.ts';
 import { padded, picture, video } from '../../../../src/testing/media-samples.ts';
 import { wholeConversation } from '../../../../src/testing/oracle.ts';
@@ -11,6 +12,7 @@ function blobOf(bytes: Uint8Array, type: string): Blob {
 
 describe('conversations and what is in them', () => {
   let server: ParleyServer;
+  let history: DynamicClient;
   beforeAll(async () => {
     server = await startServer({
       env: {
@@ -20,8 +22,12 @@ describe('conversations and what is in them', () => {
         PARLEY_MAX_INLINE_BYTES: '100000',
       },
     });
+    history = clientOf('chat.v1.HistoryService', server.address);
   });
-  afterAll(() => server[Symbol.asyncDispose]());
+  afterAll(async () => {
+    hangUp(history);
+    await server[Symbol.asyncDispose]();
+  });
 
   test('are listed, found, renamed, turned to and deleted', async () => {
     await using browser = new TestBrowser(server);
@@ -57,6 +63,47 @@ describe('conversations and what is in them', () => {
     conversations.open(pears);
     await say(tab, 'and plums');
     await reply(tab, 'and plums');
+  });
+
+  test('are shown as somebody else renames them, and left when somebody else deletes them', async () => {
+    await using browser = new TestBrowser(server);
+    const tab = browser.openTab();
+    const { conversations, conversation, composer } = tab.app;
+    await untilConnection(tab, 'connected');
+    await say(tab, 'about cherries');
+    await reply(tab, 'about cherries');
+    const conversationId = conversation.id.peek();
+    await call(history, 'RenameConversation', { conversationId, title: 'Red fruit' });
+    await until(() => conversation.title.value === 'Red fruit');
+    composer.setText('half a thought');
+    await call(history, 'DeleteConversation', { conversationId });
+    const notice = await until(() => conversation.notice.value);
+    expect(notice?.title).toBe('This conversation was deleted.');
+    expect([conversation.id.peek() === conversationId, shown(tab), composer.text.peek()]).toEqual([
+      false,
+      [],
+      'half a thought',
+    ]);
+    expect(conversations.items.peek()).toEqual([]);
+    await say(tab, 'about something else');
+    await reply(tab, 'about something else');
+    expect(conversation.notice.peek()).toBeUndefined();
+  });
+
+  test('that are deleted here are left without a notice, whatever comes first', async () => {
+    await using browser = new TestBrowser(server);
+    const tab = browser.openTab();
+    const { conversations, conversation } = tab.app;
+    await untilConnection(tab, 'connected');
+    await say(tab, 'about figs');
+    await reply(tab, 'about figs');
+    expect(await conversations.delete(conversation.id.peek())).toBeUndefined();
+    expect([conversations.items.peek(), shown(tab)]).toEqual([[], []]);
+    // The stream has told by then that it was deleted.
+    await say(tab, 'about dates');
+    await reply(tab, 'about dates');
+    conversations.startNew();
+    expect(conversation.notice.peek()).toBeUndefined();
   });
 
   test('show their newest messages first, and older ones on demand', async () => {

@@ -1,6 +1,13 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from '@jest/globals';
-import { AcceptedSchema, JoinedSchema, ReplyDeltaSchema, ReplyStartedSchema } from '../gen/chat/v1/chat_service_pb.ts';
+import {
+  AcceptedSchema,
+  ConversationDeletedSchema,
+  ConversationRenamedSchema,
+  JoinedSchema,
+  ReplyDeltaSchema,
+  ReplyStartedSchema,
+} from '../gen/chat/v1/chat_service_pb.ts';
 import { CallFailed } from './calls.ts';
 import { Conversation } from './conversation.ts';
 import { Dialogue, type Line } from './dialogue.ts';
@@ -16,6 +23,7 @@ class World implements Line, Disposable {
   readonly outbox: Outbox;
   readonly dialogue: Dialogue;
   readonly failures: CallFailed[] = [];
+  readonly changes: string[] = [];
   readonly #ended = new AbortController();
 
   constructor(first: Conversation) {
@@ -33,7 +41,14 @@ class World implements Line, Disposable {
       },
     };
     this.dialogue = new Dialogue(
-      { pages, outbox: this.outbox, onNews: () => undefined, onNamed: () => undefined },
+      {
+        pages,
+        outbox: this.outbox,
+        onNews: () => undefined,
+        onNamed: () => undefined,
+        onRenamed: ({ id }, title) => this.changes.push(`${id.peek()} is ${title}`),
+        onDeleted: ({ id }) => this.changes.push(`${id.peek()} is gone`),
+      },
       first,
     );
   }
@@ -136,6 +151,21 @@ describe('a dialogue', () => {
     world.dialogue.receive(started);
     world.dialogue.receive(delta(0, 'of the second'));
     expect([first.id.peek(), texts(first), texts(second)]).toEqual(['first', [], ['of the second']]);
+  });
+
+  test('tells what is done to a conversation that it knows, and turns back to it behind that', async () => {
+    const first = new Conversation('first', true);
+    using world = new World(first);
+    await world.begin();
+    const renamed = { conversationId: 'first', title: 'Plans', sequence: 7n };
+    world.dialogue.receive({ case: 'renamed', value: create(ConversationRenamedSchema, renamed) });
+    world.dialogue.receive({ case: 'deleted', value: create(ConversationDeletedSchema, { conversationId: 'never' }) });
+    world.dialogue.turnTo(new Conversation('second', true));
+    await world.called('join second after 0');
+    world.dialogue.turnTo(first);
+    await world.called('join second after 0', 'join first after 7');
+    world.dialogue.receive({ case: 'deleted', value: create(ConversationDeletedSchema, { conversationId: 'first' }) });
+    expect(world.changes).toEqual(['first is Plans', 'first is gone']);
   });
 
   test('joins again where bytes of a reply are missing', async () => {

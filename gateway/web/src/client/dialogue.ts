@@ -1,6 +1,6 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { batch, type ReadonlySignal, signal } from '@preact/signals';
-import type { Accepted, Joined } from '../gen/chat/v1/chat_service_pb.ts';
+import type { Accepted, ConversationDeleted, Joined } from '../gen/chat/v1/chat_service_pb.ts';
 import type { Message } from '../gen/chat/v1/content_pb.ts';
 import { Bell } from './bell.ts';
 import { type CallFailed, failure } from './calls.ts';
@@ -28,6 +28,10 @@ export interface DialogueDeps {
   readonly onNews: (conversation: Conversation, at: Date) => void;
   /** The conversation got its name. */
   readonly onNamed: (conversation: Conversation) => void;
+  /** Somebody gave it this title. */
+  readonly onRenamed: (conversation: Conversation, title: string) => void;
+  /** Somebody deleted it. */
+  readonly onDeleted: (conversation: Conversation) => void;
 }
 
 /** What is said over however many streams: in which conversation the session is, what goes out, and where what comes in belongs. */
@@ -136,6 +140,10 @@ export class Dialogue {
         return;
       case 'rejected':
         return this.#heard?.transcript.failed(event.value);
+      case 'renamed':
+        return this.#changed(event.value, (conversation) => this.#deps.onRenamed(conversation, event.value.title));
+      case 'deleted':
+        return this.#changed(event.value, this.#deps.onDeleted);
       default:
         // About the session, not about what is said in it.
         return;
@@ -235,6 +243,16 @@ export class Dialogue {
     this.#deps.onNews(conversation, dateOf(message.createTime));
     if (conversation !== this.#open.peek()) return;
     for (const listener of this.#replyListeners) listener(reply);
+  }
+
+  #changed(
+    { conversationId, sequence }: Pick<ConversationDeleted, 'conversationId' | 'sequence'>,
+    tell: (conversation: Conversation) => void,
+  ): void {
+    const conversation = this.#of(conversationId);
+    if (conversation === undefined) return;
+    conversation.transcript.passed(Number(sequence));
+    tell(conversation);
   }
 
   /** Bytes of a reply are missing: joining again brings them. */

@@ -23,6 +23,10 @@ export function createOpenConversation({ open, visit, items, calls }: OpenConver
     hasOlder: computed(() => open.value.hasOlder.value),
     isLoadingOlder: computed(() => open.value.isLoadingOlder.value),
     trouble: computed(() => open.value.trouble.value),
+    notice: computed(() => open.value.notice.value),
+    dismissNotice() {
+      open.peek().notice.value = undefined;
+    },
     async loadOlder() {
       await visit.peek()?.pages.loadOlder(open.peek());
     },

@@ -6,6 +6,7 @@ describe('the words for refusals', () => {
   test('are there for every reason of the catalogue, and for none that it no longer has', () => {
     const own = [
       'ATTACHMENTS_LOST',
+      'CONVERSATION_DELETED',
       'INSECURE_PAGE',
       'ISSUER_FAILED',
       'ISSUER_UNREACHABLE',

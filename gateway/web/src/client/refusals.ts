@@ -137,6 +137,10 @@ const ofThisPage = {
     advice: 'Send the words alone, or discard the message and attach the files again.',
   },
   TOO_MANY_PARTS: { title: 'A message can hold 15 files.', advice: 'Send the rest in another message.' },
+  CONVERSATION_DELETED: {
+    title: 'This conversation was deleted.',
+    advice: 'Here is a new one; the others are in the list.',
+  },
   ISSUER_FAILED: { title: 'Signing in did not work.', advice: 'Try again, or ask whoever runs the service.' },
   ISSUER_UNREACHABLE: { title: 'The sign-in service cannot be reached.', advice: 'Try again in a moment.' },
 } as const satisfies Readonly<Record<string, Words>>;

@@ -86,7 +86,17 @@ function begin(name: string) {
   });
   const conversation = new Conversation('talk', true);
   const pages = { loadNewest: async () => undefined };
-  const dialogue = new Dialogue({ pages, outbox, onNews: () => undefined, onNamed: () => undefined }, conversation);
+  const dialogue = new Dialogue(
+    {
+      pages,
+      outbox,
+      onNews: () => undefined,
+      onNamed: () => undefined,
+      onRenamed: () => undefined,
+      onDeleted: () => undefined,
+    },
+    conversation,
+  );
   const session: Session = new Session({
     calls: server as unknown as Calls,
     credentials: { fresh: async () => undefined, instead: async () => undefined },

@@ -89,10 +89,15 @@ export class Transcript {
   /** A message as history holds it. @returns the text of a reply that has just become complete */
   message(message: Message): string | undefined {
     const sequence = Number(message.sequence);
-    this.#receivedUpTo = Math.max(this.#receivedUpTo, sequence);
+    this.passed(sequence);
     if (message.role === Role.ASSISTANT) return this.#reply(message, sequence);
     this.#question(message, sequence);
     return undefined;
+  }
+
+  /** Something else of the conversation is known that stands there. */
+  passed(sequence: number): void {
+    this.#receivedUpTo = Math.max(this.#receivedUpTo, sequence);
   }
 
   /** A page of history, which may lag behind what streams have told. */
@@ -132,7 +137,7 @@ export class Transcript {
     const question = this.#questions.get(messageId);
     if (question === undefined) return;
     this.#dropDraftOf(messageId);
-    this.#receivedUpTo = Math.max(this.#receivedUpTo, question.sequence);
+    this.passed(question.sequence);
     this.#entries.update(question.key, (message) =>
       isOpen(message.status) ? { ...message, ...endingOf(reason, detail) } : message,
     );

@@ -10,6 +10,7 @@ import { HistoryPages } from './history-pages.ts';
 import type { Kept } from './kept.ts';
 import { Outbox, type WireLimits } from './outbox.ts';
 import type { Page } from './page.ts';
+import { refusal } from './refusals.ts';
 import { Session } from './session.ts';
 import { Uploads } from './uploads.ts';
 
@@ -60,6 +61,8 @@ export class Visit {
         outbox: this.outbox,
         onNews: (conversation, at) => this.#news(conversation, at),
         onNamed: (conversation) => this.#named(conversation),
+        onRenamed: (conversation, title) => this.list.renamed(conversation.id.peek(), title),
+        onDeleted: (conversation) => this.#deleted(conversation),
       },
       new Conversation(this.#blankId, true),
     );
@@ -97,6 +100,7 @@ export class Visit {
   /** What is in the composer goes into the conversation. */
   post(conversation: Conversation): void {
     this.outbox.add(conversation, conversation.draftText.peek().trim(), conversation.chosen.peek());
+    conversation.notice.value = undefined;
     if (this.#blankId === conversation.id.peek()) this.#deps.kept.remove('blank');
     this.#session.wake();
   }
@@ -112,6 +116,7 @@ export class Visit {
     const conversation = this.dialogue.conversationOf(conversationId);
     this.dialogue.forget(conversation);
     this.drafts.write(conversation, '');
+    if (this.#blankId === conversationId) this.#deps.kept.remove('blank');
     if (this.dialogue.open.peek() === conversation) this.open('');
   }
 
@@ -164,6 +169,20 @@ export class Visit {
   #named(conversation: Conversation): void {
     this.drafts.rename(conversation);
     if (conversation.transcript.entries.peek().length === 0) this.#deps.kept.write('blank', conversation.id.peek());
+  }
+
+  /** Unless it was asked for here: whoever is in it goes on in a new one, with what they were writing. */
+  #deleted(conversation: Conversation): void {
+    if (!this.list.deleted(conversation.id.peek())) return;
+    const isOpen = this.dialogue.open.peek() === conversation;
+    const text = conversation.draftText.peek();
+    const chosen = conversation.chosen.peek();
+    this.leave(conversation.id.peek());
+    if (!isOpen) return;
+    const next = this.dialogue.open.peek();
+    next.notice.value = refusal('CONVERSATION_DELETED');
+    this.adopt(text);
+    if (next.chosen.peek().length === 0) next.chosen.value = chosen;
   }
 
   #news(conversation: Conversation, at: Date): void {

@@ -51,12 +51,16 @@ export class FollowedLog implements AsyncDisposable {
     return following;
   }
 
+  partitionOf(conversationId: string): number {
+    return nodeCryptoIds.partition(conversationId, this.partitions);
+  }
+
   /** Appends events, each to the partition of its conversation; answers with the offset of the last. */
   async append(...events: readonly ConversationEvent[]): Promise<number> {
     let offset = -1;
     for (const event of events) {
       const conversationId = 'conversationId' in event ? event.conversationId : '';
-      const partition = nodeCryptoIds.partition(conversationId, this.partitions);
+      const partition = this.partitionOf(conversationId);
       const [at] = await this.journal.appendConversation(partition, conversationId, [event]);
       offset = at?.offset ?? offset;
     }

@@ -208,6 +208,10 @@ function lineOf(event: SessionEvent): string {
       return `started ${event.messageId} #${event.attempt}${event.continuedBytes > 0 ? ` from ${event.continuedBytes}` : ''}`;
     case 'delta':
       return `delta #${event.attempt} ${event.offsetBytes} ${event.text}`;
+    case 'renamed':
+      return `renamed ${event.sequence} ${event.title}`;
+    case 'deleted':
+      return `deleted ${event.sequence}`;
     case 'rejected':
       return `rejected ${event.messageId} ${event.reason}`;
     default:

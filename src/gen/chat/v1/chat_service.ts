@@ -225,6 +225,12 @@ export interface ServerEvent {
     | //
     /** The session has turned to another conversation. */
     { $case: "joined"; value: Joined }
+    | //
+    /** The conversation the session is in has a new title. In the order of the log. */
+    { $case: "renamed"; value: ConversationRenamed }
+    | //
+    /** The conversation the session is in was deleted. In the order of the log. */
+    { $case: "deleted"; value: ConversationDeleted }
     | undefined;
 }
 
@@ -262,6 +268,30 @@ export interface Welcome {
 export interface Joined {
   /** Which one. */
   conversationId: string;
+}
+
+/**
+ * Somebody gave the conversation the session is in another title: the same client in another place, or an operator. After a resume from far back only
+ * the newest title may be sent.
+ */
+export interface ConversationRenamed {
+  /** Which one. */
+  conversationId: string;
+  /** What it is called now. */
+  title: string;
+  /** Its place in the conversation's order. It counts for `after_sequence` as that of a message does. */
+  sequence: bigint;
+}
+
+/**
+ * Somebody deleted the conversation the session is in: the same client in another place, or an operator. The session goes on; messages to this
+ * conversation are refused with NOT_FOUND until it turns to another one.
+ */
+export interface ConversationDeleted {
+  /** Which one. */
+  conversationId: string;
+  /** Its place in the conversation's order. */
+  sequence: bigint;
 }
 
 /** What a client may do, so that it can say so before it is refused. */
@@ -1725,6 +1755,12 @@ export const ServerEvent: MessageFns<ServerEvent> = {
       case "joined":
         Joined.encode(message.event.value, writer.uint32(82).fork()).join();
         break;
+      case "renamed":
+        ConversationRenamed.encode(message.event.value, writer.uint32(90).fork()).join();
+        break;
+      case "deleted":
+        ConversationDeleted.encode(message.event.value, writer.uint32(98).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1822,6 +1858,22 @@ export const ServerEvent: MessageFns<ServerEvent> = {
             message.event = { $case: "joined", value: Joined.decode(reader, reader.uint32()) };
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.event = { $case: "renamed", value: ConversationRenamed.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.event = { $case: "deleted", value: ConversationDeleted.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1897,6 +1949,18 @@ export const ServerEvent: MessageFns<ServerEvent> = {
       case "joined": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "joined", value: Joined.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "renamed": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "renamed", value: ConversationRenamed.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "deleted": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "deleted", value: ConversationDeleted.fromPartial(object.event.value) };
         }
         break;
       }
@@ -2152,6 +2216,158 @@ export const Joined: MessageFns<Joined> = {
   fromPartial(object: DeepPartial<Joined>): Joined {
     const message = createBaseJoined();
     message.conversationId = object.conversationId ?? "";
+    return message;
+  },
+};
+
+function createBaseConversationRenamed(): ConversationRenamed {
+  return { conversationId: "", title: "", sequence: 0n };
+}
+
+export const ConversationRenamed: MessageFns<ConversationRenamed> = {
+  encode(message: ConversationRenamed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.conversationId !== "") {
+      writer.uint32(10).string(message.conversationId);
+    }
+    if (message.title !== "") {
+      writer.uint32(18).string(message.title);
+    }
+    if (message.sequence !== 0n) {
+      if (BigInt.asIntN(64, message.sequence) !== message.sequence) {
+        throw new globalThis.Error("value provided for field message.sequence of type int64 too large");
+      }
+      writer.uint32(24).int64(message.sequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConversationRenamed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConversationRenamed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.conversationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.title = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sequence = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ConversationRenamed>): ConversationRenamed {
+    return ConversationRenamed.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConversationRenamed>): ConversationRenamed {
+    const message = createBaseConversationRenamed();
+    message.conversationId = object.conversationId ?? "";
+    message.title = object.title ?? "";
+    message.sequence = (object.sequence !== undefined && object.sequence !== null) ? BigInt(object.sequence) : 0n;
+    return message;
+  },
+};
+
+function createBaseConversationDeleted(): ConversationDeleted {
+  return { conversationId: "", sequence: 0n };
+}
+
+export const ConversationDeleted: MessageFns<ConversationDeleted> = {
+  encode(message: ConversationDeleted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.conversationId !== "") {
+      writer.uint32(10).string(message.conversationId);
+    }
+    if (message.sequence !== 0n) {
+      if (BigInt.asIntN(64, message.sequence) !== message.sequence) {
+        throw new globalThis.Error("value provided for field message.sequence of type int64 too large");
+      }
+      writer.uint32(16).int64(message.sequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConversationDeleted {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConversationDeleted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.conversationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sequence = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ConversationDeleted>): ConversationDeleted {
+    return ConversationDeleted.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConversationDeleted>): ConversationDeleted {
+    const message = createBaseConversationDeleted();
+    message.conversationId = object.conversationId ?? "";
+    message.sequence = (object.sequence !== undefined && object.sequence !== null) ? BigInt(object.sequence) : 0n;
     return message;
   },
 };

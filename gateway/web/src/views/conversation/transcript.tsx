@@ -32,6 +32,7 @@ export function Transcript({ app }: { readonly app: App }) {
     <div class="transcript">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard. */}
       <section ref={scroller} class="scroller" aria-label="Messages" tabIndex={0}>
+        <Notice app={app} />
         <OlderTrouble app={app} />
         {entries.length === 0 && <Welcome app={app} />}
         <div ref={list} class="entries">
@@ -130,6 +131,17 @@ function useOwnWords(entries: readonly Entry[], following: Following | undefined
     if (shown.current.firstKey !== firstKey && shown.current.lastKey !== lastKey) following?.toEnd();
     shown.current = { firstKey, lastKey };
   }, [firstKey, lastKey]);
+}
+
+function Notice({ app }: { readonly app: App }) {
+  const { conversation } = app;
+  const notice = conversation.notice.value;
+  if (notice === undefined) return null;
+  return (
+    <div class="older">
+      <Trouble refusal={notice} onDismiss={() => conversation.dismissNotice()} />
+    </div>
+  );
 }
 
 function OlderTrouble({ app }: { readonly app: App }) {

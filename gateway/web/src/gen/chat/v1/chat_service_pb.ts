@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file chat/v1/chat_service.proto.
  */
 export const file_chat_v1_chat_service: GenFile = /*@__PURE__*/
-  fileDesc("ChpjaGF0L3YxL2NoYXRfc2VydmljZS5wcm90bxIHY2hhdC52MSKaAgoLQ2hhdFJlcXVlc3QSHwoFaGVsbG8YASABKAsyDi5jaGF0LnYxLkhlbGxvSAASKwoHbWVzc2FnZRgCIAEoCzIYLmNoYXQudjEuT3V0Z29pbmdNZXNzYWdlSAASGQoPc3RvcF9tZXNzYWdlX2lkGAMgASgJSAASHQoEcGluZxgEIAEoCzINLmNoYXQudjEuUGluZ0gAEiMKB2dvb2RieWUYBSABKAsyEC5jaGF0LnYxLkdvb2RieWVIABIpCgRqb2luGAYgASgLMhkuY2hhdC52MS5Kb2luQ29udmVyc2F0aW9uSAASKgoLcmVuZXdfdG9rZW4YByABKAsyEy5jaGF0LnYxLlJlbmV3VG9rZW5IAEIHCgVmcmFtZSIzCgxDaGF0UmVzcG9uc2USIwoFZXZlbnQYASABKAsyFC5jaGF0LnYxLlNlcnZlckV2ZW50IiwKC09wZW5SZXF1ZXN0Eh0KBWhlbGxvGAEgASgLMg4uY2hhdC52MS5IZWxsbyIzCgxPcGVuUmVzcG9uc2USIwoFZXZlbnQYASABKAsyFC5jaGF0LnYxLlNlcnZlckV2ZW50IlIKC0pvaW5SZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkSLwoMY29udmVyc2F0aW9uGAIgASgLMhkuY2hhdC52MS5Kb2luQ29udmVyc2F0aW9uIi8KDEpvaW5SZXNwb25zZRIfCgZqb2luZWQYASABKAsyDy5jaGF0LnYxLkpvaW5lZCJMCgtTZW5kUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJEikKB21lc3NhZ2UYAiABKAsyGC5jaGF0LnYxLk91dGdvaW5nTWVzc2FnZSIzCgxTZW5kUmVzcG9uc2USIwoIYWNjZXB0ZWQYASABKAsyES5jaGF0LnYxLkFjY2VwdGVkIjoKEFN0b3BSZXBseVJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCRISCgptZXNzYWdlX2lkGAIgASgJIhMKEVN0b3BSZXBseVJlc3BvbnNlIiYKEEhlYXJ0YmVhdFJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSJEChFIZWFydGJlYXRSZXNwb25zZRIvCgtzZXJ2ZXJfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiIgoMQ2xvc2VSZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkiDwoNQ2xvc2VSZXNwb25zZSK8AQoFSGVsbG8SEQoJY2xpZW50X2lkGAEgASgJEhEKCXRpbWVfem9uZRgCIAEoCRIXCg9jb252ZXJzYXRpb25faWQYAyABKAkSFAoMcmVzdW1lX3Rva2VuGAQgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAUgASgDEjAKDXdhaXRfZm9yX3Nsb3QYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMaW5saW5lX21lZGlhGAcgASgIIkMKEEpvaW5Db252ZXJzYXRpb24SFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAIgASgDIkoKD091dGdvaW5nTWVzc2FnZRIZChFjbGllbnRfbWVzc2FnZV9pZBgBIAEoCRIcCgVwYXJ0cxgCIAMoCzINLmNoYXQudjEuUGFydCIiCgpSZW5ld1Rva2VuEhQKDGFjY2Vzc190b2tlbhgBIAEoCSIGCgRQaW5nIgkKB0dvb2RieWUimQMKC1NlcnZlckV2ZW50EiMKB3dhaXRpbmcYASABKAsyEC5jaGF0LnYxLldhaXRpbmdIABIjCgd3ZWxjb21lGAIgASgLMhAuY2hhdC52MS5XZWxjb21lSAASJQoIYWNjZXB0ZWQYAyABKAsyES5jaGF0LnYxLkFjY2VwdGVkSAASIwoHbWVzc2FnZRgEIAEoCzIQLmNoYXQudjEuTWVzc2FnZUgAEi4KDXJlcGx5X3N0YXJ0ZWQYBSABKAsyFS5jaGF0LnYxLlJlcGx5U3RhcnRlZEgAEioKC3JlcGx5X2RlbHRhGAYgASgLMhMuY2hhdC52MS5SZXBseURlbHRhSAASLAoIcmVqZWN0ZWQYByABKAsyGC5jaGF0LnYxLk1lc3NhZ2VSZWplY3RlZEgAEh0KBHBvbmcYCCABKAsyDS5jaGF0LnYxLlBvbmdIABIfCgVkcmFpbhgJIAEoCzIOLmNoYXQudjEuRHJhaW5IABIhCgZqb2luZWQYCiABKAsyDy5jaGF0LnYxLkpvaW5lZEgAQgcKBWV2ZW50IhgKB1dhaXRpbmcSDQoFcGxhY2UYASABKAUilwIKB1dlbGNvbWUSEgoKc2Vzc2lvbl9pZBgBIAEoCRIUCgxyZXN1bWVfdG9rZW4YAiABKAkSFwoPY29udmVyc2F0aW9uX2lkGAMgASgJEjUKEmhlYXJ0YmVhdF9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI5ChZmaXJzdF9tZXNzYWdlX2RlYWRsaW5lGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC3NlcnZlcl90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgZsaW1pdHMYByABKAsyFi5jaGF0LnYxLlNlc3Npb25MaW1pdHMiIQoGSm9pbmVkEhcKD2NvbnZlcnNhdGlvbl9pZBgBIAEoCSKgAQoNU2Vzc2lvbkxpbWl0cxITCgttYXhfY2xpZW50cxgBIAEoBRIWCg5tYXhfcHJvY2Vzc2luZxgCIAEoBRIWCg5tYXhfdGV4dF9ieXRlcxgDIAEoBRIYChBtYXhfaW5saW5lX2J5dGVzGAQgASgFEhcKD21heF9tZWRpYV9ieXRlcxgFIAEoAxIXCg9tYXhfZnJhbWVfYnl0ZXMYBiABKAUiqAEKCEFjY2VwdGVkEhkKEWNsaWVudF9tZXNzYWdlX2lkGAEgASgJEhIKCm1lc3NhZ2VfaWQYAiABKAkSEAoIc2VxdWVuY2UYAyABKAMSLwoLY3JlYXRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCWR1cGxpY2F0ZRgFIAEoCBIXCg9jb252ZXJzYXRpb25faWQYBiABKAkiZgoMUmVwbHlTdGFydGVkEhIKCm1lc3NhZ2VfaWQYASABKAkSGAoQcmVwbHlfbWVzc2FnZV9pZBgCIAEoCRIPCgdhdHRlbXB0GAMgASgFEhcKD2NvbnRpbnVlZF9ieXRlcxgEIAEoAyJbCgpSZXBseURlbHRhEhgKEHJlcGx5X21lc3NhZ2VfaWQYASABKAkSDwoHYXR0ZW1wdBgCIAEoBRIUCgxvZmZzZXRfYnl0ZXMYAyABKAMSDAoEdGV4dBgEIAEoCSKjAQoPTWVzc2FnZVJlamVjdGVkEhkKEWNsaWVudF9tZXNzYWdlX2lkGAEgASgJEhIKCm1lc3NhZ2VfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJEg4KBmRldGFpbBgEIAEoCRIRCglyZXRyeWFibGUYBSABKAgSLgoLcmV0cnlfZGVsYXkYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iNwoEUG9uZxIvCgtzZXJ2ZXJfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiNQoFRHJhaW4SLAoIZGVhZGxpbmUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMqcDCgtDaGF0U2VydmljZRI3CgRDaGF0EhQuY2hhdC52MS5DaGF0UmVxdWVzdBoVLmNoYXQudjEuQ2hhdFJlc3BvbnNlKAEwARI1CgRPcGVuEhQuY2hhdC52MS5PcGVuUmVxdWVzdBoVLmNoYXQudjEuT3BlblJlc3BvbnNlMAESMwoESm9pbhIULmNoYXQudjEuSm9pblJlcXVlc3QaFS5jaGF0LnYxLkpvaW5SZXNwb25zZRIzCgRTZW5kEhQuY2hhdC52MS5TZW5kUmVxdWVzdBoVLmNoYXQudjEuU2VuZFJlc3BvbnNlEkIKCVN0b3BSZXBseRIZLmNoYXQudjEuU3RvcFJlcGx5UmVxdWVzdBoaLmNoYXQudjEuU3RvcFJlcGx5UmVzcG9uc2USQgoJSGVhcnRiZWF0EhkuY2hhdC52MS5IZWFydGJlYXRSZXF1ZXN0GhouY2hhdC52MS5IZWFydGJlYXRSZXNwb25zZRI2CgVDbG9zZRIVLmNoYXQudjEuQ2xvc2VSZXF1ZXN0GhYuY2hhdC52MS5DbG9zZVJlc3BvbnNlYgZwcm90bzM", [file_chat_v1_content, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChpjaGF0L3YxL2NoYXRfc2VydmljZS5wcm90bxIHY2hhdC52MSKaAgoLQ2hhdFJlcXVlc3QSHwoFaGVsbG8YASABKAsyDi5jaGF0LnYxLkhlbGxvSAASKwoHbWVzc2FnZRgCIAEoCzIYLmNoYXQudjEuT3V0Z29pbmdNZXNzYWdlSAASGQoPc3RvcF9tZXNzYWdlX2lkGAMgASgJSAASHQoEcGluZxgEIAEoCzINLmNoYXQudjEuUGluZ0gAEiMKB2dvb2RieWUYBSABKAsyEC5jaGF0LnYxLkdvb2RieWVIABIpCgRqb2luGAYgASgLMhkuY2hhdC52MS5Kb2luQ29udmVyc2F0aW9uSAASKgoLcmVuZXdfdG9rZW4YByABKAsyEy5jaGF0LnYxLlJlbmV3VG9rZW5IAEIHCgVmcmFtZSIzCgxDaGF0UmVzcG9uc2USIwoFZXZlbnQYASABKAsyFC5jaGF0LnYxLlNlcnZlckV2ZW50IiwKC09wZW5SZXF1ZXN0Eh0KBWhlbGxvGAEgASgLMg4uY2hhdC52MS5IZWxsbyIzCgxPcGVuUmVzcG9uc2USIwoFZXZlbnQYASABKAsyFC5jaGF0LnYxLlNlcnZlckV2ZW50IlIKC0pvaW5SZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkSLwoMY29udmVyc2F0aW9uGAIgASgLMhkuY2hhdC52MS5Kb2luQ29udmVyc2F0aW9uIi8KDEpvaW5SZXNwb25zZRIfCgZqb2luZWQYASABKAsyDy5jaGF0LnYxLkpvaW5lZCJMCgtTZW5kUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJEikKB21lc3NhZ2UYAiABKAsyGC5jaGF0LnYxLk91dGdvaW5nTWVzc2FnZSIzCgxTZW5kUmVzcG9uc2USIwoIYWNjZXB0ZWQYASABKAsyES5jaGF0LnYxLkFjY2VwdGVkIjoKEFN0b3BSZXBseVJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCRISCgptZXNzYWdlX2lkGAIgASgJIhMKEVN0b3BSZXBseVJlc3BvbnNlIiYKEEhlYXJ0YmVhdFJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCSJEChFIZWFydGJlYXRSZXNwb25zZRIvCgtzZXJ2ZXJfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiIgoMQ2xvc2VSZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkiDwoNQ2xvc2VSZXNwb25zZSK8AQoFSGVsbG8SEQoJY2xpZW50X2lkGAEgASgJEhEKCXRpbWVfem9uZRgCIAEoCRIXCg9jb252ZXJzYXRpb25faWQYAyABKAkSFAoMcmVzdW1lX3Rva2VuGAQgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAUgASgDEjAKDXdhaXRfZm9yX3Nsb3QYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMaW5saW5lX21lZGlhGAcgASgIIkMKEEpvaW5Db252ZXJzYXRpb24SFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAIgASgDIkoKD091dGdvaW5nTWVzc2FnZRIZChFjbGllbnRfbWVzc2FnZV9pZBgBIAEoCRIcCgVwYXJ0cxgCIAMoCzINLmNoYXQudjEuUGFydCIiCgpSZW5ld1Rva2VuEhQKDGFjY2Vzc190b2tlbhgBIAEoCSIGCgRQaW5nIgkKB0dvb2RieWUi+wMKC1NlcnZlckV2ZW50EiMKB3dhaXRpbmcYASABKAsyEC5jaGF0LnYxLldhaXRpbmdIABIjCgd3ZWxjb21lGAIgASgLMhAuY2hhdC52MS5XZWxjb21lSAASJQoIYWNjZXB0ZWQYAyABKAsyES5jaGF0LnYxLkFjY2VwdGVkSAASIwoHbWVzc2FnZRgEIAEoCzIQLmNoYXQudjEuTWVzc2FnZUgAEi4KDXJlcGx5X3N0YXJ0ZWQYBSABKAsyFS5jaGF0LnYxLlJlcGx5U3RhcnRlZEgAEioKC3JlcGx5X2RlbHRhGAYgASgLMhMuY2hhdC52MS5SZXBseURlbHRhSAASLAoIcmVqZWN0ZWQYByABKAsyGC5jaGF0LnYxLk1lc3NhZ2VSZWplY3RlZEgAEh0KBHBvbmcYCCABKAsyDS5jaGF0LnYxLlBvbmdIABIfCgVkcmFpbhgJIAEoCzIOLmNoYXQudjEuRHJhaW5IABIhCgZqb2luZWQYCiABKAsyDy5jaGF0LnYxLkpvaW5lZEgAEi8KB3JlbmFtZWQYCyABKAsyHC5jaGF0LnYxLkNvbnZlcnNhdGlvblJlbmFtZWRIABIvCgdkZWxldGVkGAwgASgLMhwuY2hhdC52MS5Db252ZXJzYXRpb25EZWxldGVkSABCBwoFZXZlbnQiGAoHV2FpdGluZxINCgVwbGFjZRgBIAEoBSKXAgoHV2VsY29tZRISCgpzZXNzaW9uX2lkGAEgASgJEhQKDHJlc3VtZV90b2tlbhgCIAEoCRIXCg9jb252ZXJzYXRpb25faWQYAyABKAkSNQoSaGVhcnRiZWF0X2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjkKFmZpcnN0X21lc3NhZ2VfZGVhZGxpbmUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLc2VydmVyX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBmxpbWl0cxgHIAEoCzIWLmNoYXQudjEuU2Vzc2lvbkxpbWl0cyIhCgZKb2luZWQSFwoPY29udmVyc2F0aW9uX2lkGAEgASgJIk8KE0NvbnZlcnNhdGlvblJlbmFtZWQSFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEg0KBXRpdGxlGAIgASgJEhAKCHNlcXVlbmNlGAMgASgDIkAKE0NvbnZlcnNhdGlvbkRlbGV0ZWQSFwoPY29udmVyc2F0aW9uX2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgDIqABCg1TZXNzaW9uTGltaXRzEhMKC21heF9jbGllbnRzGAEgASgFEhYKDm1heF9wcm9jZXNzaW5nGAIgASgFEhYKDm1heF90ZXh0X2J5dGVzGAMgASgFEhgKEG1heF9pbmxpbmVfYnl0ZXMYBCABKAUSFwoPbWF4X21lZGlhX2J5dGVzGAUgASgDEhcKD21heF9mcmFtZV9ieXRlcxgGIAEoBSKoAQoIQWNjZXB0ZWQSGQoRY2xpZW50X21lc3NhZ2VfaWQYASABKAkSEgoKbWVzc2FnZV9pZBgCIAEoCRIQCghzZXF1ZW5jZRgDIAEoAxIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJZHVwbGljYXRlGAUgASgIEhcKD2NvbnZlcnNhdGlvbl9pZBgGIAEoCSJmCgxSZXBseVN0YXJ0ZWQSEgoKbWVzc2FnZV9pZBgBIAEoCRIYChByZXBseV9tZXNzYWdlX2lkGAIgASgJEg8KB2F0dGVtcHQYAyABKAUSFwoPY29udGludWVkX2J5dGVzGAQgASgDIlsKClJlcGx5RGVsdGESGAoQcmVwbHlfbWVzc2FnZV9pZBgBIAEoCRIPCgdhdHRlbXB0GAIgASgFEhQKDG9mZnNldF9ieXRlcxgDIAEoAxIMCgR0ZXh0GAQgASgJIqMBCg9NZXNzYWdlUmVqZWN0ZWQSGQoRY2xpZW50X21lc3NhZ2VfaWQYASABKAkSEgoKbWVzc2FnZV9pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkSDgoGZGV0YWlsGAQgASgJEhEKCXJldHJ5YWJsZRgFIAEoCBIuCgtyZXRyeV9kZWxheRgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiI3CgRQb25nEi8KC3NlcnZlcl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI1CgVEcmFpbhIsCghkZWFkbGluZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAypwMKC0NoYXRTZXJ2aWNlEjcKBENoYXQSFC5jaGF0LnYxLkNoYXRSZXF1ZXN0GhUuY2hhdC52MS5DaGF0UmVzcG9uc2UoATABEjUKBE9wZW4SFC5jaGF0LnYxLk9wZW5SZXF1ZXN0GhUuY2hhdC52MS5PcGVuUmVzcG9uc2UwARIzCgRKb2luEhQuY2hhdC52MS5Kb2luUmVxdWVzdBoVLmNoYXQudjEuSm9pblJlc3BvbnNlEjMKBFNlbmQSFC5jaGF0LnYxLlNlbmRSZXF1ZXN0GhUuY2hhdC52MS5TZW5kUmVzcG9uc2USQgoJU3RvcFJlcGx5EhkuY2hhdC52MS5TdG9wUmVwbHlSZXF1ZXN0GhouY2hhdC52MS5TdG9wUmVwbHlSZXNwb25zZRJCCglIZWFydGJlYXQSGS5jaGF0LnYxLkhlYXJ0YmVhdFJlcXVlc3QaGi5jaGF0LnYxLkhlYXJ0YmVhdFJlc3BvbnNlEjYKBUNsb3NlEhUuY2hhdC52MS5DbG9zZVJlcXVlc3QaFi5jaGF0LnYxLkNsb3NlUmVzcG9uc2ViBnByb3RvMw", [file_chat_v1_content, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Client to server, on the bidirectional stream.
@@ -644,6 +644,22 @@ export type ServerEvent = Message<"chat.v1.ServerEvent"> & {
      */
     value: Joined;
     case: "joined";
+  } | {
+    /**
+     * The conversation the session is in has a new title. In the order of the log.
+     *
+     * @generated from field: chat.v1.ConversationRenamed renamed = 11;
+     */
+    value: ConversationRenamed;
+    case: "renamed";
+  } | {
+    /**
+     * The conversation the session is in was deleted. In the order of the log.
+     *
+     * @generated from field: chat.v1.ConversationDeleted deleted = 12;
+     */
+    value: ConversationDeleted;
+    case: "deleted";
   } | { case: undefined; value?: undefined };
 };
 
@@ -760,6 +776,71 @@ export const JoinedSchema: GenMessage<Joined> = /*@__PURE__*/
   messageDesc(file_chat_v1_chat_service, 23);
 
 /**
+ * Somebody gave the conversation the session is in another title: the same client in another place, or an operator. After a resume from far back only
+ * the newest title may be sent.
+ *
+ * @generated from message chat.v1.ConversationRenamed
+ */
+export type ConversationRenamed = Message<"chat.v1.ConversationRenamed"> & {
+  /**
+   * Which one.
+   *
+   * @generated from field: string conversation_id = 1;
+   */
+  conversationId: string;
+
+  /**
+   * What it is called now.
+   *
+   * @generated from field: string title = 2;
+   */
+  title: string;
+
+  /**
+   * Its place in the conversation's order. It counts for `after_sequence` as that of a message does.
+   *
+   * @generated from field: int64 sequence = 3;
+   */
+  sequence: bigint;
+};
+
+/**
+ * Describes the message chat.v1.ConversationRenamed.
+ * Use `create(ConversationRenamedSchema)` to create a new message.
+ */
+export const ConversationRenamedSchema: GenMessage<ConversationRenamed> = /*@__PURE__*/
+  messageDesc(file_chat_v1_chat_service, 24);
+
+/**
+ * Somebody deleted the conversation the session is in: the same client in another place, or an operator. The session goes on; messages to this
+ * conversation are refused with NOT_FOUND until it turns to another one.
+ *
+ * @generated from message chat.v1.ConversationDeleted
+ */
+export type ConversationDeleted = Message<"chat.v1.ConversationDeleted"> & {
+  /**
+   * Which one.
+   *
+   * @generated from field: string conversation_id = 1;
+   */
+  conversationId: string;
+
+  /**
+   * Its place in the conversation's order.
+   *
+   * @generated from field: int64 sequence = 2;
+   */
+  sequence: bigint;
+};
+
+/**
+ * Describes the message chat.v1.ConversationDeleted.
+ * Use `create(ConversationDeletedSchema)` to create a new message.
+ */
+export const ConversationDeletedSchema: GenMessage<ConversationDeleted> = /*@__PURE__*/
+  messageDesc(file_chat_v1_chat_service, 25);
+
+/**
  * What a client may do, so that it can say so before it is refused.
  *
  * @generated from message chat.v1.SessionLimits
@@ -813,7 +894,7 @@ export type SessionLimits = Message<"chat.v1.SessionLimits"> & {
  * Use `create(SessionLimitsSchema)` to create a new message.
  */
 export const SessionLimitsSchema: GenMessage<SessionLimits> = /*@__PURE__*/
-  messageDesc(file_chat_v1_chat_service, 24);
+  messageDesc(file_chat_v1_chat_service, 26);
 
 /**
  * A message is in the log: it will be answered, or its failure told, whatever crashes.
@@ -869,7 +950,7 @@ export type Accepted = Message<"chat.v1.Accepted"> & {
  * Use `create(AcceptedSchema)` to create a new message.
  */
 export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/
-  messageDesc(file_chat_v1_chat_service, 25);
+  messageDesc(file_chat_v1_chat_service, 27);
 
 /**
  * Begins the draft of `reply_message_id`. Its text comes in ReplyDeltas from byte 0: for the first attempt, for another one (a worker was lost, or the
@@ -915,7 +996,7 @@ export type ReplyStarted = Message<"chat.v1.ReplyStarted"> & {
  * Use `create(ReplyStartedSchema)` to create a new message.
  */
 export const ReplyStartedSchema: GenMessage<ReplyStarted> = /*@__PURE__*/
-  messageDesc(file_chat_v1_chat_service, 26);
+  messageDesc(file_chat_v1_chat_service, 28);
 
 /**
  * The next piece of a reply's text. It goes to `offset_bytes` of the draft, over what you have, in bytes:
@@ -958,7 +1039,7 @@ export type ReplyDelta = Message<"chat.v1.ReplyDelta"> & {
  * Use `create(ReplyDeltaSchema)` to create a new message.
  */
 export const ReplyDeltaSchema: GenMessage<ReplyDelta> = /*@__PURE__*/
-  messageDesc(file_chat_v1_chat_service, 27);
+  messageDesc(file_chat_v1_chat_service, 29);
 
 /**
  * A message was not taken, or its reply was given up.
@@ -1014,7 +1095,7 @@ export type MessageRejected = Message<"chat.v1.MessageRejected"> & {
  * Use `create(MessageRejectedSchema)` to create a new message.
  */
 export const MessageRejectedSchema: GenMessage<MessageRejected> = /*@__PURE__*/
-  messageDesc(file_chat_v1_chat_service, 28);
+  messageDesc(file_chat_v1_chat_service, 30);
 
 /**
  * Answer to a ping, or to a Heartbeat.
@@ -1035,7 +1116,7 @@ export type Pong = Message<"chat.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_chat_v1_chat_service, 29);
+  messageDesc(file_chat_v1_chat_service, 31);
 
 /**
  * The server is leaving.
@@ -1056,7 +1137,7 @@ export type Drain = Message<"chat.v1.Drain"> & {
  * Use `create(DrainSchema)` to create a new message.
  */
 export const DrainSchema: GenMessage<Drain> = /*@__PURE__*/
-  messageDesc(file_chat_v1_chat_service, 30);
+  messageDesc(file_chat_v1_chat_service, 32);
 
 /**
  * Talk to the bot.
