@@ -59,7 +59,8 @@ export const settings = {
   PARLEY_DATA_DIR: {
     type: text('a folder', 1_000),
     default: './data',
-    description: 'The folder of the log, the read models, the accounts and the media. One process at a time holds it.',
+    description:
+      'The folder of the log, the read models, the accounts and the media, of its owner only (0700, its files 0600). One process at a time holds it.',
   },
   PARLEY_PREFIX: {
     type: matching('1 to 32 of a-z, 0-9 and -, beginning with a letter', /^[a-z][a-z0-9-]{0,31}$/),

@@ -2,6 +2,7 @@ import { Argument, type Command } from 'commander';
 import { wholeNumber } from '../cli/common-options.ts';
 import { ConfigInvalid } from '../config/load-config.ts';
 import { catalogue, Refused } from '../domain/errors/catalogue.ts';
+import { setPrivateUmask } from './private-umask.ts';
 
 /** Adds the commands that run a server or work on its data folder. Each is loaded when it is run: `parley chat` needs no SQLite. */
 export function registerServerCommands(program: Command): void {
@@ -91,6 +92,7 @@ function registerUserCommands(user: Command): void {
 
 /** Exit code 1: it failed or found something; 2: it was called wrongly. What is expected is told in a line, what is not with its stack. */
 async function guarded(run: () => Promise<void>): Promise<void> {
+  setPrivateUmask();
   try {
     await run();
   } catch (error) {
