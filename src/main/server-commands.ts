@@ -81,6 +81,17 @@ function registerUserCommands(user: Command): void {
     .description('remove an account: its next call is refused, an open stream ends with its token; what was said stays')
     .action((name: string) => guarded(async () => (await import('./user.ts')).remove(name)));
   user
+    .command('set-password')
+    .argument('<name>')
+    .description('give an account another password, asked for or given as that of `add`, and end its sign-ins')
+    .option('--password-file <file>', 'take the password from the first line of this file')
+    .action((name: string, options) => guarded(async () => (await import('./user.ts')).changePassword(name, options)));
+  user
+    .command('sign-out')
+    .argument('<name>')
+    .description('end all sign-ins of an account; access tokens that it has work until they expire')
+    .action((name: string) => guarded(async () => (await import('./user.ts')).signOut(name)));
+  user
     .command('set-role')
     .argument('<name>')
     .addArgument(new Argument('<role>').choices(['client', 'operator']))
