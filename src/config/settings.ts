@@ -101,6 +101,12 @@ export const settings = {
     default: 'open',
     description: 'Whether anybody may sign up with `PARLEY_AUTH=accounts`, or only `parley user add` makes accounts.',
   },
+  PARLEY_SIGN_UPS_PER_ADDRESS: {
+    type: integer(1, 1_000_000, 'accounts'),
+    default: '20',
+    description:
+      'Accounts that one address (of IPv6: one /64) may make at once at each gateway, and again within an hour, evenly spread; one more is refused as TOO_MANY_SIGN_UPS. Behind a proxy that `PARLEY_TRUSTED_PROXIES` does not name, all clients are one address.',
+  },
   PARLEY_ACCESS_TOKEN_LIFETIME_MS: {
     type: integer(10 * second, 24 * hour, 'milliseconds'),
     default: '900000',

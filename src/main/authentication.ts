@@ -53,7 +53,7 @@ function openAccounts(prefix: string, auth: AccountsConfig, store: AccountStore,
     hasher: scryptHasher(),
     commonPasswords: readCommonPasswords(),
     ids: nodeCryptoIds,
-    settings: { signUpOpen: auth.signUpOpen, refreshTokenLifetimeMs: auth.refreshTokenLifetimeMs },
+    settings: auth,
   });
   return {
     accounts,

@@ -197,6 +197,22 @@ describe('a server that keeps accounts', () => {
   });
 });
 
+test('an address makes so many accounts, is then told when to come back, and signs in as ever', async () => {
+  const bounded = await place({ PARLEY_AUTH: 'accounts', PARLEY_SIGN_UPS_PER_ADDRESS: '2' });
+  try {
+    const signUp = (userName: string) => call(bounded.accounts, 'SignUp', { userName, password });
+    await signUp('ann');
+    await signUp('bob');
+    const told = await refusal(signUp('carl'));
+    expect(told).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'TOO_MANY_SIGN_UPS' });
+    expect(told.retryDelayMs).toBeGreaterThan(1_700_000);
+    expect(told.retryDelayMs).toBeLessThanOrEqual(1_800_000);
+    expect(await call(bounded.accounts, 'SignIn', { userName: 'ann', password })).toBeDefined();
+  } finally {
+    await leave(bounded);
+  }
+});
+
 test('where sign-up is closed it is refused', async () => {
   const closed = await place({ PARLEY_AUTH: 'accounts', PARLEY_SIGN_UP: 'closed' });
   try {

@@ -11,6 +11,7 @@ import {
   accountWorld,
   commonPasswords,
   refreshTokenLifetimeMs,
+  signUpsPerAddress,
 } from './testing/account-world.ts';
 import { addUser, listUsers, removeUser, setPassword, setRole, signOutUser, type UserDeps } from './users.ts';
 
@@ -112,6 +113,28 @@ describe('sign-up', () => {
     for (let times = 0; times < freeFailuresPerAddress; times += 1)
       await expect(signUp('ann')).rejects.toMatchObject(refused('USER_NAME_TAKEN'));
     await expect(signUp('bob')).rejects.toMatchObject(refused('TOO_MANY_ATTEMPTS', { retryDelayMs: 1_000 }));
+    expect(await signUp('bob', '192.0.2.2')).toBeDefined();
+  });
+
+  // Sign-ups had no bound of their own, and were hashed in the queue of those who sign in.
+  test('by the hundred from one address is refused beyond its share, and lets others sign in', async () => {
+    await signUp('ann', '192.0.2.2');
+    const hashed: string[] = [];
+    const flood = Array.from({ length: 100 }, (_, index) =>
+      signUp(`flood-${index}`).then(
+        () => hashed.push('sign-up'),
+        ({ reason, retryDelayMs }: { reason: string; retryDelayMs: number }) => {
+          expect(reason).toBe('TOO_MANY_SIGN_UPS');
+          expect(retryDelayMs).toBeGreaterThan(0);
+        },
+      ),
+    );
+    await world.accounts.signIn('ann', password, '192.0.2.2').then(() => hashed.push('sign-in'));
+    await Promise.all(flood);
+    const signUps = hashed.filter((what) => what === 'sign-up').length;
+    expect(signUps).toBeGreaterThan(1);
+    expect(signUps).toBeLessThanOrEqual(signUpsPerAddress);
+    expect(hashed.at(-1)).toBe('sign-up');
     expect(await signUp('bob', '192.0.2.2')).toBeDefined();
   });
 

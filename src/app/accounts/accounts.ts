@@ -16,6 +16,8 @@ export interface AccountsDeps extends UserDeps {
   readonly settings: {
     /** Whether anybody may sign up. */
     readonly signUpOpen: boolean;
+    /** Accounts that an address may make at once, and again within an hour. */
+    readonly signUpsPerAddress: number;
     readonly refreshTokenLifetimeMs: number;
   };
 }
@@ -44,16 +46,16 @@ export class Accounts {
 
   constructor(deps: AccountsDeps) {
     this.#deps = deps;
-    this.#backOff = new BackOff(deps.clock);
+    this.#backOff = new BackOff(deps.clock, deps.settings.signUpsPerAddress);
   }
 
   /**
-   * Makes an account and signs it in. SIGN_UP_CLOSED, USER_NAME_INVALID, PASSWORD_INVALID, USER_NAME_TAKEN, TOO_MANY_ATTEMPTS: a name
+   * Makes an account and signs it in. SIGN_UP_CLOSED, USER_NAME_INVALID, PASSWORD_INVALID, USER_NAME_TAKEN, TOO_MANY_SIGN_UPS, TOO_MANY_ATTEMPTS: a name
    * that is taken counts as a failure of the address, because names are not to be found out by trying.
    */
   async signUp(userName: string, password: string, address: string): Promise<Tokens> {
     if (!this.#deps.settings.signUpOpen) throw new Refused('SIGN_UP_CLOSED');
-    const user = await this.#backOff.attempt({ address }, () =>
+    const user = await this.#backOff.signUp(address, () =>
       createUser(this.#deps, { userName, password, role: 'client' }),
     );
     if (user === null) throw new Refused('USER_NAME_TAKEN');

@@ -14,6 +14,7 @@ import { accountAuthenticator } from '../authenticator.ts';
 
 export const accessTokenLifetimeMs = 60_000;
 export const refreshTokenLifetimeMs = 3_600_000;
+export const signUpsPerAddress = 20;
 
 /** The same algorithm for a thousandth of the time. */
 const cheapCost = { log2N: 5, r: 8, p: 1 };
@@ -50,7 +51,7 @@ export async function accountWorld(): Promise<AccountWorld> {
     new Accounts({
       ...{ store, hasher, clock, tokens, ids: nodeCryptoIds, commonPasswords },
       logger: { warn: (fields) => void warnings.push(fields) },
-      settings: { signUpOpen, refreshTokenLifetimeMs },
+      settings: { signUpOpen, signUpsPerAddress, refreshTokenLifetimeMs },
     });
   return {
     ...{ clock, store, hashed, warnings, server },
