@@ -99,6 +99,7 @@ function assembleAuth(v: Values): AuthConfig {
       return {
         kind: 'accounts',
         signUpOpen: v.PARLEY_SIGN_UP === 'open',
+        signUpsPerAddress: v.PARLEY_SIGN_UPS_PER_ADDRESS,
         accessTokenLifetimeMs: v.PARLEY_ACCESS_TOKEN_LIFETIME_MS,
         refreshTokenLifetimeMs: v.PARLEY_REFRESH_TOKEN_LIFETIME_MS,
         keyLifetimeMs: v.PARLEY_TOKEN_KEY_LIFETIME_MS,

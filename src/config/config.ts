@@ -51,6 +51,7 @@ export interface MediaConfig {
 export interface AccountsConfig {
   readonly kind: 'accounts';
   readonly signUpOpen: boolean;
+  readonly signUpsPerAddress: number;
   readonly accessTokenLifetimeMs: number;
   readonly refreshTokenLifetimeMs: number;
   readonly keyLifetimeMs: number;

@@ -59,7 +59,8 @@ export const settings = {
   PARLEY_DATA_DIR: {
     type: text('a folder', 1_000),
     default: './data',
-    description: 'The folder of the log, the read models, the accounts and the media. One process at a time holds it.',
+    description:
+      'The folder of the log, the read models, the accounts and the media, of its owner only (0700, its files 0600). One process at a time holds it.',
   },
   PARLEY_PREFIX: {
     type: matching('1 to 32 of a-z, 0-9 and -, beginning with a letter', /^[a-z][a-z0-9-]{0,31}$/),
@@ -99,6 +100,12 @@ export const settings = {
     type: oneOf('open', 'closed'),
     default: 'open',
     description: 'Whether anybody may sign up with `PARLEY_AUTH=accounts`, or only `parley user add` makes accounts.',
+  },
+  PARLEY_SIGN_UPS_PER_ADDRESS: {
+    type: integer(1, 1_000_000, 'accounts'),
+    default: '20',
+    description:
+      'Accounts that one address (of IPv6: one /64) may make at once at each gateway, and again within an hour, evenly spread; one more is refused as TOO_MANY_SIGN_UPS. Behind a proxy that `PARLEY_TRUSTED_PROXIES` does not name, all clients are one address.',
   },
   PARLEY_ACCESS_TOKEN_LIFETIME_MS: {
     type: integer(10 * second, 24 * hour, 'milliseconds'),

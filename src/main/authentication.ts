@@ -10,6 +10,7 @@ import type { AccountStore } from '../ports/account-store.ts';
 import type { Authenticator } from '../ports/authenticator.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import type { Backends } from './backends.ts';
+import { readCommonPasswords } from './common-passwords.ts';
 
 /** How callers prove who they are. */
 export interface Authentication extends AsyncDisposable {
@@ -50,8 +51,9 @@ function openAccounts(prefix: string, auth: AccountsConfig, store: AccountStore,
     clock,
     logger,
     hasher: scryptHasher(),
+    commonPasswords: readCommonPasswords(),
     ids: nodeCryptoIds,
-    settings: { signUpOpen: auth.signUpOpen, refreshTokenLifetimeMs: auth.refreshTokenLifetimeMs },
+    settings: auth,
   });
   return {
     accounts,

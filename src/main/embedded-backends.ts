@@ -16,6 +16,7 @@ import type { Backends } from './backends.ts';
 import type { BackendsOptions } from './backends-options.ts';
 import { accountsPath, mediaFolder, readModelsPath } from './data-folder.ts';
 import { eventCodec } from './event-codec.ts';
+import { restrictDataFolder } from './private-files.ts';
 import { type ProjectorThread, startProjectorThread } from './projector.ts';
 import { publicUrlOf } from './public-url.ts';
 
@@ -26,6 +27,7 @@ import { publicUrlOf } from './public-url.ts';
 export async function openEmbedded(options: BackendsOptions): Promise<Backends> {
   const { config, logger, metrics, tracer, httpAddress, onFault } = options;
   const { dataDir, prefix, limits } = config;
+  restrictDataFolder(dataDir, logger);
   await using opened = new AsyncDisposableStack();
   const topics = topicsOf(prefix);
   const log = opened.use(

@@ -65,7 +65,7 @@ describe('parley seed', () => {
     const accounts = clientOf('chat.v1.AccountService', server.address);
     const history = clientOf('chat.v1.HistoryService', server.address);
     try {
-      const { tokens } = await call(accounts, 'SignIn', { userName: 'bob', password: 'password' });
+      const { tokens } = await call(accounts, 'SignIn', { userName: 'bob', password: 'only for trying out' });
       const metadata = new Metadata();
       metadata.set('authorization', `Bearer ${tokens.accessToken}`);
       await eventually(

@@ -11,6 +11,7 @@ import { loadEnvironment } from '../config/environment.ts';
 import { Kind, type Part } from '../gen/chat/v1/content.ts';
 import { HistoryServiceService } from '../gen/chat/v1/history_service.ts';
 import { ask } from './ask.ts';
+import { readCommonPasswords } from './common-passwords.ts';
 import type { Opening } from './opening.ts';
 import { openingOf } from './opening-of.ts';
 import { startServer } from './server.ts';
@@ -23,7 +24,7 @@ class NotEmpty extends Error {
 const users = ['alice', 'bob', 'charlie'] as const;
 type UserName = (typeof users)[number];
 
-const password = 'password';
+const password = 'only for trying out';
 
 const samples = {
   voice: new URL('../adapters/provider/simulated/samples/voice.mp3', import.meta.url),
@@ -62,7 +63,7 @@ export async function seed({ yes }: { readonly yes?: boolean }): Promise<void> {
 /** Each user's client id is its name, so that the conversations are theirs with authentication off as well. */
 async function makeUsers(opening: Opening): Promise<void> {
   await using store = await opening.accounts();
-  const common = { store, clock: systemClock, hasher: scryptHasher() };
+  const common = { store, clock: systemClock, hasher: scryptHasher(), commonPasswords: readCommonPasswords() };
   for (const userName of users) {
     const role = userName === 'alice' ? 'operator' : 'client';
     await addUser({ ...common, ids: { ...nodeCryptoIds, unique: () => userName } }, { userName, password, role });

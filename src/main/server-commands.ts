@@ -2,6 +2,7 @@ import { Argument, type Command } from 'commander';
 import { wholeNumber } from '../cli/common-options.ts';
 import { ConfigInvalid } from '../config/load-config.ts';
 import { catalogue, Refused } from '../domain/errors/catalogue.ts';
+import { setPrivateUmask } from './private-umask.ts';
 
 /** Adds the commands that run a server or work on its data folder. Each is loaded when it is run: `parley chat` needs no SQLite. */
 export function registerServerCommands(program: Command): void {
@@ -80,6 +81,17 @@ function registerUserCommands(user: Command): void {
     .description('remove an account: its next call is refused, an open stream ends with its token; what was said stays')
     .action((name: string) => guarded(async () => (await import('./user.ts')).remove(name)));
   user
+    .command('set-password')
+    .argument('<name>')
+    .description('give an account another password, asked for or given as that of `add`, and end its sign-ins')
+    .option('--password-file <file>', 'take the password from the first line of this file')
+    .action((name: string, options) => guarded(async () => (await import('./user.ts')).changePassword(name, options)));
+  user
+    .command('sign-out')
+    .argument('<name>')
+    .description('end all sign-ins of an account; access tokens that it has work until they expire')
+    .action((name: string) => guarded(async () => (await import('./user.ts')).signOut(name)));
+  user
     .command('set-role')
     .argument('<name>')
     .addArgument(new Argument('<role>').choices(['client', 'operator']))
@@ -91,6 +103,7 @@ function registerUserCommands(user: Command): void {
 
 /** Exit code 1: it failed or found something; 2: it was called wrongly. What is expected is told in a line, what is not with its stack. */
 async function guarded(run: () => Promise<void>): Promise<void> {
+  setPrivateUmask();
   try {
     await run();
   } catch (error) {

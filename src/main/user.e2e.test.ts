@@ -37,6 +37,41 @@ describe('parley user', () => {
     }
   });
 
+  test('gives another password and ends sign-ins, beside a server that runs or not', async () => {
+    const passwordFile = join(dataDir, 'password');
+    const credentials = { userName: 'dora', password: 'correct horse' };
+    {
+      await using server = await startServer({ dataDir, env: { PARLEY_AUTH: 'accounts' } });
+      const accounts = clientOf('chat.v1.AccountService', server.address);
+      const refresh = ({ refreshToken }: { readonly refreshToken: string }) =>
+        call(accounts, 'RefreshTokens', { refreshToken });
+      try {
+        const { tokens } = await call(accounts, 'SignUp', credentials);
+        expect(await user('sign-out', 'DORA')).toMatchObject({ code: 0 });
+        await expect(refresh(tokens)).rejects.toMatchObject({ reason: 'REFRESH_TOKEN_INVALID' });
+        const { tokens: again } = await call(accounts, 'SignIn', credentials);
+        await writeFile(passwordFile, 'another horse\n');
+        expect(await user('set-password', 'dora', '--password-file', passwordFile)).toMatchObject({ code: 0 });
+        await expect(refresh(again)).rejects.toMatchObject({ reason: 'REFRESH_TOKEN_INVALID' });
+        await expect(call(accounts, 'SignIn', credentials)).rejects.toMatchObject({ reason: 'SIGN_IN_FAILED' });
+        expect(await call(accounts, 'SignIn', { ...credentials, password: 'another horse' })).toBeDefined();
+      } finally {
+        hangUp(accounts);
+      }
+      await server.stop('SIGTERM');
+    }
+    await writeFile(passwordFile, 'iloveyou\n');
+    expect(await user('set-password', 'dora', '--password-file', passwordFile)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('too common'),
+    });
+    expect(await user('sign-out', 'dora')).toMatchObject({ code: 0 });
+    expect(await user('sign-out', 'nobody')).toMatchObject({
+      code: 1,
+      stderr: 'There is no user "nobody". Check the id.\n',
+    });
+  });
+
   test('takes a password from a pipe as it is, spaces and all', async () => {
     await using server = await startServer({ dataDir, env: { PARLEY_AUTH: 'accounts' } });
     const accounts = clientOf('chat.v1.AccountService', server.address);

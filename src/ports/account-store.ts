@@ -30,10 +30,17 @@ export interface AccountStore extends SigningKeyStore, AsyncDisposable {
   replacePasswordHash(clientId: string, expected: string, replacement: string): Promise<boolean>;
 
   /**
-   * Begins a family of refresh tokens. Beyond `maxFamiliesPerAccount` the family of this client that expires first ends. Those that
-   * have expired may be removed at any time.
+   * The hash of another password: replaces the hash if it is still the one expected (null: whatever it is), and ends all families of the account.
+   * Tells whether it did.
    */
-  createFamily(family: TokenFamily): Promise<void>;
+  changePassword(clientId: string, expected: string | null, replacement: string): Promise<boolean>;
+
+  /**
+   * Begins a family of refresh tokens if the account still has this hash, and tells whether it did: a sign-in that began before the password was
+   * changed must not outlive the change. Beyond `maxFamiliesPerAccount` the family of this client that expires first ends. Those that have expired
+   * may be removed at any time.
+   */
+  createFamily(family: TokenFamily, passwordHash: string): Promise<boolean>;
 
   /**
    * Puts the next token in the place of the presented one, if that is the family's current one, it has not expired and its account is
@@ -43,6 +50,9 @@ export interface AccountStore extends SigningKeyStore, AsyncDisposable {
 
   /** Ends a family; nothing happens when it is not there. */
   endFamily(familyId: string): Promise<void>;
+
+  /** Ends all families of the account; nothing happens when there are none. */
+  endFamilies(clientId: string): Promise<void>;
 }
 
 /** Keys that sign access tokens. All servers on one store see the same ones, and agree on the newest. */

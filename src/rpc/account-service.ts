@@ -5,8 +5,8 @@ import type {
   DescribeSignInResponse,
   Tokens as WireTokens,
 } from '../gen/chat/v1/account_service.ts';
-import type { Calls } from './calls.ts';
-import type { CallAddresses } from './peer-address.ts';
+import { type Calls, callerOf } from './calls.ts';
+import type { AddressedCall, CallAddresses } from './peer-address.ts';
 import { unauthenticated } from './unary.ts';
 import { durationOf } from './wire-values.ts';
 
@@ -41,7 +41,24 @@ export function accountService({ calls, accounts, addresses, signInMethod }: Acc
       await ours().signOut(refreshToken);
       return {};
     }),
+    signOutEverywhere: unauthenticated(calls, async (_, call) => {
+      const accounts = ours();
+      await accounts.signOutEverywhere(await clientIdOf(calls, call));
+      return {};
+    }),
+    changePassword: unauthenticated(calls, async (passwords, call) => {
+      const accounts = ours();
+      const clientId = await clientIdOf(calls, call);
+      return { tokens: tokensToWire(await accounts.changePassword(clientId, passwords, addresses.of(call))) };
+    }),
   };
+}
+
+/** Whose account it is. Rejects as `callerOf`. */
+async function clientIdOf(calls: Calls, { metadata }: Pick<AddressedCall, 'metadata'>): Promise<string> {
+  const caller = await callerOf(calls, metadata);
+  if (caller.kind === 'anybody') throw new Refused('UNAUTHENTICATED');
+  return caller.clientId;
 }
 
 function tokensToWire({ accessTokenLifetimeMs, ...tokens }: Tokens): WireTokens {

@@ -86,6 +86,46 @@ describe('a server that keeps accounts', () => {
     });
   });
 
+  test('changes a password for who has the old one, which ends the other sign-ins', async () => {
+    const { tokens } = await account('SignUp', { userName: 'fred', password });
+    const change = (oldPassword: string, newPassword: string, token?: string) =>
+      call(here.accounts, 'ChangePassword', { oldPassword, newPassword }, undefined, withToken(token));
+    expect(await refusal(change(password, 'another horse'))).toMatchObject({ reason: 'UNAUTHENTICATED' });
+    expect(await refusal(change('wrong horse', 'another horse', tokens.accessToken))).toMatchObject({
+      code: 'PERMISSION_DENIED',
+      reason: 'PASSWORD_WRONG',
+    });
+    expect(await refusal(change(password, 'Password1', tokens.accessToken))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      reason: 'PASSWORD_INVALID',
+      message: expect.stringContaining('too common'),
+      fields: ['new_password'],
+    });
+    const { tokens: next } = await change(password, 'another horse', tokens.accessToken);
+    expect(next.clientId).toBe(tokens.clientId);
+    expect(await list(here, next.accessToken)).toMatchObject({ conversations: [] });
+    expect(await refusal(account('RefreshTokens', { refreshToken: tokens.refreshToken }))).toMatchObject({
+      reason: 'REFRESH_TOKEN_INVALID',
+    });
+    expect(await refusal(account('SignIn', { userName: 'fred', password }))).toMatchObject({
+      reason: 'SIGN_IN_FAILED',
+    });
+    expect(await account('SignIn', { userName: 'fred', password: 'another horse' })).toBeDefined();
+  });
+
+  test('signs out everywhere who is signed in', async () => {
+    const { tokens } = await account('SignUp', { userName: 'gina', password });
+    const { tokens: other } = await account('SignIn', { userName: 'gina', password });
+    const everywhere = (token?: string) =>
+      call(here.accounts, 'SignOutEverywhere', {}, undefined, withToken(token)) as Promise<Dynamic>;
+    expect(await refusal(everywhere())).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'UNAUTHENTICATED' });
+    expect(await everywhere(tokens.accessToken)).toEqual({});
+    for (const { refreshToken } of [tokens, other])
+      expect(await refusal(account('RefreshTokens', { refreshToken }))).toMatchObject({
+        reason: 'REFRESH_TOKEN_INVALID',
+      });
+  });
+
   test('says so to anybody who asks, whatever token they show', async () => {
     const accounts = { signUpOpen: true };
     expect(await account('DescribeSignIn', {})).toEqual({ accounts, method: 'accounts' });
@@ -99,6 +139,10 @@ describe('a server that keeps accounts', () => {
       code: 'INVALID_ARGUMENT',
       reason: 'USER_NAME_INVALID',
       fields: ['user_name'],
+    });
+    expect(await refusal(account('SignUp', { userName: 'bob', password: 'Password1' }))).toMatchObject({
+      reason: 'PASSWORD_INVALID',
+      message: expect.stringContaining('too common'),
     });
     expect(await refusal(account('SignUp', { userName: 'bob', password: 'short' }))).toMatchObject({
       code: 'INVALID_ARGUMENT',
@@ -118,7 +162,15 @@ describe('a server that keeps accounts', () => {
   });
 
   test('refuses bytes that are no request as such', async () => {
-    for (const method of ['DescribeSignIn', 'SignUp', 'SignIn', 'RefreshTokens', 'SignOut']) {
+    for (const method of [
+      'DescribeSignIn',
+      'SignUp',
+      'SignIn',
+      'RefreshTokens',
+      'SignOut',
+      'ChangePassword',
+      'SignOutEverywhere',
+    ]) {
       const { code } = await sendBytes(here, method, Buffer.from([0x0a, 0xff, 0xff]));
       expect(code).toBe(grpc.status.INVALID_ARGUMENT);
     }
@@ -145,6 +197,22 @@ describe('a server that keeps accounts', () => {
   });
 });
 
+test('an address makes so many accounts, is then told when to come back, and signs in as ever', async () => {
+  const bounded = await place({ PARLEY_AUTH: 'accounts', PARLEY_SIGN_UPS_PER_ADDRESS: '2' });
+  try {
+    const signUp = (userName: string) => call(bounded.accounts, 'SignUp', { userName, password });
+    await signUp('ann');
+    await signUp('bob');
+    const told = await refusal(signUp('carl'));
+    expect(told).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'TOO_MANY_SIGN_UPS' });
+    expect(told.retryDelayMs).toBeGreaterThan(1_700_000);
+    expect(told.retryDelayMs).toBeLessThanOrEqual(1_800_000);
+    expect(await call(bounded.accounts, 'SignIn', { userName: 'ann', password })).toBeDefined();
+  } finally {
+    await leave(bounded);
+  }
+});
+
 test('where sign-up is closed it is refused', async () => {
   const closed = await place({ PARLEY_AUTH: 'accounts', PARLEY_SIGN_UP: 'closed' });
   try {
@@ -160,7 +228,13 @@ test('a server without accounts says so', async () => {
   const open = await place({});
   try {
     const requests = { SignUp: { userName: 'ann', password }, SignIn: { userName: 'ann', password } };
-    for (const [method, request] of Object.entries({ ...requests, RefreshTokens: {}, SignOut: {} }))
+    for (const [method, request] of Object.entries({
+      ...requests,
+      RefreshTokens: {},
+      SignOut: {},
+      SignOutEverywhere: {},
+      ChangePassword: {},
+    }))
       expect(await refusal(call(open.accounts, method, request))).toMatchObject({
         code: 'FAILED_PRECONDITION',
         reason: 'ACCOUNTS_OFF',

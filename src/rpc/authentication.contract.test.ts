@@ -230,6 +230,30 @@ describe('a token of ten seconds', () => {
     await Promise.all(shapes.map(expires));
   });
 
+  test('ends the session of who has signed out everywhere or changed the password, when it is over', async () => {
+    await Promise.all([
+      endsSignedOut((accounts, metadata) => call(accounts, 'SignOutEverywhere', {}, undefined, metadata)),
+      endsSignedOut((accounts, metadata) => {
+        const passwords = { oldPassword: 'a long password', newPassword: 'another password' };
+        return call(accounts, 'ChangePassword', passwords, undefined, metadata);
+      }),
+    ]);
+  });
+
+  async function endsSignedOut(end: (accounts: DynamicClient, metadata: Metadata) => Promise<unknown>): Promise<void> {
+    await using guests = new Guests(brief, 'bidi');
+    const person = await somebody(brief);
+    const { session } = await open(guests, person);
+    const accounts = clientOf('chat.v1.AccountService', brief.address);
+    try {
+      await end(accounts, withToken(person.accessToken));
+    } finally {
+      hangUp(accounts);
+    }
+    expect(await refused(refresh(person))).toMatchObject({ reason: 'REFRESH_TOKEN_INVALID' });
+    expect(await refusalOf(session)).toMatchObject(unauthenticated);
+  }
+
   async function expires(shape: Shape): Promise<void> {
     await using guests = new Guests(brief, shape);
     const [idle, renewing] = [await somebody(brief), await somebody(brief)];

@@ -159,10 +159,12 @@ const unaryCalls: readonly (readonly [service: string, method: string, normal: o
 
 /** The same of a server that keeps accounts. */
 const accountCalls: readonly (readonly [method: string, normal: object])[] = [
-  ['SignUp', { userName: 'somebody', password: 'password' }],
+  ['SignUp', { userName: 'somebody', password: 'a long password' }],
   ['SignIn', { userName: 'somebody', password: 'password' }],
   ['RefreshTokens', { refreshToken: 't' }],
   ['SignOut', { refreshToken: 't' }],
+  ['SignOutEverywhere', {}],
+  ['ChangePassword', { oldPassword: 'a long password', newPassword: 'another password' }],
   ['DescribeSignIn', {}],
 ];
 

@@ -4,6 +4,8 @@ import type { Reason } from '../domain/errors/catalogue.ts';
 export interface Example {
   /** One request, or those of a stream in their order. `$NAME` stands for a variable of the shell. */
   readonly requests: readonly object[];
+  /** The call is for those who are signed in: it carries the access token of the preparation. */
+  readonly isSignedIn?: true;
   /** Beside those that any call may meet. */
   readonly refusals: readonly Reason[];
   /** What a reader should know before they paste it. */
@@ -162,6 +164,7 @@ export const examples: Readonly<Record<string, Example>> = {
       'USER_NAME_TAKEN',
       'PASSWORD_INVALID',
       'TOO_MANY_ATTEMPTS',
+      'TOO_MANY_SIGN_UPS',
     ],
     remark: 'A second time it is refused: then the name is taken.',
   },
@@ -178,15 +181,27 @@ export const examples: Readonly<Record<string, Example>> = {
     requests: [{ refresh_token: '$REFRESH_TOKEN' }],
     refusals: ['ACCOUNTS_OFF'],
   },
+  'chat.v1.AccountService/SignOutEverywhere': {
+    requests: [{}],
+    isSignedIn: true,
+    refusals: ['ACCOUNTS_OFF'],
+  },
+  'chat.v1.AccountService/ChangePassword': {
+    requests: [{ old_password: 'correct horse battery staple', new_password: 'another horse, another staple' }],
+    isSignedIn: true,
+    refusals: ['ACCOUNTS_OFF', 'PASSWORD_WRONG', 'PASSWORD_INVALID', 'TOO_MANY_ATTEMPTS'],
+    remark: 'From then on the preparation signs in no more: it has the old password.',
+  },
 };
 
 /** One line that makes the call, against a server started with `npm start`. */
-export function grpcurlLine(call: string, requests: readonly object[]): string {
+export function grpcurlLine(call: string, { requests, isSignedIn }: Pick<Example, 'requests' | 'isSignedIn'>): string {
+  const grpcurl = `grpcurl -plaintext${isSignedIn ? ' -H "authorization: Bearer $ACCESS_TOKEN"' : ''}`;
   const json = requests.map(spaced).join(' ');
-  if (json === '{}') return `grpcurl -plaintext ${address} ${call}`;
+  if (json === '{}') return `${grpcurl} ${address} ${call}`;
   // Variables are only looked for between double quotes.
   const quoted = json.includes('$') ? `"${json.replaceAll(/["\\`]/g, '\\$&')}"` : `'${json}'`;
-  return `grpcurl -plaintext -d ${quoted} ${address} ${call}`;
+  return `${grpcurl} -d ${quoted} ${address} ${call}`;
 }
 
 function spaced(request: object): string {
@@ -195,11 +210,13 @@ function spaced(request: object): string {
     .replaceAll(/([{[]) | ([}\]])/g, '$1$2');
 }
 
-const line = (call: string) => grpcurlLine(call, examples[call]?.requests ?? []);
-const hello = grpcurlLine('chat.v1.ChatService/Open', [{ hello: { client_id: 'ada', time_zone: timeZone } }]);
-const greeting = grpcurlLine('chat.v1.ChatService/Send', [
-  { session_id: '$SESSION_ID', message: message('1', 'Hello') },
-]);
+const line = (call: string) => grpcurlLine(call, examples[call] ?? { requests: [] });
+const hello = grpcurlLine('chat.v1.ChatService/Open', {
+  requests: [{ hello: { client_id: 'ada', time_zone: timeZone } }],
+});
+const greeting = grpcurlLine('chat.v1.ChatService/Send', {
+  requests: [{ session_id: '$SESSION_ID', message: message('1', 'Hello') }],
+});
 
 /** Takes the first value of a name out of what `grpcurl` prints, which writes an ampersand as \u0026. */
 export const valuePreparation = String.raw`value() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" | head -n 1 | sed 's/\\u0026/\&/g'; }`;
@@ -218,7 +235,7 @@ echo ${pixel.base64} | base64 -d | curl -fsS -X PUT -H 'content-type: image/png'
 MEDIA_ID=$(echo "$UPLOAD" | value mediaId)`;
 
 /** Gives REFRESH_TOKEN, and ACCESS_TOKEN for calls of other services. */
-export const accountPreparation = `${grpcurlLine('chat.v1.AccountService/SignUp', [{ user_name: 'ada', password: 'correct horse battery staple' }])} > /dev/null 2>&1
+export const accountPreparation = `${grpcurlLine('chat.v1.AccountService/SignUp', { requests: [{ user_name: 'ada', password: 'correct horse battery staple' }] })} > /dev/null 2>&1
 TOKENS=$(${line('chat.v1.AccountService/SignIn')})
 REFRESH_TOKEN=$(echo "$TOKENS" | value refreshToken)
 ACCESS_TOKEN=$(echo "$TOKENS" | value accessToken)`;

@@ -85,7 +85,7 @@ describe('the page of the API', () => {
 
   test('in HTML says the same, with the reasons of refusals, and fetches nothing', () => {
     const plain = html.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&amp;', '&');
-    for (const call of calls) expect(plain).toContain(grpcurlLine(call, examples[call]?.requests ?? []));
+    for (const call of calls) expect(plain).toContain(grpcurlLine(call, examples[call] ?? { requests: [] }));
     for (const type of contract.types.values()) expect(html).toContain(type.name);
     for (const reason of Object.keys(catalogue)) expect(html).toContain(`<td><code>${reason}</code></td>`);
     expect(html).not.toMatch(/<script|<link|<img|@import|url\(|src=/i);
@@ -99,11 +99,11 @@ describe('the page of the API', () => {
 
 describe('a line', () => {
   test('is quoted so that a shell gives the JSON as it is, and only variables are looked for', () => {
-    expect(grpcurlLine('s/Call', [{}])).toBe('grpcurl -plaintext 127.0.0.1:50051 s/Call');
-    expect(grpcurlLine('s/Call', [{ a: [1, { b: '' }] }, {}])).toBe(
+    expect(grpcurlLine('s/Call', { requests: [{}] })).toBe('grpcurl -plaintext 127.0.0.1:50051 s/Call');
+    expect(grpcurlLine('s/Call', { requests: [{ a: [1, { b: '' }] }, {}] })).toBe(
       `grpcurl -plaintext -d '{"a": [1, {"b": ""}]} {}' 127.0.0.1:50051 s/Call`,
     );
-    expect(grpcurlLine('s/Call', [{ id: '$ID' }])).toBe(
+    expect(grpcurlLine('s/Call', { requests: [{ id: '$ID' }] })).toBe(
       String.raw`grpcurl -plaintext -d "{\"id\": \"$ID\"}" 127.0.0.1:50051 s/Call`,
     );
   });

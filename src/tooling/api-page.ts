@@ -74,7 +74,7 @@ seconds (\`"1.5s"\`). A field that is not sent is empty, 0 or false. Lists come 
 \`page_token\`, with the same other fields, until it is empty.`,
     ),
     paragraph(
-      `Where authentication is on, every call but those of AccountService carries an access token (\`-H "authorization: Bearer $ACCESS_TOKEN"\`), and
+      `Where authentication is on, every call carries an access token (\`-H "authorization: Bearer $ACCESS_TOKEN"\`), but those of AccountService that are shown without one, and
 \`client_id\` comes from it: leave it empty. Where it is off, \`client_id\` is whoever you say, and everybody is an operator.`,
     ),
     paragraph(
@@ -113,7 +113,7 @@ function rpcBlocks(call: string, rpc: ApiRpc, contract: ApiContract): readonly B
   return [
     heading(3, rpc.name),
     paragraph(rpc.comment),
-    shell(grpcurlLine(call, example.requests)),
+    shell(grpcurlLine(call, example)),
     ...(example.remark === undefined ? [] : [paragraph(example.remark)]),
     ...sideBlocks('Request', rpc.requestStream, rpc.request, contract),
     ...sideBlocks('Response', rpc.responseStream, rpc.response, contract),

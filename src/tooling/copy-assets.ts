@@ -1,7 +1,13 @@
 import { cp } from 'node:fs/promises';
 
 /** What the running product reads beside its code, as it stands in the tree. */
-const assets = ['docs/api.html', 'gateway/web/dist', 'src/adapters/provider/simulated/samples', 'src/main/samples'];
+const assets = [
+  'docs/api.html',
+  'gateway/web/dist',
+  'src/adapters/provider/simulated/samples',
+  'src/main/common-passwords.txt',
+  'src/main/samples',
+];
 
 const root = new URL('../../', import.meta.url);
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { clockToleranceMs } from '../../adapters/access-tokens/jose/limits.ts';
 import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { scryptHasher } from '../../adapters/password-hasher/scrypt/scrypt-hasher.ts';
 import { AccountStoreUnavailable } from '../../ports/account-store.ts';
@@ -8,9 +9,11 @@ import {
   type AccountWorld,
   accessTokenLifetimeMs,
   accountWorld,
+  commonPasswords,
   refreshTokenLifetimeMs,
+  signUpsPerAddress,
 } from './testing/account-world.ts';
-import { addUser, listUsers, removeUser, setRole, type UserDeps } from './users.ts';
+import { addUser, listUsers, removeUser, setPassword, setRole, signOutUser, type UserDeps } from './users.ts';
 
 const password = 'correct horse';
 const address = '192.0.2.1';
@@ -74,6 +77,18 @@ describe('sign-up', () => {
     });
   });
 
+  test('refuses a password that everybody tries first, in whatever case, and says so', async () => {
+    for (const common of ['password', 'PassWord', 'ｐａｓｓｗｏｒｄ', 'LetMeIn123'])
+      await expect(world.accounts.signUp('ann', common, address)).rejects.toMatchObject(
+        refused('PASSWORD_INVALID', {
+          message: expect.stringContaining('too common'),
+          violations: [{ field: 'password', description: expect.stringContaining('too common') }],
+        }),
+      );
+    expect(world.hashed).toEqual([]);
+    expect(await world.accounts.signUp('ann', 'password, but mine', address)).toBeDefined();
+  });
+
   test('refuses a name that somebody has in another case, before anything is hashed', async () => {
     await signUp('ann');
     expect(world.hashed).toEqual(['hash']);
@@ -98,6 +113,28 @@ describe('sign-up', () => {
     for (let times = 0; times < freeFailuresPerAddress; times += 1)
       await expect(signUp('ann')).rejects.toMatchObject(refused('USER_NAME_TAKEN'));
     await expect(signUp('bob')).rejects.toMatchObject(refused('TOO_MANY_ATTEMPTS', { retryDelayMs: 1_000 }));
+    expect(await signUp('bob', '192.0.2.2')).toBeDefined();
+  });
+
+  // Sign-ups had no bound of their own, and were hashed in the queue of those who sign in.
+  test('by the hundred from one address is refused beyond its share, and lets others sign in', async () => {
+    await signUp('ann', '192.0.2.2');
+    const hashed: string[] = [];
+    const flood = Array.from({ length: 100 }, (_, index) =>
+      signUp(`flood-${index}`).then(
+        () => hashed.push('sign-up'),
+        ({ reason, retryDelayMs }: { reason: string; retryDelayMs: number }) => {
+          expect(reason).toBe('TOO_MANY_SIGN_UPS');
+          expect(retryDelayMs).toBeGreaterThan(0);
+        },
+      ),
+    );
+    await world.accounts.signIn('ann', password, '192.0.2.2').then(() => hashed.push('sign-in'));
+    await Promise.all(flood);
+    const signUps = hashed.filter((what) => what === 'sign-up').length;
+    expect(signUps).toBeGreaterThan(1);
+    expect(signUps).toBeLessThanOrEqual(signUpsPerAddress);
+    expect(hashed.at(-1)).toBe('sign-up');
     expect(await signUp('bob', '192.0.2.2')).toBeDefined();
   });
 
@@ -165,6 +202,13 @@ describe('sign-in', () => {
     expect(await hashNow()).toMatch(/^\$scrypt\$ln=6,/);
     expect(await raised.signIn('ann', password, address)).toBeDefined();
     expect(await world.accounts.signIn('ann', password, address)).toBeDefined();
+  });
+
+  test('at two servers at once, of which one makes the new hash, lets both in', async () => {
+    await signUp('ann');
+    const raised = [1, 2].map(() => world.server({ hasher: scryptHasher({ log2N: 6, r: 8, p: 1 }) }));
+    const signedIn = await Promise.all(raised.map((server) => server.signIn('ann', password, address)));
+    expect(signedIn).toHaveLength(2);
   });
 
   test('does not count an outage as a failure', async () => {
@@ -263,11 +307,99 @@ describe('sign-out', () => {
   });
 });
 
+describe('sign-out everywhere', () => {
+  test('ends all sign-ins of the account and of no other; an access token goes on until it expires', async () => {
+    const [first, bob] = [await signUp('ann'), await signUp('bob')];
+    const second = await world.accounts.signIn('ann', password, address);
+    await world.accounts.signOutEverywhere(first.clientId);
+    await world.accounts.signOutEverywhere(first.clientId);
+    for (const { refreshToken } of [first, second])
+      await expect(world.accounts.refresh(refreshToken)).rejects.toMatchObject(refused('REFRESH_TOKEN_INVALID'));
+    expect(await world.accounts.refresh(bob.refreshToken)).toBeDefined();
+    world.clock.advance(accessTokenLifetimeMs - 1);
+    expect(await identityOf(second)).toMatchObject({ clientId: first.clientId });
+    world.clock.advance(1 + clockToleranceMs);
+    await expect(identityOf(second)).rejects.toMatchObject(refused('UNAUTHENTICATED'));
+    expect(await world.accounts.signIn('ann', password, address)).toBeDefined();
+  });
+});
+
+describe('changing a password', () => {
+  const next = 'another horse';
+  const change = (clientId: string, oldPassword: string, newPassword: string, from = address) =>
+    world.accounts.changePassword(clientId, { oldPassword, newPassword }, from);
+
+  test('ends all sign-ins, signs in anew, and from then on only the new one is right', async () => {
+    const first = await signUp('ann');
+    const second = await world.accounts.signIn('ann', password, address);
+    const tokens = await change(first.clientId, password, next);
+    expect(tokens.clientId).toBe(first.clientId);
+    expect(await identityOf(tokens)).toMatchObject({ clientId: first.clientId });
+    for (const { refreshToken } of [first, second])
+      await expect(world.accounts.refresh(refreshToken)).rejects.toMatchObject(refused('REFRESH_TOKEN_INVALID'));
+    expect(await world.accounts.refresh(tokens.refreshToken)).toBeDefined();
+    await expect(world.accounts.signIn('ann', password, address)).rejects.toMatchObject(refused('SIGN_IN_FAILED'));
+    expect(await world.accounts.signIn('ann', next, address)).toBeDefined();
+  });
+
+  test('is refused with a wrong old one, and counts as a guess of the account', async () => {
+    const { clientId, refreshToken } = await signUp('ann');
+    for (let times = 0; times < freeFailuresPerName; times += 1)
+      await expect(change(clientId, 'guess', next, `address ${times}`)).rejects.toMatchObject(
+        refused('PASSWORD_WRONG'),
+      );
+    const before = world.hashed.length;
+    await expect(change(clientId, password, next)).rejects.toMatchObject(refused('TOO_MANY_ATTEMPTS'));
+    await expect(world.accounts.signIn('Ann', password, address)).rejects.toMatchObject(refused('TOO_MANY_ATTEMPTS'));
+    expect(world.hashed).toHaveLength(before);
+    world.clock.advance(1_000);
+    expect(await world.accounts.signIn('ann', password, address)).toBeDefined();
+    expect(await world.accounts.refresh(refreshToken)).toBeDefined();
+  });
+
+  test.each([
+    ['short', 'short', 'new_password'],
+    ['common', 'Password', 'new_password'],
+    ['too long', 'x'.repeat(257), 'new_password'],
+  ])('to one that is %s is refused as at sign-up, before anything is hashed', async (_why, wrong, field) => {
+    const { clientId } = await signUp('ann');
+    const before = world.hashed.length;
+    await expect(change(clientId, password, wrong)).rejects.toMatchObject(
+      refused('PASSWORD_INVALID', { violations: [{ field }] }),
+    );
+    await expect(change(clientId, 'x'.repeat(1_000_000), next)).rejects.toMatchObject(
+      refused('PASSWORD_INVALID', { violations: [{ field: 'old_password' }] }),
+    );
+    expect(world.hashed).toHaveLength(before);
+  });
+
+  test('twice at once succeeds once', async () => {
+    const { clientId } = await signUp('ann');
+    const wanted = ['first horse', 'second horse'];
+    const changed = await Promise.allSettled(wanted.map((wish) => change(clientId, password, wish)));
+    expect(changed.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const won = wanted[changed.findIndex(({ status }) => status === 'fulfilled')] ?? '';
+    expect(await world.accounts.signIn('ann', won, address)).toBeDefined();
+  });
+
+  test('while somebody signs in with the old one leaves them signed out', async () => {
+    const { clientId } = await signUp('ann');
+    // The hash of the sign-in is computed first, and its tokens come after the change.
+    const signedIn = world.accounts.signIn('ann', password, address);
+    await world.store.changePassword(clientId, null, 'changed by an operator');
+    await expect(signedIn).rejects.toMatchObject(refused('SIGN_IN_FAILED'));
+  });
+
+  test('of an account that is gone says that the caller is nobody', async () => {
+    await expect(change('nobody', password, next)).rejects.toMatchObject(refused('UNAUTHENTICATED'));
+  });
+});
+
 describe('users', () => {
   let deps: UserDeps;
   beforeEach(() => {
     const { store, clock } = world;
-    deps = { store, clock, ids: nodeCryptoIds, hasher: scryptHasher({ log2N: 5, r: 8, p: 1 }) };
+    deps = { store, clock, commonPasswords, ids: nodeCryptoIds, hasher: scryptHasher({ log2N: 5, r: 8, p: 1 }) };
   });
   const listed = async () => {
     const users = [];
@@ -315,6 +447,25 @@ describe('users', () => {
     const again = await signUp('ann');
     expect(again.clientId).not.toBe(tokens.clientId);
     await expect(identityOf(tokens)).rejects.toMatchObject(refused('UNAUTHENTICATED'));
+  });
+
+  test('get another password from an operator, which ends their sign-ins', async () => {
+    const tokens = await signUp('ann');
+    await setPassword(deps, 'ANN', 'set by an operator');
+    await expect(world.accounts.refresh(tokens.refreshToken)).rejects.toMatchObject(refused('REFRESH_TOKEN_INVALID'));
+    await expect(world.accounts.signIn('ann', password, address)).rejects.toMatchObject(refused('SIGN_IN_FAILED'));
+    expect((await world.accounts.signIn('ann', 'set by an operator', address)).clientId).toBe(tokens.clientId);
+    await expect(setPassword(deps, 'nobody', 'set by an operator')).rejects.toMatchObject(refused('NOT_FOUND'));
+    for (const wrong of ['short', 'password'])
+      await expect(setPassword(deps, 'ann', wrong)).rejects.toMatchObject(refused('PASSWORD_INVALID'));
+  });
+
+  test('are signed out by an operator, and sign in again', async () => {
+    const tokens = await signUp('ann');
+    await signOutUser(deps, 'ANN');
+    await expect(world.accounts.refresh(tokens.refreshToken)).rejects.toMatchObject(refused('REFRESH_TOKEN_INVALID'));
+    expect(await world.accounts.signIn('ann', password, address)).toBeDefined();
+    await expect(signOutUser(deps, 'nobody')).rejects.toMatchObject(refused('NOT_FOUND'));
   });
 
   test('have another role from the next call on, with the token that they have', async () => {

@@ -3,11 +3,12 @@ import type { AccessTokens } from '../../ports/access-tokens.ts';
 import type { Account } from '../../ports/account-store.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import { BackOff } from './back-off.ts';
-import { checkPasswordBound, checkUserName } from './credentials.ts';
+import { checkNewPassword, checkPasswordBound, checkUserName } from './credentials.ts';
 import { newRefreshToken, parseRefreshToken } from './refresh-tokens.ts';
 import { createUser, type UserDeps } from './users.ts';
 
 type Subject = Pick<Account, 'clientId' | 'role'>;
+type SignedIn = Subject & Pick<Account, 'passwordHash'>;
 
 export interface AccountsDeps extends UserDeps {
   readonly tokens: AccessTokens;
@@ -15,6 +16,8 @@ export interface AccountsDeps extends UserDeps {
   readonly settings: {
     /** Whether anybody may sign up. */
     readonly signUpOpen: boolean;
+    /** Accounts that an address may make at once, and again within an hour. */
+    readonly signUpsPerAddress: number;
     readonly refreshTokenLifetimeMs: number;
   };
 }
@@ -28,6 +31,11 @@ export interface Tokens {
   readonly clientId: string;
 }
 
+export interface PasswordChange {
+  readonly oldPassword: string;
+  readonly newPassword: string;
+}
+
 /**
  * Signs people up and in. Each call rejects with the Refused that it names, or with AccountStoreUnavailable. Addresses are those of the
  * callers' machines, for the back-off.
@@ -38,16 +46,16 @@ export class Accounts {
 
   constructor(deps: AccountsDeps) {
     this.#deps = deps;
-    this.#backOff = new BackOff(deps.clock);
+    this.#backOff = new BackOff(deps.clock, deps.settings.signUpsPerAddress);
   }
 
   /**
-   * Makes an account and signs it in. SIGN_UP_CLOSED, USER_NAME_INVALID, PASSWORD_INVALID, USER_NAME_TAKEN, TOO_MANY_ATTEMPTS: a name
+   * Makes an account and signs it in. SIGN_UP_CLOSED, USER_NAME_INVALID, PASSWORD_INVALID, USER_NAME_TAKEN, TOO_MANY_SIGN_UPS, TOO_MANY_ATTEMPTS: a name
    * that is taken counts as a failure of the address, because names are not to be found out by trying.
    */
   async signUp(userName: string, password: string, address: string): Promise<Tokens> {
     if (!this.#deps.settings.signUpOpen) throw new Refused('SIGN_UP_CLOSED');
-    const user = await this.#backOff.attempt({ address }, () =>
+    const user = await this.#backOff.signUp(address, () =>
       createUser(this.#deps, { userName, password, role: 'client' }),
     );
     if (user === null) throw new Refused('USER_NAME_TAKEN');
@@ -88,6 +96,32 @@ export class Accounts {
     throw new Refused('REFRESH_TOKEN_INVALID');
   }
 
+  /**
+   * Replaces the password of the caller's account, ends all that came of its sign-ins, and signs it in anew. PASSWORD_INVALID, PASSWORD_WRONG,
+   * TOO_MANY_ATTEMPTS: an old password that is wrong counts as a failed sign-in, because a stolen access token must not help to guess it.
+   */
+  async changePassword(clientId: string, passwords: PasswordChange, address: string): Promise<Tokens> {
+    const { store, hasher, commonPasswords } = this.#deps;
+    checkPasswordBound(passwords.oldPassword, 'old_password');
+    checkNewPassword(passwords.newPassword, commonPasswords, 'new_password');
+    const account = await store.accountOf(clientId);
+    if (account === null) throw new Refused('UNAUTHENTICATED', 'the account of the access token is gone');
+    const verified = await this.#backOff.attempt({ name: account.userName.toLowerCase(), address }, async () =>
+      (await hasher.verify(passwords.oldPassword, account.passwordHash)) === 'wrong' ? null : account,
+    );
+    if (verified === null) throw new Refused('PASSWORD_WRONG');
+    const passwordHash = await hasher.hash(passwords.newPassword, 'sign-in');
+    // False: somebody else has changed it meanwhile.
+    if (!(await store.changePassword(clientId, account.passwordHash, passwordHash)))
+      throw new Refused('PASSWORD_WRONG');
+    return this.#begin({ ...account, passwordHash });
+  }
+
+  /** Ends all that came of the caller's sign-ins. Access tokens work until they expire. */
+  signOutEverywhere(clientId: string): Promise<void> {
+    return this.#deps.store.endFamilies(clientId);
+  }
+
   /** Ends what came of a sign-in, by any refresh token of it. The same answer for a token that is unknown or ended. */
   async signOut(refreshToken: string): Promise<void> {
     const presented = parseRefreshToken(this.#deps.ids, refreshToken);
@@ -100,16 +134,21 @@ export class Accounts {
     const account = await store.accountNamed(userName);
     const verdict = await hasher.verify(password, account?.passwordHash ?? null);
     if (account === null || verdict === 'wrong') return null;
-    if (verdict === 'outdated')
-      await store.replacePasswordHash(account.clientId, account.passwordHash, await hasher.hash(password));
-    return account;
+    if (verdict === 'right') return account;
+    const passwordHash = await hasher.hash(password, 'sign-in');
+    if (await store.replacePasswordHash(account.clientId, account.passwordHash, passwordHash))
+      return { ...account, passwordHash };
+    // Another sign-in made the new hash, or the password was changed.
+    return this.#whose(userName, password);
   }
 
-  async #begin(subject: Subject): Promise<Tokens> {
+  /** SIGN_IN_FAILED when the password was changed meanwhile, or the account is gone. */
+  async #begin(subject: SignedIn): Promise<Tokens> {
     const { store, ids, clock, settings } = this.#deps;
     const { refreshToken, familyId, tokenHash } = newRefreshToken(ids, ids.unique());
     const expireTimeMs = clock.nowMs() + settings.refreshTokenLifetimeMs;
-    await store.createFamily({ familyId, clientId: subject.clientId, tokenHash, expireTimeMs });
+    const family = { familyId, clientId: subject.clientId, tokenHash, expireTimeMs };
+    if (!(await store.createFamily(family, subject.passwordHash))) throw new Refused('SIGN_IN_FAILED');
     return this.#tokens(subject, refreshToken);
   }
 

@@ -7,14 +7,18 @@ import {
   freeFailuresPerName,
   initialDelayMs,
   maxDelayMs,
-  maxRemembered,
+  maxGuessesPerDay,
 } from './back-off.ts';
+import { maxRemembered } from './remembered.ts';
+import { refillMs } from './token-buckets.ts';
+
+const signUpsPerAddress = 4;
 
 let clock: StandingClock;
 let backOff: BackOff;
 beforeEach(() => {
   clock = new StandingClock(0);
-  backOff = new BackOff(clock);
+  backOff = new BackOff(clock, signUpsPerAddress);
 });
 
 const fail = (name: string | undefined, address: string) => backOff.attempt({ name, address }, async () => null);
@@ -122,6 +126,69 @@ describe('by address', () => {
     }
     await expect(succeed('mallory', 'address')).rejects.toMatchObject(tooMany(initialDelayMs));
   });
+});
+
+describe('sign-ups', () => {
+  const signUp = (address: string) => backOff.signUp(address, async () => 'an account');
+  const refused = (retryDelayMs: number) => ({ name: 'Refused', reason: 'TOO_MANY_SIGN_UPS', retryDelayMs });
+  const intervalMs = refillMs / signUpsPerAddress;
+
+  test('of an address are as many at once as may be, then one at each interval, and never more than may be at once', async () => {
+    for (let times = 0; times < signUpsPerAddress; times += 1) await signUp('a');
+    await expect(signUp('a')).rejects.toMatchObject(refused(intervalMs));
+    clock.advance(intervalMs - 1);
+    await expect(signUp('a')).rejects.toMatchObject(refused(1));
+    clock.advance(1);
+    await signUp('a');
+    await expect(signUp('a')).rejects.toMatchObject(refused(intervalMs));
+    clock.advance(10 * refillMs);
+    for (let times = 0; times < signUpsPerAddress; times += 1) await signUp('a');
+    await expect(signUp('a')).rejects.toMatchObject(refused(intervalMs));
+  });
+
+  test('of one address hold up neither those of another nor any sign-in', async () => {
+    for (let times = 0; times < signUpsPerAddress; times += 1) await signUp('a');
+    await expect(signUp('a')).rejects.toMatchObject(refused(intervalMs));
+    expect(await signUp('b')).toBe('an account');
+    expect(await succeed('ann', 'a')).toBe('right');
+  });
+
+  test('under way count, and those that make no account do not', async () => {
+    const ends: ((result: string | null) => void)[] = [];
+    const begin = () => backOff.signUp('a', () => new Promise<string | null>((resolve) => ends.push(resolve)));
+    const begun = Array.from({ length: signUpsPerAddress }, begin);
+    await expect(begin()).rejects.toMatchObject(refused(intervalMs));
+    for (const end of ends) end(null);
+    expect(await Promise.all(begun)).toEqual(begun.map(() => null));
+    for (let times = 0; times < 2 * signUpsPerAddress; times += 1)
+      await expect(backOff.signUp('a', () => Promise.reject(new Error('no disk')))).rejects.toThrow('no disk');
+    for (let times = 0; times < signUpsPerAddress; times += 1) await signUp('a');
+  });
+});
+
+/** Guesses of a day by who gives up after so many in a row, and waits until they are forgotten. */
+async function guessesADay(inARow: number): Promise<number> {
+  const endMs = clock.monotonicMs() + 86_400_000;
+  const name = `guessed ${inARow}`;
+  let guesses = 0;
+  for (;;) {
+    const address = `address ${guesses}`;
+    const waitMs = await fail(name, address).then(
+      () => undefined,
+      (error: { readonly retryDelayMs: number }) => error.retryDelayMs,
+    );
+    if (waitMs === undefined) guesses += 1;
+    clock.advance(waitMs ?? (guesses % inARow === 0 ? forgetAfterMs : 0));
+    if (clock.monotonicMs() >= endMs) return guesses;
+  }
+}
+
+test(`whoever guesses at one name, from whatever addresses and at whatever times, has ${maxGuessesPerDay} guesses a day`, async () => {
+  const most: number[] = [];
+  for (const inARow of [...Array.from({ length: 30 }, (_, index) => index + 1), Number.POSITIVE_INFINITY])
+    most.push(await guessesADay(inARow));
+  expect(Math.max(...most)).toBeLessThanOrEqual(maxGuessesPerDay);
+  expect(Math.max(...most)).toBeGreaterThan(0.9 * maxGuessesPerDay);
 });
 
 test('memory is bounded: those whose last failure is oldest are forgotten first', async () => {

@@ -1,5 +1,7 @@
 import { Refused } from '../../domain/errors/catalogue.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { Remembered } from './remembered.ts';
+import { TokenBuckets } from './token-buckets.ts';
 
 /** Failures with one name before its next attempt has to wait: people mistype, and have several passwords. */
 export const freeFailuresPerName = 5;
@@ -13,15 +15,18 @@ export const initialDelayMs = 1_000;
 /** The longest wait. A longer one would rather keep the owner out than the guesser. */
 export const maxDelayMs = 300_000;
 
-/** Failures are forgotten this long after the last: who waits it out each time has 120 attempts a day. */
+/** Failures are forgotten this long after the last. */
 export const forgetAfterMs = 3_600_000;
 
-/** Names and addresses remembered, each: a few megabytes. Beyond that, those whose last failure is oldest are forgotten. */
-export const maxRemembered = 20_000;
+/**
+ * Guesses at the password of one name that one gateway lets through in a day, however the guesser times them: what the above add up to while the owner
+ * does not sign in, which begins anew. Each gateway counts for itself: a deployment lets through this times its gateways.
+ */
+export const maxGuessesPerDay = 310;
 
 /**
- * Who guesses passwords waits longer each time, by name and by address. In this process's memory: it begins anew with a start, and each
- * server counts for itself. Names that nobody has are counted like others.
+ * Who guesses passwords waits longer each time, by name and by address, and an address makes so many accounts an hour. In this process's memory: it
+ * begins anew with a start, and each server counts for itself. Names that nobody has are counted like others.
  */
 export class BackOff {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
@@ -29,16 +34,19 @@ export class BackOff {
   readonly #addresses = new Failures(freeFailuresPerAddress);
   /** Attempts by name whose verdict is not there yet; the password hasher bounds how many. */
   readonly #underWay = new Map<string, number>();
+  readonly #signUps: TokenBuckets;
 
-  constructor(clock: Pick<Clock, 'monotonicMs'>) {
+  /** `signUpsPerAddress`: accounts that an address may make at once, and again within an hour. */
+  constructor(clock: Pick<Clock, 'monotonicMs'>, signUpsPerAddress: number) {
     this.#clock = clock;
+    this.#signUps = new TokenBuckets(signUpsPerAddress);
   }
 
   /**
    * One attempt: its work answers null when it failed; when it rejects, nothing is counted. Rejects with TOO_MANY_ATTEMPTS and the time to
    * wait before any work. A success forgets the name's failures, not the address's: a guesser may have an account, too.
    */
-  async attempt<T>({ name, address }: Attempt, work: () => Promise<T | null>): Promise<T | null> {
+  async attempt<T>({ name, address }: SignInAttempt, work: () => Promise<T | null>): Promise<T | null> {
     this.#check(name, address);
     this.#count(name, 1);
     try {
@@ -49,6 +57,29 @@ export class BackOff {
     } finally {
       this.#count(name, -1);
     }
+  }
+
+  /**
+   * The same for making an account. Rejects also with TOO_MANY_SIGN_UPS and the time to wait. Those under way count; one that makes no account does
+   * not, because nothing was hashed for a name that is taken.
+   */
+  async signUp<T>(address: string, work: () => Promise<T | null>): Promise<T | null> {
+    return this.attempt({ address }, async () => {
+      const nowMs = this.#clock.monotonicMs();
+      const waitMs = this.#signUps.waitMs(address, nowMs);
+      if (waitMs > 0)
+        throw new Refused('TOO_MANY_SIGN_UPS', 'Too many accounts were made from this address.', {
+          retryDelayMs: Math.ceil(waitMs),
+        });
+      this.#signUps.take(address, nowMs);
+      let result: T | null = null;
+      try {
+        result = await work();
+      } finally {
+        if (result === null) this.#signUps.giveBack(address);
+      }
+      return result;
+    });
   }
 
   #check(name: string | undefined, address: string): void {
@@ -80,15 +111,15 @@ export class BackOff {
 }
 
 /** Who tries. */
-export interface Attempt {
+export interface SignInAttempt {
   /** undefined where no name's password is at stake. */
   readonly name?: string | undefined;
   readonly address: string;
 }
 
-/** Failures by key, the key whose last failure is oldest first. */
+/** Failures by key. */
 class Failures {
-  readonly #byKey = new Map<string, { readonly count: number; readonly lastMs: number }>();
+  readonly #byKey = new Remembered<{ readonly count: number; readonly lastMs: number }>();
   readonly #free: number;
 
   constructor(free: number) {
@@ -109,14 +140,10 @@ class Failures {
   }
 
   add(key: string, nowMs: number): void {
-    const count = this.countOf(key, nowMs) + 1;
-    this.#byKey.delete(key);
-    this.#byKey.set(key, { count, lastMs: nowMs });
-    const [oldest] = this.#byKey.keys();
-    if (this.#byKey.size > maxRemembered && oldest !== undefined) this.#byKey.delete(oldest);
+    this.#byKey.set(key, { count: this.countOf(key, nowMs) + 1, lastMs: nowMs });
   }
 
   forget(key: string): void {
-    this.#byKey.delete(key);
+    this.#byKey.forget(key);
   }
 }

@@ -10,6 +10,8 @@ export interface UserDeps {
   readonly hasher: PasswordHasher;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** In lower case. Nobody can choose one of them. */
+  readonly commonPasswords: ReadonlySet<string>;
 }
 
 /** An account as it may be shown. */
@@ -26,23 +28,30 @@ const listedAtOnce = 200;
 
 /**
  * Makes an account, whoever may sign up. Rejects with Refused USER_NAME_INVALID, PASSWORD_INVALID, USER_NAME_TAKEN or
- * TOO_MANY_ATTEMPTS, or AccountStoreUnavailable.
+ * TOO_MANY_SIGN_UPS, or AccountStoreUnavailable.
  */
 export async function addUser(deps: UserDeps, user: NewUser): Promise<User> {
   const added = await createUser(deps, user);
   if (added === null) throw new Refused('USER_NAME_TAKEN');
-  return added;
+  return shown(added);
 }
 
 /** The same; null when somebody has the name. */
-export async function createUser({ store, hasher, clock, ids }: UserDeps, user: NewUser): Promise<User | null> {
+export async function createUser(deps: UserDeps, user: NewUser): Promise<Account | null> {
+  const { store, hasher, clock, ids, commonPasswords } = deps;
   checkUserName(user.userName);
-  checkNewPassword(user.password);
+  checkNewPassword(user.password, commonPasswords);
   // Asked before hashing, because that is the dear part; decided by the store.
   if ((await store.accountNamed(user.userName)) !== null) return null;
-  const shown = { clientId: ids.unique(), userName: user.userName, role: user.role, createTimeMs: clock.nowMs() };
-  const account = { ...shown, passwordHash: await hasher.hash(user.password) };
-  return (await store.createAccount(account)) ? shown : null;
+  const { userName, role } = user;
+  const passwordHash = await hasher.hash(user.password, 'sign-up');
+  const account = { clientId: ids.unique(), userName, passwordHash, role, createTimeMs: clock.nowMs() };
+  return (await store.createAccount(account)) ? account : null;
+}
+
+function shown(account: Account): User {
+  const { passwordHash: _, ...user } = account;
+  return user;
 }
 
 /** Every account, by user name without case. Throws AccountStoreUnavailable. */
@@ -50,7 +59,7 @@ export async function* listUsers({ store }: Pick<UserDeps, 'store'>): AsyncGener
   let after: string | undefined = '';
   while (after !== undefined) {
     const accounts: readonly Account[] = await store.listAccounts(after, listedAtOnce);
-    for (const { passwordHash: _, ...user } of accounts) yield user;
+    for (const account of accounts) yield shown(account);
     after = accounts.length < listedAtOnce ? undefined : accounts.at(-1)?.userName;
   }
 }
@@ -66,6 +75,35 @@ export async function removeUser({ store }: Pick<UserDeps, 'store'>, userName: s
 /** Gives an account another role, from its next call on. Rejects with Refused NOT_FOUND or AccountStoreUnavailable. */
 export async function setRole({ store }: Pick<UserDeps, 'store'>, userName: string, role: AccountRole): Promise<void> {
   if (!(await store.setRole(userName, role))) throw noSuchUser(userName);
+}
+
+/**
+ * Gives an account another password and ends its sign-ins, whoever has them. Rejects with Refused PASSWORD_INVALID or NOT_FOUND, or
+ * AccountStoreUnavailable.
+ */
+export async function setPassword(
+  { store, hasher, commonPasswords }: Pick<UserDeps, 'store' | 'hasher' | 'commonPasswords'>,
+  userName: string,
+  password: string,
+): Promise<void> {
+  checkNewPassword(password, commonPasswords);
+  const { clientId } = await userNamed(store, userName);
+  const passwordHash = await hasher.hash(password, 'sign-in');
+  if (!(await store.changePassword(clientId, null, passwordHash))) throw noSuchUser(userName);
+}
+
+/**
+ * Ends all sign-ins of an account: no refresh token works any more; an access token does until it expires. Rejects with Refused NOT_FOUND or
+ * AccountStoreUnavailable.
+ */
+export async function signOutUser({ store }: Pick<UserDeps, 'store'>, userName: string): Promise<void> {
+  await store.endFamilies((await userNamed(store, userName)).clientId);
+}
+
+async function userNamed(store: AccountStore, userName: string): Promise<Account> {
+  const account = await store.accountNamed(userName);
+  if (account === null) throw noSuchUser(userName);
+  return account;
 }
 
 function noSuchUser(userName: string): Refused {

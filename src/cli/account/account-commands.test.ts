@@ -57,6 +57,55 @@ describe('an account', () => {
     });
   });
 
+  test('gets another password, and goes on with the tokens that came with it', async () => {
+    await parley(['sign-in', 'ann'], 'correct horse\n');
+    expect(await parley(['change-password'], 'correct horse\r\nanother horse\n')).toEqual({
+      exitCode: 0,
+      output: 'ann has a new password; all other sign-ins are ended.\n',
+      errors: '',
+    });
+    expect(accounts.passwordChanges).toEqual([
+      { oldPassword: 'correct horse', newPassword: 'another horse', authorization: 'Bearer access-1' },
+    ]);
+    await parley(['chat'], 'hello\n');
+    expect(server.authorizations).toEqual(['Bearer access-2']);
+    const file = join(stateHome, 'new');
+    writeFileSync(file, 'from a file\n');
+    await parley(['change-password', '--password-file', file], 'another horse\n');
+    expect(accounts.passwordChanges[1]).toMatchObject({ oldPassword: 'another horse', newPassword: 'from a file' });
+  });
+
+  test('keeps its tokens when the old password is wrong, or the new one missing', async () => {
+    await parley(['sign-in', 'ann'], 'correct horse\n');
+    expect(await parley(['change-password'], 'correct horse\n')).toMatchObject({ exitCode: 1, output: '' });
+    expect(accounts.passwordChanges).toEqual([]);
+    accounts.refusal = { code: status.PERMISSION_DENIED, reason: 'PASSWORD_WRONG', detail: 'The old one is wrong.' };
+    expect(await parley(['change-password'], 'guess\nanother horse\n')).toMatchObject({
+      exitCode: 1,
+      errors: expect.stringContaining('PASSWORD_WRONG'),
+    });
+    accounts.refusal = undefined;
+    await parley(['chat'], 'hello\n');
+    expect(server.authorizations).toEqual(['Bearer access-1']);
+  });
+
+  test('is signed out everywhere, with a token that was renewed for it', async () => {
+    accounts.lifetimeMs = 1;
+    await parley(['sign-in', 'ann'], 'correct horse\n');
+    accounts.lifetimeMs = 900_000;
+    expect(await parley(['sign-out', '--everywhere'])).toEqual({
+      exitCode: 0,
+      output: 'ann is signed out everywhere.\n',
+      errors: '',
+    });
+    expect(accounts.signedOutEverywhere).toEqual(['Bearer access-2']);
+    expect(await parley(['sign-out', '--everywhere'])).toMatchObject({
+      exitCode: 1,
+      errors: expect.stringContaining('Nobody is signed in'),
+    });
+    expect(await parley(['change-password'], 'a\nb\n')).toMatchObject({ exitCode: 1 });
+  });
+
   test('takes no option that would change nothing', async () => {
     for (const option of ['--client=bob', '--time-zone=Asia/Tokyo', '--token-file=token'])
       expect(await parley(['sign-in', 'ann', option], 'correct horse\n')).toMatchObject({ exitCode: 2 });

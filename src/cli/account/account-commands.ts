@@ -2,18 +2,23 @@ import type { Command } from 'commander';
 import type { Tokens } from '../../gen/chat/v1/account_service.ts';
 import {
   AccountServiceService,
+  ChangePasswordRequest,
   SignInRequest,
+  SignOutEverywhereRequest,
   SignOutRequest,
   SignUpRequest,
 } from '../../gen/chat/v1/account_service.ts';
 import type { ServerOptions, Surroundings } from '../common-options.ts';
 import { withServerOptions } from '../common-options.ts';
 import { Connection } from '../connection.ts';
+import type { Endpoint } from '../endpoint.ts';
 import { anonymously, tokenStore } from '../identity.ts';
 import { run } from '../run.ts';
 import { printableLine } from '../text.ts';
-import { readPassword } from './password.ts';
-import { storedTokens } from './saved-tokens.ts';
+import { Trouble } from '../trouble.ts';
+import { readPassword, readPasswordChange } from './password.ts';
+import { SavedTokens, storedTokens } from './saved-tokens.ts';
+import type { StoredTokens, TokenStore } from './token-store.ts';
 
 interface AccountOptions extends ServerOptions {
   readonly passwordFile?: string;
@@ -21,7 +26,15 @@ interface AccountOptions extends ServerOptions {
 
 type SignIn = (connection: Connection, userName: string, password: string) => Promise<Tokens | undefined>;
 
-/** Adds `parley sign-up`, `parley sign-in` and `parley sign-out`. */
+interface PasswordChangeOptions extends AccountOptions {
+  readonly oldPasswordFile?: string;
+}
+
+interface SignOutOptions extends ServerOptions {
+  readonly everywhere?: true;
+}
+
+/** Adds `parley sign-up`, `parley sign-in`, `parley sign-out` and `parley change-password`. */
 export function registerAccounts(program: Command, surroundings: Surroundings): void {
   withPassword(program.command('sign-up'))
     .description('make an account, and sign in with it')
@@ -35,7 +48,17 @@ export function registerAccounts(program: Command, surroundings: Surroundings): 
     );
   withServerOptions(program.command('sign-out'))
     .description('end the sign-in at this server')
-    .action((options: AccountOptions) => run(options.address, () => leave(options, surroundings)));
+    .option('--everywhere', 'end all sign-ins of the account, on every machine')
+    .action(({ everywhere, ...options }: SignOutOptions) =>
+      run(options.address, () =>
+        everywhere === true ? leaveEverywhere(options, surroundings) : leave(options, surroundings),
+      ),
+    );
+  withServerOptions(program.command('change-password'))
+    .description('choose another password, and end all other sign-ins of the account')
+    .option('--old-password-file <file>', 'holds the old password; default: asked for, or the first line of a pipe')
+    .option('--password-file <file>', 'holds the new one; default: asked for, or the next line of a pipe')
+    .action((options: PasswordChangeOptions) => run(options.address, () => changePassword(options, surroundings)));
 }
 
 function withPassword(command: Command): Command {
@@ -69,7 +92,7 @@ async function signIn(connection: Connection, userName: string, password: string
   return (await connection.call(AccountServiceService.signIn, SignInRequest.create({ userName, password }))).tokens;
 }
 
-async function leave(options: AccountOptions, { stateHome }: Surroundings): Promise<boolean> {
+async function leave(options: ServerOptions, { stateHome }: Surroundings): Promise<boolean> {
   const endpoint = anonymously(options);
   const store = tokenStore(stateHome, endpoint);
   await store.alone(async () => {
@@ -86,4 +109,38 @@ async function leave(options: AccountOptions, { stateHome }: Surroundings): Prom
     await connection.call(AccountServiceService.signOut, SignOutRequest.create({ refreshToken: stored.refreshToken }));
   });
   return true;
+}
+
+async function leaveEverywhere(options: ServerOptions, { stateHome }: Surroundings): Promise<boolean> {
+  const endpoint = anonymously(options);
+  const store = tokenStore(stateHome, endpoint);
+  const { userName } = signedIn(store, endpoint);
+  using connection = new Connection({ ...endpoint, tokens: new SavedTokens(store, endpoint) });
+  await connection.call(AccountServiceService.signOutEverywhere, SignOutEverywhereRequest.create());
+  await store.alone(async () => store.remove());
+  process.stdout.write(`${printableLine(userName)} is signed out everywhere.\n`);
+  return true;
+}
+
+async function changePassword(options: PasswordChangeOptions, { stateHome }: Surroundings): Promise<boolean> {
+  const endpoint = anonymously(options);
+  const store = tokenStore(stateHome, endpoint);
+  const { userName } = signedIn(store, endpoint);
+  const files = { oldFile: options.oldPasswordFile, newFile: options.passwordFile };
+  const passwords = await readPasswordChange({ ...files, input: process.stdin, output: process.stderr });
+  using connection = new Connection({ ...endpoint, tokens: new SavedTokens(store, endpoint) });
+  const request = ChangePasswordRequest.create(passwords);
+  const { tokens } = await connection.call(AccountServiceService.changePassword, request);
+  // At the lock waits who renews the tokens from before, in vain.
+  await store.alone(async () => store.write(storedTokens(tokens, userName)));
+  process.stdout.write(`${printableLine(userName)} has a new password; all other sign-ins are ended.\n`);
+  return true;
+}
+
+/** @throws Trouble when nobody is signed in there */
+function signedIn(store: TokenStore, { address }: Endpoint): StoredTokens {
+  const stored = store.read();
+  if (stored === undefined)
+    throw new Trouble(`Nobody is signed in at ${address}: sign in first, with \`parley sign-in NAME\`.`);
+  return stored;
 }

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import type { ReadStream } from 'node:tty';
 import { describe, expect, test } from '@jest/globals';
-import { readPassword } from './password.ts';
+import { readPassword, readPasswordChange } from './password.ts';
 
 /** A keyboard whose keys come as a terminal in raw mode sends them. */
 class Keyboard extends PassThrough {
@@ -14,7 +14,8 @@ class Keyboard extends PassThrough {
   }
 }
 
-async function typed(isNew: boolean, ...lines: string[]): Promise<{ password: string; seen: string; keys: Keyboard }> {
+/** A terminal on which these lines are typed, each as an answer. */
+function terminal(...lines: string[]): { seen: () => string; keys: Keyboard; output: PassThrough } {
   const keys = new Keyboard();
   const output = new PassThrough({ encoding: 'utf8' });
   let seen = '';
@@ -22,8 +23,13 @@ async function typed(isNew: boolean, ...lines: string[]): Promise<{ password: st
     seen += text;
     if (text.endsWith(': ')) keys.write(lines.shift() ?? '');
   });
+  return { seen: () => seen, keys, output };
+}
+
+async function typed(isNew: boolean, ...lines: string[]): Promise<{ password: string; seen: string; keys: Keyboard }> {
+  const { seen, keys, output } = terminal(...lines);
   const password = await readPassword({ input: keys as unknown as ReadStream, output, isNew });
-  return { password, seen, keys };
+  return { password, seen: seen(), keys };
 }
 
 describe('a password on a terminal', () => {
@@ -41,6 +47,13 @@ describe('a password on a terminal', () => {
   test('that is new is asked for twice', async () => {
     expect((await typed(true, 'secret\r', 'secret\n')).seen).toBe('Password: \nOnce more: \n');
     await expect(typed(true, 'secret\r', 'sceret\r')).rejects.toThrow('two different passwords');
+  });
+
+  test('that replaces another is asked for twice, after the old one', async () => {
+    const { seen, keys, output } = terminal('old secret\r', 'secret\r', 'secret\r');
+    const change = await readPasswordChange({ input: keys as unknown as ReadStream, output });
+    expect(change).toEqual({ oldPassword: 'old secret', newPassword: 'secret' });
+    expect(seen()).toBe('Old password: \nNew password: \nOnce more: \n');
   });
 
   test('can be broken off', async () => {

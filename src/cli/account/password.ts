@@ -3,29 +3,68 @@ import { createInterface } from 'node:readline';
 import type { ReadStream } from 'node:tty';
 import { systemWords, Trouble } from '../trouble.ts';
 
-/** Where a password comes from. */
-export interface PasswordSource {
-  readonly file?: string | undefined;
+/** Where passwords come from that are in no file. */
+export interface PasswordTerminal {
   readonly input: ReadStream | NodeJS.ReadableStream;
   readonly output: NodeJS.WritableStream;
+}
+
+/** Where a password comes from. */
+export interface PasswordSource extends PasswordTerminal {
+  readonly file?: string | undefined;
   /** Asked twice, since nobody sees what is typed. */
   readonly isNew: boolean;
 }
+
+/** Where the two passwords of a change come from. */
+export interface PasswordChangeSource extends PasswordTerminal {
+  readonly oldFile?: string | undefined;
+  readonly newFile?: string | undefined;
+}
+
+/** Asks for a secret: without echo on a terminal, else the next line of the input. */
+type Ask = (question: string) => Promise<string>;
 
 /**
  * A password: the file's first line; else asked for without echo on a terminal; else the first line of the input.
  * @throws Trouble when there is none
  */
-export async function readPassword({ file, input, output, isNew }: PasswordSource): Promise<string> {
+export async function readPassword({ file, isNew, ...terminal }: PasswordSource): Promise<string> {
   if (file !== undefined) return firstLineOf(file);
-  if (!isTerminal(input)) return firstLine(input);
-  const password = await askHidden('Password: ', input, output);
-  if (isNew && (await askHidden('Once more: ', input, output)) !== password)
+  const ask = asking(terminal);
+  return isNew ? askNew(ask, 'Password: ', terminal) : ask('Password: ');
+}
+
+/**
+ * The old and the new password, each as `readPassword` has it; of the input that is no terminal, the next line for each that is in no file.
+ * @throws Trouble when there is none
+ */
+export async function readPasswordChange({
+  oldFile,
+  newFile,
+  ...terminal
+}: PasswordChangeSource): Promise<{ readonly oldPassword: string; readonly newPassword: string }> {
+  const ask = asking(terminal);
+  const oldPassword = oldFile === undefined ? await ask('Old password: ') : firstLineOf(oldFile);
+  const newPassword = newFile === undefined ? await askNew(ask, 'New password: ', terminal) : firstLineOf(newFile);
+  return { oldPassword, newPassword };
+}
+
+function asking({ input, output }: PasswordTerminal): Ask {
+  if (isTerminal(input)) return (question) => askHidden(question, input, output);
+  const lines = createInterface({ input, crlfDelay: Infinity })[Symbol.asyncIterator]();
+  return async () => known((await lines.next()).value);
+}
+
+/** On a terminal twice. */
+async function askNew(ask: Ask, question: string, { input }: PasswordTerminal): Promise<string> {
+  const password = await ask(question);
+  if (isTerminal(input) && (await ask('Once more: ')) !== password)
     throw new Trouble('These were two different passwords.');
   return password;
 }
 
-function isTerminal(input: PasswordSource['input']): input is ReadStream {
+function isTerminal(input: PasswordTerminal['input']): input is ReadStream {
   return 'isTTY' in input && input.isTTY;
 }
 
@@ -38,13 +77,8 @@ function firstLineOf(file: string): string {
   }
 }
 
-async function firstLine(input: NodeJS.ReadableStream): Promise<string> {
-  for await (const line of createInterface({ input, crlfDelay: Infinity })) return known(line);
-  return known('');
-}
-
 function known(password: string | undefined): string {
-  if (!password) throw new Trouble('There is no password: its first line is empty.');
+  if (!password) throw new Trouble('There is no password: its line is empty.');
   return password;
 }
 

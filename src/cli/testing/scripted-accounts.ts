@@ -1,10 +1,14 @@
 import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
 import type {
+  ChangePasswordRequest,
+  ChangePasswordResponse,
   RefreshTokensRequest,
   RefreshTokensResponse,
   SignInRequest,
   SignInResponse,
+  SignOutEverywhereRequest,
+  SignOutEverywhereResponse,
   SignOutRequest,
   SignOutResponse,
   SignUpRequest,
@@ -23,6 +27,10 @@ export class ScriptedAccounts {
   /** Refresh tokens, as they came. */
   readonly refreshed: string[] = [];
   readonly signedOut: string[] = [];
+  /** Access tokens with which everything was ended. */
+  readonly signedOutEverywhere: string[] = [];
+  /** With the access token that it came with. */
+  readonly passwordChanges: (ChangePasswordRequest & { readonly authorization: string })[] = [];
   /** Of the next tokens. */
   lifetimeMs = 900_000;
   /** The answer to the next calls. */
@@ -48,6 +56,22 @@ export class ScriptedAccounts {
         ) => {
           this.signedOut.push(request.refreshToken);
           answer(null, {});
+        },
+        signOutEverywhere: (
+          call: ServerUnaryCall<SignOutEverywhereRequest, SignOutEverywhereResponse>,
+          answer: sendUnaryData<SignOutEverywhereResponse>,
+        ) => {
+          this.signedOutEverywhere.push(authorizationOf(call));
+          if (this.refusal === undefined) answer(null, {});
+          else answer(errorOf(this.refusal));
+        },
+        changePassword: (
+          call: ServerUnaryCall<ChangePasswordRequest, ChangePasswordResponse>,
+          answer: sendUnaryData<ChangePasswordResponse>,
+        ) => {
+          this.passwordChanges.push({ ...call.request, authorization: authorizationOf(call) });
+          if (this.refusal === undefined) answer(null, { tokens: this.#tokens() });
+          else answer(errorOf(this.refusal));
         },
       },
     };
@@ -80,6 +104,10 @@ export class ScriptedAccounts {
       clientId: 'ann-1',
     };
   }
+}
+
+function authorizationOf({ metadata }: Pick<ServerUnaryCall<unknown, unknown>, 'metadata'>): string {
+  return metadata.get('authorization').join();
 }
 
 function errorOf(refusal: ScriptedRefusal) {

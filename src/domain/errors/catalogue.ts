@@ -222,8 +222,15 @@ export const catalogue = {
     code: 'INVALID_ARGUMENT',
     retryable: false,
     scope: 'call',
-    meaning: 'The password is too short or too long.',
-    remedy: 'Use 8 to 256 characters.',
+    meaning: 'The password is too short, too long, or too common.',
+    remedy: 'Use 8 to 256 characters that are not a common password.',
+  },
+  PASSWORD_WRONG: {
+    code: 'PERMISSION_DENIED',
+    retryable: false,
+    scope: 'call',
+    meaning: 'The old password is wrong.',
+    remedy: 'Try again, or ask the operator for another password.',
   },
   SIGN_IN_FAILED: {
     code: 'UNAUTHENTICATED',
@@ -238,6 +245,14 @@ export const catalogue = {
     retryDelayMs: 1000,
     scope: 'call',
     meaning: 'Too many attempts to sign in failed, with this name or from this address.',
+    remedy: 'Wait as long as the delay says.',
+  },
+  TOO_MANY_SIGN_UPS: {
+    code: 'RESOURCE_EXHAUSTED',
+    retryable: true,
+    retryDelayMs: 1000,
+    scope: 'call',
+    meaning: 'Too many accounts were made from this address, or too many people sign up at this moment.',
     remedy: 'Wait as long as the delay says.',
   },
   REFRESH_TOKEN_INVALID: {

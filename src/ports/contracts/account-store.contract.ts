@@ -53,8 +53,18 @@ export function accountStoreContract(name: string, prepare: (clock: Clock) => Pr
       await subject[Symbol.asyncDispose]();
     });
 
-    const begin = (familyId: string, clientId: string, lifetimeMs = hourMs) =>
-      store.createFamily({ familyId, clientId, tokenHash: `${familyId} 0`, expireTimeMs: clock.nowMs() + lifetimeMs });
+    /** Of `client of ann`, whose hash is `hash of ann`, unless it was replaced. */
+    const begin = (
+      familyId: string,
+      clientId: string,
+      lifetimeMs = hourMs,
+      passwordHash = clientId.replace('client', 'hash'),
+      from: AccountStore = store,
+    ) =>
+      from.createFamily(
+        { familyId, clientId, tokenHash: `${familyId} 0`, expireTimeMs: clock.nowMs() + lifetimeMs },
+        passwordHash,
+      );
     /** Presents the token of this number and wants the next one. */
     const rotate = (familyId: string, number: number, from: AccountStore = store) =>
       from.rotateFamily({
@@ -189,6 +199,50 @@ export function accountStoreContract(name: string, prepare: (clock: Clock) => Pr
         expect(await rotate('family', 0)).toEqual({ kind: 'unknown' });
       });
 
+      test('of one account all end at once, and no other', async () => {
+        await begin('second', 'client of ann');
+        await begin('of bob', 'client of bob');
+        await other.endFamilies('client of ann');
+        await other.endFamilies('client of ann');
+        await other.endFamilies('client of nobody');
+        for (const ended of ['family', 'second']) expect(await rotate(ended, 0)).toEqual({ kind: 'unknown' });
+        expect(await rotate('of bob', 0)).toMatchObject({ kind: 'rotated' });
+        expect(await begin('third', 'client of ann')).toBe(true);
+        expect(await rotate('third', 0, other)).toMatchObject({ kind: 'rotated' });
+      });
+
+      test('all end with another password, if the one before is the one expected', async () => {
+        await begin('of bob', 'client of bob');
+        expect(await other.changePassword('client of ann', 'another hash', 'new')).toBe(false);
+        expect(await other.changePassword('client of nobody', null, 'new')).toBe(false);
+        expect(await rotate('family', 0)).toMatchObject({ kind: 'rotated' });
+        expect(await other.changePassword('client of ann', 'hash of ann', 'new')).toBe(true);
+        expect(await rotate('family', 1)).toEqual({ kind: 'unknown' });
+        expect((await store.accountNamed('ann'))?.passwordHash).toBe('new');
+        await begin('next', 'client of ann', hourMs, 'new');
+        expect(await other.changePassword('client of ann', null, 'newer')).toBe(true);
+        expect(await rotate('next', 0)).toEqual({ kind: 'unknown' });
+        expect((await store.accountNamed('bob'))?.passwordHash).toBe('hash of bob');
+        expect(await rotate('of bob', 0)).toMatchObject({ kind: 'rotated' });
+      });
+
+      test('are not begun with a password that was changed meanwhile', async () => {
+        await other.changePassword('client of ann', 'hash of ann', 'new');
+        expect(await begin('late', 'client of ann')).toBe(false);
+        expect(await rotate('late', 0)).toEqual({ kind: 'unknown' });
+        expect(await begin('in time', 'client of ann', hourMs, 'new')).toBe(true);
+      });
+
+      test('that begin while the password is changed do not outlive it', async () => {
+        const families = Array.from({ length: 20 }, (_, index) => `family ${index}`);
+        const begun = families.map((family, index) =>
+          begin(family, 'client of ann', hourMs, undefined, [store, other][index % 2]!),
+        );
+        expect(await other.changePassword('client of ann', null, 'new')).toBe(true);
+        await Promise.all(begun);
+        for (const family of families) expect(await rotate(family, 0)).toEqual({ kind: 'unknown' });
+      });
+
       test('end with their account, and do not come back with its name', async () => {
         await begin('of bob', 'client of bob');
         await other.removeAccount('ann');
@@ -198,8 +252,8 @@ export function accountStoreContract(name: string, prepare: (clock: Clock) => Pr
         expect(await rotate('of bob', 0)).toMatchObject({ kind: 'rotated' });
       });
 
-      test('of an account that is gone are useless', async () => {
-        await begin('late', 'client of nobody');
+      test('are not begun for an account that is gone', async () => {
+        expect(await begin('late', 'client of nobody')).toBe(false);
         expect(await rotate('late', 0)).toEqual({ kind: 'unknown' });
       });
 

@@ -67,7 +67,7 @@ describe('compose.yaml', () => {
     const environment = environmentOf(service, read);
     const config = loadConfig(environment);
     expect(config.profile).toBe('distributed');
-    expect(config.auth.kind).not.toBe('none');
+    expect(config.auth).toMatchObject({ kind: 'accounts', signUpOpen: false });
     expect(config.grpcListen.host).toBe('0.0.0.0');
   });
 

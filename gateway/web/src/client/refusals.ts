@@ -74,10 +74,18 @@ const ofCatalogue = {
     advice: 'Use 3 to 64 letters, digits, dots, underscores and hyphens.',
   },
   USER_NAME_TAKEN: { title: 'Somebody has this user name already.', advice: 'Choose another one.' },
-  PASSWORD_INVALID: { title: 'That password is too short or too long.', advice: 'Use 8 to 256 characters.' },
+  PASSWORD_INVALID: {
+    title: 'That password is too short, too long, or too common.',
+    advice: 'Use 8 to 256 characters that nobody would guess.',
+  },
+  PASSWORD_WRONG: { title: 'The old password is wrong.', advice: 'Check it and try again.' },
   SIGN_IN_FAILED: { title: 'The user name or the password is wrong.', advice: 'Check both and try again.' },
   TOO_MANY_ATTEMPTS: {
     title: 'There were too many attempts to sign in.',
+    advice: 'Wait a little, then try again.',
+  },
+  TOO_MANY_SIGN_UPS: {
+    title: 'Too many accounts are being made.',
     advice: 'Wait a little, then try again.',
   },
   REFRESH_TOKEN_INVALID: { title: 'Your sign-in has ended.', advice: 'Sign in again.' },

@@ -52,9 +52,8 @@ export class MemoryAccountHandle implements AccountStore {
   }
 
   async removeAccount(userName: string): Promise<boolean> {
-    const { accounts, families } = this.#open();
-    const account = accounts.get(nameKeyOf(userName));
-    for (const [familyId, { clientId }] of families) if (clientId === account?.clientId) families.delete(familyId);
+    const { accounts } = this.#open();
+    this.#endAll(accounts.get(nameKeyOf(userName))?.clientId);
     return accounts.delete(nameKeyOf(userName));
   }
 
@@ -67,13 +66,25 @@ export class MemoryAccountHandle implements AccountStore {
     return account?.passwordHash === expected && this.#replace(account, { passwordHash: replacement });
   }
 
-  async createFamily({ familyId, clientId, tokenHash, expireTimeMs }: TokenFamily): Promise<void> {
+  async changePassword(clientId: string, expected: string | null, replacement: string): Promise<boolean> {
+    const account = this.#of(clientId);
+    if (account === undefined || (expected !== null && account.passwordHash !== expected)) return false;
+    this.#endAll(clientId);
+    return this.#replace(account, { passwordHash: replacement });
+  }
+
+  async createFamily(
+    { familyId, clientId, tokenHash, expireTimeMs }: TokenFamily,
+    passwordHash: string,
+  ): Promise<boolean> {
     const { families } = this.#open();
+    if (this.#of(clientId)?.passwordHash !== passwordHash) return false;
     for (const family of families.values()) if (this.#hasExpired(family)) families.delete(family.familyId);
     const own = [...families.values()].filter((family) => family.clientId === clientId);
     own.sort((left, right) => right.expireTimeMs - left.expireTimeMs || (left.familyId < right.familyId ? -1 : 1));
     for (const family of own.slice(maxFamiliesPerAccount - 1)) families.delete(family.familyId);
     families.set(familyId, Object.freeze({ familyId, clientId, tokenHash, expireTimeMs }));
+    return true;
   }
 
   async rotateFamily({ familyId, presentedHash, nextHash, expireTimeMs }: Rotation): Promise<RotationOutcome> {
@@ -91,6 +102,10 @@ export class MemoryAccountHandle implements AccountStore {
 
   async endFamily(familyId: string): Promise<void> {
     this.#open().families.delete(familyId);
+  }
+
+  async endFamilies(clientId: string): Promise<void> {
+    this.#endAll(clientId);
   }
 
   async signingKeys(): Promise<readonly SigningKey[]> {
@@ -111,6 +126,11 @@ export class MemoryAccountHandle implements AccountStore {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+  }
+
+  #endAll(clientId: string | undefined): void {
+    const { families } = this.#open();
+    for (const family of families.values()) if (family.clientId === clientId) families.delete(family.familyId);
   }
 
   #of(clientId: string): Account | undefined {

@@ -39,9 +39,10 @@ const open = () => openMongoAccountStore({ uri: database.uri, prefix: 'parley', 
 const any = (index: number) => stores[index % stores.length]!;
 const stored = () => database.client.db(database.name);
 
-function begin(familyId: string, lifetimeMs = hourMs, from = any(0)): Promise<void> {
+function begin(familyId: string, lifetimeMs = hourMs, from = any(0)): Promise<boolean> {
   const expireTimeMs = clock.nowMs() + lifetimeMs;
-  return from.createFamily({ familyId, clientId: ann.clientId, tokenHash: `${familyId} 0`, expireTimeMs });
+  const family = { familyId, clientId: ann.clientId, tokenHash: `${familyId} 0`, expireTimeMs };
+  return from.createFamily(family, ann.passwordHash);
 }
 
 function rotate(familyId: string, number: number, from = any(0)) {

@@ -93,16 +93,23 @@ class MongoAccountStore implements AccountStore {
     return this.#change({ clientId, passwordHash: expected }, { passwordHash: replacement });
   }
 
-  async createFamily({ clientId, familyId, tokenHash, expireTimeMs }: TokenFamily): Promise<void> {
+  changePassword(clientId: string, expected: string | null, replacement: string): Promise<boolean> {
+    const filter = { clientId, ...(expected !== null && { passwordHash: expected }) };
+    return this.#endAll(filter, { passwordHash: replacement });
+  }
+
+  async createFamily(
+    { clientId, familyId, tokenHash, expireTimeMs }: TokenFamily,
+    passwordHash: string,
+  ): Promise<boolean> {
     const family = { familyId, tokenHash, expireTimeMs };
     for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
-      const row = await this.#accounts((accounts) => accounts.findOne({ clientId }));
-      // Nobody could use it.
-      if (row === null) return;
+      const row = await this.#accounts((accounts) => accounts.findOne({ clientId, passwordHash }));
+      if (row === null) return false;
       const { _id, familyChanges } = row;
       const families = [...this.#keptBeside(row.families), family];
       const next = { families, familyChanges: familyChanges + 1 };
-      if (await this.#change({ _id, clientId, familyChanges }, next)) return;
+      if (await this.#change({ _id, clientId, passwordHash, familyChanges }, next)) return true;
     }
     throw new AccountStoreUnavailable('too many others sign in to this account at once');
   }
@@ -131,6 +138,10 @@ class MongoAccountStore implements AccountStore {
 
   async endFamily(familyId: string): Promise<void> {
     await this.#end({ 'families.familyId': familyId }, familyId);
+  }
+
+  async endFamilies(clientId: string): Promise<void> {
+    await this.#endAll({ clientId }, {});
   }
 
   async signingKeys(): Promise<readonly SigningKey[]> {
@@ -172,6 +183,13 @@ class MongoAccountStore implements AccountStore {
   #end(filter: Filter<AccountRow>, familyId: string): Promise<AccountRow | null> {
     const update = { $pull: { families: { familyId } }, $inc: { familyChanges: 1 } };
     return this.#accounts((accounts) => accounts.findOneAndUpdate(filter, update));
+  }
+
+  /** Ends all families of an account and changes it; whether there was one like that. */
+  async #endAll(filter: Filter<AccountRow>, fields: Partial<AccountRow>): Promise<boolean> {
+    const update = { $set: { ...fields, families: [] }, $inc: { familyChanges: 1 } };
+    const { matchedCount } = await this.#accounts((accounts) => accounts.updateOne(filter, update));
+    return matchedCount === 1;
   }
 
   async #account(filter: Filter<AccountRow>): Promise<Account | null> {

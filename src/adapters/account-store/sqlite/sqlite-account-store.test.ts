@@ -93,12 +93,8 @@ test('a token presented by several processes at once is traded once', async () =
   {
     await using store = open();
     await store.createAccount(ann);
-    await store.createFamily({
-      familyId: 'contested',
-      clientId: 'c1',
-      tokenHash: 'first',
-      expireTimeMs: Date.now() * 2,
-    });
+    const family = { familyId: 'contested', clientId: 'c1', tokenHash: 'first', expireTimeMs: Date.now() * 2 };
+    await store.createFamily(family, ann.passwordHash);
   }
   const useStore = fileURLToPath(new URL('testing/use-store.ts', import.meta.url));
   const kinds = await Promise.all(

@@ -88,8 +88,23 @@ class SqliteAccountStore implements AccountStore {
     );
   }
 
-  async createFamily({ familyId, clientId, tokenHash, expireTimeMs }: TokenFamily): Promise<void> {
-    this.#transaction(() => {
+  async changePassword(clientId: string, expected: string | null, replacement: string): Promise<boolean> {
+    return this.#transaction(() => {
+      const isChanged = this.#changes(
+        'UPDATE accounts SET password_hash = ? WHERE client_id = ? AND password_hash = ifnull(?, password_hash)',
+        ...[replacement, clientId, expected],
+      );
+      if (isChanged) this.#run('DELETE FROM families WHERE client_id = ?', clientId);
+      return isChanged;
+    });
+  }
+
+  async createFamily(
+    { familyId, clientId, tokenHash, expireTimeMs }: TokenFamily,
+    passwordHash: string,
+  ): Promise<boolean> {
+    return this.#transaction(() => {
+      if (this.#account('client_id', clientId)?.passwordHash !== passwordHash) return false;
       this.#run(
         'DELETE FROM families WHERE family_id IN (SELECT family_id FROM families WHERE expire_time_ms <= ? LIMIT ?)',
         ...[this.#clock.nowMs(), expiredRemovedAtOnce],
@@ -100,6 +115,7 @@ class SqliteAccountStore implements AccountStore {
         ...[clientId, maxFamiliesPerAccount - 1],
       );
       this.#run('INSERT INTO families VALUES (?, ?, ?, ?)', familyId, clientId, tokenHash, expireTimeMs);
+      return true;
     });
   }
 
@@ -125,6 +141,10 @@ class SqliteAccountStore implements AccountStore {
 
   async endFamily(familyId: string): Promise<void> {
     this.#run('DELETE FROM families WHERE family_id = ?', familyId);
+  }
+
+  async endFamilies(clientId: string): Promise<void> {
+    this.#run('DELETE FROM families WHERE client_id = ?', clientId);
   }
 
   async signingKeys(): Promise<readonly SigningKey[]> {

@@ -1,7 +1,15 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { PasswordHasher } from '../../../ports/password-hasher.ts';
+import { Refused } from '../../../domain/errors/catalogue.ts';
+import type { HashingQueue, PasswordHasher } from '../../../ports/password-hasher.ts';
 import { decodeHash, type EncodedHash, encodeHash, memoryBytes, type ScryptCost } from './encoding.ts';
+import {
+  busyRetryDelayMs,
+  maxHashesAtOnce,
+  maxSignUpHashesAtOnce,
+  maxWaitingHashes,
+  maxWaitingSignUpHashes,
+} from './limits.ts';
 import { Turns } from './turns.ts';
 
 /**
@@ -26,20 +34,37 @@ const scryptAsync: Scrypt = promisify(scrypt);
 
 /** Passwords by scrypt, as expensive as `cost` says; hashes of other costs are still verified. */
 export function scryptHasher(cost: ScryptCost = scryptCost): PasswordHasher {
-  const turns = new Turns();
+  const turns = turnsByQueue();
   const nobody: EncodedHash = { ...cost, salt: randomBytes(saltBytes), key: Buffer.alloc(keyBytes) };
   return {
-    hash: (password) =>
-      turns.take(async () => {
+    hash: (password, queue) =>
+      turns[queue].take(async () => {
         const salt = randomBytes(saltBytes);
         return encodeHash({ ...cost, salt, key: await keyOf(password, { ...cost, salt }) });
       }),
     async verify(password, hash) {
       const expected = hash === null ? nobody : decodeHash(hash);
-      const key = await turns.take(() => keyOf(password, expected));
+      const key = await turns['sign-in'].take(() => keyOf(password, expected));
       if (!timingSafeEqual(key, expected.key) || hash === null) return 'wrong';
       return isCost(expected, cost) ? 'right' : 'outdated';
     },
+  };
+}
+
+/** Each queue has turns of its own: nobody who signs in waits for somebody who signs up. */
+export function turnsByQueue(): Readonly<Record<HashingQueue, Turns>> {
+  const retry = { retryDelayMs: busyRetryDelayMs };
+  return {
+    'sign-in': new Turns({
+      maxAtOnce: maxHashesAtOnce,
+      maxWaiting: maxWaitingHashes,
+      busy: () => new Refused('TOO_MANY_ATTEMPTS', 'Too many people sign in at this moment.', retry),
+    }),
+    'sign-up': new Turns({
+      maxAtOnce: maxSignUpHashesAtOnce,
+      maxWaiting: maxWaitingSignUpHashes,
+      busy: () => new Refused('TOO_MANY_SIGN_UPS', 'Too many people sign up at this moment.', retry),
+    }),
   };
 }
 

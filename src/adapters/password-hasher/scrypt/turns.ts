@@ -1,12 +1,23 @@
-import { Refused } from '../../../domain/errors/catalogue.ts';
-import { busyRetryDelayMs, maxHashesAtOnce, maxWaitingHashes } from './limits.ts';
+import type { Refused } from '../../../domain/errors/catalogue.ts';
+
+export interface TurnsOptions {
+  readonly maxAtOnce: number;
+  readonly maxWaiting: number;
+  /** What whoever comes beyond that is told. */
+  readonly busy: () => Refused;
+}
 
 /** Lets a few work at once and some wait, first come, first served. */
 export class Turns {
+  readonly #options: TurnsOptions;
   readonly #waiting: (() => void)[] = [];
   #working = 0;
 
-  /** Resolves or rejects as the work does. Rejects with Refused TOO_MANY_ATTEMPTS, without working, when too many wait. */
+  constructor(options: TurnsOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves or rejects as the work does. Rejects with the refusal, without working, when too many wait. */
   async take<T>(work: () => Promise<T>): Promise<T> {
     await this.#turn();
     try {
@@ -20,14 +31,12 @@ export class Turns {
   }
 
   async #turn(): Promise<void> {
-    if (this.#working < maxHashesAtOnce) {
+    const { maxAtOnce, maxWaiting, busy } = this.#options;
+    if (this.#working < maxAtOnce) {
       this.#working += 1;
       return;
     }
-    if (this.#waiting.length >= maxWaitingHashes)
-      throw new Refused('TOO_MANY_ATTEMPTS', 'Too many people sign in at this moment.', {
-        retryDelayMs: busyRetryDelayMs,
-      });
+    if (this.#waiting.length >= maxWaiting) throw busy();
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 }

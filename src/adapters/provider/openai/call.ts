@@ -74,10 +74,10 @@ function endpointOf(baseUrl: string, path: string): URL {
 }
 
 async function failureOf(response: Response, reader: Reader, call: Call): Promise<ProviderError> {
-  const { apiKey, clock } = call.settings;
+  const { clock } = call.settings;
   // A body that breaks off says no less than none: the status stands.
   const body = textOf(reader, maxErrorBodyBytes).catch(() => '');
-  return httpFailure(response, (await within(errorBodyMs, call, body)) ?? '', apiKey, clock.nowMs());
+  return httpFailure(response, (await within(errorBodyMs, call, body)) ?? '', clock.nowMs());
 }
 
 /**
@@ -139,8 +139,9 @@ export async function postForObject(
   try {
     const answer: unknown = JSON.parse(bytes.toString());
     if (typeof answer === 'object' && answer !== null) return answer as Readonly<Record<string, unknown>>;
-  } catch (cause) {
-    throw new ProviderError(`the answer of ${path} is not JSON`, true, undefined, { cause });
+  } catch {
+    // The parser's own error quotes the text.
+    throw new ProviderError(`the answer of ${path} is not JSON`, true);
   }
   throw new ProviderError(`the answer of ${path} is not an object`, true);
 }

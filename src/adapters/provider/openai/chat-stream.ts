@@ -70,17 +70,18 @@ function chunkOf(data: string): Chunk {
   try {
     const chunk: unknown = JSON.parse(data);
     if (typeof chunk === 'object' && chunk !== null) return chunk;
-  } catch (cause) {
-    throw malformed('an event is not JSON', cause);
+  } catch {
+    // The parser's own error quotes the event.
+    throw malformed('an event is not JSON');
   }
   throw malformed('an event is not an object');
 }
 
-function deltaOf({ event, data }: EventSourceMessage, apiKey: string | undefined): Delta {
+function deltaOf({ event, data }: EventSourceMessage): Delta {
   if (data.trim() === '[DONE]') return { text: '', finish: 'done' };
   const { error, choices } = chunkOf(data);
-  if (error !== undefined && error !== null) throw streamFailure(error, apiKey);
-  if (event === 'error') throw streamFailure(undefined, apiKey);
+  if (error !== undefined && error !== null) throw streamFailure(error);
+  if (event === 'error') throw streamFailure(undefined);
   if (choices !== undefined && choices !== null && !Array.isArray(choices)) throw malformed('choices is not a list');
   const choice = choices?.[0];
   const text = choice?.delta?.content ?? '';
@@ -92,7 +93,7 @@ function checkFinish(finish: string, empty: boolean, isBegun: boolean): void {
   if (finish === 'error') throw new ProviderError('the provider broke off', true);
   if (!empty) return;
   if (finish === 'content_filter') throw new ProviderError('the provider refused to answer (content_filter)', false);
-  if (!isBegun) throw new ProviderError(`the provider answered nothing (${finish})`, true);
+  if (!isBegun) throw new ProviderError(`the provider answered nothing${finish === 'length' ? ' (length)' : ''}`, true);
 }
 
 /** Some servers split a character of two UTF-16 units between events; such a half waits for the other. */
@@ -106,15 +107,11 @@ function endsWithinCharacter(text: string): boolean {
  * whatever comes after. Throws ProviderError on a malformed, erroneous or empty reply, and when the bytes end before
  * the reply does. `isBegun`: they follow a beginning, which may have been all of it.
  */
-export async function* piecesOf(
-  chunks: AsyncIterable<Uint8Array>,
-  apiKey: string | undefined,
-  isBegun: boolean,
-): AsyncIterable<string> {
+export async function* piecesOf(chunks: AsyncIterable<Uint8Array>, isBegun: boolean): AsyncIterable<string> {
   let empty = true;
   let held = '';
   for await (const event of eventsOf(chunks)) {
-    const { text, finish } = deltaOf(event, apiKey);
+    const { text, finish } = deltaOf(event);
     const said = held + text;
     held = finish === undefined && endsWithinCharacter(said) ? said.slice(-1) : '';
     const piece = said.slice(0, said.length - held.length).toWellFormed();

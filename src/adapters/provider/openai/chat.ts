@@ -22,7 +22,7 @@ export async function* chat(
     const request = { model: settings.model, messages: shown, stream: true, ...begun };
     const { contentType, reader } = await post(call, '/chat/completions', request, 'text/event-stream');
     if (!/^text\/event-stream\b/.test(contentType)) throw new ProviderError('the answer is not an event stream', false);
-    for await (const piece of piecesOf(chunksOf(reader), settings.apiKey, begun !== undefined)) {
+    for await (const piece of piecesOf(chunksOf(reader), begun !== undefined)) {
       signal.throwIfAborted();
       yield piece;
     }

@@ -1,8 +1,5 @@
 import { ProviderError } from '../../../ports/provider.ts';
 
-/** Enough to tell an operator what is wrong; more would be the user's own text as often as not. */
-const maxMessageChars = 200;
-
 /** No provider means longer, and a worker's timer could not count 2^31 ms or more. */
 const maxRetryAfterMs = 3_600_000;
 
@@ -19,6 +16,16 @@ const permanentFaults = new Set([
   'content_filter',
 ]);
 
+/** Faults that may pass, by the same names. */
+const passingFaults = new Set([
+  'rate_limit_error',
+  'rate_limit_exceeded',
+  'overloaded_error',
+  'server_error',
+  'api_error',
+  'timeout_error',
+]);
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
@@ -28,22 +35,20 @@ function statusIsRetryable(status: number): boolean {
   return status === 408 || status === 425 || status === 429 || status >= 500;
 }
 
-/** One line of bounded length, without the key and without anything that looks like one. */
-function presentable(message: string, apiKey: string | undefined): string {
-  const line = message.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
-  const keyless = apiKey === undefined ? line : line.replaceAll(apiKey, '[key]');
-  return keyless
-    .replace(/\b(?:sk-|Bearer )\S+/g, '[key]')
-    .slice(0, maxMessageChars)
-    .toWellFormed();
+/** The names in `{error: {code, type}}` or `{code, type}`: servers disagree. */
+function namesIn(body: unknown): readonly (string | number)[] {
+  const described = isRecord(body) && isRecord(body['error']) ? body['error'] : body;
+  const names = isRecord(described) ? [described['code'], described['type']] : [];
+  return names.filter((name) => typeof name === 'string' || typeof name === 'number');
 }
 
-/** The message in `{error: {message}}`, `{error: '…'}`, `{message}` or `{detail}`: servers disagree. */
-function messageIn(body: unknown): string {
-  if (!isRecord(body)) return '';
-  const { error, message, detail } = body;
-  if (isRecord(error)) return messageIn(error);
-  return [error, message, detail].find((said) => typeof said === 'string') ?? '';
+/**
+ * All that is told of a refusal's body: errors are logged, and its message quotes what it refuses, the text of a user or a key. Any other name could be
+ * such a text, too. '' when none is known.
+ */
+function kindIn(body: unknown): string {
+  const known = namesIn(body).find((name) => permanentFaults.has(String(name)) || passingFaults.has(String(name)));
+  return known === undefined ? '' : ` (${known})`;
 }
 
 function parsed(text: string): unknown {
@@ -67,32 +72,26 @@ function retryAfterMs(header: string | null, nowMs: number): number | undefined 
 export class HttpRefusal extends ProviderError {
   readonly status: number;
 
-  constructor(status: number, said: string, retryAfterMs: number | undefined) {
-    super(said === '' ? `HTTP ${status}` : `HTTP ${status}: ${said}`, statusIsRetryable(status), retryAfterMs);
+  constructor(status: number, kind: string, retryAfterMs: number | undefined) {
+    super(`HTTP ${status}${kind}`, statusIsRetryable(status), retryAfterMs);
     this.status = status;
   }
 }
 
 /** The refusal in an answer with a status that is not 200. */
-export function httpFailure(
-  { status, headers }: Response,
-  body: string,
-  apiKey: string | undefined,
-  nowMs: number,
-): HttpRefusal {
-  const said = presentable(messageIn(parsed(body)), apiKey);
-  return new HttpRefusal(status, said, retryAfterMs(headers.get('retry-after'), nowMs));
+export function httpFailure({ status, headers }: Response, body: string, nowMs: number): HttpRefusal {
+  return new HttpRefusal(status, kindIn(parsed(body)), retryAfterMs(headers.get('retry-after'), nowMs));
 }
 
 /** An error object within a stream that had begun with status 200: `code` is a status or a name, `type` a name. */
-export function streamFailure(error: unknown, apiKey: string | undefined): ProviderError {
-  const { code, type } = isRecord(error) ? error : {};
-  const status = typeof code === 'number' ? code : undefined;
-  const named = [code, type].some((name) => typeof name === 'string' && permanentFaults.has(name));
-  const said = presentable(messageIn({ error }), apiKey);
+export function streamFailure(error: unknown): ProviderError {
+  const names = namesIn(error);
+  const status = names.find((name) => typeof name === 'number');
+  const isPermanent = names.some((name) => permanentFaults.has(String(name)));
+  const kind = status === undefined ? kindIn(error) : ` (${status})`;
   return new ProviderError(
-    `error in the stream: ${said === '' ? 'not described' : said}`,
-    status === undefined ? !named : statusIsRetryable(status),
+    `error in the stream${kind}`,
+    status === undefined ? !isPermanent : statusIsRetryable(status),
   );
 }
 

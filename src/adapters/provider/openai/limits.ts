@@ -1,7 +1,7 @@
 const kibibyte = 1_024;
 const mebibyte = 1_024 * kibibyte;
 
-/** A refusal's body is read this far: its message stands at the beginning. */
+/** A refusal's body is read this far, for its kind. */
 export const maxErrorBodyBytes = 16 * kibibyte;
 
 /** A refusal whose body does not come is reported without it. */

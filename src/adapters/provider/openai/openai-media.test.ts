@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { systemClock } from '../../../adapters/clock/system/system-clock.ts';
@@ -121,7 +122,7 @@ describe('listening', () => {
   test('to a voice that is refused fails', async () => {
     const answer: TestAnswer = { kind: 'status', status: 400, body: '{"error":{"message":"no such format"}}' };
     const { error, pieces } = await answering('transcriptions', answer, () => failureOf(voice));
-    expect(error).toMatchObject({ name: 'ProviderError', retryable: false, message: 'HTTP 400: no such format' });
+    expect(error).toMatchObject({ name: 'ProviderError', retryable: false, message: 'HTTP 400' });
     expect(pieces).toEqual([{ type: 'generating' }]);
   });
 
@@ -267,7 +268,7 @@ describe.each<[MediaEndpoint, Partial<ProviderRequest>]>([
     [
       'too many requests',
       { kind: 'status', status: 429, headers: { 'retry-after': '7' }, body: '{"error":{"message":"slow down"}}' },
-      { retryable: true, retryAfterMs: 7_000, message: 'HTTP 429: slow down' },
+      { retryable: true, retryAfterMs: 7_000, message: 'HTTP 429' },
     ],
     ['a fault of the server', { kind: 'status', status: 500 }, { retryable: true, message: 'HTTP 500' }],
     ['a wrong key', { kind: 'status', status: 401, body: apiKey }, { retryable: false, message: 'HTTP 401' }],
@@ -290,6 +291,12 @@ describe.each<[MediaEndpoint, Partial<ProviderRequest>]>([
     const { error, pieces } = await answering(endpoint, answer, () => failureOf(request));
     expect(error).toMatchObject({ name: 'ProviderError', message: expect.stringMatching(/answer of|transcript/) });
     expect(mediaIn(pieces).map(({ kind }) => kind)).toEqual(endpoint === 'images' ? ['voice'] : []);
+  });
+
+  test('a text that is not JSON is not quoted', async () => {
+    const answer: TestAnswer = { kind: 'raw', contentType: 'application/json', chunks: ['private words'] };
+    const { error } = await answering(endpoint, answer, () => failureOf(request));
+    expect(inspect(error, { depth: null })).not.toMatch(/private/);
   });
 
   test('more than it may answer is cut off, and the connection closed', async () => {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { systemClock } from '../../../adapters/clock/system/system-clock.ts';
 import { piecesOfReply, providerRequest } from '../../../ports/contracts/provider.contract.ts';
@@ -132,9 +133,9 @@ describe('a reply that was begun', () => {
   });
 });
 
-describe('a fault in the stream', () => {
-  const withEvent = (data: string): TestAnswer => ({ kind: 'event', pieces: ['Hel'], data });
+const withEvent = (data: string): TestAnswer => ({ kind: 'event', pieces: ['Hel'], data });
 
+describe('a fault in the stream', () => {
   test.each<[string, TestAnswer, string]>([
     ['an orderly end too early', { kind: 'cut', pieces: ['Hel'], by: 'end' }, 'the stream ended before the reply did'],
     ['half a JSON object', withEvent('{"choices":[{"del'), 'malformed stream: an event is not JSON'],
@@ -145,17 +146,21 @@ describe('a fault in the stream', () => {
       withEvent('{"choices":[{"delta":{"content":7}}]}'),
       'malformed stream: content is not text',
     ],
-    ['an error object', withEvent('{"error":{"message":"busy","type":"server_error"}}'), 'error in the stream: busy'],
+    [
+      'an error object',
+      withEvent('{"error":{"message":"busy","type":"server_error"}}'),
+      'error in the stream (server_error)',
+    ],
     [
       'an error object with a status',
       withEvent('{"error":{"message":"busy","code":502}}'),
-      'error in the stream: busy',
+      'error in the stream (502)',
     ],
     ['finish_reason error', withEvent('{"choices":[{"delta":{},"finish_reason":"error"}]}'), 'the provider broke off'],
     [
       'an error event',
       { kind: 'raw', chunks: [`data: ${chunkData('Hel')}\n\n`, 'event: error\ndata: {}\n\n'] },
-      'error in the stream: not described',
+      'error in the stream',
     ],
   ])('%s: what came stands, and another attempt may work', async (_, answer, message) => {
     const { pieces, error } = await failure(answer);
@@ -238,21 +243,33 @@ describe('a refusal', () => {
   });
 
   test.each([
-    ['{"error":{"message":"Rate limit\\nreached","type":"requests"}}', 'HTTP 429: Rate limit reached'],
-    ['{"error":"slow down"}', 'HTTP 429: slow down'],
-    ['{"detail":"slow down"}', 'HTTP 429: slow down'],
-    ['{"message":"slow down"}', 'HTTP 429: slow down'],
+    ['{"error":{"message":"Rate limit\\nreached","type":"rate_limit_error"}}', 'HTTP 429 (rate_limit_error)'],
+    [
+      '{"error":{"message":"no","type":"invalid_request_error","code":"context_length_exceeded"}}',
+      'HTTP 429 (context_length_exceeded)',
+    ],
+    ['{"error":{"message":"no","type":"requests","code":7}}', 'HTTP 429'],
+    ['{"error":"slow down"}', 'HTTP 429'],
+    ['{"detail":"slow down"}', 'HTTP 429'],
+    ['{"type":"overloaded_error","message":"slow down"}', 'HTTP 429 (overloaded_error)'],
     ['<html>proxy</html>', 'HTTP 429'],
     ['null', 'HTTP 429'],
-  ])('says what the provider says: %s', async (body, message) => {
+  ])('is told by its status, and by its kind if that is a known one: %s', async (body, message) => {
     expect((await failure({ kind: 'status', status: 429, body })).error.message).toBe(message);
   });
 
-  test('shows neither the key nor more than a line of the body', async () => {
-    const message = `Incorrect API key ${apiKey}, or sk-proj-${'a'.repeat(40)}, or Bearer abc: ${'private words '.repeat(100)}`;
-    const { error } = await failure({ kind: 'status', status: 401, body: JSON.stringify({ error: { message } }) });
-    expect(error.message).toMatch(/^HTTP 401: Incorrect API key \[key\], or \[key\] or \[key\] private words/);
-    expect(error.message.length).toBeLessThan(220);
+  // The error is logged, and a refusal quotes what it refuses: the texts of users, and keys, were in the process's log.
+  test.each<[string, TestAnswer]>([
+    ['its message', { kind: 'status', status: 400, body: '{"error":{"message":"flagged: private words"}}' }],
+    ['its kind', { kind: 'status', status: 400, body: '{"error":{"type":"private words","code":"private words"}}' }],
+    ['its page', { kind: 'status', status: 403, body: '<p>private words</p>' }],
+    ['an error in the stream', withEvent('{"error":{"message":"private words","type":"private words"}}')],
+    ['an event that is not JSON', withEvent('private words')],
+    ['its finish reason', { kind: 'event', pieces: [], data: '{"choices":[{"finish_reason":"private words"}]}' }],
+  ])('shows nothing of the text in %s', async (_, answer) => {
+    const { error } = await failure(answer);
+    expect(error.name).toBe('ProviderError');
+    expect(inspect(error, { depth: null })).not.toMatch(/private/);
   });
 
   test.each([true, false])(

@@ -14,9 +14,12 @@ import { accountAuthenticator } from '../authenticator.ts';
 
 export const accessTokenLifetimeMs = 60_000;
 export const refreshTokenLifetimeMs = 3_600_000;
+export const signUpsPerAddress = 20;
 
 /** The same algorithm for a thousandth of the time. */
 const cheapCost = { log2N: 5, r: 8, p: 1 };
+
+export const commonPasswords: ReadonlySet<string> = new Set(['password', 'letmein123']);
 
 /** The use cases over the real store, hasher and tokens. */
 export interface AccountWorld extends AsyncDisposable {
@@ -46,9 +49,9 @@ export async function accountWorld(): Promise<AccountWorld> {
   });
   const server: AccountWorld['server'] = ({ signUpOpen = true, hasher = countingHasher(hashed) } = {}) =>
     new Accounts({
-      ...{ store, hasher, clock, tokens, ids: nodeCryptoIds },
+      ...{ store, hasher, clock, tokens, ids: nodeCryptoIds, commonPasswords },
       logger: { warn: (fields) => void warnings.push(fields) },
-      settings: { signUpOpen, refreshTokenLifetimeMs },
+      settings: { signUpOpen, signUpsPerAddress, refreshTokenLifetimeMs },
     });
   return {
     ...{ clock, store, hashed, warnings, server },
@@ -64,9 +67,9 @@ export async function accountWorld(): Promise<AccountWorld> {
 function countingHasher(hashed: string[]): PasswordHasher {
   const hasher = scryptHasher(cheapCost);
   return {
-    hash: (password) => {
+    hash: (password, queue) => {
       hashed.push('hash');
-      return hasher.hash(password);
+      return hasher.hash(password, queue);
     },
     verify: (password, hash) => {
       hashed.push(hash === null ? 'verify nobody' : 'verify');

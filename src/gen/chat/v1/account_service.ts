@@ -26,7 +26,7 @@ export interface Tokens {
 export interface SignUpRequest {
   /** 3 to 64 of letters, digits, '.', '_' and '-'. */
   userName: string;
-  /** At least 8 characters. */
+  /** 8 to 256 characters, and not one of the commonest passwords. */
   password: string;
 }
 
@@ -70,6 +70,28 @@ export interface SignOutRequest {
 
 /** It is ended. */
 export interface SignOutResponse {
+}
+
+/** Of the caller, whom the access token names. */
+export interface SignOutEverywhereRequest {
+}
+
+/** They are ended. */
+export interface SignOutEverywhereResponse {
+}
+
+/** Both passwords; the access token names the account. */
+export interface ChangePasswordRequest {
+  /** The password until now. */
+  oldPassword: string;
+  /** As at SignUp. */
+  newPassword: string;
+}
+
+/** The password is the new one, and the caller is signed in anew. */
+export interface ChangePasswordResponse {
+  /** Signed in. Those from before are ended. */
+  tokens?: Tokens | undefined;
 }
 
 /** Asks how people sign in. */
@@ -665,6 +687,216 @@ export const SignOutResponse: MessageFns<SignOutResponse> = {
   },
 };
 
+function createBaseSignOutEverywhereRequest(): SignOutEverywhereRequest {
+  return {};
+}
+
+export const SignOutEverywhereRequest: MessageFns<SignOutEverywhereRequest> = {
+  encode(_: SignOutEverywhereRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SignOutEverywhereRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSignOutEverywhereRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SignOutEverywhereRequest>): SignOutEverywhereRequest {
+    return SignOutEverywhereRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SignOutEverywhereRequest>): SignOutEverywhereRequest {
+    const message = createBaseSignOutEverywhereRequest();
+    return message;
+  },
+};
+
+function createBaseSignOutEverywhereResponse(): SignOutEverywhereResponse {
+  return {};
+}
+
+export const SignOutEverywhereResponse: MessageFns<SignOutEverywhereResponse> = {
+  encode(_: SignOutEverywhereResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SignOutEverywhereResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSignOutEverywhereResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SignOutEverywhereResponse>): SignOutEverywhereResponse {
+    return SignOutEverywhereResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SignOutEverywhereResponse>): SignOutEverywhereResponse {
+    const message = createBaseSignOutEverywhereResponse();
+    return message;
+  },
+};
+
+function createBaseChangePasswordRequest(): ChangePasswordRequest {
+  return { oldPassword: "", newPassword: "" };
+}
+
+export const ChangePasswordRequest: MessageFns<ChangePasswordRequest> = {
+  encode(message: ChangePasswordRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.oldPassword !== "") {
+      writer.uint32(10).string(message.oldPassword);
+    }
+    if (message.newPassword !== "") {
+      writer.uint32(18).string(message.newPassword);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangePasswordRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangePasswordRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.oldPassword = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.newPassword = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ChangePasswordRequest>): ChangePasswordRequest {
+    return ChangePasswordRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChangePasswordRequest>): ChangePasswordRequest {
+    const message = createBaseChangePasswordRequest();
+    message.oldPassword = object.oldPassword ?? "";
+    message.newPassword = object.newPassword ?? "";
+    return message;
+  },
+};
+
+function createBaseChangePasswordResponse(): ChangePasswordResponse {
+  return { tokens: undefined };
+}
+
+export const ChangePasswordResponse: MessageFns<ChangePasswordResponse> = {
+  encode(message: ChangePasswordResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tokens !== undefined) {
+      Tokens.encode(message.tokens, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChangePasswordResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChangePasswordResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tokens = Tokens.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ChangePasswordResponse>): ChangePasswordResponse {
+    return ChangePasswordResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChangePasswordResponse>): ChangePasswordResponse {
+    const message = createBaseChangePasswordResponse();
+    message.tokens = (object.tokens !== undefined && object.tokens !== null)
+      ? Tokens.fromPartial(object.tokens)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseDescribeSignInRequest(): DescribeSignInRequest {
   return {};
 }
@@ -1051,6 +1283,34 @@ export const AccountServiceService = {
     responseSerialize: (value: SignOutResponse): Buffer => Buffer.from(SignOutResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SignOutResponse => SignOutResponse.decode(value),
   },
+  /**
+   * Ends every sign-in of the caller: all refresh tokens stop working at once. An access token that was given before works until it expires,
+   * `access_token_lifetime` after it was given at most, and 5 s more for clocks that differ; a stream that it opened ends then, unless a later
+   * sign-in gives it another token.
+   */
+  signOutEverywhere: {
+    path: "/chat.v1.AccountService/SignOutEverywhere" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SignOutEverywhereRequest): Buffer =>
+      Buffer.from(SignOutEverywhereRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SignOutEverywhereRequest => SignOutEverywhereRequest.decode(value),
+    responseSerialize: (value: SignOutEverywhereResponse): Buffer =>
+      Buffer.from(SignOutEverywhereResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SignOutEverywhereResponse => SignOutEverywhereResponse.decode(value),
+  },
+  /** Replaces the caller's password, ends every sign-in as SignOutEverywhere does, and signs the caller in anew. */
+  changePassword: {
+    path: "/chat.v1.AccountService/ChangePassword" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ChangePasswordRequest): Buffer =>
+      Buffer.from(ChangePasswordRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ChangePasswordRequest => ChangePasswordRequest.decode(value),
+    responseSerialize: (value: ChangePasswordResponse): Buffer =>
+      Buffer.from(ChangePasswordResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ChangePasswordResponse => ChangePasswordResponse.decode(value),
+  },
 } as const;
 
 export interface AccountServiceServer extends UntypedServiceImplementation {
@@ -1064,6 +1324,14 @@ export interface AccountServiceServer extends UntypedServiceImplementation {
   refreshTokens: handleUnaryCall<RefreshTokensRequest, RefreshTokensResponse>;
   /** Ends a refresh token. */
   signOut: handleUnaryCall<SignOutRequest, SignOutResponse>;
+  /**
+   * Ends every sign-in of the caller: all refresh tokens stop working at once. An access token that was given before works until it expires,
+   * `access_token_lifetime` after it was given at most, and 5 s more for clocks that differ; a stream that it opened ends then, unless a later
+   * sign-in gives it another token.
+   */
+  signOutEverywhere: handleUnaryCall<SignOutEverywhereRequest, SignOutEverywhereResponse>;
+  /** Replaces the caller's password, ends every sign-in as SignOutEverywhere does, and signs the caller in anew. */
+  changePassword: handleUnaryCall<ChangePasswordRequest, ChangePasswordResponse>;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file chat/v1/account_service.proto.
  */
 export const file_chat_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1jaGF0L3YxL2FjY291bnRfc2VydmljZS5wcm90bxIHY2hhdC52MSKCAQoGVG9rZW5zEhQKDGFjY2Vzc190b2tlbhgBIAEoCRIVCg1yZWZyZXNoX3Rva2VuGAIgASgJEjgKFWFjY2Vzc190b2tlbl9saWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCgljbGllbnRfaWQYBCABKAkiNAoNU2lnblVwUmVxdWVzdBIRCgl1c2VyX25hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkiMQoOU2lnblVwUmVzcG9uc2USHwoGdG9rZW5zGAEgASgLMg8uY2hhdC52MS5Ub2tlbnMiNAoNU2lnbkluUmVxdWVzdBIRCgl1c2VyX25hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkiMQoOU2lnbkluUmVzcG9uc2USHwoGdG9rZW5zGAEgASgLMg8uY2hhdC52MS5Ub2tlbnMiLQoUUmVmcmVzaFRva2Vuc1JlcXVlc3QSFQoNcmVmcmVzaF90b2tlbhgBIAEoCSI4ChVSZWZyZXNoVG9rZW5zUmVzcG9uc2USHwoGdG9rZW5zGAEgASgLMg8uY2hhdC52MS5Ub2tlbnMiJwoOU2lnbk91dFJlcXVlc3QSFQoNcmVmcmVzaF90b2tlbhgBIAEoCSIRCg9TaWduT3V0UmVzcG9uc2UiFwoVRGVzY3JpYmVTaWduSW5SZXF1ZXN0IpYBChZEZXNjcmliZVNpZ25JblJlc3BvbnNlEiEKBG5vbmUYASABKAsyES5jaGF0LnYxLk5vU2lnbkluSAASKgoIYWNjb3VudHMYAiABKAsyFi5jaGF0LnYxLkFjY291bnRTaWduSW5IABIjCgRvaWRjGAMgASgLMhMuY2hhdC52MS5PaWRjU2lnbkluSABCCAoGbWV0aG9kIgoKCE5vU2lnbkluIiUKDUFjY291bnRTaWduSW4SFAoMc2lnbl91cF9vcGVuGAEgASgIIlUKCk9pZGNTaWduSW4SDgoGaXNzdWVyGAEgASgJEhUKDXdlYl9jbGllbnRfaWQYAiABKAkSDgoGc2NvcGVzGAMgAygJEhAKCGF1ZGllbmNlGAQgASgJMucCCg5BY2NvdW50U2VydmljZRJRCg5EZXNjcmliZVNpZ25JbhIeLmNoYXQudjEuRGVzY3JpYmVTaWduSW5SZXF1ZXN0Gh8uY2hhdC52MS5EZXNjcmliZVNpZ25JblJlc3BvbnNlEjkKBlNpZ25VcBIWLmNoYXQudjEuU2lnblVwUmVxdWVzdBoXLmNoYXQudjEuU2lnblVwUmVzcG9uc2USOQoGU2lnbkluEhYuY2hhdC52MS5TaWduSW5SZXF1ZXN0GhcuY2hhdC52MS5TaWduSW5SZXNwb25zZRJOCg1SZWZyZXNoVG9rZW5zEh0uY2hhdC52MS5SZWZyZXNoVG9rZW5zUmVxdWVzdBoeLmNoYXQudjEuUmVmcmVzaFRva2Vuc1Jlc3BvbnNlEjwKB1NpZ25PdXQSFy5jaGF0LnYxLlNpZ25PdXRSZXF1ZXN0GhguY2hhdC52MS5TaWduT3V0UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration]);
+  fileDesc("Ch1jaGF0L3YxL2FjY291bnRfc2VydmljZS5wcm90bxIHY2hhdC52MSKCAQoGVG9rZW5zEhQKDGFjY2Vzc190b2tlbhgBIAEoCRIVCg1yZWZyZXNoX3Rva2VuGAIgASgJEjgKFWFjY2Vzc190b2tlbl9saWZldGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCgljbGllbnRfaWQYBCABKAkiNAoNU2lnblVwUmVxdWVzdBIRCgl1c2VyX25hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkiMQoOU2lnblVwUmVzcG9uc2USHwoGdG9rZW5zGAEgASgLMg8uY2hhdC52MS5Ub2tlbnMiNAoNU2lnbkluUmVxdWVzdBIRCgl1c2VyX25hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAkiMQoOU2lnbkluUmVzcG9uc2USHwoGdG9rZW5zGAEgASgLMg8uY2hhdC52MS5Ub2tlbnMiLQoUUmVmcmVzaFRva2Vuc1JlcXVlc3QSFQoNcmVmcmVzaF90b2tlbhgBIAEoCSI4ChVSZWZyZXNoVG9rZW5zUmVzcG9uc2USHwoGdG9rZW5zGAEgASgLMg8uY2hhdC52MS5Ub2tlbnMiJwoOU2lnbk91dFJlcXVlc3QSFQoNcmVmcmVzaF90b2tlbhgBIAEoCSIRCg9TaWduT3V0UmVzcG9uc2UiGgoYU2lnbk91dEV2ZXJ5d2hlcmVSZXF1ZXN0IhsKGVNpZ25PdXRFdmVyeXdoZXJlUmVzcG9uc2UiQwoVQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0EhQKDG9sZF9wYXNzd29yZBgBIAEoCRIUCgxuZXdfcGFzc3dvcmQYAiABKAkiOQoWQ2hhbmdlUGFzc3dvcmRSZXNwb25zZRIfCgZ0b2tlbnMYASABKAsyDy5jaGF0LnYxLlRva2VucyIXChVEZXNjcmliZVNpZ25JblJlcXVlc3QilgEKFkRlc2NyaWJlU2lnbkluUmVzcG9uc2USIQoEbm9uZRgBIAEoCzIRLmNoYXQudjEuTm9TaWduSW5IABIqCghhY2NvdW50cxgCIAEoCzIWLmNoYXQudjEuQWNjb3VudFNpZ25JbkgAEiMKBG9pZGMYAyABKAsyEy5jaGF0LnYxLk9pZGNTaWduSW5IAEIICgZtZXRob2QiCgoITm9TaWduSW4iJQoNQWNjb3VudFNpZ25JbhIUCgxzaWduX3VwX29wZW4YASABKAgiVQoKT2lkY1NpZ25JbhIOCgZpc3N1ZXIYASABKAkSFQoNd2ViX2NsaWVudF9pZBgCIAEoCRIOCgZzY29wZXMYAyADKAkSEAoIYXVkaWVuY2UYBCABKAkylgQKDkFjY291bnRTZXJ2aWNlElEKDkRlc2NyaWJlU2lnbkluEh4uY2hhdC52MS5EZXNjcmliZVNpZ25JblJlcXVlc3QaHy5jaGF0LnYxLkRlc2NyaWJlU2lnbkluUmVzcG9uc2USOQoGU2lnblVwEhYuY2hhdC52MS5TaWduVXBSZXF1ZXN0GhcuY2hhdC52MS5TaWduVXBSZXNwb25zZRI5CgZTaWduSW4SFi5jaGF0LnYxLlNpZ25JblJlcXVlc3QaFy5jaGF0LnYxLlNpZ25JblJlc3BvbnNlEk4KDVJlZnJlc2hUb2tlbnMSHS5jaGF0LnYxLlJlZnJlc2hUb2tlbnNSZXF1ZXN0Gh4uY2hhdC52MS5SZWZyZXNoVG9rZW5zUmVzcG9uc2USPAoHU2lnbk91dBIXLmNoYXQudjEuU2lnbk91dFJlcXVlc3QaGC5jaGF0LnYxLlNpZ25PdXRSZXNwb25zZRJaChFTaWduT3V0RXZlcnl3aGVyZRIhLmNoYXQudjEuU2lnbk91dEV2ZXJ5d2hlcmVSZXF1ZXN0GiIuY2hhdC52MS5TaWduT3V0RXZlcnl3aGVyZVJlc3BvbnNlElEKDkNoYW5nZVBhc3N3b3JkEh4uY2hhdC52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaHy5jaGF0LnYxLkNoYW5nZVBhc3N3b3JkUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration]);
 
 /**
  * What a signed-in client holds.
@@ -72,7 +72,7 @@ export type SignUpRequest = Message<"chat.v1.SignUpRequest"> & {
   userName: string;
 
   /**
-   * At least 8 characters.
+   * 8 to 256 characters, and not one of the commonest passwords.
    *
    * @generated from field: string password = 2;
    */
@@ -235,6 +235,85 @@ export const SignOutResponseSchema: GenMessage<SignOutResponse> = /*@__PURE__*/
   messageDesc(file_chat_v1_account_service, 8);
 
 /**
+ * Of the caller, whom the access token names.
+ *
+ * @generated from message chat.v1.SignOutEverywhereRequest
+ */
+export type SignOutEverywhereRequest = Message<"chat.v1.SignOutEverywhereRequest"> & {
+};
+
+/**
+ * Describes the message chat.v1.SignOutEverywhereRequest.
+ * Use `create(SignOutEverywhereRequestSchema)` to create a new message.
+ */
+export const SignOutEverywhereRequestSchema: GenMessage<SignOutEverywhereRequest> = /*@__PURE__*/
+  messageDesc(file_chat_v1_account_service, 9);
+
+/**
+ * They are ended.
+ *
+ * @generated from message chat.v1.SignOutEverywhereResponse
+ */
+export type SignOutEverywhereResponse = Message<"chat.v1.SignOutEverywhereResponse"> & {
+};
+
+/**
+ * Describes the message chat.v1.SignOutEverywhereResponse.
+ * Use `create(SignOutEverywhereResponseSchema)` to create a new message.
+ */
+export const SignOutEverywhereResponseSchema: GenMessage<SignOutEverywhereResponse> = /*@__PURE__*/
+  messageDesc(file_chat_v1_account_service, 10);
+
+/**
+ * Both passwords; the access token names the account.
+ *
+ * @generated from message chat.v1.ChangePasswordRequest
+ */
+export type ChangePasswordRequest = Message<"chat.v1.ChangePasswordRequest"> & {
+  /**
+   * The password until now.
+   *
+   * @generated from field: string old_password = 1;
+   */
+  oldPassword: string;
+
+  /**
+   * As at SignUp.
+   *
+   * @generated from field: string new_password = 2;
+   */
+  newPassword: string;
+};
+
+/**
+ * Describes the message chat.v1.ChangePasswordRequest.
+ * Use `create(ChangePasswordRequestSchema)` to create a new message.
+ */
+export const ChangePasswordRequestSchema: GenMessage<ChangePasswordRequest> = /*@__PURE__*/
+  messageDesc(file_chat_v1_account_service, 11);
+
+/**
+ * The password is the new one, and the caller is signed in anew.
+ *
+ * @generated from message chat.v1.ChangePasswordResponse
+ */
+export type ChangePasswordResponse = Message<"chat.v1.ChangePasswordResponse"> & {
+  /**
+   * Signed in. Those from before are ended.
+   *
+   * @generated from field: chat.v1.Tokens tokens = 1;
+   */
+  tokens?: Tokens | undefined;
+};
+
+/**
+ * Describes the message chat.v1.ChangePasswordResponse.
+ * Use `create(ChangePasswordResponseSchema)` to create a new message.
+ */
+export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = /*@__PURE__*/
+  messageDesc(file_chat_v1_account_service, 12);
+
+/**
  * Asks how people sign in.
  *
  * @generated from message chat.v1.DescribeSignInRequest
@@ -247,7 +326,7 @@ export type DescribeSignInRequest = Message<"chat.v1.DescribeSignInRequest"> & {
  * Use `create(DescribeSignInRequestSchema)` to create a new message.
  */
 export const DescribeSignInRequestSchema: GenMessage<DescribeSignInRequest> = /*@__PURE__*/
-  messageDesc(file_chat_v1_account_service, 9);
+  messageDesc(file_chat_v1_account_service, 13);
 
 /**
  * How people sign in.
@@ -292,7 +371,7 @@ export type DescribeSignInResponse = Message<"chat.v1.DescribeSignInResponse"> &
  * Use `create(DescribeSignInResponseSchema)` to create a new message.
  */
 export const DescribeSignInResponseSchema: GenMessage<DescribeSignInResponse> = /*@__PURE__*/
-  messageDesc(file_chat_v1_account_service, 10);
+  messageDesc(file_chat_v1_account_service, 14);
 
 /**
  * Clients say who they are, and are believed: each chooses its `client_id`.
@@ -307,7 +386,7 @@ export type NoSignIn = Message<"chat.v1.NoSignIn"> & {
  * Use `create(NoSignInSchema)` to create a new message.
  */
 export const NoSignInSchema: GenMessage<NoSignIn> = /*@__PURE__*/
-  messageDesc(file_chat_v1_account_service, 11);
+  messageDesc(file_chat_v1_account_service, 15);
 
 /**
  * The server keeps accounts.
@@ -328,7 +407,7 @@ export type AccountSignIn = Message<"chat.v1.AccountSignIn"> & {
  * Use `create(AccountSignInSchema)` to create a new message.
  */
 export const AccountSignInSchema: GenMessage<AccountSignIn> = /*@__PURE__*/
-  messageDesc(file_chat_v1_account_service, 12);
+  messageDesc(file_chat_v1_account_service, 16);
 
 /**
  * Tokens come from an OpenID Connect issuer.
@@ -370,7 +449,7 @@ export type OidcSignIn = Message<"chat.v1.OidcSignIn"> & {
  * Use `create(OidcSignInSchema)` to create a new message.
  */
 export const OidcSignInSchema: GenMessage<OidcSignIn> = /*@__PURE__*/
-  messageDesc(file_chat_v1_account_service, 13);
+  messageDesc(file_chat_v1_account_service, 17);
 
 /**
  * Signs people up and in.
@@ -427,6 +506,28 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof SignOutRequestSchema;
     output: typeof SignOutResponseSchema;
+  },
+  /**
+   * Ends every sign-in of the caller: all refresh tokens stop working at once. An access token that was given before works until it expires,
+   * `access_token_lifetime` after it was given at most, and 5 s more for clocks that differ; a stream that it opened ends then, unless a later
+   * sign-in gives it another token.
+   *
+   * @generated from rpc chat.v1.AccountService.SignOutEverywhere
+   */
+  signOutEverywhere: {
+    methodKind: "unary";
+    input: typeof SignOutEverywhereRequestSchema;
+    output: typeof SignOutEverywhereResponseSchema;
+  },
+  /**
+   * Replaces the caller's password, ends every sign-in as SignOutEverywhere does, and signs the caller in anew.
+   *
+   * @generated from rpc chat.v1.AccountService.ChangePassword
+   */
+  changePassword: {
+    methodKind: "unary";
+    input: typeof ChangePasswordRequestSchema;
+    output: typeof ChangePasswordResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_chat_v1_account_service, 0);

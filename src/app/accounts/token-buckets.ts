@@ -1,0 +1,34 @@
+import { Remembered } from './remembered.ts';
+
+/** A bucket is full again this long after it was emptied. */
+export const refillMs = 3_600_000;
+
+/** A token bucket for each key: so many at once, and as many again within `refillMs`, one after the other. */
+export class TokenBuckets {
+  readonly #capacity: number;
+  readonly #intervalMs: number;
+  /** When the bucket of a key is full again; one that is not remembered is full. */
+  readonly #fullAtMs = new Remembered<number>();
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+    this.#intervalMs = refillMs / capacity;
+  }
+
+  /** How long until the bucket has a token; 0: it has one. */
+  waitMs(key: string, nowMs: number): number {
+    const emptyForMs = (this.#fullAtMs.get(key) ?? nowMs) - nowMs - (this.#capacity - 1) * this.#intervalMs;
+    return Math.max(0, emptyForMs);
+  }
+
+  /** Takes a token, which `waitMs` has said is there. */
+  take(key: string, nowMs: number): void {
+    this.#fullAtMs.set(key, Math.max(this.#fullAtMs.get(key) ?? 0, nowMs) + this.#intervalMs);
+  }
+
+  /** One that was taken was not used. */
+  giveBack(key: string): void {
+    const fullAtMs = this.#fullAtMs.get(key);
+    if (fullAtMs !== undefined) this.#fullAtMs.set(key, fullAtMs - this.#intervalMs);
+  }
+}
