@@ -31,4 +31,9 @@ export const regressions: readonly Regression[] = [
     cause:
       'a document was folded on top of an older copy before the fallen checkpoint was seen, and kept out what the copy lacked',
   },
+  {
+    seed: 265_686_923,
+    cause:
+      'a worker claimed its partition before its fold knew where to begin; it began behind the claim, and the partition was answered by nobody',
+  },
 ];

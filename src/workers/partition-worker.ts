@@ -1,4 +1,4 @@
-import { pause, retriedWithLog } from '../app/back-off.ts';
+import { aborted, pause, retriedWithLog } from '../app/back-off.ts';
 import type { PartitionFollower, PartitionListener } from '../app/following/partition-follower.ts';
 import type {
   ConversationDeleted,
@@ -161,6 +161,8 @@ export class PartitionWorker implements Partial<PartitionListener> {
   /** Appends a claim until one is read back; each try has an id of its own, because a repeated claim would be a second one. */
   async #claim(): Promise<void> {
     const { journal, ids, workerId, settings } = this.#deps;
+    // A fold that begins behind the claim never meets it: the worker before may commit a position that it has read since.
+    await Promise.race([this.#fold.begun, aborted(this.#over)]);
     await this.#retried(this.#over, async () => {
       if (this.#hold !== 'none') return;
       this.#claimId = ids.unique();

@@ -101,3 +101,24 @@ test('a repeat from before what the fold knows is pending for nobody once the wo
   expect(follower.state.pending.size).toBe(0);
   expect(worker.provider.calls.map(({ request }) => request.messageId)).toEqual(['c/2']);
 });
+
+// Cause: a claim was appended while the fold still asked where to begin. The worker before committed the position behind it, and the claim was never read back.
+test('a worker claims the partition only when its fold is sure to meet the claim', async () => {
+  await using world = await WorkerWorld.open();
+  const worker = world.worker({ provider: echo() });
+  const { log } = worker;
+  const endOffset = log.endOffset.bind(log);
+  const begun = Promise.withResolvers<void>();
+  log.committed = async (_group, topic, partition) => {
+    // What was appended before this is in the log when this is, and the worker before has read it.
+    await world.journal.appendConversation(0, 'd', [
+      { type: 'ConversationStarted', conversationId: 'd', clientId: 'client' },
+    ]);
+    const committed = await endOffset(topic, partition);
+    begun.resolve();
+    return committed;
+  };
+  await begun.promise;
+  await world.say('c/1');
+  await world.ended('completed', 'c/1');
+});

@@ -83,6 +83,7 @@ export class PartitionFollower {
   /** The offset of the next record. */
   #next = 0;
   #waiting: Waiting[] = [];
+  readonly #begun = Promise.withResolvers<void>();
   #isRunning = false;
   #isOver = false;
 
@@ -112,6 +113,11 @@ export class PartitionFollower {
 
   get index(): ConversationIndex {
     return this.#index;
+  }
+
+  /** Resolves when it knows where it begins: it will read whatever is appended from then on. */
+  get begun(): Promise<void> {
+    return this.#begun.promise;
   }
 
   /** In which step a pending message came; undefined: not traced, or not known any more. */
@@ -156,6 +162,7 @@ export class PartitionFollower {
     this.#isRunning = true;
     try {
       await this.#retried(signal, () => this.#begin());
+      this.#begun.resolve();
       while (!signal.aborted) await this.#retried(signal, () => this.#follow(signal));
     } finally {
       this.#isOver = true;
