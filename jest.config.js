@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 // Processes that tests start find the project compiled, as those of `npm start` do: a command takes half the CPU time, a server three quarters.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('node_modules/.cache/node', import.meta.url));
 
-// `npm test` runs everything that is quick. Long fault tests are left to `npm run test:faults`, those that need Kafka and the like to
+// `npm test` runs everything that is quick. Long fault tests are left to `npm run test:faults`, attacks to `npm run test:attacks`, those that need Kafka and the like to
 // `npm run test:engines` and `npm run test:clusters`.
 export default {
   testEnvironment: 'node',
@@ -23,5 +23,5 @@ export default {
   // More than cores: many tests wait for processes, disks and timers. With as many, two cores idled for a third of the time.
   maxWorkers: Math.ceil(1.5 * availableParallelism()),
   testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '\\.(fault|clients|engine|cluster|browser)\\.test\\.ts$'],
+  testPathIgnorePatterns: ['/node_modules/', '\\.(fault|attack|clients|engine|cluster|browser)\\.test\\.ts$'],
 };

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { framingProblem, maxBodyBytes, type Status, trailersFrame, trailersOf } from './framing.ts';
 import { InProcessConnection } from './in-process-connection.ts';
 import { corsHeaders, type OriginRules, originProblem, preflightHeaders } from './origins.ts';
-import { endAfterRequest, readBody } from './request-body.ts';
+import { type ArrivingBody, endAfterRequest, readBody } from './request-body.ts';
 
 export interface GrpcWebDeps {
   /** Hands a connection to the gRPC server, as if it had been accepted. */
@@ -17,6 +17,8 @@ export interface GrpcWebDeps {
   readonly credentials: Readonly<Record<string, string>>;
   /** Who takes nothing for so long is cut off. */
   readonly stallMs?: number;
+  /** Counts a request until it is complete; `cut` ends it sooner. */
+  readonly arriving: (cut: () => void) => ArrivingBody;
   /** The status of a request whose bytes are none. */
   readonly malformed: (what: string) => Status;
 }
@@ -86,7 +88,7 @@ function refusalOf({ origins }: GrpcWebDeps, request: IncomingMessage): HttpRefu
 
 /** The message that the server is to have; or the status that the call ends with; or, when the client is gone, nothing. */
 async function messageOf(
-  { paths, maxMessageBytes, malformed }: GrpcWebDeps,
+  { paths, maxMessageBytes, arriving, malformed }: GrpcWebDeps,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<Buffer | Status | undefined> {
@@ -94,7 +96,7 @@ async function messageOf(
   if (!paths.has(url)) return { code: codes.unimplemented, message: `The server has no call ${url} for browsers.` };
   const maxBytes = maxBodyBytes(maxMessageBytes);
   if (headers.expect !== undefined && Number(headers['content-length']) <= maxBytes) response.writeContinue();
-  const body = await readBody(request, maxBytes);
+  const body = await readBody(request, maxBytes, arriving);
   if (body === 'too large')
     return {
       code: codes.resourceExhausted,

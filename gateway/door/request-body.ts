@@ -1,21 +1,32 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Half a message is not waited for longer: the largest takes less on a slow telephone. */
-const bodyTimeoutMs = 60_000;
+/** A body that has begun to arrive, as whoever holds all of them counts it. */
+export interface ArrivingBody {
+  count(bytes: number): void;
+  end(): void;
+}
 
 /** A client that is still sending when it is refused may go on so long, and be ignored: one that is cut off would not read the answer. */
 const lingerMs = 2_000;
 
-/** The body; `too large` as soon as that is known; undefined: it did not come, and nobody waits for an answer. */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | 'too large' | undefined> {
+/**
+ * The body; `too large` as soon as that is known; undefined: it did not come, and nobody waits for an answer. `arriving` is given what ends
+ * the request when it takes too long, or others need its place.
+ */
+export async function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  arriving: (cut: () => void) => ArrivingBody,
+): Promise<Buffer | 'too large' | undefined> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return 'too large';
   const chunks: Buffer[] = [];
   let bytes = 0;
-  const timer = setTimeout(() => request.destroy(), bodyTimeoutMs);
+  const body = arriving(() => request.destroy());
   try {
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > maxBytes) return 'too large';
+      body.count(chunk.length);
       chunks.push(chunk);
     }
     return Buffer.concat(chunks, bytes);
@@ -23,7 +34,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     // The connection was lost: there is nobody to tell.
     return undefined;
   } finally {
-    clearTimeout(timer);
+    body.end();
   }
 }
 

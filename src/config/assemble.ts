@@ -1,6 +1,7 @@
 import type {
   AuthConfig,
   Config,
+  ConnectionsConfig,
   DistributedConfig,
   KafkaSasl,
   LimitsConfig,
@@ -9,6 +10,7 @@ import type {
   TlsConfig,
   TracingConfig,
 } from './config.ts';
+import { isLoopback } from './loopback.ts';
 import type { Values } from './settings.ts';
 
 /** The configuration of values that are checked: the names of the environment become those of the code. */
@@ -26,6 +28,7 @@ export function assemble(v: Values): Config {
     trustedProxies: v.PARLEY_TRUSTED_PROXIES ?? [],
     auth: assembleAuth(v),
     tls: assembleTls(v),
+    connections: assembleConnections(v),
     limits: assembleLimits(v),
     media: {
       publicUrl: v.PARLEY_HTTP_PUBLIC_URL ?? '',
@@ -127,6 +130,22 @@ function assembleTls(v: Values): TlsConfig | undefined {
   const { PARLEY_TLS_CERT_FILE: certFile, PARLEY_TLS_KEY_FILE: keyFile } = v;
   if (certFile === undefined || keyFile === undefined) return undefined;
   return { certFile, keyFile, clientCaFile: v.PARLEY_TLS_CLIENT_CA_FILE ?? '' };
+}
+
+/** An office behind one address: 50 people, each with the six connections of a browser and as many of other programs. */
+const connectionsPerAddress = 1_000;
+
+function assembleConnections(v: Values): ConnectionsConfig {
+  const { PARLEY_MAX_CONNECTIONS: given, PARLEY_MAX_CONNECTIONS_PER_ADDRESS: givenPerAddress } = v;
+  const max = given === 'auto' ? 2 * (v.PARLEY_MAX_CLIENTS + v.PARLEY_MAX_WAITING_CLIENTS) + 1_000 : given;
+  const isLocal = isLoopback(v.PARLEY_GRPC_LISTEN) && isLoopback(v.PARLEY_HTTP_LISTEN);
+  const perAddress = isLocal ? max : Math.min(connectionsPerAddress, max);
+  return {
+    max,
+    maxPerAddress: givenPerAddress === 'auto' ? perAddress : givenPerAddress,
+    maxStreams: v.PARLEY_MAX_STREAMS_PER_CONNECTION,
+    idleMs: v.PARLEY_CONNECTION_IDLE_MS,
+  };
 }
 
 function assembleLimits(v: Values): LimitsConfig {

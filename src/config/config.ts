@@ -39,6 +39,17 @@ export interface LimitsConfig {
   readonly maxMediaBytes: number;
 }
 
+/** Of each port. */
+export interface ConnectionsConfig {
+  readonly max: number;
+  /** Of one IPv4 address or IPv6 network (/64) that is no trusted proxy's. */
+  readonly maxPerAddress: number;
+  /** Calls of one HTTP/2 connection at once. */
+  readonly maxStreams: number;
+  /** How long an HTTP/2 connection may have no call. */
+  readonly idleMs: number;
+}
+
 export interface MediaConfig {
   /** The HTTP port as clients reach it, without a slash at its end; '': the address listened on. */
   readonly publicUrl: string;
@@ -200,6 +211,7 @@ export interface Config {
   readonly auth: AuthConfig;
   /** undefined: neither port uses TLS. */
   readonly tls: TlsConfig | undefined;
+  readonly connections: ConnectionsConfig;
   readonly limits: LimitsConfig;
   readonly media: MediaConfig;
   /** IANA names, in which `*` stands for any characters. */

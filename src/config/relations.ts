@@ -1,4 +1,4 @@
-import type { ListenAddress } from './config.ts';
+import { isLoopback } from './loopback.ts';
 import type { Values } from './settings.ts';
 
 /** What is wrong between settings that are each right by themselves, one sentence each. */
@@ -59,10 +59,6 @@ function exposed(v: Values): string[] {
         `${name}=${v[name].host}:${v[name].port} can be reached from other machines, and with PARLEY_AUTH=none whoever reaches it is let in; ` +
         'listen on 127.0.0.1, or accept that with PARLEY_ALLOW_INSECURE=true',
     );
-}
-
-function isLoopback({ host }: ListenAddress): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }
 
 function providerGaps(v: Values): string[] {

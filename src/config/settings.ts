@@ -171,6 +171,30 @@ export const settings = {
     default: '',
     description: 'Authorities (PEM) of client certificates. With it, clients of the gRPC port must show one.',
   },
+  PARLEY_MAX_CONNECTIONS: {
+    type: integerOr(10, 1_000_000, 'auto'),
+    default: 'auto',
+    description:
+      'Connections of one port at once; the one that has asked for nothing for longest gives way to a further one. `auto`: two for each client that may be connected or in line, and 1,000.',
+  },
+  PARLEY_MAX_CONNECTIONS_PER_ADDRESS: {
+    type: integerOr(1, 1_000_000, 'auto'),
+    default: 'auto',
+    description:
+      'Those that one IPv4 address or IPv6 network (/64) may have of them, if it is not in `PARLEY_TRUSTED_PROXIES`. `auto`: 1,000, an office behind one address; where both ports listen on loopback only, all of them, for then every client has the same address.',
+  },
+  PARLEY_MAX_STREAMS_PER_CONNECTION: {
+    type: integer(10, 100_000, 'streams'),
+    default: '100',
+    description:
+      'Calls that one HTTP/2 connection may have open. Clients that have more wait or open another connection, as Envoy does.',
+  },
+  PARLEY_CONNECTION_IDLE_MS: {
+    type: integer(second, 24 * hour, 'milliseconds'),
+    default: '300000',
+    description:
+      'An HTTP/2 connection without a call for this long is closed; its client connects again when it has one.',
+  },
   PARLEY_MAX_CLIENTS: {
     type: integer(1, 100_000, 'clients'),
     default: '50',

@@ -54,12 +54,18 @@ export async function openBrowserDoor({
   };
 }
 
-function openGrpcWeb(config: Config, { server }: RpcServer, errors: ErrorMapping, doorKey: string): GrpcWebDoor {
+function openGrpcWeb(
+  config: Config,
+  { server, unfinished }: RpcServer,
+  errors: ErrorMapping,
+  doorKey: string,
+): GrpcWebDoor {
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   return grpcWebDoor({
     serve: (connection) => injector.injectConnection(connection),
     paths: browserPaths,
     maxMessageBytes: maxFrameBytes,
+    arriving: (cut) => unfinished.begin(cut),
     origins: {
       others: config.webOrigins,
       secure: config.tls !== undefined,

@@ -9,7 +9,7 @@ import type { Operations } from '../app/reading/operations.ts';
 import type { AuthConfig, Config } from '../config/config.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';
-import { CallAddresses } from '../rpc/peer-address.ts';
+import { AddressRanges, CallAddresses } from '../rpc/peer-address.ts';
 import { createRpcServer, type RpcServer, type RpcServerDeps } from '../rpc/server.ts';
 import type { Backends } from './backends.ts';
 import { gatewayParts, newFollowing, openAdmission, welcomeFacts } from './composition.ts';
@@ -66,7 +66,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     tracer,
     calls,
     accounts,
-    addresses: new CallAddresses(config.trustedProxies, doorKey),
+    addresses: new CallAddresses(new AddressRanges(config.trustedProxies), doorKey),
     signInMethod: signInMethodOf(config.auth),
     facts: welcomeFacts(config),
     clock: systemClock,

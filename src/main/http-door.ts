@@ -1,11 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer } from 'node:http2';
-import type { Socket } from 'node:net';
 import type { GrpcWebDoor } from '../../gateway/door/grpc-web.ts';
 import type { StaticFiles } from '../../gateway/door/static-files.ts';
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import type { Readiness } from '../app/gateway/readiness.ts';
+import { connectionSweepMs, maxHeaderBytes, requestHeadMs } from '../domain/connection-limits.ts';
 import type { CertificateFiles } from './certificate-files.ts';
+import type { ConnectionGate } from './connection-gate.ts';
+import { http2Options } from './http2-options.ts';
 
 /** What the HTTP port answers. */
 export interface HttpDoorDeps {
@@ -23,6 +25,8 @@ export interface HttpDoorDeps {
   readonly onError: (error: unknown, what: string) => void;
   /** undefined: without TLS. */
   readonly certificates: CertificateFiles | undefined;
+  readonly gate: ConnectionGate;
+  readonly maxStreamsPerConnection: number;
 }
 
 /** The HTTP port's server. */
@@ -35,9 +39,11 @@ export interface HttpDoor {
 /** Clients that vanished without a word are noticed by their connection, this long after the last word. */
 const silenceMs = 60_000;
 
-/** A request's headers must come within this. Bodies come for media and calls, whose handlers look after them. */
+/** Bodies come for media and calls, whose handlers look after them. */
 const options: ServerOptions = {
-  headersTimeout: 10_000,
+  headersTimeout: requestHeadMs,
+  connectionsCheckingInterval: connectionSweepMs,
+  maxHeaderSize: maxHeaderBytes,
   requestTimeout: 0,
   keepAlive: true,
   keepAliveInitialDelay: silenceMs,
@@ -49,23 +55,30 @@ const options: ServerOptions = {
  */
 export function createHttpDoor(deps: HttpDoorDeps): HttpDoor {
   const listener = (request: IncomingMessage, response: ServerResponse) => {
+    if (request.httpVersionMajor === 1) deps.gate.hasAsked(request.socket);
     answer(deps, request, response).catch((error: unknown) => {
       deps.onError(error, `${request.method} failed`);
       if (response.headersSent) response.destroy();
       else say(response, 500, 'internal error\n');
     });
   };
-  const server = serverFor(deps.certificates, listener);
-  return { server, end: endOf(server) };
+  const server = serverFor(deps, listener);
+  deps.gate.guard(server);
+  return { server, end: endOf(server, deps.gate) };
 }
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** With TLS, browsers choose HTTP/2: one connection holds more than six calls. Its requests and responses offer what HTTP/1's do. */
-function serverFor(certificates: CertificateFiles | undefined, listener: Listener): HttpDoor['server'] {
+function serverFor(
+  { certificates, gate, maxStreamsPerConnection }: HttpDoorDeps,
+  listener: Listener,
+): HttpDoor['server'] {
   // A client that asks before it sends a body is answered by the handler: it may refuse, and the body never comes.
   if (certificates === undefined) return createServer(options, listener).on('checkContinue', listener);
-  const server = createSecureServer({ ...options, ...certificates.httpsOptions, allowHTTP1: true });
+  const http2 = http2Options(maxStreamsPerConnection);
+  const server = createSecureServer({ ...http2, ...options, ...certificates.httpsOptions, allowHTTP1: true });
+  gate.watchSessions(server);
   for (const event of ['request', 'checkContinue']) server.on(event, listener);
   // Node leaves the errors of these sockets to whoever made the server: one that is reset would end the process.
   server.on('secureConnection', (socket) => socket.on('error', () => undefined));
@@ -73,20 +86,14 @@ function serverFor(certificates: CertificateFiles | undefined, listener: Listene
   return server;
 }
 
-/** Connections are counted here: a server of both protocols does not know all of its own. */
-function endOf(server: HttpDoor['server']): HttpDoor['end'] {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
+function endOf(server: HttpDoor['server'], gate: ConnectionGate): HttpDoor['end'] {
   return async (lastWordsMs) => {
     if (!server.listening) return;
     const waiting = new AbortController();
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     await Promise.race([closed, systemClock.sleep(lastWordsMs, waiting.signal).catch(() => undefined)]);
     waiting.abort();
-    for (const socket of sockets) socket.destroy();
+    gate.closeAll();
   };
 }
 

@@ -1,7 +1,30 @@
+import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
+import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { AddressRanges } from '../rpc/peer-address.ts';
+import { UnfinishedRequests } from '../rpc/unfinished-requests.ts';
+import { ConnectionGate } from './connection-gate.ts';
 import { listenGrpc, listenHttp } from './listening.ts';
+
+const metrics = { cut() {} };
+
+function grpcPort(address: { readonly host: string; readonly port: number }) {
+  const gate = new ConnectionGate({
+    maxConnections: 10,
+    maxConnectionsPerAddress: 10,
+    trustedProxies: new AddressRanges([]),
+    idleMs: 1_000,
+    clock: systemClock,
+    metrics,
+  });
+  const rpc = { server: new Server(), unfinished: new UnfinishedRequests(systemClock, metrics) };
+  const credentials = ServerCredentials.createInsecure();
+  return listenGrpc(rpc, address, { credentials, gate, maxStreamsPerConnection: 10, metrics });
+}
 
 describe('an address that cannot be listened on is told with its setting and the cause', () => {
   test('when the port is taken', async () => {
@@ -9,9 +32,8 @@ describe('an address that cannot be listened on is told with its setting and the
     const port = Number((await listenHttp(holder, { host: '127.0.0.1', port: 0 })).split(':')[1]);
     const address = { host: '127.0.0.1', port };
     const cause = 'cannot be listened on: another process listens there; stop it, or choose another port';
-    const rpc = new Server();
     try {
-      await expect(listenGrpc(rpc, address, ServerCredentials.createInsecure())).rejects.toMatchObject({
+      await expect(grpcPort(address)).rejects.toMatchObject({
         name: 'CannotListen',
         message: `PARLEY_GRPC_LISTEN=127.0.0.1:${port} ${cause}`,
       });
@@ -20,7 +42,6 @@ describe('an address that cannot be listened on is told with its setting and the
         message: `PARLEY_HTTP_LISTEN=127.0.0.1:${port} ${cause}`,
       });
     } finally {
-      rpc.forceShutdown();
       holder.close();
     }
   });
@@ -30,5 +51,25 @@ describe('an address that cannot be listened on is told with its setting and the
     await expect(listenHttp(createServer(), { host: '192.0.2.1', port: 0 })).rejects.toMatchObject({
       message: 'PARLEY_HTTP_LISTEN=192.0.2.1:0 cannot be listened on: this machine does not have that address',
     });
+    await expect(grpcPort({ host: '192.0.2.1', port: 0 })).rejects.toMatchObject({
+      message: 'PARLEY_GRPC_LISTEN=192.0.2.1:0 cannot be listened on: this machine does not have that address',
+    });
   });
+
+  test('when there is no such host', async () => {
+    await expect(grpcPort({ host: 'nowhere.invalid', port: 0 })).rejects.toMatchObject({
+      message: 'PARLEY_GRPC_LISTEN=nowhere.invalid:0 cannot be listened on: there is no such host',
+    });
+  });
+});
+
+test('a name is listened on by each of its addresses', async () => {
+  await using port = await grpcPort({ host: 'localhost', port: 0 });
+  const [, number] = /^localhost:(\d+)$/.exec(port.address) ?? [];
+  const found = await lookup('localhost', { all: true });
+  for (const { address: host } of found) {
+    const socket = connect(Number(number), host);
+    await once(socket, 'connect');
+    socket.destroy();
+  }
 });

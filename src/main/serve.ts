@@ -1,6 +1,7 @@
 import { pinoLogger } from '../adapters/telemetry/pino/pino-logger.ts';
 import { describeConfig } from '../config/describe-config.ts';
 import { loadEnvironment } from '../config/environment.ts';
+import { assertConnectionLimits } from '../domain/connection-limits.ts';
 import { assertLimits, shutdownMs } from '../domain/limits.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import { announcement } from './announcement.ts';
@@ -14,6 +15,7 @@ export interface ServeOptions {
 /** Runs the server until SIGTERM or SIGINT; then drains, and ends the process with 0 within 10 s. */
 export async function serve({ roles }: ServeOptions): Promise<void> {
   assertLimits();
+  assertConnectionLimits();
   const config = loadEnvironment(undefined, roles === undefined ? {} : { PARLEY_ROLES: roles });
   const logger = pinoLogger(config.log);
   const faulty = Promise.withResolvers<void>();

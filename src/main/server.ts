@@ -4,18 +4,21 @@ import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { prometheusMetrics } from '../adapters/telemetry/prometheus/prometheus-metrics.ts';
 import { openTracing } from '../adapters/tracing/opentelemetry/open-tracing.ts';
 import type { Config, Role } from '../config/config.ts';
-import type { Logger } from '../ports/telemetry.ts';
+import type { ConnectionMetrics, Logger } from '../ports/telemetry.ts';
 import { apiPage } from '../rpc/api-page.ts';
 import { ErrorMapping } from '../rpc/errors.ts';
+import { AddressRanges } from '../rpc/peer-address.ts';
+import type { RpcServer } from '../rpc/server.ts';
 import { openAuthentication } from './authentication.ts';
 import type { Backends } from './backends.ts';
 import type { BackendsOptions } from './backends-options.ts';
 import { openBrowserDoor } from './browser-door.ts';
 import { CertificateFiles } from './certificate-files.ts';
 import { startUpkeep } from './composition.ts';
+import { ConnectionGate } from './connection-gate.ts';
 import { openGateway } from './gateway.ts';
 import { createHttpDoor } from './http-door.ts';
-import { endGrpc, lastWordsMs, listenGrpc, listenHttp } from './listening.ts';
+import { type GrpcPort, lastWordsMs, listenGrpc, listenHttp } from './listening.ts';
 import { systemWorld } from './system-world.ts';
 import { startWorkers } from './workers.ts';
 
@@ -72,12 +75,12 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
     apiPage,
     onError: (error, what) => logger.error({ err: error }, what),
     certificates,
+    gate: connectionGate(config, metrics),
+    maxStreamsPerConnection: config.connections.maxStreams,
   });
   // After the gRPC server: the last words of browsers' calls come from there.
   started.defer(() => door.end(lastWordsMs));
-  if (gateway) started.defer(() => endGrpc(gateway.rpc.server));
-  const credentials = certificates?.grpcCredentials() ?? ServerCredentials.createInsecure();
-  const grpcAddress = gateway && (await listenGrpc(gateway.rpc.server, config.grpcListen, credentials));
+  const grpc = gateway && started.use(await openGrpcPort(gateway.rpc, config, certificates, metrics));
   httpAddress = await listenHttp(door.server, config.httpListen);
   // A process that cannot listen, or whose instance id is another's, has ended nobody's session and taken no worker's partition by now.
   await gateway?.start();
@@ -90,7 +93,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   state = 'running';
   const resources = started.move();
   return {
-    grpcAddress,
+    grpcAddress: grpc?.address,
     httpAddress,
     async stop() {
       state = 'draining';
@@ -100,6 +103,32 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
       await resources.disposeAsync();
     },
   };
+}
+
+function openGrpcPort(
+  rpc: RpcServer,
+  config: Config,
+  certificates: CertificateFiles | undefined,
+  metrics: ConnectionMetrics,
+): Promise<GrpcPort> {
+  return listenGrpc(rpc, config.grpcListen, {
+    credentials: certificates?.grpcCredentials() ?? ServerCredentials.createInsecure(),
+    gate: connectionGate(config, metrics),
+    maxStreamsPerConnection: config.connections.maxStreams,
+    metrics,
+  });
+}
+
+/** For one port: each has its own, so that a crowd before one keeps nobody from the other. */
+function connectionGate({ connections, trustedProxies }: Config, metrics: ConnectionMetrics): ConnectionGate {
+  return new ConnectionGate({
+    maxConnections: connections.max,
+    maxConnectionsPerAddress: connections.maxPerAddress,
+    trustedProxies: new AddressRanges(trustedProxies),
+    idleMs: connections.idleMs,
+    clock: systemClock,
+    metrics,
+  });
 }
 
 /** What each span of this process says of it. */

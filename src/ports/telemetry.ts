@@ -20,6 +20,23 @@ export interface Metrics {
   sessionEnded(reason: string): void;
 }
 
+/** Why a connection or a request was ended by a limit before a handler had it. */
+export type CutReason =
+  | 'connections'
+  | 'address'
+  | 'silent'
+  | 'idle'
+  | 'handshake'
+  | 'protocol'
+  | 'compressed'
+  | 'body_time'
+  | 'body_bytes';
+
+/** What is counted of connections. */
+export interface ConnectionMetrics {
+  cut(reason: CutReason): void;
+}
+
 /** What is measured of the log, in whatever role. */
 export interface LogMetrics {
   /** An append was answered. */

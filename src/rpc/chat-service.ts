@@ -2,7 +2,8 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { anybody, type Caller } from '../app/caller.ts';
 import type { Gateway } from '../app/gateway/gateway.ts';
 import type { Session } from '../app/gateway/session.ts';
-import { Watchdog } from '../app/watchdog.ts';
+import { Watchdog, type Watched } from '../app/watchdog.ts';
+import { helloMs } from '../domain/connection-limits.ts';
 import { catalogue, type Reason, Refused } from '../domain/errors/catalogue.ts';
 import { maxUntakenBytes, sweepMs } from '../domain/limits.ts';
 import type { ChatRequest, ChatResponse, ChatServiceServer, OpenRequest } from '../gen/chat/v1/chat_service.ts';
@@ -12,11 +13,12 @@ import type { Metrics } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';
 import { type Calls, callerOf } from './calls.ts';
 import { acceptedToWire, helloFromWire, messageFromWire, type WelcomeFacts } from './chat-wire.ts';
-import { readOneAhead } from './grpc-internals.ts';
+import { http2StreamOf, readOneAhead } from './grpc-internals.ts';
 import { type SessionStream, StreamOutput, type StreamOutputDeps } from './stream-output.ts';
 import { checkWellFormed } from './tolerant-decoding.ts';
 import { TracedCall } from './traced-call.ts';
 import { unary } from './unary.ts';
+import type { UnfinishedRequests } from './unfinished-requests.ts';
 import { bytesOfFrame, bytesOfMessage, UntakenCalls } from './untaken.ts';
 import { numberOf } from './wire-values.ts';
 
@@ -28,6 +30,7 @@ export interface ChatServiceDeps {
   readonly clock: Clock;
   /** undefined: nothing is traced. */
   readonly tracer?: Tracer | undefined;
+  readonly unfinished: Pick<UnfinishedRequests, 'arrived'>;
 }
 
 /** What the streams of one server share. */
@@ -50,6 +53,7 @@ class ChatStream {
   readonly #call: ServerDuplexStream<ChatRequest, ChatResponse>;
   readonly #output: StreamOutput;
   readonly #traced: TracedCall;
+  readonly #helloDeadline: Watched;
   #session: Session | undefined;
   /** Messages whose fate the client has not been told. */
   #sending = 0;
@@ -65,7 +69,15 @@ class ChatStream {
     readOneAhead(call);
     this.#traced = new TracedCall(deps.tracer, 'Chat', call.metadata);
     this.#output = new StreamOutput(call, deps.output, (refused) => this.#fail(refused));
-    call.on('cancelled', () => this.#session?.lost());
+    this.#helloDeadline = {
+      deadlineMs: deps.clock.monotonicMs() + helloMs,
+      expire: () => this.#fail(new Refused('HELLO_EXPECTED', `no Hello came within ${helloMs} ms`)),
+    };
+    deps.output.watchdog.watch(this.#helloDeadline);
+    call.on('cancelled', () => {
+      deps.output.watchdog.unwatch(this.#helloDeadline);
+      this.#session?.lost();
+    });
     // grpc-js reports a broken or malformed request stream here; the status is sent by it.
     call.on('error', () => this.#session?.lost());
     whenKnown(
@@ -88,10 +100,16 @@ class ChatStream {
       if (this.#session === undefined) {
         const hello = helloFromWire(frame?.$case === 'hello' ? frame.value : undefined);
         this.#session = this.#deps.gateway.open(hello, caller, this.#output);
+        this.#helloHasCome();
       } else this.#dispatch(this.#session, frame);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  #helloHasCome(): void {
+    this.#deps.output.watchdog.unwatch(this.#helloDeadline);
+    this.#deps.unfinished.arrived(http2StreamOf(this.#call));
   }
 
   #dispatch(session: Session, frame: ChatRequest['frame']): void {
@@ -211,6 +229,7 @@ class ChatStream {
   }
 
   #fail(error: unknown): void {
+    this.#deps.output.watchdog.unwatch(this.#helloDeadline);
     const refused = error instanceof Refused ? error : this.#deps.calls.errors.refusal(error);
     if (this.#session === undefined) this.#output.end(refused);
     else this.#session.end(refused);

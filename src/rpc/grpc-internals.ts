@@ -1,9 +1,10 @@
-import type { ServerHttp2Stream } from 'node:http2';
-import type { Readable } from 'node:stream';
+import type { Http2SecureServer, Http2Server, SecureServerOptions, ServerHttp2Stream } from 'node:http2';
+import type { Duplex, Readable } from 'node:stream';
+import type { Server, ServerCredentials } from '@grpc/grpc-js';
 
 /*
- * What grpc-js has no public way for. Everything that reaches into it stands here, and stream-limits.test.ts fails when a release of it
- * keeps things elsewhere.
+ * What grpc-js has no public way for. Everything that reaches into it stands here, and stream-limits.test.ts and grpc-internals.test.ts
+ * fail when a release of it keeps things elsewhere.
  */
 
 /**
@@ -18,4 +19,36 @@ export function http2StreamOf(call: object): ServerHttp2Stream | undefined {
 export function readOneAhead(call: Readable): void {
   const { _readableState: state } = call as unknown as { readonly _readableState: { highWaterMark: number } };
   state.highWaterMark = 1;
+}
+
+/** A server of HTTP/2 connections that listens nowhere: it is handed connections. */
+export interface ConnectionServer {
+  readonly http2: Http2Server | Http2SecureServer;
+  /** Serves a connection that was accepted. */
+  serve(connection: Duplex): void;
+}
+
+interface ServerInternals {
+  commonServerOptions: SecureServerOptions;
+  readonly http2Servers: ReadonlyMap<Http2Server | Http2SecureServer, unknown>;
+}
+
+/** grpc-js passes two options of node:http2 on; these are given to it as well. The server ends with that of grpc-js. */
+export function connectionServer(
+  server: Server,
+  credentials: ServerCredentials,
+  options: SecureServerOptions,
+): ConnectionServer {
+  const internals = server as unknown as ServerInternals;
+  const common = internals.commonServerOptions;
+  const others = new Set(internals.http2Servers.keys());
+  internals.commonServerOptions = { ...common, ...options };
+  try {
+    const injector = server.createConnectionInjector(credentials);
+    const http2 = [...internals.http2Servers.keys()].find((one) => !others.has(one));
+    if (http2 === undefined) throw new Error('grpc-js keeps its HTTP/2 servers elsewhere');
+    return { http2, serve: (connection) => injector.injectConnection(connection) };
+  } finally {
+    internals.commonServerOptions = common;
+  }
 }

@@ -1,6 +1,6 @@
 import { Metadata } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
-import { CallAddresses, doorKeyHeader } from './peer-address.ts';
+import { AddressRanges, CallAddresses, doorKeyHeader } from './peer-address.ts';
 
 const doorKey = 'the key of the door';
 
@@ -9,7 +9,7 @@ function addressOf(peer: string, forwarded: readonly string[] = [], key?: string
   const metadata = new Metadata();
   for (const value of forwarded) metadata.add('x-forwarded-for', value);
   if (key !== undefined) metadata.set(doorKeyHeader, key);
-  return new CallAddresses(trusted, doorKey).of({ getPeer: () => peer, metadata });
+  return new CallAddresses(new AddressRanges(trusted), doorKey).of({ getPeer: () => peer, metadata });
 }
 
 test.each([

@@ -16,23 +16,44 @@ export interface AddressedCall {
   readonly metadata: Metadata;
 }
 
+/** Addresses and ranges, such as `10.0.0.0/8`. */
+export class AddressRanges {
+  readonly #list = new BlockList();
+
+  constructor(ranges: readonly string[]) {
+    for (const range of ranges) {
+      const [address = '', prefixBits] = range.split('/');
+      const family = familyOf(address);
+      if (prefixBits === undefined) this.#list.addAddress(address, family);
+      else this.#list.addSubnet(address, Number(prefixBits), family);
+    }
+  }
+
+  /** An IPv4 address may be written as IPv6. */
+  has(address: string): boolean {
+    const plain = addressIn(address);
+    return plain !== undefined && this.#list.check(plain, familyOf(plain));
+  }
+}
+
+/** What is counted as one: an IPv4 address, or the IPv6 network (/64) of an address; what is neither, as it is. */
+export function countedAddress(address: string): string {
+  const plain = addressIn(address);
+  return plain === undefined ? address : counted(plain);
+}
+
 /**
  * Where calls come from: the peer's address, or, when the peer is a proxy that is trusted, what it says. Each proxy appends the address that a
  * call came to it from to `x-forwarded-for`, so the list is read from its end, and only as long as who wrote it is trusted.
  */
 export class CallAddresses {
-  readonly #trusted = new BlockList();
+  readonly #trusted: AddressRanges;
   readonly #doorKey: string;
 
-  /** Addresses and ranges (`10.0.0.0/8`) of proxies; what the door for browsers, which is always trusted, sends as `x-parley-door`. */
-  constructor(trusted: readonly string[], doorKey: string) {
+  /** Addresses of proxies; what the door for browsers, which is always trusted, sends as `x-parley-door`. */
+  constructor(trusted: AddressRanges, doorKey: string) {
+    this.#trusted = trusted;
     this.#doorKey = doorKey;
-    for (const range of trusted) {
-      const [address = '', prefixBits] = range.split('/');
-      const family = familyOf(address);
-      if (prefixBits === undefined) this.#trusted.addAddress(address, family);
-      else this.#trusted.addSubnet(address, Number(prefixBits), family);
-    }
   }
 
   /** Whose attempts are counted together: the IPv4 address or the IPv6 network (/64) that the call comes from. */
@@ -40,17 +61,13 @@ export class CallAddresses {
     const before = call.metadata.get(forwardedHeader).join().split(',');
     const comesByDoor = call.metadata.get(doorKeyHeader).join() === this.#doorKey;
     let address = comesByDoor ? addressIn(before.pop()) : addressOfPeer(call.getPeer());
-    while (address !== undefined && this.#isTrusted(address) && before.length > 0) {
+    while (address !== undefined && this.#trusted.has(address) && before.length > 0) {
       const said = addressIn(before.pop());
       // Who writes what is no address is not believed further.
       if (said === undefined) break;
       address = said;
     }
     return address === undefined ? call.getPeer() : counted(address);
-  }
-
-  #isTrusted(address: string): boolean {
-    return this.#trusted.check(address, familyOf(address));
   }
 }
 

@@ -17,6 +17,7 @@ import { OperationsServiceService } from '../gen/chat/v1/operations_service.ts';
 import { fileDescriptors as chatDescriptors } from '../gen/descriptors/chat-v1.ts';
 import { fileDescriptors as errorDescriptors } from '../gen/descriptors/google-rpc.ts';
 import { fileDescriptors as healthDescriptors } from '../gen/descriptors/health-v1.ts';
+import type { ConnectionMetrics, Metrics } from '../ports/telemetry.ts';
 import { type AccountServiceDeps, accountService } from './account-service.ts';
 import { type ChatServiceDeps, chatService } from './chat-service.ts';
 import { historyService } from './history-service.ts';
@@ -24,8 +25,10 @@ import { mediaService } from './media-service.ts';
 import { operationsService } from './operations-service.ts';
 import { withSharedWriter } from './shared-writer.ts';
 import { withTolerantDecoding } from './tolerant-decoding.ts';
+import { UnfinishedRequests } from './unfinished-requests.ts';
 
-export interface RpcServerDeps extends ChatServiceDeps, AccountServiceDeps {
+export interface RpcServerDeps extends Omit<ChatServiceDeps, 'unfinished'>, AccountServiceDeps {
+  readonly metrics: Metrics & ConnectionMetrics;
   readonly reads: HistoryReads;
   readonly manager: ConversationsManager;
   readonly explanation: Explanation;
@@ -37,6 +40,8 @@ export interface RpcServerDeps extends ChatServiceDeps, AccountServiceDeps {
 /** The gRPC server and its health, not yet listening. */
 export interface RpcServer {
   readonly server: Server;
+  /** Of all doors to it. */
+  readonly unfinished: UnfinishedRequests;
   /** Health of the whole and of each service, as grpc.health.v1 tells it. */
   setServing(serving: boolean): void;
 }
@@ -75,7 +80,8 @@ export const browserPaths: ReadonlySet<string> = new Set(
 export function createRpcServer(deps: RpcServerDeps): RpcServer {
   const { calls } = deps;
   const server = new Server(options);
-  server.addService(withTolerantDecoding(withSharedWriter(ChatServiceService)), chatService(deps));
+  const unfinished = new UnfinishedRequests(deps.clock, deps.metrics);
+  server.addService(withTolerantDecoding(withSharedWriter(ChatServiceService)), chatService({ ...deps, unfinished }));
   server.addService(withTolerantDecoding(HistoryServiceService), historyService(deps.reads, deps.manager, calls));
   server.addService(
     withTolerantDecoding(OperationsServiceService),
@@ -90,7 +96,7 @@ export function createRpcServer(deps: RpcServerDeps): RpcServer {
     for (const name of ['', ...Object.keys(services)]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
   };
   setServing(false);
-  return { server, setServing };
+  return { server, unfinished, setServing };
 }
 
 /** Fed with compiled descriptors: what proto-loader makes of the .proto files, grpcurl and ghz cannot resolve. */

@@ -263,6 +263,8 @@ export class ServerNode {
         metrics,
         facts: welcomeFacts(parts.config),
         clock: this.process.clock,
+        // Simulated calls come whole.
+        unfinished: { arrived() {} },
       }),
       history: historyService(uses.reads, uses.manager, calls),
       media: mediaService(uses.library, calls),

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { LogMetrics, Metrics } from '../../../ports/telemetry.ts';
+import type { ConnectionMetrics, CutReason, LogMetrics, Metrics } from '../../../ports/telemetry.ts';
 import { RoleGauges, readOrLeaveOut } from './role-gauges.ts';
 
 /** What is read when somebody asks, rather than counted. */
@@ -12,7 +12,7 @@ export interface Readings {
 
 export type Role = 'gateway' | 'worker' | 'projector';
 
-export interface PrometheusMetrics extends Metrics, LogMetrics {
+export interface PrometheusMetrics extends Metrics, ConnectionMetrics, LogMetrics {
   /** A worker passed over a record that says nothing to it. */
   recordSkipped(kind: string): void;
   /** A call to the model is over; `firstPieceMs` when a piece came. */
@@ -58,6 +58,7 @@ export function prometheusMetrics(roles: readonly Role[] = ['gateway', 'worker',
     ...workerMetrics(of('worker')),
     ...projectorMetrics(of('projector')),
     ...logMetrics([registry]),
+    ...connectionMetrics([registry]),
     observe: (readings) => observe([registry], unreadable, readings),
     roles: new RoleGauges(registry, unreadable),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
@@ -207,6 +208,30 @@ function logMetrics(registers: Registers): LogMetrics {
     appended: histogram(registers, 'parley_log_append_seconds', "From an append to the log's answer."),
     logUnavailable: () => unavailable.inc(),
   };
+}
+
+/** Each reason, so that it is there at 0 from the start. */
+const cutReasons: Readonly<Record<CutReason, true>> = {
+  connections: true,
+  address: true,
+  silent: true,
+  idle: true,
+  handshake: true,
+  protocol: true,
+  compressed: true,
+  body_time: true,
+  body_bytes: true,
+};
+
+function connectionMetrics(registers: Registers): ConnectionMetrics {
+  const cut = counter(
+    registers,
+    'parley_cut_connections_total',
+    'Connections closed and requests refused by a limit on what arrives, before a handler had them.',
+    'reason',
+  );
+  for (const reason of Object.keys(cutReasons)) cut.inc({ reason }, 0);
+  return { cut: (reason) => cut.inc({ reason }) };
 }
 
 function observe(registers: Registers, unreadable: Counter, readings: Readings): void {

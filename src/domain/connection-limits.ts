@@ -1,0 +1,73 @@
+/**
+ * What a connection may cost before anybody has said who they are. Each number has its unit last in its name and its reason beside it;
+ * `assertConnectionLimits` states how they must relate, and is called once at start. Numbers of connections are settings.
+ */
+
+import { maxFrameBytes } from './limits.ts';
+
+const kibibyte = 1_024;
+const mebibyte = 1_024 * kibibyte;
+
+/** A TLS handshake. It takes three round trips at most: this is enough for a satellite and a lost packet on each. */
+export const handshakeMs = 10_000;
+
+/** From the first packet to HTTP/2's preface or the head of the first HTTP/1 request. The handshake is within it. */
+export const firstRequestMs = 15_000;
+
+/** The head of any further HTTP/1 request, from its first byte to its last. */
+export const requestHeadMs = 10_000;
+
+/** How late a connection or request that is over its time may be ended; one timer looks at all of them. */
+export const connectionSweepMs = 1_000;
+
+/** From telling a client that its connection ends to closing it, whether or not the client has closed its half. */
+export const closingMs = 1_000;
+
+/** What clients that negotiate neither HTTP/2 nor HTTP/1 have to read the answer. */
+export const unknownProtocolMs = 1_000;
+
+/** Names and values of a request's headers. An issuer's tokens are the longest; Envoy and HTTP/1 in Node have the same limit. */
+export const maxHeaderBytes = 16 * kibibyte;
+
+/** Header fields of a request. A browser behind two proxies sends 40. */
+export const maxHeaderFields = 100;
+
+/** From a call's headers to the end of its request, except a chat stream's. 4 MiB on a line of 1.2 Mbit/s take as long. */
+export const requestBodyMs = 30_000;
+
+/** From a chat stream's headers to its Hello. A client has it ready when it opens the stream. */
+export const helloMs = 10_000;
+
+/** One request while it arrives: a frame is refused beyond its own limit, and a chat stream may send one behind its Hello. */
+export const maxRequestBytes = 2 * maxFrameBytes;
+
+/** Requests that have begun to arrive, in all. With more, the oldest is refused: an honest one is complete within a round trip or two. */
+export const maxUnfinishedBytes = 64 * mebibyte;
+
+/** Streams of a connection that its client may reset at once (CVE-2023-44487): node:http2's default, above what proxies and the browser's door use a connection for. */
+export const maxResetStreams = 1_000;
+
+/** Those that it may reset again each second. */
+export const maxResetStreamsPerSecond = 33;
+
+/** Invalid frames before a connection is closed; a client that works sends none. */
+export const maxInvalidFrames = 100;
+
+/** Streams beyond the limit of a connection before it is closed. Clients that have not read the server's settings yet may open some. */
+export const maxRejectedStreams = 100;
+
+const relations: readonly (readonly [string, boolean])[] = [
+  ['the handshake leaves time for the first request', handshakeMs < firstRequestMs],
+  ['the head of the first HTTP/1 request is not over the first request', requestHeadMs <= firstRequestMs],
+  ['deadlines are looked at often enough', 5 * connectionSweepMs <= helloMs],
+  ['a Hello is due before the request of any other call', helloMs <= requestBodyMs],
+  ['sixteen of the largest frames may arrive at once', 16 * maxFrameBytes <= maxUnfinishedBytes],
+  ['headers fit into a frame', maxHeaderBytes < maxFrameBytes],
+];
+
+/** Throws when a relation between these limits does not hold: only a change of this file can cause that. */
+export function assertConnectionLimits(): void {
+  for (const [sentence, holds] of relations) {
+    if (!holds) throw new Error(`connection-limits.ts: it must hold that ${sentence}`);
+  }
+}

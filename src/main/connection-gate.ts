@@ -1,0 +1,197 @@
+import type { Http2SecureServer, Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { Server as NetServer, Socket } from 'node:net';
+import { Watchdog, type Watched } from '../app/watchdog.ts';
+import { closingMs, connectionSweepMs, firstRequestMs } from '../domain/connection-limits.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ConnectionMetrics, CutReason } from '../ports/telemetry.ts';
+import { type AddressRanges, countedAddress } from '../rpc/peer-address.ts';
+
+export interface GateOptions {
+  /** Of one port. */
+  readonly maxConnections: number;
+  /** Of one IPv4 address or IPv6 network (/64). */
+  readonly maxConnectionsPerAddress: number;
+  /** Proxies, whose connections are those of many. */
+  readonly trustedProxies: AddressRanges;
+  /** How long an HTTP/2 connection may have no stream. */
+  readonly idleMs: number;
+  readonly clock: Clock;
+  readonly metrics: ConnectionMetrics;
+}
+
+/** How an end of a connection names its other end: unique among those that are open. */
+type Peer = Pick<Socket, 'remoteAddress' | 'remotePort'>;
+
+/**
+ * Stands before the servers of one port: counts their connections, and closes those that say nothing. Nothing here is done per request but
+ * for the streams of HTTP/2, whose number tells whether a connection is idle.
+ */
+export class ConnectionGate {
+  readonly #options: GateOptions;
+  readonly #watchdog: Watchdog;
+  readonly #connections = new Map<string, Connection>();
+  /** Those that have asked for nothing yet, oldest first. */
+  readonly #silent = new Set<Connection>();
+  readonly #ofAddress = new Map<string, number>();
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+    this.#watchdog = new Watchdog(options.clock, connectionSweepMs);
+  }
+
+  /** Gives the server only those connections that are admitted. Before it listens. */
+  guard(server: NetServer): void {
+    const accept = server.listeners('connection');
+    server.removeAllListeners('connection');
+    server.on('connection', (socket: Socket) => {
+      if (!this.admit(socket)) return;
+      for (const listener of accept) listener.call(server, socket);
+    });
+  }
+
+  /** Counts a connection that was accepted, or closes it and answers false. */
+  admit(socket: Socket): boolean {
+    const address = this.#countedAddress(socket);
+    const reason = this.#reasonToRefuse(address);
+    if (reason !== undefined || socket.destroyed) {
+      if (reason !== undefined) this.#options.metrics.cut(reason);
+      socket.on('error', () => undefined).destroy();
+      return false;
+    }
+    const connection = new Connection(socket, address, this.#deadlineIn(firstRequestMs), (expired) =>
+      this.#expired(expired),
+    );
+    this.#connections.set(connection.key, connection);
+    this.#silent.add(connection);
+    if (address !== undefined) this.#ofAddress.set(address, (this.#ofAddress.get(address) ?? 0) + 1);
+    this.#watchdog.watch(connection);
+    socket.once('close', () => this.#remove(connection));
+    return true;
+  }
+
+  /** The connection has brought the head of a request by HTTP/1: Node looks after the time of further ones. */
+  hasAsked(peer: Peer): void {
+    const connection = this.#connections.get(keyOf(peer));
+    if (connection === undefined || !this.#silent.delete(connection)) return;
+    this.#watchdog.unwatch(connection);
+  }
+
+  /** Closes the connections of a server of HTTP/2 that have no stream for long. */
+  watchSessions(server: Http2Server | Http2SecureServer): void {
+    server.on('session', (session: ServerHttp2Session) => {
+      const connection = this.#connections.get(keyOf(session.socket));
+      if (connection === undefined) return;
+      connection.session = session;
+      // Its settings are the preface's end.
+      session.once('remoteSettings', () => {
+        this.#silent.delete(connection);
+        if (connection.streams === 0) this.#isIdle(connection);
+      });
+      const closed = () => {
+        connection.streams -= 1;
+        if (connection.streams === 0) this.#isIdle(connection);
+      };
+      session.on('stream', (stream: ServerHttp2Stream) => {
+        connection.streams += 1;
+        stream.once('close', closed);
+      });
+    });
+    server.on('sessionError', (error: NodeJS.ErrnoException) => {
+      if (error.code?.startsWith('ERR_HTTP2_')) this.#options.metrics.cut('protocol');
+    });
+    server.on('tlsClientError', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT') this.#options.metrics.cut('handshake');
+    });
+  }
+
+  /** Closes every connection, whatever is on its way. */
+  closeAll(): void {
+    for (const { socket } of this.#connections.values()) socket.destroy();
+  }
+
+  #countedAddress({ remoteAddress }: Socket): string | undefined {
+    if (remoteAddress === undefined || this.#options.trustedProxies.has(remoteAddress)) return undefined;
+    return countedAddress(remoteAddress);
+  }
+
+  /** Where a port has all its connections, the one that has said nothing for longest gives way: silence never keeps anybody out. */
+  #reasonToRefuse(address: string | undefined): CutReason | undefined {
+    const { maxConnections, maxConnectionsPerAddress, metrics } = this.#options;
+    if (address !== undefined && (this.#ofAddress.get(address) ?? 0) >= maxConnectionsPerAddress) return 'address';
+    if (this.#connections.size < maxConnections) return undefined;
+    const [oldest] = this.#silent;
+    if (oldest === undefined) return 'connections';
+    metrics.cut('connections');
+    oldest.socket.destroy();
+    this.#remove(oldest);
+    return undefined;
+  }
+
+  #remove(connection: Connection): void {
+    if (this.#connections.get(connection.key) !== connection) return;
+    this.#connections.delete(connection.key);
+    this.#silent.delete(connection);
+    this.#watchdog.unwatch(connection);
+    const { address } = connection;
+    if (address === undefined) return;
+    const left = (this.#ofAddress.get(address) ?? 1) - 1;
+    if (left === 0) this.#ofAddress.delete(address);
+    else this.#ofAddress.set(address, left);
+  }
+
+  #isIdle(connection: Connection): void {
+    connection.deadlineMs = this.#deadlineIn(this.#options.idleMs);
+    this.#watchdog.watch(connection);
+  }
+
+  #expired(connection: Connection): void {
+    const { session, streams } = connection;
+    if (this.#silent.has(connection)) {
+      this.#options.metrics.cut('silent');
+      connection.socket.destroy();
+    } else if (session?.closed === false) {
+      if (streams > 0) return;
+      this.#options.metrics.cut('idle');
+      // In order, for a client that sends a request in this moment; and then whether or not it has closed its half.
+      session.close();
+      connection.deadlineMs = this.#deadlineIn(closingMs);
+      this.#watchdog.watch(connection);
+    } else connection.socket.destroy();
+  }
+
+  #deadlineIn(ms: number): number {
+    return this.#options.clock.monotonicMs() + ms;
+  }
+}
+
+class Connection implements Watched {
+  readonly socket: Socket;
+  readonly key: string;
+  /** undefined: it is a proxy's, of many. */
+  readonly address: string | undefined;
+  deadlineMs: number;
+  streams = 0;
+  session: ServerHttp2Session | undefined;
+  readonly #onExpired: (connection: Connection) => void;
+
+  constructor(
+    socket: Socket,
+    address: string | undefined,
+    deadlineMs: number,
+    onExpired: (connection: Connection) => void,
+  ) {
+    this.socket = socket;
+    this.key = keyOf(socket);
+    this.address = address;
+    this.deadlineMs = deadlineMs;
+    this.#onExpired = onExpired;
+  }
+
+  expire(): void {
+    this.#onExpired(this);
+  }
+}
+
+function keyOf({ remoteAddress, remotePort }: Peer): string {
+  return `${remoteAddress} ${remotePort}`;
+}

@@ -1,0 +1,26 @@
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+
+/** A status of gRPC. */
+export interface StreamRefusal {
+  readonly code: number;
+  readonly message: string;
+  readonly headers?: OutgoingHttpHeaders;
+}
+
+/** Ends a call by its status, or by a reset where it has been answered already, and reads no more of it. */
+export function refuseStream(stream: ServerHttp2Stream, { code, message, headers }: StreamRefusal): void {
+  if (stream.destroyed || stream.closed) return;
+  stream.on('error', () => undefined);
+  if (stream.headersSent) return stream.close(constants.NGHTTP2_CANCEL);
+  const head = {
+    ':status': 200,
+    'content-type': 'application/grpc+proto',
+    'grpc-status': code,
+    'grpc-message': encodeURI(message),
+    ...headers,
+  };
+  stream.respond(head, { endStream: true });
+  // What is on its way is not waited for.
+  stream.close(constants.NGHTTP2_NO_ERROR);
+  stream.resume();
+}

@@ -1,0 +1,47 @@
+import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { ConnectionMetrics } from '../ports/telemetry.ts';
+import type { ConnectionServer } from './grpc-internals.ts';
+import { refuseStream } from './refuse-stream.ts';
+import type { UnfinishedRequests } from './unfinished-requests.ts';
+
+/** UNIMPLEMENTED, as gRPC numbers it. */
+const unimplemented = 12;
+const acceptedEncodings = { 'grpc-accept-encoding': 'identity' };
+
+export interface RequestGateDeps {
+  readonly unfinished: UnfinishedRequests;
+  readonly metrics: ConnectionMetrics;
+}
+
+/**
+ * Looks at each call before grpc-js has it. Compressed requests are refused: 4 KB of gzip are 4 MiB to whoever holds them, and nobody has said
+ * yet who sends them. Others are counted until they are complete.
+ */
+export function gateRequests(
+  { http2 }: Pick<ConnectionServer, 'http2'>,
+  { unfinished, metrics }: RequestGateDeps,
+): void {
+  const handlers = http2.listeners('stream');
+  http2.removeAllListeners('stream');
+  http2.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number) => {
+    if (isCompressed(headers)) {
+      metrics.cut('compressed');
+      const message = 'Compressed requests are not accepted.';
+      return refuseStream(stream, { code: unimplemented, message, headers: acceptedEncodings });
+    }
+    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) unfinished.add(stream);
+    offerNoCompression(stream);
+    for (const handler of handlers) handler.call(http2, stream, headers, flags);
+  });
+}
+
+function isCompressed({ 'grpc-encoding': encoding = 'identity' }: IncomingHttpHeaders): boolean {
+  return encoding !== 'identity';
+}
+
+/** grpc-js would tell clients that they may compress. */
+function offerNoCompression(stream: ServerHttp2Stream): void {
+  const respond = stream.respond.bind(stream);
+  stream.respond = (headers, options) =>
+    respond({ ...(headers as OutgoingHttpHeaders), ...acceptedEncodings }, options);
+}

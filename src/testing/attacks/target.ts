@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import { type ParleyServer, startServer } from '../server.ts';
+import { dial, type Session } from '../stranger.ts';
+
+const mebibyte = 1_024 * 1_024;
+
+/** A server under attack and a client that attacks nobody, whose connection comes from another address than the attacks do. */
+export interface Target extends AsyncDisposable {
+  readonly server: ParleyServer;
+  readonly grpcPort: number;
+  readonly httpPort: number;
+  /** How much resident memory the server has gained since its start, in MiB. */
+  grownMib(): Promise<number>;
+  /** The most that `grownMib` answered while this went on. */
+  peakMib(attack: Promise<unknown>): Promise<number>;
+  /** Sends a message on the open session, and opens another one: both must be answered. */
+  honestClientIsServed(): Promise<void>;
+}
+
+const samplePauseMs = 100;
+
+/** Starts the server as users run it, with one session open. */
+export async function startTarget(env: Readonly<Record<string, string>> = {}): Promise<Target> {
+  const server = await startServer({ env: { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', ...env } });
+  const witness = dial({ address: server.address, shape: 'bidi' });
+  await witness.ask('Is anybody there?');
+  const startBytes = await residentBytes(server.pid);
+  const grownMib = async () => (await residentBytes(server.pid)) / mebibyte - startBytes / mebibyte;
+  return {
+    server,
+    grpcPort: portOf(server.address),
+    httpPort: portOf(server.httpAddress),
+    grownMib,
+    async peakMib(attack) {
+      let isOver = false;
+      const over = attack.finally(() => {
+        isOver = true;
+      });
+      let peak = 0;
+      while (!isOver) {
+        peak = Math.max(peak, await grownMib());
+        await Promise.race([over, new Promise((resolve) => setTimeout(resolve, samplePauseMs))]);
+      }
+      await over;
+      return Math.max(peak, await grownMib());
+    },
+    async honestClientIsServed() {
+      await witness.ask('Still there?');
+      await oneSession(server);
+    },
+    async [Symbol.asyncDispose]() {
+      witness.drop();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function oneSession(server: ParleyServer): Promise<void> {
+  const session: Session = dial({ address: server.address, shape: 'bidi' });
+  await session.ask('May I come in?');
+  await session.goodbye();
+}
+
+/** How many connections and requests were cut for this reason. */
+export async function metricOf({ server }: Target, reason: string): Promise<number> {
+  const text = await (await fetch(`http://${server.httpAddress}/metrics`)).text();
+  const line = new RegExp(`^parley_cut_connections_total\\{reason="${reason}"\\} (\\d+)$`, 'm').exec(text);
+  return Number(line?.[1]);
+}
+
+/** Of the kernel, which answers whatever the process does. */
+async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1_024;
+}
+
+function portOf(address: string): number {
+  return Number(address.split(':').at(-1));
+}
