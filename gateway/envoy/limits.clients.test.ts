@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
+import type { OutgoingHttpHeaders } from 'node:http2';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type ServiceError, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Status } from '../../src/gen/google/rpc/status.ts';
+import { answerOf, callHead, framed, openConnection, unfinishedCall } from '../../src/testing/attacks/calls.ts';
 import { call, clientOf, type DynamicClient, hangUp } from '../../src/testing/contract.ts';
 import { type EnvoyEngine, startEnvoy } from '../../src/testing/engines/envoy.ts';
 import { eventually, Guests } from '../../src/testing/guests.ts';
@@ -187,6 +189,36 @@ async function storedBytes(folder: string): Promise<number> {
   );
   return Math.max(...sizes);
 }
+
+describe('requests of somebody who attacks', () => {
+  const sendPath = '/chat.v1.ChatService/Send';
+  const calls = 60;
+
+  async function answersTo(head: OutgoingHttpHeaders, body: Buffer, timeoutMs: number) {
+    const session = await openConnection(Number(envoy.address.split(':')[1]));
+    const streams = Array.from({ length: calls }, () => unfinishedCall(session, head, body));
+    const answers = await Promise.all(streams.map((stream) => answerOf(stream, timeoutMs)));
+    session.destroy();
+    return answers.map((answer) => answer['grpc-status']);
+  }
+
+  test('are refused by the gateway when they are compressed', async () => {
+    const codes = await answersTo(callHead(sendPath, { 'grpc-encoding': 'gzip' }), Buffer.alloc(5), 30_000);
+    expect(new Set(codes)).toEqual(new Set(['12']));
+  });
+
+  test('are held neither here nor there when they never end', async () => {
+    const before = await envoyBytes();
+    const body = framed(Buffer.alloc(4 * mib)).subarray(0, -1);
+    const answers = answersTo(callHead(sendPath), body, 20_000);
+    await eventually(metrics, (text) => /^parley_cut_connections_total\{reason="body_bytes"\} [1-9]/m.test(text));
+    expect((await envoyBytes()) - before).toBeLessThan(40 * mib);
+    await using guests = new Guests(envoy, 'bidi');
+    const { session } = await guests.connect();
+    await session.ask('Am I served?');
+    expect(await answers).toContain('8');
+  });
+});
 
 // Envoy brings the calls of many clients on few connections, and a gateway ends one on which more than 1,000 streams are reset at once.
 test('a session outlives 1,500 streams that other clients have given up', async () => {

@@ -55,7 +55,8 @@ export class ConnectionGate {
     const reason = this.#reasonToRefuse(address);
     if (reason !== undefined || socket.destroyed) {
       if (reason !== undefined) this.#options.metrics.cut(reason);
-      socket.on('error', () => undefined).destroy();
+      // By a reset: the kernel keeps nothing of it either.
+      socket.on('error', () => undefined).resetAndDestroy();
       return false;
     }
     const connection = new Connection(socket, address, this.#deadlineIn(firstRequestMs), (expired) =>
@@ -117,8 +118,12 @@ export class ConnectionGate {
   /** Where a port has all its connections, the one that has said nothing for longest gives way: silence never keeps anybody out. */
   #reasonToRefuse(address: string | undefined): CutReason | undefined {
     const { maxConnections, maxConnectionsPerAddress, metrics } = this.#options;
-    if (address !== undefined && (this.#ofAddress.get(address) ?? 0) >= maxConnectionsPerAddress) return 'address';
-    if (this.#connections.size < maxConnections) return undefined;
+    const isFull = this.#connections.size >= maxConnections;
+    // Where one address may have all connections, those of its own that say nothing give way.
+    const mayHaveAll = maxConnectionsPerAddress >= maxConnections;
+    if (address !== undefined && !mayHaveAll && (this.#ofAddress.get(address) ?? 0) >= maxConnectionsPerAddress)
+      return 'address';
+    if (!isFull) return undefined;
     const [oldest] = this.#silent;
     if (oldest === undefined) return 'connections';
     metrics.cut('connections');

@@ -14,11 +14,11 @@ export function framed(message: Uint8Array, isCompressed = false): Buffer {
   return Buffer.concat([prefix, message]);
 }
 
-/** An HTTP/2 connection whose errors are nobody's concern. */
+/** An HTTP/2 connection, once it knows the server's settings. Its errors are nobody's concern. */
 export async function openConnection(port: number): Promise<ClientHttp2Session> {
   const session = connect(`http://127.0.0.1:${port}`, { maxSessionMemory: Number.MAX_SAFE_INTEGER });
   session.on('error', () => undefined);
-  await once(session, 'connect');
+  await once(session, 'remoteSettings');
   return session;
 }
 

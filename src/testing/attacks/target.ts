@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { type ParleyServer, startServer } from '../server.ts';
 import { dial, type Session } from '../stranger.ts';
 
@@ -13,6 +13,8 @@ export interface Target extends AsyncDisposable {
   grownMib(): Promise<number>;
   /** The most that `grownMib` answered while this went on. */
   peakMib(attack: Promise<unknown>): Promise<number>;
+  /** Files and connections that the server has open beyond those of its start. */
+  openedFiles(): Promise<number>;
   /** Sends a message on the open session, and opens another one: both must be answered. */
   honestClientIsServed(): Promise<void>;
 }
@@ -25,12 +27,14 @@ export async function startTarget(env: Readonly<Record<string, string>> = {}): P
   const witness = dial({ address: server.address, shape: 'bidi' });
   await witness.ask('Is anybody there?');
   const startBytes = await residentBytes(server.pid);
+  const startFiles = await openFiles(server.pid);
   const grownMib = async () => (await residentBytes(server.pid)) / mebibyte - startBytes / mebibyte;
   return {
     server,
     grpcPort: portOf(server.address),
     httpPort: portOf(server.httpAddress),
     grownMib,
+    openedFiles: async () => (await openFiles(server.pid)) - startFiles,
     async peakMib(attack) {
       let isOver = false;
       const over = attack.finally(() => {
@@ -72,6 +76,11 @@ export async function metricOf({ server }: Target, reason: string): Promise<numb
 async function residentBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1_024;
+}
+
+/** Files and connections that a process has open. */
+export async function openFiles(pid: number): Promise<number> {
+  return (await readdir(`/proc/${pid}/fd`)).length;
 }
 
 function portOf(address: string): number {

@@ -1,0 +1,159 @@
+import { expect, test } from '@jest/globals';
+import { answerOf, callHead, openConnection, unfinishedCall } from '../testing/attacks/calls.ts';
+import { preface } from '../testing/attacks/http2-frames.ts';
+import { HeldConnections } from '../testing/attacks/sockets.ts';
+import { metricOf, openFiles, startTarget } from '../testing/attacks/target.ts';
+import { CertificateFolder, newAuthority, newCertificate } from '../testing/certificates.ts';
+import { eventually } from '../testing/guests.ts';
+import { startServer } from '../testing/server.ts';
+
+/** More than what the server admits by default, so that the last ones come when it has no more room. */
+const manyConnections = 4_000;
+const someConnections = 300;
+const maxGrowthMib = 250;
+/** What a server opens besides: an honest client's connection that is not closed yet, files of its own. */
+const fewFiles = 30;
+/** Twice the longest limit here, and more: no figure of speed. */
+const closedWithinMs = 40_000;
+
+const attacker = { localAddress: '127.0.0.2' };
+
+test('connections that say nothing give way to others, and are closed', async () => {
+  await using target = await startTarget();
+  using _grpc = await HeldConnections.open({ port: target.grpcPort, count: manyConnections });
+  using _http = await HeldConnections.open({ port: target.httpPort, count: manyConnections });
+  await eventually(
+    () => target.openedFiles(),
+    // All that the server admits, on both ports.
+    (files) => files > 6_000,
+  );
+  await target.honestClientIsServed();
+  const peakMib = await target.grownMib();
+  const files = await target.openedFiles();
+  console.info(
+    `${files} of ${2 * manyConnections} connections were open, the server grew by ${peakMib.toFixed(0)} MiB`,
+  );
+  expect(peakMib).toBeLessThan(maxGrowthMib);
+  await eventually(
+    () => target.openedFiles(),
+    (left) => left < fewFiles,
+    closedWithinMs,
+  );
+  expect(await metricOf(target, 'silent')).toBeGreaterThan(0);
+  expect(await metricOf(target, 'connections')).toBeGreaterThan(0);
+});
+
+test('heads of requests that come octet by octet are not waited for', async () => {
+  await using target = await startTarget();
+  const first = 'GET /healthz HTTP/1.1\r\nhost: a\r\nx-slow: ';
+  using http = await HeldConnections.open({ port: target.httpPort, count: someConnections, first });
+  // The same for a preface of HTTP/2.
+  using _ = await HeldConnections.open({
+    port: target.grpcPort,
+    count: someConnections,
+    first: preface.subarray(0, 20),
+  });
+  await eventually(
+    () => target.openedFiles(),
+    (files) => files >= 2 * someConnections,
+  );
+  const dripping = setInterval(() => http.write('x'), 500);
+  try {
+    await target.honestClientIsServed();
+    await eventually(
+      () => target.openedFiles(),
+      (files) => files < fewFiles,
+      closedWithinMs,
+    );
+  } finally {
+    clearInterval(dripping);
+  }
+});
+
+test('handshakes of TLS that stall are closed', async () => {
+  const authority = await newAuthority('an authority');
+  await using files = await CertificateFolder.make();
+  const { cert, key } = await newCertificate(authority, 'a server');
+  await using server = await startServer({
+    env: {
+      PARLEY_TLS_CERT_FILE: await files.write('cert.pem', cert),
+      PARLEY_TLS_KEY_FILE: await files.write('key.pem', key),
+    },
+  });
+  const ports = [server.address, server.httpAddress].map((address) => Number(address.split(':').at(-1)));
+  const clientHello = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]);
+  const atStart = await openFiles(server.pid);
+  const held = ports.flatMap((port) => [
+    HeldConnections.open({ port, count: someConnections }),
+    HeldConnections.open({ port, count: someConnections, first: clientHello }),
+  ]);
+  await Promise.all(held);
+  const opened = async () => (await openFiles(server.pid)) - atStart;
+  await eventually(opened, (count) => count >= 4 * someConnections);
+  await eventually(opened, (count) => count < fewFiles, closedWithinMs);
+  for (const connections of held) (await connections)[Symbol.dispose]();
+});
+
+test('connections without a call are closed, although their clients hold on to them', async () => {
+  await using target = await startTarget({ PARLEY_CONNECTION_IDLE_MS: '1000' });
+  using _ = await HeldConnections.open({ port: target.grpcPort, count: someConnections, first: preface });
+  await eventually(
+    () => target.openedFiles(),
+    (files) => files >= someConnections,
+  );
+  await eventually(
+    () => target.openedFiles(),
+    (files) => files < fewFiles,
+    closedWithinMs,
+  );
+  expect(await metricOf(target, 'idle')).toBeGreaterThanOrEqual(someConnections);
+  await target.honestClientIsServed();
+});
+
+test('one address has its share of the connections and no more, a proxy that is trusted all', async () => {
+  await using target = await startTarget({
+    PARLEY_MAX_CONNECTIONS_PER_ADDRESS: '50',
+    PARLEY_TRUSTED_PROXIES: '127.0.0.3',
+  });
+  using grpc = await HeldConnections.open({
+    port: target.grpcPort,
+    count: someConnections,
+    first: preface,
+    ...attacker,
+  });
+  using http = await HeldConnections.open({ port: target.httpPort, count: someConnections, ...attacker });
+  await eventually(
+    async () => [grpc.open, http.open],
+    (open) => open.every((count) => count === 50),
+  );
+  await target.honestClientIsServed();
+  using proxy = await HeldConnections.open({
+    port: target.grpcPort,
+    count: someConnections,
+    first: preface,
+    localAddress: '127.0.0.3',
+  });
+  await eventually(
+    () => target.openedFiles(),
+    (files) => files >= someConnections + 2 * 50,
+  );
+  expect(proxy.open).toBe(someConnections);
+  expect(await metricOf(target, 'address')).toBe(2 * (someConnections - 50));
+});
+
+test('chat streams without a Hello are ended', async () => {
+  await using target = await startTarget();
+  const session = await openConnection(target.grpcPort);
+  const streams = Array.from({ length: 50 }, () =>
+    unfinishedCall(session, callHead('/chat.v1.ChatService/Chat'), Buffer.alloc(0)),
+  );
+  await target.honestClientIsServed();
+  const answers = await Promise.all(streams.map((stream) => answerOf(stream, closedWithinMs)));
+  session.destroy();
+  for (const answer of answers) {
+    expect(answer['grpc-status']).toBe('3');
+    expect(Buffer.from(String(answer['grpc-status-details-bin']), 'base64').toString('latin1')).toContain(
+      'HELLO_EXPECTED',
+    );
+  }
+});
