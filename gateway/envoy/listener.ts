@@ -9,7 +9,7 @@ import { routeConfiguration } from './routes.ts';
 import type { EnvoyValues } from './values.ts';
 
 const manager = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
-/** Tokens of an issuer are the longest. Node takes no more by HTTP/1.1 either. */
+/** Tokens of an issuer are the longest. Gateways take half as much again, for what Envoy adds. */
 const maxHeadersKb = 16;
 
 /** Where clients connect: HTTP/2 for gRPC, HTTP/1.1 or 2 for browsers. */

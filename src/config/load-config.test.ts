@@ -242,3 +242,22 @@ describe('the table', () => {
     },
   );
 });
+
+describe('connections', () => {
+  const open = { PARLEY_GRPC_LISTEN: '0.0.0.0:50051', PARLEY_ALLOW_INSECURE: 'true' };
+
+  test('suffice for every client, in line as well, and one address has a share of them', () => {
+    const clients = { PARLEY_MAX_CLIENTS: '10000', PARLEY_MAX_WAITING_CLIENTS: '0' };
+    expect(loadConfig({ ...open, ...clients }).connections).toMatchObject({ max: 21_000, maxPerAddress: 1_000 });
+  });
+
+  test('are all for one address where only this machine can connect', () => {
+    expect(loadConfig({}).connections).toMatchObject({ max: 3_100, maxPerAddress: 3_100 });
+  });
+
+  test('are as many as are given', () => {
+    const given = { PARLEY_MAX_CONNECTIONS: '200', PARLEY_MAX_CONNECTIONS_PER_ADDRESS: '20' };
+    expect(loadConfig(given).connections).toMatchObject({ max: 200, maxPerAddress: 20 });
+    expect(loadConfig({ ...open, PARLEY_MAX_CONNECTIONS: '200' }).connections).toMatchObject({ maxPerAddress: 200 });
+  });
+});
