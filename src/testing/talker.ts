@@ -24,7 +24,7 @@ const answerTimeoutMs = 20_000;
 const fetchTimeoutMs = 60_000;
 
 /** Messages that it has on their way at once: replies to the first come between those and what is told of the second. */
-const outstanding = 2;
+export const outstanding = 2;
 
 /** What a client knows of one thing it said. */
 export interface Said {
