@@ -83,9 +83,12 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Refusals',
-        description: 'Calls and messages, by the reason that clients are told.',
+        description: 'Calls and messages, by the reason that clients are told; and connections that the server closed.',
         unit: 'ops',
-        queries: rateBy('parley_refusals_total', 'reason'),
+        queries: [
+          ...rateBy('parley_refusals_total', 'reason'),
+          ['connections cut: {{reason}}', 'sum by (reason) (rate(parley_cut_connections_total[$__rate_interval]))'],
+        ],
       },
       {
         title: 'Until a message is accepted',

@@ -35,6 +35,7 @@ const ofProjector = [
   'parley_parked_records_total',
 ];
 const ofAll = [
+  'parley_cut_connections_total',
   'parley_log_append_seconds',
   'parley_log_time_ahead_seconds',
   'parley_log_time_steps_total',
