@@ -54,7 +54,6 @@ function lookups(messages: readonly HistoryMessage[], checkpoint: number, isRepl
   };
   // The log is too long to be folded instead.
   const refolds = {
-    historyAnswers: () => {},
     historyWaitMs: () => 0,
     past: () => Promise.reject(new ReadModelUnavailable('too long')),
   };

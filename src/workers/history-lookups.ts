@@ -19,7 +19,7 @@ export interface HistorySource {
 export interface HistoryLookupsDeps {
   readonly history: HistorySource;
   readonly progress: HistoryProgress;
-  readonly refolds: Pick<Refolds, 'past' | 'historyAnswers' | 'historyWaitMs'>;
+  readonly refolds: Pick<Refolds, 'past' | 'historyWaitMs'>;
 }
 
 /**
@@ -30,9 +30,7 @@ export function historyLookups({ history, progress, refolds }: HistoryLookupsDep
   async function whole<T>(partition: number, offset: number, ask: () => Promise<T>): Promise<T | undefined> {
     try {
       const waitMs = refolds.historyWaitMs(partition);
-      const answer = (await progress.whole(new Map([[partition, offset]]), waitMs, ask))?.answer;
-      if (answer !== undefined) refolds.historyAnswers();
-      return answer;
+      return (await progress.whole(new Map([[partition, offset]]), waitMs, ask))?.answer;
     } catch (error) {
       if (!(error instanceof ReadModelUnavailable)) throw error;
       return undefined;

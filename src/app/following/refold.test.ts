@@ -122,7 +122,7 @@ test('what was folded is gone on with, until nobody has asked for it for long', 
   expect((await refolds.past(0, 'c', 3)).records.map(({ offset }) => offset)).toEqual([1, 2]);
   expect(read()).toBe(3);
   log.clock.advance(keptRefoldMs);
-  refolds.historyAnswers();
+  refolds.historyWaitMs(0);
   await refolds.past(0, 'c', 3);
   expect(read()).toBe(6);
 });
@@ -135,7 +135,6 @@ test('history is waited for a moment only while its partition is folded instead 
   await refolds.past(0, 'c', 2);
   expect([0, 1].map((partition) => refolds.historyWaitMs(partition))).toEqual([missingHistoryWaitMs, historyWaitMs]);
   log.clock.advance(keptRefoldMs);
-  refolds.historyAnswers();
   expect(refolds.historyWaitMs(0)).toBe(historyWaitMs);
 });
 

@@ -57,12 +57,8 @@ export class Refolds {
 
   /** How long history is waited for before the partition is folded: a moment only where it was waited for in vain, and the fold is kept. */
   historyWaitMs(partition: number): number {
+    this.#forgetUnused(this.#clock.monotonicMs());
     return this.#partitions.has(partition) ? missingHistoryWaitMs : historyWaitMs;
-  }
-
-  /** History answers: what was folded instead of it is given up after a while. */
-  historyAnswers(): void {
-    if (this.#partitions.size > 0) this.#forgetUnused(this.#clock.monotonicMs());
   }
 
   #forgetUnused(nowMs: number): void {

@@ -197,10 +197,7 @@ export class SessionConversations {
       if (early !== undefined) return early;
       const partition = following.partitionOf(conversationId);
       const whole = await progress.whole(new Map([[partition, upTo]]), refolds.historyWaitMs(partition), ask);
-      if (whole !== null) {
-        refolds.historyAnswers();
-        return whole.answer;
-      }
+      if (whole !== null) return whole.answer;
     } catch (error) {
       if (!(error instanceof ReadModelUnavailable)) throw error;
     }
