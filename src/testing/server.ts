@@ -15,6 +15,8 @@ const readyTimeoutMs = 60_000;
 const stopTimeoutMs = 40_000;
 /** Enough for the last words of a dying process. */
 const tailChars = 64 * 1024;
+/** Of these, what is shown of a process that ended by itself. */
+const lastLines = 30;
 
 function startOptions(packagePath: string): readonly string[] {
   const { scripts } = JSON.parse(readFileSync(packagePath, 'utf8')) as { scripts: { start: string } };
@@ -122,6 +124,8 @@ class ServerProcess implements ParleyServer {
   #stdout = '';
   #stderr = '';
   #replaced = false;
+  /** Somebody asked it to end, or it never began, which its start reports. */
+  #isEnding = true;
 
   constructor(dataDir: string, ownsData: boolean, env: Readonly<Record<string, string>>) {
     this.dataDir = dataDir;
@@ -140,7 +144,10 @@ class ServerProcess implements ParleyServer {
     });
     const kill = () => this.#child.kill('SIGKILL');
     process.once('exit', kill);
-    void this.exited.then(() => process.removeListener('exit', kill));
+    void this.exited.then((exit) => {
+      process.removeListener('exit', kill);
+      if (!this.#isEnding) this.#reportEnd(exit);
+    });
   }
 
   get pid(): number {
@@ -166,9 +173,16 @@ class ServerProcess implements ParleyServer {
         clearTimeout(timer);
         [this.address, this.httpAddress] = [where[1] ?? '', where[2] ?? ''];
         this.startMs = performance.now() - this.#startedAt;
+        this.#isEnding = false;
         resolve();
       });
     });
+  }
+
+  /** A process that dies by itself takes with it why its test fails. */
+  #reportEnd({ code, signal }: Exit): void {
+    const lastWords = this.#stderr.split('\n').slice(-lastLines).join('\n');
+    console.error(`the server at ${this.httpAddress} ended by itself: ${code ?? signal}; it said last:\n${lastWords}`);
   }
 
   pause(): void {
@@ -180,6 +194,7 @@ class ServerProcess implements ParleyServer {
   }
 
   async stop(signal: NodeJS.Signals): Promise<Exit> {
+    this.#isEnding = true;
     this.#child.kill(signal);
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), stopTimeoutMs);
     const exit = await this.exited;

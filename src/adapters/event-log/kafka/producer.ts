@@ -47,6 +47,8 @@ export class Producer {
    * RangeError, when one partition's records are too large for a batch.
    */
   append(records: readonly PlacedRecord[], ready?: Promise<unknown>): Promise<readonly Appended[]> {
+    // A call that is refused at once waits for nothing: that what it needs fails later is no unhandled rejection, which would end the process.
+    ready?.catch(() => undefined);
     if (this.#closing !== undefined) return refused('the log is closed');
     if (this.#queuedBytes > maxQueuedBytes) return refused('too much waits to be written');
     const call = new AppendCall(records, performance.now() + appendTimeoutMs);
