@@ -122,7 +122,9 @@ export class Following {
 
   /** As `PartitionFollower.folded`, with the time limit of whoever waits for it. */
   async folded(partition: number, offset: number): Promise<void> {
-    await this.#inTime(this.at(partition).folded(offset));
+    const fold = this.at(partition);
+    // Most of what is asked for is there: it costs nobody a time limit.
+    if (fold.next < offset) await this.#inTime(fold.folded(offset));
   }
 
   async #readOn(): Promise<void> {

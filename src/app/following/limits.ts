@@ -1,5 +1,8 @@
-/** Kept of what was said last in one partition, as memory counts it: a thousand messages with their replies, and 20 MiB for ten partitions. */
-export const maxRecentBytes = 2 * 1_024 * 1_024;
+/**
+ * Kept of what was said last in one partition, as memory counts it: a thousand short messages with their replies, and 10 MiB for ten partitions. Who was away
+ * for longer is told from history, or the log.
+ */
+export const maxRecentBytes = 1_024 * 1_024;
 
 /** Conversations of a partition of which it is remembered whose they are: about 2 MB. */
 export const maxIndexedConversations = 10_000;
@@ -7,7 +10,7 @@ export const maxIndexedConversations = 10_000;
 /** Pending messages of a partition whose traces are remembered: far more than a queue that anyone would wait in, about 2 MB. */
 export const maxPendingTraces = 8_192;
 
-/** Message ids a partition remembers at least, in about 1 MB; an eighth more at most. Older repeats are found in history. */
+/** Message ids a partition remembers at least, in about 1 MB; half as many more at most. Older repeats are found in history. */
 export const knownWindowIds = 8_192;
 
 /**

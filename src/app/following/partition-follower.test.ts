@@ -74,8 +74,8 @@ describe('a partition that is followed', () => {
     expect(
       following
         .at(0)
-        .recent.of('c')
-        .map(({ offset }) => offset),
+        .recent.after('c', -1)
+        ?.map(({ offset }) => offset),
     ).toEqual([1, 6, 7, 8]);
     expect(following.at(0).state.pending.size).toBe(0);
   });
@@ -87,7 +87,7 @@ describe('a partition that is followed', () => {
     await log.append(replyCompleted('c/1', ''));
     await following.caughtUp();
     expect(notes.lines.slice(1)).toEqual(['2 ReplyStarted c/1', '3 ReplyProgress c/1', '5 ReplyCompleted c/1']);
-    const recent = following.at(0).recent.of('c');
+    const recent = following.at(0).recent.after('c', -1) ?? [];
     expect(recent.filter(isAboutMessage).map(({ offset, message }) => [offset, message.draft.text])).toEqual([
       [1, ''],
       [5, ''],

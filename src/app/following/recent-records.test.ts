@@ -29,7 +29,7 @@ describe('what was said last', () => {
     expect(offsetsOf(recent.after('c', 1))).toEqual([2, 3]);
     expect(offsetsOf(recent.after('c', 3))).toEqual([]);
     expect(offsetsOf(recent.after('nothing was said', -1))).toEqual([]);
-    expect(offsetsOf(recent.of('d'))).toEqual([1]);
+    expect(offsetsOf(recent.after('d', -1))).toEqual([1]);
   });
 
   test('is not said to be all where some of it was before', () => {
@@ -47,7 +47,7 @@ describe('what was said last', () => {
     expect(recent.after('c', -1)).toBeUndefined();
     expect(offsetsOf(recent.after('c', 0))).toEqual([7, 9]);
     recent.add(recordAt(10));
-    expect([recent.completeFrom, recent.of('d')]).toEqual([6, []]);
+    expect([recent.completeFrom, recent.after('d', 5)]).toEqual([6, []]);
   });
 
   test('holds titles and deletions in their places, and counts a title', () => {
@@ -65,18 +65,18 @@ describe('what was said last', () => {
     expect(recent.bytes).toBe(overheadBytes + 2_000);
     const small = new RecentRecords(0, 1_000);
     small.add(recordAt(3, 'c', 'x'.repeat(1_000)));
-    expect([small.bytes, small.completeFrom, small.of('c')]).toEqual([0, 4, []]);
+    expect([small.bytes, small.completeFrom, small.after('c', 3)]).toEqual([0, 4, []]);
   });
 
-  test('of a conversation that was deleted is not given any more; what comes after is, and is not dropped in its stead', () => {
+  test('of a conversation that was deleted is not given any more; what comes after is, and has its room', () => {
     const recent = new RecentRecords(0, 2 * overheadBytes);
     recent.add(recordAt(0));
     recent.add(recordAt(1));
     recent.forget('c');
     expect(recent.after('c', -1)).toEqual([]);
     recent.add(recordAt(2));
-    expect(offsetsOf(recent.of('c'))).toEqual([2]);
-    expect(recent.bytes).toBe(2 * overheadBytes);
+    expect(offsetsOf(recent.after('c', -1))).toEqual([2]);
+    expect(recent.bytes).toBe(overheadBytes);
   });
 
   // Records before that offset are added as well, and may lack ends: dropping one of them is no promise for those after it.

@@ -1,13 +1,12 @@
-import {
-  type ConversationDeleted,
-  type ConversationEvent,
-  type ConversationRenamed,
-  type MessageReceived,
-  type ReplyCompleted,
-  type ReplyFailed,
-  type ReplyProgress,
-  type ReplyStarted,
-  textOf,
+import type {
+  ConversationDeleted,
+  ConversationEvent,
+  ConversationRenamed,
+  MessageReceived,
+  ReplyCompleted,
+  ReplyFailed,
+  ReplyProgress,
+  ReplyStarted,
 } from '../../domain/conversation/events.ts';
 import { type PartitionState, pendingMessage } from '../../domain/conversation/partition-state.ts';
 import { noDraft, type PendingMessage } from '../../domain/conversation/pending-messages.ts';
@@ -84,12 +83,11 @@ export function withoutDraft(record: FollowedRecord): FollowedRecord {
 /** Counted for a record besides its text: ids, times and what holds them. */
 const overheadBytes = 500;
 
-/** What was said last in one partition, by conversation and in order: so many bytes of it. */
+/** What was said last in one partition, in order: so many bytes of it. One array: whatever else points to what is kept costs each message, and is asked only by who resumes. */
 export class RecentRecords {
   readonly #maxBytes: number;
-  readonly #byConversation = new Map<string, FollowedRecord[]>();
-  /** All of them, the oldest first, from `#oldest` on. */
-  #inOrder: FollowedRecord[] = [];
+  /** The oldest first, from `#oldest` on. */
+  #records: FollowedRecord[] = [];
   #oldest = 0;
   #bytes = 0;
   #completeFrom: number;
@@ -110,11 +108,7 @@ export class RecentRecords {
   }
 
   add(record: FollowedRecord): void {
-    const conversationId = conversationOf(record);
-    const said = this.#byConversation.get(conversationId);
-    if (said === undefined) this.#byConversation.set(conversationId, [record]);
-    else said.push(record);
-    this.#inOrder.push(record);
+    this.#records.push(record);
     this.#bytes += bytesOf(record);
     while (this.#bytes > this.#maxBytes) this.#dropOldest();
   }
@@ -122,43 +116,39 @@ export class RecentRecords {
   /** What was said in the conversation after this offset; undefined when some of it may not be here any more. */
   after(conversationId: string, offset: number): readonly FollowedRecord[] | undefined {
     if (offset + 1 < this.#completeFrom) return undefined;
-    const said = this.#byConversation.get(conversationId);
-    if (said === undefined) return [];
-    // Nearly always little was missed.
-    const from = said.findLastIndex((record) => record.offset <= offset) + 1;
-    return said.slice(from);
-  }
-
-  /** Everything that is here of the conversation. */
-  of(conversationId: string): readonly FollowedRecord[] {
-    return this.#byConversation.get(conversationId) ?? [];
+    const said: FollowedRecord[] = [];
+    // From the newest on: nearly always little was missed.
+    for (let index = this.#records.length - 1; index >= this.#oldest; index -= 1) {
+      const record = this.#records[index] as FollowedRecord;
+      if (record.offset <= offset) break;
+      if (conversationOf(record) === conversationId) said.push(record);
+    }
+    return said.reverse();
   }
 
   /** Its words are not to be told any more. */
   forget(conversationId: string): void {
-    this.#byConversation.delete(conversationId);
+    this.#records = this.#records.slice(this.#oldest).filter((record) => conversationOf(record) !== conversationId);
+    this.#oldest = 0;
+    this.#bytes = this.#records.reduce((sum, record) => sum + bytesOf(record), 0);
   }
 
   #dropOldest(): void {
-    const record = this.#inOrder[this.#oldest];
+    const record = this.#records[this.#oldest];
     if (record === undefined) return;
     this.#oldest += 1;
     this.#bytes -= bytesOf(record);
     // What was read before is not complete anyway.
     this.#completeFrom = Math.max(this.#completeFrom, record.offset + 1);
-    const conversationId = conversationOf(record);
-    const said = this.#byConversation.get(conversationId);
-    if (said?.[0] === record) {
-      if (said.length === 1) this.#byConversation.delete(conversationId);
-      else said.shift();
-    }
-    if (this.#oldest * 2 < this.#inOrder.length) return;
-    this.#inOrder = this.#inOrder.slice(this.#oldest);
+    if (this.#oldest * 2 < this.#records.length) return;
+    this.#records = this.#records.slice(this.#oldest);
     this.#oldest = 0;
   }
 }
 
 function bytesOf({ event }: FollowedRecord): number {
   if (event.type === 'ConversationRenamed') return overheadBytes + 2 * event.title.length;
-  return 'parts' in event ? overheadBytes + 2 * textOf(event.parts).length : overheadBytes;
+  let bytes = overheadBytes;
+  if ('parts' in event) for (const part of event.parts) if (part.kind === 'text') bytes += 2 * part.text.length;
+  return bytes;
 }

@@ -8,6 +8,7 @@ import type { HistoryMessage } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { LiveBus, LivePiece } from '../../ports/live-bus.ts';
 import type { Following } from '../following/following.ts';
+import type { PartitionFollower } from '../following/partition-follower.ts';
 import {
   type ConversationRecord,
   type FollowedRecord,
@@ -31,7 +32,7 @@ interface Drawn {
 type UnderWay = Pick<PendingMessage, 'messageId' | 'attempt' | 'continuedBytes' | 'draft'>;
 
 export interface ConversationViewDeps {
-  readonly following: Following;
+  readonly following: Pick<Following, 'of'>;
   readonly conversations: Pick<SessionConversations, 'missed'>;
   readonly bus: LiveBus;
   readonly ids: Pick<Ids, 'replyMessageId'>;
@@ -49,6 +50,8 @@ export interface ConversationViewDeps {
 export class ConversationView {
   readonly conversationId: string;
   readonly #deps: ConversationViewDeps;
+  /** Of the partition that holds the conversation. */
+  readonly #fold: PartitionFollower;
   readonly #drafts = new Map<string, Drawn>();
   readonly #early = new HeldPieces(maxEarlyBytes);
   /** The client knows everything of the conversation up to this offset. */
@@ -64,8 +67,9 @@ export class ConversationView {
   constructor(conversationId: string, afterSequence: number, deps: ConversationViewDeps) {
     this.conversationId = conversationId;
     this.#deps = deps;
+    this.#fold = deps.following.of(conversationId);
     // A sequence that the log never gave would hide what it gives next.
-    this.#through = Math.min(afterSequence, deps.following.of(conversationId).next - 1);
+    this.#through = Math.min(afterSequence, this.#fold.next - 1);
   }
 
   /** Whether the client has been told everything up to this offset. */
@@ -76,10 +80,9 @@ export class ConversationView {
   /** Tells what came after, as fast as the client reads, and then what happens. Rejects with LogUnavailable or ReadModelUnavailable. */
   async show(): Promise<void> {
     while (!this.#closed) {
-      const fold = this.#deps.following.of(this.conversationId);
-      const missed = fold.saidAfter(this.conversationId, this.#through);
+      const missed = this.#fold.saidAfter(this.conversationId, this.#through);
       if (missed?.length === 0) return this.#goLive();
-      if (missed === undefined) await this.#tellOlder(fold.recent.completeFrom);
+      if (missed === undefined) await this.#tellOlder(this.#fold.recent.completeFrom);
       else await this.#tellRecent(missed);
     }
   }
@@ -136,12 +139,11 @@ export class ConversationView {
 
   /** Nothing is awaited between the last that was missed and this. */
   #goLive(): void {
-    const { following, bus } = this.#deps;
     const { conversationId } = this;
     this.#isLive = true;
-    this.#unsubscribe = bus.subscribe(conversationId, (piece) => this.#piece(piece));
+    this.#unsubscribe = this.#deps.bus.subscribe(conversationId, (piece) => this.#piece(piece));
     let isUnderWay = false;
-    for (const message of following.of(conversationId).state.pending) {
+    for (const message of this.#fold.state.pending) {
       // One whose worker was lost waits for the next, which may go on from there.
       const isBegun = message.processing || message.draft.bytes > 0;
       if (message.conversationId !== conversationId || !isBegun) continue;
@@ -275,7 +277,7 @@ export class ConversationView {
   }
 
   #pending(messageId: string): PendingMessage | undefined {
-    return pendingMessage(this.#deps.following.of(this.conversationId).state, messageId);
+    return pendingMessage(this.#fold.state, messageId);
   }
 
   /** Once for all holes of one turn of the event loop. */

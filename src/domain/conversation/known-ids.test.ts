@@ -33,14 +33,14 @@ test('a window keeps the newest ids and says from which offset on it is complete
   let known = KnownIds.none;
   for (let offset = 0; offset < 300; offset += 1) {
     known = known.add(`id-${offset}`, offset).trim(40, offset);
-    expect(known.size).toBeLessThanOrEqual(45);
+    expect(known.size).toBeLessThanOrEqual(60);
     for (let recent = Math.max(0, offset - 39); recent <= offset; recent += 1) {
       expect(known.offsetOf(`id-${recent}`)).toBe(recent);
     }
     expect(known.has(`id-${known.completeFrom}`)).toBe(true);
   }
   expect(known.has('id-0')).toBe(false);
-  expect(known.completeFrom).toBeGreaterThanOrEqual(255);
+  expect(known.completeFrom).toBeGreaterThanOrEqual(240);
 });
 
 test('a window never drops an id that is still needed', () => {

@@ -1,8 +1,8 @@
 /** V8 refuses a Map of more than 2^24 entries; a generation ends well before. */
 const maxGenerationIds = 2 ** 23;
 
-/** A window moves on in so many steps, each a generation: the more, the less its size goes up and down, and the more a lookup asks. */
-const windowSteps = 8;
+/** A window moves on in so many steps, each a generation: the more, the less its size goes up and down, and the more maps a lookup asks. Nearly every id that is looked up is new, so each is asked. */
+const windowSteps = 2;
 
 /** Ids and where each was first seen, shared by every version grown from it. */
 interface SharedIds {
@@ -93,7 +93,7 @@ export class KnownIds {
   }
 
   /**
-   * A window on the newest ids: `minIds`, and up to an eighth more. Ids at `neededFrom` or later are never dropped.
+   * A window on the newest ids: `minIds`, and up to half as many more. Ids at `neededFrom` or later are never dropped.
    * The same object when there is nothing to drop yet, so calling it often is cheap.
    */
   trim(minIds: number, neededFrom: number): KnownIds {

@@ -114,7 +114,7 @@ export function forgetRepeat(state: PartitionState, messageId: string): Partitio
   return message === undefined ? state : without(state, message);
 }
 
-/** Bounds memory to the newest ids, `minIds` and up to an eighth more; repeats of messages dropped so look new. */
+/** Bounds memory to the newest ids, `minIds` and up to half as many more; repeats of messages dropped so look new. */
 export function trimKnown(state: PartitionState, minIds: number): PartitionState {
   const known = state.known.trim(minIds, oldestPendingOffset(state) ?? Number.POSITIVE_INFINITY);
   return known === state.known ? state : { ...state, known };
