@@ -1,0 +1,86 @@
+/**
+ * `npm run load:attacked [-- --envoy] [--seconds N] [--attackers N] [--way NAME …]`: what an attack by people without an account costs those who have one. 20 honest
+ * clients talk, alone, beside 200 connections that attack (attackers.ts), and alone again; of each time their p99, and how much memory the server gained.
+ * With --envoy all come through Envoy. Shows the figures; the exit code says only whether it could be run and nothing was lost.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { Load } from '../driver/load.ts';
+import { drive } from '../runner/drive.ts';
+import { memory } from '../system/process-figures.ts';
+import { runJson, startEnvoy, startParley } from '../system/processes.ts';
+
+const { values } = parseArgs({
+  options: {
+    envoy: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '60' },
+    attackers: { type: 'string', default: '200' },
+    way: { type: 'string', multiple: true, default: [] },
+  },
+});
+const durationMs = Number(values.seconds) * 1_000;
+const samplePauseMs = 100;
+
+/** Each says something a second or so after its last reply: what a message takes, not how many there can be. */
+const honest: Load = {
+  seed: 1,
+  protocol: 'grpc',
+  clients: 20,
+  arrivalsPerSecond: 0,
+  durationMs,
+  settleMs: 10_000,
+  pace: { loop: 'every', everyMs: { min: 200, max: 400 } },
+  mix: { text: { share: 1, bytes: { min: 20, max: 200 }, by: 'message' } },
+  waitForSlotMs: 0,
+  idleClients: 0,
+  toleratesKills: false,
+};
+
+const work = await mkdtemp(join(tmpdir(), 'parley-attacked-'));
+try {
+  await using server = await startParley({ PARLEY_DATA_DIR: join(work, 'data') });
+  await using envoy = values.envoy ? await startEnvoy(server) : undefined;
+  const address = envoy?.address ?? server.address;
+  const [grpcPort, httpPort] = [address, envoy?.address ?? server.httpAddress].map((at) => at.split(':').at(-1) ?? '');
+
+  /** The honest clients' figures, and the most memory that the server had meanwhile. */
+  const talk = async (name: string, load: Load) => {
+    const target = { address, httpAddress: server.httpAddress, load, messagesFile: join(work, `${name}.jsonl`) };
+    const talking = drive(target, work, () => undefined, new AbortController().signal);
+    let isOver = false;
+    const over = talking.finally(() => {
+      isOver = true;
+    });
+    let peakMib = 0;
+    while (!isOver) {
+      peakMib = Math.max(peakMib, memory(server.pid).residentMib);
+      await Promise.race([over, sleep(samplePauseMs)]);
+    }
+    const figures = await over;
+    const said = figures.kinds.text;
+    if (said === undefined || said.lost > 0) throw new Error(`${name}: ${said?.lost} messages were lost`);
+    const { p50, p99, max } = said.replyMs;
+    console.log(
+      `${name}: ${said.answered} answered, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, max ${max.toFixed(1)} ms; errors ${JSON.stringify(figures.errors)}; the server ${peakMib.toFixed(0)} MiB`,
+    );
+    return { p99, peakMib };
+  };
+
+  // Until the code is compiled and the heap has its size.
+  await talk('warm-up', { ...honest, durationMs: Math.min(durationMs, 15_000) });
+  const before = await talk('alone', honest);
+  const args = [grpcPort, httpPort, values.attackers, String(durationMs), ...values.way] as string[];
+  const attacking = runJson<Record<string, number>>('loadtest/attacked/attackers.ts', args);
+  const beside = await talk('attacked', honest);
+  console.log('attacks begun:', JSON.stringify(await attacking));
+  const after = await talk('alone again', honest);
+  const alone = Math.max(before.p99, after.p99);
+  console.log(
+    `p99 ${(beside.p99 - alone).toFixed(1)} ms above the worse of those alone; the server grew by ${(beside.peakMib - before.peakMib).toFixed(0)} MiB`,
+  );
+} finally {
+  await rm(work, { recursive: true, force: true });
+}
