@@ -92,6 +92,24 @@ test.each([
   await target.honestClientIsServed();
 });
 
+// Cause: what was refused to a call that was gone already was waited for like anything that a client is slow to read: 4 KB for 10 s, of each.
+test('calls that are reset are kept by nobody, on however many connections they come', async () => {
+  const once = (_: unknown, stream = -1) => {
+    const next = () => {
+      stream += 2;
+      return Buffer.concat([opened(chat, stream), frame(frameTypes.reset, flags.none, stream, word(8))]);
+    };
+    return flood({ port: target.grpcPort, first: preface, next, maxBytes: 256 * 1_024 });
+  };
+  const flooding = (async () => {
+    for (let round = 0; round < 4; round += 1) await Promise.all(Array.from({ length: 25 }, once));
+  })();
+  const peakMib = await target.peakMib(flooding);
+  console.info(`on 100 connections: the server grew by ${peakMib.toFixed(0)} MiB`);
+  expect(peakMib).toBeLessThan(maxGrowthMib);
+  await target.honestClientIsServed();
+});
+
 test.each([
   [
     'heads that are long by references to one field',

@@ -13,7 +13,7 @@ import type { Metrics } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';
 import { type Calls, callerOf } from './calls.ts';
 import { acceptedToWire, helloFromWire, messageFromWire, type WelcomeFacts } from './chat-wire.ts';
-import { http2StreamOf, readOneAhead } from './grpc-internals.ts';
+import { http2StreamOf, isOver, readOneAhead } from './grpc-internals.ts';
 import { type SessionStream, StreamOutput, type StreamOutputDeps } from './stream-output.ts';
 import { checkWellFormed } from './tolerant-decoding.ts';
 import { TracedCall } from './traced-call.ts';
@@ -219,6 +219,8 @@ class ChatStream {
   }
 
   #halfClosed(): void {
+    // The stream of a call that was reset ends, too: it has said all that it will, and is told nothing.
+    if (isOver(this.#call)) return;
     if (this.#session === undefined) return this.#fail(new Refused('HELLO_EXPECTED'));
     this.#saidAll = true;
     this.#leaveIfSaidAll();

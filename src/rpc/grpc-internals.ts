@@ -15,6 +15,11 @@ export function http2StreamOf(call: object): ServerHttp2Stream | undefined {
   return (call as { readonly call?: { readonly stream?: ServerHttp2Stream } }).call?.stream;
 }
 
+/** Nothing that is sent reaches the client any more: its stream is closed, which grpc-js tells only after the end of what the client has said. */
+export function isOver(call: object & { readonly cancelled: boolean }): boolean {
+  return call.cancelled || http2StreamOf(call)?.closed === true;
+}
+
 /** While a call is paused it reads one frame ahead: grpc-js reads 16, of up to 4 MiB each. */
 export function readOneAhead(call: Readable): void {
   const { _readableState: state } = call as unknown as { readonly _readableState: { highWaterMark: number } };

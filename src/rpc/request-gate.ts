@@ -29,9 +29,15 @@ export function gateRequests(
       const message = 'Compressed requests are not accepted.';
       return refuseStream(stream, { code: unimplemented, message, headers: acceptedEncodings });
     }
-    if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) unfinished.add(stream);
-    offerNoCompression(stream);
-    for (const handler of handlers) handler.call(http2, stream, headers, flags);
+    // One that breaks before that breaks its connection, too, which tells of it.
+    stream.on('error', () => undefined);
+    // What came in one piece is read by then: a call that is reset as soon as it is made costs its stream, and grpc-js and a handler nothing.
+    setImmediate(() => {
+      if (stream.closed) return void stream.destroy();
+      if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) unfinished.add(stream);
+      offerNoCompression(stream);
+      for (const handler of handlers) handler.call(http2, stream, headers, flags);
+    });
   });
 }
 

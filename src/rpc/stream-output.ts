@@ -9,7 +9,7 @@ import type { ChatRequest, ChatResponse, OpenRequest } from '../gen/chat/v1/chat
 import type { Clock } from '../ports/clock.ts';
 import { eventToWire, type WelcomeFacts } from './chat-wire.ts';
 import type { ErrorMapping } from './errors.ts';
-import { http2StreamOf } from './grpc-internals.ts';
+import { http2StreamOf, isOver } from './grpc-internals.ts';
 
 /** OpenResponse has the same fields as ChatResponse, so one output serves both shapes. */
 export type SessionStream =
@@ -74,6 +74,8 @@ export class StreamOutput implements SessionOutput {
   end(refused: Refused | undefined): void {
     if (this.#ended !== undefined) return;
     this.#ended = { refused };
+    // Nobody is left to be told, or waited for.
+    if (isOver(this.#stream)) return this.#release();
     if (!this.#blocked || refused !== undefined) this.#close(refused);
     else this.#release();
   }
