@@ -1,6 +1,6 @@
 /**
  * `npm run load:attacked [-- --envoy] [--seconds N] [--attackers N] [--way NAME …]`: what an attack by people without an account costs those who have one. 20 honest
- * clients talk, alone, beside 200 connections that attack (attackers.ts), and alone again; of each time their p99, and how much memory the server gained.
+ * clients talk, alone, beside 200 connections that attack (src/testing/attacks/attackers.ts), and alone again; of each time their p99, and how much memory the server gained.
  * With --envoy all come through Envoy. Shows the figures; the exit code says only whether it could be run and nothing was lost.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -73,7 +73,7 @@ try {
   await talk('warm-up', { ...honest, durationMs: Math.min(durationMs, 15_000) });
   const before = await talk('alone', honest);
   const args = [grpcPort, httpPort, values.attackers, String(durationMs), ...values.way] as string[];
-  const attacking = runJson<Record<string, number>>('loadtest/attacked/attackers.ts', args);
+  const attacking = runJson<Record<string, number>>('src/testing/attacks/attackers.ts', args);
   const beside = await talk('attacked', honest);
   console.log('attacks begun:', JSON.stringify(await attacking));
   const after = await talk('alone again', honest);

@@ -1,4 +1,3 @@
-import { maxIndexedConversations, maxRecentBytes } from '../../src/app/following/limits.ts';
 import { number, table } from '../markdown.ts';
 import type { Origin } from '../system/machine.ts';
 import { type Costs, followedPartitionBytes, followedRecordUs } from './costs.ts';
@@ -34,7 +33,7 @@ Heap in use after garbage collection, less that of the same process before it be
 
 ${table(['conversations', 'messages in each', 'pending messages', 'heap', 'of each partition'], memory.map(memoryRow))}
 
-Of ended conversations a partition remembers ${amount(maxIndexedConversations)} at most, and ${maxRecentBytes / 2 ** 20} MiB of what was said last: with ${bytesText(followedPartitionBytes(costs))} a partition is full. Pending messages are kept whatever their number.
+Of ended conversations a partition remembers 10,000 at most, and 1 MiB of what was said last: with ${bytesText(followedPartitionBytes(costs))} a partition is full. Pending messages are kept whatever their number.
 
 A message comes to ${amount(recordsPerMessage(traffic))} records: itself, the reply's start and end, and a \`ReplyProgress\` for each second of \`replyS\` but the last, or for each 2 KiB if these are more. A conversation is one more. At the peak:
 

@@ -94,11 +94,11 @@ test.each([
 
 // Cause: what was refused to a call that was gone already was waited for like anything that a client is slow to read: 4 KB for 10 s, of each.
 test('calls that are reset are kept by nobody, on however many connections they come', async () => {
-  const once = (_: unknown, stream = -1) => {
-    const next = () => {
-      stream += 2;
-      return Buffer.concat([opened(chat, stream), frame(frameTypes.reset, flags.none, stream, word(8))]);
-    };
+  const once = () => {
+    const next = eachStream(
+      (stream) => Buffer.concat([opened(chat, stream), frame(frameTypes.reset, flags.none, stream, word(8))]),
+      1,
+    );
     return flood({ port: target.grpcPort, first: preface, next, maxBytes: 256 * 1_024 });
   };
   const flooding = (async () => {

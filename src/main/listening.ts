@@ -50,7 +50,7 @@ export async function listenGrpc(
   const { credentials, gate, metrics, maxStreamsPerConnection } = options;
   const hosts = await addressesOf(address);
   const connections = connectionServer(rpc.server, credentials, http2Options(maxStreamsPerConnection));
-  gateRequests(connections, { unfinished: rpc.unfinished, metrics });
+  gateRequests(connections, { unfinished: rpc.unfinished, metrics, afterReading: setImmediate });
   gate.watchSessions(connections.http2);
   const servers: NetServer[] = [];
   let failure: unknown;

@@ -15,7 +15,8 @@ test('a server that is handed connections has the options of HTTP/2, and each ca
   const server = new Server();
   const settings = { maxConcurrentStreams: 7, maxHeaderListSize: 12_345 };
   const connections = connectionServer(server, ServerCredentials.createInsecure(), { settings });
-  gateRequests(connections, { unfinished: new UnfinishedRequests(new StandingClock(), metrics), metrics });
+  const unfinished = new UnfinishedRequests(new StandingClock(), metrics);
+  gateRequests(connections, { unfinished, metrics, afterReading: setImmediate });
   const [ours, theirs] = duplexPair();
   connections.serve(theirs);
   const session = connect('http://server', { createConnection: () => ours });

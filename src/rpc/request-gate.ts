@@ -11,6 +11,8 @@ const acceptedEncodings = { 'grpc-accept-encoding': 'identity' };
 export interface RequestGateDeps {
   readonly unfinished: UnfinishedRequests;
   readonly metrics: ConnectionMetrics;
+  /** Does it when what came in this turn of the event loop has been read: `setImmediate`. */
+  readonly afterReading: (work: () => void) => void;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface RequestGateDeps {
  */
 export function gateRequests(
   { http2 }: Pick<ConnectionServer, 'http2'>,
-  { unfinished, metrics }: RequestGateDeps,
+  { unfinished, metrics, afterReading }: RequestGateDeps,
 ): void {
   const handlers = http2.listeners('stream');
   http2.removeAllListeners('stream');
@@ -31,8 +33,8 @@ export function gateRequests(
     }
     // One that breaks before that breaks its connection, too, which tells of it.
     stream.on('error', () => undefined);
-    // What came in one piece is read by then: a call that is reset as soon as it is made costs its stream, and grpc-js and a handler nothing.
-    setImmediate(() => {
+    // A call that is reset as soon as it is made costs its stream, and grpc-js and a handler nothing.
+    afterReading(() => {
       if (stream.closed) return void stream.destroy();
       if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) unfinished.add(stream);
       offerNoCompression(stream);

@@ -1,13 +1,13 @@
 /**
- * `node loadtest/attacked/attackers.ts GRPC_PORT HTTP_PORT CONNECTIONS MILLISECONDS [WAY…]`: so many connections attack a server at once, each in one of
+ * `node src/testing/attacks/attackers.ts GRPC_PORT HTTP_PORT CONNECTIONS MILLISECONDS [WAY…]`: so many connections attack a server at once, each in one of
  * the ways below, or of those named; one that the server ends begins anew. Prints how many were begun in each way, as JSON.
  */
 import type { ClientHttp2Session } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { answerOf, callHead, framed, openConnection, unfinishedCall } from '../../src/testing/attacks/calls.ts';
-import { callFields, flags, frame, frameTypes, preface, word } from '../../src/testing/attacks/http2-frames.ts';
-import { flood, HeldConnections } from '../../src/testing/attacks/sockets.ts';
+import { answerOf, callHead, framed, openConnection, unfinishedCall } from './calls.ts';
+import { callFields, flags, frame, frameTypes, preface, word } from './http2-frames.ts';
+import { flood, HeldConnections } from './sockets.ts';
 
 const [grpcPort, httpPort, connections, durationMs] = process.argv.slice(2, 6).map(Number) as [
   number,
