@@ -44,11 +44,8 @@ export const maxRequestBytes = 2 * maxFrameBytes;
 /** Requests that have begun to arrive, in all. With more, the oldest is refused: an honest one is complete within a round trip or two. */
 export const maxUnfinishedBytes = 64 * mebibyte;
 
-/**
- * Streams of a connection that its client may reset at once (CVE-2023-44487): twice what it has at once by default, so that all calls of a proxy's connection may
- * be given up, and those that came in their place. node:http2's default is 1,000.
- */
-export const maxResetStreams = 200;
+/** Streams of a connection that its client may reset at once (CVE-2023-44487): node:http2's default, above what proxies and the browser's door use a connection for. */
+export const maxResetStreams = 1_000;
 
 /** Those that it may reset again each second. */
 export const maxResetStreamsPerSecond = 33;

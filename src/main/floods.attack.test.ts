@@ -102,11 +102,12 @@ test('calls that are reset are kept by nobody, on however many connections they 
     return flood({ port: target.grpcPort, first: preface, next, maxBytes: 256 * 1_024 });
   };
   const flooding = (async () => {
-    for (let round = 0; round < 4; round += 1) await Promise.all(Array.from({ length: 25 }, once));
+    for (let round = 0; round < 8; round += 1) await Promise.all(Array.from({ length: 25 }, once));
   })();
   const peakMib = await target.peakMib(flooding);
-  console.info(`on 100 connections: the server grew by ${peakMib.toFixed(0)} MiB`);
-  expect(peakMib).toBeLessThan(maxGrowthMib);
+  console.info(`on 200 connections: the server grew by ${peakMib.toFixed(0)} MiB`);
+  // Garbage that is not collected yet; kept, it was more than twice as much.
+  expect(peakMib).toBeLessThan(2 * maxGrowthMib);
   await target.honestClientIsServed();
 });
 
