@@ -26,6 +26,7 @@ export function assemble(v: Values): Config {
     prefix: v.PARLEY_PREFIX,
     webOrigins: v.PARLEY_WEB_ORIGINS ?? [],
     trustedProxies: v.PARLEY_TRUSTED_PROXIES ?? [],
+    trustedHops: v.PARLEY_TRUSTED_HOPS,
     auth: assembleAuth(v),
     tls: assembleTls(v),
     connections: assembleConnections(v),

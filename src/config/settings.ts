@@ -94,7 +94,13 @@ export const settings = {
     type: listOf(addressRange),
     default: '',
     description:
-      'Proxies before this server, e.g. `10.0.0.0/8`. A call that comes from one of them counts as of the last address in its `x-forwarded-for` that is not one of them: attempts to sign in are counted by address.',
+      'Proxies before this server, e.g. `10.0.3.0/28`; whoever reaches it from one of these addresses may say which address a call comes from. Attempts to sign in are counted by address: that which the proxy appended to `x-forwarded-for`, or the sender of a call that comes from no proxy.',
+  },
+  PARLEY_TRUSTED_HOPS: {
+    type: integer(1, 10, 'proxies'),
+    default: '1',
+    description:
+      'Proxies of `PARLEY_TRUSTED_PROXIES` that a call comes through, one after another. So many addresses of `x-forwarded-for` are read at most, from its end, and only while the one that wrote them is a trusted proxy: what a client wrote before them is never believed.',
   },
   PARLEY_SIGN_UP: {
     type: oneOf('open', 'closed'),

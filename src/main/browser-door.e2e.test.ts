@@ -150,7 +150,7 @@ test('a page hears the last words of a server that leaves', async () => {
 
 test('attempts to sign in are counted by where they come from: what a proxy says that is trusted', async () => {
   await using server = await startServer({
-    env: { PARLEY_AUTH: 'accounts', PARLEY_TRUSTED_PROXIES: '127.0.0.1,10.0.0.0/8' },
+    env: { PARLEY_AUTH: 'accounts', PARLEY_TRUSTED_PROXIES: '127.0.0.1,10.0.0.0/8', PARLEY_TRUSTED_HOPS: '2' },
   });
   const guess = async (name: string, forwarded: string) => {
     const body = framed(SignInRequest.encode({ userName: name, password: 'wrong horse' }).finish());
