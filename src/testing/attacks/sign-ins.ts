@@ -1,5 +1,5 @@
 import { Metadata } from '@grpc/grpc-js';
-import { exchange, framed } from '../../../gateway/door/testing/browser.ts';
+import { ended, framed, post } from '../../../gateway/door/testing/browser.ts';
 import { SignInRequest } from '../../gen/chat/v1/account_service.ts';
 import { call, clientOf, hangUp } from '../contract.ts';
 
@@ -30,8 +30,11 @@ export function webGuess(origin: string): Guess {
   return async (userName, forwarded) => {
     const body = framed(SignInRequest.encode({ userName, password: 'wrong horse' }).finish());
     const headers: Record<string, string> = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded };
-    const { code } = await exchange(`${origin}/chat.v1.AccountService/SignIn`, body, { headers });
-    return codeNames[code] ?? String(code);
+    const response = await post(`${origin}/chat.v1.AccountService/SignIn`, body, { headers });
+    const { code } = await ended(response);
+    // Envoy says in the head what has no message.
+    const told = Number(response.headers.get('grpc-status') ?? code);
+    return codeNames[told] ?? String(told);
   };
 }
 
