@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer } from 'node:http2';
 import type { GrpcWebDoor } from '../../gateway/door/grpc-web.ts';
+import { transportHeaders } from '../../gateway/door/origins.ts';
 import type { StaticFiles } from '../../gateway/door/static-files.ts';
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import type { Readiness } from '../app/gateway/readiness.ts';
@@ -98,6 +99,8 @@ function endOf(server: HttpDoor['server'], gate: ConnectionGate): HttpDoor['end'
 }
 
 async function answer(deps: HttpDoorDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const transport = deps.certificates === undefined ? {} : transportHeaders(request);
+  for (const [name, value] of Object.entries(transport)) response.setHeader(name, value);
   const path = pathOf(request);
   if (deps.media && path?.startsWith('/media/')) return deps.media(request, response);
   if (deps.grpcWeb?.takes(request)) return deps.grpcWeb.handle(request, response);
