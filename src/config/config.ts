@@ -211,6 +211,8 @@ export interface Config {
   /** How many of those a call comes through at most: entries of `x-forwarded-for` that are read, from its end. */
   readonly trustedHops: number;
   readonly auth: AuthConfig;
+  /** Whether whoever asks is shown the contract: gRPC reflection, and `/docs`. */
+  readonly reflection: boolean;
   /** undefined: neither port uses TLS. */
   readonly tls: TlsConfig | undefined;
   readonly connections: ConnectionsConfig;

@@ -262,3 +262,15 @@ describe('connections', () => {
     expect(loadConfig({ ...open, PARLEY_MAX_CONNECTIONS: '200' }).connections).toMatchObject({ maxPerAddress: 200 });
   });
 });
+
+test.each<[Record<string, string>, boolean]>([
+  [{}, true],
+  [{ PARLEY_AUTH: 'accounts' }, true],
+  [{ PARLEY_GRPC_LISTEN: '0.0.0.0:1', PARLEY_ALLOW_INSECURE: 'true' }, true],
+  [{ PARLEY_GRPC_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts' }, false],
+  [{ PARLEY_HTTP_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts' }, false],
+  [{ PARLEY_GRPC_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts', PARLEY_REFLECTION: 'on' }, true],
+  [{ PARLEY_REFLECTION: 'off' }, false],
+])('the contract is shown to whoever may call without a token, and to this machine: %j', (env, reflection) => {
+  expect(loadConfig(env).reflection).toBe(reflection);
+});

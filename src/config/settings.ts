@@ -78,6 +78,12 @@ export const settings = {
     description:
       'Listen beyond loopback although clients prove nothing: whoever reaches the port is let in as whom they say.',
   },
+  PARLEY_REFLECTION: {
+    type: oneOf('auto', 'on', 'off'),
+    default: 'auto',
+    description:
+      'Whether whoever asks is shown the contract: gRPC reflection, and `/docs`. `auto`: on with `PARLEY_AUTH=none` and where both ports listen on loopback only, off elsewhere. Calls, health and the web client are the same without.',
+  },
   PARLEY_HTTP_PUBLIC_URL: {
     type: httpUrl,
     default: '',

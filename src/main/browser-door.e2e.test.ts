@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { status } from '@grpc/grpc-js';
@@ -7,7 +8,7 @@ import { pageClient } from '../../gateway/door/testing/page-client.ts';
 import { SignInRequest } from '../gen/chat/v1/account_service.ts';
 import { ErrorInfo } from '../gen/google/rpc/error_details.ts';
 import { Status } from '../gen/google/rpc/status.ts';
-import type { Dynamic } from '../testing/contract.ts';
+import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 
 const describeSignIn = '/chat.v1.AccountService/DescribeSignIn';
@@ -126,6 +127,18 @@ describe('a page', () => {
     expect(await statusFor(`evil.example:${port}`, `http://evil.example:${port}`)).toBe(403);
     expect(await statusFor(`127.0.0.1:${port}`, 'https://evil.example')).toBe(403);
   });
+});
+
+test('a server that does not show its contract has neither reflection nor the page of the API', async () => {
+  await using server = await startServer({ env: { PARLEY_REFLECTION: 'off' } });
+  const docs = await fetch(`http://${server.httpAddress}/docs`);
+  expect([docs.status, await docs.text()]).toEqual([404, expect.not.stringContaining('/docs')]);
+  const reflection = clientOf('grpc.reflection.v1.ServerReflection', server.address);
+  const health = clientOf('grpc.health.v1.Health', server.address);
+  const [error] = await once(reflection['ServerReflectionInfo'](), 'error');
+  expect(error).toMatchObject({ code: status.UNIMPLEMENTED });
+  expect(await call(health, 'Check', {})).toEqual({ status: 'SERVING' });
+  for (const client of [reflection, health]) hangUp(client);
 });
 
 test('a page that is named may call from elsewhere', async () => {

@@ -72,6 +72,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
       doorKey,
     }),
     signInMethod: signInMethodOf(config.auth),
+    reflection: config.reflection,
     facts: welcomeFacts(config),
     clock: systemClock,
   });
