@@ -56,6 +56,18 @@ export const preflightHeaders = {
   'access-control-max-age': String(preflightMaxAgeS),
 } as const;
 
+/** Whoever has come once comes by TLS from then on, also when a link says otherwise: for a year. */
+const alwaysByTls = { 'strict-transport-security': 'max-age=31536000' } as const;
+
+/**
+ * Headers of every answer of a port that speaks TLS. Not under localhost, where browsers would ask whatever else listens on this machine by TLS
+ * as well; for addresses they ignore them.
+ */
+export function transportHeaders(request: IncomingMessage): Record<string, string> {
+  const name = hostOf(request)?.replace(/:\d+$/, '') ?? '';
+  return isLocalhost(name) ? {} : alwaysByTls;
+}
+
 /** HTTP/2 has it in a field of its own. */
 function hostOf({ headers }: IncomingMessage): string | undefined {
   const { ':authority': authority = headers.host } = headers as Record<string, string | undefined>;
@@ -64,5 +76,9 @@ function hostOf({ headers }: IncomingMessage): string | undefined {
 
 /** An address cannot be pointed elsewhere by a stranger, nor can the names of this machine alone. */
 function isOwnName(name: string, names: readonly string[]): boolean {
-  return isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0 || /^(.+\.)?localhost$/.test(name) || names.includes(name);
+  return isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0 || isLocalhost(name) || names.includes(name);
+}
+
+function isLocalhost(name: string): boolean {
+  return /^(.+\.)?localhost$/.test(name);
 }

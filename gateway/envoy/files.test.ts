@@ -9,6 +9,7 @@ import { ChatServiceService } from '../../src/gen/chat/v1/chat_service.ts';
 import { HistoryServiceService } from '../../src/gen/chat/v1/history_service.ts';
 import { MediaServiceService } from '../../src/gen/chat/v1/media_service.ts';
 import { OperationsServiceService } from '../../src/gen/chat/v1/operations_service.ts';
+import { doorKeyHeader } from '../../src/rpc/peer-address.ts';
 import { envoyFiles } from './files.ts';
 import { because } from './noted.ts';
 import { productionValues } from './values.ts';
@@ -89,10 +90,32 @@ describe.each(files)('%s', (_, text) => {
     ]);
   });
 
+  test('says itself who calls, whatever clients say', () => {
+    expect(manager).toMatchObject({ use_remote_address: true, xff_num_trusted_hops: 0 });
+    const { request_headers_to_add: added, request_headers_to_remove: removed } = manager.route_config;
+    expect(added).toEqual([
+      {
+        header: { key: 'x-forwarded-for', value: '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%' },
+        append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
+      },
+    ]);
+    expect(removed).toContain(doorKeyHeader);
+  });
+
   test('lets nobody else to its admin interface, and drains for longer than a gateway', () => {
     expect(configuration.admin.address.socket_address.address).toBe('127.0.0.1');
     expect(seconds(manager.drain_timeout) * 1_000).toBeGreaterThan(shutdownMs);
   });
+});
+
+test('what stands before a server without accounts answers to names of this machine alone', () => {
+  const configuration = parse(envoyFiles()['deploy/envoy/local.yaml'] ?? '');
+  const { route_config: routing } =
+    configuration.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
+  expect(routing.ignore_port_in_host_matching).toBe(true);
+  expect(routing.virtual_hosts.map(({ domains }: { domains: string[] }) => domains)).toEqual([
+    ['localhost', '*.localhost', '127.0.0.1', '[::1]'],
+  ]);
 });
 
 describe('in Kubernetes', () => {

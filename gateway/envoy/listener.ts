@@ -39,7 +39,7 @@ function connectionManager(values: EnvoyValues): Configuration {
     '@type': `type.googleapis.com/${manager}`,
     stat_prefix: 'clients',
     codec_type: 'AUTO',
-    ...addresses,
+    ...addresses(values),
     ...patience,
     ...paths,
     http2_protocol_options: {
@@ -67,16 +67,19 @@ function connectionManager(values: EnvoyValues): Configuration {
 }
 
 /** Who calls. */
-const addresses: Record<string, Configuration> = {
-  use_remote_address: because(
-    'Envoy is what clients reach. It adds the address it sees to x-forwarded-for, as the last one: what clients say of themselves before it is not believed.',
-    true,
-  ),
-  internal_address_config: because(
-    'Nobody may tell Envoy by headers how to route or retry: an address that no client has. None at all would mean every private one.',
-    { cidr_ranges: [{ address_prefix: '255.255.255.255', prefix_len: 32 }] },
-  ),
-};
+function addresses({ trustedHops }: EnvoyValues): Record<string, Configuration> {
+  return {
+    use_remote_address: because(
+      'Envoy is what clients reach: who calls is who has the connection, whatever they say of themselves. x-forwarded-proto is overwritten.',
+      true,
+    ),
+    xff_num_trusted_hops: trustedHops,
+    internal_address_config: because(
+      'Nobody may tell Envoy by headers (x-envoy-…) how to route or retry: an address that no client has. None at all would mean every private one.',
+      { cidr_ranges: [{ address_prefix: '255.255.255.255', prefix_len: 32 }] },
+    ),
+  };
+}
 
 /** How long is waited for what. */
 const patience: Record<string, Configuration> = {

@@ -19,14 +19,33 @@ const alwaysByTls: Configuration = {
   append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
 };
 
+/** What gateways believe of where a call comes from. */
+const whoCalls: Record<string, Configuration> = {
+  request_headers_to_add: because(
+    'One address for gateways to believe, instead of a list to which clients have written before.',
+    [
+      {
+        header: { key: 'x-forwarded-for', value: '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%' },
+        append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
+      },
+    ],
+  ),
+  request_headers_to_remove: because(
+    'By the first a gateway knows calls of its own HTTP port; the others no gateway reads, and none is to begin to.',
+    ['x-parley-door', 'forwarded', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-prefix', 'x-real-ip'],
+  ),
+};
+
 /** Which call goes where, for how long, and how often. */
 export function routeConfiguration(values: EnvoyValues): Configuration {
   return {
     name: 'gateways',
+    ignore_port_in_host_matching: true,
+    ...whoCalls,
     virtual_hosts: [
       {
         name: 'gateways',
-        domains: ['*'],
+        domains: values.hosts,
         typed_per_filter_config: { 'envoy.filters.http.cors': corsPolicy(values.origins) },
         ...(values.tls !== undefined && { response_headers_to_add: [alwaysByTls] }),
         retry_policy: because(

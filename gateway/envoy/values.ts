@@ -27,6 +27,10 @@ export interface EnvoyValues {
   readonly admin: Endpoint;
   /** undefined: without TLS. */
   readonly tls: TlsFiles | undefined;
+  /** Names and addresses under which clients reach it, without a port; `*` is any, or any beginning of one (`*.example.org`). All else is answered with 404. */
+  readonly hosts: readonly string[];
+  /** Proxies before Envoy, each of which appends to `x-forwarded-for`. More than there are would let clients choose their addresses. */
+  readonly trustedHops: number;
   readonly gateways: readonly GatewayHost[];
   /** Pages of other origins that may call, as browsers name them (`https://chat.example.org`). The web client that Envoy serves needs none. */
   readonly origins: readonly string[];
@@ -40,6 +44,9 @@ export interface EnvoyValues {
 const common = {
   admin: { host: '127.0.0.1', port: 9901 },
   tls: undefined,
+  // A page under another name has no token, nor with TLS a certificate.
+  hosts: ['*'],
+  trustedHops: 0,
   origins: [],
   heartbeatMs: 15_000,
   // An office behind one address: 50 clients that all load the page at once, or send once a second and list their conversations.
@@ -50,6 +57,8 @@ const common = {
 export const localValues: EnvoyValues = {
   ...common,
   listen: { host: '127.0.0.1', port: 8090 },
+  // Calls of `npm start` need no token, so a name that a stranger has had pointed to this machine (DNS rebinding) must lead nowhere.
+  hosts: ['localhost', '*.localhost', '127.0.0.1', '[::1]'],
   gateways: [{ host: '127.0.0.1', grpcPort: 50051, httpPort: 8080 }],
   // Where Vite serves the web client while somebody works on it.
   origins: ['http://localhost:5173', 'http://127.0.0.1:5173'],
@@ -59,6 +68,8 @@ export const localValues: EnvoyValues = {
 export const composeValues: EnvoyValues = {
   ...localValues,
   listen: { host: '0.0.0.0', port: 50051 },
+  // Accounts: calls need a token, which a page under another name has not.
+  hosts: common.hosts,
   gateways: [
     { host: 'gateway-1', grpcPort: 50051, httpPort: 8080 },
     { host: 'gateway-2', grpcPort: 50051, httpPort: 8080 },

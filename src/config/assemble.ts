@@ -26,7 +26,9 @@ export function assemble(v: Values): Config {
     prefix: v.PARLEY_PREFIX,
     webOrigins: v.PARLEY_WEB_ORIGINS ?? [],
     trustedProxies: v.PARLEY_TRUSTED_PROXIES ?? [],
+    trustedHops: v.PARLEY_TRUSTED_HOPS,
     auth: assembleAuth(v),
+    reflection: v.PARLEY_REFLECTION === 'auto' ? v.PARLEY_AUTH === 'none' || isLocal(v) : v.PARLEY_REFLECTION === 'on',
     tls: assembleTls(v),
     connections: assembleConnections(v),
     limits: assembleLimits(v),
@@ -132,14 +134,18 @@ function assembleTls(v: Values): TlsConfig | undefined {
   return { certFile, keyFile, clientCaFile: v.PARLEY_TLS_CLIENT_CA_FILE ?? '' };
 }
 
+/** Whether only this machine reaches the server. */
+function isLocal({ PARLEY_GRPC_LISTEN: grpc, PARLEY_HTTP_LISTEN: http }: Values): boolean {
+  return isLoopback(grpc) && isLoopback(http);
+}
+
 /** An office behind one address: 50 people, each with the six connections of a browser and as many of other programs. */
 const connectionsPerAddress = 1_000;
 
 function assembleConnections(v: Values): ConnectionsConfig {
   const { PARLEY_MAX_CONNECTIONS: given, PARLEY_MAX_CONNECTIONS_PER_ADDRESS: givenPerAddress } = v;
   const max = given === 'auto' ? 2 * (v.PARLEY_MAX_CLIENTS + v.PARLEY_MAX_WAITING_CLIENTS) + 1_000 : given;
-  const isLocal = isLoopback(v.PARLEY_GRPC_LISTEN) && isLoopback(v.PARLEY_HTTP_LISTEN);
-  const perAddress = isLocal ? max : Math.min(connectionsPerAddress, max);
+  const perAddress = isLocal(v) ? max : Math.min(connectionsPerAddress, max);
   return {
     max,
     maxPerAddress: givenPerAddress === 'auto' ? perAddress : givenPerAddress,

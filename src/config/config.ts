@@ -208,7 +208,11 @@ export interface Config {
   readonly webOrigins: readonly string[];
   /** Addresses and ranges (`10.0.0.0/8`) whose word on where a call comes from is taken. */
   readonly trustedProxies: readonly string[];
+  /** How many of those a call comes through at most: entries of `x-forwarded-for` that are read, from its end. */
+  readonly trustedHops: number;
   readonly auth: AuthConfig;
+  /** Whether whoever asks is shown the contract: gRPC reflection, and `/docs`. */
+  readonly reflection: boolean;
   /** undefined: neither port uses TLS. */
   readonly tls: TlsConfig | undefined;
   readonly connections: ConnectionsConfig;

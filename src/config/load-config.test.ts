@@ -40,7 +40,7 @@ describe('defaults', () => {
     });
     expect(webOrigins).toEqual(['https://chat.example.org', 'http://localhost:5173']);
     expect(trustedProxies).toEqual(['10.0.0.0/8', 'fd00::/8', '192.0.2.7']);
-    expect(loadConfig({})).toMatchObject({ webOrigins: [], trustedProxies: [] });
+    expect(loadConfig({})).toMatchObject({ webOrigins: [], trustedProxies: [], trustedHops: 1 });
   });
 
   test('an empty value counts as not given', () => {
@@ -79,6 +79,7 @@ describe('bad values', () => {
     ['PARLEY_WEB_ORIGINS', '*', 'an origin as browsers write it'],
     ['PARLEY_TRUSTED_PROXIES', '10.0.0.0/33', 'an IP address or a range'],
     ['PARLEY_TRUSTED_PROXIES', 'envoy', 'an IP address or a range'],
+    ['PARLEY_TRUSTED_HOPS', '0', 'a whole number from 1 to 10'],
     ['PARLEY_TRUSTED_PROXIES', '10.0.0.0/8/8', 'an IP address or a range'],
   ])('%s=%s is refused with name, value and what is expected', (name, value, expected) => {
     const problems = problemsOf({ [name]: value });
@@ -260,4 +261,16 @@ describe('connections', () => {
     expect(loadConfig(given).connections).toMatchObject({ max: 200, maxPerAddress: 20 });
     expect(loadConfig({ ...open, PARLEY_MAX_CONNECTIONS: '200' }).connections).toMatchObject({ maxPerAddress: 200 });
   });
+});
+
+test.each<[Record<string, string>, boolean]>([
+  [{}, true],
+  [{ PARLEY_AUTH: 'accounts' }, true],
+  [{ PARLEY_GRPC_LISTEN: '0.0.0.0:1', PARLEY_ALLOW_INSECURE: 'true' }, true],
+  [{ PARLEY_GRPC_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts' }, false],
+  [{ PARLEY_HTTP_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts' }, false],
+  [{ PARLEY_GRPC_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts', PARLEY_REFLECTION: 'on' }, true],
+  [{ PARLEY_REFLECTION: 'off' }, false],
+])('the contract is shown to whoever may call without a token, and to this machine: %j', (env, reflection) => {
+  expect(loadConfig(env).reflection).toBe(reflection);
 });

@@ -78,6 +78,12 @@ export const settings = {
     description:
       'Listen beyond loopback although clients prove nothing: whoever reaches the port is let in as whom they say.',
   },
+  PARLEY_REFLECTION: {
+    type: oneOf('auto', 'on', 'off'),
+    default: 'auto',
+    description:
+      'Whether whoever asks is shown the contract: gRPC reflection, and `/docs`. `auto`: on with `PARLEY_AUTH=none` and where both ports listen on loopback only, off elsewhere. Calls, health and the web client are the same without.',
+  },
   PARLEY_HTTP_PUBLIC_URL: {
     type: httpUrl,
     default: '',
@@ -94,7 +100,13 @@ export const settings = {
     type: listOf(addressRange),
     default: '',
     description:
-      'Proxies before this server, e.g. `10.0.0.0/8`. A call that comes from one of them counts as of the last address in its `x-forwarded-for` that is not one of them: attempts to sign in are counted by address.',
+      'Proxies before this server, e.g. `10.0.3.0/28`; whoever reaches it from one of these addresses may say which address a call comes from. Attempts to sign in are counted by address: that which the proxy appended to `x-forwarded-for`, or the sender of a call that comes from no proxy.',
+  },
+  PARLEY_TRUSTED_HOPS: {
+    type: integer(1, 10, 'proxies'),
+    default: '1',
+    description:
+      'Proxies of `PARLEY_TRUSTED_PROXIES` that a call comes through, one after another. So many addresses of `x-forwarded-for` are read at most, from its end, and only while the one that wrote them is a trusted proxy: what a client wrote before them is never believed.',
   },
   PARLEY_SIGN_UP: {
     type: oneOf('open', 'closed'),

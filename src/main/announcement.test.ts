@@ -19,6 +19,11 @@ describe('what a server tells when it has started', () => {
     expect(text).toContain('curl http://127.0.0.1:2/metrics');
   });
 
+  test('names the page of the API only where it is shown', () => {
+    expect(told({})).toContain('http://127.0.0.1:2/docs');
+    expect(told({ PARLEY_REFLECTION: 'off' })).not.toContain('/docs');
+  });
+
   test('names TLS where there is TLS', () => {
     const text = told({ PARLEY_TLS_CERT_FILE: 'cert.pem', PARLEY_TLS_KEY_FILE: 'key.pem' });
     expect(text).toContain('chat --address 127.0.0.1:1 --tls ');

@@ -13,7 +13,7 @@ export interface Addresses {
 /** What a server that has started tells: its addresses in one line that scripts wait for, then what works against it as it is configured. */
 export function announcement(
   { grpcAddress, httpAddress }: Addresses,
-  { auth, tls }: Pick<Config, 'auth' | 'tls'>,
+  { auth, tls, reflection }: Pick<Config, 'auth' | 'tls' | 'reflection'>,
 ): string {
   if (grpcAddress === undefined) return `parley is listening: http ${httpAddress}\n`;
   const at = `--address ${grpcAddress}${tls === undefined ? '' : ' --tls'}`;
@@ -23,7 +23,7 @@ export function announcement(
     ...waysIn(auth, at),
     ['npm run parley -- tail', 'the log, as it grows'],
     [`curl ${url}/metrics`, 'for Prometheus'],
-    [`${url}/docs`, 'every call, with an example'],
+    ...(reflection ? [[`${url}/docs`, 'every call, with an example'] as const] : []),
   ];
   const width = Math.max(...tries.map(([what]) => what.length));
   return `parley is listening: grpc ${grpcAddress} http ${httpAddress}

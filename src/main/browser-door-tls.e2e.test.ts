@@ -98,6 +98,34 @@ test('those who speak HTTP/1 are answered, too', async () => {
   expect(status).toBe(200);
 });
 
+test('every answer over TLS says that TLS is the only way, but not under localhost', async () => {
+  await using tls = await startWithTls(false);
+  const port = tls.server.httpAddress.split(':')[1];
+  const told = (path: string, host: string) =>
+    new Promise((resolve, reject) => {
+      const headers = { host: `${host}:${port}` };
+      request(`${tls.origin}${path}`, { ca: tls.ca, servername: 'localhost', agent: false, headers }, (response) =>
+        resolve(response.resume().headers['strict-transport-security']),
+      )
+        .on('error', reject)
+        .end();
+    });
+  for (const path of ['/', '/docs', '/healthz', '/nothing', '/media/nothing', describeSignIn])
+    expect([path, await told(path, 'chat.example')]).toEqual([path, 'max-age=31536000']);
+  for (const host of ['localhost', 'chat.localhost'])
+    expect([host, await told('/docs', host)]).toEqual([host, undefined]);
+  const session = connect(tls.origin, { ca: tls.ca });
+  const [head] = await once(session.request({ ':path': '/docs' }), 'response');
+  expect(head['strict-transport-security']).toBe('max-age=31536000');
+  session.destroy();
+});
+
+test('without TLS nothing is said of it', async () => {
+  await using server = await startServer();
+  const { headers } = await fetch(`http://${server.httpAddress}/docs`);
+  expect(headers.get('strict-transport-security')).toBeNull();
+});
+
 test.each(testSeeds)('whoever breaks off, or speaks no HTTP, harms nobody (TEST_SEED=%i)', async (seed) => {
   await using tls = await startWithTls(false);
   const random = seededRandom(seed);

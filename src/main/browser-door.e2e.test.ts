@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { status } from '@grpc/grpc-js';
@@ -7,7 +8,7 @@ import { pageClient } from '../../gateway/door/testing/page-client.ts';
 import { SignInRequest } from '../gen/chat/v1/account_service.ts';
 import { ErrorInfo } from '../gen/google/rpc/error_details.ts';
 import { Status } from '../gen/google/rpc/status.ts';
-import type { Dynamic } from '../testing/contract.ts';
+import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 
 const describeSignIn = '/chat.v1.AccountService/DescribeSignIn';
@@ -128,6 +129,18 @@ describe('a page', () => {
   });
 });
 
+test('a server that does not show its contract has neither reflection nor the page of the API', async () => {
+  await using server = await startServer({ env: { PARLEY_REFLECTION: 'off' } });
+  const docs = await fetch(`http://${server.httpAddress}/docs`);
+  expect([docs.status, await docs.text()]).toEqual([404, expect.not.stringContaining('/docs')]);
+  const reflection = clientOf('grpc.reflection.v1.ServerReflection', server.address);
+  const health = clientOf('grpc.health.v1.Health', server.address);
+  const [error] = await once(reflection['ServerReflectionInfo'](), 'error');
+  expect(error).toMatchObject({ code: status.UNIMPLEMENTED });
+  expect(await call(health, 'Check', {})).toEqual({ status: 'SERVING' });
+  for (const client of [reflection, health]) hangUp(client);
+});
+
 test('a page that is named may call from elsewhere', async () => {
   await using server = await startServer({ env: { PARLEY_WEB_ORIGINS: 'https://chat.example' } });
   const response = await post(`http://${server.httpAddress}${describeSignIn}`, nothing, {
@@ -150,7 +163,7 @@ test('a page hears the last words of a server that leaves', async () => {
 
 test('attempts to sign in are counted by where they come from: what a proxy says that is trusted', async () => {
   await using server = await startServer({
-    env: { PARLEY_AUTH: 'accounts', PARLEY_TRUSTED_PROXIES: '127.0.0.1,10.0.0.0/8' },
+    env: { PARLEY_AUTH: 'accounts', PARLEY_TRUSTED_PROXIES: '127.0.0.1,10.0.0.0/8', PARLEY_TRUSTED_HOPS: '2' },
   });
   const guess = async (name: string, forwarded: string) => {
     const body = framed(SignInRequest.encode({ userName: name, password: 'wrong horse' }).finish());

@@ -18,7 +18,7 @@ const pageFolder = fileURLToPath(new URL('../../gateway/web/dist/', import.meta.
 export interface BrowserDoor {
   /** undefined: no calls. */
   readonly grpcWeb: GrpcWebDoor | undefined;
-  /** The web client, or a sentence in its place. */
+  /** The web client, or why there is none: the rest of a sentence. */
   readonly page: StaticFiles | string;
 }
 
@@ -40,14 +40,13 @@ export async function openBrowserDoor({
   doorKey,
   httpAddress,
 }: BrowserDoorOptions): Promise<BrowserDoor> {
-  const elsewhere = 'There is /docs, /metrics, /healthz and /readyz here';
-  if (rpc === undefined) return { grpcWeb: undefined, page: `${elsewhere}; clients are taken by others.` };
+  if (rpc === undefined) return { grpcWeb: undefined, page: 'clients are taken by others.' };
   // Calls from here are not asked for certificates: they would be a way around them.
   if (config.tls !== undefined && config.tls.clientCaFile !== '')
-    return { grpcWeb: undefined, page: `${elsewhere}; chat is on the gRPC port, for clients with a certificate.` };
+    return { grpcWeb: undefined, page: 'chat is on the gRPC port, for clients with a certificate.' };
   const issuer = config.auth.kind === 'oidc' ? new URL(config.auth.issuer).origin : undefined;
   const headers = () => pageHeaders({ media: mediaOrigins(config, httpAddress()), issuer });
-  const unbuilt = `${elsewhere}; the web client is not built: \`npm run web\` does, then start again.`;
+  const unbuilt = 'the web client is not built: `npm run web` does, then start again.';
   return {
     grpcWeb: openGrpcWeb(config, rpc, errors, doorKey),
     page: (await staticFiles(pageFolder, headers)) ?? unbuilt,

@@ -66,8 +66,13 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     tracer,
     calls,
     accounts,
-    addresses: new CallAddresses(new AddressRanges(config.trustedProxies), doorKey),
+    addresses: new CallAddresses({
+      trusted: new AddressRanges(config.trustedProxies),
+      trustedHops: config.trustedHops,
+      doorKey,
+    }),
     signInMethod: signInMethodOf(config.auth),
+    reflection: config.reflection,
     facts: welcomeFacts(config),
     clock: systemClock,
   });

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer } from 'node:http2';
 import type { GrpcWebDoor } from '../../gateway/door/grpc-web.ts';
+import { transportHeaders } from '../../gateway/door/origins.ts';
 import type { StaticFiles } from '../../gateway/door/static-files.ts';
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import type { Readiness } from '../app/gateway/readiness.ts';
@@ -18,10 +19,10 @@ export interface HttpDoorDeps {
   readonly media: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined;
   /** What browsers make calls by; undefined: they make none here. */
   readonly grpcWeb: GrpcWebDoor | undefined;
-  /** The web client; a sentence that stands in its place where there is none. */
+  /** The web client; why there is none. */
   readonly page: StaticFiles | string;
-  /** The API's page, as HTML. */
-  readonly apiPage: () => Promise<string>;
+  /** The API's page, as HTML; undefined: it is not shown. */
+  readonly apiPage: (() => Promise<string>) | undefined;
   readonly onError: (error: unknown, what: string) => void;
   /** undefined: without TLS. */
   readonly certificates: CertificateFiles | undefined;
@@ -98,6 +99,8 @@ function endOf(server: HttpDoor['server'], gate: ConnectionGate): HttpDoor['end'
 }
 
 async function answer(deps: HttpDoorDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const transport = deps.certificates === undefined ? {} : transportHeaders(request);
+  for (const [name, value] of Object.entries(transport)) response.setHeader(name, value);
   const path = pathOf(request);
   if (deps.media && path?.startsWith('/media/')) return deps.media(request, response);
   if (deps.grpcWeb?.takes(request)) return deps.grpcWeb.handle(request, response);
@@ -112,15 +115,19 @@ async function answer(deps: HttpDoorDeps, request: IncomingMessage, response: Se
     case '/metrics':
       return tellMetrics(deps, response);
     case '/docs':
+      if (deps.apiPage === undefined) return showPage(deps, request, response, path);
       return say(response, 200, await deps.apiPage(), 'text/html; charset=utf-8');
     default:
       return showPage(deps, request, response, path);
   }
 }
 
-function showPage({ page }: HttpDoorDeps, request: IncomingMessage, response: ServerResponse, path = ''): void {
-  if (typeof page === 'string') return say(response, path === '/' ? 200 : 404, `${page}\n`);
-  if (!page(request, response, path)) say(response, 404, 'There is /, /docs, /metrics, /healthz and /readyz here.\n');
+function showPage(deps: HttpDoorDeps, request: IncomingMessage, response: ServerResponse, path = ''): void {
+  const { page, apiPage } = deps;
+  const docs = apiPage === undefined ? '' : '/docs, ';
+  const elsewhere = `${docs}/metrics, /healthz and /readyz here`;
+  if (typeof page === 'string') return say(response, path === '/' ? 200 : 404, `There is ${elsewhere}; ${page}\n`);
+  if (!page(request, response, path)) say(response, 404, `There is /, ${elsewhere}.\n`);
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

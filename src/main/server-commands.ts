@@ -12,6 +12,13 @@ export function registerServerCommands(program: Command): void {
     .option('--roles <roles>', 'what this process does, of gateway,worker,projector; as PARLEY_ROLES')
     .action((options) => guarded(async () => (await import('./serve.ts')).serve(options)));
   program
+    .command('check-config')
+    .description(
+      'read the settings as serve does, start nothing, and print what they expose; exit code 2 for a bad one',
+    )
+    .option('--roles <roles>', 'as of serve')
+    .action((options) => guarded(async () => (await import('./check-config.ts')).checkConfig(options)));
+  program
     .command('tail')
     .description('print the log, human-readable, and follow it')
     .option('--no-follow', 'stop at the end')

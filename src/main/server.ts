@@ -72,7 +72,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
       return gateway?.readiness() ?? { isReady: true, text: 'ready' };
     },
     media: backends.mediaHandler,
-    apiPage,
+    apiPage: config.reflection ? apiPage : undefined,
     onError: (error, what) => logger.error({ err: error }, what),
     certificates,
     gate: connectionGate(config, metrics),

@@ -5,11 +5,18 @@ import { AddressRanges, CallAddresses, doorKeyHeader } from './peer-address.ts';
 const doorKey = 'the key of the door';
 
 /** Where a call comes from that has this peer, and says to have come these ways. */
-function addressOf(peer: string, forwarded: readonly string[] = [], key?: string, trusted: readonly string[] = []) {
+function addressOf(
+  peer: string,
+  forwarded: readonly string[] = [],
+  key?: string,
+  trusted: readonly string[] = [],
+  trustedHops = 1,
+) {
   const metadata = new Metadata();
   for (const value of forwarded) metadata.add('x-forwarded-for', value);
   if (key !== undefined) metadata.set(doorKeyHeader, key);
-  return new CallAddresses(new AddressRanges(trusted), doorKey).of({ getPeer: () => peer, metadata });
+  const addresses = new CallAddresses({ trusted: new AddressRanges(trusted), trustedHops, doorKey });
+  return addresses.of({ getPeer: () => peer, metadata });
 }
 
 test.each([
@@ -41,16 +48,31 @@ describe('what a call says of its way', () => {
   test.each([
     ['its last word', [`203.0.113.5, ${client}`], client],
     ['over several headers', ['203.0.113.5', client], client],
-    ['up to the first that is not trusted', [`203.0.113.5, ${client}, 10.9.9.9,10.1.1.1`], client],
     ['with a port', [`${client}:4711`], client],
     ['an IPv6 network', ['[2001:db8::1:2:3:4:5]:4711'], '2001:db8:0:1::/64'],
     ['IPv6 whose end looks like a port', ['2001:db8::1:2:3:4:5'], '2001:db8:0:1::/64'],
     ['an address within IPv6', [`::ffff:${client}`], client],
     ['not what is no address', [`${client}, unknown`], '10.0.0.7'],
     ['nothing', [], '10.0.0.7'],
-    ['only trusted ones: the first', ['10.1.1.1, 10.2.2.2'], '10.1.1.1'],
+    ['its last word when that is a trusted address', [`${client}, 10.9.9.9`], '10.9.9.9'],
+    ['the same when a client writes only such', ['10.1.1.1, 10.2.2.2, 10.9.9.9'], '10.9.9.9'],
   ])('is believed of a trusted proxy: %s', (_, forwarded, address) => {
     expect(addressOf(proxy, forwarded, undefined, ['10.0.0.0/8'])).toBe(address);
+  });
+
+  test.each([
+    [1, '10.1.1.1'],
+    [2, '10.9.9.9'],
+    [3, client],
+    [4, client],
+  ])('is believed of %i proxies, one after another, while they are trusted', (trustedHops, address) => {
+    const forwarded = [`203.0.113.5, ${client}, 10.9.9.9,10.1.1.1`];
+    expect(addressOf(proxy, forwarded, undefined, ['10.0.0.0/8'], trustedHops)).toBe(address);
+  });
+
+  test('is as far as it goes, of a call that went past a proxy', () => {
+    expect(addressOf(proxy, ['10.9.9.9'], undefined, ['10.0.0.0/8'], 3)).toBe('10.9.9.9');
+    expect(addressOf(proxy, [`203.0.113.5, ${client}`], undefined, ['10.0.0.0/8'], 3)).toBe(client);
   });
 
   test('is believed of a proxy that is trusted by its address, in either family', () => {

@@ -42,26 +42,34 @@ export function countedAddress(address: string): string {
   return plain === undefined ? address : counted(plain);
 }
 
+export interface CallAddressOptions {
+  /** Addresses of proxies. */
+  readonly trusted: AddressRanges;
+  /** How many proxies a call comes through at most. */
+  readonly trustedHops: number;
+  /** What the door for browsers, which is always trusted, sends as `x-parley-door`. */
+  readonly doorKey: string;
+}
+
 /**
- * Where calls come from: the peer's address, or, when the peer is a proxy that is trusted, what it says. Each proxy appends the address that a
- * call came to it from to `x-forwarded-for`, so the list is read from its end, and only as long as who wrote it is trusted.
+ * Where calls come from: the peer's address, or, when the peer is a trusted proxy, what it says. Each proxy appends the address that a call came to
+ * it from to `x-forwarded-for`. So the list is read from its end: only while whoever wrote an entry is trusted, and never more entries than
+ * there are proxies. What is left of these a client wrote, and trusted addresses are among what it may write, or be.
  */
 export class CallAddresses {
-  readonly #trusted: AddressRanges;
-  readonly #doorKey: string;
+  readonly #options: CallAddressOptions;
 
-  /** Addresses of proxies; what the door for browsers, which is always trusted, sends as `x-parley-door`. */
-  constructor(trusted: AddressRanges, doorKey: string) {
-    this.#trusted = trusted;
-    this.#doorKey = doorKey;
+  constructor(options: CallAddressOptions) {
+    this.#options = options;
   }
 
   /** Whose attempts are counted together: the IPv4 address or the IPv6 network (/64) that the call comes from. */
   of(call: AddressedCall): string {
+    const { trusted, trustedHops, doorKey } = this.#options;
     const before = call.metadata.get(forwardedHeader).join().split(',');
-    const comesByDoor = call.metadata.get(doorKeyHeader).join() === this.#doorKey;
+    const comesByDoor = call.metadata.get(doorKeyHeader).join() === doorKey;
     let address = comesByDoor ? addressIn(before.pop()) : addressOfPeer(call.getPeer());
-    while (address !== undefined && this.#trusted.has(address) && before.length > 0) {
+    for (let hop = 0; hop < trustedHops && address !== undefined && trusted.has(address); hop += 1) {
       const said = addressIn(before.pop());
       // Who writes what is no address is not believed further.
       if (said === undefined) break;

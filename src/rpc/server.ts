@@ -35,6 +35,8 @@ export interface RpcServerDeps extends Omit<ChatServiceDeps, 'unfinished'>, Acco
   readonly parked: Parked;
   readonly library: MediaLibrary;
   readonly operations: Operations;
+  /** Whether the server shows its contract to whoever asks. */
+  readonly reflection: boolean;
 }
 
 /** The gRPC server and its health, not yet listening. */
@@ -76,7 +78,7 @@ export const browserPaths: ReadonlySet<string> = new Set(
     .map(({ path }) => path),
 );
 
-/** Every service of the contract, health and reflection. */
+/** Every service of the contract, health, and reflection where it is asked for. */
 export function createRpcServer(deps: RpcServerDeps): RpcServer {
   const { calls } = deps;
   const server = new Server(options);
@@ -91,7 +93,7 @@ export function createRpcServer(deps: RpcServerDeps): RpcServer {
   server.addService(withTolerantDecoding(AccountServiceService), accountService(deps));
   const health = new HealthImplementation();
   health.addToServer(server);
-  reflection().addToServer(server);
+  if (deps.reflection) reflection().addToServer(server);
   const setServing = (serving: boolean) => {
     for (const name of ['', ...Object.keys(services)]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
   };

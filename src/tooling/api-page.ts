@@ -52,7 +52,7 @@ function apiBlocks(contract: ApiContract): readonly Block[] {
 function introduction(services: readonly ApiService[]): readonly Block[] {
   return [
     paragraph(
-      `Parley speaks gRPC. The contract is in \`proto/chat/v1\`; the server tells it by reflection, too (\`grpcurl -plaintext 127.0.0.1:50051 list\`).
+      `Parley speaks gRPC. The contract is in \`proto/chat/v1\`; a server with \`PARLEY_REFLECTION\` tells it by reflection, too (\`grpcurl -plaintext 127.0.0.1:50051 list\`).
 This page has every call, with a line of [grpcurl](https://github.com/fullstorydev/grpcurl) that makes it against a server started with
 \`npm start\`.`,
     ),

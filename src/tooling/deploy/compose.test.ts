@@ -6,7 +6,8 @@ import { parse } from 'yaml';
 import { loadConfig } from '../../config/load-config.ts';
 import { settings } from '../../config/settings.ts';
 import { shutdownMs } from '../../domain/limits.ts';
-import { type Compose, type ComposeService, environmentOf, readCompose } from './compose.ts';
+import { AddressRanges } from '../../rpc/peer-address.ts';
+import { type Compose, type ComposeService, environmentOf, networksOf, readCompose } from './compose.ts';
 
 const folder = fileURLToPath(new URL('../../../deploy/', import.meta.url));
 const read = (path: string) => readFileSync(`${folder}${path}`, 'utf8');
@@ -24,14 +25,14 @@ function problemsOf({ services, networks, volumes }: Compose): readonly string[]
     ...Object.entries(service.depends_on ?? {}).flatMap(([on, { condition }]) =>
       dependencyProblems(services[on], condition).map((problem) => `${name} waits for ${on}: ${problem}`),
     ),
-    ...(service.networks ?? ['(none)'])
+    ...(service.networks === undefined ? ['(none)'] : networksOf(service))
       .filter((network) => !Object.hasOwn(networks, network))
       .map((network) => `${name}: no network ${network}`),
     ...(service.volumes ?? []).map((volume) => volumeProblem(volume, volumes)).flatMap((found) => found ?? []),
     ...(service.ports ?? [])
       .filter((port) => !port.startsWith('127.0.0.1:'))
       .map((port) => `${name}: ${port} is open to all`),
-    ...((service.ports ?? []).length > 0 && service.networks?.every((network) => networks[network]?.internal)
+    ...((service.ports ?? []).length > 0 && networksOf(service).every((network) => networks[network]?.internal)
       ? [`${name}: what only internal networks have cannot be published`]
       : []),
   ]);
@@ -98,6 +99,19 @@ describe('compose.yaml', () => {
     );
     expect(times.filter(([, time]) => !/^\d+s$/.test(String(time)))).toEqual([]);
     expect(times.length).toBeGreaterThan(0);
+  });
+
+  test('Envoy is the one proxy whose word is taken, at an address that no other container gets', () => {
+    const { networks = {} } = compose.services['envoy'] ?? {};
+    const [address = ''] = Object.values(networks).map(({ ipv4_address }) => ipv4_address ?? '');
+    const [range] = compose.networks['outside']?.ipam?.config ?? [];
+    expect(new AddressRanges([range?.subnet ?? '']).has(address)).toBe(true);
+    expect(new AddressRanges([range?.ip_range ?? '']).has(address)).toBe(false);
+    for (const [name, service] of roles.filter(([role]) => role.startsWith('gateway'))) {
+      expect(networksOf(service)).toContain('outside');
+      const { trustedProxies, trustedHops } = loadConfig(environmentOf(service, read));
+      expect([name, trustedProxies, trustedHops]).toEqual([name, [address], 1]);
+    }
   });
 
   test('images have versions', () => {

@@ -9,7 +9,8 @@ export interface ComposeService {
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly healthcheck?: { readonly test: readonly string[] };
   readonly volumes?: readonly string[];
-  readonly networks?: readonly string[];
+  /** Their names, or by name what the service has there. */
+  readonly networks?: readonly string[] | Readonly<Record<string, { readonly ipv4_address?: string }>>;
   readonly ports?: readonly string[];
   readonly profiles?: readonly string[];
   readonly restart?: string;
@@ -18,9 +19,14 @@ export interface ComposeService {
   readonly deploy?: { readonly replicas?: number };
 }
 
+export interface ComposeNetwork {
+  readonly internal?: boolean;
+  readonly ipam?: { readonly config: readonly { readonly subnet: string; readonly ip_range: string }[] };
+}
+
 export interface Compose {
   readonly services: Readonly<Record<string, ComposeService>>;
-  readonly networks: Readonly<Record<string, { readonly internal?: boolean }>>;
+  readonly networks: Readonly<Record<string, ComposeNetwork>>;
   readonly volumes: Readonly<Record<string, unknown>>;
 }
 
@@ -46,6 +52,11 @@ function interpolated(text: string, variables: Readonly<Record<string, string>>)
     if (kind === '?') throw new Error(`${name}: ${rest}`);
     return kind === '-' ? rest : '';
   });
+}
+
+/** The names of the networks that a service is in. */
+export function networksOf({ networks = [] }: ComposeService): readonly string[] {
+  return Array.isArray(networks) ? networks : Object.keys(networks);
 }
 
 /** The environment that a container of the service gets: that of its files, then its own. `read` gives a file beside the compose file. */

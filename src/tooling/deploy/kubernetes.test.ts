@@ -122,7 +122,44 @@ test('selectors choose the pods of one role and no others', () => {
   for (const { spec } of ofKind('Service')) expect(chosen(spec.selector)).toEqual(['gateway']);
   for (const { spec } of ofKind('PodDisruptionBudget')) expect(chosen(spec.selector.matchLabels)).toHaveLength(1);
   const policies = ofKind('NetworkPolicy').map(({ spec }) => chosen(spec.podSelector.matchLabels));
-  expect(policies).toEqual([[...roles], ['gateway']]);
+  expect(policies).toEqual([[...roles]]);
+});
+
+describe('who reaches a pod', () => {
+  /** Every source and port that the policies of these files allow to pods of the role. */
+  function allowed(role: string, files: readonly string[]): Manifest[] {
+    return files
+      .flatMap(documentsOf)
+      .filter(({ kind, spec }) => kind === 'NetworkPolicy' && selects(spec.podSelector.matchLabels, role))
+      .flatMap(({ spec }) => spec.ingress)
+      .map(({ from, ports }) => ({ from, ports: ports.map(({ port }: Manifest) => port) }));
+  }
+
+  const scraping = {
+    from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
+    ports: ['http'],
+  };
+  const base = kustomization.resources.map((file: string) => `base/${file}`);
+
+  test.each(roles)('what scrapes metrics, and nothing else: the %s', (role) => {
+    expect(allowed(role, base)).toEqual([scraping]);
+  });
+
+  test('with Envoy, Envoy reaches the gateways besides, and is believed where calls come from', () => {
+    const [envoy] = documentsOf('envoy/deployment.yaml');
+    const { labels } = envoy.spec.template.metadata;
+    const files = [...base, 'envoy/deployment.yaml'];
+    const through = { from: [{ podSelector: { matchLabels: labels } }], ports: ['grpc', 'http'] };
+    expect(allowed('gateway', files)).toEqual([scraping, through]);
+    for (const role of ['worker', 'projector']) expect(allowed(role, files)).toEqual([scraping]);
+    const { literals } = parse(read('envoy/kustomization.yaml')).configMapGenerator[1];
+    const { trustedProxies, trustedHops } = configOf('gateway', {
+      ...parseEnv(read('base/parley.env')),
+      ...parseEnv(literals.join('\n')),
+    });
+    expect([trustedProxies, trustedHops]).toEqual([['10.244.0.0/16'], 1]);
+    expect(configOf('gateway').trustedProxies).toEqual([]);
+  });
 });
 
 test('settings that are secret are in the Secret alone', () => {

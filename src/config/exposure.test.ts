@@ -1,0 +1,87 @@
+import { describe, expect, test } from '@jest/globals';
+import { describeExposure } from './exposure.ts';
+import { loadConfig } from './load-config.ts';
+
+const told = (env: Record<string, string> = {}) => describeExposure(loadConfig(env));
+const warnings = (env: Record<string, string>) =>
+  told(env)
+    .split('\n')
+    .filter((line) => line.startsWith('warning: '));
+const open = { PARLEY_GRPC_LISTEN: '0.0.0.0:50051', PARLEY_HTTP_LISTEN: '[::]:8080', PARLEY_AUTH: 'accounts' };
+
+describe('what a configuration exposes', () => {
+  test('is nothing to other machines by default', () => {
+    expect(told()).toBe(`gRPC       127.0.0.1:50051, reached from this machine alone
+HTTP       127.0.0.1:8080, reached from this machine alone
+clients    prove nothing: each is whom it says
+sign-up    there is none
+TLS        none
+contract   shown by reflection and /docs
+web pages  its own
+proxies    none is believed
+`);
+  });
+
+  test('is told of every setting that opens something', () => {
+    const text = told({
+      ...open,
+      PARLEY_TLS_CERT_FILE: 'cert.pem',
+      PARLEY_TLS_KEY_FILE: 'key.pem',
+      PARLEY_TLS_CLIENT_CA_FILE: 'ca.pem',
+      PARLEY_WEB_ORIGINS: 'https://chat.example.org',
+      PARLEY_TRUSTED_PROXIES: '10.0.3.0/28,10.0.4.7',
+      PARLEY_TRUSTED_HOPS: '2',
+    });
+    expect(text).toContain('0.0.0.0:50051, reached from other machines');
+    expect(text).toContain('sign in with accounts');
+    expect(text).toContain('open to anybody, 20 accounts an hour');
+    expect(text).toContain('by cert.pem; gRPC clients show a certificate of ca.pem');
+    expect(text).toContain('contract   not shown');
+    expect(text).toContain('its own, https://chat.example.org');
+    expect(text).toContain('10.0.3.0/28, 10.0.4.7: at most the last 2 addresses of x-forwarded-for');
+    const issuer = { PARLEY_AUTH: 'oidc', PARLEY_OIDC_ISSUER: 'https://id.example.org', PARLEY_OIDC_AUDIENCE: 'api' };
+    expect(told(issuer)).toContain('show tokens of https://id.example.org for api');
+  });
+
+  test('of a process that takes no clients is its HTTP port', () => {
+    const engines = {
+      PARLEY_KAFKA_BROKERS: 'kafka:9092',
+      PARLEY_MONGODB_URI: 'mongodb://a:secret@mongodb/parley',
+      PARLEY_NATS_SERVERS: 'nats://nats:4222',
+    };
+    const worker = { ...open, ...engines, PARLEY_PROFILE: 'distributed', PARLEY_ROLES: 'worker' };
+    expect(told(worker)).not.toContain('gRPC ');
+    expect(told(worker)).not.toContain('secret');
+    expect(warnings(worker)).toEqual([expect.stringContaining('/metrics')]);
+  });
+});
+
+describe('a warning is given', () => {
+  const closed = {
+    ...open,
+    PARLEY_SIGN_UP: 'closed',
+    PARLEY_TLS_CERT_FILE: 'cert.pem',
+    PARLEY_TLS_KEY_FILE: 'key.pem',
+    PARLEY_HTTP_LISTEN: '127.0.0.1:8080',
+  };
+
+  test.each<[string, Record<string, string>]>([
+    [
+      'PARLEY_ALLOW_INSECURE: other machines',
+      { PARLEY_AUTH: 'none', PARLEY_ALLOW_INSECURE: 'true', PARLEY_REFLECTION: 'off' },
+    ],
+    ['without TLS', { PARLEY_TLS_CERT_FILE: '', PARLEY_TLS_KEY_FILE: '' }],
+    ['PARLEY_SIGN_UP=open', { PARLEY_SIGN_UP: 'open' }],
+    ['PARLEY_REFLECTION', { PARLEY_REFLECTION: 'on' }],
+    ['/metrics', { PARLEY_HTTP_LISTEN: '0.0.0.0:8080' }],
+    ['10.0.0.0/8 is wide', { PARLEY_TRUSTED_PROXIES: '10.0.0.0/8,10.0.0.0/16' }],
+    ['fd00::/8 is wide', { PARLEY_TRUSTED_PROXIES: 'fd00::/8,fd00::/48' }],
+  ])('%s', (warning, env) => {
+    expect(warnings(closed)).toEqual([]);
+    expect(warnings({ ...closed, ...env })).toEqual([expect.stringContaining(`warning: ${warning}`)]);
+  });
+
+  test('for nothing that only this machine reaches', () => {
+    expect(warnings({ PARLEY_AUTH: 'accounts' })).toEqual([]);
+  });
+});

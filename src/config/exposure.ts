@@ -1,0 +1,101 @@
+import type { AuthConfig, Config, ListenAddress } from './config.ts';
+import { isLoopback } from './loopback.ts';
+
+/** A range of more IPv4 addresses than this prefix leaves, or of more IPv6 networks, holds more than the proxies of a deployment. */
+const widestIpv4Prefix = 16;
+const widestIpv6Prefix = 48;
+
+/** One line of what a configuration exposes: of what, and how it is. */
+type Line = readonly [what: string, how: string];
+
+/** What a configuration opens to whom, for a person to read: a line for each of it, then a warning for each that a deployment should not have. */
+export function describeExposure(config: Config): string {
+  const lines = [
+    ...listeners(config),
+    ['clients', clientsOf(config.auth)] as const,
+    ['sign-up', signUpOf(config.auth)] as const,
+    ['TLS', tlsOf(config)] as const,
+    ['contract', config.reflection ? 'shown by reflection and /docs' : 'not shown'] as const,
+    ['web pages', ['its own', ...config.webOrigins].join(', ')] as const,
+    ['proxies', proxiesOf(config)] as const,
+  ];
+  const width = Math.max(...lines.map(([what]) => what.length));
+  const told = lines.map(([what, how]) => `${what.padEnd(width)}  ${how}\n`);
+  return [...told, ...warningsOf(config).map((warning) => `warning: ${warning}\n`)].join('');
+}
+
+function listeners({ roles, grpcListen, httpListen }: Config): readonly Line[] {
+  const http: Line = ['HTTP', reachOf(httpListen)];
+  return roles.includes('gateway') ? [['gRPC', reachOf(grpcListen)], http] : [http];
+}
+
+function reachOf(listen: ListenAddress): string {
+  return `${listen.host}:${listen.port}, reached from ${isLoopback(listen) ? 'this machine alone' : 'other machines'}`;
+}
+
+function clientsOf(auth: AuthConfig): string {
+  switch (auth.kind) {
+    case 'none':
+      return 'prove nothing: each is whom it says';
+    case 'accounts':
+      return 'sign in with accounts of this deployment';
+    case 'oidc':
+      return `show tokens of ${auth.issuer} for ${auth.audience}`;
+    default:
+      return auth satisfies never;
+  }
+}
+
+function signUpOf(auth: AuthConfig): string {
+  if (auth.kind !== 'accounts') return 'there is none';
+  return auth.signUpOpen
+    ? `open to anybody, ${auth.signUpsPerAddress} accounts an hour for each address at each gateway`
+    : 'closed: `parley user add` makes accounts';
+}
+
+function tlsOf({ tls }: Config): string {
+  if (tls === undefined) return 'none';
+  const asked = tls.clientCaFile === '' ? '' : `; gRPC clients show a certificate of ${tls.clientCaFile}`;
+  return `on both ports, by ${tls.certFile}${asked}`;
+}
+
+function proxiesOf({ trustedProxies, trustedHops }: Config): string {
+  if (trustedProxies.length === 0) return 'none is believed';
+  const last = trustedHops === 1 ? 'the last address' : `at most the last ${trustedHops} addresses`;
+  return `${trustedProxies.join(', ')}: ${last} of x-forwarded-for`;
+}
+
+/** One sentence each. */
+function warningsOf(config: Config): readonly string[] {
+  const wide = config.trustedProxies.filter(isWide);
+  const proxies = wide.map(
+    (range) => `${range} is wide: whoever has one of its addresses and reaches a port chooses what it is counted by`,
+  );
+  return [...(isLocal(config) ? [] : openWarnings(config)), ...proxies];
+}
+
+/** Whether only this machine reaches what the roles listen on. */
+function isLocal({ roles, grpcListen, httpListen }: Config): boolean {
+  return isLoopback(httpListen) && (!roles.includes('gateway') || isLoopback(grpcListen));
+}
+
+function openWarnings({ roles, auth, tls, reflection, httpListen }: Config): readonly string[] {
+  const metrics = '/metrics asks nobody who he is: let only Prometheus and the proxy reach the HTTP port';
+  const relations: readonly (readonly [boolean, string])[] = [
+    [auth.kind === 'none', 'PARLEY_ALLOW_INSECURE: other machines are let in without any proof of who they are'],
+    [
+      tls === undefined,
+      'without TLS passwords, tokens and messages can be read on the way, unless a proxy on this network has it',
+    ],
+    [auth.kind === 'accounts' && auth.signUpOpen, 'PARLEY_SIGN_UP=open: whoever reaches a port makes accounts'],
+    [reflection, 'PARLEY_REFLECTION: whoever reaches a port is shown the contract'],
+  ];
+  const told = roles.includes('gateway') ? relations.filter(([holds]) => holds).map(([, sentence]) => sentence) : [];
+  return isLoopback(httpListen) ? told : [...told, metrics];
+}
+
+function isWide(range: string): boolean {
+  const [address = '', prefix] = range.split('/');
+  if (prefix === undefined) return false;
+  return Number(prefix) < (address.includes(':') ? widestIpv6Prefix : widestIpv4Prefix);
+}
