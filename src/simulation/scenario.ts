@@ -154,6 +154,7 @@ function configOf(random: Random): PartsConfig {
       maxProcessingPerPartition: perPartition,
       partitions,
       maxPendingPerClient: 2 + random.below(5),
+      writesPerClientPerMinute: 600,
       maxProcessingPerConversation: random.below(3),
       maxWaitForSlotMs: 30_000,
       maxWaitingClients: random.below(5),
