@@ -24,6 +24,12 @@ describe('after the loss of a stream', () => {
     ['whose method is unknown', refused(status.UNIMPLEMENTED, ''), {}, 'end'],
     ['to a server that leaves', refused(status.UNAVAILABLE, 'DRAINING', 1_000), { hadSession: false }, 'again'],
     ['for want of reading', refused(status.RESOURCE_EXHAUSTED, 'SLOW_CONSUMER', 1_000), {}, 'again'],
+    [
+      'for opening too often',
+      refused(status.RESOURCE_EXHAUSTED, 'TOO_MANY_WRITES', 100),
+      { hadSession: false },
+      'again',
+    ],
     ['after a long sleep', refused(status.DEADLINE_EXCEEDED, 'STALE'), {}, 'again'],
     ['for silence', refused(status.DEADLINE_EXCEEDED, 'FIRST_MESSAGE_TIMEOUT'), {}, 'park'],
     [

@@ -161,6 +161,7 @@ function assembleLimits(v: Values): LimitsConfig {
     maxProcessingPerPartition: Math.floor(v.PARLEY_MAX_PROCESSING / v.PARLEY_PARTITIONS),
     partitions: v.PARLEY_PARTITIONS,
     maxPendingPerClient: v.PARLEY_MAX_PENDING_PER_CLIENT,
+    writesPerClientPerMinute: v.PARLEY_WRITES_PER_CLIENT_PER_MINUTE,
     maxProcessingPerConversation: v.PARLEY_MAX_PROCESSING_PER_CONVERSATION,
     maxWaitForSlotMs: v.PARLEY_MAX_WAIT_FOR_SLOT_MS,
     maxWaitingClients: v.PARLEY_MAX_WAITING_CLIENTS,

@@ -23,6 +23,8 @@ export interface LimitsConfig {
   readonly partitions: number;
   /** Unanswered messages of one client. */
   readonly maxPendingPerClient: number;
+  /** What one client may have written or stored beside messages, at once and again within a minute. */
+  readonly writesPerClientPerMinute: number;
   readonly maxProcessingPerConversation: number;
   /** The longest that a client may stand in line, whatever it asks for. */
   readonly maxWaitForSlotMs: number;

@@ -28,6 +28,7 @@ describe('defaults', () => {
       maxProcessing: 500,
       partitions: 10,
       maxProcessingPerPartition: 50,
+      writesPerClientPerMinute: 600,
     });
     expect(config.provider).toMatchObject({ kind: 'simulated', textDelayMs: { min: 0, max: 1_000 }, seed: 1 });
     expect(config.allowedTimeZones).toEqual(['*']);

@@ -237,6 +237,12 @@ export const settings = {
     default: '10',
     description: 'Unanswered messages of one client; one more is rejected as TOO_MANY_PENDING.',
   },
+  PARLEY_WRITES_PER_CLIENT_PER_MINUTE: {
+    type: integer(1, 1_000_000, 'writes'),
+    default: '600',
+    description:
+      'What one client may do at once at each gateway, and again within a minute, evenly spread, of what is written or stored beside messages: open sessions, begin conversations, stop replies, rename, delete, create uploads. One more is refused as TOO_MANY_WRITES.',
+  },
   PARLEY_MAX_PROCESSING_PER_CONVERSATION: {
     type: integer(1, 1_000, 'messages'),
     default: '1',

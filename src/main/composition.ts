@@ -14,6 +14,7 @@ import { Parked } from '../app/managing/parked.ts';
 import { MediaLibrary } from '../app/media/media-library.ts';
 import { mediaLinks } from '../app/media/media-links.ts';
 import { MediaSweeper, type SweepMetrics } from '../app/media/sweeper.ts';
+import { ClientWrites } from '../app/rate-limits/client-writes.ts';
 import { HistoryReads } from '../app/reading/history-reads.ts';
 import { Operations } from '../app/reading/operations.ts';
 import type { Config } from '../config/config.ts';
@@ -142,9 +143,11 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
   const { clock, ids, logger } = world;
   const store = backends.media;
   const links = mediaLinks({ store, clock, logger, urlLifetimeMs: settings.urlLifetimeMs });
+  const writes = new ClientWrites({ clock, metrics, writesPerMinute: limits.writesPerClientPerMinute });
   const library = new MediaLibrary({
     store,
     clock,
+    writes,
     references: backends.history,
     ids,
     inspector,
@@ -156,6 +159,7 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
     admission,
     metrics,
     links,
+    writes,
     following,
     journal: backends.journal,
     conversations: new SessionConversations({
@@ -163,6 +167,7 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
       following,
       refolds: new Refolds({ ...backends, clock }),
       metrics,
+      writes,
     }),
     bus: backends.bus,
     media: library,
@@ -175,7 +180,7 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
     library,
     operations: new Operations({ ...limits, ...backends, admission, clock }),
     reads: new HistoryReads({ ...backends, conversations, ids, links }),
-    manager: new ConversationsManager({ ...backends, conversations }),
+    manager: new ConversationsManager({ ...backends, conversations, writes }),
     explanation: new Explanation({ ...backends, ...limits, conversations, clock }),
     parked: new Parked({ ...backends, conversations, ids }),
   };

@@ -37,8 +37,9 @@ let victimsId: string;
 let loot: Loot;
 
 beforeAll(async () => {
-  const env = { PARLEY_SIMULATED_VOICE_DELAY_MS: '0', PARLEY_MEDIA_URL_LIFETIME_MS: `${urlLifetimeMs}` };
-  server = await startServer({ env });
+  // The attacker creates more uploads than a client may.
+  const env = { PARLEY_SIMULATED_VOICE_DELAY_MS: '0', PARLEY_WRITES_PER_CLIENT_PER_MINUTE: '1000000' };
+  server = await startServer({ env: { ...env, PARLEY_MEDIA_URL_LIFETIME_MS: `${urlLifetimeMs}` } });
   victimsId = await upload(as('victim'), victimsVoice);
   const expired = await downloadUrl('victim', victimsId);
   await sleep(urlLifetimeMs);

@@ -18,7 +18,12 @@ export interface Metrics {
   historyRead(): void;
   /** A session ended. */
   sessionEnded(reason: string): void;
+  /** A client was over what it may write; nothing was written. */
+  writeRefused(kind: WriteKind): void;
 }
+
+/** What a client makes a gateway write or store, beside messages. */
+export type WriteKind = 'open' | 'new_conversation' | 'stop' | 'rename' | 'delete' | 'create_upload';
 
 /** Why a connection or a request was ended by a limit before a handler had it. */
 export type CutReason =

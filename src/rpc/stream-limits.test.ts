@@ -17,7 +17,7 @@ import { durationOf } from './wire-values.ts';
  */
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
-const uncounted = { refused() {}, accepted() {}, replied() {}, historyRead() {}, sessionEnded() {} };
+const uncounted = { refused() {}, accepted() {}, replied() {}, historyRead() {}, sessionEnded() {}, writeRefused() {} };
 const limits = {
   maxClients: 1,
   maxProcessing: 1,

@@ -96,7 +96,7 @@ export function scenarioOf(seed: number, { faults, clients, activeMs }: Omission
     }),
   );
   const chosenMs = Math.floor(random.logarithmic(15_000, 150_000));
-  const config = configOf(new Random(seed, 'config'));
+  const config = configOf(new Random(seed, 'config'), new Random(seed, 'writes'));
   return {
     seed,
     nodes,
@@ -142,7 +142,7 @@ function ratesOf(seed: number): FaultRates {
 }
 
 /** Small limits: what happens at them is what is looked for. */
-function configOf(random: Random): PartsConfig {
+function configOf(random: Random, ofWrites: Random): PartsConfig {
   const partitions = 1 + random.below(3);
   const perPartition = 1 + random.below(4);
   return {
@@ -154,6 +154,8 @@ function configOf(random: Random): PartsConfig {
       maxProcessingPerPartition: perPartition,
       partitions,
       maxPendingPerClient: 2 + random.below(5),
+      // A stream of its own: one more limit changes no other.
+      writesPerClientPerMinute: ofWrites.chance(0.3) ? 3 + ofWrites.below(10) : 600,
       maxProcessingPerConversation: random.below(3),
       maxWaitForSlotMs: 30_000,
       maxWaitingClients: random.below(5),

@@ -35,6 +35,7 @@ const helloRefusals: readonly Reason[] = [
   'NOT_FOUND',
   'NOT_YOURS',
   'TOO_MANY_CLIENTS',
+  'TOO_MANY_WRITES',
   'ALREADY_CONNECTED',
 ];
 const sessionEnds: readonly Reason[] = [
@@ -87,7 +88,7 @@ export const examples: Readonly<Record<string, Example>> = {
   },
   'chat.v1.ChatService/Join': {
     requests: [{ session_id: '$SESSION_ID', conversation: { conversation_id: '$CONVERSATION_ID' } }],
-    refusals: [...sessionRefusals, 'CONVERSATION_ID_INVALID', 'NOT_FOUND'],
+    refusals: [...sessionRefusals, 'CONVERSATION_ID_INVALID', 'NOT_FOUND', 'TOO_MANY_WRITES'],
   },
   'chat.v1.ChatService/Send': {
     requests: [{ session_id: '$SESSION_ID', message: message('2', 'And what is it good for?') }],
@@ -95,7 +96,7 @@ export const examples: Readonly<Record<string, Example>> = {
   },
   'chat.v1.ChatService/StopReply': {
     requests: [{ session_id: '$SESSION_ID', message_id: '$MESSAGE_ID' }],
-    refusals: [...sessionRefusals, 'NOT_FOUND'],
+    refusals: [...sessionRefusals, 'NOT_FOUND', 'TOO_MANY_WRITES'],
   },
   'chat.v1.ChatService/Heartbeat': { requests: [{ session_id: '$SESSION_ID' }], refusals: sessionRefusals },
   'chat.v1.ChatService/Close': { requests: [{ session_id: '$SESSION_ID' }], refusals: sessionRefusals },
@@ -117,15 +118,22 @@ export const examples: Readonly<Record<string, Example>> = {
   },
   'chat.v1.HistoryService/RenameConversation': {
     requests: [{ conversation_id: '$CONVERSATION_ID', title: 'A first conversation' }],
-    refusals: ['TITLE_INVALID', ...conversationRefusals],
+    refusals: ['TITLE_INVALID', ...conversationRefusals, 'TOO_MANY_WRITES'],
   },
   'chat.v1.HistoryService/DeleteConversation': {
     requests: [{ conversation_id: '$CONVERSATION_ID' }],
-    refusals: conversationRefusals,
+    refusals: [...conversationRefusals, 'TOO_MANY_WRITES'],
   },
   'chat.v1.MediaService/CreateUpload': {
     requests: [{ client_id: 'ada', ...picture }],
-    refusals: ['CLIENT_ID_INVALID', 'NOT_YOURS', 'MEDIA_TYPE_UNSUPPORTED', 'MEDIA_TOO_LARGE', 'MEDIA_UNAVAILABLE'],
+    refusals: [
+      'CLIENT_ID_INVALID',
+      'NOT_YOURS',
+      'MEDIA_TYPE_UNSUPPORTED',
+      'MEDIA_TOO_LARGE',
+      'MEDIA_UNAVAILABLE',
+      'TOO_MANY_WRITES',
+    ],
   },
   'chat.v1.MediaService/GetMedia': {
     requests: [{ media_id: '$MEDIA_ID' }],

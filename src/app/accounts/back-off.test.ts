@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { StandingClock } from '../../testing/standing-clock.ts';
+import { maxRemembered } from '../rate-limits/remembered.ts';
 import {
   BackOff,
   forgetAfterMs,
@@ -8,9 +9,8 @@ import {
   initialDelayMs,
   maxDelayMs,
   maxGuessesPerDay,
+  signUpRefillMs,
 } from './back-off.ts';
-import { maxRemembered } from './remembered.ts';
-import { refillMs } from './token-buckets.ts';
 
 const signUpsPerAddress = 4;
 
@@ -131,7 +131,7 @@ describe('by address', () => {
 describe('sign-ups', () => {
   const signUp = (address: string) => backOff.signUp(address, async () => 'an account');
   const refused = (retryDelayMs: number) => ({ name: 'Refused', reason: 'TOO_MANY_SIGN_UPS', retryDelayMs });
-  const intervalMs = refillMs / signUpsPerAddress;
+  const intervalMs = signUpRefillMs / signUpsPerAddress;
 
   test('of an address are as many at once as may be, then one at each interval, and never more than may be at once', async () => {
     for (let times = 0; times < signUpsPerAddress; times += 1) await signUp('a');
@@ -141,7 +141,7 @@ describe('sign-ups', () => {
     clock.advance(1);
     await signUp('a');
     await expect(signUp('a')).rejects.toMatchObject(refused(intervalMs));
-    clock.advance(10 * refillMs);
+    clock.advance(10 * signUpRefillMs);
     for (let times = 0; times < signUpsPerAddress; times += 1) await signUp('a');
     await expect(signUp('a')).rejects.toMatchObject(refused(intervalMs));
   });

@@ -1,7 +1,7 @@
 import { Refused } from '../../domain/errors/catalogue.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { Remembered } from './remembered.ts';
-import { TokenBuckets } from './token-buckets.ts';
+import { Remembered } from '../rate-limits/remembered.ts';
+import { TokenBuckets } from '../rate-limits/token-buckets.ts';
 
 /** Failures with one name before its next attempt has to wait: people mistype, and have several passwords. */
 export const freeFailuresPerName = 5;
@@ -14,6 +14,9 @@ export const initialDelayMs = 1_000;
 
 /** The longest wait. A longer one would rather keep the owner out than the guesser. */
 export const maxDelayMs = 300_000;
+
+/** As many accounts as an address may make at once it may make again within this time. */
+export const signUpRefillMs = 3_600_000;
 
 /** Failures are forgotten this long after the last. */
 export const forgetAfterMs = 3_600_000;
@@ -39,7 +42,7 @@ export class BackOff {
   /** `signUpsPerAddress`: accounts that an address may make at once, and again within an hour. */
   constructor(clock: Pick<Clock, 'monotonicMs'>, signUpsPerAddress: number) {
     this.#clock = clock;
-    this.#signUps = new TokenBuckets(signUpsPerAddress);
+    this.#signUps = new TokenBuckets(signUpsPerAddress, signUpRefillMs);
   }
 
   /**

@@ -67,13 +67,14 @@ export class Gateway {
 
   /**
    * A session of this caller; what becomes of it, the output is told. Throws Refused for a hello that is not well formed or names somebody
-   * else, before admission has started, or while draining.
+   * else, before admission has started, while draining, or when the client opens too many.
    */
   open(hello: Hello, caller: Caller, output: SessionOutput): Session {
     if (this.#draining) throw new Refused('DRAINING');
     if (!this.#deps.admission.isStarted) throw new Refused('STARTING');
     const own = caller.kind === 'client' ? { ...hello, clientId: actingClient(caller, hello.clientId) } : hello;
     checkHello(own, this.#deps.helloRules);
+    this.#deps.writes.take(own.clientId, 'open');
     const session = new Session(this.#sessionDeps, own, caller, output);
     this.#sessions.set(session.sessionId, session);
     session.apply().catch((error: unknown) => session.end(refusalOf(error, this.#deps.logger)));

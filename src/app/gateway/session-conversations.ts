@@ -7,6 +7,7 @@ import type { Following } from '../following/following.ts';
 import type { FollowedRecord } from '../following/recent-records.ts';
 import type { ConversationPast, Refolds } from '../following/refold.ts';
 import type { Journal } from '../journal.ts';
+import type { ClientWrites } from '../rate-limits/client-writes.ts';
 
 export interface SessionConversationsDeps {
   readonly journal: Journal;
@@ -15,6 +16,7 @@ export interface SessionConversationsDeps {
   readonly history: Pick<History, 'getConversation' | 'getMessage' | 'replay'>;
   readonly progress: HistoryProgress;
   readonly metrics: Pick<Metrics, 'historyRead'>;
+  readonly writes: Pick<ClientWrites, 'take'>;
 }
 
 /** Messages read from history at once. */
@@ -83,14 +85,15 @@ export class SessionConversations {
     );
   }
 
-  /** Records that the client wants no more of the reply to its message. Throws NOT_FOUND, NOT_YOURS or HISTORY_BEHIND. */
+  /** Records that the client wants no more of the reply to its message. Throws NOT_FOUND, NOT_YOURS, HISTORY_BEHIND or TOO_MANY_WRITES. */
   async requestStop(messageId: string, clientId: string): Promise<void> {
     const message = await this.#answerable(messageId);
     if (message === null) throw new Refused('NOT_FOUND', 'there is no such message');
     if (message.clientId !== clientId) throw new Refused('NOT_YOURS', 'the message belongs to somebody else');
     if (message.isFinal) return;
-    const { journal, following } = this.#deps;
+    const { journal, following, writes } = this.#deps;
     const { conversationId } = message;
+    writes.take(clientId, 'stop');
     await journal.appendConversation(following.partitionOf(conversationId), conversationId, [
       { type: 'StopRequested', conversationId, messageId },
     ]);

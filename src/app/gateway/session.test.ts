@@ -14,7 +14,7 @@ import { Session, type SessionDeps } from './session.ts';
 import type { SessionEvent } from './session-event.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
-const uncounted = { refused() {}, accepted() {}, replied() {}, historyRead() {}, sessionEnded() {} };
+const uncounted = { refused() {}, accepted() {}, replied() {}, historyRead() {}, sessionEnded() {}, writeRefused() {} };
 const hello = {
   clientId: 'ann',
   timeZone: 'UTC',
@@ -107,6 +107,7 @@ beforeEach(async () => {
     metrics: uncounted,
     journal: log.journal,
     following,
+    writes: { take() {} },
     conversations: { start: starts.run, checkOwned: checks.run, isDeleted: () => false, said: async () => undefined },
     settings: {
       maxWaitForSlotMs: 30_000,

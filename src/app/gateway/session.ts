@@ -10,6 +10,7 @@ import type { Following } from '../following/following.ts';
 import type { Journal } from '../journal.ts';
 import type { MediaLibrary } from '../media/media-library.ts';
 import type { MediaLinks } from '../media/media-links.ts';
+import type { ClientWrites } from '../rate-limits/client-writes.ts';
 import type { Admission, AdmissionListener } from './admission.ts';
 import { Delivery } from './delivery.ts';
 import { checkAfterSequence, checkConversationId, type Hello } from './hello.ts';
@@ -42,6 +43,7 @@ export interface SessionDeps {
   readonly admission: Admission;
   readonly media: Pick<MediaLibrary, 'take'>;
   readonly links: MediaLinks;
+  readonly writes: Pick<ClientWrites, 'take'>;
   readonly settings: SessionSettings;
   /** Whether sessions that hold a slot may be told anything, and taken at their word. */
   readonly mayServe: () => boolean;
@@ -165,7 +167,7 @@ export class Session implements AdmissionListener {
       this.#checkActive();
       const joined = conversationId === '' ? this.#deps.ids.unique() : conversationId;
       try {
-        if (conversationId === '') await this.#deps.conversations.start(joined, this.clientId);
+        if (conversationId === '') await this.#startNext(joined);
         else await this.#deps.conversations.checkOwned(joined, this.clientId);
       } catch (error) {
         throw refusalOf(error, this.#deps.logger);
@@ -176,6 +178,11 @@ export class Session implements AdmissionListener {
       this.#delivery.show(joined, conversationId === '' ? fromNow : afterSequence);
       return joined;
     });
+  }
+
+  async #startNext(conversationId: string): Promise<void> {
+    this.#deps.writes.take(this.clientId, 'new_conversation');
+    await this.#deps.conversations.start(conversationId, this.clientId);
   }
 
   /** A sign of life, answered on the stream; also gives the answer, the server's clock in milliseconds since the epoch. */

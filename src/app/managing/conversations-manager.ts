@@ -6,6 +6,7 @@ import { type Caller, checkOwner } from '../caller.ts';
 import type { Conversations } from '../gateway/conversations.ts';
 import { checkConversationId } from '../gateway/hello.ts';
 import type { Journal } from '../journal.ts';
+import type { ClientWrites } from '../rate-limits/client-writes.ts';
 import { checkedTitle } from './title.ts';
 
 export interface ConversationsManagerDeps {
@@ -13,6 +14,7 @@ export interface ConversationsManagerDeps {
   readonly history: Pick<History, 'getConversation'>;
   readonly progress: HistoryProgress;
   readonly conversations: Pick<Conversations, 'partition' | 'partitionWhole'>;
+  readonly writes: Pick<ClientWrites, 'take'>;
 }
 
 /**
@@ -29,20 +31,21 @@ export class ConversationsManager {
   }
 
   /**
-   * The conversation as it stands after its new title. Throws CONVERSATION_ID_INVALID, TITLE_INVALID, NOT_FOUND, NOT_YOURS, and
-   * HISTORY_BEHIND also when the title is in the log and history does not show it in time.
+   * The conversation as it stands after its new title. Throws CONVERSATION_ID_INVALID, TITLE_INVALID, NOT_FOUND, NOT_YOURS, TOO_MANY_WRITES,
+   * and HISTORY_BEHIND also when the title is in the log and history does not show it in time.
    */
   async rename(caller: Caller, conversationId: string, wish: string): Promise<HistoryConversation> {
     checkConversationId(conversationId);
     const title = checkedTitle(wish);
-    await this.#find(caller, conversationId);
+    const { clientId } = await this.#find(caller, conversationId);
+    this.#deps.writes.take(clientId, 'rename');
     await this.#append({ type: 'ConversationRenamed', conversationId, title }, 'the new title');
     return this.#find(caller, conversationId);
   }
 
   /**
    * Deletes a conversation. Once this has answered, no read gives anything of it; its words and media go for good a little later. Throws
-   * CONVERSATION_ID_INVALID, NOT_FOUND, NOT_YOURS, and HISTORY_BEHIND also when the deletion is in the log and history does not show it in time.
+   * CONVERSATION_ID_INVALID, NOT_FOUND, NOT_YOURS, TOO_MANY_WRITES, and HISTORY_BEHIND also when the deletion is in the log and history does not show it in time.
    */
   async delete(caller: Caller, conversationId: string): Promise<void> {
     checkConversationId(conversationId);
@@ -58,7 +61,8 @@ export class ConversationsManager {
   }
 
   async #delete(caller: Caller, conversationId: string): Promise<void> {
-    await this.#find(caller, conversationId);
+    const { clientId } = await this.#find(caller, conversationId);
+    this.#deps.writes.take(clientId, 'delete');
     await this.#append({ type: 'ConversationDeleted', conversationId }, 'the deletion');
   }
 

@@ -47,6 +47,7 @@ beforeEach(async () => {
     references: { references: async () => named },
     clock,
     ids: nodeCryptoIds,
+    writes: { take() {} },
     settings: { maxMediaBytes: 1_000_000, uploadLifetimeMs: hourMs, urlLifetimeMs: 900_000 },
   });
 });

@@ -15,6 +15,7 @@ import {
   type NamedMedia,
   type OutgoingMedia,
 } from '../gateway/outgoing-message.ts';
+import type { ClientWrites } from '../rate-limits/client-writes.ts';
 import type { MediaLink } from './media-links.ts';
 
 export interface MediaLibrarySettings {
@@ -29,6 +30,7 @@ export interface MediaLibraryDeps {
   readonly references: MediaReferences;
   readonly clock: Clock;
   readonly ids: Ids;
+  readonly writes: Pick<ClientWrites, 'take'>;
   readonly settings: MediaLibrarySettings;
 }
 
@@ -68,13 +70,14 @@ export class MediaLibrary {
     this.#deps = deps;
   }
 
-  /** Where the caller may PUT what it describes. Throws NOT_YOURS, CLIENT_ID_INVALID, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, FRAME_INVALID. */
+  /** Where the caller may PUT what it describes. Throws NOT_YOURS, CLIENT_ID_INVALID, MEDIA_TYPE_UNSUPPORTED, MEDIA_TOO_LARGE, FRAME_INVALID, TOO_MANY_WRITES. */
   async createUpload(caller: Caller, request: UploadRequest): Promise<Upload> {
-    const { store, clock, ids, settings } = this.#deps;
+    const { store, clock, ids, settings, writes } = this.#deps;
     const ownerId = actingClient(caller, request.clientId);
     const { mediaKind, contentType } = checkType(request.mediaKind, request.contentType);
     checkSize(request.sizeBytes, settings.maxMediaBytes);
     const sha256 = hexOf(checkHash(request.sha256));
+    writes.take(ownerId, 'create_upload');
     const nowMs = clock.nowMs();
     const mediaId = newMediaId(ids.unique(), nowMs);
     const expireTimeMs = nowMs + settings.uploadLifetimeMs;

@@ -255,6 +255,14 @@ export const catalogue = {
     meaning: 'Too many accounts were made from this address, or too many people sign up at this moment.',
     remedy: 'Wait as long as the delay says.',
   },
+  TOO_MANY_WRITES: {
+    code: 'RESOURCE_EXHAUSTED',
+    retryable: true,
+    retryDelayMs: 1000,
+    scope: 'call',
+    meaning: 'The client opens, begins, stops, renames, deletes or uploads too often; nothing was written.',
+    remedy: 'Wait as long as the delay says, then do it again.',
+  },
   REFRESH_TOKEN_INVALID: {
     code: 'UNAUTHENTICATED',
     retryable: false,

@@ -315,6 +315,7 @@ function metricsOf(world: World) {
     replied: nothing,
     historyRead: nothing,
     sessionEnded: nothing,
+    writeRefused: nothing,
     recordSkipped: nothing,
     called: nothing,
     attemptFailed: nothing,

@@ -83,11 +83,13 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Refusals',
-        description: 'Calls and messages, by the reason that clients are told; and connections that the server closed.',
+        description:
+          'Calls and messages, by the reason that clients are told; connections that the server closed; and writes of clients that write too often.',
         unit: 'ops',
         queries: [
           ...rateBy('parley_refusals_total', 'reason'),
           ['connections cut: {{reason}}', 'sum by (reason) (rate(parley_cut_connections_total[$__rate_interval]))'],
+          ['writes refused: {{kind}}', 'sum by (kind) (rate(parley_refused_writes_total[$__rate_interval]))'],
         ],
       },
       {

@@ -13,6 +13,7 @@ describe('after the loss of a stream', () => {
     'DRAINING',
     'LOG_UNAVAILABLE',
     'SLOW_CONSUMER',
+    'TOO_MANY_WRITES',
     'SESSION_NOT_FOUND',
     'HISTORY_BEHIND',
     'INTERNAL',

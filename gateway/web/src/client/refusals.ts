@@ -88,6 +88,10 @@ const ofCatalogue = {
     title: 'Too many accounts are being made.',
     advice: 'Wait a little, then try again.',
   },
+  TOO_MANY_WRITES: {
+    title: 'You do too much at once.',
+    advice: 'Wait a little, then try again.',
+  },
   REFRESH_TOKEN_INVALID: { title: 'Your sign-in has ended.', advice: 'Sign in again.' },
   AUTHENTICATION_UNAVAILABLE: {
     title: 'Nobody can be signed in at the moment.',

@@ -18,6 +18,7 @@ const ofGateway = [
   'parley_accept_seconds',
   'parley_history_reads_total',
   'parley_refusals_total',
+  'parley_refused_writes_total',
   'parley_reply_seconds',
   'parley_sessions_ended_total',
 ];

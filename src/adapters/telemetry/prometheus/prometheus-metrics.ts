@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { ConnectionMetrics, CutReason, LogMetrics, Metrics } from '../../../ports/telemetry.ts';
+import type { ConnectionMetrics, CutReason, LogMetrics, Metrics, WriteKind } from '../../../ports/telemetry.ts';
 import { RoleGauges, readOrLeaveOut } from './role-gauges.ts';
 
 /** What is read when somebody asks, rather than counted. */
@@ -103,6 +103,16 @@ function histogram(registers: Registers, name: string, help: string): (ms: numbe
   return (ms) => seconds.observe(ms / msPerSecond);
 }
 
+/** Each kind, so that it is there at 0 from the start. */
+const writeKinds: Readonly<Record<WriteKind, true>> = {
+  open: true,
+  new_conversation: true,
+  stop: true,
+  rename: true,
+  delete: true,
+  create_upload: true,
+};
+
 function gatewayMetrics(registers: Registers): Metrics {
   const refused = counter(registers, 'parley_refusals_total', 'Calls and messages refused.', 'reason');
   const ended = counter(registers, 'parley_sessions_ended_total', 'Sessions ended.', 'reason');
@@ -111,8 +121,16 @@ function gatewayMetrics(registers: Registers): Metrics {
     help: 'Reads of history for what sessions have missed.',
     registers,
   });
+  const writes = counter(
+    registers,
+    'parley_refused_writes_total',
+    'Writes refused because their client was over PARLEY_WRITES_PER_CLIENT_PER_MINUTE.',
+    'kind',
+  );
+  for (const kind of Object.keys(writeKinds)) writes.inc({ kind }, 0);
   return {
     refused: (reason) => refused.inc({ reason }),
+    writeRefused: (kind) => writes.inc({ kind }),
     historyRead: () => reads.inc(),
     sessionEnded: (reason) => ended.inc({ reason }),
     accepted: histogram(registers, 'parley_accept_seconds', "From a message's arrival until the log has it."),

@@ -21,6 +21,8 @@ import type { SessionEvent, SessionOutput } from '../session-event.ts';
 /** As conversation-events.ts names replies. */
 const ids = { ...nodeCryptoIds, replyMessageId: (messageId: string) => `reply to ${messageId}` };
 
+const unlimited = { take() {} };
+
 /** What one client of the session is sent; `holds`: it reads nothing until it is set free. */
 export class SentEvents implements SessionOutput {
   readonly events: SessionEvent[] = [];
@@ -80,6 +82,7 @@ export class SessionWorld implements AsyncDisposable {
       progress: this.#progress,
       refolds: new Refolds(before),
       metrics: this.metrics,
+      writes: unlimited,
     });
   }
 
@@ -88,6 +91,7 @@ export class SessionWorld implements AsyncDisposable {
       refused() {},
       accepted() {},
       sessionEnded() {},
+      writeRefused() {},
       replied: (elapsedMs: number) => void this.replied.push(elapsedMs),
       historyRead: () => {
         this.historyReads += 1;

@@ -140,7 +140,7 @@ export class HistoryWorld implements AsyncDisposable {
     this.history = history(store);
     const conversations = new Conversations({ ...this.#deps, ids: nodeCryptoIds });
     this.reads = new HistoryReads({ ...this.#deps, conversations, ids: nodeCryptoIds, links: testLinks });
-    this.manager = new ConversationsManager({ ...this.#deps, conversations });
+    this.manager = new ConversationsManager({ ...this.#deps, conversations, writes: { take() {} } });
     this.parked = new Parked({ ...this.#deps, views: this.views, conversations, ids: nodeCryptoIds });
   }
 

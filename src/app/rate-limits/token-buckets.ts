@@ -1,8 +1,5 @@
 import { Remembered } from './remembered.ts';
 
-/** A bucket is full again this long after it was emptied. */
-export const refillMs = 3_600_000;
-
 /** A token bucket for each key: so many at once, and as many again within `refillMs`, one after the other. */
 export class TokenBuckets {
   readonly #capacity: number;
@@ -10,7 +7,8 @@ export class TokenBuckets {
   /** When the bucket of a key is full again; one that is not remembered is full. */
   readonly #fullAtMs = new Remembered<number>();
 
-  constructor(capacity: number) {
+  /** `refillMs`: a bucket is full again this long after it was emptied. */
+  constructor(capacity: number, refillMs: number) {
     this.#capacity = capacity;
     this.#intervalMs = refillMs / capacity;
   }

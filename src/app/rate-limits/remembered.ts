@@ -1,4 +1,4 @@
-/** Names and addresses remembered, each: a few megabytes. Beyond that, those that were changed longest ago are forgotten. */
+/** Keys remembered of each kind (names, addresses, clients): a few megabytes. Beyond that, those that were changed longest ago are forgotten. */
 export const maxRemembered = 20_000;
 
 /** What is known of each key, of so many keys that callers cannot fill the memory by choosing others. */
