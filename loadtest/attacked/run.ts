@@ -73,9 +73,11 @@ try {
   await talk('warm-up', { ...honest, durationMs: Math.min(durationMs, 15_000) });
   const before = await talk('alone', honest);
   const args = [grpcPort, httpPort, values.attackers, String(durationMs), ...values.way] as string[];
-  const attacking = runJson<Record<string, number>>('src/testing/attacks/attackers.ts', args);
-  const beside = await talk('attacked', honest);
-  console.log('attacks begun:', JSON.stringify(await attacking));
+  const [beside, begun] = await Promise.all([
+    talk('attacked', honest),
+    runJson<Record<string, number>>('src/testing/attacks/attackers.ts', args),
+  ]);
+  console.log('attacks begun:', JSON.stringify(begun));
   const after = await talk('alone again', honest);
   const alone = Math.max(before.p99, after.p99);
   console.log(
