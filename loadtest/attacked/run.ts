@@ -24,7 +24,7 @@ const { values } = parseArgs({
 const durationMs = Number(values.seconds) * 1_000;
 const samplePauseMs = 100;
 
-/** Each says something a second or so after its last reply: what a message takes, not how many there can be. */
+/** Each says three things a second, whatever becomes of them: what a message takes is asked, not how many there can be. */
 const honest: Load = {
   seed: 1,
   protocol: 'grpc',
