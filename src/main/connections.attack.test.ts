@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { answerOf, callHead, openConnection, unfinishedCall } from '../testing/attacks/calls.ts';
+import { maxHealthWatches } from '../domain/connection-limits.ts';
+import { answerOf, callHead, framed, openConnection, unfinishedCall } from '../testing/attacks/calls.ts';
 import { preface } from '../testing/attacks/http2-frames.ts';
 import { HeldConnections } from '../testing/attacks/sockets.ts';
 import { metricOf, openFiles, startTarget } from '../testing/attacks/target.ts';
@@ -156,4 +157,25 @@ test('chat streams without a Hello are ended', async () => {
       'HELLO_EXPECTED',
     );
   }
+});
+
+test('calls that watch the health of the server for ever have a bound in all', async () => {
+  await using target = await startTarget();
+  const sessions = await Promise.all(Array.from({ length: 11 }, () => openConnection(target.grpcPort)));
+  const watch = () => callHead('/grpc.health.v1.Health/Watch');
+  const answers = sessions.flatMap((session) =>
+    Array.from({ length: 95 }, () => {
+      const stream = session.request(watch());
+      stream
+        .on('error', () => undefined)
+        .resume()
+        .end(framed(Buffer.alloc(0)));
+      return new Promise<unknown>((resolve) => stream.once('response', (headers) => resolve(headers['grpc-status'])));
+    }),
+  );
+  const refused = (await Promise.all(answers)).filter((status) => status === '8');
+  expect(refused.length).toBe(11 * 95 - maxHealthWatches);
+  expect(await metricOf(target, 'watches')).toBe(refused.length);
+  await target.honestClientIsServed();
+  for (const session of sessions) session.destroy();
 });

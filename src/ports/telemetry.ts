@@ -35,7 +35,8 @@ export type CutReason =
   | 'protocol'
   | 'compressed'
   | 'body_time'
-  | 'body_bytes';
+  | 'body_bytes'
+  | 'watches';
 
 /** What is counted of connections. */
 export interface ConnectionMetrics {

@@ -1,11 +1,14 @@
 import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { maxHealthWatches } from '../domain/connection-limits.ts';
 import type { ConnectionMetrics } from '../ports/telemetry.ts';
 import type { ConnectionServer } from './grpc-internals.ts';
 import { refuseStream } from './refuse-stream.ts';
 import type { UnfinishedRequests } from './unfinished-requests.ts';
 
-/** UNIMPLEMENTED, as gRPC numbers it. */
+/** As gRPC numbers them. */
 const unimplemented = 12;
+const resourceExhausted = 8;
+const watchPath = '/grpc.health.v1.Health/Watch';
 const acceptedEncodings = { 'grpc-accept-encoding': 'identity' };
 
 export interface RequestGateDeps {
@@ -17,7 +20,7 @@ export interface RequestGateDeps {
 
 /**
  * Looks at each call before grpc-js has it. Compressed requests are refused: 4 KB of gzip are 4 MiB to whoever holds them, and nobody has said
- * yet who sends them. Others are counted until they are complete.
+ * yet who sends them. Others are counted until they are complete, and those that watch the health for as long as they do.
  */
 export function gateRequests(
   { http2 }: Pick<ConnectionServer, 'http2'>,
@@ -25,11 +28,23 @@ export function gateRequests(
 ): void {
   const handlers = http2.listeners('stream');
   http2.removeAllListeners('stream');
+  let watches = 0;
+  const watched = () => {
+    watches -= 1;
+  };
   http2.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number) => {
     if (isCompressed(headers)) {
       metrics.cut('compressed');
       const message = 'Compressed requests are not accepted.';
       return refuseStream(stream, { code: unimplemented, message, headers: acceptedEncodings });
+    }
+    if (headers[':path'] === watchPath) {
+      if (watches >= maxHealthWatches) {
+        metrics.cut('watches');
+        return refuseStream(stream, { code: resourceExhausted, message: 'Too many watch the health of this server.' });
+      }
+      watches += 1;
+      stream.once('close', watched);
     }
     // One that breaks before that breaks its connection, too, which tells of it.
     stream.on('error', () => undefined);

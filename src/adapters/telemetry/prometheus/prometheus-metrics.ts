@@ -238,6 +238,7 @@ const cutReasons: Readonly<Record<CutReason, true>> = {
   protocol: true,
   compressed: true,
   body_time: true,
+  watches: true,
   body_bytes: true,
 };
 
