@@ -41,6 +41,10 @@ export function grpcCluster({ gateways }: EnvoyValues): Configuration {
         },
         explicit_http_config: {
           http2_protocol_options: {
+            max_concurrent_streams: because(
+              'Half of what a gateway admits (PARLEY_MAX_STREAMS_PER_CONNECTION): Node counts calls that were given up until it has cleared them away, and resets those that it has no room for.',
+              50,
+            ),
             initial_stream_window_size: because(
               'Small windows: a client that does not read must be felt by the gateway, which cuts it, and not fill the memory here.',
               streamWindowBytes,

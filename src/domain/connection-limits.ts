@@ -48,7 +48,7 @@ export const maxUnfinishedBytes = 64 * mebibyte;
  * Calls that watch the health of a server and go on for ever, in all: balancers have one each, and Envoy's clients none. Whoever may open connections could
  * else have a hundred on each, of 5 KB.
  */
-export const maxHealthWatches = 1_000;
+export const maxHealthWatchStreams = 1_000;
 
 /** Streams of a connection that its client may reset at once (CVE-2023-44487): node:http2's default, above what proxies and the browser's door use a connection for. */
 export const maxResetStreams = 1_000;

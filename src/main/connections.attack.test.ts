@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { maxHealthWatches } from '../domain/connection-limits.ts';
+import { maxHealthWatchStreams } from '../domain/connection-limits.ts';
 import { answerOf, callHead, framed, openConnection, unfinishedCall } from '../testing/attacks/calls.ts';
 import { preface } from '../testing/attacks/http2-frames.ts';
 import { HeldConnections } from '../testing/attacks/sockets.ts';
@@ -174,7 +174,7 @@ test('calls that watch the health of the server for ever have a bound in all', a
     }),
   );
   const refused = (await Promise.all(answers)).filter((status) => status === '8');
-  expect(refused.length).toBe(11 * 95 - maxHealthWatches);
+  expect(refused.length).toBe(11 * 95 - maxHealthWatchStreams);
   expect(await metricOf(target, 'watches')).toBe(refused.length);
   await target.honestClientIsServed();
   for (const session of sessions) session.destroy();

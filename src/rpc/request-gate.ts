@@ -1,5 +1,5 @@
 import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import { maxHealthWatches } from '../domain/connection-limits.ts';
+import { maxHealthWatchStreams } from '../domain/connection-limits.ts';
 import type { ConnectionMetrics } from '../ports/telemetry.ts';
 import type { ConnectionServer } from './grpc-internals.ts';
 import { refuseStream } from './refuse-stream.ts';
@@ -39,7 +39,7 @@ export function gateRequests(
       return refuseStream(stream, { code: unimplemented, message, headers: acceptedEncodings });
     }
     if (headers[':path'] === watchPath) {
-      if (watches >= maxHealthWatches) {
+      if (watches >= maxHealthWatchStreams) {
         metrics.cut('watches');
         return refuseStream(stream, { code: resourceExhausted, message: 'Too many watch the health of this server.' });
       }
