@@ -8,19 +8,19 @@ export interface PinoLoggerOptions {
   readonly format: 'auto' | 'json' | 'pretty';
 }
 
-/** Paths that are blotted out should anybody ever log them: tokens, keys and what people say. */
+/** What is blotted out should anybody ever log it, or something that has it: secrets, and what people say. */
 const redacted = [
+  'password',
+  'oldPassword',
+  'newPassword',
+  'accessToken',
+  'refreshToken',
   'resumeToken',
   'token',
   'apiKey',
   'text',
   'parts',
-  '*.resumeToken',
-  '*.token',
-  '*.apiKey',
-  '*.text',
-  '*.parts',
-];
+].flatMap((name) => [name, `*.${name}`]);
 
 const stderrFd = 2;
 
