@@ -1,4 +1,10 @@
-import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import {
+  constants,
+  type Http2Session,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { maxHealthWatchStreams } from '../domain/connection-limits.ts';
 import type { ConnectionMetrics } from '../ports/telemetry.ts';
 import type { ConnectionServer } from './grpc-internals.ts';
@@ -28,6 +34,8 @@ export function gateRequests(
 ): void {
   const handlers = http2.listeners('stream');
   http2.removeAllListeners('stream');
+  /** Connections that have brought a call in this turn of the event loop. */
+  const began = new Set<Http2Session>();
   let watches = 0;
   const watched = () => {
     watches -= 1;
@@ -46,15 +54,22 @@ export function gateRequests(
       watches += 1;
       stream.once('close', watched);
     }
-    // One that breaks before that breaks its connection, too, which tells of it.
-    stream.on('error', () => undefined);
-    // A call that is reset as soon as it is made costs its stream, and grpc-js and a handler nothing.
-    afterReading(() => {
+    const { session } = stream;
+    const pass = () => {
       if (stream.closed) return void stream.destroy();
       if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) unfinished.add(stream);
       offerNoCompression(stream);
       for (const handler of handlers) handler.call(http2, stream, headers, flags);
-    });
+    };
+    if (session === undefined || !began.has(session)) {
+      if (began.size === 0) afterReading(() => began.clear());
+      if (session !== undefined) began.add(session);
+      return pass();
+    }
+    // Of a connection that brings many calls at once, all but the first wait until what it brings has been read: those that are reset in the same breath
+    // cost their streams, and grpc-js and a handler nothing. One that breaks until then breaks its connection, too, which tells of it.
+    stream.on('error', () => undefined);
+    afterReading(pass);
   });
 }
 
