@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { runScript } from '../src/testing/server.ts';
 import type { LoadResult } from './result.ts';
 
 const script = fileURLToPath(new URL('./run.ts', import.meta.url));
@@ -14,13 +14,8 @@ beforeAll(async () => {
 afterAll(() => rm(out, { recursive: true, force: true }));
 
 async function load(...args: readonly string[]): Promise<{ readonly code: number | null; readonly said: string }> {
-  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk) => {
-      said += String(chunk);
-    });
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, said })));
+  const { code, stdout, stderr } = await runScript(script, args, process.env);
+  return { code, said: stdout + stderr };
 }
 
 test('a scenario is run, checked and written, all by one command', async () => {

@@ -1,17 +1,12 @@
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
+import { runScript } from '../../src/testing/server.ts';
 
 const script = fileURLToPath(new URL('./run.ts', import.meta.url));
 
 async function attacked(...args: readonly string[]): Promise<{ readonly code: number | null; readonly said: string }> {
-  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk) => {
-      said += String(chunk);
-    });
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, said })));
+  const { code, stdout, stderr } = await runScript(script, args, process.env);
+  return { code, said: stdout + stderr };
 }
 
 test('honest clients are answered beside all attacks at once, and what that costs is told', async () => {

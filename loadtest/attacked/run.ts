@@ -6,7 +6,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Load } from '../driver/load.ts';
 import { drive } from '../runner/drive.ts';
@@ -22,7 +21,6 @@ const { values } = parseArgs({
   },
 });
 const durationMs = Number(values.seconds) * 1_000;
-const samplePauseMs = 100;
 
 /** Each says three things a second, whatever becomes of them: what a message takes is asked, not how many there can be. */
 const honest: Load = {
@@ -46,20 +44,12 @@ try {
   const address = envoy?.address ?? server.address;
   const [grpcPort, httpPort] = [address, envoy?.address ?? server.httpAddress].map((at) => at.split(':').at(-1) ?? '');
 
-  /** The honest clients' figures, and the most memory that the server had meanwhile. */
+  /** The honest clients' figures, and the most memory that the server has had until then. */
   const talk = async (name: string, load: Load) => {
     const target = { address, httpAddress: server.httpAddress, load, messagesFile: join(work, `${name}.jsonl`) };
-    const talking = drive(target, work, () => undefined, new AbortController().signal);
-    let isOver = false;
-    const over = talking.finally(() => {
-      isOver = true;
-    });
-    let peakMib = 0;
-    while (!isOver) {
-      peakMib = Math.max(peakMib, memory(server.pid).residentMib);
-      await Promise.race([over, sleep(samplePauseMs)]);
-    }
-    const figures = await over;
+    const figures = await drive(target, work, () => undefined, new AbortController().signal);
+    // Of its whole life: the times alone come before the attack.
+    const { peakMib } = memory(server.pid);
     const said = figures.kinds.text;
     if (said === undefined || said.lost > 0) throw new Error(`${name}: ${said?.lost} messages were lost`);
     const { p50, p99, max } = said.replyMs;

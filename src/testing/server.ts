@@ -97,12 +97,17 @@ export async function startServer(options: ServerOptions = {}): Promise<ParleySe
   }
 }
 
+/** How a script ended, and what it said. */
+export type Ran = Exit & { readonly stdout: string; readonly stderr: string };
+
 /** Runs one `parley` command to its end. */
-export async function runParley(
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-): Promise<Exit & { readonly stdout: string; readonly stderr: string }> {
-  const child = spawn(process.execPath, [entry, ...args], { env: childEnv(env), stdio: ['ignore', 'pipe', 'pipe'] });
+export function runParley(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ran> {
+  return runScript(entry, args, childEnv(env));
+}
+
+/** Runs a script to its end. */
+export async function runScript(script: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ran> {
+  const child = spawn(process.execPath, [script, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));

@@ -97,13 +97,23 @@ function counter(registers: Registers, name: string, help: string, label: string
   return new Counter({ name, help, labelNames: [label], registers });
 }
 
+/** Gives the way to count. Each value of the label is there at 0 from the start. */
+function counterOfEach<Value extends string>(
+  registers: Registers,
+  { name, help, label }: { readonly name: string; readonly help: string; readonly label: string },
+  values: Readonly<Record<Value, true>>,
+): (value: Value) => void {
+  const counted = counter(registers, name, help, label);
+  for (const value of Object.keys(values)) counted.inc({ [label]: value }, 0);
+  return (value) => counted.inc({ [label]: value });
+}
+
 /** Gives the way to observe milliseconds. */
 function histogram(registers: Registers, name: string, help: string): (ms: number) => void {
   const seconds = new Histogram({ name, help, buckets: secondBuckets, registers });
   return (ms) => seconds.observe(ms / msPerSecond);
 }
 
-/** Each kind, so that it is there at 0 from the start. */
 const writeKinds: Readonly<Record<WriteKind, true>> = {
   open: true,
   new_conversation: true,
@@ -121,16 +131,14 @@ function gatewayMetrics(registers: Registers): Metrics {
     help: 'Reads of history for what sessions have missed.',
     registers,
   });
-  const writes = counter(
-    registers,
-    'parley_refused_writes_total',
-    'Writes refused because their client was over PARLEY_WRITES_PER_CLIENT_PER_MINUTE.',
-    'kind',
-  );
-  for (const kind of Object.keys(writeKinds)) writes.inc({ kind }, 0);
+  const writes = {
+    name: 'parley_refused_writes_total',
+    help: 'Writes refused because their client was over PARLEY_WRITES_PER_CLIENT_PER_MINUTE.',
+    label: 'kind',
+  };
   return {
     refused: (reason) => refused.inc({ reason }),
-    writeRefused: (kind) => writes.inc({ kind }),
+    writeRefused: counterOfEach(registers, writes, writeKinds),
     historyRead: () => reads.inc(),
     sessionEnded: (reason) => ended.inc({ reason }),
     accepted: histogram(registers, 'parley_accept_seconds', "From a message's arrival until the log has it."),
@@ -228,7 +236,6 @@ function logMetrics(registers: Registers): LogMetrics {
   };
 }
 
-/** Each reason, so that it is there at 0 from the start. */
 const cutReasons: Readonly<Record<CutReason, true>> = {
   connections: true,
   address: true,
@@ -243,14 +250,12 @@ const cutReasons: Readonly<Record<CutReason, true>> = {
 };
 
 function connectionMetrics(registers: Registers): ConnectionMetrics {
-  const cut = counter(
-    registers,
-    'parley_cut_connections_total',
-    'Connections closed and requests refused by a limit on what arrives, before a handler had them.',
-    'reason',
-  );
-  for (const reason of Object.keys(cutReasons)) cut.inc({ reason }, 0);
-  return { cut: (reason) => cut.inc({ reason }) };
+  const cut = {
+    name: 'parley_cut_connections_total',
+    help: 'Connections closed and requests refused by a limit on what arrives, before a handler had them.',
+    label: 'reason',
+  };
+  return { cut: counterOfEach(registers, cut, cutReasons) };
 }
 
 function observe(registers: Registers, unreadable: Counter, readings: Readings): void {
