@@ -41,8 +41,6 @@ export class Journal {
   readonly topics: Topics;
   readonly #codec: EventCodec;
   readonly #tracer: Tracer | undefined;
-  /** What this process has appended, by its bytes: the log hands the very same back to tails, and need not decode it. */
-  readonly #written = new WeakMap<Uint8Array, ParleyEvent>();
 
   constructor(log: EventLog, codec: EventCodec, prefix: string, tracer?: Tracer) {
     this.log = log;
@@ -113,9 +111,8 @@ export class Journal {
 
   /** What a record says. */
   decode<E extends ParleyEvent>(record: LogRecord): Decoded<E> {
-    const written = this.#written.get(record.value);
-    const decoded = written === undefined ? this.#codec.decode(record) : { kind: 'event', event: written };
-    return decoded as Decoded<E>;
+    const { says } = record;
+    return says === undefined ? (this.#codec.decode(record) as Decoded<E>) : { kind: 'event', event: says as E };
   }
 
   /** What erasing the words of a record must leave of its value (EventLog.erase); undefined when it has none. */
@@ -143,11 +140,11 @@ export class Journal {
     return this.log.append(
       events.map((event) => {
         const encoded = this.#codec.encode(event);
-        this.#written.set(encoded.value, event);
         const facts = this.#codec.withoutWords(encoded);
         const { value } = encoded;
         const headers = trace === undefined ? encoded.headers : { ...encoded.headers, ...headersOf(trace) };
-        return { topic, partition, key, headers, value, ...(facts === undefined ? {} : { wordsAt: facts.length }) };
+        const words = facts === undefined ? {} : { wordsAt: facts.length };
+        return { topic, partition, key, headers, value, says: event, ...words };
       }),
     );
   }

@@ -59,6 +59,11 @@ export interface NewRecord {
   readonly value: Uint8Array;
   /** Where in the value the words begin that may have to be erased one day, in bytes; absent: there are none. Not given to readers. */
   readonly wordsAt?: number;
+  /**
+   * What the value says, as its writer knows it. It is not stored; a tail of the same process may give it back with the record, which then need not
+   * be decoded.
+   */
+  readonly says?: unknown;
 }
 
 /** What is to remain of a record. */

@@ -21,7 +21,7 @@ function record(topic: string, partition: number, content: string): NewRecord {
   return { topic, partition, key: `key-${content}`, headers, value: text.encode(content) };
 }
 
-function contents(records: readonly LogRecord[]): string[] {
+function contents(records: readonly Pick<LogRecord, 'value'>[]): string[] {
   return records.map(({ value }) => new TextDecoder().decode(value));
 }
 
@@ -296,7 +296,7 @@ function erasing(open: OpenLog): void {
   /** A fresh log whose partition 1 holds what was said, as it was appended. */
   async function filled(log: EventLog, topic: string): Promise<readonly LogRecord[]> {
     const both = (content: string) => [record(topic, 1, content), record(topic, 2, content)];
-    await log.append(said.flatMap(both).map((one) => ({ ...one, wordsAt: factLength })));
+    await log.append(said.flatMap(both).map((one) => ({ ...one, wordsAt: factLength, says: contents([one])[0] })));
     return readAll(log, topic, 1);
   }
 
@@ -308,7 +308,7 @@ function erasing(open: OpenLog): void {
     await log.erase(topic, 1, erasures);
     const after = await readAll(log, topic, 1);
     expect(contents(after)).toEqual(left);
-    const withoutValue = ({ value: _value, ...place }: LogRecord) => place;
+    const withoutValue = ({ value: _value, says: _says, ...place }: LogRecord) => place;
     expect(after.map(withoutValue)).toEqual(before.map(withoutValue));
     expect(contents(await readAll(log, topic, 2))).toEqual(said);
     expect(await log.endOffset(topic, 1)).toBe(said.length);
@@ -322,7 +322,9 @@ function erasing(open: OpenLog): void {
     const { log, topic } = opened;
     await filled(log, topic);
     await log.erase(topic, 1, erasures);
-    expect(contents(await tailUntil(log, topic, 1, 0, said.length))).toEqual(left);
+    const tailed = await tailUntil(log, topic, 1, 0, said.length);
+    expect(contents(tailed)).toEqual(left);
+    expect(tailed.filter(({ says }, offset) => says !== undefined && says !== left[offset])).toEqual([]);
     const again = await opened.reopen();
     expect(contents(await tailUntil(again, topic, 1, 0, said.length))).toEqual(left);
     await again.erase(topic, 1, erasuresOf(left.entries()));

@@ -139,7 +139,7 @@ class KafkaHandle implements KafkaLog {
     const places = await this.#producer.append(placed, keys.length === 0 ? undefined : Promise.all(keys));
     for (const [index, { topic, partition, offset }] of places.entries()) {
       const given = records[index];
-      if (given !== undefined) this.#opener.own(topic, partition)?.put(offset, given.value);
+      if (given !== undefined) this.#opener.own(topic, partition)?.put(offset, given);
     }
     return places.some(({ timeMs }) => timeMs < 0) ? withGivenTimes(places, records) : places;
   }

@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { LogTruncated, LogUnavailable } from '../../../ports/event-log.ts';
 import type { Logger } from '../../../ports/telemetry.ts';
-import { maxFetchPartitionBytes, maxKnownGone } from './limits.ts';
+import { maxFetchPartitionBytes, maxKnownGone, maxSecrets } from './limits.ts';
 import type { Reader } from './reader.ts';
 import type { StoredRecord } from './record-batch.ts';
 import { dataKeyBytes } from './sealing.ts';
@@ -17,6 +17,8 @@ export class KeyRing {
   readonly #stopping = new AbortController();
   /** By id, as a string of bytes: a third of what as many buffers take. */
   readonly #keys = new Map<string, string>();
+  /** Keys that were just used, ready for use: as many as are read at once. */
+  readonly #secrets = new Map<string, KeyObject>();
   /** Ids that have no key any more: they will not have one again. */
   readonly #gone = new Set<string>();
   #position = 0;
@@ -42,8 +44,14 @@ export class KeyRing {
 
   /** The key; undefined when it was destroyed, or is not known yet: then `isKnown` is false. */
   key(id: string): KeyObject | undefined {
+    const used = this.#secrets.get(id);
+    if (used !== undefined) return used;
     const key = this.#keys.get(id);
-    return key === undefined ? undefined : createSecretKey(key, 'latin1');
+    if (key === undefined) return undefined;
+    const secret = createSecretKey(key, 'latin1');
+    if (this.#secrets.size >= maxSecrets) this.#secrets.clear();
+    this.#secrets.set(id, secret);
+    return secret;
   }
 
   /** Whether there is such a key, as far as is known. */
@@ -129,6 +137,7 @@ export class KeyRing {
     const about = { topic: this.#topic, offset, endOffset };
     this.#logger.error(about, 'the topic of keys is shorter than it was; reading it from the beginning');
     this.#keys.clear();
+    this.#secrets.clear();
     this.#gone.clear();
     this.#position = 0;
   }
@@ -140,6 +149,7 @@ export class KeyRing {
       this.#position = offset + 1;
       if (value === null) {
         this.#keys.delete(id);
+        this.#secrets.delete(id);
         this.noteGone(id);
       } else if (value.length === dataKeyBytes) this.#keys.set(id, Buffer.from(value).toString('latin1'));
       else this.#logger.error({ topic: this.#topic, offset }, 'a record of the keys topic is no key');

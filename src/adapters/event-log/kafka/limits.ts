@@ -83,6 +83,9 @@ export const commitIntervalMs = 200;
 /** Keys of conversations that are written to: an older one gets another key when somebody speaks there again. */
 export const maxCurrentKeys = 10_000;
 
+/** Keys that were just used, ready for OpenSSL: making one so takes as long as decrypting a short text. */
+export const maxSecrets = 500;
+
 /** Destroyed keys that are remembered as such; others are looked for again, at the cost of one question. */
 export const maxKnownGone = 100_000;
 

@@ -52,22 +52,22 @@ describe("a tail's queue", () => {
 describe('what a process has appended', () => {
   test('is remembered up to a number and a size', () => {
     const own = new OwnRecords();
-    for (let offset = 0; offset < maxOwnRecords + 10; offset += 1) own.put(offset, new Uint8Array(1));
-    expect([own.take(9), own.take(10)?.length]).toEqual([undefined, 1]);
-    own.put(maxOwnRecords + 10, new Uint8Array(maxOwnBytes));
-    expect([own.take(maxOwnRecords + 9), own.take(maxOwnRecords + 10)?.length]).toEqual([undefined, maxOwnBytes]);
-    own.put(maxOwnRecords + 11, new Uint8Array(maxOwnBytes + 1));
+    for (let offset = 0; offset < maxOwnRecords + 10; offset += 1) own.put(offset, { value: new Uint8Array(1) });
+    expect([own.take(9), own.take(10)?.value.length]).toEqual([undefined, 1]);
+    own.put(maxOwnRecords + 10, { value: new Uint8Array(maxOwnBytes) });
+    expect([own.take(maxOwnRecords + 9), own.take(maxOwnRecords + 10)?.value.length]).toEqual([undefined, maxOwnBytes]);
+    own.put(maxOwnRecords + 11, { value: new Uint8Array(maxOwnBytes + 1) });
     expect(own.take(maxOwnRecords + 11)).toBeUndefined();
   });
 
   test('is given back once, and then takes no room', () => {
     const own = new OwnRecords();
     for (let offset = 0; offset < 3; offset += 1) {
-      own.put(offset, new Uint8Array(maxOwnBytes));
-      expect([own.take(offset)?.length, own.take(offset)]).toEqual([maxOwnBytes, undefined]);
+      own.put(offset, { value: new Uint8Array(maxOwnBytes) });
+      expect([own.take(offset)?.value.length, own.take(offset)]).toEqual([maxOwnBytes, undefined]);
     }
-    own.put(3, new Uint8Array(maxOwnBytes / 2));
-    own.put(4, new Uint8Array(maxOwnBytes / 2));
-    expect([own.take(3)?.length, own.take(4)?.length]).toEqual([maxOwnBytes / 2, maxOwnBytes / 2]);
+    own.put(3, { value: new Uint8Array(maxOwnBytes / 2) });
+    own.put(4, { value: new Uint8Array(maxOwnBytes / 2) });
+    expect([own.take(3)?.value.length, own.take(4)?.value.length]).toEqual([maxOwnBytes / 2, maxOwnBytes / 2]);
   });
 });

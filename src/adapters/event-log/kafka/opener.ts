@@ -1,8 +1,8 @@
 import { LogDamaged, type LogRecord } from '../../../ports/event-log.ts';
 import type { KeyRing } from './key-ring.ts';
-import { OwnRecords } from './own-records.ts';
+import { type OwnRecord, OwnRecords } from './own-records.ts';
 import type { StoredRecord } from './record-batch.ts';
-import { sealOf, unseal, withoutSeal } from './sealing.ts';
+import { type Seal, sealOf, unseal, withoutSeal } from './sealing.ts';
 
 const nothing = new Uint8Array();
 
@@ -10,14 +10,12 @@ const nothing = new Uint8Array();
 export class Opener {
   readonly #ring: KeyRing | undefined;
   readonly #own = new Map<string, OwnRecords>();
-  /** Several tails are given the same records. */
-  readonly #opened = new WeakMap<StoredRecord, LogRecord>();
 
   constructor(ring: KeyRing | undefined) {
     this.#ring = ring;
   }
 
-  /** From now on somebody reads the partition as it grows, and is to be given the very values that this process appends to it. */
+  /** From now on somebody reads the partition as it grows, and is to be given back what this process appends to it. */
   follow(topic: string, partition: number): void {
     const name = `${topic}/${partition}`;
     if (!this.#own.has(name)) this.#own.set(name, new OwnRecords());
@@ -37,8 +35,9 @@ export class Opener {
   async open(topic: string, partition: number, records: readonly StoredRecord[]): Promise<Opened> {
     await this.#learnKeys(records);
     const opened: LogRecord[] = [];
+    const own = this.own(topic, partition);
     for (const record of records) {
-      const one = this.#open(topic, partition, record);
+      const one = this.#open(topic, partition, record, own);
       if (one === undefined) {
         const what = 'its words are not what was encrypted here';
         return { records: opened, damage: new LogDamaged(topic, partition, record.offset, what) };
@@ -61,26 +60,25 @@ export class Opener {
     for (const id of unknown) if (!ring.isKnown(id)) ring.noteGone(id);
   }
 
-  #open(topic: string, partition: number, stored: StoredRecord): LogRecord | undefined {
-    const sealed = sealOf(stored.headers);
-    if (sealed !== undefined && this.#ring?.has(sealed.keyId) !== true) {
-      this.own(topic, partition)?.take(stored.offset);
-      return record(topic, partition, stored, (stored.value ?? nothing).slice(0, sealed.wordsAt));
+  #open(topic: string, partition: number, stored: StoredRecord, own: OwnRecords | undefined): LogRecord | undefined {
+    const seal = sealOf(stored.headers);
+    if (seal !== undefined && this.#ring?.has(seal.keyId) !== true) {
+      own?.take(stored.offset);
+      return record(topic, partition, stored, seal, { value: (stored.value ?? nothing).slice(0, seal.wordsAt) });
     }
-    const before = this.#opened.get(stored);
-    if (before !== undefined) return before;
-    const value = this.own(topic, partition)?.take(stored.offset) ?? this.#value(topic, partition, stored);
+    // Several tails are given the same records.
+    if (stored.opened !== undefined) return stored.opened;
+    const given = own?.take(stored.offset);
+    const value = given?.value ?? this.#value(topic, partition, stored, seal);
     if (value === undefined) return undefined;
-    const opened = record(topic, partition, stored, value);
-    this.#opened.set(stored, opened);
-    return opened;
+    stored.opened = record(topic, partition, stored, seal, given ?? { value });
+    return stored.opened;
   }
 
-  #value(topic: string, partition: number, stored: StoredRecord): Uint8Array | undefined {
-    const sealed = sealOf(stored.headers);
-    const key = sealed && this.#ring?.key(sealed.keyId);
-    if (sealed === undefined || key === undefined) return stored.value ?? nothing;
-    return unseal({ topic, partition, key: stored.key }, stored.value ?? nothing, sealed.wordsAt, key);
+  #value(topic: string, partition: number, stored: StoredRecord, seal: Seal | undefined): Uint8Array | undefined {
+    const key = seal && this.#ring?.key(seal.keyId);
+    if (seal === undefined || key === undefined) return stored.value ?? nothing;
+    return unseal({ topic, partition, key: stored.key }, stored.value ?? nothing, seal.wordsAt, key);
   }
 }
 
@@ -94,7 +92,9 @@ function record(
   topic: string,
   partition: number,
   { offset, timeMs, key, headers }: StoredRecord,
-  value: Uint8Array,
+  seal: Seal | undefined,
+  { value, says }: OwnRecord,
 ): LogRecord {
-  return { topic, partition, key, headers: withoutSeal(headers), value, offset, timeMs };
+  const given = seal === undefined ? headers : withoutSeal(headers);
+  return { topic, partition, key, headers: given, value, says, offset, timeMs };
 }

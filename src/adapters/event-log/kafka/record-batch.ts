@@ -1,3 +1,4 @@
+import type { LogRecord } from '../../../ports/event-log.ts';
 import { crc32c } from './crc32c.ts';
 
 /**
@@ -45,6 +46,8 @@ export interface StoredRecord extends RecordToWrite {
   readonly offset: number;
   /** When the partition took it, by the broker's clock, milliseconds since the epoch; or the time that it was given to keep. */
   readonly timeMs: number;
+  /** As it was appended, once it has been opened. A field: in a WeakMap it cost more than decoding it. */
+  opened?: LogRecord | undefined;
 }
 
 /** Who writes, so that the broker knows a repeat: sequences count the records of a producer in a partition. */
@@ -241,7 +244,7 @@ class RecordReader {
       headers[name] = this.#string();
     }
     this.#at = end;
-    return { offset, timeMs, key, value, headers };
+    return { offset, timeMs, key, value, headers, opened: undefined };
   }
 
   #string(): string {

@@ -49,8 +49,15 @@ export function seal(record: NewRecord, wordsAt: number, { id, secret }: DataKey
   return { key, value: sealed, headers: { ...headers, [keyHeader]: id, [wordsHeader]: String(wordsAt) } };
 }
 
+/** How a record was sealed. */
+export interface Seal {
+  readonly keyId: string;
+  /** Where its words begin, in bytes of its value. */
+  readonly wordsAt: number;
+}
+
 /** How a stored record was sealed; undefined when it was not. */
-export function sealOf(headers: Readonly<Record<string, string>>): { keyId: string; wordsAt: number } | undefined {
+export function sealOf(headers: Readonly<Record<string, string>>): Seal | undefined {
   const keyId = headers[keyHeader];
   return keyId === undefined ? undefined : { keyId, wordsAt: Number(headers[wordsHeader]) };
 }

@@ -31,7 +31,7 @@ export class PartitionFeed {
     const index = offset - (this.#end - this.#recent.length);
     const record = this.#recent[index];
     if (record === undefined) return;
-    this.#recent[index] = { ...record, value };
+    this.#recent[index] = { ...record, value, says: undefined };
     this.#recentBytes += value.length - record.value.length;
   }
 

@@ -110,10 +110,10 @@ export class WriterHandle implements EventLog {
   /** The writer counts offsets up batch by batch, and so does this, over the same batches. */
   #committed(records: readonly NewRecord[], timeMs: number): readonly Appended[] {
     const appended: Appended[] = [];
-    for (const { topic, partition, key, headers, value } of records) {
+    for (const { topic, partition, key, headers, value, says } of records) {
       const { feed } = this.#reading.at(this.#slot(topic, partition));
       const offset = feed.end;
-      feed.push({ topic, partition, key, headers, value, offset, timeMs });
+      feed.push({ topic, partition, key, headers, value, says, offset, timeMs });
       feed.wake();
       appended.push({ topic, partition, offset, timeMs });
     }
