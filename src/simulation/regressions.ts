@@ -36,4 +36,9 @@ export const regressions: readonly Regression[] = [
     cause:
       'a worker claimed its partition before its fold knew where to begin; it began behind the claim, and the partition was answered by nobody',
   },
+  {
+    seed: 115_106_235,
+    cause:
+      "a lease ended early, as it may after a step of the log's clock, and the rule took a clock that stood and went on for none",
+  },
 ];

@@ -125,6 +125,8 @@ function logStrikes(world: World, deployment: Deployment) {
       trace.note('log', 'its clock stands');
       scheduler.after(random.logarithmic(1_000, 60_000), () => {
         world.logStandsAtMs = undefined;
+        // From where it stood to where it would be.
+        world.logSteppedMs = scheduler.nowMs;
         trace.note('log', 'its clock goes on');
       });
     },
