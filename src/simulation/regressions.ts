@@ -41,4 +41,8 @@ export const regressions: readonly Regression[] = [
     cause:
       "a lease ended early, as it may after a step of the log's clock, and the rule took a clock that stood and went on for none",
   },
+  {
+    seed: 29_635_991,
+    cause: 'a gateway that read late told of a new title whose words had been erased, before it told of the deletion',
+  },
 ];

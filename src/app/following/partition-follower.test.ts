@@ -136,6 +136,12 @@ describe('a partition that is followed', () => {
     expect(following.at(0).saidAfter('c', 1)).toEqual([{ offset: 5, event: deleted('c') }]);
   });
 
+  test('tells no title that was erased before it was read: its deletion follows', async () => {
+    await log.append(started('c'), renamed('c', ''), deleted('c'));
+    await followed();
+    expect(notes.lines).toEqual(['2 ConversationDeleted c']);
+  });
+
   test('tells a new title while messages are pending, and what ends them after a deletion', async () => {
     const following = await followed();
     await log.append(started('c'), messageReceived('c/1'), renamed('c', 'A'), deleted('c'), replyFailed('c/1', ''));

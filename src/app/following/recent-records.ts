@@ -42,8 +42,8 @@ export function followedRecord(
 ): FollowedRecord | undefined {
   switch (event.type) {
     case 'ConversationRenamed':
-      // No concern of the processing state, which it leaves as it is.
-      return after.deleted.has(event.conversationId) ? undefined : { offset: at.offset, event };
+      // No concern of the processing state, which it leaves as it is. Who reads late finds a title erased before its conversation's deletion, which follows.
+      return event.title === '' || after.deleted.has(event.conversationId) ? undefined : { offset: at.offset, event };
     case 'ConversationDeleted':
       return before === after ? undefined : { offset: at.offset, event };
     case 'MessageReceived':
