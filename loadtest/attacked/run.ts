@@ -39,7 +39,12 @@ const honest: Load = {
 
 const work = await mkdtemp(join(tmpdir(), 'parley-attacked-'));
 try {
-  await using server = await startParley({ PARLEY_DATA_DIR: join(work, 'data') });
+  // As where clients come from the network: their addresses count, but for Envoy's.
+  const network = {
+    PARLEY_MAX_CONNECTIONS_PER_ADDRESS: '1000',
+    ...(values.envoy && { PARLEY_TRUSTED_PROXIES: '127.0.0.1' }),
+  };
+  await using server = await startParley({ PARLEY_DATA_DIR: join(work, 'data'), ...network });
   await using envoy = values.envoy ? await startEnvoy(server) : undefined;
   const address = envoy?.address ?? server.address;
   const [grpcPort, httpPort] = [address, envoy?.address ?? server.httpAddress].map((at) => at.split(':').at(-1) ?? '');

@@ -42,7 +42,7 @@ export const helloMs = 10_000;
 export const maxRequestBytes = 2 * maxFrameBytes;
 
 /** Requests that have begun to arrive, in all. With more, the oldest is refused: an honest one is complete within a round trip or two. */
-export const maxUnfinishedBytes = 64 * mebibyte;
+export const maxUnfinishedBytes = 32 * mebibyte;
 
 /**
  * Calls that watch the health of a server and go on for ever, in all: balancers have one each, and Envoy's clients none. Whoever may open connections could
@@ -56,6 +56,21 @@ export const maxResetStreams = 1_000;
 /** Those that it may reset again each second. */
 export const maxResetStreamsPerSecond = 33;
 
+/**
+ * Streams that all clients of one address may reset at once, where it is no proxy's: 50 clients that each give up four calls in the same moment. Beyond, whoever
+ * resets one more is cut off.
+ */
+export const maxAddressResetStreams = 200;
+
+/** Those that they may reset again each second. */
+export const addressResetStreamsPerSecond = 20;
+
+/**
+ * How long nobody of an address gets in after somebody was cut off for resets. What a connection has sent until then costs up to 50 ms of CPU (64 KiB of
+ * streams that are read at once): this often the address may cause that. Those of the address that are connected stay.
+ */
+export const resetPenaltyMs = 30_000;
+
 /** Invalid frames before a connection is closed; a client that works sends none. */
 export const maxInvalidFrames = 100;
 
@@ -67,8 +82,10 @@ const relations: readonly (readonly [string, boolean])[] = [
   ['the head of the first HTTP/1 request is not over the first request', requestHeadMs <= firstRequestMs],
   ['deadlines are looked at often enough', 5 * connectionSweepMs <= helloMs],
   ['a Hello is due before the request of any other call', helloMs <= requestBodyMs],
-  ['sixteen of the largest frames may arrive at once', 16 * maxFrameBytes <= maxUnfinishedBytes],
+  ['eight of the largest frames may arrive at once', 8 * maxFrameBytes <= maxUnfinishedBytes],
   ['headers fit into a frame', maxHeaderBytes < maxFrameBytes],
+  ['an address may reset no more than a connection of a proxy', maxAddressResetStreams <= maxResetStreams],
+  ['an address may not reset faster than a proxy', addressResetStreamsPerSecond <= maxResetStreamsPerSecond],
 ];
 
 /** Throws when a relation between these limits does not hold: only a change of this file can cause that. */

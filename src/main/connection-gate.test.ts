@@ -1,7 +1,13 @@
 import { EventEmitter } from 'node:events';
+import type { Http2Server } from 'node:http2';
 import type { Socket } from 'node:net';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { connectionSweepMs, firstRequestMs } from '../domain/connection-limits.ts';
+import {
+  connectionSweepMs,
+  firstRequestMs,
+  maxAddressResetStreams,
+  resetPenaltyMs,
+} from '../domain/connection-limits.ts';
 import type { CutReason } from '../ports/telemetry.ts';
 import { AddressRanges } from '../rpc/peer-address.ts';
 import { StandingClock } from '../testing/standing-clock.ts';
@@ -112,4 +118,54 @@ test('a connection that asks for nothing is closed at its deadline, one that has
   await pass(4 * connectionSweepMs);
   expect([silent.destroyed, asked.destroyed]).toEqual([true, false]);
   expect(cut).toEqual(['silent']);
+});
+
+describe('streams that clients reset', () => {
+  /** A connection by HTTP/2, and the way to have its client reset a stream. */
+  function http2From(gate: ConnectionGate, address: string) {
+    const server = new EventEmitter();
+    gate.watchSessions(server as Http2Server);
+    const socket = admit(gate, address);
+    const session = Object.assign(new EventEmitter(), { socket, destroyed: false });
+    server.emit('session', session);
+    const close = (aborted: boolean) => {
+      const stream = Object.assign(new EventEmitter(), { aborted });
+      session.emit('stream', stream);
+      stream.emit('close');
+    };
+    return { socket, session, close };
+  }
+
+  test('cut their address off beyond its share, for a while', () => {
+    const gate = gateOf(10, 5);
+    const [first, second] = [http2From(gate, '192.0.2.1'), http2From(gate, '192.0.2.1')];
+    for (let count = 0; count < maxAddressResetStreams; count += 1) first.close(true);
+    expect(first.socket.destroyed).toBe(false);
+    second.close(false);
+    expect(second.socket.destroyed).toBe(false);
+    second.close(true);
+    expect([first.socket.destroyed, second.socket.destroyed]).toEqual([false, true]);
+    expect(admit(gate, '192.0.2.1').destroyed).toBe(true);
+    expect(admit(gate, '192.0.2.2').destroyed).toBe(false);
+    expect(cut).toEqual(['resets', 'resets']);
+    clock.advance(resetPenaltyMs);
+    expect(admit(gate, '192.0.2.1').destroyed).toBe(false);
+  });
+
+  test('are not those of a connection that ends', () => {
+    const gate = gateOf(10, 5);
+    const { socket, session, close } = http2From(gate, '192.0.2.1');
+    session.destroyed = true;
+    for (let count = 0; count <= maxAddressResetStreams; count += 1) close(true);
+    expect(socket.destroyed).toBe(false);
+  });
+
+  test.each([
+    ['of a proxy that is trusted', '10.1.2.3', 5],
+    ['where one address may have all connections', '192.0.2.1', 10],
+  ])('are not counted %s', (_, address, ofAddress) => {
+    const { socket, close } = http2From(gateOf(10, ofAddress), address);
+    for (let count = 0; count <= maxAddressResetStreams; count += 1) close(true);
+    expect(socket.destroyed).toBe(false);
+  });
 });

@@ -1,7 +1,15 @@
 import type { Http2SecureServer, Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Server as NetServer, Socket } from 'node:net';
+import { TokenBuckets } from '../app/rate-limits/token-buckets.ts';
 import { Watchdog, type Watched } from '../app/watchdog.ts';
-import { closingMs, connectionSweepMs, firstRequestMs } from '../domain/connection-limits.ts';
+import {
+  addressResetStreamsPerSecond,
+  closingMs,
+  connectionSweepMs,
+  firstRequestMs,
+  maxAddressResetStreams,
+  resetPenaltyMs,
+} from '../domain/connection-limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConnectionMetrics, CutReason } from '../ports/telemetry.ts';
 import { type AddressRanges, countedAddress } from '../rpc/peer-address.ts';
@@ -33,6 +41,11 @@ export class ConnectionGate {
   /** Those that have asked for nothing yet, oldest first. */
   readonly #silent = new Set<Connection>();
   readonly #ofAddress = new Map<string, number>();
+  /** Of streams that clients have reset, by address. */
+  readonly #resets = new TokenBuckets(
+    maxAddressResetStreams,
+    (1_000 * maxAddressResetStreams) / addressResetStreamsPerSecond,
+  );
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -88,13 +101,14 @@ export class ConnectionGate {
         this.#silent.delete(connection);
         if (connection.streams === 0) this.#isIdle(connection);
       });
-      const closed = () => {
-        connection.streams -= 1;
-        if (connection.streams === 0) this.#isIdle(connection);
-      };
       session.on('stream', (stream: ServerHttp2Stream) => {
         connection.streams += 1;
-        stream.once('close', closed);
+        stream.once('close', () => {
+          connection.streams -= 1;
+          // Those of a connection that ended with them were not reset.
+          if (stream.aborted && !session.destroyed) this.#hasReset(connection);
+          if (connection.streams === 0) this.#isIdle(connection);
+        });
       });
     });
     server.on('sessionError', (error: NodeJS.ErrnoException) => {
@@ -115,13 +129,27 @@ export class ConnectionGate {
     return countedAddress(remoteAddress);
   }
 
+  get #mayHaveAll(): boolean {
+    return this.#options.maxConnectionsPerAddress >= this.#options.maxConnections;
+  }
+
+  #hasReset({ address, socket }: Connection): void {
+    // Where one address may have all connections, it tells nobody apart.
+    if (address === undefined || this.#mayHaveAll) return;
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#resets.waitMs(address, nowMs) === 0) return this.#resets.take(address, nowMs);
+    this.#resets.empty(address, nowMs, resetPenaltyMs);
+    this.#options.metrics.cut('resets');
+    socket.destroy();
+  }
+
   /** Where a port has all its connections, the one that has said nothing for longest gives way: silence never keeps anybody out. */
   #reasonToRefuse(address: string | undefined): CutReason | undefined {
     const { maxConnections, maxConnectionsPerAddress, metrics } = this.#options;
+    if (address !== undefined && this.#resets.waitMs(address, this.#options.clock.monotonicMs()) > 0) return 'resets';
     const isFull = this.#connections.size >= maxConnections;
-    // Where one address may have all connections, those of its own that say nothing give way.
-    const mayHaveAll = maxConnectionsPerAddress >= maxConnections;
-    if (address !== undefined && !mayHaveAll && (this.#ofAddress.get(address) ?? 0) >= maxConnectionsPerAddress)
+    // Where it may have all connections, those of its own that say nothing give way.
+    if (address !== undefined && !this.#mayHaveAll && (this.#ofAddress.get(address) ?? 0) >= maxConnectionsPerAddress)
       return 'address';
     if (!isFull) return undefined;
     const [oldest] = this.#silent;

@@ -11,7 +11,7 @@ import {
   word,
 } from '../testing/attacks/http2-frames.ts';
 import { flood } from '../testing/attacks/sockets.ts';
-import { startTarget, type Target } from '../testing/attacks/target.ts';
+import { metricOf, startTarget, type Target } from '../testing/attacks/target.ts';
 
 /*
  * What nghttp2 and node:http2 bound by themselves, and what they bound as this server sets them: a release that does so no longer fails here.
@@ -23,10 +23,17 @@ const maxGrowthMib = 150;
 const watch = '/grpc.health.v1.Health/Watch';
 const chat = '/chat.v1.ChatService/Chat';
 
+/** Of a proxy whose connections are those of many: what holds for it holds for everybody. */
+const proxy = { localAddress: '127.0.0.3' };
+const stranger = { localAddress: '127.0.0.2' };
+
 let target: Target;
 
 beforeAll(async () => {
-  target = await startTarget();
+  target = await startTarget({
+    PARLEY_TRUSTED_PROXIES: proxy.localAddress,
+    PARLEY_MAX_CONNECTIONS_PER_ADDRESS: '100',
+  });
 });
 afterAll(async () => {
   await target?.[Symbol.asyncDispose]();
@@ -83,7 +90,7 @@ test.each([
   ],
   ['more calls than a connection may have', preface, eachStream((stream) => opened(watch, stream))],
 ])('%s end their connection', async (_, first, next) => {
-  const flooding = flood({ port: target.grpcPort, first, next, maxBytes });
+  const flooding = flood({ port: target.grpcPort, first, next, maxBytes, ...proxy });
   const peakMib = await target.peakMib(flooding);
   const { isClosed, sentBytes } = await flooding;
   console.info(`${sentBytes} bytes were sent, the server grew by ${peakMib.toFixed(0)} MiB`);
@@ -99,7 +106,7 @@ test('calls that are reset are kept by nobody, on however many connections they 
       (stream) => Buffer.concat([opened(chat, stream), frame(frameTypes.reset, flags.none, stream, word(8))]),
       1,
     );
-    return flood({ port: target.grpcPort, first: preface, next, maxBytes: 256 * 1_024 });
+    return flood({ port: target.grpcPort, first: preface, next, maxBytes: 256 * 1_024, ...proxy });
   };
   const flooding = (async () => {
     for (let round = 0; round < 8; round += 1) await Promise.all(Array.from({ length: 25 }, once));
@@ -131,11 +138,30 @@ test.each([
   ],
   ['settings whose answers nobody reads', preface, always(many(frame(frameTypes.settings, flags.none, 0), 1_000))],
 ])('%s fill no memory', async (_, first, next) => {
-  const flooding = flood({ port: target.grpcPort, first, next, maxBytes, isDeaf: true });
+  const flooding = flood({ port: target.grpcPort, first, next, maxBytes, isDeaf: true, ...proxy });
   const peakMib = await target.peakMib(flooding);
   const { sentBytes } = await flooding;
   console.info(`${sentBytes} bytes were sent, the server grew by ${peakMib.toFixed(0)} MiB`);
   expect(peakMib).toBeLessThan(maxGrowthMib);
+  await target.honestClientIsServed();
+});
+
+test('an address whose clients reset many calls is cut off, with whatever connections it comes, and others are not', async () => {
+  const sentBytes: number[] = [];
+  for (let round = 0; round < 10; round += 1) {
+    const next = eachStream(
+      (stream) => Buffer.concat([opened(chat, stream), frame(frameTypes.reset, flags.none, stream, word(8))]),
+      10,
+    );
+    // Refused as soon as it connects, or cut off later.
+    const refused = { isClosed: true, sentBytes: 0 };
+    const flooding = flood({ port: target.grpcPort, first: preface, next, maxBytes, ...stranger });
+    const { isClosed, sentBytes: bytes } = await flooding.catch(() => refused);
+    expect(isClosed).toBe(true);
+    sentBytes.push(bytes);
+  }
+  console.info(`bytes that were sent on each connection: ${sentBytes.join(', ')}`);
+  expect(await metricOf(target, 'resets')).toBeGreaterThan(0);
   await target.honestClientIsServed();
 });
 

@@ -29,6 +29,7 @@ export type WriteKind = 'open' | 'new_conversation' | 'stop' | 'rename' | 'delet
 export type CutReason =
   | 'connections'
   | 'address'
+  | 'resets'
   | 'silent'
   | 'idle'
   | 'handshake'

@@ -24,6 +24,11 @@ export class TokenBuckets {
     this.#fullAtMs.set(key, Math.max(this.#fullAtMs.get(key) ?? 0, nowMs) + this.#intervalMs);
   }
 
+  /** The bucket has no token for so long from now on. */
+  empty(key: string, nowMs: number, forMs: number): void {
+    this.#fullAtMs.set(key, nowMs + forMs + (this.#capacity - 1) * this.#intervalMs);
+  }
+
   /** One that was taken was not used. */
   giveBack(key: string): void {
     const fullAtMs = this.#fullAtMs.get(key);

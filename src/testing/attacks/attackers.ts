@@ -1,6 +1,6 @@
 /**
  * `node src/testing/attacks/attackers.ts GRPC_PORT HTTP_PORT CONNECTIONS MILLISECONDS [WAY…]`: so many connections attack a server at once, each in one of
- * the ways below, or of those named; one that the server ends begins anew. Prints how many were begun in each way, as JSON.
+ * the ways below, or of those named, each from an address of its own; one that the server ends begins anew. Prints how many were begun in each way, as JSON.
  */
 import type { ClientHttp2Session } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,14 +26,22 @@ const bodyBytes = 256 * 1_024;
 
 const left = () => Math.max(0, untilMs - performance.now());
 
-async function held(port: number, first?: Uint8Array | string): Promise<void> {
-  using connection = await HeldConnections.open({ port, count: 1, ...(first !== undefined && { first }) });
+async function held(localAddress: string, port: number, first?: Uint8Array | string): Promise<void> {
+  using connection = await HeldConnections.open({
+    port,
+    count: 1,
+    localAddress,
+    ...(first !== undefined && { first }),
+  });
   while (left() > 0 && connection.open > 0) await sleep(Math.min(100, left()));
 }
 
 /** Until the server closes the connection, or all of these calls are over. */
-async function onConnection(calls: (session: ClientHttp2Session) => readonly Promise<unknown>[]): Promise<void> {
-  const session = await Promise.race([openConnection(grpcPort), sleep(Math.min(2_000, left()))]);
+async function onConnection(
+  localAddress: string,
+  calls: (session: ClientHttp2Session) => readonly Promise<unknown>[],
+): Promise<void> {
+  const session = await Promise.race([openConnection(grpcPort, localAddress), sleep(Math.min(2_000, left()))]);
   if (session === undefined) return;
   await Promise.race([Promise.all(calls(session)), sleep(left())]);
   session.destroy();
@@ -45,26 +53,26 @@ function calls(count: number, head: ReturnType<typeof callHead>, body: Buffer) {
 }
 
 /** Calls that are reset at once, more of them than the server stands. */
-function resets(): Promise<unknown> {
+function resets(localAddress: string): Promise<unknown> {
   let stream = -1;
   const next = () => {
     stream += 2;
     const opened = frame(frameTypes.headers, flags.endHeaders, stream, callFields(chat));
     return Buffer.concat([opened, frame(frameTypes.reset, flags.none, stream, word(8))]);
   };
-  return flood({ port: grpcPort, first: preface, next, maxBytes: 256 * 1_024 });
+  return flood({ port: grpcPort, first: preface, next, maxBytes: 256 * 1_024, localAddress });
 }
 
-const ways: Readonly<Record<string, () => Promise<unknown>>> = {
-  'say nothing, gRPC': () => held(grpcPort),
-  'say nothing, HTTP': () => held(httpPort),
-  'a head that does not end': () => held(httpPort, 'GET /healthz HTTP/1.1\r\nhost: a\r\nx-slow: '),
-  'a preface and no call': () => held(grpcPort, preface),
-  'requests that do not end': () =>
-    onConnection(calls(10, callHead(send), framed(Buffer.alloc(bodyBytes)).subarray(0, -1))),
-  'compressed requests': () =>
-    onConnection(calls(10, callHead(send, { 'grpc-encoding': 'gzip' }), framed(inflated, true))),
-  'chat streams without a Hello': () => onConnection(calls(10, callHead(chat), Buffer.alloc(0))),
+const ways: Readonly<Record<string, (localAddress: string) => Promise<unknown>>> = {
+  'say nothing, gRPC': (from) => held(from, grpcPort),
+  'say nothing, HTTP': (from) => held(from, httpPort),
+  'a head that does not end': (from) => held(from, httpPort, 'GET /healthz HTTP/1.1\r\nhost: a\r\nx-slow: '),
+  'a preface and no call': (from) => held(from, grpcPort, preface),
+  'requests that do not end': (from) =>
+    onConnection(from, calls(10, callHead(send), framed(Buffer.alloc(bodyBytes)).subarray(0, -1))),
+  'compressed requests': (from) =>
+    onConnection(from, calls(10, callHead(send, { 'grpc-encoding': 'gzip' }), framed(inflated, true))),
+  'chat streams without a Hello': (from) => onConnection(from, calls(10, callHead(chat), Buffer.alloc(0))),
   'calls that are reset': resets,
 };
 
@@ -86,7 +94,7 @@ if (names.length === 0) throw new Error(`there is no such way; there are: ${Obje
 await Promise.all(
   Array.from({ length: connections }, (_, index) => {
     const name = names[index % names.length] as string;
-    return attack(name, ways[name] as () => Promise<unknown>);
+    return attack(name, () => ways[name]?.(`127.1.${index >> 8}.${index & 255}`) ?? Promise.resolve());
   }),
 );
 process.stdout.write(`${JSON.stringify(begun)}\n`);

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
 
 /** The head of a call of gRPC. */
 export function callHead(path: string, headers: OutgoingHttpHeaders = {}): OutgoingHttpHeaders {
@@ -14,9 +15,12 @@ export function framed(message: Uint8Array, isCompressed = false): Buffer {
   return Buffer.concat([prefix, message]);
 }
 
-/** An HTTP/2 connection, once it knows the server's settings. Its errors are nobody's concern. */
-export async function openConnection(port: number): Promise<ClientHttp2Session> {
-  const session = connect(`http://127.0.0.1:${port}`, { maxSessionMemory: Number.MAX_SAFE_INTEGER });
+/** An HTTP/2 connection, once it knows the server's settings. Its errors are nobody's concern. `localAddress`: by default that of everybody else. */
+export async function openConnection(port: number, localAddress?: string): Promise<ClientHttp2Session> {
+  const session = connect(`http://127.0.0.1:${port}`, {
+    maxSessionMemory: Number.MAX_SAFE_INTEGER,
+    createConnection: () => connectSocket({ port, host: '127.0.0.1', ...(localAddress && { localAddress }) }),
+  });
   session.on('error', () => undefined);
   await once(session, 'remoteSettings');
   return session;

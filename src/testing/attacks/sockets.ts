@@ -56,11 +56,13 @@ export interface Flood {
   readonly maxBytes: number;
   /** Whether what the server sends is left unread. */
   readonly isDeaf?: boolean;
+  /** Of the attacker. Default: that of everybody else. */
+  readonly localAddress?: string;
 }
 
 /** Sends until the server closes the connection, or it has taken all. Answers with whether it was closed, and with the bytes that were sent. */
-export async function flood({ port, first, next, maxBytes, isDeaf = false }: Flood) {
-  const socket = connect({ port, host: '127.0.0.1' });
+export async function flood({ port, first, next, maxBytes, isDeaf = false, localAddress }: Flood) {
+  const socket = connect({ port, host: '127.0.0.1', ...(localAddress && { localAddress }) });
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   socket.on('error', () => undefined);
   if (isDeaf) socket.pause();

@@ -239,6 +239,7 @@ function logMetrics(registers: Registers): LogMetrics {
 const cutReasons: Readonly<Record<CutReason, true>> = {
   connections: true,
   address: true,
+  resets: true,
   silent: true,
   idle: true,
   handshake: true,
