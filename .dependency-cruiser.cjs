@@ -28,9 +28,7 @@ const layers = {
   config: { from: '^src/config/', may: ['^src/(domain|config)/'], npm: true, core: true },
   tooling: { from: '^src/tooling/', may: ['^src/(domain|config|tooling)/', '^gateway/envoy/'], npm: true, core: true },
   cli: { from: '^src/cli/', may: ['^src/(gen|cli)/'], npm: true, core: true },
-  clients: { from: '^(gateway/[^/]+|loadtest)/(?!capacity/)', may: ['^src/gen/', '^$1/'], npm: true, core: true },
-  // No client: it folds logs that it makes up, and what it shows holds only of the rules that the product has.
-  capacity: { from: '^loadtest/capacity/', may: ['^src/domain/', '^loadtest/'], npm: true, core: true },
+  clients: { from: '^(gateway/[^/]+|loadtest)/', may: ['^src/gen/', '^$1/'], npm: true, core: true },
   'web-client': { from: '^gateway/web/src/', may: ['^gateway/web/src/'], npm: true, core: false },
   generated: { from: '^(src|gateway/web/src)/gen/', may: ['^$1/gen/'], npm: true, core: false },
 };

@@ -5,13 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { baselines, loadBaselines, written } from './baseline-files.ts';
 import type { DistributedFigures, EmbeddedFigures } from './bench/figures.ts';
 import { report } from './bench/report.ts';
-import { writeCapacity } from './capacity/write.ts';
 import type { LoadResult } from './result.ts';
 import { scenarios } from './scenarios/scenarios.ts';
 
 const page = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 
-/** Writes docs/benchmarks.md, and docs/capacity.md with it, from the last whole run of each bench and each load, whichever command made it. */
+/** Writes docs/benchmarks.md from the last whole run of each bench and each load, whichever command made it. */
 export async function writeBenchmarks(): Promise<void> {
   const names = existsSync(loadBaselines)
     ? (await readdir(loadBaselines)).filter((name) => name.endsWith('.json'))
@@ -23,7 +22,6 @@ export async function writeBenchmarks(): Promise<void> {
     loads.filter((load) => load !== undefined).sort((a, b) => placeOf(a) - placeOf(b)),
   );
   await writeFile(page, text);
-  await writeCapacity();
 }
 
 /** As the scenarios are listed, of each the embedded profile first, and gRPC before gRPC-Web. */

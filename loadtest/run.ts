@@ -13,8 +13,6 @@ import { scenarios } from './scenarios/scenarios.ts';
 
 const usage = `npm run load -- SCENARIO [--profile embedded|distributed] [--protocol grpc|grpc-web] [--minutes N] [--quick] [--out FOLDER] [--baseline]
 npm run load -- compare A.json B.json
-npm run load -- capacity [--set NAME=NUMBER …]
-npm run load -- capacity --baseline [--only sizes|folds|following|sharding …]
 npm run load -- list`;
 
 const options = {
@@ -24,8 +22,6 @@ const options = {
   quick: { type: 'boolean', default: false },
   out: { type: 'string', default: 'load-results' },
   baseline: { type: 'boolean', default: false },
-  set: { type: 'string', multiple: true },
-  only: { type: 'string', multiple: true },
 } as const;
 
 /** What was asked for cannot be done; the message says why. */
@@ -90,31 +86,6 @@ async function load({ run, out, isBaseline }: Asked, signal: AbortSignal): Promi
   }
 }
 
-/** What so many clients need, by what is assumed and what was measured; as a baseline, it is measured anew and docs/capacity.md written. */
-async function capacity({ baseline, set = [], only }: ReturnType<typeof parse>['values']): Promise<void> {
-  if (baseline) {
-    const [{ measureCapacity }, { parts }] = await Promise.all([
-      import('./capacity/measure.ts'),
-      import('./capacity/figures.ts'),
-    ]);
-    return await measureCapacity(
-      (text) => console.log(text),
-      only?.map((part) => oneOf('only', part, parts)),
-    );
-  }
-  const [{ readBaselines }, { needsText }] = await Promise.all([
-    import('./capacity/write.ts'),
-    import('./capacity/page.ts'),
-  ]);
-  const all = await readBaselines();
-  if (all === undefined) throw new UsageError('loadtest/baselines does not have everything that is needed');
-  try {
-    console.log(needsText(all, set));
-  } catch (error) {
-    throw error instanceof RangeError ? new UsageError(error.message) : error;
-  }
-}
-
 function parse() {
   return parseArgs({ options, allowPositionals: true });
 }
@@ -125,7 +96,6 @@ async function main(): Promise<number> {
   if (command === 'list') console.log(list());
   else if (command === 'compare' && rest[0] !== undefined && rest[1] !== undefined)
     console.log(await compareFiles(rest[0], rest[1]));
-  else if (command === 'capacity' && rest.length === 0) await capacity(values);
   else if (command !== undefined && command !== 'compare' && rest.length === 0) {
     const interrupted = new AbortController();
     // What was started must be ended by who started it: the run rejects, and everything that it holds is disposed of.

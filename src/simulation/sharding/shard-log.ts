@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AdmissionOutcome } from '../../src/domain/admission/evolve.ts';
-import { checkAdmission } from '../../src/domain/admission/invariants.ts';
-import { restoreAdmission, serializeAdmission } from '../../src/domain/admission/state.ts';
+import type { AdmissionOutcome } from '../../domain/admission/evolve.ts';
+import { checkAdmission } from '../../domain/admission/invariants.ts';
+import { restoreAdmission, serializeAdmission } from '../../domain/admission/state.ts';
 import { evolveShard, initialShard, type ShardEvent, type ShardState } from './shard.ts';
 
 /** What must never be: a limit was broken, or two readers of one log disagree. */

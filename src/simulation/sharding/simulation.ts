@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { AdmissionLimits } from '../../src/domain/admission/events.ts';
-import type { AdmissionOutcome } from '../../src/domain/admission/evolve.ts';
-import { gatewayBeatMs, gatewayLeaseMs } from '../../src/domain/limits.ts';
-import { type Random, seededRandom } from '../driver/random.ts';
+import type { AdmissionLimits } from '../../domain/admission/events.ts';
+import type { AdmissionOutcome } from '../../domain/admission/evolve.ts';
+import { gatewayBeatMs, gatewayLeaseMs } from '../../domain/limits.ts';
+import { Random } from '../world/random.ts';
 import { Faults } from './faults.ts';
 import { QuotaMover } from './quota-mover.ts';
 import type { ShardEvent } from './shard.ts';
@@ -42,7 +42,7 @@ export class Simulation implements World {
   readonly timeline = new Timeline();
   readonly shards: readonly ShardLog[];
   readonly gateways: readonly Gateway[];
-  readonly random: Random;
+  readonly random: () => number;
   readonly #clients: Random;
   readonly #faults: Faults | undefined;
   readonly #mover: QuotaMover | undefined;
@@ -56,8 +56,9 @@ export class Simulation implements World {
 
   constructor(plan: Plan) {
     this.plan = plan;
-    this.random = seededRandom(plan.seed, 1);
-    this.#clients = seededRandom(plan.seed, 2);
+    const draws = new Random(plan.seed, 'shards');
+    this.random = () => draws.next();
+    this.#clients = new Random(plan.seed, 'clients');
     const longestSkewMs = plan.hasFaults ? 60_000 : 0;
     this.shards = Array.from({ length: plan.shards }, (_, index) => {
       const quota = Math.floor(plan.limit / plan.shards) + (index < plan.limit % plan.shards ? 1 : 0);
@@ -204,10 +205,10 @@ export class Simulation implements World {
   #arrive(): void {
     const { load, limit } = this.plan;
     const heldMs = meanStayMs + vanishShare * staleAfterMs;
-    const exponential = (meanMs: number) => -meanMs * Math.log(1 - this.#clients());
+    const exponential = (meanMs: number) => -meanMs * Math.log(1 - this.#clients.next());
     this.timeline.after(exponential(heldMs / (load * limit)), () => this.#arrive());
     const stayMs = exponential(meanStayMs);
-    const vanishes = this.#clients() < vanishShare;
+    const vanishes = this.#clients.chance(vanishShare);
     this.#request(`c${this.#requestIds}`, stayMs, vanishes);
   }
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { AdmissionEvent } from '../../src/domain/admission/events.ts';
+import type { AdmissionEvent } from '../../domain/admission/events.ts';
 import { evolveShard, initialShard, type ShardEvent, type ShardState } from './shard.ts';
 
 const limits = { maxClients: 1_000, maxWaitingClients: 10, gatewayLeaseMs: 15_000, firstMessageDeadlineMs: 60_000 };

@@ -1,6 +1,6 @@
-import type { AdmissionEvent } from '../../src/domain/admission/events.ts';
-import { type AdmissionOutcome, evolve } from '../../src/domain/admission/evolve.ts';
-import { type AdmissionState, initialAdmission } from '../../src/domain/admission/state.ts';
+import type { AdmissionEvent } from '../../domain/admission/events.ts';
+import { type AdmissionOutcome, evolve } from '../../domain/admission/evolve.ts';
+import { type AdmissionState, initialAdmission } from '../../domain/admission/state.ts';
 
 /** In the log of the shard that gives: so many of its free slots are another's from here on. */
 export interface QuotaGiven {

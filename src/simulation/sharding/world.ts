@@ -1,4 +1,3 @@
-import type { Random } from '../driver/random.ts';
 import type { ShardEvent } from './shard.ts';
 import type { ShardLog } from './shard-log.ts';
 import type { Timeline } from './timeline.ts';
@@ -54,7 +53,7 @@ export interface World {
   readonly shards: readonly ShardLog[];
   readonly gateways: readonly Gateway[];
   /** Of everything but the clients. */
-  readonly random: Random;
+  readonly random: () => number;
   /** Sends a record to a shard's log, which takes it a little later; with faults much later, or twice. `onTaken`: when it first has. */
   send(shard: ShardLog, event: ShardEvent, onTaken?: () => void): void;
   /** What a record takes on its way when nothing is wrong. */
