@@ -61,6 +61,18 @@ describe('a terminal screen', () => {
     expect(one.seen()).toEqual(['you: a line that is longer tha', 'n one row', 'answering…', 'you:']);
   });
 
+  test('shows nothing more once it is closed', () => {
+    const one = seat(30);
+    one.screen.status('connecting…');
+    one.screen.close();
+    const left = one.seen();
+    one.screen.status('');
+    one.screen.line('late');
+    one.screen.append('later');
+    one.screen.close();
+    expect(one.seen()).toEqual(left);
+  });
+
   test('gives the terminal back without the prompt', () => {
     const one = seat(30);
     one.screen.append('bot: to be contin');

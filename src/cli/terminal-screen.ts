@@ -36,6 +36,7 @@ export class TerminalScreen extends EventEmitter<ScreenEvents> implements Screen
   readonly #typing: Typing;
   #unfinished = '';
   #status = '';
+  #isClosed = false;
 
   /** @param complete how a line may go on, asked for with the tabulator */
   constructor(input: ReadStream, output: WriteStream, complete?: (line: string) => Completion) {
@@ -78,10 +79,12 @@ export class TerminalScreen extends EventEmitter<ScreenEvents> implements Screen
     if (status !== this.#status) this.#draw('', 0, () => this.#setStatus(status));
   }
 
-  /** Takes the line being typed away and gives the terminal back. */
+  /** Takes the line being typed away and gives the terminal back: nothing is shown after it. */
   close(): void {
+    if (this.#isClosed) return;
     this.endLine();
     this.#output.write(this.#toPromptStart());
+    this.#isClosed = true;
     this.#typing.close();
   }
 
@@ -99,6 +102,7 @@ export class TerminalScreen extends EventEmitter<ScreenEvents> implements Screen
 
   /** Writes above the prompt, over so many rows of the transcript. */
   #draw(text: string, rowsOver: number, change?: () => void): void {
+    if (this.#isClosed) return;
     this.#output.write(`${this.#toPromptStart()}${up(rowsOver)}${CLEAR_BELOW}${text}`);
     change?.();
     this.#typing.prevRows = 0;
