@@ -20,12 +20,19 @@ describe('the index of conversations', () => {
     expect([8, 9, 10].map((offset) => index.isQuietAfter('d', offset))).toEqual([false, true, true]);
   });
 
-  test('forgets the conversation in which nothing was said for longest, and knows from where on it knows all', () => {
-    const index = new ConversationIndex(0, 2);
-    for (const [offset, conversationId] of ['c', 'd', 'c', 'e'].entries()) index.note(conversationId, 'ann', offset);
-    expect([index.size, index.completeFrom]).toEqual([2, 2]);
-    expect(['c', 'd', 'e'].map((conversationId) => index.ownerOf(conversationId))).toEqual(['ann', undefined, 'ann']);
+  test('forgets conversations in which nothing was said for longest, and knows from where on it knows all', () => {
+    const index = new ConversationIndex(0, 4);
+    for (const [offset, conversationId] of ['c', 'd', 'e', 'f'].entries()) index.note(conversationId, 'ann', offset);
+    expect(index.completeFrom).toBe(0);
+    index.note('c', '', 4);
+    expect(index.completeFrom).toBe(2);
+    expect(['c', 'd', 'e', 'f'].map((conversationId) => index.ownerOf(conversationId))).toEqual([
+      'ann',
+      undefined,
+      'ann',
+      'ann',
+    ]);
     expect([0, 1].map((offset) => index.isQuietAfter('d', offset))).toEqual([false, true]);
-    expect(index.isQuietAfter('c', 1)).toBe(false);
+    expect([3, 4].map((offset) => index.isQuietAfter('c', offset))).toEqual([false, true]);
   });
 });

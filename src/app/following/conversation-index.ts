@@ -1,19 +1,26 @@
 interface Entry {
-  readonly clientId: string;
-  readonly lastOffset: number;
+  clientId: string;
+  lastOffset: number;
 }
 
-/** Whose each conversation of a partition is, and where it was spoken in last: of the conversations that were spoken in last. */
+/**
+ * Whose each conversation of a partition is, and where it was spoken in last: of the conversations that were spoken in last. In two generations, the
+ * older of which is forgotten as a whole: to keep them in order costs each record more than to fold it.
+ */
 export class ConversationIndex {
-  readonly #maxConversations: number;
-  /** Those spoken in last are last. */
-  readonly #entries = new Map<string, Entry>();
+  readonly #perGeneration: number;
+  #newer = new Map<string, Entry>();
+  /** Some of them are in the newer one, too. */
+  #older = new Map<string, Entry>();
+  /** What was recorded from this offset on is noted in the newer generation. */
+  #newerFrom: number;
   #completeFrom: number;
 
-  /** What was recorded from this offset on will have been noted. */
+  /** What was recorded from this offset on will have been noted. At least half of `maxConversations` are known. */
   constructor(completeFrom: number, maxConversations: number) {
     this.#completeFrom = completeFrom;
-    this.#maxConversations = maxConversations;
+    this.#newerFrom = completeFrom;
+    this.#perGeneration = Math.ceil(maxConversations / 2);
   }
 
   /** Every conversation in which anything was recorded at this offset or later is known. */
@@ -21,35 +28,39 @@ export class ConversationIndex {
     return this.#completeFrom;
   }
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** Something was recorded in the conversation; `clientId`: '' where the record does not say whose it is. */
   note(conversationId: string, clientId: string, offset: number): void {
-    const known = this.#entries.get(conversationId);
-    if (known !== undefined) this.#entries.delete(conversationId);
-    // Whose it is never changes.
-    this.#entries.set(conversationId, { clientId: known?.clientId || clientId, lastOffset: offset });
-    if (this.#entries.size > this.#maxConversations) this.#dropOldest();
+    const known = this.#newer.get(conversationId);
+    if (known !== undefined) {
+      known.lastOffset = offset;
+      // Whose it is never changes.
+      if (known.clientId === '') known.clientId = clientId;
+      return;
+    }
+    const owner = this.#older.get(conversationId)?.clientId || clientId;
+    if (this.#newer.size >= this.#perGeneration) this.#forgetOlder(offset);
+    this.#newer.set(conversationId, { clientId: owner, lastOffset: offset });
   }
 
   /** undefined: not known here. */
   ownerOf(conversationId: string): string | undefined {
-    return this.#entries.get(conversationId)?.clientId || undefined;
+    return this.#of(conversationId)?.clientId || undefined;
   }
 
   /** True if certainly nothing was recorded in the conversation after this offset. */
   isQuietAfter(conversationId: string, offset: number): boolean {
-    const known = this.#entries.get(conversationId);
+    const known = this.#of(conversationId);
     return known === undefined ? offset + 1 >= this.#completeFrom : known.lastOffset <= offset;
   }
 
-  #dropOldest(): void {
-    for (const [conversationId, { lastOffset }] of this.#entries) {
-      this.#entries.delete(conversationId);
-      this.#completeFrom = lastOffset + 1;
-      return;
-    }
+  #of(conversationId: string): Entry | undefined {
+    return this.#newer.get(conversationId) ?? this.#older.get(conversationId);
+  }
+
+  #forgetOlder(offset: number): void {
+    this.#completeFrom = Math.max(this.#completeFrom, this.#older.size === 0 ? 0 : this.#newerFrom);
+    this.#older = this.#newer;
+    this.#newer = new Map();
+    this.#newerFrom = offset;
   }
 }

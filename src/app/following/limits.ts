@@ -4,7 +4,7 @@
  */
 export const maxRecentBytes = 1_024 * 1_024;
 
-/** Conversations of a partition of which it is remembered whose they are: about 2 MB. */
+/** Conversations of a partition of which it is remembered whose they are, at most; at least half as many: about 2 MB. */
 export const maxIndexedConversations = 10_000;
 
 /** Pending messages of a partition whose traces are remembered: far more than a queue that anyone would wait in, about 2 MB. */
