@@ -1,6 +1,6 @@
 import type { Db, Filter } from 'mongodb';
 import { type Account, AccountStoreTooNew, type SigningKey, type TokenFamily } from '../../../ports/account-store.ts';
-import { unlessThere } from './connection.ts';
+import { unlessThere } from '../connection.ts';
 
 /**
  * What is stored. Each operation of the port is one change of one document:

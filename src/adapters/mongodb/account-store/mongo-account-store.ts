@@ -11,7 +11,7 @@ import {
   type TokenFamily,
 } from '../../../ports/account-store.ts';
 import type { Clock } from '../../../ports/clock.ts';
-import { MongoConnection, unlessThere } from './connection.ts';
+import { MongoConnection, unlessThere } from '../connection.ts';
 import {
   type AccountRow,
   accountsIn,
@@ -20,7 +20,7 @@ import {
   signingKeysFilter,
   signingKeysIn,
 } from './layout.ts';
-import { maxAttempts } from './limits.ts';
+import { maxAttempts, maxPoolSize } from './limits.ts';
 
 export interface MongoAccountStoreOptions {
   readonly uri: string;
@@ -52,6 +52,8 @@ class MongoAccountStore implements AccountStore {
     this.#connection = new MongoConnection({
       uri,
       fallbackDatabase: prefix,
+      maxPoolSize,
+      Unavailable: AccountStoreUnavailable,
       ...(database !== undefined && { database }),
     });
   }

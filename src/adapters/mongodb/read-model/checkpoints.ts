@@ -1,5 +1,5 @@
 import { type Checkpoint, ReadModelReplaced } from '../../../ports/read-model.ts';
-import { duplicatesOf, type MongoConnection } from './connection.ts';
+import { duplicatesOf, type MongoConnection } from '../connection.ts';
 
 interface CheckpointRow extends Checkpoint {
   readonly _id: string;

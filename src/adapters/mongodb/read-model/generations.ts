@@ -1,7 +1,7 @@
 import { type CollectionSpec, ReadModelTooNew } from '../../../ports/read-model.ts';
 import type { Logger } from '../../../ports/telemetry.ts';
+import type { MongoConnection } from '../connection.ts';
 import type { Checkpoints } from './checkpoints.ts';
-import type { MongoConnection } from './connection.ts';
 import { type ModelState, type ModelStates, stateOf } from './model-states.ts';
 import { Table } from './table.ts';
 

@@ -1,5 +1,5 @@
 import { ReadModelReplaced, ReadModelTooNew, ReadModelUnavailable } from '../../../ports/read-model.ts';
-import { isDuplicate, type MongoConnection } from './connection.ts';
+import { isDuplicate, type MongoConnection } from '../connection.ts';
 import { maxChangeAttempts } from './limits.ts';
 
 /** Of the documents' layout. */

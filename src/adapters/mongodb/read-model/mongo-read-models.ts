@@ -12,11 +12,11 @@ import {
   type Rebuild,
 } from '../../../ports/read-model.ts';
 import type { Logger } from '../../../ports/telemetry.ts';
+import { MongoConnection } from '../connection.ts';
 import { Checkpoints, type CheckpointWrite } from './checkpoints.ts';
-import { MongoConnection } from './connection.ts';
 import { createTables, refuseNewer, register, type Shared } from './generations.ts';
 import { GroupWrites } from './group-writes.ts';
-import { holdSettleMs, longestHoldMs, retiredForMs } from './limits.ts';
+import { holdSettleMs, longestHoldMs, maxPoolSize, retiredForMs } from './limits.ts';
 import { type ModelState, ModelStates, type ModelStatesById, stateOf } from './model-states.ts';
 import { Sweeper } from './sweeper.ts';
 import { Table } from './table.ts';
@@ -46,6 +46,8 @@ export async function openMongoReadModels(options: MongoReadModelsOptions): Prom
   const connection = new MongoConnection({
     uri,
     fallbackDatabase: prefix,
+    maxPoolSize,
+    Unavailable: ReadModelUnavailable,
     ...(database !== undefined && { database }),
   });
   const states = new ModelStates(connection, prefix);

@@ -4,7 +4,7 @@ import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts'
 import { notes, noteWrite, upTo } from '../../../testing/notes.ts';
 import { seededRandom } from '../../../testing/random.ts';
 import { rounds } from '../../../testing/rounds.ts';
-import { renewAfterMs } from './limits.ts';
+import { renewAfterMs } from '../limits.ts';
 import { openMongoReadModels } from './mongo-read-models.ts';
 import { until } from './testing/until.ts';
 

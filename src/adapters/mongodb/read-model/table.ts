@@ -10,7 +10,7 @@ import type {
   SearchQuery,
   Stored,
 } from '../../../ports/read-model.ts';
-import { duplicatesOf, type MongoConnection } from './connection.ts';
+import { duplicatesOf, type MongoConnection } from '../connection.ts';
 import { maxWritesPerCall } from './limits.ts';
 
 /**

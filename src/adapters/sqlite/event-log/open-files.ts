@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { messageOf } from './system-errors.ts';
+import { messageOf } from '../result-codes.ts';
 
 /** A path no longer leads to the file that is open: what is written there is lost with the process, or lands beside what others read. */
 export class FilesDisplaced extends Error {

@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
+import { messageOf } from '../result-codes.ts';
 import type { LogDamage } from './errors.ts';
 import type { FrameRow } from './frame-reader.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -16,7 +17,7 @@ import {
   readTopics,
   schemaVersion,
 } from './schema.ts';
-import { isDamage, messageOf } from './system-errors.ts';
+import { isDamage } from './system-errors.ts';
 import type { Partition } from './topology.ts';
 import { Topology } from './topology.ts';
 import type { Witnessed } from './witness.ts';

@@ -1,5 +1,6 @@
 /** The thread that syncs: it verifies and opens the log, then writes batches in the order they come. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '../result-codes.ts';
 import { createLog, hasLog } from './data-folder.ts';
 import { LogConfigMismatch } from './errors.ts';
 import { idleFileCheckMs } from './limits.ts';
@@ -7,7 +8,6 @@ import { EraseRefused } from './log-eraser.ts';
 import { LogWriter } from './log-writer.ts';
 import type { ErasedPiece, Failure, FromWriter, Refusal, ToWriter, WriterOptions } from './protocol.ts';
 import { createTopics, logFiles, missingTopics, openForWriting } from './schema.ts';
-import { messageOf } from './system-errors.ts';
 import { Topology } from './topology.ts';
 import { WriteFailed } from './transaction.ts';
 import type { Verification } from './verify.ts';

@@ -1,31 +1,25 @@
 import { accessSync, constants, existsSync, renameSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { ReadModelUnavailable } from '../../../ports/read-model.ts';
+import { fieldsOf, isCorrupt, isUnavailable, messageOf, primaryCode, resultCodes } from '../result-codes.ts';
 
 /** The file is not, or no longer, what was written: everything in it is made again from the log. */
 export class StoreDamaged extends Error {
   override readonly name = 'StoreDamaged';
 }
 
-/** Primary result codes of SQLite (sqlite.org/rescode.html) by what they mean here. */
-const damagedCodes: ReadonlySet<number> = new Set([11 /* CORRUPT */, 26 /* NOTADB */]);
-const unavailableCodes: ReadonlySet<number> = new Set([
-  5 /* BUSY */, 6 /* LOCKED */, 7 /* NOMEM */, 8 /* READONLY */, 10 /* IOERR */, 13 /* FULL */, 14 /* CANTOPEN */,
-]);
-
 /** SQLite's errors as the store's own; others, which only a programmer can cause, as they are. */
 export function mapSqliteError(error: unknown): unknown {
-  const code = sqliteCode(error);
   const message = messageOf(error);
-  if (damagedCodes.has(code) || isNumberTooLarge(error) || (isStatementError(error) && isOfWordIndex(message)))
+  if (isCorrupt(error) || isNumberTooLarge(error) || (isStatementError(error) && isOfWordIndex(message)))
     return new StoreDamaged(message, { cause: error });
-  if (unavailableCodes.has(code)) return new ReadModelUnavailable(message, { cause: error });
+  if (isUnavailable(error)) return new ReadModelUnavailable(message, { cause: error });
   return error;
 }
 
 /** Node refuses a stored number past 2^53, and none is written here. */
 function isNumberTooLarge(error: unknown): boolean {
-  return (error as { code?: unknown }).code === 'ERR_OUT_OF_RANGE';
+  return fieldsOf(error).code === 'ERR_OUT_OF_RANGE';
 }
 
 /** FTS5 says so when what it keeps about its own tables is not what it wrote. */
@@ -40,13 +34,14 @@ function isOfWordIndex(message: string): boolean {
  * those in a definition as a statement that is wrong, and the statements of opening are the same for every file.
  */
 export function mapOpenError(path: string, error: unknown): unknown {
-  if (sqliteCode(error) === 8 && isWritable(path)) return new StoreDamaged(messageOf(error), { cause: error });
+  if (primaryCode(error) === resultCodes.readOnly && isWritable(path))
+    return new StoreDamaged(messageOf(error), { cause: error });
   return statementErrorAsDamage(error);
 }
 
 /** SQLite finds the statement wrong: a name that it does not know, for one. */
 export function isStatementError(error: unknown): boolean {
-  return sqliteCode(error) === 1;
+  return primaryCode(error) === resultCodes.error;
 }
 
 /** For statements that no whole file finds wrong. */
@@ -66,15 +61,6 @@ function isWritable(path: string): boolean {
 /** The table is not there (yet): a reader may come before the writer. */
 export function isMissingTable(error: unknown): boolean {
   return isStatementError(error) && messageOf(error).startsWith('no such table');
-}
-
-function messageOf(error: unknown): string {
-  return String((error as { message?: unknown }).message ?? error);
-}
-
-function sqliteCode(error: unknown): number {
-  const { errcode } = error as { errcode?: unknown };
-  return typeof errcode === 'number' ? errcode & 0xff : -1;
 }
 
 /** Renames the file, and what belongs to it, so that a new one can begin. Returns the new name. */

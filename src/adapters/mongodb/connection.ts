@@ -1,9 +1,7 @@
-import { type Db, MongoClient, MongoError, MongoServerError } from 'mongodb';
-import { AccountStoreUnavailable } from '../../../ports/account-store.ts';
+import { type Db, MongoBulkWriteError, MongoClient, MongoError, MongoServerError } from 'mongodb';
 import {
   answerTimeoutMs,
   connectTimeoutMs,
-  maxPoolSize,
   renewAfterMs,
   serverSelectionTimeoutMs,
   socketTimeoutMs,
@@ -19,30 +17,54 @@ export interface ConnectionOptions {
   readonly database?: string;
   /** When neither names one. */
   readonly fallbackDatabase: string;
+  /** Connections at most. */
+  readonly maxPoolSize: number;
+  /** What the port that is served says when the server does not answer. */
+  readonly Unavailable: new (
+    message: string,
+    options?: ErrorOptions,
+  ) => Error;
 }
 
-/** The database, connected to when it is first used. Each call has a time limit of ours: the driver's leave holes when a server freezes. */
+/**
+ * The database, connected to when it is first used. The driver's own time limits leave holes (a frozen server kept a call for 63 s), so
+ * that each call has one of ours; what it still does then is repeatable.
+ */
 export class MongoConnection {
   readonly #options: ConnectionOptions;
   #client: MongoClient;
-  #connecting: Promise<unknown> | null = null;
+  #connecting: Promise<Db> | null = null;
   /** Of clients that were given up. */
   readonly #closing = new Set<Promise<void>>();
   /** Monotonic; null: the last call was answered. */
   #failingSinceMs: number | null = null;
   #closed = false;
+  #isReplicated = false;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.#client = this.#newClient();
   }
 
-  /** One call of the driver. Rejects with AccountStoreUnavailable, at the latest after `answerTimeoutMs`, or with what is not the driver's. */
+  /**
+   * For what must not be taken back, of one document: the answer, and all that the server held before it, is the majority's. A server that
+   * stands alone knows no such thing and needs none.
+   */
+  get finalRead(): { readonly readConcern?: 'linearizable' } {
+    return this.#isReplicated ? { readConcern: 'linearizable' } : {};
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** One call of the driver. Rejects with `Unavailable`, at the latest after `answerTimeoutMs`, or with what is not the driver's. */
   async use<T>(call: (database: Db) => Promise<T>): Promise<T> {
-    if (this.#closed) throw new AccountStoreUnavailable('closed');
+    const { Unavailable } = this.#options;
+    if (this.#closed) throw new Unavailable('closed');
     const expired = Promise.withResolvers<never>();
     const timer = setTimeout(
-      () => expired.reject(new AccountStoreUnavailable(`MongoDB gave no answer within ${answerTimeoutMs} ms`)),
+      () => expired.reject(new Unavailable(`MongoDB gave no answer within ${answerTimeoutMs} ms`)),
       answerTimeoutMs,
     );
     try {
@@ -63,15 +85,20 @@ export class MongoConnection {
   }
 
   /** The driver connects by itself too, but never again once that failed. */
-  async #connected(): Promise<Db> {
-    const client = this.#client;
-    this.#connecting ??= client.connect().catch((error: unknown) => {
+  #connected(): Promise<Db> {
+    this.#connecting ??= this.#connect(this.#client);
+    return this.#connecting;
+  }
+
+  async #connect(client: MongoClient): Promise<Db> {
+    const { uri, database, fallbackDatabase } = this.#options;
+    try {
+      await client.connect();
+      return client.db(database ?? databaseNamed(uri) ?? fallbackDatabase);
+    } catch (error) {
       if (this.#client === client) this.#connecting = null;
       throw error;
-    });
-    await this.#connecting;
-    const { uri, database, fallbackDatabase } = this.#options;
-    return client.db(database ?? databaseNamed(uri) ?? fallbackDatabase);
+    }
   }
 
   #newClient(): MongoClient {
@@ -79,21 +106,25 @@ export class MongoConnection {
       serverSelectionTimeoutMS: serverSelectionTimeoutMs,
       connectTimeoutMS: connectTimeoutMs,
       socketTimeoutMS: socketTimeoutMs,
-      maxPoolSize,
+      maxPoolSize: this.#options.maxPoolSize,
+      ignoreUndefined: true,
       // An answer means that no election takes it back, and that the next read, of the primary, sees it.
       writeConcern: { w: 'majority' },
       readPreference: 'primary',
+    });
+    client.on('topologyDescriptionChanged', ({ newDescription: { type, setName } }) => {
+      this.#isReplicated = setName !== null || type === 'Sharded';
     });
     return client;
   }
 
   #unavailable(error: unknown): unknown {
-    const isUnavailable = error instanceof AccountStoreUnavailable;
-    if (!isUnavailable && !(error instanceof MongoError)) return error;
+    const { Unavailable } = this.#options;
+    if (!(error instanceof Unavailable || error instanceof MongoError)) return error;
     const nowMs = performance.now();
     this.#failingSinceMs ??= nowMs;
     if (!this.#closed && nowMs - this.#failingSinceMs > renewAfterMs) this.#renew();
-    return isUnavailable ? error : new AccountStoreUnavailable(error.message, { cause: error });
+    return error instanceof MongoError ? new Unavailable(error.message, { cause: error }) : error;
   }
 
   #renew(): void {
@@ -106,7 +137,7 @@ export class MongoConnection {
   /** A client that is closed while it connects would stay open. */
   #giveUp(): void {
     const client = this.#client;
-    const connected = this.#connecting ?? Promise.resolve();
+    const connected: Promise<unknown> = this.#connecting ?? Promise.resolve();
     const closing = connected
       .catch(() => {})
       .then(() => client.close())
@@ -123,9 +154,26 @@ export async function unlessThere(write: Promise<unknown>): Promise<boolean> {
     await write;
     return true;
   } catch (error) {
-    if (error instanceof MongoServerError && error.code === duplicateKeyCode) return false;
+    if (isDuplicate(error)) return false;
     throw error;
   }
+}
+
+/** Whether a write was refused because a document of this id, or of another unique key, is there. */
+export function isDuplicate(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === duplicateKeyCode;
+}
+
+/**
+ * Which of many writes met an id that is there, when all that failed failed so and the others are done; throws the error if not. The driver tells
+ * a broken connection in the same class.
+ */
+export function duplicatesOf(error: unknown): readonly number[] {
+  if (!(error instanceof MongoBulkWriteError) || !isDuplicate(error)) throw error;
+  const failed = [error.writeErrors].flat();
+  const isStored = error.result.getWriteConcernError() === undefined;
+  if (!isStored || failed.length === 0 || failed.some(({ code }) => code !== duplicateKeyCode)) throw error;
+  return failed.map(({ index }) => index);
 }
 
 /** Null when it names none. The driver would say `test` then. */
