@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { baselines, loadBaselines, written } from './baseline-files.ts';
 import type { DistributedFigures, EmbeddedFigures } from './bench/figures.ts';
-import { report } from './bench/report.ts';
+import { distributedReport } from './bench/report-distributed.ts';
+import { embeddedReport } from './bench/report-embedded.ts';
+import { loadDocument } from './report/document.ts';
 import type { LoadResult } from './result.ts';
 import { scenarios } from './scenarios/scenarios.ts';
 
@@ -28,4 +30,24 @@ export async function writeBenchmarks(): Promise<void> {
 function placeOf({ scenario, profile, load }: LoadResult): number {
   const later = [profile === 'distributed', load.protocol === 'grpc-web'].map(Number);
   return Number(`${Object.keys(scenarios).indexOf(scenario)}${later.join('')}`);
+}
+
+/** docs/benchmarks.md, from the last run of each profile and each load. */
+function report(
+  embedded: EmbeddedFigures | undefined,
+  distributed: DistributedFigures | undefined,
+  loads: readonly LoadResult[],
+): string {
+  const parts = [
+    ...(embedded === undefined ? [] : [`## The embedded profile\n\n${embeddedReport(embedded)}`]),
+    ...(distributed === undefined ? [] : [`## The distributed profile\n\n${distributedReport(distributed)}`]),
+    ...(loads.length === 0 ? [] : [loadDocument(loads)]),
+  ];
+  return `# Benchmarks
+
+Written by \`npm run bench\`, \`npm run bench -- --profile distributed\` and \`npm run load -- SCENARIO --baseline\`; the figures of the last run of each are
+in \`loadtest/baselines/\`.
+
+${parts.join('\n\n')}
+`;
 }

@@ -1,12 +1,13 @@
 /**
  * `npm run load -- SCENARIO`: starts servers, puts the load of a scenario on them, and writes what came of it. See README.md beside this file.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { compareFiles } from './compare.ts';
+import { comparison } from './report/comparison.ts';
 import { summary, summaryLine } from './report/terminal.ts';
+import type { LoadResult } from './result.ts';
 import { LiveLine } from './runner/live-line.ts';
 import { type Choices, type Run, runOf, runScenario } from './runner/run-scenario.ts';
 import { scenarios } from './scenarios/scenarios.ts';
@@ -111,4 +112,13 @@ try {
 } catch (error) {
   console.error(error instanceof UsageError ? error.message : error);
   process.exitCode = 1;
+}
+
+async function read(path: string): Promise<LoadResult> {
+  return JSON.parse(await readFile(path, 'utf8')) as LoadResult;
+}
+
+/** Compares two results by the paths of their JSON files; text for the terminal. Rejects when one cannot be read. */
+async function compareFiles(pathA: string, pathB: string): Promise<string> {
+  return comparison(await read(pathA), await read(pathB));
 }

@@ -1,15 +1,36 @@
 import { join } from 'node:path';
+import { GrpcLine } from '../driver/grpc-line.ts';
+import { newestPage, patiently } from '../driver/history.ts';
 import { origin } from '../system/machine.ts';
 import type { Percentiles } from '../system/percentiles.ts';
 import { memory } from '../system/process-figures.ts';
 import { runJson, type Started, startEcho, startEnvoy, startParley } from '../system/processes.ts';
-import { caughtUp, type Mark } from './caught-up.ts';
 import type { ConnectsFigures, LoopFigures, PiecesFigures } from './client.ts';
 import type { AppendFigures, EmbeddedFigures, SizeFigures } from './figures.ts';
 import { type Plan, pieceIntervalMs, slowReplies, twoPieces, wholeReplies } from './plan.ts';
 import { runClient } from './run-client.ts';
 import { told } from './told.ts';
 import type { Way, WaysFigures } from './ways.ts';
+
+/** A place in a conversation. */
+interface Mark {
+  readonly conversationId: string;
+  readonly sequence: number;
+}
+
+/** For one mark: read models of a log of a million messages are built in a minute, and on a slow machine in some. */
+const patienceMs = 30 * 60_000;
+
+/** Resolves when history holds all the marks. Rejects with Refusal. */
+async function caughtUp(address: string, marks: readonly Mark[]): Promise<void> {
+  const line = new GrpcLine({ address });
+  try {
+    for (const { conversationId, sequence } of marks)
+      await patiently(() => newestPage(line, conversationId, 1, sequence), patienceMs);
+  } finally {
+    line.drop();
+  }
+}
 
 /** What a filled log is, as src/main/bench-log.ts tells it. */
 interface Filled {

@@ -3,17 +3,53 @@
  * calls/ says, or those named; a server of its own unless an address is given. Writes <name>.html and <name>.json, and shows a table. The exit code is 1
  * when a call ended as it should not.
  */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as grpc from '@grpc/grpc-js';
+import { number } from '../markdown.ts';
+import { columns } from '../report/columns.ts';
+import { missing } from '../report/wording.ts';
 import { startParley } from '../system/processes.ts';
-import { ghz } from './install.ts';
+import { HeldSession } from './held-session.ts';
 import { type Measured, measure } from './measure.ts';
-import { table } from './table.ts';
-import { variablesOf } from './variables.ts';
+import { runTool } from './run-tool.ts';
+
+const head = ['call', 'calls', 'per second', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms', 'refused', 'ended with'];
+
+/** What was measured, a line for each kind of call; the times are those of calls that ended as they should. */
+function table(measured: readonly Measured[]): string {
+  return columns({ head, rows: measured.map(row) });
+}
+
+function row({ name, count, perSecond, goodMs, refusedCount, codes }: Measured): readonly string[] {
+  const { p50, p90, p99, max } = goodMs;
+  const times = [p50, p90, p99, max].map((ms) => (goodMs.count === 0 ? missing : number(ms)));
+  const ended = Object.entries(codes).map(([code, calls]) => `${code} ${calls}`);
+  return [name, String(count), number(perSecond), ...times, String(refusedCount), ended.join(', ')];
+}
+
+const script = fileURLToPath(new URL('../../src/testing/engines/run-install.ts', import.meta.url));
+
+/** The ghz to run: the one in the PATH, or else one that is installed from its module the first time. Rejects when there is neither; stderr says why. */
+async function ghz(): Promise<string> {
+  const isInPath = await runTool('ghz', ['--version']).then(
+    () => true,
+    () => false,
+  );
+  if (isInPath) return 'ghz';
+  // With the environment of this process: installing takes the tools that its PATH names.
+  const child = spawn(process.execPath, [script, 'ghz'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [folder, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
+  if (code !== 0) throw new Error('ghz is not in the PATH, and could not be installed');
+  return join(folder.trim(), 'ghz');
+}
 
 const folder = fileURLToPath(new URL('calls/', import.meta.url));
 /** Most of the 50 that may be open: what else is connected to a server that runs already should find a place. */
@@ -107,4 +143,34 @@ try {
 } catch (error) {
   for (let at = error; at instanceof Error; at = at.cause) console.error(at.message);
   process.exitCode = 1;
+}
+
+/** What templates ask of the environment. It is there until this is disposed of. */
+interface Variables extends AsyncDisposable {
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** Makes those variables that the text of a configuration names. Rejects with the Refusal of what the server refuses. */
+async function variablesOf(text: string, address: string, sessions: number): Promise<Variables> {
+  await using held = new AsyncDisposableStack();
+  const names = (variable: string) => text.includes(`env \`${variable}\``);
+  const values: Record<string, string> = {};
+  if (names('CONVERSATION_ID')) values['CONVERSATION_ID'] = await makeConversation(address);
+  if (names('SESSION_IDS')) values['SESSION_IDS'] = (await holdSessions(address, sessions, held)).join();
+  const resources = held.move();
+  return { values, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}
+
+/** The ids of so many open sessions. */
+async function holdSessions(address: string, count: number, held: AsyncDisposableStack): Promise<string[]> {
+  const ids: string[] = [];
+  while (ids.length < count) ids.push(held.use(await HeldSession.open(address)).sessionId);
+  return ids;
+}
+
+/** The id of a conversation that history holds. */
+async function makeConversation(address: string): Promise<string> {
+  await using session = await HeldSession.open(address);
+  await session.fillPage();
+  return session.conversationId;
 }

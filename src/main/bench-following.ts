@@ -6,7 +6,10 @@
  *     node src/main/bench-following.ts answered <text bytes> <reply bytes> <conversations>
  *     node src/main/bench-following.ts unanswered <text bytes> <reply bytes> <conversations> <messages of each>
  */
+
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { MemoryLogServer } from '../adapters/memory/event-log/memory-log.ts';
 import { nodeCryptoIds as ids } from '../adapters/node/node-crypto-ids.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
@@ -15,7 +18,6 @@ import { knownWindowIds, usualLookBackRecords } from '../app/following/limits.ts
 import { Journal, topicsOf } from '../app/journal.ts';
 import { BenchConversations, type Placed } from './bench-conversations.ts';
 import { FetchedRecords } from './bench-fetched.ts';
-import { collectedHeapBytes } from './bench-heap.ts';
 import { eventCodec } from './event-codec.ts';
 
 const prefix = 'bench';
@@ -139,3 +141,12 @@ async function main(command: string, [textBytes = 0, replyBytes = 0, first = 0, 
 
 const [command = '', ...numbers] = parseArgs({ allowPositionals: true }).positionals;
 console.log(JSON.stringify(await main(command, numbers.map(Number))));
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/** Bytes of the heap that are in use once garbage is collected. */
+function collectedHeapBytes(): number {
+  collect();
+  return process.memoryUsage().heapUsed;
+}

@@ -1,3 +1,4 @@
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { type MethodDefinition, Server, type ServerOptions } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
@@ -10,7 +11,7 @@ import type { HistoryReads } from '../app/reading/history-reads.ts';
 import type { Operations } from '../app/reading/operations.ts';
 import { maxFrameBytes } from '../domain/limits.ts';
 import { AccountServiceService } from '../gen/chat/v1/account_service.ts';
-import { ChatServiceService } from '../gen/chat/v1/chat_service.ts';
+import { ChatResponse, ChatServiceService } from '../gen/chat/v1/chat_service.ts';
 import { HistoryServiceService } from '../gen/chat/v1/history_service.ts';
 import { MediaServiceService } from '../gen/chat/v1/media_service.ts';
 import { OperationsServiceService } from '../gen/chat/v1/operations_service.ts';
@@ -23,7 +24,6 @@ import { type ChatServiceDeps, chatService } from './chat-service.ts';
 import { historyService } from './history-service.ts';
 import { mediaService } from './media-service.ts';
 import { operationsService } from './operations-service.ts';
-import { withSharedWriter } from './shared-writer.ts';
 import { withTolerantDecoding } from './tolerant-decoding.ts';
 import { UnfinishedRequests } from './unfinished-requests.ts';
 
@@ -106,4 +106,23 @@ function reflection(): ReflectionService {
   const files = [...chatDescriptors, ...errorDescriptors, ...healthDescriptors];
   const fileDescriptorProtos = files.map((file) => Buffer.from(file, 'base64'));
   return new ReflectionService({ parley: { fileDescriptorProtos } } as unknown as PackageDefinition);
+}
+
+/**
+ * The chat service, its stream's frames encoded by one writer instead of a new one each: a fifth less CPU per message. Encoding is
+ * synchronous, so frames never meet in it.
+ */
+function withSharedWriter(definition: typeof ChatServiceService): typeof ChatServiceService {
+  const writer = new BinaryWriter();
+  const responseSerialize = (value: ChatResponse): Buffer => {
+    try {
+      const bytes = ChatResponse.encode(value, writer).finish();
+      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    } catch (error) {
+      // What a failed frame left in the writer must not lead the next one.
+      writer.finish();
+      throw error;
+    }
+  };
+  return { ...definition, chat: { ...definition.chat, responseSerialize } };
 }

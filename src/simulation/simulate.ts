@@ -1,4 +1,5 @@
 import { ChatClient } from './clients/chat-client.ts';
+import { recordsOfRelease01 } from './fixtures/old-records.ts';
 import { checkBuffers } from './oracle/buffers.ts';
 import { checkEnd } from './oracle/end.ts';
 import { checkServed } from './oracle/served.ts';
@@ -6,7 +7,6 @@ import { Truth } from './oracle/truth.ts';
 import type { Scenario } from './scenario.ts';
 import { startChaos } from './world/chaos.ts';
 import { Deployment } from './world/deployment.ts';
-import { beginWithOldRecords } from './world/old-log.ts';
 import { type Finding, World } from './world/world.ts';
 import { topics } from './world/world-names.ts';
 
@@ -97,4 +97,21 @@ async function play(world: World, stopsAtFinding: boolean): Promise<void> {
   await scheduler.runUntil(scheduler.nowMs + closingMs, () => isOver || isFound(), afterEach);
   if (!isOver && !isFound()) world.find('progress/end', 'the end never came');
   if (isOver) await ending;
+}
+
+/** A log that release 0.1 began, as if it had been copied here: its conversation lies in the partition that it has here. */
+function beginWithOldRecords({ log, ids, scenario, trace }: World): void {
+  const records = recordsOfRelease01();
+  const conversationId = records.find(({ topic, key }) => topic === 'conversations' && key !== '')?.key ?? '';
+  const ofConversation = ids.partition(conversationId, scenario.config.limits.partitions);
+  trace.note('log', `begins with ${records.length} records of release 0.1`);
+  log.append(
+    records.map(({ topic, key, headers, value }) => ({
+      topic: topics[topic],
+      partition: topic === 'connections' ? 0 : ofConversation,
+      key,
+      headers,
+      value: Buffer.from(value, 'base64'),
+    })),
+  );
 }

@@ -3,14 +3,12 @@ import { type FileHandle, lstat, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path';
 import { isDay, mediaDay } from '../../domain/media/media-id.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { MediaMissing, type MediaObject, type StoredMedia } from '../../ports/media-store.ts';
-import { describe, parseDescription } from './description.ts';
+import { isPossible, MediaMissing, type MediaObject, type StoredMedia } from '../../ports/media-store.ts';
 import { openToRead, renameInto, syncFolder, writeSynced } from './durable-files.ts';
 import { isNotThere } from './errors.ts';
 import type { Layout, Place } from './layout.ts';
 import { listBatchObjects } from './limits.ts';
 import { begunMs, PartialFile } from './partial-file.ts';
-import { Turns } from './turns.ts';
 
 const descriptionEnding = '.json';
 
@@ -152,5 +150,53 @@ async function modifiedMs(path: string): Promise<number> {
   } catch (error) {
     if (isNotThere(error)) return Number.NEGATIVE_INFINITY;
     throw error;
+  }
+}
+
+/** One after the other for each key: what is done to an object's two files is done by one at a time. */
+class Turns {
+  readonly #last = new Map<string, Promise<unknown>>();
+
+  /** Runs this when all that came before it under the same key has ended, however it ended. */
+  async take<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#last.get(key) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    this.#last.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#last.get(key) === mine) this.#last.delete(key);
+    }
+  }
+}
+
+/** The text of an object's `.json`. */
+function describe(object: MediaObject, createTimeMs: number): string {
+  const { ownerId: owner, kind, contentType: type, sizeBytes: size, sha256 } = object;
+  return `${JSON.stringify({ owner, kind, type, size, sha256, createTimeMs })}\n`;
+}
+
+/** What such a text says; undefined when it is damaged, so that its object is not there. */
+function parseDescription(mediaId: string, text: string): StoredMedia | undefined {
+  const { owner, kind, type, size, sha256, createTimeMs } = fieldsOf(text);
+  const media = {
+    mediaId,
+    ownerId: owner,
+    kind,
+    contentType: type,
+    sizeBytes: size,
+    sha256,
+    createTimeMs,
+  } as StoredMedia;
+  return isPossible(media) && Number.isFinite(createTimeMs) ? media : undefined;
+}
+
+function fieldsOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  } catch {
+    // Only damage makes it so: it was synced before it had its name.
+    return {};
   }
 }

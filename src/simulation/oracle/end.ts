@@ -4,13 +4,13 @@ import { runProjector } from '../../../projections/runner.ts';
 import { MemoryReadModelServer } from '../../adapters/memory/read-model/memory-read-models.ts';
 import { Journal } from '../../app/journal.ts';
 import { createEventCodec } from '../../codec/event-codec.ts';
+import type { ConversationEvent } from '../../domain/conversation/events.ts';
 import { mediaOf } from '../../domain/conversation/events.ts';
 import type { ChatClient } from '../clients/chat-client.ts';
 import type { Deployment } from '../world/deployment.ts';
 import { SimulatedProcess } from '../world/process.ts';
 import type { World } from '../world/world.ts';
 import { prefix, topics } from '../world/world-names.ts';
-import { checkErased } from './erased.ts';
 import type { Truth } from './truth.ts';
 
 /** What is left to the workers to answer what no client waits for: several long replies after each other. */
@@ -238,4 +238,22 @@ async function checkStopped(world: World, deployment: Deployment): Promise<void>
 
 function sleep(world: World, ms: number): Promise<void> {
   return new Promise((resolve) => world.scheduler.after(ms, resolve));
+}
+
+/** Of a conversation that the log has as erased, no record up to there has content. */
+function checkErased(world: World): void {
+  const journal = new Journal(world.log.handle(), createEventCodec(world.ids), prefix);
+  for (let partition = 0; partition < world.scenario.config.limits.partitions; partition += 1) {
+    const records = world.log.records(topics.conversations, partition);
+    const erasedThrough = new Map<string, number>();
+    for (const record of records) {
+      const decoded = journal.decode<ConversationEvent>(record);
+      if (decoded.kind !== 'event' || decoded.event.type !== 'ConversationErased') continue;
+      const { conversationId, throughSequence } = decoded.event;
+      erasedThrough.set(conversationId, Math.max(throughSequence, erasedThrough.get(conversationId) ?? -1));
+    }
+    for (const record of records)
+      if (record.offset <= (erasedThrough.get(record.key) ?? -1) && journal.withoutWords(record) !== undefined)
+        world.find('content-left', `conversations/${partition}@${record.offset} of ${record.key} has content`);
+  }
 }

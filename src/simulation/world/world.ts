@@ -2,13 +2,14 @@ import { MemoryLogServer } from '../../adapters/memory/event-log/memory-log.ts';
 import { MemoryMediaServer } from '../../adapters/memory/media-store/memory-media.ts';
 import { MemoryGroupServer } from '../../adapters/memory/partition-groups/memory-groups.ts';
 import { MemoryReadModelServer } from '../../adapters/memory/read-model/memory-read-models.ts';
+import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
+import type { Ids } from '../../ports/ids.ts';
 import { BusServer } from '../network/bus.ts';
 import { SimulatedModel } from '../network/model.ts';
 import type { Rule } from '../rules.ts';
 import type { Scenario } from '../scenario.ts';
 
 import { Faults } from './faults.ts';
-import { countedIds } from './ids.ts';
 import { epochMs } from './process.ts';
 import { Random } from './random.ts';
 import { Scheduler } from './scheduler.ts';
@@ -116,4 +117,14 @@ export class World {
     const skewMs = topic === topics.conversations ? (this.leaderSkewMs.get(partition) ?? 0) : 0;
     return Math.floor(this.nowMs + this.logAheadMs + skewMs);
   }
+}
+
+/** Ids that are the same for the same history: those that are derived as they are everywhere, those that are new counted. */
+function countedIds(): Ids {
+  let count = 0;
+  const next = (kind: string) => {
+    count += 1;
+    return `${kind}${String(count).padStart(6, '0')}`;
+  };
+  return { ...nodeCryptoIds, unique: () => next('u'), token: () => next('t') };
 }

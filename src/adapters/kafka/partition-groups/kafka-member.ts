@@ -6,7 +6,6 @@ import { type Coordinator, CoordinatorLink, type JoinedGroup } from './coordinat
 import { decodeClaim, decodeShare, encodeClaim, encodeSharing, protocolName } from './group-messages.ts';
 import { Lease } from './lease.ts';
 import { share } from './share.ts';
-import { within } from './within.ts';
 
 /** After a failure; doubled each time up to the longest, within which a broker's return is noticed. */
 const firstPauseMs = 100;
@@ -301,4 +300,24 @@ export class KafkaMember implements GroupMember {
 /** Kafka's name of an error that it answered with. */
 function typeOf(error: unknown): unknown {
   return error instanceof Error && 'type' in error ? error.type : undefined;
+}
+
+/** It took longer than it may; what came of it is not known. */
+class TookTooLong extends Error {
+  override readonly name = 'TookTooLong';
+}
+
+/** The work's own outcome, unless that takes longer than `limitMs` (TookTooLong) or the signal aborts first (its reason). The work itself goes on. */
+async function within<T>(limitMs: number, work: Promise<T>, signal?: AbortSignal): Promise<T> {
+  const stop = Promise.withResolvers<never>();
+  const abort = () => stop.reject(signal?.reason);
+  const timer = setTimeout(() => stop.reject(new TookTooLong(`no answer within ${limitMs} ms`)), limitMs);
+  signal?.addEventListener('abort', abort);
+  if (signal?.aborted) abort();
+  try {
+    return await Promise.race([work, stop.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
 }

@@ -20,7 +20,12 @@ import {
   signingKeysFilter,
   signingKeysIn,
 } from './layout.ts';
-import { maxAttempts, maxPoolSize } from './limits.ts';
+
+/** Connections at most: people sign in one after the other, and hashing a password takes longer than storing it. */
+const maxPoolSize = 5;
+
+/** Sign-ins to one account that were faster than this one, before it gives up for now. More than anybody's devices do at once. */
+const maxAttempts = 100;
 
 export interface MongoAccountStoreOptions {
   readonly uri: string;
