@@ -1,7 +1,7 @@
 import type { Hello } from '../app/gateway/hello.ts';
 import type { OutgoingMessage, OutgoingPart } from '../app/gateway/outgoing-message.ts';
 import type { Accepted as AcceptedEvent, SessionEvent } from '../app/gateway/session-event.ts';
-import { catalogue, Refused } from '../domain/errors/catalogue.ts';
+import { Refused, refusalNamed } from '../domain/errors/catalogue.ts';
 import type {
   Accepted,
   ServerEvent,
@@ -71,16 +71,16 @@ export function acceptedToWire(accepted: AcceptedEvent): Accepted {
 type WireEvent = NonNullable<ServerEvent['event']>;
 
 function rejectedToWire(event: Extract<SessionEvent, { type: 'rejected' }>): WireEvent {
-  const refusal: { readonly retryable: boolean; readonly retryDelayMs?: number } = catalogue[event.reason];
+  const { meaning, retryable, retryDelayMs } = refusalNamed(event.reason);
   return {
     $case: 'rejected',
     value: {
       clientMessageId: event.clientMessageId,
       messageId: event.messageId,
       reason: event.reason,
-      detail: event.detail === '' ? catalogue[event.reason].meaning : event.detail,
-      retryable: refusal.retryable,
-      retryDelay: refusal.retryDelayMs === undefined ? undefined : durationOf(refusal.retryDelayMs),
+      detail: event.detail === '' ? meaning : event.detail,
+      retryable,
+      retryDelay: retryDelayMs === undefined ? undefined : durationOf(retryDelayMs),
     },
   };
 }

@@ -1,13 +1,9 @@
 import { status as grpcStatus, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { knownRefusal } from '../app/gateway/refusal.ts';
 import { catalogue, Refused } from '../domain/errors/catalogue.ts';
 import { BadRequest, ErrorInfo, RetryInfo } from '../gen/google/rpc/error_details.ts';
 import { Status } from '../gen/google/rpc/status.ts';
-import { AccountStoreUnavailable } from '../ports/account-store.ts';
-import { AuthenticationUnavailable } from '../ports/authenticator.ts';
-import { LogUnavailable } from '../ports/event-log.ts';
 import type { Ids } from '../ports/ids.ts';
-import { MediaUnavailable } from '../ports/media-store.ts';
-import { ReadModelUnavailable } from '../ports/read-model.ts';
 import type { Logger, Metrics } from '../ports/telemetry.ts';
 import { durationOf } from './wire-values.ts';
 
@@ -42,12 +38,8 @@ export class ErrorMapping {
 
   /** The refusal that an error is told as. */
   refusal(error: unknown): Refused {
-    if (error instanceof Refused) return error;
-    if (error instanceof LogUnavailable) return new Refused('LOG_UNAVAILABLE');
-    if (error instanceof MediaUnavailable) return new Refused('MEDIA_UNAVAILABLE');
-    if (error instanceof AuthenticationUnavailable || error instanceof AccountStoreUnavailable)
-      return new Refused('AUTHENTICATION_UNAVAILABLE');
-    if (error instanceof ReadModelUnavailable) return new Refused('HISTORY_BEHIND', 'history cannot be read now');
+    const known = knownRefusal(error);
+    if (known !== undefined) return known;
     const incident = this.#ids.unique();
     this.#logger.error({ err: error, incident }, 'unexpected error in a call');
     return new Refused('INTERNAL', `internal error ${incident}`, { metadata: { incident } });

@@ -2,7 +2,6 @@ import { type ReplyCompleted, textOf } from '../../domain/conversation/events.ts
 import { pendingMessage } from '../../domain/conversation/partition-state.ts';
 import { type Draft, noDraft, type PendingMessage } from '../../domain/conversation/pending-messages.ts';
 import { stretches, utf8Length, utf8Slice } from '../../domain/conversation/utf8.ts';
-import type { Reason } from '../../domain/errors/catalogue.ts';
 import { maxPieceBytes } from '../../domain/limits.ts';
 import type { HistoryMessage } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
@@ -180,10 +179,9 @@ export class ConversationView {
         this.#completed(event, record);
         return this.#deps.onEnded(record);
       case 'ReplyFailed': {
-        const { messageId, detail } = event;
+        const { messageId, reason, detail } = event;
         this.#forgetDraft(messageId);
         const { clientMessageId } = message;
-        const reason = event.reason as Reason;
         this.#deps.output.emit({ type: 'rejected', clientMessageId, messageId, reason, detail });
         return this.#deps.onEnded(record);
       }
@@ -198,8 +196,7 @@ export class ConversationView {
     if (isAfter && message.role === 'assistant') return this.#emit(message);
     // A message that is shown says itself that it was given up.
     if (isAfter && (!this.#received(message) || message.failureReason === '')) return;
-    const { clientMessageId, messageId, failureDetail: detail } = message;
-    const reason = message.failureReason as Reason;
+    const { clientMessageId, messageId, failureReason: reason, failureDetail: detail } = message;
     this.#deps.output.emit({ type: 'rejected', clientMessageId, messageId, reason, detail });
   }
 

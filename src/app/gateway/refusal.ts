@@ -1,4 +1,6 @@
 import { type Reason, Refused } from '../../domain/errors/catalogue.ts';
+import { AccountStoreUnavailable } from '../../ports/account-store.ts';
+import { AuthenticationUnavailable } from '../../ports/authenticator.ts';
 import { LogUnavailable } from '../../ports/event-log.ts';
 import { MediaUnavailable } from '../../ports/media-store.ts';
 import { ReadModelUnavailable } from '../../ports/read-model.ts';
@@ -25,12 +27,21 @@ function isEndReason(reason: string): reason is Reason {
   return endReasons.has(reason);
 }
 
-/** What a client is told of an error: its own refusal, what is away, or nothing of what is inside. */
-export function refusalOf(error: unknown, logger: Logger): Refused {
+/** What a client is told of an error that is its own refusal, or of what is away; undefined: of nothing that is inside. */
+export function knownRefusal(error: unknown): Refused | undefined {
   if (error instanceof Refused) return error;
   if (error instanceof LogUnavailable) return new Refused('LOG_UNAVAILABLE');
   if (error instanceof MediaUnavailable) return new Refused('MEDIA_UNAVAILABLE');
+  if (error instanceof AuthenticationUnavailable || error instanceof AccountStoreUnavailable)
+    return new Refused('AUTHENTICATION_UNAVAILABLE');
   if (error instanceof ReadModelUnavailable) return new Refused('HISTORY_BEHIND', 'history cannot be read now');
+  return undefined;
+}
+
+/** The refusal that a session ends with, or an answer of it. */
+export function refusalOf(error: unknown, logger: Logger): Refused {
+  const known = knownRefusal(error);
+  if (known !== undefined) return known;
   logger.error({ err: error }, 'unexpected error in a session');
   return new Refused('INTERNAL');
 }

@@ -1,4 +1,4 @@
-import type { Reason, Refused } from '../../domain/errors/catalogue.ts';
+import type { Refused } from '../../domain/errors/catalogue.ts';
 import type { PresentedMessage } from '../media/media-links.ts';
 
 /** The message is in the log. */
@@ -61,7 +61,8 @@ export type SessionEvent =
       readonly type: 'rejected';
       readonly clientMessageId: string;
       readonly messageId: string;
-      readonly reason: Reason;
+      /** Of the error catalogue; or of a later release's, when the log says it. */
+      readonly reason: string;
       readonly detail: string;
     }
   | { readonly type: 'pong'; readonly timeMs: number }

@@ -426,6 +426,20 @@ export const catalogue = {
 /** The name of a refusal: what ErrorInfo and MessageRejected carry as `reason`. */
 export type Reason = keyof typeof catalogue;
 
+/** Of a reason that this release does not know. */
+const unknownRefusal: Refusal = {
+  code: 'INTERNAL',
+  retryable: false,
+  scope: 'message',
+  meaning: 'A later release of the server gave this reason.',
+  remedy: 'Read its documentation.',
+};
+
+/** The refusal that the log names so. A later release may have written it, with a reason of its own: its end stands all the same. */
+export function refusalNamed(reason: string): Refusal {
+  return Object.hasOwn(catalogue, reason) ? catalogue[reason as Reason] : unknownRefusal;
+}
+
 /** A refusal as it is thrown: the reason, and what a person should read of this case. */
 export class Refused extends Error {
   override readonly name = 'Refused';
