@@ -19,23 +19,34 @@ export interface SearchOptions {
   readonly onVerdict: (verdict: Verdict) => boolean;
 }
 
+/**
+ * A thread is given up after so many: Node keeps a combined AbortSignal as long as somebody listens to it, and a killed process listens for ever, with
+ * all that it had, 0.3 MiB a history.
+ */
+const historiesPerThread = 500;
+
 /** Runs histories, several at once, one thread each. Rejects with what ends a thread. */
 export async function search({ seeds, width, onVerdict }: SearchOptions): Promise<void> {
   const next = seeds[Symbol.iterator]();
   let isOver = false;
-  const runOne = async () => {
+  /** In a thread of its own; false when there are no more. */
+  const runSome = async () => {
     const worker = new Worker(new URL('./search-thread.ts', import.meta.url));
     try {
-      while (!isOver) {
+      for (let left = historiesPerThread; left > 0 && !isOver; left -= 1) {
         const { done, value } = next.next();
-        if (done === true) return;
+        if (done === true) return false;
         isOver = onVerdict(await verdictOf(worker, value)) || isOver;
       }
+      return !isOver;
     } finally {
       await worker.terminate();
     }
   };
-  await Promise.all(Array.from({ length: width }, runOne));
+  const runAll = async () => {
+    while (await runSome());
+  };
+  await Promise.all(Array.from({ length: width }, runAll));
 }
 
 function verdictOf(worker: Worker, seed: number): Promise<Verdict> {
