@@ -30,6 +30,7 @@ export function assemble(v: Values): Config {
     auth: assembleAuth(v),
     reflection: v.PARLEY_REFLECTION === 'auto' ? v.PARLEY_AUTH === 'none' || isLocal(v) : v.PARLEY_REFLECTION === 'on',
     tls: assembleTls(v),
+    isTlsEndedByProxy: v.PARLEY_TLS_TERMINATION === 'proxy',
     connections: assembleConnections(v),
     limits: assembleLimits(v),
     media: {

@@ -217,6 +217,8 @@ export interface Config {
   readonly reflection: boolean;
   /** undefined: neither port uses TLS. */
   readonly tls: TlsConfig | undefined;
+  /** A proxy ends the clients' TLS, and nobody reaches the ports past it. */
+  readonly isTlsEndedByProxy: boolean;
   readonly connections: ConnectionsConfig;
   readonly limits: LimitsConfig;
   readonly media: MediaConfig;

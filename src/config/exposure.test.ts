@@ -7,7 +7,12 @@ const warnings = (env: Record<string, string>) =>
   told(env)
     .split('\n')
     .filter((line) => line.startsWith('warning: '));
-const open = { PARLEY_GRPC_LISTEN: '0.0.0.0:50051', PARLEY_HTTP_LISTEN: '[::]:8080', PARLEY_AUTH: 'accounts' };
+const open = {
+  PARLEY_GRPC_LISTEN: '0.0.0.0:50051',
+  PARLEY_HTTP_LISTEN: '[::]:8080',
+  PARLEY_AUTH: 'accounts',
+  PARLEY_TLS_TERMINATION: 'proxy',
+};
 
 describe('what a configuration exposes', () => {
   test('is nothing to other machines by default', () => {
@@ -32,7 +37,7 @@ proxies    none is believed
       PARLEY_TRUSTED_PROXIES: '10.0.3.0/28,10.0.4.7',
       PARLEY_TRUSTED_HOPS: '2',
     });
-    expect(text).toContain('0.0.0.0:50051, reached from other machines');
+    expect(text).toContain('0.0.0.0:50051, reached from other machines\n');
     expect(text).toContain('sign in with accounts');
     expect(text).toContain('open to anybody, 20 accounts an hour');
     expect(text).toContain('by cert.pem; gRPC clients show a certificate of ca.pem');
@@ -41,6 +46,13 @@ proxies    none is believed
     expect(text).toContain('10.0.3.0/28, 10.0.4.7: at most the last 2 addresses of x-forwarded-for');
     const issuer = { PARLEY_AUTH: 'oidc', PARLEY_OIDC_ISSUER: 'https://id.example.org', PARLEY_OIDC_AUDIENCE: 'api' };
     expect(told(issuer)).toContain('show tokens of https://id.example.org for api');
+  });
+
+  test('says which ports other machines reach in plain text, and where TLS ends', () => {
+    const text = told({ ...open, PARLEY_HTTP_LISTEN: '127.0.0.1:8080' });
+    expect(text).toContain('gRPC       0.0.0.0:50051, reached from other machines in plain text\n');
+    expect(text).toContain('HTTP       127.0.0.1:8080, reached from this machine alone\n');
+    expect(text).toContain('TLS        ends at a proxy');
   });
 
   test('of a process that takes no clients is its HTTP port', () => {
@@ -70,7 +82,15 @@ describe('a warning is given', () => {
       'PARLEY_ALLOW_INSECURE: other machines',
       { PARLEY_AUTH: 'none', PARLEY_ALLOW_INSECURE: 'true', PARLEY_REFLECTION: 'off' },
     ],
-    ['without TLS', { PARLEY_TLS_CERT_FILE: '', PARLEY_TLS_KEY_FILE: '' }],
+    [
+      'without TLS',
+      {
+        PARLEY_TLS_CERT_FILE: '',
+        PARLEY_TLS_KEY_FILE: '',
+        PARLEY_TLS_TERMINATION: 'server',
+        PARLEY_ALLOW_INSECURE: 'true',
+      },
+    ],
     ['PARLEY_SIGN_UP=open', { PARLEY_SIGN_UP: 'open' }],
     ['PARLEY_REFLECTION', { PARLEY_REFLECTION: 'on' }],
     ['/metrics', { PARLEY_HTTP_LISTEN: '0.0.0.0:8080' }],
@@ -79,6 +99,10 @@ describe('a warning is given', () => {
   ])('%s', (warning, env) => {
     expect(warnings(closed)).toEqual([]);
     expect(warnings({ ...closed, ...env })).toEqual([expect.stringContaining(`warning: ${warning}`)]);
+  });
+
+  test('not for plain text that a proxy protects', () => {
+    expect(warnings({ ...closed, PARLEY_TLS_CERT_FILE: '', PARLEY_TLS_KEY_FILE: '' })).toEqual([]);
   });
 
   test('for nothing that only this machine reaches', () => {

@@ -24,13 +24,15 @@ export function describeExposure(config: Config): string {
   return [...told, ...warningsOf(config).map((warning) => `warning: ${warning}\n`)].join('');
 }
 
-function listeners({ roles, grpcListen, httpListen }: Config): readonly Line[] {
+function listeners({ roles, grpcListen, httpListen, tls }: Config): readonly Line[] {
+  const reachOf = (listen: ListenAddress) => {
+    const from = isLoopback(listen)
+      ? 'this machine alone'
+      : `other machines${tls === undefined ? ' in plain text' : ''}`;
+    return `${listen.host}:${listen.port}, reached from ${from}`;
+  };
   const http: Line = ['HTTP', reachOf(httpListen)];
   return roles.includes('gateway') ? [['gRPC', reachOf(grpcListen)], http] : [http];
-}
-
-function reachOf(listen: ListenAddress): string {
-  return `${listen.host}:${listen.port}, reached from ${isLoopback(listen) ? 'this machine alone' : 'other machines'}`;
 }
 
 function clientsOf(auth: AuthConfig): string {
@@ -53,8 +55,8 @@ function signUpOf(auth: AuthConfig): string {
     : 'closed: `parley user add` makes accounts';
 }
 
-function tlsOf({ tls }: Config): string {
-  if (tls === undefined) return 'none';
+function tlsOf({ tls, isTlsEndedByProxy }: Config): string {
+  if (tls === undefined) return isTlsEndedByProxy ? 'ends at a proxy: let nobody reach the ports past it' : 'none';
   const asked = tls.clientCaFile === '' ? '' : `; gRPC clients show a certificate of ${tls.clientCaFile}`;
   return `on both ports, by ${tls.certFile}${asked}`;
 }
@@ -79,13 +81,13 @@ function isLocal({ roles, grpcListen, httpListen }: Config): boolean {
   return isLoopback(httpListen) && (!roles.includes('gateway') || isLoopback(grpcListen));
 }
 
-function openWarnings({ roles, auth, tls, reflection, httpListen }: Config): readonly string[] {
+function openWarnings({ roles, auth, tls, isTlsEndedByProxy, reflection, httpListen }: Config): readonly string[] {
   const metrics = '/metrics asks nobody who he is: let only Prometheus and the proxy reach the HTTP port';
   const relations: readonly (readonly [boolean, string])[] = [
     [auth.kind === 'none', 'PARLEY_ALLOW_INSECURE: other machines are let in without any proof of who they are'],
     [
-      tls === undefined,
-      'without TLS passwords, tokens and messages can be read on the way, unless a proxy on this network has it',
+      tls === undefined && !isTlsEndedByProxy,
+      'without TLS passwords, tokens and messages can be read on the way; PARLEY_TLS_TERMINATION=proxy where a proxy ends it',
     ],
     [auth.kind === 'accounts' && auth.signUpOpen, 'PARLEY_SIGN_UP=open: whoever reaches a port makes accounts'],
     [reflection, 'PARLEY_REFLECTION: whoever reaches a port is shown the contract'],

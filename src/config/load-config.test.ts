@@ -167,6 +167,43 @@ describe('relations', () => {
     },
   );
 
+  describe('where clients show passwords or tokens, a port that other machines reach needs TLS', () => {
+    const issuer = { PARLEY_OIDC_ISSUER: 'https://id.example.org', PARLEY_OIDC_AUDIENCE: 'api' };
+    const ways = [{ PARLEY_AUTH: 'accounts' }, { PARLEY_AUTH: 'oidc', ...issuer }];
+    const cases = ways.flatMap((auth) =>
+      ['PARLEY_GRPC_LISTEN', 'PARLEY_HTTP_LISTEN'].map((port) => [auth.PARLEY_AUTH, port, auth] as const),
+    );
+
+    test.each(cases)('with %s, %s', (_, port, auth) => {
+      const open = { ...auth, [port]: '0.0.0.0:4711' };
+      expect(problemsOf(open)).toEqual([
+        expect.stringMatching(`^${port}=0.0.0.0:4711 .*PARLEY_TLS_CERT_FILE and PARLEY_TLS_KEY_FILE, or .*=proxy`),
+      ]);
+      const accepted = [
+        { PARLEY_TLS_CERT_FILE: 'cert.pem', PARLEY_TLS_KEY_FILE: 'key.pem' },
+        { PARLEY_TLS_TERMINATION: 'proxy' },
+        { PARLEY_ALLOW_INSECURE: 'true' },
+        { [port]: '127.0.0.1:4711' },
+      ];
+      for (const settings of accepted) expect(problemsOf({ ...open, ...settings })).toEqual([]);
+    });
+
+    test('that proxies are trusted to say where calls come from does not say that they end TLS', () => {
+      const open = { PARLEY_AUTH: 'accounts', PARLEY_GRPC_LISTEN: '0.0.0.0:4711' };
+      expect(problemsOf({ ...open, PARLEY_TRUSTED_PROXIES: '10.0.3.7' })).toHaveLength(1);
+    });
+
+    test('a proxy that ends TLS proves nothing of who calls', () => {
+      const open = { PARLEY_GRPC_LISTEN: '0.0.0.0:4711', PARLEY_TLS_TERMINATION: 'proxy' };
+      expect(problemsOf(open)).toEqual([expect.stringContaining('PARLEY_AUTH=none')]);
+    });
+
+    test('a process that takes no clients is sent none', () => {
+      const worker = { ...engines, PARLEY_ROLES: 'worker', PARLEY_AUTH: 'accounts' };
+      expect(problemsOf({ ...worker, PARLEY_HTTP_LISTEN: '0.0.0.0:4711' })).toEqual([]);
+    });
+  });
+
   test.each(['localhost:1', '127.0.0.1:1', '127.8.8.8:1', '[::1]:1', '127.0.0.1:0'])('%s is loopback', (address) => {
     expect(problemsOf({ PARLEY_GRPC_LISTEN: address })).toEqual([]);
   });
@@ -268,9 +305,17 @@ test.each<[Record<string, string>, boolean]>([
   [{}, true],
   [{ PARLEY_AUTH: 'accounts' }, true],
   [{ PARLEY_GRPC_LISTEN: '0.0.0.0:1', PARLEY_ALLOW_INSECURE: 'true' }, true],
-  [{ PARLEY_GRPC_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts' }, false],
-  [{ PARLEY_HTTP_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts' }, false],
-  [{ PARLEY_GRPC_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts', PARLEY_REFLECTION: 'on' }, true],
+  [{ PARLEY_GRPC_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts', PARLEY_TLS_TERMINATION: 'proxy' }, false],
+  [{ PARLEY_HTTP_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts', PARLEY_TLS_TERMINATION: 'proxy' }, false],
+  [
+    {
+      PARLEY_GRPC_LISTEN: '0.0.0.0:1',
+      PARLEY_AUTH: 'accounts',
+      PARLEY_TLS_TERMINATION: 'proxy',
+      PARLEY_REFLECTION: 'on',
+    },
+    true,
+  ],
   [{ PARLEY_REFLECTION: 'off' }, false],
 ])('the contract is shown to whoever may call without a token, and to this machine: %j', (env, reflection) => {
   expect(loadConfig(env).reflection).toBe(reflection);

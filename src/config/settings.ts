@@ -76,7 +76,7 @@ export const settings = {
     type: boolean,
     default: 'false',
     description:
-      'Listen beyond loopback although clients prove nothing: whoever reaches the port is let in as whom they say.',
+      'Listen beyond loopback although clients prove nothing, or although passwords and tokens can be read on the way: for tests alone.',
   },
   PARLEY_REFLECTION: {
     type: oneOf('auto', 'on', 'off'),
@@ -182,6 +182,12 @@ export const settings = {
     type: text('a file', 1_000),
     default: '',
     description: 'Authorities (PEM) of client certificates. With it, clients of the gRPC port must show one.',
+  },
+  PARLEY_TLS_TERMINATION: {
+    type: oneOf('server', 'proxy'),
+    default: 'server',
+    description:
+      'Where the TLS of clients ends. A gateway that listens beyond loopback with `accounts` or `oidc` starts with a certificate of its own only, unless this is `proxy`: then a proxy in the same pod, on the same host, or on a network that nobody else can read ends it, and nobody reaches the ports past it.',
   },
   PARLEY_MAX_CONNECTIONS: {
     type: integerOr(10, 1_000_000, 'auto'),
