@@ -11,7 +11,7 @@ import type {
   TracingConfig,
 } from './config.ts';
 import { isLoopback } from './loopback.ts';
-import type { Values } from './settings.ts';
+import { isUsed, type Setting, type SettingName, settings, type Values } from './settings.ts';
 
 /** The configuration of values that are checked: the names of the environment become those of the code. */
 export function assemble(v: Values): Config {
@@ -20,6 +20,7 @@ export function assemble(v: Values): Config {
     distributed: assembleDistributed(v),
     tracing: assembleTracing(v),
     roles: v.PARLEY_ROLES,
+    unusedSecrets: unusedSecrets(v),
     grpcListen: v.PARLEY_GRPC_LISTEN,
     httpListen: v.PARLEY_HTTP_LISTEN,
     dataDir: v.PARLEY_DATA_DIR,
@@ -54,6 +55,13 @@ export function assemble(v: Values): Config {
   };
 }
 
+function unusedSecrets(v: Values): readonly string[] {
+  const rows = Object.entries<Setting<unknown>>(settings) as [SettingName, Setting<unknown>][];
+  return rows.flatMap(([name, { secret }]) =>
+    secret && v[name] !== undefined && !isUsed(name, v.PARLEY_ROLES) ? [name] : [],
+  );
+}
+
 function assembleDistributed(v: Values): DistributedConfig | undefined {
   if (v.PARLEY_PROFILE !== 'distributed') return undefined;
   return {
@@ -65,6 +73,7 @@ function assembleDistributed(v: Values): DistributedConfig | undefined {
       sasl: assembleSasl(v),
     },
     mongodbUri: v.PARLEY_MONGODB_URI ?? '',
+    accountsMongodbUri: v.PARLEY_ACCOUNTS_MONGODB_URI ?? v.PARLEY_MONGODB_URI ?? '',
     natsServers: v.PARLEY_NATS_SERVERS ?? [],
     s3: assembleS3(v),
   };

@@ -181,7 +181,9 @@ export interface DistributedConfig {
   readonly kafka: KafkaConfig;
   /** Secret. */
   readonly mongodbUri: string;
-  /** Secret. */
+  /** Secret: of the accounts. */
+  readonly accountsMongodbUri: string;
+  /** Secret; empty where no role of this process uses the live bus. */
   readonly natsServers: readonly string[];
   readonly s3: S3Config;
 }
@@ -201,6 +203,8 @@ export interface Config {
   /** undefined: nothing is traced. */
   readonly tracing: TracingConfig | undefined;
   readonly roles: readonly Role[];
+  /** Names of secrets that this process was given and that none of its roles uses. */
+  readonly unusedSecrets: readonly string[];
   readonly grpcListen: ListenAddress;
   readonly httpListen: ListenAddress;
   /** As given: relative to the working directory unless absolute. */

@@ -14,6 +14,13 @@ const open = {
   PARLEY_TLS_TERMINATION: 'proxy',
 };
 
+const engines = {
+  PARLEY_PROFILE: 'distributed',
+  PARLEY_KAFKA_BROKERS: 'kafka:9092',
+  PARLEY_MONGODB_URI: 'mongodb://a:hidden@mongodb/parley',
+  PARLEY_NATS_SERVERS: 'nats://nats:4222',
+};
+
 describe('what a configuration exposes', () => {
   test('is nothing to other machines by default', () => {
     expect(told()).toBe(`gRPC       127.0.0.1:50051, reached from this machine alone
@@ -56,14 +63,9 @@ proxies    none is believed
   });
 
   test('of a process that takes no clients is its HTTP port', () => {
-    const engines = {
-      PARLEY_KAFKA_BROKERS: 'kafka:9092',
-      PARLEY_MONGODB_URI: 'mongodb://a:secret@mongodb/parley',
-      PARLEY_NATS_SERVERS: 'nats://nats:4222',
-    };
-    const worker = { ...open, ...engines, PARLEY_PROFILE: 'distributed', PARLEY_ROLES: 'worker' };
+    const worker = { ...open, ...engines, PARLEY_ROLES: 'worker' };
     expect(told(worker)).not.toContain('gRPC ');
-    expect(told(worker)).not.toContain('secret');
+    expect(told(worker)).not.toContain('hidden');
     expect(warnings(worker)).toEqual([expect.stringContaining('/metrics')]);
   });
 });
@@ -99,6 +101,24 @@ describe('a warning is given', () => {
   ])('%s', (warning, env) => {
     expect(warnings(closed)).toEqual([]);
     expect(warnings({ ...closed, ...env })).toEqual([expect.stringContaining(`warning: ${warning}`)]);
+  });
+
+  test('for each secret that no role of the process uses, whatever it listens on', () => {
+    const secrets = {
+      PARLEY_OPENAI_API_KEY: 'hidden',
+      PARLEY_ACCOUNTS_MONGODB_URI: 'mongodb://b:hidden@mongodb/accounts',
+    };
+    const unused = (roles: string) =>
+      warnings({ ...engines, ...secrets, PARLEY_ROLES: roles }).map((warning) => /PARLEY_\w+/.exec(warning)?.[0]);
+    expect(unused('gateway')).toEqual(['PARLEY_OPENAI_API_KEY']);
+    expect(unused('worker')).toEqual(['PARLEY_ACCOUNTS_MONGODB_URI']);
+    expect(unused('projector')).toEqual([
+      'PARLEY_OPENAI_API_KEY',
+      'PARLEY_ACCOUNTS_MONGODB_URI',
+      'PARLEY_NATS_SERVERS',
+    ]);
+    expect(unused('gateway,worker')).toEqual([]);
+    expect(told({ ...engines, ...secrets, PARLEY_ROLES: 'projector' })).not.toContain('hidden');
   });
 
   test('not for plain text that a proxy protects', () => {

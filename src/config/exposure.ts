@@ -73,7 +73,10 @@ function warningsOf(config: Config): readonly string[] {
   const proxies = wide.map(
     (range) => `${range} is wide: whoever has one of its addresses and reaches a port chooses what it is counted by`,
   );
-  return [...(isLocal(config) ? [] : openWarnings(config)), ...proxies];
+  const secrets = config.unusedSecrets.map(
+    (name) => `${name}: no role of this process (${config.roles.join()}) uses this secret; do not give it one`,
+  );
+  return [...(isLocal(config) ? [] : openWarnings(config)), ...proxies, ...secrets];
 }
 
 /** Whether only this machine reaches what the roles listen on. */

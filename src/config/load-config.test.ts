@@ -129,6 +129,24 @@ describe('relations', () => {
     expect(problemsOf({ ...engines, PARLEY_ROLES: 'worker' })).toEqual([]);
   });
 
+  test('a projector needs no live bus', () => {
+    const without = { ...engines, PARLEY_NATS_SERVERS: '' };
+    expect(problemsOf({ ...without, PARLEY_ROLES: 'projector' })).toEqual([]);
+    expect(problemsOf({ ...without, PARLEY_ROLES: 'worker' })).toHaveLength(1);
+  });
+
+  test('accounts are in the database of the read models, or in one of their own', () => {
+    const own = 'mongodb://a/accounts';
+    expect(loadConfig(engines).distributed).toMatchObject({
+      mongodbUri: 'mongodb://m/',
+      accountsMongodbUri: 'mongodb://m/',
+    });
+    expect(loadConfig({ ...engines, PARLEY_ACCOUNTS_MONGODB_URI: own }).distributed).toMatchObject({
+      mongodbUri: 'mongodb://m/',
+      accountsMongodbUri: own,
+    });
+  });
+
   test.each([
     [{ PARLEY_STALE_AFTER_MS: '30000' }, 'PARLEY_STALE_AFTER_MS=30000 must be more than twice'],
     [{ PARLEY_MAX_PROCESSING: '9' }, 'PARLEY_MAX_PROCESSING=9 must be at least PARLEY_PARTITIONS=10'],
@@ -153,6 +171,7 @@ describe('relations', () => {
     [{ PARLEY_PROVIDER_MEDIA_TIMEOUT_MS: '300001' }, 'must not be over PARLEY_PROVIDER_TOTAL_TIMEOUT_MS'],
     [{ PARLEY_ROLES: 'worker' }, 'one process does all'],
     [{ PARLEY_KAFKA_BROKERS: 'k:9092' }, 'PARLEY_KAFKA_BROKERS needs PARLEY_PROFILE=distributed'],
+    [{ PARLEY_ACCOUNTS_MONGODB_URI: 'mongodb://m/' }, 'PARLEY_ACCOUNTS_MONGODB_URI needs PARLEY_PROFILE=distributed'],
   ])('%j is refused', (env, sentence) => {
     const problems = problemsOf(env);
     expect(problems).toHaveLength(1);
@@ -236,6 +255,7 @@ describe('the openai provider', () => {
 test('no setting that is secret is described', () => {
   const secrets = {
     PARLEY_MONGODB_URI: 'mongodb://user:hidden@m/',
+    PARLEY_ACCOUNTS_MONGODB_URI: 'mongodb://user:hidden@a/',
     PARLEY_NATS_SERVERS: 'nats://hidden@n:4222',
     PARLEY_KAFKA_PASSWORD: 'hidden',
     PARLEY_S3_SECRET_ACCESS_KEY: 'hidden',

@@ -1,5 +1,5 @@
 import { isLoopback } from './loopback.ts';
-import type { Values } from './settings.ts';
+import { isUsed, type Values } from './settings.ts';
 
 /** What is wrong between settings that are each right by themselves, one sentence each. */
 export function brokenRelations(values: Values): readonly string[] {
@@ -17,6 +17,7 @@ export function brokenRelations(values: Values): readonly string[] {
 const engineSettings = ['PARLEY_KAFKA_BROKERS', 'PARLEY_MONGODB_URI', 'PARLEY_NATS_SERVERS'] as const;
 const distributedSettings = [
   ...engineSettings,
+  'PARLEY_ACCOUNTS_MONGODB_URI',
   'PARLEY_INSTANCE_ID',
   'PARLEY_S3_ENDPOINT',
   'PARLEY_S3_PUBLIC_ENDPOINT',
@@ -26,7 +27,7 @@ const distributedSettings = [
 function profileGaps(v: Values): string[] {
   if (v.PARLEY_PROFILE === 'distributed') {
     return engineSettings
-      .filter((name) => v[name] === undefined)
+      .filter((name) => v[name] === undefined && isUsed(name, v.PARLEY_ROLES))
       .map((name) => `PARLEY_PROFILE=distributed needs ${name}`);
   }
   const problems = distributedSettings

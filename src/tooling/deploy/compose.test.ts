@@ -4,7 +4,7 @@ import { parseEnv } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { loadConfig } from '../../config/load-config.ts';
-import { settings } from '../../config/settings.ts';
+import { type SettingName, settings } from '../../config/settings.ts';
 import { shutdownMs } from '../../domain/limits.ts';
 import { AddressRanges } from '../../rpc/peer-address.ts';
 import { type Compose, type ComposeService, environmentOf, networksOf, readCompose } from './compose.ts';
@@ -121,12 +121,12 @@ describe('compose.yaml', () => {
 
   test('holds no secret: each comes from .env, which is not in the tree', () => {
     const secretNames = Object.entries(settings).flatMap(([name, setting]) => ('secret' in setting ? [name] : []));
-    const notSecretHere = ['PARLEY_MONGODB_URI', 'PARLEY_NATS_SERVERS'];
+    const notSecretHere = ['PARLEY_MONGODB_URI', 'PARLEY_ACCOUNTS_MONGODB_URI', 'PARLEY_NATS_SERVERS'];
     for (const [, service] of roles) {
       const environment = environmentOf(service, read);
       for (const name of secretNames.filter((secret) => !notSecretHere.includes(secret)))
         expect(environment[name] ?? secrets['OPENAI_API_KEY']).toMatch(/^(secret-of-.*)?$/);
-      for (const name of notSecretHere) expect(environment[name]).not.toContain('@');
+      for (const name of notSecretHere) expect(environment[name] ?? '').not.toContain('@');
     }
     const written = Object.values((parse(text, { merge: true }) as Compose).services).flatMap(({ environment = {} }) =>
       Object.entries(environment).filter(([name]) => /PASSWORD|SECRET|KEY|TOKEN/.test(name)),
@@ -135,6 +135,32 @@ describe('compose.yaml', () => {
     expect(written.length).toBeGreaterThan(0);
     expect(read('.gitignore').split('\n')).toContain('.env');
     expect(Object.values(parseEnv(read('.env.example'))).join('')).toBe('');
+  });
+
+  test('gives each role the secrets that it uses, and no others', () => {
+    const given = roles.map(([name, service]) => {
+      const environment = environmentOf(service, read);
+      const isSecret = (setting: string) =>
+        Object.hasOwn(settings, setting) && 'secret' in settings[setting as SettingName];
+      return [name, loadConfig(environment).unusedSecrets, Object.keys(environment).filter(isSecret).toSorted()];
+    });
+    const ofAll = ['PARLEY_MONGODB_URI', 'PARLEY_S3_SECRET_ACCESS_KEY'];
+    const ofGateways = ['PARLEY_ACCOUNTS_MONGODB_URI', ofAll[0], 'PARLEY_NATS_SERVERS', ofAll[1]];
+    expect(given).toEqual([
+      ['gateway-1', [], ofGateways],
+      ['gateway-2', [], ofGateways],
+      ['worker', [], [ofAll[0], 'PARLEY_NATS_SERVERS', 'PARLEY_OPENAI_API_KEY', ofAll[1]]],
+      ['projector', [], ofAll],
+    ]);
+  });
+
+  test('gateways alone reach the accounts', () => {
+    const [gateway] = roles.map(([, service]) => environmentOf(service, read));
+    const host = new URL(gateway?.['PARLEY_ACCOUNTS_MONGODB_URI'] ?? '').hostname;
+    const ofAccounts = networksOf(compose.services[host] ?? {});
+    expect(ofAccounts.map((network) => compose.networks[network]?.internal)).toEqual([true]);
+    const there = services.filter(([, service]) => networksOf(service).some((network) => ofAccounts.includes(network)));
+    expect(there.map(([name]) => name)).toEqual(['gateway-1', 'gateway-2', host, `${host}-replica-set`]);
   });
 
   test('every variable is in .env.example, apart from that of the image', () => {

@@ -1,59 +1,49 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
-import { parse, parseAllDocuments } from 'yaml';
-import type { Config } from '../../config/config.ts';
+import { parse } from 'yaml';
+import type { Config, Role } from '../../config/config.ts';
 import { loadConfig } from '../../config/load-config.ts';
-import { settings } from '../../config/settings.ts';
+import { isUsed, type SettingName, settings } from '../../config/settings.ts';
 import { shutdownMs } from '../../domain/limits.ts';
+import {
+  containerOf,
+  deploymentOf,
+  documentsOf,
+  kubernetesFolder,
+  kustomization,
+  type Manifest,
+  manifests,
+  podEnvironment,
+  readKubernetes,
+  roles,
+  secretExampleOf,
+} from './kubernetes.ts';
 
-const folder = fileURLToPath(new URL('../../../deploy/kubernetes/', import.meta.url));
-const read = (path: string) => readFileSync(`${folder}${path}`, 'utf8');
-
-// biome-ignore lint/suspicious/noExplicitAny: a manifest's shape is checked by its schema, in kubeconform
-type Manifest = any;
-
-const kustomization = parse(read('base/kustomization.yaml'));
-const manifests: Manifest[] = kustomization.resources.flatMap((file: string) => documentsOf(`base/${file}`));
 const [scaled] = documentsOf('keda/scaled-object.yaml');
-const roles = ['gateway', 'worker', 'projector'] as const;
-/** What somebody puts into the Secret, with every secret there is that the example leaves out. */
-const secrets = parseEnv(read('base/secrets.env.example'));
-
-function documentsOf(path: string): Manifest[] {
-  return parseAllDocuments(read(path)).map((document) => document.toJS({ maxAliasCount: 100 }));
-}
+/** What somebody puts into the Secret of the role: all that the example has, what is only needed sometimes as well. */
+const secretsOf = (role: Role) => parseEnv(secretExampleOf(role).replace(/^#(?=PARLEY_)/gm, ''));
+const isSecret = (name: string) => 'secret' in settings[name as SettingName];
 
 function ofKind(kind: string): Manifest[] {
   return manifests.filter((manifest) => manifest.kind === kind);
 }
 
-function deploymentOf(role: string): Manifest {
-  return ofKind('Deployment').find(({ metadata }) => metadata.name === `parley-${role}`);
-}
-
-function containerOf(role: string): Manifest {
-  return deploymentOf(role).spec.template.spec.containers[0];
-}
-
 /** The configuration that a pod of the role starts with, given what `parley.env` says. */
-function configOf(role: string, given = parseEnv(read('base/parley.env'))): Config {
-  const own = containerOf(role).env.map(({ name, value, valueFrom }: Manifest) => [
-    name,
-    value ?? `${valueFrom.fieldRef.fieldPath === 'metadata.name' ? `parley-${role}-5f6d8c7b9-abcde` : ''}`,
-  ]);
-  return loadConfig({ ...given, ...secrets, ...Object.fromEntries(own) });
+function configOf(role: Role, given?: Readonly<Record<string, string | undefined>>): Config {
+  return loadConfig(podEnvironment(role, given, secretsOf(role)));
 }
 
 /** Whether every label of the selector is on the pods of the role. */
-function selects(selector: Record<string, string>, role: string): boolean {
+function selects(selector: Record<string, string>, role: Role): boolean {
   const { labels } = deploymentOf(role).spec.template.metadata;
   return Object.entries(selector).every(([name, value]) => labels[name] === value);
 }
 
 test('every manifest of the folder is part of the kustomization', () => {
-  const files = readdirSync(`${folder}base`).filter((file) => file.endsWith('.yaml') && file !== 'kustomization.yaml');
+  const files = readdirSync(`${kubernetesFolder}base`).filter(
+    (file) => file.endsWith('.yaml') && file !== 'kustomization.yaml',
+  );
   expect(new Set(kustomization.resources)).toEqual(new Set(files));
 });
 
@@ -68,16 +58,16 @@ describe.each(roles)('the %s', (role) => {
   });
 
   test('as the example changes it, too', () => {
-    const example = parse(read('example/kustomization.yaml'));
+    const example = parse(readKubernetes('example/kustomization.yaml'));
     const changes = parseEnv(example.configMapGenerator[0].literals.join('\n'));
-    expect(configOf(role, { ...parseEnv(read('base/parley.env')), ...changes }).roles).toEqual([role]);
+    expect(configOf(role, { ...parseEnv(readKubernetes('base/parley.env')), ...changes }).roles).toEqual([role]);
   });
 
   test('gets its settings from the ConfigMap and the Secret, and no PARLEY_ name from Kubernetes', () => {
     const [{ name }] = kustomization.configMapGenerator;
     expect(containerOf(role).envFrom).toEqual([
       { configMapRef: { name } },
-      { secretRef: { name: /create secret generic (\S+)/.exec(read('base/secrets.env.example'))?.[1] } },
+      { secretRef: { name: /create secret generic (\S+)/.exec(secretExampleOf(role))?.[1] } },
     ]);
     expect(pod().enableServiceLinks).toBe(false);
   });
@@ -127,7 +117,7 @@ test('selectors choose the pods of one role and no others', () => {
 
 describe('who reaches a pod', () => {
   /** Every source and port that the policies of these files allow to pods of the role. */
-  function allowed(role: string, files: readonly string[]): Manifest[] {
+  function allowed(role: Role, files: readonly string[]): Manifest[] {
     return files
       .flatMap(documentsOf)
       .filter(({ kind, spec }) => kind === 'NetworkPolicy' && selects(spec.podSelector.matchLabels, role))
@@ -151,10 +141,10 @@ describe('who reaches a pod', () => {
     const files = [...base, 'envoy/deployment.yaml'];
     const through = { from: [{ podSelector: { matchLabels: labels } }], ports: ['grpc', 'http'] };
     expect(allowed('gateway', files)).toEqual([scraping, through]);
-    for (const role of ['worker', 'projector']) expect(allowed(role, files)).toEqual([scraping]);
-    const { literals } = parse(read('envoy/kustomization.yaml')).configMapGenerator[1];
+    for (const role of ['worker', 'projector'] as const) expect(allowed(role, files)).toEqual([scraping]);
+    const { literals } = parse(readKubernetes('envoy/kustomization.yaml')).configMapGenerator[1];
     const { trustedProxies, trustedHops } = configOf('gateway', {
-      ...parseEnv(read('base/parley.env')),
+      ...parseEnv(readKubernetes('base/parley.env')),
       ...parseEnv(literals.join('\n')),
     });
     expect([trustedProxies, trustedHops]).toEqual([['10.244.0.0/16'], 1]);
@@ -162,11 +152,38 @@ describe('who reaches a pod', () => {
   });
 });
 
-test('settings that are secret are in the Secret alone', () => {
-  const secret = (name: string) => 'secret' in settings[name as keyof typeof settings];
-  expect(Object.keys(parseEnv(read('base/parley.env'))).filter(secret)).toEqual([]);
-  for (const { literals } of parse(read('example/kustomization.yaml')).configMapGenerator)
-    expect(Object.keys(parseEnv(literals.join('\n'))).filter(secret)).toEqual([]);
+describe('secrets', () => {
+  test('are in Secrets alone', () => {
+    expect(Object.keys(parseEnv(readKubernetes('base/parley.env'))).filter(isSecret)).toEqual([]);
+    for (const { literals } of parse(readKubernetes('example/kustomization.yaml')).configMapGenerator)
+      expect(Object.keys(parseEnv(literals.join('\n'))).filter(isSecret)).toEqual([]);
+  });
+
+  test.each(roles)('the %s has each one that it uses, and no others', (role) => {
+    const used = Object.keys(settings).filter((name) => isSecret(name) && isUsed(name as SettingName, [role]));
+    expect(Object.keys(secretsOf(role)).filter(isSecret).toSorted()).toEqual(used.toSorted());
+    expect(configOf(role).unusedSecrets).toEqual([]);
+  });
+
+  test('of one role are of no use in the place of another: users and Secrets differ', () => {
+    const users = roles.map((role) =>
+      [...secretExampleOf(role).matchAll(/:\/\/([\w-]+):PASSWORD@/g)].map(([, user]) => user),
+    );
+    expect(users.map((names) => [...new Set(names)])).toEqual(roles.map((role) => [`parley-${role}`]));
+    const names = roles.map((role) => containerOf(role).envFrom[1].secretRef.name);
+    expect(names).toEqual(roles.map((role) => `parley-${role}-secrets`));
+  });
+
+  test('no pod but Envoy mounts one, and the certificate is the only one there', () => {
+    const mounted = [...manifests, ...documentsOf('envoy/deployment.yaml')]
+      .filter(({ kind }) => kind === 'Deployment')
+      .flatMap(({ metadata, spec }) =>
+        spec.template.spec.volumes.flatMap(({ secret }: Manifest) =>
+          secret ? [[metadata.name, secret.secretName]] : [],
+        ),
+      );
+    expect(mounted).toEqual([['parley-envoy', 'parley-tls']]);
+  });
 });
 
 test('workers are never more than partitions', () => {
@@ -174,7 +191,7 @@ test('workers are never more than partitions', () => {
   expect(scaled.spec.maxReplicaCount).toBe(configOf('worker').limits.partitions);
   expect(scaled.spec.minReplicaCount).toBe(deploymentOf('worker').spec.replicas);
   // So that the alert on partitions without a worker counts the same.
-  expect(readFileSync(`${folder}../prometheus/rules.yaml`, 'utf8')).toContain(
+  expect(readFileSync(`${kubernetesFolder}../prometheus/rules.yaml`, 'utf8')).toContain(
     `sum(parley_worker_partitions) < ${configOf('worker').limits.partitions}`,
   );
 });
