@@ -10,6 +10,7 @@ import {
   containerOf,
   deploymentOf,
   documentsOf,
+  exampleSettings,
   kubernetesFolder,
   kustomization,
   type Manifest,
@@ -18,6 +19,7 @@ import {
   readKubernetes,
   roles,
   secretExampleOf,
+  selectsPods,
 } from './kubernetes.ts';
 
 const [scaled] = documentsOf('keda/scaled-object.yaml');
@@ -32,12 +34,6 @@ function ofKind(kind: string): Manifest[] {
 /** The configuration that a pod of the role starts with, given what `parley.env` says. */
 function configOf(role: Role, given?: Readonly<Record<string, string | undefined>>): Config {
   return loadConfig(podEnvironment(role, given, secretsOf(role)));
-}
-
-/** Whether every label of the selector is on the pods of the role. */
-function selects(selector: Record<string, string>, role: Role): boolean {
-  const { labels } = deploymentOf(role).spec.template.metadata;
-  return Object.entries(selector).every(([name, value]) => labels[name] === value);
 }
 
 test('every manifest of the folder is part of the kustomization', () => {
@@ -58,9 +54,7 @@ describe.each(roles)('the %s', (role) => {
   });
 
   test('as the example changes it, too', () => {
-    const example = parse(readKubernetes('example/kustomization.yaml'));
-    const changes = parseEnv(example.configMapGenerator[0].literals.join('\n'));
-    expect(configOf(role, { ...parseEnv(readKubernetes('base/parley.env')), ...changes }).roles).toEqual([role]);
+    expect(configOf(role, exampleSettings()).roles).toEqual([role]);
   });
 
   test('gets its settings from the ConfigMap and the Secret, and no PARLEY_ name from Kubernetes', () => {
@@ -100,56 +94,18 @@ describe.each(roles)('the %s', (role) => {
   });
 
   test('loses one pod at a time when nodes are emptied', () => {
-    const budgets = ofKind('PodDisruptionBudget').filter(({ spec }) => selects(spec.selector.matchLabels, role));
+    const budgets = ofKind('PodDisruptionBudget').filter(({ spec }) => selectsPods(spec.selector, role));
     expect(budgets.map(({ spec }) => spec.maxUnavailable)).toEqual([1]);
     expect(deploymentOf(role).spec.replicas).toBeGreaterThan(1);
   });
 });
 
 test('selectors choose the pods of one role and no others', () => {
-  const chosen = (selector: Record<string, string>) => roles.filter((role) => selects(selector, role));
+  const chosen = (selector: Record<string, string>) =>
+    roles.filter((role) => selectsPods({ matchLabels: selector }, role));
   for (const { spec } of ofKind('Deployment')) expect(chosen(spec.selector.matchLabels)).toHaveLength(1);
   for (const { spec } of ofKind('Service')) expect(chosen(spec.selector)).toEqual(['gateway']);
   for (const { spec } of ofKind('PodDisruptionBudget')) expect(chosen(spec.selector.matchLabels)).toHaveLength(1);
-  const policies = ofKind('NetworkPolicy').map(({ spec }) => chosen(spec.podSelector.matchLabels));
-  expect(policies).toEqual([[...roles]]);
-});
-
-describe('who reaches a pod', () => {
-  /** Every source and port that the policies of these files allow to pods of the role. */
-  function allowed(role: Role, files: readonly string[]): Manifest[] {
-    return files
-      .flatMap(documentsOf)
-      .filter(({ kind, spec }) => kind === 'NetworkPolicy' && selects(spec.podSelector.matchLabels, role))
-      .flatMap(({ spec }) => spec.ingress)
-      .map(({ from, ports }) => ({ from, ports: ports.map(({ port }: Manifest) => port) }));
-  }
-
-  const scraping = {
-    from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
-    ports: ['http'],
-  };
-  const base = kustomization.resources.map((file: string) => `base/${file}`);
-
-  test.each(roles)('what scrapes metrics, and nothing else: the %s', (role) => {
-    expect(allowed(role, base)).toEqual([scraping]);
-  });
-
-  test('with Envoy, Envoy reaches the gateways besides, and is believed where calls come from', () => {
-    const [envoy] = documentsOf('envoy/deployment.yaml');
-    const { labels } = envoy.spec.template.metadata;
-    const files = [...base, 'envoy/deployment.yaml'];
-    const through = { from: [{ podSelector: { matchLabels: labels } }], ports: ['grpc', 'http'] };
-    expect(allowed('gateway', files)).toEqual([scraping, through]);
-    for (const role of ['worker', 'projector'] as const) expect(allowed(role, files)).toEqual([scraping]);
-    const { literals } = parse(readKubernetes('envoy/kustomization.yaml')).configMapGenerator[1];
-    const { trustedProxies, trustedHops } = configOf('gateway', {
-      ...parseEnv(readKubernetes('base/parley.env')),
-      ...parseEnv(literals.join('\n')),
-    });
-    expect([trustedProxies, trustedHops]).toEqual([['10.244.0.0/16'], 1]);
-    expect(configOf('gateway').trustedProxies).toEqual([]);
-  });
 });
 
 describe('secrets', () => {

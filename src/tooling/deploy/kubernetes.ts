@@ -49,3 +49,24 @@ export function podEnvironment(
   ]);
   return { ...given, ...secrets, ...Object.fromEntries(own) };
 }
+
+/** The settings of the base as the example changes them. */
+export function exampleSettings(): Readonly<Record<string, string | undefined>> {
+  const { literals } = parse(readKubernetes('example/kustomization.yaml')).configMapGenerator[0];
+  return { ...parseEnv(readKubernetes('base/parley.env')), ...parseEnv(literals.join('\n')) };
+}
+
+/** A LabelSelector. */
+export interface Selector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly { readonly key: string; readonly operator: 'In'; readonly values: string[] }[];
+}
+
+/** Whether it selects the pods of the role. */
+export function selectsPods({ matchLabels = {}, matchExpressions = [] }: Selector, role: Role): boolean {
+  const { labels } = deploymentOf(role).spec.template.metadata;
+  return (
+    Object.entries(matchLabels).every(([name, value]) => labels[name] === value) &&
+    matchExpressions.every(({ key, values }) => values.includes(labels[key]))
+  );
+}
