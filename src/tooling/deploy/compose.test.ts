@@ -8,10 +8,12 @@ import { type SettingName, settings } from '../../config/settings.ts';
 import { shutdownMs } from '../../domain/limits.ts';
 import { AddressRanges } from '../../rpc/peer-address.ts';
 import { type Compose, type ComposeService, environmentOf, networksOf, readCompose } from './compose.ts';
+import { exactRelease } from './images.ts';
 
 const folder = fileURLToPath(new URL('../../../deploy/', import.meta.url));
 const read = (path: string) => readFileSync(`${folder}${path}`, 'utf8');
 const text = read('compose.yaml');
+const { version } = JSON.parse(readFileSync(`${folder}../package.json`, 'utf8')) as { version: string };
 const names = Object.keys(parseEnv(read('.env.example')));
 /** What somebody writes into .env. */
 const secrets = Object.fromEntries(names.map((name) => [name, `secret-of-${name}`]));
@@ -84,10 +86,40 @@ describe('compose.yaml', () => {
     expect(named.filter(({ name, id }) => name.startsWith('gateway') && id === undefined)).toEqual([]);
   });
 
-  test.each(roles)('%s has time for a whole drain, and may do no more than it must', (_, service) => {
+  test.each(roles)('%s has time for a whole drain', (_, service) => {
     const graceMs = Number(/^(\d+)s$/.exec(service.stop_grace_period ?? '')?.[1]) * 1_000;
     expect(graceMs).toBeGreaterThan(shutdownMs);
-    expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], init: true });
+    expect(service).toMatchObject({ init: true });
+  });
+
+  /** What a container of the service could do beyond what it must, one sentence each. */
+  function freedomsOf({ user = '', ...service }: ComposeService): readonly string[] {
+    const { read_only, tmpfs = [], cap_drop = [], security_opt = [], volumes = [], ...rest } = service;
+    const hold: readonly (readonly [string, boolean])[] = [
+      ['may write to its image', read_only === true && tmpfs.includes('/tmp')],
+      ['has capabilities', cap_drop.join() === 'ALL'],
+      ['may gain rights', security_opt.includes('no-new-privileges:true')],
+      ['runs as root, or as whom the image says', user !== '' && !/^(0|root)(:|$)/.test(user)],
+      ['sees this machine', volumes.every((volume) => !volume.startsWith('/') && !/^\.[^:]*:(?!.*:ro$)/.test(volume))],
+    ];
+    const opened = ['privileged', 'cap_add', 'devices', 'network_mode', 'pid', 'ipc', 'userns_mode'];
+    return [
+      ...hold.filter(([, holds]) => !holds).map(([sentence]) => sentence),
+      ...opened.filter((name) => Object.hasOwn(rest, name)),
+    ];
+  }
+
+  test.each(services)('%s may do no more than it must', (name, service) => {
+    // Its image has no user, so its volume is root's.
+    const known = name === 's3' ? ['runs as root, or as whom the image says'] : [];
+    expect(freedomsOf(service)).toEqual(known);
+  });
+
+  test('what a container may do beyond that is found', () => {
+    const [, gateway = {}] = roles[0] ?? [];
+    const free = { user: 'root', volumes: ['./parley.env:/parley.env', '/var/run/docker.sock:/docker.sock'] };
+    expect(freedomsOf({ ...gateway, ...free, read_only: false, cap_drop: [], security_opt: [] })).toHaveLength(5);
+    expect(freedomsOf({ ...gateway, ...{ privileged: true } })).toEqual(['privileged']);
   });
 
   test('every service that stays has a health check and starts again when it dies', () => {
@@ -114,9 +146,10 @@ describe('compose.yaml', () => {
     }
   });
 
-  test('images have versions', () => {
-    const loose = services.filter(([, { image = '' }]) => !/:v?\d+\.\d+/.test(image) && !image.startsWith('parley:'));
-    expect(loose).toEqual([]);
+  test('images are exact releases, the one built here that of this tree', () => {
+    const images = services.map(([, { image = '' }]) => image);
+    expect(images.filter((image) => !exactRelease.test(image))).toEqual([]);
+    expect(new Set(images.filter((image) => image.startsWith('parley:')))).toEqual(new Set([`parley:${version}`]));
   });
 
   test('holds no secret: each comes from .env, which is not in the tree', () => {

@@ -6,6 +6,7 @@ import type { Config, Role } from '../../config/config.ts';
 import { loadConfig } from '../../config/load-config.ts';
 import { isUsed, type SettingName, settings } from '../../config/settings.ts';
 import { shutdownMs } from '../../domain/limits.ts';
+import { exactRelease } from './images.ts';
 import {
   containerOf,
   deploymentOf,
@@ -84,15 +85,6 @@ describe.each(roles)('the %s', (role) => {
     expect(container.livenessProbe).toMatchObject({ httpGet: { path: '/healthz', port: 'http' } });
   });
 
-  test('may do no more than it must', () => {
-    expect(pod()).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true } });
-    expect(containerOf(role).securityContext).toEqual({
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'] },
-    });
-  });
-
   test('loses one pod at a time when nodes are emptied', () => {
     const budgets = ofKind('PodDisruptionBudget').filter(({ spec }) => selectsPods(spec.selector, role));
     expect(budgets.map(({ spec }) => spec.maxUnavailable)).toEqual([1]);
@@ -106,6 +98,39 @@ test('selectors choose the pods of one role and no others', () => {
   for (const { spec } of ofKind('Deployment')) expect(chosen(spec.selector.matchLabels)).toHaveLength(1);
   for (const { spec } of ofKind('Service')) expect(chosen(spec.selector)).toEqual(['gateway']);
   for (const { spec } of ofKind('PodDisruptionBudget')) expect(chosen(spec.selector.matchLabels)).toHaveLength(1);
+});
+
+describe('every pod', () => {
+  const pods: [string, Manifest][] = [...manifests, ...documentsOf('envoy/deployment.yaml')].flatMap(
+    ({ kind, metadata, spec }) => (kind === 'Deployment' ? [[metadata.name, spec.template.spec]] : []),
+  );
+
+  test.each(pods)('%s may do no more than it must', (_, pod) => {
+    expect(pod.automountServiceAccountToken).toBe(false);
+    expect(pod.securityContext).toEqual({
+      runAsNonRoot: true,
+      runAsUser: expect.any(Number),
+      runAsGroup: expect.any(Number),
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    expect(Math.min(pod.securityContext.runAsUser, pod.securityContext.runAsGroup)).toBeGreaterThan(0);
+    for (const shared of ['hostNetwork', 'hostPID', 'hostIPC']) expect(pod).not.toHaveProperty(shared);
+    for (const { securityContext } of [...pod.containers, ...(pod.initContainers ?? [])])
+      expect(securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+    expect(pod.volumes.filter((volume: Manifest) => volume.hostPath)).toEqual([]);
+  });
+
+  test('is of an exact release: those of others here, its own where a deployment says which', () => {
+    const images = pods.flatMap(([, { containers }]) => containers.map(({ image }: Manifest) => image));
+    expect(images.filter((image) => image !== 'parley' && !exactRelease.test(image))).toEqual([]);
+    const [own] = parse(readKubernetes('example/kustomization.yaml')).images;
+    const { version } = JSON.parse(readFileSync(`${kubernetesFolder}../../package.json`, 'utf8'));
+    expect(own).toMatchObject({ name: 'parley', newTag: version });
+  });
 });
 
 describe('secrets', () => {
