@@ -141,7 +141,12 @@ function assembleAuth(v: Values): AuthConfig {
 function assembleTls(v: Values): TlsConfig | undefined {
   const { PARLEY_TLS_CERT_FILE: certFile, PARLEY_TLS_KEY_FILE: keyFile } = v;
   if (certFile === undefined || keyFile === undefined) return undefined;
-  return { certFile, keyFile, clientCaFile: v.PARLEY_TLS_CLIENT_CA_FILE ?? '' };
+  return {
+    certFile,
+    keyFile,
+    clientCaFile: v.PARLEY_TLS_CLIENT_CA_FILE ?? '',
+    hstsSubdomains: v.PARLEY_HSTS_SUBDOMAINS,
+  };
 }
 
 /** Whether only this machine reaches the server. */

@@ -90,6 +90,8 @@ export interface TlsConfig {
   readonly keyFile: string;
   /** '': clients show no certificate. */
   readonly clientCaFile: string;
+  /** Browsers that have come by TLS come to subdomains by TLS alone, too. */
+  readonly hstsSubdomains: boolean;
 }
 
 export interface SimulatedProviderConfig {

@@ -192,6 +192,12 @@ export const settings = {
     description:
       'Where the TLS of clients ends. A gateway that listens beyond loopback with `accounts` or `oidc` starts with a certificate of its own only, unless this is `proxy`: then a proxy in the same pod, on the same host, or on a network that nobody else can read ends it, and nobody reaches the ports past it.',
   },
+  PARLEY_HSTS_SUBDOMAINS: {
+    type: boolean,
+    default: 'false',
+    description:
+      'With TLS, tell browsers to come by TLS alone to all subdomains of the name in their address bar as well (`includeSubDomains`), for a year: only where each of them speaks TLS.',
+  },
   PARLEY_MAX_CONNECTIONS: {
     type: integerOr(10, 1_000_000, 'auto'),
     default: 'auto',
