@@ -62,6 +62,26 @@ proxies    none is believed
     expect(text).toContain('TLS        ends at a proxy');
   });
 
+  test.each([
+    [{}, 'in plain text: Kafka, MongoDB, NATS'],
+    [{ PARLEY_KAFKA_TLS: 'true', PARLEY_NATS_SERVERS: 'tls://nats:4222' }, 'in plain text: MongoDB'],
+    [{ PARLEY_MONGODB_URI: 'mongodb://a:hidden@m1,m2/parley?replicaSet=a&tls=true' }, 'in plain text: Kafka, NATS'],
+    [
+      { PARLEY_MONGODB_URI: 'mongodb+srv://a:hidden@m/parley', PARLEY_S3_ENDPOINT: 'http://s3:7070' },
+      'in plain text: Kafka, NATS, S3',
+    ],
+    [
+      {
+        PARLEY_KAFKA_BROKERS: '[::1]:9092,127.0.0.1:9093',
+        PARLEY_MONGODB_URI: 'mongodb://localhost',
+        PARLEY_NATS_SERVERS: 'nats://a:hidden@localhost:4222',
+      },
+      'by TLS, or on this machine',
+    ],
+  ])('tells which engines are spoken to in plain text: %j', (env, line) => {
+    expect(told({ ...engines, ...env } as Record<string, string>)).toContain(`engines    ${line}\n`);
+  });
+
   test('of a process that takes no clients is its HTTP port', () => {
     const worker = { ...open, ...engines, PARLEY_ROLES: 'worker' };
     expect(told(worker)).not.toContain('gRPC ');
@@ -119,6 +139,20 @@ describe('a warning is given', () => {
     ]);
     expect(unused('gateway,worker')).toEqual([]);
     expect(told({ ...engines, ...secrets, PARLEY_ROLES: 'projector' })).not.toContain('hidden');
+  });
+
+  test('for accounts that are in the database of all roles', () => {
+    const gateway = { ...engines, PARLEY_AUTH: 'accounts', PARLEY_ROLES: 'gateway' };
+    expect(warnings(gateway)).toEqual([expect.stringContaining('without PARLEY_ACCOUNTS_MONGODB_URI')]);
+    expect(warnings({ ...gateway, PARLEY_ACCOUNTS_MONGODB_URI: 'mongodb://mongodb/accounts' })).toEqual([]);
+    expect(warnings({ ...gateway, PARLEY_AUTH: 'none' })).toEqual([]);
+  });
+
+  test('for a key of the model that is sent in plain text, but not on this machine', () => {
+    const model = { PARLEY_PROVIDER: 'openai', PARLEY_OPENAI_MODEL: 'm', PARLEY_OPENAI_API_KEY: 'hidden' };
+    const at = (url: string) => warnings({ ...model, PARLEY_OPENAI_BASE_URL: url });
+    expect(at('http://models.example.org/v1')).toEqual([expect.stringContaining('PARLEY_OPENAI_BASE_URL')]);
+    for (const url of ['https://models.example.org/v1', 'http://127.0.0.1:11434/v1']) expect(at(url)).toEqual([]);
   });
 
   test('not for plain text that a proxy protects', () => {

@@ -18,6 +18,7 @@ export function describeExposure(config: Config): string {
     ['contract', config.reflection ? 'shown by reflection and /docs' : 'not shown'] as const,
     ['web pages', ['its own', ...config.webOrigins].join(', ')] as const,
     ['proxies', proxiesOf(config)] as const,
+    ...enginesOf(config),
   ];
   const width = Math.max(...lines.map(([what]) => what.length));
   const told = lines.map(([what, how]) => `${what.padEnd(width)}  ${how}\n`);
@@ -67,6 +68,29 @@ function proxiesOf({ trustedProxies, trustedHops }: Config): string {
   return `${trustedProxies.join(', ')}: ${last} of x-forwarded-for`;
 }
 
+/** Which engines of other machines are spoken to so that whoever is on the way can read it. */
+function enginesOf({ distributed }: Config): readonly Line[] {
+  if (distributed === undefined) return [];
+  const { kafka, mongodbUri, accountsMongodbUri, natsServers, s3 } = distributed;
+  const addresses: readonly (readonly [string, readonly string[]])[] = [
+    ['Kafka', kafka.brokers.map((broker) => `${kafka.tls ? 'tls' : 'plain'}://${broker}`)],
+    ['MongoDB', [mongodbUri, accountsMongodbUri]],
+    ['NATS', natsServers],
+    ['S3', [s3.endpoint]],
+  ];
+  const readable = addresses.filter(([, urls]) => urls.some(isPlainText)).map(([engine]) => engine);
+  return [['engines', readable.length === 0 ? 'by TLS, or on this machine' : `in plain text: ${readable.join(', ')}`]];
+}
+
+/** Whether a URL leads to another machine without TLS. */
+function isPlainText(url: string): boolean {
+  if (url === '' || /^(https|tls|mongodb\+srv):/.test(url) || /[?&](tls|ssl)=true(&|$)/.test(url)) return false;
+  const [, hosts = ''] = /^\w+:\/\/(?:[^@/]*@)?([^/?]*)/.exec(url) ?? [];
+  return !hosts
+    .split(',')
+    .every((host) => isLoopback({ host: host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1'), port: 0 }));
+}
+
 /** One sentence each. */
 function warningsOf(config: Config): readonly string[] {
   const wide = config.trustedProxies.filter(isWide);
@@ -76,7 +100,25 @@ function warningsOf(config: Config): readonly string[] {
   const secrets = config.unusedSecrets.map(
     (name) => `${name}: no role of this process (${config.roles.join()}) uses this secret; do not give it one`,
   );
-  return [...(isLocal(config) ? [] : openWarnings(config)), ...proxies, ...secrets];
+  return [...(isLocal(config) ? [] : openWarnings(config)), ...proxies, ...secrets, ...secretsAtRisk(config)];
+}
+
+/** Secrets that more can read than need them. */
+function secretsAtRisk({ roles, auth, distributed, provider }: Config): readonly string[] {
+  const relations: readonly (readonly [boolean, string])[] = [
+    [
+      roles.includes('gateway') &&
+        auth.kind === 'accounts' &&
+        distributed !== undefined &&
+        distributed.accountsMongodbUri === distributed.mongodbUri,
+      'without PARLEY_ACCOUNTS_MONGODB_URI workers and projectors can read the database of passwords and signing keys',
+    ],
+    [
+      provider.kind === 'openai' && provider.apiKey !== '' && isPlainText(provider.baseUrl),
+      'PARLEY_OPENAI_BASE_URL without TLS: PARLEY_OPENAI_API_KEY and messages can be read on the way',
+    ],
+  ];
+  return relations.filter(([holds]) => holds).map(([, sentence]) => sentence);
 }
 
 /** Whether only this machine reaches what the roles listen on. */

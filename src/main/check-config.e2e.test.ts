@@ -17,6 +17,23 @@ test('parley check-config prints what the configuration exposes, and starts noth
   expect(stdout).toContain('warning: 10.0.0.0/8 is wide');
 });
 
+test('it warns of secrets that the roles do not use, and shows none', async () => {
+  const environment = {
+    PARLEY_PROFILE: 'distributed',
+    PARLEY_KAFKA_BROKERS: 'kafka:9092',
+    PARLEY_MONGODB_URI: 'mongodb://parley:hidden@mongodb/parley',
+    PARLEY_ACCOUNTS_MONGODB_URI: 'mongodb://parley:hidden@mongodb/accounts',
+    PARLEY_NATS_SERVERS: 'nats://parley:hidden@nats:4222',
+    PARLEY_OPENAI_API_KEY: 'hidden',
+  };
+  const { code, stdout } = await runParley(['check-config', '--roles', 'projector'], environment);
+  expect(code).toBe(0);
+  for (const name of ['PARLEY_ACCOUNTS_MONGODB_URI', 'PARLEY_NATS_SERVERS', 'PARLEY_OPENAI_API_KEY'])
+    expect(stdout).toContain(`warning: ${name}: no role of this process (projector) uses this secret`);
+  expect(stdout).not.toContain('warning: PARLEY_MONGODB_URI');
+  expect(stdout).not.toContain('hidden');
+});
+
 test.each([
   ['a bad value', [], { PARLEY_TRUSTED_HOPS: 'many' }],
   ['what serve would not listen on', [], { PARLEY_GRPC_LISTEN: '0.0.0.0:50051' }],

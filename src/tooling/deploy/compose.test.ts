@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { describeExposure } from '../../config/exposure.ts';
 import { loadConfig } from '../../config/load-config.ts';
 import { type SettingName, settings } from '../../config/settings.ts';
 import { shutdownMs } from '../../domain/limits.ts';
@@ -185,6 +186,12 @@ describe('compose.yaml', () => {
       ['worker', [], [ofAll[0], 'PARLEY_NATS_SERVERS', 'PARLEY_OPENAI_API_KEY', ofAll[1]]],
       ['projector', [], ofAll],
     ]);
+  });
+
+  test.each(roles)('%s exposes nothing that check-config warns of, but /metrics, to its networks', (_, service) => {
+    const told = describeExposure(loadConfig(environmentOf(service, read)));
+    const warnings = told.split('\n').filter((line) => line.startsWith('warning: '));
+    expect(warnings).toEqual([expect.stringContaining('/metrics asks nobody')]);
   });
 
   test('gateways alone reach the accounts', () => {

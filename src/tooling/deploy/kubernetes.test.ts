@@ -3,6 +3,7 @@ import { parseEnv } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import type { Config, Role } from '../../config/config.ts';
+import { describeExposure } from '../../config/exposure.ts';
 import { loadConfig } from '../../config/load-config.ts';
 import { isUsed, type SettingName, settings } from '../../config/settings.ts';
 import { shutdownMs } from '../../domain/limits.ts';
@@ -56,6 +57,14 @@ describe.each(roles)('the %s', (role) => {
 
   test('as the example changes it, too', () => {
     expect(configOf(role, exampleSettings()).roles).toEqual([role]);
+  });
+
+  test('exposes nothing that check-config warns of, but /metrics, which a policy guards', () => {
+    const { literals } = parse(readKubernetes('envoy/kustomization.yaml')).configMapGenerator[1];
+    const settings = { ...exampleSettings(), ...parseEnv(literals.join('\n')) };
+    const told = describeExposure(loadConfig(podEnvironment(role, settings)));
+    const warnings = told.split('\n').filter((line) => line.startsWith('warning: '));
+    expect(warnings).toEqual([expect.stringContaining('/metrics asks nobody')]);
   });
 
   test('gets its settings from the ConfigMap and the Secret, and no PARLEY_ name from Kubernetes', () => {
