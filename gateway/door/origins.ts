@@ -57,15 +57,16 @@ export const preflightHeaders = {
 } as const;
 
 /** Whoever has come once comes by TLS from then on, also when a link says otherwise: for a year. */
-const alwaysByTls = { 'strict-transport-security': 'max-age=31536000' } as const;
+const alwaysByTls = 'max-age=31536000';
 
 /**
- * Headers of every answer of a port that speaks TLS. Not under localhost, where browsers would ask whatever else listens on this machine by TLS
+ * Headers of every answer of a port that speaks TLS; `subdomains`: those of this name are meant, too. Not under localhost, where browsers would ask whatever else listens on this machine by TLS
  * as well; for addresses they ignore them.
  */
-export function transportHeaders(request: IncomingMessage): Record<string, string> {
+export function transportHeaders(request: IncomingMessage, subdomains: boolean): Record<string, string> {
   const name = hostOf(request)?.replace(/:\d+$/, '') ?? '';
-  return isLocalhost(name) ? {} : alwaysByTls;
+  if (isLocalhost(name)) return {};
+  return { 'strict-transport-security': subdomains ? `${alwaysByTls}; includeSubDomains` : alwaysByTls };
 }
 
 /** HTTP/2 has it in a field of its own. */

@@ -18,6 +18,7 @@ export function pageHeaders({ media, issuer }: PageOrigins): Record<string, stri
     'media-src': stores,
     'connect-src': ["'self'", ...media, ...(issuer === undefined ? [] : [issuer])],
     'manifest-src': ["'self'"],
+    'object-src': ["'none'"],
     'base-uri': ["'none'"],
     'form-action': ["'self'"],
     'frame-ancestors': ["'none'"],

@@ -117,7 +117,7 @@ test('lets nothing run or be fetched but what is its own', async () => {
   expect(headers['content-security-policy']).toBe(
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' blob: https://media.example; " +
       "media-src 'self' blob: https://media.example; connect-src 'self' https://media.example; manifest-src 'self'; " +
-      "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+      "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   );
   expect(headers).toMatchObject({
     'x-content-type-options': 'nosniff',

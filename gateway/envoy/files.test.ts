@@ -10,9 +10,10 @@ import { HistoryServiceService } from '../../src/gen/chat/v1/history_service.ts'
 import { MediaServiceService } from '../../src/gen/chat/v1/media_service.ts';
 import { OperationsServiceService } from '../../src/gen/chat/v1/operations_service.ts';
 import { doorKeyHeader } from '../../src/rpc/peer-address.ts';
+import { envoyConfiguration } from './config.ts';
 import { envoyFiles } from './files.ts';
 import { because } from './noted.ts';
-import { productionValues } from './values.ts';
+import { type EnvoyValues, productionValues } from './values.ts';
 import { writeYaml } from './write-yaml.ts';
 
 interface Route {
@@ -38,6 +39,14 @@ const methods = [
   OperationsServiceService,
 ].flatMap((service) => Object.values(service));
 const seconds = (duration = '') => Number(/^([\d.]+)s$/.exec(duration)?.[1]);
+
+test('subdomains are meant by Strict-Transport-Security where the values say that all of them speak TLS', () => {
+  const told = (values: Partial<EnvoyValues>) =>
+    /max-age=31536000[^"'}\n]*/.exec(writeYaml('', envoyConfiguration({ ...productionValues, ...values })))?.[0].trim();
+  expect(told({})).toBe('max-age=31536000');
+  expect(told({ hstsSubdomains: true })).toBe('max-age=31536000; includeSubDomains');
+  expect(told({ hstsSubdomains: true, tls: undefined })).toBeUndefined();
+});
 
 test('the files are what is written from their values', () => {
   for (const [path, text] of Object.entries(envoyFiles())) expect(readFileSync(root + path, 'utf8')).toBe(text);

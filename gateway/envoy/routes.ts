@@ -14,10 +14,10 @@ const mediaIdleTimeout = '30s';
 const reads = '/chat\\.v1\\.\\w+/(Describe|Explain|Get|List|Search)\\w*';
 
 /** Whoever has come once comes by TLS from then on, also when a link says otherwise. */
-const alwaysByTls: Configuration = {
-  header: { key: 'strict-transport-security', value: 'max-age=31536000' },
-  append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
-};
+function alwaysByTls({ hstsSubdomains }: EnvoyValues): Configuration {
+  const value = `max-age=31536000${hstsSubdomains ? '; includeSubDomains' : ''}`;
+  return { header: { key: 'strict-transport-security', value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
+}
 
 /** What gateways believe of where a call comes from. */
 const whoCalls: Record<string, Configuration> = {
@@ -47,7 +47,7 @@ export function routeConfiguration(values: EnvoyValues): Configuration {
         name: 'gateways',
         domains: values.hosts,
         typed_per_filter_config: { 'envoy.filters.http.cors': corsPolicy(values.origins) },
-        ...(values.tls !== undefined && { response_headers_to_add: [alwaysByTls] }),
+        ...(values.tls !== undefined && { response_headers_to_add: [alwaysByTls(values)] }),
         retry_policy: because(
           'Only what cannot have arrived: nobody there, a stream that was refused, a connection that ended before the call was sent.',
           retries('connect-failure,refused-stream,reset-before-request'),

@@ -27,6 +27,8 @@ export interface EnvoyValues {
   readonly admin: Endpoint;
   /** undefined: without TLS. */
   readonly tls: TlsFiles | undefined;
+  /** Browsers that have come by TLS come to all subdomains by TLS alone, too, for a year: only where each of them speaks TLS. */
+  readonly hstsSubdomains: boolean;
   /** Names and addresses under which clients reach it, without a port; `*` is any, or any beginning of one (`*.example.org`). All else is answered with 404. */
   readonly hosts: readonly string[];
   /** Proxies before Envoy, each of which appends to `x-forwarded-for`. More than there are would let clients choose their addresses. */
@@ -44,6 +46,8 @@ export interface EnvoyValues {
 const common = {
   admin: { host: '127.0.0.1', port: 9901 },
   tls: undefined,
+  // Of other names of a domain only who has it can tell.
+  hstsSubdomains: false,
   // A page under another name has no token, nor with TLS a certificate.
   hosts: ['*'],
   trustedHops: 0,

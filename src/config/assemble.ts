@@ -11,7 +11,7 @@ import type {
   TracingConfig,
 } from './config.ts';
 import { isLoopback } from './loopback.ts';
-import type { Values } from './settings.ts';
+import { isUsed, type Setting, type SettingName, settings, type Values } from './settings.ts';
 
 /** The configuration of values that are checked: the names of the environment become those of the code. */
 export function assemble(v: Values): Config {
@@ -20,6 +20,7 @@ export function assemble(v: Values): Config {
     distributed: assembleDistributed(v),
     tracing: assembleTracing(v),
     roles: v.PARLEY_ROLES,
+    unusedSecrets: unusedSecrets(v),
     grpcListen: v.PARLEY_GRPC_LISTEN,
     httpListen: v.PARLEY_HTTP_LISTEN,
     dataDir: v.PARLEY_DATA_DIR,
@@ -30,6 +31,7 @@ export function assemble(v: Values): Config {
     auth: assembleAuth(v),
     reflection: v.PARLEY_REFLECTION === 'auto' ? v.PARLEY_AUTH === 'none' || isLocal(v) : v.PARLEY_REFLECTION === 'on',
     tls: assembleTls(v),
+    isTlsEndedByProxy: v.PARLEY_TLS_TERMINATION === 'proxy',
     connections: assembleConnections(v),
     limits: assembleLimits(v),
     media: {
@@ -53,6 +55,13 @@ export function assemble(v: Values): Config {
   };
 }
 
+function unusedSecrets(v: Values): readonly string[] {
+  const rows = Object.entries<Setting<unknown>>(settings) as [SettingName, Setting<unknown>][];
+  return rows.flatMap(([name, { secret }]) =>
+    secret && v[name] !== undefined && !isUsed(name, v.PARLEY_ROLES) ? [name] : [],
+  );
+}
+
 function assembleDistributed(v: Values): DistributedConfig | undefined {
   if (v.PARLEY_PROFILE !== 'distributed') return undefined;
   return {
@@ -64,6 +73,7 @@ function assembleDistributed(v: Values): DistributedConfig | undefined {
       sasl: assembleSasl(v),
     },
     mongodbUri: v.PARLEY_MONGODB_URI ?? '',
+    accountsMongodbUri: v.PARLEY_ACCOUNTS_MONGODB_URI ?? v.PARLEY_MONGODB_URI ?? '',
     natsServers: v.PARLEY_NATS_SERVERS ?? [],
     s3: assembleS3(v),
   };
@@ -131,7 +141,12 @@ function assembleAuth(v: Values): AuthConfig {
 function assembleTls(v: Values): TlsConfig | undefined {
   const { PARLEY_TLS_CERT_FILE: certFile, PARLEY_TLS_KEY_FILE: keyFile } = v;
   if (certFile === undefined || keyFile === undefined) return undefined;
-  return { certFile, keyFile, clientCaFile: v.PARLEY_TLS_CLIENT_CA_FILE ?? '' };
+  return {
+    certFile,
+    keyFile,
+    clientCaFile: v.PARLEY_TLS_CLIENT_CA_FILE ?? '',
+    hstsSubdomains: v.PARLEY_HSTS_SUBDOMAINS,
+  };
 }
 
 /** Whether only this machine reaches the server. */

@@ -90,6 +90,8 @@ export interface TlsConfig {
   readonly keyFile: string;
   /** '': clients show no certificate. */
   readonly clientCaFile: string;
+  /** Browsers that have come by TLS come to subdomains by TLS alone, too. */
+  readonly hstsSubdomains: boolean;
 }
 
 export interface SimulatedProviderConfig {
@@ -181,7 +183,9 @@ export interface DistributedConfig {
   readonly kafka: KafkaConfig;
   /** Secret. */
   readonly mongodbUri: string;
-  /** Secret. */
+  /** Secret: of the accounts. */
+  readonly accountsMongodbUri: string;
+  /** Secret; empty where no role of this process uses the live bus. */
   readonly natsServers: readonly string[];
   readonly s3: S3Config;
 }
@@ -201,6 +205,8 @@ export interface Config {
   /** undefined: nothing is traced. */
   readonly tracing: TracingConfig | undefined;
   readonly roles: readonly Role[];
+  /** Names of secrets that this process was given and that none of its roles uses. */
+  readonly unusedSecrets: readonly string[];
   readonly grpcListen: ListenAddress;
   readonly httpListen: ListenAddress;
   /** As given: relative to the working directory unless absolute. */
@@ -217,6 +223,8 @@ export interface Config {
   readonly reflection: boolean;
   /** undefined: neither port uses TLS. */
   readonly tls: TlsConfig | undefined;
+  /** A proxy ends the clients' TLS, and nobody reaches the ports past it. */
+  readonly isTlsEndedByProxy: boolean;
   readonly connections: ConnectionsConfig;
   readonly limits: LimitsConfig;
   readonly media: MediaConfig;

@@ -3,6 +3,7 @@ import type { Config } from './config.ts';
 const secretPaths: ReadonlySet<string> = new Set([
   'provider.apiKey',
   'distributed.mongodbUri',
+  'distributed.accountsMongodbUri',
   'distributed.natsServers',
   'distributed.kafka.sasl.password',
   'distributed.s3.credentials.secretAccessKey',

@@ -129,6 +129,24 @@ describe('relations', () => {
     expect(problemsOf({ ...engines, PARLEY_ROLES: 'worker' })).toEqual([]);
   });
 
+  test('a projector needs no live bus', () => {
+    const without = { ...engines, PARLEY_NATS_SERVERS: '' };
+    expect(problemsOf({ ...without, PARLEY_ROLES: 'projector' })).toEqual([]);
+    expect(problemsOf({ ...without, PARLEY_ROLES: 'worker' })).toHaveLength(1);
+  });
+
+  test('accounts are in the database of the read models, or in one of their own', () => {
+    const own = 'mongodb://a/accounts';
+    expect(loadConfig(engines).distributed).toMatchObject({
+      mongodbUri: 'mongodb://m/',
+      accountsMongodbUri: 'mongodb://m/',
+    });
+    expect(loadConfig({ ...engines, PARLEY_ACCOUNTS_MONGODB_URI: own }).distributed).toMatchObject({
+      mongodbUri: 'mongodb://m/',
+      accountsMongodbUri: own,
+    });
+  });
+
   test.each([
     [{ PARLEY_STALE_AFTER_MS: '30000' }, 'PARLEY_STALE_AFTER_MS=30000 must be more than twice'],
     [{ PARLEY_MAX_PROCESSING: '9' }, 'PARLEY_MAX_PROCESSING=9 must be at least PARLEY_PARTITIONS=10'],
@@ -153,6 +171,7 @@ describe('relations', () => {
     [{ PARLEY_PROVIDER_MEDIA_TIMEOUT_MS: '300001' }, 'must not be over PARLEY_PROVIDER_TOTAL_TIMEOUT_MS'],
     [{ PARLEY_ROLES: 'worker' }, 'one process does all'],
     [{ PARLEY_KAFKA_BROKERS: 'k:9092' }, 'PARLEY_KAFKA_BROKERS needs PARLEY_PROFILE=distributed'],
+    [{ PARLEY_ACCOUNTS_MONGODB_URI: 'mongodb://m/' }, 'PARLEY_ACCOUNTS_MONGODB_URI needs PARLEY_PROFILE=distributed'],
   ])('%j is refused', (env, sentence) => {
     const problems = problemsOf(env);
     expect(problems).toHaveLength(1);
@@ -166,6 +185,43 @@ describe('relations', () => {
       expect(problemsOf({ PARLEY_GRPC_LISTEN: address, PARLEY_ALLOW_INSECURE: 'true' })).toEqual([]);
     },
   );
+
+  describe('where clients show passwords or tokens, a port that other machines reach needs TLS', () => {
+    const issuer = { PARLEY_OIDC_ISSUER: 'https://id.example.org', PARLEY_OIDC_AUDIENCE: 'api' };
+    const ways = [{ PARLEY_AUTH: 'accounts' }, { PARLEY_AUTH: 'oidc', ...issuer }];
+    const cases = ways.flatMap((auth) =>
+      ['PARLEY_GRPC_LISTEN', 'PARLEY_HTTP_LISTEN'].map((port) => [auth.PARLEY_AUTH, port, auth] as const),
+    );
+
+    test.each(cases)('with %s, %s', (_, port, auth) => {
+      const open = { ...auth, [port]: '0.0.0.0:4711' };
+      expect(problemsOf(open)).toEqual([
+        expect.stringMatching(`^${port}=0.0.0.0:4711 .*PARLEY_TLS_CERT_FILE and PARLEY_TLS_KEY_FILE, or .*=proxy`),
+      ]);
+      const accepted = [
+        { PARLEY_TLS_CERT_FILE: 'cert.pem', PARLEY_TLS_KEY_FILE: 'key.pem' },
+        { PARLEY_TLS_TERMINATION: 'proxy' },
+        { PARLEY_ALLOW_INSECURE: 'true' },
+        { [port]: '127.0.0.1:4711' },
+      ];
+      for (const settings of accepted) expect(problemsOf({ ...open, ...settings })).toEqual([]);
+    });
+
+    test('that proxies are trusted to say where calls come from does not say that they end TLS', () => {
+      const open = { PARLEY_AUTH: 'accounts', PARLEY_GRPC_LISTEN: '0.0.0.0:4711' };
+      expect(problemsOf({ ...open, PARLEY_TRUSTED_PROXIES: '10.0.3.7' })).toHaveLength(1);
+    });
+
+    test('a proxy that ends TLS proves nothing of who calls', () => {
+      const open = { PARLEY_GRPC_LISTEN: '0.0.0.0:4711', PARLEY_TLS_TERMINATION: 'proxy' };
+      expect(problemsOf(open)).toEqual([expect.stringContaining('PARLEY_AUTH=none')]);
+    });
+
+    test('a process that takes no clients is sent none', () => {
+      const worker = { ...engines, PARLEY_ROLES: 'worker', PARLEY_AUTH: 'accounts' };
+      expect(problemsOf({ ...worker, PARLEY_HTTP_LISTEN: '0.0.0.0:4711' })).toEqual([]);
+    });
+  });
 
   test.each(['localhost:1', '127.0.0.1:1', '127.8.8.8:1', '[::1]:1', '127.0.0.1:0'])('%s is loopback', (address) => {
     expect(problemsOf({ PARLEY_GRPC_LISTEN: address })).toEqual([]);
@@ -199,6 +255,7 @@ describe('the openai provider', () => {
 test('no setting that is secret is described', () => {
   const secrets = {
     PARLEY_MONGODB_URI: 'mongodb://user:hidden@m/',
+    PARLEY_ACCOUNTS_MONGODB_URI: 'mongodb://user:hidden@a/',
     PARLEY_NATS_SERVERS: 'nats://hidden@n:4222',
     PARLEY_KAFKA_PASSWORD: 'hidden',
     PARLEY_S3_SECRET_ACCESS_KEY: 'hidden',
@@ -268,9 +325,17 @@ test.each<[Record<string, string>, boolean]>([
   [{}, true],
   [{ PARLEY_AUTH: 'accounts' }, true],
   [{ PARLEY_GRPC_LISTEN: '0.0.0.0:1', PARLEY_ALLOW_INSECURE: 'true' }, true],
-  [{ PARLEY_GRPC_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts' }, false],
-  [{ PARLEY_HTTP_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts' }, false],
-  [{ PARLEY_GRPC_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts', PARLEY_REFLECTION: 'on' }, true],
+  [{ PARLEY_GRPC_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts', PARLEY_TLS_TERMINATION: 'proxy' }, false],
+  [{ PARLEY_HTTP_LISTEN: '0.0.0.0:1', PARLEY_AUTH: 'accounts', PARLEY_TLS_TERMINATION: 'proxy' }, false],
+  [
+    {
+      PARLEY_GRPC_LISTEN: '0.0.0.0:1',
+      PARLEY_AUTH: 'accounts',
+      PARLEY_TLS_TERMINATION: 'proxy',
+      PARLEY_REFLECTION: 'on',
+    },
+    true,
+  ],
   [{ PARLEY_REFLECTION: 'off' }, false],
 ])('the contract is shown to whoever may call without a token, and to this machine: %j', (env, reflection) => {
   expect(loadConfig(env).reflection).toBe(reflection);

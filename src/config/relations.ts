@@ -1,5 +1,5 @@
 import { isLoopback } from './loopback.ts';
-import type { Values } from './settings.ts';
+import { isUsed, type Values } from './settings.ts';
 
 /** What is wrong between settings that are each right by themselves, one sentence each. */
 export function brokenRelations(values: Values): readonly string[] {
@@ -17,6 +17,7 @@ export function brokenRelations(values: Values): readonly string[] {
 const engineSettings = ['PARLEY_KAFKA_BROKERS', 'PARLEY_MONGODB_URI', 'PARLEY_NATS_SERVERS'] as const;
 const distributedSettings = [
   ...engineSettings,
+  'PARLEY_ACCOUNTS_MONGODB_URI',
   'PARLEY_INSTANCE_ID',
   'PARLEY_S3_ENDPOINT',
   'PARLEY_S3_PUBLIC_ENDPOINT',
@@ -26,7 +27,7 @@ const distributedSettings = [
 function profileGaps(v: Values): string[] {
   if (v.PARLEY_PROFILE === 'distributed') {
     return engineSettings
-      .filter((name) => v[name] === undefined)
+      .filter((name) => v[name] === undefined && isUsed(name, v.PARLEY_ROLES))
       .map((name) => `PARLEY_PROFILE=distributed needs ${name}`);
   }
   const problems = distributedSettings
@@ -50,15 +51,34 @@ function engineGaps(v: Values): string[] {
   return problems;
 }
 
+/** What other machines reach without proof or protection; the operator may accept either. */
 function exposed(v: Values): string[] {
-  if (v.PARLEY_AUTH !== 'none' || v.PARLEY_ALLOW_INSECURE) return [];
-  return (['PARLEY_GRPC_LISTEN', 'PARLEY_HTTP_LISTEN'] as const)
-    .filter((name) => !isLoopback(v[name]))
-    .map(
-      (name) =>
-        `${name}=${v[name].host}:${v[name].port} can be reached from other machines, and with PARLEY_AUTH=none whoever reaches it is let in; ` +
+  if (v.PARLEY_ALLOW_INSECURE) return [];
+  const reached = (['PARLEY_GRPC_LISTEN', 'PARLEY_HTTP_LISTEN'] as const).filter((name) => !isLoopback(v[name]));
+  const open = reached.map((name) => `${name}=${v[name].host}:${v[name].port} can be reached from other machines, and`);
+  if (v.PARLEY_AUTH === 'none')
+    return open.map(
+      (what) =>
+        `${what} with PARLEY_AUTH=none whoever reaches it is let in; ` +
         'listen on 127.0.0.1, or accept that with PARLEY_ALLOW_INSECURE=true',
     );
+  if (!sendsInPlainText(v)) return [];
+  return open.map(
+    (what) =>
+      `${what} without TLS passwords and tokens (PARLEY_AUTH=${v.PARLEY_AUTH}) can be read on the way; ` +
+      'set PARLEY_TLS_CERT_FILE and PARLEY_TLS_KEY_FILE, or PARLEY_TLS_TERMINATION=proxy where a proxy on this host or a trusted network ends TLS, ' +
+      'listen on 127.0.0.1, or accept that with PARLEY_ALLOW_INSECURE=true',
+  );
+}
+
+/** Whether passwords and tokens come to this process unprotected. Only gateways are sent any; a proxy that is trusted to say where calls come from need not end TLS. */
+function sendsInPlainText(v: Values): boolean {
+  return (
+    v.PARLEY_ROLES.includes('gateway') &&
+    v.PARLEY_TLS_CERT_FILE === undefined &&
+    v.PARLEY_TLS_KEY_FILE === undefined &&
+    v.PARLEY_TLS_TERMINATION === 'server'
+  );
 }
 
 function providerGaps(v: Values): string[] {

@@ -4,6 +4,7 @@ import {
   shutdownMs,
   shutdownReserveMs,
 } from '../domain/limits.ts';
+import type { Role } from './config.ts';
 import {
   addressRange,
   boolean,
@@ -28,6 +29,8 @@ export interface Setting<T> {
   readonly description: string;
   /** Never shown, neither in a problem nor in a description of the configuration. */
   readonly secret?: true;
+  /** The roles that use it. Default: all. Of a secret: no other role should be given it. */
+  readonly usedBy?: readonly Role[];
 }
 
 const second = 1_000;
@@ -76,7 +79,7 @@ export const settings = {
     type: boolean,
     default: 'false',
     description:
-      'Listen beyond loopback although clients prove nothing: whoever reaches the port is let in as whom they say.',
+      'Listen beyond loopback although clients prove nothing, or although passwords and tokens can be read on the way: for tests alone.',
   },
   PARLEY_REFLECTION: {
     type: oneOf('auto', 'on', 'off'),
@@ -182,6 +185,18 @@ export const settings = {
     type: text('a file', 1_000),
     default: '',
     description: 'Authorities (PEM) of client certificates. With it, clients of the gRPC port must show one.',
+  },
+  PARLEY_TLS_TERMINATION: {
+    type: oneOf('server', 'proxy'),
+    default: 'server',
+    description:
+      'Where the TLS of clients ends. A gateway that listens beyond loopback with `accounts` or `oidc` starts with a certificate of its own only, unless this is `proxy`: then a proxy in the same pod, on the same host, or on a network that nobody else can read ends it, and nobody reaches the ports past it.',
+  },
+  PARLEY_HSTS_SUBDOMAINS: {
+    type: boolean,
+    default: 'false',
+    description:
+      'With TLS, tell browsers to come by TLS alone to all subdomains of the name in their address bar as well (`includeSubDomains`), for a year: only where each of them speaks TLS.',
   },
   PARLEY_MAX_CONNECTIONS: {
     type: integerOr(10, 1_000_000, 'auto'),
@@ -352,6 +367,7 @@ export const settings = {
     default: '',
     description: 'Sent as a bearer token; none is sent without it.',
     secret: true,
+    usedBy: ['worker'],
   },
   PARLEY_OPENAI_MODEL: {
     type: text('a model', 200),
@@ -482,14 +498,23 @@ export const settings = {
     type: matching('a mongodb:// or mongodb+srv:// URI', /^mongodb(\+srv)?:\/\/\S{1,2000}$/),
     default: '',
     description:
-      'The database server of the read models and accounts. The database is the one that the URI names, or that of the prefix. Required by the distributed profile.',
+      'The database server of the read models, and of the accounts where they have none of their own. The database is the one that the URI names, or that of the prefix. Required by the distributed profile.',
     secret: true,
+  },
+  PARLEY_ACCOUNTS_MONGODB_URI: {
+    type: matching('a mongodb:// or mongodb+srv:// URI', /^mongodb(\+srv)?:\/\/\S{1,2000}$/),
+    default: '',
+    description:
+      'The database of the accounts and of the keys that sign their tokens, for gateways alone: workers and projectors, which have `PARLEY_MONGODB_URI` only, cannot read it. Default: `PARLEY_MONGODB_URI`.',
+    secret: true,
+    usedBy: ['gateway'],
   },
   PARLEY_NATS_SERVERS: {
     type: listOf(matching('a nats:// or tls:// URL', /^(nats|tls):\/\/[^\s,]{1,500}$/)),
     default: '',
-    description: 'The live bus. Required by the distributed profile.',
+    description: 'The live bus. Required by gateways and workers of the distributed profile.',
     secret: true,
+    usedBy: ['gateway', 'worker'],
   },
   PARLEY_S3_ENDPOINT: {
     type: httpUrl,
@@ -541,6 +566,12 @@ export const settings = {
 } as const satisfies Record<string, Setting<unknown>>;
 
 export type SettingName = keyof typeof settings;
+
+/** Whether a process of these roles uses the setting. */
+export function isUsed(name: SettingName, roles: readonly Role[]): boolean {
+  const { usedBy }: Setting<unknown> = settings[name];
+  return usedBy === undefined || usedBy.some((role) => roles.includes(role));
+}
 
 /** Every setting's value; undefined where nothing was given and there is no default. */
 export type Values = {

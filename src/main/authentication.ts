@@ -20,10 +20,11 @@ export interface Authentication extends AsyncDisposable {
   readonly accounts: Accounts | undefined;
 }
 
-/** As configured. Rejects with AccountStoreUnavailable, …TooNew, …Damaged, or OidcIssuerInsecure. */
+/** As configured, for a gateway; other roles take no callers, and open neither accounts nor keys. Rejects with AccountStoreUnavailable, …TooNew, …Damaged, or OidcIssuerInsecure. */
 export async function openAuthentication(config: Config, backends: Backends, logger: Logger): Promise<Authentication> {
   const { auth } = config;
   const nothingOpen = { accounts: undefined, [Symbol.asyncDispose]: async () => {} };
+  if (!config.roles.includes('gateway')) return { ...nothingOpen, authenticator: undefined };
   switch (auth.kind) {
     case 'none':
       return { ...nothingOpen, authenticator: undefined };

@@ -15,11 +15,12 @@ import { startServer } from '../testing/server.ts';
 const nothing = framed(Buffer.alloc(0));
 
 /** A server with a certificate, that asks for its clients' ones or not. */
-async function startWithTls(asksClients: boolean) {
+async function startWithTls(asksClients: boolean, settings: Readonly<Record<string, string>> = {}) {
   const files = await CertificateFolder.make();
   const authority = await newAuthority('Parley tests');
   const { cert, key } = await newCertificate(authority, 'server');
   const env = {
+    ...settings,
     PARLEY_TLS_CERT_FILE: await files.write('cert.pem', cert),
     PARLEY_TLS_KEY_FILE: await files.write('key.pem', key),
     ...(asksClients ? { PARLEY_TLS_CLIENT_CA_FILE: await files.write('ca.pem', authority.cert) } : {}),
@@ -117,6 +118,15 @@ test('every answer over TLS says that TLS is the only way, but not under localho
   const session = connect(tls.origin, { ca: tls.ca });
   const [head] = await once(session.request({ ':path': '/docs' }), 'response');
   expect(head['strict-transport-security']).toBe('max-age=31536000');
+  session.destroy();
+});
+
+test('says so of subdomains where it is told that all of them speak TLS', async () => {
+  await using tls = await startWithTls(false, { PARLEY_HSTS_SUBDOMAINS: 'true' });
+  const session = connect(tls.origin, { ca: tls.ca });
+  const head = { ':path': '/docs', ':authority': 'chat.example' };
+  const [answer] = await once(session.request(head), 'response');
+  expect(answer['strict-transport-security']).toBe('max-age=31536000; includeSubDomains');
   session.destroy();
 });
 

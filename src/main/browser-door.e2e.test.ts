@@ -109,6 +109,19 @@ describe('a page', () => {
     expect((await fetch(origin, { method: 'POST', body: 'x' })).status).toBe(405);
   });
 
+  test.each(['/docs', '/metrics', '/healthz', '/readyz', '/elsewhere'])(
+    'runs nothing of %s, lets it fetch nothing, and stands in no frame',
+    async (path) => {
+      const { headers } = await fetch(origin + path);
+      const policy = headers.get('content-security-policy')?.split('; ') ?? [];
+      const none = ['default-src', 'object-src', 'base-uri', 'form-action', 'frame-ancestors'];
+      expect(policy).toEqual([
+        ...none.map((name) => `${name} 'none'`),
+        ...(path === '/docs' ? ["style-src 'unsafe-inline'"] : []),
+      ]);
+    },
+  );
+
   test('calls where it was served under a name that is surely this server, and nowhere else', async () => {
     const { port } = new URL(origin);
     const statusFor = (host: string, from: string) =>

@@ -12,7 +12,7 @@ export class CleanByHand extends Error {
 }
 
 /** What to remove is exact; that nobody needs it any more, and that all servers are stopped, a person has to know. */
-function byHand(prefix: string, { kafka, mongodbUri, s3 }: DistributedConfig): string {
+function byHand(prefix: string, { kafka, mongodbUri, accountsMongodbUri, s3 }: DistributedConfig): string {
   const { connections, conversations } = topicsOf(prefix);
   const server = `--bootstrap-server ${kafka.brokers.join()}`;
   const groups = [
@@ -22,15 +22,19 @@ function byHand(prefix: string, { kafka, mongodbUri, s3 }: DistributedConfig): s
     `${prefix}.projectors.${connections}`,
     `${prefix}.projectors.${conversations}`,
   ];
-  const database = /^[^/]+\/\/[^/]+\/([^?]+)/.exec(mongodbUri)?.[1] ?? prefix;
-  const drop = `const d = db.getSiblingDB('${database}'); d.getCollectionNames().filter((name) => name.startsWith('${prefix}_')).forEach((name) => d[name].drop())`;
+  const dropFrom = (variable: string, uri: string) => {
+    const database = /^[^/]+\/\/[^/]+\/([^?]+)/.exec(uri)?.[1] ?? prefix;
+    const drop = `const d = db.getSiblingDB('${database}'); d.getCollectionNames().filter((name) => name.startsWith('${prefix}_')).forEach((name) => d[name].drop())`;
+    return `  mongosh "$${variable}" --eval "${drop}"`;
+  };
   return [
     `parley clean works on a data folder; what ${prefix} has in Kafka, MongoDB and S3 is removed by hand, for good, with all its servers stopped:`,
     ...[connections, conversations, `${prefix}.keys`].map(
       (topic) => `  kafka-topics.sh ${server} --delete --topic ${topic}`,
     ),
     ...groups.map((group) => `  kafka-consumer-groups.sh ${server} --delete --group ${group}`),
-    `  mongosh "$PARLEY_MONGODB_URI" --eval "${drop}"`,
+    dropFrom('PARLEY_MONGODB_URI', mongodbUri),
+    ...(accountsMongodbUri === mongodbUri ? [] : [dropFrom('PARLEY_ACCOUNTS_MONGODB_URI', accountsMongodbUri)]),
     `  aws s3 rm --recursive s3://${s3.bucket}/${prefix}/${s3.endpoint === '' ? '' : ` --endpoint-url ${s3.endpoint}`}`,
     'Nothing was removed.',
   ].join('\n');

@@ -32,7 +32,7 @@ export interface CopyTarget extends AsyncDisposable {
 /** Opens the configured deployment to copy into it; makes topics that are missing. Rejects with LogUnavailable, KafkaRefused or TopicMisconfigured. */
 export async function openCopyTarget(config: Config): Promise<CopyTarget> {
   const { prefix, limits } = config;
-  const { mongodbUri: uri, s3, kafka: settings } = distributedOf(config);
+  const { mongodbUri: uri, accountsMongodbUri, s3, kafka: settings } = distributedOf(config);
   const logger = commandLogger(config);
   const instanceId = commandId();
   await using opened = new AsyncDisposableStack();
@@ -41,7 +41,7 @@ export async function openCopyTarget(config: Config): Promise<CopyTarget> {
   const media = opened.use(
     openS3MediaStore({ s3, prefix, maxObjectBytes: limits.maxMediaBytes, clock: systemClock, logger }),
   );
-  const accounts = opened.use(await openMongoAccountStore({ uri, prefix, clock: systemClock }));
+  const accounts = opened.use(await openMongoAccountStore({ uri: accountsMongodbUri, prefix, clock: systemClock }));
   const readModels = opened.use(await openMongoReadModels({ uri, prefix, mode: 'write', logger }));
   const events: readonly string[] = Object.values(journal.topics);
   const all = [...events, `${prefix}.keys`];

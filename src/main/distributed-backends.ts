@@ -8,6 +8,7 @@ import { operationsViews } from '../../projections/operations-views.ts';
 import { Pace } from '../../projections/pace.ts';
 import { PolledProgress } from '../../projections/polled-progress.ts';
 import { kafkaPartitionGroups } from '../adapters/kafka/partition-groups/kafka-partition-groups.ts';
+import { inProcessBus } from '../adapters/memory/live-bus/in-process-bus.ts';
 import { openMongoAccountStore } from '../adapters/mongodb/account-store/mongo-account-store.ts';
 import { openMongoReadModels } from '../adapters/mongodb/read-model/mongo-read-models.ts';
 import { openNatsBus } from '../adapters/nats/nats-bus.ts';
@@ -30,7 +31,7 @@ const longestPaceMs = 200;
 export async function openDistributed(options: BackendsOptions): Promise<Backends> {
   const { config, logger, metrics, tracer, instanceId, onFault } = options;
   const { prefix, limits } = config;
-  const { mongodbUri: uri, natsServers: servers, s3 } = distributedOf(config);
+  const { mongodbUri: uri, accountsMongodbUri, natsServers: servers, s3 } = distributedOf(config);
   await using opened = new AsyncDisposableStack();
   // What only a projector reads is gathered for the database anyhow; admission and workers read what clients wait for.
   const isPatient = config.roles.every((role) => role === 'projector');
@@ -38,7 +39,8 @@ export async function openDistributed(options: BackendsOptions): Promise<Backend
   const { kafka, journal } = await openKafkaJournal(config, journalOptions);
   opened.use(journal.log);
   const groups = kafkaPartitionGroups({ kafka, logger, clock: systemClock });
-  const bus = opened.use(await openNatsBus({ servers, prefix, logger, name: instanceId }));
+  // A projector neither publishes pieces nor shows them: it need not reach NATS, nor know a password of it.
+  const bus = opened.use(isPatient ? inProcessBus() : await openNatsBus({ servers, prefix, logger, name: instanceId }));
   const media = opened.use(
     openS3MediaStore({ s3, prefix, maxObjectBytes: limits.maxMediaBytes, clock: systemClock, logger }),
   );
@@ -59,7 +61,7 @@ export async function openDistributed(options: BackendsOptions): Promise<Backend
     bus,
     media,
     mediaHandler: undefined,
-    openAccounts: () => openMongoAccountStore({ uri, prefix, clock: systemClock }),
+    openAccounts: () => openMongoAccountStore({ uri: accountsMongodbUri, prefix, clock: systemClock }),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

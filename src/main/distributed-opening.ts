@@ -12,11 +12,11 @@ import type { Opening } from './opening.ts';
 /** What a deployment keeps in Kafka and MongoDB. */
 export function distributedOpening(config: Config): Opening {
   const { prefix } = config;
-  const { mongodbUri: uri, kafka } = distributedOf(config);
+  const { mongodbUri: uri, accountsMongodbUri, kafka } = distributedOf(config);
   const logger = commandLogger(config);
   const openJournal = async (mode: 'read' | 'write') =>
     (await openKafkaJournal(config, { instanceId: commandId(), logger, mode })).journal;
-  const openAccounts = () => openMongoAccountStore({ uri, prefix, clock: systemClock });
+  const openAccounts = () => openMongoAccountStore({ uri: accountsMongodbUri, prefix, clock: systemClock });
   return {
     place: `${prefix} on ${kafka.brokers.join(',')}`,
     isShared: true,

@@ -26,6 +26,8 @@ export interface HttpDoorDeps {
   readonly onError: (error: unknown, what: string) => void;
   /** undefined: without TLS. */
   readonly certificates: CertificateFiles | undefined;
+  /** Browsers that have come by TLS come to subdomains by TLS alone, too. */
+  readonly hstsSubdomains: boolean;
   readonly gate: ConnectionGate;
   readonly maxStreamsPerConnection: number;
 }
@@ -99,7 +101,7 @@ function endOf(server: HttpDoor['server'], gate: ConnectionGate): HttpDoor['end'
 }
 
 async function answer(deps: HttpDoorDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const transport = deps.certificates === undefined ? {} : transportHeaders(request);
+  const transport = deps.certificates === undefined ? {} : transportHeaders(request, deps.hstsSubdomains);
   for (const [name, value] of Object.entries(transport)) response.setHeader(name, value);
   const path = pathOf(request);
   if (deps.media && path?.startsWith('/media/')) return deps.media(request, response);
@@ -154,14 +156,17 @@ async function tellMetrics({ metrics, onError }: HttpDoorDeps, response: ServerR
   }
 }
 
+/** What is no page runs nothing, fetches nothing and stands in no frame, whatever a browser takes it for; the API's page has its styles in itself. */
+const nothingRuns =
+  "default-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const ownStyles = `${nothingRuns}; style-src 'unsafe-inline'`;
+
 function say(response: ServerResponse, status: number, text: string, contentType = 'text/plain; charset=utf-8'): void {
   response.writeHead(status, {
     'content-type': contentType,
     'x-content-type-options': 'nosniff',
     'cache-control': 'no-store',
-    ...(contentType.startsWith('text/html')
-      ? { 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'" }
-      : {}),
+    'content-security-policy': contentType.startsWith('text/html') ? ownStyles : nothingRuns,
   });
   response.end(text);
 }

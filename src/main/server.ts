@@ -75,6 +75,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
     apiPage: config.reflection ? apiPage : undefined,
     onError: (error, what) => logger.error({ err: error }, what),
     certificates,
+    hstsSubdomains: config.tls?.hstsSubdomains ?? false,
     gate: connectionGate(config, metrics),
     maxStreamsPerConnection: config.connections.maxStreams,
   });

@@ -28,7 +28,7 @@ describe('an object is served', () => {
       'content-length': '10000',
       'content-disposition': `inline; filename="${object.mediaId}.png"`,
       'x-content-type-options': 'nosniff',
-      'content-security-policy': "default-src 'none'; sandbox",
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
       'cross-origin-resource-policy': 'cross-origin',
       'access-control-allow-origin': '*',
       'accept-ranges': 'bytes',

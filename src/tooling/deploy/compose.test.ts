@@ -3,15 +3,18 @@ import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { describeExposure } from '../../config/exposure.ts';
 import { loadConfig } from '../../config/load-config.ts';
-import { settings } from '../../config/settings.ts';
+import { type SettingName, settings } from '../../config/settings.ts';
 import { shutdownMs } from '../../domain/limits.ts';
 import { AddressRanges } from '../../rpc/peer-address.ts';
 import { type Compose, type ComposeService, environmentOf, networksOf, readCompose } from './compose.ts';
+import { exactRelease } from './images.ts';
 
 const folder = fileURLToPath(new URL('../../../deploy/', import.meta.url));
 const read = (path: string) => readFileSync(`${folder}${path}`, 'utf8');
 const text = read('compose.yaml');
+const { version } = JSON.parse(readFileSync(`${folder}../package.json`, 'utf8')) as { version: string };
 const names = Object.keys(parseEnv(read('.env.example')));
 /** What somebody writes into .env. */
 const secrets = Object.fromEntries(names.map((name) => [name, `secret-of-${name}`]));
@@ -84,10 +87,40 @@ describe('compose.yaml', () => {
     expect(named.filter(({ name, id }) => name.startsWith('gateway') && id === undefined)).toEqual([]);
   });
 
-  test.each(roles)('%s has time for a whole drain, and may do no more than it must', (_, service) => {
+  test.each(roles)('%s has time for a whole drain', (_, service) => {
     const graceMs = Number(/^(\d+)s$/.exec(service.stop_grace_period ?? '')?.[1]) * 1_000;
     expect(graceMs).toBeGreaterThan(shutdownMs);
-    expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], init: true });
+    expect(service).toMatchObject({ init: true });
+  });
+
+  /** What a container of the service could do beyond what it must, one sentence each. */
+  function freedomsOf({ user = '', ...service }: ComposeService): readonly string[] {
+    const { read_only, tmpfs = [], cap_drop = [], security_opt = [], volumes = [], ...rest } = service;
+    const hold: readonly (readonly [string, boolean])[] = [
+      ['may write to its image', read_only === true && tmpfs.includes('/tmp')],
+      ['has capabilities', cap_drop.join() === 'ALL'],
+      ['may gain rights', security_opt.includes('no-new-privileges:true')],
+      ['runs as root, or as whom the image says', user !== '' && !/^(0|root)(:|$)/.test(user)],
+      ['sees this machine', volumes.every((volume) => !volume.startsWith('/') && !/^\.[^:]*:(?!.*:ro$)/.test(volume))],
+    ];
+    const opened = ['privileged', 'cap_add', 'devices', 'network_mode', 'pid', 'ipc', 'userns_mode'];
+    return [
+      ...hold.filter(([, holds]) => !holds).map(([sentence]) => sentence),
+      ...opened.filter((name) => Object.hasOwn(rest, name)),
+    ];
+  }
+
+  test.each(services)('%s may do no more than it must', (name, service) => {
+    // Its image has no user, so its volume is root's.
+    const known = name === 's3' ? ['runs as root, or as whom the image says'] : [];
+    expect(freedomsOf(service)).toEqual(known);
+  });
+
+  test('what a container may do beyond that is found', () => {
+    const [, gateway = {}] = roles[0] ?? [];
+    const free = { user: 'root', volumes: ['./parley.env:/parley.env', '/var/run/docker.sock:/docker.sock'] };
+    expect(freedomsOf({ ...gateway, ...free, read_only: false, cap_drop: [], security_opt: [] })).toHaveLength(5);
+    expect(freedomsOf({ ...gateway, ...{ privileged: true } })).toEqual(['privileged']);
   });
 
   test('every service that stays has a health check and starts again when it dies', () => {
@@ -114,19 +147,20 @@ describe('compose.yaml', () => {
     }
   });
 
-  test('images have versions', () => {
-    const loose = services.filter(([, { image = '' }]) => !/:v?\d+\.\d+/.test(image) && !image.startsWith('parley:'));
-    expect(loose).toEqual([]);
+  test('images are exact releases, the one built here that of this tree', () => {
+    const images = services.map(([, { image = '' }]) => image);
+    expect(images.filter((image) => !exactRelease.test(image))).toEqual([]);
+    expect(new Set(images.filter((image) => image.startsWith('parley:')))).toEqual(new Set([`parley:${version}`]));
   });
 
   test('holds no secret: each comes from .env, which is not in the tree', () => {
     const secretNames = Object.entries(settings).flatMap(([name, setting]) => ('secret' in setting ? [name] : []));
-    const notSecretHere = ['PARLEY_MONGODB_URI', 'PARLEY_NATS_SERVERS'];
+    const notSecretHere = ['PARLEY_MONGODB_URI', 'PARLEY_ACCOUNTS_MONGODB_URI', 'PARLEY_NATS_SERVERS'];
     for (const [, service] of roles) {
       const environment = environmentOf(service, read);
       for (const name of secretNames.filter((secret) => !notSecretHere.includes(secret)))
         expect(environment[name] ?? secrets['OPENAI_API_KEY']).toMatch(/^(secret-of-.*)?$/);
-      for (const name of notSecretHere) expect(environment[name]).not.toContain('@');
+      for (const name of notSecretHere) expect(environment[name] ?? '').not.toContain('@');
     }
     const written = Object.values((parse(text, { merge: true }) as Compose).services).flatMap(({ environment = {} }) =>
       Object.entries(environment).filter(([name]) => /PASSWORD|SECRET|KEY|TOKEN/.test(name)),
@@ -135,6 +169,38 @@ describe('compose.yaml', () => {
     expect(written.length).toBeGreaterThan(0);
     expect(read('.gitignore').split('\n')).toContain('.env');
     expect(Object.values(parseEnv(read('.env.example'))).join('')).toBe('');
+  });
+
+  test('gives each role the secrets that it uses, and no others', () => {
+    const given = roles.map(([name, service]) => {
+      const environment = environmentOf(service, read);
+      const isSecret = (setting: string) =>
+        Object.hasOwn(settings, setting) && 'secret' in settings[setting as SettingName];
+      return [name, loadConfig(environment).unusedSecrets, Object.keys(environment).filter(isSecret).toSorted()];
+    });
+    const ofAll = ['PARLEY_MONGODB_URI', 'PARLEY_S3_SECRET_ACCESS_KEY'];
+    const ofGateways = ['PARLEY_ACCOUNTS_MONGODB_URI', ofAll[0], 'PARLEY_NATS_SERVERS', ofAll[1]];
+    expect(given).toEqual([
+      ['gateway-1', [], ofGateways],
+      ['gateway-2', [], ofGateways],
+      ['worker', [], [ofAll[0], 'PARLEY_NATS_SERVERS', 'PARLEY_OPENAI_API_KEY', ofAll[1]]],
+      ['projector', [], ofAll],
+    ]);
+  });
+
+  test.each(roles)('%s exposes nothing that check-config warns of, but /metrics, to its networks', (_, service) => {
+    const told = describeExposure(loadConfig(environmentOf(service, read)));
+    const warnings = told.split('\n').filter((line) => line.startsWith('warning: '));
+    expect(warnings).toEqual([expect.stringContaining('/metrics asks nobody')]);
+  });
+
+  test('gateways alone reach the accounts', () => {
+    const [gateway] = roles.map(([, service]) => environmentOf(service, read));
+    const host = new URL(gateway?.['PARLEY_ACCOUNTS_MONGODB_URI'] ?? '').hostname;
+    const ofAccounts = networksOf(compose.services[host] ?? {});
+    expect(ofAccounts.map((network) => compose.networks[network]?.internal)).toEqual([true]);
+    const there = services.filter(([, service]) => networksOf(service).some((network) => ofAccounts.includes(network)));
+    expect(there.map(([name]) => name)).toEqual(['gateway-1', 'gateway-2', host, `${host}-replica-set`]);
   });
 
   test('every variable is in .env.example, apart from that of the image', () => {

@@ -16,6 +16,11 @@ export interface ComposeService {
   readonly restart?: string;
   readonly command?: readonly string[];
   readonly stop_grace_period?: string;
+  readonly user?: string;
+  readonly read_only?: boolean;
+  readonly tmpfs?: readonly string[];
+  readonly cap_drop?: readonly string[];
+  readonly security_opt?: readonly string[];
   readonly deploy?: { readonly replicas?: number };
 }
 

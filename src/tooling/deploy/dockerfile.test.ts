@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { newAuthority, newCertificate } from '../../testing/certificates.ts';
 import { type Instruction, readDockerfile, wordsOf } from './dockerfile.ts';
+import { exactRelease } from './images.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const read = (path: string) => readFileSync(`${root}${path}`, 'utf8');
@@ -26,10 +27,11 @@ describe('the Dockerfile', () => {
     expect(new Set(stages.map(({ image }) => image)).size).toBe(1);
   });
 
-  test('has the Node that the project runs on', () => {
+  test('has the very Node that the project runs on', () => {
     const { dependencies } = JSON.parse(read('package.json')) as { dependencies: { node: string } };
-    const [, major] = /(\d+)/.exec(dependencies.node) ?? [];
-    expect(stages[0]?.image).toMatch(new RegExp(`^node:${major}-`));
+    const [image = ''] = stages.map((stage) => stage.image);
+    expect(image).toMatch(exactRelease);
+    expect(image).toContain(`node:${dependencies.node.replace('^', '')}-`);
   });
 
   test('starts the server as `npm start` does, with the built code for the source and more room in the heap', () => {

@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import kafkajs from 'kafkajs';
 import { type IndexDescriptionInfo, MongoClient } from 'mongodb';
@@ -96,6 +97,22 @@ describe('the engines of compose.yaml', () => {
     } finally {
       await admin.disconnect();
     }
+  });
+
+  test("Kafka's image writes its configuration into an empty folder, as it finds it on a file system that is read-only", async () => {
+    const [defaults, made, data] = ['defaults', 'made', 'data'].map((name) => join(folder, 'kafka', name));
+    for (const path of [defaults, made, data]) mkdirSync(path ?? '', { recursive: true });
+    expect(services['kafka']?.tmpfs).toEqual(['/tmp', '/opt/kafka/config', '/opt/kafka/logs']);
+    const environment = Object.entries(services['kafka']?.environment ?? {}).map(([name, value]) => [
+      name,
+      String(value),
+    ]);
+    const env = { ...process.env, ...Object.fromEntries(environment), KAFKA_LOG_DIRS: data };
+    const places = `--default-configs-dir ${defaults} --mounted-configs-dir ${folder}/nowhere --final-configs-dir ${made}`;
+    const classPath = join(await installed('kafka'), 'lib', '*');
+    const args = ['-cp', classPath, 'kafka.docker.KafkaDockerWrapper', 'setup', ...places.split(' ')];
+    await promisify(execFile)('java', args, { env });
+    expect(readFileSync(join(made ?? '', 'server.properties'), 'utf8')).toContain('process.roles=broker,controller');
   });
 
   test('NATS starts as it is told, and its health check asks where it answers', async () => {

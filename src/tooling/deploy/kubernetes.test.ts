@@ -1,59 +1,47 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
-import { parse, parseAllDocuments } from 'yaml';
-import type { Config } from '../../config/config.ts';
+import { parse } from 'yaml';
+import type { Config, Role } from '../../config/config.ts';
+import { describeExposure } from '../../config/exposure.ts';
 import { loadConfig } from '../../config/load-config.ts';
-import { settings } from '../../config/settings.ts';
+import { isUsed, type SettingName, settings } from '../../config/settings.ts';
 import { shutdownMs } from '../../domain/limits.ts';
+import { exactRelease } from './images.ts';
+import {
+  containerOf,
+  deploymentOf,
+  documentsOf,
+  exampleSettings,
+  kubernetesFolder,
+  kustomization,
+  type Manifest,
+  manifests,
+  podEnvironment,
+  readKubernetes,
+  roles,
+  secretExampleOf,
+  selectsPods,
+} from './kubernetes.ts';
 
-const folder = fileURLToPath(new URL('../../../deploy/kubernetes/', import.meta.url));
-const read = (path: string) => readFileSync(`${folder}${path}`, 'utf8');
-
-// biome-ignore lint/suspicious/noExplicitAny: a manifest's shape is checked by its schema, in kubeconform
-type Manifest = any;
-
-const kustomization = parse(read('base/kustomization.yaml'));
-const manifests: Manifest[] = kustomization.resources.flatMap((file: string) => documentsOf(`base/${file}`));
 const [scaled] = documentsOf('keda/scaled-object.yaml');
-const roles = ['gateway', 'worker', 'projector'] as const;
-/** What somebody puts into the Secret, with every secret there is that the example leaves out. */
-const secrets = parseEnv(read('base/secrets.env.example'));
-
-function documentsOf(path: string): Manifest[] {
-  return parseAllDocuments(read(path)).map((document) => document.toJS({ maxAliasCount: 100 }));
-}
+/** What somebody puts into the Secret of the role: all that the example has, what is only needed sometimes as well. */
+const secretsOf = (role: Role) => parseEnv(secretExampleOf(role).replace(/^#(?=PARLEY_)/gm, ''));
+const isSecret = (name: string) => 'secret' in settings[name as SettingName];
 
 function ofKind(kind: string): Manifest[] {
   return manifests.filter((manifest) => manifest.kind === kind);
 }
 
-function deploymentOf(role: string): Manifest {
-  return ofKind('Deployment').find(({ metadata }) => metadata.name === `parley-${role}`);
-}
-
-function containerOf(role: string): Manifest {
-  return deploymentOf(role).spec.template.spec.containers[0];
-}
-
 /** The configuration that a pod of the role starts with, given what `parley.env` says. */
-function configOf(role: string, given = parseEnv(read('base/parley.env'))): Config {
-  const own = containerOf(role).env.map(({ name, value, valueFrom }: Manifest) => [
-    name,
-    value ?? `${valueFrom.fieldRef.fieldPath === 'metadata.name' ? `parley-${role}-5f6d8c7b9-abcde` : ''}`,
-  ]);
-  return loadConfig({ ...given, ...secrets, ...Object.fromEntries(own) });
-}
-
-/** Whether every label of the selector is on the pods of the role. */
-function selects(selector: Record<string, string>, role: string): boolean {
-  const { labels } = deploymentOf(role).spec.template.metadata;
-  return Object.entries(selector).every(([name, value]) => labels[name] === value);
+function configOf(role: Role, given?: Readonly<Record<string, string | undefined>>): Config {
+  return loadConfig(podEnvironment(role, given, secretsOf(role)));
 }
 
 test('every manifest of the folder is part of the kustomization', () => {
-  const files = readdirSync(`${folder}base`).filter((file) => file.endsWith('.yaml') && file !== 'kustomization.yaml');
+  const files = readdirSync(`${kubernetesFolder}base`).filter(
+    (file) => file.endsWith('.yaml') && file !== 'kustomization.yaml',
+  );
   expect(new Set(kustomization.resources)).toEqual(new Set(files));
 });
 
@@ -68,16 +56,22 @@ describe.each(roles)('the %s', (role) => {
   });
 
   test('as the example changes it, too', () => {
-    const example = parse(read('example/kustomization.yaml'));
-    const changes = parseEnv(example.configMapGenerator[0].literals.join('\n'));
-    expect(configOf(role, { ...parseEnv(read('base/parley.env')), ...changes }).roles).toEqual([role]);
+    expect(configOf(role, exampleSettings()).roles).toEqual([role]);
+  });
+
+  test('exposes nothing that check-config warns of, but /metrics, which a policy guards', () => {
+    const { literals } = parse(readKubernetes('envoy/kustomization.yaml')).configMapGenerator[1];
+    const settings = { ...exampleSettings(), ...parseEnv(literals.join('\n')) };
+    const told = describeExposure(loadConfig(podEnvironment(role, settings)));
+    const warnings = told.split('\n').filter((line) => line.startsWith('warning: '));
+    expect(warnings).toEqual([expect.stringContaining('/metrics asks nobody')]);
   });
 
   test('gets its settings from the ConfigMap and the Secret, and no PARLEY_ name from Kubernetes', () => {
     const [{ name }] = kustomization.configMapGenerator;
     expect(containerOf(role).envFrom).toEqual([
       { configMapRef: { name } },
-      { secretRef: { name: /create secret generic (\S+)/.exec(read('base/secrets.env.example'))?.[1] } },
+      { secretRef: { name: /create secret generic (\S+)/.exec(secretExampleOf(role))?.[1] } },
     ]);
     expect(pod().enableServiceLinks).toBe(false);
   });
@@ -100,73 +94,86 @@ describe.each(roles)('the %s', (role) => {
     expect(container.livenessProbe).toMatchObject({ httpGet: { path: '/healthz', port: 'http' } });
   });
 
-  test('may do no more than it must', () => {
-    expect(pod()).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true } });
-    expect(containerOf(role).securityContext).toEqual({
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'] },
-    });
-  });
-
   test('loses one pod at a time when nodes are emptied', () => {
-    const budgets = ofKind('PodDisruptionBudget').filter(({ spec }) => selects(spec.selector.matchLabels, role));
+    const budgets = ofKind('PodDisruptionBudget').filter(({ spec }) => selectsPods(spec.selector, role));
     expect(budgets.map(({ spec }) => spec.maxUnavailable)).toEqual([1]);
     expect(deploymentOf(role).spec.replicas).toBeGreaterThan(1);
   });
 });
 
 test('selectors choose the pods of one role and no others', () => {
-  const chosen = (selector: Record<string, string>) => roles.filter((role) => selects(selector, role));
+  const chosen = (selector: Record<string, string>) =>
+    roles.filter((role) => selectsPods({ matchLabels: selector }, role));
   for (const { spec } of ofKind('Deployment')) expect(chosen(spec.selector.matchLabels)).toHaveLength(1);
   for (const { spec } of ofKind('Service')) expect(chosen(spec.selector)).toEqual(['gateway']);
   for (const { spec } of ofKind('PodDisruptionBudget')) expect(chosen(spec.selector.matchLabels)).toHaveLength(1);
-  const policies = ofKind('NetworkPolicy').map(({ spec }) => chosen(spec.podSelector.matchLabels));
-  expect(policies).toEqual([[...roles]]);
 });
 
-describe('who reaches a pod', () => {
-  /** Every source and port that the policies of these files allow to pods of the role. */
-  function allowed(role: string, files: readonly string[]): Manifest[] {
-    return files
-      .flatMap(documentsOf)
-      .filter(({ kind, spec }) => kind === 'NetworkPolicy' && selects(spec.podSelector.matchLabels, role))
-      .flatMap(({ spec }) => spec.ingress)
-      .map(({ from, ports }) => ({ from, ports: ports.map(({ port }: Manifest) => port) }));
-  }
+describe('every pod', () => {
+  const pods: [string, Manifest][] = [...manifests, ...documentsOf('envoy/deployment.yaml')].flatMap(
+    ({ kind, metadata, spec }) => (kind === 'Deployment' ? [[metadata.name, spec.template.spec]] : []),
+  );
 
-  const scraping = {
-    from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
-    ports: ['http'],
-  };
-  const base = kustomization.resources.map((file: string) => `base/${file}`);
-
-  test.each(roles)('what scrapes metrics, and nothing else: the %s', (role) => {
-    expect(allowed(role, base)).toEqual([scraping]);
-  });
-
-  test('with Envoy, Envoy reaches the gateways besides, and is believed where calls come from', () => {
-    const [envoy] = documentsOf('envoy/deployment.yaml');
-    const { labels } = envoy.spec.template.metadata;
-    const files = [...base, 'envoy/deployment.yaml'];
-    const through = { from: [{ podSelector: { matchLabels: labels } }], ports: ['grpc', 'http'] };
-    expect(allowed('gateway', files)).toEqual([scraping, through]);
-    for (const role of ['worker', 'projector']) expect(allowed(role, files)).toEqual([scraping]);
-    const { literals } = parse(read('envoy/kustomization.yaml')).configMapGenerator[1];
-    const { trustedProxies, trustedHops } = configOf('gateway', {
-      ...parseEnv(read('base/parley.env')),
-      ...parseEnv(literals.join('\n')),
+  test.each(pods)('%s may do no more than it must', (_, pod) => {
+    expect(pod.automountServiceAccountToken).toBe(false);
+    expect(pod.securityContext).toEqual({
+      runAsNonRoot: true,
+      runAsUser: expect.any(Number),
+      runAsGroup: expect.any(Number),
+      seccompProfile: { type: 'RuntimeDefault' },
     });
-    expect([trustedProxies, trustedHops]).toEqual([['10.244.0.0/16'], 1]);
-    expect(configOf('gateway').trustedProxies).toEqual([]);
+    expect(Math.min(pod.securityContext.runAsUser, pod.securityContext.runAsGroup)).toBeGreaterThan(0);
+    for (const shared of ['hostNetwork', 'hostPID', 'hostIPC']) expect(pod).not.toHaveProperty(shared);
+    for (const { securityContext } of [...pod.containers, ...(pod.initContainers ?? [])])
+      expect(securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+    expect(pod.volumes.filter((volume: Manifest) => volume.hostPath)).toEqual([]);
+  });
+
+  test('is of an exact release: those of others here, its own where a deployment says which', () => {
+    const images = pods.flatMap(([, { containers }]) => containers.map(({ image }: Manifest) => image));
+    expect(images.filter((image) => image !== 'parley' && !exactRelease.test(image))).toEqual([]);
+    const [own] = parse(readKubernetes('example/kustomization.yaml')).images;
+    const { version } = JSON.parse(readFileSync(`${kubernetesFolder}../../package.json`, 'utf8'));
+    expect(own).toMatchObject({ name: 'parley', newTag: version });
   });
 });
 
-test('settings that are secret are in the Secret alone', () => {
-  const secret = (name: string) => 'secret' in settings[name as keyof typeof settings];
-  expect(Object.keys(parseEnv(read('base/parley.env'))).filter(secret)).toEqual([]);
-  for (const { literals } of parse(read('example/kustomization.yaml')).configMapGenerator)
-    expect(Object.keys(parseEnv(literals.join('\n'))).filter(secret)).toEqual([]);
+describe('secrets', () => {
+  test('are in Secrets alone', () => {
+    expect(Object.keys(parseEnv(readKubernetes('base/parley.env'))).filter(isSecret)).toEqual([]);
+    for (const { literals } of parse(readKubernetes('example/kustomization.yaml')).configMapGenerator)
+      expect(Object.keys(parseEnv(literals.join('\n'))).filter(isSecret)).toEqual([]);
+  });
+
+  test.each(roles)('the %s has each one that it uses, and no others', (role) => {
+    const used = Object.keys(settings).filter((name) => isSecret(name) && isUsed(name as SettingName, [role]));
+    expect(Object.keys(secretsOf(role)).filter(isSecret).toSorted()).toEqual(used.toSorted());
+    expect(configOf(role).unusedSecrets).toEqual([]);
+  });
+
+  test('of one role are of no use in the place of another: users and Secrets differ', () => {
+    const users = roles.map((role) =>
+      [...secretExampleOf(role).matchAll(/:\/\/([\w-]+):PASSWORD@/g)].map(([, user]) => user),
+    );
+    expect(users.map((names) => [...new Set(names)])).toEqual(roles.map((role) => [`parley-${role}`]));
+    const names = roles.map((role) => containerOf(role).envFrom[1].secretRef.name);
+    expect(names).toEqual(roles.map((role) => `parley-${role}-secrets`));
+  });
+
+  test('no pod but Envoy mounts one, and the certificate is the only one there', () => {
+    const mounted = [...manifests, ...documentsOf('envoy/deployment.yaml')]
+      .filter(({ kind }) => kind === 'Deployment')
+      .flatMap(({ metadata, spec }) =>
+        spec.template.spec.volumes.flatMap(({ secret }: Manifest) =>
+          secret ? [[metadata.name, secret.secretName]] : [],
+        ),
+      );
+    expect(mounted).toEqual([['parley-envoy', 'parley-tls']]);
+  });
 });
 
 test('workers are never more than partitions', () => {
@@ -174,7 +181,7 @@ test('workers are never more than partitions', () => {
   expect(scaled.spec.maxReplicaCount).toBe(configOf('worker').limits.partitions);
   expect(scaled.spec.minReplicaCount).toBe(deploymentOf('worker').spec.replicas);
   // So that the alert on partitions without a worker counts the same.
-  expect(readFileSync(`${folder}../prometheus/rules.yaml`, 'utf8')).toContain(
+  expect(readFileSync(`${kubernetesFolder}../prometheus/rules.yaml`, 'utf8')).toContain(
     `sum(parley_worker_partitions) < ${configOf('worker').limits.partitions}`,
   );
 });

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { stringify } from 'yaml';
+import { parseAllDocuments, stringify } from 'yaml';
 import { readCompose } from './compose.ts';
+import { documentsOf, type Manifest } from './kubernetes.ts';
 import { writeSchemas } from './schemas.ts';
 import { runTool, toolsFolder } from './tools.ts';
 
@@ -69,6 +70,22 @@ describe('the Kubernetes manifests', () => {
     ['behavior: currentReplicasIfHigher', 'behavior: guess'],
   ])('would be refused with another %s', async (from, to) => {
     await expect(check('kubernetes/example', (text) => text.replace(from, to))).rejects.toThrow(/Invalid: 1/);
+  });
+
+  test('the example puts addresses of its own into the policies, and leaves whom they are about', async () => {
+    const built: Manifest[] = parseAllDocuments(await run('kustomize', ['build', 'kubernetes/example'])).map(
+      (document) => document.toJS(),
+    );
+    const patches = documentsOf('example/network-policy.yaml');
+    expect(patches).toHaveLength(2);
+    for (const { metadata, spec } of patches) {
+      const policy = built.find((found) => found.kind === 'NetworkPolicy' && found.metadata.name === metadata.name);
+      expect(policy.spec).toEqual({
+        podSelector: { matchLabels: { 'app.kubernetes.io/name': 'parley' } },
+        policyTypes: ['Egress'],
+        egress: spec.egress,
+      });
+    }
   });
 
   test('KEDA alone decides how many workers there are, where it is used', async () => {
