@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { duplexPair } from 'node:stream';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { type handleUnaryCall, Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
 import { answerOf, callHead, framed } from '../testing/attacks/calls.ts';
 import { StandingClock } from '../testing/standing-clock.ts';
@@ -20,14 +20,10 @@ const bytes = (value: Buffer) => value;
 
 function gatedServer() {
   const server = new Server();
-  server.register('/a.B/One', (_call, callback) => callback(null, Buffer.from('a')), bytes, bytes, 'unary');
-  server.register(
-    '/a.B/Many',
-    (call: NodeJS.ReadableStream & { end(): void }) => call.on('end', () => call.end()).resume(),
-    bytes,
-    bytes,
-    'bidi',
-  );
+  const one: handleUnaryCall<Buffer, Buffer> = (_, callback) => callback(null, Buffer.from('a'));
+  const many = (call: ServerDuplexStream<Buffer, Buffer>) => call.on('end', () => call.end()).resume();
+  server.register('/a.B/One', one, bytes, bytes, 'unary');
+  server.register('/a.B/Many', many, bytes, bytes, 'bidi');
   const connections = connectionServer(server, ServerCredentials.createInsecure(), {});
   gateRequests(connections, {
     unfinished: new UnfinishedRequests(new StandingClock(), metrics),
