@@ -46,7 +46,7 @@ class Messages implements FuzzInputs {
     const { 'grpc-status': code } = await answerOf(stream, answerMs);
     const isOver = stream.closed || stream.readableEnded;
     if (!isOver) stream.close();
-    if (code !== undefined) return grpcStatus[Number(code)] ?? `status ${String(code)}`;
+    if (code !== undefined) return grpcStatus[Number(code)] ?? `status ${Number(code)}`;
     return isOver ? `reset ${stream.rstCode}` : 'goes on';
   }
 

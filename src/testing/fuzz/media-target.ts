@@ -51,13 +51,17 @@ class Uploads implements FuzzInputs {
 
   next(random: () => number): FuzzInput {
     const sample = oneOf(random, samples);
-    const way = oneOf(random, [this.#inline, this.#uploaded, this.#damaged]);
+    const way = oneOf(random, ['inline', 'upload', 'request'] as const);
     this.#made += 1;
     const number = this.#made;
-    const bytes = way === this.#damaged ? this.#requests.get(sample) : sample.bytes;
+    const bytes = way === 'request' ? this.#requests.get(sample) : sample.bytes;
     return {
       bytes: bytes ?? Buffer.alloc(0),
-      send: (mutated) => way.call(this, { ...sample, bytes: mutated }, number),
+      send: (mutated) => {
+        if (way === 'request') return this.#damaged(mutated);
+        const media = { ...sample, bytes: mutated };
+        return way === 'inline' ? this.#inline(media, number) : this.#uploaded(media, number);
+      },
     };
   }
 
@@ -66,8 +70,12 @@ class Uploads implements FuzzInputs {
   }
 
   async #uploaded(sample: Sample, number: number): Promise<string> {
-    const reserved = await answerOf(this.#reserve(sample, recordedClient));
-    if (typeof reserved === 'string') return `reserved: ${reserved}`;
+    let reserved: Dynamic;
+    try {
+      reserved = await this.#reserve(sample, recordedClient);
+    } catch (error) {
+      return `reserved: ${refusalIn(error)}`;
+    }
     const { received, ended } = await rawExchange(this.#port, putRequest(reserved, sample.bytes));
     const put = webAnswer(received, ended);
     const part = inlinePart(sample, { inlineData: undefined, mediaId: reserved.mediaId });
@@ -79,17 +87,20 @@ class Uploads implements FuzzInputs {
     return call(this.#media, 'CreateUpload', { ...described, clientId });
   }
 
-  async #damaged({ bytes }: Sample): Promise<string> {
-    const { received, ended } = await rawExchange(this.#port, bytes);
+  async #damaged(request: Buffer): Promise<string> {
+    const { received, ended } = await rawExchange(this.#port, request);
     return `request: ${webAnswer(received, ended)}`;
   }
 
   async #say(part: object, number: number): Promise<string> {
     const sessionId = await this.#sessionId();
-    const said = await answerOf(
-      call(this.#chat, 'Send', { sessionId, message: { clientMessageId: `media-${number}`, parts: [part] } }),
-    );
-    return typeof said === 'string' ? said : 'accepted';
+    const message = { clientMessageId: `media-${number}`, parts: [part] };
+    try {
+      await call(this.#chat, 'Send', { sessionId, message });
+      return 'accepted';
+    } catch (error) {
+      return refusalIn(error);
+    }
   }
 
   async #sessionId(): Promise<string> {
@@ -111,14 +122,10 @@ class Uploads implements FuzzInputs {
   }
 }
 
-/** What was answered, or the reason why it was refused. */
-async function answerOf(answer: Promise<Dynamic>): Promise<Dynamic | string> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (!(error instanceof CallRefused)) throw error;
-    return error.reason === '' ? error.code : error.reason;
-  }
+/** Why a call was refused. Throws what is no refusal. */
+function refusalIn(error: unknown): string {
+  if (!(error instanceof CallRefused)) throw error;
+  return error.reason === '' ? error.code : error.reason;
 }
 
 /** Media of each kind: their bytes, and the requests that bring them. */
