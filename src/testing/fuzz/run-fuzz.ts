@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seededRandom } from '../random.ts';
@@ -22,7 +22,6 @@ const atOnce = 16;
 export const maxGrowthMib = 192;
 /** The inputs that are kept for whoever looks for a fault: those on their way, and a few before them. */
 const keptInputs = 4 * atOnce;
-/** Kinds of answers of which there may be many, such as a hash in each, would hide the others. */
 const settings = {
   PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
   PARLEY_SIMULATED_VOICE_DELAY_MS: '0',
@@ -35,7 +34,6 @@ const settings = {
 const faultInLog = /unhandled|uncaught|unexpected error|out of memory|"level":60/i;
 
 export interface FuzzOptions {
-  readonly target: TargetName;
   readonly inputs: number;
   readonly seed: number;
   /** Called now and then. */
@@ -57,9 +55,14 @@ export interface FuzzResult {
 }
 
 /** Sends mutated inputs to a server in a process of its own, beside a client that is honest. Rejects where it cannot be run. */
-export async function runFuzz(options: FuzzOptions): Promise<FuzzResult> {
+export async function runFuzz(name: TargetName, options: FuzzOptions): Promise<FuzzResult> {
+  await using target = await targets[name]();
+  return await fuzz(target, options);
+}
+
+/** The same for a target that has no name. */
+export async function fuzz(target: FuzzTarget, options: FuzzOptions): Promise<FuzzResult> {
   await using mutator = await Mutator.start();
-  await using target = await targets[options.target]();
   await using server = await startServer({ env: { ...settings, ...target.settings } });
   return await new FuzzRun(options, target, server, mutator).result();
 }
@@ -99,7 +102,7 @@ class FuzzRun {
     if (crashes > 0) this.#faults.add('the server ended');
     const grownMib = crashes > 0 ? Number.NaN : (await memoryOf(pid)).peakMib - residentMib;
     if (grownMib > maxGrowthMib) this.#faults.add(`the server grew by ${grownMib.toFixed(0)} MiB`);
-    if (this.#faults.size > 0) this.#faults.add(`the last inputs are in ${await this.#keep()}`);
+    if (this.#faults.size > 0) this.#faults.add(`the last inputs, in base64, are in ${await this.#keep()}`);
     const answers = Object.fromEntries([...this.#answers].sort(([, one], [, other]) => other - one));
     return { inputs: this.#sent, answers, grownMib, crashes, honest: said, faults: [...this.#faults] };
   }
@@ -137,8 +140,7 @@ class FuzzRun {
   }
 
   async #keep(): Promise<string> {
-    const { target, seed } = this.#options;
-    const file = join(tmpdir(), `parley-fuzz-${target}-${seed}.txt`);
+    const file = join(await mkdtemp(join(tmpdir(), 'parley-fuzz-')), 'inputs.txt');
     await writeFile(file, this.#kept.map((input) => `${input.toString('base64')}\n`).join(''));
     return file;
   }

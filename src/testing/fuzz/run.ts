@@ -31,5 +31,5 @@ if (chosen.length === 0 || !Number.isInteger(inputs) || !Number.isInteger(seed))
 } else
   for (const target of chosen) {
     const progress = (done: number) => console.error(`${target}: ${done} inputs`);
-    tell(target, await runFuzz({ target, inputs, seed, progress }));
+    tell(target, await runFuzz(target, { inputs, seed, progress }));
   }
