@@ -3,6 +3,7 @@ import { status as grpcStatus } from '@grpc/grpc-js';
 import { answerOf, callHead, framed, openConnection, unfinishedCall } from '../attacks/calls.ts';
 import { portOf } from '../attacks/target.ts';
 import type { ParleyServer } from '../server.ts';
+import { leavesOf } from './protobuf-leaves.ts';
 import { RecordedCalls } from './recorded-calls.ts';
 import { type FuzzInput, type FuzzInputs, type FuzzTarget, oneOf } from './target.ts';
 
@@ -11,8 +12,8 @@ const chatPath = '/chat.v1.ChatService/Chat';
 const callsPerConnection = 50;
 /** Calls are answered at once; streams that go on are left. */
 const answerMs = 1_000;
-/** Of inputs: those in which the prefix of gRPC is mutated with the message. */
-const prefixShare = 0.2;
+/** What of a message is mutated: the prefix of gRPC with it, all of it, one of its fields, or one of its fields that is text then. */
+const parts = ['prefix', 'message', 'field', 'text', 'text'] as const;
 
 /** Messages of a real client, mutated, each in a call of its own; those of a stream come behind the messages that were said before them. */
 class Messages implements FuzzInputs {
@@ -34,8 +35,13 @@ class Messages implements FuzzInputs {
     const own = this.#recorded.nextClient();
     this.#made += 1;
     const send = (mutated: Buffer) => this.#call(path, own(Buffer.concat([...before, mutated])));
-    if (random() < prefixShare) return { bytes: framed(message), send };
-    return { bytes: message, send: (mutated) => send(framed(mutated)) };
+    const part = oneOf(random, parts);
+    if (part === 'prefix') return { bytes: framed(message), send };
+    const leaves = leavesOf(message);
+    if (part === 'message' || leaves.length === 0) return { bytes: message, send: (mutated) => send(framed(mutated)) };
+    const leaf = oneOf(random, leaves);
+    const value = (mutated: Buffer) => (part === 'text' ? Buffer.from(mutated.toString()) : mutated);
+    return { bytes: leaf.bytes, send: (mutated) => send(framed(leaf.with(value(mutated)))) };
   }
 
   async #call(path: string, body: Buffer): Promise<string> {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seededRandom } from '../random.ts';
-import { type ParleyServer, startServer } from '../server.ts';
+import { type ParleyServer, runParley, startServer } from '../server.ts';
 import { grpcTarget } from './grpc-target.ts';
 import { HonestClient } from './honest-client.ts';
 import { http2Target } from './http2-target.ts';
@@ -102,6 +102,7 @@ class FuzzRun {
     if (crashes > 0) this.#faults.add('the server ended');
     const grownMib = crashes > 0 ? Number.NaN : (await memoryOf(pid)).peakMib - residentMib;
     if (grownMib > maxGrowthMib) this.#faults.add(`the server grew by ${grownMib.toFixed(0)} MiB`);
+    await this.#audit();
     if (this.#faults.size > 0) this.#faults.add(`the last inputs, in base64, are in ${await this.#keep()}`);
     const answers = Object.fromEntries([...this.#answers].sort(([, one], [, other]) => other - one));
     return { inputs: this.#sent, answers, grownMib, crashes, honest: said, faults: [...this.#faults] };
@@ -137,6 +138,12 @@ class FuzzRun {
   #look(): void {
     for (const line of `${this.#server.stdout()}\n${this.#server.stderr()}`.split('\n'))
       if (faultInLog.test(line)) this.#faults.add(`the server said: ${line}`);
+  }
+
+  /** Whatever was taken must be in the log as if honest clients had said it. */
+  async #audit(): Promise<void> {
+    const { code, stdout, stderr } = await runParley(['audit', '--json'], { PARLEY_DATA_DIR: this.#server.dataDir });
+    if (code !== 0) this.#faults.add(`the audit of the log ended with ${code}: ${stdout}${stderr}`);
   }
 
   async #keep(): Promise<string> {
