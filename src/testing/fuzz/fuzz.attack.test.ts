@@ -1,5 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { testSeeds } from '../random.ts';
+import { runScript } from '../server.ts';
 import { fuzz, runFuzz, targetNames } from './run-fuzz.ts';
 import type { FuzzInput, FuzzTarget } from './target.ts';
 
@@ -68,4 +70,18 @@ test('inputs follow from their seed', async () => {
   const first = await made(1);
   expect(await made(1)).toEqual(first);
   expect(await made(2)).not.toEqual(first);
+});
+
+test('the command shows the figures of a target, and refuses one that there is not', async () => {
+  const script = fileURLToPath(new URL('run.ts', import.meta.url));
+  const run = (target: string) => runScript(script, ['--target', target, '--inputs', '20', '--seed', '7'], process.env);
+  const { code, stdout } = await run('grpc');
+  expect(stdout).toMatch(
+    /^grpc, seed 7: 20 inputs, \d+ honest messages, grew by -?\d+ MiB, 0 crashes, 0 faults; answers \{/,
+  );
+  expect(code).toBe(0);
+  expect(await run('nonsense')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('http2|grpc|web|media|token'),
+  });
 });

@@ -10,8 +10,11 @@ import { type FuzzInput, type FuzzInputs, type FuzzTarget, oneOf } from './targe
 const chatPath = '/chat.v1.ChatService/Chat';
 /** A connection is used for so many calls: a mutation that ends it ends few others. */
 const callsPerConnection = 50;
-/** Calls are answered at once; streams that go on are left. */
-const answerMs = 1_000;
+/** Those that go on for as long as their client likes are left after this. */
+const streamMs = 1_000;
+const streamPaths: readonly string[] = [chatPath, '/chat.v1.ChatService/Open'];
+/** Every other call has its answer by then, also on a machine that does other things. It is less than what a request may take to end. */
+const answerMs = 15_000;
 /** What of a message is mutated: the prefix of gRPC with it, all of it, one of its fields, or one of its fields that is text then. */
 const parts = ['prefix', 'message', 'field', 'text', 'text'] as const;
 
@@ -49,11 +52,14 @@ class Messages implements FuzzInputs {
     if (connection === undefined || connection.destroyed || connection.closed) return 'no connection';
     const stream = unfinishedCall(connection, callHead(path), body);
     stream.end();
-    const { 'grpc-status': code } = await answerOf(stream, answerMs);
+    const isStream = streamPaths.includes(path);
+    const { 'grpc-status': code } = await answerOf(stream, isStream ? streamMs : answerMs);
     const isOver = stream.closed || stream.readableEnded;
     if (!isOver) stream.close();
     if (code !== undefined) return grpcStatus[Number(code)] ?? `status ${Number(code)}`;
-    return isOver ? `reset ${stream.rstCode}` : 'goes on';
+    if (isOver) return `reset ${stream.rstCode}`;
+    if (!isStream) throw new Error(`no answer to ${path}`);
+    return 'goes on';
   }
 
   async #open(): Promise<ClientHttp2Session | undefined> {
