@@ -57,9 +57,12 @@ export function gateRequests(
     const { session } = stream;
     const pass = () => {
       if (stream.closed) return void stream.destroy();
-      if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0) unfinished.add(stream);
+      const hasEnded = stream.readableEnded;
+      if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0 && !hasEnded) unfinished.add(stream);
       offerNoCompression(stream);
       for (const handler of handlers) handler.call(http2, stream, headers, flags);
+      // Of a request without a body that waited, the end was told when grpc-js did not listen yet.
+      if (hasEnded) stream.emit('end');
     };
     if (session === undefined || !began.has(session)) {
       if (began.size === 0) afterReading(() => began.clear());

@@ -1,3 +1,4 @@
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { Refused } from '../domain/errors/catalogue.ts';
 
@@ -10,15 +11,23 @@ class Malformed {
   }
 }
 
+/** Refuses strings that are not UTF-8, which would be read as replacement characters: the log would have what nobody said. */
+class StrictReader extends BinaryReader {
+  override string(): string {
+    return super.string(true);
+  }
+}
+
 /**
- * The definition, its requests decoded without throwing: for what cannot be decoded grpc-js would tell the client INTERNAL, as if the
- * server had failed. Pass every request through `checkWellFormed`.
+ * The definition, its requests decoded strictly and without throwing: for what cannot be decoded grpc-js would tell the client INTERNAL, as
+ * if the server had failed. Pass every request through `checkWellFormed`.
  */
 export function withTolerantDecoding<D extends ServiceDefinition<UntypedServiceImplementation>>(definition: D): D {
   const methods = Object.entries(definition).map(([name, method]) => {
     const decode = (bytes: Buffer): unknown => {
       try {
-        return method.requestDeserialize(bytes);
+        // Generated code passes what it is given to `decode`, which takes a reader as well.
+        return method.requestDeserialize(new StrictReader(bytes) as unknown as Buffer);
       } catch (error) {
         return new Malformed(error instanceof Error ? error.message : String(error));
       }

@@ -83,6 +83,7 @@ export async function openFiles(pid: number): Promise<number> {
   return (await readdir(`/proc/${pid}/fd`)).length;
 }
 
-function portOf(address: string): number {
+/** The port of an address. */
+export function portOf(address: string): number {
   return Number(address.split(':').at(-1));
 }

