@@ -505,7 +505,7 @@ export const settings = {
     type: matching('a mongodb:// or mongodb+srv:// URI', /^mongodb(\+srv)?:\/\/\S{1,2000}$/),
     default: '',
     description:
-      'The database of the accounts and of the keys that sign their tokens, for gateways alone: workers and projectors, which have `PARLEY_MONGODB_URI` only, cannot read it. Default: `PARLEY_MONGODB_URI`.',
+      'The database of the accounts and of the keys that sign their tokens: workers and projectors, which have `PARLEY_MONGODB_URI` only, cannot read it. Default: `PARLEY_MONGODB_URI`.',
     secret: true,
     usedBy: ['gateway'],
   },

@@ -3,13 +3,13 @@ import { settings } from '../config/settings.ts';
 import { oneOf, text } from '../config/value-types.ts';
 import { configurationPage, documents, errorsPage } from './documents.ts';
 
-test('the page of settings has a row for each, and says what is secret', () => {
+test('the page of settings has a row for each, and says what is secret and whose', () => {
   const page = configurationPage({
     PARLEY_A: { type: oneOf('x', 'y'), default: 'x', description: 'A or B | C.' },
-    PARLEY_KEY: { type: text('a key', 9), default: '', description: 'The key.', secret: true },
+    PARLEY_KEY: { type: text('a key', 9), default: '', description: 'The key.', secret: true, usedBy: ['worker'] },
   });
   expect(page).toContain('| `PARLEY_A` | `x` | x or y | A or B \\| C. |');
-  expect(page).toContain('| `PARLEY_KEY` |  | a key, at most 9 characters | The key. Secret. |');
+  expect(page).toContain('| `PARLEY_KEY` |  | a key, at most 9 characters | The key. Secret. Used by workers only. |');
 });
 
 test('the page of errors divides those of a call from those of a message', () => {

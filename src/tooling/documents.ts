@@ -32,11 +32,15 @@ expected, is refused at start, with one line for each. Names end in the unit of 
 }
 
 function settingsTable(rows: readonly (readonly [string, Setting<unknown>])[]): string {
-  const cells = rows.map(([name, { type, secret, ...setting }]) => [
+  const cells = rows.map(([name, { type, secret, usedBy, ...setting }]) => [
     `\`${name}\``,
     setting.default === '' ? '' : `\`${setting.default}\``,
     type.expected,
-    secret ? `${setting.description} Secret.` : setting.description,
+    [
+      setting.description,
+      ...(secret ? ['Secret.'] : []),
+      ...(usedBy === undefined ? [] : [`Used by ${usedBy.map((role) => `${role}s`).join(' and ')} only.`]),
+    ].join(' '),
   ]);
   return markdownTable(['Name', 'Default', 'Expected', 'Meaning'], cells);
 }
