@@ -55,7 +55,9 @@ test('an answer that must not be is a fault', async () => {
 test('the same octets and seed make the same input, another seed another', async () => {
   const made = async (seed: number) => {
     await using mutator = await Mutator.start();
-    return Promise.all(Array.from({ length: 20 }, (_, index) => mutator.mutate(Buffer.from('12 words'), seed + index)));
+    return await Promise.all(
+      Array.from({ length: 20 }, (_, index) => mutator.mutate(Buffer.from('12 words'), seed + index)),
+    );
   };
   const first = await made(1);
   expect(await made(1)).toEqual(first);
