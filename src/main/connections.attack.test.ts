@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { maxHealthWatchStreams } from '../domain/connection-limits.ts';
 import { answerOf, callHead, framed, openConnection, unfinishedCall } from '../testing/attacks/calls.ts';
-import { preface } from '../testing/attacks/http2-frames.ts';
+import { callFields, flags, frame, frameTypes, preface } from '../testing/attacks/http2-frames.ts';
 import { HeldConnections } from '../testing/attacks/sockets.ts';
 import { metricOf, openFiles, startTarget } from '../testing/attacks/target.ts';
 import { CertificateFolder, newAuthority, newCertificate } from '../testing/certificates.ts';
@@ -108,6 +108,28 @@ test('connections without a call are closed, although their clients hold on to t
     closedWithinMs,
   );
   expect(await metricOf(target, 'idle')).toBeGreaterThanOrEqual(someConnections);
+  await target.honestClientIsServed();
+});
+
+/*
+ * Cause: Node leaves a connection open, whether or not its client closes its half, that breaks a frame after it has said that it goes away.
+ */
+test('connections that are broken after their clients have said that they go away are closed like idle ones', async () => {
+  await using target = await startTarget({ PARLEY_CONNECTION_IDLE_MS: '1000' });
+  const answered = frame(frameTypes.headers, flags.endHeaders | flags.endStream, 1, callFields('/a.B/None'));
+  const away = frame(frameTypes.goAway, flags.none, 0, Buffer.alloc(8));
+  const broken = frame(frameTypes.data, flags.none, 0, Buffer.alloc(100)).subarray(0, 20);
+  const first = Buffer.concat([preface, answered, away, broken]);
+  using _ = await HeldConnections.open({ port: target.grpcPort, count: someConnections, first });
+  await eventually(
+    () => target.openedFiles(),
+    (files) => files >= someConnections / 2,
+  );
+  await eventually(
+    () => target.openedFiles(),
+    (files) => files < fewFiles,
+    closedWithinMs,
+  );
   await target.honestClientIsServed();
 });
 

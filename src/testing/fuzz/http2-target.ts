@@ -8,7 +8,6 @@ import { type FuzzInput, type FuzzInputs, type FuzzTarget, oneOf, replaced } fro
 
 const magicBytes = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'.length;
 const headBytes = 9;
-const goAway = 7;
 
 /** A connection of HTTP/2 in its pieces: the magic, and each frame. */
 function piecesOf(connection: Buffer): readonly Buffer[] {
@@ -26,7 +25,7 @@ function answerIn(received: Buffer): string {
   let answer = 'nothing';
   for (let at = 0; at + headBytes <= received.length; at += headBytes + received.readUIntBE(at, 3)) {
     const type = received.readUInt8(at + 3);
-    if (type === goAway && at + headBytes + 8 <= received.length)
+    if (type === frameTypes.goAway && at + headBytes + 8 <= received.length)
       return `GOAWAY ${received.readUInt32BE(at + headBytes + 4)}`;
     if (type === frameTypes.reset) answer = 'reset';
     else if (type === frameTypes.headers && answer === 'nothing') answer = 'answered';
