@@ -172,6 +172,7 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
     bus: backends.bus,
     media: library,
     settings: limits,
+    maxSessionsPerAddress: limits.maxSessionsPerAddress,
     helloRules: { allowedTimeZones: config.allowedTimeZones, isTimeZone: timeZones() },
   });
   return {

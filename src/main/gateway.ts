@@ -9,7 +9,6 @@ import type { Operations } from '../app/reading/operations.ts';
 import type { AuthConfig, Config } from '../config/config.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';
-import { AddressRanges, CallAddresses } from '../rpc/peer-address.ts';
 import { createRpcServer, type RpcServer, type RpcServerDeps } from '../rpc/server.ts';
 import type { Backends } from './backends.ts';
 import { gatewayParts, newFollowing, openAdmission, welcomeFacts } from './composition.ts';
@@ -42,13 +41,11 @@ export interface GatewayOptions {
   readonly onFault: (error: unknown) => void;
   readonly calls: RpcServerDeps['calls'];
   readonly accounts: Accounts | undefined;
-  /** What the door for browsers proves itself by to the gRPC server. */
-  readonly doorKey: string;
 }
 
 /** A gateway that answers calls, and takes no sessions before it is started; its gRPC server does not listen yet. */
 export async function openGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const { config, backends, logger, metrics, tracer, calls, accounts, doorKey, onFault } = options;
+  const { config, backends, logger, metrics, tracer, calls, accounts, onFault } = options;
   await using started = new AsyncDisposableStack();
   const parts = { config, backends, world: systemWorld(logger, tracer) };
   const admission = await openAdmission({ ...parts, onFault });
@@ -66,11 +63,6 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     tracer,
     calls,
     accounts,
-    addresses: new CallAddresses({
-      trusted: new AddressRanges(config.trustedProxies),
-      trustedHops: config.trustedHops,
-      doorKey,
-    }),
     signInMethod: signInMethodOf(config.auth),
     reflection: config.reflection,
     facts: welcomeFacts(config),

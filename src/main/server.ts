@@ -7,7 +7,7 @@ import type { Config, Role } from '../config/config.ts';
 import type { ConnectionMetrics, Logger } from '../ports/telemetry.ts';
 import { apiPage } from '../rpc/api-page.ts';
 import { ErrorMapping } from '../rpc/errors.ts';
-import { AddressRanges } from '../rpc/peer-address.ts';
+import { AddressRanges, CallAddresses } from '../rpc/peer-address.ts';
 import type { RpcServer } from '../rpc/server.ts';
 import { openAuthentication } from './authentication.ts';
 import type { Backends } from './backends.ts';
@@ -52,10 +52,11 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   );
   const world = systemWorld(logger, tracer);
   const { authenticator, accounts } = started.use(await openAuthentication(config, backends, logger));
-  const calls = { errors: new ErrorMapping(logger, metrics, nodeCryptoIds), authenticator };
   const doorKey = nodeCryptoIds.unique();
+  const addresses = new CallAddresses({ ...config, trusted: new AddressRanges(config.trustedProxies), doorKey });
+  const calls = { errors: new ErrorMapping(logger, metrics, nodeCryptoIds), authenticator, addresses };
   const gateway = has('gateway')
-    ? started.use(await openGateway({ config, backends, logger, metrics, tracer, onFault, calls, accounts, doorKey }))
+    ? started.use(await openGateway({ config, backends, logger, metrics, tracer, onFault, calls, accounts }))
     : undefined;
   let state: 'starting' | 'running' | 'draining' = 'starting';
   const door = createHttpDoor({

@@ -35,6 +35,7 @@ const helloRefusals: readonly Reason[] = [
   'NOT_FOUND',
   'NOT_YOURS',
   'TOO_MANY_CLIENTS',
+  'TOO_MANY_SESSIONS',
   'TOO_MANY_WRITES',
   'ALREADY_CONNECTED',
 ];

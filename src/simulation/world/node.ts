@@ -252,7 +252,9 @@ export class ServerNode {
     this.#running.defer(() => uses.gateway.stop('DRAINING'));
     const { scenario, faults, ids } = this.#world;
     const authenticator = scenario.usesTokens ? simulatedAuthenticator(this.process, faults) : undefined;
-    const calls = { errors: new ErrorMapping(logger, metrics, ids), authenticator };
+    // The simulated network has no addresses.
+    const addresses = { originOf: () => ({ address: '' }) };
+    const calls = { errors: new ErrorMapping(logger, metrics, ids), authenticator, addresses };
     this.admission = admission;
     this.parts = uses;
     // It listens before it announces itself.

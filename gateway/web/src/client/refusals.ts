@@ -13,6 +13,10 @@ const ofCatalogue = {
     title: 'Every place is taken at the moment.',
     advice: 'You stay in line; nothing needs to be done.',
   },
+  TOO_MANY_SESSIONS: {
+    title: 'Too many people are connected from your network.',
+    advice: 'You are connected as soon as one of them leaves; nothing needs to be done.',
+  },
   ALREADY_CONNECTED: {
     title: 'You are already connected somewhere else.',
     advice: 'Close the conversation there, then connect here.',
