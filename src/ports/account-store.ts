@@ -7,7 +7,7 @@
  * Visibility: what it has answered, every later call sees, also through other handles on the same store.
  * Everything rejects with AccountStoreUnavailable while the store cannot be read or written.
  */
-export interface AccountStore extends SigningKeyStore, AsyncDisposable {
+export interface AccountStore extends SigningKeyStore, FailedSignInStore, AsyncDisposable {
   /** False, and nothing changed, when somebody has this user name in whatever case. */
   createAccount(account: Account): Promise<boolean>;
 
@@ -65,6 +65,27 @@ export interface SigningKeyStore {
    * whether it was added: of several servers that want to, one succeeds.
    */
   addSigningKey(key: SigningKey, newestKid: string | null): Promise<boolean>;
+}
+
+/** Failed sign-ins by user name, in whatever case: all servers on one store count together. A name that nobody has is counted like others. */
+export interface FailedSignInStore {
+  /** null: there are none, or they have expired. */
+  failedSignIns(userName: string): Promise<FailedSignIns | null>;
+
+  /**
+   * Puts `next` (null: nothing) in the place of what the caller has read before, if that is still there, and tells whether it was: of several servers
+   * that count at once, one succeeds. What has expired counts as nothing, and may be removed at any time.
+   */
+  replaceFailedSignIns(userName: string, expected: FailedSignIns | null, next: FailedSignIns | null): Promise<boolean>;
+}
+
+/** Of one name. */
+export interface FailedSignIns {
+  readonly count: number;
+  /** Of the last one. */
+  readonly timeMs: number;
+  /** They are forgotten then. */
+  readonly expireTimeMs: number;
 }
 
 export type AccountRole = 'client' | 'operator';

@@ -184,6 +184,23 @@ describe('sign-in', () => {
     expect(await world.accounts.signIn('ann', password, address)).toBeDefined();
   });
 
+  test('delays the right password after 9 wrong ones at two servers, at both', async () => {
+    await signUp('ann');
+    const servers = [world.accounts, world.server()];
+    for (let times = 0; times < 9; times += 1) {
+      if (times >= freeFailuresPerName) world.clock.advance(1_000 * 2 ** (times - freeFailuresPerName));
+      await expect(servers[times % 2]!.signIn('ann', 'guess', `address ${times}`)).rejects.toMatchObject(
+        refused('SIGN_IN_FAILED'),
+      );
+    }
+    for (const server of servers)
+      await expect(server.signIn('ann', password, address)).rejects.toMatchObject(
+        refused('TOO_MANY_ATTEMPTS', { retryDelayMs: 16_000 }),
+      );
+    world.clock.advance(16_000);
+    expect(await servers[1]!.signIn('ann', password, address)).toBeDefined();
+  });
+
   test('refuses what cannot be right without hashing it', async () => {
     await expect(world.accounts.signIn('a b', password, address)).rejects.toMatchObject(refused('USER_NAME_INVALID'));
     await expect(world.accounts.signIn('ann', 'x'.repeat(1_000_000), address)).rejects.toMatchObject(
@@ -386,6 +403,7 @@ describe('changing a password', () => {
     const { clientId } = await signUp('ann');
     // The hash of the sign-in is computed first, and its tokens come after the change.
     const signedIn = world.accounts.signIn('ann', password, address);
+    while (world.hashed.at(-1) !== 'verify') await new Promise((resolve) => setImmediate(resolve));
     await world.store.changePassword(clientId, null, 'changed by an operator');
     await expect(signedIn).rejects.toMatchObject(refused('SIGN_IN_FAILED'));
   });

@@ -46,7 +46,7 @@ export class Accounts {
 
   constructor(deps: AccountsDeps) {
     this.#deps = deps;
-    this.#backOff = new BackOff(deps.clock, deps.settings.signUpsPerAddress);
+    this.#backOff = new BackOff(deps.clock, deps.store, deps.settings.signUpsPerAddress);
   }
 
   /**

@@ -269,6 +269,59 @@ export function accountStoreContract(name: string, prepare: (clock: Clock) => Pr
       });
     });
 
+    describe('failed sign-ins', () => {
+      const failures = (count: number, timeMs = clock.nowMs()) => ({ count, timeMs, expireTimeMs: timeMs + hourMs });
+
+      test('are counted by name in any case, through every handle, whether or not somebody has the name', async () => {
+        expect(await store.failedSignIns('ann')).toBeNull();
+        expect(await store.replaceFailedSignIns('Ann', null, failures(1))).toBe(true);
+        expect(await other.failedSignIns('aNN')).toEqual(failures(1));
+        expect(await other.replaceFailedSignIns('ann', failures(1), failures(2))).toBe(true);
+        expect(await store.failedSignIns('ann')).toEqual(failures(2));
+        expect(await store.failedSignIns('bob')).toBeNull();
+      });
+
+      test('are replaced only in the place of those that are expected', async () => {
+        await store.replaceFailedSignIns('ann', null, failures(1));
+        for (const expected of [null, failures(2), failures(1, clock.nowMs() - 1)])
+          for (const next of [failures(3), null])
+            expect(await other.replaceFailedSignIns('ann', expected, next)).toBe(false);
+        expect(await other.replaceFailedSignIns('bob', failures(1), failures(2))).toBe(false);
+        expect(await store.failedSignIns('ann')).toEqual(failures(1));
+        expect(await store.failedSignIns('bob')).toBeNull();
+      });
+
+      test('are removed, and begin anew', async () => {
+        await store.replaceFailedSignIns('ann', null, failures(7));
+        expect(await other.replaceFailedSignIns('ann', failures(7), null)).toBe(true);
+        expect(await store.failedSignIns('ann')).toBeNull();
+        expect(await store.replaceFailedSignIns('ann', null, null)).toBe(true);
+        expect(await store.replaceFailedSignIns('ann', null, failures(1))).toBe(true);
+      });
+
+      test('are nothing once they have expired', async () => {
+        await store.replaceFailedSignIns('ann', null, failures(7));
+        const before = failures(7);
+        clock.advance(hourMs - 1);
+        expect(await other.failedSignIns('ann')).toEqual(before);
+        clock.advance(1);
+        expect(await other.failedSignIns('ann')).toBeNull();
+        expect(await other.replaceFailedSignIns('ann', null, failures(1))).toBe(true);
+        expect(await store.failedSignIns('ann')).toEqual(failures(1));
+      });
+
+      test('are counted once each when many servers count at once', async () => {
+        const count = async (from: AccountStore) => {
+          for (;;) {
+            const before = await from.failedSignIns('ann');
+            if (await from.replaceFailedSignIns('ann', before, failures((before?.count ?? 0) + 1))) return;
+          }
+        };
+        await Promise.all(Array.from({ length: 20 }, (_, index) => count([store, other][index % 2]!)));
+        expect(await store.failedSignIns('ann')).toEqual(failures(20));
+      });
+    });
+
     describe('signing keys', () => {
       test('are added after the newest one only, and told oldest first', async () => {
         const [first, second] = [signingKey('z', clock.nowMs() + hourMs), signingKey('a', clock.nowMs() + hourMs)];

@@ -3,6 +3,7 @@ import {
   type AccountRole,
   type AccountStore,
   AccountStoreUnavailable,
+  type FailedSignIns,
   maxFamiliesPerAccount,
   type Rotation,
   type RotationOutcome,
@@ -14,6 +15,7 @@ import {
 export interface SharedAccounts {
   readonly accounts: Map<string, Account>;
   readonly families: Map<string, TokenFamily>;
+  readonly failedSignIns: Map<string, FailedSignIns>;
   signingKeys: readonly SigningKey[];
   nowMs(): number;
 }
@@ -106,6 +108,24 @@ export class MemoryAccountHandle implements AccountStore {
 
   async endFamilies(clientId: string): Promise<void> {
     this.#endAll(clientId);
+  }
+
+  async failedSignIns(userName: string): Promise<FailedSignIns | null> {
+    const found = this.#open().failedSignIns.get(nameKeyOf(userName));
+    return found !== undefined && found.expireTimeMs > this.#server.nowMs() ? found : null;
+  }
+
+  async replaceFailedSignIns(
+    userName: string,
+    expected: FailedSignIns | null,
+    next: FailedSignIns | null,
+  ): Promise<boolean> {
+    const kept = this.#open().failedSignIns.get(nameKeyOf(userName));
+    const found = kept !== undefined && kept.expireTimeMs > this.#server.nowMs() ? kept : undefined;
+    if (found?.count !== expected?.count || found?.timeMs !== expected?.timeMs) return false;
+    if (next === null) this.#server.failedSignIns.delete(nameKeyOf(userName));
+    else this.#server.failedSignIns.set(nameKeyOf(userName), Object.freeze({ ...next }));
+    return true;
   }
 
   async signingKeys(): Promise<readonly SigningKey[]> {

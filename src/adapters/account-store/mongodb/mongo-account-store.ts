@@ -4,6 +4,7 @@ import {
   type AccountRole,
   type AccountStore,
   AccountStoreUnavailable,
+  type FailedSignIns,
   maxFamiliesPerAccount,
   type Rotation,
   type RotationOutcome,
@@ -15,6 +16,8 @@ import { MongoConnection, unlessThere } from './connection.ts';
 import {
   type AccountRow,
   accountsIn,
+  type FailedSignInsRow,
+  failedSignInsIn,
   prepare,
   type SigningKeysRow,
   signingKeysFilter,
@@ -144,6 +147,34 @@ class MongoAccountStore implements AccountStore {
     await this.#endAll({ clientId }, {});
   }
 
+  async failedSignIns(userName: string): Promise<FailedSignIns | null> {
+    const filter = { _id: nameKeyOf(userName), expireTimeMs: { $gt: this.#clock.nowMs() } };
+    const row = await this.#failedSignIns((rows) => rows.findOne(filter));
+    return row && { count: row.count, timeMs: row.timeMs, expireTimeMs: row.expireTimeMs };
+  }
+
+  async replaceFailedSignIns(
+    userName: string,
+    expected: FailedSignIns | null,
+    next: FailedSignIns | null,
+  ): Promise<boolean> {
+    const _id = nameKeyOf(userName);
+    if (expected === null)
+      return next === null ? (await this.failedSignIns(userName)) === null : this.#add({ _id, ...next });
+    const filter = { _id, count: expected.count, timeMs: expected.timeMs };
+    if (next === null) return this.#failedSignIns(async (rows) => (await rows.deleteOne(filter)).deletedCount === 1);
+    const { count, timeMs, expireTimeMs } = next;
+    const update = { $set: { count, timeMs, expireTimeMs } };
+    return this.#failedSignIns(async (rows) => (await rows.updateOne(filter, update)).matchedCount === 1);
+  }
+
+  /** Nothing is there but what has expired, whosever it is: that goes first. */
+  async #add(next: FailedSignInsRow): Promise<boolean> {
+    const expired = { expireTimeMs: { $lte: this.#clock.nowMs() } };
+    await this.#failedSignIns((rows) => rows.deleteMany(expired));
+    return this.#failedSignIns((rows) => unlessThere(rows.insertOne(next)));
+  }
+
   async signingKeys(): Promise<readonly SigningKey[]> {
     const row = await this.#signingKeys((rows) => rows.findOne(signingKeysFilter));
     return row?.keys ?? [];
@@ -206,6 +237,11 @@ class MongoAccountStore implements AccountStore {
   async #accounts<T>(call: (accounts: Collection<AccountRow>) => Promise<T>): Promise<T> {
     await this.#prepare();
     return this.#connection.use((database) => call(accountsIn(database, this.#prefix)));
+  }
+
+  async #failedSignIns<T>(call: (rows: Collection<FailedSignInsRow>) => Promise<T>): Promise<T> {
+    await this.#prepare();
+    return this.#connection.use((database) => call(failedSignInsIn(database, this.#prefix)));
   }
 
   async #signingKeys<T>(call: (rows: Collection<SigningKeysRow>) => Promise<T>): Promise<T> {

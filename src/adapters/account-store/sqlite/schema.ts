@@ -39,6 +39,16 @@ export const migrations: readonly Migration[] = [
         remove_time_ms INTEGER NOT NULL
       ) STRICT;
     `),
+  (database) =>
+    database.exec(`
+      CREATE TABLE failed_sign_ins (
+        name_key TEXT PRIMARY KEY,
+        count INTEGER NOT NULL,
+        time_ms INTEGER NOT NULL,
+        expire_time_ms INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX failed_sign_ins_by_expiry ON failed_sign_ins (expire_time_ms);
+    `),
 ];
 
 /** What this release writes. */

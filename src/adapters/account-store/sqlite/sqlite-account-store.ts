@@ -4,6 +4,7 @@ import {
   type AccountRole,
   type AccountStore,
   AccountStoreUnavailable,
+  type FailedSignIns,
   maxFamiliesPerAccount,
   type Rotation,
   type RotationOutcome,
@@ -21,7 +22,7 @@ export interface SqliteAccountStoreOptions {
   readonly clock: Clock;
 }
 
-/** Expired families removed at each new one: they go faster than they come, and no single call pays for many. */
+/** Expired families, or failures, removed at each new one: they go faster than they come, and no single call pays for many. */
 const expiredRemovedAtOnce = 20;
 
 type Row = Record<string, SQLOutputValue>;
@@ -147,6 +148,36 @@ class SqliteAccountStore implements AccountStore {
     this.#run('DELETE FROM families WHERE client_id = ?', clientId);
   }
 
+  async failedSignIns(userName: string): Promise<FailedSignIns | null> {
+    const [row] = this.#all(
+      'SELECT * FROM failed_sign_ins WHERE name_key = ? AND expire_time_ms > ?',
+      ...[nameKeyOf(userName), this.#clock.nowMs()],
+    );
+    return row === undefined ? null : failedSignInsOf(row);
+  }
+
+  async replaceFailedSignIns(
+    userName: string,
+    expected: FailedSignIns | null,
+    next: FailedSignIns | null,
+  ): Promise<boolean> {
+    const key = nameKeyOf(userName);
+    return this.#transaction(() => {
+      const nowMs = this.#clock.nowMs();
+      const [row] = this.#all('SELECT * FROM failed_sign_ins WHERE name_key = ? AND expire_time_ms > ?', key, nowMs);
+      const found = row === undefined ? null : failedSignInsOf(row);
+      if (found?.count !== expected?.count || found?.timeMs !== expected?.timeMs) return false;
+      this.#run('DELETE FROM failed_sign_ins WHERE name_key = ?', key);
+      this.#run(
+        'DELETE FROM failed_sign_ins WHERE name_key IN (SELECT name_key FROM failed_sign_ins WHERE expire_time_ms <= ? LIMIT ?)',
+        ...[nowMs, expiredRemovedAtOnce],
+      );
+      if (next !== null)
+        this.#run('INSERT INTO failed_sign_ins VALUES (?, ?, ?, ?)', key, next.count, next.timeMs, next.expireTimeMs);
+      return true;
+    });
+  }
+
   async signingKeys(): Promise<readonly SigningKey[]> {
     return this.#all('SELECT * FROM signing_keys ORDER BY position').map(signingKeyOf);
   }
@@ -223,6 +254,14 @@ function accountOf(row: Row): Account {
     passwordHash: String(row['password_hash']),
     role: row['role'] === 'operator' ? 'operator' : 'client',
     createTimeMs: Number(row['create_time_ms']),
+  };
+}
+
+function failedSignInsOf(row: Row): FailedSignIns {
+  return {
+    count: Number(row['count']),
+    timeMs: Number(row['time_ms']),
+    expireTimeMs: Number(row['expire_time_ms']),
   };
 }
 
