@@ -8,6 +8,7 @@ import { operationsViews } from '../../projections/operations-views.ts';
 import { Pace } from '../../projections/pace.ts';
 import { PolledProgress } from '../../projections/polled-progress.ts';
 import { openMongoAccountStore } from '../adapters/account-store/mongodb/mongo-account-store.ts';
+import { openMongoSecurityLog } from '../adapters/account-store/mongodb/mongo-security-log.ts';
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { openNatsBus } from '../adapters/live-bus/nats/nats-bus.ts';
 import { openS3MediaStore } from '../adapters/media-store/s3/s3-media-store.ts';
@@ -60,6 +61,7 @@ export async function openDistributed(options: BackendsOptions): Promise<Backend
     media,
     mediaHandler: undefined,
     openAccounts: () => openMongoAccountStore({ uri, prefix, clock: systemClock }),
+    openSecurityLog: () => openMongoSecurityLog({ uri, prefix, clock: systemClock }),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

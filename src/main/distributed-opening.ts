@@ -1,4 +1,5 @@
 import { openMongoAccountStore } from '../adapters/account-store/mongodb/mongo-account-store.ts';
+import { openMongoSecurityLog } from '../adapters/account-store/mongodb/mongo-security-log.ts';
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { openMongoReadModels } from '../adapters/read-model/mongodb/mongo-read-models.ts';
@@ -32,6 +33,7 @@ export function distributedOpening(config: Config): Opening {
     lock: () => ({ [Symbol.dispose]: () => undefined }),
     readModels: () => openMongoReadModels({ uri, prefix, mode: 'write', logger }),
     accounts: openAccounts,
+    securityLog: () => openMongoSecurityLog({ uri, prefix, clock: systemClock }),
   };
 }
 

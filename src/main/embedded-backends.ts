@@ -4,6 +4,7 @@ import { lagOf } from '../../projections/lag.ts';
 import { projections } from '../../projections/models.ts';
 import { operationsViews } from '../../projections/operations-views.ts';
 import { openSqliteAccountStore } from '../adapters/account-store/sqlite/sqlite-account-store.ts';
+import { openSqliteSecurityLog } from '../adapters/account-store/sqlite/sqlite-security-log.ts';
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { openSqliteLog, type WritableSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
 import { inProcessBus } from '../adapters/live-bus/in-process/in-process-bus.ts';
@@ -76,6 +77,7 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
     media,
     mediaHandler: media.handler,
     openAccounts: async () => openSqliteAccountStore({ path: accountsPath(dataDir), clock: systemClock }),
+    openSecurityLog: async () => openSqliteSecurityLog({ path: accountsPath(dataDir), clock: systemClock }),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

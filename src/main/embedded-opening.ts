@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { openSqliteAccountStore } from '../adapters/account-store/sqlite/sqlite-account-store.ts';
+import { openSqliteSecurityLog } from '../adapters/account-store/sqlite/sqlite-security-log.ts';
 import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { lockDataDir } from '../adapters/event-log/sqlite/lock.ts';
 import { logFolder } from '../adapters/event-log/sqlite/schema.ts';
@@ -29,6 +30,10 @@ export function embeddedOpening(config: Config): Opening {
     async accounts() {
       if (!existsSync(dataDir)) throw new NoDataFolder(dataDir);
       return openSqliteAccountStore({ path: accountsPath(dataDir), clock: systemClock });
+    },
+    async securityLog() {
+      if (!existsSync(dataDir)) throw new NoDataFolder(dataDir);
+      return openSqliteSecurityLog({ path: accountsPath(dataDir), clock: systemClock });
     },
   };
 }

@@ -3,6 +3,7 @@ import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { prometheusMetrics } from '../adapters/telemetry/prometheus/prometheus-metrics.ts';
 import { openTracing } from '../adapters/tracing/opentelemetry/open-tracing.ts';
+import { SecurityRecorder } from '../app/security/security-recorder.ts';
 import type { Config, Role } from '../config/config.ts';
 import type { ConnectionMetrics, Logger } from '../ports/telemetry.ts';
 import { apiPage } from '../rpc/api-page.ts';
@@ -51,12 +52,15 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
     await openBackends({ config, logger, metrics, instanceId, tracer, onFault, httpAddress: () => httpAddress }),
   );
   const world = systemWorld(logger, tracer);
-  const { authenticator, accounts } = started.use(await openAuthentication(config, backends, logger));
+  const securityLog = started.use(await backends.openSecurityLog());
+  const security = new SecurityRecorder({ log: securityLog, clock: systemClock, logger, metrics });
+  const { authenticator, accounts } = started.use(await openAuthentication(config, backends, logger, security));
+  const parts = { config, backends, logger, metrics, onFault };
   const doorKey = nodeCryptoIds.unique();
   const addresses = new CallAddresses({ ...config, trusted: new AddressRanges(config.trustedProxies), doorKey });
   const calls = { errors: new ErrorMapping(logger, metrics, nodeCryptoIds), authenticator, addresses };
   const gateway = has('gateway')
-    ? started.use(await openGateway({ config, backends, logger, metrics, tracer, onFault, calls, accounts }))
+    ? started.use(await openGateway({ ...parts, tracer, calls, accounts, security, securityLog }))
     : undefined;
   let state: 'starting' | 'running' | 'draining' = 'starting';
   const door = createHttpDoor({

@@ -48,8 +48,8 @@ export interface AccountStore extends SigningKeyStore, FailedSignInStore, AsyncD
    */
   rotateFamily(rotation: Rotation): Promise<RotationOutcome>;
 
-  /** Ends a family; nothing happens when it is not there. */
-  endFamily(familyId: string): Promise<void>;
+  /** Ends a family and tells whose it was; null, and nothing happens, when it is not there. */
+  endFamily(familyId: string): Promise<string | null>;
 
   /** Ends all families of the account; nothing happens when there are none. */
   endFamilies(clientId: string): Promise<void>;
@@ -67,16 +67,19 @@ export interface SigningKeyStore {
   addSigningKey(key: SigningKey, newestKid: string | null): Promise<boolean>;
 }
 
-/** Failed sign-ins by user name, in whatever case: all servers on one store count together. A name that nobody has is counted like others. */
+/**
+ * Failed sign-ins by user name: all servers on one store count together. A name that nobody has is counted like others. `nameHash` stands for the name,
+ * because people type passwords there.
+ */
 export interface FailedSignInStore {
   /** null: there are none, or they have expired. */
-  failedSignIns(userName: string): Promise<FailedSignIns | null>;
+  failedSignIns(nameHash: string): Promise<FailedSignIns | null>;
 
   /**
    * Puts `next` (null: nothing) in the place of what the caller has read before, if that is still there, and tells whether it was: of several servers
    * that count at once, one succeeds. What has expired counts as nothing, and may be removed at any time.
    */
-  replaceFailedSignIns(userName: string, expected: FailedSignIns | null, next: FailedSignIns | null): Promise<boolean>;
+  replaceFailedSignIns(nameHash: string, expected: FailedSignIns | null, next: FailedSignIns | null): Promise<boolean>;
 }
 
 /** Of one name. */

@@ -33,16 +33,16 @@ export function accountService({ calls, accounts, signInMethod }: AccountService
     signIn: unauthenticated(calls, async ({ userName, password }, call) => ({
       tokens: tokensToWire(await ours().signIn(userName, password, addressOf(call))),
     })),
-    refreshTokens: unauthenticated(calls, async ({ refreshToken }) => ({
-      tokens: tokensToWire(await ours().refresh(refreshToken)),
+    refreshTokens: unauthenticated(calls, async ({ refreshToken }, call) => ({
+      tokens: tokensToWire(await ours().refresh(refreshToken, addressOf(call))),
     })),
-    signOut: unauthenticated(calls, async ({ refreshToken }) => {
-      await ours().signOut(refreshToken);
+    signOut: unauthenticated(calls, async ({ refreshToken }, call) => {
+      await ours().signOut(refreshToken, addressOf(call));
       return {};
     }),
     signOutEverywhere: unauthenticated(calls, async (_, call) => {
       const accounts = ours();
-      await accounts.signOutEverywhere(await clientIdOf(calls, call));
+      await accounts.signOutEverywhere(await clientIdOf(calls, call), addressOf(call));
       return {};
     }),
     changePassword: unauthenticated(calls, async (passwords, call) => {

@@ -163,6 +163,10 @@ export const examples: Readonly<Record<string, Example>> = {
     remark:
       'The message of the preparation was answered, so that this is refused with `NOT_REPLAYABLE`; give one that ListParked shows.',
   },
+  'chat.v1.OperationsService/ListSecurityEvents': {
+    requests: [{ page_size: 10 }],
+    refusals: ['OPERATOR_REQUIRED', 'PAGE_TOKEN_INVALID'],
+  },
   'chat.v1.AccountService/DescribeSignIn': { requests: [{}], refusals: [] },
   'chat.v1.AccountService/SignUp': {
     requests: [{ user_name: 'grace', password: 'correct horse battery staple' }],

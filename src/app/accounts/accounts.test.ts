@@ -501,3 +501,38 @@ test('callers whose account cannot be looked up are unknown for now, and not una
   await world.store[Symbol.asyncDispose]();
   await expect(identityOf(tokens)).rejects.toThrow(AuthenticationUnavailable);
 });
+
+describe('the security log', () => {
+  test('has who did what from where, and no secret', async () => {
+    const tokens = await signUp('Ann');
+    const { clientId } = tokens;
+    await expect(world.accounts.signIn('ann', 'a wrong guess', 'elsewhere')).rejects.toBeDefined();
+    await expect(world.accounts.signIn('a.wrong.guess', password, 'elsewhere')).rejects.toBeDefined();
+    const second = await world.accounts.signIn('ann', password, address);
+    const wrong = { oldPassword: 'a wrong guess', newPassword: 'another horse' };
+    await expect(world.accounts.changePassword(clientId, wrong, address)).rejects.toBeDefined();
+    await world.accounts.signOut(second.refreshToken, address);
+    await world.accounts.signOut(second.refreshToken, address);
+    await world.accounts.refresh(tokens.refreshToken);
+    await expect(world.accounts.refresh(tokens.refreshToken, 'a thief')).rejects.toBeDefined();
+    await world.accounts.changePassword(clientId, { ...wrong, oldPassword: password }, address);
+    await world.accounts.signOutEverywhere(clientId, address);
+    const events = await world.events();
+    const ann = { clientId, userName: 'Ann', count: 1, address };
+    const expected = [
+      { kind: 'sign_up', ...ann },
+      { kind: 'sign_in_failed', ...ann, address: 'elsewhere' },
+      { kind: 'sign_in_failed', ...ann, clientId: '', userName: '', address: 'elsewhere' },
+      { kind: 'sign_in', ...ann },
+      { kind: 'password_change_failed', ...ann },
+      { kind: 'signed_out', ...ann },
+      { kind: 'refresh_token_reused', ...ann, address: 'a thief' },
+      { kind: 'password_changed', ...ann },
+      { kind: 'signed_out_everywhere', ...ann },
+    ];
+    expect(events).toHaveLength(expected.length);
+    expect(events).toEqual(expect.arrayContaining(expected.map((one) => expect.objectContaining(one))));
+    for (const secret of [password, 'guess', 'another horse', tokens.refreshToken.split('.')[1]])
+      expect(JSON.stringify(events)).not.toContain(secret);
+  });
+});

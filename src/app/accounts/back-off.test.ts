@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { MemoryAccountServer } from '../../adapters/account-store/memory/memory-accounts.ts';
+import { nodeCryptoIds as ids } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
 import { StandingClock } from '../../testing/standing-clock.ts';
 import { maxRemembered } from '../rate-limits/remembered.ts';
 import {
@@ -22,8 +23,8 @@ let elsewhere: BackOff;
 beforeEach(() => {
   clock = new StandingClock(0);
   const store = new MemoryAccountServer(() => clock.nowMs());
-  backOff = new BackOff(clock, store.handle(), signUpsPerAddress);
-  elsewhere = new BackOff(clock, store.handle(), signUpsPerAddress);
+  backOff = new BackOff({ clock, ids, store: store.handle() }, signUpsPerAddress);
+  elsewhere = new BackOff({ clock, ids, store: store.handle() }, signUpsPerAddress);
 });
 
 const fail = (name: string | undefined, address: string) => backOff.attempt({ name, address }, async () => null);
@@ -150,11 +151,11 @@ describe('at two gateways', () => {
   test('whose clock is behind, nobody waits longer than the longest wait', async () => {
     const late = new StandingClock(0);
     const store = new MemoryAccountServer(() => late.nowMs()).handle();
-    const ahead = new BackOff(clock, store, signUpsPerAddress);
+    const ahead = new BackOff({ clock, ids, store }, signUpsPerAddress);
     clock.advance(forgetAfterMs / 2);
     for (let index = 0; index < freeFailuresPerName; index += 1)
       await ahead.attempt({ name: 'ann', address: `address ${index}` }, async () => null);
-    const behind = new BackOff(late, store, signUpsPerAddress);
+    const behind = new BackOff({ clock: late, ids, store }, signUpsPerAddress);
     const attempt = behind.attempt({ name: 'ann', address: 'a' }, async () => 'right');
     await expect(attempt).rejects.toMatchObject(tooMany(initialDelayMs));
   });

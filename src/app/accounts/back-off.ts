@@ -1,6 +1,7 @@
 import { Refused } from '../../domain/errors/catalogue.ts';
 import type { FailedSignInStore, FailedSignIns } from '../../ports/account-store.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { Ids } from '../../ports/ids.ts';
 import { Remembered } from '../rate-limits/remembered.ts';
 import { TokenBuckets } from '../rate-limits/token-buckets.ts';
 
@@ -28,6 +29,12 @@ export const forgetAfterMs = 3_600_000;
  */
 export const maxGuessesPerDay = 310;
 
+export interface BackOffDeps {
+  readonly clock: Omit<Clock, 'sleep'>;
+  readonly ids: Pick<Ids, 'hash'>;
+  readonly store: FailedSignInStore;
+}
+
 /**
  * Who guesses passwords waits longer each time, by name and by address, and an address makes so many accounts an hour. Failures with a name are in the
  * account store: all gateways on it count together, and let through what one would. What is counted by address is in this process's memory: it begins
@@ -40,9 +47,9 @@ export class BackOff {
   readonly #signUps: TokenBuckets;
 
   /** `signUpsPerAddress`: accounts that an address may make at once, and again within an hour. */
-  constructor(clock: Omit<Clock, 'sleep'>, store: FailedSignInStore, signUpsPerAddress: number) {
+  constructor({ clock, ids, store }: BackOffDeps, signUpsPerAddress: number) {
     this.#clock = clock;
-    this.#names = new NameFailures(clock, store);
+    this.#names = new NameFailures({ clock, ids, store });
     this.#signUps = new TokenBuckets(signUpsPerAddress, signUpRefillMs);
   }
 
@@ -105,16 +112,14 @@ function checkWait(waitMs: number): void {
 }
 
 /**
- * Failures by name, in the store. An attempt is counted as failed before its work begins: a guesser who sends many at once, to whatever gateways, has not
+ * Failures by name, in the store, which has the name's hash alone. An attempt is counted as failed before its work begins: a guesser who sends many at once, to whatever gateways, has not
  * more of them than one after the other. How many names are there is bounded by what the password hasher does within `forgetAfterMs`.
  */
 class NameFailures {
-  readonly #clock: Pick<Clock, 'nowMs'>;
-  readonly #store: FailedSignInStore;
+  readonly #deps: BackOffDeps;
 
-  constructor(clock: Pick<Clock, 'nowMs'>, store: FailedSignInStore) {
-    this.#clock = clock;
-    this.#store = store;
+  constructor(deps: BackOffDeps) {
+    this.#deps = deps;
   }
 
   async attempt<T>(name: string, work: () => Promise<T | null>): Promise<T | null> {
@@ -133,16 +138,18 @@ class NameFailures {
 
   /** Throws TOO_MANY_ATTEMPTS. */
   #withOneMore(failures: FailedSignIns | null): FailedSignIns {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#deps.clock.nowMs();
     if (failures !== null) checkWait(waitAfterMs(failures, freeFailuresPerName, nowMs));
     return { count: (failures?.count ?? 0) + 1, timeMs: nowMs, expireTimeMs: nowMs + forgetAfterMs };
   }
 
   /** Again when another gateway, or another attempt, was first: then that one has come further. */
   async #change(name: string, change: (failures: FailedSignIns | null) => FailedSignIns | null): Promise<void> {
+    const { store, ids } = this.#deps;
+    const nameHash = ids.hash(name);
     for (;;) {
-      const before = await this.#store.failedSignIns(name);
-      if (await this.#store.replaceFailedSignIns(name, before, change(before))) return;
+      const before = await store.failedSignIns(nameHash);
+      if (await store.replaceFailedSignIns(nameHash, before, change(before))) return;
     }
   }
 }

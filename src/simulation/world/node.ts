@@ -247,7 +247,14 @@ export class ServerNode {
     const following = newFollowing({ ...parts, random: () => this.process.random.next(), onFault });
     this.#following = following;
     this.#running.defer(() => following.stop());
-    const uses = gatewayParts({ ...parts, admission, following, metrics, inspector: simulatedInspector });
+    const uses = gatewayParts({
+      ...parts,
+      admission,
+      following,
+      metrics,
+      inspector: simulatedInspector,
+      security: { record: async () => {} },
+    });
     this.sessions.watch(uses.gateway);
     this.#running.defer(() => uses.gateway.stop('DRAINING'));
     const { scenario, faults, ids } = this.#world;

@@ -102,29 +102,32 @@ export class MemoryAccountHandle implements AccountStore {
     return { kind: 'rotated', account };
   }
 
-  async endFamily(familyId: string): Promise<void> {
-    this.#open().families.delete(familyId);
+  async endFamily(familyId: string): Promise<string | null> {
+    const { families } = this.#open();
+    const clientId = families.get(familyId)?.clientId ?? null;
+    families.delete(familyId);
+    return clientId;
   }
 
   async endFamilies(clientId: string): Promise<void> {
     this.#endAll(clientId);
   }
 
-  async failedSignIns(userName: string): Promise<FailedSignIns | null> {
-    const found = this.#open().failedSignIns.get(nameKeyOf(userName));
+  async failedSignIns(nameHash: string): Promise<FailedSignIns | null> {
+    const found = this.#open().failedSignIns.get(nameHash);
     return found !== undefined && found.expireTimeMs > this.#server.nowMs() ? found : null;
   }
 
   async replaceFailedSignIns(
-    userName: string,
+    nameHash: string,
     expected: FailedSignIns | null,
     next: FailedSignIns | null,
   ): Promise<boolean> {
-    const kept = this.#open().failedSignIns.get(nameKeyOf(userName));
+    const kept = this.#open().failedSignIns.get(nameHash);
     const found = kept !== undefined && kept.expireTimeMs > this.#server.nowMs() ? kept : undefined;
     if (found?.count !== expected?.count || found?.timeMs !== expected?.timeMs) return false;
-    if (next === null) this.#server.failedSignIns.delete(nameKeyOf(userName));
-    else this.#server.failedSignIns.set(nameKeyOf(userName), Object.freeze({ ...next }));
+    if (next === null) this.#server.failedSignIns.delete(nameHash);
+    else this.#server.failedSignIns.set(nameHash, Object.freeze({ ...next }));
     return true;
   }
 

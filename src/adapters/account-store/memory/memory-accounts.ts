@@ -10,7 +10,7 @@ export class MemoryAccountServer {
   readonly accounts = new Map<string, Account>();
   /** By family id. One that has expired stays until another is made. */
   readonly families = new Map<string, TokenFamily>();
-  /** By user name in lower case. Those that have expired stay. */
+  /** By the hash of the name. Those that have expired stay. */
   readonly failedSignIns = new Map<string, FailedSignIns>();
   /** Oldest first. */
   signingKeys: readonly SigningKey[] = [];

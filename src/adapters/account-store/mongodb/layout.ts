@@ -13,7 +13,7 @@ import { unlessThere } from './connection.ts';
  *
  *     <prefix>_accounts        a document for each account, with its families of refresh tokens: who removes it ends them, and a family
  *                              cannot outlive its account
- *     <prefix>_failed_sign_ins a document for each user name, whether or not it has an account
+ *     <prefix>_failed_sign_ins a document for each user name that was tried, by its hash
  *     <prefix>_account_store   `schema`: the version of all this. `signing-keys`: all keys, as one document, because only the one who knows
  *                              the newest may add another
  */
@@ -26,7 +26,7 @@ export interface AccountRow extends Account {
 }
 
 export interface FailedSignInsRow extends FailedSignIns {
-  /** The user name without case. */
+  /** The hash of the user name. */
   readonly _id: string;
 }
 

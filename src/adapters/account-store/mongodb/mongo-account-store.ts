@@ -139,28 +139,28 @@ class MongoAccountStore implements AccountStore {
     return ended === null ? { kind: 'unknown' } : { kind: 'reused', clientId: ended.clientId };
   }
 
-  async endFamily(familyId: string): Promise<void> {
-    await this.#end({ 'families.familyId': familyId }, familyId);
+  async endFamily(familyId: string): Promise<string | null> {
+    return (await this.#end({ 'families.familyId': familyId }, familyId))?.clientId ?? null;
   }
 
   async endFamilies(clientId: string): Promise<void> {
     await this.#endAll({ clientId }, {});
   }
 
-  async failedSignIns(userName: string): Promise<FailedSignIns | null> {
-    const filter = { _id: nameKeyOf(userName), expireTimeMs: { $gt: this.#clock.nowMs() } };
+  async failedSignIns(nameHash: string): Promise<FailedSignIns | null> {
+    const filter = { _id: nameHash, expireTimeMs: { $gt: this.#clock.nowMs() } };
     const row = await this.#failedSignIns((rows) => rows.findOne(filter));
     return row && { count: row.count, timeMs: row.timeMs, expireTimeMs: row.expireTimeMs };
   }
 
   async replaceFailedSignIns(
-    userName: string,
+    nameHash: string,
     expected: FailedSignIns | null,
     next: FailedSignIns | null,
   ): Promise<boolean> {
-    const _id = nameKeyOf(userName);
+    const _id = nameHash;
     if (expected === null)
-      return next === null ? (await this.failedSignIns(userName)) === null : this.#add({ _id, ...next });
+      return next === null ? (await this.failedSignIns(nameHash)) === null : this.#add({ _id, ...next });
     const filter = { _id, count: expected.count, timeMs: expected.timeMs };
     if (next === null) return this.#failedSignIns(async (rows) => (await rows.deleteOne(filter)).deletedCount === 1);
     const { count, timeMs, expireTimeMs } = next;
