@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { MemoryAccountServer } from '../../adapters/account-store/memory/memory-accounts.ts';
-import { nodeCryptoIds as ids } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { MemoryAccountServer } from '../../adapters/memory/account-store/memory-accounts.ts';
+import { nodeCryptoIds as ids } from '../../adapters/node/node-crypto-ids.ts';
 import { StandingClock } from '../../testing/standing-clock.ts';
 import { maxRemembered } from '../rate-limits/remembered.ts';
 import {

@@ -1,0 +1,44 @@
+import { MediaUnavailable } from '../../ports/media-store.ts';
+
+/** A later release made the folder. */
+export class MediaStoreTooNew extends Error {
+  override readonly name = 'MediaStoreTooNew';
+  readonly retryable = false;
+}
+
+/** The folder's own files are not what they should be; the message says which, and what to do. */
+export class MediaStoreDamaged extends Error {
+  override readonly name = 'MediaStoreDamaged';
+  readonly retryable = false;
+}
+
+/** What an error of Node's carries. Not asked by `instanceof`, which fails between realms (test runners). */
+function fieldsOf(error: unknown): {
+  readonly code?: unknown;
+  readonly syscall?: unknown;
+  readonly message?: unknown;
+  readonly cause?: unknown;
+} {
+  return typeof error === 'object' && error !== null ? error : {};
+}
+
+/** Whether a file or folder is not there. */
+export function isNotThere(error: unknown): boolean {
+  return fieldsOf(error).code === 'ENOENT';
+}
+
+/** The disk is full, or what this user may have of it, or a file is as large as it may be. */
+const codesOfFull: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
+
+/** Whether there was no room. */
+export function isFull(error: unknown): boolean {
+  const { code, cause } = fieldsOf(error);
+  return codesOfFull.includes(code) || (cause !== undefined && isFull(cause));
+}
+
+/** What the port says of this error: whatever the file system refuses is MediaUnavailable, anything else stays as it is. */
+export function mapSystemError(error: unknown): unknown {
+  const { code, syscall, message } = fieldsOf(error);
+  if (typeof code !== 'string' || typeof syscall !== 'string') return error;
+  return new MediaUnavailable(`the media folder cannot be used: ${String(message)}`, { cause: error });
+}
