@@ -3,8 +3,16 @@ import { maxIdLength } from '../domain/limits.ts';
 import type { Identity } from '../ports/authenticator.ts';
 import { isChosenId } from './gateway/hello.ts';
 
+/** Where a call comes from, as far as that is known. */
+export interface CallOrigin {
+  /** To be shown: an IPv4 address, or the IPv6 network (/64) of an address. */
+  readonly address?: string | undefined;
+  /** The same, where calls are counted by it; undefined where many clients may have it, as behind a proxy that nobody named. */
+  readonly clientAddress?: string | undefined;
+}
+
 /** Who makes a call: with authentication off, anybody, who is whom they say. */
-export type Caller = { readonly kind: 'anybody' } | ({ readonly kind: 'client' } & Identity);
+export type Caller = ({ readonly kind: 'anybody' } | ({ readonly kind: 'client' } & Identity)) & CallOrigin;
 
 export const anybody: Caller = { kind: 'anybody' };
 

@@ -6,6 +6,7 @@ import { registerExplain } from './explain-command.ts';
 import { registerHistory } from './history-command.ts';
 import { registerOperations } from './operations-commands.ts';
 import { registerParked } from './parked-commands.ts';
+import { registerSecurityLog } from './security-log-command.ts';
 
 /** Adds every command that talks to a running server. */
 export function registerClientCommands(program: Command, surroundings: Surroundings = {}): void {
@@ -15,4 +16,5 @@ export function registerClientCommands(program: Command, surroundings: Surroundi
   registerOperations(program, surroundings);
   registerExplain(program, surroundings);
   registerParked(program, surroundings);
+  registerSecurityLog(program, surroundings);
 }

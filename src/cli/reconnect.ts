@@ -52,6 +52,7 @@ export function afterLoss(refusal: Refusal | undefined, context: LossContext): A
     case 'ALREADY_CONNECTED':
       return context.mayHoldSession && context.withoutSessionMs < ALREADY_CONNECTED_PATIENCE_MS ? 'again' : 'end';
     case 'TOO_MANY_CLIENTS':
+    case 'TOO_MANY_SESSIONS':
       return context.hadSession ? 'again' : 'end';
     case 'STALE':
       return 'again';

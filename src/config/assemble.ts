@@ -28,6 +28,7 @@ export function assemble(v: Values): Config {
     webOrigins: v.PARLEY_WEB_ORIGINS ?? [],
     trustedProxies: v.PARLEY_TRUSTED_PROXIES ?? [],
     trustedHops: v.PARLEY_TRUSTED_HOPS,
+    allowUnnamedProxies: v.PARLEY_MAX_SESSIONS_PER_ADDRESS === 'auto' && v.PARLEY_TRUSTED_PROXIES === undefined,
     auth: assembleAuth(v),
     reflection: v.PARLEY_REFLECTION === 'auto' ? v.PARLEY_AUTH === 'none' || isLocal(v) : v.PARLEY_REFLECTION === 'on',
     tls: assembleTls(v),
@@ -169,9 +170,20 @@ function assembleConnections(v: Values): ConnectionsConfig {
   };
 }
 
+/** One of this many parts of all slots: so many addresses together fill them. */
+const addressesForAllSlots = 5;
+
+/** On loopback all clients have one address. */
+function maxSessionsPerAddress(v: Values): number {
+  const { PARLEY_MAX_SESSIONS_PER_ADDRESS: given, PARLEY_MAX_CLIENTS: maxClients } = v;
+  if (given !== 'auto') return given;
+  return isLocal(v) ? Number.MAX_SAFE_INTEGER : Math.max(1, Math.floor(maxClients / addressesForAllSlots));
+}
+
 function assembleLimits(v: Values): LimitsConfig {
   return {
     maxClients: v.PARLEY_MAX_CLIENTS,
+    maxSessionsPerAddress: maxSessionsPerAddress(v),
     maxProcessing: v.PARLEY_MAX_PROCESSING,
     maxProcessingPerPartition: Math.floor(v.PARLEY_MAX_PROCESSING / v.PARLEY_PARTITIONS),
     partitions: v.PARLEY_PARTITIONS,

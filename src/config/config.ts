@@ -15,6 +15,8 @@ export type Role = 'gateway' | 'worker' | 'projector';
 export interface LimitsConfig {
   /** Sessions open at once. */
   readonly maxClients: number;
+  /** Of those, and of clients in line, that one address may have at one gateway. */
+  readonly maxSessionsPerAddress: number;
   /** Messages in processing at once, over all partitions. */
   readonly maxProcessing: number;
   /** The part of `maxProcessing` that each partition may use: rounded down, so that the whole is never exceeded. */
@@ -218,6 +220,8 @@ export interface Config {
   readonly trustedProxies: readonly string[];
   /** How many of those a call comes through at most: entries of `x-forwarded-for` that are read, from its end. */
   readonly trustedHops: number;
+  /** Whether a call from a private address that was passed on counts as a proxy's, though nobody named it: of no one client. */
+  readonly allowUnnamedProxies: boolean;
   readonly auth: AuthConfig;
   /** Whether whoever asks is shown the contract: gRPC reflection, and `/docs`. */
   readonly reflection: boolean;

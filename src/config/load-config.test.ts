@@ -321,6 +321,29 @@ describe('connections', () => {
   });
 });
 
+describe('sessions of one address', () => {
+  const open = { PARLEY_GRPC_LISTEN: '0.0.0.0:50051', PARLEY_ALLOW_INSECURE: 'true' };
+
+  test.each([
+    ['50', 10],
+    ['3', 1],
+    ['10000', 2_000],
+  ])('of %s slots are a fifth, and one at least: %d', (maxClients, maxSessionsPerAddress) => {
+    expect(loadConfig({ ...open, PARLEY_MAX_CLIENTS: maxClients }).limits).toMatchObject({ maxSessionsPerAddress });
+  });
+
+  test('have no limit where only this machine can connect, unless one is given', () => {
+    expect(loadConfig({}).limits.maxSessionsPerAddress).toBe(Number.MAX_SAFE_INTEGER);
+    expect(loadConfig({ PARLEY_MAX_SESSIONS_PER_ADDRESS: '7' }).limits.maxSessionsPerAddress).toBe(7);
+  });
+
+  test('are not those of a proxy that nobody named, unless a limit is given or proxies are named', () => {
+    expect(loadConfig(open).allowUnnamedProxies).toBe(true);
+    for (const given of [{ PARLEY_MAX_SESSIONS_PER_ADDRESS: '7' }, { PARLEY_TRUSTED_PROXIES: '10.0.0.7' }])
+      expect(loadConfig({ ...open, ...given }).allowUnnamedProxies).toBe(false);
+  });
+});
+
 test.each<[Record<string, string>, boolean]>([
   [{}, true],
   [{ PARLEY_AUTH: 'accounts' }, true],

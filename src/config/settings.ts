@@ -227,6 +227,12 @@ export const settings = {
     default: '50',
     description: 'Sessions open at once.',
   },
+  PARLEY_MAX_SESSIONS_PER_ADDRESS: {
+    type: integerOr(1, 1_000_000, 'auto'),
+    default: 'auto',
+    description:
+      'Clients of one address (of IPv6: one /64) that may have a session at one gateway, open or in line; one more is refused as TOO_MANY_SESSIONS. Each gateway counts for itself. `auto`: a fifth of `PARLEY_MAX_CLIENTS`; none where both ports listen on loopback only, and none for calls with `x-forwarded-for` that come from a private address while `PARLEY_TRUSTED_PROXIES` is empty: they come by a proxy that nobody named, and all clients have its address.',
+  },
   PARLEY_MAX_WAITING_CLIENTS: {
     type: integer(0, 100_000, 'clients'),
     default: '1000',

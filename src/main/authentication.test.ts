@@ -4,6 +4,7 @@ import { openAuthentication } from './authentication.ts';
 import type { Backends } from './backends.ts';
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
+const unrecorded = { record: async () => undefined };
 const opened = new Error('the accounts were opened');
 // What openAuthentication sees of the backends.
 const backends = { openAccounts: () => Promise.reject(opened) } as unknown as Backends;
@@ -18,10 +19,10 @@ const configOf = (role: string) =>
   });
 
 test.each(['worker', 'projector'])('a %s opens neither accounts nor the keys that sign tokens', async (role) => {
-  await using authentication = await openAuthentication(configOf(role), backends, silent);
+  await using authentication = await openAuthentication(configOf(role), backends, silent, unrecorded);
   expect(authentication).toMatchObject({ accounts: undefined, authenticator: undefined });
 });
 
 test('a gateway opens them', async () => {
-  await expect(openAuthentication(configOf('gateway'), backends, silent)).rejects.toBe(opened);
+  await expect(openAuthentication(configOf('gateway'), backends, silent, unrecorded)).rejects.toBe(opened);
 });

@@ -3,10 +3,10 @@ import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { oidcAuthenticator } from '../adapters/oidc/oidc-authenticator.ts';
 import { scryptHasher } from '../adapters/scrypt/scrypt-hasher.ts';
-import { Accounts } from '../app/accounts/accounts.ts';
+import { Accounts, type AccountsDeps } from '../app/accounts/accounts.ts';
 import { accountAuthenticator } from '../app/accounts/authenticator.ts';
+import type { SecurityRecorder } from '../app/security/security-recorder.ts';
 import type { AccountsConfig, Config } from '../config/config.ts';
-import type { AccountStore } from '../ports/account-store.ts';
 import type { Authenticator } from '../ports/authenticator.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import type { Backends } from './backends.ts';
@@ -21,7 +21,12 @@ export interface Authentication extends AsyncDisposable {
 }
 
 /** As configured, for a gateway; other roles take no callers, and open neither accounts nor keys. Rejects with AccountStoreUnavailable, …TooNew, …Damaged, or OidcIssuerInsecure. */
-export async function openAuthentication(config: Config, backends: Backends, logger: Logger): Promise<Authentication> {
+export async function openAuthentication(
+  config: Config,
+  backends: Backends,
+  logger: Logger,
+  security: Pick<SecurityRecorder, 'record'>,
+): Promise<Authentication> {
   const { auth } = config;
   const nothingOpen = { accounts: undefined, [Symbol.asyncDispose]: async () => {} };
   if (!config.roles.includes('gateway')) return { ...nothingOpen, authenticator: undefined };
@@ -31,14 +36,19 @@ export async function openAuthentication(config: Config, backends: Backends, log
     case 'oidc':
       return { ...nothingOpen, authenticator: oidcAuthenticator({ ...auth, clock: systemClock }) };
     case 'accounts':
-      return openAccounts(config.prefix, auth, await backends.openAccounts(), logger);
+      return openAccounts(config.prefix, auth, { store: await backends.openAccounts(), logger, security });
     default:
       return auth satisfies never;
   }
 }
 
-function openAccounts(prefix: string, auth: AccountsConfig, store: AccountStore, logger: Logger): Authentication {
+function openAccounts(
+  prefix: string,
+  auth: AccountsConfig,
+  deps: Pick<AccountsDeps, 'store' | 'logger' | 'security'>,
+): Authentication {
   const clock = systemClock;
+  const { store } = deps;
   const tokens = joseAccessTokens({
     store,
     clock,
@@ -47,10 +57,9 @@ function openAccounts(prefix: string, auth: AccountsConfig, store: AccountStore,
     keyLifetimeMs: auth.keyLifetimeMs,
   });
   const accounts = new Accounts({
-    store,
+    ...deps,
     tokens,
     clock,
-    logger,
     hasher: scryptHasher(),
     commonPasswords: readCommonPasswords(),
     ids: nodeCryptoIds,

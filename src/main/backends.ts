@@ -8,6 +8,7 @@ import type { LiveBus } from '../ports/live-bus.ts';
 import type { MediaStore } from '../ports/media-store.ts';
 import type { OperationsViews } from '../ports/operations-views.ts';
 import type { PartitionGroups } from '../ports/partition-groups.ts';
+import type { SecurityLog } from '../ports/security-log.ts';
 
 /** What the profiles differ in: where the log, the read models, media and accounts are, and how processes hear of each other. */
 export interface Backends extends AsyncDisposable {
@@ -27,4 +28,6 @@ export interface Backends extends AsyncDisposable {
   readonly mediaHandler: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined;
   /** Rejects with AccountStoreUnavailable, AccountStoreTooNew or AccountStoreDamaged. */
   openAccounts(): Promise<AccountStore>;
+  /** Kept beside the accounts; rejects alike. */
+  openSecurityLog(): Promise<SecurityLog>;
 }

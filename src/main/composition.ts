@@ -17,6 +17,7 @@ import { MediaSweeper, type SweepMetrics } from '../app/media/sweeper.ts';
 import { ClientWrites } from '../app/rate-limits/client-writes.ts';
 import { HistoryReads } from '../app/reading/history-reads.ts';
 import { Operations } from '../app/reading/operations.ts';
+import type { SecurityRecorder } from '../app/security/security-recorder.ts';
 import type { Config } from '../config/config.ts';
 import { initialAdmission } from '../domain/admission/state.ts';
 import { gatewayLeaseMs, maxFrameBytes } from '../domain/limits.ts';
@@ -53,7 +54,7 @@ export type PartsConfig = Pick<Config, 'limits' | 'media' | 'worker' | 'allowedT
 
 export interface PartsOptions {
   readonly config: PartsConfig;
-  readonly backends: Omit<Backends, 'mediaHandler' | 'openAccounts'>;
+  readonly backends: Omit<Backends, 'mediaHandler' | 'openAccounts' | 'openSecurityLog'>;
   readonly world: World;
 }
 
@@ -107,6 +108,7 @@ export interface GatewayPartsOptions extends PartsOptions {
   readonly following: Following;
   readonly metrics: Metrics;
   readonly inspector: MediaInspector;
+  readonly security: Pick<SecurityRecorder, 'record'>;
 }
 
 export interface FollowingOptions extends AdmissionOptions {
@@ -138,7 +140,7 @@ function workersGroup({ prefix }: PartsConfig): string {
 
 /** The use cases of a gateway. It is not started, and its admission need not be: that announces it, once its ports are open. */
 export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
-  const { config, backends, world, admission, following, metrics, inspector } = options;
+  const { config, backends, world, admission, following, metrics, inspector, security } = options;
   const { limits, media: settings } = config;
   const { clock, ids, logger } = world;
   const store = backends.media;
@@ -172,17 +174,18 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
     bus: backends.bus,
     media: library,
     settings: limits,
+    maxSessionsPerAddress: limits.maxSessionsPerAddress,
     helloRules: { allowedTimeZones: config.allowedTimeZones, isTimeZone: timeZones() },
   });
   return {
     gateway,
     readiness: new GatewayReadiness({ admission, following, conversations, history: backends.history, clock }),
     library,
-    operations: new Operations({ ...limits, ...backends, admission, clock }),
+    operations: new Operations({ ...limits, ...backends, admission, clock, security }),
     reads: new HistoryReads({ ...backends, conversations, ids, links }),
     manager: new ConversationsManager({ ...backends, conversations, writes }),
     explanation: new Explanation({ ...backends, ...limits, conversations, clock }),
-    parked: new Parked({ ...backends, conversations, ids }),
+    parked: new Parked({ ...backends, conversations, ids, security }),
   };
 }
 

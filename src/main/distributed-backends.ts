@@ -10,6 +10,7 @@ import { PolledProgress } from '../../projections/polled-progress.ts';
 import { kafkaPartitionGroups } from '../adapters/kafka/partition-groups/kafka-partition-groups.ts';
 import { inProcessBus } from '../adapters/memory/live-bus/in-process-bus.ts';
 import { openMongoAccountStore } from '../adapters/mongodb/account-store/mongo-account-store.ts';
+import { openMongoSecurityLog } from '../adapters/mongodb/account-store/mongo-security-log.ts';
 import { openMongoReadModels } from '../adapters/mongodb/read-model/mongo-read-models.ts';
 import { openNatsBus } from '../adapters/nats/nats-bus.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
@@ -62,6 +63,7 @@ export async function openDistributed(options: BackendsOptions): Promise<Backend
     media,
     mediaHandler: undefined,
     openAccounts: () => openMongoAccountStore({ uri: accountsMongodbUri, prefix, clock: systemClock }),
+    openSecurityLog: () => openMongoSecurityLog({ uri: accountsMongodbUri, prefix, clock: systemClock }),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

@@ -1,4 +1,5 @@
 import { openMongoAccountStore } from '../adapters/mongodb/account-store/mongo-account-store.ts';
+import { openMongoSecurityLog } from '../adapters/mongodb/account-store/mongo-security-log.ts';
 import { openMongoReadModels } from '../adapters/mongodb/read-model/mongo-read-models.ts';
 import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
@@ -32,6 +33,7 @@ export function distributedOpening(config: Config): Opening {
     lock: () => ({ [Symbol.dispose]: () => undefined }),
     readModels: () => openMongoReadModels({ uri, prefix, mode: 'write', logger }),
     accounts: openAccounts,
+    securityLog: () => openMongoSecurityLog({ uri, prefix, clock: systemClock }),
   };
 }
 

@@ -8,6 +8,7 @@ import { inProcessBus } from '../adapters/memory/live-bus/in-process-bus.ts';
 import { soleOwner } from '../adapters/memory/partition-groups/sole-owner.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { openSqliteAccountStore } from '../adapters/sqlite/account-store/sqlite-account-store.ts';
+import { openSqliteSecurityLog } from '../adapters/sqlite/account-store/sqlite-security-log.ts';
 import { openSqliteLog, type WritableSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { openSqliteReadModels } from '../adapters/sqlite/read-model/store.ts';
 import { Journal, topicsOf } from '../app/journal.ts';
@@ -76,6 +77,7 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
     media,
     mediaHandler: media.handler,
     openAccounts: async () => openSqliteAccountStore({ path: accountsPath(dataDir), clock: systemClock }),
+    openSecurityLog: async () => openSqliteSecurityLog({ path: accountsPath(dataDir), clock: systemClock }),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

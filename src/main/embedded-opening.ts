@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { openSqliteAccountStore } from '../adapters/sqlite/account-store/sqlite-account-store.ts';
+import { openSqliteSecurityLog } from '../adapters/sqlite/account-store/sqlite-security-log.ts';
 import { lockDataDir } from '../adapters/sqlite/event-log/lock.ts';
 import { logFolder } from '../adapters/sqlite/event-log/schema.ts';
 import { openSqliteReadModels } from '../adapters/sqlite/read-model/store.ts';
@@ -29,6 +30,10 @@ export function embeddedOpening(config: Config): Opening {
     async accounts() {
       if (!existsSync(dataDir)) throw new NoDataFolder(dataDir);
       return openSqliteAccountStore({ path: accountsPath(dataDir), clock: systemClock });
+    },
+    async securityLog() {
+      if (!existsSync(dataDir)) throw new NoDataFolder(dataDir);
+      return openSqliteSecurityLog({ path: accountsPath(dataDir), clock: systemClock });
     },
   };
 }

@@ -6,10 +6,12 @@ import type { Following } from '../app/following/following.ts';
 import type { Admission } from '../app/gateway/admission.ts';
 import type { Readiness } from '../app/gateway/readiness.ts';
 import type { Operations } from '../app/reading/operations.ts';
+import { SecurityEvents } from '../app/security/security-events.ts';
+import type { SecurityRecorder } from '../app/security/security-recorder.ts';
 import type { AuthConfig, Config } from '../config/config.ts';
+import type { SecurityLog } from '../ports/security-log.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';
-import { AddressRanges, CallAddresses } from '../rpc/peer-address.ts';
 import { createRpcServer, type RpcServer, type RpcServerDeps } from '../rpc/server.ts';
 import type { Backends } from './backends.ts';
 import { gatewayParts, newFollowing, openAdmission, welcomeFacts } from './composition.ts';
@@ -42,20 +44,20 @@ export interface GatewayOptions {
   readonly onFault: (error: unknown) => void;
   readonly calls: RpcServerDeps['calls'];
   readonly accounts: Accounts | undefined;
-  /** What the door for browsers proves itself by to the gRPC server. */
-  readonly doorKey: string;
+  readonly security: SecurityRecorder;
+  readonly securityLog: SecurityLog;
 }
 
 /** A gateway that answers calls, and takes no sessions before it is started; its gRPC server does not listen yet. */
 export async function openGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const { config, backends, logger, metrics, tracer, calls, accounts, doorKey, onFault } = options;
+  const { config, backends, logger, metrics, tracer, calls, accounts, onFault, security, securityLog } = options;
   await using started = new AsyncDisposableStack();
   const parts = { config, backends, world: systemWorld(logger, tracer) };
   const admission = await openAdmission({ ...parts, onFault });
   started.defer(() => admission.stop());
   const following = newFollowing({ ...parts, random: Math.random, onFault });
   started.defer(() => following.stop());
-  const uses = gatewayParts({ ...parts, admission, following, metrics, inspector: fileTypeInspector });
+  const uses = gatewayParts({ ...parts, admission, following, metrics, inspector: fileTypeInspector, security });
   const { gateway, operations } = uses;
   started.defer(() => gateway.stop('DRAINING'));
   observe(metrics, operations, config);
@@ -66,11 +68,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     tracer,
     calls,
     accounts,
-    addresses: new CallAddresses({
-      trusted: new AddressRanges(config.trustedProxies),
-      trustedHops: config.trustedHops,
-      doorKey,
-    }),
+    securityEvents: new SecurityEvents(securityLog),
     signInMethod: signInMethodOf(config.auth),
     reflection: config.reflection,
     facts: welcomeFacts(config),

@@ -2,6 +2,7 @@ import type { Journal } from '../app/journal.ts';
 import type { Config } from '../config/config.ts';
 import type { AccountStore } from '../ports/account-store.ts';
 import type { ReadModelStore } from '../ports/read-model.ts';
+import type { SecurityLog } from '../ports/security-log.ts';
 
 /** What commands work on: the parts of a deployment, opened one by one where its profile has them. */
 export interface Opening {
@@ -19,6 +20,8 @@ export interface Opening {
   readModels(): Promise<ReadModelStore>;
   /** The accounts, also beside servers that run. Rejects with NoDataFolder. */
   accounts(): Promise<AccountStore>;
+  /** The security log, also beside servers that run. Rejects with NoDataFolder. */
+  securityLog(): Promise<SecurityLog>;
 }
 
 /** The command works on files of the data folder. */

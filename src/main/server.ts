@@ -3,11 +3,12 @@ import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { openTracing } from '../adapters/opentelemetry/open-tracing.ts';
 import { prometheusMetrics } from '../adapters/prometheus/prometheus-metrics.ts';
+import { SecurityRecorder } from '../app/security/security-recorder.ts';
 import type { Config, Role } from '../config/config.ts';
 import type { ConnectionMetrics, Logger } from '../ports/telemetry.ts';
 import { apiPage } from '../rpc/api-page.ts';
 import { ErrorMapping } from '../rpc/errors.ts';
-import { AddressRanges } from '../rpc/peer-address.ts';
+import { AddressRanges, CallAddresses } from '../rpc/peer-address.ts';
 import type { RpcServer } from '../rpc/server.ts';
 import { openAuthentication } from './authentication.ts';
 import type { Backends } from './backends.ts';
@@ -51,11 +52,15 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
     await openBackends({ config, logger, metrics, instanceId, tracer, onFault, httpAddress: () => httpAddress }),
   );
   const world = systemWorld(logger, tracer);
-  const { authenticator, accounts } = started.use(await openAuthentication(config, backends, logger));
-  const calls = { errors: new ErrorMapping(logger, metrics, nodeCryptoIds), authenticator };
+  const securityLog = started.use(await backends.openSecurityLog());
+  const security = new SecurityRecorder({ log: securityLog, clock: systemClock, logger, metrics });
+  const { authenticator, accounts } = started.use(await openAuthentication(config, backends, logger, security));
+  const parts = { config, backends, logger, metrics, onFault };
   const doorKey = nodeCryptoIds.unique();
+  const addresses = new CallAddresses({ ...config, trusted: new AddressRanges(config.trustedProxies), doorKey });
+  const calls = { errors: new ErrorMapping(logger, metrics, nodeCryptoIds), authenticator, addresses };
   const gateway = has('gateway')
-    ? started.use(await openGateway({ config, backends, logger, metrics, tracer, onFault, calls, accounts, doorKey }))
+    ? started.use(await openGateway({ ...parts, tracer, calls, accounts, security, securityLog }))
     : undefined;
   let state: 'starting' | 'running' | 'draining' = 'starting';
   const door = createHttpDoor({

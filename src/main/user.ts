@@ -11,6 +11,7 @@ import {
   signOutUser,
   type UserDeps,
 } from '../app/accounts/users.ts';
+import { type Happening, recordOfCommand } from '../app/security/security-recorder.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import type { AccountRole } from '../ports/account-store.ts';
 import { askSecret } from './ask.ts';
@@ -26,6 +27,7 @@ export async function add(
   const user = { userName, password, role: operator === true ? ('operator' as const) : ('client' as const) };
   await withAccounts(async (deps) => {
     const { clientId, role } = await addUser(deps, user);
+    await deps.record({ kind: 'account_added', clientId, userName, detail: role });
     process.stdout.write(`${userName} is ${aRole(role)} with the client id ${clientId}\n`);
   });
 }
@@ -41,41 +43,61 @@ export async function list(): Promise<void> {
 
 /** Removes an account and ends its sign-ins; what was said with it stays. */
 export async function remove(userName: string): Promise<void> {
-  await withAccounts((deps) => removeUser(deps, userName));
+  await withAccounts(async (deps) => {
+    await removeUser(deps, userName);
+    await deps.record({ kind: 'account_removed', userName });
+  });
   process.stdout.write(`${userName} is removed; what was said with the account stays\n`);
 }
 
 /** Gives an account another role, which holds from its next call on. */
 export async function changeRole(userName: string, role: AccountRole): Promise<void> {
-  await withAccounts((deps) => setRole(deps, userName, role));
+  await withAccounts(async (deps) => {
+    await setRole(deps, userName, role);
+    await deps.record({ kind: 'role_changed', userName, detail: role });
+  });
   process.stdout.write(`${userName} is ${aRole(role)}\n`);
 }
 
 /** Gives an account another password, which comes as that of `add`, and ends its sign-ins. */
 export async function changePassword(userName: string, source: PasswordSource): Promise<void> {
   const password = await passwordFrom(source);
-  await withAccounts((deps) => setPassword(deps, userName, password));
+  await withAccounts(async (deps) => {
+    await setPassword(deps, userName, password);
+    await deps.record({ kind: 'password_set', userName });
+  });
   process.stdout.write(`${userName} has another password, and is signed out everywhere; ${untilExpired}\n`);
 }
 
 /** Ends all sign-ins of an account. */
 export async function signOut(userName: string): Promise<void> {
-  await withAccounts((deps) => signOutUser(deps, userName));
+  await withAccounts(async (deps) => {
+    await signOutUser(deps, userName);
+    await deps.record({ kind: 'signed_out_everywhere', userName });
+  });
   process.stdout.write(`${userName} is signed out everywhere; ${untilExpired}\n`);
 }
 
 /** What an operator has to know who shuts somebody out: only the removal of an account works at once. */
 const untilExpired = 'access tokens work until they expire (PARLEY_ACCESS_TOKEN_LIFETIME_MS)';
 
+interface CommandDeps extends UserDeps {
+  /** Writes what was done into the security log. */
+  record(happening: Happening): Promise<void>;
+}
+
 interface PasswordSource {
   readonly passwordFile?: string;
 }
 
 /** The accounts of the deployment; servers may run beside. Rejects with NoDataFolder or AccountStoreUnavailable. */
-async function withAccounts(work: (deps: UserDeps) => Promise<void>): Promise<void> {
-  await using store = await (await openingOf(loadEnvironment())).accounts();
+async function withAccounts(work: (deps: CommandDeps) => Promise<void>): Promise<void> {
+  const opening = await openingOf(loadEnvironment());
+  await using store = await opening.accounts();
+  await using log = await opening.securityLog();
+  const record = (happening: Happening) => recordOfCommand(log, systemClock, happening);
   const common = { clock: systemClock, ids: nodeCryptoIds, commonPasswords: readCommonPasswords() };
-  await work({ store, ...common, hasher: scryptHasher() });
+  await work({ store, record, ...common, hasher: scryptHasher() });
 }
 
 class PasswordsDiffer extends Error {

@@ -7,7 +7,7 @@
  * Visibility: what it has answered, every later call sees, also through other handles on the same store.
  * Everything rejects with AccountStoreUnavailable while the store cannot be read or written.
  */
-export interface AccountStore extends SigningKeyStore, AsyncDisposable {
+export interface AccountStore extends SigningKeyStore, FailedSignInStore, AsyncDisposable {
   /** False, and nothing changed, when somebody has this user name in whatever case. */
   createAccount(account: Account): Promise<boolean>;
 
@@ -48,8 +48,8 @@ export interface AccountStore extends SigningKeyStore, AsyncDisposable {
    */
   rotateFamily(rotation: Rotation): Promise<RotationOutcome>;
 
-  /** Ends a family; nothing happens when it is not there. */
-  endFamily(familyId: string): Promise<void>;
+  /** Ends a family and tells whose it was; null, and nothing happens, when it is not there. */
+  endFamily(familyId: string): Promise<string | null>;
 
   /** Ends all families of the account; nothing happens when there are none. */
   endFamilies(clientId: string): Promise<void>;
@@ -65,6 +65,30 @@ export interface SigningKeyStore {
    * whether it was added: of several servers that want to, one succeeds.
    */
   addSigningKey(key: SigningKey, newestKid: string | null): Promise<boolean>;
+}
+
+/**
+ * Failed sign-ins by user name: all servers on one store count together. A name that nobody has is counted like others. `nameHash` stands for the name,
+ * because people type passwords there.
+ */
+export interface FailedSignInStore {
+  /** null: there are none, or they have expired. */
+  failedSignIns(nameHash: string): Promise<FailedSignIns | null>;
+
+  /**
+   * Puts `next` (null: nothing) in the place of what the caller has read before, if that is still there, and tells whether it was: of several servers
+   * that count at once, one succeeds. What has expired counts as nothing, and may be removed at any time.
+   */
+  replaceFailedSignIns(nameHash: string, expected: FailedSignIns | null, next: FailedSignIns | null): Promise<boolean>;
+}
+
+/** Of one name. */
+export interface FailedSignIns {
+  readonly count: number;
+  /** Of the last one. */
+  readonly timeMs: number;
+  /** They are forgotten then. */
+  readonly expireTimeMs: number;
 }
 
 export type AccountRole = 'client' | 'operator';

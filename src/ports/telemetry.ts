@@ -1,3 +1,5 @@
+import type { SecurityEventKind } from './security-log.ts';
+
 /** The process's own log: facts for operators, never contents, tokens or keys. */
 export interface Logger {
   debug(fields: object, message: string): void;
@@ -42,6 +44,14 @@ export type CutReason =
 /** What is counted of connections. */
 export interface ConnectionMetrics {
   cut(reason: CutReason): void;
+}
+
+/** What is counted of the security log. */
+export interface SecurityMetrics {
+  /** Something happened that belongs there. */
+  securityEvent(kind: SecurityEventKind): void;
+  /** It could not be written there. */
+  securityEventLost(): void;
 }
 
 /** What is measured of the log, in whatever role. */

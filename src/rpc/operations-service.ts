@@ -2,6 +2,7 @@ import type { Explanation } from '../app/managing/explanation.ts';
 import type { Step } from '../app/managing/message-story.ts';
 import type { Aside, Parked as ParkedThings, ReplayWish } from '../app/managing/parked.ts';
 import type { Operations } from '../app/reading/operations.ts';
+import type { SecurityEvents } from '../app/security/security-events.ts';
 import type { OpenConnection } from '../domain/admission/state.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import {
@@ -12,8 +13,11 @@ import {
   ParkedKind,
   type RecordPlace as PlaceOnWire,
   type ReplayParkedRequest,
+  type SecurityEvent,
+  SecurityEventKind,
 } from '../gen/chat/v1/operations_service.ts';
 import type { RecordPlace } from '../ports/operations-views.ts';
+import type { SecurityEntry } from '../ports/security-log.ts';
 import type { Calls } from './calls.ts';
 import { unary } from './unary.ts';
 import { numberOf } from './wire-values.ts';
@@ -75,13 +79,50 @@ function wishFromWire({ what }: ReplayParkedRequest): ReplayWish {
   }
 }
 
-/** OperationsService over the read models and the log. */
-export function operationsService(
-  operations: Operations,
-  explanation: Explanation,
-  parked: ParkedThings,
-  calls: Calls,
-): OperationsServiceServer {
+const securityKindToWire: Readonly<Record<SecurityEntry['kind'], SecurityEventKind>> = {
+  sign_up: SecurityEventKind.SIGN_UP,
+  sign_in: SecurityEventKind.SIGN_IN,
+  sign_in_failed: SecurityEventKind.SIGN_IN_FAILED,
+  password_changed: SecurityEventKind.PASSWORD_CHANGED,
+  password_change_failed: SecurityEventKind.PASSWORD_CHANGE_FAILED,
+  signed_out: SecurityEventKind.SIGNED_OUT,
+  signed_out_everywhere: SecurityEventKind.SIGNED_OUT_EVERYWHERE,
+  refresh_token_reused: SecurityEventKind.REFRESH_TOKEN_REUSED,
+  account_added: SecurityEventKind.ACCOUNT_ADDED,
+  account_removed: SecurityEventKind.ACCOUNT_REMOVED,
+  password_set: SecurityEventKind.PASSWORD_SET,
+  role_changed: SecurityEventKind.ROLE_CHANGED,
+  session_ended: SecurityEventKind.SESSION_ENDED,
+  dead_letter_replayed: SecurityEventKind.DEAD_LETTER_REPLAYED,
+};
+
+function securityEventToWire(entry: SecurityEntry): SecurityEvent {
+  const { clientId, userName, operator, address, detail } = entry;
+  return {
+    kind: securityKindToWire[entry.kind],
+    time: new Date(entry.timeMs),
+    lastTime: new Date(entry.lastTimeMs),
+    count: BigInt(entry.count),
+    ...{ clientId, userName, operator, address, detail },
+  };
+}
+
+export interface OperationsServiceDeps {
+  readonly operations: Operations;
+  readonly explanation: Explanation;
+  readonly parked: ParkedThings;
+  readonly securityEvents: SecurityEvents;
+  readonly calls: Calls;
+}
+
+/** OperationsService over the read models, the log and the security log. */
+export function operationsService({
+  operations,
+  explanation,
+  parked,
+  securityEvents,
+  calls,
+}: OperationsServiceDeps): OperationsServiceServer {
   return {
     getUsage: unary(calls, async (_request, caller) => {
       const usage = await operations.usageFor(caller);
@@ -106,6 +147,10 @@ export function operationsService(
     replayParked: unary(calls, async (request, caller) => {
       const { place, messageId, alreadyReplayed } = await parked.replay(caller, wishFromWire(request));
       return { place: placeToWire(place), messageId, alreadyReplayed };
+    }),
+    listSecurityEvents: unary(calls, async (page, caller) => {
+      const { items, nextPageToken } = await securityEvents.list(caller, page);
+      return { events: items.map(securityEventToWire), nextPageToken };
     }),
   };
 }

@@ -12,11 +12,25 @@ function addressOf(
   trusted: readonly string[] = [],
   trustedHops = 1,
 ) {
+  return originOf({ peer, forwarded, key, trusted, trustedHops }).address;
+}
+
+interface Way {
+  readonly peer: string;
+  readonly forwarded?: readonly string[];
+  readonly key?: string | undefined;
+  readonly trusted?: readonly string[];
+  readonly trustedHops?: number;
+  readonly allowUnnamedProxies?: boolean;
+}
+
+function originOf({ peer, forwarded = [], key, trusted = [], trustedHops = 1, allowUnnamedProxies = false }: Way) {
   const metadata = new Metadata();
   for (const value of forwarded) metadata.add('x-forwarded-for', value);
   if (key !== undefined) metadata.set(doorKeyHeader, key);
-  const addresses = new CallAddresses({ trusted: new AddressRanges(trusted), trustedHops, doorKey });
-  return addresses.of({ getPeer: () => peer, metadata });
+  const ranges = new AddressRanges(trusted);
+  const addresses = new CallAddresses({ trusted: ranges, trustedHops, doorKey, allowUnnamedProxies });
+  return addresses.originOf({ getPeer: () => peer, metadata });
 }
 
 test.each([
@@ -84,5 +98,28 @@ describe('what a call says of its way', () => {
     expect(addressOf('unknown', [`203.0.113.5, ${client}`], doorKey)).toBe(client);
     expect(addressOf('unknown', [`${client}, 10.0.0.7`], doorKey, ['10.0.0.0/8'])).toBe(client);
     expect(addressOf('198.51.100.9:1', [client], 'a guess')).toBe('198.51.100.9');
+  });
+});
+
+describe('the address of a client is', () => {
+  const [client, proxy] = ['192.0.2.1', '10.0.0.7'];
+  const unnamed = { peer: `${proxy}:1`, forwarded: [client], allowUnnamedProxies: true };
+
+  test.each<[string, Way, string | undefined]>([
+    ['that of its connection', { peer: `${client}:1` }, client],
+    ['what a trusted proxy says', { peer: `${proxy}:1`, forwarded: [client], trusted: [proxy] }, client],
+    ['unknown when a trusted proxy does not say it', { peer: `${proxy}:1`, trusted: [proxy] }, undefined],
+    ['unknown behind a proxy that nobody named', unnamed, undefined],
+    ['unknown behind one before the door', { ...unnamed, forwarded: [client, proxy], key: doorKey }, undefined],
+    [
+      'that of the door, which passes on what was not passed on before',
+      { ...unnamed, forwarded: [proxy], key: doorKey },
+      proxy,
+    ],
+    ['its own where no proxy may be that is not named', { ...unnamed, allowUnnamedProxies: false }, proxy],
+    ['its own when it has a public one, whatever it writes', { ...unnamed, peer: '203.0.113.9:1' }, '203.0.113.9'],
+    ['its own when it does not say that it was passed on', { ...unnamed, forwarded: [] }, proxy],
+  ])('%s', (_, way, clientAddress) => {
+    expect(originOf(way).clientAddress).toBe(clientAddress);
   });
 });

@@ -1,5 +1,6 @@
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import type { Metadata } from '@grpc/grpc-js';
+import type { CallOrigin } from '../app/caller.ts';
 
 /** Metadata by which the door for browsers proves that a call comes through it. */
 export const doorKeyHeader = 'x-parley-door';
@@ -36,6 +37,12 @@ export class AddressRanges {
   }
 }
 
+/** Addresses that are not of the internet: only there can somebody have put a proxy and not named it. */
+const localRanges = new AddressRanges([
+  ...['127.0.0.0/8', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16'],
+  ...['::1', 'fc00::/7', 'fe80::/10'],
+]);
+
 /** What is counted as one: an IPv4 address, or the IPv6 network (/64) of an address; what is neither, as it is. */
 export function countedAddress(address: string): string {
   const plain = addressIn(address);
@@ -49,6 +56,11 @@ export interface CallAddressOptions {
   readonly trustedHops: number;
   /** What the door for browsers, which is always trusted, sends as `x-parley-door`. */
   readonly doorKey: string;
+  /**
+   * Whether a call from a local address that carries `x-forwarded-for` is taken for one of many that a proxy passes on, though nobody named it. Whoever
+   * writes that header there is counted by no address.
+   */
+  readonly allowUnnamedProxies: boolean;
 }
 
 /**
@@ -63,19 +75,28 @@ export class CallAddresses {
     this.#options = options;
   }
 
-  /** Whose attempts are counted together: the IPv4 address or the IPv6 network (/64) that the call comes from. */
-  of(call: AddressedCall): string {
-    const { trusted, trustedHops, doorKey } = this.#options;
+  /** The IPv4 address or the IPv6 network (/64) that the call comes from: attempts are counted by it. `clientAddress`: unless it is a proxy's. */
+  originOf(call: AddressedCall): CallOrigin & { readonly address: string } {
+    const { address, isProxys } = this.#read(call);
+    if (address === undefined) return { address: call.getPeer() };
+    const shown = counted(address);
+    return isProxys ? { address: shown } : { address: shown, clientAddress: shown };
+  }
+
+  /** `address`: undefined for what has none. `isProxys`: it is a proxy's, which does not say whose call it passes on, or is not believed. */
+  #read(call: AddressedCall): { readonly address: string | undefined; readonly isProxys: boolean } {
+    const { trusted, trustedHops, doorKey, allowUnnamedProxies } = this.#options;
     const before = call.metadata.get(forwardedHeader).join().split(',');
     const comesByDoor = call.metadata.get(doorKeyHeader).join() === doorKey;
     let address = comesByDoor ? addressIn(before.pop()) : addressOfPeer(call.getPeer());
     for (let hop = 0; hop < trustedHops && address !== undefined && trusted.has(address); hop += 1) {
       const said = addressIn(before.pop());
       // Who writes what is no address is not believed further.
-      if (said === undefined) break;
+      if (said === undefined) return { address, isProxys: hop === 0 };
       address = said;
     }
-    return address === undefined ? call.getPeer() : counted(address);
+    const isForwarded = before.some((entry) => entry.trim() !== '');
+    return { address, isProxys: allowUnnamedProxies && isForwarded && localRanges.has(address ?? '') };
   }
 }
 

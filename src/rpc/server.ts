@@ -9,6 +9,7 @@ import type { Parked } from '../app/managing/parked.ts';
 import type { MediaLibrary } from '../app/media/media-library.ts';
 import type { HistoryReads } from '../app/reading/history-reads.ts';
 import type { Operations } from '../app/reading/operations.ts';
+import type { SecurityEvents } from '../app/security/security-events.ts';
 import { maxFrameBytes } from '../domain/limits.ts';
 import { AccountServiceService } from '../gen/chat/v1/account_service.ts';
 import { ChatResponse, ChatServiceService } from '../gen/chat/v1/chat_service.ts';
@@ -35,6 +36,7 @@ export interface RpcServerDeps extends Omit<ChatServiceDeps, 'unfinished'>, Acco
   readonly parked: Parked;
   readonly library: MediaLibrary;
   readonly operations: Operations;
+  readonly securityEvents: SecurityEvents;
   /** Whether the server shows its contract to whoever asks. */
   readonly reflection: boolean;
 }
@@ -85,10 +87,7 @@ export function createRpcServer(deps: RpcServerDeps): RpcServer {
   const unfinished = new UnfinishedRequests(deps.clock, deps.metrics);
   server.addService(withTolerantDecoding(withSharedWriter(ChatServiceService)), chatService({ ...deps, unfinished }));
   server.addService(withTolerantDecoding(HistoryServiceService), historyService(deps.reads, deps.manager, calls));
-  server.addService(
-    withTolerantDecoding(OperationsServiceService),
-    operationsService(deps.operations, deps.explanation, deps.parked, calls),
-  );
+  server.addService(withTolerantDecoding(OperationsServiceService), operationsService(deps));
   server.addService(withTolerantDecoding(MediaServiceService), mediaService(deps.library, calls));
   server.addService(withTolerantDecoding(AccountServiceService), accountService(deps));
   const health = new HealthImplementation();

@@ -154,6 +154,7 @@ function configOf(random: Random, ofWrites: Random): PartsConfig {
       maxProcessingPerPartition: perPartition,
       partitions,
       maxPendingPerClient: 2 + random.below(5),
+      maxSessionsPerAddress: Number.MAX_SAFE_INTEGER,
       // A stream of its own: one more limit changes no other.
       writesPerClientPerMinute: ofWrites.chance(0.3) ? 3 + ofWrites.below(10) : 600,
       maxProcessingPerConversation: random.below(3),

@@ -17,15 +17,17 @@ export interface RelayedConnection {
 /**
  * Listens on this machine and connects each client to the server; what they say to each other is passed on by `wire`.
  * @param port 0: any that is free
+ * @param to.localAddress from which the server is called; by default that of everybody else
  */
 export async function startTcpRelay(
-  to: { readonly hostname: string; readonly port: number },
+  to: { readonly hostname: string; readonly port: number; readonly localAddress?: string },
   wire: (connection: RelayedConnection) => void,
   port = 0,
 ): Promise<TcpRelay> {
   const sockets = new Set<Socket>();
   const listener = createServer((client) => {
-    const server = connect(to.port, to.hostname);
+    const { hostname: host, ...toPort } = to;
+    const server = connect({ ...toPort, host });
     for (const [socket, other] of [
       [client, server],
       [server, client],

@@ -35,6 +35,7 @@ const helloRefusals: readonly Reason[] = [
   'NOT_FOUND',
   'NOT_YOURS',
   'TOO_MANY_CLIENTS',
+  'TOO_MANY_SESSIONS',
   'TOO_MANY_WRITES',
   'ALREADY_CONNECTED',
 ];
@@ -161,6 +162,10 @@ export const examples: Readonly<Record<string, Example>> = {
     refusals: ['OPERATOR_REQUIRED', 'NOT_FOUND', 'NOT_REPLAYABLE', 'STILL_UNDECODABLE'],
     remark:
       'The message of the preparation was answered, so that this is refused with `NOT_REPLAYABLE`; give one that ListParked shows.',
+  },
+  'chat.v1.OperationsService/ListSecurityEvents': {
+    requests: [{ page_size: 10 }],
+    refusals: ['OPERATOR_REQUIRED', 'PAGE_TOKEN_INVALID'],
   },
   'chat.v1.AccountService/DescribeSignIn': { requests: [{}], refusals: [] },
   'chat.v1.AccountService/SignUp': {

@@ -5,6 +5,7 @@ const assets = [
   'docs/api.html',
   'gateway/web/dist',
   'src/adapters/simulated/samples',
+  'src/main/common-passwords.license.txt',
   'src/main/common-passwords.txt',
   'src/main/samples',
 ];

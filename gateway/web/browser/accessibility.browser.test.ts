@@ -70,13 +70,25 @@ describe.each(looks)('$name', ({ colorScheme, viewport }) => {
     expect(await chat.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
   });
 
-  test('the sign-in form has no serious violation', async () => {
+  test('the sign-in form and the account dialog have no serious violation', async () => {
     await using world = await World.start('bridge', { env: { PARLEY_AUTH: 'accounts' } });
     await using visitor = await chromium.visitor(world.url, { colorScheme, viewport });
-    const { page } = await ChatPage.open(visitor);
+    const chat = await ChatPage.open(visitor);
+    const { page } = chat;
     await page.getByRole('textbox', { name: 'User name' }).fill('nobody');
     await page.getByLabel('Password', { exact: true }).fill('no password');
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.getByRole('alert').waitFor();
+    expect(await violations(page)).toEqual([]);
+    await chat.button('Create an account').click();
+    await page.getByLabel('Password', { exact: true }).fill('correct horse battery');
+    await chat.button('Create account').click();
+    await chat.is('connected');
+    if (viewport.width < 600) await chat.button('Show conversations').click();
+    await chat.button('Account').click();
+    await page.getByLabel('Current password', { exact: true }).fill('no password');
+    await page.getByLabel('New password', { exact: true }).fill('another horse battery');
+    await chat.button('Change password').click();
     await page.getByRole('alert').waitFor();
     expect(await violations(page)).toEqual([]);
   });

@@ -62,6 +62,50 @@ describe.each(doors)('over %s', (door) => {
   });
 });
 
+/** Fills in the form of the account dialog, and sends it. */
+async function changePassword({ page }: ChatPage, from: string, to: string): Promise<void> {
+  await page.getByLabel('Current password', { exact: true }).fill(from);
+  await page.getByLabel('New password', { exact: true }).fill(to);
+  await page.getByRole('button', { name: 'Change password' }).click();
+}
+
+test('the account dialog changes the password and goes on here, and signs out everywhere', async () => {
+  await using world = await World.start('bridge', { env: accounts });
+  await using visitor = await chromium.visitor(world.url);
+  await using elsewhere = await chromium.visitor(world.url);
+  const chat = await ChatPage.open(visitor);
+  await signUp(chat);
+  await chat.button('Account').click();
+  await changePassword(chat, 'wrong horse battery', 'another horse battery');
+  await chat.alert.waitFor();
+  expect(await chat.alert.textContent()).toMatch(/current password is wrong/i);
+  await changePassword(chat, password, 'another horse battery');
+  await chat.page.getByText('Your password is changed.').waitFor();
+  expect(await chat.page.getByLabel('New password', { exact: true }).inputValue()).toBe('');
+  await chat.button('Close').click();
+  await chat.ask('Still there?');
+  await chat.page.reload();
+  await chat.is('connected');
+
+  const other = await ChatPage.open(elsewhere);
+  await signInForm(other.page).waitFor();
+  await fillIn(other);
+  await other.alert.waitFor();
+  await fillIn(other, { secret: 'another horse battery' });
+  await other.button('Account').waitFor();
+  await chat.button('Account').click();
+  await chat.button('Sign out everywhere').click();
+  await signInForm(chat.page).waitFor();
+  expect(await chat.page.getByRole('dialog').count()).toBe(0);
+  // Its access token is good for minutes yet, but no longer to be renewed.
+  await other.page.evaluate(() => {
+    const tokens = JSON.parse(localStorage.getItem('parley.tokens') ?? '{}');
+    localStorage.setItem('parley.tokens', JSON.stringify({ ...tokens, obtainedAtMs: 0 }));
+  });
+  await other.page.reload();
+  await signInForm(other.page).waitFor();
+});
+
 test('a session that cannot be renewed ends at the sign-in form, which says why', async () => {
   await using world = await World.start('bridge', { env: { ...accounts, ...shortLived } });
   await using visitor = await chromium.visitor(world.url);

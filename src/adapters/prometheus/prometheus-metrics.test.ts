@@ -20,6 +20,8 @@ const ofGateway = [
   'parley_refusals_total',
   'parley_refused_writes_total',
   'parley_reply_seconds',
+  'parley_security_events_lost_total',
+  'parley_security_events_total',
   'parley_sessions_ended_total',
 ];
 const ofWorker = [

@@ -1,6 +1,14 @@
 import { readdir } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { ConnectionMetrics, CutReason, LogMetrics, Metrics, WriteKind } from '../../ports/telemetry.ts';
+import { type SecurityEventKind, securityEventKinds } from '../../ports/security-log.ts';
+import type {
+  ConnectionMetrics,
+  CutReason,
+  LogMetrics,
+  Metrics,
+  SecurityMetrics,
+  WriteKind,
+} from '../../ports/telemetry.ts';
 import { RoleGauges, readOrLeaveOut } from './role-gauges.ts';
 
 /** What is read when somebody asks, rather than counted. */
@@ -12,7 +20,7 @@ export interface Readings {
 
 export type Role = 'gateway' | 'worker' | 'projector';
 
-export interface PrometheusMetrics extends Metrics, ConnectionMetrics, LogMetrics {
+export interface PrometheusMetrics extends Metrics, ConnectionMetrics, LogMetrics, SecurityMetrics {
   /** A worker passed over a record that says nothing to it. */
   recordSkipped(kind: string): void;
   /** A call to the model is over; `firstPieceMs` when a piece came. */
@@ -59,6 +67,7 @@ export function prometheusMetrics(roles: readonly Role[] = ['gateway', 'worker',
     ...projectorMetrics(of('projector')),
     ...logMetrics([registry]),
     ...connectionMetrics([registry]),
+    ...securityMetrics(of('gateway')),
     observe: (readings) => observe([registry], unreadable, readings),
     roles: new RoleGauges(registry, unreadable),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
@@ -257,6 +266,22 @@ function connectionMetrics(registers: Registers): ConnectionMetrics {
     label: 'reason',
   };
   return { cut: counterOfEach(registers, cut, cutReasons) };
+}
+
+function securityMetrics(registers: Registers): SecurityMetrics {
+  const events = {
+    name: 'parley_security_events_total',
+    help: 'Sign-ins, failures and what else belongs into the security log.',
+    label: 'kind',
+  };
+  const lost = new Counter({
+    name: 'parley_security_events_lost_total',
+    help: 'Security events that could not be written into the security log.',
+    registers,
+  });
+  // An entry for each.
+  const kinds = Object.fromEntries(securityEventKinds.map((kind) => [kind, true])) as Record<SecurityEventKind, true>;
+  return { securityEvent: counterOfEach(registers, events, kinds), securityEventLost: () => lost.inc() };
 }
 
 function observe(registers: Registers, unreadable: Counter, readings: Readings): void {

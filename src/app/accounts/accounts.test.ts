@@ -184,6 +184,23 @@ describe('sign-in', () => {
     expect(await world.accounts.signIn('ann', password, address)).toBeDefined();
   });
 
+  test('delays the right password after 9 wrong ones at two servers, at both', async () => {
+    await signUp('ann');
+    const servers = [world.accounts, world.server()];
+    for (let times = 0; times < 9; times += 1) {
+      if (times >= freeFailuresPerName) world.clock.advance(1_000 * 2 ** (times - freeFailuresPerName));
+      await expect(servers[times % 2]!.signIn('ann', 'guess', `address ${times}`)).rejects.toMatchObject(
+        refused('SIGN_IN_FAILED'),
+      );
+    }
+    for (const server of servers)
+      await expect(server.signIn('ann', password, address)).rejects.toMatchObject(
+        refused('TOO_MANY_ATTEMPTS', { retryDelayMs: 16_000 }),
+      );
+    world.clock.advance(16_000);
+    expect(await servers[1]!.signIn('ann', password, address)).toBeDefined();
+  });
+
   test('refuses what cannot be right without hashing it', async () => {
     await expect(world.accounts.signIn('a b', password, address)).rejects.toMatchObject(refused('USER_NAME_INVALID'));
     await expect(world.accounts.signIn('ann', 'x'.repeat(1_000_000), address)).rejects.toMatchObject(
@@ -386,6 +403,7 @@ describe('changing a password', () => {
     const { clientId } = await signUp('ann');
     // The hash of the sign-in is computed first, and its tokens come after the change.
     const signedIn = world.accounts.signIn('ann', password, address);
+    while (world.hashed.at(-1) !== 'verify') await new Promise((resolve) => setImmediate(resolve));
     await world.store.changePassword(clientId, null, 'changed by an operator');
     await expect(signedIn).rejects.toMatchObject(refused('SIGN_IN_FAILED'));
   });
@@ -482,4 +500,39 @@ test('callers whose account cannot be looked up are unknown for now, and not una
   const tokens = await signUp('ann');
   await world.store[Symbol.asyncDispose]();
   await expect(identityOf(tokens)).rejects.toThrow(AuthenticationUnavailable);
+});
+
+describe('the security log', () => {
+  test('has who did what from where, and no secret', async () => {
+    const tokens = await signUp('Ann');
+    const { clientId } = tokens;
+    await expect(world.accounts.signIn('ann', 'a wrong guess', 'elsewhere')).rejects.toBeDefined();
+    await expect(world.accounts.signIn('a.wrong.guess', password, 'elsewhere')).rejects.toBeDefined();
+    const second = await world.accounts.signIn('ann', password, address);
+    const wrong = { oldPassword: 'a wrong guess', newPassword: 'another horse' };
+    await expect(world.accounts.changePassword(clientId, wrong, address)).rejects.toBeDefined();
+    await world.accounts.signOut(second.refreshToken, address);
+    await world.accounts.signOut(second.refreshToken, address);
+    await world.accounts.refresh(tokens.refreshToken);
+    await expect(world.accounts.refresh(tokens.refreshToken, 'a thief')).rejects.toBeDefined();
+    await world.accounts.changePassword(clientId, { ...wrong, oldPassword: password }, address);
+    await world.accounts.signOutEverywhere(clientId, address);
+    const events = await world.events();
+    const ann = { clientId, userName: 'Ann', count: 1, address };
+    const expected = [
+      { kind: 'sign_up', ...ann },
+      { kind: 'sign_in_failed', ...ann, address: 'elsewhere' },
+      { kind: 'sign_in_failed', ...ann, clientId: '', userName: '', address: 'elsewhere' },
+      { kind: 'sign_in', ...ann },
+      { kind: 'password_change_failed', ...ann },
+      { kind: 'signed_out', ...ann },
+      { kind: 'refresh_token_reused', ...ann, address: 'a thief' },
+      { kind: 'password_changed', ...ann },
+      { kind: 'signed_out_everywhere', ...ann },
+    ];
+    expect(events).toHaveLength(expected.length);
+    expect(events).toEqual(expect.arrayContaining(expected.map((one) => expect.objectContaining(one))));
+    for (const secret of [password, 'guess', 'another horse', tokens.refreshToken.split('.')[1]])
+      expect(JSON.stringify(events)).not.toContain(secret);
+  });
 });

@@ -1,7 +1,9 @@
 import { Refused } from '../../domain/errors/catalogue.ts';
 import type { AccessTokens } from '../../ports/access-tokens.ts';
 import type { Account } from '../../ports/account-store.ts';
+import type { SecurityEventKind } from '../../ports/security-log.ts';
 import type { Logger } from '../../ports/telemetry.ts';
+import type { SecurityRecorder } from '../security/security-recorder.ts';
 import { BackOff } from './back-off.ts';
 import { checkNewPassword, checkPasswordBound, checkUserName } from './credentials.ts';
 import { newRefreshToken, parseRefreshToken } from './refresh-tokens.ts';
@@ -13,6 +15,7 @@ type SignedIn = Subject & Pick<Account, 'passwordHash'>;
 export interface AccountsDeps extends UserDeps {
   readonly tokens: AccessTokens;
   readonly logger: Pick<Logger, 'warn'>;
+  readonly security: Pick<SecurityRecorder, 'record'>;
   readonly settings: {
     /** Whether anybody may sign up. */
     readonly signUpOpen: boolean;
@@ -38,7 +41,7 @@ export interface PasswordChange {
 
 /**
  * Signs people up and in. Each call rejects with the Refused that it names, or with AccountStoreUnavailable. Addresses are those of the
- * callers' machines, for the back-off.
+ * callers' machines, for the back-off and the security log.
  */
 export class Accounts {
   readonly #deps: AccountsDeps;
@@ -46,7 +49,7 @@ export class Accounts {
 
   constructor(deps: AccountsDeps) {
     this.#deps = deps;
-    this.#backOff = new BackOff(deps.clock, deps.settings.signUpsPerAddress);
+    this.#backOff = new BackOff(deps, deps.settings.signUpsPerAddress);
   }
 
   /**
@@ -59,7 +62,9 @@ export class Accounts {
       createUser(this.#deps, { userName, password, role: 'client' }),
     );
     if (user === null) throw new Refused('USER_NAME_TAKEN');
-    return this.#begin(user);
+    const tokens = await this.#begin(user);
+    await this.#record('sign_up', user, address);
+    return tokens;
   }
 
   /**
@@ -71,15 +76,21 @@ export class Accounts {
     checkPasswordBound(password);
     const who = { name: userName.toLowerCase(), address };
     const account = await this.#backOff.attempt(who, () => this.#whose(userName, password));
-    if (account === null) throw new Refused('SIGN_IN_FAILED');
-    return this.#begin(account);
+    if (account === null) {
+      // A name that nobody has is not written down: people type their password there.
+      await this.#record('sign_in_failed', await this.#deps.store.accountNamed(userName), address);
+      throw new Refused('SIGN_IN_FAILED');
+    }
+    const tokens = await this.#begin(account);
+    await this.#record('sign_in', account, address);
+    return tokens;
   }
 
   /**
    * Trades a refresh token for new tokens; the old one stops working. REFRESH_TOKEN_INVALID. A token that was traded before ends all
    * that came of the same sign-in: two hold it, and one of them has stolen it. A client that lost the answer signs in again.
    */
-  async refresh(refreshToken: string): Promise<Tokens> {
+  async refresh(refreshToken: string, address = ''): Promise<Tokens> {
     const { store, ids, clock, settings, logger } = this.#deps;
     const presented = parseRefreshToken(ids, refreshToken);
     if (presented === undefined) throw new Refused('REFRESH_TOKEN_INVALID');
@@ -91,8 +102,11 @@ export class Accounts {
       expireTimeMs: clock.nowMs() + settings.refreshTokenLifetimeMs,
     });
     if (outcome.kind === 'rotated') return this.#tokens(outcome.account, next.refreshToken);
-    if (outcome.kind === 'reused')
-      logger.warn({ clientId: outcome.clientId }, 'a refresh token was used again; its sign-in was ended');
+    if (outcome.kind === 'reused') {
+      const { clientId } = outcome;
+      logger.warn({ clientId }, 'a refresh token was used again; its sign-in was ended');
+      await this.#record('refresh_token_reused', await store.accountOf(clientId), address);
+    }
     throw new Refused('REFRESH_TOKEN_INVALID');
   }
 
@@ -109,23 +123,38 @@ export class Accounts {
     const verified = await this.#backOff.attempt({ name: account.userName.toLowerCase(), address }, async () =>
       (await hasher.verify(passwords.oldPassword, account.passwordHash)) === 'wrong' ? null : account,
     );
-    if (verified === null) throw new Refused('PASSWORD_WRONG');
+    if (verified === null) {
+      await this.#record('password_change_failed', account, address);
+      throw new Refused('PASSWORD_WRONG');
+    }
     const passwordHash = await hasher.hash(passwords.newPassword, 'sign-in');
     // False: somebody else has changed it meanwhile.
     if (!(await store.changePassword(clientId, account.passwordHash, passwordHash)))
       throw new Refused('PASSWORD_WRONG');
+    await this.#record('password_changed', account, address);
     return this.#begin({ ...account, passwordHash });
   }
 
   /** Ends all that came of the caller's sign-ins. Access tokens work until they expire. */
-  signOutEverywhere(clientId: string): Promise<void> {
-    return this.#deps.store.endFamilies(clientId);
+  async signOutEverywhere(clientId: string, address = ''): Promise<void> {
+    const { store } = this.#deps;
+    await store.endFamilies(clientId);
+    await this.#record('signed_out_everywhere', await store.accountOf(clientId), address);
   }
 
   /** Ends what came of a sign-in, by any refresh token of it. The same answer for a token that is unknown or ended. */
-  async signOut(refreshToken: string): Promise<void> {
-    const presented = parseRefreshToken(this.#deps.ids, refreshToken);
-    if (presented !== undefined) await this.#deps.store.endFamily(presented.familyId);
+  async signOut(refreshToken: string, address = ''): Promise<void> {
+    const { store, ids } = this.#deps;
+    const presented = parseRefreshToken(ids, refreshToken);
+    if (presented === undefined) return;
+    const clientId = await store.endFamily(presented.familyId);
+    if (clientId !== null) await this.#record('signed_out', await store.accountOf(clientId), address);
+  }
+
+  /** `account` null: it is not known whose it is. */
+  #record(kind: SecurityEventKind, account: Account | null, address: string): Promise<void> {
+    const whose = account === null ? {} : { clientId: account.clientId, userName: account.userName };
+    return this.#deps.security.record({ kind, ...whose, address });
   }
 
   /** The account with this name and password; null when there is none. One hash is computed, whatever is wrong. */

@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { MemoryAccountServer } from '../../adapters/memory/account-store/memory-accounts.ts';
+import { nodeCryptoIds as ids } from '../../adapters/node/node-crypto-ids.ts';
 import { StandingClock } from '../../testing/standing-clock.ts';
 import { maxRemembered } from '../rate-limits/remembered.ts';
 import {
@@ -16,13 +18,21 @@ const signUpsPerAddress = 4;
 
 let clock: StandingClock;
 let backOff: BackOff;
+/** Another gateway's, on the same store. */
+let elsewhere: BackOff;
 beforeEach(() => {
   clock = new StandingClock(0);
-  backOff = new BackOff(clock, signUpsPerAddress);
+  const store = new MemoryAccountServer(() => clock.nowMs());
+  backOff = new BackOff({ clock, ids, store: store.handle() }, signUpsPerAddress);
+  elsewhere = new BackOff({ clock, ids, store: store.handle() }, signUpsPerAddress);
 });
 
 const fail = (name: string | undefined, address: string) => backOff.attempt({ name, address }, async () => null);
 const succeed = (name: string, address: string) => backOff.attempt({ name, address }, async () => 'right');
+/** Resolves once so many attempts have begun their work: they ask the store before. */
+async function begunWork(ends: readonly unknown[], count: number): Promise<void> {
+  while (ends.length < count) await new Promise((resolve) => setImmediate(resolve));
+}
 const tooMany = (retryDelayMs: number) => ({ name: 'Refused', reason: 'TOO_MANY_ATTEMPTS', retryDelayMs });
 
 async function failTimes(
@@ -90,18 +100,64 @@ describe('by name', () => {
     const begin = () =>
       backOff.attempt({ name: 'ann', address: 'a' }, () => new Promise<string | null>((resolve) => ends.push(resolve)));
     const first = Array.from({ length: freeFailuresPerName }, begin);
+    await begunWork(ends, freeFailuresPerName);
     await expect(begin()).rejects.toMatchObject(tooMany(initialDelayMs));
     expect(ends).toHaveLength(freeFailuresPerName);
     for (const end of ends) end(null);
     expect(await Promise.all(first)).toEqual(first.map(() => null));
     clock.advance(initialDelayMs);
     const next = begin();
-    await expect(begin()).rejects.toMatchObject(tooMany(initialDelayMs));
+    await begunWork(ends, freeFailuresPerName + 1);
+    await expect(begin()).rejects.toMatchObject(tooMany(2 * initialDelayMs));
     ends.at(-1)?.('right');
     expect(await next).toBe('right');
     const both = [begin(), begin()];
+    await begunWork(ends, freeFailuresPerName + 3);
     for (const end of ends.slice(-2)) end('right');
     expect(await Promise.all(both)).toEqual(['right', 'right']);
+  });
+});
+
+describe('at two gateways', () => {
+  test('failures with one name count together, and a success at one begins anew at both', async () => {
+    await failTimes(freeFailuresPerName - 1, 'ann', (index) => `address ${index}`);
+    expect(await elsewhere.attempt({ name: 'ann', address: 'a' }, async () => null)).toBeNull();
+    for (const one of [backOff, elsewhere])
+      await expect(one.attempt({ name: 'ann', address: 'b' }, async () => 'right')).rejects.toMatchObject(
+        tooMany(initialDelayMs),
+      );
+    clock.advance(initialDelayMs);
+    expect(await elsewhere.attempt({ name: 'ann', address: 'b' }, async () => 'right')).toBe('right');
+    await failTimes(freeFailuresPerName, 'ann', (index) => `other ${index}`);
+  });
+
+  test('attempts under way at both count: no more guesses at once than at one', async () => {
+    const ends: ((result: string | null) => void)[] = [];
+    const begun = Array.from({ length: 4 * freeFailuresPerName }, (_, index) =>
+      [backOff, elsewhere]
+        [index % 2]!.attempt(
+          { name: 'ann', address: `address ${index}` },
+          () => new Promise<string | null>((resolve) => ends.push(resolve)),
+        )
+        .catch(({ reason }: { readonly reason: string }) => reason),
+    );
+    await begunWork(ends, freeFailuresPerName);
+    for (const end of ends) end(null);
+    const answers = await Promise.all(begun);
+    expect(answers.filter((answer) => answer === null)).toHaveLength(freeFailuresPerName);
+    expect(new Set(answers)).toEqual(new Set([null, 'TOO_MANY_ATTEMPTS']));
+  });
+
+  test('whose clock is behind, nobody waits longer than the longest wait', async () => {
+    const late = new StandingClock(0);
+    const store = new MemoryAccountServer(() => late.nowMs()).handle();
+    const ahead = new BackOff({ clock, ids, store }, signUpsPerAddress);
+    clock.advance(forgetAfterMs / 2);
+    for (let index = 0; index < freeFailuresPerName; index += 1)
+      await ahead.attempt({ name: 'ann', address: `address ${index}` }, async () => null);
+    const behind = new BackOff({ clock: late, ids, store }, signUpsPerAddress);
+    const attempt = behind.attempt({ name: 'ann', address: 'a' }, async () => 'right');
+    await expect(attempt).rejects.toMatchObject(tooMany(initialDelayMs));
   });
 });
 
@@ -173,17 +229,20 @@ async function guessesADay(inARow: number): Promise<number> {
   let guesses = 0;
   for (;;) {
     const address = `address ${guesses}`;
-    const waitMs = await fail(name, address).then(
-      () => undefined,
-      (error: { readonly retryDelayMs: number }) => error.retryDelayMs,
-    );
+    const gateway = [backOff, elsewhere][guesses % 2]!;
+    const waitMs = await gateway
+      .attempt({ name, address }, async () => null)
+      .then(
+        () => undefined,
+        (error: { readonly retryDelayMs: number }) => error.retryDelayMs,
+      );
     if (waitMs === undefined) guesses += 1;
     clock.advance(waitMs ?? (guesses % inARow === 0 ? forgetAfterMs : 0));
     if (clock.monotonicMs() >= endMs) return guesses;
   }
 }
 
-test(`whoever guesses at one name, from whatever addresses and at whatever times, has ${maxGuessesPerDay} guesses a day`, async () => {
+test(`whoever guesses at one name, from whatever addresses, at two gateways and at whatever times, has ${maxGuessesPerDay} guesses a day`, async () => {
   const most: number[] = [];
   for (const inARow of [...Array.from({ length: 30 }, (_, index) => index + 1), Number.POSITIVE_INFINITY])
     most.push(await guessesADay(inARow));
@@ -192,14 +251,11 @@ test(`whoever guesses at one name, from whatever addresses and at whatever times
 });
 
 test('memory is bounded: those whose last failure is oldest are forgotten first', async () => {
-  await failTimes(freeFailuresPerName - 1, 'kept', (index) => `address ${index}`);
-  await failTimes(freeFailuresPerName, 'old', (index) => `address ${index}`);
-  await fail('kept', 'address');
-  await failTimes(
-    maxRemembered - 1,
-    (index) => `name ${index}`,
-    (index) => `somewhere ${index}`,
-  );
-  await expect(fail('kept', 'anywhere')).rejects.toMatchObject(tooMany(initialDelayMs));
-  expect(await fail('old', 'anywhere')).toBeNull();
+  const failAt = (address: string) => fail(undefined, address);
+  for (let times = 0; times < freeFailuresPerAddress - 1; times += 1) await failAt('kept');
+  for (let times = 0; times < freeFailuresPerAddress; times += 1) await failAt('old');
+  await failAt('kept');
+  for (let index = 0; index < maxRemembered - 1; index += 1) await failAt(`somewhere ${index}`);
+  await expect(failAt('kept')).rejects.toMatchObject(tooMany(initialDelayMs));
+  expect(await failAt('old')).toBeNull();
 });

@@ -1,5 +1,7 @@
 import { Refused } from '../../domain/errors/catalogue.ts';
+import type { FailedSignInStore, FailedSignIns } from '../../ports/account-store.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { Ids } from '../../ports/ids.ts';
 import { Remembered } from '../rate-limits/remembered.ts';
 import { TokenBuckets } from '../rate-limits/token-buckets.ts';
 
@@ -22,44 +24,44 @@ export const signUpRefillMs = 3_600_000;
 export const forgetAfterMs = 3_600_000;
 
 /**
- * Guesses at the password of one name that one gateway lets through in a day, however the guesser times them: what the above add up to while the owner
- * does not sign in, which begins anew. Each gateway counts for itself: a deployment lets through this times its gateways.
+ * Guesses at the password of one name that are let through in a day, at whatever gateways and however the guesser times them: what the above add up to
+ * while the owner does not sign in, which begins anew.
  */
 export const maxGuessesPerDay = 310;
 
+export interface BackOffDeps {
+  readonly clock: Omit<Clock, 'sleep'>;
+  readonly ids: Pick<Ids, 'hash'>;
+  readonly store: FailedSignInStore;
+}
+
 /**
- * Who guesses passwords waits longer each time, by name and by address, and an address makes so many accounts an hour. In this process's memory: it
- * begins anew with a start, and each server counts for itself. Names that nobody has are counted like others.
+ * Who guesses passwords waits longer each time, by name and by address, and an address makes so many accounts an hour. Failures with a name are in the
+ * account store: all gateways on it count together, and let through what one would. What is counted by address is in this process's memory: it begins
+ * anew with a start, and each gateway counts for itself. Names that nobody has are counted like others.
  */
 export class BackOff {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
-  readonly #names = new Failures(freeFailuresPerName);
-  readonly #addresses = new Failures(freeFailuresPerAddress);
-  /** Attempts by name whose verdict is not there yet; the password hasher bounds how many. */
-  readonly #underWay = new Map<string, number>();
+  readonly #names: NameFailures;
+  readonly #addresses = new AddressFailures();
   readonly #signUps: TokenBuckets;
 
   /** `signUpsPerAddress`: accounts that an address may make at once, and again within an hour. */
-  constructor(clock: Pick<Clock, 'monotonicMs'>, signUpsPerAddress: number) {
+  constructor({ clock, ids, store }: BackOffDeps, signUpsPerAddress: number) {
     this.#clock = clock;
+    this.#names = new NameFailures({ clock, ids, store });
     this.#signUps = new TokenBuckets(signUpsPerAddress, signUpRefillMs);
   }
 
   /**
    * One attempt: its work answers null when it failed; when it rejects, nothing is counted. Rejects with TOO_MANY_ATTEMPTS and the time to
-   * wait before any work. A success forgets the name's failures, not the address's: a guesser may have an account, too.
+   * wait before any work, or with AccountStoreUnavailable. A success forgets the name's failures, not the address's: a guesser may have an account, too.
    */
   async attempt<T>({ name, address }: SignInAttempt, work: () => Promise<T | null>): Promise<T | null> {
-    this.#check(name, address);
-    this.#count(name, 1);
-    try {
-      const result = await work();
-      if (result === null) this.#failed(name, address);
-      else if (name !== undefined) this.#names.forget(name);
-      return result;
-    } finally {
-      this.#count(name, -1);
-    }
+    checkWait(this.#addresses.waitMs(address, this.#clock.monotonicMs()));
+    const result = await (name === undefined ? work() : this.#names.attempt(name, work));
+    if (result === null) this.#addresses.add(address, this.#clock.monotonicMs());
+    return result;
   }
 
   /**
@@ -84,33 +86,6 @@ export class BackOff {
       return result;
     });
   }
-
-  #check(name: string | undefined, address: string): void {
-    const nowMs = this.#clock.monotonicMs();
-    const waitsMs = [this.#addresses.waitMs(address, nowMs)];
-    if (name !== undefined) waitsMs.push(this.#names.waitMs(name, nowMs), this.#crowdWaitMs(name, nowMs));
-    const waitMs = Math.max(...waitsMs);
-    if (waitMs > 0) throw new Refused('TOO_MANY_ATTEMPTS', undefined, { retryDelayMs: Math.ceil(waitMs) });
-  }
-
-  /** Those under way count as failed, or a guesser would send all of them at once. */
-  #crowdWaitMs(name: string, nowMs: number): number {
-    const underWay = this.#underWay.get(name) ?? 0;
-    return underWay > 0 && this.#names.countOf(name, nowMs) + underWay >= freeFailuresPerName ? initialDelayMs : 0;
-  }
-
-  #count(name: string | undefined, by: 1 | -1): void {
-    if (name === undefined) return;
-    const underWay = (this.#underWay.get(name) ?? 0) + by;
-    if (underWay > 0) this.#underWay.set(name, underWay);
-    else this.#underWay.delete(name);
-  }
-
-  #failed(name: string | undefined, address: string): void {
-    const nowMs = this.#clock.monotonicMs();
-    if (name !== undefined) this.#names.add(name, nowMs);
-    this.#addresses.add(address, nowMs);
-  }
 }
 
 /** Who tries. */
@@ -120,33 +95,84 @@ export interface SignInAttempt {
   readonly address: string;
 }
 
-/** Failures by key. */
-class Failures {
-  readonly #byKey = new Remembered<{ readonly count: number; readonly lastMs: number }>();
-  readonly #free: number;
+/** How long the next attempt has to wait after so many failures, of which this is the last; 0: not at all. */
+function waitAfterMs(
+  { count, timeMs }: { readonly count: number; readonly timeMs: number },
+  free: number,
+  nowMs: number,
+) {
+  if (count < free) return 0;
+  const delayMs = Math.min(initialDelayMs * 2 ** (count - free), maxDelayMs);
+  // No longer than the delay, where another gateway's clock is ahead.
+  return Math.min(delayMs, Math.max(0, timeMs + delayMs - nowMs));
+}
 
-  constructor(free: number) {
-    this.#free = free;
+function checkWait(waitMs: number): void {
+  if (waitMs > 0) throw new Refused('TOO_MANY_ATTEMPTS', undefined, { retryDelayMs: Math.ceil(waitMs) });
+}
+
+/**
+ * Failures by name, in the store, which has the name's hash alone. An attempt is counted as failed before its work begins: a guesser who sends many at once, to whatever gateways, has not
+ * more of them than one after the other. How many names are there is bounded by what the password hasher does within `forgetAfterMs`.
+ */
+class NameFailures {
+  readonly #deps: BackOffDeps;
+
+  constructor(deps: BackOffDeps) {
+    this.#deps = deps;
   }
 
-  countOf(key: string, nowMs: number): number {
-    const failures = this.#byKey.get(key);
-    return failures === undefined || nowMs - failures.lastMs >= forgetAfterMs ? 0 : failures.count;
+  async attempt<T>(name: string, work: () => Promise<T | null>): Promise<T | null> {
+    await this.#change(name, (failures) => this.#withOneMore(failures));
+    let result: T | null;
+    try {
+      result = await work();
+    } catch (error) {
+      // Why there is no verdict matters more to the caller than that this attempt stays counted, until it is forgotten.
+      await this.#change(name, withOneLess).catch(() => undefined);
+      throw error;
+    }
+    if (result !== null) await this.#change(name, () => null);
+    return result;
   }
 
-  /** How long the next attempt has to wait; 0: not at all. */
-  waitMs(key: string, nowMs: number): number {
-    const over = this.countOf(key, nowMs) - this.#free;
-    if (over < 0) return 0;
-    const delayMs = Math.min(initialDelayMs * 2 ** over, maxDelayMs);
-    return Math.max(0, (this.#byKey.get(key)?.lastMs ?? 0) + delayMs - nowMs);
+  /** Throws TOO_MANY_ATTEMPTS. */
+  #withOneMore(failures: FailedSignIns | null): FailedSignIns {
+    const nowMs = this.#deps.clock.nowMs();
+    if (failures !== null) checkWait(waitAfterMs(failures, freeFailuresPerName, nowMs));
+    return { count: (failures?.count ?? 0) + 1, timeMs: nowMs, expireTimeMs: nowMs + forgetAfterMs };
   }
 
-  add(key: string, nowMs: number): void {
-    this.#byKey.set(key, { count: this.countOf(key, nowMs) + 1, lastMs: nowMs });
+  /** Again when another gateway, or another attempt, was first: then that one has come further. */
+  async #change(name: string, change: (failures: FailedSignIns | null) => FailedSignIns | null): Promise<void> {
+    const { store, ids } = this.#deps;
+    const nameHash = ids.hash(name);
+    for (;;) {
+      const before = await store.failedSignIns(nameHash);
+      if (await store.replaceFailedSignIns(nameHash, before, change(before))) return;
+    }
+  }
+}
+
+function withOneLess(failures: FailedSignIns | null): FailedSignIns | null {
+  return failures === null || failures.count <= 1 ? null : { ...failures, count: failures.count - 1 };
+}
+
+/** Failures by address, in memory. */
+class AddressFailures {
+  readonly #byAddress = new Remembered<{ readonly count: number; readonly timeMs: number }>();
+
+  waitMs(address: string, nowMs: number): number {
+    const failures = this.#of(address, nowMs);
+    return failures === undefined ? 0 : waitAfterMs(failures, freeFailuresPerAddress, nowMs);
   }
 
-  forget(key: string): void {
-    this.#byKey.forget(key);
+  add(address: string, nowMs: number): void {
+    this.#byAddress.set(address, { count: (this.#of(address, nowMs)?.count ?? 0) + 1, timeMs: nowMs });
+  }
+
+  #of(address: string, nowMs: number) {
+    const failures = this.#byAddress.get(address);
+    return failures === undefined || nowMs - failures.timeMs >= forgetAfterMs ? undefined : failures;
   }
 }

@@ -5,6 +5,7 @@ import { checkHello, type Hello, type HelloRules } from './hello.ts';
 import { refusalOf } from './refusal.ts';
 import { Session, type SessionDeps } from './session.ts';
 import type { SessionOutput } from './session-event.ts';
+import { SessionsByAddress } from './sessions-by-address.ts';
 import { Standstill } from './standstill.ts';
 
 /** Sessions swept before whoever talks has a turn: half a millisecond. Ten thousand take 20. */
@@ -12,6 +13,8 @@ const maxSweptAtOnce = 250;
 
 export interface GatewayDeps extends Omit<SessionDeps, 'onIdChanged' | 'mayServe'> {
   readonly helloRules: HelloRules;
+  /** Clients of one address that may have a session here, open or in line. */
+  readonly maxSessionsPerAddress: number;
 }
 
 /** The sessions that this process holds. */
@@ -20,6 +23,7 @@ export class Gateway {
   /** One for all sessions: of ten thousand, each would keep a copy. */
   readonly #sessionDeps: SessionDeps;
   readonly #sessions = new Map<string, Session>();
+  readonly #byAddress: SessionsByAddress;
   readonly #standstill: Standstill;
   readonly #stopping = new AbortController();
   #sweeping: Promise<void> | undefined;
@@ -27,6 +31,7 @@ export class Gateway {
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps;
+    this.#byAddress = new SessionsByAddress(deps.maxSessionsPerAddress);
     const { admission, following } = deps;
     const readOn = () => Promise.all([admission.caughtUp(), following.caughtUp()]);
     const standstill = new Standstill({ ...deps, readOn });
@@ -67,16 +72,18 @@ export class Gateway {
 
   /**
    * A session of this caller; what becomes of it, the output is told. Throws Refused for a hello that is not well formed or names somebody
-   * else, before admission has started, while draining, or when the client opens too many.
+   * else, before admission has started, while draining, or when the client or its address opens too many.
    */
   open(hello: Hello, caller: Caller, output: SessionOutput): Session {
     if (this.#draining) throw new Refused('DRAINING');
     if (!this.#deps.admission.isStarted) throw new Refused('STARTING');
     const own = caller.kind === 'client' ? { ...hello, clientId: actingClient(caller, hello.clientId) } : hello;
     checkHello(own, this.#deps.helloRules);
+    this.#byAddress.check({ clientId: own.clientId, clientAddress: caller.clientAddress });
     this.#deps.writes.take(own.clientId, 'open');
     const session = new Session(this.#sessionDeps, own, caller, output);
     this.#sessions.set(session.sessionId, session);
+    this.#byAddress.add(session);
     session.apply().catch((error: unknown) => session.end(refusalOf(error, this.#deps.logger)));
     return session;
   }
@@ -106,7 +113,8 @@ export class Gateway {
 
   #rename(session: Session, from: string, to: string | undefined): void {
     this.#sessions.delete(from);
-    if (to !== undefined) this.#sessions.set(to, session);
+    if (to === undefined) this.#byAddress.remove(session);
+    else this.#sessions.set(to, session);
   }
 
   async #sweep(): Promise<void> {

@@ -62,6 +62,8 @@ type Phase = 'applying' | 'open' | 'ended';
  */
 export class Session implements AdmissionListener {
   readonly clientId: string;
+  /** undefined: it is counted by no address. */
+  readonly clientAddress: string | undefined;
   readonly #deps: SessionDeps;
   readonly #hello: Hello;
   readonly #outbox: Outbox;
@@ -89,6 +91,7 @@ export class Session implements AdmissionListener {
     this.#deps = deps;
     this.#hello = hello;
     this.clientId = hello.clientId;
+    this.clientAddress = caller.clientAddress;
     this.#sessionId = deps.ids.unique();
     this.#resumeToken = deps.ids.token();
     this.#isNew = hello.conversationId === '';

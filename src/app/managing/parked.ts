@@ -6,6 +6,7 @@ import type { Conversations } from '../gateway/conversations.ts';
 import type { Journal } from '../journal.ts';
 import type { PageArguments, ReadPage } from '../reading/history-reads.ts';
 import { effectivePageSize, pageToken, placeOfToken } from '../reading/page.ts';
+import { operatorOf, type SecurityRecorder } from '../security/security-recorder.ts';
 import { ParkedMessages } from './parked-messages.ts';
 import { ParkedRecords } from './parked-records.ts';
 import type { Replayed } from './replayed.ts';
@@ -16,6 +17,7 @@ export interface ParkedDeps {
   readonly views: Pick<OperationsViews, 'listParked' | 'parkedRecord'>;
   readonly conversations: Pick<Conversations, 'partition' | 'partitionWhole' | 'allWhole'>;
   readonly ids: Pick<Ids, 'hash' | 'messageId' | 'unique'>;
+  readonly security: Pick<SecurityRecorder, 'record'>;
 }
 
 /** Something that was put aside, as an operator sees it. Never what was said. */
@@ -74,6 +76,10 @@ export class Parked {
     // One after the other: what one appended, the next one finds. Of two servers both may append it, and folds ignore the second.
     const replayed = this.#last.then(replay, replay);
     this.#last = replayed;
+    const { place, alreadyReplayed } = await replayed;
+    const detail = `${place.topic}/${place.partition}/${place.offset}`;
+    if (!alreadyReplayed)
+      await this.#deps.security.record({ kind: 'dead_letter_replayed', ...operatorOf(caller), detail });
     return replayed;
   }
 

@@ -6,6 +6,7 @@ import type { OperationsViews } from '../../ports/operations-views.ts';
 import { type Caller, requireOperator } from '../caller.ts';
 import type { Admission } from '../gateway/admission.ts';
 import { isChosenId } from '../gateway/hello.ts';
+import { operatorOf, type SecurityRecorder } from '../security/security-recorder.ts';
 import type { PageArguments, ReadPage } from './history-reads.ts';
 import { effectivePageSize, pageToken, placeOfToken } from './page.ts';
 
@@ -26,6 +27,7 @@ export interface OperationsDeps {
   readonly clock: Clock;
   readonly maxClients: number;
   readonly maxProcessing: number;
+  readonly security: Pick<SecurityRecorder, 'record'>;
 }
 
 /** Longest reason that is told to a client who is disconnected. */
@@ -88,6 +90,7 @@ export class Operations {
     const sessionId = this.#deps.admission.state.sessionOfClient.get(clientId);
     if (sessionId === undefined) throw new Refused('NOT_FOUND', 'this client has no session');
     await this.#deps.admission.disconnect(sessionId, reason.slice(0, maxReasonLength));
+    await this.#deps.security.record({ kind: 'session_ended', clientId, ...operatorOf(caller) });
   }
 }
 

@@ -38,6 +38,15 @@ export const catalogue = {
     meaning: 'Every slot is taken, and the client was not willing to wait, waited its time, or the line is full.',
     remedy: 'Connect again after the delay, or with a longer `wait_for_slot`.',
   },
+  TOO_MANY_SESSIONS: {
+    code: 'RESOURCE_EXHAUSTED',
+    retryable: true,
+    retryDelayMs: 5_000,
+    scope: 'call',
+    meaning: 'As many clients as one address may have are connected or in line from this one.',
+    remedy:
+      'Connect again when one of them has left. If a proxy passes on the calls of many, `PARLEY_TRUSTED_PROXIES` must name it.',
+  },
   ALREADY_CONNECTED: {
     code: 'ALREADY_EXISTS',
     retryable: false,

@@ -192,10 +192,10 @@ export function accountStoreContract(name: string, prepare: (clock: Clock) => Pr
         expect(await rotate('family', 2)).toEqual({ kind: 'unknown' });
       });
 
-      test('end when they are told to, as often as they are told', async () => {
-        await other.endFamily('family');
-        await other.endFamily('family');
-        await other.endFamily('never was');
+      test('end when they are told to, as often as they are told, and say whose they were', async () => {
+        expect(await other.endFamily('family')).toBe('client of ann');
+        expect(await other.endFamily('family')).toBeNull();
+        expect(await other.endFamily('never was')).toBeNull();
         expect(await rotate('family', 0)).toEqual({ kind: 'unknown' });
       });
 
@@ -266,6 +266,59 @@ export function accountStoreContract(name: string, prepare: (clock: Clock) => Pr
         expect(await rotate('family 1', 0)).toMatchObject({ kind: 'rotated' });
         expect(await rotate('one more', 0)).toMatchObject({ kind: 'rotated' });
         expect(await rotate('of bob', 0)).toMatchObject({ kind: 'rotated' });
+      });
+    });
+
+    describe('failed sign-ins', () => {
+      const failures = (count: number, timeMs = clock.nowMs()) => ({ count, timeMs, expireTimeMs: timeMs + hourMs });
+
+      test('are counted by the hash of a name, through every handle', async () => {
+        expect(await store.failedSignIns('ann')).toBeNull();
+        expect(await store.replaceFailedSignIns('ann', null, failures(1))).toBe(true);
+        expect(await other.failedSignIns('ann')).toEqual(failures(1));
+        expect(await other.replaceFailedSignIns('ann', failures(1), failures(2))).toBe(true);
+        expect(await store.failedSignIns('ann')).toEqual(failures(2));
+        expect(await store.failedSignIns('bob')).toBeNull();
+      });
+
+      test('are replaced only in the place of those that are expected', async () => {
+        await store.replaceFailedSignIns('ann', null, failures(1));
+        for (const expected of [null, failures(2), failures(1, clock.nowMs() - 1)])
+          for (const next of [failures(3), null])
+            expect(await other.replaceFailedSignIns('ann', expected, next)).toBe(false);
+        expect(await other.replaceFailedSignIns('bob', failures(1), failures(2))).toBe(false);
+        expect(await store.failedSignIns('ann')).toEqual(failures(1));
+        expect(await store.failedSignIns('bob')).toBeNull();
+      });
+
+      test('are removed, and begin anew', async () => {
+        await store.replaceFailedSignIns('ann', null, failures(7));
+        expect(await other.replaceFailedSignIns('ann', failures(7), null)).toBe(true);
+        expect(await store.failedSignIns('ann')).toBeNull();
+        expect(await store.replaceFailedSignIns('ann', null, null)).toBe(true);
+        expect(await store.replaceFailedSignIns('ann', null, failures(1))).toBe(true);
+      });
+
+      test('are nothing once they have expired', async () => {
+        await store.replaceFailedSignIns('ann', null, failures(7));
+        const before = failures(7);
+        clock.advance(hourMs - 1);
+        expect(await other.failedSignIns('ann')).toEqual(before);
+        clock.advance(1);
+        expect(await other.failedSignIns('ann')).toBeNull();
+        expect(await other.replaceFailedSignIns('ann', null, failures(1))).toBe(true);
+        expect(await store.failedSignIns('ann')).toEqual(failures(1));
+      });
+
+      test('are counted once each when many servers count at once', async () => {
+        const count = async (from: AccountStore) => {
+          for (;;) {
+            const before = await from.failedSignIns('ann');
+            if (await from.replaceFailedSignIns('ann', before, failures((before?.count ?? 0) + 1))) return;
+          }
+        };
+        await Promise.all(Array.from({ length: 20 }, (_, index) => count([store, other][index % 2]!)));
+        expect(await store.failedSignIns('ann')).toEqual(failures(20));
       });
     });
 

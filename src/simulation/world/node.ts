@@ -247,12 +247,21 @@ export class ServerNode {
     const following = newFollowing({ ...parts, random: () => this.process.random.next(), onFault });
     this.#following = following;
     this.#running.defer(() => following.stop());
-    const uses = gatewayParts({ ...parts, admission, following, metrics, inspector: simulatedInspector });
+    const uses = gatewayParts({
+      ...parts,
+      admission,
+      following,
+      metrics,
+      inspector: simulatedInspector,
+      security: { record: async () => {} },
+    });
     this.sessions.watch(uses.gateway);
     this.#running.defer(() => uses.gateway.stop('DRAINING'));
     const { scenario, faults, ids } = this.#world;
     const authenticator = scenario.usesTokens ? simulatedAuthenticator(this.process, faults) : undefined;
-    const calls = { errors: new ErrorMapping(logger, metrics, ids), authenticator };
+    // The simulated network has no addresses.
+    const addresses = { originOf: () => ({ address: '' }) };
+    const calls = { errors: new ErrorMapping(logger, metrics, ids), authenticator, addresses };
     this.admission = admission;
     this.parts = uses;
     // It listens before it announces itself.

@@ -93,6 +93,16 @@ export const rows: readonly Row[] = [
         ],
       },
       {
+        title: 'Security events',
+        description:
+          'Failed sign-ins and reused refresh tokens, and what operators and owners do to accounts, as `parley security-log` lists them; lost are those that could not be written there.',
+        unit: 'ops',
+        queries: [
+          ...rateBy('parley_security_events_total', 'kind'),
+          ['lost', 'sum(rate(parley_security_events_lost_total[$__rate_interval]))'],
+        ],
+      },
+      {
         title: 'Until a message is accepted',
         description: 'From its arrival until its client is told so: the log has it, and the gateway has read it there.',
         unit: 's',

@@ -56,6 +56,27 @@ describe('where the server keeps accounts', () => {
     await untilConnection(first, 'none');
   });
 
+  test('change their password and go on, and end all their sign-ins', async () => {
+    await using browser = new TestBrowser(server);
+    const tab = browser.openTab();
+    const { signIn } = tab.app;
+    await untilSignIn(tab, 'account-needed');
+    await signIn.signUp('emma', password);
+    expect(signIn.state.peek()).toMatchObject({ kind: 'in', hasPassword: true });
+    await untilConnection(tab, 'connected');
+    expect(await signIn.changePassword('wrong horse', 'another horse')).toMatchObject({ reason: 'PASSWORD_WRONG' });
+    expect(await signIn.changePassword(password, 'short')).toMatchObject({ reason: 'PASSWORD_INVALID' });
+    expect(await signIn.changePassword(password, 'another horse')).toBeUndefined();
+    expect(signIn.state.peek().kind).toBe('in');
+    await say(tab, 'still there');
+    await reply(tab, 'still there');
+    expect(await signIn.signOutEverywhere()).toBeUndefined();
+    expect(signIn.state.peek()).toMatchObject({ kind: 'account-needed' });
+    expect(keptBy(tab)).not.toContain('accessToken');
+    expect(await signIn.withPassword('emma', password)).toMatchObject({ reason: 'SIGN_IN_FAILED' });
+    expect(await signIn.withPassword('emma', 'another horse')).toBeUndefined();
+  });
+
   test('asks for the password again, and says why, when the sign-in has ended elsewhere', async () => {
     await using browser = new TestBrowser(server);
     const tab = browser.openTab();

@@ -30,8 +30,8 @@ export type SignInState =
   | { readonly kind: 'account-needed'; readonly signUpOpen: boolean; readonly notice?: Refusal }
   /** The issuer signs people in; `canGoThere` is false when this page is not registered with it. */
   | { readonly kind: 'issuer-needed'; readonly issuer: string; readonly canGoThere: boolean; readonly notice?: Refusal }
-  /** `canSignOut` is false where nobody signs in. */
-  | { readonly kind: 'in'; readonly clientId: string; readonly canSignOut: boolean };
+  /** `canSignOut` is false where nobody signs in; `hasPassword`: the account is this server's. */
+  | { readonly kind: 'in'; readonly clientId: string; readonly canSignOut: boolean; readonly hasPassword: boolean };
 
 export interface SignIn {
   readonly state: ReadonlySignal<SignInState>;
@@ -43,6 +43,10 @@ export interface SignIn {
   withIssuer(): Promise<Refusal | undefined>;
   /** Ends the session and forgets the tokens and the drafts. */
   signOut(): Promise<void>;
+  /** Where `hasPassword`: another one, which ends all other sign-ins; the session goes on. Resolves with the refusal, or undefined. */
+  changePassword(oldPassword: string, newPassword: string): Promise<Refusal | undefined>;
+  /** Where `hasPassword`: ends all sign-ins of the account, this one as signOut does. Resolves with the refusal, or undefined. */
+  signOutEverywhere(): Promise<Refusal | undefined>;
 }
 
 /** What went wrong, in words for a person: made from the catalogue's reason, never the server's raw text alone. */

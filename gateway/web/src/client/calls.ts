@@ -45,6 +45,8 @@ export interface Credentials {
 /** The server's services. Their methods reject with whatever the transport throws: `failure` tells what it means. */
 export class Calls {
   readonly accounts;
+  /** The same service, for calls about the caller's own account. */
+  readonly ownAccount;
   readonly chat;
   readonly history;
   readonly media;
@@ -54,6 +56,7 @@ export class Calls {
     const anybody = transportTo(apiUrl, []);
     const caller = transportTo(apiUrl, [authorize(credentials)]);
     this.accounts = createClient(AccountService, anybody);
+    this.ownAccount = createClient(AccountService, caller);
     this.chat = createClient(ChatService, caller);
     this.history = createClient(HistoryService, caller);
     this.media = createClient(MediaService, caller);

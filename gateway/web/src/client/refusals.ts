@@ -13,6 +13,10 @@ const ofCatalogue = {
     title: 'Every place is taken at the moment.',
     advice: 'You stay in line; nothing needs to be done.',
   },
+  TOO_MANY_SESSIONS: {
+    title: 'Too many people are connected from your network.',
+    advice: 'You are connected as soon as one of them leaves; nothing needs to be done.',
+  },
   ALREADY_CONNECTED: {
     title: 'You are already connected somewhere else.',
     advice: 'Close the conversation there, then connect here.',
@@ -78,7 +82,7 @@ const ofCatalogue = {
     title: 'That password is too short, too long, or too common.',
     advice: 'Use 8 to 256 characters that nobody would guess.',
   },
-  PASSWORD_WRONG: { title: 'The old password is wrong.', advice: 'Check it and try again.' },
+  PASSWORD_WRONG: { title: 'The current password is wrong.', advice: 'Check it and try again.' },
   SIGN_IN_FAILED: { title: 'The user name or the password is wrong.', advice: 'Check both and try again.' },
   TOO_MANY_ATTEMPTS: {
     title: 'There were too many attempts to sign in.',

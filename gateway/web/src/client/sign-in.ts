@@ -42,7 +42,7 @@ export class SignInDesk implements SignIn, Credentials {
       onFound: () => this.#welcome(),
     });
     if (deps.page.isSecure) void this.#ask();
-    else this.#state.value = { kind: 'in', clientId: '', canSignOut: false };
+    else this.#state.value = { kind: 'in', clientId: '', ...signsNobodyIn };
   }
 
   get state(): ReadonlySignal<SignInState> {
@@ -82,13 +82,34 @@ export class SignInDesk implements SignIn, Credentials {
 
   async signOut(): Promise<void> {
     const { refreshToken = '' } = this.#tokens.current ?? {};
+    await this.#leave();
+    if (this.#method.case === 'accounts' && refreshToken !== '')
+      // Best effort: it is forgotten here in any case, and expires by itself.
+      await orRefusal(this.#accounts.signOut({ refreshToken }));
+  }
+
+  changePassword(oldPassword: string, newPassword: string): Promise<Refusal | undefined> {
+    return orRefusal(
+      this.#deps.calls.ownAccount.changePassword({ oldPassword, newPassword }).then(({ tokens }) => {
+        // The former ones are ended.
+        this.#in(accountTokens(tokens));
+        this.#deps.onRenewed();
+      }),
+    );
+  }
+
+  async signOutEverywhere(): Promise<Refusal | undefined> {
+    const refused = await orRefusal(this.#deps.calls.ownAccount.signOutEverywhere({}));
+    if (refused === undefined) await this.#leave();
+    return refused;
+  }
+
+  /** Ends what is here of a sign-in. */
+  async #leave(): Promise<void> {
     const state = this.#state.peek();
     if (state.kind === 'in') await this.#deps.onSigningOut(state.clientId);
     this.#tokens.forget();
     this.#out();
-    if (this.#method.case === 'accounts' && refreshToken !== '')
-      // Best effort: it is forgotten here in any case, and expires by itself.
-      await orRefusal(this.#accounts.signOut({ refreshToken }));
   }
 
   stop(): void {
@@ -126,7 +147,7 @@ export class SignInDesk implements SignIn, Credentials {
   async #enter(method: Method): Promise<void> {
     this.#method = method;
     if (!this.#usesTokens) {
-      this.#state.value = { kind: 'in', clientId: chosenClientId(this.#deps.kept), canSignOut: false };
+      this.#state.value = { kind: 'in', clientId: chosenClientId(this.#deps.kept), ...signsNobodyIn };
       return;
     }
     this.#tokens.start();
@@ -171,7 +192,7 @@ export class SignInDesk implements SignIn, Credentials {
     const { clientId } = this.#tokens.current ?? {};
     const state = this.#state.peek();
     if (clientId === undefined || (state.kind === 'in' && state.clientId === clientId)) return;
-    this.#state.value = { kind: 'in', clientId, canSignOut: true };
+    this.#state.value = { kind: 'in', clientId, canSignOut: true, hasPassword: this.#method.case === 'accounts' };
   }
 
   #out(notice?: Refusal): void {
@@ -185,6 +206,8 @@ export class SignInDesk implements SignIn, Credentials {
     }
   }
 }
+
+const signsNobodyIn = { canSignOut: false, hasPassword: false };
 
 /** What this tab remembers of a visit at the issuer's page. */
 const issuerVisitKey = 'parley.issuerVisit';

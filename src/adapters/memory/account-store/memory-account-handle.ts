@@ -3,6 +3,7 @@ import {
   type AccountRole,
   type AccountStore,
   AccountStoreUnavailable,
+  type FailedSignIns,
   maxFamiliesPerAccount,
   type Rotation,
   type RotationOutcome,
@@ -14,6 +15,7 @@ import {
 export interface SharedAccounts {
   readonly accounts: Map<string, Account>;
   readonly families: Map<string, TokenFamily>;
+  readonly failedSignIns: Map<string, FailedSignIns>;
   signingKeys: readonly SigningKey[];
   nowMs(): number;
 }
@@ -100,12 +102,33 @@ export class MemoryAccountHandle implements AccountStore {
     return { kind: 'rotated', account };
   }
 
-  async endFamily(familyId: string): Promise<void> {
-    this.#open().families.delete(familyId);
+  async endFamily(familyId: string): Promise<string | null> {
+    const { families } = this.#open();
+    const clientId = families.get(familyId)?.clientId ?? null;
+    families.delete(familyId);
+    return clientId;
   }
 
   async endFamilies(clientId: string): Promise<void> {
     this.#endAll(clientId);
+  }
+
+  async failedSignIns(nameHash: string): Promise<FailedSignIns | null> {
+    const found = this.#open().failedSignIns.get(nameHash);
+    return found !== undefined && found.expireTimeMs > this.#server.nowMs() ? found : null;
+  }
+
+  async replaceFailedSignIns(
+    nameHash: string,
+    expected: FailedSignIns | null,
+    next: FailedSignIns | null,
+  ): Promise<boolean> {
+    const kept = this.#open().failedSignIns.get(nameHash);
+    const found = kept !== undefined && kept.expireTimeMs > this.#server.nowMs() ? kept : undefined;
+    if (found?.count !== expected?.count || found?.timeMs !== expected?.timeMs) return false;
+    if (next === null) this.#server.failedSignIns.delete(nameHash);
+    else this.#server.failedSignIns.set(nameHash, Object.freeze({ ...next }));
+    return true;
   }
 
   async signingKeys(): Promise<readonly SigningKey[]> {

@@ -1,4 +1,4 @@
-import type { Account, AccountStore, SigningKey, TokenFamily } from '../../../ports/account-store.ts';
+import type { Account, AccountStore, FailedSignIns, SigningKey, TokenFamily } from '../../../ports/account-store.ts';
 import { MemoryAccountHandle } from './memory-account-handle.ts';
 
 /**
@@ -10,6 +10,8 @@ export class MemoryAccountServer {
   readonly accounts = new Map<string, Account>();
   /** By family id. One that has expired stays until another is made. */
   readonly families = new Map<string, TokenFamily>();
+  /** By the hash of the name. Those that have expired stay. */
+  readonly failedSignIns = new Map<string, FailedSignIns>();
   /** Oldest first. */
   signingKeys: readonly SigningKey[] = [];
   readonly #nowMs: () => number;

@@ -1,5 +1,11 @@
 import type { Db, Filter } from 'mongodb';
-import { type Account, AccountStoreTooNew, type SigningKey, type TokenFamily } from '../../../ports/account-store.ts';
+import {
+  type Account,
+  AccountStoreTooNew,
+  type FailedSignIns,
+  type SigningKey,
+  type TokenFamily,
+} from '../../../ports/account-store.ts';
 import { unlessThere } from '../connection.ts';
 
 /**
@@ -7,6 +13,7 @@ import { unlessThere } from '../connection.ts';
  *
  *     <prefix>_accounts        a document for each account, with its families of refresh tokens: who removes it ends them, and a family
  *                              cannot outlive its account
+ *     <prefix>_failed_sign_ins a document for each user name that was tried, by its hash
  *     <prefix>_account_store   `schema`: the version of all this. `signing-keys`: all keys, as one document, because only the one who knows
  *                              the newest may add another
  */
@@ -16,6 +23,11 @@ export interface AccountRow extends Account {
   readonly families: readonly Omit<TokenFamily, 'clientId'>[];
   /** Raised with every change of the families. */
   readonly familyChanges: number;
+}
+
+export interface FailedSignInsRow extends FailedSignIns {
+  /** The hash of the user name. */
+  readonly _id: string;
 }
 
 export interface SchemaRow {
@@ -40,6 +52,10 @@ export function accountsIn(database: Db, prefix: string) {
   return database.collection<AccountRow>(`${prefix}_accounts`);
 }
 
+export function failedSignInsIn(database: Db, prefix: string) {
+  return database.collection<FailedSignInsRow>(`${prefix}_failed_sign_ins`);
+}
+
 export function signingKeysIn(database: Db, prefix: string) {
   return database.collection<SigningKeysRow>(`${prefix}_account_store`);
 }
@@ -58,4 +74,5 @@ export async function prepare(database: Db, prefix: string): Promise<void> {
     { name: 'byClient', key: { clientId: 1 }, unique: true },
     { name: 'byFamily', key: { 'families.familyId': 1 } },
   ]);
+  await failedSignInsIn(database, prefix).createIndexes([{ name: 'byExpiry', key: { expireTimeMs: 1 } }]);
 }

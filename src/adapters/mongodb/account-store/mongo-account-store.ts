@@ -4,6 +4,7 @@ import {
   type AccountRole,
   type AccountStore,
   AccountStoreUnavailable,
+  type FailedSignIns,
   maxFamiliesPerAccount,
   type Rotation,
   type RotationOutcome,
@@ -15,6 +16,8 @@ import { MongoConnection, unlessThere } from '../connection.ts';
 import {
   type AccountRow,
   accountsIn,
+  type FailedSignInsRow,
+  failedSignInsIn,
   prepare,
   type SigningKeysRow,
   signingKeysFilter,
@@ -22,7 +25,7 @@ import {
 } from './layout.ts';
 
 /** Connections at most: people sign in one after the other, and hashing a password takes longer than storing it. */
-const maxPoolSize = 5;
+export const maxPoolSize = 5;
 
 /** Sign-ins to one account that were faster than this one, before it gives up for now. More than anybody's devices do at once. */
 const maxAttempts = 100;
@@ -143,12 +146,40 @@ class MongoAccountStore implements AccountStore {
     return ended === null ? { kind: 'unknown' } : { kind: 'reused', clientId: ended.clientId };
   }
 
-  async endFamily(familyId: string): Promise<void> {
-    await this.#end({ 'families.familyId': familyId }, familyId);
+  async endFamily(familyId: string): Promise<string | null> {
+    return (await this.#end({ 'families.familyId': familyId }, familyId))?.clientId ?? null;
   }
 
   async endFamilies(clientId: string): Promise<void> {
     await this.#endAll({ clientId }, {});
+  }
+
+  async failedSignIns(nameHash: string): Promise<FailedSignIns | null> {
+    const filter = { _id: nameHash, expireTimeMs: { $gt: this.#clock.nowMs() } };
+    const row = await this.#failedSignIns((rows) => rows.findOne(filter));
+    return row && { count: row.count, timeMs: row.timeMs, expireTimeMs: row.expireTimeMs };
+  }
+
+  async replaceFailedSignIns(
+    nameHash: string,
+    expected: FailedSignIns | null,
+    next: FailedSignIns | null,
+  ): Promise<boolean> {
+    const _id = nameHash;
+    if (expected === null)
+      return next === null ? (await this.failedSignIns(nameHash)) === null : this.#add({ _id, ...next });
+    const filter = { _id, count: expected.count, timeMs: expected.timeMs };
+    if (next === null) return this.#failedSignIns(async (rows) => (await rows.deleteOne(filter)).deletedCount === 1);
+    const { count, timeMs, expireTimeMs } = next;
+    const update = { $set: { count, timeMs, expireTimeMs } };
+    return this.#failedSignIns(async (rows) => (await rows.updateOne(filter, update)).matchedCount === 1);
+  }
+
+  /** Nothing is there but what has expired, whosever it is: that goes first. */
+  async #add(next: FailedSignInsRow): Promise<boolean> {
+    const expired = { expireTimeMs: { $lte: this.#clock.nowMs() } };
+    await this.#failedSignIns((rows) => rows.deleteMany(expired));
+    return this.#failedSignIns((rows) => unlessThere(rows.insertOne(next)));
   }
 
   async signingKeys(): Promise<readonly SigningKey[]> {
@@ -213,6 +244,11 @@ class MongoAccountStore implements AccountStore {
   async #accounts<T>(call: (accounts: Collection<AccountRow>) => Promise<T>): Promise<T> {
     await this.#prepare();
     return this.#connection.use((database) => call(accountsIn(database, this.#prefix)));
+  }
+
+  async #failedSignIns<T>(call: (rows: Collection<FailedSignInsRow>) => Promise<T>): Promise<T> {
+    await this.#prepare();
+    return this.#connection.use((database) => call(failedSignInsIn(database, this.#prefix)));
   }
 
   async #signingKeys<T>(call: (rows: Collection<SigningKeysRow>) => Promise<T>): Promise<T> {

@@ -39,6 +39,32 @@ export const migrations: readonly Migration[] = [
         remove_time_ms INTEGER NOT NULL
       ) STRICT;
     `),
+  (database) =>
+    database.exec(`
+      CREATE TABLE failed_sign_ins (
+        name_hash TEXT PRIMARY KEY,
+        count INTEGER NOT NULL,
+        time_ms INTEGER NOT NULL,
+        expire_time_ms INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX failed_sign_ins_by_expiry ON failed_sign_ins (expire_time_ms);
+    `),
+  (database) =>
+    database.exec(`
+      CREATE TABLE security_events (
+        entry_id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        time_ms INTEGER NOT NULL,
+        last_time_ms INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        client_id TEXT NOT NULL,
+        user_name TEXT NOT NULL,
+        operator TEXT NOT NULL,
+        address TEXT NOT NULL,
+        detail TEXT NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX security_events_by_time ON security_events (time_ms, entry_id);
+    `),
 ];
 
 /** What this release writes. */

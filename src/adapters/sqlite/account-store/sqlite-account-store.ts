@@ -1,9 +1,8 @@
-import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import {
   type Account,
   type AccountRole,
   type AccountStore,
-  AccountStoreUnavailable,
+  type FailedSignIns,
   maxFamiliesPerAccount,
   type Rotation,
   type RotationOutcome,
@@ -11,8 +10,7 @@ import {
   type TokenFamily,
 } from '../../../ports/account-store.ts';
 import type { Clock } from '../../../ports/clock.ts';
-import { mapSqliteError } from './errors.ts';
-import { openAccountFile } from './open-file.ts';
+import { AccountFile, type Row } from './account-file.ts';
 
 export interface SqliteAccountStoreOptions {
   /** The file; its folder must be there. Any number of processes may have it open. */
@@ -21,10 +19,8 @@ export interface SqliteAccountStoreOptions {
   readonly clock: Clock;
 }
 
-/** Expired families removed at each new one: they go faster than they come, and no single call pays for many. */
+/** Expired families, or failures, removed at each new one: they go faster than they come, and no single call pays for many. */
 const expiredRemovedAtOnce = 20;
-
-type Row = Record<string, SQLOutputValue>;
 
 /** Accounts in an SQLite file. Throws AccountStoreUnavailable, AccountStoreTooNew or AccountStoreDamaged. */
 export function openSqliteAccountStore(options: SqliteAccountStoreOptions): AccountStore {
@@ -36,19 +32,17 @@ export function openSqliteAccountStore(options: SqliteAccountStoreOptions): Acco
  * anything to commit.
  */
 class SqliteAccountStore implements AccountStore {
-  readonly #path: string;
   readonly #clock: Clock;
-  readonly #database: DatabaseSync;
+  readonly #file: AccountFile;
 
   constructor({ path, clock }: SqliteAccountStoreOptions) {
-    this.#path = path;
     this.#clock = clock;
-    this.#database = openAccountFile(path);
+    this.#file = new AccountFile(path);
   }
 
   async createAccount(account: Account): Promise<boolean> {
     const { clientId, userName, passwordHash, role, createTimeMs } = account;
-    return this.#changes(
+    return this.#file.changes(
       'INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name_key) DO NOTHING',
       ...[clientId, nameKeyOf(userName), userName, passwordHash, role, createTimeMs],
     );
@@ -64,37 +58,37 @@ class SqliteAccountStore implements AccountStore {
 
   async listAccounts(afterUserName: string, limit: number): Promise<readonly Account[]> {
     const after = nameKeyOf(afterUserName);
-    return this.#all('SELECT * FROM accounts WHERE name_key > ? ORDER BY name_key LIMIT ?', after, limit).map(
-      accountOf,
-    );
+    return this.#file
+      .all('SELECT * FROM accounts WHERE name_key > ? ORDER BY name_key LIMIT ?', after, limit)
+      .map(accountOf);
   }
 
   async removeAccount(userName: string): Promise<boolean> {
     const key = nameKeyOf(userName);
-    return this.#transaction(() => {
-      this.#run('DELETE FROM families WHERE client_id = (SELECT client_id FROM accounts WHERE name_key = ?)', key);
-      return this.#changes('DELETE FROM accounts WHERE name_key = ?', key);
+    return this.#file.transaction(() => {
+      this.#file.run('DELETE FROM families WHERE client_id = (SELECT client_id FROM accounts WHERE name_key = ?)', key);
+      return this.#file.changes('DELETE FROM accounts WHERE name_key = ?', key);
     });
   }
 
   async setRole(userName: string, role: AccountRole): Promise<boolean> {
-    return this.#changes('UPDATE accounts SET role = ? WHERE name_key = ?', role, nameKeyOf(userName));
+    return this.#file.changes('UPDATE accounts SET role = ? WHERE name_key = ?', role, nameKeyOf(userName));
   }
 
   async replacePasswordHash(clientId: string, expected: string, replacement: string): Promise<boolean> {
-    return this.#changes(
+    return this.#file.changes(
       'UPDATE accounts SET password_hash = ? WHERE client_id = ? AND password_hash = ?',
       ...[replacement, clientId, expected],
     );
   }
 
   async changePassword(clientId: string, expected: string | null, replacement: string): Promise<boolean> {
-    return this.#transaction(() => {
-      const isChanged = this.#changes(
+    return this.#file.transaction(() => {
+      const isChanged = this.#file.changes(
         'UPDATE accounts SET password_hash = ? WHERE client_id = ? AND password_hash = ifnull(?, password_hash)',
         ...[replacement, clientId, expected],
       );
-      if (isChanged) this.#run('DELETE FROM families WHERE client_id = ?', clientId);
+      if (isChanged) this.#file.run('DELETE FROM families WHERE client_id = ?', clientId);
       return isChanged;
     });
   }
@@ -103,35 +97,35 @@ class SqliteAccountStore implements AccountStore {
     { familyId, clientId, tokenHash, expireTimeMs }: TokenFamily,
     passwordHash: string,
   ): Promise<boolean> {
-    return this.#transaction(() => {
+    return this.#file.transaction(() => {
       if (this.#account('client_id', clientId)?.passwordHash !== passwordHash) return false;
-      this.#run(
+      this.#file.run(
         'DELETE FROM families WHERE family_id IN (SELECT family_id FROM families WHERE expire_time_ms <= ? LIMIT ?)',
         ...[this.#clock.nowMs(), expiredRemovedAtOnce],
       );
-      this.#run(
+      this.#file.run(
         'DELETE FROM families WHERE family_id IN ' +
           '(SELECT family_id FROM families WHERE client_id = ? ORDER BY expire_time_ms DESC, family_id LIMIT -1 OFFSET ?)',
         ...[clientId, maxFamiliesPerAccount - 1],
       );
-      this.#run('INSERT INTO families VALUES (?, ?, ?, ?)', familyId, clientId, tokenHash, expireTimeMs);
+      this.#file.run('INSERT INTO families VALUES (?, ?, ?, ?)', familyId, clientId, tokenHash, expireTimeMs);
       return true;
     });
   }
 
   async rotateFamily({ familyId, presentedHash, nextHash, expireTimeMs }: Rotation): Promise<RotationOutcome> {
-    return this.#transaction(() => {
-      const [family] = this.#all(
+    return this.#file.transaction(() => {
+      const [family] = this.#file.all(
         'SELECT token_hash, accounts.* FROM families JOIN accounts USING (client_id) WHERE family_id = ? AND expire_time_ms > ?',
         ...[familyId, this.#clock.nowMs()],
       );
       if (family === undefined) return { kind: 'unknown' };
       const account = accountOf(family);
       if (family['token_hash'] !== presentedHash) {
-        this.#run('DELETE FROM families WHERE family_id = ?', familyId);
+        this.#file.run('DELETE FROM families WHERE family_id = ?', familyId);
         return { kind: 'reused', clientId: account.clientId };
       }
-      this.#run(
+      this.#file.run(
         'UPDATE families SET token_hash = ?, expire_time_ms = ? WHERE family_id = ?',
         ...[nextHash, expireTimeMs, familyId],
       );
@@ -139,25 +133,65 @@ class SqliteAccountStore implements AccountStore {
     });
   }
 
-  async endFamily(familyId: string): Promise<void> {
-    this.#run('DELETE FROM families WHERE family_id = ?', familyId);
+  async endFamily(familyId: string): Promise<string | null> {
+    const [ended] = this.#file.all('DELETE FROM families WHERE family_id = ? RETURNING client_id', familyId);
+    return ended === undefined ? null : String(ended['client_id']);
   }
 
   async endFamilies(clientId: string): Promise<void> {
-    this.#run('DELETE FROM families WHERE client_id = ?', clientId);
+    this.#file.run('DELETE FROM families WHERE client_id = ?', clientId);
+  }
+
+  async failedSignIns(nameHash: string): Promise<FailedSignIns | null> {
+    const [row] = this.#file.all(
+      'SELECT * FROM failed_sign_ins WHERE name_hash = ? AND expire_time_ms > ?',
+      ...[nameHash, this.#clock.nowMs()],
+    );
+    return row === undefined ? null : failedSignInsOf(row);
+  }
+
+  async replaceFailedSignIns(
+    nameHash: string,
+    expected: FailedSignIns | null,
+    next: FailedSignIns | null,
+  ): Promise<boolean> {
+    return this.#file.transaction(() => {
+      const nowMs = this.#clock.nowMs();
+      const [row] = this.#file.all(
+        'SELECT * FROM failed_sign_ins WHERE name_hash = ? AND expire_time_ms > ?',
+        nameHash,
+        nowMs,
+      );
+      const found = row === undefined ? null : failedSignInsOf(row);
+      if (found?.count !== expected?.count || found?.timeMs !== expected?.timeMs) return false;
+      this.#file.run('DELETE FROM failed_sign_ins WHERE name_hash = ?', nameHash);
+      this.#file.run(
+        'DELETE FROM failed_sign_ins WHERE name_hash IN (SELECT name_hash FROM failed_sign_ins WHERE expire_time_ms <= ? LIMIT ?)',
+        ...[nowMs, expiredRemovedAtOnce],
+      );
+      if (next !== null)
+        this.#file.run(
+          'INSERT INTO failed_sign_ins VALUES (?, ?, ?, ?)',
+          nameHash,
+          next.count,
+          next.timeMs,
+          next.expireTimeMs,
+        );
+      return true;
+    });
   }
 
   async signingKeys(): Promise<readonly SigningKey[]> {
-    return this.#all('SELECT * FROM signing_keys ORDER BY position').map(signingKeyOf);
+    return this.#file.all('SELECT * FROM signing_keys ORDER BY position').map(signingKeyOf);
   }
 
   async addSigningKey(key: SigningKey, newestKid: string | null): Promise<boolean> {
     const { kid, privateJwk, createTimeMs, retireTimeMs, removeTimeMs } = key;
-    return this.#transaction(() => {
-      const [newest] = this.#all('SELECT kid FROM signing_keys ORDER BY position DESC LIMIT 1');
+    return this.#file.transaction(() => {
+      const [newest] = this.#file.all('SELECT kid FROM signing_keys ORDER BY position DESC LIMIT 1');
       if ((newest?.['kid'] ?? null) !== newestKid) return false;
-      this.#run('DELETE FROM signing_keys WHERE remove_time_ms <= ?', this.#clock.nowMs());
-      this.#run(
+      this.#file.run('DELETE FROM signing_keys WHERE remove_time_ms <= ?', this.#clock.nowMs());
+      this.#file.run(
         'INSERT INTO signing_keys (kid, private_jwk, create_time_ms, retire_time_ms, remove_time_ms) VALUES (?, ?, ?, ?, ?)',
         ...[kid, privateJwk, createTimeMs, retireTimeMs, removeTimeMs],
       );
@@ -166,48 +200,12 @@ class SqliteAccountStore implements AccountStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#database.isOpen) this.#database.close();
+    this.#file.close();
   }
 
   #account(column: 'name_key' | 'client_id', value: string): Account | null {
-    const [row] = this.#all(`SELECT * FROM accounts WHERE ${column} = ?`, value);
+    const [row] = this.#file.all(`SELECT * FROM accounts WHERE ${column} = ?`, value);
     return row === undefined ? null : accountOf(row);
-  }
-
-  #changes(sql: string, ...values: readonly SQLInputValue[]): boolean {
-    return this.#run(sql, ...values) > 0;
-  }
-
-  #run(sql: string, ...values: readonly SQLInputValue[]): number {
-    return this.#use(() => Number(this.#database.prepare(sql).run(...values).changes));
-  }
-
-  #all(sql: string, ...values: readonly SQLInputValue[]): readonly Row[] {
-    return this.#use(() => this.#database.prepare(sql).all(...values));
-  }
-
-  /** All of the work or nothing of it; no other handle writes meanwhile. */
-  #transaction<T>(work: () => T): T {
-    return this.#use(() => {
-      this.#database.exec('BEGIN IMMEDIATE');
-      try {
-        const result = work();
-        this.#database.exec('COMMIT');
-        return result;
-      } catch (error) {
-        if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-        throw error;
-      }
-    });
-  }
-
-  #use<T>(work: () => T): T {
-    if (!this.#database.isOpen) throw new AccountStoreUnavailable(`${this.#path} is closed`);
-    try {
-      return work();
-    } catch (error) {
-      throw mapSqliteError(this.#path, error);
-    }
   }
 }
 
@@ -223,6 +221,14 @@ function accountOf(row: Row): Account {
     passwordHash: String(row['password_hash']),
     role: row['role'] === 'operator' ? 'operator' : 'client',
     createTimeMs: Number(row['create_time_ms']),
+  };
+}
+
+function failedSignInsOf(row: Row): FailedSignIns {
+  return {
+    count: Number(row['count']),
+    timeMs: Number(row['time_ms']),
+    expireTimeMs: Number(row['expire_time_ms']),
   };
 }
 

@@ -5,10 +5,13 @@ import { joseAccessTokens } from '../../../adapters/jose/jose-access-tokens.ts';
 import { nodeCryptoIds } from '../../../adapters/node/node-crypto-ids.ts';
 import { scryptHasher } from '../../../adapters/scrypt/scrypt-hasher.ts';
 import { openSqliteAccountStore } from '../../../adapters/sqlite/account-store/sqlite-account-store.ts';
+import { openSqliteSecurityLog } from '../../../adapters/sqlite/account-store/sqlite-security-log.ts';
 import type { AccountStore } from '../../../ports/account-store.ts';
 import type { Authenticator } from '../../../ports/authenticator.ts';
 import type { PasswordHasher } from '../../../ports/password-hasher.ts';
+import type { SecurityEntry } from '../../../ports/security-log.ts';
 import { StandingClock } from '../../../testing/standing-clock.ts';
+import { SecurityRecorder } from '../../security/security-recorder.ts';
 import { Accounts } from '../accounts.ts';
 import { accountAuthenticator } from '../authenticator.ts';
 
@@ -30,6 +33,8 @@ export interface AccountWorld extends AsyncDisposable {
   /** What was hashed, in order: `hash`, `verify`, or `verify nobody`. */
   readonly hashed: readonly string[];
   readonly warnings: readonly object[];
+  /** The security log, newest first. */
+  events(): Promise<readonly SecurityEntry[]>;
   /** Another server on the same store. */
   server(more?: { readonly signUpOpen?: boolean; readonly hasher?: PasswordHasher }): Accounts;
 }
@@ -38,6 +43,10 @@ export async function accountWorld(): Promise<AccountWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'parley-accounts-'));
   const clock = new StandingClock();
   const store = openSqliteAccountStore({ path: join(folder, 'accounts.db'), clock });
+  const log = openSqliteSecurityLog({ path: join(folder, 'accounts.db'), clock });
+  const logger = { error: (fields: object) => void warnings.push(fields) };
+  const metrics = { securityEvent() {}, securityEventLost() {} };
+  const security = new SecurityRecorder({ log, clock, logger, metrics });
   const hashed: string[] = [];
   const warnings: object[] = [];
   const tokens = joseAccessTokens({
@@ -49,16 +58,18 @@ export async function accountWorld(): Promise<AccountWorld> {
   });
   const server: AccountWorld['server'] = ({ signUpOpen = true, hasher = countingHasher(hashed) } = {}) =>
     new Accounts({
-      ...{ store, hasher, clock, tokens, ids: nodeCryptoIds, commonPasswords },
+      ...{ store, hasher, clock, tokens, ids: nodeCryptoIds, commonPasswords, security },
       logger: { warn: (fields) => void warnings.push(fields) },
       settings: { signUpOpen, signUpsPerAddress, refreshTokenLifetimeMs },
     });
   return {
     ...{ clock, store, hashed, warnings, server },
+    events: () => log.list(undefined, 100),
     accounts: server(),
     authenticator: accountAuthenticator(tokens, store),
     [Symbol.asyncDispose]: async () => {
       await store[Symbol.asyncDispose]();
+      await log[Symbol.asyncDispose]();
       await rm(folder, { recursive: true });
     },
   };

@@ -23,6 +23,7 @@ import { Conversations } from '../../gateway/conversations.ts';
 import { Journal } from '../../journal.ts';
 import type { MediaLinks } from '../../media/media-links.ts';
 import { HistoryReads } from '../../reading/history-reads.ts';
+import type { Happening } from '../../security/security-recorder.ts';
 import { ConversationsManager } from '../conversations-manager.ts';
 import { Parked } from '../parked.ts';
 
@@ -119,6 +120,8 @@ export class HistoryWorld implements AsyncDisposable {
   readonly manager: ConversationsManager;
   readonly views: OperationsViews;
   readonly parked: Parked;
+  /** What was recorded in the security log. */
+  readonly recorded: Happening[] = [];
   /** Records that the release that runs cannot decode, although the next one can. */
   unreadable: (record: Pick<LogRecord, 'value'>) => boolean = () => false;
   readonly #resources = new AsyncDisposableStack();
@@ -141,7 +144,11 @@ export class HistoryWorld implements AsyncDisposable {
     const conversations = new Conversations({ ...this.#deps, ids: nodeCryptoIds });
     this.reads = new HistoryReads({ ...this.#deps, conversations, ids: nodeCryptoIds, links: testLinks });
     this.manager = new ConversationsManager({ ...this.#deps, conversations, writes: { take() {} } });
-    this.parked = new Parked({ ...this.#deps, views: this.views, conversations, ids: nodeCryptoIds });
+    this.parked = new Parked({ ...this.#deps, views: this.views, conversations, ids: nodeCryptoIds, security: this });
+  }
+
+  async record(happening: Happening): Promise<void> {
+    this.recorded.push(happening);
   }
 
   get #deps() {

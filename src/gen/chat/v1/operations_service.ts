@@ -28,6 +28,62 @@ export namespace ParkedKind {
   export type UNRECOGNIZED = typeof ParkedKind.UNRECOGNIZED;
 }
 
+/** What happened. */
+export const SecurityEventKind = {
+  /** UNSPECIFIED - Never sent. */
+  UNSPECIFIED: 0,
+  /** SIGN_UP - Somebody made an account. */
+  SIGN_UP: 1,
+  /** SIGN_IN - Somebody signed in with a password. */
+  SIGN_IN: 2,
+  /** SIGN_IN_FAILED - The password of a sign-in was wrong, or nobody has the name; then the name is not told. */
+  SIGN_IN_FAILED: 3,
+  /** PASSWORD_CHANGED - The owner of an account gave it another password. */
+  PASSWORD_CHANGED: 4,
+  /** PASSWORD_CHANGE_FAILED - The old password was wrong. */
+  PASSWORD_CHANGE_FAILED: 5,
+  /** SIGNED_OUT - A sign-in was ended. */
+  SIGNED_OUT: 6,
+  /** SIGNED_OUT_EVERYWHERE - All sign-ins of an account were ended. */
+  SIGNED_OUT_EVERYWHERE: 7,
+  /** REFRESH_TOKEN_REUSED - A refresh token came a second time: it may be stolen, and its sign-in was ended. */
+  REFRESH_TOKEN_REUSED: 8,
+  /** ACCOUNT_ADDED - `parley user add`. */
+  ACCOUNT_ADDED: 9,
+  /** ACCOUNT_REMOVED - `parley user remove`. */
+  ACCOUNT_REMOVED: 10,
+  /** PASSWORD_SET - `parley user set-password`. */
+  PASSWORD_SET: 11,
+  /** ROLE_CHANGED - `parley user set-role`. */
+  ROLE_CHANGED: 12,
+  /** SESSION_ENDED - An operator ended the session of a client. */
+  SESSION_ENDED: 13,
+  /** DEAD_LETTER_REPLAYED - An operator replayed what was put aside. */
+  DEAD_LETTER_REPLAYED: 14,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type SecurityEventKind = typeof SecurityEventKind[keyof typeof SecurityEventKind];
+
+export namespace SecurityEventKind {
+  export type UNSPECIFIED = typeof SecurityEventKind.UNSPECIFIED;
+  export type SIGN_UP = typeof SecurityEventKind.SIGN_UP;
+  export type SIGN_IN = typeof SecurityEventKind.SIGN_IN;
+  export type SIGN_IN_FAILED = typeof SecurityEventKind.SIGN_IN_FAILED;
+  export type PASSWORD_CHANGED = typeof SecurityEventKind.PASSWORD_CHANGED;
+  export type PASSWORD_CHANGE_FAILED = typeof SecurityEventKind.PASSWORD_CHANGE_FAILED;
+  export type SIGNED_OUT = typeof SecurityEventKind.SIGNED_OUT;
+  export type SIGNED_OUT_EVERYWHERE = typeof SecurityEventKind.SIGNED_OUT_EVERYWHERE;
+  export type REFRESH_TOKEN_REUSED = typeof SecurityEventKind.REFRESH_TOKEN_REUSED;
+  export type ACCOUNT_ADDED = typeof SecurityEventKind.ACCOUNT_ADDED;
+  export type ACCOUNT_REMOVED = typeof SecurityEventKind.ACCOUNT_REMOVED;
+  export type PASSWORD_SET = typeof SecurityEventKind.PASSWORD_SET;
+  export type ROLE_CHANGED = typeof SecurityEventKind.ROLE_CHANGED;
+  export type SESSION_ENDED = typeof SecurityEventKind.SESSION_ENDED;
+  export type DEAD_LETTER_REPLAYED = typeof SecurityEventKind.DEAD_LETTER_REPLAYED;
+  export type UNRECOGNIZED = typeof SecurityEventKind.UNRECOGNIZED;
+}
+
 /** Nothing to say. */
 export interface GetUsageRequest {
 }
@@ -201,6 +257,48 @@ export interface ReplayParkedResponse {
   messageId: string;
   /** It had been replayed before and has not failed since: nothing was appended. */
   alreadyReplayed: boolean;
+}
+
+/** Something that happened, or that happened several times within a minute, alike in all but its time. */
+export interface SecurityEvent {
+  /** What. */
+  kind: SecurityEventKind;
+  /** When, the first time. */
+  time?:
+    | Date
+    | undefined;
+  /** When, the last time. */
+  lastTime?:
+    | Date
+    | undefined;
+  /** How often. */
+  count: bigint;
+  /** The client that it concerns; empty when it is not known. */
+  clientId: string;
+  /** The name of its account; empty when there is none, or it is not known. */
+  userName: string;
+  /** Who did it, when that is not the client that it concerns: the client id of an operator, or `command line`. */
+  operator: string;
+  /** From where: an IPv4 address, or an IPv6 network (/64). Empty when that is not known. */
+  address: string;
+  /** More for a person to read: a role, the place of a record. */
+  detail: string;
+}
+
+/** Which page. */
+export interface ListSecurityEventsRequest {
+  /** As in ListConversationsRequest. */
+  pageSize: number;
+  /** As in ListConversationsRequest. */
+  pageToken: string;
+}
+
+/** A page. */
+export interface ListSecurityEventsResponse {
+  /** Newest first. */
+  events: SecurityEvent[];
+  /** Empty on the last page. */
+  nextPageToken: string;
 }
 
 function createBaseGetUsageRequest(): GetUsageRequest {
@@ -1498,6 +1596,304 @@ export const ReplayParkedResponse: MessageFns<ReplayParkedResponse> = {
   },
 };
 
+function createBaseSecurityEvent(): SecurityEvent {
+  return {
+    kind: 0,
+    time: undefined,
+    lastTime: undefined,
+    count: 0n,
+    clientId: "",
+    userName: "",
+    operator: "",
+    address: "",
+    detail: "",
+  };
+}
+
+export const SecurityEvent: MessageFns<SecurityEvent> = {
+  encode(message: SecurityEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(18).fork()).join();
+    }
+    if (message.lastTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.lastTime), writer.uint32(26).fork()).join();
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(32).int64(message.count);
+    }
+    if (message.clientId !== "") {
+      writer.uint32(42).string(message.clientId);
+    }
+    if (message.userName !== "") {
+      writer.uint32(50).string(message.userName);
+    }
+    if (message.operator !== "") {
+      writer.uint32(58).string(message.operator);
+    }
+    if (message.address !== "") {
+      writer.uint32(66).string(message.address);
+    }
+    if (message.detail !== "") {
+      writer.uint32(74).string(message.detail);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SecurityEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSecurityEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lastTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.clientId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.userName = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.operator = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SecurityEvent>): SecurityEvent {
+    return SecurityEvent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SecurityEvent>): SecurityEvent {
+    const message = createBaseSecurityEvent();
+    message.kind = object.kind ?? 0;
+    message.time = object.time ?? undefined;
+    message.lastTime = object.lastTime ?? undefined;
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
+    message.clientId = object.clientId ?? "";
+    message.userName = object.userName ?? "";
+    message.operator = object.operator ?? "";
+    message.address = object.address ?? "";
+    message.detail = object.detail ?? "";
+    return message;
+  },
+};
+
+function createBaseListSecurityEventsRequest(): ListSecurityEventsRequest {
+  return { pageSize: 0, pageToken: "" };
+}
+
+export const ListSecurityEventsRequest: MessageFns<ListSecurityEventsRequest> = {
+  encode(message: ListSecurityEventsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSecurityEventsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSecurityEventsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListSecurityEventsRequest>): ListSecurityEventsRequest {
+    return ListSecurityEventsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListSecurityEventsRequest>): ListSecurityEventsRequest {
+    const message = createBaseListSecurityEventsRequest();
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListSecurityEventsResponse(): ListSecurityEventsResponse {
+  return { events: [], nextPageToken: "" };
+}
+
+export const ListSecurityEventsResponse: MessageFns<ListSecurityEventsResponse> = {
+  encode(message: ListSecurityEventsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.events) {
+      SecurityEvent.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSecurityEventsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSecurityEventsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.events.push(SecurityEvent.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListSecurityEventsResponse>): ListSecurityEventsResponse {
+    return ListSecurityEventsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListSecurityEventsResponse>): ListSecurityEventsResponse {
+    const message = createBaseListSecurityEventsResponse();
+    message.events = object.events?.map((e) => SecurityEvent.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
 /** Looks at, and acts on, the running system. Needs the operator role. */
 export type OperationsServiceService = typeof OperationsServiceService;
 export const OperationsServiceService = {
@@ -1568,6 +1964,18 @@ export const OperationsServiceService = {
       Buffer.from(ReplayParkedResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReplayParkedResponse => ReplayParkedResponse.decode(value),
   },
+  /** Who did what to accounts, and what operators did, from where and when: kept for 90 days. No passwords or tokens. */
+  listSecurityEvents: {
+    path: "/chat.v1.OperationsService/ListSecurityEvents" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSecurityEventsRequest): Buffer =>
+      Buffer.from(ListSecurityEventsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSecurityEventsRequest => ListSecurityEventsRequest.decode(value),
+    responseSerialize: (value: ListSecurityEventsResponse): Buffer =>
+      Buffer.from(ListSecurityEventsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSecurityEventsResponse => ListSecurityEventsResponse.decode(value),
+  },
 } as const;
 
 export interface OperationsServiceServer extends UntypedServiceImplementation {
@@ -1583,6 +1991,8 @@ export interface OperationsServiceServer extends UntypedServiceImplementation {
   listParked: handleUnaryCall<ListParkedRequest, ListParkedResponse>;
   /** Gives what was put aside another chance: it is appended to the log again, as something new. Doing it twice appends it once. */
   replayParked: handleUnaryCall<ReplayParkedRequest, ReplayParkedResponse>;
+  /** Who did what to accounts, and what operators did, from where and when: kept for 90 days. No passwords or tokens. */
+  listSecurityEvents: handleUnaryCall<ListSecurityEventsRequest, ListSecurityEventsResponse>;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;

@@ -1,6 +1,7 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { App } from '../../client/app.ts';
+import { AccountDialog } from '../account/account-dialog.tsx';
 import { Icon } from '../common/icon.tsx';
 import { isNarrow } from '../common/media-query.ts';
 import { ConnectionStatus } from '../connection/connection-status.tsx';
@@ -26,6 +27,7 @@ export function Shell({ app, navigation }: ShellProps) {
 function SignedIn({ app, navigation }: ShellProps) {
   const isDrawerOpen = useSignal(false);
   const isHelpOpen = useSignal(false);
+  const isAccountOpen = useSignal(false);
   const route = navigation.route.value;
   const isOperator = route.kind === 'operator';
   const isOverlaid = isNarrow.value && isDrawerOpen.value;
@@ -41,6 +43,7 @@ function SignedIn({ app, navigation }: ShellProps) {
           app={app}
           onHide={isNarrow.value ? () => (isDrawerOpen.value = false) : undefined}
           onHelp={() => (isHelpOpen.value = true)}
+          onAccount={() => (isAccountOpen.value = true)}
         />
       </Drawer>
       {isOverlaid && <div class="scrim" aria-hidden="true" onClick={() => (isDrawerOpen.value = false)} />}
@@ -55,6 +58,7 @@ function SignedIn({ app, navigation }: ShellProps) {
         </main>
       </div>
       {isHelpOpen.value && <HelpDialog onClose={() => (isHelpOpen.value = false)} />}
+      {isAccountOpen.value && <AccountDialog app={app} onClose={() => (isAccountOpen.value = false)} />}
     </div>
   );
 }

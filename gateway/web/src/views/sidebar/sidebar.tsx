@@ -10,10 +10,11 @@ interface SidebarProps {
   /** On a phone it is a drawer; undefined where it is always there. */
   readonly onHide?: () => void;
   readonly onHelp: () => void;
+  readonly onAccount: () => void;
 }
 
 /** The conversations, and at its foot what is seldom needed. */
-export function Sidebar({ app, onHide, onHelp }: SidebarProps) {
+export function Sidebar({ app, onHide, onHelp, onAccount }: SidebarProps) {
   return (
     <>
       <div class="sidebar-head">
@@ -35,7 +36,7 @@ export function Sidebar({ app, onHide, onHelp }: SidebarProps) {
       <div class="sidebar-list">
         <Conversations app={app} />
       </div>
-      <Foot app={app} onHelp={onHelp} />
+      <Foot app={app} onHelp={onHelp} onAccount={onAccount} />
     </>
   );
 }
@@ -73,7 +74,7 @@ async function leave(app: App): Promise<void> {
   location.hash = '#/';
 }
 
-function Foot({ app, onHelp }: { readonly app: App; readonly onHelp: () => void }) {
+function Foot({ app, onHelp, onAccount }: Pick<SidebarProps, 'app' | 'onHelp' | 'onAccount'>) {
   const state = app.signIn.state.value;
   return (
     <div class="sidebar-foot">
@@ -85,6 +86,11 @@ function Foot({ app, onHelp }: { readonly app: App; readonly onHelp: () => void 
       <button type="button" class="quiet round" aria-label="Help" title="Keyboard and help" onClick={onHelp}>
         <Icon name="help" />
       </button>
+      {state.kind === 'in' && state.hasPassword && (
+        <button type="button" class="quiet round" aria-label="Account" title="Account" onClick={onAccount}>
+          <Icon name="person" />
+        </button>
+      )}
       {state.kind === 'in' && state.canSignOut && (
         <button
           type="button"

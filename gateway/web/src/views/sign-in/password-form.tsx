@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
 import type { App, Refusal } from '../../client/app.ts';
 import { formText } from '../common/form-text.ts';
+import { PasswordField } from '../common/password-field.tsx';
 import { Trouble } from '../common/trouble.tsx';
 
 interface PasswordFormProps {
@@ -40,7 +41,13 @@ export function PasswordForm({ app, signUpOpen, notice }: PasswordFormProps) {
       <h1>{words}</h1>
       {trouble !== undefined && <Trouble refusal={trouble} id={troubleId} />}
       <UserNameField describedBy={describedBy} isInvalid={refused.value !== undefined} />
-      <PasswordField isNew={isNew.value} describedBy={describedBy} isInvalid={refused.value !== undefined} />
+      <PasswordField
+        label="Password"
+        name="password"
+        isNew={isNew.value}
+        describedBy={describedBy}
+        isInvalid={refused.value !== undefined}
+      />
       <button type="submit" class="primary wide-button" aria-disabled={isBusy.value}>
         {isBusy.value ? 'One moment…' : isNew.value ? 'Create account' : 'Sign in'}
       </button>
@@ -80,38 +87,6 @@ function UserNameField({ describedBy, isInvalid }: FieldProps) {
         aria-describedby={describedBy}
         aria-invalid={isInvalid}
       />
-    </div>
-  );
-}
-
-function PasswordField({ isNew, describedBy, isInvalid }: FieldProps & { readonly isNew: boolean }) {
-  const id = useId();
-  const isShown = useSignal(false);
-  return (
-    <div class="field">
-      <label for={id}>Password</label>
-      <div class="field-with-button">
-        <input
-          id={id}
-          name="password"
-          {...(isShown.value ? { type: 'text' } : { type: 'password' })}
-          autocomplete={isNew ? 'new-password' : 'current-password'}
-          required
-          aria-describedby={describedBy}
-          aria-invalid={isInvalid}
-        />
-        <button
-          type="button"
-          class="quiet small"
-          aria-pressed={isShown.value}
-          aria-label="Show password"
-          onClick={() => {
-            isShown.value = !isShown.value;
-          }}
-        >
-          {isShown.value ? 'Hide' : 'Show'}
-        </button>
-      </div>
     </div>
   );
 }

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file chat/v1/operations_service.proto.
  */
 export const file_chat_v1_operations_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBjaGF0L3YxL29wZXJhdGlvbnNfc2VydmljZS5wcm90bxIHY2hhdC52MSIRCg9HZXRVc2FnZVJlcXVlc3QirgEKEEdldFVzYWdlUmVzcG9uc2USFgoOYWN0aXZlX2NsaWVudHMYASABKAUSEwoLbWF4X2NsaWVudHMYAiABKAUSFwoPd2FpdGluZ19jbGllbnRzGAMgASgFEhIKCnByb2Nlc3NpbmcYBCABKAUSFgoObWF4X3Byb2Nlc3NpbmcYBSABKAUSDgoGcXVldWVkGAYgASgDEhgKEG9sZGVzdF9xdWV1ZWRfbXMYByABKAMi9QEKEEFjdGl2ZUNvbm5lY3Rpb24SEgoKc2Vzc2lvbl9pZBgBIAEoCRIRCgljbGllbnRfaWQYAiABKAkSFwoPY29udmVyc2F0aW9uX2lkGAMgASgJEhEKCXRpbWVfem9uZRgEIAEoCRISCgpnYXRld2F5X2lkGAUgASgJEjAKDGNvbm5lY3RfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNAoQbGFzdF9hY3RpdmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKaGFzX3Nwb2tlbhgIIAEoCCJFChxMaXN0QWN0aXZlQ29ubmVjdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImgKHUxpc3RBY3RpdmVDb25uZWN0aW9uc1Jlc3BvbnNlEi4KC2Nvbm5lY3Rpb25zGAEgAygLMhkuY2hhdC52MS5BY3RpdmVDb25uZWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI8ChdEaXNjb25uZWN0Q2xpZW50UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIhoKGERpc2Nvbm5lY3RDbGllbnRSZXNwb25zZSIrChVFeHBsYWluTWVzc2FnZVJlcXVlc3QSEgoKbWVzc2FnZV9pZBgBIAEoCSI9ChZFeHBsYWluTWVzc2FnZVJlc3BvbnNlEiMKBXN0ZXBzGAEgAygLMhQuY2hhdC52MS5NZXNzYWdlU3RlcCJWCgtNZXNzYWdlU3RlcBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVldmVudBgCIAEoCRIOCgZkZXRhaWwYAyABKAkiPwoLUmVjb3JkUGxhY2USDQoFdG9waWMYASABKAkSEQoJcGFydGl0aW9uGAIgASgFEg4KBm9mZnNldBgDIAEoAyKDAgoGUGFya2VkEiEKBGtpbmQYASABKA4yEy5jaGF0LnYxLlBhcmtlZEtpbmQSIwoFcGxhY2UYAiABKAsyFC5jaGF0LnYxLlJlY29yZFBsYWNlEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgEIAEoCRISCgptZXNzYWdlX2lkGAUgASgJEhcKD2NvbnZlcnNhdGlvbl9pZBgGIAEoCRIvCgtyZXBsYXlfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRcmVwbGF5X21lc3NhZ2VfaWQYCCABKAkiOgoRTGlzdFBhcmtlZFJlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiTgoSTGlzdFBhcmtlZFJlc3BvbnNlEh8KBnBhcmtlZBgBIAMoCzIPLmNoYXQudjEuUGFya2VkEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJaChNSZXBsYXlQYXJrZWRSZXF1ZXN0EiUKBXBsYWNlGAEgASgLMhQuY2hhdC52MS5SZWNvcmRQbGFjZUgAEhQKCm1lc3NhZ2VfaWQYAiABKAlIAEIGCgR3aGF0ImkKFFJlcGxheVBhcmtlZFJlc3BvbnNlEiMKBXBsYWNlGAEgASgLMhQuY2hhdC52MS5SZWNvcmRQbGFjZRISCgptZXNzYWdlX2lkGAIgASgJEhgKEGFscmVhZHlfcmVwbGF5ZWQYAyABKAgqXgoKUGFya2VkS2luZBIbChdQQVJLRURfS0lORF9VTlNQRUNJRklFRBAAEhsKF1BBUktFRF9LSU5EX1VOREVDT0RBQkxFEAESFgoSUEFSS0VEX0tJTkRfUE9JU09OEAIy/AMKEU9wZXJhdGlvbnNTZXJ2aWNlEj8KCEdldFVzYWdlEhguY2hhdC52MS5HZXRVc2FnZVJlcXVlc3QaGS5jaGF0LnYxLkdldFVzYWdlUmVzcG9uc2USZgoVTGlzdEFjdGl2ZUNvbm5lY3Rpb25zEiUuY2hhdC52MS5MaXN0QWN0aXZlQ29ubmVjdGlvbnNSZXF1ZXN0GiYuY2hhdC52MS5MaXN0QWN0aXZlQ29ubmVjdGlvbnNSZXNwb25zZRJXChBEaXNjb25uZWN0Q2xpZW50EiAuY2hhdC52MS5EaXNjb25uZWN0Q2xpZW50UmVxdWVzdBohLmNoYXQudjEuRGlzY29ubmVjdENsaWVudFJlc3BvbnNlElEKDkV4cGxhaW5NZXNzYWdlEh4uY2hhdC52MS5FeHBsYWluTWVzc2FnZVJlcXVlc3QaHy5jaGF0LnYxLkV4cGxhaW5NZXNzYWdlUmVzcG9uc2USRQoKTGlzdFBhcmtlZBIaLmNoYXQudjEuTGlzdFBhcmtlZFJlcXVlc3QaGy5jaGF0LnYxLkxpc3RQYXJrZWRSZXNwb25zZRJLCgxSZXBsYXlQYXJrZWQSHC5jaGF0LnYxLlJlcGxheVBhcmtlZFJlcXVlc3QaHS5jaGF0LnYxLlJlcGxheVBhcmtlZFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CiBjaGF0L3YxL29wZXJhdGlvbnNfc2VydmljZS5wcm90bxIHY2hhdC52MSIRCg9HZXRVc2FnZVJlcXVlc3QirgEKEEdldFVzYWdlUmVzcG9uc2USFgoOYWN0aXZlX2NsaWVudHMYASABKAUSEwoLbWF4X2NsaWVudHMYAiABKAUSFwoPd2FpdGluZ19jbGllbnRzGAMgASgFEhIKCnByb2Nlc3NpbmcYBCABKAUSFgoObWF4X3Byb2Nlc3NpbmcYBSABKAUSDgoGcXVldWVkGAYgASgDEhgKEG9sZGVzdF9xdWV1ZWRfbXMYByABKAMi9QEKEEFjdGl2ZUNvbm5lY3Rpb24SEgoKc2Vzc2lvbl9pZBgBIAEoCRIRCgljbGllbnRfaWQYAiABKAkSFwoPY29udmVyc2F0aW9uX2lkGAMgASgJEhEKCXRpbWVfem9uZRgEIAEoCRISCgpnYXRld2F5X2lkGAUgASgJEjAKDGNvbm5lY3RfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNAoQbGFzdF9hY3RpdmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKaGFzX3Nwb2tlbhgIIAEoCCJFChxMaXN0QWN0aXZlQ29ubmVjdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImgKHUxpc3RBY3RpdmVDb25uZWN0aW9uc1Jlc3BvbnNlEi4KC2Nvbm5lY3Rpb25zGAEgAygLMhkuY2hhdC52MS5BY3RpdmVDb25uZWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI8ChdEaXNjb25uZWN0Q2xpZW50UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIhoKGERpc2Nvbm5lY3RDbGllbnRSZXNwb25zZSIrChVFeHBsYWluTWVzc2FnZVJlcXVlc3QSEgoKbWVzc2FnZV9pZBgBIAEoCSI9ChZFeHBsYWluTWVzc2FnZVJlc3BvbnNlEiMKBXN0ZXBzGAEgAygLMhQuY2hhdC52MS5NZXNzYWdlU3RlcCJWCgtNZXNzYWdlU3RlcBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVldmVudBgCIAEoCRIOCgZkZXRhaWwYAyABKAkiPwoLUmVjb3JkUGxhY2USDQoFdG9waWMYASABKAkSEQoJcGFydGl0aW9uGAIgASgFEg4KBm9mZnNldBgDIAEoAyKDAgoGUGFya2VkEiEKBGtpbmQYASABKA4yEy5jaGF0LnYxLlBhcmtlZEtpbmQSIwoFcGxhY2UYAiABKAsyFC5jaGF0LnYxLlJlY29yZFBsYWNlEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgEIAEoCRISCgptZXNzYWdlX2lkGAUgASgJEhcKD2NvbnZlcnNhdGlvbl9pZBgGIAEoCRIvCgtyZXBsYXlfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRcmVwbGF5X21lc3NhZ2VfaWQYCCABKAkiOgoRTGlzdFBhcmtlZFJlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiTgoSTGlzdFBhcmtlZFJlc3BvbnNlEh8KBnBhcmtlZBgBIAMoCzIPLmNoYXQudjEuUGFya2VkEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJaChNSZXBsYXlQYXJrZWRSZXF1ZXN0EiUKBXBsYWNlGAEgASgLMhQuY2hhdC52MS5SZWNvcmRQbGFjZUgAEhQKCm1lc3NhZ2VfaWQYAiABKAlIAEIGCgR3aGF0ImkKFFJlcGxheVBhcmtlZFJlc3BvbnNlEiMKBXBsYWNlGAEgASgLMhQuY2hhdC52MS5SZWNvcmRQbGFjZRISCgptZXNzYWdlX2lkGAIgASgJEhgKEGFscmVhZHlfcmVwbGF5ZWQYAyABKAgi+gEKDVNlY3VyaXR5RXZlbnQSKAoEa2luZBgBIAEoDjIaLmNoYXQudjEuU2VjdXJpdHlFdmVudEtpbmQSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbGFzdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgEIAEoAxIRCgljbGllbnRfaWQYBSABKAkSEQoJdXNlcl9uYW1lGAYgASgJEhAKCG9wZXJhdG9yGAcgASgJEg8KB2FkZHJlc3MYCCABKAkSDgoGZGV0YWlsGAkgASgJIkIKGUxpc3RTZWN1cml0eUV2ZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiXQoaTGlzdFNlY3VyaXR5RXZlbnRzUmVzcG9uc2USJgoGZXZlbnRzGAEgAygLMhYuY2hhdC52MS5TZWN1cml0eUV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSpeCgpQYXJrZWRLaW5kEhsKF1BBUktFRF9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXUEFSS0VEX0tJTkRfVU5ERUNPREFCTEUQARIWChJQQVJLRURfS0lORF9QT0lTT04QAiruBAoRU2VjdXJpdHlFdmVudEtpbmQSIwofU0VDVVJJVFlfRVZFTlRfS0lORF9VTlNQRUNJRklFRBAAEh8KG1NFQ1VSSVRZX0VWRU5UX0tJTkRfU0lHTl9VUBABEh8KG1NFQ1VSSVRZX0VWRU5UX0tJTkRfU0lHTl9JThACEiYKIlNFQ1VSSVRZX0VWRU5UX0tJTkRfU0lHTl9JTl9GQUlMRUQQAxIoCiRTRUNVUklUWV9FVkVOVF9LSU5EX1BBU1NXT1JEX0NIQU5HRUQQBBIuCipTRUNVUklUWV9FVkVOVF9LSU5EX1BBU1NXT1JEX0NIQU5HRV9GQUlMRUQQBRIiCh5TRUNVUklUWV9FVkVOVF9LSU5EX1NJR05FRF9PVVQQBhItCilTRUNVUklUWV9FVkVOVF9LSU5EX1NJR05FRF9PVVRfRVZFUllXSEVSRRAHEiwKKFNFQ1VSSVRZX0VWRU5UX0tJTkRfUkVGUkVTSF9UT0tFTl9SRVVTRUQQCBIlCiFTRUNVUklUWV9FVkVOVF9LSU5EX0FDQ09VTlRfQURERUQQCRInCiNTRUNVUklUWV9FVkVOVF9LSU5EX0FDQ09VTlRfUkVNT1ZFRBAKEiQKIFNFQ1VSSVRZX0VWRU5UX0tJTkRfUEFTU1dPUkRfU0VUEAsSJAogU0VDVVJJVFlfRVZFTlRfS0lORF9ST0xFX0NIQU5HRUQQDBIlCiFTRUNVUklUWV9FVkVOVF9LSU5EX1NFU1NJT05fRU5ERUQQDRIsCihTRUNVUklUWV9FVkVOVF9LSU5EX0RFQURfTEVUVEVSX1JFUExBWUVEEA4y2wQKEU9wZXJhdGlvbnNTZXJ2aWNlEj8KCEdldFVzYWdlEhguY2hhdC52MS5HZXRVc2FnZVJlcXVlc3QaGS5jaGF0LnYxLkdldFVzYWdlUmVzcG9uc2USZgoVTGlzdEFjdGl2ZUNvbm5lY3Rpb25zEiUuY2hhdC52MS5MaXN0QWN0aXZlQ29ubmVjdGlvbnNSZXF1ZXN0GiYuY2hhdC52MS5MaXN0QWN0aXZlQ29ubmVjdGlvbnNSZXNwb25zZRJXChBEaXNjb25uZWN0Q2xpZW50EiAuY2hhdC52MS5EaXNjb25uZWN0Q2xpZW50UmVxdWVzdBohLmNoYXQudjEuRGlzY29ubmVjdENsaWVudFJlc3BvbnNlElEKDkV4cGxhaW5NZXNzYWdlEh4uY2hhdC52MS5FeHBsYWluTWVzc2FnZVJlcXVlc3QaHy5jaGF0LnYxLkV4cGxhaW5NZXNzYWdlUmVzcG9uc2USRQoKTGlzdFBhcmtlZBIaLmNoYXQudjEuTGlzdFBhcmtlZFJlcXVlc3QaGy5jaGF0LnYxLkxpc3RQYXJrZWRSZXNwb25zZRJLCgxSZXBsYXlQYXJrZWQSHC5jaGF0LnYxLlJlcGxheVBhcmtlZFJlcXVlc3QaHS5jaGF0LnYxLlJlcGxheVBhcmtlZFJlc3BvbnNlEl0KEkxpc3RTZWN1cml0eUV2ZW50cxIiLmNoYXQudjEuTGlzdFNlY3VyaXR5RXZlbnRzUmVxdWVzdBojLmNoYXQudjEuTGlzdFNlY3VyaXR5RXZlbnRzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Nothing to say.
@@ -574,6 +574,139 @@ export const ReplayParkedResponseSchema: GenMessage<ReplayParkedResponse> = /*@_
   messageDesc(file_chat_v1_operations_service, 15);
 
 /**
+ * Something that happened, or that happened several times within a minute, alike in all but its time.
+ *
+ * @generated from message chat.v1.SecurityEvent
+ */
+export type SecurityEvent = Message<"chat.v1.SecurityEvent"> & {
+  /**
+   * What.
+   *
+   * @generated from field: chat.v1.SecurityEventKind kind = 1;
+   */
+  kind: SecurityEventKind;
+
+  /**
+   * When, the first time.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 2;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * When, the last time.
+   *
+   * @generated from field: google.protobuf.Timestamp last_time = 3;
+   */
+  lastTime?: Timestamp | undefined;
+
+  /**
+   * How often.
+   *
+   * @generated from field: int64 count = 4;
+   */
+  count: bigint;
+
+  /**
+   * The client that it concerns; empty when it is not known.
+   *
+   * @generated from field: string client_id = 5;
+   */
+  clientId: string;
+
+  /**
+   * The name of its account; empty when there is none, or it is not known.
+   *
+   * @generated from field: string user_name = 6;
+   */
+  userName: string;
+
+  /**
+   * Who did it, when that is not the client that it concerns: the client id of an operator, or `command line`.
+   *
+   * @generated from field: string operator = 7;
+   */
+  operator: string;
+
+  /**
+   * From where: an IPv4 address, or an IPv6 network (/64). Empty when that is not known.
+   *
+   * @generated from field: string address = 8;
+   */
+  address: string;
+
+  /**
+   * More for a person to read: a role, the place of a record.
+   *
+   * @generated from field: string detail = 9;
+   */
+  detail: string;
+};
+
+/**
+ * Describes the message chat.v1.SecurityEvent.
+ * Use `create(SecurityEventSchema)` to create a new message.
+ */
+export const SecurityEventSchema: GenMessage<SecurityEvent> = /*@__PURE__*/
+  messageDesc(file_chat_v1_operations_service, 16);
+
+/**
+ * Which page.
+ *
+ * @generated from message chat.v1.ListSecurityEventsRequest
+ */
+export type ListSecurityEventsRequest = Message<"chat.v1.ListSecurityEventsRequest"> & {
+  /**
+   * As in ListConversationsRequest.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * As in ListConversationsRequest.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message chat.v1.ListSecurityEventsRequest.
+ * Use `create(ListSecurityEventsRequestSchema)` to create a new message.
+ */
+export const ListSecurityEventsRequestSchema: GenMessage<ListSecurityEventsRequest> = /*@__PURE__*/
+  messageDesc(file_chat_v1_operations_service, 17);
+
+/**
+ * A page.
+ *
+ * @generated from message chat.v1.ListSecurityEventsResponse
+ */
+export type ListSecurityEventsResponse = Message<"chat.v1.ListSecurityEventsResponse"> & {
+  /**
+   * Newest first.
+   *
+   * @generated from field: repeated chat.v1.SecurityEvent events = 1;
+   */
+  events: SecurityEvent[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message chat.v1.ListSecurityEventsResponse.
+ * Use `create(ListSecurityEventsResponseSchema)` to create a new message.
+ */
+export const ListSecurityEventsResponseSchema: GenMessage<ListSecurityEventsResponse> = /*@__PURE__*/
+  messageDesc(file_chat_v1_operations_service, 18);
+
+/**
  * Why something was put aside.
  *
  * @generated from enum chat.v1.ParkedKind
@@ -606,6 +739,124 @@ export enum ParkedKind {
  */
 export const ParkedKindSchema: GenEnum<ParkedKind> = /*@__PURE__*/
   enumDesc(file_chat_v1_operations_service, 0);
+
+/**
+ * What happened.
+ *
+ * @generated from enum chat.v1.SecurityEventKind
+ */
+export enum SecurityEventKind {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Somebody made an account.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_SIGN_UP = 1;
+   */
+  SIGN_UP = 1,
+
+  /**
+   * Somebody signed in with a password.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_SIGN_IN = 2;
+   */
+  SIGN_IN = 2,
+
+  /**
+   * The password of a sign-in was wrong, or nobody has the name; then the name is not told.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_SIGN_IN_FAILED = 3;
+   */
+  SIGN_IN_FAILED = 3,
+
+  /**
+   * The owner of an account gave it another password.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_PASSWORD_CHANGED = 4;
+   */
+  PASSWORD_CHANGED = 4,
+
+  /**
+   * The old password was wrong.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_PASSWORD_CHANGE_FAILED = 5;
+   */
+  PASSWORD_CHANGE_FAILED = 5,
+
+  /**
+   * A sign-in was ended.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_SIGNED_OUT = 6;
+   */
+  SIGNED_OUT = 6,
+
+  /**
+   * All sign-ins of an account were ended.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_SIGNED_OUT_EVERYWHERE = 7;
+   */
+  SIGNED_OUT_EVERYWHERE = 7,
+
+  /**
+   * A refresh token came a second time: it may be stolen, and its sign-in was ended.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_REFRESH_TOKEN_REUSED = 8;
+   */
+  REFRESH_TOKEN_REUSED = 8,
+
+  /**
+   * `parley user add`.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_ACCOUNT_ADDED = 9;
+   */
+  ACCOUNT_ADDED = 9,
+
+  /**
+   * `parley user remove`.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_ACCOUNT_REMOVED = 10;
+   */
+  ACCOUNT_REMOVED = 10,
+
+  /**
+   * `parley user set-password`.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_PASSWORD_SET = 11;
+   */
+  PASSWORD_SET = 11,
+
+  /**
+   * `parley user set-role`.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_ROLE_CHANGED = 12;
+   */
+  ROLE_CHANGED = 12,
+
+  /**
+   * An operator ended the session of a client.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_SESSION_ENDED = 13;
+   */
+  SESSION_ENDED = 13,
+
+  /**
+   * An operator replayed what was put aside.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_DEAD_LETTER_REPLAYED = 14;
+   */
+  DEAD_LETTER_REPLAYED = 14,
+}
+
+/**
+ * Describes the enum chat.v1.SecurityEventKind.
+ */
+export const SecurityEventKindSchema: GenEnum<SecurityEventKind> = /*@__PURE__*/
+  enumDesc(file_chat_v1_operations_service, 1);
 
 /**
  * Looks at, and acts on, the running system. Needs the operator role.
@@ -672,6 +923,16 @@ export const OperationsService: GenService<{
     methodKind: "unary";
     input: typeof ReplayParkedRequestSchema;
     output: typeof ReplayParkedResponseSchema;
+  },
+  /**
+   * Who did what to accounts, and what operators did, from where and when: kept for 90 days. No passwords or tokens.
+   *
+   * @generated from rpc chat.v1.OperationsService.ListSecurityEvents
+   */
+  listSecurityEvents: {
+    methodKind: "unary";
+    input: typeof ListSecurityEventsRequestSchema;
+    output: typeof ListSecurityEventsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_chat_v1_operations_service, 0);

@@ -1,0 +1,89 @@
+import type { Clock } from '../../ports/clock.ts';
+import {
+  entryIdOf,
+  type SecurityEvent,
+  type SecurityEventKind,
+  type SecurityLog,
+  securityEntryMs,
+} from '../../ports/security-log.ts';
+import type { Logger, SecurityMetrics } from '../../ports/telemetry.ts';
+import type { Caller } from '../caller.ts';
+
+/**
+ * Entries of failures that one gateway makes in a minute: strangers make them, from as many addresses as they have. What is over it is counted in one entry
+ * that names nobody. So 90 days of it are at most 2.6 million entries for each gateway.
+ */
+export const maxFailureEntriesPerMinute = 20;
+
+/** What may be known of an event; what is left out is ''. */
+export type Happening = Pick<SecurityEvent, 'kind'> & Partial<Omit<SecurityEvent, 'kind' | 'timeMs'>>;
+
+export interface SecurityRecorderDeps {
+  readonly log: Pick<SecurityLog, 'record'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly logger: Pick<Logger, 'error'>;
+  readonly metrics: SecurityMetrics;
+}
+
+const failureKinds: ReadonlySet<SecurityEventKind> = new Set(['sign_in_failed', 'password_change_failed']);
+
+/** The gateway's pen for the security log. */
+export class SecurityRecorder {
+  readonly #deps: SecurityRecorderDeps;
+  #minute = 0;
+  /** Of failures, made in this minute. */
+  readonly #entryIds = new Set<string>();
+
+  constructor(deps: SecurityRecorderDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Resolves once the event is in the log. Never rejects: what happened has happened, and is not undone because it cannot be written down; then the
+   * process's own log has it, and a metric counts it.
+   */
+  async record(happening: Happening): Promise<void> {
+    const { log, clock, logger, metrics } = this.#deps;
+    const event = this.#bounded(eventOf(happening, clock));
+    metrics.securityEvent(event.kind);
+    try {
+      await log.record(event);
+    } catch (error) {
+      metrics.securityEventLost();
+      logger.error({ err: error, event }, 'a security event could not be recorded');
+    }
+  }
+
+  #bounded(event: SecurityEvent): SecurityEvent {
+    if (!failureKinds.has(event.kind)) return event;
+    const minute = Math.floor(event.timeMs / securityEntryMs);
+    if (minute !== this.#minute) this.#entryIds.clear();
+    this.#minute = minute;
+    const entryId = entryIdOf(event);
+    if (this.#entryIds.has(entryId)) return event;
+    if (this.#entryIds.size < maxFailureEntriesPerMinute) {
+      this.#entryIds.add(entryId);
+      return event;
+    }
+    return { ...event, clientId: '', userName: '', address: '', detail: 'of many accounts or addresses' };
+  }
+}
+
+/** Records what a command did on the machine of the store. Rejects with AccountStoreUnavailable. */
+export function recordOfCommand(
+  log: Pick<SecurityLog, 'record'>,
+  clock: Pick<Clock, 'nowMs'>,
+  happening: Happening,
+): Promise<void> {
+  return log.record(eventOf({ ...happening, operator: 'command line' }, clock));
+}
+
+function eventOf(happening: Happening, clock: Pick<Clock, 'nowMs'>): SecurityEvent {
+  const unknown = { clientId: '', userName: '', operator: '', address: '', detail: '' };
+  return { ...unknown, ...happening, timeMs: clock.nowMs() };
+}
+
+/** Who acts as an operator, from where: for the security log. */
+export function operatorOf(caller: Caller): Pick<SecurityEvent, 'operator' | 'address'> {
+  return { operator: caller.kind === 'client' ? caller.clientId : 'anybody', address: caller.address ?? '' };
+}
