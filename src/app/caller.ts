@@ -4,7 +4,10 @@ import type { Identity } from '../ports/authenticator.ts';
 import { isChosenId } from './gateway/hello.ts';
 
 /** Who makes a call: with authentication off, anybody, who is whom they say. */
-export type Caller = { readonly kind: 'anybody' } | ({ readonly kind: 'client' } & Identity);
+export type Caller = ({ readonly kind: 'anybody' } | ({ readonly kind: 'client' } & Identity)) & {
+  /** What is counted as one address; undefined where all clients have the same, as on loopback and behind a proxy that nobody named. */
+  readonly clientAddress?: string | undefined;
+};
 
 export const anybody: Caller = { kind: 'anybody' };
 

@@ -162,6 +162,8 @@ function assembleLimits(v: Values): LimitsConfig {
     partitions: v.PARLEY_PARTITIONS,
     maxPendingPerClient: v.PARLEY_MAX_PENDING_PER_CLIENT,
     writesPerClientPerMinute: v.PARLEY_WRITES_PER_CLIENT_PER_MINUTE,
+    writesPerAddressPerMinute: v.PARLEY_WRITES_PER_ADDRESS_PER_MINUTE,
+    messagesPerClientPerMinute: v.PARLEY_MESSAGES_PER_CLIENT_PER_MINUTE,
     maxProcessingPerConversation: v.PARLEY_MAX_PROCESSING_PER_CONVERSATION,
     maxWaitForSlotMs: v.PARLEY_MAX_WAIT_FOR_SLOT_MS,
     maxWaitingClients: v.PARLEY_MAX_WAITING_CLIENTS,

@@ -25,6 +25,10 @@ export interface LimitsConfig {
   readonly maxPendingPerClient: number;
   /** What one client may have written or stored beside messages, at once and again within a minute. */
   readonly writesPerClientPerMinute: number;
+  /** The same of all clients of an IPv4 address or IPv6 network (/64). */
+  readonly writesPerAddressPerMinute: number;
+  /** Messages of one client, at once and again within a minute. */
+  readonly messagesPerClientPerMinute: number;
   readonly maxProcessingPerConversation: number;
   /** The longest that a client may stand in line, whatever it asks for. */
   readonly maxWaitForSlotMs: number;

@@ -29,6 +29,8 @@ describe('defaults', () => {
       partitions: 10,
       maxProcessingPerPartition: 50,
       writesPerClientPerMinute: 600,
+      writesPerAddressPerMinute: 6_000,
+      messagesPerClientPerMinute: 12_000,
     });
     expect(config.provider).toMatchObject({ kind: 'simulated', textDelayMs: { min: 0, max: 1_000 }, seed: 1 });
     expect(config.allowedTimeZones).toEqual(['*']);

@@ -243,6 +243,18 @@ export const settings = {
     description:
       'What one client may do at once at each gateway, and again within a minute, evenly spread, of what is written or stored beside messages: open sessions, begin conversations, stop replies, rename, delete, create uploads. One more is refused as TOO_MANY_WRITES.',
   },
+  PARLEY_WRITES_PER_ADDRESS_PER_MINUTE: {
+    type: integer(1, 1_000_000, 'writes'),
+    default: '6000',
+    description:
+      'The same for all clients of one IPv4 address or IPv6 network (/64) together. Not counted on loopback, nor for a proxy that `PARLEY_TRUSTED_PROXIES` does not name: there all clients have one address.',
+  },
+  PARLEY_MESSAGES_PER_CLIENT_PER_MINUTE: {
+    type: integer(1, 10_000_000, 'messages'),
+    default: '12000',
+    description:
+      'Messages that one client may send at once at each gateway, and again within a minute, evenly spread; one more is rejected as TOO_MANY_MESSAGES. One that is sent again under its id is not counted.',
+  },
   PARLEY_MAX_PROCESSING_PER_CONVERSATION: {
     type: integer(1, 1_000, 'messages'),
     default: '1',

@@ -143,7 +143,7 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
   const { clock, ids, logger } = world;
   const store = backends.media;
   const links = mediaLinks({ store, clock, logger, urlLifetimeMs: settings.urlLifetimeMs });
-  const writes = new ClientWrites({ clock, metrics, writesPerMinute: limits.writesPerClientPerMinute });
+  const writes = new ClientWrites({ clock, metrics, rates: limits });
   const library = new MediaLibrary({
     store,
     clock,

@@ -22,8 +22,8 @@ export interface Metrics {
   writeRefused(kind: WriteKind): void;
 }
 
-/** What a client makes a gateway write or store, beside messages. */
-export type WriteKind = 'open' | 'new_conversation' | 'stop' | 'rename' | 'delete' | 'create_upload';
+/** What a client makes a gateway write or store. */
+export type WriteKind = 'open' | 'new_conversation' | 'stop' | 'rename' | 'delete' | 'create_upload' | 'message';
 
 /** Why a connection or a request was ended by a limit before a handler had it. */
 export type CutReason =

@@ -55,8 +55,8 @@ export function accountService({ calls, accounts, addresses, signInMethod }: Acc
 }
 
 /** Whose account it is. Rejects as `callerOf`. */
-async function clientIdOf(calls: Calls, { metadata }: Pick<AddressedCall, 'metadata'>): Promise<string> {
-  const caller = await callerOf(calls, metadata);
+async function clientIdOf(calls: Calls, call: AddressedCall): Promise<string> {
+  const caller = await callerOf(calls, call);
   if (caller.kind === 'anybody') throw new Refused('UNAUTHENTICATED');
   return caller.clientId;
 }

@@ -1,14 +1,17 @@
 import type { Metadata } from '@grpc/grpc-js';
-import { anybody, type Caller } from '../app/caller.ts';
+import type { Caller } from '../app/caller.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import type { Authenticator } from '../ports/authenticator.ts';
 import type { ErrorMapping } from './errors.ts';
+import type { AddressedCall, CallAddresses } from './peer-address.ts';
 
 /** What every call needs: how its errors are told, and who says who makes it. */
 export interface Calls {
   readonly errors: ErrorMapping;
   /** undefined: authentication is off. */
   readonly authenticator: Authenticator | undefined;
+  /** Where calls come from. */
+  readonly addresses: CallAddresses;
 }
 
 const bearer = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i;
@@ -23,10 +26,17 @@ export function accessTokenOf(metadata: Metadata): string | undefined {
   return token;
 }
 
-/** Who makes a call with this metadata. Rejects with Refused UNAUTHENTICATED or AuthenticationUnavailable. */
-export async function callerOf({ authenticator }: Calls, metadata: Metadata): Promise<Caller> {
-  if (authenticator === undefined) return anybody;
-  const token = accessTokenOf(metadata);
+/** Who makes a call. Rejects with Refused UNAUTHENTICATED or AuthenticationUnavailable. */
+export async function callerOf(calls: Calls, call: AddressedCall): Promise<Caller> {
+  const { authenticator } = calls;
+  if (authenticator === undefined) return anybodyAt(calls, call);
+  const clientAddress = calls.addresses.ofClient(call);
+  const token = accessTokenOf(call.metadata);
   if (token === undefined) throw new Refused('UNAUTHENTICATED', 'the call carries no access token');
-  return { kind: 'client', ...(await authenticator.authenticate(token)) };
+  return { kind: 'client', ...(await authenticator.authenticate(token)), clientAddress };
+}
+
+/** Who makes a call where authentication is off. */
+export function anybodyAt({ addresses }: Calls, call: AddressedCall): Caller {
+  return { kind: 'anybody', clientAddress: addresses.ofClient(call) };
 }

@@ -1,5 +1,5 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { anybody, type Caller } from '../app/caller.ts';
+import type { Caller } from '../app/caller.ts';
 import type { Gateway } from '../app/gateway/gateway.ts';
 import type { Session } from '../app/gateway/session.ts';
 import { Watchdog, type Watched } from '../app/watchdog.ts';
@@ -11,7 +11,7 @@ import { AuthenticationUnavailable } from '../ports/authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Metrics } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';
-import { type Calls, callerOf } from './calls.ts';
+import { anybodyAt, type Calls, callerOf } from './calls.ts';
 import { acceptedToWire, helloFromWire, messageFromWire, type WelcomeFacts } from './chat-wire.ts';
 import { http2StreamOf, isOver, readOneAhead } from './grpc-internals.ts';
 import { type SessionStream, StreamOutput, type StreamOutputDeps } from './stream-output.ts';
@@ -42,6 +42,7 @@ interface StreamDeps extends ChatServiceDeps {
 const messageReasons: ReadonlySet<Reason> = new Set([
   'LOG_UNAVAILABLE',
   'MEDIA_UNAVAILABLE',
+  'MEDIA_STORE_FULL',
   'HISTORY_BEHIND',
   'NOT_FOUND',
   'FRAME_INVALID',
@@ -183,10 +184,10 @@ class ChatStream {
   /** The session's end is told by its output; what concerns only this message is told in the session. */
   #refused(clientMessageId: string, error: unknown): void {
     const refused = this.#deps.calls.errors.refusal(error);
-    const { reason, message: detail } = refused;
+    const { reason, message: detail, retryDelayMs } = refused;
     if (catalogue[reason].scope === 'call' && !messageReasons.has(reason)) return this.#fail(refused);
     this.#deps.metrics.refused(reason);
-    this.#output.emit({ type: 'rejected', clientMessageId, messageId: '', reason, detail });
+    this.#output.emit({ type: 'rejected', clientMessageId, messageId: '', reason, detail, retryDelayMs });
   }
 
   #sent(): void {
@@ -248,8 +249,8 @@ function whenKnown(
   then: (caller: Caller) => void,
   otherwise: (error: unknown) => void,
 ): void {
-  if (calls.authenticator === undefined) return then(anybody);
-  callerOf(calls, call.metadata).then((caller) => {
+  if (calls.authenticator === undefined) return then(anybodyAt(calls, call));
+  callerOf(calls, call).then((caller) => {
     if (!call.cancelled) then(caller);
   }, otherwise);
 }

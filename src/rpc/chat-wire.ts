@@ -72,6 +72,7 @@ type WireEvent = NonNullable<ServerEvent['event']>;
 
 function rejectedToWire(event: Extract<SessionEvent, { type: 'rejected' }>): WireEvent {
   const refusal: { readonly retryable: boolean; readonly retryDelayMs?: number } = catalogue[event.reason];
+  const retryDelayMs = event.retryDelayMs ?? refusal.retryDelayMs;
   return {
     $case: 'rejected',
     value: {
@@ -80,7 +81,7 @@ function rejectedToWire(event: Extract<SessionEvent, { type: 'rejected' }>): Wir
       reason: event.reason,
       detail: event.detail === '' ? catalogue[event.reason].meaning : event.detail,
       retryable: refusal.retryable,
-      retryDelay: refusal.retryDelayMs === undefined ? undefined : durationOf(refusal.retryDelayMs),
+      retryDelay: retryDelayMs === undefined ? undefined : durationOf(retryDelayMs),
     },
   };
 }

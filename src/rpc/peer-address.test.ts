@@ -5,7 +5,7 @@ import { AddressRanges, CallAddresses, doorKeyHeader } from './peer-address.ts';
 const doorKey = 'the key of the door';
 
 /** Where a call comes from that has this peer, and says to have come these ways. */
-function addressOf(
+function addressesOf(
   peer: string,
   forwarded: readonly string[] = [],
   key?: string,
@@ -16,8 +16,13 @@ function addressOf(
   for (const value of forwarded) metadata.add('x-forwarded-for', value);
   if (key !== undefined) metadata.set(doorKeyHeader, key);
   const addresses = new CallAddresses({ trusted: new AddressRanges(trusted), trustedHops, doorKey });
-  return addresses.of({ getPeer: () => peer, metadata });
+  const call = { getPeer: () => peer, metadata };
+  return { all: addresses.of(call), client: addresses.ofClient(call) };
 }
+
+const addressOf = (...call: Parameters<typeof addressesOf>) => addressesOf(...call).all;
+/** The same, as far as it is one client's. */
+const ofClient = (...call: Parameters<typeof addressesOf>) => addressesOf(...call).client;
 
 test.each([
   ['192.0.2.1:50051', '192.0.2.1'],
@@ -84,5 +89,33 @@ describe('what a call says of its way', () => {
     expect(addressOf('unknown', [`203.0.113.5, ${client}`], doorKey)).toBe(client);
     expect(addressOf('unknown', [`${client}, 10.0.0.7`], doorKey, ['10.0.0.0/8'])).toBe(client);
     expect(addressOf('198.51.100.9:1', [client], 'a guess')).toBe('198.51.100.9');
+  });
+});
+
+describe('the address that writes are counted by', () => {
+  const client = '192.0.2.1';
+
+  test('is the one of the client, also as a proxy or the door tells it', () => {
+    expect(ofClient(`${client}:1`)).toBe(client);
+    expect(ofClient('10.0.0.7:1', [client], undefined, ['10.0.0.0/8'])).toBe(client);
+    expect(ofClient('10.0.0.7:1', ['10.0.0.8'], undefined, ['10.0.0.0/8'])).toBe('10.0.0.8');
+    expect(ofClient('127.0.0.1:1', [client], doorKey)).toBe(client);
+    expect(ofClient('2001:db8:1:2:3:4:5:6:1')).toBe('2001:db8:1:2::/64');
+  });
+
+  test.each([
+    ['this machine', ['127.0.0.1:1']],
+    ['this machine, in the other family', ['[::1]:1']],
+    ['this machine by the door', ['127.0.0.1:1', ['127.0.0.1'], doorKey]],
+    ['a proxy that tells nothing', ['10.0.0.7:1', [], undefined, ['10.0.0.0/8']]],
+    ['a proxy, where none is named', ['198.51.100.9:1', [client]]],
+    ['a proxy before the door, where none is named', ['127.0.0.1:1', [`${client}, 198.51.100.9`], doorKey]],
+    ['what has no address', ['unknown']],
+  ] as [string, Parameters<typeof addressesOf>][])('is none of %s', (_, call) => {
+    expect(ofClient(...call)).toBeUndefined();
+  });
+
+  test('is not hidden by what a client writes, where proxies are named', () => {
+    expect(ofClient('198.51.100.9:1', [client], undefined, ['10.0.0.0/8'])).toBe('198.51.100.9');
   });
 });

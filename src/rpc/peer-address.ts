@@ -19,8 +19,10 @@ export interface AddressedCall {
 /** Addresses and ranges, such as `10.0.0.0/8`. */
 export class AddressRanges {
   readonly #list = new BlockList();
+  readonly isEmpty: boolean;
 
   constructor(ranges: readonly string[]) {
+    this.isEmpty = ranges.length === 0;
     for (const range of ranges) {
       const [address = '', prefixBits] = range.split('/');
       const family = familyOf(address);
@@ -35,6 +37,8 @@ export class AddressRanges {
     return plain !== undefined && this.#list.check(plain, familyOf(plain));
   }
 }
+
+const loopback = new AddressRanges(['127.0.0.0/8', '::1']);
 
 /** What is counted as one: an IPv4 address, or the IPv6 network (/64) of an address; what is neither, as it is. */
 export function countedAddress(address: string): string {
@@ -65,17 +69,41 @@ export class CallAddresses {
 
   /** Whose attempts are counted together: the IPv4 address or the IPv6 network (/64) that the call comes from. */
   of(call: AddressedCall): string {
+    const { address } = this.#find(call);
+    return address === undefined ? call.getPeer() : counted(address);
+  }
+
+  /**
+   * The same, where it is one client's: undefined for this machine's own addresses and for those of proxies, which all of their clients have. A proxy that
+   * nobody named is told by what it forwards, while no proxy is named: a client that writes such a header itself is then counted by its id alone.
+   */
+  ofClient(call: AddressedCall): string | undefined {
+    const { trusted } = this.#options;
+    const { address, hops, before } = this.#find(call);
+    if (address === undefined || loopback.has(address)) return undefined;
+    const isProxy = hops === 0 && trusted.has(address);
+    if (isProxy) return undefined;
+    return trusted.isEmpty && before.length > 0 ? undefined : counted(address);
+  }
+
+  /** The address, how many proxies told it, and what stands before it in the list: what nobody is believed. */
+  #find(call: AddressedCall): {
+    readonly address: string | undefined;
+    readonly hops: number;
+    readonly before: readonly string[];
+  } {
     const { trusted, trustedHops, doorKey } = this.#options;
-    const before = call.metadata.get(forwardedHeader).join().split(',');
+    const before = call.metadata.get(forwardedHeader).flatMap((value) => String(value).split(','));
     const comesByDoor = call.metadata.get(doorKeyHeader).join() === doorKey;
     let address = comesByDoor ? addressIn(before.pop()) : addressOfPeer(call.getPeer());
-    for (let hop = 0; hop < trustedHops && address !== undefined && trusted.has(address); hop += 1) {
+    let hops = 0;
+    for (; hops < trustedHops && address !== undefined && trusted.has(address); hops += 1) {
       const said = addressIn(before.pop());
       // Who writes what is no address is not believed further.
       if (said === undefined) break;
       address = said;
     }
-    return address === undefined ? call.getPeer() : counted(address);
+    return { address, hops, before };
   }
 }
 

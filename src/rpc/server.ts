@@ -19,6 +19,7 @@ import { fileDescriptors as errorDescriptors } from '../gen/descriptors/google-r
 import { fileDescriptors as healthDescriptors } from '../gen/descriptors/health-v1.ts';
 import type { ConnectionMetrics, Metrics } from '../ports/telemetry.ts';
 import { type AccountServiceDeps, accountService } from './account-service.ts';
+import type { Calls } from './calls.ts';
 import { type ChatServiceDeps, chatService } from './chat-service.ts';
 import { historyService } from './history-service.ts';
 import { mediaService } from './media-service.ts';
@@ -27,7 +28,10 @@ import { withSharedWriter } from './shared-writer.ts';
 import { withTolerantDecoding } from './tolerant-decoding.ts';
 import { UnfinishedRequests } from './unfinished-requests.ts';
 
-export interface RpcServerDeps extends Omit<ChatServiceDeps, 'unfinished'>, AccountServiceDeps {
+export interface RpcServerDeps
+  extends Omit<ChatServiceDeps, 'unfinished' | 'calls'>,
+    Omit<AccountServiceDeps, 'calls'> {
+  readonly calls: Omit<Calls, 'addresses'>;
   readonly metrics: Metrics & ConnectionMetrics;
   readonly reads: HistoryReads;
   readonly manager: ConversationsManager;
@@ -80,17 +84,20 @@ export const browserPaths: ReadonlySet<string> = new Set(
 
 /** Every service of the contract, health, and reflection where it is asked for. */
 export function createRpcServer(deps: RpcServerDeps): RpcServer {
-  const { calls } = deps;
+  const calls: Calls = { ...deps.calls, addresses: deps.addresses };
   const server = new Server(options);
   const unfinished = new UnfinishedRequests(deps.clock, deps.metrics);
-  server.addService(withTolerantDecoding(withSharedWriter(ChatServiceService)), chatService({ ...deps, unfinished }));
+  server.addService(
+    withTolerantDecoding(withSharedWriter(ChatServiceService)),
+    chatService({ ...deps, calls, unfinished }),
+  );
   server.addService(withTolerantDecoding(HistoryServiceService), historyService(deps.reads, deps.manager, calls));
   server.addService(
     withTolerantDecoding(OperationsServiceService),
     operationsService(deps.operations, deps.explanation, deps.parked, calls),
   );
   server.addService(withTolerantDecoding(MediaServiceService), mediaService(deps.library, calls));
-  server.addService(withTolerantDecoding(AccountServiceService), accountService(deps));
+  server.addService(withTolerantDecoding(AccountServiceService), accountService({ ...deps, calls }));
   const health = new HealthImplementation();
   health.addToServer(server);
   if (deps.reflection) reflection().addToServer(server);

@@ -8,9 +8,7 @@ export function unary<Request, Response>(
   calls: Calls,
   answer: (request: Request, caller: Caller, metadata: Metadata) => Promise<Response>,
 ): handleUnaryCall<Request, Response> {
-  return unauthenticated(calls, async (request, call) =>
-    answer(request, await callerOf(calls, call.metadata), call.metadata),
-  );
+  return unauthenticated(calls, async (request, call) => answer(request, await callerOf(calls, call), call.metadata));
 }
 
 /** The same for a call that anybody may make: those that sign in. */

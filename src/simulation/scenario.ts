@@ -156,6 +156,8 @@ function configOf(random: Random, ofWrites: Random): PartsConfig {
       maxPendingPerClient: 2 + random.below(5),
       // A stream of its own: one more limit changes no other.
       writesPerClientPerMinute: ofWrites.chance(0.3) ? 3 + ofWrites.below(10) : 600,
+      writesPerAddressPerMinute: 6_000,
+      messagesPerClientPerMinute: 12_000,
       maxProcessingPerConversation: random.below(3),
       maxWaitForSlotMs: 30_000,
       maxWaitingClients: random.below(5),

@@ -51,12 +51,16 @@ const messageRefusals: readonly Reason[] = [
   'EMPTY_MESSAGE',
   'TEXT_TOO_LONG',
   'TOO_MANY_PENDING',
+  'TOO_MANY_MESSAGES',
+  'HISTORY_QUOTA_EXCEEDED',
   'NOT_FOUND',
   'MEDIA_TOO_LARGE',
   'MEDIA_TYPE_UNSUPPORTED',
   'MEDIA_MISMATCH',
   'MEDIA_NOT_FOUND',
   'MEDIA_UNAVAILABLE',
+  'MEDIA_STORE_FULL',
+  'MEDIA_QUOTA_EXCEEDED',
 ];
 const sessionRefusals: readonly Reason[] = ['SESSION_NOT_FOUND', 'NOT_YOURS'];
 const pageRefusals: readonly Reason[] = ['CLIENT_ID_INVALID', 'NOT_YOURS', 'PAGE_TOKEN_INVALID'];
@@ -132,6 +136,8 @@ export const examples: Readonly<Record<string, Example>> = {
       'MEDIA_TYPE_UNSUPPORTED',
       'MEDIA_TOO_LARGE',
       'MEDIA_UNAVAILABLE',
+      'MEDIA_STORE_FULL',
+      'MEDIA_QUOTA_EXCEEDED',
       'TOO_MANY_WRITES',
     ],
   },

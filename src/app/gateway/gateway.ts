@@ -74,7 +74,7 @@ export class Gateway {
     if (!this.#deps.admission.isStarted) throw new Refused('STARTING');
     const own = caller.kind === 'client' ? { ...hello, clientId: actingClient(caller, hello.clientId) } : hello;
     checkHello(own, this.#deps.helloRules);
-    this.#deps.writes.take(own.clientId, 'open');
+    this.#deps.writes.take(own.clientId, 'open', caller.clientAddress);
     const session = new Session(this.#sessionDeps, own, caller, output);
     this.#sessions.set(session.sessionId, session);
     session.apply().catch((error: unknown) => session.end(refusalOf(error, this.#deps.logger)));

@@ -7,6 +7,7 @@ import type { TraceContext } from '../../ports/tracing.ts';
 import type { Following } from '../following/following.ts';
 import type { Journal } from '../journal.ts';
 import type { MediaLibrary } from '../media/media-library.ts';
+import type { ClientWrites } from '../rate-limits/client-writes.ts';
 import type { Delivery } from './delivery.ts';
 import {
   type CheckedPart,
@@ -31,6 +32,7 @@ export interface InboxDeps {
   readonly conversations: Pick<SessionConversations, 'isDeleted' | 'said'>;
   readonly media: Pick<MediaLibrary, 'take'>;
   readonly delivery: Delivery;
+  readonly writes: Pick<ClientWrites, 'takeMessage'>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
@@ -111,6 +113,7 @@ export class Inbox {
     this.#deps.checkActive();
     if (delivery.unanswered >= settings.maxPendingPerClient)
       throw new Refused('TOO_MANY_PENDING', `${settings.maxPendingPerClient} messages are unanswered`);
+    this.#deps.writes.takeMessage(this.#deps.clientId);
     const accepted = delivery.await(messageId, clientMessageId, arrivedMs, trace);
     if (isTextOnly(checked)) {
       this.#append(conversationId, messageId, clientMessageId, checked, trace);

@@ -63,6 +63,8 @@ export type SessionEvent =
       readonly messageId: string;
       readonly reason: Reason;
       readonly detail: string;
+      /** Not before this long; undefined: as the catalogue says. */
+      readonly retryDelayMs?: number | undefined;
     }
   | { readonly type: 'pong'; readonly timeMs: number }
   | { readonly type: 'drain'; readonly deadlineMs: number }

@@ -107,7 +107,7 @@ beforeEach(async () => {
     metrics: uncounted,
     journal: log.journal,
     following,
-    writes: { take() {} },
+    writes: { take() {}, takeMessage() {} },
     conversations: { start: starts.run, checkOwned: checks.run, isDeleted: () => false, said: async () => undefined },
     settings: {
       maxWaitForSlotMs: 30_000,

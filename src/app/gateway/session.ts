@@ -43,7 +43,7 @@ export interface SessionDeps {
   readonly admission: Admission;
   readonly media: Pick<MediaLibrary, 'take'>;
   readonly links: MediaLinks;
-  readonly writes: Pick<ClientWrites, 'take'>;
+  readonly writes: Pick<ClientWrites, 'take' | 'takeMessage'>;
   readonly settings: SessionSettings;
   /** Whether sessions that hold a slot may be told anything, and taken at their word. */
   readonly mayServe: () => boolean;
@@ -64,6 +64,7 @@ export class Session implements AdmissionListener {
   readonly clientId: string;
   readonly #deps: SessionDeps;
   readonly #hello: Hello;
+  readonly #clientAddress: string | undefined;
   readonly #outbox: Outbox;
   readonly #delivery: Delivery;
   readonly #inbox: Inbox;
@@ -88,6 +89,7 @@ export class Session implements AdmissionListener {
   constructor(deps: SessionDeps, hello: Hello, caller: Caller, output: SessionOutput) {
     this.#deps = deps;
     this.#hello = hello;
+    this.#clientAddress = caller.clientAddress;
     this.clientId = hello.clientId;
     this.#sessionId = deps.ids.unique();
     this.#resumeToken = deps.ids.token();
@@ -150,7 +152,7 @@ export class Session implements AdmissionListener {
     this.#hear();
     await this.#inbox.inTurn(async () => this.#checkActive());
     try {
-      await this.#deps.conversations.requestStop(messageId, this.clientId);
+      await this.#deps.conversations.requestStop(messageId, this.clientId, this.#clientAddress);
     } catch (error) {
       throw refusalOf(error, this.#deps.logger);
     }
@@ -181,7 +183,7 @@ export class Session implements AdmissionListener {
   }
 
   async #startNext(conversationId: string): Promise<void> {
-    this.#deps.writes.take(this.clientId, 'new_conversation');
+    this.#deps.writes.take(this.clientId, 'new_conversation', this.#clientAddress);
     await this.#deps.conversations.start(conversationId, this.clientId);
   }
 

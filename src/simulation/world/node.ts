@@ -29,6 +29,7 @@ import { chatService } from '../../rpc/chat-service.ts';
 import { ErrorMapping } from '../../rpc/errors.ts';
 import { historyService } from '../../rpc/history-service.ts';
 import { mediaService } from '../../rpc/media-service.ts';
+import { AddressRanges, CallAddresses } from '../../rpc/peer-address.ts';
 import type { RunningWorker } from '../../workers/worker.ts';
 import { simulatedAuthenticator } from '../network/authenticator.ts';
 import { groupsOverNetwork } from '../network/groups.ts';
@@ -252,7 +253,10 @@ export class ServerNode {
     this.#running.defer(() => uses.gateway.stop('DRAINING'));
     const { scenario, faults, ids } = this.#world;
     const authenticator = scenario.usesTokens ? simulatedAuthenticator(this.process, faults) : undefined;
-    const calls = { errors: new ErrorMapping(logger, metrics, ids), authenticator };
+    // Of simulated clients all have one address.
+    const proxies = new AddressRanges(['10.0.0.0/8']);
+    const addresses = new CallAddresses({ trusted: proxies, trustedHops: 1, doorKey: 'no door' });
+    const calls = { errors: new ErrorMapping(logger, metrics, ids), authenticator, addresses };
     this.admission = admission;
     this.parts = uses;
     // It listens before it announces itself.
