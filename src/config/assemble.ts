@@ -34,6 +34,9 @@ export function assemble(v: Values): Config {
     limits: assembleLimits(v),
     media: {
       publicUrl: v.PARLEY_HTTP_PUBLIC_URL ?? '',
+      minFreeDiskBytes: v.PARLEY_MIN_FREE_DISK_BYTES,
+      maxBytesPerClient: limitOf(v.PARLEY_MAX_MEDIA_BYTES_PER_CLIENT),
+      maxBytesInAll: limitOf(v.PARLEY_MAX_MEDIA_BYTES_IN_ALL),
       uploadLifetimeMs: v.PARLEY_UPLOAD_LIFETIME_MS,
       urlLifetimeMs: v.PARLEY_MEDIA_URL_LIFETIME_MS,
       sweepIntervalMs: v.PARLEY_MEDIA_SWEEP_INTERVAL_MS,
@@ -152,6 +155,10 @@ function assembleConnections(v: Values): ConnectionsConfig {
     maxStreams: v.PARLEY_MAX_STREAMS_PER_CONNECTION,
     idleMs: v.PARLEY_CONNECTION_IDLE_MS,
   };
+}
+
+function limitOf(given: number | 'off'): number | undefined {
+  return given === 'off' ? undefined : given;
 }
 
 function assembleLimits(v: Values): LimitsConfig {

@@ -59,6 +59,12 @@ export interface ConnectionsConfig {
 export interface MediaConfig {
   /** The HTTP port as clients reach it, without a slash at its end; '': the address listened on. */
   readonly publicUrl: string;
+  /** What the disk of the data folder has left at least, for the log. */
+  readonly minFreeDiskBytes: number;
+  /** Of the media that are kept for one client; undefined: any number. */
+  readonly maxBytesPerClient: number | undefined;
+  /** Of all media in a folder; undefined: any number. */
+  readonly maxBytesInAll: number | undefined;
   readonly uploadLifetimeMs: number;
   readonly urlLifetimeMs: number;
   readonly sweepIntervalMs: number;

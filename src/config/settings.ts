@@ -33,6 +33,8 @@ export interface Setting<T> {
 const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
+/** 64 TiB: more than a disk has. */
+const maxConfigurableDiskBytes = 2 ** 46;
 
 /** Every setting there is, in the order of the page written from it. */
 export const settings = {
@@ -290,6 +292,24 @@ export const settings = {
     type: integer(1, 10 * 1_024 * 1_024 * 1_024, 'bytes'),
     default: '104857600',
     description: 'The largest uploaded object; a larger one is refused as MEDIA_TOO_LARGE.',
+  },
+  PARLEY_MIN_FREE_DISK_BYTES: {
+    type: integer(0, maxConfigurableDiskBytes, 'bytes'),
+    default: '1073741824',
+    description:
+      'What the disk of the data folder has left at least for the log: media that would leave less are refused as MEDIA_STORE_FULL. 0: media may fill it. In the distributed profile media are not here.',
+  },
+  PARLEY_MAX_MEDIA_BYTES_PER_CLIENT: {
+    type: integerOr(1, maxConfigurableDiskBytes, 'off'),
+    default: '1073741824',
+    description:
+      'Bytes of media that are kept for one client: what it has uploaded, used or not, and what replies to it have; more are refused as MEDIA_QUOTA_EXCEEDED, until conversations that have media are deleted. `off`: no limit.',
+  },
+  PARLEY_MAX_MEDIA_BYTES_IN_ALL: {
+    type: integerOr(1, maxConfigurableDiskBytes, 'off'),
+    default: 'off',
+    description:
+      'Bytes of all media in the data folder; more are refused as MEDIA_STORE_FULL. Not in the distributed profile: there the bucket may have a limit.',
   },
   PARLEY_UPLOAD_LIFETIME_MS: {
     type: integer(second, 24 * hour, 'milliseconds'),

@@ -40,7 +40,14 @@ export async function openDistributed(options: BackendsOptions): Promise<Backend
   const groups = kafkaPartitionGroups({ kafka, logger, clock: systemClock });
   const bus = opened.use(await openNatsBus({ servers, prefix, logger, name: instanceId }));
   const media = opened.use(
-    openS3MediaStore({ s3, prefix, maxObjectBytes: limits.maxMediaBytes, clock: systemClock, logger }),
+    openS3MediaStore({
+      s3,
+      prefix,
+      maxObjectBytes: limits.maxMediaBytes,
+      clock: systemClock,
+      logger,
+      room: { maxBytesPerOwner: config.media.maxBytesPerClient, onNoRoom: () => metrics.writeRefused('media') },
+    }),
   );
   const store = opened.use(await openMongoReadModels({ uri, prefix, mode: 'read', logger }));
   const { conversations } = journal.topics;

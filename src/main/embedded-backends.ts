@@ -8,6 +8,7 @@ import { systemClock } from '../adapters/clock/system/system-clock.ts';
 import { openSqliteLog, type WritableSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
 import { inProcessBus } from '../adapters/live-bus/in-process/in-process-bus.ts';
 import { openFolderMediaStore } from '../adapters/media-store/folder/folder-media-store.ts';
+import { freeBytesOf } from '../adapters/media-store/folder/room.ts';
 import { soleOwner } from '../adapters/partition-groups/single/sole-owner.ts';
 import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
 import { Journal, topicsOf } from '../app/journal.ts';
@@ -55,9 +56,19 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
       publicUrl: () => publicUrlOf(config, httpAddress()),
       clock: systemClock,
       maxObjectBytes: limits.maxMediaBytes,
+      room: {
+        minFreeBytes: config.media.minFreeDiskBytes,
+        maxBytesPerOwner: config.media.maxBytesPerClient,
+        maxBytesInAll: config.media.maxBytesInAll,
+        onNoRoom: () => metrics.writeRefused('media'),
+      },
       onError: (error) => logger.error({ err: error }, 'a media request failed'),
     }),
   );
+  metrics.roles.dataFolder({
+    freeBytes: () => freeBytesOf(dataDir),
+    minFreeBytes: config.media.minFreeDiskBytes,
+  });
   const bus = opened.use(inProcessBus());
   const journal = new Journal(measuredLog(log, metrics, systemClock), eventCodec, prefix, tracer);
   metrics.roles.projector({ lag: () => lagOf(journal, store, projections) });

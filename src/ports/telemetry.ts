@@ -23,7 +23,16 @@ export interface Metrics {
 }
 
 /** What a client makes a gateway write or store. */
-export type WriteKind = 'open' | 'new_conversation' | 'stop' | 'rename' | 'delete' | 'create_upload' | 'message';
+export type WriteKind =
+  | 'open'
+  | 'new_conversation'
+  | 'stop'
+  | 'rename'
+  | 'delete'
+  | 'create_upload'
+  | 'message'
+  /** Media that the store has no room for. */
+  | 'media';
 
 /** Why a connection or a request was ended by a limit before a handler had it. */
 export type CutReason =

@@ -6,7 +6,7 @@ import { AccountStoreUnavailable } from '../ports/account-store.ts';
 import { AuthenticationUnavailable } from '../ports/authenticator.ts';
 import { LogUnavailable } from '../ports/event-log.ts';
 import type { Ids } from '../ports/ids.ts';
-import { MediaUnavailable } from '../ports/media-store.ts';
+import { MediaQuotaExceeded, MediaStoreFull, MediaUnavailable } from '../ports/media-store.ts';
 import { ReadModelUnavailable } from '../ports/read-model.ts';
 import type { Logger, Metrics } from '../ports/telemetry.ts';
 import { durationOf } from './wire-values.ts';
@@ -44,6 +44,8 @@ export class ErrorMapping {
   refusal(error: unknown): Refused {
     if (error instanceof Refused) return error;
     if (error instanceof LogUnavailable) return new Refused('LOG_UNAVAILABLE');
+    if (error instanceof MediaQuotaExceeded) return new Refused('MEDIA_QUOTA_EXCEEDED');
+    if (error instanceof MediaStoreFull) return new Refused('MEDIA_STORE_FULL');
     if (error instanceof MediaUnavailable) return new Refused('MEDIA_UNAVAILABLE');
     if (error instanceof AuthenticationUnavailable || error instanceof AccountStoreUnavailable)
       return new Refused('AUTHENTICATION_UNAVAILABLE');

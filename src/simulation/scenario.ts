@@ -170,6 +170,9 @@ function configOf(random: Random, ofWrites: Random): PartsConfig {
     },
     media: {
       publicUrl: '',
+      minFreeDiskBytes: 0,
+      maxBytesPerClient: undefined,
+      maxBytesInAll: undefined,
       uploadLifetimeMs: 90_000,
       urlLifetimeMs: 60_000,
       sweepIntervalMs: 20_000,

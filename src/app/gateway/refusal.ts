@@ -1,6 +1,6 @@
 import { type Reason, Refused } from '../../domain/errors/catalogue.ts';
 import { LogUnavailable } from '../../ports/event-log.ts';
-import { MediaUnavailable } from '../../ports/media-store.ts';
+import { MediaQuotaExceeded, MediaStoreFull, MediaUnavailable } from '../../ports/media-store.ts';
 import { ReadModelUnavailable } from '../../ports/read-model.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 
@@ -29,6 +29,8 @@ function isEndReason(reason: string): reason is Reason {
 export function refusalOf(error: unknown, logger: Logger): Refused {
   if (error instanceof Refused) return error;
   if (error instanceof LogUnavailable) return new Refused('LOG_UNAVAILABLE');
+  if (error instanceof MediaQuotaExceeded) return new Refused('MEDIA_QUOTA_EXCEEDED');
+  if (error instanceof MediaStoreFull) return new Refused('MEDIA_STORE_FULL');
   if (error instanceof MediaUnavailable) return new Refused('MEDIA_UNAVAILABLE');
   if (error instanceof ReadModelUnavailable) return new Refused('HISTORY_BEHIND', 'history cannot be read now');
   logger.error({ err: error }, 'unexpected error in a session');

@@ -122,6 +122,7 @@ const writeKinds: Readonly<Record<WriteKind, true>> = {
   delete: true,
   create_upload: true,
   message: true,
+  media: true,
 };
 
 function gatewayMetrics(registers: Registers): Metrics {
