@@ -171,6 +171,7 @@ function assembleLimits(v: Values): LimitsConfig {
     writesPerClientPerMinute: v.PARLEY_WRITES_PER_CLIENT_PER_MINUTE,
     writesPerAddressPerMinute: v.PARLEY_WRITES_PER_ADDRESS_PER_MINUTE,
     messagesPerClientPerMinute: v.PARLEY_MESSAGES_PER_CLIENT_PER_MINUTE,
+    maxHistoryBytesPerClient: limitOf(v.PARLEY_MAX_HISTORY_BYTES_PER_CLIENT),
     maxProcessingPerConversation: v.PARLEY_MAX_PROCESSING_PER_CONVERSATION,
     maxWaitForSlotMs: v.PARLEY_MAX_WAIT_FOR_SLOT_MS,
     maxWaitingClients: v.PARLEY_MAX_WAITING_CLIENTS,

@@ -29,6 +29,8 @@ export interface LimitsConfig {
   readonly writesPerAddressPerMinute: number;
   /** Messages of one client, at once and again within a minute. */
   readonly messagesPerClientPerMinute: number;
+  /** Of the conversations of one client; undefined: any number. */
+  readonly maxHistoryBytesPerClient: number | undefined;
   readonly maxProcessingPerConversation: number;
   /** The longest that a client may stand in line, whatever it asks for. */
   readonly maxWaitForSlotMs: number;

@@ -257,6 +257,12 @@ export const settings = {
     description:
       'Messages that one client may send at once at each gateway, and again within a minute, evenly spread; one more is rejected as TOO_MANY_MESSAGES. One that is sent again under its id is not counted.',
   },
+  PARLEY_MAX_HISTORY_BYTES_PER_CLIENT: {
+    type: integerOr(1, maxConfigurableDiskBytes, 'off'),
+    default: 'off',
+    description:
+      'Bytes of the conversations of one client: their text, and 256 for each message and reply. One more message is rejected as HISTORY_QUOTA_EXCEEDED, until conversations are deleted. `off`: no limit.',
+  },
   PARLEY_MAX_PROCESSING_PER_CONVERSATION: {
     type: integer(1, 1_000, 'messages'),
     default: '1',

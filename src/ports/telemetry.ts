@@ -32,7 +32,9 @@ export type WriteKind =
   | 'create_upload'
   | 'message'
   /** Media that the store has no room for. */
-  | 'media';
+  | 'media'
+  /** A message for which its client's conversations have no room. */
+  | 'history';
 
 /** Why a connection or a request was ended by a limit before a handler had it. */
 export type CutReason =

@@ -158,6 +158,7 @@ function configOf(random: Random, ofWrites: Random): PartsConfig {
       writesPerClientPerMinute: ofWrites.chance(0.3) ? 3 + ofWrites.below(10) : 600,
       writesPerAddressPerMinute: 6_000,
       messagesPerClientPerMinute: 12_000,
+      maxHistoryBytesPerClient: undefined,
       maxProcessingPerConversation: random.below(3),
       maxWaitForSlotMs: 30_000,
       maxWaitingClients: random.below(5),

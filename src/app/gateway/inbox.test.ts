@@ -30,6 +30,7 @@ let world: SessionWorld;
 let sent: SentEvents;
 let spoken: number;
 let takeMessage: () => void;
+let checkHistory: () => void;
 /** What the library does with media; the test decides when and how it ends. */
 let takes: { readonly resolve: () => void; readonly reject: (error: Error) => void }[];
 let delivery: Delivery;
@@ -39,6 +40,7 @@ let inactive: Refused | undefined;
 
 beforeEach(async () => {
   takeMessage = () => {};
+  checkHistory = () => {};
   [spoken, takes, inactive] = [0, [], undefined];
   world = new SessionWorld();
   await world.append({ type: 'ConversationStarted', conversationId: 'c', clientId: 'client' });
@@ -72,8 +74,9 @@ function inboxOf(of: Delivery, checkActive: () => void): Inbox {
   };
   const facts = { clientId: 'client', timeZone: 'UTC', delivery: of, settings, media, checkActive, onSpoken };
   const writes = { takeMessage: () => takeMessage() };
+  const historyQuota = { check: async () => checkHistory() };
   return new Inbox(
-    { following, writes, conversations, ids, metrics, journal, clock, logger, ...facts },
+    { following, writes, historyQuota, conversations, ids, metrics, journal, clock, logger, ...facts },
     Promise.resolve(),
   );
 }
@@ -153,6 +156,19 @@ describe('what a client says', () => {
     takes.shift()?.resolve();
     expect(await again).toMatchObject({ duplicate: false });
     expect(spoken).toBe(1);
+    expect(await inLog()).toEqual(['a']);
+  });
+
+  test('is refused when history has no room for it, and is taken once it has', async () => {
+    const tooMuch = new Refused('HISTORY_QUOTA_EXCEEDED');
+    checkHistory = () => {
+      throw tooMuch;
+    };
+    await expect(say('a', text('more'))).rejects.toBe(tooMuch);
+    await expect(say('b', voice)).rejects.toBe(tooMuch);
+    expect(takes).toHaveLength(0);
+    checkHistory = () => {};
+    await say('a', text('more'));
     expect(await inLog()).toEqual(['a']);
   });
 

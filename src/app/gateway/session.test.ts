@@ -108,6 +108,7 @@ beforeEach(async () => {
     journal: log.journal,
     following,
     writes: { take() {}, takeMessage() {} },
+    historyQuota: { check: async () => {} },
     conversations: { start: starts.run, checkOwned: checks.run, isDeleted: () => false, said: async () => undefined },
     settings: {
       maxWaitForSlotMs: 30_000,

@@ -11,6 +11,7 @@ import type { Journal } from '../journal.ts';
 import type { MediaLibrary } from '../media/media-library.ts';
 import type { MediaLinks } from '../media/media-links.ts';
 import type { ClientWrites } from '../rate-limits/client-writes.ts';
+import type { HistoryQuota } from '../rate-limits/history-quota.ts';
 import type { Admission, AdmissionListener } from './admission.ts';
 import { Delivery } from './delivery.ts';
 import { checkAfterSequence, checkConversationId, type Hello } from './hello.ts';
@@ -44,6 +45,7 @@ export interface SessionDeps {
   readonly media: Pick<MediaLibrary, 'take'>;
   readonly links: MediaLinks;
   readonly writes: Pick<ClientWrites, 'take' | 'takeMessage'>;
+  readonly historyQuota: Pick<HistoryQuota, 'check'>;
   readonly settings: SessionSettings;
   /** Whether sessions that hold a slot may be told anything, and taken at their word. */
   readonly mayServe: () => boolean;

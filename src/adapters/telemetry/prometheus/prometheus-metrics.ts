@@ -123,6 +123,7 @@ const writeKinds: Readonly<Record<WriteKind, true>> = {
   create_upload: true,
   message: true,
   media: true,
+  history: true,
 };
 
 function gatewayMetrics(registers: Registers): Metrics {
