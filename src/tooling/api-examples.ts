@@ -145,7 +145,10 @@ export const examples: Readonly<Record<string, Example>> = {
     requests: [{ media_id: '$MEDIA_ID' }],
     refusals: ['NOT_FOUND', 'MEDIA_UNAVAILABLE'],
   },
-  'chat.v1.OperationsService/GetUsage': { requests: [{}], refusals: ['OPERATOR_REQUIRED'] },
+  'chat.v1.OperationsService/GetUsage': {
+    requests: [{ client_id: 'ada' }],
+    refusals: ['OPERATOR_REQUIRED', 'CLIENT_ID_INVALID', 'MEDIA_UNAVAILABLE'],
+  },
   'chat.v1.OperationsService/ListActiveConnections': {
     requests: [{ page_size: 10 }],
     refusals: ['OPERATOR_REQUIRED', 'PAGE_TOKEN_INVALID'],

@@ -87,6 +87,15 @@ describe('clients of one address', () => {
   });
 });
 
+test('a client has so much left as was not taken, or has come back since', () => {
+  expect(writes.left('ann')).toEqual({ writes: writesPerMinute, messages: 4 });
+  takeAll('ann');
+  writes.takeMessage('ann');
+  expect(writes.left('ann')).toEqual({ writes: 0, messages: 3 });
+  clock.advance(2 * intervalMs);
+  expect(writes.left('ann')).toEqual({ writes: 2, messages: 4 });
+});
+
 describe('messages', () => {
   test('have a bucket of their own', () => {
     takeAll('ann');

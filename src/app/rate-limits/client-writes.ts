@@ -62,6 +62,12 @@ export class ClientWrites {
     this.#messages.take(clientId, nowMs);
   }
 
+  /** What the client may write and say at once now, as far as it alone is counted. */
+  left(clientId: string): { readonly writes: number; readonly messages: number } {
+    const nowMs = this.#deps.clock.monotonicMs();
+    return { writes: this.#byClient.left(clientId, nowMs), messages: this.#messages.left(clientId, nowMs) };
+  }
+
   #check(reason: Reason, kind: WriteKind, waitMs: number): void {
     if (waitMs <= 0) return;
     this.#deps.metrics.writeRefused(kind);
