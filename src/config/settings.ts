@@ -337,7 +337,7 @@ export const settings = {
     type: integer(0, minute, 'milliseconds'),
     default: '10000',
     description:
-      'From the deletion of a conversation until its words are taken out of the log and its media out of the store; what was under way is in the log by then.',
+      'From the deletion of a conversation until its words are taken out of the log and its media out of the store; what was under way is in the log by then. With media it takes 15 s longer.',
   },
   PARLEY_ALLOWED_TIME_ZONES: {
     type: listOf(matching('an IANA name in which * stands for any characters', /^[A-Za-z0-9_+\-/*]{1,64}$/)),

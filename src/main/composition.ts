@@ -268,6 +268,12 @@ function unnamedMediaLifetimeMs({ media, worker }: PartsConfig): number {
 /** How often deleted conversations are looked for: a look is one read of an index that is nearly always empty. */
 const erasureIntervalMs = 1_000;
 
+/**
+ * The longest that a message which names media can be on its way into the log: an append that is in doubt is made again for as long as its session
+ * lives without the log, a lease at most.
+ */
+const namedWithinMs = gatewayLeaseMs;
+
 export interface UpkeepOptions extends PartsOptions {
   readonly metrics: SweepMetrics;
 }
@@ -280,7 +286,7 @@ export function startUpkeep({ config, backends, world, metrics }: UpkeepOptions)
   const conversations = new Conversations({ ...backends, ids });
   const sweeping = { sweepIntervalMs: settings.sweepIntervalMs, uploadLifetimeMs: unnamedMediaLifetimeMs(config) };
   const sweeper = new MediaSweeper({ ...common, store: backends.media, conversations, metrics, settings: sweeping });
-  const erasing = { delayMs: settings.erasureDelayMs, intervalMs: erasureIntervalMs };
+  const erasing = { delayMs: settings.erasureDelayMs, intervalMs: erasureIntervalMs, namedWithinMs };
   const eraser = new Eraser({ ...backends, ...common, conversations, ...erasing });
   const running = new AsyncDisposableStack();
   sweeper.start();

@@ -45,4 +45,9 @@ export const regressions: readonly Regression[] = [
     seed: 29_635_991,
     cause: 'a gateway that read late told of a new title whose words had been erased, before it told of the deletion',
   },
+  {
+    seed: 2_601_108,
+    cause:
+      'the media of an erased conversation were removed while another message that names them was on its way into the log',
+  },
 ];

@@ -217,6 +217,29 @@ describe('media', () => {
     expect([...world.media]).toEqual(['named again']);
     expect((await world.events('c')).at(-1)).toMatchObject({ media: 1 });
   });
+
+  test('are looked for again after the longest that a message can be on its way, in all partitions at once', async () => {
+    await using world = await EraserWorld.open();
+    const clock = new HastyClock(1_000);
+    const names = ['one', 'two', 'three', 'four', 'five', 'six'];
+    for (const name of names) await world.say(`${name}/1`, picture(name));
+    await world.delete(...names);
+    let waiting = 0;
+    let most = 0;
+    const sleep = async (ms: number, signal?: AbortSignal) => {
+      waiting += 1;
+      most = Math.max(most, waiting);
+      await clock.sleep(ms, signal);
+      waiting -= 1;
+    };
+    const counting = { nowMs: () => clock.nowMs(), monotonicMs: () => clock.monotonicMs(), sleep };
+    expect(await world.eraser({ clock: counting, namedWithinMs: 15_000 }).round()).toEqual({ erased: 6, failed: 0 });
+    const inUse = new Set(names.map((name) => world.partitionOf(name))).size;
+    expect(inUse).toBeGreaterThan(1);
+    expect(clock.slept).toEqual(Array.from({ length: inUse }, () => 15_000));
+    expect(most).toBe(inUse);
+    expect([...world.media]).toEqual([]);
+  });
 });
 
 /** Where an erasure is interrupted, once: and what must have been done by then. */

@@ -17,8 +17,13 @@ export interface EraserDeps {
   readonly logger: Logger;
   /** From a conversation's deletion until its words are erased: what was under way when it was deleted is in the log by then. */
   readonly delayMs: number;
-  /** Between two looks for conversations to erase, and between two looks for who names a medium. */
+  /** Between two looks for conversations to erase. */
   readonly intervalMs: number;
+  /**
+   * Between two looks for who names a medium: the longest that a message which names it can be on its way into the log. It was found in order
+   * while the medium was there, and an append whose outcome is in doubt may be made again until then.
+   */
+  readonly namedWithinMs: number;
 }
 
 /** Conversations erased in one round: a crowd of deletions comes in several, and each scan of a partition serves many. */
@@ -72,8 +77,13 @@ export class Eraser {
     // History may not have met yet what an earlier round, or process, has told the log.
     const due = await conversations.allWhole(() => this.#due());
     const byPartition = Map.groupBy(due, ({ conversationId }) => conversations.partition(conversationId));
+    // Together: each waits for its media, and those of one partition need not wait for another's.
+    const ends = await Promise.allSettled([...byPartition].map(([partition, some]) => this.#erase(partition, some)));
     let erased = 0;
-    for (const [partition, conversations] of byPartition) erased += await this.#erase(partition, conversations);
+    for (const end of ends) {
+      if (end.status === 'rejected') throw end.reason;
+      erased += end.value;
+    }
     return { erased, failed: this.#signal.aborted ? 0 : due.length - erased };
   }
 
@@ -174,10 +184,10 @@ export class Eraser {
    * into the log. Undefined when stopped meanwhile.
    */
   async #unnamed(mediaIds: ReadonlySet<string>): Promise<ReadonlySet<string> | undefined> {
-    const { conversations, intervalMs } = this.#deps;
+    const { conversations, namedWithinMs } = this.#deps;
     const suspects = await conversations.allWhole(() => this.#look(mediaIds));
     if (suspects.size === 0) return suspects;
-    if (!(await this.#pause(intervalMs))) return undefined;
+    if (!(await this.#pause(namedWithinMs))) return undefined;
     // A history that began again meanwhile would know of no message that names them.
     return conversations.allWhole(() => this.#look(suspects));
   }

@@ -1,7 +1,7 @@
 import { Kafka, type KafkaConfig as KafkajsConfig, logLevel, type SASLOptions } from 'kafkajs';
 import type { Logger } from '../../../ports/telemetry.ts';
 import { connectTimeoutMs, requestTimeoutMs, retryFirstMs, retryLongestMs } from './limits.ts';
-import { mendIdleTimers } from './wire.ts';
+import { prepareKafkajs } from './wire.ts';
 
 /** How the brokers are reached. */
 export interface KafkaConnectionConfig {
@@ -26,7 +26,7 @@ export interface KafkaCredentials {
  * it is told to stop, while retries of kafkajs's own cannot be stopped and would outlive their user.
  */
 export function kafkaClient(config: KafkaConnectionConfig, logger: Logger): Kafka {
-  mendIdleTimers();
+  prepareKafkajs();
   const { brokers, tls, sasl, clientId } = config;
   const settings: KafkajsConfig = {
     brokers: [...brokers],

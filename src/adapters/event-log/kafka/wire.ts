@@ -130,7 +130,7 @@ export class Wire {
 
   /** Connects, and has the broker say what it understands. Rejects with WireBroken. */
   static async open({ host, port }: Address, { tls, sasl, clientId }: WireSettings): Promise<Wire> {
-    mendIdleTimers();
+    prepareKafkajs();
     const connection = new ConnectionClass({
       host,
       port,
@@ -277,15 +277,25 @@ export function describeError(code: number): string {
   return `${createErrorFromCode(code).message} (${code})`;
 }
 
-let areTimersMended = false;
+/** The release whose files are loaded above and whose prototype is mended below. */
+export const kafkajsRelease = '2.2.4';
+
+/** Throws when another release of kafkajs is installed: what is used of it here is not public, and may be another thing there. */
+export function assertKafkajsRelease(installed: string): void {
+  if (installed === kafkajsRelease) return;
+  throw new Error(`kafkajs ${kafkajsRelease} is needed, and ${installed} is installed: run npm ci`);
+}
+
+let isPrepared = false;
 
 /**
- * Every idle connection of kafkajs looks each millisecond whether a request waits that was held back (its issue 1751), which costs 5 % of a
- * core. Here it looks only when one does.
+ * Before anything of kafkajs is used, once. Every idle connection of it looks each millisecond whether a request waits that was held back (its
+ * issue 1751), which costs 5 % of a core. Here it looks only when one does.
  */
-export function mendIdleTimers(): void {
-  if (areTimersMended) return;
-  areTimersMended = true;
+export function prepareKafkajs(): void {
+  if (isPrepared) return;
+  assertKafkajsRelease((load('kafkajs/package.json') as { readonly version: string }).version);
+  isPrepared = true;
   const { prototype } = RequestQueueClass;
   const { scheduleCheckPendingRequests: schedule } = prototype;
   prototype.scheduleCheckPendingRequests = function scheduleIfAny(this: RequestQueue) {

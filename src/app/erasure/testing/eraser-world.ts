@@ -97,6 +97,7 @@ export class EraserWorld implements AsyncDisposable {
       logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
       delayMs: 0,
       intervalMs: 1,
+      namedWithinMs: 1,
       ...over,
     });
   }
