@@ -6,8 +6,8 @@ const layers = {
   app: { from: '^src/app/', may: ['^src/(domain|ports|app)/'], npm: false, core: false },
   codec: { from: '^src/codec/', may: ['^src/(domain|ports|codec|gen)/'], npm: true, core: false },
   adapters: {
-    from: '^src/adapters/([^/]+)/([^/]+)/',
-    may: ['^src/(domain|ports|codec)/', '^src/adapters/$1/$2/'],
+    from: '^src/adapters/([^/]+)/',
+    may: ['^src/(domain|ports|codec)/', '^src/adapters/$1/'],
     npm: true,
     core: true,
   },

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { MemoryReadModelServer } from '../src/adapters/read-model/memory/memory-read-models.ts';
+import { MemoryReadModelServer } from '../src/adapters/memory/read-model/memory-read-models.ts';
 import type { JournalEntry } from '../src/app/journal.ts';
 import { type ConversationEvent, mediaOf } from '../src/domain/conversation/events.ts';
 import { evolve, initialPartition, type PartitionState } from '../src/domain/conversation/partition-state.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { systemClock } from '../src/adapters/clock/system/system-clock.ts';
-import { MemoryGroupServer } from '../src/adapters/partition-groups/memory/memory-groups.ts';
+import { MemoryGroupServer } from '../src/adapters/memory/partition-groups/memory-groups.ts';
+import { systemClock } from '../src/adapters/node/system-clock.ts';
 import { eventually } from '../src/testing/guests.ts';
 import { GroupProjector } from './group-projector.ts';
 import { historyModel } from './history/document.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { systemClock } from '../src/adapters/clock/system/system-clock.ts';
+import { systemClock } from '../src/adapters/node/system-clock.ts';
 import { type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
 import { historyModel } from './history/document.ts';
 import { PolledProgress } from './polled-progress.ts';

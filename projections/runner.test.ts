@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { systemClock } from '../src/adapters/clock/system/system-clock.ts';
+import { systemClock } from '../src/adapters/node/system-clock.ts';
 import { type DocumentWrite, type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
 import { eventually } from '../src/testing/guests.ts';
 import { activeConnections } from './active-connections/query.ts';

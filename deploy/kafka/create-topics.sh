@@ -4,7 +4,7 @@
 #   PREFIX=parley PARTITIONS=10 REPLICATION_FACTOR=3 create-topics.sh HOST:PORT [--command-config client.properties]
 #
 # The variables are those of PARLEY_PREFIX, PARLEY_PARTITIONS and PARLEY_KAFKA_REPLICATION_FACTOR. Needs Kafka's own kafka-topics.sh in the
-# PATH. A topic that is there already is left as it is. src/adapters/event-log/kafka/topic-definitions.ts says why each setting is as it is.
+# PATH. A topic that is there already is left as it is. src/adapters/kafka/event-log/topic-definitions.ts says why each setting is as it is.
 set -euo pipefail
 
 : "${1:?the first argument is a broker, HOST:PORT}"

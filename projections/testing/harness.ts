@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../src/adapters/clock/system/system-clock.ts';
-import { MemoryLogServer } from '../../src/adapters/event-log/memory/memory-log.ts';
-import { openSqliteReadModels, type SqliteReadModels } from '../../src/adapters/read-model/sqlite/store.ts';
+import { MemoryLogServer } from '../../src/adapters/memory/event-log/memory-log.ts';
+import { systemClock } from '../../src/adapters/node/system-clock.ts';
+import { openSqliteReadModels, type SqliteReadModels } from '../../src/adapters/sqlite/read-model/store.ts';
 import { Journal } from '../../src/app/journal.ts';
 import type { ParleyEvent } from '../../src/ports/event-codec.ts';
 import type { ReadModelStore } from '../../src/ports/read-model.ts';

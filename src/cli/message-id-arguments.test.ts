@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
 import { messageIdsLast } from './message-id-arguments.ts';
 
 const dashed = (() => {

@@ -1,8 +1,8 @@
-import { joseAccessTokens } from '../adapters/access-tokens/jose/jose-access-tokens.ts';
-import { oidcAuthenticator } from '../adapters/authenticator/oidc/oidc-authenticator.ts';
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
-import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { scryptHasher } from '../adapters/password-hasher/scrypt/scrypt-hasher.ts';
+import { joseAccessTokens } from '../adapters/jose/jose-access-tokens.ts';
+import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
+import { oidcAuthenticator } from '../adapters/oidc/oidc-authenticator.ts';
+import { scryptHasher } from '../adapters/scrypt/scrypt-hasher.ts';
 import { Accounts } from '../app/accounts/accounts.ts';
 import { accountAuthenticator } from '../app/accounts/authenticator.ts';
 import type { AccountsConfig, Config } from '../config/config.ts';

@@ -1,4 +1,4 @@
-import type { PrometheusMetrics } from '../adapters/telemetry/prometheus/prometheus-metrics.ts';
+import type { PrometheusMetrics } from '../adapters/prometheus/prometheus-metrics.ts';
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';

@@ -1,4 +1,4 @@
-import { nodeCryptoIds as ids } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { nodeCryptoIds as ids } from '../adapters/node/node-crypto-ids.ts';
 import type { ConversationEvent, MessageReceived } from '../domain/conversation/events.ts';
 
 /** What is said, in bytes: letters of one byte each. */

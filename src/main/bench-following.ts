@@ -7,9 +7,9 @@
  *     node src/main/bench-following.ts unanswered <text bytes> <reply bytes> <conversations> <messages of each>
  */
 import { parseArgs } from 'node:util';
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
-import { MemoryLogServer } from '../adapters/event-log/memory/memory-log.ts';
-import { nodeCryptoIds as ids } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { MemoryLogServer } from '../adapters/memory/event-log/memory-log.ts';
+import { nodeCryptoIds as ids } from '../adapters/node/node-crypto-ids.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
 import { Following } from '../app/following/following.ts';
 import { knownWindowIds, usualLookBackRecords } from '../app/following/limits.ts';
 import { Journal, topicsOf } from '../app/journal.ts';

@@ -5,8 +5,8 @@
  *     node src/main/bench-log.ts fill <folder> <messages>
  */
 import { parseArgs } from 'node:util';
-import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
-import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
+import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { topicsOf } from '../app/journal.ts';
 import type { ConversationEvent } from '../domain/conversation/events.ts';
 import type { Appended, EventLog, NewRecord } from '../ports/event-log.ts';

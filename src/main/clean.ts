@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { lockDataDir } from '../adapters/event-log/sqlite/lock.ts';
-import { logFolder } from '../adapters/event-log/sqlite/schema.ts';
-import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { lockDataDir } from '../adapters/sqlite/event-log/lock.ts';
+import { logFolder } from '../adapters/sqlite/event-log/schema.ts';
+import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { topicsOf } from '../app/journal.ts';
 import type { Config } from '../config/config.ts';
 import { loadEnvironment } from '../config/environment.ts';

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Kafka, logLevel } from 'kafkajs';
-import { openKafkaLog } from '../adapters/event-log/kafka/kafka-log.ts';
+import { openKafkaLog } from '../adapters/kafka/event-log/kafka-log.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import { type Engines, startEngines } from '../testing/cluster.ts';
 import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { openSqliteAccountStore } from '../adapters/account-store/sqlite/sqlite-account-store.ts';
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
-import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
-import { openFolderMediaStore } from '../adapters/media-store/folder/folder-media-store.ts';
+import { openFolderMediaStore } from '../adapters/filesystem/folder-media-store.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
+import { openSqliteAccountStore } from '../adapters/sqlite/account-store/sqlite-account-store.ts';
+import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { Journal, topicsOf } from '../app/journal.ts';
 import type { Config } from '../config/config.ts';
 import type { AccountStore } from '../ports/account-store.ts';

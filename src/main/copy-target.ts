@@ -1,10 +1,10 @@
 import { projections } from '../../projections/models.ts';
 import { openModel } from '../../projections/partition-folder.ts';
-import { openMongoAccountStore } from '../adapters/account-store/mongodb/mongo-account-store.ts';
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
-import { haveTimestampType, setTimestampType } from '../adapters/event-log/kafka/topic-times.ts';
-import { openS3MediaStore } from '../adapters/media-store/s3/s3-media-store.ts';
-import { openMongoReadModels } from '../adapters/read-model/mongodb/mongo-read-models.ts';
+import { haveTimestampType, setTimestampType } from '../adapters/kafka/event-log/topic-times.ts';
+import { openMongoAccountStore } from '../adapters/mongodb/account-store/mongo-account-store.ts';
+import { openMongoReadModels } from '../adapters/mongodb/read-model/mongo-read-models.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
+import { openS3MediaStore } from '../adapters/s3/s3-media-store.ts';
 import type { Journal } from '../app/journal.ts';
 import type { Config } from '../config/config.ts';
 import type { AccountStore } from '../ports/account-store.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openSqliteLog, type ReadOptions } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { openSqliteLog, type ReadOptions } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { Journal } from '../app/journal.ts';
 import type { Config } from '../config/config.ts';
 import { eventCodec } from './event-codec.ts';

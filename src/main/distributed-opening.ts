@@ -1,8 +1,8 @@
-import { openMongoAccountStore } from '../adapters/account-store/mongodb/mongo-account-store.ts';
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
-import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { openMongoReadModels } from '../adapters/read-model/mongodb/mongo-read-models.ts';
-import { pinoLogger } from '../adapters/telemetry/pino/pino-logger.ts';
+import { openMongoAccountStore } from '../adapters/mongodb/account-store/mongo-account-store.ts';
+import { openMongoReadModels } from '../adapters/mongodb/read-model/mongo-read-models.ts';
+import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
+import { pinoLogger } from '../adapters/pino/pino-logger.ts';
 import { endsOf, placesOf, sumOf } from '../app/copying/places.ts';
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../ports/telemetry.ts';

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { openSqliteAccountStore } from '../adapters/account-store/sqlite/sqlite-account-store.ts';
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
-import { lockDataDir } from '../adapters/event-log/sqlite/lock.ts';
-import { logFolder } from '../adapters/event-log/sqlite/schema.ts';
-import { openSqliteReadModels } from '../adapters/read-model/sqlite/store.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
+import { openSqliteAccountStore } from '../adapters/sqlite/account-store/sqlite-account-store.ts';
+import { lockDataDir } from '../adapters/sqlite/event-log/lock.ts';
+import { logFolder } from '../adapters/sqlite/event-log/schema.ts';
+import { openSqliteReadModels } from '../adapters/sqlite/read-model/store.ts';
 import type { Config } from '../config/config.ts';
 import { accountsPath, openJournalForReading, readModelsPath } from './data-folder.ts';
 import type { Opening } from './opening.ts';

@@ -1,6 +1,6 @@
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
-import { fileTypeInspector } from '../adapters/media-inspector/file-type/file-type-inspector.ts';
-import type { PrometheusMetrics } from '../adapters/telemetry/prometheus/prometheus-metrics.ts';
+import { fileTypeInspector } from '../adapters/file-type/file-type-inspector.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
+import type { PrometheusMetrics } from '../adapters/prometheus/prometheus-metrics.ts';
 import type { Accounts } from '../app/accounts/accounts.ts';
 import type { Following } from '../app/following/following.ts';
 import type { Admission } from '../app/gateway/admission.ts';

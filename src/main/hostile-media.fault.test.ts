@@ -2,12 +2,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
-import {
-  type HostileRequest,
-  HostileRequests,
-  type Loot,
-} from '../adapters/media-store/folder/testing/hostile-requests.ts';
-import { RawConnection, statusesIn } from '../adapters/media-store/folder/testing/raw-connection.ts';
+import { type HostileRequest, HostileRequests, type Loot } from '../adapters/filesystem/testing/hostile-requests.ts';
+import { RawConnection, statusesIn } from '../adapters/filesystem/testing/raw-connection.ts';
 import { CallRefused, call, clientOf, type DynamicClient, hangUp } from '../testing/contract.ts';
 import { inlinePart, page, picture, type Sample, sha256, video, voice } from '../testing/media-samples.ts';
 import { seededRandom } from '../testing/random.ts';

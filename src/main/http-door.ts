@@ -3,7 +3,7 @@ import { createSecureServer, type Http2SecureServer } from 'node:http2';
 import type { GrpcWebDoor } from '../../gateway/door/grpc-web.ts';
 import { transportHeaders } from '../../gateway/door/origins.ts';
 import type { StaticFiles } from '../../gateway/door/static-files.ts';
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
 import type { Readiness } from '../app/gateway/readiness.ts';
 import { connectionSweepMs, maxHeaderBytes, requestHeadMs } from '../domain/connection-limits.ts';
 import type { CertificateFiles } from './certificate-files.ts';

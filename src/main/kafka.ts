@@ -1,8 +1,8 @@
 import type { Kafka } from 'kafkajs';
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
-import { kafkaClient } from '../adapters/event-log/kafka/client.ts';
-import { openKafkaLog } from '../adapters/event-log/kafka/kafka-log.ts';
-import { ensureTopics } from '../adapters/event-log/kafka/topics.ts';
+import { kafkaClient } from '../adapters/kafka/event-log/client.ts';
+import { openKafkaLog } from '../adapters/kafka/event-log/kafka-log.ts';
+import { ensureTopics } from '../adapters/kafka/event-log/topics.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
 import { Journal, topicsOf } from '../app/journal.ts';
 import { measuredLog } from '../app/measured-log.ts';
 import type { Config, DistributedConfig } from '../config/config.ts';

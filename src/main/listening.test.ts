@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
 import { AddressRanges } from '../rpc/peer-address.ts';
 import { UnfinishedRequests } from '../rpc/unfinished-requests.ts';
 import { ConnectionGate } from './connection-gate.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Kafka, logLevel } from 'kafkajs';
-import { openKafkaLog } from '../adapters/event-log/kafka/kafka-log.ts';
+import { openKafkaLog } from '../adapters/kafka/event-log/kafka-log.ts';
 import { type Engines, startEngines } from '../testing/cluster.ts';
 import { eventually, Guests } from '../testing/guests.ts';
 import { type Entry, entriesFrom, processingOf } from '../testing/log-oracle.ts';

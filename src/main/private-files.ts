@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { lockFile } from '../adapters/event-log/sqlite/lock.ts';
-import { logFolder } from '../adapters/event-log/sqlite/schema.ts';
+import { lockFile } from '../adapters/sqlite/event-log/lock.ts';
+import { logFolder } from '../adapters/sqlite/event-log/schema.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import { accountsPath, mediaFolder, readModelsPath } from './data-folder.ts';
 

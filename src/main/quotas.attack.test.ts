@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { maxRecordsPerWrite } from '../app/rate-limits/client-writes.ts';
 import { gatewayLeaseMs } from '../domain/limits.ts';
 import { startTarget, type Target } from '../testing/attacks/target.ts';

@@ -1,5 +1,5 @@
-import { describeDamage } from '../adapters/event-log/sqlite/errors.ts';
-import { salvageLog } from '../adapters/event-log/sqlite/salvage.ts';
+import { describeDamage } from '../adapters/sqlite/event-log/errors.ts';
+import { salvageLog } from '../adapters/sqlite/event-log/salvage.ts';
 import { topicsOf } from '../app/journal.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import { requireEmbedded } from './opening.ts';

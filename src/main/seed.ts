@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
-import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { scryptHasher } from '../adapters/password-hasher/scrypt/scrypt-hasher.ts';
-import { pinoLogger } from '../adapters/telemetry/pino/pino-logger.ts';
+import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
+import { pinoLogger } from '../adapters/pino/pino-logger.ts';
+import { scryptHasher } from '../adapters/scrypt/scrypt-hasher.ts';
 import { addUser } from '../app/accounts/users.ts';
 import { ChatClient } from '../cli/chat-client.ts';
 import { Connection } from '../cli/connection.ts';
@@ -27,8 +27,8 @@ type UserName = (typeof users)[number];
 const password = 'only for trying out';
 
 const samples = {
-  voice: new URL('../adapters/provider/simulated/samples/voice.mp3', import.meta.url),
-  picture: new URL('../adapters/provider/simulated/samples/picture.jpg', import.meta.url),
+  voice: new URL('../adapters/simulated/samples/voice.mp3', import.meta.url),
+  picture: new URL('../adapters/simulated/samples/picture.jpg', import.meta.url),
   video: new URL('samples/clip.mp4', import.meta.url),
 };
 

@@ -1,4 +1,4 @@
-import { pinoLogger } from '../adapters/telemetry/pino/pino-logger.ts';
+import { pinoLogger } from '../adapters/pino/pino-logger.ts';
 import { describeConfig } from '../config/describe-config.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import { assertConnectionLimits } from '../domain/connection-limits.ts';

@@ -1,8 +1,8 @@
 import { ServerCredentials } from '@grpc/grpc-js';
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
-import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { prometheusMetrics } from '../adapters/telemetry/prometheus/prometheus-metrics.ts';
-import { openTracing } from '../adapters/tracing/opentelemetry/open-tracing.ts';
+import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
+import { openTracing } from '../adapters/opentelemetry/open-tracing.ts';
+import { prometheusMetrics } from '../adapters/prometheus/prometheus-metrics.ts';
 import type { Config, Role } from '../config/config.ts';
 import type { ConnectionMetrics, Logger } from '../ports/telemetry.ts';
 import { apiPage } from '../rpc/api-page.ts';

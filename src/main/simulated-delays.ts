@@ -3,7 +3,7 @@
  * seed must be a number; a message per line of standard input (JSON), its milliseconds per line of standard output.
  */
 import { createInterface } from 'node:readline';
-import { simulatedMs } from '../adapters/provider/simulated/simulated-provider.ts';
+import { simulatedMs } from '../adapters/simulated/simulated-provider.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import type { ReplyKind } from '../ports/provider.ts';
 

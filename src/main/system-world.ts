@@ -1,5 +1,5 @@
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
-import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';
 import type { World } from './composition.ts';

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { startServer } from '../testing/server.ts';
 
 let dataDir: string;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as grpc from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
-import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import type { LogRecord } from '../ports/event-log.ts';
 import { eventually } from '../testing/guests.ts';
 import { type CollectedSpan, OtlpCollector } from '../testing/otlp-collector.ts';

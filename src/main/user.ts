@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
-import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { scryptHasher } from '../adapters/password-hasher/scrypt/scrypt-hasher.ts';
+import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
+import { scryptHasher } from '../adapters/scrypt/scrypt-hasher.ts';
 import {
   addUser,
   listUsers,

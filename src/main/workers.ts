@@ -1,6 +1,6 @@
-import { systemClock } from '../adapters/clock/system/system-clock.ts';
-import { openAiProvider } from '../adapters/provider/openai/openai-provider.ts';
-import { simulatedProvider } from '../adapters/provider/simulated/simulated-provider.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
+import { openAiProvider } from '../adapters/openai/openai-provider.ts';
+import { simulatedProvider } from '../adapters/simulated/simulated-provider.ts';
 import type { Following } from '../app/following/following.ts';
 import type { Config, ProviderConfig } from '../config/config.ts';
 import type { Provider } from '../ports/provider.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
-import { type IssuerKey, issuerKey, TestIssuer } from '../adapters/authenticator/oidc/testing/issuer.ts';
+import { type IssuerKey, issuerKey, TestIssuer } from '../adapters/oidc/testing/issuer.ts';
 import {
   type CallRefused,
   call,

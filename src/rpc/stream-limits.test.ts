@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
 import { Watchdog } from '../app/watchdog.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import { slowConsumerMs, sweepMs } from '../domain/limits.ts';

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { nodeCryptoIds } from '../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
 import type { MessageTold, SessionEvent } from '../app/gateway/session-event.ts';
 import { Watchdog } from '../app/watchdog.ts';
 import type { Part } from '../domain/conversation/events.ts';

@@ -1,4 +1,4 @@
-import { openKafkaLog } from '../adapters/event-log/kafka/kafka-log.ts';
+import { openKafkaLog } from '../adapters/kafka/event-log/kafka-log.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import { type KafkaEngine, type KafkaOptions, startKafka } from './engines/kafka.ts';
 import { type MongoEngine, startMongo } from './engines/mongo.ts';

@@ -1,4 +1,4 @@
-import { openSqliteLog } from '../adapters/event-log/sqlite/sqlite-log.ts';
+import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { type ConversationEvent, type ReplyStarted, textOf } from '../domain/conversation/events.ts';
 import type { EventLog, LogRecord } from '../ports/event-log.ts';
 import { eventCodec } from './event-codec.ts';

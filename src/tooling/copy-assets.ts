@@ -4,7 +4,7 @@ import { cp } from 'node:fs/promises';
 const assets = [
   'docs/api.html',
   'gateway/web/dist',
-  'src/adapters/provider/simulated/samples',
+  'src/adapters/simulated/samples',
   'src/main/common-passwords.txt',
   'src/main/samples',
 ];

@@ -16,7 +16,7 @@ import { crc32, deflateSync } from 'node:zlib';
 
 const encoders = ['wasm-media-encoders@0.7.0', 'jpeg-js@0.4.4', 'h264-mp4-encoder@1.0.12'] as const;
 
-const simulated = fileURLToPath(new URL('../adapters/provider/simulated/samples/', import.meta.url));
+const simulated = fileURLToPath(new URL('../adapters/simulated/samples/', import.meta.url));
 const tests = fileURLToPath(new URL('../testing/samples/', import.meta.url));
 
 interface Sound {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { clockToleranceMs } from '../../adapters/access-tokens/jose/limits.ts';
-import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { scryptHasher } from '../../adapters/password-hasher/scrypt/scrypt-hasher.ts';
+import { clockToleranceMs } from '../../adapters/jose/limits.ts';
+import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
+import { scryptHasher } from '../../adapters/scrypt/scrypt-hasher.ts';
 import { AccountStoreUnavailable } from '../../ports/account-store.ts';
 import { AuthenticationUnavailable } from '../../ports/authenticator.ts';
 import { freeFailuresPerAddress, freeFailuresPerName } from './back-off.ts';

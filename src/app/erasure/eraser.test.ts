@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { systemClock } from '../../adapters/clock/system/system-clock.ts';
+import { systemClock } from '../../adapters/node/system-clock.ts';
 import type { ConversationEvent } from '../../domain/conversation/events.ts';
 import {
   messageReceived,

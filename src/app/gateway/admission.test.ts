@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { openSqliteLog, type WritableSqliteLog } from '../../adapters/event-log/sqlite/sqlite-log.ts';
+import { openSqliteLog, type WritableSqliteLog } from '../../adapters/sqlite/event-log/sqlite-log.ts';
 import type { AdmissionLimits } from '../../domain/admission/events.ts';
 import { initialAdmission } from '../../domain/admission/state.ts';
 import { gatewayBeatMs, suspendAfterMs, twinAnswerMs } from '../../domain/limits.ts';

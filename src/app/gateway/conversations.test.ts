@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
 import { messageReceived } from '../../testing/conversation-events.ts';
 import { HistoryWorld } from '../managing/testing/history-world.ts';
 import { Conversations } from './conversations.ts';

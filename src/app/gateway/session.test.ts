@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { inProcessBus } from '../../adapters/live-bus/in-process/in-process-bus.ts';
+import { inProcessBus } from '../../adapters/memory/live-bus/in-process-bus.ts';
+import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
 import { initialAdmission } from '../../domain/admission/state.ts';
 import type { MessageReceived } from '../../domain/conversation/events.ts';
 import type { Refused } from '../../domain/errors/catalogue.ts';

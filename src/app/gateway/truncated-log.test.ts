@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { systemClock } from '../../adapters/clock/system/system-clock.ts';
-import { MemoryLogServer } from '../../adapters/event-log/memory/memory-log.ts';
+import { MemoryLogServer } from '../../adapters/memory/event-log/memory-log.ts';
+import { systemClock } from '../../adapters/node/system-clock.ts';
 import type { AdmissionEvent } from '../../domain/admission/events.ts';
 import { initialAdmission } from '../../domain/admission/state.ts';
 import type { EventLog } from '../../ports/event-log.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { systemClock } from '../../adapters/clock/system/system-clock.ts';
-import { makeTopics, openOn, type TestTopics } from '../../adapters/event-log/kafka/testing/logs.ts';
-import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { makeTopics, openOn, type TestTopics } from '../../adapters/kafka/event-log/testing/logs.ts';
+import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
+import { systemClock } from '../../adapters/node/system-clock.ts';
 import type { ConversationEvent } from '../../domain/conversation/events.ts';
 import type { EventLog } from '../../ports/event-log.ts';
 import type { History, HistoryMessage, HistoryProgress } from '../../ports/history.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { systemClock } from '../../adapters/clock/system/system-clock.ts';
-import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
+import { systemClock } from '../../adapters/node/system-clock.ts';
 import type { ConversationEvent, MessageReceived, ReplyCompleted } from '../../domain/conversation/events.ts';
 import type { History, HistoryMessage, HistoryProgress } from '../../ports/history.ts';
 import {

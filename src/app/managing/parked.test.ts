@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
 import type { ConversationEvent, MessageReceived } from '../../domain/conversation/events.ts';
 import type { RecordPlace } from '../../ports/operations-views.ts';
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
 import { assertProperty } from '../../testing/property.ts';
 import { isChosenId } from '../gateway/hello.ts';
 import { replayIdOf } from './replay-id.ts';

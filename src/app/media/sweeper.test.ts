@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { type FolderMediaStore, openFolderMediaStore } from '../../adapters/media-store/folder/folder-media-store.ts';
+import { type FolderMediaStore, openFolderMediaStore } from '../../adapters/filesystem/folder-media-store.ts';
 import { newMediaId } from '../../domain/media/media-id.ts';
 import { MediaUnavailable } from '../../ports/media-store.ts';
 import { sha256, voice } from '../../testing/media-samples.ts';

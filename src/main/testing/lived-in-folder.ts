@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openSqliteLog } from '../../adapters/event-log/sqlite/sqlite-log.ts';
-import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
+import { openSqliteLog } from '../../adapters/sqlite/event-log/sqlite-log.ts';
 import { Journal, topicsOf } from '../../app/journal.ts';
 import { call, clientOf, type Dynamic, hangUp } from '../../testing/contract.ts';
 import { eventCodec } from '../../testing/event-codec.ts';

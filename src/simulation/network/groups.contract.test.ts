@@ -1,4 +1,4 @@
-import { MemoryGroupServer } from '../../adapters/partition-groups/memory/memory-groups.ts';
+import { MemoryGroupServer } from '../../adapters/memory/partition-groups/memory-groups.ts';
 import { partitionGroupsContract } from '../../ports/contracts/partition-groups.contract.ts';
 import { groupsOverNetwork } from './groups.ts';
 import { FreeRunning } from './testing/free-running.ts';

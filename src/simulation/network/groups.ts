@@ -1,4 +1,4 @@
-import type { MemoryGroupServer } from '../../adapters/partition-groups/memory/memory-groups.ts';
+import type { MemoryGroupServer } from '../../adapters/memory/partition-groups/memory-groups.ts';
 import type { PartitionGroups } from '../../ports/partition-groups.ts';
 import type { SimulatedProcess } from '../world/process.ts';
 

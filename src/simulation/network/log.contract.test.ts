@@ -1,4 +1,4 @@
-import { MemoryLogServer } from '../../adapters/event-log/memory/memory-log.ts';
+import { MemoryLogServer } from '../../adapters/memory/event-log/memory-log.ts';
 import { eventLogContract } from '../../ports/contracts/event-log.contract.ts';
 import { LogOverNetwork } from './log.ts';
 import { FreeRunning } from './testing/free-running.ts';

@@ -1,4 +1,4 @@
-import { servedMedia } from '../../adapters/media-store/memory/testing/served-media.ts';
+import { servedMedia } from '../../adapters/memory/media-store/testing/served-media.ts';
 import { mediaStoreContract } from '../../ports/contracts/media-store.contract.ts';
 import { mediaOverNetwork } from './media.ts';
 import { FreeRunning } from './testing/free-running.ts';

@@ -1,4 +1,4 @@
-import { MemoryReadModelServer } from '../../adapters/read-model/memory/memory-read-models.ts';
+import { MemoryReadModelServer } from '../../adapters/memory/read-model/memory-read-models.ts';
 import { readModelContract } from '../../ports/contracts/read-model.contract.ts';
 import { readModelsOverNetwork } from './read-models.ts';
 import { FreeRunning } from './testing/free-running.ts';

@@ -1,7 +1,7 @@
 import { historyModel } from '../../../projections/history/document.ts';
 import { projections } from '../../../projections/models.ts';
 import { runProjector } from '../../../projections/runner.ts';
-import { MemoryReadModelServer } from '../../adapters/read-model/memory/memory-read-models.ts';
+import { MemoryReadModelServer } from '../../adapters/memory/read-model/memory-read-models.ts';
 import { Journal } from '../../app/journal.ts';
 import { createEventCodec } from '../../codec/event-codec.ts';
 import { mediaOf } from '../../domain/conversation/events.ts';

@@ -1,4 +1,4 @@
-import { nodeCryptoIds } from '../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
 import type { Ids } from '../../ports/ids.ts';
 
 /** Ids that are the same for the same history: those that are derived as they are everywhere, those that are new counted. */

@@ -1,7 +1,7 @@
-import { MemoryLogServer } from '../../adapters/event-log/memory/memory-log.ts';
-import { MemoryMediaServer } from '../../adapters/media-store/memory/memory-media.ts';
-import { MemoryGroupServer } from '../../adapters/partition-groups/memory/memory-groups.ts';
-import { MemoryReadModelServer } from '../../adapters/read-model/memory/memory-read-models.ts';
+import { MemoryLogServer } from '../../adapters/memory/event-log/memory-log.ts';
+import { MemoryMediaServer } from '../../adapters/memory/media-store/memory-media.ts';
+import { MemoryGroupServer } from '../../adapters/memory/partition-groups/memory-groups.ts';
+import { MemoryReadModelServer } from '../../adapters/memory/read-model/memory-read-models.ts';
 import { BusServer } from '../network/bus.ts';
 import { SimulatedModel } from '../network/model.ts';
 import type { Rule } from '../rules.ts';

@@ -1,4 +1,4 @@
-import { openSqliteLog } from '../../adapters/event-log/sqlite/sqlite-log.ts';
+import { openSqliteLog } from '../../adapters/sqlite/event-log/sqlite-log.ts';
 import type { ParleyEvent } from '../../ports/event-codec.ts';
 import type { EventLog } from '../../ports/event-log.ts';
 import { CallRefused } from '../contract.ts';

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from '@jest/globals';
-import { topicDefinitions } from '../../adapters/event-log/kafka/topic-definitions.ts';
+import { topicDefinitions } from '../../adapters/kafka/event-log/topic-definitions.ts';
 import { askedTopics, topicsScript, wordsAfter } from './testing/topics-script.ts';
 
 test.each([

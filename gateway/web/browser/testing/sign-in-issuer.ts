@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Provider from 'oidc-provider';
-import { issuerKey } from '../../../../src/adapters/authenticator/oidc/testing/issuer.ts';
+import { issuerKey } from '../../../../src/adapters/oidc/testing/issuer.ts';
 
 /** What an API of this issuer calls itself. */
 export const audience = 'https://parley.example';

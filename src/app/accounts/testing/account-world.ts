@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { joseAccessTokens } from '../../../adapters/access-tokens/jose/jose-access-tokens.ts';
-import { openSqliteAccountStore } from '../../../adapters/account-store/sqlite/sqlite-account-store.ts';
-import { nodeCryptoIds } from '../../../adapters/ids/node-crypto/node-crypto-ids.ts';
-import { scryptHasher } from '../../../adapters/password-hasher/scrypt/scrypt-hasher.ts';
+import { joseAccessTokens } from '../../../adapters/jose/jose-access-tokens.ts';
+import { nodeCryptoIds } from '../../../adapters/node/node-crypto-ids.ts';
+import { scryptHasher } from '../../../adapters/scrypt/scrypt-hasher.ts';
+import { openSqliteAccountStore } from '../../../adapters/sqlite/account-store/sqlite-account-store.ts';
 import type { AccountStore } from '../../../ports/account-store.ts';
 import type { Authenticator } from '../../../ports/authenticator.ts';
 import type { PasswordHasher } from '../../../ports/password-hasher.ts';

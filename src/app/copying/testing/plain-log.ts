@@ -1,5 +1,5 @@
-import { MemoryLogServer } from '../../../adapters/event-log/memory/memory-log.ts';
-import { MemoryLogHandle } from '../../../adapters/event-log/memory/memory-log-handle.ts';
+import { MemoryLogServer } from '../../../adapters/memory/event-log/memory-log.ts';
+import { MemoryLogHandle } from '../../../adapters/memory/event-log/memory-log-handle.ts';
 import type { Appended, LogRecord } from '../../../ports/event-log.ts';
 import type { TimedRecord } from '../copy-log.ts';
 

@@ -1,9 +1,9 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../../adapters/clock/system/system-clock.ts';
-import { openSqliteLog, type WritableSqliteLog } from '../../../adapters/event-log/sqlite/sqlite-log.ts';
-import { nodeCryptoIds } from '../../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { nodeCryptoIds } from '../../../adapters/node/node-crypto-ids.ts';
+import { systemClock } from '../../../adapters/node/system-clock.ts';
+import { openSqliteLog, type WritableSqliteLog } from '../../../adapters/sqlite/event-log/sqlite-log.ts';
 import type { ConversationEvent, MediaPart, Part } from '../../../domain/conversation/events.ts';
 import type { Erasure, LogRecord } from '../../../ports/event-log.ts';
 import { LogUnavailable } from '../../../ports/event-log.ts';

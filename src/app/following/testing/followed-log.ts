@@ -1,5 +1,5 @@
-import { MemoryLogServer } from '../../../adapters/event-log/memory/memory-log.ts';
-import { nodeCryptoIds } from '../../../adapters/ids/node-crypto/node-crypto-ids.ts';
+import { MemoryLogServer } from '../../../adapters/memory/event-log/memory-log.ts';
+import { nodeCryptoIds } from '../../../adapters/node/node-crypto-ids.ts';
 import type { ConversationEvent } from '../../../domain/conversation/events.ts';
 import type { Tracer } from '../../../ports/tracing.ts';
 import { eventCodec } from '../../../testing/event-codec.ts';

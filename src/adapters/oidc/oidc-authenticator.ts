@@ -1,0 +1,75 @@
+import { errors, type JWTPayload, jwtVerify } from 'jose';
+import { Refused } from '../../domain/errors/catalogue.ts';
+import { AuthenticationUnavailable, type Authenticator } from '../../ports/authenticator.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { claimHolds, clientIdOf } from './claims.ts';
+import { unavailable } from './documents.ts';
+import { Issuer } from './issuer.ts';
+import { algorithms, clockToleranceMs, maxTimeMs } from './limits.ts';
+
+export interface OidcAuthenticatorOptions {
+  /** URL without a slash at its end; https, or http on this machine. */
+  readonly issuer: string;
+  /** What `aud` must name. */
+  readonly audience: string;
+  /** The claim that is the client id. */
+  readonly clientIdClaim: string;
+  /** The claim, and the value in it, that make an operator. */
+  readonly operatorClaim: string;
+  readonly operatorValue: string;
+  readonly clock: Clock;
+}
+
+const secondMs = 1_000;
+
+/** Types of tokens that are for calling somebody; others, such as logout tokens, may carry all the same claims. */
+const tokenTypes: ReadonlySet<string> = new Set(['jwt', 'at+jwt', 'application/at+jwt']);
+
+/**
+ * Tokens of an OpenID Connect issuer, whose keys are found by discovery. The issuer need not answer at the start. Throws
+ * OidcIssuerInsecure.
+ */
+export function oidcAuthenticator(options: OidcAuthenticatorOptions): Authenticator {
+  const { audience, clock } = options;
+  const issuer = new Issuer(options.issuer, clock);
+  return {
+    async authenticate(accessToken) {
+      const known = await issuer.discovered();
+      const verified = await jwtVerify(accessToken, known.keys, {
+        issuer: known.issuer,
+        audience,
+        algorithms: [...algorithms],
+        requiredClaims: ['exp'],
+        clockTolerance: clockToleranceMs / secondMs,
+        currentDate: new Date(clock.nowMs()),
+      }).catch((error: unknown) => {
+        throw told(error);
+      });
+      checkType(verified.protectedHeader.typ);
+      return identityOf(verified.payload, options);
+    },
+  };
+}
+
+function checkType(type: unknown): void {
+  if (type === undefined || (typeof type === 'string' && tokenTypes.has(type.toLowerCase()))) return;
+  throw new Refused('UNAUTHENTICATED', 'the token is not an access token');
+}
+
+function identityOf(payload: JWTPayload, options: OidcAuthenticatorOptions) {
+  return {
+    clientId: clientIdOf(payload, options.clientIdClaim),
+    isOperator: claimHolds(payload, options.operatorClaim, options.operatorValue),
+    expireTimeMs: Math.min((payload.exp ?? 0) * secondMs, maxTimeMs),
+  };
+}
+
+function told(error: unknown): unknown {
+  if (error instanceof errors.JWTExpired) return new Refused('UNAUTHENTICATED', 'the access token has expired');
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return new Refused('UNAUTHENTICATED', `the claim ${error.claim} of the access token is not what it must be`);
+  if (error instanceof errors.JOSEError) return new Refused('UNAUTHENTICATED', 'the access token is not valid');
+  if (error instanceof AuthenticationUnavailable) return error;
+  // What a token does wrong, jose has names for; what is left is a key that cannot be used, such as one that is too short.
+  return unavailable('the key that the access token names', error);
+}

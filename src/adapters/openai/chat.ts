@@ -1,0 +1,38 @@
+import { ProviderError } from '../../ports/provider.ts';
+import { type Call, chunksOf, drain, post } from './call.ts';
+import { piecesOf } from './chat-stream.ts';
+import type { ChatMessage } from './context.ts';
+import type { OpenAiProviderSettings } from './settings.ts';
+
+/** The last message is not to be closed. As vLLM has it, and llama.cpp too; servers that go on unasked take no notice of it. */
+const goesOn = { continue_final_message: true, add_generation_prompt: false };
+
+/** What the model says to the messages, the last of which it goes on with if that is its own. Throws ProviderError, or the signal's reason once aborted. */
+export async function* chat(
+  settings: OpenAiProviderSettings,
+  messages: () => readonly ChatMessage[],
+  signal: AbortSignal,
+): AsyncIterable<string> {
+  signal.throwIfAborted();
+  const ended = new AbortController();
+  const call: Call = { settings, signal: AbortSignal.any([signal, ended.signal]) };
+  try {
+    const shown = messages();
+    const begun = shown.at(-1)?.role === 'assistant' ? goesOn : undefined;
+    const request = { model: settings.model, messages: shown, stream: true, ...begun };
+    const { contentType, reader } = await post(call, '/chat/completions', request, 'text/event-stream');
+    if (!/^text\/event-stream\b/.test(contentType)) throw new ProviderError('the answer is not an event stream', false);
+    for await (const piece of piecesOf(chunksOf(reader), begun !== undefined)) {
+      signal.throwIfAborted();
+      yield piece;
+    }
+    await drain(reader, call);
+  } catch (error) {
+    // Once aborted, whatever fails does so because of it.
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    // Closes the connection unless the response was read to its end, also when the consumer stops reading.
+    ended.abort();
+  }
+}

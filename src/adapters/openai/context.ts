@@ -1,0 +1,94 @@
+import { kindInWords } from '../../domain/media/in-words.ts';
+import { ProviderError, type ProviderRequest, type Utterance } from '../../ports/provider.ts';
+import { tokensPerPicture } from './limits.ts';
+
+export interface TextPart {
+  readonly type: 'text';
+  readonly text: string;
+}
+
+/** A picture; its URL holds the bytes themselves. */
+export interface PicturePart {
+  readonly type: 'image_url';
+  readonly image_url: { readonly url: string };
+}
+
+export type Content = string | readonly (TextPart | PicturePart)[];
+
+export interface ChatMessage {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: Content;
+}
+
+/**
+ * Tokenizers differ by model, so tokens are estimated: one per 3 bytes of UTF-8. English has about 4 bytes per token,
+ * Chinese and Japanese about 3 (one character), so the estimate errs to the safe side. Emoji and rare scripts can need
+ * more.
+ */
+const bytesPerToken = 3;
+
+/** Role and separators of each message, in the chat formats that are published. */
+const tokensPerMessage = 4;
+
+/** How many tokens the message will take, about. */
+export function estimatedTokens({ content }: ChatMessage): number {
+  if (typeof content === 'string') return tokensOf(content) + tokensPerMessage;
+  const tokens = content.map((part) => (part.type === 'text' ? tokensOf(part.text) : tokensPerPicture));
+  return tokens.reduce((sum, more) => sum + more, tokensPerMessage);
+}
+
+function tokensOf(text: string): number {
+  return Math.ceil(Buffer.byteLength(text) / bytesPerToken);
+}
+
+/** A formatter for each call: 130 µs do not matter beside a model's answer. */
+function localTime(timeMs: number, timeZone: string): string {
+  try {
+    const format = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', timeZone });
+    return format.format(timeMs);
+  } catch (cause) {
+    throw new ProviderError(`no such time zone: ${timeZone}`, false, undefined, { cause });
+  }
+}
+
+/** The newest part of the history that fits; it begins with what a user said, which many models' templates demand. */
+function newestWithin(history: readonly ChatMessage[], maxTokens: number): readonly ChatMessage[] {
+  let start = history.length;
+  let tokens = 0;
+  for (const [index, message] of [...history.entries()].reverse()) {
+    tokens += estimatedTokens(message);
+    if (tokens > maxTokens) break;
+    start = index;
+  }
+  while (history[start]?.role === 'assistant') start++;
+  return history.slice(start);
+}
+
+/**
+ * What was said before, as the model is told it: of what else a user sent, its sort in brackets. A reply's own voice and picture are not
+ * mentioned: a model that reads such brackets as its own words begins to write them.
+ */
+function said({ role, text, media = [] }: Utterance): ChatMessage {
+  const notes = role === 'user' ? media.map((kind) => `[${kindInWords(kind)}]`) : [];
+  return { role, content: [text, ...notes].filter((line) => line !== '').join('\n') };
+}
+
+/**
+ * What the model is shown: the system prompt with the user's local time, as much of the newest history as the budget
+ * allows, the message itself, and the beginning of the reply where it is to go on from one. Prompt and message are always there whole: whether they are too long is for the
+ * server to say. Throws ProviderError (not retryable) when there is no such time zone.
+ */
+export function contextOf(
+  { timeMs, timeZone, history, begun }: Pick<ProviderRequest, 'timeMs' | 'timeZone' | 'history' | 'begun'>,
+  content: Content,
+  systemPrompt: string,
+  maxContextTokens: number,
+): readonly ChatMessage[] {
+  const clock = `The user's local time is ${localTime(timeMs, timeZone)}, time zone ${timeZone}.`;
+  const prompt: ChatMessage = { role: 'system', content: `${systemPrompt}\n\n${clock}` };
+  const message: ChatMessage = { role: 'user', content };
+  const toAnswer = begun === '' ? [message] : [message, { role: 'assistant', content: begun } as const];
+  const past = history.map(said).filter((before) => before.content !== '');
+  const maxHistoryTokens = [prompt, ...toAnswer].reduce((left, one) => left - estimatedTokens(one), maxContextTokens);
+  return [prompt, ...newestWithin(past, maxHistoryTokens), ...toAnswer];
+}

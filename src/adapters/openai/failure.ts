@@ -1,0 +1,107 @@
+import { ProviderError } from '../../ports/provider.ts';
+
+/** No provider means longer, and a worker's timer could not count 2^31 ms or more. */
+const maxRetryAfterMs = 3_600_000;
+
+/** Faults of the request itself, as OpenAI and those who follow it name them: the same request would fail again. */
+const permanentFaults = new Set([
+  'invalid_request_error',
+  'authentication_error',
+  'permission_error',
+  'not_found_error',
+  'invalid_api_key',
+  'insufficient_quota',
+  'model_not_found',
+  'context_length_exceeded',
+  'content_filter',
+]);
+
+/** Faults that may pass, by the same names. */
+const passingFaults = new Set([
+  'rate_limit_error',
+  'rate_limit_exceeded',
+  'overloaded_error',
+  'server_error',
+  'api_error',
+  'timeout_error',
+]);
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Request time-out, too early, too many requests, and faults of the server may pass; other refusals will not. */
+function statusIsRetryable(status: number): boolean {
+  return status === 408 || status === 425 || status === 429 || status >= 500;
+}
+
+/** The names in `{error: {code, type}}` or `{code, type}`: servers disagree. */
+function namesIn(body: unknown): readonly (string | number)[] {
+  const described = isRecord(body) && isRecord(body['error']) ? body['error'] : body;
+  const names = isRecord(described) ? [described['code'], described['type']] : [];
+  return names.filter((name) => typeof name === 'string' || typeof name === 'number');
+}
+
+/**
+ * All that is told of a refusal's body: errors are logged, and its message quotes what it refuses, the text of a user or a key. Any other name could be
+ * such a text, too. '' when none is known.
+ */
+function kindIn(body: unknown): string {
+  const known = namesIn(body).find((name) => permanentFaults.has(String(name)) || passingFaults.has(String(name)));
+  return known === undefined ? '' : ` (${known})`;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A proxy's HTML page: the status alone has to say it.
+    return undefined;
+  }
+}
+
+/** RFC 9110 §10.2.3: seconds, or a date. */
+function retryAfterMs(header: string | null, nowMs: number): number | undefined {
+  if (header === null) return undefined;
+  const value = header.trim();
+  const ms = /^\d+(?:\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs;
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), maxRetryAfterMs);
+}
+
+/** An answer with a status that is not 200. */
+export class HttpRefusal extends ProviderError {
+  readonly status: number;
+
+  constructor(status: number, kind: string, retryAfterMs: number | undefined) {
+    super(`HTTP ${status}${kind}`, statusIsRetryable(status), retryAfterMs);
+    this.status = status;
+  }
+}
+
+/** The refusal in an answer with a status that is not 200. */
+export function httpFailure({ status, headers }: Response, body: string, nowMs: number): HttpRefusal {
+  return new HttpRefusal(status, kindIn(parsed(body)), retryAfterMs(headers.get('retry-after'), nowMs));
+}
+
+/** An error object within a stream that had begun with status 200: `code` is a status or a name, `type` a name. */
+export function streamFailure(error: unknown): ProviderError {
+  const names = namesIn(error);
+  const status = names.find((name) => typeof name === 'number');
+  const isPermanent = names.some((name) => permanentFaults.has(String(name)));
+  const kind = status === undefined ? kindIn(error) : ` (${status})`;
+  return new ProviderError(
+    `error in the stream${kind}`,
+    status === undefined ? !isPermanent : statusIsRetryable(status),
+  );
+}
+
+/** Waits for the network; its errors name a code such as ECONNREFUSED, if anything. */
+export async function overNetwork<T>(operation: Promise<T>): Promise<T> {
+  try {
+    return await operation;
+  } catch (cause) {
+    const origin = isRecord(cause) && isRecord(cause['cause']) ? cause['cause'] : cause;
+    const code = isRecord(origin) && typeof origin['code'] === 'string' ? `: ${origin['code']}` : '';
+    throw new ProviderError(`the connection to the provider failed${code}`, true, undefined, { cause });
+  }
+}

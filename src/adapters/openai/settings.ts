@@ -1,0 +1,42 @@
+import type { Clock } from '../../ports/clock.ts';
+
+export interface OpenAiProviderSettings {
+  /** Where `/chat/completions` is, e.g. `https://api.openai.com/v1`. A query is kept. */
+  readonly baseUrl: string;
+  /** Sent as a bearer token; local servers need none. */
+  readonly apiKey?: string;
+  readonly model: string;
+  /**
+   * For system prompt, history and message together, by estimate; what the model's window has beyond is for the reply.
+   */
+  readonly maxContextTokens: number;
+  readonly systemPrompt?: string;
+  /** The server goes on with an assistant's message that stands last, where it is asked to. */
+  readonly continues?: boolean;
+  /** The model takes pictures. */
+  readonly vision?: boolean;
+  /** Of `/audio/transcriptions`; absent or '': what was said in sounds and videos is not told to the model. */
+  readonly transcriptionModel?: string;
+  /** Of `/audio/speech`; absent or '': replies have no voice. */
+  readonly speechModel?: string;
+  /** Needed with `speechModel`. */
+  readonly speechVoice?: string;
+  /** Of `/images/generations`; absent or '': replies have no picture. */
+  readonly imageModel?: string;
+  readonly clock: Clock;
+}
+
+/** Only main tells keys apart from other settings, so no message here may show what was given. */
+export function checkSettings(settings: OpenAiProviderSettings): void {
+  const { baseUrl, apiKey, model, maxContextTokens, speechModel = '', speechVoice = '' } = settings;
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new TypeError('baseUrl: an http or https URL expected');
+  if (url.username !== '' || url.password !== '') throw new TypeError('baseUrl: credentials belong into apiKey');
+  if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) throw new TypeError('apiKey: visible ASCII expected');
+  if (model === '') throw new TypeError('model: a name expected');
+  if (speechModel !== '' && speechVoice === '') throw new TypeError('speechVoice: a name expected with speechModel');
+  if (!Number.isInteger(maxContextTokens) || maxContextTokens < 1) {
+    throw new RangeError(`maxContextTokens: 1 or more expected, not ${maxContextTokens}`);
+  }
+}

@@ -1,0 +1,35 @@
+import { type DestinationStream, destination, type Logger as PinoLogger, pino, stdSerializers } from 'pino';
+import pretty from 'pino-pretty';
+import type { Logger } from '../../ports/telemetry.ts';
+
+export interface PinoLoggerOptions {
+  readonly level: string;
+  /** `auto`: pretty when standard error is a terminal. */
+  readonly format: 'auto' | 'json' | 'pretty';
+}
+
+/** What is blotted out should anybody ever log it, or something that has it: secrets, and what people say. */
+const redacted = [
+  'password',
+  'oldPassword',
+  'newPassword',
+  'accessToken',
+  'refreshToken',
+  'resumeToken',
+  'token',
+  'apiKey',
+  'text',
+  'parts',
+].flatMap((name) => [name, `*.${name}`]);
+
+const stderrFd = 2;
+
+/** JSON lines on standard error, one per event; standard output stays free for what the command prints. */
+export function pinoLogger({ level, format }: PinoLoggerOptions): Logger {
+  const isPretty = format === 'pretty' || (format === 'auto' && process.stderr.isTTY);
+  const out: DestinationStream = isPretty
+    ? pretty({ destination: stderrFd, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' })
+    : destination({ dest: stderrFd, sync: true });
+  const logger: PinoLogger = pino({ level, redact: redacted, serializers: { err: stdSerializers.errWithCause } }, out);
+  return logger;
+}

@@ -1,0 +1,304 @@
+import { readdir } from 'node:fs/promises';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ConnectionMetrics, CutReason, LogMetrics, Metrics, WriteKind } from '../../ports/telemetry.ts';
+import { RoleGauges, readOrLeaveOut } from './role-gauges.ts';
+
+/** What is read when somebody asks, rather than counted. */
+export interface Readings {
+  /** Use and limit of each cap, by its name. Rejects when they cannot be read now. */
+  caps(): Promise<Readonly<Record<string, { readonly inUse: number; readonly limit: number }>>>;
+  queue(): Promise<{ readonly queued: number; readonly oldestMs: number }>;
+}
+
+export type Role = 'gateway' | 'worker' | 'projector';
+
+export interface PrometheusMetrics extends Metrics, ConnectionMetrics, LogMetrics {
+  /** A worker passed over a record that says nothing to it. */
+  recordSkipped(kind: string): void;
+  /** A call to the model is over; `firstPieceMs` when a piece came. */
+  called(elapsedMs: number, firstPieceMs: number | undefined): void;
+  /** An attempt to answer ended without a reply. */
+  attemptFailed(why: string): void;
+  /** A message has its final event in the log. */
+  finished(how: string, elapsedMs: number): void;
+  /** A record could not be decoded. */
+  parked(): void;
+  /** Media objects were removed because no message names them. */
+  mediaSwept(objects: number, bytes: number): void;
+  /** Of the whole deployment, as a gateway knows it. */
+  observe(readings: Readings): void;
+  /** Of this process, role by role: each once, for the roles it has. */
+  readonly roles: RoleGauges;
+  /** The exposition text, and its content type. */
+  expose(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+const msPerSecond = 1_000;
+
+/** From what one synced append costs to what a person waits for. */
+const secondBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+type Registers = Registry[];
+
+/**
+ * Metrics in a registry of their own, so that two servers in one process do not meet. What only a role that the process has not would tell is
+ * not shown.
+ */
+export function prometheusMetrics(roles: readonly Role[] = ['gateway', 'worker', 'projector']): PrometheusMetrics {
+  const registry = new Registry();
+  collectProcessMetrics(registry);
+  const of = (role: Role): Registers => (roles.includes(role) ? [registry] : []);
+  const unreadable = new Counter({
+    name: 'parley_unreadable_gauges_total',
+    help: 'Gauges left out because what they show could not be read.',
+    registers: [registry],
+  });
+  return {
+    ...gatewayMetrics(of('gateway')),
+    ...workerMetrics(of('worker')),
+    ...projectorMetrics(of('projector')),
+    ...logMetrics([registry]),
+    ...connectionMetrics([registry]),
+    observe: (readings) => observe([registry], unreadable, readings),
+    roles: new RoleGauges(registry, unreadable),
+    expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  };
+}
+
+/** Of prom-client's, those that look at each handle in turn: with ten thousand connections they held up the sessions for 60 ms. */
+const slowWithManyConnections = [
+  'nodejs_active_handles',
+  'nodejs_active_handles_total',
+  'nodejs_active_requests',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources',
+  'nodejs_active_resources_total',
+];
+const openFilesMetric = 'process_open_fds';
+const openFilesFolder = '/proc/self/fd';
+
+function collectProcessMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry });
+  for (const name of slowWithManyConnections) registry.removeSingleMetric(name);
+  // Where the platform has it. The same count, but the folder is read beside the program.
+  if (registry.getSingleMetric(openFilesMetric) === undefined) return;
+  registry.removeSingleMetric(openFilesMetric);
+  new Gauge({
+    name: openFilesMetric,
+    help: 'Number of open file descriptors.',
+    registers: [registry],
+    async collect() {
+      this.set((await readdir(openFilesFolder)).length);
+    },
+  });
+}
+
+function counter(registers: Registers, name: string, help: string, label: string): Counter {
+  return new Counter({ name, help, labelNames: [label], registers });
+}
+
+/** Gives the way to count. Each value of the label is there at 0 from the start. */
+function counterOfEach<Value extends string>(
+  registers: Registers,
+  { name, help, label }: { readonly name: string; readonly help: string; readonly label: string },
+  values: Readonly<Record<Value, true>>,
+): (value: Value) => void {
+  const counted = counter(registers, name, help, label);
+  for (const value of Object.keys(values)) counted.inc({ [label]: value }, 0);
+  return (value) => counted.inc({ [label]: value });
+}
+
+/** Gives the way to observe milliseconds. */
+function histogram(registers: Registers, name: string, help: string): (ms: number) => void {
+  const seconds = new Histogram({ name, help, buckets: secondBuckets, registers });
+  return (ms) => seconds.observe(ms / msPerSecond);
+}
+
+const writeKinds: Readonly<Record<WriteKind, true>> = {
+  open: true,
+  new_conversation: true,
+  stop: true,
+  rename: true,
+  delete: true,
+  create_upload: true,
+  message: true,
+  media: true,
+  history: true,
+};
+
+function gatewayMetrics(registers: Registers): Metrics {
+  const refused = counter(registers, 'parley_refusals_total', 'Calls and messages refused.', 'reason');
+  const ended = counter(registers, 'parley_sessions_ended_total', 'Sessions ended.', 'reason');
+  const reads = new Counter({
+    name: 'parley_history_reads_total',
+    help: 'Reads of history for what sessions have missed.',
+    registers,
+  });
+  const writes = {
+    name: 'parley_refused_writes_total',
+    help: 'Writes refused because a client or an address was over a limit of what may be written.',
+    label: 'kind',
+  };
+  return {
+    refused: (reason) => refused.inc({ reason }),
+    writeRefused: counterOfEach(registers, writes, writeKinds),
+    historyRead: () => reads.inc(),
+    sessionEnded: (reason) => ended.inc({ reason }),
+    accepted: histogram(registers, 'parley_accept_seconds', "From a message's arrival until the log has it."),
+    replied: histogram(
+      registers,
+      'parley_reply_seconds',
+      "From a message's arrival until its reply is complete or given up.",
+    ),
+  };
+}
+
+function workerMetrics(
+  registers: Registers,
+): Pick<PrometheusMetrics, 'recordSkipped' | 'called' | 'attemptFailed' | 'finished'> {
+  const skipped = counter(registers, 'parley_skipped_records_total', 'Records that workers passed over.', 'kind');
+  const failed = counter(
+    registers,
+    'parley_failed_attempts_total',
+    'Attempts to answer that ended without a reply.',
+    'why',
+  );
+  const finished = counter(
+    registers,
+    'parley_finished_messages_total',
+    'Messages that reached their final event.',
+    'how',
+  );
+  const processed = histogram(
+    registers,
+    'parley_processing_seconds',
+    "From a message's record to its final event's, by the log's time.",
+  );
+  const called = histogram(registers, 'parley_model_call_seconds', 'Of each attempt, from the call to its end.');
+  const firstPiece = histogram(
+    registers,
+    'parley_model_first_piece_seconds',
+    'Of each attempt, from the call to the first piece of the reply.',
+  );
+  return {
+    recordSkipped: (kind) => skipped.inc({ kind }),
+    called(elapsedMs, firstPieceMs) {
+      called(elapsedMs);
+      if (firstPieceMs !== undefined) firstPiece(firstPieceMs);
+    },
+    attemptFailed: (why) => failed.inc({ why }),
+    finished(how, elapsedMs) {
+      finished.inc({ how });
+      // By the log's clock, which may have been set back meanwhile.
+      processed(Math.max(0, elapsedMs));
+    },
+  };
+}
+
+function projectorMetrics(registers: Registers): Pick<PrometheusMetrics, 'parked' | 'mediaSwept'> {
+  const plain = (name: string, help: string) => new Counter({ name, help, registers });
+  const parked = plain('parley_parked_records_total', 'Records that could not be decoded.');
+  const objects = plain('parley_media_swept_objects_total', 'Media objects removed because no message names them.');
+  const bytes = plain('parley_media_swept_bytes_total', 'Their bytes.');
+  return {
+    parked: () => parked.inc(),
+    mediaSwept(sweptObjects, sweptBytes) {
+      objects.inc(sweptObjects);
+      bytes.inc(sweptBytes);
+    },
+  };
+}
+
+function logMetrics(registers: Registers): LogMetrics {
+  const unavailable = new Counter({
+    name: 'parley_log_unavailable_total',
+    help: 'Appends that the log did not take, or did not answer.',
+    registers,
+  });
+  const ahead = new Gauge({
+    name: 'parley_log_time_ahead_seconds',
+    help: "How far the log's clock is ahead of this process's, by the last append; below 0: behind.",
+    registers,
+  });
+  const steps = new Counter({
+    name: 'parley_log_time_steps_total',
+    help: "Appends whose time was over a second before that of the one before: the log's clock was set back.",
+    registers,
+  });
+  const truncated = new Counter({
+    name: 'parley_log_truncated_total',
+    help: 'Readers that found the log shorter than what they had read of it, and began again.',
+    registers,
+  });
+  return {
+    logTruncated: () => truncated.inc(),
+    logTimeAhead: (ms) => ahead.set(ms / msPerSecond),
+    logTimeSteppedBack: () => steps.inc(),
+    appended: histogram(registers, 'parley_log_append_seconds', "From an append to the log's answer."),
+    logUnavailable: () => unavailable.inc(),
+  };
+}
+
+const cutReasons: Readonly<Record<CutReason, true>> = {
+  connections: true,
+  address: true,
+  resets: true,
+  silent: true,
+  idle: true,
+  handshake: true,
+  protocol: true,
+  compressed: true,
+  body_time: true,
+  watches: true,
+  body_bytes: true,
+};
+
+function connectionMetrics(registers: Registers): ConnectionMetrics {
+  const cut = {
+    name: 'parley_cut_connections_total',
+    help: 'Connections closed and requests refused by a limit on what arrives, before a handler had them.',
+    label: 'reason',
+  };
+  return { cut: counterOfEach(registers, cut, cutReasons) };
+}
+
+function observe(registers: Registers, unreadable: Counter, readings: Readings): void {
+  const caps = shared(() => readings.caps());
+  const queue = shared(() => readings.queue());
+  const gauge = (name: string, help: string, read: (gauge: Gauge) => Promise<void>, labelNames: string[] = []) =>
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers,
+      async collect() {
+        await readOrLeaveOut(this, unreadable, () => read(this));
+      },
+    });
+  const capGauge = (name: string, help: string, field: 'limit' | 'inUse') =>
+    gauge(
+      name,
+      help,
+      async (of) => {
+        for (const [cap, reading] of Object.entries(await caps())) of.set({ cap }, reading[field]);
+      },
+      ['cap'],
+    );
+  capGauge('parley_cap_limit', 'The limit of each cap.', 'limit');
+  capGauge('parley_cap_in_use', 'How much of each cap is in use.', 'inUse');
+  gauge('parley_queue_oldest_seconds', 'Age of the oldest message that waits for a worker.', async (of) =>
+    of.set((await queue()).oldestMs / msPerSecond),
+  );
+  gauge('parley_queued_messages', 'Messages that wait for a worker.', async (of) => of.set((await queue()).queued));
+}
+
+/** What several gauges show is read once for all that ask meanwhile. */
+function shared<T>(read: () => Promise<T>): () => Promise<T> {
+  let current: Promise<T> | undefined;
+  return () => {
+    current ??= read().finally(() => {
+      current = undefined;
+    });
+    return current;
+  };
+}

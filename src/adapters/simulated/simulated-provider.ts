@@ -1,0 +1,126 @@
+import { randomInt } from 'node:crypto';
+import type { Clock } from '../../ports/clock.ts';
+import type { Provider, ProviderRequest, ReplyKind, ReplyPiece } from '../../ports/provider.ts';
+import { answer } from './answer.ts';
+import { mediaOf, samplesOf } from './samples.ts';
+import { type Random, seededRandom } from './seeded-random.ts';
+
+/** Evenly distributed between the two. */
+interface DelayRangeMs {
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface SimulatedProviderSettings {
+  /** Wait before the first piece of a reply that is text alone, */
+  readonly textDelayMs: DelayRangeMs;
+  /** of one with a voice, */
+  readonly voiceDelayMs: DelayRangeMs;
+  /** and of one with voice and picture. */
+  readonly videoDelayMs: DelayRangeMs;
+  /** In how many pieces a reply comes; 0: whole, as one. A reply shorter than that many characters is made longer. */
+  readonly pieces: number;
+  /** From one piece to the next, by schedule: a late piece does not delay those after it. */
+  readonly pieceIntervalMs: number;
+  /** The same integer gives the same replies and delays for the same messages; `random` chooses one at start, and then no reply of another start is gone on with. */
+  readonly seed: number | 'random';
+  readonly clock: Clock;
+}
+
+type Thinking = Pick<SimulatedProviderSettings, 'textDelayMs' | 'voiceDelayMs' | 'videoDelayMs'>;
+type Pacing = Thinking & Pick<SimulatedProviderSettings, 'pieces' | 'pieceIntervalMs'>;
+
+/** A reply has at least so many characters, and is composed without a pause: this is some milliseconds' work. */
+const maxPieces = 10_000;
+
+const delayNames = { text: 'textDelayMs', voice: 'voiceDelayMs', video: 'videoDelayMs' } as const satisfies Record<
+  ReplyKind,
+  keyof SimulatedProviderSettings
+>;
+
+function check(settings: SimulatedProviderSettings): void {
+  const { pieces, pieceIntervalMs, seed } = settings;
+  for (const name of Object.values(delayNames)) {
+    const { min, max } = settings[name];
+    if (!(min >= 0 && min <= max && max < Infinity))
+      throw new RangeError(`${name}: 0 ≤ min ≤ max expected, not ${min}–${max}`);
+  }
+  if (!Number.isInteger(pieces) || pieces < 0 || pieces > maxPieces)
+    throw new RangeError(`pieces: 0–${maxPieces} expected, not ${pieces}`);
+  if (!(pieceIntervalMs >= 0 && pieceIntervalMs < Infinity))
+    throw new RangeError(`pieceIntervalMs: 0 or more expected, not ${pieceIntervalMs}`);
+  if (seed !== 'random' && !Number.isSafeInteger(seed)) throw new RangeError(`seed: an integer expected, not ${seed}`);
+}
+
+/** Cuts between characters, never within one, into that many pieces of nearly equal length. */
+function cut(text: string, pieces: number): readonly string[] {
+  if (pieces <= 1) return [text];
+  const chars = Array.from(text);
+  const bound = (piece: number) => Math.floor((piece * chars.length) / pieces);
+  return Array.from({ length: pieces }, (_, piece) => chars.slice(bound(piece), bound(piece + 1)).join(''));
+}
+
+function thinkingMs(settings: Thinking, replyKind: ReplyKind, random: Random): number {
+  const { min, max } = settings[delayNames[replyKind]];
+  return min + random() * (max - min);
+}
+
+/**
+ * How long a reply takes of itself, in milliseconds, at any attempt: the wait before its first piece and the schedule of the others. What a
+ * client waits beyond it is what carries the message and the reply.
+ */
+export function simulatedMs(
+  settings: Pacing,
+  seed: number,
+  { messageId, text, replyKind }: Pick<ProviderRequest, 'messageId' | 'text' | 'replyKind'>,
+): number {
+  const gaps = Math.max(0, settings.pieces - 1);
+  return thinkingMs(settings, replyKind, seededRandom(seed, messageId, text)) + gaps * settings.pieceIntervalMs;
+}
+
+/** Where there is nothing to wait for, no timer is made: a load test of the rest must not measure timers. */
+async function* reply(
+  settings: SimulatedProviderSettings,
+  seed: number,
+  request: ProviderRequest,
+  signal: AbortSignal,
+): AsyncIterable<ReplyPiece> {
+  signal.throwIfAborted();
+  const { pieces, pieceIntervalMs, clock } = settings;
+  const random = seededRandom(seed, request.messageId, request.text);
+  const delayMs = thinkingMs(settings, request.replyKind, random);
+  if (delayMs > 0) await clock.sleep(delayMs, signal);
+  let dueMs = pieceIntervalMs > 0 ? clock.monotonicMs() : 0;
+  let begunUnits = request.begun.length;
+  for (const piece of cut(answer(request, random, pieces), pieces)) {
+    const fresh = piece.slice(begunUnits);
+    begunUnits = Math.max(0, begunUnits - piece.length);
+    if (fresh === '') continue;
+    const waitMs = pieceIntervalMs > 0 ? dueMs - clock.monotonicMs() : 0;
+    if (waitMs > 0) await clock.sleep(waitMs, signal);
+    signal.throwIfAborted();
+    yield fresh;
+    dueMs += pieceIntervalMs;
+  }
+  for (const sample of samplesOf[request.replyKind]) {
+    yield { type: 'generating' };
+    const media = await mediaOf(sample);
+    signal.throwIfAborted();
+    yield media;
+  }
+}
+
+/**
+ * A stand-in for a model, offline: what it says depends on the message, the client's local time and the seed, and on
+ * nothing else, so equal calls get equal replies in any order. Its voice is a chime and its picture a landscape, always the same. Throws RangeError on settings that make no sense.
+ */
+export function simulatedProvider(settings: SimulatedProviderSettings): Provider {
+  check(settings);
+  const seed = settings.seed === 'random' ? randomInt(2 ** 32) : settings.seed;
+  return {
+    model: 'simulated',
+    usesHistory: false,
+    continues: settings.seed !== 'random',
+    reply: (request, signal) => reply(settings, seed, request, signal),
+  };
+}
