@@ -31,6 +31,8 @@ export interface ConversationDocument extends HistoryConversation {
   readonly firstSequence: number;
   /** Messages of its client that count, without those after its deletion: an erasure of fewer records is not complete. */
   readonly sentMessages: number;
+  /** Of its messages, as domain/conversation/history-bytes.ts counts them. */
+  readonly historyBytes: number;
   readonly deleted: boolean;
   /** Offset of the record that gave it its title; absent while nobody has renamed it. */
   readonly titleSequence?: number | undefined;
@@ -65,7 +67,7 @@ export const messagesSpec: CollectionSpec<MessageDocument> = {
 export const conversationsSpec: CollectionSpec<ConversationDocument> = {
   name: 'conversations',
   model: historyModel,
-  version: 4,
+  version: 5,
   indexes: {
     byUpdate: { equals: ['listedFor'], order: 'updateTimeMs' },
     byUnerased: { equals: [], order: 'unerasedSinceMs' },

@@ -239,6 +239,7 @@ describe('a conversation', () => {
       lastSequence: -1,
       firstSequence: 0,
       sentMessages: 0,
+      historyBytes: 0,
       deleted: false,
     });
   });
@@ -329,6 +330,7 @@ describe('a conversation', () => {
       lastSequence: -1,
       firstSequence: 0,
       sentMessages: 1,
+      historyBytes: 0,
       deleted: true,
       unerasedSinceMs: 1_002,
     });

@@ -8,6 +8,7 @@ import {
   type ReplyFailed,
   textOf,
 } from '../../src/domain/conversation/events.ts';
+import { historyBytesOf } from '../../src/domain/conversation/history-bytes.ts';
 import type { ConversationDocument, MediaReferenceDocument, MessageDocument } from './document.ts';
 
 /** Where an event stands in its partition, and when the log took it. */
@@ -99,7 +100,7 @@ export function projectConversation(
       return afterSent(conversation ?? started(event, at), event, at);
     case 'ReplyCompleted':
       if (conversation === null || message?.finalSequence !== at.offset) return conversation;
-      return afterMessage(conversation, conversation.clientId, [], at);
+      return afterMessage(conversation, { ...event, clientId: conversation.clientId, title: '' }, at);
     case 'ConversationRenamed':
       return conversation && { ...conversation, title: event.title, titleSequence: at.offset, updateTimeMs: at.timeMs };
     case 'ConversationDeleted':
@@ -201,26 +202,27 @@ function started(event: { readonly conversationId: string; readonly clientId: st
     lastSequence: -1,
     firstSequence: at.offset,
     sentMessages: 0,
+    historyBytes: 0,
     deleted: false,
   };
 }
 
 function afterSent(conversation: ConversationDocument, event: MessageReceived, at: At): ConversationDocument {
-  const after = afterMessage(conversation, event.clientId, event.parts, at);
+  const after = afterMessage(conversation, { ...event, title: titleOf(event.parts) }, at);
   return { ...after, sentMessages: conversation.sentMessages + 1 };
 }
 
 function afterMessage(
   conversation: ConversationDocument,
-  clientId: string,
-  parts: readonly Part[],
+  { clientId, parts, title }: { readonly clientId: string; readonly parts: readonly Part[]; readonly title: string },
   at: At,
 ): ConversationDocument {
   return {
     ...conversation,
-    title: conversation.title === '' ? titleOf(parts) : conversation.title,
+    title: conversation.title === '' ? title : conversation.title,
     updateTimeMs: at.timeMs,
     messageCount: conversation.messageCount + 1,
+    historyBytes: conversation.historyBytes + historyBytesOf(parts),
     lastSequence: at.offset,
     listedFor: clientId,
   };
@@ -239,6 +241,7 @@ function deletedAt(conversation: ConversationDocument, at: At): ConversationDocu
     updateTimeMs: at.timeMs,
     messageCount: 0,
     lastSequence: -1,
+    historyBytes: 0,
     deleted: true,
     unerasedSinceMs: at.timeMs,
   };

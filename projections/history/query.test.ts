@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { messageOverheadBytes } from '../../src/domain/conversation/history-bytes.ts';
 import type { Missed } from '../../src/ports/history.ts';
 import {
   conversationDeleted,
@@ -65,6 +66,26 @@ describe('conversations', () => {
     expect(await queries.getConversation('silent')).toMatchObject({ messageCount: 0 });
     expect(await queries.getConversation('gone')).toBeNull();
     expect(await queries.getConversation('never')).toBeNull();
+  });
+
+  test('of a client come to what was said and answered in them, without those that are deleted', async () => {
+    await harness.append(
+      0,
+      workerClaimed('claim'),
+      conversationStarted('talk'),
+      messageReceived('a', { parts: [text('für')] }),
+      replyCompleted('a', { parts: [text('fünf')] }),
+      conversationStarted('gone'),
+      messageReceived('b', { conversationId: 'gone' }),
+    );
+    await harness.project();
+    const talk = { conversations: 1, messages: 2, bytes: 2 * messageOverheadBytes + 4 + 5 };
+    const gone = { conversations: 2, messages: 3 };
+    expect(await queries.usageOf('ann')).toMatchObject(gone);
+    await harness.append(0, conversationDeleted('gone'));
+    await harness.project();
+    expect(await queries.usageOf('ann')).toEqual(talk);
+    expect(await queries.usageOf('bob')).toEqual({ conversations: 0, messages: 0, bytes: 0 });
   });
 
   test('come in pages', async () => {

@@ -42,6 +42,15 @@ export function history(store: ReadModelStore): HistoryQueries {
       const found = await messages.get(messageId);
       return found?.deleted ? null : found;
     },
+    async usageOf(clientId) {
+      const sum = (field: 'messageCount' | 'historyBytes') => conversations.sum('byUpdate', [clientId], field);
+      const [count, messageCount, bytes] = await Promise.all([
+        conversations.count('byUpdate', [clientId]),
+        sum('messageCount'),
+        sum('historyBytes'),
+      ]);
+      return { conversations: count, messages: messageCount, bytes };
+    },
     listConversations: (clientId, page) =>
       readPage(
         (range) => conversations.page({ index: 'byUpdate', equals: [clientId], descending: true, ...range }),

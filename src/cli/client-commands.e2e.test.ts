@@ -77,6 +77,9 @@ describe('with a real server', () => {
       maxClients: 50,
       maxProcessing: 500,
     });
+    expect(await until(() => parley('usage', 'guest'), /messages and replies +2\n/)).toMatch(
+      /bytes of its history +\d{3,}\n(.*\n)*bytes of its media +0 +1073741824\n/,
+    );
     const table = await until(() => parley('connections'), /guest .* yes /);
     expect(table.split('\n')[1]).toContain('Asia/Tokyo');
     await parley('disconnect', 'guest', '--reason', 'closing time');

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { ActiveConnection, GetUsageResponse } from '../gen/chat/v1/operations_service.ts';
+import type { ActiveConnection, ClientUsage, GetUsageResponse } from '../gen/chat/v1/operations_service.ts';
 import {
   DisconnectClientRequest,
   GetUsageRequest,
@@ -34,10 +34,13 @@ interface DisconnectOptions extends CommonOptions {
 /** Adds `parley usage`, `parley connections` and `parley disconnect`. */
 export function registerOperations(program: Command, surroundings: Surroundings): void {
   withCommonOptions(program.command('usage'))
-    .description('show the limits, and how much of each is used')
+    .description('show the limits, and how much of each is used; of a client what it keeps, too')
+    .argument('[client]', 'whose', '')
     .option('--json', 'one JSON object a line')
     .option('--watch', 'again every second, until interrupted')
-    .action((options: UsageOptions) => run(options.address, () => showUsage(options, surroundings)));
+    .action((clientId: string, options: UsageOptions) =>
+      run(options.address, () => showUsage(clientId, options, surroundings)),
+    );
   withCommonOptions(program.command('connections'))
     .description('list who is connected, the oldest first')
     .option('--json', 'one JSON object a line')
@@ -51,12 +54,12 @@ export function registerOperations(program: Command, surroundings: Surroundings)
     );
 }
 
-async function showUsage(options: UsageOptions, surroundings: Surroundings): Promise<boolean> {
+async function showUsage(clientId: string, options: UsageOptions, surroundings: Surroundings): Promise<boolean> {
   const { json, watch } = options;
   using connection = new Connection(identify(options, surroundings).endpoint);
   const clear = watch && process.stdout.isTTY && !json ? CLEAR_SCREEN : '';
   for (;;) {
-    const usage = await connection.call(OperationsServiceService.getUsage, GetUsageRequest.create());
+    const usage = await connection.call(OperationsServiceService.getUsage, GetUsageRequest.create({ clientId }));
     process.stdout.write(clear + (json ? jsonLine(usage) : usageTable(usage)));
     if (!watch) return true;
     await delay(WATCH_INTERVAL_MS);
@@ -72,9 +75,23 @@ function usageTable(usage: GetUsageResponse): string {
       ['clients in line', String(usage.waitingClients), '', ''],
       ['messages in processing', String(usage.processing), String(usage.maxProcessing), ''],
       ['messages queued', String(usage.queued), '', oldest],
+      ...(usage.client === undefined ? [] : clientRows(usage.client)),
     ],
     ['left', 'right', 'right', 'left'],
   );
+}
+
+function clientRows(client: ClientUsage): readonly (readonly string[])[] {
+  const limit = (bytes: bigint) => (bytes === 0n ? '' : String(bytes));
+  return [
+    ['its conversations', String(client.conversations), '', ''],
+    ['its messages and replies', String(client.messages), '', ''],
+    ['bytes of its history', String(client.historyBytes), limit(client.maxHistoryBytes), ''],
+    ['its media objects', String(client.mediaObjects), '', ''],
+    ['bytes of its media', String(client.mediaBytes), limit(client.maxMediaBytes), ''],
+    ['writes it has left', String(client.writesLeft), '', 'at this gateway'],
+    ['messages it has left', String(client.messagesLeft), '', 'at this gateway'],
+  ];
 }
 
 async function showConnections(options: UsageOptions, surroundings: Surroundings): Promise<boolean> {

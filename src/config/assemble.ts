@@ -11,7 +11,8 @@ import type {
   TracingConfig,
 } from './config.ts';
 import { isLoopback } from './loopback.ts';
-import { isUsed, type Setting, type SettingName, settings, type Values } from './settings.ts';
+import type { Setting } from './setting.ts';
+import { isUsed, type SettingName, settings, type Values } from './settings.ts';
 
 /** The configuration of values that are checked: the names of the environment become those of the code. */
 export function assemble(v: Values): Config {
@@ -37,6 +38,9 @@ export function assemble(v: Values): Config {
     limits: assembleLimits(v),
     media: {
       publicUrl: v.PARLEY_HTTP_PUBLIC_URL ?? '',
+      minFreeDiskBytes: v.PARLEY_MIN_FREE_DISK_BYTES,
+      maxBytesPerClient: limitOf(v.PARLEY_MAX_MEDIA_BYTES_PER_CLIENT),
+      maxBytesInAll: limitOf(v.PARLEY_MAX_MEDIA_BYTES_IN_ALL),
       uploadLifetimeMs: v.PARLEY_UPLOAD_LIFETIME_MS,
       urlLifetimeMs: v.PARLEY_MEDIA_URL_LIFETIME_MS,
       sweepIntervalMs: v.PARLEY_MEDIA_SWEEP_INTERVAL_MS,
@@ -180,6 +184,10 @@ function maxSessionsPerAddress(v: Values): number {
   return isLocal(v) ? Number.MAX_SAFE_INTEGER : Math.max(1, Math.floor(maxClients / addressesForAllSlots));
 }
 
+function limitOf(given: number | 'off'): number | undefined {
+  return given === 'off' ? undefined : given;
+}
+
 function assembleLimits(v: Values): LimitsConfig {
   return {
     maxClients: v.PARLEY_MAX_CLIENTS,
@@ -189,6 +197,9 @@ function assembleLimits(v: Values): LimitsConfig {
     partitions: v.PARLEY_PARTITIONS,
     maxPendingPerClient: v.PARLEY_MAX_PENDING_PER_CLIENT,
     writesPerClientPerMinute: v.PARLEY_WRITES_PER_CLIENT_PER_MINUTE,
+    writesPerAddressPerMinute: v.PARLEY_WRITES_PER_ADDRESS_PER_MINUTE,
+    messagesPerClientPerMinute: v.PARLEY_MESSAGES_PER_CLIENT_PER_MINUTE,
+    maxHistoryBytesPerClient: limitOf(v.PARLEY_MAX_HISTORY_BYTES_PER_CLIENT),
     maxProcessingPerConversation: v.PARLEY_MAX_PROCESSING_PER_CONVERSATION,
     maxWaitForSlotMs: v.PARLEY_MAX_WAIT_FOR_SLOT_MS,
     maxWaitingClients: v.PARLEY_MAX_WAITING_CLIENTS,

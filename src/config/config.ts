@@ -27,6 +27,12 @@ export interface LimitsConfig {
   readonly maxPendingPerClient: number;
   /** What one client may have written or stored beside messages, at once and again within a minute. */
   readonly writesPerClientPerMinute: number;
+  /** The same of all clients of an IPv4 address or IPv6 network (/64). */
+  readonly writesPerAddressPerMinute: number;
+  /** Messages of one client, at once and again within a minute. */
+  readonly messagesPerClientPerMinute: number;
+  /** Of the conversations of one client; undefined: any number. */
+  readonly maxHistoryBytesPerClient: number | undefined;
   readonly maxProcessingPerConversation: number;
   /** The longest that a client may stand in line, whatever it asks for. */
   readonly maxWaitForSlotMs: number;
@@ -57,6 +63,12 @@ export interface ConnectionsConfig {
 export interface MediaConfig {
   /** The HTTP port as clients reach it, without a slash at its end; '': the address listened on. */
   readonly publicUrl: string;
+  /** What the disk of the data folder has left at least, for the log. */
+  readonly minFreeDiskBytes: number;
+  /** Of the media that are kept for one client; undefined: any number. */
+  readonly maxBytesPerClient: number | undefined;
+  /** Of all media in a folder; undefined: any number. */
+  readonly maxBytesInAll: number | undefined;
   readonly uploadLifetimeMs: number;
   readonly urlLifetimeMs: number;
   readonly sweepIntervalMs: number;

@@ -7,7 +7,8 @@ import { assertProperty } from '../testing/property.ts';
 import { describeConfig } from './describe-config.ts';
 import { loadEnvironment } from './environment.ts';
 import { ConfigInvalid, loadConfig } from './load-config.ts';
-import { type Setting, settings } from './settings.ts';
+import type { Setting } from './setting.ts';
+import { settings } from './settings.ts';
 
 function problemsOf(env: Record<string, string | undefined>): readonly string[] {
   try {
@@ -29,6 +30,8 @@ describe('defaults', () => {
       partitions: 10,
       maxProcessingPerPartition: 50,
       writesPerClientPerMinute: 600,
+      writesPerAddressPerMinute: 6_000,
+      messagesPerClientPerMinute: 12_000,
     });
     expect(config.provider).toMatchObject({ kind: 'simulated', textDelayMs: { min: 0, max: 1_000 }, seed: 1 });
     expect(config.allowedTimeZones).toEqual(['*']);

@@ -1,5 +1,6 @@
 import { closest } from 'fastest-levenshtein';
-import { type Setting, type SettingName, settings, type Values } from './settings.ts';
+import type { Setting } from './setting.ts';
+import { type SettingName, settings, type Values } from './settings.ts';
 
 const ownNames = /^PARLEY_/;
 const names = Object.keys(settings) as SettingName[];

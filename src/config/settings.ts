@@ -5,6 +5,8 @@ import {
   shutdownReserveMs,
 } from '../domain/limits.ts';
 import type { Role } from './config.ts';
+import { providerSettings } from './provider-settings.ts';
+import { hour, minute, type Setting, second } from './setting.ts';
 import {
   addressRange,
   boolean,
@@ -15,27 +17,13 @@ import {
   listOf,
   matching,
   oneOf,
-  rangeMs,
   text,
   type ValueType,
   webOrigin,
 } from './value-types.ts';
 
-/** One setting: a row of docs/configuration.md. */
-export interface Setting<T> {
-  readonly type: ValueType<T>;
-  /** As it would be written in the environment; '' when there is none. */
-  readonly default: string;
-  readonly description: string;
-  /** Never shown, neither in a problem nor in a description of the configuration. */
-  readonly secret?: true;
-  /** The roles that use it. Default: all. Of a secret: no other role should be given it. */
-  readonly usedBy?: readonly Role[];
-}
-
-const second = 1_000;
-const minute = 60 * second;
-const hour = 60 * minute;
+/** 64 TiB: more than a disk has. */
+const maxConfigurableDiskBytes = 2 ** 46;
 
 /** Every setting there is, in the order of the page written from it. */
 export const settings = {
@@ -264,6 +252,24 @@ export const settings = {
     description:
       'What one client may do at once at each gateway, and again within a minute, evenly spread, of what is written or stored beside messages: open sessions, begin conversations, stop replies, rename, delete, create uploads. One more is refused as TOO_MANY_WRITES.',
   },
+  PARLEY_WRITES_PER_ADDRESS_PER_MINUTE: {
+    type: integer(1, 1_000_000, 'writes'),
+    default: '6000',
+    description:
+      'The same for all clients of one IPv4 address or IPv6 network (/64) together. Not counted on loopback, nor for a proxy that `PARLEY_TRUSTED_PROXIES` does not name: there all clients have one address.',
+  },
+  PARLEY_MESSAGES_PER_CLIENT_PER_MINUTE: {
+    type: integer(1, 10_000_000, 'messages'),
+    default: '12000',
+    description:
+      'Messages that one client may send at once at each gateway, and again within a minute, evenly spread; one more is rejected as TOO_MANY_MESSAGES. One that is sent again under its id is not counted.',
+  },
+  PARLEY_MAX_HISTORY_BYTES_PER_CLIENT: {
+    type: integerOr(1, maxConfigurableDiskBytes, 'off'),
+    default: 'off',
+    description:
+      'Bytes of the conversations of one client: their text, and 256 for each message and reply. One more message is rejected as HISTORY_QUOTA_EXCEEDED, until conversations are deleted. `off`: no limit.',
+  },
   PARLEY_MAX_PROCESSING_PER_CONVERSATION: {
     type: integer(1, 1_000, 'messages'),
     default: '1',
@@ -300,6 +306,24 @@ export const settings = {
     default: '104857600',
     description: 'The largest uploaded object; a larger one is refused as MEDIA_TOO_LARGE.',
   },
+  PARLEY_MIN_FREE_DISK_BYTES: {
+    type: integer(0, maxConfigurableDiskBytes, 'bytes'),
+    default: '1073741824',
+    description:
+      'What the disk of the data folder has left at least for the log: media that would leave less are refused as MEDIA_STORE_FULL. 0: media may fill it. In the distributed profile media are not here.',
+  },
+  PARLEY_MAX_MEDIA_BYTES_PER_CLIENT: {
+    type: integerOr(1, maxConfigurableDiskBytes, 'off'),
+    default: '1073741824',
+    description:
+      'Bytes of media that are kept for one client: what it has uploaded, used or not, and what replies to it have; more are refused as MEDIA_QUOTA_EXCEEDED, until conversations that have media are deleted. `off`: no limit.',
+  },
+  PARLEY_MAX_MEDIA_BYTES_IN_ALL: {
+    type: integerOr(1, maxConfigurableDiskBytes, 'off'),
+    default: 'off',
+    description:
+      'Bytes of all media in the data folder; more are refused as MEDIA_STORE_FULL. Not in the distributed profile: there the bucket may have a limit.',
+  },
   PARLEY_UPLOAD_LIFETIME_MS: {
     type: integer(second, 24 * hour, 'milliseconds'),
     default: '3600000',
@@ -327,116 +351,7 @@ export const settings = {
     default: '*',
     description: 'The time zones served, e.g. `Asia/*,Europe/Paris`; others are refused as TIME_ZONE_REFUSED.',
   },
-  PARLEY_PROVIDER: {
-    type: oneOf('simulated', 'openai'),
-    default: 'simulated',
-    description: 'Who answers: an offline stand-in, or any server with the OpenAI chat-completions stream.',
-  },
-  PARLEY_SIMULATED_TEXT_DELAY_MS: {
-    type: rangeMs(hour),
-    default: '0-1000',
-    description: 'How long the simulated provider thinks about a text.',
-  },
-  PARLEY_SIMULATED_VOICE_DELAY_MS: {
-    type: rangeMs(hour),
-    default: '1000-2000',
-    description: 'How long it thinks about a voice message.',
-  },
-  PARLEY_SIMULATED_VIDEO_DELAY_MS: {
-    type: rangeMs(hour),
-    default: '2000-3000',
-    description: 'How long it thinks about a video.',
-  },
-  PARLEY_SIMULATED_PIECES: {
-    type: integer(0, 10_000, 'pieces'),
-    default: '8',
-    description: 'Pieces that its reply comes in; 0: whole, at once.',
-  },
-  PARLEY_SIMULATED_PIECE_INTERVAL_MS: {
-    type: integer(0, minute, 'milliseconds'),
-    default: '0',
-    description: 'The time between its pieces.',
-  },
-  PARLEY_SIMULATED_SEED: {
-    type: integerOr(0, 4_294_967_295, 'random'),
-    default: '1',
-    description:
-      'The same seed gives the same delays and answers to the same messages, and so every worker can go on with a reply that another began. `random`: another one at each start.',
-  },
-  PARLEY_OPENAI_BASE_URL: {
-    type: httpUrl,
-    default: '',
-    description: 'Up to and without `/chat/completions`, e.g. `http://127.0.0.1:11434/v1`. Required by `openai`.',
-  },
-  PARLEY_OPENAI_API_KEY: {
-    type: text('a key', 2_000),
-    default: '',
-    description: 'Sent as a bearer token; none is sent without it.',
-    secret: true,
-    usedBy: ['worker'],
-  },
-  PARLEY_OPENAI_MODEL: {
-    type: text('a model', 200),
-    default: '',
-    description: "The model's name at that server. Required by `openai`.",
-  },
-  PARLEY_OPENAI_MAX_CONTEXT_TOKENS: {
-    type: integer(256, 10_000_000, 'tokens'),
-    default: '8000',
-    description: 'Tokens of the conversation sent along, newest first, counted by estimate.',
-  },
-  PARLEY_OPENAI_SYSTEM_PROMPT: {
-    type: text('a text', 32_000),
-    default: '',
-    description: 'Sent before the conversation.',
-  },
-  PARLEY_OPENAI_CONTINUES: {
-    type: boolean,
-    default: 'false',
-    description:
-      'The server goes on with a reply whose beginning stands last in the request (vLLM, llama.cpp): the worker that takes over from a lost one asks for the rest of the reply. Else it asks for another reply.',
-  },
-  PARLEY_OPENAI_VISION: {
-    type: boolean,
-    default: 'false',
-    description: 'The model takes pictures: they are sent to it as image parts.',
-  },
-  PARLEY_OPENAI_TRANSCRIPTION_MODEL: {
-    type: text('a model', 200),
-    default: '',
-    description:
-      'Turns voice and the sound of videos into text, at `/audio/transcriptions`; without it the model is told only that there was some.',
-  },
-  PARLEY_OPENAI_SPEECH_MODEL: {
-    type: text('a model', 200),
-    default: '',
-    description: 'Speaks replies to voice and video, at `/audio/speech`; without it they have no voice.',
-  },
-  PARLEY_OPENAI_SPEECH_VOICE: {
-    type: text('a voice', 200),
-    default: 'alloy',
-    description: 'The voice that it speaks with.',
-  },
-  PARLEY_OPENAI_IMAGE_MODEL: {
-    type: text('a model', 200),
-    default: '',
-    description: 'Paints the picture of replies to video, at `/images/generations`; without it they have none.',
-  },
-  PARLEY_PROVIDER_MEDIA_TIMEOUT_MS: {
-    type: integer(10, hour, 'milliseconds'),
-    default: '120000',
-    description: 'For each voice or picture of a reply, and for listening to what was sent.',
-  },
-  PARLEY_PROVIDER_FIRST_PIECE_TIMEOUT_MS: {
-    type: integer(10, hour, 'milliseconds'),
-    default: '30000',
-    description: 'From a call to the provider to its first piece.',
-  },
-  PARLEY_PROVIDER_PIECE_TIMEOUT_MS: {
-    type: integer(10, hour, 'milliseconds'),
-    default: '15000',
-    description: 'From one piece to the next.',
-  },
+  ...providerSettings,
   PARLEY_PROVIDER_TOTAL_TIMEOUT_MS: {
     type: integer(10, 24 * hour, 'milliseconds'),
     default: '300000',

@@ -15,6 +15,7 @@ import { MediaLibrary } from '../app/media/media-library.ts';
 import { mediaLinks } from '../app/media/media-links.ts';
 import { MediaSweeper, type SweepMetrics } from '../app/media/sweeper.ts';
 import { ClientWrites } from '../app/rate-limits/client-writes.ts';
+import { HistoryQuota } from '../app/rate-limits/history-quota.ts';
 import { HistoryReads } from '../app/reading/history-reads.ts';
 import { Operations } from '../app/reading/operations.ts';
 import type { SecurityRecorder } from '../app/security/security-recorder.ts';
@@ -145,7 +146,7 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
   const { clock, ids, logger } = world;
   const store = backends.media;
   const links = mediaLinks({ store, clock, logger, urlLifetimeMs: settings.urlLifetimeMs });
-  const writes = new ClientWrites({ clock, metrics, writesPerMinute: limits.writesPerClientPerMinute });
+  const writes = new ClientWrites({ clock, metrics, rates: limits });
   const library = new MediaLibrary({
     store,
     clock,
@@ -162,6 +163,7 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
     metrics,
     links,
     writes,
+    historyQuota: new HistoryQuota({ ...limits, history: backends.history, metrics }),
     following,
     journal: backends.journal,
     conversations: new SessionConversations({
@@ -181,7 +183,15 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
     gateway,
     readiness: new GatewayReadiness({ admission, following, conversations, history: backends.history, clock }),
     library,
-    operations: new Operations({ ...limits, ...backends, admission, clock, security }),
+    operations: new Operations({
+      ...limits,
+      ...backends,
+      maxMediaBytesPerClient: settings.maxBytesPerClient,
+      writes,
+      admission,
+      clock,
+      security,
+    }),
     reads: new HistoryReads({ ...backends, conversations, ids, links }),
     manager: new ConversationsManager({ ...backends, conversations, writes }),
     explanation: new Explanation({ ...backends, ...limits, conversations, clock }),

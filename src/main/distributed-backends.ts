@@ -43,7 +43,14 @@ export async function openDistributed(options: BackendsOptions): Promise<Backend
   // A projector neither publishes pieces nor shows them: it need not reach NATS, nor know a password of it.
   const bus = opened.use(isPatient ? inProcessBus() : await openNatsBus({ servers, prefix, logger, name: instanceId }));
   const media = opened.use(
-    openS3MediaStore({ s3, prefix, maxObjectBytes: limits.maxMediaBytes, clock: systemClock, logger }),
+    openS3MediaStore({
+      s3,
+      prefix,
+      maxObjectBytes: limits.maxMediaBytes,
+      clock: systemClock,
+      logger,
+      room: { maxBytesPerOwner: config.media.maxBytesPerClient, onNoRoom: () => metrics.writeRefused('media') },
+    }),
   );
   const store = opened.use(await openMongoReadModels({ uri, prefix, mode: 'read', logger }));
   const { conversations } = journal.topics;

@@ -4,6 +4,7 @@ import { lagOf } from '../../projections/lag.ts';
 import { projections } from '../../projections/models.ts';
 import { operationsViews } from '../../projections/operations-views.ts';
 import { openFolderMediaStore } from '../adapters/filesystem/folder-media-store.ts';
+import { freeBytesOf } from '../adapters/filesystem/room.ts';
 import { inProcessBus } from '../adapters/memory/live-bus/in-process-bus.ts';
 import { soleOwner } from '../adapters/memory/partition-groups/sole-owner.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
@@ -56,9 +57,19 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
       publicUrl: () => publicUrlOf(config, httpAddress()),
       clock: systemClock,
       maxObjectBytes: limits.maxMediaBytes,
+      room: {
+        minFreeBytes: config.media.minFreeDiskBytes,
+        maxBytesPerOwner: config.media.maxBytesPerClient,
+        maxBytesInAll: config.media.maxBytesInAll,
+        onNoRoom: () => metrics.writeRefused('media'),
+      },
       onError: (error) => logger.error({ err: error }, 'a media request failed'),
     }),
   );
+  metrics.roles.dataFolder({
+    freeBytes: () => freeBytesOf(dataDir),
+    minFreeBytes: config.media.minFreeDiskBytes,
+  });
   const bus = opened.use(inProcessBus());
   const journal = new Journal(measuredLog(log, metrics, systemClock), eventCodec, prefix, tracer);
   metrics.roles.projector({ lag: () => lagOf(journal, store, projections) });

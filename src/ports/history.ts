@@ -7,6 +7,8 @@ export interface History {
   /** Tells a conversation that was deleted from one that the model lacks: only the former is for ever. */
   conversationStatus(conversationId: string): Promise<ConversationStatus>;
   getMessage(messageId: string): Promise<HistoryMessage | null>;
+  /** What the client's conversations, as `listConversations` gives them, come to. */
+  usageOf(clientId: string): Promise<HistoryUsage>;
   /** The client's conversations in which something was said, newest activity first. */
   listConversations(clientId: string, page: HistoryPageRequest): Promise<HistoryPage<HistoryConversation>>;
   /** The messages of a conversation by sequence, oldest first unless told otherwise. */
@@ -106,6 +108,14 @@ export interface HistoryConversation {
   readonly updateTimeMs: number;
   readonly messageCount: number;
   readonly lastSequence: number;
+}
+
+/** What a client's conversations come to. */
+export interface HistoryUsage {
+  readonly conversations: number;
+  readonly messages: number;
+  /** As domain/conversation/history-bytes.ts counts them. */
+  readonly bytes: number;
 }
 
 export type HistoryStatus = 'queued' | 'processing' | 'completed' | 'failed' | 'stopped';

@@ -8,16 +8,18 @@ import { mediaDay } from '../domain/media/media-id.ts';
  * Whether the bytes are of their content type is not the store's business (MediaInspector).
  * Durability: what `put`, or the PUT to an upload's URL, has answered survives the death of the process and (embedded profile) a power cut.
  * Reach: an object's URLs work for whoever holds them and until they expire, and give nothing but that object.
+ * Room: a store may have limits (MediaLimits, and what its disk has left). `uploadUrl` and `put` reject with MediaQuotaExceeded or MediaStoreFull
+ * what would be over them; so is a PUT. The bytes of an owner's objects are never more than the limit, counting what is there, also after a restart.
  * Keys: `<prefix>/<yyyy-mm-dd>/<id>`; the day is the one that the id names (domain/media/media-id.ts).
  */
 export interface MediaStore extends AsyncDisposable {
   /**
    * Where the client may PUT exactly the object's bytes until `expireTimeMs` (epoch). Nothing is stored before it does: the URL itself
-   * carries and signs the description. Rejects with MediaUnavailable.
+   * carries and signs the description. Rejects with MediaQuotaExceeded, MediaStoreFull or MediaUnavailable.
    */
   uploadUrl(object: MediaObject, expireTimeMs: number): Promise<UploadTarget>;
 
-  /** Stores an object; one that is there already stays as it is. RangeError when the bytes are not those described; rejects with MediaUnavailable. */
+  /** Stores an object; one that is there already stays as it is. RangeError when the bytes are not those described; rejects as `uploadUrl`. */
   put(object: MediaObject, bytes: Uint8Array): Promise<void>;
 
   /** The object, or null when there is none that is whole. Rejects with MediaUnavailable. */
@@ -34,6 +36,9 @@ export interface MediaStore extends AsyncDisposable {
 
   /** Every object, by day, in batches; one that comes or goes meanwhile may be in it or not. Rejects with MediaUnavailable. */
   list(): AsyncIterable<readonly StoredMedia[]>;
+
+  /** What an owner has. Rejects with MediaUnavailable. */
+  usageOf(ownerId: string): Promise<MediaUsage>;
 
   /** Removes what interrupted uploads have left, if its last byte came longer ago than this. Rejects with MediaUnavailable. */
   removePartial(olderThanMs: number): Promise<void>;
@@ -56,6 +61,18 @@ export interface MediaObject {
 export interface StoredMedia extends MediaObject {
   /** When its last byte came, milliseconds since the epoch, by the store's clock. */
   readonly createTimeMs: number;
+}
+
+/** What an owner's objects come to. */
+export interface MediaUsage {
+  readonly objects: number;
+  readonly bytes: number;
+}
+
+/** Limits of a store; undefined: none. */
+export interface MediaLimits {
+  /** Of all objects of one owner. */
+  readonly maxBytesPerOwner?: number | undefined;
 }
 
 /** Where and how to PUT. */
@@ -91,6 +108,22 @@ export class MediaMissing extends Error {
 
 /** The store cannot be read or written now. */
 export class MediaUnavailable extends Error {
-  override readonly name = 'MediaUnavailable';
+  override readonly name: string = 'MediaUnavailable';
   readonly retryable = true;
+}
+
+/** The store has no room for the object now; it can be read, and takes away. */
+export class MediaStoreFull extends MediaUnavailable {
+  override readonly name = 'MediaStoreFull';
+}
+
+/** With the object its owner would have more than it may. */
+export class MediaQuotaExceeded extends Error {
+  override readonly name = 'MediaQuotaExceeded';
+  readonly retryable = false;
+}
+
+/** Whether an object was refused because there is no room for it: waiting a moment would not help. */
+export function isNoRoom(error: unknown): error is MediaStoreFull | MediaQuotaExceeded {
+  return error instanceof MediaStoreFull || error instanceof MediaQuotaExceeded;
 }

@@ -159,6 +159,8 @@ export interface Collection<D extends Document> {
   scan(afterId: string, limit: number): Promise<readonly Stored<D>[]>;
   /** How many documents have these equality values. */
   count(index: string, equals: readonly (string | number)[]): Promise<number>;
+  /** What a field of numbers comes to in all of these; a document without it adds nothing. */
+  sum(index: string, equals: readonly (string | number)[], field: keyof D & string): Promise<number>;
 }
 
 /** The store cannot be read or written now. */

@@ -24,8 +24,19 @@ export interface Metrics {
   writeRefused(kind: WriteKind): void;
 }
 
-/** What a client makes a gateway write or store, beside messages. */
-export type WriteKind = 'open' | 'new_conversation' | 'stop' | 'rename' | 'delete' | 'create_upload';
+/** What a client makes a gateway write or store. */
+export type WriteKind =
+  | 'open'
+  | 'new_conversation'
+  | 'stop'
+  | 'rename'
+  | 'delete'
+  | 'create_upload'
+  | 'message'
+  /** Media that the store has no room for. */
+  | 'media'
+  /** A message for which its client's conversations have no room. */
+  | 'history';
 
 /** Why a connection or a request was ended by a limit before a handler had it. */
 export type CutReason =

@@ -42,6 +42,7 @@ interface StreamDeps extends ChatServiceDeps {
 const messageReasons: ReadonlySet<Reason> = new Set([
   'LOG_UNAVAILABLE',
   'MEDIA_UNAVAILABLE',
+  'MEDIA_STORE_FULL',
   'HISTORY_BEHIND',
   'NOT_FOUND',
   'FRAME_INVALID',
@@ -183,10 +184,10 @@ class ChatStream {
   /** The session's end is told by its output; what concerns only this message is told in the session. */
   #refused(clientMessageId: string, error: unknown): void {
     const refused = this.#deps.calls.errors.refusal(error);
-    const { reason, message: detail } = refused;
+    const { reason, message: detail, retryDelayMs } = refused;
     if (catalogue[reason].scope === 'call' && !messageReasons.has(reason)) return this.#fail(refused);
     this.#deps.metrics.refused(reason);
-    this.#output.emit({ type: 'rejected', clientMessageId, messageId: '', reason, detail });
+    this.#output.emit({ type: 'rejected', clientMessageId, messageId: '', reason, detail, retryDelayMs });
   }
 
   #sent(): void {

@@ -71,7 +71,8 @@ export function acceptedToWire(accepted: AcceptedEvent): Accepted {
 type WireEvent = NonNullable<ServerEvent['event']>;
 
 function rejectedToWire(event: Extract<SessionEvent, { type: 'rejected' }>): WireEvent {
-  const { meaning, retryable, retryDelayMs } = refusalNamed(event.reason);
+  const { meaning, retryable, ...refusal } = refusalNamed(event.reason);
+  const retryDelayMs = event.retryDelayMs ?? refusal.retryDelayMs;
   return {
     $case: 'rejected',
     value: {

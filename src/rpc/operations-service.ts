@@ -1,12 +1,13 @@
 import type { Explanation } from '../app/managing/explanation.ts';
 import type { Step } from '../app/managing/message-story.ts';
 import type { Aside, Parked as ParkedThings, ReplayWish } from '../app/managing/parked.ts';
-import type { Operations } from '../app/reading/operations.ts';
+import type { ClientUsage, Operations } from '../app/reading/operations.ts';
 import type { SecurityEvents } from '../app/security/security-events.ts';
 import type { OpenConnection } from '../domain/admission/state.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import {
   type ActiveConnection,
+  type ClientUsage as ClientUsageOnWire,
   type MessageStep,
   type OperationsServiceServer,
   type Parked,
@@ -32,6 +33,20 @@ function connectionToWire(connection: OpenConnection): ActiveConnection {
     connectTime: new Date(connection.openedAtMs),
     lastActiveTime: new Date(connection.lastActiveMs),
     hasSpoken: connection.hasSpoken,
+  };
+}
+
+function clientUsageToWire({ history, media, left, ...limits }: ClientUsage): ClientUsageOnWire {
+  return {
+    conversations: BigInt(history.conversations),
+    messages: BigInt(history.messages),
+    historyBytes: BigInt(history.bytes),
+    maxHistoryBytes: BigInt(limits.maxHistoryBytes ?? 0),
+    mediaObjects: BigInt(media.objects),
+    mediaBytes: BigInt(media.bytes),
+    maxMediaBytes: BigInt(limits.maxMediaBytes ?? 0),
+    writesLeft: left.writes,
+    messagesLeft: left.messages,
   };
 }
 
@@ -124,9 +139,10 @@ export function operationsService({
   calls,
 }: OperationsServiceDeps): OperationsServiceServer {
   return {
-    getUsage: unary(calls, async (_request, caller) => {
+    getUsage: unary(calls, async ({ clientId }, caller) => {
       const usage = await operations.usageFor(caller);
-      return { ...usage, queued: BigInt(usage.queued), oldestQueuedMs: BigInt(usage.oldestQueuedMs) };
+      const client = clientId === '' ? undefined : clientUsageToWire(await operations.clientUsageFor(caller, clientId));
+      return { ...usage, queued: BigInt(usage.queued), oldestQueuedMs: BigInt(usage.oldestQueuedMs), client };
     }),
     listActiveConnections: unary(calls, async (page, caller) => {
       const { items, nextPageToken } = operations.listActiveConnections(caller, page);

@@ -2,8 +2,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { allHaveLeft } from '../testing/arrivals.ts';
 import { call, clientOf, type Dynamic, type DynamicClient, hangUp, timestampMs } from '../testing/contract.ts';
 import { eventually, Guests, refusalOf } from '../testing/guests.ts';
+import { picture } from '../testing/media-samples.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import { shapes } from '../testing/stranger.ts';
+import { upload } from '../testing/uploads.ts';
 
 let server: ParleyServer;
 const clients: DynamicClient[] = [];
@@ -52,6 +54,28 @@ describe('OperationsService', () => {
         activeClients === 3 && waitingClients === 1 && processing === 1 && queued === 1,
     );
     expect(used).toMatchObject({ maxClients: 3, maxProcessing: 500 });
+  });
+
+  test('GetUsage tells of one client what it keeps, and of none unless asked', async () => {
+    await using guests = new Guests(server, 'bidi');
+    const { session, clientId } = await guests.connect();
+    await upload({ address: server.address, clientId }, picture);
+    const { accepted } = await session.ask('What do I keep?');
+    expect(accepted.sequence).toBeGreaterThan(0);
+    const of = () => call(client('chat.v1.OperationsService'), 'GetUsage', { clientId });
+    const { client: kept } = await eventually(of, (answer) => answer.client.messages === 2);
+    expect(kept).toMatchObject({
+      conversations: 1,
+      maxHistoryBytes: 0,
+      mediaObjects: 1,
+      mediaBytes: picture.bytes.length,
+      maxMediaBytes: 1_073_741_824,
+      messagesLeft: expect.any(Number),
+    });
+    expect(kept.historyBytes).toBeGreaterThan(2 * 256);
+    expect(kept.writesLeft).toBeGreaterThan(0);
+    expect(kept.writesLeft).toBeLessThanOrEqual(600);
+    expect((await usage()).client).toBeNull();
   });
 
   test('GetUsage is back at zero when everybody has left', async () => {

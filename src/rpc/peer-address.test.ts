@@ -108,6 +108,13 @@ describe('the address of a client is', () => {
   test.each<[string, Way, string | undefined]>([
     ['that of its connection', { peer: `${client}:1` }, client],
     ['what a trusted proxy says', { peer: `${proxy}:1`, forwarded: [client], trusted: [proxy] }, client],
+    ["unknown when it is this machine's own", { peer: '127.0.0.1:1' }, undefined],
+    [
+      "unknown when it is this machine's own, by the door",
+      { peer: '::1:1', forwarded: ['::1'], key: doorKey },
+      undefined,
+    ],
+    ['its network', { peer: '2001:db8:1:2:3:4:5:6:1' }, '2001:db8:1:2::/64'],
     ['unknown when a trusted proxy does not say it', { peer: `${proxy}:1`, trusted: [proxy] }, undefined],
     ['unknown behind a proxy that nobody named', unnamed, undefined],
     ['unknown behind one before the door', { ...unnamed, forwarded: [client, proxy], key: doorKey }, undefined],

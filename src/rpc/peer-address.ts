@@ -43,6 +43,9 @@ const localRanges = new AddressRanges([
   ...['::1', 'fc00::/7', 'fe80::/10'],
 ]);
 
+/** This machine's own: all that runs on it has them, clients and proxies alike. */
+const ownAddresses = new AddressRanges(['127.0.0.1', '::1']);
+
 /** What is counted as one: an IPv4 address, or the IPv6 network (/64) of an address; what is neither, as it is. */
 export function countedAddress(address: string): string {
   const plain = addressIn(address);
@@ -75,16 +78,16 @@ export class CallAddresses {
     this.#options = options;
   }
 
-  /** The IPv4 address or the IPv6 network (/64) that the call comes from: attempts are counted by it. `clientAddress`: unless it is a proxy's. */
+  /** The IPv4 address or the IPv6 network (/64) that the call comes from: attempts are counted by it. `clientAddress`: unless many have it. */
   originOf(call: AddressedCall): CallOrigin & { readonly address: string } {
-    const { address, isProxys } = this.#read(call);
+    const { address, isShared } = this.#read(call);
     if (address === undefined) return { address: call.getPeer() };
     const shown = counted(address);
-    return isProxys ? { address: shown } : { address: shown, clientAddress: shown };
+    return isShared ? { address: shown } : { address: shown, clientAddress: shown };
   }
 
-  /** `address`: undefined for what has none. `isProxys`: it is a proxy's, which does not say whose call it passes on, or is not believed. */
-  #read(call: AddressedCall): { readonly address: string | undefined; readonly isProxys: boolean } {
+  /** `address`: undefined for what has none. `isShared`: it is this machine's own, or a proxy's, which does not say whose call it passes on, or is not believed. */
+  #read(call: AddressedCall): { readonly address: string | undefined; readonly isShared: boolean } {
     const { trusted, trustedHops, doorKey, allowUnnamedProxies } = this.#options;
     const before = call.metadata.get(forwardedHeader).join().split(',');
     const comesByDoor = call.metadata.get(doorKeyHeader).join() === doorKey;
@@ -92,11 +95,12 @@ export class CallAddresses {
     for (let hop = 0; hop < trustedHops && address !== undefined && trusted.has(address); hop += 1) {
       const said = addressIn(before.pop());
       // Who writes what is no address is not believed further.
-      if (said === undefined) return { address, isProxys: hop === 0 };
+      if (said === undefined) return { address, isShared: hop === 0 };
       address = said;
     }
     const isForwarded = before.some((entry) => entry.trim() !== '');
-    return { address, isProxys: allowUnnamedProxies && isForwarded && localRanges.has(address ?? '') };
+    const isUnnamedProxys = allowUnnamedProxies && isForwarded && localRanges.has(address ?? '');
+    return { address, isShared: isUnnamedProxys || ownAddresses.has(address ?? '') };
   }
 }
 

@@ -1,15 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { CallRefused, call, clientOf, type DynamicClient, hangUp } from '../testing/contract.ts';
 import { Guests, refusalOf } from '../testing/guests.ts';
-import { picture } from '../testing/media-samples.ts';
+import { picture, sha256 } from '../testing/media-samples.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { shapes } from '../testing/stranger.ts';
+import { MessageRefused, shapes } from '../testing/stranger.ts';
 import { reserve } from '../testing/uploads.ts';
 
 const perMinute = 10;
 const intervalMs = 60_000 / perMinute;
+/** Less than may be unanswered. */
+const messagesPerMinute = 4;
 const tooMany = { code: 'RESOURCE_EXHAUSTED', reason: 'TOO_MANY_WRITES', domain: 'parley' };
 
 let server: ParleyServer;
@@ -17,7 +20,14 @@ let history: DynamicClient;
 beforeAll(async () => {
   server = await startServer({
     // A reply that is under way for as long as a test runs.
-    env: { PARLEY_WRITES_PER_CLIENT_PER_MINUTE: String(perMinute), PARLEY_SIMULATED_TEXT_DELAY_MS: '60000' },
+    env: {
+      PARLEY_WRITES_PER_CLIENT_PER_MINUTE: String(perMinute),
+      PARLEY_WRITES_PER_ADDRESS_PER_MINUTE: String(2 * perMinute),
+      PARLEY_MESSAGES_PER_CLIENT_PER_MINUTE: String(messagesPerMinute),
+      // This test is the proxy.
+      PARLEY_TRUSTED_PROXIES: '127.0.0.1',
+      PARLEY_SIMULATED_TEXT_DELAY_MS: '60000',
+    },
   });
   history = clientOf('chat.v1.HistoryService', server.address);
 });
@@ -129,8 +139,43 @@ test('uploads are not begun when their client has written all it may', async () 
   expectDelay(refused);
 });
 
+describe.each(shapes)('a client that has said all it may, by %s', (shape) => {
+  test('is told when it may say more, and its session goes on', async () => {
+    await using guests = new Guests(server, shape);
+    const { session } = await guests.connect();
+    for (let count = 0; count < messagesPerMinute; count += 1) await session.text(`one of ${count}`);
+    const refused = await session.text('one too many').catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(MessageRefused);
+    expect(refused).toMatchObject({ reason: 'TOO_MANY_MESSAGES', retryable: true });
+    const { retryDelayMs = 0 } = refused as MessageRefused;
+    expect(retryDelayMs).toBeGreaterThan(1_000);
+    expect(retryDelayMs).toBeLessThanOrEqual(60_000 / messagesPerMinute);
+    await session.ping();
+  });
+});
+
+test('clients of one address have written all they may together, and those of another go on', async () => {
+  const media = clientOf('chat.v1.MediaService', server.address);
+  const { kind, contentType, bytes } = picture;
+  const create = (address: string) => {
+    const metadata = new Metadata();
+    metadata.set('x-forwarded-for', address);
+    const request = { clientId: `guest-${randomUUID()}`, kind, contentType, sizeBytes: bytes.length };
+    return call(media, 'CreateUpload', { ...request, sha256: sha256(bytes) }, undefined, metadata);
+  };
+  try {
+    for (let count = 0; count < 2 * perMinute; count += 1) await create('192.0.2.1');
+    const refused = await refusal(create('192.0.2.1'));
+    expect(refused).toMatchObject(tooMany);
+    expectDelay(refused);
+    await create('192.0.2.2');
+  } finally {
+    hangUp(media);
+  }
+});
+
 test('what was refused is counted by its kind', async () => {
   const text = await (await fetch(`http://${server.httpAddress}/metrics`)).text();
-  for (const kind of ['open', 'new_conversation', 'stop', 'rename', 'delete', 'create_upload'])
+  for (const kind of ['open', 'new_conversation', 'stop', 'rename', 'delete', 'create_upload', 'message'])
     expect(text).toMatch(new RegExp(`^parley_refused_writes_total\\{kind="${kind}"\\} [1-9]`, 'm'));
 });

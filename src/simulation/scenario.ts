@@ -157,6 +157,9 @@ function configOf(random: Random, ofWrites: Random): PartsConfig {
       maxSessionsPerAddress: Number.MAX_SAFE_INTEGER,
       // A stream of its own: one more limit changes no other.
       writesPerClientPerMinute: ofWrites.chance(0.3) ? 3 + ofWrites.below(10) : 600,
+      writesPerAddressPerMinute: 6_000,
+      messagesPerClientPerMinute: 12_000,
+      maxHistoryBytesPerClient: undefined,
       maxProcessingPerConversation: random.below(3),
       maxWaitForSlotMs: 30_000,
       maxWaitingClients: random.below(5),
@@ -169,6 +172,9 @@ function configOf(random: Random, ofWrites: Random): PartsConfig {
     },
     media: {
       publicUrl: '',
+      minFreeDiskBytes: 0,
+      maxBytesPerClient: undefined,
+      maxBytesInAll: undefined,
       uploadLifetimeMs: 90_000,
       urlLifetimeMs: 60_000,
       sweepIntervalMs: 20_000,

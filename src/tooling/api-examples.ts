@@ -52,12 +52,16 @@ const messageRefusals: readonly Reason[] = [
   'EMPTY_MESSAGE',
   'TEXT_TOO_LONG',
   'TOO_MANY_PENDING',
+  'TOO_MANY_MESSAGES',
+  'HISTORY_QUOTA_EXCEEDED',
   'NOT_FOUND',
   'MEDIA_TOO_LARGE',
   'MEDIA_TYPE_UNSUPPORTED',
   'MEDIA_MISMATCH',
   'MEDIA_NOT_FOUND',
   'MEDIA_UNAVAILABLE',
+  'MEDIA_STORE_FULL',
+  'MEDIA_QUOTA_EXCEEDED',
 ];
 const sessionRefusals: readonly Reason[] = ['SESSION_NOT_FOUND', 'NOT_YOURS'];
 const pageRefusals: readonly Reason[] = ['CLIENT_ID_INVALID', 'NOT_YOURS', 'PAGE_TOKEN_INVALID'];
@@ -133,6 +137,8 @@ export const examples: Readonly<Record<string, Example>> = {
       'MEDIA_TYPE_UNSUPPORTED',
       'MEDIA_TOO_LARGE',
       'MEDIA_UNAVAILABLE',
+      'MEDIA_STORE_FULL',
+      'MEDIA_QUOTA_EXCEEDED',
       'TOO_MANY_WRITES',
     ],
   },
@@ -140,7 +146,10 @@ export const examples: Readonly<Record<string, Example>> = {
     requests: [{ media_id: '$MEDIA_ID' }],
     refusals: ['NOT_FOUND', 'MEDIA_UNAVAILABLE'],
   },
-  'chat.v1.OperationsService/GetUsage': { requests: [{}], refusals: ['OPERATOR_REQUIRED'] },
+  'chat.v1.OperationsService/GetUsage': {
+    requests: [{ client_id: 'ada' }],
+    refusals: ['OPERATOR_REQUIRED', 'CLIENT_ID_INVALID', 'MEDIA_UNAVAILABLE'],
+  },
   'chat.v1.OperationsService/ListActiveConnections': {
     requests: [{ page_size: 10 }],
     refusals: ['OPERATOR_REQUIRED', 'PAGE_TOKEN_INVALID'],

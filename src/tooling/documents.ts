@@ -1,5 +1,6 @@
 import { envoyFiles } from '../../gateway/envoy/files.ts';
-import { type Setting, settings } from '../config/settings.ts';
+import type { Setting } from '../config/setting.ts';
+import { settings } from '../config/settings.ts';
 import { catalogue, type Refusal } from '../domain/errors/catalogue.ts';
 import { readContract } from './api-contract.ts';
 import { apiHtml, apiMarkdown } from './api-page.ts';

@@ -1,12 +1,19 @@
 import { backOffMs, pause, unlessAborted } from '../app/back-off.ts';
 import type { PartitionFollower } from '../app/following/partition-follower.ts';
-import type { ReplyCompleted, ReplyFailed, ReplyProgress, ReplyStarted } from '../domain/conversation/events.ts';
+import type {
+  MediaPart,
+  ReplyCompleted,
+  ReplyFailed,
+  ReplyProgress,
+  ReplyStarted,
+} from '../domain/conversation/events.ts';
 import { type Draft, noDraft, type PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { stretches } from '../domain/conversation/utf8.ts';
 import { catalogue } from '../domain/errors/catalogue.ts';
 import { maxPieceBytes, retryInitialDelayMs, retryMaxDelayMs } from '../domain/limits.ts';
 import type { LivePiece } from '../ports/live-bus.ts';
-import { ProviderError, type Utterance } from '../ports/provider.ts';
+import { isNoRoom } from '../ports/media-store.ts';
+import { type GeneratedMedia, ProviderError, type Utterance } from '../ports/provider.ts';
 import type { TraceContext } from '../ports/tracing.ts';
 import { AnswerTrace } from './answer-trace.ts';
 import { Attempt, type AttemptDeps, type AttemptEnd } from './attempt.ts';
@@ -184,7 +191,7 @@ export class Answer {
 
   #begin(number: number, beginning: Draft): Attempt {
     const { deps, attempts } = this.#context;
-    const { conversationId, clientId } = this.message;
+    const { conversationId } = this.message;
     const output = new HeldOutput((event) => deps.bus.publish(conversationId, event));
     const attempt = new Attempt(number, beginning, attempts, {
       say: (text, offsetBytes) => {
@@ -192,7 +199,7 @@ export class Answer {
           output.send({ type: 'piece', ...this.#idsOf(number), ...piece });
         this.#draft?.grown();
       },
-      store: (media, signal) => storeReplyMedia(deps, clientId, media, signal),
+      store: (media, signal) => this.#storeMedia(media, signal),
     });
     this.#draft?.close();
     this.#draft = undefined;
@@ -200,6 +207,17 @@ export class Answer {
     this.#output = output;
     void this.#logStart({ type: 'ReplyStarted', ...this.#factsOf(number), continuedBytes: beginning.bytes });
     return attempt;
+  }
+
+  /** Without room for it, the reply comes without its voice or picture: another attempt would find no more. */
+  async #storeMedia(media: GeneratedMedia, signal: AbortSignal): Promise<MediaPart | undefined> {
+    try {
+      return await storeReplyMedia(this.#context.deps, this.message.clientId, media, signal);
+    } catch (error) {
+      if (!isNoRoom(error)) throw error;
+      this.#warn(error, 'there is no room for the media of a reply');
+      return undefined;
+    }
   }
 
   #newDraft({ number, reply, beginning }: Attempt): DraftWriter {

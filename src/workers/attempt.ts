@@ -29,8 +29,8 @@ export type Call = (signal: AbortSignal) => AsyncIterable<ReplyPiece>;
 export interface AttemptOutput {
   /** Text that is ready to be shown, and where it begins in UTF-8 bytes. */
   say(text: string, offsetBytes: number): void;
-  /** Stores voice or picture, until the signal aborts. What rejects has failed the attempt. */
-  store(media: GeneratedMedia, signal: AbortSignal): Promise<MediaPart>;
+  /** Stores voice or picture, until the signal aborts; undefined: the reply is to come without it. What rejects has failed the attempt. */
+  store(media: GeneratedMedia, signal: AbortSignal): Promise<MediaPart | undefined>;
 }
 
 /** One call to the provider: what it has said so far, its time limits, and its end, which is whatever happens first. */
@@ -47,7 +47,7 @@ export class Attempt implements Watched {
   readonly #startedMs: number;
   readonly #totalDeadlineMs: number;
   readonly #output: AttemptOutput;
-  /** In the order in which the provider gave them; undefined while they are being stored. */
+  /** In the order in which the provider gave them; undefined while they are being stored, and for what there is no room for. */
   readonly #media: (MediaPart | undefined)[] = [];
   readonly #stores: Promise<void>[] = [];
   readonly #abort = new AbortController();

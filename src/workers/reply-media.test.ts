@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type MediaPart, type Part, type ReplyCompleted, textOf } from '../domain/conversation/events.ts';
 import { mediaDay, newMediaId } from '../domain/media/media-id.ts';
 import type { NewRecord } from '../ports/event-log.ts';
-import { MediaUnavailable } from '../ports/media-store.ts';
+import { MediaQuotaExceeded, MediaStoreFull, MediaUnavailable } from '../ports/media-store.ts';
 import { type GeneratedMedia, ProviderError } from '../ports/provider.ts';
 import { messageReceived } from '../testing/conversation-events.ts';
 import { eventually } from '../testing/guests.ts';
@@ -94,6 +94,24 @@ describe('voice and picture of a reply', () => {
     expect(putIds).toHaveLength(10);
     await counted(metrics, { completed: 1 });
   });
+
+  test.each([new MediaStoreFull('no room'), new MediaQuotaExceeded('too much')])(
+    'are left out where there is no room for them, at once: %s',
+    async (error) => {
+      await using world = await WorkerWorld.open();
+      const kinds: string[] = [];
+      world.media.beforePut = async ({ kind }) => {
+        kinds.push(kind);
+        if (kind === 'voice') throw error;
+      };
+      const { warnings } = world.worker({ provider: provider(inFull) });
+      await world.say('c/1');
+      expect(await world.ended('completed', 'c/1')).toMatchObject({ attempt: 1, outcome: 'completed' });
+      expect(kindsOf((await replyTo(world, 'c/1')).parts)).toEqual(['text', 'image']);
+      expect(kinds).toEqual(['voice', 'image']);
+      expect(warnings).toContain('there is no room for the media of a reply');
+    },
+  );
 
   test('are stored at the same time, and named in the order in which they were made', async () => {
     await using world = await WorkerWorld.open();

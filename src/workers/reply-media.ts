@@ -1,7 +1,7 @@
 import { backOffMs, pause } from '../app/back-off.ts';
 import type { MediaPart, Part } from '../domain/conversation/events.ts';
 import { newMediaId } from '../domain/media/media-id.ts';
-import { MediaMissing, MediaUnavailable } from '../ports/media-store.ts';
+import { isNoRoom, MediaMissing, MediaUnavailable } from '../ports/media-store.ts';
 import { type GeneratedMedia, ProviderError } from '../ports/provider.ts';
 import type { WorkerDeps } from './deps.ts';
 import { mediaRetryInitialDelayMs, mediaRetryMaxDelayMs } from './limits.ts';
@@ -18,7 +18,8 @@ function describe({ ids, clock }: MediaDeps, { kind, contentType, bytes }: Bytes
 
 /**
  * Puts voice or picture of a reply into the store, and gives the part that names it. A store that is away is tried again until the signal aborts,
- * which the attempt's time limits see to: only then it rejects with MediaUnavailable. Rejects with ProviderError when there is nothing to store.
+ * which the attempt's time limits see to: only then it rejects with MediaUnavailable. Rejects with ProviderError when there is nothing to store,
+ * and at once with MediaStoreFull or MediaQuotaExceeded.
  *
  * Each attempt stores objects of its own: those of an attempt that fails are named by no message, and the sweep takes them away.
  */
@@ -37,7 +38,7 @@ export async function storeReplyMedia(
       await deps.media.put({ ...part, ownerId }, bytes);
       return part;
     } catch (error) {
-      if (!(error instanceof MediaUnavailable) || signal.aborted) throw error;
+      if (!(error instanceof MediaUnavailable) || isNoRoom(error) || signal.aborted) throw error;
       const delayMs = backOffMs(failures, mediaRetryInitialDelayMs, mediaRetryMaxDelayMs, deps.random);
       await pause(deps.clock, delayMs, signal);
       if (signal.aborted) throw error;
@@ -47,7 +48,7 @@ export async function storeReplyMedia(
 
 /**
  * The parts of a reply with its media stored anew, under new ids: no message names them yet, and the sweep takes away what no message names for long.
- * What is gone already is left out. Rejects with MediaUnavailable.
+ * What is gone already, or has no room, is left out. Rejects with MediaUnavailable.
  */
 export async function renewReplyMedia(
   deps: MediaDeps,
@@ -62,7 +63,7 @@ export async function renewReplyMedia(
       await deps.media.put({ ...anew, ownerId }, bytes);
       return [anew];
     } catch (error) {
-      if (error instanceof MediaMissing) return [];
+      if (error instanceof MediaMissing || isNoRoom(error)) return [];
       throw error;
     }
   });

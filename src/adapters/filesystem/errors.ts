@@ -1,4 +1,4 @@
-import { MediaUnavailable } from '../../ports/media-store.ts';
+import { MediaStoreFull, MediaUnavailable } from '../../ports/media-store.ts';
 
 /** A later release made the folder. */
 export class MediaStoreTooNew extends Error {
@@ -30,15 +30,11 @@ export function isNotThere(error: unknown): boolean {
 /** The disk is full, or what this user may have of it, or a file is as large as it may be. */
 const codesOfFull: readonly unknown[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 
-/** Whether there was no room. */
-export function isFull(error: unknown): boolean {
-  const { code, cause } = fieldsOf(error);
-  return codesOfFull.includes(code) || (cause !== undefined && isFull(cause));
-}
-
-/** What the port says of this error: whatever the file system refuses is MediaUnavailable, anything else stays as it is. */
+/** What the port says of this error: no room is MediaStoreFull, whatever else the file system refuses is MediaUnavailable, anything else stays as it is. */
 export function mapSystemError(error: unknown): unknown {
   const { code, syscall, message } = fieldsOf(error);
   if (typeof code !== 'string' || typeof syscall !== 'string') return error;
+  if (codesOfFull.includes(code))
+    return new MediaStoreFull(`the disk has no room: ${String(message)}`, { cause: error });
   return new MediaUnavailable(`the media folder cannot be used: ${String(message)}`, { cause: error });
 }

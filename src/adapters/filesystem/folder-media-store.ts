@@ -5,6 +5,7 @@ import {
   type MediaObject,
   type MediaStore,
   MediaUnavailable,
+  type MediaUsage,
   type StoredMedia,
 } from '../../ports/media-store.ts';
 import { mapSystemError } from './errors.ts';
@@ -12,6 +13,7 @@ import { type HandlerDeps, handle } from './handler.ts';
 import { prepareFolder } from './layout.ts';
 import { lingerMs, maxDownloads, maxUploads, maxUploadsPerOwner, patienceMs } from './limits.ts';
 import { ObjectFiles } from './object-files.ts';
+import { Room, type RoomDeps } from './room.ts';
 import { SignedUrls } from './signed-urls.ts';
 import { Transfers } from './transfers.ts';
 
@@ -25,6 +27,8 @@ export interface FolderMediaStoreOptions {
   readonly clock: Clock;
   /** A larger upload is refused. */
   readonly maxObjectBytes: number;
+  /** How much there may be. Default: as much as the disk takes. */
+  readonly room?: Omit<RoomDeps, 'folder' | 'files'>;
   /** Told what goes wrong while a request is answered, and is no client's fault. */
   readonly onError: (error: unknown) => void;
   /** Others than those of limits.ts, for tests. */
@@ -65,6 +69,7 @@ class Store implements FolderMediaStore {
   readonly #files: ObjectFiles;
   readonly #urls: SignedUrls;
   readonly #deps: HandlerDeps;
+  readonly #room: Room;
   /** The requests being answered. */
   readonly #open = new Map<ServerResponse, Promise<void>>();
   #isClosed = false;
@@ -74,8 +79,11 @@ class Store implements FolderMediaStore {
     this.#publicUrl = options.publicUrl;
     this.#files = files;
     this.#urls = urls;
+    const room = new Room({ ...options.room, folder: options.folder, files });
+    this.#room = room;
     this.#deps = {
       files,
+      room,
       urls,
       uploads: new Transfers(limits.maxUploads, limits.maxUploadsPerOwner),
       downloads: new Transfers(limits.maxDownloads),
@@ -97,6 +105,7 @@ class Store implements FolderMediaStore {
   uploadUrl(object: MediaObject, expireTimeMs: number) {
     return this.#run(async () => {
       checkPossible(object);
+      await this.#room.check(object);
       const url = this.#publicUrl() + this.#urls.upload(object, expireTimeMs);
       return { url, headers: { 'content-type': object.contentType } };
     });
@@ -109,12 +118,13 @@ class Store implements FolderMediaStore {
   put(object: MediaObject, bytes: Uint8Array): Promise<void> {
     return this.#run(async () => {
       checkPossible(object);
+      using _room = await this.#room.take(object);
       using partial = this.#files.begin();
       await partial.write(bytes);
       if (bytes.length !== object.sizeBytes || partial.digest() !== object.sha256) {
         throw new RangeError(`the bytes are not those that ${object.mediaId} is described by`);
       }
-      await this.#files.keep(object, partial);
+      if ((await this.#files.keep(object, partial)) === 'stored') this.#room.added(object);
     });
   }
 
@@ -138,7 +148,14 @@ class Store implements FolderMediaStore {
   }
 
   delete(mediaId: string): Promise<void> {
-    return this.#run(() => this.#files.delete(mediaId));
+    return this.#run(async () => {
+      await this.#room.counted();
+      await this.#files.delete(mediaId, (media) => this.#room.removed(media));
+    });
+  }
+
+  usageOf(ownerId: string): Promise<MediaUsage> {
+    return this.#run(() => this.#room.usageOf(ownerId));
   }
 
   async *list(): AsyncGenerator<readonly StoredMedia[]> {
@@ -159,6 +176,7 @@ class Store implements FolderMediaStore {
     this.#isClosed = true;
     for (const response of this.#open.keys()) response.destroy();
     await Promise.all(this.#open.values());
+    await this.#room.close();
   }
 
   async #run<T>(work: () => Promise<T>): Promise<T> {

@@ -30,8 +30,8 @@ test.each(['by the disk', 'by a limit on files'])(
     const output = execFileSync(process.execPath, [script, ...args], { encoding: 'utf8' });
     expect(JSON.parse(output) as RoomReport).toEqual({
       uploadStatus: 507,
-      uploadAnswer: { reason: 'MEDIA_UNAVAILABLE', detail: expect.any(String) },
-      putError: 'MediaUnavailable',
+      uploadAnswer: { reason: 'MEDIA_STORE_FULL', detail: expect.any(String) },
+      putError: 'MediaStoreFull',
       partialAfter: [],
       reported: 1,
       smallStatus: 201,

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isNoRoom } from '../../ports/media-store.ts';
 import { answerEmpty, answerRefusal, hasBody } from './answers.ts';
 import { type DownloadDeps, giveDownload } from './download.ts';
 import { ClientGone, HttpRefusal, nothingHere, refusalOf } from './http-refusal.ts';
@@ -21,7 +22,8 @@ export async function handle(deps: HandlerDeps, request: IncomingMessage, respon
   } catch (error) {
     if (error instanceof ClientGone) return;
     const refusal = refusalOf(error);
-    if (refusal.status >= 500 && !(error instanceof HttpRefusal)) deps.onError(error);
+    // That there is no room is counted; that the file system said so is news.
+    if (refusal.status >= 500 && !(error instanceof HttpRefusal) && !isNoRoom(error)) deps.onError(error);
     // Half an object has gone out: only the end of the connection tells the client so.
     if (response.headersSent) response.destroy();
     else await answerRefusal(request, response, refusal, deps.lingerMs);

@@ -1,7 +1,7 @@
 import type { Reason } from '../../domain/errors/catalogue.ts';
-import { MediaMissing, MediaUnavailable } from '../../ports/media-store.ts';
-import { isFull, mapSystemError } from './errors.ts';
-import { retryAfterS } from './limits.ts';
+import { MediaMissing, MediaQuotaExceeded, MediaStoreFull, MediaUnavailable } from '../../ports/media-store.ts';
+import { mapSystemError } from './errors.ts';
+import { retryAfterFullS, retryAfterS } from './limits.ts';
 
 /** A request is refused: as it is thrown. */
 export class HttpRefusal extends Error {
@@ -50,12 +50,16 @@ export function refusalOf(thrown: unknown): HttpRefusal {
   if (thrown instanceof HttpRefusal) return thrown;
   const error = mapSystemError(thrown);
   if (error instanceof MediaMissing) return nothingHere();
+  if (error instanceof MediaQuotaExceeded)
+    return new HttpRefusal(507, 'MEDIA_QUOTA_EXCEEDED', 'With it there would be more than this client may have.');
+  if (error instanceof MediaStoreFull)
+    return new HttpRefusal(507, 'MEDIA_STORE_FULL', 'There is no room for it now.', {
+      'retry-after': String(retryAfterFullS),
+    });
   if (error instanceof MediaUnavailable) {
-    return isFull(error)
-      ? new HttpRefusal(507, 'MEDIA_UNAVAILABLE', 'There is no room for it now.')
-      : new HttpRefusal(503, 'MEDIA_UNAVAILABLE', 'The media cannot be read or written now: try again.', {
-          'retry-after': String(retryAfterS),
-        });
+    return new HttpRefusal(503, 'MEDIA_UNAVAILABLE', 'The media cannot be read or written now: try again.', {
+      'retry-after': String(retryAfterS),
+    });
   }
   return new HttpRefusal(500, 'INTERNAL', 'A defect of the server.');
 }

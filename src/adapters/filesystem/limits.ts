@@ -23,6 +23,9 @@ export const lingerMs = 2_000;
 /** What is told as Retry-After when all places are taken: transfers take seconds. */
 export const retryAfterS = 1;
 
+/** The same when there is no room: somebody must make some. */
+export const retryAfterFullS = 60;
+
 /** The path and query of a URL of ours: 128 characters of the longest client id are 1,152 when written as octets. */
 export const maxTargetChars = 4 * kibibyte;
 

@@ -37,8 +37,7 @@ export class ObjectFiles {
   async keep(object: MediaObject, partial: PartialFile): Promise<'stored' | 'was there'> {
     const place = this.#placeOf(object.mediaId);
     return this.#turns.take(object.mediaId, async () => {
-      const mayBeThere = lstatSync(place.bytes, { throwIfNoEntry: false }) !== undefined;
-      if (mayBeThere && (await this.find(object.mediaId)) !== null) return 'was there';
+      if ((await this.findAtOnce(object.mediaId)) !== null) return 'was there';
       const description = Buffer.from(describe(object, this.#clock.nowMs()));
       // Both to their end: a file must not be closed while it is synced. The description's is made first: making a file waits for a sync that is under way.
       const ends = await Promise.allSettled([writeSynced(partial.descriptionPath, description), partial.sync()]);
@@ -65,6 +64,12 @@ export class ObjectFiles {
     }
   }
 
+  /** The same, sooner for one that is not there. */
+  async findAtOnce(mediaId: string): Promise<StoredMedia | null> {
+    const { bytes } = this.#placeOf(mediaId);
+    return lstatSync(bytes, { throwIfNoEntry: false }) === undefined ? null : this.find(mediaId);
+  }
+
   /** The object's bytes, to be closed by the caller, and what it is. Throws MediaMissing. */
   async open(mediaId: string): Promise<{ readonly file: FileHandle; readonly media: StoredMedia }> {
     const media = await this.find(mediaId);
@@ -77,12 +82,14 @@ export class ObjectFiles {
     }
   }
 
-  /** Removes the object, bytes first: what a crash leaves of it describes nothing, and `removePartial` finds it. */
-  async delete(mediaId: string): Promise<void> {
+  /** Removes the object, bytes first: what a crash leaves of it describes nothing, and `removePartial` finds it. `removed` is told what it was. */
+  async delete(mediaId: string, removed: (media: StoredMedia) => void): Promise<void> {
     const place = this.#layout.placeOf(mediaId);
     if (place === undefined) return;
     await this.#turns.take(mediaId, async () => {
+      const media = await this.findAtOnce(mediaId);
       await rm(place.bytes, { force: true });
+      if (media !== null) removed(media);
       await rm(place.description, { force: true });
     });
   }

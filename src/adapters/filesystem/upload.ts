@@ -6,11 +6,13 @@ import { ClientGone, HttpRefusal, mismatch, urlRefused } from './http-refusal.ts
 import { minUploadBytes } from './limits.ts';
 import type { ObjectFiles } from './object-files.ts';
 import type { PartialFile } from './partial-file.ts';
+import type { Room } from './room.ts';
 import type { SignedUrls, Target } from './signed-urls.ts';
 import type { Transfers } from './transfers.ts';
 
 export interface UploadDeps {
   readonly files: ObjectFiles;
+  readonly room: Room;
   readonly urls: SignedUrls;
   readonly uploads: Transfers;
   readonly nowMs: () => number;
@@ -31,10 +33,12 @@ export async function takeUpload(
   const { object } = permit;
   checkHeaders(request, object, deps.maxObjectBytes);
   using _place = deps.uploads.enter(object.ownerId);
+  using _room = await deps.room.take(object);
   using partial = deps.files.begin();
   if (request.headers.expect !== undefined) response.writeContinue();
   await receive(deps, request, response, object, partial);
   const outcome = await deps.files.keep(object, partial);
+  if (outcome === 'stored') deps.room.added(object);
   answerEmpty(response, outcome === 'stored' ? 201 : 200, { etag: etagOf(object), 'content-length': 0 });
 }
 

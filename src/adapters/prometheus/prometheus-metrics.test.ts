@@ -102,6 +102,7 @@ describe('gauges', () => {
     metrics.roles.gateway({ sessions: () => ({ open, waiting: 2 }), suspended: () => open === 0 });
     metrics.roles.worker({ usage: () => usage, nowMs: () => 10_000 });
     metrics.roles.projector({ lag: async () => ({ history: 12, 'active-connections': 0 }) });
+    metrics.roles.dataFolder({ freeBytes: async () => 3_000, minFreeBytes: 1_000 });
     expect(await exposed(metrics)).toMatchObject({
       parley_gateway_open_sessions: 4,
       parley_gateway_waiting_sessions: 2,

@@ -130,6 +130,9 @@ const writeKinds: Readonly<Record<WriteKind, true>> = {
   rename: true,
   delete: true,
   create_upload: true,
+  message: true,
+  media: true,
+  history: true,
 };
 
 function gatewayMetrics(registers: Registers): Metrics {
@@ -142,7 +145,7 @@ function gatewayMetrics(registers: Registers): Metrics {
   });
   const writes = {
     name: 'parley_refused_writes_total',
-    help: 'Writes refused because their client was over PARLEY_WRITES_PER_CLIENT_PER_MINUTE.',
+    help: 'Writes refused because a client or an address was over a limit of what may be written.',
     label: 'kind',
   };
   return {

@@ -28,6 +28,13 @@ export interface ProjectorReadings {
 
 const msPerSecond = 1_000;
 
+/** What is read of the disk of a data folder. */
+export interface DataFolderReadings {
+  readonly freeBytes: () => Promise<number>;
+  /** With less, media are refused. */
+  readonly minFreeBytes: number;
+}
+
 /** Gauges whose values are read when somebody asks for the metrics. */
 export class RoleGauges {
   readonly #registers: Registry[];
@@ -81,6 +88,23 @@ export class RoleGauges {
         });
       },
     });
+  }
+
+  dataFolder({ freeBytes, minFreeBytes }: DataFolderReadings): void {
+    const unreadable = this.#unreadable;
+    new Gauge({
+      name: 'parley_data_folder_free_bytes',
+      help: 'What the disk of the data folder has left.',
+      registers: this.#registers,
+      async collect() {
+        await readOrLeaveOut(this, unreadable, async () => this.set(await freeBytes()));
+      },
+    });
+    this.#gauge(
+      'parley_data_folder_min_free_bytes',
+      'With less than this left, media are refused: PARLEY_MIN_FREE_DISK_BYTES.',
+      () => minFreeBytes,
+    );
   }
 
   #gauge(name: string, help: string, read: () => number): void {

@@ -1,4 +1,4 @@
-import { MediaMissing, MediaUnavailable } from '../../ports/media-store.ts';
+import { isNoRoom, MediaMissing, MediaUnavailable } from '../../ports/media-store.ts';
 
 /** What the SDK's errors carry. Not asked by `instanceof`, which fails between realms (test runners). */
 function fieldsOf(error: unknown): {
@@ -26,6 +26,7 @@ export function isBucketMissing(error: unknown): boolean {
 /** What the port says of this error: what S3 or the way to it has refused is MediaUnavailable; what callers or we did wrong stays as it is. */
 export function mapError(error: unknown): unknown {
   if (error instanceof MediaMissing || error instanceof MediaUnavailable) return error;
+  if (isNoRoom(error)) return error;
   if (isNamed(error, 'RangeError', 'TypeError', 'ReferenceError')) return error;
   const { name, message } = fieldsOf(error);
   return new MediaUnavailable(`S3 cannot be used: ${String(name)}: ${String(message)}`, { cause: error });

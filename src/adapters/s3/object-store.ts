@@ -128,6 +128,18 @@ export class ObjectStore {
     }
   }
 
+  /** Puts an object without content there: that it is there says all. */
+  async mark(key: string, patience: Patience): Promise<void> {
+    const command = new PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: '', ContentLength: 0 });
+    await patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
+    patience.renew();
+  }
+
+  /** Whether anything is there, ours or not. */
+  async isThere(key: string, patience: Patience): Promise<boolean> {
+    return (await this.#head(key, patience)) !== undefined;
+  }
+
   async delete(key: string, patience: Patience): Promise<void> {
     const command = new DeleteObjectCommand({ Bucket: this.#bucket, Key: key });
     await patience.wait(this.#client.send(command, { abortSignal: patience.signal }));

@@ -10,15 +10,15 @@ beforeAll(async () => {
 });
 afterAll(() => s3[Symbol.asyncDispose]());
 
-mediaStoreContract('S3', async () => {
+mediaStoreContract('S3', async (room = {}) => {
   const prefix = newPrefix();
-  let store = openStore(s3, prefix);
+  let store = openStore(s3, prefix, { room });
   const first = store;
   return {
     store: first,
     async reopen() {
       await store[Symbol.asyncDispose]();
-      store = openStore(s3, prefix);
+      store = openStore(s3, prefix, { room });
       return store;
     },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),

@@ -6,6 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
   DeleteBucketCommand,
+  DeleteObjectCommand,
   GetBucketCorsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -14,11 +15,18 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { newMediaId } from '../../domain/media/media-id.ts';
 import { objectOf, sampleBytes } from '../../ports/contracts/media-store.contract.ts';
-import { MediaMissing, type MediaObject, type MediaStore, MediaUnavailable } from '../../ports/media-store.ts';
+import {
+  MediaMissing,
+  type MediaObject,
+  MediaQuotaExceeded,
+  type MediaStore,
+  MediaUnavailable,
+} from '../../ports/media-store.ts';
 import { type S3Engine, startS3 } from '../../testing/engines/s3.ts';
 import { systemClock } from '../node/system-clock.ts';
 import { metadataOf } from './description.ts';
-import { incomingKey, objectKey } from './keys.ts';
+import { incomingKey, ledgerFolder, ledgerMarkerKey, objectKey } from './keys.ts';
+import { Ledger } from './ledger.ts';
 import { ObjectStore } from './object-store.ts';
 import { Patience } from './patience.ts';
 import { patternSha256, patternStream } from './testing/pattern-stream.ts';
@@ -61,7 +69,21 @@ async function put(url: string, headers: Readonly<Record<string, string>>, body:
 }
 
 /** Keys below the prefix. */
+/** Of the objects and uploads. */
 async function keys(): Promise<readonly string[]> {
+  return (await allKeys()).filter((key) => !isOfLedger(key));
+}
+
+/** Of the empty objects that say whose the others are. */
+async function entries(): Promise<readonly string[]> {
+  return (await allKeys()).filter((key) => isOfLedger(key) && key !== ledgerMarkerKey(prefix));
+}
+
+function isOfLedger(key: string): boolean {
+  return (['kept', 'reserved'] as const).some((kind) => key.startsWith(ledgerFolder(prefix, kind)));
+}
+
+async function allKeys(): Promise<readonly string[]> {
   const { Contents = [] } = await stranger.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: `${prefix}/` }));
   return Contents.map(({ Key = '' }) => Key);
 }
@@ -250,7 +272,7 @@ describe('while an upload is looked at', () => {
     const object = objectOf(bytes);
     await smuggle(object, another);
     const watched = new Watched(stranger, bucket);
-    const uploads = new Uploads(watched, prefix);
+    const uploads = new Uploads(watched, prefix, new Ledger(watched, prefix, {}));
     for (let times = 0; times < 3; times += 1) expect(await look(uploads, object)).toBeUndefined();
     expect(watched.reads).toBe(1);
   });
@@ -260,7 +282,7 @@ describe('while an upload is looked at', () => {
     await smuggle(object, bytes);
     const watched = new Watched(stranger, bucket);
     watched.afterRead = () => smuggle(object, another);
-    expect(await look(new Uploads(watched, prefix), object)).toBeUndefined();
+    expect(await look(new Uploads(watched, prefix, new Ledger(watched, prefix, {})), object)).toBeUndefined();
     expect(watched.reads).toBe(2);
     expect(await store.stat(object.mediaId)).toBeNull();
   });
@@ -273,7 +295,7 @@ describe('while an upload is looked at', () => {
       const other = sampleBytes(100 + watched.reads);
       await smuggle(objectOf(other, { mediaId: object.mediaId }), other);
     };
-    const looking = look(new Uploads(watched, prefix), object);
+    const looking = look(new Uploads(watched, prefix, new Ledger(watched, prefix, {})), object);
     await expect(looking).rejects.toThrow(MediaUnavailable);
     expect(watched.reads).toBe(3);
     expect(await keys()).toEqual([incomingKey(prefix, object.mediaId)]);
@@ -470,4 +492,67 @@ test('a list of more than a thousand objects has each once, by day, and nothing 
   await using other = openStore(s3, prefix);
   await other.delete(gone!);
   expect(await idsOf(store)).toEqual(rest);
+});
+
+describe('what owners have', () => {
+  const upload = () => objectOf(sampleBytes(600));
+  const lifetimeMs = hourMs;
+
+  test('counts an upload from when it is begun, for every process', async () => {
+    const limited = () => openStore(s3, prefix, { room: { maxBytesPerOwner: 1_000 } });
+    await using one = limited();
+    await using other = limited();
+    await one.uploadUrl(upload(), Date.now() + hourMs);
+    expect(await other.usageOf('ann')).toEqual({ objects: 1, bytes: 600 });
+    await expect(other.uploadUrl(upload(), Date.now() + hourMs)).rejects.toThrow(MediaQuotaExceeded);
+    expect(await entries()).toHaveLength(1);
+  });
+
+  test('no longer counts one that never came, once it cannot be named any more', async () => {
+    let aheadMs = 0;
+    await using later = openStore(s3, prefix, {
+      clock: { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs },
+    });
+    await store.uploadUrl(upload(), Date.now() + hourMs);
+    aheadMs = 2 * lifetimeMs - 60_000;
+    await later.removePartial(lifetimeMs);
+    expect(await store.usageOf('ann')).toEqual({ objects: 1, bytes: 600 });
+    aheadMs = 2 * lifetimeMs + 60_000;
+    await later.removePartial(lifetimeMs);
+    expect(await entries()).toEqual([]);
+  });
+
+  test('leaves nothing of what was deleted, whether or not it was looked at', async () => {
+    const [looked, not] = [upload(), upload()];
+    for (const object of [looked, not]) {
+      const { url, headers } = await store.uploadUrl(object, Date.now() + hourMs);
+      await put(url, headers, sampleBytes(600));
+    }
+    await store.stat(looked.mediaId);
+    expect(await store.usageOf('ann')).toEqual({ objects: 2, bytes: 1_200 });
+    await store.delete(looked.mediaId);
+    await store.delete(not.mediaId);
+    expect(await allKeys()).toEqual([]);
+  });
+
+  test('has no entry of an upload whose bytes were others', async () => {
+    const object = upload();
+    await store.uploadUrl(object, Date.now() + hourMs);
+    await smuggle(object, sampleBytes(600, 2));
+    expect(await store.stat(object.mediaId)).toBeNull();
+    await using later = openStore(s3, prefix, {
+      clock: { ...systemClock, nowMs: () => systemClock.nowMs() + 3 * lifetimeMs },
+    });
+    await later.removePartial(lifetimeMs);
+    expect(await allKeys()).toEqual([]);
+  });
+
+  // Objects of earlier releases were entered nowhere.
+  test('is entered by the first look at all objects, where it was not', async () => {
+    await store.put(upload(), sampleBytes(600));
+    for (const Key of await entries()) await stranger.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
+    expect(await store.usageOf('ann')).toEqual({ objects: 0, bytes: 0 });
+    await idsOf(store);
+    expect(await store.usageOf('ann')).toEqual({ objects: 1, bytes: 600 });
+  });
 });

@@ -6,6 +6,7 @@ import {
   type MediaObject,
   type MediaStore,
   MediaUnavailable,
+  type MediaUsage,
   type StoredMedia,
   type UploadTarget,
 } from '../../ports/media-store.ts';
@@ -14,6 +15,7 @@ import { type BucketSettings, prepareBucket } from './bucket.ts';
 import { type Clients, type EndpointSettings, openClients } from './clients.ts';
 import { isBucketMissing, mapError } from './errors.ts';
 import { incomingKey, mediaIdOf, objectKey } from './keys.ts';
+import { Ledger, type LedgerLimits } from './ledger.ts';
 import { listBatchObjects, maxKnownObjects, maxObjectBytes } from './limits.ts';
 import { type Listed, ObjectStore } from './object-store.ts';
 import { Patience } from './patience.ts';
@@ -26,6 +28,8 @@ export interface S3MediaStoreOptions {
   readonly prefix: string;
   /** A larger object is refused. */
   readonly maxObjectBytes: number;
+  /** Default: none. */
+  readonly room?: LedgerLimits;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -44,6 +48,7 @@ class Store implements MediaStore {
   readonly #options: S3MediaStoreOptions;
   readonly #clients: Clients;
   readonly #objects: ObjectStore;
+  readonly #ledger: Ledger;
   readonly #uploads: Uploads;
   /** Of the operations under way. */
   readonly #open = new Set<Patience>();
@@ -58,12 +63,14 @@ class Store implements MediaStore {
     this.#options = options;
     this.#clients = openClients(options.s3);
     this.#objects = new ObjectStore(this.#clients.server, options.s3.bucket);
-    this.#uploads = new Uploads(this.#objects, options.prefix);
+    this.#ledger = new Ledger(this.#objects, options.prefix, options.room ?? {});
+    this.#uploads = new Uploads(this.#objects, options.prefix, this.#ledger);
   }
 
   uploadUrl(object: MediaObject, expireTimeMs: number): Promise<UploadTarget> {
-    return this.#run((patience) => {
+    return this.#run(async (patience) => {
       this.#checkTakable(object);
+      await this.#ledger.reserve(object, patience);
       const key = incomingKey(this.#options.prefix, object.mediaId);
       return patience.wait(uploadTarget(this.#clients.signing, object, this.#urlOptions(key, expireTimeMs)));
     });
@@ -85,7 +92,7 @@ class Store implements MediaStore {
         throw new RangeError(`the bytes are not those that ${object.mediaId} is described by`);
       }
       // Nobody looks first whether it is there: ids are new with each put, and who copies has looked. So S3's own condition is enough.
-      await this.#objects.create(key, object, bytes, patience);
+      await this.#ledger.storing(object, () => this.#objects.create(key, object, bytes, patience), patience);
     });
   }
 
@@ -111,8 +118,11 @@ class Store implements MediaStore {
     return this.#run(async (patience) => {
       const key = objectKey(this.#options.prefix, mediaId);
       if (key === undefined) return;
+      const found = (await this.#objects.find(key, mediaId, patience)) ?? (await this.#uploads.find(mediaId, patience));
       // The upload first: else it could be taken in once more between the two.
       await this.#uploads.delete(mediaId, patience);
+      // Whoever was interrupted before the object is gone deletes it once more.
+      if (found !== undefined) await this.#ledger.forget(found.media, patience);
       await this.#objects.delete(key, patience);
       this.#known.delete(mediaId);
     });
@@ -120,22 +130,34 @@ class Store implements MediaStore {
 
   async *list(): AsyncGenerator<readonly StoredMedia[]> {
     const folder = `${this.#options.prefix}/`;
+    const isComplete = await this.#run((patience) => this.#ledger.isComplete(patience));
     for (let token: string | undefined, isMore = true; isMore; isMore = token !== undefined) {
       const page = await this.#run((patience) => this.#objects.page(folder, token, patience));
       for (let at = 0; at < page.objects.length; at += listBatchObjects) {
         const batch = await this.#run((patience) =>
           this.#described(page.objects.slice(at, at + listBatchObjects), patience),
         );
+        if (!isComplete) await this.#run((patience) => this.#ledger.keepAll(batch, patience));
         if (batch.length > 0) yield batch;
       }
       token = page.next;
     }
+    if (!isComplete) await this.#run((patience) => this.#ledger.complete(patience));
+  }
+
+  usageOf(ownerId: string): Promise<MediaUsage> {
+    return this.#run((patience) => this.#ledger.usageOf(ownerId, patience));
   }
 
   async removePartial(olderThanMs: number): Promise<void> {
     const untilMs = this.#options.clock.nowMs() - olderThanMs;
     for (let token: string | undefined, isMore = true; isMore; isMore = token !== undefined) {
       token = await this.#run((patience) => this.#uploads.removeOld(untilMs, token, patience));
+    }
+    // What was PUT at the last moment has as long again to be named.
+    const reservedUntilMs = untilMs - olderThanMs;
+    for (let token: string | undefined, isMore = true; isMore; isMore = token !== undefined) {
+      token = await this.#run((patience) => this.#ledger.removeOld(reservedUntilMs, token, patience));
     }
   }
 

@@ -1,5 +1,6 @@
 import { MediaUnavailable, type StoredMedia } from '../../ports/media-store.ts';
-import { incomingFolder, incomingKey } from './keys.ts';
+import { incomingFolder, incomingKey, mediaIdOfUpload, objectKey } from './keys.ts';
+import type { Ledger } from './ledger.ts';
 import { listBatchObjects, maxLooks, maxRefusedUploads } from './limits.ts';
 import type { Found, ObjectStore } from './object-store.ts';
 import type { Patience } from './patience.ts';
@@ -8,11 +9,13 @@ import type { Patience } from './patience.ts';
 export class Uploads {
   readonly #objects: ObjectStore;
   readonly #prefix: string;
+  readonly #ledger: Ledger;
   /** By media id, the tags of bytes that are not what they were described by. The oldest goes first. */
   readonly #refused = new Map<string, string>();
 
-  constructor(objects: ObjectStore, prefix: string) {
+  constructor(objects: ObjectStore, prefix: string, ledger: Ledger) {
     this.#objects = objects;
+    this.#ledger = ledger;
     this.#prefix = prefix;
   }
 
@@ -30,11 +33,19 @@ export class Uploads {
       const sha256 = upload.sha256 ?? (await this.#objects.sha256(from, upload.etag, patience));
       if (sha256 === undefined) continue;
       if (sha256 !== upload.media.sha256) return this.#refuse(upload);
+      // Entered first: what a crash leaves is taken in by the next look, or taken out with the upload.
+      await this.#ledger.keep(upload.media, patience);
       if (!(await this.#objects.copy(from, key, upload, patience))) continue;
       await this.#objects.delete(from, patience);
+      await this.#ledger.release(upload.media, patience);
       return upload.media;
     }
     throw new MediaUnavailable(`${mediaId} was uploaded anew each time it was looked at`);
+  }
+
+  /** What was uploaded, whatever its bytes are. */
+  find(mediaId: string, patience: Patience): Promise<Found | undefined> {
+    return this.#objects.find(incomingKey(this.#prefix, mediaId), mediaId, patience);
   }
 
   async delete(mediaId: string, patience: Patience): Promise<void> {
@@ -47,10 +58,21 @@ export class Uploads {
     const old = objects.filter(({ changeTimeMs }) => changeTimeMs <= untilMs);
     for (let at = 0; at < old.length; at += listBatchObjects) {
       const batch = old.slice(at, at + listBatchObjects);
-      await Promise.all(batch.map(({ key }) => this.#objects.delete(key, patience)));
+      await Promise.all(batch.map(({ key }) => this.#removeUpload(key, patience)));
       patience.renew();
     }
     return next;
+  }
+
+  async #removeUpload(key: string, patience: Patience): Promise<void> {
+    const mediaId = mediaIdOfUpload(this.#prefix, key);
+    const takenInKey = mediaId && objectKey(this.#prefix, mediaId);
+    if (mediaId !== undefined && takenInKey !== undefined) {
+      const upload = await this.#objects.find(key, mediaId, patience);
+      const isTakenIn = upload !== undefined && (await this.#objects.find(takenInKey, mediaId, patience)) !== undefined;
+      if (upload !== undefined && !isTakenIn) await this.#ledger.forget(upload.media, patience);
+    }
+    await this.#objects.delete(key, patience);
   }
 
   #refuse({ media: { mediaId }, etag }: Found): undefined {

@@ -80,7 +80,7 @@ export class Gateway {
     const own = caller.kind === 'client' ? { ...hello, clientId: actingClient(caller, hello.clientId) } : hello;
     checkHello(own, this.#deps.helloRules);
     this.#byAddress.check({ clientId: own.clientId, clientAddress: caller.clientAddress });
-    this.#deps.writes.take(own.clientId, 'open');
+    this.#deps.writes.take(own.clientId, 'open', caller.clientAddress);
     const session = new Session(this.#sessionDeps, own, caller, output);
     this.#sessions.set(session.sessionId, session);
     this.#byAddress.add(session);

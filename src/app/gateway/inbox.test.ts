@@ -29,6 +29,8 @@ const stored: Part = { kind: 'voice', mediaId: 'v', contentType: 'audio/mpeg', s
 let world: SessionWorld;
 let sent: SentEvents;
 let spoken: number;
+let takeMessage: () => void;
+let checkHistory: () => void;
 /** What the library does with media; the test decides when and how it ends. */
 let takes: { readonly resolve: () => void; readonly reject: (error: Error) => void }[];
 let delivery: Delivery;
@@ -37,6 +39,8 @@ let inbox: Inbox;
 let inactive: Refused | undefined;
 
 beforeEach(async () => {
+  takeMessage = () => {};
+  checkHistory = () => {};
   [spoken, takes, inactive] = [0, [], undefined];
   world = new SessionWorld();
   await world.append({ type: 'ConversationStarted', conversationId: 'c', clientId: 'client' });
@@ -69,7 +73,12 @@ function inboxOf(of: Delivery, checkActive: () => void): Inbox {
     spoken += 1;
   };
   const facts = { clientId: 'client', timeZone: 'UTC', delivery: of, settings, media, checkActive, onSpoken };
-  return new Inbox({ following, conversations, ids, metrics, journal, clock, logger, ...facts }, Promise.resolve());
+  const writes = { takeMessage: () => takeMessage() };
+  const historyQuota = { check: async () => checkHistory() };
+  return new Inbox(
+    { following, writes, historyQuota, conversations, ids, metrics, journal, clock, logger, ...facts },
+    Promise.resolve(),
+  );
 }
 
 function say(clientMessageId: string, ...parts: readonly OutgoingPart[]) {
@@ -148,6 +157,33 @@ describe('what a client says', () => {
     expect(await again).toMatchObject({ duplicate: false });
     expect(spoken).toBe(1);
     expect(await inLog()).toEqual(['a']);
+  });
+
+  test('is refused when history has no room for it, and is taken once it has', async () => {
+    const tooMuch = new Refused('HISTORY_QUOTA_EXCEEDED');
+    checkHistory = () => {
+      throw tooMuch;
+    };
+    await expect(say('a', text('more'))).rejects.toBe(tooMuch);
+    await expect(say('b', voice)).rejects.toBe(tooMuch);
+    expect(takes).toHaveLength(0);
+    checkHistory = () => {};
+    await say('a', text('more'));
+    expect(await inLog()).toEqual(['a']);
+  });
+
+  test('is refused before anything is written when it is too much in a minute; what was said before may be repeated', async () => {
+    const first = await say('a', text('once'));
+    const tooMany = new Refused('TOO_MANY_MESSAGES', undefined, { retryDelayMs: 1_234 });
+    takeMessage = () => {
+      throw tooMany;
+    };
+    await expect(say('b', text('more'))).rejects.toBe(tooMany);
+    expect(await say('a', text('once'))).toEqual({ ...first, duplicate: true });
+    expect(takes).toHaveLength(0);
+    takeMessage = () => {};
+    await say('b', text('more'));
+    expect(await inLog()).toEqual(['a', 'b']);
   });
 
   test('is bounded in what waits with media, and text goes on', async () => {

@@ -7,6 +7,8 @@ import type { TraceContext } from '../../ports/tracing.ts';
 import type { Following } from '../following/following.ts';
 import type { Journal } from '../journal.ts';
 import type { MediaLibrary } from '../media/media-library.ts';
+import type { ClientWrites } from '../rate-limits/client-writes.ts';
+import type { HistoryQuota } from '../rate-limits/history-quota.ts';
 import type { Delivery } from './delivery.ts';
 import {
   type CheckedPart,
@@ -31,6 +33,8 @@ export interface InboxDeps {
   readonly conversations: Pick<SessionConversations, 'isDeleted' | 'said'>;
   readonly media: Pick<MediaLibrary, 'take'>;
   readonly delivery: Delivery;
+  readonly writes: Pick<ClientWrites, 'takeMessage'>;
+  readonly historyQuota: Pick<HistoryQuota, 'check'>;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
@@ -107,10 +111,12 @@ export class Inbox {
       this.#deps.onSpoken();
       return { accepted: Promise.resolve(first).then((at) => delivery.repeat(messageId, clientMessageId, at)) };
     }
-    // It may have been looked for in history meanwhile, and the slot be gone.
+    await this.#checkHistory(checked);
+    // History may have been asked meanwhile, and the slot be gone.
     this.#deps.checkActive();
     if (delivery.unanswered >= settings.maxPendingPerClient)
       throw new Refused('TOO_MANY_PENDING', `${settings.maxPendingPerClient} messages are unanswered`);
+    this.#deps.writes.takeMessage(this.#deps.clientId);
     const accepted = delivery.await(messageId, clientMessageId, arrivedMs, trace);
     if (isTextOnly(checked)) {
       this.#append(conversationId, messageId, clientMessageId, checked, trace);
@@ -126,6 +132,16 @@ export class Inbox {
       delivery.withdraw(messageId, error);
     }
     return { accepted };
+  }
+
+  async #checkHistory(checked: readonly CheckedPart[]): Promise<void> {
+    const { historyQuota, clientId, logger } = this.#deps;
+    const words = checked.filter((part) => part.kind === 'text');
+    try {
+      await historyQuota.check(clientId, words);
+    } catch (error) {
+      throw refusalOf(error, logger);
+    }
   }
 
   async #saidBefore(conversationId: string, messageId: string): Promise<SaidAt | undefined> {

@@ -2,7 +2,7 @@ import { type Reason, Refused } from '../../domain/errors/catalogue.ts';
 import { AccountStoreUnavailable } from '../../ports/account-store.ts';
 import { AuthenticationUnavailable } from '../../ports/authenticator.ts';
 import { LogUnavailable } from '../../ports/event-log.ts';
-import { MediaUnavailable } from '../../ports/media-store.ts';
+import { MediaQuotaExceeded, MediaStoreFull, MediaUnavailable } from '../../ports/media-store.ts';
 import { ReadModelUnavailable } from '../../ports/read-model.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 
@@ -31,6 +31,10 @@ function isEndReason(reason: string): reason is Reason {
 export function knownRefusal(error: unknown): Refused | undefined {
   if (error instanceof Refused) return error;
   if (error instanceof LogUnavailable) return new Refused('LOG_UNAVAILABLE');
+  if (error instanceof MediaQuotaExceeded) return new Refused('MEDIA_QUOTA_EXCEEDED');
+  if (error instanceof MediaStoreFull) return new Refused('MEDIA_STORE_FULL');
+  if (error instanceof MediaQuotaExceeded) return new Refused('MEDIA_QUOTA_EXCEEDED');
+  if (error instanceof MediaStoreFull) return new Refused('MEDIA_STORE_FULL');
   if (error instanceof MediaUnavailable) return new Refused('MEDIA_UNAVAILABLE');
   if (error instanceof AuthenticationUnavailable || error instanceof AccountStoreUnavailable)
     return new Refused('AUTHENTICATION_UNAVAILABLE');

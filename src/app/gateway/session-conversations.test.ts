@@ -193,9 +193,9 @@ describe('a message that is to be stopped', () => {
     world.isHistoryAway = true;
     await world.append(started('c'), messageReceived('c/1'));
     const { conversations } = world;
-    await expect(conversations.requestStop('c/1', 'another')).rejects.toEqual(refused('NOT_YOURS'));
+    await expect(conversations.requestStop('c/1', 'another', undefined)).rejects.toEqual(refused('NOT_YOURS'));
     expect(await stops()).toBe(0);
-    await conversations.requestStop('c/1', 'client');
+    await conversations.requestStop('c/1', 'client', undefined);
     await settled();
     expect(await stops()).toBe(1);
     expect(world.following.pendingMessage('c/1')).toMatchObject({ stopRequested: true });
@@ -206,7 +206,7 @@ describe('a message that is to be stopped', () => {
     await settled();
     world.followed.stall();
     await world.followed.append(messageReceived('c/1'));
-    const stopped = world.conversations.requestStop('c/1', 'client');
+    const stopped = world.conversations.requestStop('c/1', 'client', undefined);
     await settled();
     world.followed.goOn();
     await stopped;
@@ -217,11 +217,11 @@ describe('a message that is to be stopped', () => {
     world = new SessionWorld();
     await world.append(messageReceived('c/1'), replyCompleted('c/1', ''));
     const { conversations } = world;
-    await expect(conversations.requestStop('c/1', 'client')).rejects.toEqual(refused('HISTORY_BEHIND'));
+    await expect(conversations.requestStop('c/1', 'client', undefined)).rejects.toEqual(refused('HISTORY_BEHIND'));
     await world.project();
-    await conversations.requestStop('c/1', 'client');
-    await expect(conversations.requestStop('c/1', 'another')).rejects.toEqual(refused('NOT_YOURS'));
-    await expect(conversations.requestStop('c/2', 'client')).rejects.toEqual(refused('NOT_FOUND'));
+    await conversations.requestStop('c/1', 'client', undefined);
+    await expect(conversations.requestStop('c/1', 'another', undefined)).rejects.toEqual(refused('NOT_YOURS'));
+    await expect(conversations.requestStop('c/2', 'client', undefined)).rejects.toEqual(refused('NOT_FOUND'));
     expect(await stops()).toBe(0);
   });
 });

@@ -86,14 +86,14 @@ export class SessionConversations {
   }
 
   /** Records that the client wants no more of the reply to its message. Throws NOT_FOUND, NOT_YOURS, HISTORY_BEHIND or TOO_MANY_WRITES. */
-  async requestStop(messageId: string, clientId: string): Promise<void> {
+  async requestStop(messageId: string, clientId: string, clientAddress: string | undefined): Promise<void> {
     const message = await this.#answerable(messageId);
     if (message === null) throw new Refused('NOT_FOUND', 'there is no such message');
     if (message.clientId !== clientId) throw new Refused('NOT_YOURS', 'the message belongs to somebody else');
     if (message.isFinal) return;
     const { journal, following, writes } = this.#deps;
     const { conversationId } = message;
-    writes.take(clientId, 'stop');
+    writes.take(clientId, 'stop', clientAddress);
     await journal.appendConversation(following.partitionOf(conversationId), conversationId, [
       { type: 'StopRequested', conversationId, messageId },
     ]);

@@ -64,6 +64,8 @@ export type SessionEvent =
       /** Of the error catalogue; or of a later release's, when the log says it. */
       readonly reason: string;
       readonly detail: string;
+      /** Not before this long; undefined: as the catalogue says. */
+      readonly retryDelayMs?: number | undefined;
     }
   | { readonly type: 'pong'; readonly timeMs: number }
   | { readonly type: 'drain'; readonly deadlineMs: number }

@@ -107,7 +107,8 @@ beforeEach(async () => {
     metrics: uncounted,
     journal: log.journal,
     following,
-    writes: { take() {} },
+    writes: { take() {}, takeMessage() {} },
+    historyQuota: { check: async () => {} },
     conversations: { start: starts.run, checkOwned: checks.run, isDeleted: () => false, said: async () => undefined },
     settings: {
       maxWaitForSlotMs: 30_000,

@@ -11,6 +11,7 @@ import type { Journal } from '../journal.ts';
 import type { MediaLibrary } from '../media/media-library.ts';
 import type { MediaLinks } from '../media/media-links.ts';
 import type { ClientWrites } from '../rate-limits/client-writes.ts';
+import type { HistoryQuota } from '../rate-limits/history-quota.ts';
 import type { Admission, AdmissionListener } from './admission.ts';
 import { Delivery } from './delivery.ts';
 import { checkAfterSequence, checkConversationId, type Hello } from './hello.ts';
@@ -43,7 +44,8 @@ export interface SessionDeps {
   readonly admission: Admission;
   readonly media: Pick<MediaLibrary, 'take'>;
   readonly links: MediaLinks;
-  readonly writes: Pick<ClientWrites, 'take'>;
+  readonly writes: Pick<ClientWrites, 'take' | 'takeMessage'>;
+  readonly historyQuota: Pick<HistoryQuota, 'check'>;
   readonly settings: SessionSettings;
   /** Whether sessions that hold a slot may be told anything, and taken at their word. */
   readonly mayServe: () => boolean;
@@ -66,6 +68,7 @@ export class Session implements AdmissionListener {
   readonly clientAddress: string | undefined;
   readonly #deps: SessionDeps;
   readonly #hello: Hello;
+  readonly #clientAddress: string | undefined;
   readonly #outbox: Outbox;
   readonly #delivery: Delivery;
   readonly #inbox: Inbox;
@@ -90,6 +93,7 @@ export class Session implements AdmissionListener {
   constructor(deps: SessionDeps, hello: Hello, caller: Caller, output: SessionOutput) {
     this.#deps = deps;
     this.#hello = hello;
+    this.#clientAddress = caller.clientAddress;
     this.clientId = hello.clientId;
     this.clientAddress = caller.clientAddress;
     this.#sessionId = deps.ids.unique();
@@ -153,7 +157,7 @@ export class Session implements AdmissionListener {
     this.#hear();
     await this.#inbox.inTurn(async () => this.#checkActive());
     try {
-      await this.#deps.conversations.requestStop(messageId, this.clientId);
+      await this.#deps.conversations.requestStop(messageId, this.clientId, this.#clientAddress);
     } catch (error) {
       throw refusalOf(error, this.#deps.logger);
     }
@@ -184,7 +188,7 @@ export class Session implements AdmissionListener {
   }
 
   async #startNext(conversationId: string): Promise<void> {
-    this.#deps.writes.take(this.clientId, 'new_conversation');
+    this.#deps.writes.take(this.clientId, 'new_conversation', this.#clientAddress);
     await this.#deps.conversations.start(conversationId, this.clientId);
   }
 

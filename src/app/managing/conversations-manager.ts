@@ -38,7 +38,7 @@ export class ConversationsManager {
     checkConversationId(conversationId);
     const title = checkedTitle(wish);
     const { clientId } = await this.#find(caller, conversationId);
-    this.#deps.writes.take(clientId, 'rename');
+    this.#deps.writes.take(clientId, 'rename', caller.clientAddress);
     await this.#append({ type: 'ConversationRenamed', conversationId, title }, 'the new title');
     return this.#find(caller, conversationId);
   }
@@ -62,7 +62,7 @@ export class ConversationsManager {
 
   async #delete(caller: Caller, conversationId: string): Promise<void> {
     const { clientId } = await this.#find(caller, conversationId);
-    this.#deps.writes.take(clientId, 'delete');
+    this.#deps.writes.take(clientId, 'delete', caller.clientAddress);
     await this.#append({ type: 'ConversationDeleted', conversationId }, 'the deletion');
   }
 

@@ -77,7 +77,7 @@ export class MediaLibrary {
     const { mediaKind, contentType } = checkType(request.mediaKind, request.contentType);
     checkSize(request.sizeBytes, settings.maxMediaBytes);
     const sha256 = hexOf(checkHash(request.sha256));
-    writes.take(ownerId, 'create_upload');
+    writes.take(ownerId, 'create_upload', caller.clientAddress);
     const nowMs = clock.nowMs();
     const mediaId = newMediaId(ids.unique(), nowMs);
     const expireTimeMs = nowMs + settings.uploadLifetimeMs;

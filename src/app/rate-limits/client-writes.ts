@@ -1,4 +1,4 @@
-import { Refused } from '../../domain/errors/catalogue.ts';
+import { type Reason, Refused } from '../../domain/errors/catalogue.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Metrics, WriteKind } from '../../ports/telemetry.ts';
 import { TokenBuckets } from './token-buckets.ts';
@@ -8,35 +8,69 @@ const minuteMs = 60_000;
 /** Records that one write leaves in the log at most: of a session its request, its new conversation, its first message's mark and its end. */
 export const maxRecordsPerWrite = 4;
 
+/** What may be done at once, and again within a minute. */
+export interface WriteRates {
+  /** Of one client, beside messages. */
+  readonly writesPerClientPerMinute: number;
+  /** The same, of all clients that have one address. */
+  readonly writesPerAddressPerMinute: number;
+  /** Messages of one client. */
+  readonly messagesPerClientPerMinute: number;
+}
+
 export interface ClientWritesDeps {
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly metrics: Pick<Metrics, 'writeRefused'>;
-  /** What a client may do at once, and again within a minute. */
-  readonly writesPerMinute: number;
+  readonly rates: WriteRates;
 }
 
 /**
- * A token bucket for each client: what it makes this gateway write or store, beside messages, which are bounded by those that are unanswered. Without it a
- * client in a loop fills the log, which keeps everything. In this process's memory, of `maxRemembered` clients: each gateway counts for itself.
+ * Token buckets for each client: what it makes this gateway write or store, and what it says; and one for each address, whatever its clients call
+ * themselves. Without them a client in a loop fills the log, which keeps everything. In this process's memory, of `maxRemembered` clients and as many
+ * addresses: each gateway counts for itself.
  */
 export class ClientWrites {
   readonly #deps: ClientWritesDeps;
-  readonly #buckets: TokenBuckets;
+  readonly #byClient: TokenBuckets;
+  readonly #byAddress: TokenBuckets;
+  readonly #messages: TokenBuckets;
 
   constructor(deps: ClientWritesDeps) {
+    const { writesPerClientPerMinute, writesPerAddressPerMinute, messagesPerClientPerMinute } = deps.rates;
     this.#deps = deps;
-    this.#buckets = new TokenBuckets(deps.writesPerMinute, minuteMs);
+    this.#byClient = new TokenBuckets(writesPerClientPerMinute, minuteMs);
+    this.#byAddress = new TokenBuckets(writesPerAddressPerMinute, minuteMs);
+    this.#messages = new TokenBuckets(messagesPerClientPerMinute, minuteMs);
   }
 
-  /** To be called before anything is written. Throws TOO_MANY_WRITES with the time until the next token. */
-  take(clientId: string, kind: WriteKind): void {
-    const { clock, metrics } = this.#deps;
-    const nowMs = clock.monotonicMs();
-    const waitMs = this.#buckets.waitMs(clientId, nowMs);
-    if (waitMs > 0) {
-      metrics.writeRefused(kind);
-      throw new Refused('TOO_MANY_WRITES', undefined, { retryDelayMs: Math.ceil(waitMs) });
-    }
-    this.#buckets.take(clientId, nowMs);
+  /**
+   * To be called before anything is written. `clientAddress`: undefined where addresses are not counted. Throws TOO_MANY_WRITES with the time until both
+   * buckets have a token; then none was taken.
+   */
+  take(clientId: string, kind: WriteKind, clientAddress: string | undefined): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    const addressWaitMs = clientAddress === undefined ? 0 : this.#byAddress.waitMs(clientAddress, nowMs);
+    this.#check('TOO_MANY_WRITES', kind, Math.max(this.#byClient.waitMs(clientId, nowMs), addressWaitMs));
+    this.#byClient.take(clientId, nowMs);
+    if (clientAddress !== undefined) this.#byAddress.take(clientAddress, nowMs);
+  }
+
+  /** To be called before a message is written, and not for one that is in the log already. Throws TOO_MANY_MESSAGES with the time until the next token. */
+  takeMessage(clientId: string): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    this.#check('TOO_MANY_MESSAGES', 'message', this.#messages.waitMs(clientId, nowMs));
+    this.#messages.take(clientId, nowMs);
+  }
+
+  /** What the client may write and say at once now, as far as it alone is counted. */
+  left(clientId: string): { readonly writes: number; readonly messages: number } {
+    const nowMs = this.#deps.clock.monotonicMs();
+    return { writes: this.#byClient.left(clientId, nowMs), messages: this.#messages.left(clientId, nowMs) };
+  }
+
+  #check(reason: Reason, kind: WriteKind, waitMs: number): void {
+    if (waitMs <= 0) return;
+    this.#deps.metrics.writeRefused(kind);
+    throw new Refused(reason, undefined, { retryDelayMs: Math.ceil(waitMs) });
   }
 }

@@ -19,6 +19,12 @@ export class TokenBuckets {
     return Math.max(0, emptyForMs);
   }
 
+  /** How many tokens the bucket has. */
+  left(key: string, nowMs: number): number {
+    const missing = Math.max(0, (this.#fullAtMs.get(key) ?? nowMs) - nowMs) / this.#intervalMs;
+    return Math.max(0, Math.floor(this.#capacity - missing));
+  }
+
   /** Takes a token, which `waitMs` has said is there. */
   take(key: string, nowMs: number): void {
     this.#fullAtMs.set(key, Math.max(this.#fullAtMs.get(key) ?? 0, nowMs) + this.#intervalMs);

@@ -1,11 +1,13 @@
 import type { OpenConnection } from '../../domain/admission/state.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { HistoryPlace } from '../../ports/history.ts';
+import type { History, HistoryPlace, HistoryUsage } from '../../ports/history.ts';
+import type { MediaStore, MediaUsage } from '../../ports/media-store.ts';
 import type { OperationsViews } from '../../ports/operations-views.ts';
 import { type Caller, requireOperator } from '../caller.ts';
 import type { Admission } from '../gateway/admission.ts';
 import { isChosenId } from '../gateway/hello.ts';
+import type { ClientWrites } from '../rate-limits/client-writes.ts';
 import { operatorOf, type SecurityRecorder } from '../security/security-recorder.ts';
 import type { PageArguments, ReadPage } from './history-reads.ts';
 import { effectivePageSize, pageToken, placeOfToken } from './page.ts';
@@ -21,12 +23,28 @@ export interface Usage {
   readonly oldestQueuedMs: number;
 }
 
+/** What one client keeps, and may still write at this gateway. */
+export interface ClientUsage {
+  readonly history: HistoryUsage;
+  readonly media: MediaUsage;
+  readonly left: ReturnType<ClientWrites['left']>;
+  /** undefined: any number. */
+  readonly maxHistoryBytes: number | undefined;
+  readonly maxMediaBytes: number | undefined;
+}
+
 export interface OperationsDeps {
   readonly views: OperationsViews;
+  readonly history: Pick<History, 'usageOf'>;
+  readonly media: Pick<MediaStore, 'usageOf'>;
+  readonly writes: Pick<ClientWrites, 'left'>;
   readonly admission: Admission;
   readonly clock: Clock;
   readonly maxClients: number;
   readonly maxProcessing: number;
+  /** Of one client; undefined: any number. */
+  readonly maxHistoryBytesPerClient: number | undefined;
+  readonly maxMediaBytesPerClient: number | undefined;
   readonly security: Pick<SecurityRecorder, 'record'>;
 }
 
@@ -48,6 +66,16 @@ export class Operations {
   async usageFor(caller: Caller): Promise<Usage> {
     requireOperator(caller);
     return this.usage();
+  }
+
+  /** What a client keeps. Throws OPERATOR_REQUIRED, CLIENT_ID_INVALID; rejects with ReadModelUnavailable or MediaUnavailable. */
+  async clientUsageFor(caller: Caller, clientId: string): Promise<ClientUsage> {
+    requireOperator(caller);
+    if (!isChosenId(clientId)) throw new Refused('CLIENT_ID_INVALID');
+    const { history, media, writes, maxHistoryBytesPerClient, maxMediaBytesPerClient } = this.#deps;
+    const [said, stored] = await Promise.all([history.usageOf(clientId), media.usageOf(clientId)]);
+    const limits = { maxHistoryBytes: maxHistoryBytesPerClient, maxMediaBytes: maxMediaBytesPerClient };
+    return { history: said, media: stored, left: writes.left(clientId), ...limits };
   }
 
   /** For the process itself, whose metrics tell the same. */

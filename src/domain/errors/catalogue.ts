@@ -269,7 +269,8 @@ export const catalogue = {
     retryable: true,
     retryDelayMs: 1000,
     scope: 'call',
-    meaning: 'The client opens, begins, stops, renames, deletes or uploads too often; nothing was written.',
+    meaning:
+      'The client, or all clients of its address together, open, begin, stop, rename, delete or upload too often; nothing was written.',
     remedy: 'Wait as long as the delay says, then do it again.',
   },
   REFRESH_TOKEN_INVALID: {
@@ -309,6 +310,14 @@ export const catalogue = {
     scope: 'call',
     meaning: 'The media store does not answer now; nothing was stored.',
     remedy: 'Try again.',
+  },
+  MEDIA_STORE_FULL: {
+    code: 'RESOURCE_EXHAUSTED',
+    retryable: true,
+    retryDelayMs: 60_000,
+    scope: 'call',
+    meaning: 'The media store has no room: what is left of its disk is for the log. Nothing was stored.',
+    remedy: 'Send text, or try again later; tell whoever runs the server.',
   },
   MEDIA_URL_INVALID: {
     code: 'PERMISSION_DENIED',
@@ -387,6 +396,20 @@ export const catalogue = {
     meaning: 'No such media object was uploaded by this client, or it is not in the store any more.',
     remedy: 'Upload it first.',
   },
+  MEDIA_QUOTA_EXCEEDED: {
+    code: 'RESOURCE_EXHAUSTED',
+    retryable: false,
+    scope: 'message',
+    meaning: 'With it the client would keep more bytes of media than it may. Nothing was stored.',
+    remedy: 'Delete conversations that have media, or wait until uploads that were not used are removed.',
+  },
+  HISTORY_QUOTA_EXCEEDED: {
+    code: 'RESOURCE_EXHAUSTED',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The conversations of this client have as many bytes as they may.',
+    remedy: 'Delete conversations.',
+  },
   CLIENT_MESSAGE_ID_INVALID: {
     code: 'INVALID_ARGUMENT',
     retryable: false,
@@ -401,6 +424,14 @@ export const catalogue = {
     scope: 'message',
     meaning: 'Too many messages of this client are unanswered.',
     remedy: 'Wait for a reply, then send it again.',
+  },
+  TOO_MANY_MESSAGES: {
+    code: 'RESOURCE_EXHAUSTED',
+    retryable: true,
+    retryDelayMs: 1_000,
+    scope: 'message',
+    meaning: 'The client says too much in a minute; nothing was written.',
+    remedy: 'Wait as long as the delay says, then send it again.',
   },
   PROVIDER_FAILED: {
     code: 'UNAVAILABLE',

@@ -1,7 +1,15 @@
 import { hash, randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { newMediaId } from '../../domain/media/media-id.ts';
-import { MediaMissing, type MediaObject, type MediaStore, MediaUnavailable, type StoredMedia } from '../media-store.ts';
+import {
+  type MediaLimits,
+  MediaMissing,
+  type MediaObject,
+  MediaQuotaExceeded,
+  type MediaStore,
+  MediaUnavailable,
+  type StoredMedia,
+} from '../media-store.ts';
 
 /** A store to test. It may hold objects of others, but of no test of this suite. */
 export interface MediaStoreUnderTest extends AsyncDisposable {
@@ -40,8 +48,8 @@ function expectSame(found: Uint8Array | ArrayBuffer, expected: Uint8Array): void
   expect(hash('sha256', new Uint8Array(found), 'hex')).toBe(hash('sha256', expected, 'hex'));
 }
 
-/** What every media store must do. */
-export function mediaStoreContract(name: string, open: () => Promise<MediaStoreUnderTest>): void {
+/** What every media store must do. `open` with limits, which are those of the store opened again, too. */
+export function mediaStoreContract(name: string, open: (limits?: MediaLimits) => Promise<MediaStoreUnderTest>): void {
   describe(`media store: ${name}`, () => {
     let subject: MediaStoreUnderTest;
     beforeEach(async () => {
@@ -59,6 +67,7 @@ export function mediaStoreContract(name: string, open: () => Promise<MediaStoreU
     describe('read', () => reading(storeOf));
     describe('list and delete', () => listing(storeOf));
     closing(() => subject);
+    describe('what an owner may have', () => limiting(open));
   });
 }
 
@@ -393,5 +402,97 @@ function closing(subjectOf: () => MediaStoreUnderTest): void {
     await expect(store.put(objectOf(bytes), bytes)).rejects.toThrow(MediaUnavailable);
     await expect(store.uploadUrl(objectOf(bytes), Date.now() + hourMs)).rejects.toThrow(MediaUnavailable);
     await expect(listed(store)).rejects.toThrow(MediaUnavailable);
+  });
+}
+
+const maxBytesPerOwner = 1_000;
+
+/** An object of so many bytes, and its bytes. */
+function sized(length: number, more: Partial<MediaObject> = {}) {
+  const bytes = sampleBytes(length, length);
+  return { bytes, object: objectOf(bytes, more) };
+}
+
+function limiting(open: (limits?: MediaLimits) => Promise<MediaStoreUnderTest>): void {
+  let subject: MediaStoreUnderTest;
+  let store: MediaStore;
+  beforeEach(async () => {
+    subject = await open({ maxBytesPerOwner });
+    store = subject.store;
+  });
+  afterEach(async () => {
+    await subject[Symbol.asyncDispose]();
+  });
+
+  async function put(length: number, more: Partial<MediaObject> = {}): Promise<MediaObject> {
+    const { object, bytes } = sized(length, more);
+    await store.put(object, bytes);
+    return object;
+  }
+
+  /** Nothing of this size has room. */
+  async function expectFull(length: number): Promise<void> {
+    const { object, bytes } = sized(length);
+    await expect(store.put(object, bytes)).rejects.toThrow(MediaQuotaExceeded);
+    await expect(store.uploadUrl(object, Date.now() + hourMs)).rejects.toThrow(MediaQuotaExceeded);
+    expect(await store.stat(object.mediaId)).toBeNull();
+  }
+
+  test('are so many bytes and not one more, each owner for itself', async () => {
+    await put(600);
+    const { object, bytes } = sized(400);
+    expect(await upload(store, object, bytes)).toBeLessThan(300);
+    await store.stat(object.mediaId);
+    await expectFull(1);
+    await put(1_000, { ownerId: 'bob' });
+    expect(await store.usageOf('ann')).toEqual({ objects: 2, bytes: 1_000 });
+    expect(await store.usageOf('carl')).toEqual({ objects: 0, bytes: 0 });
+  });
+
+  test('is as much after the store is opened again', async () => {
+    await put(600);
+    store = await subject.reopen();
+    await expectFull(401);
+    expect(await store.usageOf('ann')).toEqual({ objects: 1, bytes: 600 });
+    await put(400);
+    await expectFull(1);
+  });
+
+  test('is more again when objects are deleted, however often', async () => {
+    const { mediaId } = await put(1_000);
+    await expectFull(1);
+    await store.delete(mediaId);
+    await store.delete(mediaId);
+    await put(999);
+    await expectFull(2);
+  });
+
+  test('is not needed twice for an object that is there', async () => {
+    const { object, bytes } = sized(1_000);
+    expect(await upload(store, object, bytes)).toBeLessThan(300);
+    await store.stat(object.mediaId);
+    await store.put(object, bytes);
+    expect(await store.usageOf('ann')).toEqual({ objects: 1, bytes: 1_000 });
+  });
+
+  test('holds for many that come at once', async () => {
+    const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => put(300)));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(3);
+    expect((await store.usageOf('ann')).bytes).toBeLessThanOrEqual(maxBytesPerOwner);
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(MediaQuotaExceeded);
+  });
+
+  test('holds for uploads that were begun for the same room', async () => {
+    const begun = [sized(600), sized(600)];
+    const urls = await Promise.allSettled(begun.map(({ object }) => store.uploadUrl(object, Date.now() + hourMs)));
+    for (const [index, url] of urls.entries()) {
+      const { object, bytes } = begun[index] as (typeof begun)[number];
+      if (url.status === 'rejected') expect(url.reason).toBeInstanceOf(MediaQuotaExceeded);
+      else await send(url.value.url, url.value.headers, bytes);
+      await store.stat(object.mediaId);
+    }
+    const there = await listed(store);
+    expect(there.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)).toBeLessThanOrEqual(maxBytesPerOwner);
   });
 }

@@ -21,6 +21,7 @@ interface Note {
   readonly owner?: string | undefined;
   readonly rank: number;
   readonly text: string;
+  readonly size?: number | undefined;
 }
 
 const notes: CollectionSpec<Note> = {
@@ -204,6 +205,19 @@ export function readModelContract(name: string, open: () => Promise<ReadModelsUn
         expect(await collection.page({ index: 'byRank', equals: [], descending: true, limit: 1 })).toEqual([
           { rank: 7, text: 'y' },
         ]);
+      });
+
+      test('sum up a field of numbers, where there is one', async () => {
+        const collection = store.collection(notes);
+        const owned = await collection.page({ index: 'byOwner', equals: ['ann'], limit: 100 });
+        const sum = owned.reduce((total, { rank }) => total + rank, 0);
+        expect(sum).toBeGreaterThan(0);
+        expect(await collection.sum('byOwner', ['ann'], 'rank')).toBe(sum);
+        expect(await collection.sum('byOwner', ['nobody'], 'rank')).toBe(0);
+        await store.apply([write('y', 10, { owner: 'ann', rank: 1_000, text: 'y', size: 7 })], []);
+        expect(await collection.sum('byOwner', ['ann'], 'rank')).toBe(sum + 1_000);
+        expect(await collection.sum('byOwner', ['ann'], 'size')).toBe(7);
+        expect(await collection.sum('byRank', [], 'size')).toBe(7);
       });
 
       test('by id show every document, with its position', async () => {

@@ -31,6 +31,7 @@ export function mediaOverNetwork(store: MediaStore, process: SimulatedProcess, f
     stat: (mediaId) => ask(() => store.stat(mediaId)),
     read: (...what) => ask(() => store.read(...what)),
     delete: (mediaId) => ask(() => store.delete(mediaId)),
+    usageOf: (ownerId) => ask(() => store.usageOf(ownerId)),
     removePartial: (olderThanMs) => ask(() => store.removePartial(olderThanMs)),
     async *list() {
       for await (const batch of store.list()) yield await ask(async () => batch);

@@ -36,6 +36,7 @@ export function readModelsOverNetwork(
       search: (query) => ask(() => of.search(query)),
       scan: (afterId, limit) => ask(() => of.scan(afterId, limit)),
       count: (index, equals) => ask(() => of.count(index, equals)),
+      sum: (index, equals, field) => ask(() => of.sum(index, equals, field)),
     };
   }
 

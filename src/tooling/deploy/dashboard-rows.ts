@@ -246,6 +246,16 @@ export const rows: readonly Row[] = [
         unit: 'Bps',
         queries: [['bytes', 'sum(rate(parley_media_swept_bytes_total[$__rate_interval]))']],
       },
+      {
+        title: 'Disk of the data folder',
+        description:
+          'What is left of it; media are refused where less than the reserve would be left. Empty where many processes share a log.',
+        unit: 'bytes',
+        queries: [
+          ['{{instance}} free', 'parley_data_folder_free_bytes'],
+          ['{{instance}} reserve', 'parley_data_folder_min_free_bytes'],
+        ],
+      },
     ],
   },
   {

@@ -107,6 +107,10 @@ const ofCatalogue = {
     title: 'Files cannot be stored or fetched at the moment.',
     advice: 'Try again in a moment.',
   },
+  MEDIA_STORE_FULL: {
+    title: 'The server has no room for files at the moment.',
+    advice: 'Send text, or wait; it is tried again by itself.',
+  },
   MEDIA_URL_INVALID: { title: 'The link to this file has expired.', advice: 'Reload the page.' },
   NOT_REPLAYABLE: { title: 'This cannot be done again.', advice: 'Leave it as it is.' },
   STILL_UNDECODABLE: {
@@ -130,10 +134,22 @@ const ofCatalogue = {
     advice: 'Check the file, or send another one.',
   },
   MEDIA_NOT_FOUND: { title: 'The server no longer has this file.', advice: 'Send it again.' },
+  MEDIA_QUOTA_EXCEEDED: {
+    title: 'Your files take all the room that they may.',
+    advice: 'Delete conversations that have files, then send it again.',
+  },
+  HISTORY_QUOTA_EXCEEDED: {
+    title: 'Your conversations take all the room that they may.',
+    advice: 'Delete some of them, then send it again.',
+  },
   CLIENT_MESSAGE_ID_INVALID: { title: 'The server did not understand this page.', advice: 'Reload the page.' },
   TOO_MANY_PENDING: {
     title: 'Too many of your messages wait for an answer.',
     advice: 'This one is sent by itself once one is answered.',
+  },
+  TOO_MANY_MESSAGES: {
+    title: 'You have sent too many messages within a minute.',
+    advice: 'This one is sent by itself in a moment.',
   },
   PROVIDER_FAILED: { title: 'The assistant could not answer.', advice: 'Send the message again.' },
   PROVIDER_TIMEOUT: { title: 'The assistant did not answer in time.', advice: 'Send the message again.' },

@@ -6,7 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../../ports/clock.ts';
 import { systemClock } from '../../node/system-clock.ts';
-import { type FolderMediaStore, openFolderMediaStore, type TransferLimits } from '../folder-media-store.ts';
+import {
+  type FolderMediaStore,
+  type FolderMediaStoreOptions,
+  openFolderMediaStore,
+  type TransferLimits,
+} from '../folder-media-store.ts';
 
 export const testMaxObjectBytes = 8 * 1_024 * 1_024;
 
@@ -38,19 +43,29 @@ export class ServedStore implements AsyncDisposable {
   /** What the handler has promised for each request. */
   readonly answering: Promise<void>[] = [];
   readonly #limits: Partial<TransferLimits>;
+  readonly #room: FolderMediaStoreOptions['room'];
   readonly #server: Server;
   #store: FolderMediaStore | undefined;
 
-  private constructor(around: string, server: Server, limits: Partial<TransferLimits>) {
+  private constructor(
+    around: string,
+    server: Server,
+    limits: Partial<TransferLimits>,
+    room: FolderMediaStoreOptions['room'],
+  ) {
     this.around = around;
     this.folder = join(around, 'media');
     this.#server = server;
     this.#limits = limits;
+    this.#room = room;
   }
 
-  static async start(limits: Partial<TransferLimits> = {}): Promise<ServedStore> {
+  static async start(
+    limits: Partial<TransferLimits> = {},
+    room: FolderMediaStoreOptions['room'] = {},
+  ): Promise<ServedStore> {
     const server = createServer({ requestTimeout: 0 });
-    const served = new ServedStore(await mkdtemp(join(tmpdir(), 'parley-media-')), server, limits);
+    const served = new ServedStore(await mkdtemp(join(tmpdir(), 'parley-media-')), server, limits, room);
     const listener = (request: IncomingMessage, response: ServerResponse) => {
       if (served.#store === undefined) response.destroy();
       else served.answering.push(served.#store.handler(request, response));
@@ -82,6 +97,7 @@ export class ServedStore implements AsyncDisposable {
       maxObjectBytes: testMaxObjectBytes,
       onError: (error) => this.errors.push(error),
       limits: this.#limits,
+      room: this.#room ?? {},
     });
     return this.#store;
   }

@@ -3,8 +3,10 @@ import {
   isPossible,
   MediaMissing,
   type MediaObject,
+  MediaQuotaExceeded,
   type MediaStore,
   MediaUnavailable,
+  type MediaUsage,
   type StoredMedia,
   type UploadTarget,
 } from '../../../ports/media-store.ts';
@@ -19,6 +21,8 @@ export interface SharedMedia {
   store(object: MediaObject, bytes: Uint8Array): boolean;
   remove(mediaId: string): boolean;
   objects(): readonly StoredMedia[];
+  hasRoom(object: MediaObject): boolean;
+  usageOf(ownerId: string): MediaUsage;
 }
 
 /** The media store as one process has it. */
@@ -35,12 +39,14 @@ export class MemoryMediaHandle implements MediaStore {
   async uploadUrl(object: MediaObject, expireTimeMs: number): Promise<UploadTarget> {
     this.#assertOpen();
     if (!isPossible(object)) throw new RangeError(`${object.mediaId} is not described as an object can be`);
+    this.#checkRoom(object);
     const url = this.#urls.toUpload({ object, expireTimeMs });
     return { url, headers: { 'content-type': object.contentType } };
   }
 
   async put(object: MediaObject, bytes: Uint8Array): Promise<void> {
     this.#assertOpen();
+    this.#checkRoom(object);
     this.#server.store(object, bytes);
   }
 
@@ -76,6 +82,11 @@ export class MemoryMediaHandle implements MediaStore {
     }
   }
 
+  async usageOf(ownerId: string): Promise<MediaUsage> {
+    this.#assertOpen();
+    return this.#server.usageOf(ownerId);
+  }
+
   /** There is nothing to do: what has not come whole is not kept. */
   async removePartial(): Promise<void> {
     this.#assertOpen();
@@ -83,6 +94,11 @@ export class MemoryMediaHandle implements MediaStore {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+  }
+
+  #checkRoom(object: MediaObject): void {
+    if (!this.#server.hasRoom(object))
+      throw new MediaQuotaExceeded(`${object.ownerId} has no room for ${object.mediaId}`);
   }
 
   #assertOpen(): void {

@@ -1,8 +1,8 @@
 import { mediaStoreContract } from '../../../ports/contracts/media-store.contract.ts';
 import { servedMedia } from './testing/served-media.ts';
 
-mediaStoreContract('memory', async () => {
-  const served = await servedMedia();
+mediaStoreContract('memory', async (limits) => {
+  const served = await servedMedia(limits);
   let store = served.media.handle();
   return {
     store,

@@ -1,7 +1,14 @@
 import { hash } from 'node:crypto';
 import { byteRange } from '../../../domain/media/byte-range.ts';
 import { mediaDay } from '../../../domain/media/media-id.ts';
-import { isPossible, type MediaObject, type MediaStore, type StoredMedia } from '../../../ports/media-store.ts';
+import {
+  isPossible,
+  type MediaLimits,
+  type MediaObject,
+  type MediaStore,
+  type MediaUsage,
+  type StoredMedia,
+} from '../../../ports/media-store.ts';
 import { MediaUrls } from './media-urls.ts';
 import { MemoryMediaHandle } from './memory-media-handle.ts';
 
@@ -26,9 +33,11 @@ export class MemoryMediaServer {
   readonly #objects = new Map<string, MemoryObject>();
   readonly #urls: MediaUrls;
   readonly #nowMs: () => number;
+  readonly #limits: MediaLimits;
 
   /** `nowMs`: milliseconds since the epoch. `urlPrefix`: what every URL begins with, e.g. `http://127.0.0.1:80/`. */
-  constructor(nowMs: () => number, urlPrefix = 'memory://media/') {
+  constructor(nowMs: () => number, urlPrefix = 'memory://media/', limits: MediaLimits = {}) {
+    this.#limits = limits;
     this.#nowMs = nowMs;
     this.#urls = new MediaUrls(urlPrefix);
   }
@@ -44,6 +53,7 @@ export class MemoryMediaServer {
     if (permit === undefined || permit.expireTimeMs <= this.#nowMs()) return answer(403);
     if (headers['content-type'] !== permit.object.contentType) return answer(415);
     if (!isOf(permit.object, body)) return answer(400);
+    if (!this.hasRoom(permit.object)) return answer(507);
     return answer(this.store(permit.object, body) ? 201 : 200);
   }
 
@@ -75,6 +85,18 @@ export class MemoryMediaServer {
   /** The object; undefined when it is not there. */
   find(mediaId: string): MemoryObject | undefined {
     return this.#objects.get(mediaId);
+  }
+
+  /** Whether the object may be there beside what its owner has, or is there. */
+  hasRoom({ mediaId, ownerId, sizeBytes }: MediaObject): boolean {
+    const { maxBytesPerOwner = Number.POSITIVE_INFINITY } = this.#limits;
+    return this.#objects.has(mediaId) || this.usageOf(ownerId).bytes + sizeBytes <= maxBytesPerOwner;
+  }
+
+  /** What an owner has. */
+  usageOf(ownerId: string): MediaUsage {
+    const owned = [...this.#objects.values()].filter(({ media }) => media.ownerId === ownerId);
+    return { objects: owned.length, bytes: owned.reduce((sum, { media }) => sum + media.sizeBytes, 0) };
   }
 
   /** Stores a copy, unless there is one. RangeError when the bytes are not those described. */

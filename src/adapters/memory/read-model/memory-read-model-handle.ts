@@ -77,6 +77,7 @@ export class MemoryReadModelHandle implements ReadModelStore {
       },
       scan: async (afterId, limit) => table().scan(afterId, limit) as readonly Stored<D>[],
       count: async (index, equals) => table().count(untyped, index, equals),
+      sum: async (index, equals, field) => table().sum(untyped, index, equals, field),
     };
   }
 

@@ -72,6 +72,13 @@ export class MemoryTable {
     return this.#named(spec, index).entries(equals).length;
   }
 
+  sum(spec: Spec, index: string, equals: readonly (string | number)[], field: string): number {
+    const values = this.#named(spec, index)
+      .entries(equals)
+      .map(({ document }) => (document as Readonly<Record<string, unknown>>)[field]);
+    return values.reduce((sum: number, value) => (typeof value === 'number' ? sum + value : sum), 0);
+  }
+
   /** `search`: as the spec has it. */
   search(search: SearchIndex<never>, { equals, words, after, limit }: SearchQuery): readonly Document[] {
     const entries = this.#index(' search', { equals: [search.equals], order: search.order }).entries([equals]);

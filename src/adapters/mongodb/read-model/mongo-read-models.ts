@@ -104,6 +104,7 @@ class MongoReadModels implements ReadModelStore {
       },
       scan: (afterId, limit) => read((table) => table.scan(afterId, limit)),
       count: (index, equals) => read((table) => table.count(index, equals)),
+      sum: (index, equals, field) => read((table) => table.sum(index, equals, field)),
     };
   }
 

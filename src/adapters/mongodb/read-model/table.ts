@@ -123,6 +123,16 @@ export class Table<D extends Document> {
     return this.#rows((rows) => rows.countDocuments(filter));
   }
 
+  async sum(name: string, equals: readonly Value[], field: keyof D & string): Promise<number> {
+    const index = this.#index(name);
+    const filter = { ...equalTo(index, equals), ...orderedPast(index.order, undefined, false) };
+    const group = { _id: null, sum: { $sum: `$${fieldOf(field)}` } };
+    const found = await this.#rows((rows) =>
+      rows.aggregate<{ readonly sum: number }>([{ $match: filter }, { $group: group }]).toArray(),
+    );
+    return found[0]?.sum ?? 0;
+  }
+
   #operation({ id, document, offset, isNew = false }: DocumentWrite): AnyBulkWriteOperation<Row> {
     const tokens = document === null ? [] : this.#tokensOf(document as D);
     const replacement: Row = {

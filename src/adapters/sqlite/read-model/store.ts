@@ -98,6 +98,12 @@ export class SqliteReadModels implements ReadModelStore {
           (connection, table) => table.count(connection, index, equals),
           () => 0,
         ),
+      sum: async (index, equals, field) =>
+        this.#read(
+          spec,
+          (connection, table) => table.sum(connection, index, equals, field),
+          () => 0,
+        ),
     };
   }
 

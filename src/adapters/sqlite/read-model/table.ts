@@ -180,6 +180,15 @@ export class Table<D extends Document> {
     return Number(row?.['found']);
   }
 
+  sum(connection: Connection, name: string, equals: readonly Value[], field: keyof D & string): number {
+    const index = this.#index(name);
+    const row = connection
+      .prepare(`SELECT total(json_extract(document, ?)) AS found FROM ${this.#name} INDEXED BY ${this.#indexName(name)}
+        WHERE ${equalTo(index)}${columnOf(index.order)} IS NOT NULL`)
+      .get(`$."${field}"`, ...equals);
+    return Number(row?.['found']);
+  }
+
   /** The documents at the last places before this one, backwards. */
   #found(connection: Connection, match: string, owner: string, below: bigint, limit: number): readonly Hit<D>[] {
     const index = `${this.#name}__words`;

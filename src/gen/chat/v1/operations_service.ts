@@ -84,8 +84,32 @@ export namespace SecurityEventKind {
   export type UNRECOGNIZED = typeof SecurityEventKind.UNRECOGNIZED;
 }
 
-/** Nothing to say. */
+/** Whether of a client, too. */
 export interface GetUsageRequest {
+  /** What this client keeps is told as well; empty: of none. */
+  clientId: string;
+}
+
+/** What one client keeps, and may still write. */
+export interface ClientUsage {
+  /** Conversations in which something was said. */
+  conversations: bigint;
+  /** Messages and replies in them. */
+  messages: bigint;
+  /** Bytes of them, as PARLEY_MAX_HISTORY_BYTES_PER_CLIENT counts them. */
+  historyBytes: bigint;
+  /** That setting; 0: no limit. */
+  maxHistoryBytes: bigint;
+  /** Media objects that are kept, used or not. */
+  mediaObjects: bigint;
+  /** Their bytes. */
+  mediaBytes: bigint;
+  /** PARLEY_MAX_MEDIA_BYTES_PER_CLIENT; 0: no limit. */
+  maxMediaBytes: bigint;
+  /** What it may write at once now, beside messages, at the gateway that answers. */
+  writesLeft: number;
+  /** Messages that it may send at once now, at that gateway. */
+  messagesLeft: number;
 }
 
 /** Limits and use. */
@@ -104,6 +128,8 @@ export interface GetUsageResponse {
   queued: bigint;
   /** Age of the oldest waiting message, in milliseconds. */
   oldestQueuedMs: bigint;
+  /** Of the client named in the request. */
+  client?: ClientUsage | undefined;
 }
 
 /** One open session. */
@@ -302,11 +328,14 @@ export interface ListSecurityEventsResponse {
 }
 
 function createBaseGetUsageRequest(): GetUsageRequest {
-  return {};
+  return { clientId: "" };
 }
 
 export const GetUsageRequest: MessageFns<GetUsageRequest> = {
-  encode(_: GetUsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: GetUsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clientId !== "") {
+      writer.uint32(10).string(message.clientId);
+    }
     return writer;
   },
 
@@ -323,6 +352,14 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clientId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -338,8 +375,203 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
   create(base?: DeepPartial<GetUsageRequest>): GetUsageRequest {
     return GetUsageRequest.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<GetUsageRequest>): GetUsageRequest {
+  fromPartial(object: DeepPartial<GetUsageRequest>): GetUsageRequest {
     const message = createBaseGetUsageRequest();
+    message.clientId = object.clientId ?? "";
+    return message;
+  },
+};
+
+function createBaseClientUsage(): ClientUsage {
+  return {
+    conversations: 0n,
+    messages: 0n,
+    historyBytes: 0n,
+    maxHistoryBytes: 0n,
+    mediaObjects: 0n,
+    mediaBytes: 0n,
+    maxMediaBytes: 0n,
+    writesLeft: 0,
+    messagesLeft: 0,
+  };
+}
+
+export const ClientUsage: MessageFns<ClientUsage> = {
+  encode(message: ClientUsage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.conversations !== 0n) {
+      if (BigInt.asIntN(64, message.conversations) !== message.conversations) {
+        throw new globalThis.Error("value provided for field message.conversations of type int64 too large");
+      }
+      writer.uint32(8).int64(message.conversations);
+    }
+    if (message.messages !== 0n) {
+      if (BigInt.asIntN(64, message.messages) !== message.messages) {
+        throw new globalThis.Error("value provided for field message.messages of type int64 too large");
+      }
+      writer.uint32(16).int64(message.messages);
+    }
+    if (message.historyBytes !== 0n) {
+      if (BigInt.asIntN(64, message.historyBytes) !== message.historyBytes) {
+        throw new globalThis.Error("value provided for field message.historyBytes of type int64 too large");
+      }
+      writer.uint32(24).int64(message.historyBytes);
+    }
+    if (message.maxHistoryBytes !== 0n) {
+      if (BigInt.asIntN(64, message.maxHistoryBytes) !== message.maxHistoryBytes) {
+        throw new globalThis.Error("value provided for field message.maxHistoryBytes of type int64 too large");
+      }
+      writer.uint32(32).int64(message.maxHistoryBytes);
+    }
+    if (message.mediaObjects !== 0n) {
+      if (BigInt.asIntN(64, message.mediaObjects) !== message.mediaObjects) {
+        throw new globalThis.Error("value provided for field message.mediaObjects of type int64 too large");
+      }
+      writer.uint32(40).int64(message.mediaObjects);
+    }
+    if (message.mediaBytes !== 0n) {
+      if (BigInt.asIntN(64, message.mediaBytes) !== message.mediaBytes) {
+        throw new globalThis.Error("value provided for field message.mediaBytes of type int64 too large");
+      }
+      writer.uint32(48).int64(message.mediaBytes);
+    }
+    if (message.maxMediaBytes !== 0n) {
+      if (BigInt.asIntN(64, message.maxMediaBytes) !== message.maxMediaBytes) {
+        throw new globalThis.Error("value provided for field message.maxMediaBytes of type int64 too large");
+      }
+      writer.uint32(56).int64(message.maxMediaBytes);
+    }
+    if (message.writesLeft !== 0) {
+      writer.uint32(64).int32(message.writesLeft);
+    }
+    if (message.messagesLeft !== 0) {
+      writer.uint32(72).int32(message.messagesLeft);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClientUsage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClientUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.conversations = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.messages = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.historyBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.maxHistoryBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.mediaObjects = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.mediaBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.maxMediaBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.writesLeft = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.messagesLeft = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClientUsage>): ClientUsage {
+    return ClientUsage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClientUsage>): ClientUsage {
+    const message = createBaseClientUsage();
+    message.conversations = (object.conversations !== undefined && object.conversations !== null)
+      ? BigInt(object.conversations)
+      : 0n;
+    message.messages = (object.messages !== undefined && object.messages !== null) ? BigInt(object.messages) : 0n;
+    message.historyBytes = (object.historyBytes !== undefined && object.historyBytes !== null)
+      ? BigInt(object.historyBytes)
+      : 0n;
+    message.maxHistoryBytes = (object.maxHistoryBytes !== undefined && object.maxHistoryBytes !== null)
+      ? BigInt(object.maxHistoryBytes)
+      : 0n;
+    message.mediaObjects = (object.mediaObjects !== undefined && object.mediaObjects !== null)
+      ? BigInt(object.mediaObjects)
+      : 0n;
+    message.mediaBytes = (object.mediaBytes !== undefined && object.mediaBytes !== null)
+      ? BigInt(object.mediaBytes)
+      : 0n;
+    message.maxMediaBytes = (object.maxMediaBytes !== undefined && object.maxMediaBytes !== null)
+      ? BigInt(object.maxMediaBytes)
+      : 0n;
+    message.writesLeft = object.writesLeft ?? 0;
+    message.messagesLeft = object.messagesLeft ?? 0;
     return message;
   },
 };
@@ -353,6 +585,7 @@ function createBaseGetUsageResponse(): GetUsageResponse {
     maxProcessing: 0,
     queued: 0n,
     oldestQueuedMs: 0n,
+    client: undefined,
   };
 }
 
@@ -384,6 +617,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
         throw new globalThis.Error("value provided for field message.oldestQueuedMs of type int64 too large");
       }
       writer.uint32(56).int64(message.oldestQueuedMs);
+    }
+    if (message.client !== undefined) {
+      ClientUsage.encode(message.client, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -457,6 +693,14 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
             message.oldestQueuedMs = reader.int64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.client = ClientUsage.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -483,6 +727,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     message.oldestQueuedMs = (object.oldestQueuedMs !== undefined && object.oldestQueuedMs !== null)
       ? BigInt(object.oldestQueuedMs)
       : 0n;
+    message.client = (object.client !== undefined && object.client !== null)
+      ? ClientUsage.fromPartial(object.client)
+      : undefined;
     return message;
   },
 };

@@ -2,14 +2,17 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import type { MediaLimits } from '../../../../ports/media-store.ts';
 import { type MediaAnswer, MemoryMediaServer } from '../memory-media.ts';
 
 /** A media server in memory that answers its URLs over HTTP. */
-export async function servedMedia(): Promise<AsyncDisposable & { readonly media: MemoryMediaServer }> {
+export async function servedMedia(
+  limits?: MediaLimits,
+): Promise<AsyncDisposable & { readonly media: MemoryMediaServer }> {
   const server = createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const media = new MemoryMediaServer(() => Date.now(), `${origin}/`);
+  const media = new MemoryMediaServer(() => Date.now(), `${origin}/`, limits);
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await buffer(request);

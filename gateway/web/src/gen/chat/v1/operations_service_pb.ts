@@ -14,14 +14,20 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file chat/v1/operations_service.proto.
  */
 export const file_chat_v1_operations_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBjaGF0L3YxL29wZXJhdGlvbnNfc2VydmljZS5wcm90bxIHY2hhdC52MSIRCg9HZXRVc2FnZVJlcXVlc3QirgEKEEdldFVzYWdlUmVzcG9uc2USFgoOYWN0aXZlX2NsaWVudHMYASABKAUSEwoLbWF4X2NsaWVudHMYAiABKAUSFwoPd2FpdGluZ19jbGllbnRzGAMgASgFEhIKCnByb2Nlc3NpbmcYBCABKAUSFgoObWF4X3Byb2Nlc3NpbmcYBSABKAUSDgoGcXVldWVkGAYgASgDEhgKEG9sZGVzdF9xdWV1ZWRfbXMYByABKAMi9QEKEEFjdGl2ZUNvbm5lY3Rpb24SEgoKc2Vzc2lvbl9pZBgBIAEoCRIRCgljbGllbnRfaWQYAiABKAkSFwoPY29udmVyc2F0aW9uX2lkGAMgASgJEhEKCXRpbWVfem9uZRgEIAEoCRISCgpnYXRld2F5X2lkGAUgASgJEjAKDGNvbm5lY3RfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNAoQbGFzdF9hY3RpdmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKaGFzX3Nwb2tlbhgIIAEoCCJFChxMaXN0QWN0aXZlQ29ubmVjdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJImgKHUxpc3RBY3RpdmVDb25uZWN0aW9uc1Jlc3BvbnNlEi4KC2Nvbm5lY3Rpb25zGAEgAygLMhkuY2hhdC52MS5BY3RpdmVDb25uZWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI8ChdEaXNjb25uZWN0Q2xpZW50UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkSDgoGcmVhc29uGAIgASgJIhoKGERpc2Nvbm5lY3RDbGllbnRSZXNwb25zZSIrChVFeHBsYWluTWVzc2FnZVJlcXVlc3QSEgoKbWVzc2FnZV9pZBgBIAEoCSI9ChZFeHBsYWluTWVzc2FnZVJlc3BvbnNlEiMKBXN0ZXBzGAEgAygLMhQuY2hhdC52MS5NZXNzYWdlU3RlcCJWCgtNZXNzYWdlU3RlcBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVldmVudBgCIAEoCRIOCgZkZXRhaWwYAyABKAkiPwoLUmVjb3JkUGxhY2USDQoFdG9waWMYASABKAkSEQoJcGFydGl0aW9uGAIgASgFEg4KBm9mZnNldBgDIAEoAyKDAgoGUGFya2VkEiEKBGtpbmQYASABKA4yEy5jaGF0LnYxLlBhcmtlZEtpbmQSIwoFcGxhY2UYAiABKAsyFC5jaGF0LnYxLlJlY29yZFBsYWNlEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgEIAEoCRISCgptZXNzYWdlX2lkGAUgASgJEhcKD2NvbnZlcnNhdGlvbl9pZBgGIAEoCRIvCgtyZXBsYXlfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRcmVwbGF5X21lc3NhZ2VfaWQYCCABKAkiOgoRTGlzdFBhcmtlZFJlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiTgoSTGlzdFBhcmtlZFJlc3BvbnNlEh8KBnBhcmtlZBgBIAMoCzIPLmNoYXQudjEuUGFya2VkEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJaChNSZXBsYXlQYXJrZWRSZXF1ZXN0EiUKBXBsYWNlGAEgASgLMhQuY2hhdC52MS5SZWNvcmRQbGFjZUgAEhQKCm1lc3NhZ2VfaWQYAiABKAlIAEIGCgR3aGF0ImkKFFJlcGxheVBhcmtlZFJlc3BvbnNlEiMKBXBsYWNlGAEgASgLMhQuY2hhdC52MS5SZWNvcmRQbGFjZRISCgptZXNzYWdlX2lkGAIgASgJEhgKEGFscmVhZHlfcmVwbGF5ZWQYAyABKAgi+gEKDVNlY3VyaXR5RXZlbnQSKAoEa2luZBgBIAEoDjIaLmNoYXQudjEuU2VjdXJpdHlFdmVudEtpbmQSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbGFzdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgEIAEoAxIRCgljbGllbnRfaWQYBSABKAkSEQoJdXNlcl9uYW1lGAYgASgJEhAKCG9wZXJhdG9yGAcgASgJEg8KB2FkZHJlc3MYCCABKAkSDgoGZGV0YWlsGAkgASgJIkIKGUxpc3RTZWN1cml0eUV2ZW50c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiXQoaTGlzdFNlY3VyaXR5RXZlbnRzUmVzcG9uc2USJgoGZXZlbnRzGAEgAygLMhYuY2hhdC52MS5TZWN1cml0eUV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSpeCgpQYXJrZWRLaW5kEhsKF1BBUktFRF9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXUEFSS0VEX0tJTkRfVU5ERUNPREFCTEUQARIWChJQQVJLRURfS0lORF9QT0lTT04QAiruBAoRU2VjdXJpdHlFdmVudEtpbmQSIwofU0VDVVJJVFlfRVZFTlRfS0lORF9VTlNQRUNJRklFRBAAEh8KG1NFQ1VSSVRZX0VWRU5UX0tJTkRfU0lHTl9VUBABEh8KG1NFQ1VSSVRZX0VWRU5UX0tJTkRfU0lHTl9JThACEiYKIlNFQ1VSSVRZX0VWRU5UX0tJTkRfU0lHTl9JTl9GQUlMRUQQAxIoCiRTRUNVUklUWV9FVkVOVF9LSU5EX1BBU1NXT1JEX0NIQU5HRUQQBBIuCipTRUNVUklUWV9FVkVOVF9LSU5EX1BBU1NXT1JEX0NIQU5HRV9GQUlMRUQQBRIiCh5TRUNVUklUWV9FVkVOVF9LSU5EX1NJR05FRF9PVVQQBhItCilTRUNVUklUWV9FVkVOVF9LSU5EX1NJR05FRF9PVVRfRVZFUllXSEVSRRAHEiwKKFNFQ1VSSVRZX0VWRU5UX0tJTkRfUkVGUkVTSF9UT0tFTl9SRVVTRUQQCBIlCiFTRUNVUklUWV9FVkVOVF9LSU5EX0FDQ09VTlRfQURERUQQCRInCiNTRUNVUklUWV9FVkVOVF9LSU5EX0FDQ09VTlRfUkVNT1ZFRBAKEiQKIFNFQ1VSSVRZX0VWRU5UX0tJTkRfUEFTU1dPUkRfU0VUEAsSJAogU0VDVVJJVFlfRVZFTlRfS0lORF9ST0xFX0NIQU5HRUQQDBIlCiFTRUNVUklUWV9FVkVOVF9LSU5EX1NFU1NJT05fRU5ERUQQDRIsCihTRUNVUklUWV9FVkVOVF9LSU5EX0RFQURfTEVUVEVSX1JFUExBWUVEEA4y2wQKEU9wZXJhdGlvbnNTZXJ2aWNlEj8KCEdldFVzYWdlEhguY2hhdC52MS5HZXRVc2FnZVJlcXVlc3QaGS5jaGF0LnYxLkdldFVzYWdlUmVzcG9uc2USZgoVTGlzdEFjdGl2ZUNvbm5lY3Rpb25zEiUuY2hhdC52MS5MaXN0QWN0aXZlQ29ubmVjdGlvbnNSZXF1ZXN0GiYuY2hhdC52MS5MaXN0QWN0aXZlQ29ubmVjdGlvbnNSZXNwb25zZRJXChBEaXNjb25uZWN0Q2xpZW50EiAuY2hhdC52MS5EaXNjb25uZWN0Q2xpZW50UmVxdWVzdBohLmNoYXQudjEuRGlzY29ubmVjdENsaWVudFJlc3BvbnNlElEKDkV4cGxhaW5NZXNzYWdlEh4uY2hhdC52MS5FeHBsYWluTWVzc2FnZVJlcXVlc3QaHy5jaGF0LnYxLkV4cGxhaW5NZXNzYWdlUmVzcG9uc2USRQoKTGlzdFBhcmtlZBIaLmNoYXQudjEuTGlzdFBhcmtlZFJlcXVlc3QaGy5jaGF0LnYxLkxpc3RQYXJrZWRSZXNwb25zZRJLCgxSZXBsYXlQYXJrZWQSHC5jaGF0LnYxLlJlcGxheVBhcmtlZFJlcXVlc3QaHS5jaGF0LnYxLlJlcGxheVBhcmtlZFJlc3BvbnNlEl0KEkxpc3RTZWN1cml0eUV2ZW50cxIiLmNoYXQudjEuTGlzdFNlY3VyaXR5RXZlbnRzUmVxdWVzdBojLmNoYXQudjEuTGlzdFNlY3VyaXR5RXZlbnRzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiBjaGF0L3YxL29wZXJhdGlvbnNfc2VydmljZS5wcm90bxIHY2hhdC52MSIkCg9HZXRVc2FnZVJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJItkBCgtDbGllbnRVc2FnZRIVCg1jb252ZXJzYXRpb25zGAEgASgDEhAKCG1lc3NhZ2VzGAIgASgDEhUKDWhpc3RvcnlfYnl0ZXMYAyABKAMSGQoRbWF4X2hpc3RvcnlfYnl0ZXMYBCABKAMSFQoNbWVkaWFfb2JqZWN0cxgFIAEoAxITCgttZWRpYV9ieXRlcxgGIAEoAxIXCg9tYXhfbWVkaWFfYnl0ZXMYByABKAMSEwoLd3JpdGVzX2xlZnQYCCABKAUSFQoNbWVzc2FnZXNfbGVmdBgJIAEoBSLUAQoQR2V0VXNhZ2VSZXNwb25zZRIWCg5hY3RpdmVfY2xpZW50cxgBIAEoBRITCgttYXhfY2xpZW50cxgCIAEoBRIXCg93YWl0aW5nX2NsaWVudHMYAyABKAUSEgoKcHJvY2Vzc2luZxgEIAEoBRIWCg5tYXhfcHJvY2Vzc2luZxgFIAEoBRIOCgZxdWV1ZWQYBiABKAMSGAoQb2xkZXN0X3F1ZXVlZF9tcxgHIAEoAxIkCgZjbGllbnQYCCABKAsyFC5jaGF0LnYxLkNsaWVudFVzYWdlIvUBChBBY3RpdmVDb25uZWN0aW9uEhIKCnNlc3Npb25faWQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEhcKD2NvbnZlcnNhdGlvbl9pZBgDIAEoCRIRCgl0aW1lX3pvbmUYBCABKAkSEgoKZ2F0ZXdheV9pZBgFIAEoCRIwCgxjb25uZWN0X3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGxhc3RfYWN0aXZlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmhhc19zcG9rZW4YCCABKAgiRQocTGlzdEFjdGl2ZUNvbm5lY3Rpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJoCh1MaXN0QWN0aXZlQ29ubmVjdGlvbnNSZXNwb25zZRIuCgtjb25uZWN0aW9ucxgBIAMoCzIZLmNoYXQudjEuQWN0aXZlQ29ubmVjdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiPAoXRGlzY29ubmVjdENsaWVudFJlcXVlc3QSEQoJY2xpZW50X2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIaChhEaXNjb25uZWN0Q2xpZW50UmVzcG9uc2UiKwoVRXhwbGFpbk1lc3NhZ2VSZXF1ZXN0EhIKCm1lc3NhZ2VfaWQYASABKAkiPQoWRXhwbGFpbk1lc3NhZ2VSZXNwb25zZRIjCgVzdGVwcxgBIAMoCzIULmNoYXQudjEuTWVzc2FnZVN0ZXAiVgoLTWVzc2FnZVN0ZXASKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFZXZlbnQYAiABKAkSDgoGZGV0YWlsGAMgASgJIj8KC1JlY29yZFBsYWNlEg0KBXRvcGljGAEgASgJEhEKCXBhcnRpdGlvbhgCIAEoBRIOCgZvZmZzZXQYAyABKAMigwIKBlBhcmtlZBIhCgRraW5kGAEgASgOMhMuY2hhdC52MS5QYXJrZWRLaW5kEiMKBXBsYWNlGAIgASgLMhQuY2hhdC52MS5SZWNvcmRQbGFjZRIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YBCABKAkSEgoKbWVzc2FnZV9pZBgFIAEoCRIXCg9jb252ZXJzYXRpb25faWQYBiABKAkSLwoLcmVwbGF5X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhkKEXJlcGxheV9tZXNzYWdlX2lkGAggASgJIjoKEUxpc3RQYXJrZWRSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIk4KEkxpc3RQYXJrZWRSZXNwb25zZRIfCgZwYXJrZWQYASADKAsyDy5jaGF0LnYxLlBhcmtlZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWgoTUmVwbGF5UGFya2VkUmVxdWVzdBIlCgVwbGFjZRgBIAEoCzIULmNoYXQudjEuUmVjb3JkUGxhY2VIABIUCgptZXNzYWdlX2lkGAIgASgJSABCBgoEd2hhdCJpChRSZXBsYXlQYXJrZWRSZXNwb25zZRIjCgVwbGFjZRgBIAEoCzIULmNoYXQudjEuUmVjb3JkUGxhY2USEgoKbWVzc2FnZV9pZBgCIAEoCRIYChBhbHJlYWR5X3JlcGxheWVkGAMgASgIIvoBCg1TZWN1cml0eUV2ZW50EigKBGtpbmQYASABKA4yGi5jaGF0LnYxLlNlY3VyaXR5RXZlbnRLaW5kEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWxhc3RfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFY291bnQYBCABKAMSEQoJY2xpZW50X2lkGAUgASgJEhEKCXVzZXJfbmFtZRgGIAEoCRIQCghvcGVyYXRvchgHIAEoCRIPCgdhZGRyZXNzGAggASgJEg4KBmRldGFpbBgJIAEoCSJCChlMaXN0U2VjdXJpdHlFdmVudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIl0KGkxpc3RTZWN1cml0eUV2ZW50c1Jlc3BvbnNlEiYKBmV2ZW50cxgBIAMoCzIWLmNoYXQudjEuU2VjdXJpdHlFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqXgoKUGFya2VkS2luZBIbChdQQVJLRURfS0lORF9VTlNQRUNJRklFRBAAEhsKF1BBUktFRF9LSU5EX1VOREVDT0RBQkxFEAESFgoSUEFSS0VEX0tJTkRfUE9JU09OEAIq7gQKEVNlY3VyaXR5RXZlbnRLaW5kEiMKH1NFQ1VSSVRZX0VWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIfChtTRUNVUklUWV9FVkVOVF9LSU5EX1NJR05fVVAQARIfChtTRUNVUklUWV9FVkVOVF9LSU5EX1NJR05fSU4QAhImCiJTRUNVUklUWV9FVkVOVF9LSU5EX1NJR05fSU5fRkFJTEVEEAMSKAokU0VDVVJJVFlfRVZFTlRfS0lORF9QQVNTV09SRF9DSEFOR0VEEAQSLgoqU0VDVVJJVFlfRVZFTlRfS0lORF9QQVNTV09SRF9DSEFOR0VfRkFJTEVEEAUSIgoeU0VDVVJJVFlfRVZFTlRfS0lORF9TSUdORURfT1VUEAYSLQopU0VDVVJJVFlfRVZFTlRfS0lORF9TSUdORURfT1VUX0VWRVJZV0hFUkUQBxIsCihTRUNVUklUWV9FVkVOVF9LSU5EX1JFRlJFU0hfVE9LRU5fUkVVU0VEEAgSJQohU0VDVVJJVFlfRVZFTlRfS0lORF9BQ0NPVU5UX0FEREVEEAkSJwojU0VDVVJJVFlfRVZFTlRfS0lORF9BQ0NPVU5UX1JFTU9WRUQQChIkCiBTRUNVUklUWV9FVkVOVF9LSU5EX1BBU1NXT1JEX1NFVBALEiQKIFNFQ1VSSVRZX0VWRU5UX0tJTkRfUk9MRV9DSEFOR0VEEAwSJQohU0VDVVJJVFlfRVZFTlRfS0lORF9TRVNTSU9OX0VOREVEEA0SLAooU0VDVVJJVFlfRVZFTlRfS0lORF9ERUFEX0xFVFRFUl9SRVBMQVlFRBAOMtsEChFPcGVyYXRpb25zU2VydmljZRI/CghHZXRVc2FnZRIYLmNoYXQudjEuR2V0VXNhZ2VSZXF1ZXN0GhkuY2hhdC52MS5HZXRVc2FnZVJlc3BvbnNlEmYKFUxpc3RBY3RpdmVDb25uZWN0aW9ucxIlLmNoYXQudjEuTGlzdEFjdGl2ZUNvbm5lY3Rpb25zUmVxdWVzdBomLmNoYXQudjEuTGlzdEFjdGl2ZUNvbm5lY3Rpb25zUmVzcG9uc2USVwoQRGlzY29ubmVjdENsaWVudBIgLmNoYXQudjEuRGlzY29ubmVjdENsaWVudFJlcXVlc3QaIS5jaGF0LnYxLkRpc2Nvbm5lY3RDbGllbnRSZXNwb25zZRJRCg5FeHBsYWluTWVzc2FnZRIeLmNoYXQudjEuRXhwbGFpbk1lc3NhZ2VSZXF1ZXN0Gh8uY2hhdC52MS5FeHBsYWluTWVzc2FnZVJlc3BvbnNlEkUKCkxpc3RQYXJrZWQSGi5jaGF0LnYxLkxpc3RQYXJrZWRSZXF1ZXN0GhsuY2hhdC52MS5MaXN0UGFya2VkUmVzcG9uc2USSwoMUmVwbGF5UGFya2VkEhwuY2hhdC52MS5SZXBsYXlQYXJrZWRSZXF1ZXN0Gh0uY2hhdC52MS5SZXBsYXlQYXJrZWRSZXNwb25zZRJdChJMaXN0U2VjdXJpdHlFdmVudHMSIi5jaGF0LnYxLkxpc3RTZWN1cml0eUV2ZW50c1JlcXVlc3QaIy5jaGF0LnYxLkxpc3RTZWN1cml0eUV2ZW50c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
- * Nothing to say.
+ * Whether of a client, too.
  *
  * @generated from message chat.v1.GetUsageRequest
  */
 export type GetUsageRequest = Message<"chat.v1.GetUsageRequest"> & {
+  /**
+   * What this client keeps is told as well; empty: of none.
+   *
+   * @generated from field: string client_id = 1;
+   */
+  clientId: string;
 };
 
 /**
@@ -30,6 +36,83 @@ export type GetUsageRequest = Message<"chat.v1.GetUsageRequest"> & {
  */
 export const GetUsageRequestSchema: GenMessage<GetUsageRequest> = /*@__PURE__*/
   messageDesc(file_chat_v1_operations_service, 0);
+
+/**
+ * What one client keeps, and may still write.
+ *
+ * @generated from message chat.v1.ClientUsage
+ */
+export type ClientUsage = Message<"chat.v1.ClientUsage"> & {
+  /**
+   * Conversations in which something was said.
+   *
+   * @generated from field: int64 conversations = 1;
+   */
+  conversations: bigint;
+
+  /**
+   * Messages and replies in them.
+   *
+   * @generated from field: int64 messages = 2;
+   */
+  messages: bigint;
+
+  /**
+   * Bytes of them, as PARLEY_MAX_HISTORY_BYTES_PER_CLIENT counts them.
+   *
+   * @generated from field: int64 history_bytes = 3;
+   */
+  historyBytes: bigint;
+
+  /**
+   * That setting; 0: no limit.
+   *
+   * @generated from field: int64 max_history_bytes = 4;
+   */
+  maxHistoryBytes: bigint;
+
+  /**
+   * Media objects that are kept, used or not.
+   *
+   * @generated from field: int64 media_objects = 5;
+   */
+  mediaObjects: bigint;
+
+  /**
+   * Their bytes.
+   *
+   * @generated from field: int64 media_bytes = 6;
+   */
+  mediaBytes: bigint;
+
+  /**
+   * PARLEY_MAX_MEDIA_BYTES_PER_CLIENT; 0: no limit.
+   *
+   * @generated from field: int64 max_media_bytes = 7;
+   */
+  maxMediaBytes: bigint;
+
+  /**
+   * What it may write at once now, beside messages, at the gateway that answers.
+   *
+   * @generated from field: int32 writes_left = 8;
+   */
+  writesLeft: number;
+
+  /**
+   * Messages that it may send at once now, at that gateway.
+   *
+   * @generated from field: int32 messages_left = 9;
+   */
+  messagesLeft: number;
+};
+
+/**
+ * Describes the message chat.v1.ClientUsage.
+ * Use `create(ClientUsageSchema)` to create a new message.
+ */
+export const ClientUsageSchema: GenMessage<ClientUsage> = /*@__PURE__*/
+  messageDesc(file_chat_v1_operations_service, 1);
 
 /**
  * Limits and use.
@@ -85,6 +168,13 @@ export type GetUsageResponse = Message<"chat.v1.GetUsageResponse"> & {
    * @generated from field: int64 oldest_queued_ms = 7;
    */
   oldestQueuedMs: bigint;
+
+  /**
+   * Of the client named in the request.
+   *
+   * @generated from field: chat.v1.ClientUsage client = 8;
+   */
+  client?: ClientUsage | undefined;
 };
 
 /**
@@ -92,7 +182,7 @@ export type GetUsageResponse = Message<"chat.v1.GetUsageResponse"> & {
  * Use `create(GetUsageResponseSchema)` to create a new message.
  */
 export const GetUsageResponseSchema: GenMessage<GetUsageResponse> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 1);
+  messageDesc(file_chat_v1_operations_service, 2);
 
 /**
  * One open session.
@@ -162,7 +252,7 @@ export type ActiveConnection = Message<"chat.v1.ActiveConnection"> & {
  * Use `create(ActiveConnectionSchema)` to create a new message.
  */
 export const ActiveConnectionSchema: GenMessage<ActiveConnection> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 2);
+  messageDesc(file_chat_v1_operations_service, 3);
 
 /**
  * Which page.
@@ -190,7 +280,7 @@ export type ListActiveConnectionsRequest = Message<"chat.v1.ListActiveConnection
  * Use `create(ListActiveConnectionsRequestSchema)` to create a new message.
  */
 export const ListActiveConnectionsRequestSchema: GenMessage<ListActiveConnectionsRequest> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 3);
+  messageDesc(file_chat_v1_operations_service, 4);
 
 /**
  * A page.
@@ -218,7 +308,7 @@ export type ListActiveConnectionsResponse = Message<"chat.v1.ListActiveConnectio
  * Use `create(ListActiveConnectionsResponseSchema)` to create a new message.
  */
 export const ListActiveConnectionsResponseSchema: GenMessage<ListActiveConnectionsResponse> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 4);
+  messageDesc(file_chat_v1_operations_service, 5);
 
 /**
  * Whom to disconnect.
@@ -246,7 +336,7 @@ export type DisconnectClientRequest = Message<"chat.v1.DisconnectClientRequest">
  * Use `create(DisconnectClientRequestSchema)` to create a new message.
  */
 export const DisconnectClientRequestSchema: GenMessage<DisconnectClientRequest> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 5);
+  messageDesc(file_chat_v1_operations_service, 6);
 
 /**
  * It is gone.
@@ -261,7 +351,7 @@ export type DisconnectClientResponse = Message<"chat.v1.DisconnectClientResponse
  * Use `create(DisconnectClientResponseSchema)` to create a new message.
  */
 export const DisconnectClientResponseSchema: GenMessage<DisconnectClientResponse> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 6);
+  messageDesc(file_chat_v1_operations_service, 7);
 
 /**
  * Which message.
@@ -282,7 +372,7 @@ export type ExplainMessageRequest = Message<"chat.v1.ExplainMessageRequest"> & {
  * Use `create(ExplainMessageRequestSchema)` to create a new message.
  */
 export const ExplainMessageRequestSchema: GenMessage<ExplainMessageRequest> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 7);
+  messageDesc(file_chat_v1_operations_service, 8);
 
 /**
  * Its life.
@@ -303,7 +393,7 @@ export type ExplainMessageResponse = Message<"chat.v1.ExplainMessageResponse"> &
  * Use `create(ExplainMessageResponseSchema)` to create a new message.
  */
 export const ExplainMessageResponseSchema: GenMessage<ExplainMessageResponse> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 8);
+  messageDesc(file_chat_v1_operations_service, 9);
 
 /**
  * One event in a message's life.
@@ -338,7 +428,7 @@ export type MessageStep = Message<"chat.v1.MessageStep"> & {
  * Use `create(MessageStepSchema)` to create a new message.
  */
 export const MessageStepSchema: GenMessage<MessageStep> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 9);
+  messageDesc(file_chat_v1_operations_service, 10);
 
 /**
  * Where a record stands in the log.
@@ -373,7 +463,7 @@ export type RecordPlace = Message<"chat.v1.RecordPlace"> & {
  * Use `create(RecordPlaceSchema)` to create a new message.
  */
 export const RecordPlaceSchema: GenMessage<RecordPlace> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 10);
+  messageDesc(file_chat_v1_operations_service, 11);
 
 /**
  * Something that was put aside. Never what was said.
@@ -443,7 +533,7 @@ export type Parked = Message<"chat.v1.Parked"> & {
  * Use `create(ParkedSchema)` to create a new message.
  */
 export const ParkedSchema: GenMessage<Parked> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 11);
+  messageDesc(file_chat_v1_operations_service, 12);
 
 /**
  * Which page.
@@ -471,7 +561,7 @@ export type ListParkedRequest = Message<"chat.v1.ListParkedRequest"> & {
  * Use `create(ListParkedRequestSchema)` to create a new message.
  */
 export const ListParkedRequestSchema: GenMessage<ListParkedRequest> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 12);
+  messageDesc(file_chat_v1_operations_service, 13);
 
 /**
  * A page.
@@ -499,7 +589,7 @@ export type ListParkedResponse = Message<"chat.v1.ListParkedResponse"> & {
  * Use `create(ListParkedResponseSchema)` to create a new message.
  */
 export const ListParkedResponseSchema: GenMessage<ListParkedResponse> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 13);
+  messageDesc(file_chat_v1_operations_service, 14);
 
 /**
  * What to replay.
@@ -536,7 +626,7 @@ export type ReplayParkedRequest = Message<"chat.v1.ReplayParkedRequest"> & {
  * Use `create(ReplayParkedRequestSchema)` to create a new message.
  */
 export const ReplayParkedRequestSchema: GenMessage<ReplayParkedRequest> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 14);
+  messageDesc(file_chat_v1_operations_service, 15);
 
 /**
  * It is in the log.
@@ -571,7 +661,7 @@ export type ReplayParkedResponse = Message<"chat.v1.ReplayParkedResponse"> & {
  * Use `create(ReplayParkedResponseSchema)` to create a new message.
  */
 export const ReplayParkedResponseSchema: GenMessage<ReplayParkedResponse> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 15);
+  messageDesc(file_chat_v1_operations_service, 16);
 
 /**
  * Something that happened, or that happened several times within a minute, alike in all but its time.
@@ -648,7 +738,7 @@ export type SecurityEvent = Message<"chat.v1.SecurityEvent"> & {
  * Use `create(SecurityEventSchema)` to create a new message.
  */
 export const SecurityEventSchema: GenMessage<SecurityEvent> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 16);
+  messageDesc(file_chat_v1_operations_service, 17);
 
 /**
  * Which page.
@@ -676,7 +766,7 @@ export type ListSecurityEventsRequest = Message<"chat.v1.ListSecurityEventsReque
  * Use `create(ListSecurityEventsRequestSchema)` to create a new message.
  */
 export const ListSecurityEventsRequestSchema: GenMessage<ListSecurityEventsRequest> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 17);
+  messageDesc(file_chat_v1_operations_service, 18);
 
 /**
  * A page.
@@ -704,7 +794,7 @@ export type ListSecurityEventsResponse = Message<"chat.v1.ListSecurityEventsResp
  * Use `create(ListSecurityEventsResponseSchema)` to create a new message.
  */
 export const ListSecurityEventsResponseSchema: GenMessage<ListSecurityEventsResponse> = /*@__PURE__*/
-  messageDesc(file_chat_v1_operations_service, 18);
+  messageDesc(file_chat_v1_operations_service, 19);
 
 /**
  * Why something was put aside.
