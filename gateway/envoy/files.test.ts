@@ -96,6 +96,7 @@ describe.each(files)('%s', (_, text) => {
       'OperationsService/ListActiveConnections',
       'OperationsService/ExplainMessage',
       'OperationsService/ListParked',
+      'OperationsService/ListSecurityEvents',
     ]);
   });
 
