@@ -168,7 +168,6 @@ test(
     const kept = messages.map(({ messageId }: { messageId: string }) => messageId).reverse();
     expect(kept).toEqual(honest.said.slice(-kept.length));
     expect(kept.length).toBe(Math.min(honest.said.length, 100));
-    await target.honestClientIsServed();
   },
   attackMs + 60_000,
 );

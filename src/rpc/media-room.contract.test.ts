@@ -67,7 +67,7 @@ describe.each(shapes)('a client that keeps as much media as it may, by %s', (sha
     const reserved = await Promise.all([reserve(who, sample), reserve(who, sample), reserve(who, sample)]);
     const statuses = [];
     for (const one of reserved) statuses.push(await putTo(one, sample.bytes));
-    expect(statuses).toEqual([201, 201, 507]);
+    expect(statuses).toEqual([201, 201, 413]);
   });
 });
 

@@ -50,8 +50,9 @@ export function refusalOf(thrown: unknown): HttpRefusal {
   if (thrown instanceof HttpRefusal) return thrown;
   const error = mapSystemError(thrown);
   if (error instanceof MediaMissing) return nothingHere();
+  // No 5xx: trying again is of no use.
   if (error instanceof MediaQuotaExceeded)
-    return new HttpRefusal(507, 'MEDIA_QUOTA_EXCEEDED', 'With it there would be more than this client may have.');
+    return new HttpRefusal(413, 'MEDIA_QUOTA_EXCEEDED', 'With it there would be more than this client may have.');
   if (error instanceof MediaStoreFull)
     return new HttpRefusal(507, 'MEDIA_STORE_FULL', 'There is no room for it now.', {
       'retry-after': String(retryAfterFullS),

@@ -53,7 +53,7 @@ export class MemoryMediaServer {
     if (permit === undefined || permit.expireTimeMs <= this.#nowMs()) return answer(403);
     if (headers['content-type'] !== permit.object.contentType) return answer(415);
     if (!isOf(permit.object, body)) return answer(400);
-    if (!this.hasRoom(permit.object)) return answer(507);
+    if (!this.hasRoom(permit.object)) return answer(413);
     return answer(this.store(permit.object, body) ? 201 : 200);
   }
 
