@@ -1,12 +1,12 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
 import { createGrpcWebTransport } from '@connectrpc/connect-web';
-import { AccountService } from '../gen/chat/v1/account_service_pb.ts';
-import { ChatService } from '../gen/chat/v1/chat_service_pb.ts';
-import { HistoryService } from '../gen/chat/v1/history_service_pb.ts';
-import { MediaService } from '../gen/chat/v1/media_service_pb.ts';
-import { OperationsService } from '../gen/chat/v1/operations_service_pb.ts';
-import { ErrorInfoSchema, RetryInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
+import { AccountService } from '../../../../src/client/gen/chat/v1/account_service_pb.js';
+import { ChatService } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
+import { HistoryService } from '../../../../src/client/gen/chat/v1/history_service_pb.js';
+import { MediaService } from '../../../../src/client/gen/chat/v1/media_service_pb.js';
+import { OperationsService } from '../../../../src/client/gen/chat/v1/operations_service_pb.js';
+import { ErrorInfoSchema, RetryInfoSchema } from '../../../../src/client/gen/google/rpc/error_details_pb.js';
 import type { Refusal } from './app.ts';
 import { refusal } from './refusals.ts';
 

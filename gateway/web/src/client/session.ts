@@ -1,6 +1,6 @@
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { type ReadonlySignal, signal } from '@preact/signals';
-import type { Welcome } from '../gen/chat/v1/chat_service_pb.ts';
+import type { Welcome } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
 import type { Connection, Refusal } from './app.ts';
 import { Bell } from './bell.ts';
 import { CallFailed, type Calls, type Credentials, failure } from './calls.ts';

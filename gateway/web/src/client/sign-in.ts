@@ -1,6 +1,10 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { type ReadonlySignal, signal } from '@preact/signals';
-import type { DescribeSignInResponse, OidcSignIn, Tokens as WireTokens } from '../gen/chat/v1/account_service_pb.ts';
+import type {
+  DescribeSignInResponse,
+  OidcSignIn,
+  Tokens as WireTokens,
+} from '../../../../src/client/gen/chat/v1/account_service_pb.js';
 import type { Refusal, SignIn, SignInState } from './app.ts';
 import type { Bell } from './bell.ts';
 import { CallFailed, type Calls, type Credentials, failure, orRefusal } from './calls.ts';
