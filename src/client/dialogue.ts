@@ -277,8 +277,7 @@ export class Dialogue {
     const retryMs = this.#outbox.reject(rejected);
     if (retryMs !== undefined) this.#resendIn(retryMs, rejected.clientMessageId);
     else this.#drafts.giveUp(rejected.messageId);
-    // Without a reason it was lost on its way, and is sent again.
-    if (rejected.reason !== '') this.#emit('rejected', rejected);
+    this.#emit('rejected', rejected);
   }
 
   #renamed(renamed: ConversationRenamed): void {

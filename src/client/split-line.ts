@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { type Client, Code } from '@connectrpc/connect';
+import { pause } from './abort.ts';
 import { FrameQueue } from './frame-queue.ts';
 import { type ChatService, type Hello, MessageRejectedSchema } from './gen/chat/v1/chat_service_pb.js';
 import type { Event, Frame, Line, LineHandlers } from './line.ts';
@@ -10,6 +11,15 @@ import { isRefusal, type Refusal, refusalOf } from './refusal.ts';
 const GATEWAY_HEADER = 'x-parley-gateway';
 /** After a call that nobody answered, in a session that goes on. */
 const TRY_AGAIN_MS = 1_000;
+
+/** Codes by which transports and proxies tell that nobody answered. */
+const LOST: ReadonlySet<Code> = new Set([
+  Code.Unavailable,
+  Code.DeadlineExceeded,
+  Code.Unknown,
+  Code.Canceled,
+  Code.Aborted,
+]);
 
 type MessageFrame = Extract<Frame, { case: 'message' }>;
 
@@ -95,18 +105,28 @@ export class SplitLine implements Line {
     return { headers: this.#headers, signal: this.#abort.signal };
   }
 
-  /** The stream tells what comes of it; only what failed is told here. */
+  /** The stream tells what comes of it; only what failed is told here. What nobody answered is sent again: no frame overtakes another. */
   async #obey(frame: Frame): Promise<void> {
-    const sessionId = this.#sessionId;
-    try {
-      if (frame.case === 'message') await this.#chat.send({ sessionId, message: frame.value }, this.#options);
-      else if (frame.case === 'join') await this.#chat.join({ sessionId, conversation: frame.value }, this.#options);
-      else if (frame.case === 'stopMessageId')
-        await this.#chat.stopReply({ sessionId, messageId: frame.value }, this.#options);
-      else if (frame.case === 'goodbye') await this.#chat.close({ sessionId }, this.#options);
-    } catch (error) {
-      if (!this.#abort.signal.aborted) this.#failed(frame, refusalOf(error));
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      try {
+        return await this.#call(frame);
+      } catch (error) {
+        const refusal = refusalOf(error);
+        if (signal.aborted) return;
+        if (!isLost(refusal) || frame.case === 'goodbye') return this.#failed(frame, refusal);
+        await pause(TRY_AGAIN_MS, signal);
+      }
     }
+  }
+
+  async #call(frame: Frame): Promise<void> {
+    const sessionId = this.#sessionId;
+    if (frame.case === 'message') await this.#chat.send({ sessionId, message: frame.value }, this.#options);
+    else if (frame.case === 'join') await this.#chat.join({ sessionId, conversation: frame.value }, this.#options);
+    else if (frame.case === 'stopMessageId')
+      await this.#chat.stopReply({ sessionId, messageId: frame.value }, this.#options);
+    else if (frame.case === 'goodbye') await this.#chat.close({ sessionId }, this.#options);
   }
 
   #failed(frame: Frame, refusal: Refusal): void {
@@ -117,16 +137,14 @@ export class SplitLine implements Line {
     this.#break(refusal);
   }
 
-  /** As a stream says it. What nobody answered is sent again: the server knows the message by its id. */
-  #reject({ value }: MessageFrame, { reason, message: detail, retryDelayMs, code }: Refusal): void {
-    const isLost = reason === '' && code !== Code.InvalidArgument;
-    const delayMs = retryDelayMs ?? (isLost ? TRY_AGAIN_MS : undefined);
+  /** As a stream says it. */
+  #reject({ value }: MessageFrame, { reason, codeName, message: detail, retryDelayMs }: Refusal): void {
     const rejected = create(MessageRejectedSchema, {
       clientMessageId: value.clientMessageId ?? '',
-      reason,
+      reason: reason === '' ? codeName : reason,
       detail,
-      retryable: delayMs !== undefined,
-      ...(delayMs !== undefined && { retryDelay: durationFromMs(delayMs) }),
+      retryable: retryDelayMs !== undefined,
+      ...(retryDelayMs !== undefined && { retryDelay: durationFromMs(retryDelayMs) }),
     });
     this.#handlers.onEvent({ case: 'rejected', value: rejected });
   }
@@ -144,4 +162,8 @@ export class SplitLine implements Line {
     this.#brokenBy ??= why;
     this.cancel();
   }
+}
+
+function isLost({ reason, code }: Refusal): boolean {
+  return reason === '' && LOST.has(code);
 }
