@@ -1,6 +1,4 @@
-const encoder = new TextEncoder();
-/** A byte order mark in the middle of a reply is a character like any. */
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+import { addPiece, beginDraft, type ReplyDraft } from './reply-draft.ts';
 
 /** What a server's frame did to the draft of a reply. */
 export type DraftChange =
@@ -22,13 +20,10 @@ export type DraftEnd =
   /** What had been drawn is void. */
   | { readonly kind: 'replaced' };
 
-interface Draft {
+interface Held {
   readonly messageId: string;
-  attempt: number;
-  /** What is drawn: of this attempt, or still of the one that it goes on from. */
-  text: string;
-  bytes: number;
-  holed: boolean;
+  draft: ReplyDraft;
+  isHoled: boolean;
 }
 
 /**
@@ -36,45 +31,44 @@ interface Draft {
  * before, is compared with what is drawn: a terminal cannot take text back.
  */
 export class Drafts {
-  readonly #drafts = new Map<string, Draft>();
+  readonly #drafts = new Map<string, Held>();
 
   /** A worker has begun an attempt to answer a message, and goes on from so many bytes of the one before. */
   start(messageId: string, replyMessageId: string, attempt: number, continuedBytes: number): DraftChange {
-    const draft = this.#drafts.get(replyMessageId);
-    if (draft !== undefined && attempt < draft.attempt) return { kind: 'unchanged' };
-    const isDrawn = draft !== undefined && draft.bytes > 0;
-    if (draft?.attempt === attempt || (isDrawn && continuedBytes > 0)) {
-      draft.attempt = attempt;
-      draft.holed = false;
+    const held = this.#drafts.get(replyMessageId);
+    if (held !== undefined && attempt < held.draft.attempt) return { kind: 'unchanged' };
+    const isDrawn = held !== undefined && held.draft.bytes > 0;
+    if (held?.draft.attempt === attempt || (isDrawn && continuedBytes > 0)) {
+      held.draft = { ...held.draft, attempt };
+      held.isHoled = false;
       return { kind: 'unchanged' };
     }
-    this.#drafts.set(replyMessageId, { messageId, attempt, text: '', bytes: 0, holed: false });
+    this.#drafts.set(replyMessageId, { messageId, draft: beginDraft(attempt), isHoled: false });
     return { kind: isDrawn ? 'begunAgain' : 'begun' };
   }
 
   /** The next piece, after `start` for its attempt: what is drawn already adds nothing, what overlaps adds what is new. */
   add(replyMessageId: string, attempt: number, offsetBytes: number, text: string): DraftChange {
-    const draft = this.#drafts.get(replyMessageId);
-    if (draft === undefined || attempt !== draft.attempt || draft.holed) return { kind: 'unchanged' };
-    if (offsetBytes > draft.bytes) {
-      draft.holed = true;
+    const held = this.#drafts.get(replyMessageId);
+    if (held === undefined || attempt !== held.draft.attempt || held.isHoled) return { kind: 'unchanged' };
+    const before = held.draft;
+    const after = addPiece(before, { attempt, offsetBytes, text });
+    if (after === 'hole') {
+      held.isHoled = true;
       return { kind: 'hole' };
     }
+    held.draft = after;
+    if (after === before) return { kind: 'unchanged' };
     // Nothing is compared while the reply just grows.
-    if (offsetBytes === draft.bytes) return grow(draft, text);
-    const drawn = encoder.encode(draft.text);
-    const piece = encoder.encode(text);
-    const known = drawn.subarray(offsetBytes, offsetBytes + piece.length);
-    const isKnown = known.every((byte, index) => byte === piece[index]);
-    if (isKnown) return grow(draft, decoder.decode(piece.subarray(known.length)));
-    draft.text = decoder.decode(drawn.subarray(0, offsetBytes)) + text;
-    draft.bytes = offsetBytes + piece.length;
-    return { kind: 'replaced', text: draft.text };
+    const isGrown = offsetBytes === before.bytes || after.text.startsWith(before.text);
+    return isGrown
+      ? { kind: 'grown', text: after.text.slice(before.text.length) }
+      : { kind: 'replaced', text: after.text };
   }
 
   /** The reply is complete, and its draft is let go. One that was stopped may be shorter than what was drawn. */
   end(replyMessageId: string, text: string, isStopped: boolean): DraftEnd {
-    const drawn = this.#drafts.get(replyMessageId)?.text ?? '';
+    const drawn = this.#drafts.get(replyMessageId)?.draft.text ?? '';
     this.#drafts.delete(replyMessageId);
     if (text.startsWith(drawn)) return { kind: 'extended', rest: text.slice(drawn.length) };
     return isStopped && drawn.startsWith(text) ? { kind: 'extended', rest: '' } : { kind: 'replaced' };
@@ -87,21 +81,14 @@ export class Drafts {
 
   /** What is drawn of the reply to a message. */
   drawnFor(messageId: string): string {
-    for (const draft of this.#drafts.values()) if (draft.messageId === messageId) return draft.text;
+    for (const held of this.#drafts.values()) if (held.messageId === messageId) return held.draft.text;
     return '';
   }
 
   /** The message will have no reply. */
   giveUp(messageId: string): void {
-    for (const [replyMessageId, draft] of this.#drafts) {
-      if (draft.messageId === messageId) this.#drafts.delete(replyMessageId);
+    for (const [replyMessageId, held] of this.#drafts) {
+      if (held.messageId === messageId) this.#drafts.delete(replyMessageId);
     }
   }
-}
-
-function grow(draft: Draft, text: string): DraftChange {
-  if (text === '') return { kind: 'unchanged' };
-  draft.text += text;
-  draft.bytes += encoder.encode(text).length;
-  return { kind: 'grown', text };
 }

@@ -1,5 +1,7 @@
 import { Code } from '@connectrpc/connect';
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { assertProperty } from '../testing/property.ts';
 import type { AfterLoss, LossContext } from './reconnect.ts';
 import { ALREADY_CONNECTED_PATIENCE_MS, afterLoss, DEFAULT_BACKOFF, reconnectDelayMs } from './reconnect.ts';
 import { Refusal } from './refusal.ts';
@@ -65,6 +67,22 @@ describe('after the loss of a stream', () => {
 });
 
 describe('the wait before the next attempt', () => {
+  test('grows to its limit, and is never less than the server asked for', () => {
+    const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    assertProperty(
+      fc.property(
+        fc.integer({ min: 1, max: 1_000 }),
+        fc.option(fc.nat({ max: 60_000 })),
+        random,
+        (failures, told, at) => {
+          const delayMs = reconnectDelayMs(failures, told ?? undefined, at);
+          expect(delayMs).toBeGreaterThanOrEqual(told ?? 50);
+          expect(delayMs).toBeLessThanOrEqual(Math.max(5_000, (told ?? 0) * 1.25));
+        },
+      ),
+    );
+  });
+
   test('doubles up to its maximum, its upper half random', () => {
     const longest = [1, 2, 3, 4, 5, 6, 1_000].map((failures) =>
       reconnectDelayMs(failures, undefined, 1, DEFAULT_BACKOFF),

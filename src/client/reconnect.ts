@@ -75,7 +75,7 @@ export function reconnectDelayMs(
   failures: number,
   retryDelayMs: number | undefined,
   random: number,
-  { initialMs, maxMs }: BackoffOptions,
+  { initialMs, maxMs }: BackoffOptions = DEFAULT_BACKOFF,
 ): number {
   const ceilingMs = Math.min(maxMs, initialMs * 2 ** Math.min(failures - 1, 30));
   const jitteredMs = ceilingMs / 2 + (ceilingMs / 2) * random;

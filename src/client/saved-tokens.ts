@@ -91,6 +91,7 @@ function tokenOf(stored: StoredTokens): AccessToken {
   return { text: stored.accessToken, renewAtMs: renewAtMs(stored) };
 }
 
-function renewAtMs({ obtainedAtMs, lifetimeMs }: StoredTokens): number {
+/** From when on a token is renewed, milliseconds since the epoch. */
+export function renewAtMs({ obtainedAtMs, lifetimeMs }: Pick<StoredTokens, 'obtainedAtMs' | 'lifetimeMs'>): number {
   return obtainedAtMs + lifetimeMs - Math.min(MAX_RENEWED_MS, lifetimeMs * RENEWED_SHARE);
 }

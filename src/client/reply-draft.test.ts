@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { assertProperty } from '../../../../src/testing/property.ts';
+import { assertProperty } from '../testing/property.ts';
 import { addPiece, beginDraft, type Piece, type ReplyDraft } from './reply-draft.ts';
 
 const encoder = new TextEncoder();
