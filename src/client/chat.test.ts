@@ -7,6 +7,7 @@ import type { Accepted } from './gen/chat/v1/chat_service_pb.js';
 import type { Message } from './gen/chat/v1/content_pb.js';
 import { textOf } from './message-text.ts';
 import { grpc } from './node/grpc.ts';
+import type { KeptMessage, OutboxStorage } from './outbox.ts';
 import { MessageRefused } from './refusal.ts';
 import type { Frame } from './testing/scripted-server.ts';
 import { answerAtOnce, complete, piece, ScriptedServer } from './testing/scripted-server.ts';
@@ -260,6 +261,70 @@ describe('after a lost connection', () => {
     server.frozen = true;
     const { refusal } = await reached(client, 'reconnecting');
     expect(refusal?.message).toContain('silent');
+  });
+});
+
+/** Keeps messages in memory, as another process would find them. */
+class Kept implements OutboxStorage {
+  readonly messages = new Map<string, KeptMessage>();
+  load(): readonly KeptMessage[] {
+    return [...this.messages.values()];
+  }
+  put(message: KeptMessage): void {
+    this.messages.set(message.clientMessageId, message);
+  }
+  remove(clientMessageId: string): void {
+    this.messages.delete(clientMessageId);
+  }
+}
+
+describe('with a storage', () => {
+  test('what was not accepted is sent by the next process, once, each in its conversation', async () => {
+    const storage = new Kept();
+    const first = clientOf({ storage });
+    await first.connect();
+    server.losses = 1;
+    const lost = first.post('is it there?');
+    lost.accepted.catch(() => undefined);
+    await next(first, 'status');
+    await first.abandon();
+    expect(storage.load()).toMatchObject([{ clientMessageId: lost.clientMessageId, conversationId: 'c1' }]);
+    const second = clientOf({ storage });
+    await second.connect();
+    const [again] = second.restored;
+    expect(await again?.accepted).toMatchObject({ duplicate: true, conversationId: 'c1' });
+    expect(textOf(await again!.reply)).toBe('You said: is it there?');
+    expect(storage.load()).toEqual([]);
+    expect(server.messages).toHaveLength(2);
+  });
+
+  test('what was said before there was a session is sent by the next process', async () => {
+    const storage = new Kept();
+    const first = clientOf({ storage });
+    first.post('early');
+    await first.abandon();
+    expect(storage.load()).toMatchObject([{ conversationId: '' }]);
+    const second = clientOf({ storage });
+    await second.connect();
+    expect(textOf(await second.restored[0]!.reply)).toBe('You said: early');
+    expect(storage.load()).toEqual([]);
+  });
+
+  test('what was refused, or taken back, is not kept', async () => {
+    const storage = new Kept();
+    const client = clientOf({ storage });
+    const back = new AbortController();
+    const taken = client.send('never mind', { signal: back.signal });
+    back.abort(new Error('Never mind.'));
+    await expect(taken).rejects.toThrow('Never mind.');
+    server.answer = ({ messageId, clientMessageId }, tell) => {
+      const value = { clientMessageId, messageId, reason: 'POISON', detail: '', retryable: false };
+      tell({ $case: 'rejected', value });
+    };
+    await client.connect();
+    const { reply } = client.post('poison');
+    await expect(reply).rejects.toMatchObject({ reason: 'POISON' });
+    expect(storage.load()).toEqual([]);
   });
 });
 

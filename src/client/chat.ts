@@ -16,7 +16,7 @@ import {
   type Welcome,
 } from './gen/chat/v1/chat_service_pb.js';
 import type { Event } from './line.ts';
-import type { OutgoingPart, Posted } from './outbox.ts';
+import type { OutboxStorage, OutgoingPart, Posted } from './outbox.ts';
 import { type AfterLoss, afterLoss, type BackoffOptions, DEFAULT_BACKOFF, reconnectDelayMs } from './reconnect.ts';
 import { Refusal } from './refusal.ts';
 import type { Reply } from './reply.ts';
@@ -42,6 +42,8 @@ export interface ChatOptions {
   /** How long to go on trying without a session. Default: for ever. */
   readonly giveUpAfterMs?: number | undefined;
   readonly backoff?: BackoffOptions | undefined;
+  /** Keeps what is not accepted over the end of the process. Default: it ends with it. */
+  readonly storage?: OutboxStorage | undefined;
   /** In [0, 1), for the jitter of the back-off. */
   readonly random?: (() => number) | undefined;
 }
@@ -78,6 +80,8 @@ export interface SendOptions {
  * once, and puts replies together without hole or repeat.
  */
 export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent>, AsyncDisposable {
+  /** Messages that a former process left in the storage: they are sent first. */
+  readonly restored: readonly Posted[];
   readonly #options: Caller & ChatOptions;
   readonly #random: () => number;
   readonly #dialogue: Dialogue;
@@ -108,7 +112,9 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
       (name, payload) => this.emit(name, payload),
       options.conversationId ?? '',
       options.afterSequence ?? 0n,
+      options.storage,
     );
+    this.restored = this.#dialogue.restore(options.storage?.load() ?? []);
     // Nobody needs to wait for it: the status tells the same.
     this.#firstWelcome.promise.catch(() => undefined);
   }

@@ -13,7 +13,14 @@ import type {
 import { type Message, MessageStatus, Role } from './gen/chat/v1/content_pb.js';
 import type { Event, Frame } from './line.ts';
 import { textOf } from './message-text.ts';
-import { Outbox, OutgoingItem, type OutgoingPart, type Posted } from './outbox.ts';
+import {
+  type KeptMessage,
+  Outbox,
+  type OutboxStorage,
+  OutgoingItem,
+  type OutgoingPart,
+  type Posted,
+} from './outbox.ts';
 import { Refusal } from './refusal.ts';
 
 /** Tells what happened. */
@@ -33,7 +40,7 @@ interface Wish {
 /** What is said over however many streams: our messages, the replies, and in which conversation the session is. */
 export class Dialogue {
   readonly #emit: Emit;
-  readonly #outbox = new Outbox();
+  readonly #outbox: Outbox;
   readonly #drafts = new Drafts();
   readonly #conversations = new Map<string, Conversation>();
   readonly #resendTimers = new Set<ReturnType<typeof setTimeout>>();
@@ -47,8 +54,10 @@ export class Dialogue {
   /** The last one that the server let us into. */
   #lastJoined: Conversation | undefined;
 
-  constructor(emit: Emit, conversationId: string, afterSequence: bigint) {
+  /** @param storage keeps messages over the end of the process */
+  constructor(emit: Emit, conversationId: string, afterSequence: bigint, storage?: OutboxStorage) {
     this.#emit = emit;
+    this.#outbox = new Outbox(storage);
     this.#here = this.#conversation(conversationId, afterSequence);
     this.#wish = wishFor(this.#here);
   }
@@ -82,6 +91,16 @@ export class Dialogue {
   /** The server takes nothing more on this stream. */
   hold(): void {
     this.#send = undefined;
+  }
+
+  /** What a former process left: it goes first, each message to its own conversation. */
+  restore(kept: readonly KeptMessage[]): readonly Posted[] {
+    return kept.map(({ clientMessageId, conversationId, parts }) => {
+      const conversation = conversationId === '' ? this.#wish.conversation : this.#conversation(conversationId, 0n);
+      const item = new OutgoingItem(clientMessageId, parts, conversation);
+      this.#outbox.add(item);
+      return item;
+    });
   }
 
   post(clientMessageId: string, parts: readonly OutgoingPart[]): Posted {
@@ -199,6 +218,7 @@ export class Dialogue {
   #enter(conversation: Conversation, id: string): void {
     conversation.id = id;
     this.#conversations.set(id, conversation);
+    this.#outbox.named(conversation);
     this.#here = conversation;
     this.#lastJoined = conversation;
     this.#joining = undefined;

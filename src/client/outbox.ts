@@ -9,6 +9,23 @@ import { Reply } from './reply.ts';
 /** What a message is made of: text, and media by their bytes or by the id of an upload. */
 export type OutgoingPart = MessageInitShape<typeof PartSchema>;
 
+/** A message that is kept until it is known to be in the log, or refused. */
+export interface KeptMessage {
+  readonly clientMessageId: string;
+  /** Empty before the server has named a new one; no message is sent before that. */
+  readonly conversationId: string;
+  readonly parts: readonly OutgoingPart[];
+}
+
+/** Keeps messages over the end of a process. A later chat of the same client sends them under the same ids, so that they are said once. */
+export interface OutboxStorage {
+  /** Those that a former process left, oldest first. */
+  load(): readonly KeptMessage[];
+  /** Adds a message at the end, or replaces the one with this id in its place. */
+  put(message: KeptMessage): void;
+  remove(clientMessageId: string): void;
+}
+
 /** A message that was handed to the client, and what became of it. */
 export interface Posted {
   readonly clientMessageId: string;
@@ -65,6 +82,12 @@ export class Outbox {
    * answered.
    */
   readonly #early = new Map<string, Outcome>();
+  readonly #storage: OutboxStorage | undefined;
+
+  /** @param storage default: messages that are not accepted end with the process */
+  constructor(storage?: OutboxStorage) {
+    this.#storage = storage;
+  }
 
   get size(): number {
     return this.#items.size;
@@ -72,6 +95,12 @@ export class Outbox {
 
   add(item: OutgoingItem): void {
     this.#items.set(item.clientMessageId, item);
+    this.#keep(item);
+  }
+
+  /** The server has named the conversation. */
+  named(conversation: Conversation): void {
+    for (const item of this.#items.values()) if (item.conversation === conversation) this.#keep(item);
   }
 
   get(clientMessageId: string): OutgoingItem | undefined {
@@ -86,7 +115,7 @@ export class Outbox {
   /** It is not wanted any more. @returns false when it was sent, and may be in the log */
   withdraw(item: OutgoingItem, why: Error): boolean {
     if (item.sentInSession !== 0) return false;
-    this.#items.delete(item.clientMessageId);
+    this.#drop(item);
     item.fail(why);
     return true;
   }
@@ -121,6 +150,7 @@ export class Outbox {
     const item = this.#items.get(accepted.clientMessageId);
     if (item === undefined || item.acceptance !== undefined) return;
     item.accept(accepted);
+    this.#storage?.remove(item.clientMessageId);
     this.#byMessageId.set(accepted.messageId, item);
     const outcome = this.#early.get(accepted.messageId);
     if (outcome !== undefined) this.#settle(item, outcome);
@@ -153,12 +183,12 @@ export class Outbox {
   failIn(conversation: Conversation, error: Error): void {
     for (const item of this.#items.values()) {
       if (item.conversation !== conversation) continue;
-      this.#items.delete(item.clientMessageId);
+      this.#drop(item);
       item.fail(error);
     }
   }
 
-  /** The client is over: nothing more will be heard of any message. */
+  /** The client is over: nothing more will be heard of any message. What is kept stays kept. */
   failAll(error: Error): void {
     for (const item of this.#items.values()) item.fail(error);
     this.#items.clear();
@@ -172,8 +202,17 @@ export class Outbox {
     else if (this.#hasUnaccepted()) this.#early.set(messageId, outcome);
   }
 
+  #keep({ clientMessageId, conversation, parts, acceptance }: OutgoingItem): void {
+    if (acceptance === undefined) this.#storage?.put({ clientMessageId, conversationId: conversation.id, parts });
+  }
+
+  #drop({ clientMessageId }: OutgoingItem): void {
+    this.#items.delete(clientMessageId);
+    this.#storage?.remove(clientMessageId);
+  }
+
   #settle(item: OutgoingItem, outcome: Outcome): void {
-    this.#items.delete(item.clientMessageId);
+    this.#drop(item);
     if (item.acceptance !== undefined) {
       this.#byMessageId.delete(item.acceptance.messageId);
       // A failure has no sequence of its own: without this, a resume would show the message again.
