@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { answerAtOnce, ScriptedServer } from '../client/testing/scripted-server.ts';
 import { StateFile } from './state-file.ts';
 import type { Outcome } from './testing/client-process.ts';
 import { runClient, startClient } from './testing/client-process.ts';
-import { answerAtOnce, ScriptedServer } from './testing/scripted-server.ts';
 
 let server: ScriptedServer;
 let stateHome: string;

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { ChatClient } from './chat-client.ts';
-import type { SessionState } from './chat-events.ts';
+import type { Chat } from '../client/chat.ts';
+import type { SessionState } from '../client/chat-events.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
+import { connect } from './endpoint.ts';
 import type { Identity } from './identity.ts';
 import { identify } from './identity.ts';
 import { chatInteractively, contextBefore } from './interactive-chat.ts';
@@ -16,6 +17,8 @@ import { StateFile } from './state-file.ts';
 
 /** As long as a server lets anybody stand in line by default. */
 const DEFAULT_WAIT_SECONDS = 30;
+/** A person waits for the server: one that is back is found at once. */
+const BACKOFF = { initialMs: 100, maxMs: 1_000 };
 /** More than a restart takes; a script should not hang where no server is. */
 const PIPED_GIVE_UP_MS = 15_000;
 
@@ -97,15 +100,15 @@ function clientFor(
   { endpoint, clientId }: Identity,
   last: SessionState,
   giveUpAfterMs?: number,
-): ChatClient {
-  return new ChatClient({
-    ...endpoint,
-    clientId,
-    timeZone: options.timeZone,
+): Chat {
+  // For its chat, which has a connection of its own.
+  using parley = connect(endpoint, { clientId, timeZone: options.timeZone });
+  return parley.newChat({
     ...last,
     elseNewConversation: options.conversation === undefined,
     waitForSlotMs: options.wait * 1_000,
     giveUpAfterMs,
     inlineMedia: options.inline,
+    backoff: BACKOFF,
   });
 }

@@ -2,12 +2,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { ScriptedMedia } from '../client/testing/scripted-media.ts';
+import { answerAtOnce, complete, piece, ScriptedServer } from '../client/testing/scripted-server.ts';
 import { SessionLimits } from '../gen/chat/v1/chat_service.ts';
 import { Kind } from '../gen/chat/v1/content.ts';
 import type { Outcome } from './testing/client-process.ts';
 import { runClient } from './testing/client-process.ts';
-import { ScriptedMedia } from './testing/scripted-media.ts';
-import { answerAtOnce, complete, piece, ScriptedServer } from './testing/scripted-server.ts';
 
 let server: ScriptedServer;
 let store: ScriptedMedia;

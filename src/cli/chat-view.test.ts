@@ -1,19 +1,20 @@
-import { EventEmitter } from 'node:events';
-import { status } from '@grpc/grpc-js';
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { Code } from '@connectrpc/connect';
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { Chat } from '../client/chat.ts';
 import {
-  ConversationDeleted,
-  ConversationRenamed,
-  MessageRejected,
-  ReplyStarted,
-  Welcome,
-} from '../gen/chat/v1/chat_service.ts';
-import { Message, MessageStatus } from '../gen/chat/v1/content.ts';
-import type { ChatClient } from './chat-client.ts';
-import type { ChatEvents } from './chat-events.ts';
+  ConversationDeletedSchema,
+  ConversationRenamedSchema,
+  MessageRejectedSchema,
+  ReplyStartedSchema,
+  WelcomeSchema,
+} from '../client/gen/chat/v1/chat_service_pb.js';
+import { MessageSchema, MessageStatus } from '../client/gen/chat/v1/content_pb.js';
+import { Refusal } from '../client/refusal.ts';
+import { ChatTeller } from '../client/testing/chat-events.ts';
 import type { Screen } from './chat-view.ts';
 import { ChatView } from './chat-view.ts';
-import { durationOf, Refusal } from './refusal.ts';
 
 class Transcript implements Screen {
   text = '';
@@ -39,52 +40,52 @@ class Transcript implements Screen {
   }
 }
 
-let client: EventEmitter<ChatEvents>;
+let client: ChatTeller;
 let screen: Transcript;
-const welcome = Welcome.create({ conversationId: 'c1', firstMessageDeadline: durationOf(60_000) });
+const welcome = create(WelcomeSchema, { conversationId: 'c1', firstMessageDeadline: durationFromMs(60_000) });
 
 beforeEach(() => {
-  client = new EventEmitter();
+  client = new ChatTeller();
   screen = new Transcript();
-  new ChatView(client as ChatClient, screen, '127.0.0.1:50051');
+  new ChatView(client as unknown as Chat, screen, '127.0.0.1:50051');
 });
 
 function grow(text: string): void {
-  client.emit('replyGrown', { replyMessageId: 'r', text });
+  client.tell('replyGrown', { replyMessageId: 'r', text });
 }
 
 describe('a chat view', () => {
   test('says where it is, and that a slot is for talking', () => {
-    client.emit('status', { state: 'connecting' });
+    client.tell('status', { state: 'connecting' });
     expect(screen.now).toBe('connecting to 127.0.0.1:50051…');
-    client.emit('status', { state: 'waiting', place: 3 });
+    client.tell('status', { state: 'waiting', place: 3 });
     expect(screen.now).toBe('every slot is taken; number 3 in line…');
-    client.emit('status', { state: 'connected', welcome });
+    client.tell('status', { state: 'connected', welcome });
     expect(screen.now).toBe('');
     expect(screen.text).toBe('— Connected to conversation c1. Say something within 60 s, or the slot is lost.\n');
   });
 
   test('says when it will try again, and that it is back', () => {
-    client.emit('status', { state: 'connected', welcome });
-    client.emit('status', { state: 'reconnecting', delayMs: 1_800, refusal: new Refusal(status.UNAVAILABLE, 'gone') });
+    client.tell('status', { state: 'connected', welcome });
+    client.tell('status', { state: 'reconnecting', delayMs: 1_800, refusal: new Refusal(Code.Unavailable, 'gone') });
     expect(screen.now).toBe('no connection; trying again in 2 s…');
-    client.emit('status', { state: 'connected', welcome });
+    client.tell('status', { state: 'connected', welcome });
     expect(screen.text.endsWith('— Connected again.\n')).toBe(true);
   });
 
   test('draws a reply as it grows, without obeying what is in it', () => {
-    client.emit('replyStarted', ReplyStarted.create({ replyMessageId: 'r' }));
+    client.tell('replyStarted', create(ReplyStartedSchema, { replyMessageId: 'r' }));
     expect(screen.now).toBe('answering…');
     grow('Hel');
     grow('lo\u001b[2J');
-    client.emit('replyCompleted', Message.create({ messageId: 'r', status: MessageStatus.COMPLETED }));
+    client.tell('replyCompleted', create(MessageSchema, { messageId: 'r', status: MessageStatus.COMPLETED }));
     expect(screen.text).toBe('bot: Hello␛[2J\n');
     expect(screen.now).toBe('');
   });
 
   test('marks a reply that begins again', () => {
     grow('Hel');
-    client.emit('replyRestarted', { replyMessageId: 'r' });
+    client.tell('replyRestarted', { replyMessageId: 'r' });
     grow('Good day');
     expect(screen.text).toBe('bot: Hel\n— (the reply begins again)\nbot: Good day');
   });
@@ -97,16 +98,16 @@ describe('a chat view', () => {
   });
 
   test('says in a line what is done to the conversation', () => {
-    client.emit('renamed', ConversationRenamed.create({ title: 'Pl\u001bans' }));
-    client.emit('deleted', ConversationDeleted.create({}));
+    client.tell('renamed', create(ConversationRenamedSchema, { title: 'Pl\u001bans' }));
+    client.tell('deleted', create(ConversationDeletedSchema, {}));
     const deleted = '— This conversation was deleted; /new begins another, and /join ID goes to one.';
     expect(screen.text).toBe(`— (renamed to Pl␛ans)\n${deleted}\n`);
   });
 
   test('says that a reply was stopped, or was not given', () => {
-    client.emit('replyCompleted', Message.create({ messageId: 'r', status: MessageStatus.STOPPED }));
-    client.emit('rejected', MessageRejected.create({ messageId: 'm', reason: 'POISON', detail: 'Given up.' }));
-    client.emit('rejected', MessageRejected.create({ messageId: 'm', reason: 'STOPPED' }));
+    client.tell('replyCompleted', create(MessageSchema, { messageId: 'r', status: MessageStatus.STOPPED }));
+    client.tell('rejected', create(MessageRejectedSchema, { messageId: 'm', reason: 'POISON', detail: 'Given up.' }));
+    client.tell('rejected', create(MessageRejectedSchema, { messageId: 'm', reason: 'STOPPED' }));
     const failed = '— (not answered) POISON: Given up — put it in other words.';
     expect(screen.text).toBe(`— (stopped)\n${failed}\n— (stopped)\n`);
   });

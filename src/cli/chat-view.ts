@@ -1,18 +1,17 @@
+import { durationMs } from '@bufbuild/protobuf/wkt';
+import type { Chat } from '../client/chat.ts';
+import type { ChatStatus } from '../client/chat-events.ts';
 import type {
   ConversationDeleted,
   ConversationRenamed,
   MessageRejected,
   Welcome,
-} from '../gen/chat/v1/chat_service.ts';
-import type { Message } from '../gen/chat/v1/content.ts';
-import { MessageStatus } from '../gen/chat/v1/content.ts';
-import type { ChatClient } from './chat-client.ts';
-import type { ChatStatus } from './chat-events.ts';
+} from '../client/gen/chat/v1/chat_service_pb.js';
+import { type Message, MessageStatus } from '../client/gen/chat/v1/content_pb.js';
+import { MessageRefused } from '../client/refusal.ts';
 import { briefly, explain } from './explain.ts';
 import { mediaOf, messageText } from './media/media-text.ts';
 import { ReplyMedia } from './media/reply-media.ts';
-import { MessageRefused } from './outbox.ts';
-import { durationMs } from './refusal.ts';
 import { printable, printableLine } from './text.ts';
 
 /** A transcript, and a status that is no part of it. All text is safe to show. */
@@ -53,7 +52,7 @@ export class ChatView {
   /** Media are told in the order of their replies. */
   #told: Promise<void> = Promise.resolve();
 
-  constructor(client: ChatClient, screen: Screen, address: string, viewed?: Viewing) {
+  constructor(client: Chat, screen: Screen, address: string, viewed?: Viewing) {
     this.#screen = screen;
     this.#address = address;
     this.#viewed = viewed;

@@ -1,6 +1,5 @@
-import type { ChatClient } from './chat-client.ts';
-import { Connection } from './connection.ts';
-import { messagesOf, messagesWith, remove, rename } from './history-reads.ts';
+import type { Chat } from '../client/chat.ts';
+import { connect } from './endpoint.ts';
 import type { Identity } from './identity.ts';
 import { messageLines } from './message-lines.ts';
 import { printableLine } from './text.ts';
@@ -10,13 +9,13 @@ const MAX_FOUND = 20;
 
 /** What can be done about conversations while chatting. Each answers with lines to show, and throws Refusal. */
 export class Desk {
-  readonly #client: ChatClient;
+  readonly #client: Chat;
   readonly #identity: Identity;
   readonly #timeZone: string;
   /** What it has asked for, and the stream has not told yet. */
   readonly #asked = new Set<string>();
 
-  constructor(client: ChatClient, identity: Identity, timeZone: string) {
+  constructor(client: Chat, identity: Identity, timeZone: string) {
     this.#client = client;
     this.#identity = identity;
     this.#timeZone = timeZone;
@@ -24,27 +23,29 @@ export class Desk {
 
   /** The last messages of the conversation, with all that this chat has seen of it. */
   async history(limit: number): Promise<string> {
-    using connection = new Connection(this.#identity.endpoint);
+    using parley = connect(this.#identity.endpoint);
     const { conversationId, receivedUpTo: atLeastSequence } = this.#client;
     const lines: string[] = [];
-    for await (const message of messagesOf(connection, { conversationId, newestFirst: true, limit, atLeastSequence }))
+    for await (const message of parley.messages(conversationId, { newestFirst: true, limit, atLeastSequence }))
       lines.unshift(messageLines(message, { timeZone: this.#timeZone }));
     return lines.length === 0 ? 'Nothing has been said here.' : lines.join('').trimEnd();
   }
 
   async search(query: string): Promise<string> {
-    using connection = new Connection(this.#identity.endpoint);
+    using parley = connect(this.#identity.endpoint, this.#identity);
     const lines: string[] = [];
-    for await (const message of messagesWith(connection, query, this.#identity.clientId, MAX_FOUND))
+    for await (const message of parley.search(query, { limit: MAX_FOUND }))
       lines.push(messageLines(message, { timeZone: this.#timeZone, conversations: true }));
     return lines.length === 0 ? 'Nothing was found.' : lines.join('').trimEnd();
   }
 
   async rename(title: string): Promise<string> {
     const { conversationId } = this.#client;
-    using connection = new Connection(this.#identity.endpoint);
-    const now = await this.#asking({ conversationId, title }, () => rename(connection, conversationId, title));
-    return `This conversation is now called ${printableLine(now)}.`;
+    using parley = connect(this.#identity.endpoint);
+    const { conversation } = await this.#asking({ conversationId, title }, () =>
+      parley.history.renameConversation({ conversationId, title }),
+    );
+    return `This conversation is now called ${printableLine(conversation?.title ?? title)}.`;
   }
 
   /** The change was asked for here. True once for each time. */
@@ -55,8 +56,8 @@ export class Desk {
   /** Deletes the conversation and turns to a new one. */
   async delete(): Promise<string> {
     const { conversationId } = this.#client;
-    using connection = new Connection(this.#identity.endpoint);
-    await this.#asking({ conversationId }, () => remove(connection, conversationId));
+    using parley = connect(this.#identity.endpoint);
+    await this.#asking({ conversationId }, () => parley.history.deleteConversation({ conversationId }));
     await this.#client.join();
     return `${printableLine(conversationId)} is deleted. This is a new conversation.`;
   }

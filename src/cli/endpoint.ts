@@ -1,3 +1,7 @@
+import type { AccessTokens } from '../client/access-tokens.ts';
+import { grpc, type TlsMaterial } from '../client/node/grpc.ts';
+import { Parley } from '../client/parley.ts';
+
 /** A server, and what it takes to speak to it. */
 export interface Endpoint {
   /** `host:port` */
@@ -8,27 +12,10 @@ export interface Endpoint {
   readonly tokens?: AccessTokens | undefined;
 }
 
-/** With TLS; PEM texts. */
-export interface TlsMaterial {
-  /** Trusted instead of the well-known authorities. */
-  readonly ca?: Buffer | undefined;
-  /** The client's own certificate, with `key`. */
-  readonly cert?: Buffer | undefined;
-  readonly key?: Buffer | undefined;
-}
-
-/** Where access tokens come from. */
-export interface AccessTokens {
-  /**
-   * A token that will work for a while; undefined when nobody is signed in.
-   * @throws Refusal when an expired one cannot be traded for a new one
-   */
-  fresh(): Promise<AccessToken | undefined>;
-}
-
-/** For the `authorization` metadata. */
-export interface AccessToken {
-  readonly text: string;
-  /** From when on `fresh` gives another one, milliseconds since the epoch; undefined when nobody can tell. */
-  readonly renewAtMs: number | undefined;
+/** The server, as a client of it sees it. @param who default: whom the token says */
+export function connect(
+  { address, tls, tokens }: Endpoint,
+  who: { readonly clientId?: string; readonly timeZone?: string } = {},
+): Parley {
+  return new Parley({ wire: grpc({ address, tls }), tokens, ...who });
 }

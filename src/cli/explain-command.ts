@@ -1,12 +1,12 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Command } from 'commander';
-import type { MessageStep } from '../gen/chat/v1/operations_service.ts';
-import { ExplainMessageRequest, OperationsServiceService } from '../gen/chat/v1/operations_service.ts';
+import type { MessageStep } from '../client/gen/chat/v1/operations_service_pb.js';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { withCommonOptions } from './common-options.ts';
-import { Connection } from './connection.ts';
+import { connect } from './endpoint.ts';
 import { identify } from './identity.ts';
 import { run } from './run.ts';
-import { duration, jsonLine, localTime } from './show.ts';
+import { dateOf, duration, jsonLine, localTime } from './show.ts';
 import { table } from './table.ts';
 import { printableLine } from './text.ts';
 
@@ -30,18 +30,17 @@ async function explainMessage(
   options: ExplainOptions,
   surroundings: Surroundings,
 ): Promise<boolean> {
-  using connection = new Connection(identify(options, surroundings).endpoint);
-  const request = ExplainMessageRequest.create({ messageId });
-  const { steps } = await connection.call(OperationsServiceService.explainMessage, request);
+  using parley = connect(identify(options, surroundings).endpoint);
+  const { steps } = await parley.operations.explainMessage({ messageId });
   process.stdout.write(options.json ? steps.map(jsonLine).join('') : timeline(steps, options.timeZone));
   return true;
 }
 
 /** The steps with how long after the first each came; below the time of the first. */
 export function timeline(steps: readonly MessageStep[], timeZone: string): string {
-  const beginMs = steps[0]?.time?.getTime();
+  const beginMs = dateOf(steps[0]?.time)?.getTime();
   const rows = steps.map(({ time, event, detail }) => [
-    time === undefined || beginMs === undefined ? '' : sinceText(time.getTime() - beginMs),
+    time === undefined || beginMs === undefined ? '' : sinceText(timestampMs(time) - beginMs),
     printableLine(event),
     printableLine(detail),
   ]);

@@ -1,6 +1,6 @@
-import { status } from '@grpc/grpc-js';
-import { MessageRefused } from './outbox.ts';
-import { Refusal } from './refusal.ts';
+import { Code } from '@connectrpc/connect';
+import { Refusal } from '../client/refusal.ts';
+import { TransferFailed } from '../client/transfer-failed.ts';
 import { printableLine } from './text.ts';
 import { Trouble } from './trouble.ts';
 
@@ -52,23 +52,27 @@ const REMEDIES: Readonly<Record<string, string>> = {
  * thrown again.
  */
 export function explain(error: unknown, address: string): string {
-  if (error instanceof MessageRefused) return line(error.reason, error.message, REMEDIES[error.reason]);
-  if (error instanceof Trouble) return printableLine(error.message);
+  if (error instanceof Trouble || error instanceof TransferFailed) return printableLine(error.message);
   if (!(error instanceof Refusal)) throw error;
-  if (error.reason !== '') return line(error.reason, detailOf(error), REMEDIES[error.reason]);
-  if (error.code === status.UNAVAILABLE) return unavailable(error.message, address);
-  if (error.code === status.DEADLINE_EXCEEDED) return `The server at ${address} does not answer in time.`;
+  if (error.reason !== '') return line(error.reason, detailOf(error), remedyOf(error.reason));
+  if (error.code === Code.Unavailable) return unavailable(error.message, address);
+  if (error.code === Code.DeadlineExceeded) return `The server at ${address} does not answer in time.`;
   return line(
     error.codeName,
     error.message,
-    error.code === status.UNIMPLEMENTED ? 'use a later release of the server' : undefined,
+    error.code === Code.Unimplemented ? 'use a later release of the server' : undefined,
   );
+}
+
+/** None for a reason of a newer release. */
+function remedyOf(reason: string): string | undefined {
+  return Object.hasOwn(REMEDIES, reason) ? REMEDIES[reason] : undefined;
 }
 
 /** What OpenSSL, and servers of the other kind, say. */
 const TLS_TROUBLE = /certificate|SSL routines|altnames/i;
 /** Somebody took the connection and closed it at the first byte. */
-const CLOSED_AT_ONCE = /Last error: Failed to connect \(/;
+const CLOSED_AT_ONCE = /^http\/2 stream closed|socket disconnected before secure TLS/;
 
 function unavailable(message: string, address: string): string {
   if (TLS_TROUBLE.test(message))
@@ -78,10 +82,9 @@ function unavailable(message: string, address: string): string {
   return `No server answers at ${address}. Start one with \`npm start\`, or name another with --address.`;
 }
 
-/** The cause, without what gRPC and OpenSSL put around it. */
+/** The cause, without what OpenSSL puts around it. */
 function tlsCause(message: string): string {
-  const [, cause = message] = /Last error: (?:Error: )?(.+?)(?:\. Resolution note|$)/s.exec(message) ?? [];
-  const [, reason = cause] = /:SSL routines:[^:]*:([^:]+):/.exec(cause) ?? [];
+  const [, reason = message] = /:SSL routines:[^:]*:([^:]+):/.exec(message) ?? [];
   return printableLine(reason).trim().replace(/\.$/, '');
 }
 
@@ -89,7 +92,7 @@ function tlsCause(message: string): string {
 export function briefly(refusal: Refusal | undefined): string {
   if (refusal === undefined) return 'the server ended the session';
   if (refusal.reason !== '') return refusal.reason;
-  return refusal.code === status.UNAVAILABLE ? 'no connection' : refusal.codeName;
+  return refusal.code === Code.Unavailable ? 'no connection' : refusal.codeName;
 }
 
 function detailOf({ message, violations }: Refusal): string {

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { ScriptedHistory } from '../client/testing/scripted-history.ts';
+import { ScriptedServer } from '../client/testing/scripted-server.ts';
 import { Kind, Media, Role } from '../gen/chat/v1/content.ts';
 import type { Outcome } from './testing/client-process.ts';
 import { runClient } from './testing/client-process.ts';
-import { ScriptedHistory } from './testing/scripted-history.ts';
-import { ScriptedServer } from './testing/scripted-server.ts';
 
 let server: ScriptedServer;
 let history: ScriptedHistory;

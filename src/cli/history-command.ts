@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import type { Message } from '../gen/chat/v1/content.ts';
+import type { Message } from '../client/gen/chat/v1/content_pb.js';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
 import { confirmed } from './confirm.ts';
-import { Connection } from './connection.ts';
-import { conversationOf, conversationsOf, messagesOf, messagesWith, remove, rename } from './history-reads.ts';
+import { connect } from './endpoint.ts';
 import { identify } from './identity.ts';
 import { conversationLine, messageFields, messageLines } from './message-lines.ts';
 import { run } from './run.ts';
@@ -75,12 +74,12 @@ async function showHistory(
 ): Promise<boolean> {
   const { json, limit, newestFirst = false, timeZone } = options;
   const { endpoint, clientId } = identify(options, surroundings);
-  using connection = new Connection(endpoint);
+  using parley = connect(endpoint, { clientId });
   if (conversationId !== undefined) {
-    await show(messagesOf(connection, { conversationId, newestFirst, limit }), options, false);
+    await show(parley.messages(conversationId, { newestFirst, limit }), options, false);
     return true;
   }
-  for await (const one of conversationsOf(connection, clientId, limit))
+  for await (const one of parley.conversations({ limit }))
     process.stdout.write(json ? jsonLine(one) : conversationLine(one, timeZone));
   return true;
 }
@@ -88,8 +87,8 @@ async function showHistory(
 /** @returns false when nothing was found, as grep does */
 async function search(query: string, options: ReadOptions, surroundings: Surroundings): Promise<boolean> {
   const { endpoint, clientId } = identify(options, surroundings);
-  using connection = new Connection(endpoint);
-  return (await show(messagesWith(connection, query, clientId, options.limit), options, true)) > 0;
+  using parley = connect(endpoint, { clientId });
+  return (await show(parley.search(query, { limit: options.limit }), options, true)) > 0;
 }
 
 async function show(messages: AsyncIterable<Message>, options: ReadOptions, conversations: boolean): Promise<number> {
@@ -109,21 +108,22 @@ async function renameOne(
   options: CommonOptions,
   surroundings: Surroundings,
 ): Promise<boolean> {
-  using connection = new Connection(identify(options, surroundings).endpoint);
-  const now = await rename(connection, conversationId, title);
+  using parley = connect(identify(options, surroundings).endpoint);
+  const { conversation } = await parley.history.renameConversation({ conversationId, title });
+  const now = conversation?.title ?? title;
   process.stdout.write(`${printableLine(conversationId)} is now called ${printableLine(now)}.\n`);
   return true;
 }
 
 async function deleteOne(conversationId: string, options: DeleteOptions, surroundings: Surroundings): Promise<boolean> {
-  using connection = new Connection(identify(options, surroundings).endpoint);
+  using parley = connect(identify(options, surroundings).endpoint);
   if (!options.yes) {
     if (!process.stdin.isTTY) throw new Trouble('Nobody can be asked here: say --yes to delete it.');
-    const found = await conversationOf(connection, conversationId);
+    const { conversation: found } = await parley.history.getConversation({ conversationId });
     const what = `${printableLine(found?.title ?? conversationId)} (${found?.messageCount ?? '?'} messages)`;
     if (!(await confirmed(`Delete ${what} for good? Type yes: `, process.stdin, process.stderr))) return false;
   }
-  await remove(connection, conversationId);
+  await parley.history.deleteConversation({ conversationId });
   process.stdout.write(`${printableLine(conversationId)} is deleted.\n`);
   return true;
 }

@@ -1,9 +1,10 @@
 import { hostname, userInfo } from 'node:os';
-import { SavedTokens } from './account/saved-tokens.ts';
+import type { TlsMaterial } from '../client/node/grpc.ts';
+import { SavedTokens } from '../client/saved-tokens.ts';
 import { TokenFromFile } from './account/token-from-file.ts';
 import { TokenStore } from './account/token-store.ts';
 import type { CommonOptions, ServerOptions, Surroundings } from './common-options.ts';
-import type { Endpoint, TlsMaterial } from './endpoint.ts';
+import { connect, type Endpoint } from './endpoint.ts';
 import { Trouble } from './trouble.ts';
 
 /** Whom a command speaks for, and to which server. */
@@ -20,7 +21,7 @@ export function identify(options: CommonOptions, { stateHome }: Surroundings): I
   if (tokenFile !== undefined)
     return { endpoint: { address, tls, tokens: new TokenFromFile(tokenFile) }, clientId: client ?? '' };
   const store = tokenStore(stateHome, { address, tls });
-  const tokens = new SavedTokens(store, { address, tls });
+  const tokens = savedTokens(store, { address, tls });
   return { endpoint: { address, tls, tokens }, clientId: client ?? store.read()?.clientId ?? defaultClientId() };
 }
 
@@ -30,14 +31,20 @@ export function tokenStore(stateHome: string | undefined, { address, tls }: Endp
   return new TokenStore(stateHome, `${tls === undefined ? 'grpc' : 'grpcs'}://${address}`);
 }
 
+/** The tokens that `parley sign-in` has left. @param endpoint where they are renewed, without credentials */
+export function savedTokens(store: TokenStore, endpoint: Endpoint): SavedTokens {
+  return new SavedTokens(store, async (refreshToken) => {
+    using parley = connect(endpoint);
+    return (await parley.accounts.refreshTokens({ refreshToken })).tokens;
+  });
+}
+
 /** How to reach the server without speaking for anybody. @throws Trouble */
 export function anonymously(options: ServerOptions): Endpoint {
   return { address: options.address, tls: tlsMaterial(options) };
 }
 
 function tlsMaterial({ tls, ca, cert, key }: ServerOptions): TlsMaterial | undefined {
-  // grpc-js names an IP address to the server, which Node warns of; the user can do nothing about it.
-  process.noDeprecation = true;
   if ((cert === undefined) !== (key === undefined)) throw new Trouble('--cert and --key belong together.');
   return tls || ca !== undefined || cert !== undefined ? { ca, cert, key } : undefined;
 }

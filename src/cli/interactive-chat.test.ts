@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { ScriptedHistory } from '../client/testing/scripted-history.ts';
+import { ScriptedMedia } from '../client/testing/scripted-media.ts';
+import { complete, ScriptedServer } from '../client/testing/scripted-server.ts';
 import { SessionLimits } from '../gen/chat/v1/chat_service.ts';
 import { Kind } from '../gen/chat/v1/content.ts';
-import { ChatClient } from './chat-client.ts';
+import { connect } from './endpoint.ts';
 import { chatInteractively } from './interactive-chat.ts';
 import { MediaFolder } from './media/incoming-media.ts';
 import { ReplyMedia } from './media/reply-media.ts';
-import { ScriptedHistory } from './testing/scripted-history.ts';
-import { ScriptedMedia } from './testing/scripted-media.ts';
-import { complete, ScriptedServer } from './testing/scripted-server.ts';
 import { TerminalEmulator } from './testing/terminal-emulator.ts';
 
 const timeZone = 'Asia/Tokyo';
@@ -47,7 +47,7 @@ class Person {
 
   constructor() {
     const identity = { endpoint: { address: server.address }, clientId: 'ann' };
-    const client = new ChatClient({ ...identity.endpoint, clientId: 'ann', timeZone });
+    const client = connect(identity.endpoint, { clientId: 'ann', timeZone }).newChat();
     const replyMedia = (show: (text: string) => void): ReplyMedia =>
       new ReplyMedia(server.address, new MediaFolder({ folder: 'media', timeZone, endpoint: identity.endpoint, show }));
     this.over = chatInteractively(

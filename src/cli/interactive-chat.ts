@@ -1,17 +1,15 @@
 import type { ReadStream, WriteStream } from 'node:tty';
-import type { ChatClient } from './chat-client.ts';
+import type { Chat } from '../client/chat.ts';
+import { isRefusal } from '../client/refusal.ts';
 import { ChatView } from './chat-view.ts';
 import { completeInput } from './completion.ts';
-import { Connection } from './connection.ts';
 import { Desk } from './desk.ts';
-import type { Endpoint } from './endpoint.ts';
+import { connect, type Endpoint } from './endpoint.ts';
 import { explain } from './explain.ts';
-import { messagesOf } from './history-reads.ts';
 import type { Identity } from './identity.ts';
 import { INPUT_HELP, parseInput } from './input.ts';
 import type { ShowProgress } from './media/progress.ts';
 import type { ReplyMedia } from './media/reply-media.ts';
-import { Refusal } from './refusal.ts';
 import type { Sayable } from './speech.ts';
 import { Speech } from './speech.ts';
 import { TerminalScreen } from './terminal-screen.ts';
@@ -21,25 +19,21 @@ const CONTEXT_MESSAGES = 10;
 
 /** From where to read a conversation so that a person sees what it was about; 0 when nobody can tell. */
 export async function contextBefore(conversationId: string, endpoint: Endpoint): Promise<bigint> {
-  using connection = new Connection(endpoint);
+  using parley = connect(endpoint);
   let oldest = 0n;
   try {
-    for await (const { sequence } of messagesOf(connection, {
-      conversationId,
-      limit: CONTEXT_MESSAGES,
-      newestFirst: true,
-    }))
-      oldest = sequence;
+    const messages = parley.messages(conversationId, { limit: CONTEXT_MESSAGES, newestFirst: true });
+    for await (const { sequence } of messages) oldest = sequence;
   } catch (error) {
     // Joining the conversation meets the same trouble, and tells it.
-    if (!(error instanceof Refusal)) throw error;
+    if (!isRefusal(error)) throw error;
   }
   return oldest > 0n ? oldest - 1n : 0n;
 }
 
 /** What a chat on a terminal is made of. */
 export interface Interactive {
-  readonly client: ChatClient;
+  readonly client: Chat;
   readonly identity: Identity;
   readonly timeZone: string;
   /** @param show where its progress is to be seen */
@@ -83,7 +77,7 @@ export async function chatInteractively(
 
 /** Where a person sits: does what the lines typed ask for. */
 class Seat {
-  readonly #client: ChatClient;
+  readonly #client: Chat;
   readonly #screen: TerminalScreen;
   readonly #endpoint: Endpoint;
   readonly #speech: Speech;

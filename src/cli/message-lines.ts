@@ -1,9 +1,9 @@
-import type { Message } from '../gen/chat/v1/content.ts';
-import { MessageStatus, Role } from '../gen/chat/v1/content.ts';
-import type { Conversation } from '../gen/chat/v1/history_service.ts';
+import { type Message, MessageStatus, Role } from '../client/gen/chat/v1/content_pb.js';
+import type { Conversation } from '../client/gen/chat/v1/history_service_pb.js';
+import { textOf } from '../client/message-text.ts';
 import { mediaOf, mediaText } from './media/media-text.ts';
 import { localTime, nameOf } from './show.ts';
-import { printable, printableLine, textOf } from './text.ts';
+import { printable, printableLine } from './text.ts';
 
 /** How messages are shown. */
 export interface LineOptions {
@@ -39,9 +39,9 @@ export function conversationLine(conversation: Conversation, timeZone: string): 
 /** A message for JSON: names instead of numbers, bytes as hexadecimal digits. */
 export function messageFields(message: Message): object {
   const parts = message.parts.map(({ value }) => {
-    if (value?.$case !== 'media') return value === undefined ? {} : { [value.$case]: value.value };
+    if (value.case !== 'media') return value.case === undefined ? {} : { [value.case]: value.value };
     const { inlineData: _, sha256, ...media } = value.value;
-    return { media: { ...media, sha256: sha256.toString('hex') } };
+    return { media: { ...media, sha256: Buffer.from(sha256).toString('hex') } };
   });
   return { ...message, role: nameOf(Role, message.role), status: nameOf(MessageStatus, message.status), parts };
 }

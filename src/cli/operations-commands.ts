@@ -1,17 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { ActiveConnection, ClientUsage, GetUsageResponse } from '../gen/chat/v1/operations_service.ts';
-import {
-  DisconnectClientRequest,
-  GetUsageRequest,
-  ListActiveConnectionsRequest,
-  OperationsServiceService,
-} from '../gen/chat/v1/operations_service.ts';
+import type { ActiveConnection, ClientUsage, GetUsageResponse } from '../client/gen/chat/v1/operations_service_pb.js';
+import { allItems } from '../client/pages.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { withCommonOptions } from './common-options.ts';
-import { Connection } from './connection.ts';
+import { connect } from './endpoint.ts';
 import { identify } from './identity.ts';
-import { allItems } from './pages.ts';
 import { run } from './run.ts';
 import { duration, jsonLine, localTime } from './show.ts';
 import { table } from './table.ts';
@@ -56,10 +50,10 @@ export function registerOperations(program: Command, surroundings: Surroundings)
 
 async function showUsage(clientId: string, options: UsageOptions, surroundings: Surroundings): Promise<boolean> {
   const { json, watch } = options;
-  using connection = new Connection(identify(options, surroundings).endpoint);
+  using parley = connect(identify(options, surroundings).endpoint);
   const clear = watch && process.stdout.isTTY && !json ? CLEAR_SCREEN : '';
   for (;;) {
-    const usage = await connection.call(OperationsServiceService.getUsage, GetUsageRequest.create({ clientId }));
+    const usage = await parley.operations.getUsage({ clientId });
     process.stdout.write(clear + (json ? jsonLine(usage) : usageTable(usage)));
     if (!watch) return true;
     await delay(WATCH_INTERVAL_MS);
@@ -96,11 +90,10 @@ function clientRows(client: ClientUsage): readonly (readonly string[])[] {
 
 async function showConnections(options: UsageOptions, surroundings: Surroundings): Promise<boolean> {
   const { json, timeZone } = options;
-  using connection = new Connection(identify(options, surroundings).endpoint);
-  const items = allItems(Infinity, async (pageSize, pageToken) => {
-    const request = ListActiveConnectionsRequest.create({ pageSize, pageToken });
-    const page = await connection.call(OperationsServiceService.listActiveConnections, request);
-    return { items: page.connections, nextPageToken: page.nextPageToken };
+  using parley = connect(identify(options, surroundings).endpoint);
+  const items = allItems({}, async (page, call) => {
+    const { connections, nextPageToken } = await parley.operations.listActiveConnections(page, call);
+    return { items: connections, nextPageToken };
   });
   const connections: ActiveConnection[] = [];
   for await (const item of items) connections.push(item);
@@ -128,9 +121,8 @@ function connectionsTable(connections: readonly ActiveConnection[], timeZone: st
 }
 
 async function disconnect(clientId: string, options: DisconnectOptions, surroundings: Surroundings): Promise<boolean> {
-  using connection = new Connection(identify(options, surroundings).endpoint);
-  const request = DisconnectClientRequest.create({ clientId, reason: options.reason });
-  await connection.call(OperationsServiceService.disconnectClient, request);
+  using parley = connect(identify(options, surroundings).endpoint);
+  await parley.operations.disconnectClient({ clientId, reason: options.reason });
   process.stdout.write(`${printableLine(clientId)} is disconnected.\n`);
   return true;
 }

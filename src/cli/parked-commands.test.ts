@@ -1,5 +1,7 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from '@jest/globals';
-import { Parked, ParkedKind } from '../gen/chat/v1/operations_service.ts';
+import { ParkedKind, ParkedSchema } from '../client/gen/chat/v1/operations_service_pb.js';
 import { parkedTable, wishOf } from './parked-commands.ts';
 
 describe('the list of what is parked', () => {
@@ -8,18 +10,18 @@ describe('the list of what is parked', () => {
       {
         kind: ParkedKind.POISON,
         place: { topic: 'parley.conversations', partition: 3, offset: 9n },
-        time: new Date('2026-11-22T06:30:12Z'),
+        time: timestampFromDate(new Date('2026-11-22T06:30:12Z')),
         reason: '3 workers were lost\u001b[2J answering it.',
         messageId: 'm1',
-        replayTime: new Date('2026-11-22T06:31:00Z'),
+        replayTime: timestampFromDate(new Date('2026-11-22T06:31:00Z')),
       },
       {
         kind: ParkedKind.UNDECODABLE,
         place: { topic: 'parley.conversations', partition: 3, offset: 8n },
-        time: new Date('2026-11-22T06:29:00Z'),
+        time: timestampFromDate(new Date('2026-11-22T06:29:00Z')),
         reason: 'MessageReceived without messageId',
       },
-    ].map((one) => Parked.create(one));
+    ].map((one) => create(ParkedSchema, one));
     expect(parkedTable(parked, 'Asia/Tokyo')).toBe(
       [
         'what                      kind         since                replayed             reason',
@@ -34,8 +36,8 @@ describe('the list of what is parked', () => {
 describe('what is to be replayed', () => {
   test('is a place when it looks like one, and else a message', () => {
     const place = { topic: 'parley.conversations', partition: 3, offset: 12_345n };
-    expect(wishOf('parley.conversations/3/12345')).toEqual({ $case: 'place', value: place });
+    expect(wishOf('parley.conversations/3/12345')).toEqual({ case: 'place', value: place });
     for (const messageId of ['Yxpxm2rZjVz9eXZh6uGyvq', 'parley.conversations/3', 'a/b/c', '/1/2'])
-      expect(wishOf(messageId)).toEqual({ $case: 'messageId', value: messageId });
+      expect(wishOf(messageId)).toEqual({ case: 'messageId', value: messageId });
   });
 });

@@ -1,16 +1,16 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Command } from 'commander';
-import type { Parked, RecordPlace } from '../gen/chat/v1/operations_service.ts';
 import {
-  ListParkedRequest,
-  OperationsServiceService,
+  type Parked,
   ParkedKind,
-  ReplayParkedRequest,
-} from '../gen/chat/v1/operations_service.ts';
+  type RecordPlace,
+  type ReplayParkedRequestSchema,
+} from '../client/gen/chat/v1/operations_service_pb.js';
+import { allItems } from '../client/pages.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { withCommonOptions } from './common-options.ts';
-import { Connection } from './connection.ts';
+import { connect } from './endpoint.ts';
 import { identify } from './identity.ts';
-import { allItems } from './pages.ts';
 import { run } from './run.ts';
 import { jsonLine, localTime, nameOf } from './show.ts';
 import { table } from './table.ts';
@@ -35,11 +35,10 @@ export function registerParked(program: Command, surroundings: Surroundings): vo
 
 async function showParked(options: ParkedOptions, surroundings: Surroundings): Promise<boolean> {
   const { json, timeZone } = options;
-  using connection = new Connection(identify(options, surroundings).endpoint);
-  const items = allItems(Infinity, async (pageSize, pageToken) => {
-    const request = ListParkedRequest.create({ pageSize, pageToken });
-    const page = await connection.call(OperationsServiceService.listParked, request);
-    return { items: page.parked, nextPageToken: page.nextPageToken };
+  using parley = connect(identify(options, surroundings).endpoint);
+  const items = allItems({}, async (page, call) => {
+    const { parked, nextPageToken } = await parley.operations.listParked(page, call);
+    return { items: parked, nextPageToken };
   });
   const parked: Parked[] = [];
   for await (const item of items) parked.push(item);
@@ -65,9 +64,8 @@ export function parkedTable(parked: readonly Parked[], timeZone: string): string
 }
 
 async function replay(what: string, options: ParkedOptions, surroundings: Surroundings): Promise<boolean> {
-  using connection = new Connection(identify(options, surroundings).endpoint);
-  const request = ReplayParkedRequest.create({ what: wishOf(what) });
-  const replayed = await connection.call(OperationsServiceService.replayParked, request);
+  using parley = connect(identify(options, surroundings).endpoint);
+  const replayed = await parley.operations.replayParked({ what: wishOf(what) });
   if (options.json) {
     process.stdout.write(jsonLine(replayed));
     return true;
@@ -82,11 +80,10 @@ async function replay(what: string, options: ParkedOptions, surroundings: Surrou
 const placeForm = /^([^/]+)\/(\d{1,9})\/(\d{1,15})$/;
 
 /** No message id has a slash in it. */
-export function wishOf(what: string): NonNullable<ReplayParkedRequest['what']> {
+export function wishOf(what: string): NonNullable<MessageInitShape<typeof ReplayParkedRequestSchema>['what']> {
   const [, topic, partition, offset] = placeForm.exec(what) ?? [];
-  if (topic === undefined || partition === undefined || offset === undefined)
-    return { $case: 'messageId', value: what };
-  return { $case: 'place', value: { topic, partition: Number(partition), offset: BigInt(offset) } };
+  if (topic === undefined || partition === undefined || offset === undefined) return { case: 'messageId', value: what };
+  return { case: 'place', value: { topic, partition: Number(partition), offset: BigInt(offset) } };
 }
 
 function placeText(place: RecordPlace | undefined): string {

@@ -1,18 +1,19 @@
 import { createInterface } from 'node:readline';
-import { MessageStatus } from '../gen/chat/v1/content.ts';
-import type { ChatClient } from './chat-client.ts';
+import type { Chat } from '../client/chat.ts';
+import { MessageStatus } from '../client/gen/chat/v1/content_pb.js';
+import { textOf } from '../client/message-text.ts';
+import type { Refusal } from '../client/refusal.ts';
 import { Desk } from './desk.ts';
-import { explain } from './explain.ts';
+import { briefly, explain } from './explain.ts';
 import type { Identity } from './identity.ts';
 import type { Input } from './input.ts';
 import { parseInput } from './input.ts';
 import { mediaOf } from './media/media-text.ts';
 import type { ShowProgress } from './media/progress.ts';
 import type { ReplyMedia } from './media/reply-media.ts';
-import type { Refusal } from './refusal.ts';
 import type { Sayable } from './speech.ts';
 import { Speech } from './speech.ts';
-import { printable, textOf } from './text.ts';
+import { printable } from './text.ts';
 import { Trouble } from './trouble.ts';
 
 /** Where a piped chat reads and writes. */
@@ -26,7 +27,7 @@ export interface Pipes {
 
 /** What a piped chat is made of. */
 export interface Piped {
-  readonly client: ChatClient;
+  readonly client: Chat;
   readonly identity: Identity;
   readonly timeZone: string;
   /** Where the progress of files is to be seen. */
@@ -42,7 +43,14 @@ export interface Piped {
  */
 export async function chatThroughPipes(piped: Piped, { input, output, errors }: Pipes): Promise<boolean> {
   const { client, identity, replyMedia } = piped;
+  const { address } = identity.endpoint;
+  const off = client.on('status', (told) => {
+    if (told.state !== 'reconnecting') return;
+    off();
+    errors.write(`Connecting to ${address} failed (${briefly(told.refusal)}); trying again.\n`);
+  });
   await client.connect();
+  off();
   const script = new Script(piped, output);
   const reader = createInterface({ input, crlfDelay: Infinity });
   const lines = reader[Symbol.asyncIterator]();
@@ -63,7 +71,7 @@ export async function chatThroughPipes(piped: Piped, { input, output, errors }: 
       // The same would be told of every line that follows.
       if (client.isOver) throw error;
       refused += 1;
-      errors.write(`${explain(error, identity.endpoint.address)}\n`);
+      errors.write(`${explain(error, address)}\n`);
     }
   }
   reader.close();
@@ -80,7 +88,7 @@ async function nextInput(lines: AsyncIterator<string>): Promise<Input | undefine
 
 /** Does what one line after the other asks for. */
 class Script {
-  readonly #client: ChatClient;
+  readonly #client: Chat;
   readonly #replyMedia: ReplyMedia;
   readonly #speech: Speech;
   readonly #desk: Desk;

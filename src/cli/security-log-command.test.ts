@@ -1,12 +1,14 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { expect, test } from '@jest/globals';
-import { SecurityEvent, SecurityEventKind } from '../gen/chat/v1/operations_service.ts';
+import { SecurityEventKind, SecurityEventSchema } from '../client/gen/chat/v1/operations_service_pb.js';
 import { securityTable } from './security-log-command.ts';
 
 test('the security log says how often what happened to whom, and shows nothing unprintable', () => {
   const events = [
     {
       kind: SecurityEventKind.SESSION_ENDED,
-      time: new Date('2026-11-22T06:31:00Z'),
+      time: timestampFromDate(new Date('2026-11-22T06:31:00Z')),
       count: 1n,
       clientId: 'c1\u001b[2J',
       operator: 'olga',
@@ -14,13 +16,13 @@ test('the security log says how often what happened to whom, and shows nothing u
     },
     {
       kind: SecurityEventKind.SIGN_IN_FAILED,
-      time: new Date('2026-11-22T06:30:12Z'),
+      time: timestampFromDate(new Date('2026-11-22T06:30:12Z')),
       count: 7n,
       clientId: 'c1',
       userName: 'Ann',
       address: '2001:db8:0:1::/64',
     },
-  ].map((one) => SecurityEvent.create(one));
+  ].map((one) => create(SecurityEventSchema, one));
   expect(securityTable(events, 'Asia/Tokyo').replaceAll(/ +$/gm, '')).toBe(
     [
       'when                 what                     whom    operator  from               detail',

@@ -1,15 +1,10 @@
 import type { Command } from 'commander';
-import type { SecurityEvent } from '../gen/chat/v1/operations_service.ts';
-import {
-  ListSecurityEventsRequest,
-  OperationsServiceService,
-  SecurityEventKind,
-} from '../gen/chat/v1/operations_service.ts';
+import { type SecurityEvent, SecurityEventKind } from '../client/gen/chat/v1/operations_service_pb.js';
+import { allItems } from '../client/pages.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
-import { Connection } from './connection.ts';
+import { connect } from './endpoint.ts';
 import { identify } from './identity.ts';
-import { allItems } from './pages.ts';
 import { run } from './run.ts';
 import { jsonLine, localTime, nameOf } from './show.ts';
 import { table } from './table.ts';
@@ -35,11 +30,10 @@ export function registerSecurityLog(program: Command, surroundings: Surroundings
 
 async function showSecurityLog(options: SecurityLogOptions, surroundings: Surroundings): Promise<boolean> {
   const { json, timeZone, limit } = options;
-  using connection = new Connection(identify(options, surroundings).endpoint);
-  const items = allItems(limit, async (pageSize, pageToken) => {
-    const request = ListSecurityEventsRequest.create({ pageSize, pageToken });
-    const page = await connection.call(OperationsServiceService.listSecurityEvents, request);
-    return { items: page.events, nextPageToken: page.nextPageToken };
+  using parley = connect(identify(options, surroundings).endpoint);
+  const items = allItems({ limit }, async (page, call) => {
+    const { events, nextPageToken } = await parley.operations.listSecurityEvents(page, call);
+    return { items: events, nextPageToken };
   });
   const events: SecurityEvent[] = [];
   for await (const item of items) events.push(item);

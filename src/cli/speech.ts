@@ -1,29 +1,29 @@
-import { SessionLimits } from '../gen/chat/v1/chat_service.ts';
-import type { Part } from '../gen/chat/v1/content.ts';
-import type { ChatClient } from './chat-client.ts';
+import { create } from '@bufbuild/protobuf';
+import type { Chat } from '../client/chat.ts';
+import { SessionLimitsSchema } from '../client/gen/chat/v1/chat_service_pb.js';
+import type { OutgoingPart, Posted } from '../client/outbox.ts';
 import type { Identity } from './identity.ts';
 import type { Input } from './input.ts';
 import { mediaFile } from './media/media-file.ts';
 import { outgoingPart } from './media/outgoing-media.ts';
 import type { ShowProgress } from './media/progress.ts';
-import type { Posted } from './outbox.ts';
 
 /** Of a server that does not say: it will. */
-const UNKNOWN_LIMITS = SessionLimits.create({ maxInlineBytes: 0, maxMediaBytes: Number.MAX_SAFE_INTEGER });
+const UNKNOWN_LIMITS = create(SessionLimitsSchema, { maxMediaBytes: BigInt(Number.MAX_SAFE_INTEGER) });
 
 /** What can be said. */
 export type Sayable = Extract<Input, { kind: 'say' | 'show' }>;
 
 /** Says things in the order in which they were typed, although a file takes its time. */
 export class Speech {
-  readonly #client: ChatClient;
+  readonly #client: Chat;
   readonly #identity: Identity;
   readonly #show: ShowProgress;
   #breakOff = new AbortController();
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
-  constructor(client: ChatClient, identity: Identity, show: ShowProgress) {
+  constructor(client: Chat, identity: Identity, show: ShowProgress) {
     this.#client = client;
     this.#identity = identity;
     this.#show = show;
@@ -54,7 +54,7 @@ export class Speech {
     return count;
   }
 
-  async #parts(sayable: Sayable, signal: AbortSignal): Promise<Part[]> {
+  async #parts(sayable: Sayable, signal: AbortSignal): Promise<OutgoingPart[]> {
     signal.throwIfAborted();
     if (sayable.kind === 'say') return [textPart(sayable.text)];
     const file = await mediaFile(sayable.media, sayable.file);
@@ -65,6 +65,6 @@ export class Speech {
   }
 }
 
-function textPart(value: string): Part {
-  return { value: { $case: 'text', value } };
+function textPart(value: string): OutgoingPart {
+  return { value: { case: 'text', value } };
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { SessionState } from './chat-events.ts';
+import type { SessionState } from '../client/chat-events.ts';
 import { fileNameOf, readPrivateJson, stateFolder, writePrivateJson } from './private-file.ts';
 
 /**

@@ -98,7 +98,7 @@ describe('showing', () => {
 
   test('durations, enum names and 64-bit numbers are for people and jq', () => {
     expect([850, 3_240, 600_000].map(duration)).toEqual(['850 ms', '3.2 s', '10 min']);
-    expect([nameOf({ A: 0, B: 1 }, 1), nameOf({ A: 0 }, 7)]).toEqual(['B', '7']);
+    expect([nameOf({ 0: 'A', 1: 'B' }, 1), nameOf({ 0: 'A' }, 7)]).toEqual(['B', '7']);
     expect(jsonLine({ sequence: 5n })).toBe('{"sequence":5}\n');
   });
 });

@@ -1,10 +1,3 @@
-import type { Message } from '../gen/chat/v1/content.ts';
-
-/** The text of a message: its text parts, one after the other. */
-export function textOf(message: Pick<Message, 'parts'>): string {
-  return message.parts.map(({ value }) => (value?.$case === 'text' ? value.value : '')).join('');
-}
-
 // C0 but tab and line feed, delete, C1, and what changes the direction of writing.
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 

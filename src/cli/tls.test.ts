@@ -3,16 +3,17 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { Kind, Media } from '../gen/chat/v1/content.ts';
+import { Kind, MediaSchema } from '../client/gen/chat/v1/content_pb.js';
+import { ScriptedAccounts } from '../client/testing/scripted-accounts.ts';
+import { ScriptedServer } from '../client/testing/scripted-server.ts';
 import type { Certificate } from '../testing/certificates.ts';
 import { newAuthority, newCertificate } from '../testing/certificates.ts';
 import { MediaFolder } from './media/incoming-media.ts';
 import type { Outcome } from './testing/client-process.ts';
 import { runClient } from './testing/client-process.ts';
-import { ScriptedAccounts } from './testing/scripted-accounts.ts';
-import { ScriptedServer } from './testing/scripted-server.ts';
 
 let folder: string;
 let authority: Certificate;
@@ -96,7 +97,7 @@ describe('with TLS', () => {
     const https = createServer(certificate, (_request, response) => response.end('sound'));
     await new Promise<void>((resolve) => https.listen(0, '127.0.0.1', resolve));
     const url = `https://127.0.0.1:${(https.address() as AddressInfo).port}/m`;
-    const media = Media.create({ kind: Kind.VOICE, contentType: 'audio/mpeg', url, sizeBytes: 5n });
+    const media = create(MediaSchema, { kind: Kind.VOICE, contentType: 'audio/mpeg', url, sizeBytes: 5n });
     const save = (tls: { ca?: Buffer }): Promise<string> => {
       const options = { folder: join(folder, 'media'), timeZone: 'UTC', show: () => undefined };
       return new MediaFolder({ ...options, endpoint: { address: 'x:1', tls } }).save(media, new Date(0));

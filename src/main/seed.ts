@@ -4,12 +4,13 @@ import { systemClock } from '../adapters/node/system-clock.ts';
 import { pinoLogger } from '../adapters/pino/pino-logger.ts';
 import { scryptHasher } from '../adapters/scrypt/scrypt-hasher.ts';
 import { addUser } from '../app/accounts/users.ts';
-import { ChatClient } from '../cli/chat-client.ts';
-import { Connection } from '../cli/connection.ts';
+import type { Chat } from '../client/chat.ts';
+import { Kind } from '../client/gen/chat/v1/content_pb.js';
+import { grpc } from '../client/node/grpc.ts';
+import type { OutgoingPart } from '../client/outbox.ts';
+import { Parley } from '../client/parley.ts';
 import type { Config } from '../config/config.ts';
 import { loadEnvironment } from '../config/environment.ts';
-import { Kind, type Part } from '../gen/chat/v1/content.ts';
-import { HistoryServiceService } from '../gen/chat/v1/history_service.ts';
 import { ask } from './ask.ts';
 import { readCommonPasswords } from './common-passwords.ts';
 import type { Opening } from './opening.ts';
@@ -109,7 +110,7 @@ const quickProvider = {
   seed: 1,
 } as const;
 
-type Samples = Readonly<Record<keyof typeof samples, Part>>;
+type Samples = Readonly<Record<keyof typeof samples, OutgoingPart>>;
 
 async function readSamples(): Promise<Samples> {
   const part = async (kind: Kind, contentType: string, file: URL) => mediaPart(kind, contentType, await readFile(file));
@@ -120,13 +121,12 @@ async function readSamples(): Promise<Samples> {
   };
 }
 
-function mediaPart(kind: Kind, contentType: string, bytes: Buffer): Part {
-  const unset = { mediaId: '', url: '', urlExpireTime: undefined, sizeBytes: 0n, sha256: Buffer.alloc(0) };
-  return { value: { $case: 'media', value: { kind, contentType, inlineData: bytes, ...unset } } };
+function mediaPart(kind: Kind, contentType: string, bytes: Buffer): OutgoingPart {
+  return { value: { case: 'media', value: { kind, contentType, inlineData: bytes } } };
 }
 
-function text(words: string): Part {
-  return { value: { $case: 'text', value: words } };
+function text(words: string): OutgoingPart {
+  return { value: { case: 'text', value: words } };
 }
 
 /** One user, saying what is in the script. */
@@ -142,37 +142,30 @@ class Guest {
   /** Resolves to the number of conversations. */
   async talk(media: Samples): Promise<number> {
     const script = scripts[this.#user](media);
-    const client = new ChatClient({ address: this.#address, clientId: this.#user, timeZone: 'Europe/Paris' });
-    try {
-      await client.connect();
-      for (const [index, { title, says, stops }] of script.entries()) {
-        if (index > 0) await client.join();
-        for (const parts of says) await client.send(parts);
-        if (stops !== undefined) await this.#sayAndStop(client, stops);
-        if (title !== undefined) await this.#rename(client.conversationId, title);
-      }
-      return script.length;
-    } finally {
-      await client.close();
+    const wire = grpc({ address: this.#address });
+    using parley = new Parley({ wire, clientId: this.#user, timeZone: 'Europe/Paris' });
+    await using chat = await parley.chat();
+    for (const [index, { title, says, stops }] of script.entries()) {
+      if (index > 0) await chat.join();
+      for (const parts of says) await (await chat.send(parts)).reply;
+      if (stops !== undefined) await this.#sayAndStop(chat, stops);
+      const { conversationId } = chat;
+      if (title !== undefined) await parley.history.renameConversation({ conversationId, title });
     }
+    return script.length;
   }
 
-  async #sayAndStop(client: ChatClient, words: string): Promise<void> {
-    const grown = new Promise((resolve) => client.once('replyGrown', resolve));
-    const { reply } = client.post(words);
+  async #sayAndStop(chat: Chat, words: string): Promise<void> {
+    const grown = new Promise((resolve) => chat.once('replyGrown', resolve));
+    const { reply } = chat.post(words);
     await grown;
-    client.stop();
+    chat.stop();
     await reply;
-  }
-
-  async #rename(conversationId: string, title: string): Promise<void> {
-    using connection = new Connection({ address: this.#address });
-    await connection.call(HistoryServiceService.renameConversation, { conversationId, title });
   }
 }
 
 interface Scene {
-  readonly says: readonly (readonly Part[])[];
+  readonly says: readonly (readonly OutgoingPart[])[];
   /** Said last; its reply is stopped. */
   readonly stops?: string;
   readonly title?: string;

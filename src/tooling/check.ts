@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 /** Everything that must hold of the tree, each by the tool that knows it. */
 const steps: Readonly<Record<string, readonly string[]>> = {
   types: ['tsc', '-p', '.'],
+  'types of the client SDK': ['tsc', '-p', 'src/client'],
   'types of the web client': ['tsc', '-p', 'gateway/web'],
   format: ['biome', 'check', '--linter-enabled=false', '--max-diagnostics=none'],
   lint: ['biome', 'lint', '--error-on-warnings', '--max-diagnostics=none'],

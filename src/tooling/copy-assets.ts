@@ -4,6 +4,7 @@ import { cp } from 'node:fs/promises';
 const assets = [
   'docs/api.html',
   'gateway/web/dist',
+  'src/client/gen',
   'src/adapters/simulated/samples',
   'src/main/common-passwords.license.txt',
   'src/main/common-passwords.txt',

@@ -16,6 +16,7 @@ export function documents(): Readonly<Record<string, string>> {
     'docs/api.md': apiMarkdown(contract),
     'docs/configuration.md': configurationPage(settings),
     'docs/errors.md': errorsPage(catalogue),
+    'src/client/reasons.ts': clientReasons(catalogue),
     'deploy/grafana/dashboards/parley.json': dashboardJson(),
     ...envoyFiles(),
   };
@@ -60,6 +61,27 @@ reason and the domain \`parley\`, a \`RetryInfo\` with the delay where a retry m
     `In a session these come as \`MessageRejected\` with the reason, and the session goes on. A call of \`Send\` fails with the gRPC code.`,
     refusalsTable(rows.filter(([, { scope }]) => scope === 'message')),
   );
+}
+
+/** The catalogue as the client SDK has it. */
+export function clientReasons(table: Readonly<Record<string, Refusal>>): string {
+  const rows = Object.entries(table).map(
+    ([reason, { code, retryable }]) => `  ${reason}: { code: Code.${pascalCase(code)}, retryable: ${retryable} },\n`,
+  );
+  return `// Written by \`npm run generate\` from src/domain/errors/catalogue.ts.
+import { Code } from '@connectrpc/connect';
+
+/** Every reason of the error catalogue of this release: its gRPC code, and whether the same again may work later. docs/errors.md says more. */
+export const reasons = {
+${rows.join('')}} as const;
+
+/** A reason of the error catalogue. */
+export type Reason = keyof typeof reasons;
+`;
+}
+
+function pascalCase(name: string): string {
+  return name.toLowerCase().replaceAll(/(?:^|_)([a-z])/g, (_match, letter: string) => letter.toUpperCase());
 }
 
 function refusalsTable(rows: readonly (readonly [string, Refusal])[]): string {

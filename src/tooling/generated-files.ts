@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { documents } from './documents.ts';
 
 /** Folders that buf writes and nobody edits. */
-const generated = ['src/gen', 'gateway/web/src/gen'];
+const generated = ['src/gen', 'src/client/gen'];
 
 /** Compares what is generated with what generating gives now. Contents only: it works in any state of version control. */
 function main(): void {
   const fresh = mkdtempSync(join(tmpdir(), 'parley-generated-'));
   try {
-    for (const template of ['buf.gen.yaml', 'gateway/web/buf.gen.yaml']) {
+    for (const template of ['buf.gen.yaml', 'src/client/buf.gen.yaml']) {
       execFileSync('node_modules/.bin/buf', ['generate', '--template', template, '--output', fresh], {
         stdio: 'inherit',
       });

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { ScriptedAccounts } from '../../client/testing/scripted-accounts.ts';
+import { ScriptedServer } from '../../client/testing/scripted-server.ts';
 import type { Outcome } from '../testing/client-process.ts';
 import { runClient } from '../testing/client-process.ts';
-import { ScriptedAccounts } from '../testing/scripted-accounts.ts';
-import { ScriptedServer } from '../testing/scripted-server.ts';
 
 let server: ScriptedServer;
 let accounts: ScriptedAccounts;

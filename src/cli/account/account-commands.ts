@@ -1,30 +1,22 @@
 import type { Command } from 'commander';
-import type { Tokens } from '../../gen/chat/v1/account_service.ts';
-import {
-  AccountServiceService,
-  ChangePasswordRequest,
-  SignInRequest,
-  SignOutEverywhereRequest,
-  SignOutRequest,
-  SignUpRequest,
-} from '../../gen/chat/v1/account_service.ts';
+import type { Tokens } from '../../client/gen/chat/v1/account_service_pb.js';
+import type { Parley } from '../../client/parley.ts';
+import { type StoredTokens, storedTokens } from '../../client/saved-tokens.ts';
 import type { ServerOptions, Surroundings } from '../common-options.ts';
 import { withServerOptions } from '../common-options.ts';
-import { Connection } from '../connection.ts';
-import type { Endpoint } from '../endpoint.ts';
-import { anonymously, tokenStore } from '../identity.ts';
+import { connect, type Endpoint } from '../endpoint.ts';
+import { anonymously, savedTokens, tokenStore } from '../identity.ts';
 import { run } from '../run.ts';
 import { printableLine } from '../text.ts';
 import { Trouble } from '../trouble.ts';
 import { readPassword, readPasswordChange } from './password.ts';
-import { SavedTokens, storedTokens } from './saved-tokens.ts';
-import type { StoredTokens, TokenStore } from './token-store.ts';
+import type { TokenStore } from './token-store.ts';
 
 interface AccountOptions extends ServerOptions {
   readonly passwordFile?: string;
 }
 
-type SignIn = (connection: Connection, userName: string, password: string) => Promise<Tokens | undefined>;
+type SignIn = (parley: Parley, userName: string, password: string) => Promise<Tokens | undefined>;
 
 interface PasswordChangeOptions extends AccountOptions {
   readonly oldPasswordFile?: string;
@@ -76,20 +68,20 @@ async function enter(
   const endpoint = anonymously(options);
   const source = { file: options.passwordFile, input: process.stdin, output: process.stderr, isNew };
   const password = await readPassword(source);
-  using connection = new Connection(endpoint);
-  const tokens = storedTokens(await call(connection, userName, password), userName);
+  using parley = connect(endpoint);
+  const tokens = storedTokens(await call(parley, userName, password), userName);
   const store = tokenStore(stateHome, endpoint);
   await store.alone(async () => store.write(tokens));
   process.stdout.write(`Signed in at ${endpoint.address} as ${printableLine(userName)}.\n`);
   return true;
 }
 
-async function signUp(connection: Connection, userName: string, password: string): Promise<Tokens | undefined> {
-  return (await connection.call(AccountServiceService.signUp, SignUpRequest.create({ userName, password }))).tokens;
+async function signUp(parley: Parley, userName: string, password: string): Promise<Tokens | undefined> {
+  return (await parley.accounts.signUp({ userName, password })).tokens;
 }
 
-async function signIn(connection: Connection, userName: string, password: string): Promise<Tokens | undefined> {
-  return (await connection.call(AccountServiceService.signIn, SignInRequest.create({ userName, password }))).tokens;
+async function signIn(parley: Parley, userName: string, password: string): Promise<Tokens | undefined> {
+  return (await parley.accounts.signIn({ userName, password })).tokens;
 }
 
 async function leave(options: ServerOptions, { stateHome }: Surroundings): Promise<boolean> {
@@ -105,8 +97,8 @@ async function leave(options: ServerOptions, { stateHome }: Surroundings): Promi
     if (stored === undefined) return;
     // First here: whether or not the server hears of it, this machine speaks for nobody from now on.
     store.remove();
-    using connection = new Connection(endpoint);
-    await connection.call(AccountServiceService.signOut, SignOutRequest.create({ refreshToken: stored.refreshToken }));
+    using parley = connect(endpoint);
+    await parley.accounts.signOut({ refreshToken: stored.refreshToken });
   });
   return true;
 }
@@ -115,8 +107,8 @@ async function leaveEverywhere(options: ServerOptions, { stateHome }: Surroundin
   const endpoint = anonymously(options);
   const store = tokenStore(stateHome, endpoint);
   const { userName } = signedIn(store, endpoint);
-  using connection = new Connection({ ...endpoint, tokens: new SavedTokens(store, endpoint) });
-  await connection.call(AccountServiceService.signOutEverywhere, SignOutEverywhereRequest.create());
+  using parley = connect({ ...endpoint, tokens: savedTokens(store, endpoint) });
+  await parley.accounts.signOutEverywhere({});
   await store.alone(async () => store.remove());
   process.stdout.write(`${printableLine(userName)} is signed out everywhere.\n`);
   return true;
@@ -128,9 +120,8 @@ async function changePassword(options: PasswordChangeOptions, { stateHome }: Sur
   const { userName } = signedIn(store, endpoint);
   const files = { oldFile: options.oldPasswordFile, newFile: options.passwordFile };
   const passwords = await readPasswordChange({ ...files, input: process.stdin, output: process.stderr });
-  using connection = new Connection({ ...endpoint, tokens: new SavedTokens(store, endpoint) });
-  const request = ChangePasswordRequest.create(passwords);
-  const { tokens } = await connection.call(AccountServiceService.changePassword, request);
+  using parley = connect({ ...endpoint, tokens: savedTokens(store, endpoint) });
+  const { tokens } = await parley.accounts.changePassword(passwords);
   // At the lock waits who renews the tokens from before, in vain.
   await store.alone(async () => store.write(storedTokens(tokens, userName)));
   process.stdout.write(`${printableLine(userName)} has a new password; all other sign-ins are ended.\n`);

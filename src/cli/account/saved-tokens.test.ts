@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { ScriptedAccounts } from '../testing/scripted-accounts.ts';
-import { ScriptedServer } from '../testing/scripted-server.ts';
-import { SavedTokens } from './saved-tokens.ts';
+import type { SavedTokens, StoredTokens } from '../../client/saved-tokens.ts';
+import { ScriptedAccounts } from '../../client/testing/scripted-accounts.ts';
+import { ScriptedServer } from '../../client/testing/scripted-server.ts';
+import { savedTokens } from '../identity.ts';
 import { TokenFromFile } from './token-from-file.ts';
-import type { StoredTokens } from './token-store.ts';
 import { TokenStore } from './token-store.ts';
 
 let server: ScriptedServer;
@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 function tokens(): SavedTokens {
-  return new SavedTokens(new TokenStore(stateHome, 'grpc://host:1'), { address: server.address });
+  return savedTokens(new TokenStore(stateHome, 'grpc://host:1'), { address: server.address });
 }
 
 /** As the last sign-in left them, so long ago. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { AccessToken, AccessTokens } from '../endpoint.ts';
+import type { AccessToken, AccessTokens } from '../../client/access-tokens.ts';
 import { systemWords, Trouble } from '../trouble.ts';
 
 /** So long before a token expires the file is read again for the next one. */

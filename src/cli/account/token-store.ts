@@ -1,6 +1,7 @@
 import { closeSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { TokenStore as KeptTokens, StoredTokens } from '../../client/saved-tokens.ts';
 import { fileNameOf, makePrivateFolder, readPrivateJson, stateFolder, writePrivateJson } from '../private-file.ts';
 import { Trouble } from '../trouble.ts';
 
@@ -9,19 +10,8 @@ const LOCK_STALE_MS = 15_000;
 /** As often as nobody notices, and the disk does not either. */
 const LOCK_POLL_MS = 50;
 
-/** What is kept of a sign-in. All of it is secret. */
-export interface StoredTokens {
-  readonly accessToken: string;
-  readonly refreshToken: string;
-  readonly clientId: string;
-  readonly userName: string;
-  /** When the access token was got, and how long it works, by this machine's clock. */
-  readonly obtainedAtMs: number;
-  readonly lifetimeMs: number;
-}
-
 /** Who is signed in at one server, for every process of this user. */
-export class TokenStore {
+export class TokenStore implements KeptTokens {
   readonly path: string;
   readonly #lockPath: string;
 
@@ -31,7 +21,6 @@ export class TokenStore {
     this.#lockPath = `${this.path}.lock`;
   }
 
-  /** @returns undefined when nobody is signed in */
   read(): StoredTokens | undefined {
     const found = Object(readPrivateJson(this.path));
     const isWhole =
@@ -39,7 +28,6 @@ export class TokenStore {
     return isWhole ? found : undefined;
   }
 
-  /** Replaces what is kept, in one step. */
   write(tokens: StoredTokens): void {
     writePrivateJson(this.path, tokens);
   }
@@ -48,10 +36,6 @@ export class TokenStore {
     rmSync(this.path, { force: true });
   }
 
-  /**
-   * Does something that no other process does at the same time: a refresh token works once, and two that use the same
-   * one end the sign-in of both.
-   */
   async alone<Result>(action: () => Promise<Result>): Promise<Result> {
     makePrivateFolder(dirname(this.path));
     while (!this.#takeLock()) await delay(LOCK_POLL_MS);

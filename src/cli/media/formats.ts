@@ -1,4 +1,4 @@
-import { Kind } from '../../gen/chat/v1/content.ts';
+import { Kind } from '../../client/gen/chat/v1/content_pb.js';
 
 /** The sorts of media, by the word that a person types for them. */
 export const MEDIA_KINDS = { voice: Kind.VOICE, video: Kind.VIDEO, image: Kind.IMAGE } as const;

@@ -3,17 +3,16 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { Media } from '../../gen/chat/v1/content.ts';
-import { GetMediaRequest, MediaServiceService } from '../../gen/chat/v1/media_service.ts';
-import { Connection } from '../connection.ts';
-import type { Endpoint } from '../endpoint.ts';
+import type { Media } from '../../client/gen/chat/v1/content_pb.js';
+import { retrying } from '../../client/retry.ts';
+import { TransferFailed } from '../../client/transfer-failed.ts';
+import { connect, type Endpoint } from '../endpoint.ts';
 import { localTime } from '../show.ts';
 import { systemWords, Trouble } from '../trouble.ts';
 import { endingFor, wordFor } from './formats.ts';
-import { patiently } from './patience.ts';
 import type { ShowProgress } from './progress.ts';
 import { progressOf } from './progress.ts';
-import { fetchInto, TransferFailed } from './transfer.ts';
+import { fetchInto } from './transfer.ts';
 
 /** A reply is not worth more patience than its reader has: some 2 s. */
 const WAITS_MS = [250, 500, 1_000] as const;
@@ -93,10 +92,10 @@ export class MediaFolder {
     };
     try {
       // The server's clock decides whether it has expired; ours may be wrong.
-      await patiently(attempt, signal, WAITS_MS).catch(async (error: unknown) => {
+      await retrying(attempt, signal, WAITS_MS).catch(async (error: unknown) => {
         if (!(error instanceof TransferFailed) || !error.needsFreshUrl) throw error;
         url = await this.#freshUrl(media.mediaId);
-        await patiently(attempt, signal, WAITS_MS);
+        await retrying(attempt, signal, WAITS_MS);
       });
     } finally {
       progress.end();
@@ -104,8 +103,8 @@ export class MediaFolder {
   }
 
   async #freshUrl(mediaId: string): Promise<string> {
-    using connection = new Connection(this.#options.endpoint);
-    const { media } = await connection.call(MediaServiceService.getMedia, GetMediaRequest.create({ mediaId }));
+    using parley = connect(this.#options.endpoint);
+    const { media } = await parley.media.getMedia({ mediaId });
     return media?.url ?? '';
   }
 }

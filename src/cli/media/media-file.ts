@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { Kind } from '../../gen/chat/v1/content.ts';
+import type { Kind } from '../../client/gen/chat/v1/content_pb.js';
 import { systemWords, Trouble } from '../trouble.ts';
 import type { MediaWord } from './formats.ts';
 import { contentTypeOf, endingsOf, MEDIA_KINDS } from './formats.ts';

@@ -1,5 +1,6 @@
-import type { Media, Message } from '../../gen/chat/v1/content.ts';
-import { printable, printableLine, textOf } from '../text.ts';
+import type { Media, Message } from '../../client/gen/chat/v1/content_pb.js';
+import { textOf } from '../../client/message-text.ts';
+import { printable, printableLine } from '../text.ts';
 import { endingFor, wordFor } from './formats.ts';
 
 /** A media object in a few words: `[voice, MP3, 62.3 kB]`, with what is more to say of it. */
@@ -18,7 +19,7 @@ export function messageText(message: Pick<Message, 'parts'>): string {
 
 /** The media of a message, in order. */
 export function mediaOf(message: Pick<Message, 'parts'>): Media[] {
-  return message.parts.flatMap(({ value }) => (value?.$case === 'media' ? [value.value] : []));
+  return message.parts.flatMap(({ value }) => (value.case === 'media' ? [value.value] : []));
 }
 
 /** A size for a person: 850 B, 62.3 kB, 1.2 MB. */

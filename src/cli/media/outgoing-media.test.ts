@@ -2,17 +2,17 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { SessionLimits } from '../../gen/chat/v1/chat_service.ts';
-import type { Media } from '../../gen/chat/v1/content.ts';
-import { Kind } from '../../gen/chat/v1/content.ts';
-import { ScriptedMedia } from '../testing/scripted-media.ts';
-import { ScriptedServer } from '../testing/scripted-server.ts';
+import { SessionLimitsSchema } from '../../client/gen/chat/v1/chat_service_pb.js';
+import { Kind, type Media, PartSchema } from '../../client/gen/chat/v1/content_pb.js';
+import { ScriptedMedia } from '../../client/testing/scripted-media.ts';
+import { ScriptedServer } from '../../client/testing/scripted-server.ts';
 import { mediaFile } from './media-file.ts';
 import type { Outgoing } from './outgoing-media.ts';
 import { outgoingPart } from './outgoing-media.ts';
 
-const limits = SessionLimits.create({ maxInlineBytes: 1_000, maxMediaBytes: 3_000_000 });
+const limits = create(SessionLimitsSchema, { maxInlineBytes: 1_000, maxMediaBytes: 3_000_000n });
 const large = Buffer.alloc(2_500_000, 'parley');
 
 let folder: string;
@@ -48,14 +48,14 @@ async function send(path: string, more: Partial<Outgoing> = {}): Promise<Media> 
   const show = (text: string): void => void shown.push(text);
   const file = await mediaFile('voice', path);
   const part = await outgoingPart(file, { identity, limits, show, signal: breakOff.signal, ...more });
-  return part.value?.value as Media;
+  return create(PartSchema, part).value.value as Media;
 }
 
 describe('a file that is said', () => {
   test('travels in the message when it is small', async () => {
     const media = await send(write('short.MP3', 'sound'));
     expect(media).toMatchObject({ kind: Kind.VOICE, contentType: 'audio/mpeg', mediaId: '' });
-    expect(media.inlineData.toString()).toBe('sound');
+    expect(Buffer.from(media.inlineData).toString()).toBe('sound');
     expect(server.frames).toEqual([]);
     expect(store.requests).toEqual([]);
     expect((await send(write('edge.ogg', Buffer.alloc(1_000)))).inlineData).toHaveLength(1_000);

@@ -1,5 +1,6 @@
-import type { Message } from '../../gen/chat/v1/content.ts';
+import type { Message } from '../../client/gen/chat/v1/content_pb.js';
 import { explain } from '../explain.ts';
+import { dateOf } from '../show.ts';
 import type { MediaFolder } from './incoming-media.ts';
 import { mediaOf, mediaText } from './media-text.ts';
 
@@ -28,7 +29,7 @@ export class ReplyMedia {
         continue;
       }
       try {
-        const path = await this.#folder.save(media, message.createTime ?? new Date(), signal);
+        const path = await this.#folder.save(media, dateOf(message.createTime) ?? new Date(), signal);
         yield mediaText(media, ` → ${path}`);
       } catch (error) {
         if (signal?.aborted) return;

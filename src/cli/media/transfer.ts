@@ -7,7 +7,9 @@ import type { Writable } from 'node:stream';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { rootCertificates } from 'node:tls';
-import type { TlsMaterial } from '../endpoint.ts';
+import type { TlsMaterial } from '../../client/node/grpc.ts';
+import { demandSuccess, type TransferAnswer, TransferFailed } from '../../client/transfer-failed.ts';
+import type { PutOptions } from '../../client/uploads.ts';
 import { Trouble } from '../trouble.ts';
 
 /** Nothing went to or fro for so long: the other side is gone. */
@@ -18,53 +20,28 @@ const CONTINUE_MS = 2_000;
 const MAX_REFUSAL_BYTES = 16 * 1024;
 
 /** What both directions need. */
-export interface TransferOptions {
+export interface TransferOptions extends Omit<PutOptions, 'headers'> {
   readonly tls?: TlsMaterial | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Told from time to time. */
-  readonly onProgress: (doneBytes: number) => void;
-}
-
-/** A transfer that did not succeed. */
-export class TransferFailed extends Trouble {
-  override readonly name = 'TransferFailed';
-  /** The HTTP status; 0 when there was no answer. */
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-
-  /** The same again may work. */
-  get retryable(): boolean {
-    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
-  }
-
-  /** The URL is no good any more, or never was. */
-  get needsFreshUrl(): boolean {
-    return this.status === 401 || this.status === 403 || this.status === 410;
-  }
 }
 
 /**
  * PUTs the first `sizeBytes` of a file.
+ * @returns what the other side says to it
  * @throws TransferFailed, Trouble when the file has become shorter, AbortError when the signal says so
  */
 export async function putFile(
   url: string,
-  headers: ReadonlyMap<string, string>,
   file: { readonly path: string; readonly sizeBytes: number },
-  options: TransferOptions,
-): Promise<void> {
+  { headers, ...options }: TransferOptions & PutOptions,
+): Promise<TransferAnswer> {
   // A server that refuses says so before the body is on its way, and need not cut the connection to stop it.
-  const fields = { ...Object.fromEntries(headers), 'content-length': file.sizeBytes, expect: '100-continue' };
+  const fields = { ...headers, 'content-length': file.sizeBytes, expect: '100-continue' };
   const request = open('PUT', url, fields, options);
   const answered = answerTo(request, options.signal);
   request.flushHeaders();
   try {
     if (await isWanted(request, answered)) await sendBody(request, answered, file, options.onProgress);
-    await demandSuccess(await answered);
+    return await readAnswer(await answered);
   } finally {
     request.destroy();
   }
@@ -78,7 +55,7 @@ export async function fetchInto(url: string, makeSink: () => Writable, options: 
   const request = open('GET', url, {}, options);
   request.end();
   const answer = await answerTo(request, options.signal);
-  await demandSuccess(answer);
+  if (!isSuccess(answer)) demandSuccess(await readAnswer(answer));
   const sink = makeSink();
   try {
     await pipeline(answer, counting(options.onProgress), sink, { signal: options.signal });
@@ -137,7 +114,7 @@ async function sendBody(
   request: ClientRequest,
   answered: Promise<IncomingMessage>,
   { path, sizeBytes }: { readonly path: string; readonly sizeBytes: number },
-  onProgress: (doneBytes: number) => void,
+  onProgress: TransferOptions['onProgress'],
 ): Promise<void> {
   let isAnswered = false;
   const heard = answered.finally(() => {
@@ -149,7 +126,7 @@ async function sendBody(
   for await (const chunk of createReadStream(path, { end: sizeBytes - 1 }) as AsyncIterable<Buffer>) {
     const hasRoom = request.write(chunk);
     doneBytes += chunk.length;
-    onProgress(doneBytes);
+    onProgress?.(doneBytes);
     if (!hasRoom) await Promise.race([once(request, 'drain'), heard]);
     if (isAnswered) return;
   }
@@ -171,21 +148,22 @@ async function isWanted(request: ClientRequest, answered: Promise<unknown>): Pro
   return wanted;
 }
 
-function counting(onProgress: (doneBytes: number) => void): Transform {
+function counting(onProgress: TransferOptions['onProgress']): Transform {
   let doneBytes = 0;
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       doneBytes += chunk.length;
-      onProgress(doneBytes);
+      onProgress?.(doneBytes);
       done(null, chunk);
     },
   });
 }
 
-/** @throws TransferFailed with the reason that the server gives */
-async function demandSuccess(answer: IncomingMessage): Promise<void> {
-  const { statusCode: status = 0, statusMessage = '' } = answer;
-  if (status >= 200 && status < 300) return;
+function isSuccess({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 200 && statusCode < 300;
+}
+
+async function readAnswer(answer: IncomingMessage): Promise<TransferAnswer> {
   const told: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
@@ -193,19 +171,8 @@ async function demandSuccess(answer: IncomingMessage): Promise<void> {
     bytes += chunk.length;
     if (bytes > MAX_REFUSAL_BYTES) break;
   }
-  throw new TransferFailed(status, reasonIn(Buffer.concat(told).toString()) ?? `${status} ${statusMessage}`.trim());
-}
-
-/** A server of ours says it as JSON; an object store as XML, which says no more than the status. */
-function reasonIn(body: string): string | undefined {
-  try {
-    const { reason, detail } = Object(JSON.parse(body));
-    if (typeof reason !== 'string') return undefined;
-    return typeof detail === 'string' ? `${reason}: ${detail}` : reason;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const { statusCode: status = 0, statusMessage: statusText = '' } = answer;
+  return { status, statusText, body: Buffer.concat(told).toString() };
 }
 
 function failureOf(error: unknown, signal: AbortSignal | undefined): unknown {

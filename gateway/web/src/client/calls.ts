@@ -1,12 +1,11 @@
-import { durationMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
 import { createGrpcWebTransport } from '@connectrpc/connect-web';
-import { AccountService } from '../gen/chat/v1/account_service_pb.ts';
-import { ChatService } from '../gen/chat/v1/chat_service_pb.ts';
-import { HistoryService } from '../gen/chat/v1/history_service_pb.ts';
-import { MediaService } from '../gen/chat/v1/media_service_pb.ts';
-import { OperationsService } from '../gen/chat/v1/operations_service_pb.ts';
-import { ErrorInfoSchema, RetryInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
+import { AccountService } from '../../../../src/client/gen/chat/v1/account_service_pb.js';
+import { ChatService } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
+import { HistoryService } from '../../../../src/client/gen/chat/v1/history_service_pb.js';
+import { MediaService } from '../../../../src/client/gen/chat/v1/media_service_pb.js';
+import { OperationsService } from '../../../../src/client/gen/chat/v1/operations_service_pb.js';
+import { refusalOf } from '../../../../src/client/refusal.ts';
 import type { Refusal } from './app.ts';
 import { refusal } from './refusals.ts';
 
@@ -92,11 +91,10 @@ export function failure(error: unknown): CallFailed {
   const { cause } = ConnectError.from(error);
   // What an interceptor throws comes wrapped.
   if (cause instanceof CallFailed) return cause;
-  const { code, rawMessage, ...rest } = named(ConnectError.from(error));
-  return new CallFailed(
-    refusal(rest.reason, rest.retryDelayMs !== undefined || lost.has(code), rawMessage),
-    rest.retryDelayMs,
-  );
+  const { code, message, retryDelayMs, ...told } = refusalOf(error);
+  const reason = told.reason === '' ? reasonOf(code) : told.reason;
+  const isLost = told.reason === '' && lost.has(code);
+  return new CallFailed(refusal(reason, retryDelayMs !== undefined || isLost, message), retryDelayMs);
 }
 
 /** Codes by which transports and proxies tell that nobody answered: a server that dies amid a stream shows as UNKNOWN as well. */
@@ -109,15 +107,6 @@ const lost: ReadonlySet<Code> = new Set([
   // Of a proxy that limits calls; the server's own refusals have a reason.
   Code.ResourceExhausted,
 ]);
-
-function named(error: ConnectError) {
-  const [info] = error.findDetails(ErrorInfoSchema);
-  const [retry] = error.findDetails(RetryInfoSchema);
-  const retryDelayMs = retry?.retryDelay === undefined ? undefined : durationMs(retry.retryDelay);
-  const { code, rawMessage } = error;
-  if (info !== undefined) return { code: Code.Internal, rawMessage, reason: info.reason, retryDelayMs };
-  return { code, rawMessage, reason: reasonOf(code), retryDelayMs };
-}
 
 /** For what a proxy, or the transport itself, has said. */
 function reasonOf(code: Code): string {

@@ -1,7 +1,7 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { signal } from '@preact/signals';
-import { type Message, Role } from '../gen/chat/v1/content_pb.ts';
-import type { Conversation as WireConversation } from '../gen/chat/v1/history_service_pb.ts';
+import { type Message, Role } from '../../../../src/client/gen/chat/v1/content_pb.js';
+import type { Conversation as WireConversation } from '../../../../src/client/gen/chat/v1/history_service_pb.js';
 import type { ConversationSummary, FoundMessage, Refusal } from './app.ts';
 import { type Calls, failure, orRefusal } from './calls.ts';
 

@@ -7,7 +7,7 @@ import {
   JoinedSchema,
   ReplyDeltaSchema,
   ReplyStartedSchema,
-} from '../gen/chat/v1/chat_service_pb.ts';
+} from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
 import { CallFailed } from './calls.ts';
 import { Conversation } from './conversation.ts';
 import { Dialogue, type Line } from './dialogue.ts';

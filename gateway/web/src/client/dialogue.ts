@@ -1,7 +1,7 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { batch, type ReadonlySignal, signal } from '@preact/signals';
-import type { Accepted, ConversationDeleted, Joined } from '../gen/chat/v1/chat_service_pb.ts';
-import type { Message } from '../gen/chat/v1/content_pb.ts';
+import type { Accepted, ConversationDeleted, Joined } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
+import type { Message } from '../../../../src/client/gen/chat/v1/content_pb.js';
 import { Bell } from './bell.ts';
 import { type CallFailed, failure } from './calls.ts';
 import { Conversation } from './conversation.ts';

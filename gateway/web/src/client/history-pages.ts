@@ -1,5 +1,5 @@
 import { batch } from '@preact/signals';
-import type { ListMessagesResponse } from '../gen/chat/v1/history_service_pb.ts';
+import type { ListMessagesResponse } from '../../../../src/client/gen/chat/v1/history_service_pb.js';
 import { CallFailed, type Calls, failure } from './calls.ts';
 import type { Conversation } from './conversation.ts';
 

@@ -1,5 +1,5 @@
 import * as oauth from 'oauth4webapi';
-import type { OidcSignIn } from '../gen/chat/v1/account_service_pb.ts';
+import type { OidcSignIn } from '../../../../src/client/gen/chat/v1/account_service_pb.js';
 import { CallFailed } from './calls.ts';
 import type { Page } from './page.ts';
 import { refusal } from './refusals.ts';

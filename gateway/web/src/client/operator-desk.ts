@@ -1,6 +1,9 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { signal } from '@preact/signals';
-import type { GetUsageResponse, ActiveConnection as WireConnection } from '../gen/chat/v1/operations_service_pb.ts';
+import type {
+  GetUsageResponse,
+  ActiveConnection as WireConnection,
+} from '../../../../src/client/gen/chat/v1/operations_service_pb.js';
 import type { ActiveConnection, OperatorDesk, Refusal, Step, Usage } from './app.ts';
 import { type Calls, failure, orRefusal } from './calls.ts';
 

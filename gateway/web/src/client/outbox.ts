@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { OutgoingMessageSchema } from '../gen/chat/v1/chat_service_pb.ts';
+import type { OutgoingMessageSchema } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
 import type { Refusal, ShownPart } from './app.ts';
 import { CallFailed, failure } from './calls.ts';
 import type { ChosenFile, Conversation } from './conversation.ts';

@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
-import { assertProperty } from '../../../../src/testing/property.ts';
-import { afterLoss, type LossContext, lostSessionPatienceMs, reconnectDelayMs, reloadPatienceMs } from './reconnect.ts';
+import { ALREADY_CONNECTED_PATIENCE_MS } from '../../../../src/client/reconnect.ts';
+import { afterLoss, type LossContext, reloadPatienceMs } from './reconnect.ts';
 import { refusal } from './refusals.ts';
 
 const calm: LossContext = { mayHoldSession: false, withoutSessionMs: 0, hasUnsent: false };
@@ -36,26 +35,6 @@ describe('after the loss of a stream', () => {
     expect(afterLoss(why, { ...calm, withoutSessionMs: reloadPatienceMs })).toBe('refused');
     const holding = { ...calm, mayHoldSession: true, withoutSessionMs: reloadPatienceMs };
     expect(afterLoss(why, holding)).toBe('again');
-    expect(afterLoss(why, { ...holding, withoutSessionMs: lostSessionPatienceMs })).toBe('refused');
-  });
-});
-
-describe('the wait before the next attempt', () => {
-  test('grows to its limit, and is never less than the server asked for', () => {
-    const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
-    assertProperty(
-      fc.property(
-        fc.integer({ min: 1, max: 1_000 }),
-        fc.option(fc.nat({ max: 60_000 })),
-        random,
-        (failures, told, at) => {
-          const delayMs = reconnectDelayMs(failures, told ?? undefined, at);
-          expect(delayMs).toBeGreaterThanOrEqual(told ?? 100);
-          expect(delayMs).toBeLessThanOrEqual(Math.max(5_000, (told ?? 0) * 1.25));
-        },
-      ),
-    );
-    expect(reconnectDelayMs(1, undefined, 0)).toBe(100);
-    expect(reconnectDelayMs(20, undefined, 0)).toBe(2_500);
+    expect(afterLoss(why, { ...holding, withoutSessionMs: ALREADY_CONNECTED_PATIENCE_MS })).toBe('refused');
   });
 });

@@ -1,12 +1,6 @@
+import { ALREADY_CONNECTED_PATIENCE_MS } from '../../../../src/client/reconnect.ts';
 import type { Refusal } from './app.ts';
 
-/** Short at first, since most losses are a restart. */
-const initialDelayMs = 200;
-/** A server that is back is found this soon, and a thousand pages that wait for it do not keep it from starting. */
-const maxDelayMs = 5_000;
-
-/** A server may believe for its stale time (45 s) that a lost session is open; longer means that somebody else has it. */
-export const lostSessionPatienceMs = 60_000;
 /** A page that was reloaded comes back before the server has noticed that it went. */
 export const reloadPatienceMs = 5_000;
 
@@ -48,7 +42,7 @@ export function afterLoss(refusal: Refusal | undefined, context: LossContext): A
     case 'SESSION_TAKEN_OVER':
       return 'took';
     case 'ALREADY_CONNECTED': {
-      const patienceMs = context.mayHoldSession ? lostSessionPatienceMs : reloadPatienceMs;
+      const patienceMs = context.mayHoldSession ? ALREADY_CONNECTED_PATIENCE_MS : reloadPatienceMs;
       return context.withoutSessionMs < patienceMs ? 'again' : 'refused';
     }
     case 'TOO_MANY_CLIENTS':
@@ -59,17 +53,4 @@ export function afterLoss(refusal: Refusal | undefined, context: LossContext): A
     default:
       return hopeless.has(refusal?.reason ?? '') ? 'refused' : 'again';
   }
-}
-
-/**
- * Milliseconds to wait before the next attempt: exponential, the upper half of it random so that many pages do not come back at the same
- * moment, and never less than the server asked for.
- * @param failures attempts failed since the last session, from 1
- * @param random in [0, 1)
- */
-export function reconnectDelayMs(failures: number, retryDelayMs: number | undefined, random: number): number {
-  const ceilingMs = Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(failures - 1, 30));
-  const jitteredMs = ceilingMs / 2 + (ceilingMs / 2) * random;
-  // The jitter also goes on top of the server's delay, which it told everybody alike.
-  return retryDelayMs === undefined ? jitteredMs : Math.max(jitteredMs, retryDelayMs + (retryDelayMs / 4) * random);
 }

@@ -1,5 +1,5 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
-import type { Hello, ServerEvent, Welcome } from '../gen/chat/v1/chat_service_pb.ts';
+import type { Hello, ServerEvent, Welcome } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
 import { CallFailed, type Calls, failure, gatewayHeader } from './calls.ts';
 import type { Page } from './page.ts';
 import { refusal } from './refusals.ts';

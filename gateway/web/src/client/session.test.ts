@@ -7,7 +7,7 @@ import {
   OpenResponseSchema,
   WaitingSchema,
   WelcomeSchema,
-} from '../gen/chat/v1/chat_service_pb.ts';
+} from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
 import { Bell } from './bell.ts';
 import type { Calls } from './calls.ts';
 import { Conversation } from './conversation.ts';

@@ -1,6 +1,7 @@
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { type ReadonlySignal, signal } from '@preact/signals';
-import type { Welcome } from '../gen/chat/v1/chat_service_pb.ts';
+import type { Welcome } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
+import { reconnectDelayMs } from '../../../../src/client/reconnect.ts';
 import type { Connection, Refusal } from './app.ts';
 import { Bell } from './bell.ts';
 import { CallFailed, type Calls, type Credentials, failure } from './calls.ts';
@@ -8,7 +9,7 @@ import type { Dialogue } from './dialogue.ts';
 import type { Kept } from './kept.ts';
 import type { Outbox, WireLimits } from './outbox.ts';
 import type { Page } from './page.ts';
-import { afterLoss, reconnectDelayMs } from './reconnect.ts';
+import { afterLoss } from './reconnect.ts';
 import { refusal } from './refusals.ts';
 import { type Event, SessionStream } from './session-stream.ts';
 import { type Hold, TabLock } from './tabs.ts';

@@ -1,4 +1,4 @@
-import { Kind, type Part } from '../gen/chat/v1/content_pb.ts';
+import { Kind, type Part } from '../../../../src/client/gen/chat/v1/content_pb.js';
 import type { ShownPart } from './app.ts';
 
 /** The sorts of media that people see by name. */

@@ -1,13 +1,17 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { type ReadonlySignal, signal } from '@preact/signals';
-import type { DescribeSignInResponse, OidcSignIn, Tokens as WireTokens } from '../gen/chat/v1/account_service_pb.ts';
+import type {
+  DescribeSignInResponse,
+  OidcSignIn,
+  Tokens as WireTokens,
+} from '../../../../src/client/gen/chat/v1/account_service_pb.js';
+import { reconnectDelayMs } from '../../../../src/client/reconnect.ts';
 import type { Refusal, SignIn, SignInState } from './app.ts';
 import type { Bell } from './bell.ts';
 import { CallFailed, type Calls, type Credentials, failure, orRefusal } from './calls.ts';
 import { chosenClientId } from './client-id.ts';
 import type { Kept } from './kept.ts';
 import type { Page } from './page.ts';
-import { reconnectDelayMs } from './reconnect.ts';
 import { refusal } from './refusals.ts';
 import { type NewTokens, Tokens } from './tokens.ts';
 

@@ -1,12 +1,9 @@
+import { renewAtMs } from '../../../../src/client/saved-tokens.ts';
 import { type CallFailed, type Credentials, failure } from './calls.ts';
 import type { Kept } from './kept.ts';
 import type { Page } from './page.ts';
 import { RenewalMark } from './renewal-mark.ts';
 
-/** A token is renewed when this share of its life is left, so that a server that restarts meanwhile does no harm… */
-const renewedShare = 1 / 5;
-/** … but of a long one not more than this: nobody is away for longer than a restart takes. */
-const maxRenewedMs = 60_000;
 /** When no newer token was to be had. */
 const tryAgainMs = 5_000;
 /** The longest that a browser's timer can be set to. */
@@ -86,8 +83,8 @@ export class Tokens implements Credentials {
 
   async fresh(): Promise<string | undefined> {
     const stored = this.#read();
-    if (stored === undefined || Date.now() < renewAtMs(stored)) return stored?.accessToken;
-    return this.#renewed((now) => Date.now() < renewAtMs(now));
+    if (stored === undefined || Date.now() < renewalMs(stored)) return stored?.accessToken;
+    return this.#renewed((now) => Date.now() < renewalMs(now));
   }
 
   async instead(refused: string | undefined): Promise<string | undefined> {
@@ -139,7 +136,7 @@ export class Tokens implements Credentials {
     clearTimeout(this.#timer);
     const stored = this.#read();
     if (stored === undefined || !this.#isStarted) return;
-    const delayMs = Math.max(0, renewAtMs(stored) - Date.now());
+    const delayMs = Math.max(0, renewalMs(stored) - Date.now());
     this.#timer = setTimeout(() => void this.#renewInTime(), Math.min(delayMs, maxTimerMs));
   }
 
@@ -178,8 +175,7 @@ export class Tokens implements Credentials {
 const texts = ['accessToken', 'refreshToken', 'clientId'] as const satisfies (keyof StoredTokens)[];
 const times = ['obtainedAtMs', 'lifetimeMs'] as const satisfies (keyof StoredTokens)[];
 
-function renewAtMs({ obtainedAtMs, lifetimeMs, refreshToken }: StoredTokens): number {
+function renewalMs(stored: StoredTokens): number {
   // One that cannot be renewed is used to its end.
-  const earlierMs = refreshToken === '' ? 0 : Math.min(maxRenewedMs, lifetimeMs * renewedShare);
-  return obtainedAtMs + lifetimeMs - earlierMs;
+  return stored.refreshToken === '' ? stored.obtainedAtMs + stored.lifetimeMs : renewAtMs(stored);
 }

@@ -2,9 +2,13 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import {
+  AcceptedSchema,
+  ReplyDeltaSchema,
+  ReplyStartedSchema,
+} from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
+import { type Message, MessageSchema, MessageStatus, Role } from '../../../../src/client/gen/chat/v1/content_pb.js';
 import { assertProperty } from '../../../../src/testing/property.ts';
-import { AcceptedSchema, ReplyDeltaSchema, ReplyStartedSchema } from '../gen/chat/v1/chat_service_pb.ts';
-import { type Message, MessageSchema, MessageStatus, Role } from '../gen/chat/v1/content_pb.ts';
 import { Transcript } from './transcript.ts';
 
 function said(n: number, sequence: number, status = MessageStatus.COMPLETED, failureReason = ''): Message {

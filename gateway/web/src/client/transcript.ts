@@ -1,12 +1,17 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import type { ReadonlySignal } from '@preact/signals';
-import type { Accepted, MessageRejected, ReplyDelta, ReplyStarted } from '../gen/chat/v1/chat_service_pb.ts';
-import type { Message } from '../gen/chat/v1/content_pb.ts';
-import { MessageStatus, Role } from '../gen/chat/v1/content_pb.ts';
+import type {
+  Accepted,
+  MessageRejected,
+  ReplyDelta,
+  ReplyStarted,
+} from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
+import type { Message } from '../../../../src/client/gen/chat/v1/content_pb.js';
+import { MessageStatus, Role } from '../../../../src/client/gen/chat/v1/content_pb.js';
+import { addPiece, beginDraft, type ReplyDraft } from '../../../../src/client/reply-draft.ts';
 import type { Entry, Refusal, ShownMessage, ShownPart, ShownStatus } from './app.ts';
 import { OrderedEntries, type Place } from './ordered-entries.ts';
 import { refusal } from './refusals.ts';
-import { addPiece, beginDraft, type ReplyDraft } from './reply-draft.ts';
 import { shownParts } from './shown-parts.ts';
 
 /** Behind everything that has a sequence. */

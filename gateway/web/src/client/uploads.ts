@@ -1,8 +1,8 @@
+import { reconnectDelayMs } from '../../../../src/client/reconnect.ts';
 import type { Bell } from './bell.ts';
 import { CallFailed, type Calls, failure } from './calls.ts';
 import { bytesOf, type OutgoingFile } from './outbox.ts';
 import type { Page, PutAnswer } from './page.ts';
-import { reconnectDelayMs } from './reconnect.ts';
 import { refusal } from './refusals.ts';
 import { wireKinds } from './shown-parts.ts';
 

@@ -1,0 +1,403 @@
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs, timestampDate } from '@bufbuild/protobuf/wkt';
+import { Code } from '@connectrpc/connect';
+import { pause, withSignal } from './abort.ts';
+import type { AccessToken, AccessTokens } from './access-tokens.ts';
+import { type ChatEvent, type ChatEvents, TOLD } from './chat-events.ts';
+import { Conversation } from './conversation.ts';
+import { Dialogue } from './dialogue.ts';
+import { Emitter } from './emitter.ts';
+import {
+  type Accepted,
+  type Drain,
+  type Hello,
+  HelloSchema,
+  type SessionLimits,
+  type Welcome,
+} from './gen/chat/v1/chat_service_pb.js';
+import type { Event } from './line.ts';
+import type { OutboxStorage, OutgoingPart, Posted } from './outbox.ts';
+import { type AfterLoss, afterLoss, type BackoffOptions, DEFAULT_BACKOFF, reconnectDelayMs } from './reconnect.ts';
+import { Refusal } from './refusal.ts';
+import type { Reply } from './reply.ts';
+import { SessionStream } from './session-stream.ts';
+import { TokenRenewal } from './token-renewal.ts';
+import { Unread } from './unread.ts';
+import type { Wire } from './wire.ts';
+
+/** What a chat is to go on with, and how patiently. */
+export interface ChatOptions {
+  /** The conversation to join. Default: a new one. */
+  readonly conversationId?: string | undefined;
+  /** If there is no such conversation, begin a new one instead of ending. Default false. */
+  readonly elseNewConversation?: boolean | undefined;
+  /** What was received of that conversation before. Default 0: nothing. */
+  readonly afterSequence?: bigint | undefined;
+  /** Of an earlier session of this client, which is then taken over. */
+  readonly resumeToken?: string | undefined;
+  /** How long to stand in line when every slot is taken. Default 0: not at all. */
+  readonly waitForSlotMs?: number | undefined;
+  /** The bytes of reply media come with the replies, where they fit. Default false: only their URLs. */
+  readonly inlineMedia?: boolean | undefined;
+  /** How long to go on trying without a session. Default: for ever. */
+  readonly giveUpAfterMs?: number | undefined;
+  readonly backoff?: BackoffOptions | undefined;
+  /** Keeps what is not accepted over the end of the process. Default: it ends with it. */
+  readonly storage?: OutboxStorage | undefined;
+  /** In [0, 1), for the jitter of the back-off. */
+  readonly random?: (() => number) | undefined;
+}
+
+/** Who connects, and where. */
+export interface Caller {
+  readonly wire: Wire;
+  /** Empty: whom the access token says. */
+  readonly clientId: string;
+  /** IANA time zone. */
+  readonly timeZone: string;
+  /** Default: calls carry no credentials. */
+  readonly tokens?: AccessTokens | undefined;
+}
+
+/** A message that is in the log: it will be answered, or its failure told, whatever crashes. */
+export interface Sent {
+  readonly clientMessageId: string;
+  readonly accepted: Accepted;
+  /** Complete when awaited, piece by piece when iterated. */
+  readonly reply: Reply;
+}
+
+/** How a message is sent. */
+export interface SendOptions {
+  /** Chosen by the caller, to send the same again from another process. Default: a random one. */
+  readonly clientMessageId?: string | undefined;
+  /** The message is not wanted any more: it is taken back or, once it may have been sent, its reply stopped. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * One session: holds it through lost connections, restarts and take-overs, says each message
+ * once, and puts replies together without hole or repeat.
+ */
+export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent>, AsyncDisposable {
+  /** Messages that a former process left in the storage: they are sent first. */
+  readonly restored: readonly Posted[];
+  readonly #options: Caller & ChatOptions;
+  readonly #random: () => number;
+  readonly #dialogue: Dialogue;
+  readonly #renewal: TokenRenewal;
+  readonly #closing = new AbortController();
+  readonly #firstWelcome = Promise.withResolvers<Welcome>();
+  #running: Promise<void> | undefined;
+  #stream: SessionStream | undefined;
+  #limits: SessionLimits | undefined;
+  #resumeToken: string;
+  #hadSession = false;
+  #brokeBeforeWelcome = false;
+  #withoutSessionSinceMs = 0;
+  /** Attempts that failed since the last session. */
+  #failures = 0;
+  /** Ends a pause that has no end of its own. */
+  #somethingToSay: (() => void) | undefined;
+  /** Why nothing more can be said; undefined until then. */
+  #ending: Refusal | undefined;
+
+  constructor(options: Caller & ChatOptions) {
+    super();
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+    this.#resumeToken = options.resumeToken ?? '';
+    this.#renewal = new TokenRenewal(options.tokens);
+    this.#dialogue = new Dialogue(
+      (name, payload) => this.emit(name, payload),
+      options.conversationId ?? '',
+      options.afterSequence ?? 0n,
+      options.storage,
+    );
+    this.restored = this.#dialogue.restore(options.storage?.load() ?? []);
+    // Nobody needs to wait for it: the status tells the same.
+    this.#firstWelcome.promise.catch(() => undefined);
+  }
+
+  /** Messages that have no final answer yet. */
+  get pendingCount(): number {
+    return this.#dialogue.pendingCount;
+  }
+
+  /** The conversation in which the session is; empty before the first Welcome of a new one. */
+  get conversationId(): string {
+    return this.#dialogue.position.conversationId;
+  }
+
+  /** The last message of that conversation that was received. */
+  get receivedUpTo(): bigint {
+    return this.#dialogue.position.afterSequence;
+  }
+
+  /** Nothing more can be said or heard: it was closed, or refused for good. */
+  get isOver(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /** What the server takes, as it last said; undefined before the first Welcome. */
+  get limits(): SessionLimits | undefined {
+    return this.#limits;
+  }
+
+  /**
+   * Connects, and from then on keeps connected.
+   * @param signal ends the wait, and the client
+   * @returns the first Welcome
+   * @throws Refusal when the client is refused, or gives up
+   */
+  async connect(signal?: AbortSignal): Promise<Welcome> {
+    signal?.throwIfAborted();
+    this.#running ??= this.#run();
+    try {
+      return await withSignal(this.#firstWelcome.promise, signal);
+    } catch (error) {
+      if (signal?.aborted) await this.abandon();
+      throw error;
+    }
+  }
+
+  /**
+   * Hands over a message for the conversation last joined. It is sent once there is a session, and again, under the
+   * same id, until it is accepted.
+   * @throws Refusal when the client is closed: the one that ended it, if one did
+   */
+  post(said: string | readonly OutgoingPart[], clientMessageId: string = crypto.randomUUID()): Posted {
+    if (this.#closing.signal.aborted) throw this.#ending ?? closed();
+    const parts = typeof said === 'string' ? [textPart(said)] : said;
+    const posted = this.#dialogue.post(clientMessageId, parts);
+    this.#somethingToSay?.();
+    return posted;
+  }
+
+  /**
+   * Sends a message. @returns once it is in the log
+   * @throws MessageRefused, the Refusal that ended the client, or the reason of the signal
+   */
+  async send(said: string | readonly OutgoingPart[], { clientMessageId, signal }: SendOptions = {}): Promise<Sent> {
+    signal?.throwIfAborted();
+    const posted = this.post(said, clientMessageId);
+    const abandon = (): void => this.#dialogue.abandon(posted.clientMessageId, signal?.reason);
+    signal?.addEventListener('abort', abandon, { once: true });
+    const settled = (): void => signal?.removeEventListener('abort', abandon);
+    posted.reply.then(settled, settled);
+    const accepted = await withSignal(posted.accepted, signal);
+    return { clientMessageId: posted.clientMessageId, accepted, reply: posted.reply };
+  }
+
+  /**
+   * What happens in the chat, from now on. Ends when the chat is closed.
+   * @throws Refusal when it ended for another reason; RangeError when the reader is too far behind
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ChatEvent, void, void> {
+    if (this.#closing.signal.aborted) return;
+    const unread = new Unread<ChatEvent>();
+    const listening = TOLD.map((type) => this.on(type, (data) => unread.push({ type, data } as ChatEvent)));
+    const ends = this.on('status', (status) => {
+      if (status.state === 'closed') unread.end(status.refusal);
+    });
+    try {
+      yield* unread;
+    } finally {
+      for (const off of [...listening, ends]) off();
+    }
+  }
+
+  /** Stops the replies under way in this conversation. @returns how many messages were without a reply */
+  stop(): number {
+    return this.#dialogue.stop();
+  }
+
+  /**
+   * Turns to another conversation; empty: a new one. Messages posted from then on go there. Replies under way in the
+   * one left behind settle when it is joined again.
+   * @returns its id
+   * @throws Refusal when there is no such conversation for this client, which then stays where it was; when it is closed, as `post`
+   */
+  async join(conversationId = '', afterSequence = 0n): Promise<string> {
+    if (this.#closing.signal.aborted) throw this.#ending ?? closed();
+    const joined = this.#dialogue.join(conversationId, afterSequence);
+    this.#somethingToSay?.();
+    return joined;
+  }
+
+  /** Says goodbye, which frees the slot, and ends the client. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#stream?.close();
+    await this.#running;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Ends the client without a word, as if its process had been killed: the server may still hold the session. */
+  async abandon(): Promise<void> {
+    this.#closing.abort();
+    this.#stream?.drop('The client is gone.');
+    await this.#running;
+  }
+
+  /** Breaks the connection, as a network may. The client connects again by itself. */
+  dropConnection(): void {
+    this.#stream?.drop('The connection was dropped.');
+  }
+
+  /** Attempt after attempt, until the client is closed or there is no point. */
+  async #run(): Promise<void> {
+    this.#withoutSessionSinceMs = performance.now();
+    let ending: Refusal | undefined;
+    while (!this.#closing.signal.aborted) {
+      const refusal = await this.#attempt();
+      if (this.#closing.signal.aborted || this.#leaveRefused(refusal)) continue;
+      const next = this.#afterLoss(refusal);
+      if (next === 'park') await this.#park();
+      else if (next === 'again') await this.#pause(refusal);
+      else {
+        ending = refusal;
+        break;
+      }
+    }
+    this.#end(ending);
+  }
+
+  /** One stream, from hello to its end. */
+  async #attempt(): Promise<Refusal | undefined> {
+    this.emit('status', { state: 'connecting' });
+    this.#dialogue.prepare();
+    this.#failures += 1;
+    const token = await this.#token();
+    if (token instanceof Refusal || this.#closing.signal.aborted) return token instanceof Refusal ? token : undefined;
+    const handlers = {
+      onEvent: (event: Event) => this.#receive(event, token),
+      onWritable: () => this.#dialogue.flush(),
+    };
+    this.#stream = new SessionStream(this.#options.wire, token, this.#hello(), handlers);
+    const refusal = await this.#stream.ended;
+    this.#stream = undefined;
+    this.#renewal.stop();
+    this.#dialogue.hold();
+    if (this.#failures === 0) this.#withoutSessionSinceMs = performance.now();
+    else if (refusal?.reason === '') this.#brokeBeforeWelcome = true;
+    return refusal;
+  }
+
+  /** What the next stream begins with, or why there is nothing. */
+  async #token(): Promise<AccessToken | Refusal | undefined> {
+    try {
+      return await this.#options.tokens?.fresh();
+    } catch (error) {
+      if (error instanceof Refusal) return error;
+      return new Refusal(Code.Unauthenticated, error instanceof Error ? error.message : String(error), {
+        cause: error,
+      });
+    }
+  }
+
+  #leaveRefused(refusal: Refusal | undefined): boolean {
+    const instead =
+      this.#options.elseNewConversation === true && !this.#hadSession ? new Conversation('', 0n) : undefined;
+    return this.#dialogue.leaveRefused(refusal, instead);
+  }
+
+  #hello(): Hello {
+    const { clientId, timeZone, waitForSlotMs = 0, inlineMedia = false } = this.#options;
+    return create(HelloSchema, {
+      clientId,
+      timeZone,
+      resumeToken: this.#resumeToken,
+      ...this.#dialogue.position,
+      waitForSlot: durationFromMs(waitForSlotMs),
+      inlineMedia,
+    });
+  }
+
+  #receive(event: Event, token: AccessToken | undefined): void {
+    this.emit('event', event);
+    if (event.case === 'waiting') this.#suspend(event.value.place);
+    else if (event.case === 'welcome') this.#welcomed(event.value, token);
+    else if (event.case === 'drain') this.#drain(event.value);
+    else this.#dialogue.receive(event);
+    if (event.case === 'joined') this.emit('status', { state: 'joined', conversationId: event.value.conversationId });
+    if (MOVES.has(event.case)) this.emit('session', { resumeToken: this.#resumeToken, ...this.#dialogue.position });
+  }
+
+  /** In line, at first or after an outage of the server's log: nothing is taken until Welcome. */
+  #suspend(place: number): void {
+    this.#dialogue.hold();
+    this.emit('status', { state: 'waiting', place });
+  }
+
+  #welcomed(welcome: Welcome, token: AccessToken | undefined): void {
+    const stream = this.#stream;
+    this.#renewal.start(token, (accessToken) => stream?.send({ case: 'renewToken', value: { accessToken } }));
+    this.#limits = welcome.limits;
+    this.#resumeToken = welcome.resumeToken;
+    this.#failures = 0;
+    this.#hadSession = true;
+    this.#brokeBeforeWelcome = false;
+    this.emit('status', { state: 'connected', welcome });
+    this.#dialogue.open(welcome.conversationId, (frame) => stream?.send(frame) ?? false);
+    this.#firstWelcome.resolve(welcome);
+  }
+
+  /** What is said from here on waits for the next stream; replies still come on this one. */
+  #drain({ deadline }: Drain): void {
+    this.#dialogue.hold();
+    this.emit('status', { state: 'draining', deadline: deadline && timestampDate(deadline) });
+  }
+
+  #afterLoss(refusal: Refusal | undefined): AfterLoss {
+    const withoutSessionMs = performance.now() - this.#withoutSessionSinceMs;
+    if (withoutSessionMs > (this.#options.giveUpAfterMs ?? Infinity)) return 'end';
+    return afterLoss(refusal, {
+      hadSession: this.#hadSession,
+      mayHoldSession: this.#resumeToken !== '' || this.#brokeBeforeWelcome,
+      withoutSessionMs,
+      hasPending: this.#dialogue.pendingCount > 0,
+      mayRenewToken: this.#options.tokens !== undefined && this.#failures === 0,
+    });
+  }
+
+  async #pause(refusal: Refusal | undefined): Promise<void> {
+    const { backoff = DEFAULT_BACKOFF } = this.#options;
+    const delayMs = reconnectDelayMs(Math.max(1, this.#failures), refusal?.retryDelayMs, this.#random(), backoff);
+    this.emit('status', { state: 'reconnecting', delayMs, refusal });
+    await pause(delayMs, this.#closing.signal);
+  }
+
+  async #park(): Promise<void> {
+    this.emit('status', { state: 'parked' });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#somethingToSay = resolve;
+    this.#closing.signal.addEventListener('abort', () => resolve(), { once: true });
+    await promise;
+    this.#somethingToSay = undefined;
+    this.#withoutSessionSinceMs = performance.now();
+  }
+
+  #end(refusal: Refusal | undefined): void {
+    this.#closing.abort();
+    const error = refusal ?? closed();
+    this.#ending = error;
+    this.#dialogue.end(error);
+    this.#firstWelcome.reject(error);
+    this.emit('status', { state: 'closed', refusal });
+  }
+}
+
+/** Events after which a later process would resume from another place. */
+const MOVES: ReadonlySet<Event['case']> = new Set(['welcome', 'joined', 'accepted', 'message']);
+
+function textPart(value: string): OutgoingPart {
+  return { value: { case: 'text', value } };
+}
+
+function closed(): Refusal {
+  return new Refusal(Code.Canceled, 'The client was closed.');
+}

@@ -1,0 +1,124 @@
+import { type Client, createClient } from '@connectrpc/connect';
+import type { AccessTokens } from './access-tokens.ts';
+import { callsOver } from './calls.ts';
+import { Chat, type ChatOptions } from './chat.ts';
+import { AccountService } from './gen/chat/v1/account_service_pb.js';
+import type { Message } from './gen/chat/v1/content_pb.js';
+import { type Conversation, HistoryService } from './gen/chat/v1/history_service_pb.js';
+import { MediaService } from './gen/chat/v1/media_service_pb.js';
+import { OperationsService } from './gen/chat/v1/operations_service_pb.js';
+import type { OutgoingPart } from './outbox.ts';
+import { allItems, type ListOptions } from './pages.ts';
+import { type MediaSource, mediaPart, type UploadOptions } from './uploads.ts';
+import type { Wire, WireConnection } from './wire.ts';
+
+/** Who speaks to which server. */
+export interface ParleyOptions {
+  /** `grpc(…)` in Node, `grpcWeb(…)` in browsers. */
+  readonly wire: Wire;
+  /** Stable: a client has one session at a time. Default: whom the access token says. */
+  readonly clientId?: string | undefined;
+  /** IANA. Default: that of this machine. */
+  readonly timeZone?: string | undefined;
+  /** Default: calls carry no credentials. */
+  readonly tokens?: AccessTokens | undefined;
+}
+
+/** Which messages of a conversation. */
+export interface MessageListOptions extends ListOptions {
+  readonly newestFirst?: boolean | undefined;
+  /** History must have caught up with this sequence first. */
+  readonly atLeastSequence?: bigint | undefined;
+}
+
+/**
+ * A Parley server, as one client speaks to it. The services' own methods take and give what docs/api.md says, and throw Refusal; `chat` and the lists
+ * know more of how the parts of the contract play together.
+ */
+export class Parley implements Disposable {
+  readonly accounts: Client<typeof AccountService>;
+  readonly history: Client<typeof HistoryService>;
+  readonly media: Client<typeof MediaService>;
+  readonly operations: Client<typeof OperationsService>;
+  readonly #options: ParleyOptions;
+  readonly #connection: WireConnection;
+
+  constructor(options: ParleyOptions) {
+    this.#options = options;
+    this.#connection = options.wire.connect();
+    const transport = callsOver(this.#connection.transport, options.tokens);
+    this.accounts = createClient(AccountService, transport);
+    this.history = createClient(HistoryService, transport);
+    this.media = createClient(MediaService, transport);
+    this.operations = createClient(OperationsService, transport);
+  }
+
+  /** Empty: whom the access token says. */
+  get clientId(): string {
+    return this.#options.clientId ?? '';
+  }
+
+  /**
+   * Opens a session, which is kept through lost connections, restarts and take-overs until it is closed.
+   * @param signal ends the wait for it
+   * @throws Refusal, or the reason of the signal
+   */
+  async chat(options: ChatOptions = {}, signal?: AbortSignal): Promise<Chat> {
+    const chat = this.newChat(options);
+    await chat.connect(signal);
+    return chat;
+  }
+
+  /** The same before its `connect`, for whoever wants to hear of all that comes. */
+  newChat(options: ChatOptions = {}): Chat {
+    const { wire, tokens, timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone } = this.#options;
+    return new Chat({ wire, tokens, timeZone, clientId: this.clientId, ...options });
+  }
+
+  /** The conversations of the client, newest activity first, fetched page by page. */
+  conversations(options: ListOptions = {}): AsyncGenerator<Conversation, void, void> {
+    const { clientId } = this;
+    return allItems(options, async (page, call) => {
+      const { conversations: items, nextPageToken } = await this.history.listConversations({ clientId, ...page }, call);
+      return { items, nextPageToken };
+    });
+  }
+
+  /** The messages of a conversation, fetched page by page. */
+  messages(
+    conversationId: string,
+    { newestFirst = false, atLeastSequence = 0n, ...options }: MessageListOptions = {},
+  ): AsyncGenerator<Message, void, void> {
+    return allItems(options, async (page, call) => {
+      const request = { conversationId, newestFirst, atLeastSequence, ...page };
+      const { messages: items, nextPageToken } = await this.history.listMessages(request, call);
+      return { items, nextPageToken };
+    });
+  }
+
+  /** The messages of the client in which all of these words occur, newest first, fetched page by page. */
+  search(query: string, options: ListOptions = {}): AsyncGenerator<Message, void, void> {
+    const { clientId } = this;
+    return allItems(options, async (page, call) => {
+      const { messages: items, nextPageToken } = await this.history.searchMessages({ query, clientId, ...page }, call);
+      return { items, nextPageToken };
+    });
+  }
+
+  /**
+   * A medium as a part of a message: a small one holds its bytes, a large one is stored at the server first.
+   * @throws MessageRefused when it is too large, Refusal, TransferFailed, or the reason of the signal
+   */
+  mediaPart(source: MediaSource, options?: UploadOptions): Promise<OutgoingPart> {
+    return mediaPart(this.media, this.clientId, source, options);
+  }
+
+  /** Ends calls under way. Chats have connections of their own. */
+  close(): void {
+    this.#connection.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,33 @@
+import { Code } from '@connectrpc/connect';
+import { pause } from './abort.ts';
+import { Refusal } from './refusal.ts';
+import { TransferFailed } from './transfer-failed.ts';
+
+/** Together some 15 s: longer than a restart takes. */
+const WAITS_MS = [250, 500, 1_000, 2_000, 4_000, 8_000] as const;
+
+/**
+ * Does something again, with growing waits, while it fails in a way that may pass.
+ * @throws what it failed with at last, or the reason of the signal
+ */
+export async function retrying<Result>(
+  action: () => Promise<Result>,
+  signal: AbortSignal | undefined,
+  waitsMs: readonly number[] = WAITS_MS,
+): Promise<Result> {
+  for (const waitMs of waitsMs) {
+    try {
+      return await action();
+    } catch (error) {
+      if (signal?.aborted || !mayPass(error)) throw error;
+      await pause(waitMs, signal);
+      signal?.throwIfAborted();
+    }
+  }
+  return action();
+}
+
+function mayPass(error: unknown): boolean {
+  if (error instanceof TransferFailed) return error.retryable;
+  return error instanceof Refusal && (error.code === Code.Unavailable || error.retryDelayMs !== undefined);
+}

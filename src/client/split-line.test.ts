@@ -1,0 +1,115 @@
+import { create } from '@bufbuild/protobuf';
+import { Code, ConnectError, createRouterTransport } from '@connectrpc/connect';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { Chat } from './chat.ts';
+import { ChatService, OpenResponseSchema, type OutgoingMessage } from './gen/chat/v1/chat_service_pb.js';
+import { ErrorInfoSchema } from './gen/google/rpc/error_details_pb.js';
+import { Unread } from './unread.ts';
+import type { Wire } from './wire.ts';
+
+/** The service as one gateway behind a proxy offers it, with failures that a test asks for. */
+class Gateway implements Wire {
+  readonly shape = 'split';
+  readonly sent: OutgoingMessage[] = [];
+  /** Of each unary call: by which name the proxy found the gateway, and with which token. */
+  readonly calls: { readonly method: string; readonly gateway: string | null; readonly token: string | null }[] = [];
+  readonly failures: ConnectError[] = [];
+  opened = 0;
+  #events = new Unread<ReturnType<typeof welcome>>();
+
+  connect() {
+    const called = (method: string, headers: Headers): void => {
+      this.calls.push({ method, gateway: headers.get('x-parley-gateway'), token: headers.get('authorization') });
+      const failure = this.failures.shift();
+      if (failure !== undefined) throw failure;
+    };
+    const transport = createRouterTransport(({ service }) => {
+      service(ChatService, {
+        open: (_request, { responseHeader }) => {
+          responseHeader.set('x-parley-gateway', 'gateway-1');
+          this.opened += 1;
+          this.#events = new Unread();
+          this.#events.push(welcome());
+          return this.#events;
+        },
+        send: ({ message }, { requestHeader }) => {
+          this.sent.push(message!);
+          called('send', requestHeader);
+          this.#events.push(accepted(message!));
+          return {};
+        },
+        heartbeat: (_request, { requestHeader }) => {
+          called('heartbeat', requestHeader);
+          return {};
+        },
+        close: () => {
+          this.#events.end(undefined);
+          return {};
+        },
+      });
+    });
+    return { transport, close: () => undefined };
+  }
+}
+
+function welcome() {
+  const value = { sessionId: 's', resumeToken: 't', conversationId: 'c', heartbeatInterval: { nanos: 20_000_000 } };
+  return create(OpenResponseSchema, { event: { event: { case: 'welcome', value } } });
+}
+
+function accepted({ clientMessageId }: OutgoingMessage) {
+  const value = { clientMessageId, messageId: `m-${clientMessageId}`, sequence: 7n, conversationId: 'c' };
+  return create(OpenResponseSchema, { event: { event: { case: 'accepted', value } } });
+}
+
+function refused(code: Code, reason: string): ConnectError {
+  const value = create(ErrorInfoSchema, { reason, domain: 'parley' });
+  return new ConnectError('No.', code, undefined, [{ desc: ErrorInfoSchema, value }]);
+}
+
+let gateway: Gateway;
+let chat: Chat;
+
+beforeEach(async () => {
+  gateway = new Gateway();
+  const tokens = { fresh: async () => ({ text: `token-${gateway.opened}`, renewAtMs: undefined }) };
+  const backoff = { initialMs: 5, maxMs: 20 };
+  chat = new Chat({ wire: gateway, clientId: 'ann', timeZone: 'UTC', tokens, backoff });
+  await chat.connect();
+});
+
+afterEach(() => chat.close());
+
+test('calls go to the gateway that holds the session, with the token of the session', async () => {
+  await chat.send('hello');
+  expect(gateway.calls).toContainEqual({ method: 'send', gateway: 'gateway-1', token: 'Bearer token-0' });
+});
+
+test('a message whose call was lost is sent again under its id, before the next one', async () => {
+  const rejected: unknown[] = [];
+  chat.on('rejected', (told) => rejected.push(told));
+  gateway.failures.push(new ConnectError('gone', Code.Unavailable));
+  const [first, second] = [chat.post('one'), chat.post('two')];
+  await Promise.all([first.accepted, second.accepted]);
+  const [one, two] = [first.clientMessageId, second.clientMessageId];
+  expect(gateway.sent.map(({ clientMessageId }) => clientMessageId)).toEqual([one, one, two]);
+  expect(rejected).toEqual([]);
+  expect(gateway.opened).toBe(1);
+});
+
+test('a message that is refused fails with the reason; the session goes on', async () => {
+  gateway.failures.push(refused(Code.InvalidArgument, 'TEXT_TOO_LONG'));
+  await expect(chat.send('too long')).rejects.toMatchObject({ name: 'MessageRefused', reason: 'TEXT_TOO_LONG' });
+  expect(gateway.opened).toBe(1);
+});
+
+test('a session that the gateway does not know any more is opened again, and what was said there sent', async () => {
+  gateway.failures.push(refused(Code.NotFound, 'SESSION_NOT_FOUND'));
+  await chat.send('hello');
+  expect(gateway.opened).toBe(2);
+});
+
+test('heartbeats keep the session', async () => {
+  while (gateway.calls.filter(({ method }) => method === 'heartbeat').length < 3)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+});

@@ -1,0 +1,113 @@
+import type { Client } from '@connectrpc/connect';
+import type { SessionLimits } from './gen/chat/v1/chat_service_pb.js';
+import type { Kind } from './gen/chat/v1/content_pb.js';
+import type { CreateUploadResponse, MediaService } from './gen/chat/v1/media_service_pb.js';
+import type { OutgoingPart } from './outbox.ts';
+import { MessageRefused } from './refusal.ts';
+import { retrying } from './retry.ts';
+import { demandSuccess, type TransferAnswer, TransferFailed } from './transfer-failed.ts';
+
+/** How a PUT is made. */
+export interface PutOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+  /** Called from time to time with the bytes that were sent. */
+  readonly onProgress?: ((doneBytes: number) => void) | undefined;
+}
+
+/** Something that can be said: a file, or bytes in memory. */
+export interface MediaSource {
+  /** For messages to people. */
+  readonly name: string;
+  readonly kind: Kind;
+  /** IANA media type; the server compares it with the bytes. */
+  readonly contentType: string;
+  readonly sizeBytes: number;
+  /** All of it. */
+  bytes(): Promise<Uint8Array>;
+  /** Its SHA-256, 32 bytes. */
+  sha256(signal?: AbortSignal): Promise<Uint8Array>;
+  /** PUTs all of it. @returns whatever the other side answered; throws TransferFailed or the reason of the signal */
+  put(url: string, options: PutOptions): Promise<TransferAnswer>;
+}
+
+/** How a medium is made ready to be sent. */
+export interface UploadOptions extends Omit<PutOptions, 'headers'> {
+  /** From Welcome: what is small goes in the message. Undefined: everything is stored first. */
+  readonly limits?: SessionLimits | undefined;
+}
+
+/**
+ * A medium as a part of a message: a small one holds its bytes, a large one is stored first. The part can be sent any number of times.
+ * @param clientId empty: whom the access token says
+ * @throws MessageRefused before anything is sent when it is too large, Refusal, TransferFailed, or the reason of the signal
+ */
+export async function mediaPart(
+  media: Client<typeof MediaService>,
+  clientId: string,
+  source: MediaSource,
+  { limits, ...options }: UploadOptions = {},
+): Promise<OutgoingPart> {
+  const { kind, contentType, sizeBytes } = source;
+  const maxBytes = limits === undefined ? Infinity : Math.max(Number(limits.maxMediaBytes), limits.maxInlineBytes);
+  if (sizeBytes > maxBytes) {
+    const detail = `${source.name} has ${sizeBytes} bytes; the server takes ${limits?.maxMediaBytes} bytes.`;
+    throw new MessageRefused('', 'MEDIA_TOO_LARGE', detail);
+  }
+  const isSmall = limits !== undefined && sizeBytes <= limits.maxInlineBytes;
+  const content = isSmall
+    ? { inlineData: await source.bytes() }
+    : { mediaId: await upload(media, clientId, source, options) };
+  return { value: { case: 'media', value: { kind, contentType, ...content } } };
+}
+
+/** @returns the media id, once the server has all of it */
+async function upload(
+  media: Client<typeof MediaService>,
+  clientId: string,
+  source: MediaSource,
+  { signal, onProgress }: Omit<PutOptions, 'headers'>,
+): Promise<string> {
+  const { kind, contentType } = source;
+  const sha256 = await source.sha256(signal);
+  const request = { kind, contentType, sizeBytes: BigInt(source.sizeBytes), sha256, clientId };
+  let target: CreateUploadResponse | undefined;
+  return retrying(async () => {
+    target ??= await media.createUpload(request, { signal });
+    const { mediaId, uploadUrl, uploadHeaders } = target;
+    try {
+      demandSuccess(await source.put(uploadUrl, { headers: uploadHeaders, signal, onProgress }));
+      return mediaId;
+    } catch (error) {
+      // Its URL is no good any more; the next attempt asks for another.
+      if (error instanceof TransferFailed && error.needsFreshUrl) target = undefined;
+      throw error;
+    }
+  }, signal);
+}
+
+/** Headers that `fetch` sets by itself, and forbids others to. */
+const OF_FETCH: ReadonlySet<string> = new Set(['content-length', 'host']);
+
+/** Bytes in memory, or a file of a browser, as a medium; it is stored by `fetch`, which tells no progress. */
+export function blobSource(blob: Blob, kind: Kind, contentType = blob.type, name = 'The medium'): MediaSource {
+  const bytes = async () => new Uint8Array(await blob.arrayBuffer());
+  return {
+    name,
+    kind,
+    contentType,
+    sizeBytes: blob.size,
+    bytes,
+    sha256: async () => new Uint8Array(await crypto.subtle.digest('SHA-256', await bytes())),
+    put: async (url, { headers, signal }) => {
+      const own = Object.entries(headers).filter(([header]) => !OF_FETCH.has(header.toLowerCase()));
+      try {
+        const answer = await fetch(url, { method: 'PUT', headers: own, body: blob, signal: signal ?? null });
+        return { status: answer.status, statusText: answer.statusText, body: await answer.text() };
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw new TransferFailed(0, error instanceof Error ? error.message : String(error));
+      }
+    },
+  };
+}
