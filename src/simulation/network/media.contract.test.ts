@@ -3,9 +3,9 @@ import { mediaStoreContract } from '../../ports/contracts/media-store.contract.t
 import { mediaOverNetwork } from './media.ts';
 import { FreeRunning } from './testing/free-running.ts';
 
-mediaStoreContract('simulated network', async () => {
+mediaStoreContract('simulated network', async (limits) => {
   const time = new FreeRunning();
-  const served = await servedMedia();
+  const served = await servedMedia(limits);
   const open = () => mediaOverNetwork(served.media.handle(), time.process(), time.faults);
   let store = open();
   return {

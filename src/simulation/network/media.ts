@@ -24,8 +24,9 @@ export function mediaOverNetwork(store: MediaStore, process: SimulatedProcess, f
   }
 
   return {
+    // What an owner may still store is asked of the store.
+    uploadUrl: (...what) => ask(() => store.uploadUrl(...what)),
     // Signing needs nobody else.
-    uploadUrl: (...what) => store.uploadUrl(...what),
     downloadUrl: (...what) => store.downloadUrl(...what),
     put: (...what) => ask(() => store.put(...what)),
     stat: (mediaId) => ask(() => store.stat(mediaId)),
