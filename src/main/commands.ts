@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 import { Command } from 'commander';
 import { registerClientCommands } from '../cli/client-commands.ts';
 import { messageIdsLast } from '../cli/message-id-arguments.ts';
@@ -7,11 +9,15 @@ import { registerServerCommands } from './server-commands.ts';
 /** Called wrongly, as opposed to 1: it failed. */
 const usageErrorCode = 2;
 
+/** Of this package, wherever it is installed. */
+const { version } = JSON.parse(readFileSync(findPackageJSON(import.meta.url) ?? '', 'utf8')) as { version: string };
+
 const program = new Command('parley')
   .description(
     'A chatbot backend whose every fact is one event in a log, and whose limits anyone can check afterwards.',
   )
-  .showHelpAfterError()
+  .version(version, '--version')
+  .showHelpAfterError('`--help` behind the command tells how it is called.')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : usageErrorCode));
 
 registerServerCommands(program);
