@@ -1,7 +1,7 @@
 import { Code } from '@connectrpc/connect';
 import { describe, expect, test } from '@jest/globals';
 import { MessageRefused, Refusal } from '../client/refusal.ts';
-import { explain } from './explain.ts';
+import { briefly, explain } from './explain.ts';
 
 const address = '127.0.0.1:50051';
 
@@ -31,6 +31,27 @@ describe('an error is told in one line', () => {
       expect(explain(new Refusal(Code.ResourceExhausted, 'None is left.', { reason }), address)).toBe(
         `${reason}: None is left.`,
       );
+  });
+
+  test('once, where the server says what a field takes', () => {
+    const violations = [{ field: 'password', description: '8 to 256 characters' }];
+    const refusal = new Refusal(Code.InvalidArgument, 'It is too short.', { reason: 'PASSWORD_INVALID', violations });
+    expect(explain(refusal, address)).toBe('PASSWORD_INVALID: It is too short. password: 8 to 256 characters');
+  });
+
+  test('with how long to wait, after too many attempts', () => {
+    const refusal = new Refusal(Code.ResourceExhausted, 'Too many.', {
+      reason: 'TOO_MANY_ATTEMPTS',
+      retryDelayMs: 16_000,
+    });
+    expect(explain(refusal, address)).toBe('TOO_MANY_ATTEMPTS: Too many — try again in 16.0 s.');
+  });
+
+  test.each([
+    ['DRAINING', 'the server is restarting'],
+    ['OUT_OF_TEA', 'OUT_OF_TEA'],
+  ])('in a status line: %s as "%s"', (reason, words) => {
+    expect(briefly(new Refusal(Code.Unavailable, 'detail', { reason }))).toBe(words);
   });
 
   test('but a defect is thrown on', () => {

@@ -1,6 +1,7 @@
 import { Code } from '@connectrpc/connect';
 import { Refusal } from '../client/refusal.ts';
 import { TransferFailed } from '../client/transfer-failed.ts';
+import { duration } from './show.ts';
 import { printableLine } from './text.ts';
 import { Trouble } from './trouble.ts';
 
@@ -54,7 +55,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 export function explain(error: unknown, address: string): string {
   if (error instanceof Trouble || error instanceof TransferFailed) return printableLine(error.message);
   if (!(error instanceof Refusal)) throw error;
-  if (error.reason !== '') return line(error.reason, detailOf(error), remedyOf(error.reason));
+  if (error.reason !== '') return line(error.reason, detailOf(error), remedyOf(error));
   if (error.code === Code.Unavailable) return unavailable(error.message, address);
   if (error.code === Code.DeadlineExceeded) return `The server at ${address} does not answer in time.`;
   return line(
@@ -64,9 +65,19 @@ export function explain(error: unknown, address: string): string {
   );
 }
 
-/** None for a reason of a newer release. */
-function remedyOf(reason: string): string | undefined {
-  return Object.hasOwn(REMEDIES, reason) ? REMEDIES[reason] : undefined;
+/** Of these the server says what it takes, field by field. */
+const TOLD_BY_FIELD: ReadonlySet<string> = new Set([
+  'PASSWORD_INVALID',
+  'USER_NAME_INVALID',
+  'TITLE_INVALID',
+  'QUERY_INVALID',
+]);
+
+/** None for a reason of a newer release, nor where it has been told. */
+function remedyOf({ reason, retryDelayMs, violations }: Refusal): string | undefined {
+  if (!Object.hasOwn(REMEDIES, reason) || (violations.length > 0 && TOLD_BY_FIELD.has(reason))) return undefined;
+  const delayMs = reason === 'TOO_MANY_ATTEMPTS' ? retryDelayMs : undefined;
+  return delayMs === undefined ? REMEDIES[reason] : `try again in ${duration(delayMs)}`;
 }
 
 /** What OpenSSL, and servers of the other kind, say. */
@@ -88,10 +99,25 @@ function tlsCause(message: string): string {
   return printableLine(reason).trim().replace(/\.$/, '');
 }
 
+/** What a chat sits out by itself. */
+const BRIEFLY: Readonly<Record<string, string>> = {
+  DRAINING: 'the server is restarting',
+  STARTING: 'the server is starting',
+  LOG_UNAVAILABLE: 'the server takes no messages at the moment',
+  AUTHENTICATION_UNAVAILABLE: 'nobody can be signed in at the moment',
+  TOO_MANY_CLIENTS: 'every slot is taken',
+  TOO_MANY_SESSIONS: 'too many are connected from this network',
+  TOO_MANY_WRITES: 'too much was asked in a short time',
+  ALREADY_CONNECTED: 'the former session is not over yet',
+  STALE: 'the connection was silent for too long',
+  SLOW_CONSUMER: 'the connection is too slow',
+};
+
 /** In a few words, for a status line. */
 export function briefly(refusal: Refusal | undefined): string {
   if (refusal === undefined) return 'the server ended the session';
-  if (refusal.reason !== '') return refusal.reason;
+  if (refusal.reason !== '')
+    return Object.hasOwn(BRIEFLY, refusal.reason) ? `${BRIEFLY[refusal.reason]}` : refusal.reason;
   return refusal.code === Code.Unavailable ? 'no connection' : refusal.codeName;
 }
 

@@ -17,7 +17,7 @@ const DEFAULT_FOUND = 20;
 
 interface ReadOptions extends CommonOptions {
   readonly json?: true;
-  readonly limit: number;
+  readonly limit?: number;
   readonly urls?: true;
 }
 
@@ -31,7 +31,7 @@ interface DeleteOptions extends CommonOptions {
 
 /** Adds `parley history`, `parley search`, `parley rename` and `parley delete`. */
 export function registerHistory(program: Command, surroundings: Surroundings): void {
-  withReading(program.command('history'), MAX_LIMIT)
+  withReading(program.command('history'), undefined)
     .description('list your conversations, newest activity first, or the messages of one')
     .argument('[conversation]', 'whose messages; without it, the conversations are listed')
     .option('--newest-first', 'messages from the newest to the oldest')
@@ -60,10 +60,12 @@ export function registerHistory(program: Command, surroundings: Surroundings): v
     );
 }
 
-function withReading(command: Command, limit: number): Command {
+/** Without a limit: all. */
+function withReading(command: Command, limit: number | undefined): Command {
+  const howMany = limit === undefined ? 'how many at most (default: all)' : 'how many at most';
   return withCommonOptions(command)
     .option('--json', 'one JSON object a line')
-    .option('--limit <n>', 'how many at most', wholeNumber(1, MAX_LIMIT), limit)
+    .option('--limit <n>', howMany, wholeNumber(1, MAX_LIMIT), limit)
     .option('--urls', 'where media can be fetched, for as long as these addresses work');
 }
 

@@ -3,6 +3,7 @@ import type { Chat } from '../client/chat.ts';
 import { isRefusal } from '../client/refusal.ts';
 import { ChatView } from './chat-view.ts';
 import { completeInput } from './completion.ts';
+import { isYes } from './confirm.ts';
 import { Desk } from './desk.ts';
 import { connect, type Endpoint } from './endpoint.ts';
 import { explain } from './explain.ts';
@@ -160,7 +161,7 @@ class Seat {
 
   #answer(line: string): void {
     this.#isAsked = false;
-    if (line.trim().toLowerCase() === 'yes') this.#tell(() => this.#desk.delete());
+    if (isYes(line)) this.#tell(() => this.#desk.delete());
     else this.#screen.note('It is kept.');
   }
 

@@ -4,6 +4,7 @@ import { systemClock } from '../adapters/node/system-clock.ts';
 import { pinoLogger } from '../adapters/pino/pino-logger.ts';
 import { scryptHasher } from '../adapters/scrypt/scrypt-hasher.ts';
 import { addUser } from '../app/accounts/users.ts';
+import { isYes } from '../cli/confirm.ts';
 import type { Chat } from '../client/chat.ts';
 import { Kind } from '../client/gen/chat/v1/content_pb.js';
 import { grpc } from '../client/node/grpc.ts';
@@ -48,7 +49,7 @@ export async function seed({ yes }: { readonly yes?: boolean }): Promise<void> {
     throw new NotEmpty(`there are data in ${opening.place}; nothing was added (parley clean removes them)`);
   }
   process.stdout.write(warning);
-  if (yes !== true && (await ask('Go on? (yes/no) ')) !== 'yes') {
+  if (yes !== true && !isYes(await ask('Go on? (yes/no) '))) {
     process.exitCode = 1;
     process.stdout.write('Nothing was added.\n');
     return;
