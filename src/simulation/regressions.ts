@@ -50,4 +50,9 @@ export const regressions: readonly Regression[] = [
     cause:
       'the media of an erased conversation were removed while another message that names them was on its way into the log',
   },
+  {
+    seed: 581_966_598,
+    cause:
+      'a gateway that had read its own start admitted sessions while the append was not answered, and was not looked after when it stood still',
+  },
 ];

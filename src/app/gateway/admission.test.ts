@@ -61,6 +61,8 @@ let folder: string;
 let log: WritableSqliteLog;
 /** While set, the log takes nothing. */
 let outage = false;
+/** How many appends are answered still; of those after it nobody hears that they were taken. */
+let answers = Infinity;
 /** From its next record on, the log gives nothing more, or what this is. */
 let unreadable: 'silent' | Error | undefined;
 let faults: Error[];
@@ -79,6 +81,7 @@ beforeEach(async () => {
     topics: { 'test.connections': 1, 'test.conversations': 2 },
   });
   outage = false;
+  answers = Infinity;
   unreadable = undefined;
   faults = [];
 });
@@ -92,7 +95,9 @@ function journal(process: Process): Journal {
   const append = async (records: readonly NewRecord[]) => {
     await process.frozen;
     if (outage) throw new LogUnavailable('switched off', 'not-written');
-    return log.append(records);
+    const appended = await log.append(records);
+    answers -= 1;
+    return answers < 0 ? new Promise<never>(() => {}) : appended;
   };
   const tail = (...args: Parameters<WritableSqliteLog['tail']>) => tailOf(process, ...args);
   const replaced: Partial<WritableSqliteLog> = { append, tail };
@@ -362,6 +367,14 @@ describe('what is never read back', () => {
   test('ends the start of a gateway when the log is damaged', async () => {
     unreadable = new LogDamaged('test.connections', 0, 0, 'damaged by the test');
     await expect(startGateway('a', new ManualClock())).rejects.toMatchObject({ cause: unreadable });
+  });
+
+  test('has begun when the fold says so, whether or not the append was answered', async () => {
+    answers = 1;
+    const admission = await startGateway('a', new ManualClock());
+    expect(admission.isStarted).toBe(true);
+    answers = Infinity;
+    await admission.stop();
   });
 
   test('is not written any more by a gateway that has left', async () => {

@@ -82,6 +82,8 @@ export class Admission {
   #stage: Stage = 'new';
   /** Settles when another process shows that it runs under this gateway's id, while this one starts. */
   readonly #rival = Promise.withResolvers<'rival'>();
+  /** Resolves when the fold has come to this gateway's start. */
+  readonly #begun = Promise.withResolvers<void>();
   /** While the log is folded again because it became shorter: up to this gateway's new start, which comes at this offset or later. */
   #foldingAgainTo: number | undefined;
   #lastSignMs: number;
@@ -105,7 +107,8 @@ export class Admission {
     this.#following = this.#follow();
     try {
       if (!isIdExclusive) await this.#checkAlone();
-      await this.#appendAndFold([this.#startEvent()]);
+      // What the fold says counts: sessions are admitted from then on, also when nobody answers the append.
+      await Promise.race([this.#appendAndFold([this.#startEvent()]), this.#begun.promise]);
     } catch (error) {
       this.#endFollowing(new LogUnavailable('the gateway has not started', 'unknown'));
       await this.#following;
@@ -342,8 +345,9 @@ export class Admission {
     if (!('gatewayId' in event) || event.gatewayId !== this.#deps.gatewayId) return;
     const isOwn = 'incarnation' in event && event.incarnation === this.#deps.incarnation;
     if (isOwn) this.#stage = event.type === 'GatewayStarting' ? 'starting' : 'started';
-    else if (event.type === 'GatewayStopped') return;
-    else if (this.#stage === 'starting' && event.type !== 'GatewayStarting') this.#rival.resolve('rival');
+    if (this.#stage === 'started') this.#begun.resolve();
+    if (isOwn || event.type === 'GatewayStopped') return;
+    if (this.#stage === 'starting' && event.type !== 'GatewayStarting') this.#rival.resolve('rival');
     else if (this.#stage === 'started' && event.type === 'GatewayStarting') this.#answerRival();
     else if (this.#stage === 'started' && event.type === 'GatewayStarted') this.#superseded();
   }
