@@ -27,8 +27,6 @@ export async function serve({ roles }: ServeOptions): Promise<void> {
     faulty.resolve();
   };
   const running = await startServer({ config, logger, onFault });
-  // Standard output, for people and for scripts; the log goes to standard error.
-  process.stdout.write(announcement(running, config));
   let stopping = false;
   const stop = (signal: string) => {
     if (stopping) return;
@@ -40,6 +38,8 @@ export async function serve({ roles }: ServeOptions): Promise<void> {
   // Not once: without a listener a second signal would end the process in the middle of the drain.
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // Standard output, for people and for scripts; the log goes to standard error. Last: whoever reads it may stop the server at once.
+  process.stdout.write(announcement(running, config));
 }
 
 /** Ends the process: with what `process.exitCode` says (0) after a drain in order, with 1 otherwise. */
