@@ -1,7 +1,9 @@
 import { beforeAll, expect, test } from '@jest/globals';
+import { callFields, flags, frame, frameTypes, preface, word } from '../attacks/http2-frames.ts';
 import { portOf, startTarget } from '../attacks/target.ts';
 import { type Certificate, CertificateFolder, newAuthority, newCertificate } from '../certificates.ts';
 import { installed } from '../engines/install.ts';
+import { rawExchange } from '../fuzz/raw-exchange.ts';
 import { startServer } from '../server.ts';
 import { startBareGrpc, startBareHttps } from './bare-server.ts';
 import { type CaseResult, type H2Server, resultsIn, runH2spec } from './h2spec.ts';
@@ -109,6 +111,36 @@ test('the page counts the cases, and lists none that there is not', () => {
     expect(page.text).toContain(`\n| ${name} | ${counts.join(' | ')} |\n`);
   }
   for (const { id, title } of page.rows) expect(parley.grpc.get(id)).toMatchObject({ id, title });
+});
+
+const priorityType = 2;
+
+/** The stream of each HEADERS frame, in order. */
+function answeredStreams(received: Buffer): readonly number[] {
+  const streams: number[] = [];
+  for (let at = 0; at + 9 <= received.length; at += 9 + received.readUIntBE(at, 3)) {
+    if (received.readUInt8(at + 3) === frameTypes.headers) streams.push(received.readUInt32BE(at + 5));
+  }
+  return streams;
+}
+
+test('frames of streams that are over, and of priorities, begin no call, and the connection goes on', async () => {
+  await using target = await startTarget();
+  const request = (stream: number) =>
+    frame(frameTypes.headers, flags.endHeaders | flags.endStream, stream, callFields('/a.B/None'));
+  const sent = [
+    preface,
+    request(5),
+    request(3),
+    frame(frameTypes.headers, flags.endHeaders, 7, callFields('/a.B/None')),
+    frame(frameTypes.reset, flags.none, 7, word(8)),
+    request(7),
+    frame(frameTypes.data, flags.endStream, 7, Buffer.from('late')),
+    frame(priorityType, flags.none, 0, Buffer.alloc(5)),
+    request(9),
+  ];
+  const { received } = await rawExchange(target.grpcPort, Buffer.concat(sent));
+  expect(answeredStreams(received)).toEqual([5, 9]);
 });
 
 test('a report is read that has octets in it which XML does not allow', () => {
