@@ -49,6 +49,7 @@ test('one address with 60 accounts has a fifth of the slots, and an honest clien
       PARLEY_AUTH: 'accounts',
       // Not loopback alone, where all clients have one address.
       PARLEY_GRPC_LISTEN: '0.0.0.0:0',
+      PARLEY_TLS_TERMINATION: 'proxy',
       PARLEY_SIGN_UPS_PER_ADDRESS: String(accounts + 2),
       PARLEY_FIRST_MESSAGE_DEADLINE_MS: '600000',
       PARLEY_STALE_AFTER_MS: '600000',
