@@ -33,7 +33,7 @@ export function distributedOpening(config: Config): Opening {
     lock: () => ({ [Symbol.dispose]: () => undefined }),
     readModels: () => openMongoReadModels({ uri, prefix, mode: 'write', logger }),
     accounts: openAccounts,
-    securityLog: () => openMongoSecurityLog({ uri, prefix, clock: systemClock }),
+    securityLog: () => openMongoSecurityLog({ uri: accountsMongodbUri, prefix, clock: systemClock }),
   };
 }
 

@@ -10,6 +10,7 @@ import { type IndexDescriptionInfo, MongoClient } from 'mongodb';
 import { projections } from '../../../projections/models.ts';
 import { ensureTopics } from '../../adapters/kafka/event-log/topics.ts';
 import { openMongoAccountStore } from '../../adapters/mongodb/account-store/mongo-account-store.ts';
+import { openMongoSecurityLog } from '../../adapters/mongodb/account-store/mongo-security-log.ts';
 import { openMongoReadModels } from '../../adapters/mongodb/read-model/mongo-read-models.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { freePort } from '../../testing/engines/free-port.ts';
@@ -151,6 +152,8 @@ test('deploy/mongodb/indexes.json has the indexes that the processes make', asyn
   );
   await using accounts = await openMongoAccountStore({ uri: engine.uri, prefix: 'parley', clock: systemClock });
   await accounts.signingKeys();
+  await using security = await openMongoSecurityLog({ uri: engine.uri, prefix: 'parley', clock: systemClock });
+  await security.list(undefined, 1);
   const client = new MongoClient(engine.uri);
   try {
     expect(await indexesOf(client)).toEqual(JSON.parse(readFileSync(`${deploy}mongodb/indexes.json`, 'utf8')));

@@ -99,8 +99,9 @@ test.each(deployments)('gateway, worker and projector of %s do their work with t
   expect(textOf((await session.ask('Who can read my password?')).reply)).not.toBe('');
   await session.goodbye();
   const [ofAll = [], ofGateways = []] = await collectionsIn(name, `${name}-accounts`);
-  expect(ofAll.filter((collection) => collection.includes('account'))).toEqual([]);
-  expect(ofGateways.toSorted()).toEqual([`${name}_account_store`, `${name}_accounts`]);
+  expect(ofAll.filter((collection) => /account|sign_in|security/.test(collection))).toEqual([]);
+  const own = ['account_store', 'accounts', 'failed_sign_ins', 'security_events'];
+  expect(ofGateways.toSorted()).toEqual(own.map((collection) => `${name}_${collection}`));
   for (const server of [gateway, worker, projector])
     expect(await server.stop('SIGTERM')).toEqual({ code: 0, signal: null });
 });
