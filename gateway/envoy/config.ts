@@ -6,6 +6,9 @@ import type { EnvoyValues } from './values.ts';
 /** Connections of clients at once: each costs some 100 KB when it is busy, and a file descriptor. */
 const maxConnections = 10_000;
 
+/** Streams of a connection of which most were reset within a second: then it is closed. Clients reset what they give up, not most of what they ask. */
+const maxResetStreams = 100;
+
 /** All that Envoy is told. */
 export function envoyConfiguration(values: EnvoyValues): Configuration {
   const limit = 'envoy.resource_monitors.global_downstream_max_connections';
@@ -14,6 +17,22 @@ export function envoyConfiguration(values: EnvoyValues): Configuration {
     admin: because('Loopback only: for health checks and statistics, and able to stop Envoy.', {
       address: addressOf(values.admin),
     }),
+    layered_runtime: {
+      layers: [
+        {
+          name: 'limits',
+          static_layer: {
+            overload: because('A connection whose calls are mostly reset at once is closed.', {
+              premature_reset_total_stream_count: maxResetStreams,
+              premature_reset_min_stream_lifetime_seconds: 1,
+            }),
+            http: because('So many calls of one connection, then others have a turn.', {
+              max_requests_per_io_cycle: 10,
+            }),
+          },
+        },
+      ],
+    },
     overload_manager: {
       resource_monitors: [
         {
