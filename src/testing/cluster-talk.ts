@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
-import type { Dynamic } from './contract.ts';
+import { CallRefused, type Dynamic } from './contract.ts';
 import { type DeliveryBreach, deliveryBreaches } from './delivery-oracle.ts';
 import { eventually } from './guests.ts';
 import { endedIn, factsIn, type Processing, processingOf } from './log-oracle.ts';
@@ -184,8 +184,18 @@ export class ClusterTalk implements Disposable {
     const conversations: Dynamic[][] = [];
     for (const { conversationIds, accessToken } of this.talkers)
       for (const id of conversationIds)
-        conversations.push(withoutLinks(await wholeConversation(this.#cluster.nextAddress(), id, accessToken)));
+        conversations.push(withoutLinks(await this.#wholeConversation(id, accessToken)));
     return conversations;
+  }
+
+  /** Again where it could not be read in time: of so many messages that stand-in takes seconds for a page. */
+  async #wholeConversation(id: string, accessToken: string | undefined): Promise<Dynamic[]> {
+    const read = () =>
+      wholeConversation(this.#cluster.nextAddress(), id, accessToken).catch((error: unknown) => {
+        if (error instanceof CallRefused && error.reason === 'HISTORY_BEHIND') return undefined;
+        throw error;
+      });
+    return (await eventually(read, (messages) => messages !== undefined, settleTimeoutMs)) ?? [];
   }
 }
 
