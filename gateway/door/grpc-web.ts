@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { framingProblem, maxBodyBytes, type Status, trailersFrame, trailersOf } from './framing.ts';
 import { InProcessConnection } from './in-process-connection.ts';
 import { corsHeaders, type OriginRules, originProblem, preflightHeaders } from './origins.ts';
-import { type ArrivingBody, endAfterRequest, readBody } from './request-body.ts';
+import { type BeginBody, endAfterRequest, readBody } from './request-body.ts';
 
 export interface GrpcWebDeps {
   /** Hands a connection to the gRPC server, as if it had been accepted. */
@@ -17,8 +17,8 @@ export interface GrpcWebDeps {
   readonly credentials: Readonly<Record<string, string>>;
   /** Who takes nothing for so long is cut off. */
   readonly stallMs?: number;
-  /** Counts a request until it is complete; `cut` ends it sooner. */
-  readonly arriving: (cut: () => void) => ArrivingBody;
+  /** Counts a request until it is complete. */
+  readonly arriving: BeginBody;
   /** The status of a request whose bytes are none. */
   readonly malformed: (what: string) => Status;
 }
@@ -102,7 +102,8 @@ async function messageOf(
       code: codes.resourceExhausted,
       message: `A message may have ${maxMessageBytes} bytes, this one has more.`,
     };
-  const problem = body && framingProblem(body);
+  if (!Buffer.isBuffer(body)) return body;
+  const problem = framingProblem(body);
   return problem === undefined ? body : malformed(problem);
 }
 

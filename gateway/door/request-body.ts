@@ -1,35 +1,33 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Status } from './framing.ts';
 
 /** A body that has begun to arrive, as whoever holds all of them counts it. */
 export interface ArrivingBody {
-  count(bytes: number): void;
+  /** Whether the body is still waited for. */
+  count(bytes: number): boolean;
   end(): void;
 }
 
 /** A client that is still sending when it is refused may go on so long, and be ignored: one that is cut off would not read the answer. */
 const lingerMs = 2_000;
 
-/**
- * The body; `too large` as soon as that is known; undefined: it did not come, and nobody waits for an answer. `arriving` is given what ends
- * the request when it takes too long, or others need its place.
- */
+/** Of what it goes on to send so much is read: who sends without end would else be read as fast as the line is. */
+const maxLingerBytes = 256 * 1_024;
+
+/** Begins to count the body of a request with this `authorization`. `cut` is given what the request ends with when it may not go on. */
+export type BeginBody = (cut: (why: Status) => void, authorization: string | undefined) => ArrivingBody;
+
+/** The body; `too large` as soon as that is known; what it was cut with; undefined: it did not come, and nobody waits for an answer. */
 export async function readBody(
   request: IncomingMessage,
   maxBytes: number,
-  arriving: (cut: () => void) => ArrivingBody,
-): Promise<Buffer | 'too large' | undefined> {
+  begin: BeginBody,
+): Promise<Buffer | 'too large' | Status | undefined> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) return 'too large';
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const body = arriving(() => request.destroy());
+  const cut = Promise.withResolvers<Status>();
+  const body = begin(cut.resolve, request.headers.authorization);
   try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > maxBytes) return 'too large';
-      body.count(chunk.length);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks, bytes);
+    return await Promise.race([allOf(request, maxBytes, body), cut.promise]);
   } catch {
     // The connection was lost: there is nobody to tell.
     return undefined;
@@ -38,12 +36,30 @@ export async function readBody(
   }
 }
 
+async function allOf(request: IncomingMessage, maxBytes: number, body: ArrivingBody): Promise<Buffer | 'too large'> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) return 'too large';
+    // It has been cut: nobody waits for this.
+    if (!body.count(chunk.length)) break;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, bytes);
+}
+
 /** Ends a response whose head and body are written, once the request is over or is not waited for any longer. */
 export async function endAfterRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (!request.complete && !request.destroyed) {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, lingerMs);
-    request.once('end', resolve).once('close', resolve).resume();
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > maxLingerBytes) request.pause();
+    });
+    request.once('end', resolve).once('close', resolve);
     await promise;
     clearTimeout(timer);
   }

@@ -1,79 +1,64 @@
 /**
- * `npm run load:attacked [-- --envoy] [--seconds N] [--attackers N] [--way NAME …]`: what an attack by people without an account costs those who have one. 20 honest
+ * `npm run load:attacked [-- --envoy] [--open] [--seconds N] [--attackers N] [--way NAME …]`: what an attack by people without an account costs those who have one. 20 honest
  * clients talk, alone, beside 200 connections that attack (src/testing/attacks/attackers.ts), and alone again; of each time their p99, and how much memory the server gained.
- * With --envoy all come through Envoy. Shows the figures; the exit code says only whether it could be run and nothing was lost.
+ * With --envoy all come through Envoy; with --open the server keeps no accounts, and anybody may talk. Shows the figures; the exit code says only whether it could be run and
+ * each message was answered.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Load } from '../driver/load.ts';
-import { drive } from '../runner/drive.ts';
 import { memory } from '../system/process-figures.ts';
 import { runJson, startEnvoy, startParley } from '../system/processes.ts';
+import { HonestClients } from './honest.ts';
+
+const warmUpMs = 15_000;
 
 const { values } = parseArgs({
   options: {
     envoy: { type: 'boolean', default: false },
+    open: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '60' },
     attackers: { type: 'string', default: '200' },
     way: { type: 'string', multiple: true, default: [] },
   },
 });
 const durationMs = Number(values.seconds) * 1_000;
-
-/** Each says three things a second, whatever becomes of them: what a message takes is asked, not how many there can be. */
-const honest: Load = {
-  seed: 1,
-  protocol: 'grpc',
-  clients: 20,
-  arrivalsPerSecond: 0,
-  durationMs,
-  settleMs: 10_000,
-  pace: { loop: 'every', everyMs: { min: 200, max: 400 } },
-  mix: { text: { share: 1, bytes: { min: 20, max: 200 }, by: 'message' } },
-  waitForSlotMs: 0,
-  idleClients: 0,
-  toleratesKills: false,
-};
-
 const work = await mkdtemp(join(tmpdir(), 'parley-attacked-'));
 try {
   // As where clients come from the network: their addresses count, but for Envoy's.
   const network = {
     PARLEY_MAX_CONNECTIONS_PER_ADDRESS: '1000',
     ...(values.envoy && { PARLEY_TRUSTED_PROXIES: '127.0.0.1' }),
+    ...(!values.open && { PARLEY_AUTH: 'accounts', PARLEY_SIGN_UPS_PER_ADDRESS: '100' }),
   };
   await using server = await startParley({ PARLEY_DATA_DIR: join(work, 'data'), ...network });
   await using envoy = values.envoy ? await startEnvoy(server) : undefined;
   const address = envoy?.address ?? server.address;
   const [grpcPort, httpPort] = [address, envoy?.address ?? server.httpAddress].map((at) => at.split(':').at(-1) ?? '');
+  await using honest = await HonestClients.connect(address, !values.open);
 
   /** The honest clients' figures, and the most memory that the server has had until then. */
-  const talk = async (name: string, load: Load) => {
-    const target = { address, httpAddress: server.httpAddress, load, messagesFile: join(work, `${name}.jsonl`) };
-    const figures = await drive(target, work, () => undefined, new AbortController().signal);
+  const talk = async (name: string, forMs: number) => {
+    const { answered, p50, p99, max } = await honest.talk(forMs);
     // Of its whole life: the times alone come before the attack.
     const { peakMib } = memory(server.pid);
-    const said = figures.kinds.text;
-    if (said === undefined || said.lost > 0) throw new Error(`${name}: ${said?.lost} messages were lost`);
-    const { p50, p99, max } = said.replyMs;
     console.log(
-      `${name}: ${said.answered} answered, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, max ${max.toFixed(1)} ms; errors ${JSON.stringify(figures.errors)}; the server ${peakMib.toFixed(0)} MiB`,
+      `${name}: ${answered} answered, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, max ${max.toFixed(1)} ms; the server ${peakMib.toFixed(0)} MiB`,
     );
     return { p99, peakMib };
   };
 
   // Until the code is compiled and the heap has its size.
-  await talk('warm-up', { ...honest, durationMs: Math.min(durationMs, 15_000) });
-  const before = await talk('alone', honest);
+  await talk('warm-up', Math.min(durationMs, warmUpMs));
+  const before = await talk('alone', durationMs);
   const args = [grpcPort, httpPort, values.attackers, String(durationMs), ...values.way] as string[];
   const [beside, begun] = await Promise.all([
-    talk('attacked', honest),
+    talk('attacked', durationMs),
     runJson<Record<string, number>>('src/testing/attacks/attackers.ts', args),
   ]);
   console.log('attacks begun:', JSON.stringify(begun));
-  const after = await talk('alone again', honest);
+  const after = await talk('alone again', durationMs);
   const alone = Math.max(before.p99, after.p99);
   console.log(
     `p99 ${(beside.p99 - alone).toFixed(1)} ms above the worse of those alone; the server grew by ${(beside.peakMib - before.peakMib).toFixed(0)} MiB`,

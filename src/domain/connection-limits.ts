@@ -41,6 +41,12 @@ export const helloMs = 10_000;
 /** One request while it arrives: a frame is refused beyond its own limit, and a chat stream may send one behind its Hello. */
 export const maxRequestBytes = 2 * maxFrameBytes;
 
+/**
+ * What of a request may arrive before its caller has proved who they are, where that is demanded: what signs in has a name and a password or a token. So
+ * nobody without an account can take the room of others' requests.
+ */
+export const maxUnprovenRequestBytes = 16 * kibibyte;
+
 /** Requests that have begun to arrive, in all. With more, the oldest is refused: an honest one is complete within a round trip or two. */
 export const maxUnfinishedBytes = 32 * mebibyte;
 
@@ -83,6 +89,7 @@ const relations: readonly (readonly [string, boolean])[] = [
   ['deadlines are looked at often enough', 5 * connectionSweepMs <= helloMs],
   ['a Hello is due before the request of any other call', helloMs <= requestBodyMs],
   ['eight of the largest frames may arrive at once', 8 * maxFrameBytes <= maxUnfinishedBytes],
+  ['a caller proves who they are before others have to make room', maxUnprovenRequestBytes < maxFrameBytes],
   ['headers fit into a frame', maxHeaderBytes < maxFrameBytes],
   ['an address may reset no more than a connection of a proxy', maxAddressResetStreams <= maxResetStreams],
   ['an address may not reset faster than a proxy', addressResetStreamsPerSecond <= maxResetStreamsPerSecond],

@@ -92,3 +92,30 @@ test('requests that never end share one bound and have a deadline, whatever call
   expect(await metricOf(target, 'body_bytes')).toBeGreaterThan(0);
   expect(await metricOf(target, 'body_time')).toBeGreaterThan(0);
 });
+
+/*
+ * Cause: who a caller is was asked when the request had ended. People without an account held the whole of that bound, and requests of people who have one
+ * gave way to theirs.
+ */
+test('where callers prove who they are, those who have not may send no more than signing in takes', async () => {
+  await using target = await startTarget({ PARLEY_AUTH: 'accounts' });
+  const body = framed(largest).subarray(0, -1);
+  const forged = { authorization: 'Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.AAAA' };
+  const attacks = [
+    unfinishedCalls(target, callHead(sendPath), body),
+    unfinishedCalls(target, callHead(sendPath, forged), body),
+    unfinishedCalls(target, callHead('/chat.v1.ChatService/Chat'), body),
+    unfinishedCalls(target, callHead('/grpc.health.v1.Health/Check'), body),
+  ] as const;
+  const all = Promise.all([...attacks, unfinishedWebCalls(target, body)]);
+  const peakMib = await target.peakMib(all);
+  console.info(`up to ${(calls * 5 * largestBytes) / 2 ** 20} MiB were sent, the server grew by ${peakMib.toFixed(0)} MiB`);
+  const answers = (await Promise.all(attacks)).flat();
+  expect(new Set(answers.map((answer) => answer['grpc-status']))).toEqual(new Set(['16']));
+  expect(String(answers[0]?.['grpc-status-details-bin'])).not.toBe('undefined');
+  expect(peakMib).toBeLessThan(maxGrowthMib / 5);
+  // A chat stream without a token is refused at its head.
+  expect(await metricOf(target, 'unproven')).toBeGreaterThanOrEqual(4 * calls);
+  expect(await metricOf(target, 'body_bytes')).toBe(0);
+  await target.honestClientIsServed();
+});

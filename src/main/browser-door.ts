@@ -1,11 +1,12 @@
 import { fileURLToPath } from 'node:url';
-import { type Metadata, ServerCredentials } from '@grpc/grpc-js';
+import { ServerCredentials } from '@grpc/grpc-js';
 import { type GrpcWebDoor, grpcWebDoor } from '../../gateway/door/grpc-web.ts';
 import { pageHeaders } from '../../gateway/door/page-headers.ts';
 import { type StaticFiles, staticFiles } from '../../gateway/door/static-files.ts';
 import type { Config } from '../config/config.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import { maxFrameBytes } from '../domain/limits.ts';
+import { detailsIn } from '../rpc/calls.ts';
 import type { ErrorMapping } from '../rpc/errors.ts';
 import { doorKeyHeader } from '../rpc/peer-address.ts';
 import { browserPaths, type RpcServer } from '../rpc/server.ts';
@@ -64,7 +65,7 @@ function openGrpcWeb(
     serve: (connection) => injector.injectConnection(connection),
     paths: browserPaths,
     maxMessageBytes: maxFrameBytes,
-    arriving: (cut) => unfinished.begin(cut),
+    arriving: (cut, authorization) => unfinished.begin(cut, authorization),
     origins: {
       others: config.webOrigins,
       secure: config.tls !== undefined,
@@ -76,11 +77,6 @@ function openGrpcWeb(
       return { code, message: details, details: detailsIn(metadata) };
     },
   });
-}
-
-function detailsIn(metadata: Metadata): Uint8Array | undefined {
-  const [details] = metadata.get('grpc-status-details-bin');
-  return details === undefined ? undefined : Buffer.from(details);
 }
 
 /** Names that whoever set this server up has given it. */

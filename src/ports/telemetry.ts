@@ -50,6 +50,7 @@ export type CutReason =
   | 'compressed'
   | 'body_time'
   | 'body_bytes'
+  | 'unproven'
   | 'watches';
 
 /** What is counted of connections. */

@@ -1,9 +1,10 @@
-import type { Metadata } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
 import { anybody, type Caller } from '../app/caller.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
-import type { Authenticator } from '../ports/authenticator.ts';
+import type { Authenticator, Identity } from '../ports/authenticator.ts';
 import type { ErrorMapping } from './errors.ts';
 import type { AddressedCall, CallAddresses } from './peer-address.ts';
+import type { Proof } from './unfinished-requests.ts';
 
 /** What every call needs: how its errors are told, who says who makes it, and where it comes from. */
 export interface Calls {
@@ -34,7 +35,35 @@ export function anybodyAt({ addresses }: Calls, call: AddressedCall): Caller {
 export async function callerOf(calls: Calls, call: AddressedCall): Promise<Caller> {
   const { authenticator, addresses } = calls;
   if (authenticator === undefined) return anybodyAt(calls, call);
-  const token = accessTokenOf(call.metadata);
+  return { kind: 'client', ...(await identityOf(authenticator, call.metadata)), ...addresses.originOf(call) };
+}
+
+async function identityOf(authenticator: Authenticator, metadata: Metadata): Promise<Identity> {
+  const token = accessTokenOf(metadata);
   if (token === undefined) throw new Refused('UNAUTHENTICATED', 'the call carries no access token');
-  return { kind: 'client', ...(await authenticator.authenticate(token)), ...addresses.originOf(call) };
+  return authenticator.authenticate(token);
+}
+
+/** How the caller of a request that goes on for long proves who they are; undefined: authentication is off. */
+export function proofOf({ authenticator, errors }: Calls): Proof | undefined {
+  return (
+    authenticator &&
+    (async (authorization) => {
+      const metadata = new Metadata();
+      if (authorization !== undefined) metadata.set('authorization', authorization);
+      try {
+        await identityOf(authenticator, metadata);
+        return undefined;
+      } catch (error) {
+        const { code, details, metadata } = errors.toServiceError(error);
+        return { code, message: details, details: detailsIn(metadata) };
+      }
+    })
+  );
+}
+
+/** The details of a status, as its metadata has them. */
+export function detailsIn(metadata: Metadata): Uint8Array | undefined {
+  const [details] = metadata.get('grpc-status-details-bin');
+  return details === undefined ? undefined : Buffer.from(details);
 }

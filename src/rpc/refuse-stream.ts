@@ -4,11 +4,13 @@ import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'nod
 export interface StreamRefusal {
   readonly code: number;
   readonly message: string;
+  /** A google.rpc.Status in octets. */
+  readonly details?: Uint8Array | undefined;
   readonly headers?: OutgoingHttpHeaders;
 }
 
 /** Ends a call by its status, or by a reset where it has been answered already, and reads no more of it. */
-export function refuseStream(stream: ServerHttp2Stream, { code, message, headers }: StreamRefusal): void {
+export function refuseStream(stream: ServerHttp2Stream, { code, message, details, headers }: StreamRefusal): void {
   if (stream.destroyed || stream.closed) return;
   stream.on('error', () => undefined);
   if (stream.headersSent) return stream.close(constants.NGHTTP2_CANCEL);
@@ -17,6 +19,7 @@ export function refuseStream(stream: ServerHttp2Stream, { code, message, headers
     'content-type': 'application/grpc+proto',
     'grpc-status': code,
     'grpc-message': encodeURI(message),
+    ...(details && { 'grpc-status-details-bin': Buffer.from(details).toString('base64') }),
     ...headers,
   };
   stream.respond(head, { endStream: true });

@@ -58,7 +58,7 @@ export function gateRequests(
     const pass = () => {
       if (stream.closed) return void stream.destroy();
       const hasEnded = stream.readableEnded;
-      if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0 && !hasEnded) unfinished.add(stream);
+      if ((flags & constants.NGHTTP2_FLAG_END_STREAM) === 0 && !hasEnded) unfinished.add(stream, headers.authorization);
       offerNoCompression(stream);
       for (const handler of handlers) handler.call(http2, stream, headers, flags);
       // Of a request without a body that waited, the end was told when grpc-js did not listen yet.

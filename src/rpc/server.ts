@@ -21,6 +21,7 @@ import { fileDescriptors as errorDescriptors } from '../gen/descriptors/google-r
 import { fileDescriptors as healthDescriptors } from '../gen/descriptors/health-v1.ts';
 import type { ConnectionMetrics, Metrics } from '../ports/telemetry.ts';
 import { type AccountServiceDeps, accountService } from './account-service.ts';
+import { proofOf } from './calls.ts';
 import { type ChatServiceDeps, chatService } from './chat-service.ts';
 import { historyService } from './history-service.ts';
 import { mediaService } from './media-service.ts';
@@ -84,7 +85,7 @@ export const browserPaths: ReadonlySet<string> = new Set(
 export function createRpcServer(deps: RpcServerDeps): RpcServer {
   const { calls } = deps;
   const server = new Server(options);
-  const unfinished = new UnfinishedRequests(deps.clock, deps.metrics);
+  const unfinished = new UnfinishedRequests(deps.clock, deps.metrics, proofOf(calls));
   server.addService(withTolerantDecoding(withSharedWriter(ChatServiceService)), chatService({ ...deps, unfinished }));
   server.addService(withTolerantDecoding(HistoryServiceService), historyService(deps.reads, deps.manager, calls));
   server.addService(withTolerantDecoding(OperationsServiceService), operationsService(deps));

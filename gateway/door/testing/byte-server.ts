@@ -46,7 +46,7 @@ export async function startByteServer({
     serve: (connection) => injector.injectConnection(connection),
     paths: new Set([methods.once.path, methods.many.path]),
     maxMessageBytes: 4 * 1_024 * 1_024,
-    arriving: () => ({ count() {}, end() {} }),
+    arriving: () => ({ count: () => true, end() {} }),
     origins: { others: [], secure: false, ownNames: undefined },
     credentials: {},
     malformed: (message) => ({ code: 3, message }),

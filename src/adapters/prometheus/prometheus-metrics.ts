@@ -260,6 +260,7 @@ const cutReasons: Readonly<Record<CutReason, true>> = {
   body_time: true,
   watches: true,
   body_bytes: true,
+  unproven: true,
 };
 
 function connectionMetrics(registers: Registers): ConnectionMetrics {

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { type ParleyServer, startServer } from '../server.ts';
+import { call, clientOf, hangUp } from '../contract.ts';
 import { dial, type Session } from '../stranger.ts';
 
 const mebibyte = 1_024 * 1_024;
@@ -21,10 +22,11 @@ export interface Target extends AsyncDisposable {
 
 const samplePauseMs = 100;
 
-/** Starts the server as users run it, with one session open. */
+/** Starts the server as users run it, with one session open. Where it keeps accounts, its clients have one each. */
 export async function startTarget(env: Readonly<Record<string, string>> = {}): Promise<Target> {
   const server = await startServer({ env: { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', ...env } });
-  const witness = dial({ address: server.address, shape: 'bidi' });
+  const accessTokens = env['PARLEY_AUTH'] === 'accounts' ? await signUpTwo(server) : [];
+  const witness = dial(...dialAs(server, accessTokens[0]));
   await witness.ask('Is anybody there?');
   const startBytes = await residentBytes(server.pid);
   const startFiles = await openFiles(server.pid);
@@ -50,7 +52,7 @@ export async function startTarget(env: Readonly<Record<string, string>> = {}): P
     },
     async honestClientIsServed() {
       await witness.ask('Still there?');
-      await oneSession(server);
+      await oneSession(server, accessTokens[1]);
     },
     async [Symbol.asyncDispose]() {
       witness.drop();
@@ -59,8 +61,22 @@ export async function startTarget(env: Readonly<Record<string, string>> = {}): P
   };
 }
 
-async function oneSession(server: ParleyServer): Promise<void> {
-  const session: Session = dial({ address: server.address, shape: 'bidi' });
+async function signUpTwo({ address }: ParleyServer): Promise<readonly string[]> {
+  const client = clientOf('chat.v1.AccountService', address);
+  const signUps = ['witness', 'guest'].map((userName) => call(client, 'SignUp', { userName, password: 'correct horse' }));
+  const answers = await Promise.all(signUps);
+  hangUp(client);
+  return answers.map(({ tokens }) => tokens.accessToken);
+}
+
+/** Who is signed in is whom the token says. */
+function dialAs({ address }: ParleyServer, accessToken: string | undefined): Parameters<typeof dial> {
+  if (accessToken === undefined) return [{ address, shape: 'bidi' }];
+  return [{ address, shape: 'bidi', accessToken }, { clientId: '' }];
+}
+
+async function oneSession(server: ParleyServer, accessToken: string | undefined): Promise<void> {
+  const session: Session = dial(...dialAs(server, accessToken));
   await session.ask('May I come in?');
   await session.goodbye();
 }
