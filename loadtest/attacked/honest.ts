@@ -61,7 +61,11 @@ export class HonestClients implements AsyncDisposable {
       await Promise.all(said);
     };
     await Promise.all(this.#chats.map(talkOne));
-    const [p50, p99, max] = [50, 99, 100].map((percentile) => latencies.percentile(percentile)) as [number, number, number];
+    const [p50, p99, max] = [50, 99, 100].map((percentile) => latencies.percentile(percentile)) as [
+      number,
+      number,
+      number,
+    ];
     return { answered: latencies.count, p50, p99, max };
   }
 

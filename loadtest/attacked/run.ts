@@ -1,7 +1,8 @@
 /**
  * `npm run load:attacked [-- --envoy] [--open] [--seconds N] [--attackers N] [--way NAME …]`: what an attack by people without an account costs those who have one. 20 honest
  * clients talk, alone, beside 200 connections that attack (src/testing/attacks/attackers.ts), and alone again; of each time their p99, and how much memory the server gained.
- * With --envoy all come through Envoy; with --open the server keeps no accounts, and anybody may talk. Shows the figures; the exit code says only whether it could be run and
+ * With --envoy all come through Envoy; with --open the server keeps no accounts, and anybody may talk; with --insiders N clients who may talk attack instead, by all that a client may do in tight
+ * loops (src/testing/attacks/insider.ts), at the server's default limits. Shows the figures; the exit code says only whether it could be run and
  * each message was answered.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -19,24 +20,27 @@ const { values } = parseArgs({
     envoy: { type: 'boolean', default: false },
     open: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '60' },
+    insiders: { type: 'string', default: '0' },
     attackers: { type: 'string', default: '200' },
     way: { type: 'string', multiple: true, default: [] },
   },
 });
 const durationMs = Number(values.seconds) * 1_000;
+const byInsiders = values.insiders !== '0';
+const keepsAccounts = !values.open && !byInsiders;
 const work = await mkdtemp(join(tmpdir(), 'parley-attacked-'));
 try {
   // As where clients come from the network: their addresses count, but for Envoy's.
   const network = {
     PARLEY_MAX_CONNECTIONS_PER_ADDRESS: '1000',
     ...(values.envoy && { PARLEY_TRUSTED_PROXIES: '127.0.0.1' }),
-    ...(!values.open && { PARLEY_AUTH: 'accounts', PARLEY_SIGN_UPS_PER_ADDRESS: '100' }),
+    ...(keepsAccounts && { PARLEY_AUTH: 'accounts', PARLEY_SIGN_UPS_PER_ADDRESS: '100' }),
   };
   await using server = await startParley({ PARLEY_DATA_DIR: join(work, 'data'), ...network });
   await using envoy = values.envoy ? await startEnvoy(server) : undefined;
   const address = envoy?.address ?? server.address;
   const [grpcPort, httpPort] = [address, envoy?.address ?? server.httpAddress].map((at) => at.split(':').at(-1) ?? '');
-  await using honest = await HonestClients.connect(address, !values.open);
+  await using honest = await HonestClients.connect(address, keepsAccounts);
 
   /** The honest clients' figures, and the most memory that the server has had until then. */
   const talk = async (name: string, forMs: number) => {
@@ -49,15 +53,22 @@ try {
     return { p99, peakMib };
   };
 
+  const attackers = (script: string, ...args: readonly (string | undefined)[]) =>
+    runJson<Record<string, number>>(`src/testing/attacks/${script}`, [
+      ...args.map(String),
+      String(durationMs),
+      ...values.way,
+    ]);
+
   // Until the code is compiled and the heap has its size.
   await talk('warm-up', Math.min(durationMs, warmUpMs));
   const before = await talk('alone', durationMs);
-  const args = [grpcPort, httpPort, values.attackers, String(durationMs), ...values.way] as string[];
-  const [beside, begun] = await Promise.all([
-    talk('attacked', durationMs),
-    runJson<Record<string, number>>('src/testing/attacks/attackers.ts', args),
-  ]);
-  console.log('attacks begun:', JSON.stringify(begun));
+  const attack = () =>
+    byInsiders
+      ? attackers('insider.ts', address, values.insiders)
+      : attackers('attackers.ts', grpcPort, httpPort, values.attackers);
+  const [beside, begun] = await Promise.all([talk('attacked', durationMs), attack()]);
+  console.log(byInsiders ? 'refused:' : 'attacks begun:', JSON.stringify(begun));
   const after = await talk('alone again', durationMs);
   const alone = Math.max(before.p99, after.p99);
   console.log(

@@ -72,10 +72,19 @@ export const maxAddressResetStreams = 200;
 export const addressResetStreamsPerSecond = 20;
 
 /**
- * How long nobody of an address gets in after somebody was cut off for resets. What a connection has sent until then costs up to 50 ms of CPU (64 KiB of
+ * Calls of all clients of one address that prove nobody, or ask for what there is not, and are refused for that, at once: 50 clients whose tokens have
+ * expired try once each. Beyond, whoever makes one more is cut off.
+ */
+export const maxAddressRefusedCalls = 50;
+
+/** Those that they may make again each second. */
+export const addressRefusedCallsPerSecond = 2;
+
+/**
+ * How long nobody of an address gets in after somebody was cut off for resets or refused calls. What a connection has sent until then costs up to 50 ms of CPU (64 KiB of
  * streams that are read at once): this often the address may cause that. Those of the address that are connected stay.
  */
-export const resetPenaltyMs = 30_000;
+export const addressPenaltyMs = 30_000;
 
 /** Invalid frames before a connection is closed; a client that works sends none. */
 export const maxInvalidFrames = 100;

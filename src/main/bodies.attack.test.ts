@@ -109,7 +109,9 @@ test('where callers prove who they are, those who have not may send no more than
   ] as const;
   const all = Promise.all([...attacks, unfinishedWebCalls(target, body)]);
   const peakMib = await target.peakMib(all);
-  console.info(`up to ${(calls * 5 * largestBytes) / 2 ** 20} MiB were sent, the server grew by ${peakMib.toFixed(0)} MiB`);
+  console.info(
+    `up to ${(calls * 5 * largestBytes) / 2 ** 20} MiB were sent, the server grew by ${peakMib.toFixed(0)} MiB`,
+  );
   const answers = (await Promise.all(attacks)).flat();
   expect(new Set(answers.map((answer) => answer['grpc-status']))).toEqual(new Set(['16']));
   expect(String(answers[0]?.['grpc-status-details-bin'])).not.toBe('undefined');

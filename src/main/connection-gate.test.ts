@@ -3,10 +3,11 @@ import type { Http2Server } from 'node:http2';
 import type { Socket } from 'node:net';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import {
+  addressPenaltyMs,
   connectionSweepMs,
   firstRequestMs,
+  maxAddressRefusedCalls,
   maxAddressResetStreams,
-  resetPenaltyMs,
 } from '../domain/connection-limits.ts';
 import type { CutReason } from '../ports/telemetry.ts';
 import { AddressRanges } from '../rpc/peer-address.ts';
@@ -128,12 +129,13 @@ describe('streams that clients reset', () => {
     const socket = admit(gate, address);
     const session = Object.assign(new EventEmitter(), { socket, destroyed: false });
     server.emit('session', session);
-    const close = (aborted: boolean) => {
-      const stream = Object.assign(new EventEmitter(), { aborted });
+    const end = (how: object) => {
+      const stream = Object.assign(new EventEmitter(), { aborted: false, ...how });
       session.emit('stream', stream);
       stream.emit('close');
     };
-    return { socket, session, close };
+    const close = (aborted: boolean) => end({ aborted });
+    return { socket, session, close, end };
   }
 
   test('cut their address off beyond its share, for a while', () => {
@@ -148,9 +150,27 @@ describe('streams that clients reset', () => {
     expect(admit(gate, '192.0.2.1').destroyed).toBe(true);
     expect(admit(gate, '192.0.2.2').destroyed).toBe(false);
     expect(cut).toEqual(['resets', 'resets']);
-    clock.advance(resetPenaltyMs);
+    clock.advance(addressPenaltyMs);
     expect(admit(gate, '192.0.2.1').destroyed).toBe(false);
   });
+
+  test.each([{ sentHeaders: { 'grpc-status': 16 } }, { sentHeaders: {}, sentTrailers: { 'grpc-status': '12' } }])(
+    'and calls that prove nobody have a share, too: %j',
+    (refused) => {
+      const gate = gateOf(10, 5);
+      const { socket, end } = http2From(gate, '192.0.2.1');
+      for (let count = 0; count < maxAddressRefusedCalls; count += 1) end(refused);
+      end({ sentHeaders: { 'grpc-status': 8 } });
+      end({ sentHeaders: {}, sentTrailers: { 'grpc-status': 0 } });
+      expect(socket.destroyed).toBe(false);
+      end(refused);
+      expect(socket.destroyed).toBe(true);
+      expect(admit(gate, '192.0.2.1').destroyed).toBe(true);
+      expect(cut).toEqual(['refused', 'refused']);
+      clock.advance(addressPenaltyMs);
+      expect(admit(gate, '192.0.2.1').destroyed).toBe(false);
+    },
+  );
 
   test('are not those of a connection that ends', () => {
     const gate = gateOf(10, 5);

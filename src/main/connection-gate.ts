@@ -3,12 +3,14 @@ import type { Server as NetServer, Socket } from 'node:net';
 import { TokenBuckets } from '../app/rate-limits/token-buckets.ts';
 import { Watchdog, type Watched } from '../app/watchdog.ts';
 import {
+  addressPenaltyMs,
+  addressRefusedCallsPerSecond,
   addressResetStreamsPerSecond,
   closingMs,
   connectionSweepMs,
   firstRequestMs,
+  maxAddressRefusedCalls,
   maxAddressResetStreams,
-  resetPenaltyMs,
 } from '../domain/connection-limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConnectionMetrics, CutReason } from '../ports/telemetry.ts';
@@ -41,11 +43,11 @@ export class ConnectionGate {
   /** Those that have asked for nothing yet, oldest first. */
   readonly #silent = new Set<Connection>();
   readonly #ofAddress = new Map<string, number>();
-  /** Of streams that clients have reset, by address. */
-  readonly #resets = new TokenBuckets(
-    maxAddressResetStreams,
-    (1_000 * maxAddressResetStreams) / addressResetStreamsPerSecond,
-  );
+  /** Of what clients do that costs more than it brings, by address. */
+  readonly #offences = {
+    resets: bucketsOf(maxAddressResetStreams, addressResetStreamsPerSecond),
+    refused: bucketsOf(maxAddressRefusedCalls, addressRefusedCallsPerSecond),
+  };
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -106,7 +108,8 @@ export class ConnectionGate {
         stream.once('close', () => {
           connection.streams -= 1;
           // Those of a connection that ended with them were not reset.
-          if (stream.aborted && !session.destroyed) this.#hasReset(connection);
+          if (stream.aborted && !session.destroyed) this.#hasOffended(connection, 'resets');
+          else if (isRefused(stream)) this.#hasOffended(connection, 'refused');
           if (connection.streams === 0) this.#isIdle(connection);
         });
       });
@@ -133,20 +136,23 @@ export class ConnectionGate {
     return this.#options.maxConnectionsPerAddress >= this.#options.maxConnections;
   }
 
-  #hasReset({ address, socket }: Connection): void {
+  #hasOffended({ address, socket }: Connection, offence: Offence): void {
     // Where one address may have all connections, it tells nobody apart.
     if (address === undefined || this.#mayHaveAll) return;
+    const buckets = this.#offences[offence];
     const nowMs = this.#options.clock.monotonicMs();
-    if (this.#resets.waitMs(address, nowMs) === 0) return this.#resets.take(address, nowMs);
-    this.#resets.empty(address, nowMs, resetPenaltyMs);
-    this.#options.metrics.cut('resets');
+    if (buckets.waitMs(address, nowMs) === 0) return buckets.take(address, nowMs);
+    buckets.empty(address, nowMs, addressPenaltyMs);
+    this.#options.metrics.cut(offence);
     socket.destroy();
   }
 
   /** Where a port has all its connections, the one that has said nothing for longest gives way: silence never keeps anybody out. */
   #reasonToRefuse(address: string | undefined): CutReason | undefined {
     const { maxConnections, maxConnectionsPerAddress, metrics } = this.#options;
-    if (address !== undefined && this.#resets.waitMs(address, this.#options.clock.monotonicMs()) > 0) return 'resets';
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const offence of offences)
+      if (address !== undefined && this.#offences[offence].waitMs(address, nowMs) > 0) return offence;
     const isFull = this.#connections.size >= maxConnections;
     // Where it may have all connections, those of its own that say nothing give way.
     if (address !== undefined && !this.#mayHaveAll && (this.#ofAddress.get(address) ?? 0) >= maxConnectionsPerAddress)
@@ -195,6 +201,20 @@ export class ConnectionGate {
   #deadlineIn(ms: number): number {
     return this.#options.clock.monotonicMs() + ms;
   }
+}
+
+const offences = ['resets', 'refused'] as const;
+type Offence = (typeof offences)[number];
+
+function bucketsOf(capacity: number, perSecond: number): TokenBuckets {
+  return new TokenBuckets(capacity, (1_000 * capacity) / perSecond);
+}
+
+/** UNIMPLEMENTED and UNAUTHENTICATED, as gRPC numbers them: what clients that work are hardly ever told. */
+const refusedStatuses: ReadonlySet<unknown> = new Set([12, 16, '12', '16']);
+
+function isRefused({ sentHeaders, sentTrailers }: ServerHttp2Stream): boolean {
+  return refusedStatuses.has(sentTrailers?.['grpc-status'] ?? sentHeaders?.['grpc-status']);
 }
 
 class Connection implements Watched {

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { maxAddressRefusedCalls } from '../domain/connection-limits.ts';
 import { answerOf, callHead, openConnection, unfinishedCall } from '../testing/attacks/calls.ts';
 import {
   callFields,
@@ -25,6 +27,8 @@ const chat = '/chat.v1.ChatService/Chat';
 
 /** Of a proxy whose connections are those of many: what holds for it holds for everybody. */
 const proxy = { localAddress: '127.0.0.3' };
+/** Who is not let in by then is not let in. */
+const stuckMs = 2_000;
 const stranger = { localAddress: '127.0.0.2' };
 
 let target: Target;
@@ -162,6 +166,27 @@ test('an address whose clients reset many calls is cut off, with whatever connec
   }
   console.info(`bytes that were sent on each connection: ${sentBytes.join(', ')}`);
   expect(await metricOf(target, 'resets')).toBeGreaterThan(0);
+  await target.honestClientIsServed();
+});
+
+test('an address whose clients make calls that are refused at the door is cut off, and others are not', async () => {
+  const localAddress = '127.1.9.9';
+  const head = callHead(chat, { 'grpc-encoding': 'gzip' });
+  let refused = 0;
+  for (let round = 0; round < 20; round += 1) {
+    const session = await Promise.race([
+      openConnection(target.grpcPort, localAddress).catch(() => undefined),
+      sleep(stuckMs),
+    ]);
+    if (session === undefined) break;
+    const answers = Array.from({ length: 10 }, () => answerOf(unfinishedCall(session, head, Buffer.alloc(0)), stuckMs));
+    refused += (await Promise.all(answers)).filter((answer) => answer['grpc-status'] === '12').length;
+    session.destroy();
+  }
+  expect(refused).toBeGreaterThanOrEqual(maxAddressRefusedCalls);
+  // Some more while the time passes.
+  expect(refused).toBeLessThan(2 * maxAddressRefusedCalls);
+  expect(await metricOf(target, 'refused')).toBeGreaterThan(0);
   await target.honestClientIsServed();
 });
 

@@ -3,12 +3,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { maxRecordsPerWrite } from '../app/rate-limits/client-writes.ts';
 import { gatewayLeaseMs } from '../domain/limits.ts';
+import { attackFromInside } from '../testing/attacks/insider.ts';
 import { startTarget, type Target } from '../testing/attacks/target.ts';
-import { refusalIn } from '../testing/attacks/writes.ts';
 import { call, clientOf, type DynamicClient, hangUp } from '../testing/contract.ts';
-import { padded, picture, type Sample } from '../testing/media-samples.ts';
 import { dial } from '../testing/stranger.ts';
-import { putTo, reserve } from '../testing/uploads.ts';
 
 /** Seconds of the attack; ten minutes by hand: `PARLEY_TEST_ATTACK_SECONDS=600 npm run test:attacks -- quotas`. */
 const attackMs = 1_000 * Number(process.env['PARLEY_TEST_ATTACK_SECONDS'] ?? 8);
@@ -18,7 +16,6 @@ const writesPerMinute = 60;
 const messagesPerMinute = 120;
 const maxTextBytes = 1_000;
 const maxMediaBytes = 200_000;
-const sample: Sample = { ...picture, bytes: padded(picture, 20_000) };
 
 /** Of one message and its reply: received, stopped, started, some of it, and its end. */
 const maxRecordsPerMessage = 6;
@@ -78,54 +75,6 @@ async function inLog(): Promise<{ readonly records: number; readonly bytes: numb
   return { records, bytes };
 }
 
-/** Does all that a client may do, each in loops of its own, whatever it is answered; resolves with how often each was refused, by reason. */
-async function attack(clientId: string, untilMs: number): Promise<ReadonlyMap<string, number>> {
-  const refused = new Map<string, number>();
-  const [chat, history] = [client('ChatService'), client('HistoryService')];
-  const session = dial({ address: target.server.address, shape: 'split', client: chat }, { clientId });
-  const { sessionId, conversationId } = await session.welcome();
-  const note = (reason: string) => refused.set(reason, (refused.get(reason) ?? 0) + 1);
-  const noted = async (answer: Promise<unknown>) => {
-    const why = await refusalIn(answer);
-    if (why !== null) note(why.reason);
-    return why;
-  };
-  const messageIds: string[] = [];
-  const who = { address: target.server.address, clientId };
-  const acts: (() => Promise<unknown>)[] = [
-    async () => {
-      const message = { clientMessageId: randomUUID(), parts: [{ text: 'x'.repeat(maxTextBytes) }] };
-      await noted(
-        call(chat, 'Send', { sessionId, message }).then((sent) => {
-          messageIds.push(sent.accepted.messageId);
-        }),
-      );
-    },
-    async () => noted(call(chat, 'StopReply', { sessionId, messageId: messageIds.at(-1) ?? 'none' })),
-    async () => noted(call(history, 'RenameConversation', { conversationId, title: randomUUID() })),
-    async () => {
-      const begun = await session.join('').catch((error: { reason?: string }) => void note(error.reason ?? 'unknown'));
-      if (begun) await noted(call(history, 'DeleteConversation', { conversationId: begun.conversationId }));
-    },
-    async () => {
-      const reserved = await reserve(who, sample).catch((error: { reason?: string }) => void note(error.reason ?? ''));
-      if (reserved) await putTo(reserved, sample.bytes);
-    },
-    async () => {
-      const second = dial({ address: target.server.address, shape: 'bidi', client: chat }, { clientId });
-      await second.welcome().catch(() => undefined);
-      second.drop();
-      note((await second.ended)?.reason ?? 'none');
-    },
-  ];
-  const loop = async (act: () => Promise<unknown>) => {
-    while (performance.now() < untilMs) await act();
-  };
-  await Promise.all(acts.flatMap((act) => [loop(act), loop(act)]));
-  session.drop();
-  return refused;
-}
-
 /** One who says a word, waits for the answer, and says the next; resolves with what it was answered. */
 async function talk(untilMs: number): Promise<{ readonly conversationId: string; readonly said: readonly string[] }> {
   const session = dial({ address: target.server.address, shape: 'bidi' }, { clientId: `honest-${randomUUID()}` });
@@ -144,9 +93,13 @@ test(
   'a client that does all it may in tight loops fills neither log nor disk, and takes nothing from another',
   async () => {
     const attacker = `attacker-${randomUUID()}`;
+    const insider = { address: target.server.address, clientId: attacker, textBytes: maxTextBytes };
     const before = await inLog();
     const startMs = performance.now();
-    const [refused, honest] = await Promise.all([attack(attacker, startMs + attackMs), talk(startMs + attackMs)]);
+    const [refused, honest] = await Promise.all([
+      attackFromInside(insider, startMs + attackMs),
+      talk(startMs + attackMs),
+    ]);
     const elapsedMs = performance.now() - startMs;
     const after = await inLog();
     const grownBytes = after.bytes - before.bytes;

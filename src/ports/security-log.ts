@@ -37,6 +37,7 @@ export const securityEventKinds = [
   'role_changed',
   'session_ended',
   'dead_letter_replayed',
+  'attempts_refused',
 ] as const;
 
 export type SecurityEventKind = (typeof securityEventKinds)[number];

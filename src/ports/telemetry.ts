@@ -43,6 +43,7 @@ export type CutReason =
   | 'connections'
   | 'address'
   | 'resets'
+  | 'refused'
   | 'silent'
   | 'idle'
   | 'handshake'

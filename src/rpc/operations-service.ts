@@ -109,6 +109,7 @@ const securityKindToWire: Readonly<Record<SecurityEntry['kind'], SecurityEventKi
   role_changed: SecurityEventKind.ROLE_CHANGED,
   session_ended: SecurityEventKind.SESSION_ENDED,
   dead_letter_replayed: SecurityEventKind.DEAD_LETTER_REPLAYED,
+  attempts_refused: SecurityEventKind.ATTEMPTS_REFUSED,
 };
 
 function securityEventToWire(entry: SecurityEntry): SecurityEvent {

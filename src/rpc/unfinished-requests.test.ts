@@ -44,7 +44,12 @@ test('what has ended takes no room and is not refused', () => {
 });
 
 test('one request has a bound of its own', () => {
-  unfinished = new UnfinishedRequests(clock, { cut: (reason) => reasons.push(reason) }, undefined, 10 * maxRequestBytes);
+  unfinished = new UnfinishedRequests(
+    clock,
+    { cut: (reason) => reasons.push(reason) },
+    undefined,
+    10 * maxRequestBytes,
+  );
   begin('small').count(1);
   begin('large').count(maxRequestBytes + 1);
   expect(refused).toEqual(['large']);

@@ -252,6 +252,7 @@ const cutReasons: Readonly<Record<CutReason, true>> = {
   connections: true,
   address: true,
   resets: true,
+  refused: true,
   silent: true,
   idle: true,
   handshake: true,

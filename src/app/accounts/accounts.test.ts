@@ -535,4 +535,12 @@ describe('the security log', () => {
     for (const secret of [password, 'guess', 'another horse', tokens.refreshToken.split('.')[1]])
       expect(JSON.stringify(events)).not.toContain(secret);
   });
+
+  test('has attempts that are refused because too many failed, without whose they are', async () => {
+    for (let times = 0; times <= freeFailuresPerName; times += 1)
+      await world.accounts.signIn('ann', 'a wrong guess', address).catch(() => undefined);
+    expect(await world.events()).toContainEqual(
+      expect.objectContaining({ kind: 'attempts_refused', clientId: '', userName: '', address, count: 1 }),
+    );
+  });
 });

@@ -58,9 +58,8 @@ export class Accounts {
    */
   async signUp(userName: string, password: string, address: string): Promise<Tokens> {
     if (!this.#deps.settings.signUpOpen) throw new Refused('SIGN_UP_CLOSED');
-    const user = await this.#backOff.signUp(address, () =>
-      createUser(this.#deps, { userName, password, role: 'client' }),
-    );
+    const making = () => createUser(this.#deps, { userName, password, role: 'client' });
+    const user = await this.#noted(this.#backOff.signUp(address, making), address);
     if (user === null) throw new Refused('USER_NAME_TAKEN');
     const tokens = await this.#begin(user);
     await this.#record('sign_up', user, address);
@@ -75,7 +74,10 @@ export class Accounts {
     checkUserName(userName);
     checkPasswordBound(password);
     const who = { name: userName.toLowerCase(), address };
-    const account = await this.#backOff.attempt(who, () => this.#whose(userName, password));
+    const account = await this.#noted(
+      this.#backOff.attempt(who, () => this.#whose(userName, password)),
+      address,
+    );
     if (account === null) {
       // A name that nobody has is not written down: people type their password there.
       await this.#record('sign_in_failed', await this.#deps.store.accountNamed(userName), address);
@@ -120,9 +122,10 @@ export class Accounts {
     checkNewPassword(passwords.newPassword, commonPasswords, 'new_password');
     const account = await store.accountOf(clientId);
     if (account === null) throw new Refused('UNAUTHENTICATED', 'the account of the access token is gone');
-    const verified = await this.#backOff.attempt({ name: account.userName.toLowerCase(), address }, async () =>
-      (await hasher.verify(passwords.oldPassword, account.passwordHash)) === 'wrong' ? null : account,
-    );
+    const verify = async () =>
+      (await hasher.verify(passwords.oldPassword, account.passwordHash)) === 'wrong' ? null : account;
+    const who = { name: account.userName.toLowerCase(), address };
+    const verified = await this.#noted(this.#backOff.attempt(who, verify), address);
     if (verified === null) {
       await this.#record('password_change_failed', account, address);
       throw new Refused('PASSWORD_WRONG');
@@ -149,6 +152,17 @@ export class Accounts {
     if (presented === undefined) return;
     const clientId = await store.endFamily(presented.familyId);
     if (clientId !== null) await this.#record('signed_out', await store.accountOf(clientId), address);
+  }
+
+  /** Writes down that an attempt was refused because too many had failed. Whose it is, is not looked up: it is refused to cost nothing. */
+  async #noted<T>(attempt: Promise<T>, address: string): Promise<T> {
+    try {
+      return await attempt;
+    } catch (error) {
+      if (error instanceof Refused && error.reason === 'TOO_MANY_ATTEMPTS')
+        await this.#record('attempts_refused', null, address);
+      throw error;
+    }
   }
 
   /** `account` null: it is not known whose it is. */

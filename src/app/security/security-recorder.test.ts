@@ -58,3 +58,16 @@ test('goes on while the log is away, and says what is missing there', async () =
   expect(complaints).toEqual([{ err: expect.any(Error), event: expect.objectContaining({ userName: 'ann' }) }]);
   expect(counted).toEqual(['role_changed', 'lost']);
 });
+
+test('writes attempts that were refused down once a minute for each address, and of many addresses once', async () => {
+  const refusedFrom = (address: string) => recorder.record({ kind: 'attempts_refused', address });
+  for (let count = 0; count < 3; count += 1) await refusedFrom('192.0.2.1');
+  expect(recorded.map(({ address }) => address)).toEqual(['192.0.2.1']);
+  expect(counted).toHaveLength(3);
+  for (let index = 0; index < 2 * maxFailureEntriesPerMinute; index += 1) await refusedFrom(`address ${index}`);
+  expect(recorded).toHaveLength(maxFailureEntriesPerMinute + 1);
+  expect(recorded.at(-1)).toMatchObject({ address: '' });
+  clock.advance(securityEntryMs);
+  await refusedFrom('192.0.2.1');
+  expect(recorded).toHaveLength(maxFailureEntriesPerMinute + 2);
+});

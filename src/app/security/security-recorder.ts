@@ -25,7 +25,11 @@ export interface SecurityRecorderDeps {
   readonly metrics: SecurityMetrics;
 }
 
-const failureKinds: ReadonlySet<SecurityEventKind> = new Set(['sign_in_failed', 'password_change_failed']);
+const failureKinds: ReadonlySet<SecurityEventKind> = new Set([
+  'sign_in_failed',
+  'password_change_failed',
+  'attempts_refused',
+]);
 
 /** The gateway's pen for the security log. */
 export class SecurityRecorder {
@@ -44,8 +48,10 @@ export class SecurityRecorder {
    */
   async record(happening: Happening): Promise<void> {
     const { log, clock, logger, metrics } = this.#deps;
-    const event = this.#bounded(eventOf(happening, clock));
+    const { event, isNew } = this.#bounded(eventOf(happening, clock));
     metrics.securityEvent(event.kind);
+    // What was refused has cost nothing yet, and is not to begin with it here.
+    if (event.kind === 'attempts_refused' && !isNew) return;
     try {
       await log.record(event);
     } catch (error) {
@@ -54,18 +60,21 @@ export class SecurityRecorder {
     }
   }
 
-  #bounded(event: SecurityEvent): SecurityEvent {
-    if (!failureKinds.has(event.kind)) return event;
+  /** The event as it may be written; whether this minute has an entry for it already. */
+  #bounded(event: SecurityEvent): { readonly event: SecurityEvent; readonly isNew: boolean } {
+    if (!failureKinds.has(event.kind)) return { event, isNew: true };
     const minute = Math.floor(event.timeMs / securityEntryMs);
     if (minute !== this.#minute) this.#entryIds.clear();
     this.#minute = minute;
     const entryId = entryIdOf(event);
-    if (this.#entryIds.has(entryId)) return event;
-    if (this.#entryIds.size < maxFailureEntriesPerMinute) {
-      this.#entryIds.add(entryId);
-      return event;
-    }
-    return { ...event, clientId: '', userName: '', address: '', detail: 'of many accounts or addresses' };
+    const hasRoom = this.#entryIds.has(entryId) || this.#entryIds.size < maxFailureEntriesPerMinute;
+    const bounded = hasRoom
+      ? event
+      : { ...event, clientId: '', userName: '', address: '', detail: 'of many accounts or addresses' };
+    const boundedId = entryIdOf(bounded);
+    const isNew = !this.#entryIds.has(boundedId);
+    this.#entryIds.add(boundedId);
+    return { event: bounded, isNew };
   }
 }
 

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { type ParleyServer, startServer } from '../server.ts';
 import { call, clientOf, hangUp } from '../contract.ts';
+import { type ParleyServer, startServer } from '../server.ts';
 import { dial, type Session } from '../stranger.ts';
 
 const mebibyte = 1_024 * 1_024;
@@ -63,7 +63,9 @@ export async function startTarget(env: Readonly<Record<string, string>> = {}): P
 
 async function signUpTwo({ address }: ParleyServer): Promise<readonly string[]> {
   const client = clientOf('chat.v1.AccountService', address);
-  const signUps = ['witness', 'guest'].map((userName) => call(client, 'SignUp', { userName, password: 'correct horse' }));
+  const signUps = ['witness', 'guest'].map((userName) =>
+    call(client, 'SignUp', { userName, password: 'correct horse' }),
+  );
   const answers = await Promise.all(signUps);
   hangUp(client);
   return answers.map(({ tokens }) => tokens.accessToken);

@@ -60,6 +60,11 @@ export const SecurityEventKind = {
   SESSION_ENDED: 13,
   /** DEAD_LETTER_REPLAYED - An operator replayed what was put aside. */
   DEAD_LETTER_REPLAYED: 14,
+  /**
+   * ATTEMPTS_REFUSED - Attempts to sign in, to sign up or to change a password were refused before they were looked at, because too many had failed. One gateway tells of an
+   * address once a minute, however many there were.
+   */
+  ATTEMPTS_REFUSED: 15,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -81,6 +86,7 @@ export namespace SecurityEventKind {
   export type ROLE_CHANGED = typeof SecurityEventKind.ROLE_CHANGED;
   export type SESSION_ENDED = typeof SecurityEventKind.SESSION_ENDED;
   export type DEAD_LETTER_REPLAYED = typeof SecurityEventKind.DEAD_LETTER_REPLAYED;
+  export type ATTEMPTS_REFUSED = typeof SecurityEventKind.ATTEMPTS_REFUSED;
   export type UNRECOGNIZED = typeof SecurityEventKind.UNRECOGNIZED;
 }
 

@@ -916,6 +916,14 @@ export enum SecurityEventKind {
    * @generated from enum value: SECURITY_EVENT_KIND_DEAD_LETTER_REPLAYED = 14;
    */
   DEAD_LETTER_REPLAYED = 14,
+
+  /**
+   * Attempts to sign in, to sign up or to change a password were refused before they were looked at, because too many had failed. One gateway tells of an
+   * address once a minute, however many there were.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_ATTEMPTS_REFUSED = 15;
+   */
+  ATTEMPTS_REFUSED = 15,
 }
 
 /**
