@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { type GeneratedMedia, ProviderError, type ReplyKind } from '../../ports/provider.ts';
 
-/** A sound or a picture that is bundled with the code, made by src/tooling/make-samples.ts. */
+/**
+ * A sound or a picture that is bundled with the code. These, and those in src/testing/samples, are the project's own: a program synthesized a chime and a
+ * landscape and encoded them with wasm-media-encoders, jpeg-js and h264-mp4-encoder (src/tooling/make-samples.ts of commit 04799cb, which gives the same
+ * bytes again).
+ */
 export interface Sample extends Omit<GeneratedMedia, 'type' | 'bytes'> {
   readonly file: string;
 }
