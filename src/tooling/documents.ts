@@ -4,7 +4,6 @@ import { settings } from '../config/settings.ts';
 import { catalogue, type Refusal } from '../domain/errors/catalogue.ts';
 import { readContract } from './api-contract.ts';
 import { apiHtml, apiMarkdown } from './api-page.ts';
-import { dashboardJson } from './deploy/dashboard.ts';
 import { markdownTable } from './page-blocks.ts';
 import { refusalTable } from './refusal-table.ts';
 
@@ -17,7 +16,6 @@ export function documents(): Readonly<Record<string, string>> {
     'docs/configuration.md': configurationPage(settings),
     'docs/errors.md': errorsPage(catalogue),
     'src/client/reasons.ts': clientReasons(catalogue),
-    'deploy/grafana/dashboards/parley.json': dashboardJson(),
     ...envoyFiles(),
   };
 }
