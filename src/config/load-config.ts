@@ -1,5 +1,4 @@
-import { assemble } from './assemble.ts';
-import type { Config } from './config.ts';
+import { assemble, type Config } from './config.ts';
 import { parseSettings } from './parse-settings.ts';
 import { brokenRelations } from './relations.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
-import type { Role } from '../../config/config.ts';
+import type { Role } from '../../config/setting.ts';
 import { type Engines, startEngines } from '../../testing/cluster.ts';
 import { call, clientOf, hangUp } from '../../testing/contract.ts';
 import { Guests } from '../../testing/guests.ts';
