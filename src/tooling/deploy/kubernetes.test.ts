@@ -8,7 +8,7 @@ import { loadConfig } from '../../config/load-config.ts';
 import type { Role } from '../../config/setting.ts';
 import { isUsed, type SettingName, settings } from '../../config/settings.ts';
 import { shutdownMs } from '../../domain/limits.ts';
-import { exactRelease } from './images.ts';
+import { exactRelease } from './testing/images.ts';
 import {
   containerOf,
   deploymentOf,
@@ -23,7 +23,7 @@ import {
   roles,
   secretExampleOf,
   selectsPods,
-} from './kubernetes.ts';
+} from './testing/kubernetes.ts';
 
 const [scaled] = documentsOf('keda/scaled-object.yaml');
 /** What somebody puts into the Secret of the role: all that the example has, what is only needed sometimes as well. */

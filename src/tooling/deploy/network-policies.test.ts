@@ -13,7 +13,7 @@ import {
   readKubernetes,
   roles,
   selectsPods,
-} from './kubernetes.ts';
+} from './testing/kubernetes.ts';
 
 const isPolicy = ({ kind }: Manifest) => kind === 'NetworkPolicy';
 const base: readonly Manifest[] = documentsOf('base/network-policy.yaml');

@@ -10,8 +10,8 @@ import { call, clientOf, hangUp } from '../../testing/contract.ts';
 import { Guests } from '../../testing/guests.ts';
 import { type ParleyServer, runParley, startServer } from '../../testing/server.ts';
 import { textOf } from '../../testing/stranger.ts';
-import { type Compose, environmentOf, readCompose } from './compose.ts';
-import { podEnvironment } from './kubernetes.ts';
+import { type Compose, environmentOf, readCompose } from './testing/compose.ts';
+import { podEnvironment } from './testing/kubernetes.ts';
 
 // Each role has the secrets of its manifest and no others, and the three of them answer: who lacked one that it needs would not.
 const deploy = fileURLToPath(new URL('../../../deploy/', import.meta.url));
