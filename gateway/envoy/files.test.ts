@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { status as codes } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
 import { settings } from '../../src/config/settings.ts';
@@ -9,12 +10,11 @@ import { ChatServiceService } from '../../src/gen/chat/v1/chat_service.ts';
 import { HistoryServiceService } from '../../src/gen/chat/v1/history_service.ts';
 import { MediaServiceService } from '../../src/gen/chat/v1/media_service.ts';
 import { OperationsServiceService } from '../../src/gen/chat/v1/operations_service.ts';
+import { RetryInfo } from '../../src/gen/google/rpc/error_details.ts';
+import { Status } from '../../src/gen/google/rpc/status.ts';
 import { doorKeyHeader } from '../../src/rpc/peer-address.ts';
-import { envoyConfiguration } from './config.ts';
-import { envoyFiles } from './files.ts';
-import { because } from './noted.ts';
+import { envoyFile, envoyFiles } from './files.ts';
 import { type EnvoyValues, productionValues } from './values.ts';
-import { writeYaml } from './write-yaml.ts';
 
 interface Route {
   readonly match: {
@@ -27,6 +27,10 @@ interface Route {
     readonly idle_timeout?: string;
     readonly retry_policy?: { readonly retry_on: string };
   };
+}
+
+interface Header {
+  readonly header: { readonly key: string; readonly value: string };
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -42,7 +46,7 @@ const seconds = (duration = '') => Number(/^([\d.]+)s$/.exec(duration)?.[1]);
 
 test('subdomains are meant by Strict-Transport-Security where the values say that all of them speak TLS', () => {
   const told = (values: Partial<EnvoyValues>) =>
-    /max-age=31536000[^"'}\n]*/.exec(writeYaml('', envoyConfiguration({ ...productionValues, ...values })))?.[0].trim();
+    /max-age=31536000[^"'}\n]*/.exec(envoyFile('', { ...productionValues, ...values }))?.[0].trim();
   expect(told({})).toBe('max-age=31536000');
   expect(told({ hstsSubdomains: true })).toBe('max-age=31536000; includeSubDomains');
   expect(told({ hstsSubdomains: true, tls: undefined })).toBeUndefined();
@@ -112,6 +116,17 @@ describe.each(files)('%s', (_, text) => {
     expect(removed).toContain(doorKeyHeader);
   });
 
+  test('refuses what comes too fast as RESOURCE_EXHAUSTED, with the delay of retry-after', () => {
+    const filters: readonly { typed_config: { response_headers_to_add?: readonly Header[] } }[] = manager.http_filters;
+    const headers = filters.flatMap(({ typed_config }) => typed_config.response_headers_to_add ?? []);
+    const headerValue = (key: string) => headers.find(({ header }) => header.key === key)?.header.value ?? '';
+    const { code, details } = Status.decode(Buffer.from(headerValue('grpc-status-details-bin'), 'base64'));
+    expect(code).toBe(codes.RESOURCE_EXHAUSTED);
+    expect(details.map(({ typeUrl }) => typeUrl)).toEqual(['type.googleapis.com/google.rpc.RetryInfo']);
+    const { retryDelay } = RetryInfo.decode(details[0]?.value ?? Buffer.of());
+    expect(retryDelay).toEqual({ seconds: BigInt(headerValue('retry-after')), nanos: 0 });
+  });
+
   test('lets nobody else to its admin interface, and drains for longer than a gateway', () => {
     expect(configuration.admin.address.socket_address.address).toBe('127.0.0.1');
     expect(seconds(manager.drain_timeout) * 1_000).toBeGreaterThan(shutdownMs);
@@ -158,23 +173,4 @@ describe('in Kubernetes', () => {
     expect(sleepS).toBeGreaterThan(drainS);
     expect(deployment.spec.template.spec.terminationGracePeriodSeconds).toBeGreaterThan(sleepS);
   });
-});
-
-test('notes stand above what they are about', () => {
-  const text = writeYaml('Head.', {
-    a: because('Why a.', { b: 'x', c: [because('Why one.', { d: 1 }), 2] }),
-    e: because('Why e.', '0s'),
-  });
-  expect(text).toBe(`# Head.
-
-# Why a.
-a:
-  b: x
-  c:
-    # Why one.
-    - { d: 1 }
-    - 2
-# Why e.
-e: 0s
-`);
 });

@@ -1,9 +1,19 @@
-import { certificateFile } from './certificate.ts';
-import { envoyConfiguration } from './config.ts';
-import { composeValues, type EnvoyValues, localValues, productionValues, type TlsFiles } from './values.ts';
-import { writeYaml } from './write-yaml.ts';
+import { readFileSync } from 'node:fs';
+import { type Document, parseDocument, visit } from 'yaml';
+import {
+  composeValues,
+  type EnvoyValues,
+  type GatewayHost,
+  localValues,
+  productionValues,
+  type TlsFiles,
+} from './values.ts';
 
 const origin = 'Written by `npm run generate`: change it in gateway/envoy.';
+const lineWidth = 150;
+
+/** Heartbeats that may be missed before a long call is taken for dead. More than two: one that is late must not cost a session. */
+const missedHeartbeats = 6;
 
 /** Every configuration of Envoy that the repository holds, by its path. */
 export function envoyFiles(): Readonly<Record<string, string>> {
@@ -23,10 +33,69 @@ export function envoyFiles(): Readonly<Record<string, string>> {
 export function productionFiles(head: string, values: EnvoyValues & { readonly tls: TlsFiles }) {
   return {
     'envoy.yaml': envoyFile(`${head} gRPC, gRPC-Web and the web client on one port, with TLS.`, values),
-    'certificate.yaml': writeYaml(`${head} Where Envoy finds its certificate.`, certificateFile(values.tls)),
+    'certificate.yaml': certificateFile(`${head} Where Envoy finds its certificate.`, values.tls),
   };
 }
 
-function envoyFile(head: string, values: EnvoyValues): string {
-  return writeYaml(head, envoyConfiguration(values));
+/** Envoy's configuration: envoy.yaml, in which the values stand for each `$name`. What deployments differ in is there, all else is in the template. */
+export function envoyFile(head: string, values: EnvoyValues): string {
+  const { tls, gateways, rateLimit } = values;
+  const configuration = template('envoy.yaml');
+  if (tls === undefined) {
+    const chain = ['static_resources', 'listeners', 0, 'filter_chains', 0];
+    configuration.deleteIn([...chain, 'transport_socket_connect_timeout']);
+    configuration.deleteIn([...chain, 'transport_socket']);
+    configuration.deleteIn([
+      ...[...chain, 'filters', 0, 'typed_config'],
+      ...['route_config', 'virtual_hosts', 0, 'response_headers_to_add'],
+    ]);
+  }
+  const endpointsBy = (portOf: (gateway: GatewayHost) => number) =>
+    gateways.map((gateway) => ({ endpoint: { address: addressOf(gateway.host, portOf(gateway)) } }));
+  return complete(head, configuration, {
+    admin: addressOf(values.admin.host, values.admin.port),
+    listen: addressOf(values.listen.host, values.listen.port),
+    trustedHops: values.trustedHops,
+    perSecond: rateLimit.perSecond,
+    burst: rateLimit.burst,
+    hosts: values.hosts,
+    origins: values.origins.map((exact) => ({ exact })),
+    hsts: `max-age=31536000${values.hstsSubdomains ? '; includeSubDomains' : ''}`,
+    streamIdleTimeout: `${(missedHeartbeats * values.heartbeatMs) / 1_000}s`,
+    certificateFile: tls?.file,
+    grpcEndpoints: endpointsBy(({ grpcPort }) => grpcPort),
+    httpEndpoints: endpointsBy(({ httpPort }) => httpPort),
+  });
+}
+
+/**
+ * The file that names certificate and key. A file of its own, because only so Envoy reads them again when they are
+ * replaced: it watches the folder, and what connects from then on gets the new ones.
+ */
+export function certificateFile(head: string, { folder }: TlsFiles): string {
+  const names = { certificate: `${folder}/tls.crt`, key: `${folder}/tls.key`, folder };
+  return complete(head, template('certificate.yaml'), names);
+}
+
+function template(name: string): Document {
+  return parseDocument(readFileSync(new URL(name, import.meta.url), 'utf8'));
+}
+
+/** The document with a value for each `$name`, and this sentence at its head. Throws for a name without a value. */
+function complete(head: string, document: Document, values: Readonly<Record<string, unknown>>): string {
+  visit(document, {
+    Scalar(_, { value }) {
+      const name = typeof value === 'string' && /^\$(\w+)$/.exec(value)?.[1];
+      if (!name) return undefined;
+      if (values[name] === undefined) throw new Error(`no value for $${name}`);
+      return document.createNode(values[name], { flow: true });
+    },
+  });
+  document.commentBefore = ` ${head}`;
+  return document.toString({ lineWidth, flowCollectionPadding: true });
+}
+
+/** An address as Envoy writes it. */
+function addressOf(address: string, port_value: number) {
+  return { socket_address: { address, port_value } };
 }

@@ -13,7 +13,7 @@ export interface GatewayHost {
 
 /** Where Envoy finds its certificate. Absolute paths. */
 export interface TlsFiles {
-  /** The file that certificate.ts makes, which names the others. */
+  /** The file that certificate.yaml is written to, which names the others. */
   readonly file: string;
   /** The folder of certificate and key: `tls.crt` and `tls.key`, PEM. */
   readonly folder: string;

@@ -1,5 +1,5 @@
-import type { AuthConfig, Config, ListenAddress } from './config.ts';
-import { isLoopback } from './loopback.ts';
+import type { AuthConfig, Config } from './config.ts';
+import { isLoopback, type ListenAddress } from './value-types.ts';
 
 /** A range of more IPv4 addresses than this prefix leaves, or of more IPv6 networks, holds more than the proxies of a deployment. */
 const widestIpv4Prefix = 16;

@@ -1,5 +1,5 @@
-import { isLoopback } from './loopback.ts';
 import { isUsed, type Values } from './settings.ts';
+import { isLoopback } from './value-types.ts';
 
 /** What is wrong between settings that are each right by themselves, one sentence each. */
 export function brokenRelations(values: Values): readonly string[] {

@@ -1,5 +1,6 @@
-import type { Role } from './config.ts';
 import type { ValueType } from './value-types.ts';
+
+export type Role = 'gateway' | 'worker' | 'projector';
 
 /** One setting: a row of docs/configuration.md. */
 export interface Setting<T> {

@@ -4,9 +4,8 @@ import {
   shutdownMs,
   shutdownReserveMs,
 } from '../domain/limits.ts';
-import type { Role } from './config.ts';
 import { providerSettings } from './provider-settings.ts';
-import { hour, minute, type Setting, second } from './setting.ts';
+import { hour, minute, type Role, type Setting, second } from './setting.ts';
 import {
   addressRange,
   boolean,

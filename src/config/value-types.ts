@@ -1,5 +1,21 @@
 import { isIP, isIPv4 } from 'node:net';
-import type { DelayRangeMs, ListenAddress } from './config.ts';
+
+/** Where to listen. Port 0 takes any free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Whether only this machine can reach what listens there. */
+export function isLoopback({ host }: ListenAddress): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+/** Both ends included. */
+export interface DelayRangeMs {
+  readonly min: number;
+  readonly max: number;
+}
 
 /** How the text of a setting becomes its value. */
 export interface ValueType<T> {

@@ -1,10 +1,13 @@
 import { nodeCryptoIds as ids } from '../adapters/node/node-crypto-ids.ts';
 import type { ConversationEvent, MessageReceived } from '../domain/conversation/events.ts';
 
-/** What is said, in bytes: letters of one byte each. */
-export interface TextBytes {
-  readonly textBytes: number;
-  readonly replyBytes: number;
+/** What is said in each message, and by whom it is answered. */
+export interface Said {
+  readonly text: string;
+  readonly reply: string;
+  readonly model: string;
+  /** Of the nth message of a conversation, from 0. */
+  readonly clientMessageId: (nth: number) => string;
 }
 
 /** An event, and the partition it belongs to. */
@@ -32,15 +35,13 @@ interface Conversation {
 /** Conversations of many clients as gateways and workers append them, with ids of the length that they have. */
 export class BenchConversations {
   readonly #partitions: number;
-  readonly #text: string;
-  readonly #reply: string;
+  readonly #said: Said;
   readonly #claims: readonly string[];
   #clients = 0;
 
-  constructor(partitions: number, { textBytes, replyBytes }: TextBytes) {
+  constructor(partitions: number, said: Said) {
     this.#partitions = partitions;
-    this.#text = 'x'.repeat(textBytes);
-    this.#reply = 'x'.repeat(replyBytes);
+    this.#said = said;
     this.#claims = Array.from({ length: partitions }, () => ids.unique());
   }
 
@@ -57,17 +58,17 @@ export class BenchConversations {
   *unanswered(conversations: number, messagesOfEach: number): Generator<Placed> {
     for (let count = 0; count < conversations; count += 1) {
       const conversation = this.#begin();
-      yield this.#started(conversation);
-      for (let said = 0; said < messagesOfEach; said += 1) yield placed(conversation, this.#received(conversation));
+      yield started(conversation);
+      while (conversation.messages < messagesOfEach) yield placed(conversation, this.#received(conversation));
     }
   }
 
-  /** So many new conversations, each with one message and its reply. */
-  *answered(conversations: number): Generator<Placed> {
-    for (let count = 0; count < conversations; count += 1) {
-      const conversation = this.#begin();
+  /** A new conversation of so many messages, each answered before the next. */
+  *answered(messages: number, clientId?: string): Generator<Placed> {
+    const conversation = this.#begin(clientId);
+    yield started(conversation);
+    while (conversation.messages < messages) {
       const message = this.#received(conversation);
-      yield this.#started(conversation);
       yield placed(conversation, message);
       yield this.#replyStarted(conversation, message);
       yield this.#replyCompleted(conversation, message);
@@ -88,9 +89,8 @@ export class BenchConversations {
         const hasSaid = conversation === undefined ? count % messagesOfEach : 0;
         conversation = { ...this.#begin(), messages: hasSaid };
         conversations[count % open] = conversation;
-        yield this.#started(conversation);
+        yield started(conversation);
       }
-      conversation.messages += 1;
       const message = this.#received(conversation);
       yield placed(conversation, message);
       yield this.#replyStarted(conversation, message);
@@ -105,21 +105,17 @@ export class BenchConversations {
     for (let count = messages; count < messages + underWay; count += 1) yield* due.get(count) ?? [];
   }
 
-  #begin(): Conversation {
+  #begin(clientId = `alice-${1_000_000 + ++this.#clients}@example.org`): Conversation {
     const conversationId = ids.unique();
-    const partition = ids.partition(conversationId, this.#partitions);
-    this.#clients += 1;
-    return { conversationId, clientId: `alice-${1_000_000 + this.#clients}@example.org`, partition, messages: 0 };
+    return { conversationId, clientId, partition: ids.partition(conversationId, this.#partitions), messages: 0 };
   }
 
-  #started({ conversationId, clientId, partition }: Conversation): Placed {
-    return { partition, event: { type: 'ConversationStarted', conversationId, clientId } };
-  }
-
-  #received({ conversationId, clientId }: Conversation): MessageReceived {
-    const clientMessageId = ids.unique();
+  #received(conversation: Conversation): MessageReceived {
+    const { conversationId, clientId } = conversation;
+    const clientMessageId = this.#said.clientMessageId(conversation.messages);
+    conversation.messages += 1;
     const messageId = ids.messageId(conversationId, clientMessageId);
-    const parts = [{ kind: 'text', text: this.#text }] as const;
+    const parts = [{ kind: 'text', text: this.#said.text }] as const;
     const timeZone = 'Europe/Lisbon';
     return { type: 'MessageReceived', messageId, conversationId, clientId, clientMessageId, parts, timeZone };
   }
@@ -130,16 +126,17 @@ export class BenchConversations {
 
   /** Equal stretches of the reply, all but the last. */
   *#drafts({ partition }: Conversation, message: MessageReceived, drafts: number): Generator<Placed> {
-    const bytes = Math.floor(this.#reply.length / (drafts + 1));
+    const { reply } = this.#said;
+    const bytes = Math.floor(reply.length / (drafts + 1));
     for (let offsetBytes = 0; offsetBytes < drafts * bytes; offsetBytes += bytes) {
-      const text = this.#reply.slice(offsetBytes, offsetBytes + bytes);
+      const text = reply.slice(offsetBytes, offsetBytes + bytes);
       yield { partition, event: { type: 'ReplyProgress', ...this.#attempt(partition, message), offsetBytes, text } };
     }
   }
 
   #replyCompleted({ partition }: Conversation, message: MessageReceived): Placed {
-    const parts = [{ kind: 'text', text: this.#reply }] as const;
-    const said = { parts, model: 'a-model-of-somebody', outcome: 'completed' } as const;
+    const { reply, model } = this.#said;
+    const said = { parts: [{ kind: 'text', text: reply }], model, outcome: 'completed' } as const;
     return { partition, event: { type: 'ReplyCompleted', ...this.#attempt(partition, message), ...said } };
   }
 
@@ -147,6 +144,10 @@ export class BenchConversations {
     const claimId = this.#claims[partition] ?? '';
     return { conversationId, messageId, replyMessageId: ids.replyMessageId(messageId), attempt: 1, claimId };
   }
+}
+
+function started({ conversationId, clientId, partition }: Conversation): Placed {
+  return { partition, event: { type: 'ConversationStarted', conversationId, clientId } };
 }
 
 function placed({ partition }: Conversation, event: ConversationEvent): Placed {

@@ -20,6 +20,9 @@ import { BenchConversations, type Placed } from './bench-conversations.ts';
 import { FetchedRecords } from './bench-fetched.ts';
 import { eventCodec } from './event-codec.ts';
 
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
 const prefix = 'bench';
 const topic = topicsOf(prefix).conversations;
 /** PARLEY_PARTITIONS when nobody has set it. */
@@ -91,9 +94,14 @@ async function cpuUs(work: () => Promise<void>): Promise<number> {
   return user + system;
 }
 
+/** So many conversations, each with one message and its reply. */
+function* conversationsOfOne(conversations: BenchConversations, count: number): Generator<Placed> {
+  for (let made = 0; made < count; made += 1) yield* conversations.answered(1);
+}
+
 /** CPU time of a record of a client that is not connected here, once everything is full that is remembered. */
 async function cost(conversations: BenchConversations, messagesOfEach: number, drafts: number): Promise<object> {
-  await append(conversations.answered(filling));
+  await append(conversationsOfOne(conversations, filling));
   const filled = ends();
   await append(conversations.steady(measuredMessages, { open, messagesOfEach, underWay, drafts }));
   const begun = ends().map((end, partition) => {
@@ -131,19 +139,21 @@ async function memory(events: Iterable<Placed>, conversations: number, messagesO
 }
 
 async function main(command: string, [textBytes = 0, replyBytes = 0, first = 0, second = 0]: readonly number[]) {
-  const conversations = new BenchConversations(partitions, { textBytes, replyBytes });
+  const conversations = new BenchConversations(partitions, {
+    text: 'x'.repeat(textBytes),
+    reply: 'x'.repeat(replyBytes),
+    model: 'a-model-of-somebody',
+    clientMessageId: () => ids.unique(),
+  });
   await append(conversations.claims());
   if (command === 'cost') return await cost(conversations, first, second);
-  if (command === 'answered') return await memory(conversations.answered(first), first, 1);
+  if (command === 'answered') return await memory(conversationsOfOne(conversations, first), first, 1);
   if (command === 'unanswered') return await memory(conversations.unanswered(first, second), first, second);
   throw new RangeError(`there is nothing to measure by the name of ${command}`);
 }
 
 const [command = '', ...numbers] = parseArgs({ allowPositionals: true }).positionals;
 console.log(JSON.stringify(await main(command, numbers.map(Number))));
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
 
 /** Bytes of the heap that are in use once garbage is collected. */
 function collectedHeapBytes(): number {

@@ -5,16 +5,14 @@
  *     node src/main/bench-log.ts fill <folder> <messages>
  */
 import { parseArgs } from 'node:util';
-import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
 import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { topicsOf } from '../app/journal.ts';
-import type { ConversationEvent } from '../domain/conversation/events.ts';
 import type { Appended, EventLog, NewRecord } from '../ports/event-log.ts';
+import { BenchConversations, type Placed } from './bench-conversations.ts';
 import { eventCodec } from './event-codec.ts';
 
 const partitions = 10;
 const topics = topicsOf('parley');
-const ids = nodeCryptoIds;
 /** Records of one transaction while filling: large enough that syncs do not count. */
 const fillBatch = 2_000;
 /** Messages of all but one conversation of a filled log, questions and answers. */
@@ -22,9 +20,6 @@ const messagesPerConversation = 100;
 /** That one holds this part of all messages. */
 const largeShare = 0.1;
 const conversationsPerClient = 10;
-const question = 'Where does the night train to Lisbon stop?';
-const answer =
-  'It stops at every station that has a name, and at one that has none. Shall I list those in your time zone first?';
 
 function openLog(dataDir: string) {
   return openSqliteLog({
@@ -34,27 +29,17 @@ function openLog(dataDir: string) {
   });
 }
 
-function record(conversationId: string, event: ConversationEvent): NewRecord {
-  const partition = ids.partition(conversationId, partitions);
-  return { topic: topics.conversations, partition, key: conversationId, ...eventCodec.encode(event) };
-}
+const said = {
+  text: 'Where does the night train to Lisbon stop?',
+  reply:
+    'It stops at every station that has a name, and at one that has none. Shall I list those in your time zone first?',
+  model: 'simulated',
+  clientMessageId: (nth: number) => `m${nth}`,
+};
 
-function received(
-  conversationId: string,
-  clientId: string,
-  clientMessageId: string,
-): ConversationEvent & { type: 'MessageReceived' } {
-  const messageId = ids.messageId(conversationId, clientMessageId);
-  const parts = [{ kind: 'text', text: question }] as const;
-  return {
-    type: 'MessageReceived',
-    messageId,
-    conversationId,
-    clientId,
-    clientMessageId,
-    parts,
-    timeZone: 'Europe/Lisbon',
-  };
+function recordOf({ partition, event }: Placed): NewRecord {
+  const key = 'conversationId' in event ? event.conversationId : '';
+  return { topic: topics.conversations, partition, key, ...eventCodec.encode(event) };
 }
 
 /** One event after the other by each appender, each synced before the next. */
@@ -63,10 +48,10 @@ async function append(dataDir: string, appenders: number, milliseconds: number):
   const times: number[] = [];
   const begun = performance.now();
   const one = async () => {
-    const conversationId = ids.unique();
-    for (let count = 0; performance.now() - begun < milliseconds; count += 1) {
+    for (const event of new BenchConversations(partitions, said).unanswered(1, Number.POSITIVE_INFINITY)) {
       const at = performance.now();
-      await log.append([record(conversationId, received(conversationId, 'bench', String(count)))]);
+      if (at - begun >= milliseconds) return;
+      await log.append([recordOf(event)]);
       times.push(performance.now() - at);
     }
   };
@@ -78,46 +63,14 @@ async function append(dataDir: string, appenders: number, milliseconds: number):
   return { appendMs, eventsPerSecond: sorted.length / seconds };
 }
 
-/** Everything that one conversation of so many messages leaves in the log. */
-function* conversation(
-  conversationId: string,
-  clientId: string,
-  messages: number,
-  claims: readonly string[],
-): Generator<NewRecord> {
-  const claimId = claims[ids.partition(conversationId, partitions)] ?? '';
-  yield record(conversationId, { type: 'ConversationStarted', conversationId, clientId });
-  for (let exchange = 0; exchange < messages / 2; exchange += 1) {
-    const asked = received(conversationId, clientId, `m${exchange}`);
-    const { messageId } = asked;
-    const attempt = { conversationId, messageId, replyMessageId: ids.replyMessageId(messageId), attempt: 1, claimId };
-    yield record(conversationId, asked);
-    yield record(conversationId, { type: 'ReplyStarted', ...attempt, continuedBytes: 0 });
-    const parts = [{ kind: 'text', text: answer }] as const;
-    yield record(conversationId, {
-      type: 'ReplyCompleted',
-      ...attempt,
-      parts,
-      model: 'simulated',
-      outcome: 'completed',
-    });
-  }
-}
-
-function* everything(messages: number, large: string): Generator<NewRecord> {
-  const claims = Array.from({ length: partitions }, () => ids.unique());
-  for (const [partition, claimId] of claims.entries()) {
-    const claimed = { type: 'WorkerClaimed', partition, workerId: 'bench', claimId, maxProcessing: 50 } as const;
-    yield { topic: topics.conversations, partition, key: '', ...eventCodec.encode(claimed) };
-  }
-  yield* conversation(large, 'bench-large', messages * largeShare, claims);
+/** The large conversation first. */
+function* everything(messages: number): Generator<Placed> {
+  const conversations = new BenchConversations(partitions, said);
+  yield* conversations.claims();
+  yield* conversations.answered((messages * largeShare) / 2, 'bench-large');
   for (let count = 0; count < (messages * (1 - largeShare)) / messagesPerConversation; count += 1) {
-    yield* conversation(
-      ids.unique(),
-      `bench-${Math.floor(count / conversationsPerClient)}`,
-      messagesPerConversation,
-      claims,
-    );
+    const clientId = `bench-${Math.floor(count / conversationsPerClient)}`;
+    yield* conversations.answered(messagesPerConversation / 2, clientId);
   }
 }
 
@@ -139,8 +92,8 @@ class Ends {
 
 async function fill(dataDir: string, messages: number): Promise<object> {
   await using log: EventLog = await openLog(dataDir);
-  const conversationId = ids.unique();
   const ends = new Ends();
+  let conversationId = '';
   let events = 0;
   let batch: NewRecord[] = [];
   const flush = async () => {
@@ -148,8 +101,10 @@ async function fill(dataDir: string, messages: number): Promise<object> {
     ends.note(batch, await log.append(batch));
     batch = [];
   };
-  for (const next of everything(messages, conversationId)) {
-    if (batch.push(next) === fillBatch) await flush();
+  for (const next of everything(messages)) {
+    const record = recordOf(next);
+    if (conversationId === '') conversationId = record.key;
+    if (batch.push(record) === fillBatch) await flush();
   }
   await flush();
   return { events, conversationId, ends: ends.all };

@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { type AddressInfo, createServer, type Server as NetServer } from 'node:net';
 import type { ServerCredentials } from '@grpc/grpc-js';
 import { systemClock } from '../adapters/node/system-clock.ts';
-import type { ListenAddress } from '../config/config.ts';
+import type { ListenAddress } from '../config/value-types.ts';
 import type { ConnectionMetrics } from '../ports/telemetry.ts';
 import { connectionServer } from '../rpc/grpc-internals.ts';
 import { gateRequests } from '../rpc/request-gate.ts';

@@ -1,61 +1,36 @@
 import { createHash } from 'node:crypto';
+import { getSyntaxComments } from '@bufbuild/protoplugin';
 import { describe, expect, test } from '@jest/globals';
 import { catalogue } from '../domain/errors/catalogue.ts';
 import { apiPage } from '../rpc/api-page.ts';
-import { type ApiContract, readContract } from './api-contract.ts';
 import { commonRefusals, examples, grpcurlLine, pixel } from './api-examples.ts';
-import { apiHtml, apiMarkdown } from './api-page.ts';
-import { anchorOf, htmlPage, markdownPage } from './page-blocks.ts';
+import { apiHtml, apiMarkdown, commentOf, readContract } from './api-page.ts';
+import { anchorOf, htmlPage, markdownTable } from './markdown.ts';
 
 const contract = readContract();
-const calls = contract.services.flatMap(({ fullName, rpcs }) => rpcs.map(({ name }) => `${fullName}/${name}`));
+const services = contract.flatMap((file) => file.services);
+const types = contract.flatMap(({ messages, enums }) => [...messages, ...enums]);
+const calls = services.flatMap(({ typeName, methods }) => methods.map(({ name }) => `${typeName}/${name}`));
 const markdown = apiMarkdown(contract);
 const html = apiHtml(contract);
 
 describe('the contract', () => {
   test('has every service, call, field and value with its comment', () => {
-    expect(contract.services.map(({ name }) => name).toSorted()).toEqual([
+    expect(services.map(({ name }) => name).toSorted()).toEqual([
       'AccountService',
       'ChatService',
       'HistoryService',
       'MediaService',
       'OperationsService',
     ]);
-    const comments = [
-      ...contract.services.flatMap(({ comment, fileComment, rpcs }) => [
-        comment,
-        fileComment,
-        ...rpcs.map((rpc) => rpc.comment),
-      ]),
-      ...[...contract.types.values()].flatMap((type) => [
-        type.comment,
-        ...(type.kind === 'message' ? type.fields : type.values).map(({ comment }) => comment),
-      ]),
+    const fileComments = services.map(({ file }) => getSyntaxComments(file).leading?.trim() ?? '');
+    const commented = [
+      ...services.flatMap((service) => [service, ...service.methods]),
+      ...types.flatMap((type) => [type, ...(type.kind === 'message' ? type.fields : type.values)]),
     ];
-    expect(comments.filter((comment) => comment === '' || comment.includes('\n'))).toEqual([]);
-  });
-
-  test('knows repeated fields, maps, and which of a group only one is set', () => {
-    const field = (type: string, name: string) => {
-      const message = contract.types.get(`chat.v1.${type}`);
-      return message?.kind === 'message' ? message.fields.find((candidate) => candidate.name === name) : undefined;
-    };
-    expect(field('Message', 'parts')).toMatchObject({ type: 'chat.v1.Part', repeated: true, oneof: undefined });
-    expect(field('CreateUploadResponse', 'upload_headers')).toMatchObject({
-      keyType: 'string',
-      type: 'string',
-      repeated: false,
-    });
-    expect(field('ChatRequest', 'hello')).toMatchObject({ type: 'chat.v1.Hello', oneof: 'frame' });
-    expect(field('Media', 'size_bytes')).toMatchObject({ type: 'int64', repeated: false, keyType: undefined });
-  });
-
-  test('streams where the calls do', () => {
-    const rpc = (name: string) =>
-      contract.services.flatMap(({ rpcs }) => rpcs).find((candidate) => candidate.name === name);
-    expect(rpc('Chat')).toMatchObject({ requestStream: true, responseStream: true });
-    expect(rpc('Open')).toMatchObject({ requestStream: false, responseStream: true });
-    expect(rpc('Send')).toMatchObject({ requestStream: false, responseStream: false });
+    expect(commented.length).toBeGreaterThan(200);
+    expect([...fileComments, ...commented.map(commentOf)].filter((comment) => comment === '')).toEqual([]);
+    expect(commented.map(commentOf).filter((comment) => comment.includes('\n'))).toEqual([]);
   });
 });
 
@@ -66,10 +41,33 @@ describe('the page of the API', () => {
   });
 
   test('cannot be written without an example of each call', () => {
-    const [service] = contract.services;
-    const rpcs = service!.rpcs.map((rpc) => ({ ...rpc, name: 'Newest' }));
-    const newer: ApiContract = { ...contract, services: [{ ...service!, rpcs }] };
-    expect(() => apiMarkdown(newer)).toThrow(/no example of chat.v1.\w+\/Newest/);
+    const file = contract.find((candidate) => candidate.services.length > 0)!;
+    const newer = file.services.map((service) => ({
+      ...service,
+      methods: service.methods.map((method) => ({ ...method, name: 'Newest' })),
+    }));
+    expect(() => apiMarkdown([{ ...file, services: newer }])).toThrow(/no example of chat.v1.\w+\/Newest/);
+  });
+
+  test('tells repeated fields, maps, and which of a group only one is set', () => {
+    expect(markdown).toContain('| `parts` | repeated [Part](#part) |');
+    expect(markdown).toContain('| `upload_headers` | map of string to string |');
+    expect(markdown).toContain('| `hello` | [Hello](#hello), one of `frame` |');
+    expect(markdown).toContain('| `size_bytes` | int64 |');
+  });
+
+  test('tells streams where the calls are', () => {
+    const sides = (name: string) =>
+      Array.from(
+        markdown
+          .split(`\n### ${name}\n`)[1]
+          ?.split('\n### ')[0]
+          ?.matchAll(/^\*\*(\w+)\*\*: (a stream of )?`/gm) ?? [],
+        ([, side, stream]) => `${side}${stream === undefined ? '' : 's'}`,
+      );
+    expect(sides('Chat')).toEqual(['Requests', 'Responses']);
+    expect(sides('Open')).toEqual(['Request', 'Responses']);
+    expect(sides('Send')).toEqual(['Request', 'Response']);
   });
 
   test.each([
@@ -84,9 +82,13 @@ describe('the page of the API', () => {
   });
 
   test('in HTML says the same, with the reasons of refusals, and fetches nothing', () => {
-    const plain = html.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&amp;', '&');
+    const plain = html
+      .replaceAll('&quot;', '"')
+      .replaceAll('&#39;', "'")
+      .replaceAll('&lt;', '<')
+      .replaceAll('&amp;', '&');
     for (const call of calls) expect(plain).toContain(grpcurlLine(call, examples[call] ?? { requests: [] }));
-    for (const type of contract.types.values()) expect(html).toContain(type.name);
+    for (const type of types) expect(html).toContain(type.name);
     for (const reason of Object.keys(catalogue)) expect(html).toContain(`<td><code>${reason}</code></td>`);
     expect(html).not.toMatch(/<script|<link|<img|@import|url\(|src=/i);
     expect(html).toContain('color-scheme: light dark');
@@ -121,21 +123,17 @@ describe('a line', () => {
   });
 });
 
-test('blocks become Markdown and HTML, special characters included', () => {
-  const blocks = [
-    { kind: 'heading', level: 1, text: 'A & B' },
-    { kind: 'paragraph', text: 'See `a < [b](c)` in [the list](#the-list), **now**.' },
-    { kind: 'shell', text: 'echo "<&>"' },
-    { kind: 'table', heads: ['x'], rows: [['a | b']] },
-  ] as const;
-  expect(markdownPage(blocks, 'origin')).toBe(
-    '# A & B\n\n<!-- origin -->\n\nSee `a < [b](c)` in [the list](#the-list), **now**.\n\n```sh\necho "<&>"\n```\n\n| x |\n| --- |\n| a \\| b |\n',
+test('Markdown becomes HTML, special characters included', () => {
+  const table = markdownTable(['x'], [['a | b']]);
+  expect(table).toBe('| x |\n| --- |\n| a \\| b |');
+  const page = htmlPage(
+    'A',
+    `# A & B\n\nSee \`a < [b](c)\` in [the list](#the-list), **now**.\n\n\`\`\`sh\necho "<&>"\n\`\`\`\n\n${table}\n`,
   );
-  const page = htmlPage(blocks, 'origin');
-  expect(page).toContain('<title>A &amp; B</title>');
+  expect(page).toContain('<h1 id="a--b">A &amp; B</h1>');
   expect(page).toContain(
     '<p>See <code>a &lt; [b](c)</code> in <a href="#the-list">the list</a>, <strong>now</strong>.</p>',
   );
-  expect(page).toContain('<pre><code>echo &quot;&lt;&amp;&gt;&quot;</code></pre>');
+  expect(page).toContain('echo &quot;&lt;&amp;&gt;&quot;');
   expect(page).toContain('<td>a | b</td>');
 });

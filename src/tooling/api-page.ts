@@ -1,5 +1,19 @@
+import { execFileSync } from 'node:child_process';
+import {
+  createFileRegistry,
+  type DescEnum,
+  type DescEnumValue,
+  type DescField,
+  type DescFile,
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  fromBinary,
+  ScalarType,
+} from '@bufbuild/protobuf';
+import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { getComments, getSyntaxComments } from '@bufbuild/protoplugin';
 import { catalogue, type Reason } from '../domain/errors/catalogue.ts';
-import type { ApiContract, ApiField, ApiMessage, ApiRpc, ApiService, ApiType } from './api-contract.ts';
 import {
   accountPreparation,
   commonRefusals,
@@ -9,170 +23,185 @@ import {
   sessionPreparation,
   valuePreparation,
 } from './api-examples.ts';
-import { anchorOf, type Block, htmlPage, markdownPage } from './page-blocks.ts';
-import { refusalTable } from './refusal-table.ts';
+import { anchorOf, htmlPage, markdownTable, refusalTable } from './markdown.ts';
 
+const title = 'The API';
 const origin = 'Written from proto/chat/v1 and src/tooling/api-examples.ts by `npm run generate`: change it there.';
+
+/** The package that clients speak; those of events are nobody's to see. */
+const spoken = 'chat.v1';
 
 /** What a reader meets first first. Services that are not named come last. */
 const serviceOrder = ['ChatService', 'HistoryService', 'MediaService', 'OperationsService', 'AccountService'];
 
+/** The .proto files of the API, compiled from the working directory. Throws what `buf` has to say about them. */
+export function readContract(): readonly DescFile[] {
+  const compiled = execFileSync('node_modules/.bin/buf', ['build', 'proto', '--as-file-descriptor-set', '-o', '-'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const { files } = createFileRegistry(fromBinary(FileDescriptorSetSchema, compiled));
+  return [...files].filter(({ proto }) => proto.package === spoken);
+}
+
 /** The page for the repository, which has the reasons of refusals on a page of their own. */
-export function apiMarkdown(contract: ApiContract): string {
-  const refusals = paragraph('[errors.md](errors.md) says of each reason what it means and what to do.');
-  return markdownPage([...apiBlocks(contract), heading(2, 'Refusals'), refusals], origin);
+export function apiMarkdown(contract: readonly DescFile[]): string {
+  return apiPage(contract, ['[errors.md](errors.md) says of each reason what it means and what to do.']);
 }
 
 /** The same page for the server to show, with the reasons of refusals in it. */
-export function apiHtml(contract: ApiContract): string {
+export function apiHtml(contract: readonly DescFile[]): string {
   const rows = Object.entries(catalogue);
-  const refusals: readonly Block[] = [
-    heading(2, 'Refusals'),
-    paragraph('A call or stream ends with these:'),
+  const refusals = [
+    'A call or stream ends with these:',
     refusalTable(rows.filter(([, { scope }]) => scope === 'call')),
-    paragraph('These concern one message. In a session they come as `MessageRejected`, and the session goes on:'),
+    'These concern one message. In a session they come as `MessageRejected`, and the session goes on:',
     refusalTable(rows.filter(([, { scope }]) => scope === 'message')),
   ];
-  return htmlPage([...apiBlocks(contract), ...refusals], origin);
+  return htmlPage(title, apiPage(contract, refusals));
 }
 
 /** Throws when a call has no example. */
-function apiBlocks(contract: ApiContract): readonly Block[] {
-  const rank = ({ name }: ApiService) =>
+function apiPage(contract: readonly DescFile[], refusals: readonly string[]): string {
+  const rank = ({ name }: DescService) =>
     (serviceOrder.indexOf(name) + serviceOrder.length + 1) % (serviceOrder.length + 1);
-  const services = contract.services.toSorted((left, right) => rank(left) - rank(right));
-  return [
-    heading(1, 'The API'),
+  const services = contract.flatMap((file) => file.services).toSorted((left, right) => rank(left) - rank(right));
+  const blocks = [
+    `# ${title}`,
+    `<!-- ${origin} -->`,
     ...introduction(services),
-    ...services.flatMap((service) => serviceBlocks(service, contract)),
+    ...services.flatMap(serviceBlocks),
     ...typeBlocks(contract),
+    '## Refusals',
+    ...refusals,
   ];
+  return `${blocks.join('\n\n')}\n`;
 }
 
-function introduction(services: readonly ApiService[]): readonly Block[] {
+function introduction(services: readonly DescService[]): readonly string[] {
   return [
-    paragraph(
-      `Parley speaks gRPC. The contract is in \`proto/chat/v1\`; a server with \`PARLEY_REFLECTION\` tells it by reflection, too (\`grpcurl -plaintext 127.0.0.1:50051 list\`).
+    `Parley speaks gRPC. The contract is in \`proto/chat/v1\`; a server with \`PARLEY_REFLECTION\` tells it by reflection, too (\`grpcurl -plaintext 127.0.0.1:50051 list\`).
 This page has every call, with a line of [grpcurl](https://github.com/fullstorydev/grpcurl) that makes it against a server started with
 \`npm start\`.`,
+    markdownTable(
+      ['Service', ''],
+      services.map((service) => [linkTo(service.name), commentOf(service)]),
     ),
-    {
-      kind: 'table',
-      heads: ['Service', ''],
-      rows: services.map(({ name, comment }) => [`[${name}](#${anchorOf(name)})`, comment]),
-    },
-    heading(2, 'Before you begin'),
-    paragraph(
-      `Paste these lines into a shell once. They open a session as the client \`ada\`, keep it alive in the background, say something, and leave the
+    '## Before you begin',
+    `Paste these lines into a shell once. They open a session as the client \`ada\`, keep it alive in the background, say something, and leave the
 ids that calls below need in \`SESSION_ID\`, \`CONVERSATION_ID\` and \`MESSAGE_ID\`. Once the session has ended, paste them again.`,
-    ),
     shell(`${valuePreparation}\n${sessionPreparation}`),
-    heading(2, 'In general'),
-    paragraph(
-      `In JSON, as above, \`bytes\` are base64, \`int64\` is a text of digits, \`Timestamp\` is RFC 3339 (\`"2026-11-21T13:39:52Z"\`) and \`Duration\` is in
+    '## In general',
+    `In JSON, as above, \`bytes\` are base64, \`int64\` is a text of digits, \`Timestamp\` is RFC 3339 (\`"2026-11-21T13:39:52Z"\`) and \`Duration\` is in
 seconds (\`"1.5s"\`). A field that is not sent is empty, 0 or false. Lists come in pages: send \`next_page_token\` of the answer before as
 \`page_token\`, with the same other fields, until it is empty.`,
-    ),
-    paragraph(
-      `Where authentication is on, every call carries an access token (\`-H "authorization: Bearer $ACCESS_TOKEN"\`), but those of AccountService that are shown without one, and
+    `Where authentication is on, every call carries an access token (\`-H "authorization: Bearer $ACCESS_TOKEN"\`), but those of AccountService that are shown without one, and
 \`client_id\` comes from it: leave it empty. Where it is off, \`client_id\` is whoever you say, and everybody is an operator.`,
-    ),
-    paragraph(
-      `A refused call has a gRPC code and a reason. Each call names the reasons of its own; any call may meet ${reasons(commonRefusals)}.
+    `A refused call has a gRPC code and a reason. Each call names the reasons of its own; any call may meet ${reasons(commonRefusals)}.
 [Refusals](#refusals) says what they mean.`,
-    ),
   ];
 }
 
 /** What must be pasted before the calls of a service, beside what all need. */
-const preparations: Readonly<Record<string, readonly Block[]>> = {
+const preparations: Readonly<Record<string, readonly string[]>> = {
   MediaService: [
-    paragraph('Paste these lines first. They upload a picture of one pixel, and leave its id in `MEDIA_ID`.'),
+    'Paste these lines first. They upload a picture of one pixel, and leave its id in `MEDIA_ID`.',
     shell(mediaPreparation),
   ],
   AccountService: [
-    paragraph(
-      'These calls need a server that keeps accounts: `PARLEY_AUTH=accounts npm start`. Paste these lines first. They make an account `ada` and sign it in; `REFRESH_TOKEN` and `ACCESS_TOKEN` are its tokens.',
-    ),
+    'These calls need a server that keeps accounts: `PARLEY_AUTH=accounts npm start`. Paste these lines first. They make an account `ada` and sign it in; `REFRESH_TOKEN` and `ACCESS_TOKEN` are its tokens.',
     shell(`${valuePreparation}\n${accountPreparation}`),
   ],
 };
 
-function serviceBlocks(service: ApiService, contract: ApiContract): readonly Block[] {
+function serviceBlocks(service: DescService): readonly string[] {
   return [
-    heading(2, service.name),
-    paragraph([service.comment, service.fileComment].filter((text) => text !== '').join(' ')),
+    `## ${service.name}`,
+    [commentOf(service), oneLine(getSyntaxComments(service.file).leading)].filter((text) => text !== '').join(' '),
     ...(preparations[service.name] ?? []),
-    ...service.rpcs.flatMap((rpc) => rpcBlocks(`${service.fullName}/${rpc.name}`, rpc, contract)),
+    ...service.methods.flatMap((method) => callBlocks(`${service.typeName}/${method.name}`, method)),
   ];
 }
 
-function rpcBlocks(call: string, rpc: ApiRpc, contract: ApiContract): readonly Block[] {
+function callBlocks(call: string, method: DescMethod): readonly string[] {
   const example = examples[call];
   if (example === undefined) throw new Error(`src/tooling/api-examples.ts has no example of ${call}`);
+  const { proto, input, output } = method;
   return [
-    heading(3, rpc.name),
-    paragraph(rpc.comment),
+    `### ${method.name}`,
+    commentOf(method),
     shell(grpcurlLine(call, example)),
-    ...(example.remark === undefined ? [] : [paragraph(example.remark)]),
-    ...sideBlocks('Request', rpc.requestStream, rpc.request, contract),
-    ...sideBlocks('Response', rpc.responseStream, rpc.response, contract),
-    ...(example.refusals.length === 0 ? [] : [paragraph(`[Refusals](#refusals): ${reasons(example.refusals)}.`)]),
+    ...(example.remark === undefined ? [] : [example.remark]),
+    ...sideBlocks('Request', proto.clientStreaming, input),
+    ...sideBlocks('Response', proto.serverStreaming, output),
+    ...(example.refusals.length === 0 ? [] : [`[Refusals](#refusals): ${reasons(example.refusals)}.`]),
   ];
 }
 
-function sideBlocks(side: string, isStream: boolean, type: string, contract: ApiContract): readonly Block[] {
-  const message = contract.types.get(type);
-  if (message?.kind !== 'message') throw new Error(`${type} is no message of the contract`);
-  const title = `**${side}**: ${isStream ? 'a stream of ' : ''}\`${message.name}\`. ${message.comment}`;
-  return message.fields.length === 0 ? [paragraph(title)] : [paragraph(title), fieldTable(message)];
+function sideBlocks(side: string, isStream: boolean, message: DescMessage): readonly string[] {
+  return [
+    `**${side}**: ${isStream ? 'a stream of ' : ''}\`${message.name}\`. ${commentOf(message)}`,
+    ...fieldTable(message),
+  ];
 }
 
 /** The types that calls do not name themselves, by their name. */
-function typeBlocks({ services, types }: ApiContract): readonly Block[] {
-  const shown = new Set(services.flatMap(({ rpcs }) => rpcs.flatMap(({ request, response }) => [request, response])));
-  const others = [...types].filter(([name]) => !shown.has(name)).map(([, type]) => type);
-  return [
-    heading(2, 'Types'),
-    ...others.toSorted((left, right) => (left.name < right.name ? -1 : 1)).flatMap(oneTypeBlocks),
-  ];
+function typeBlocks(contract: readonly DescFile[]): readonly string[] {
+  const methods = contract.flatMap(({ services }) => services).flatMap((service) => service.methods);
+  const shown = new Set<DescMessage | DescEnum>(methods.flatMap(({ input, output }) => [input, output]));
+  const others = contract.flatMap(({ messages, enums }) => [...messages, ...enums]).filter((type) => !shown.has(type));
+  return ['## Types', ...others.toSorted((left, right) => (left.name < right.name ? -1 : 1)).flatMap(oneTypeBlocks)];
 }
 
-function oneTypeBlocks(type: ApiType): readonly Block[] {
-  const head = [heading(3, type.name), paragraph(type.comment)];
-  if (type.kind === 'message') return type.fields.length === 0 ? head : [...head, fieldTable(type)];
-  const rows = type.values.map(({ name, comment }) => [`\`${name}\``, comment]);
-  return [...head, { kind: 'table', heads: ['Value', 'Meaning'], rows }];
+function oneTypeBlocks(type: DescMessage | DescEnum): readonly string[] {
+  const head = [`### ${type.name}`, commentOf(type)];
+  if (type.kind === 'message') return [...head, ...fieldTable(type)];
+  const rows = type.values.map((value) => [`\`${value.name}\``, commentOf(value)]);
+  return [...head, markdownTable(['Value', 'Meaning'], rows)];
 }
 
-function fieldTable({ fields }: ApiMessage): Block {
-  const rows = fields.map((field) => [`\`${field.name}\``, typeOf(field), field.comment]);
-  return { kind: 'table', heads: ['Field', 'Type', 'Meaning'], rows };
+/** No table when there are no fields. */
+function fieldTable({ fields }: DescMessage): readonly string[] {
+  const rows = fields.map((field) => [`\`${field.name}\``, typeOf(field), commentOf(field)]);
+  return rows.length === 0 ? [] : [markdownTable(['Field', 'Type', 'Meaning'], rows)];
 }
 
-function typeOf({ type, repeated, keyType, oneof }: ApiField): string {
-  const name = typeName(type);
-  if (keyType !== undefined) return `map of ${keyType} to ${name}`;
-  return `${repeated ? 'repeated ' : ''}${name}${oneof === undefined ? '' : `, one of \`${oneof}\``}`;
+function typeOf(field: DescField): string {
+  const name = typeName(field);
+  if (field.fieldKind === 'map') return `map of ${scalarName(field.mapKey)} to ${name}`;
+  if (field.fieldKind === 'list') return `repeated ${name}`;
+  return field.oneof === undefined ? name : `${name}, one of \`${field.oneof.name}\``;
 }
 
-function typeName(type: string): string {
-  const name = type.slice(type.lastIndexOf('.') + 1);
-  return type.startsWith('chat.v1.') ? `[${name}](#${anchorOf(name)})` : name;
+/** Of a list or a map: of its values. */
+function typeName(field: DescField): string {
+  if (field.scalar !== undefined) return scalarName(field.scalar);
+  const named = field.message === undefined ? field.enum : field.message;
+  return named.typeName.startsWith(`${spoken}.`) ? linkTo(named.name) : named.name;
+}
+
+function scalarName(type: ScalarType): string {
+  return ScalarType[type].toLowerCase();
+}
+
+/** The comment before it, its lines joined; '' where there is none. */
+export function commentOf(
+  described: DescService | DescMethod | DescMessage | DescField | DescEnum | DescEnumValue,
+): string {
+  return oneLine(getComments(described).leading);
+}
+
+function oneLine(comment = ''): string {
+  return comment.trim().replaceAll(/\s*\n\s*/g, ' ');
+}
+
+function linkTo(name: string): string {
+  return `[${name}](#${anchorOf(name)})`;
 }
 
 function reasons(of: readonly Reason[]): string {
   return [...new Set(of)].map((reason) => `\`${reason}\``).join(', ');
 }
 
-function heading(level: 1 | 2 | 3, text: string): Block {
-  return { kind: 'heading', level, text };
-}
-
-function paragraph(text: string): Block {
-  return { kind: 'paragraph', text };
-}
-
-function shell(text: string): Block {
-  return { kind: 'shell', text };
+function shell(text: string): string {
+  return `\`\`\`sh\n${text}\n\`\`\``;
 }

@@ -2,11 +2,8 @@ import { envoyFiles } from '../../gateway/envoy/files.ts';
 import type { Setting } from '../config/setting.ts';
 import { settings } from '../config/settings.ts';
 import { catalogue, type Refusal } from '../domain/errors/catalogue.ts';
-import { readContract } from './api-contract.ts';
-import { apiHtml, apiMarkdown } from './api-page.ts';
-import { dashboardJson } from './deploy/dashboard.ts';
-import { markdownTable } from './page-blocks.ts';
-import { refusalTable } from './refusal-table.ts';
+import { apiHtml, apiMarkdown, readContract } from './api-page.ts';
+import { markdownTable, refusalTable } from './markdown.ts';
 
 /** The pages and configurations that are written from tables in the code and from the contract, by their path. Throws when the contract does not compile. */
 export function documents(): Readonly<Record<string, string>> {
@@ -17,7 +14,6 @@ export function documents(): Readonly<Record<string, string>> {
     'docs/configuration.md': configurationPage(settings),
     'docs/errors.md': errorsPage(catalogue),
     'src/client/reasons.ts': clientReasons(catalogue),
-    'deploy/grafana/dashboards/parley.json': dashboardJson(),
     ...envoyFiles(),
   };
 }
@@ -56,10 +52,10 @@ export function errorsPage(table: Readonly<Record<string, Refusal>>): string {
     '## That end a call or a session',
     `The call or stream ends with the gRPC code. Its \`google.rpc.Status\` (in \`grpc-status-details-bin\`) carries an \`ErrorInfo\` with the
 reason and the domain \`parley\`, a \`RetryInfo\` with the delay where a retry may work, and a \`BadRequest\` where fields are wrong.`,
-    refusalsTable(rows.filter(([, { scope }]) => scope === 'call')),
+    refusalTable(rows.filter(([, { scope }]) => scope === 'call')),
     '## That concern one message',
     `In a session these come as \`MessageRejected\` with the reason, and the session goes on. A call of \`Send\` fails with the gRPC code.`,
-    refusalsTable(rows.filter(([, { scope }]) => scope === 'message')),
+    refusalTable(rows.filter(([, { scope }]) => scope === 'message')),
   );
 }
 
@@ -82,11 +78,6 @@ export type Reason = keyof typeof reasons;
 
 function pascalCase(name: string): string {
   return name.toLowerCase().replaceAll(/(?:^|_)([a-z])/g, (_match, letter: string) => letter.toUpperCase());
-}
-
-function refusalsTable(rows: readonly (readonly [string, Refusal])[]): string {
-  const { heads, rows: cells } = refusalTable(rows);
-  return markdownTable(heads, cells);
 }
 
 function page(title: string, source: string, ...paragraphs: readonly string[]): string {

@@ -3,10 +3,9 @@ import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '
 import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose';
 import { AuthenticationUnavailable } from '../../ports/authenticator.ts';
 import { StandingClock } from '../../testing/standing-clock.ts';
-import { claimHolds, claimOf } from './claims.ts';
-import { OidcIssuerInsecure } from './documents.ts';
+import { OidcIssuerInsecure } from './issuer.ts';
 import { clockToleranceMs, discoveryRetryMs, maxDocumentBytes } from './limits.ts';
-import { type OidcAuthenticatorOptions, oidcAuthenticator } from './oidc-authenticator.ts';
+import { claimHolds, claimOf, type OidcAuthenticatorOptions, oidcAuthenticator } from './oidc-authenticator.ts';
 import { type IssuerKey, issuerKey, signedBy, TestIssuer } from './testing/issuer.ts';
 
 const audience = 'https://parley.example';

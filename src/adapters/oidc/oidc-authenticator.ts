@@ -1,10 +1,9 @@
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import { Refused } from '../../domain/errors/catalogue.ts';
+import { maxIdLength } from '../../domain/limits.ts';
 import { AuthenticationUnavailable, type Authenticator } from '../../ports/authenticator.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { claimHolds, clientIdOf } from './claims.ts';
-import { unavailable } from './documents.ts';
-import { Issuer } from './issuer.ts';
+import { Issuer, unavailable } from './issuer.ts';
 import { algorithms, clockToleranceMs, maxTimeMs } from './limits.ts';
 
 export interface OidcAuthenticatorOptions {
@@ -72,4 +71,35 @@ function told(error: unknown): unknown {
   if (error instanceof AuthenticationUnavailable) return error;
   // What a token does wrong, jose has names for; what is left is a key that cannot be used, such as one that is too short.
   return unavailable('the key that the access token names', error);
+}
+
+/** What client ids are elsewhere: printable, bounded. */
+const clientIdForm = /^[^\p{Cc}\p{Cs}]+$/u;
+
+/** The claim of this name; where there is none, a dot leads into an object: Keycloak's roles are `realm_access.roles`. */
+export function claimOf(payload: JWTPayload, name: string): unknown {
+  if (Object.hasOwn(payload, name)) return payload[name];
+  let value: unknown = payload;
+  for (const part of name.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Readonly<Record<string, unknown>>)[part];
+  }
+  return value;
+}
+
+/** The client id that the claim gives. Throws UNAUTHENTICATED when it is not one. */
+function clientIdOf(payload: JWTPayload, name: string): string {
+  const id = claimOf(payload, name);
+  if (typeof id === 'string' && id.length <= maxIdLength && clientIdForm.test(id)) return id;
+  throw new Refused(
+    'UNAUTHENTICATED',
+    `the claim ${name} of the access token is not a client id: 1 to ${maxIdLength} printable characters`,
+  );
+}
+
+/** Whether the claim is, or holds, the value: as a whole, as a word among others, or in a list. */
+export function claimHolds(payload: JWTPayload, name: string, value: string): boolean {
+  const claim = claimOf(payload, name);
+  if (typeof claim === 'string') return claim === value || claim.split(' ').includes(value);
+  return Array.isArray(claim) && claim.includes(value);
 }

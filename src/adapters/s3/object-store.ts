@@ -64,13 +64,8 @@ export class ObjectStore {
       Metadata: metadataOf(object),
     });
     patience.renew(bytes.length);
-    try {
-      await patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
-      return true;
-    } catch (error) {
-      if (statusOf(error) === 412) return false;
-      throw error;
-    }
+    const put = patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
+    return (await unlessStatus([412], put)) !== undefined;
   }
 
   /** Copies just this; false when it is not there any more, or something else is. */
@@ -85,13 +80,8 @@ export class ObjectStore {
       Metadata: metadataOfStored(media),
     });
     patience.renew(media.sizeBytes);
-    try {
-      await patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
-      return true;
-    } catch (error) {
-      if ([404, 412].includes(statusOf(error) ?? 0)) return false;
-      throw error;
-    }
+    const copied = patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
+    return (await unlessStatus([404, 412], copied)) !== undefined;
   }
 
   /** The bytes of a range as HTTP writes it, or all; undefined when nothing is there; none when the range begins behind the end. */
@@ -117,15 +107,12 @@ export class ObjectStore {
   /** Of the bytes that are there, read once from beginning to end; undefined when they are not there any more. */
   async sha256(key: string, etag: string, patience: Patience): Promise<string | undefined> {
     const command = new GetObjectCommand({ Bucket: this.#bucket, Key: key, IfMatch: etag });
-    try {
-      const answer = await patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
-      const hash = createHash('sha256');
-      for await (const chunk of chunksOf(answer, patience)) hash.update(chunk);
-      return hash.digest('hex');
-    } catch (error) {
-      if ([404, 412].includes(statusOf(error) ?? 0)) return undefined;
-      throw error;
-    }
+    const got = patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
+    const answer = await unlessStatus([404, 412], got);
+    if (answer === undefined) return undefined;
+    const hash = createHash('sha256');
+    for await (const chunk of chunksOf(answer, patience)) hash.update(chunk);
+    return hash.digest('hex');
   }
 
   /** Puts an object without content there: that it is there says all. */
@@ -162,12 +149,17 @@ export class ObjectStore {
 
   async #head(key: string, patience: Patience): Promise<HeadObjectCommandOutput | undefined> {
     const command = new HeadObjectCommand({ Bucket: this.#bucket, Key: key, ChecksumMode: 'ENABLED' });
-    try {
-      return await patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
-    } catch (error) {
-      if (statusOf(error) === 404) return undefined;
-      throw error;
-    }
+    return unlessStatus([404], patience.wait(this.#client.send(command, { abortSignal: patience.signal })));
+  }
+}
+
+/** What S3 answers; undefined when it answers with one of these statuses. */
+async function unlessStatus<T>(statuses: readonly number[], answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (statuses.includes(statusOf(error) ?? 0)) return undefined;
+    throw error;
   }
 }
 

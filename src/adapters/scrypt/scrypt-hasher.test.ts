@@ -1,9 +1,15 @@
 import { scryptSync } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { decodeHash, encodeHash, memoryBytes } from './encoding.ts';
 import { maxHashesAtOnce, maxSignUpHashesAtOnce, maxWaitingHashes, maxWaitingSignUpHashes } from './limits.ts';
-import { scryptCost, scryptHasher, turnsByQueue } from './scrypt-hasher.ts';
-import type { Turns } from './turns.ts';
+import {
+  decodeHash,
+  encodeHash,
+  memoryBytes,
+  scryptCost,
+  scryptHasher,
+  type Turns,
+  turnsByQueue,
+} from './scrypt-hasher.ts';
 
 /** The same algorithm for a thousandth of the time. */
 const cheap = { log2N: 5, r: 8, p: 1 };

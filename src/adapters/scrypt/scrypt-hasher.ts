@@ -2,7 +2,6 @@ import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import type { HashingQueue, PasswordHasher } from '../../ports/password-hasher.ts';
-import { decodeHash, type EncodedHash, encodeHash, memoryBytes, type ScryptCost } from './encoding.ts';
 import {
   busyRetryDelayMs,
   maxHashesAtOnce,
@@ -10,7 +9,6 @@ import {
   maxWaitingHashes,
   maxWaitingSignUpHashes,
 } from './limits.ts';
-import { Turns } from './turns.ts';
 
 /**
  * One of the settings that OWASP names as equally strong (Password Storage Cheat Sheet), with the least memory for its time: 32 MiB, and
@@ -76,4 +74,87 @@ function keyOf(password: string, { log2N, r, p, salt }: Omit<EncodedHash, 'key'>
 
 function isCost(hash: ScryptCost, cost: ScryptCost): boolean {
   return hash.log2N === cost.log2N && hash.r === cost.r && hash.p === cost.p;
+}
+
+/** What hashing costs (RFC 7914): memory is 128 · 2^log2N · r bytes, time goes with 2^log2N · r · p. */
+interface ScryptCost {
+  readonly log2N: number;
+  readonly r: number;
+  readonly p: number;
+}
+
+/** A hash with all that is needed to compute it again. */
+interface EncodedHash extends ScryptCost {
+  readonly salt: Buffer;
+  readonly key: Buffer;
+}
+
+/**
+ * The PHC string format, in base64 without padding:
+ *
+ *     $scrypt$ln=<log2 N>,r=<r>,p=<p>$<salt>$<key>
+ */
+const form = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{22,86})\$([A-Za-z0-9+/]{43})$/;
+
+/** As it is stored. */
+export function encodeHash({ log2N, r, p, salt, key }: EncodedHash): string {
+  return `$scrypt$ln=${log2N},r=${r},p=${p}$${unpadded(salt)}$${unpadded(key)}`;
+}
+
+/** Throws when the text is no such hash: only damage or another program can have written it. */
+export function decodeHash(text: string): EncodedHash {
+  const [, log2N, r, p, salt, key] = form.exec(text) ?? [];
+  if (salt === undefined || key === undefined) throw new Error('a stored password hash is not of a form known here');
+  const cost = { log2N: Number(log2N), r: Number(r), p: Number(p) };
+  return { ...cost, salt: Buffer.from(salt, 'base64'), key: Buffer.from(key, 'base64') };
+}
+
+/** Bytes that computing it takes. */
+export function memoryBytes({ log2N, r }: ScryptCost): number {
+  return 128 * 2 ** log2N * r;
+}
+
+function unpadded(bytes: Buffer): string {
+  return bytes.toString('base64').replace(/=+$/, '');
+}
+
+interface TurnsOptions {
+  readonly maxAtOnce: number;
+  readonly maxWaiting: number;
+  /** What whoever comes beyond that is told. */
+  readonly busy: () => Refused;
+}
+
+/** Lets a few work at once and some wait, first come, first served. */
+export class Turns {
+  readonly #options: TurnsOptions;
+  readonly #waiting: (() => void)[] = [];
+  #working = 0;
+
+  constructor(options: TurnsOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves or rejects as the work does. Rejects with the refusal, without working, when too many wait. */
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    await this.#turn();
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      // The turn is handed over: whoever comes now stands behind those who wait.
+      if (next === undefined) this.#working -= 1;
+      else next();
+    }
+  }
+
+  async #turn(): Promise<void> {
+    const { maxAtOnce, maxWaiting, busy } = this.#options;
+    if (this.#working < maxAtOnce) {
+      this.#working += 1;
+      return;
+    }
+    if (this.#waiting.length >= maxWaiting) throw busy();
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
 }

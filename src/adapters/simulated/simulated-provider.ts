@@ -1,8 +1,15 @@
 import { randomInt } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../ports/clock.ts';
-import type { Provider, ProviderRequest, ReplyKind, ReplyPiece } from '../../ports/provider.ts';
+import {
+  type GeneratedMedia,
+  type Provider,
+  ProviderError,
+  type ProviderRequest,
+  type ReplyKind,
+  type ReplyPiece,
+} from '../../ports/provider.ts';
 import { answer } from './answer.ts';
-import { mediaOf, samplesOf } from './samples.ts';
 import { type Random, seededRandom } from './seeded-random.ts';
 
 /** Evenly distributed between the two. */
@@ -123,4 +130,43 @@ export function simulatedProvider(settings: SimulatedProviderSettings): Provider
     continues: settings.seed !== 'random',
     reply: (request, signal) => reply(settings, seed, request, signal),
   };
+}
+
+/**
+ * A sound or a picture that is bundled with the code. These, and those in src/testing/samples, are the project's own: a program synthesized a chime and a
+ * landscape and encoded them with wasm-media-encoders, jpeg-js and h264-mp4-encoder (src/tooling/make-samples.ts of commit 04799cb, which gives the same
+ * bytes again).
+ */
+interface Sample extends Omit<GeneratedMedia, 'type' | 'bytes'> {
+  readonly file: string;
+}
+
+const chime: Sample = { kind: 'voice', contentType: 'audio/mpeg', file: 'voice.mp3' };
+const landscape: Sample = { kind: 'image', contentType: 'image/jpeg', file: 'picture.jpg' };
+
+/** What belongs to each sort of reply behind its text. */
+const samplesOf: Readonly<Record<ReplyKind, readonly Sample[]>> = {
+  text: [],
+  voice: [chime],
+  video: [chime, landscape],
+};
+
+/** Each is read once, when it is first wanted. */
+const bytesOf = new Map<string, Uint8Array>();
+
+async function bytesIn(file: string): Promise<Uint8Array> {
+  const known = bytesOf.get(file);
+  if (known !== undefined) return known;
+  const bytes = await readFile(new URL(`samples/${file}`, import.meta.url));
+  bytesOf.set(file, bytes);
+  return bytes;
+}
+
+/** The sample as a piece of a reply. Rejects with ProviderError when its file cannot be read. */
+async function mediaOf({ file, ...sample }: Sample): Promise<GeneratedMedia> {
+  try {
+    return { type: 'media', ...sample, bytes: await bytesIn(file) };
+  } catch (cause) {
+    throw new ProviderError(`the sample ${file} cannot be read`, false, undefined, { cause });
+  }
 }

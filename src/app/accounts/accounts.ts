@@ -1,12 +1,12 @@
 import { Refused } from '../../domain/errors/catalogue.ts';
 import type { AccessTokens } from '../../ports/access-tokens.ts';
 import type { Account } from '../../ports/account-store.ts';
+import type { Ids } from '../../ports/ids.ts';
 import type { SecurityEventKind } from '../../ports/security-log.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import type { SecurityRecorder } from '../security/security-recorder.ts';
 import { BackOff } from './back-off.ts';
 import { checkNewPassword, checkPasswordBound, checkUserName } from './credentials.ts';
-import { newRefreshToken, parseRefreshToken } from './refresh-tokens.ts';
 import { createUser, type UserDeps } from './users.ts';
 
 type Subject = Pick<Account, 'clientId' | 'role'>;
@@ -199,4 +199,34 @@ export class Accounts {
     const { accessToken, lifetimeMs } = await this.#deps.tokens.issue({ clientId, isOperator: role === 'operator' });
     return { accessToken, refreshToken, accessTokenLifetimeMs: lifetimeMs, clientId };
   }
+}
+
+/**
+ * A refresh token, of which only the secret's hash is stored:
+ *
+ *     <family id>.<secret, 256 bits>
+ */
+const form = /^([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{43,64})$/;
+
+/** A token and what is stored of it. */
+interface NewRefreshToken {
+  /** Secret. */
+  readonly refreshToken: string;
+  readonly familyId: string;
+  readonly tokenHash: string;
+}
+
+/** The next token of a family. */
+function newRefreshToken(ids: Ids, familyId: string): NewRefreshToken {
+  const secret = ids.token();
+  return { refreshToken: `${familyId}.${secret}`, familyId, tokenHash: ids.hash(secret) };
+}
+
+/** What a token names; undefined when it is none. */
+function parseRefreshToken(
+  ids: Ids,
+  token: string,
+): { readonly familyId: string; readonly tokenHash: string } | undefined {
+  const [, familyId, secret] = form.exec(token) ?? [];
+  return familyId === undefined || secret === undefined ? undefined : { familyId, tokenHash: ids.hash(secret) };
 }

@@ -1,6 +1,11 @@
-import { beforeEach, describe, expect, test } from '@jest/globals';
-import { MemoryAccountServer } from '../../adapters/memory/account-store/memory-accounts.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { nodeCryptoIds as ids } from '../../adapters/node/node-crypto-ids.ts';
+import { openSqliteAccountStore } from '../../adapters/sqlite/account-store/sqlite-account-store.ts';
+import type { AccountStore } from '../../ports/account-store.ts';
+import type { Clock } from '../../ports/clock.ts';
 import { StandingClock } from '../../testing/standing-clock.ts';
 import { maxRemembered } from '../rate-limits/remembered.ts';
 import {
@@ -20,12 +25,18 @@ let clock: StandingClock;
 let backOff: BackOff;
 /** Another gateway's, on the same store. */
 let elsewhere: BackOff;
-beforeEach(() => {
+let opened: AsyncDisposableStack;
+let openStore: (by: Clock) => AccountStore;
+beforeEach(async () => {
   clock = new StandingClock(0);
-  const store = new MemoryAccountServer(() => clock.nowMs());
-  backOff = new BackOff({ clock, ids, store: store.handle() }, signUpsPerAddress);
-  elsewhere = new BackOff({ clock, ids, store: store.handle() }, signUpsPerAddress);
+  opened = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'parley-back-off-'));
+  opened.defer(() => rm(folder, { recursive: true }));
+  openStore = (by) => opened.use(openSqliteAccountStore({ path: join(folder, 'accounts.db'), clock: by }));
+  backOff = new BackOff({ clock, ids, store: openStore(clock) }, signUpsPerAddress);
+  elsewhere = new BackOff({ clock, ids, store: openStore(clock) }, signUpsPerAddress);
 });
+afterEach(() => opened.disposeAsync());
 
 const fail = (name: string | undefined, address: string) => backOff.attempt({ name, address }, async () => null);
 const succeed = (name: string, address: string) => backOff.attempt({ name, address }, async () => 'right');
@@ -150,7 +161,7 @@ describe('at two gateways', () => {
 
   test('whose clock is behind, nobody waits longer than the longest wait', async () => {
     const late = new StandingClock(0);
-    const store = new MemoryAccountServer(() => late.nowMs()).handle();
+    const store = openStore(late);
     const ahead = new BackOff({ clock, ids, store }, signUpsPerAddress);
     clock.advance(forgetAfterMs / 2);
     for (let index = 0; index < freeFailuresPerName; index += 1)

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { messageReceived } from '../../testing/conversation-events.ts';
 import { anybody, type Caller } from '../caller.ts';
+import { checkedTitle } from './conversations-manager.ts';
 import { HistoryWorld } from './testing/history-world.ts';
-import { checkedTitle } from './title.ts';
 
 let world: HistoryWorld;
 beforeEach(async () => {

@@ -8,7 +8,15 @@ import type { RecordPlace } from '../../ports/operations-views.ts';
 import type { Conversations } from '../gateway/conversations.ts';
 import type { Journal } from '../journal.ts';
 import { replayIdOf } from './replay-id.ts';
-import type { Replayed } from './replayed.ts';
+
+/** Where a replay stands. */
+export interface Replayed {
+  readonly place: RecordPlace;
+  /** '' when it is no message. */
+  readonly messageId: string;
+  /** Nothing was appended: an earlier one stands there, and has not failed. */
+  readonly alreadyReplayed: boolean;
+}
 
 export interface ParkedMessagesDeps {
   readonly journal: Journal;

@@ -7,8 +7,7 @@ import type { Ids } from '../../ports/ids.ts';
 import type { OperationsViews, RecordPlace } from '../../ports/operations-views.ts';
 import type { Conversations } from '../gateway/conversations.ts';
 import { type Journal, nameOfPlace } from '../journal.ts';
-import type { ParkedMessages } from './parked-messages.ts';
-import type { Replayed } from './replayed.ts';
+import type { ParkedMessages, Replayed } from './parked-messages.ts';
 
 export interface ParkedRecordsDeps {
   readonly journal: Journal;

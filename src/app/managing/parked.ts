@@ -7,9 +7,8 @@ import type { Journal } from '../journal.ts';
 import type { PageArguments, ReadPage } from '../reading/history-reads.ts';
 import { effectivePageSize, pageToken, placeOfToken } from '../reading/page.ts';
 import { operatorOf, type SecurityRecorder } from '../security/security-recorder.ts';
-import { ParkedMessages } from './parked-messages.ts';
+import { ParkedMessages, type Replayed } from './parked-messages.ts';
 import { ParkedRecords } from './parked-records.ts';
-import type { Replayed } from './replayed.ts';
 
 export interface ParkedDeps {
   readonly journal: Journal;

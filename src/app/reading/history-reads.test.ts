@@ -5,7 +5,7 @@ import type { HistoryMessage } from '../../ports/history.ts';
 import { messageReceived, replyCompleted, workerClaimed } from '../../testing/conversation-events.ts';
 import { anybody, type Caller } from '../caller.ts';
 import { HistoryWorld } from '../managing/testing/history-world.ts';
-import { searchedWords } from './search-query.ts';
+import { searchedWords } from './history-reads.ts';
 
 let world: HistoryWorld;
 beforeEach(async () => {

@@ -1,3 +1,4 @@
+import { wordsOf } from '../../domain/conversation/words.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import { historyWaitMs } from '../../domain/limits.ts';
 import type { History, HistoryConversation, HistoryMessage, HistoryProgress } from '../../ports/history.ts';
@@ -7,7 +8,6 @@ import type { Conversations } from '../gateway/conversations.ts';
 import { checkConversationId } from '../gateway/hello.ts';
 import type { MediaLinks, PresentedMessage } from '../media/media-links.ts';
 import { cutToBytes, effectivePageSize, pageToken, placeOfToken } from './page.ts';
-import { searchedWords } from './search-query.ts';
 
 export interface HistoryReadsDeps {
   readonly history: Pick<History, 'getConversation' | 'listConversations' | 'listMessages' | 'searchMessages'>;
@@ -114,4 +114,20 @@ export class HistoryReads {
       metadata: { history_sequence: String(Math.max(0, newest)), at_least_sequence: String(sequence) },
     });
   }
+}
+
+/** Words of a query. Each costs a look into the index, and nobody remembers more of a message. */
+const maxQueryWords = 20;
+
+/** UTF-16 units of a query: so many words of the greatest length that counts, and as much again between them. */
+const maxQueryUnits = 2_560;
+
+/** The words to look for, each once. Throws QUERY_INVALID unless there are 1 to 20. */
+export function searchedWords(query: string): readonly string[] {
+  // Before it is cut into words: a query may be as large as a frame.
+  const words = query.length > maxQueryUnits ? undefined : wordsOf(query);
+  if (words !== undefined && words.length > 0 && words.length <= maxQueryWords) return words;
+  throw new Refused('QUERY_INVALID', undefined, {
+    violations: [{ field: 'query', description: `1 to ${maxQueryWords} words of letters and numbers` }],
+  });
 }

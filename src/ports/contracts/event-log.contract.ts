@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Erasure, type EventLog, type LogRecord, LogTruncated, type NewRecord } from '../event-log.ts';
 
 /** A log to test, with one topic that nothing has been appended to. */
@@ -11,6 +11,11 @@ export interface LogUnderTest extends AsyncDisposable {
 
 /** Makes a log whose fresh topic has this many partitions. */
 export type OpenLog = (partitions: number) => Promise<LogUnderTest>;
+
+/** That of the test that runs. */
+let opened: LogUnderTest;
+let log: EventLog;
+let topic: string;
 
 const partitions = 3;
 const mebibyte = 1_024 * 1_024;
@@ -63,18 +68,24 @@ async function appendInTurn(log: EventLog, topic: string, partition: number, cou
 /** What every event log must do, whatever it is made of. */
 export function eventLogContract(name: string, open: OpenLog): void {
   describe(`event log: ${name}`, () => {
-    appending(open);
-    reading(open);
-    tailing(open);
-    erasing(open);
-    positions(open);
+    beforeEach(async () => {
+      opened = await open(partitions);
+      ({ log, topic } = opened);
+    });
+    afterEach(async () => {
+      await opened[Symbol.asyncDispose]();
+    });
+
+    appending();
+    reading();
+    tailing();
+    erasing();
+    positions();
   });
 }
 
-function appending(open: OpenLog): void {
+function appending(): void {
   test('answers with the place of each record, counted from 0 in each partition', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     const appended = await log.append([record(topic, 0, 'a'), record(topic, 1, 'b'), record(topic, 0, 'c')]);
     expect(appended.map(({ partition, offset }) => [partition, offset])).toEqual([
       [0, 0],
@@ -87,8 +98,6 @@ function appending(open: OpenLog): void {
   });
 
   test('gives back everything a record was appended with', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     const headers = { ce_id: '1', ce_type: 'test.Ünïcode', 'content-type': '', 'x-other': '値' };
     const given: NewRecord = { topic, partition: 2, key: 'ключ', headers, value: Uint8Array.from(numbers(256)) };
     const [place] = await log.append([given]);
@@ -97,8 +106,6 @@ function appending(open: OpenLog): void {
   });
 
   test('keeps the order of calls made without waiting, and each call in one piece', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     const calls = numbers(200).map((call) =>
       log.append(['a', 'b', 'c'].map((part) => record(topic, 1, `${call}${part}`))),
     );
@@ -110,8 +117,6 @@ function appending(open: OpenLog): void {
   });
 
   test('leaves no gap when many append at once to all partitions', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     const appender = async (who: number) => {
       for (const number of numbers(20))
         await log.append([record(topic, (who + number) % partitions, `${who}-${number}`)]);
@@ -123,8 +128,6 @@ function appending(open: OpenLog): void {
   });
 
   test('takes nothing of a call that names a partition that does not exist', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     await expect(log.append([record(topic, 0, 'a'), record(topic, partitions, 'b')])).rejects.toThrow();
     await expect(log.append([record(topic, 0, 'a'), record(`${topic}-no`, 0, 'b')])).rejects.toThrow();
     await log.append([record(topic, 0, 'after')]);
@@ -132,14 +135,11 @@ function appending(open: OpenLog): void {
   });
 
   test('answers an append of nothing with nothing', async () => {
-    await using opened = await open(partitions);
-    expect(await opened.log.append([])).toEqual([]);
-    expect(await opened.log.endOffset(opened.topic, 0)).toBe(0);
+    expect(await log.append([])).toEqual([]);
+    expect(await log.endOffset(topic, 0)).toBe(0);
   });
 
   test('takes a record of one mebibyte', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     const value = Uint8Array.from({ length: mebibyte }, (_, index) => (index * 31) % 251);
     await log.append([{ ...record(topic, 0, ''), value }]);
     const [found] = await log.read(topic, 0, 0, 1);
@@ -147,8 +147,6 @@ function appending(open: OpenLog): void {
   });
 
   test('gives each record the time that its append was answered with', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     const places = await Promise.all(numbers(100).map((number) => log.append([record(topic, 0, String(number))])));
     const again = await opened.reopen();
     const timesOf = (records: readonly { readonly timeMs: number }[]) => records.map(({ timeMs }) => timeMs);
@@ -156,11 +154,7 @@ function appending(open: OpenLog): void {
   });
 
   test('still has everything after it was closed and opened again, and goes on from there', async () => {
-    await using opened = await open(partitions);
-    const { topic } = opened;
-    const places = await opened.log.append(
-      numbers(50).map((number) => record(topic, number % partitions, String(number))),
-    );
+    const places = await log.append(numbers(50).map((number) => record(topic, number % partitions, String(number))));
     const again = await opened.reopen();
     const found = (await Promise.all(numbers(partitions).map((partition) => readAll(again, topic, partition)))).flat();
     const place = ({ partition, offset, timeMs }: { partition: number; offset: number; timeMs: number }) =>
@@ -171,17 +165,14 @@ function appending(open: OpenLog): void {
   });
 }
 
-function reading(open: OpenLog): void {
+function reading(): void {
   test('knows the partitions of its topics, and refuses others', async () => {
-    await using opened = await open(partitions);
-    expect(opened.log.partitions(opened.topic)).toBe(partitions);
-    expect(() => opened.log.partitions(`${opened.topic}-no`)).toThrow();
-    await expect(opened.log.read(opened.topic, partitions, 0, 1)).rejects.toThrow();
+    expect(log.partitions(topic)).toBe(partitions);
+    expect(() => log.partitions(`${topic}-no`)).toThrow();
+    await expect(log.read(topic, partitions, 0, 1)).rejects.toThrow();
   });
 
   test('reads from any offset, no more than asked for, and nothing at the end', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     await log.append(numbers(1_000).map((number) => record(topic, 0, String(number))));
     expect(contents(await log.read(topic, 0, 0, 1_000))).toEqual(numbers(1_000).map(String));
     expect(contents(await log.read(topic, 0, 997, 2))).toEqual(['997', '998']);
@@ -192,8 +183,6 @@ function reading(open: OpenLog): void {
   });
 
   test('knows the end of each partition', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     await log.append([record(topic, 1, 'a'), record(topic, 1, 'b')]);
     expect(await Promise.all(numbers(partitions).map((partition) => log.endOffset(topic, partition)))).toEqual([
       0, 2, 0,
@@ -201,12 +190,10 @@ function reading(open: OpenLog): void {
   });
 }
 
-function tailing(open: OpenLog): void {
+function tailing(): void {
   test.each([0, 1, 149, 299, 300])(
     'tails from offset %i: what is there, then what comes, without hole or repeat',
     async (from) => {
-      await using opened = await open(partitions);
-      const { log, topic } = opened;
       await log.append(numbers(300).map((number) => record(topic, 0, String(number))));
       const tail = tailUntil(log, topic, 0, from, 600 - from);
       await appendInTurn(log, topic, 0, 300, 300);
@@ -217,9 +204,7 @@ function tailing(open: OpenLog): void {
   );
 
   test('tails what an earlier opening stored', async () => {
-    await using opened = await open(partitions);
-    const { topic } = opened;
-    await opened.log.append(numbers(700).map((number) => record(topic, 0, String(number))));
+    await log.append(numbers(700).map((number) => record(topic, 0, String(number))));
     const again = await opened.reopen();
     const tail = tailUntil(again, topic, 0, 0, 710);
     await appendInTurn(again, topic, 0, 10, 700);
@@ -227,8 +212,6 @@ function tailing(open: OpenLog): void {
   });
 
   test('serves many tails of one partition at once', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     await Promise.all(numbers(90).map((number) => log.append([record(topic, 0, String(number))])));
     const tails = numbers(10).map((from) => tailUntil(log, topic, 0, from * 10, 200 - from * 10));
     await Promise.all(numbers(110, 90).map((number) => log.append([record(topic, 0, String(number))])));
@@ -239,8 +222,6 @@ function tailing(open: OpenLog): void {
   });
 
   test('waits for a slow reader of a tail and leaves nothing out', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     const stop = new AbortController();
     const found: LogRecord[] = [];
     let appended = 0;
@@ -254,8 +235,6 @@ function tailing(open: OpenLog): void {
   });
 
   test('rejects a tail from beyond the end, and one from the end waits', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     await appendInTurn(log, topic, 0, 3);
     const error: unknown = await tailUntil(log, topic, 0, 5, 1).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(LogTruncated);
@@ -266,8 +245,6 @@ function tailing(open: OpenLog): void {
   });
 
   test('ends a tail without error when its signal aborts, while it waits and before it begins', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     const stop = new AbortController();
     const waiting = log.tail(topic, 0, 0, stop.signal)[Symbol.asyncIterator]().next();
     stop.abort();
@@ -287,7 +264,7 @@ function erasuresOf(contentsByOffset: Iterable<readonly [number, string]>): Eras
   }));
 }
 
-function erasing(open: OpenLog): void {
+function erasing(): void {
   const said = numbers(40).map((number) => `fact ${number % 10}, words ${number}`);
   const erased = (offset: number) => offset % 3 === 0;
   const left = said.map((content, offset) => (erased(offset) ? content.slice(0, factLength) : content));
@@ -301,8 +278,6 @@ function erasing(open: OpenLog): void {
   }
 
   test('takes the words of records away, and leaves all else of these records and all of the others', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     const before = await filled(log, topic);
     expect(contents(before)).toEqual(said);
     await log.erase(topic, 1, erasures);
@@ -318,8 +293,6 @@ function erasing(open: OpenLog): void {
   });
 
   test('gives no reader what was erased, whether it comes from memory or from storage, and whenever it was stored', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     await filled(log, topic);
     await log.erase(topic, 1, erasures);
     const tailed = await tailUntil(log, topic, 1, 0, said.length);
@@ -334,8 +307,6 @@ function erasing(open: OpenLog): void {
   });
 
   test('changes nothing when the same is erased again, whole or in part', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     await filled(log, topic);
     await log.erase(topic, 1, erasures.slice(0, 3));
     await log.erase(topic, 1, erasures);
@@ -347,8 +318,6 @@ function erasing(open: OpenLog): void {
   });
 
   test('takes words for a key whose words were erased, and erases the words of a key wherever they are named', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     const say = (content: string) => log.append([{ ...record(topic, 1, content), key: 'one', wordsAt: factLength }]);
     for (const content of said.slice(0, 3)) await say(content);
     await log.erase(topic, 1, erasuresOf([...said.entries()].slice(0, 3)));
@@ -370,8 +339,6 @@ function erasing(open: OpenLog): void {
   });
 
   test('erases beside appends and tails, all of one value and none of it, small and large', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     const large = numbers(20).map((number) => text.encode(`${number} `.repeat(number * 5_000)));
     const lengths = large.map(({ length }, number) =>
       Math.min(length, [length, 0, 1, 4_000, 100_000][number % 5] ?? 0),
@@ -394,8 +361,6 @@ function erasing(open: OpenLog): void {
   });
 
   test('refuses an offset without a record and a value that is no beginning, and leaves that record as it is', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     await filled(log, topic);
     const refused = [
       { offset: said.length, value: text.encode('fact 0') },
@@ -415,10 +380,8 @@ async function* appendedFirst(log: EventLog, topic: string, signal: AbortSignal)
   yield* log.tail(topic, 0, 0, signal);
 }
 
-function positions(open: OpenLog): void {
+function positions(): void {
   test('keeps a position for each group and partition, 0 at first', async () => {
-    await using opened = await open(partitions);
-    const { log, topic } = opened;
     await log.append(numbers(10).map((number) => record(topic, number % 2, String(number))));
     await log.commit('one', topic, 0, 3);
     await log.commit('one', topic, 1, 5);

@@ -1,4 +1,4 @@
-import { positionKey } from '../../adapters/memory/event-log/memory-log-handle.ts';
+import { positionKey } from '../../adapters/memory/event-log/memory-log.ts';
 import { Journal } from '../../app/journal.ts';
 import { createEventCodec } from '../../codec/event-codec.ts';
 import { readGroupOf } from '../../workers/partition-worker.ts';

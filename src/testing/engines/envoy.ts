@@ -1,9 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { certificateFile } from '../../../gateway/envoy/certificate.ts';
-import { envoyConfiguration } from '../../../gateway/envoy/config.ts';
+import { certificateFile, envoyFile } from '../../../gateway/envoy/files.ts';
 import { type EnvoyValues, localValues } from '../../../gateway/envoy/values.ts';
-import { writeYaml } from '../../../gateway/envoy/write-yaml.ts';
 import type { Certificate } from '../certificates.ts';
 import { type Engine, type EngineOptions, engineFolder, startEngine } from './engine-process.ts';
 import { freePort, portFor } from './free-port.ts';
@@ -65,11 +63,11 @@ function gatewayAt(address: string, httpAddress: string): EnvoyValues['gateways'
 }
 
 async function prepare(folder: string, values: EnvoyValues, certificate: Certificate | undefined): Promise<void> {
-  await writeFile(join(folder, 'envoy.yaml'), writeYaml('For a test.', envoyConfiguration(values)));
+  await writeFile(join(folder, 'envoy.yaml'), envoyFile('For a test.', values));
   if (certificate === undefined || values.tls === undefined) return;
   await writeFile(join(folder, 'tls.crt'), certificate.cert);
   await writeFile(join(folder, 'tls.key'), certificate.key);
-  await writeFile(join(folder, 'certificate.yaml'), writeYaml('For a test.', certificateFile(values.tls)));
+  await writeFile(join(folder, 'certificate.yaml'), certificateFile('For a test.', values.tls));
 }
 
 /** It is live when it has asked each gateway for its health. */

@@ -8,8 +8,8 @@ import { loadConfig } from '../../config/load-config.ts';
 import { type SettingName, settings } from '../../config/settings.ts';
 import { shutdownMs } from '../../domain/limits.ts';
 import { AddressRanges } from '../../rpc/peer-address.ts';
-import { type Compose, type ComposeService, environmentOf, networksOf, readCompose } from './compose.ts';
-import { exactRelease } from './images.ts';
+import { type Compose, type ComposeService, environmentOf, networksOf, readCompose } from './testing/compose.ts';
+import { exactRelease } from './testing/images.ts';
 
 const folder = fileURLToPath(new URL('../../../deploy/', import.meta.url));
 const read = (path: string) => readFileSync(`${folder}${path}`, 'utf8');

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePort } from '../../testing/engines/free-port.ts';
 import { eventually, Guests } from '../../testing/guests.ts';
-import { carryOut, type Made, readDockerfile, wordsOf } from './dockerfile.ts';
+import { carryOut, type Made, readDockerfile, wordsOf } from './testing/dockerfile.ts';
 
 /** Two installations from the registry, on a slow machine. */
 const makeTimeoutMs = 600_000;

@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { newAuthority, newCertificate } from '../../testing/certificates.ts';
-import { type Instruction, readDockerfile, wordsOf } from './dockerfile.ts';
-import { exactRelease } from './images.ts';
+import { type Instruction, readDockerfile, wordsOf } from './testing/dockerfile.ts';
+import { exactRelease } from './testing/images.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const read = (path: string) => readFileSync(`${root}${path}`, 'utf8');

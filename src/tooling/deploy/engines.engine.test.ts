@@ -18,7 +18,7 @@ import { installed } from '../../testing/engines/install.ts';
 import { startKafka } from '../../testing/engines/kafka.ts';
 import { startMongo } from '../../testing/engines/mongo.ts';
 import { eventually } from '../../testing/guests.ts';
-import { readCompose } from './compose.ts';
+import { readCompose } from './testing/compose.ts';
 import { askedTopics } from './testing/topics-script.ts';
 
 const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;

@@ -9,8 +9,8 @@ import { newAuthority, newCertificate } from '../../testing/certificates.ts';
 import { type EnvoyEngine, startEnvoy } from '../../testing/engines/envoy.ts';
 import { freePort } from '../../testing/engines/free-port.ts';
 import { installed } from '../../testing/engines/install.ts';
-import { readCompose } from './compose.ts';
-import { runTool } from './tools.ts';
+import { readCompose } from './testing/compose.ts';
+import { runTool } from './testing/tools.ts';
 
 // The first one may have to install Envoy.
 const root = fileURLToPath(new URL('../../../', import.meta.url));

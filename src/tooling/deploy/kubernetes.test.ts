@@ -2,12 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import type { Config, Role } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
 import { describeExposure } from '../../config/exposure.ts';
 import { loadConfig } from '../../config/load-config.ts';
+import type { Role } from '../../config/setting.ts';
 import { isUsed, type SettingName, settings } from '../../config/settings.ts';
 import { shutdownMs } from '../../domain/limits.ts';
-import { exactRelease } from './images.ts';
+import { exactRelease } from './testing/images.ts';
 import {
   containerOf,
   deploymentOf,
@@ -22,7 +23,7 @@ import {
   roles,
   secretExampleOf,
   selectsPods,
-} from './kubernetes.ts';
+} from './testing/kubernetes.ts';
 
 const [scaled] = documentsOf('keda/scaled-object.yaml');
 /** What somebody puts into the Secret of the role: all that the example has, what is only needed sometimes as well. */

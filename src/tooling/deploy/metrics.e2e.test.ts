@@ -4,8 +4,8 @@ import { parse } from 'yaml';
 import { freePort } from '../../testing/engines/free-port.ts';
 import { eventually, Guests } from '../../testing/guests.ts';
 import { type ParleyServer, startServer } from '../../testing/server.ts';
-import { type Exposed, exposedIn } from './exposition.ts';
-import { type Selector, selectorsOf } from './promql.ts';
+import { type Exposed, exposedIn } from './testing/exposition.ts';
+import { type Selector, selectorsOf } from './testing/promql.ts';
 
 /** A query of deploy/, where it stands, and the labels that its words show. */
 interface Use {

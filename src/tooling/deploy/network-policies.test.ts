@@ -1,8 +1,9 @@
 import { parseEnv } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import type { Config, Role } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/load-config.ts';
+import type { Role } from '../../config/setting.ts';
 import {
   documentsOf,
   exampleSettings,
@@ -12,7 +13,7 @@ import {
   readKubernetes,
   roles,
   selectsPods,
-} from './kubernetes.ts';
+} from './testing/kubernetes.ts';
 
 const isPolicy = ({ kind }: Manifest) => kind === 'NetworkPolicy';
 const base: readonly Manifest[] = documentsOf('base/network-policy.yaml');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { exactRelease } from './images.ts';
+import { exactRelease } from './testing/images.ts';
 
 // Docker, which no test has, is a script here that answers as its registries would.
 const deploy = fileURLToPath(new URL('../../../deploy/', import.meta.url));

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
-import type { Role } from '../../config/config.ts';
+import type { Role } from '../../config/setting.ts';
 import { type Engines, startEngines } from '../../testing/cluster.ts';
 import { call, clientOf, hangUp } from '../../testing/contract.ts';
 import { Guests } from '../../testing/guests.ts';
 import { type ParleyServer, runParley, startServer } from '../../testing/server.ts';
 import { textOf } from '../../testing/stranger.ts';
-import { type Compose, environmentOf, readCompose } from './compose.ts';
-import { podEnvironment } from './kubernetes.ts';
+import { type Compose, environmentOf, readCompose } from './testing/compose.ts';
+import { podEnvironment } from './testing/kubernetes.ts';
 
 // Each role has the secrets of its manifest and no others, and the three of them answer: who lacked one that it needs would not.
 const deploy = fileURLToPath(new URL('../../../deploy/', import.meta.url));

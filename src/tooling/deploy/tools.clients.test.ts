@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseAllDocuments, stringify } from 'yaml';
-import { readCompose } from './compose.ts';
-import { documentsOf, type Manifest } from './kubernetes.ts';
-import { writeSchemas } from './schemas.ts';
-import { runTool, toolsFolder } from './tools.ts';
+import { readCompose } from './testing/compose.ts';
+import { documentsOf, type Manifest } from './testing/kubernetes.ts';
+import { writeSchemas } from './testing/schemas.ts';
+import { runTool, toolsFolder } from './testing/tools.ts';
 
 const deploy = fileURLToPath(new URL('../../../deploy/', import.meta.url));
 const tools = toolsFolder(process.env['PARLEY_TEST_TOOLS']);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { maxOwnBytes, maxOwnRecords, maxTailQueueRecords } from './limits.ts';
-import { OwnRecords } from './own-records.ts';
+import { OwnRecords } from './opener.ts';
 import type { StoredRecord } from './record-batch.ts';
 import { TailQueue } from './tail-queue.ts';
 

@@ -1,6 +1,6 @@
-import { LogDamaged, type LogRecord } from '../../../ports/event-log.ts';
+import { LogDamaged, type LogRecord, type NewRecord } from '../../../ports/event-log.ts';
 import type { KeyRing } from './key-ring.ts';
-import { type OwnRecord, OwnRecords } from './own-records.ts';
+import { maxOwnBytes, maxOwnRecords } from './limits.ts';
 import type { StoredRecord } from './record-batch.ts';
 import { type Seal, sealOf, unseal, withoutSeal } from './sealing.ts';
 
@@ -97,4 +97,34 @@ function record(
 ): LogRecord {
   const given = seal === undefined ? headers : withoutSeal(headers);
   return { topic, partition, key, headers: given, value, says, offset, timeMs };
+}
+
+/** What there is to give back. */
+type OwnRecord = Pick<NewRecord, 'value' | 'says'>;
+
+/**
+ * What this process has appended to a partition and not read back: its tail need not decrypt and decode it. Each is given once, since what is kept
+ * for long costs the collector of garbage more than another decoding would.
+ */
+export class OwnRecords {
+  readonly #records = new Map<number, OwnRecord>();
+  #bytes = 0;
+
+  put(offset: number, record: OwnRecord): void {
+    this.#records.set(offset, record);
+    this.#bytes += record.value.length;
+    for (const [oldest, { value }] of this.#records) {
+      if (this.#records.size <= maxOwnRecords && this.#bytes <= maxOwnBytes) return;
+      this.#records.delete(oldest);
+      this.#bytes -= value.length;
+    }
+  }
+
+  take(offset: number): OwnRecord | undefined {
+    const record = this.#records.get(offset);
+    if (record === undefined) return undefined;
+    this.#records.delete(offset);
+    this.#bytes -= record.value.length;
+    return record;
+  }
 }

@@ -1,8 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { assertProperty } from '../../../testing/property.ts';
-import { MemoryGroupServer } from './memory-groups.ts';
-import { spread } from './spread.ts';
+import { MemoryGroupServer, spread } from './memory-groups.ts';
 
 /** A group of six partitions, whose moves wait until they are let happen. */
 class World {

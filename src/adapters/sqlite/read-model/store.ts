@@ -58,52 +58,20 @@ export class SqliteReadModels implements ReadModelStore {
   collection<D extends Document>(spec: CollectionSpec<D>): Collection<D> {
     this.#specs.set(spec.name, spec as CollectionSpec<never>);
     if (this.#file.mode === 'write') this.#register(spec as CollectionSpec<never>);
+    const read = <T>(absent: T, work: TableWork<D, T>): T => this.#read(spec, work, absent);
     return {
-      get: async (id) =>
-        this.#read(
-          spec,
-          (connection, table) => table.get(connection, id)?.document ?? null,
-          () => null,
-        ),
+      get: async (id) => read(null, (connection, table) => table.get(connection, id)?.document ?? null),
       load: async (ids) =>
-        this.#read(
-          spec,
-          (connection, table) => loadAll(connection, table, ids),
-          () => new Map<string, Stored<D>>(),
-        ),
+        read<ReadonlyMap<string, Stored<D>>>(new Map(), (connection, table) => loadAll(connection, table, ids)),
       search: async (query) => {
         if (spec.search === undefined || query.words.length === 0)
           throw new RangeError(`${spec.name}: a search needs an index of words, and a word`);
-        return this.#read(
-          spec,
-          (connection, table) => table.search(connection, query),
-          () => [],
-        );
+        return read([], (connection, table) => table.search(connection, query));
       },
-      page: async (query) =>
-        this.#read(
-          spec,
-          (connection, table) => table.page(connection, query),
-          () => [],
-        ),
-      scan: async (afterId, limit) =>
-        this.#read(
-          spec,
-          (connection, table) => table.scan(connection, afterId, limit),
-          () => [],
-        ),
-      count: async (index, equals) =>
-        this.#read(
-          spec,
-          (connection, table) => table.count(connection, index, equals),
-          () => 0,
-        ),
-      sum: async (index, equals, field) =>
-        this.#read(
-          spec,
-          (connection, table) => table.sum(connection, index, equals, field),
-          () => 0,
-        ),
+      page: async (query) => read([], (connection, table) => table.page(connection, query)),
+      scan: async (afterId, limit) => read([], (connection, table) => table.scan(connection, afterId, limit)),
+      count: async (index, equals) => read(0, (connection, table) => table.count(connection, index, equals)),
+      sum: async (index, equals, field) => read(0, (connection, table) => table.sum(connection, index, equals, field)),
     };
   }
 
@@ -153,13 +121,13 @@ export class SqliteReadModels implements ReadModelStore {
     if (this.#beside === null) this.#file.close();
   }
 
-  #read<D extends Document, T>(spec: CollectionSpec<D>, work: TableWork<D, T>, absent: () => T): T {
+  #read<D extends Document, T>(spec: CollectionSpec<D>, work: TableWork<D, T>, absent: T): T {
     return this.#use((connection) => {
-      if (connection === null) return absent();
+      if (connection === null) return absent;
       const read = () => work(connection, this.#tableOf(connection, spec));
       if (this.#file.mode === 'write') return orMissing(read, replaced);
       // The writer may just have switched to another generation and dropped this one: then the next is there.
-      return orMissing(read, () => orMissing(read, absent));
+      return orMissing(read, () => orMissing(read, () => absent));
     });
   }
 

@@ -1,5 +1,4 @@
-import { MemoryLogServer } from '../../../adapters/memory/event-log/memory-log.ts';
-import { MemoryLogHandle } from '../../../adapters/memory/event-log/memory-log-handle.ts';
+import { MemoryLogHandle, MemoryLogServer } from '../../../adapters/memory/event-log/memory-log.ts';
 import type { Appended, LogRecord } from '../../../ports/event-log.ts';
 import type { TimedRecord } from '../copy-log.ts';
 

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { parse, parseAllDocuments } from 'yaml';
-import type { Role } from '../../config/config.ts';
+import type { Role } from '../../../config/setting.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: a manifest's shape is checked by its schema, in kubeconform
 export type Manifest = any;
 
-export const kubernetesFolder = fileURLToPath(new URL('../../../deploy/kubernetes/', import.meta.url));
+export const kubernetesFolder = fileURLToPath(new URL('../../../../deploy/kubernetes/', import.meta.url));
 export const roles: readonly Role[] = ['gateway', 'worker', 'projector'];
 
 export const readKubernetes = (path: string): string => readFileSync(`${kubernetesFolder}${path}`, 'utf8');
