@@ -1,8 +1,8 @@
 /** The load, in a process of its own: one task as JSON in the arguments, its figures as one line of JSON on stdout. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GrpcLine } from '../driver/grpc-line.ts';
-import { newestPage } from '../driver/history.ts';
+import { grpc } from '../../src/client/node/grpc.ts';
+import { Parley } from '../../src/client/parley.ts';
 import { type LagFigures, watchLag } from '../system/lag.ts';
 import { type Percentiles, percentiles } from '../system/percentiles.ts';
 import { type Pids, type ProcessesFigures, processesOf, watchProcesses } from '../system/process-figures.ts';
@@ -183,15 +183,15 @@ async function connects(task: Task & { task: 'connects' }): Promise<ConnectsFigu
 
 /** Reads the newest page of 20 of a conversation, again and again. */
 async function pages(task: Task & { task: 'pages' }): Promise<Percentiles> {
-  const line = new GrpcLine({ address: task.address });
+  using parley = new Parley({ wire: grpc({ address: task.address }) });
+  const request = { conversationId: task.conversationId, pageSize: 20, newestFirst: true };
   const times: number[] = [];
   for (let page = 0; page < task.pages; page += 1) {
     const begun = performance.now();
-    const { messages } = await newestPage(line, task.conversationId, 20);
+    const { messages } = await parley.history.listMessages(request);
     if (messages.length !== 20) throw new Error(`a page of ${messages.length} messages`);
     times.push(performance.now() - begun);
   }
-  line.drop();
   return percentiles(times);
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { GrpcLine } from '../driver/grpc-line.ts';
-import { newestPage, patiently } from '../driver/history.ts';
+import { grpc } from '../../src/client/node/grpc.ts';
+import { Parley } from '../../src/client/parley.ts';
+import { untilReadable } from '../driver/history.ts';
 import { origin } from '../system/machine.ts';
 import type { Percentiles } from '../system/percentiles.ts';
 import { memory } from '../system/process-figures.ts';
@@ -19,16 +20,14 @@ interface Mark {
 }
 
 /** For one mark: read models of a log of a million messages are built in a minute, and on a slow machine in some. */
-const patienceMs = 30 * 60_000;
+const buildMs = 30 * 60_000;
 
 /** Resolves when history holds all the marks. Rejects with Refusal. */
 async function caughtUp(address: string, marks: readonly Mark[]): Promise<void> {
-  const line = new GrpcLine({ address });
-  try {
-    for (const { conversationId, sequence } of marks)
-      await patiently(() => newestPage(line, conversationId, 1, sequence), patienceMs);
-  } finally {
-    line.drop();
+  using parley = new Parley({ wire: grpc({ address }) });
+  for (const { conversationId, sequence } of marks) {
+    const request = { conversationId, pageSize: 1, newestFirst: true, atLeastSequence: BigInt(sequence) };
+    await untilReadable(() => parley.history.listMessages(request), buildMs);
   }
 }
 
