@@ -1,7 +1,8 @@
 import type { Distribution, KindFigures } from '../driver/figures.ts';
 import { kinds } from '../driver/load.ts';
+import { aimFigure, aimText } from '../markdown.ts';
 import type { LoadResult } from '../result.ts';
-import { aimFigure, aimText, count, figure, figureOf, missing, size } from './wording.ts';
+import { count, figure, figureOf, missing, size } from './wording.ts';
 
 /** What is told as a table, wherever it is told. The first column is words, the others are figures. */
 export interface Table {
