@@ -3,7 +3,6 @@ import { grpc } from '../../src/client/node/grpc.ts';
 import { Parley } from '../../src/client/parley.ts';
 import { untilReadable } from '../driver/history.ts';
 import { origin } from '../system/machine.ts';
-import type { Percentiles } from '../system/percentiles.ts';
 import { memory } from '../system/process-figures.ts';
 import { runJson, type Started, startEcho, startEnvoy, startParley } from '../system/processes.ts';
 import type { PiecesFigures } from './client.ts';
@@ -95,7 +94,7 @@ async function measureWaysIn(plan: Plan, work: string): Promise<WaysFigures> {
     ways.push({ name: 'gRPC through Envoy', address: envoy.address, protocol: 'grpc' });
     ways.push({ name: 'gRPC-Web through Envoy', address: envoy.address, protocol: 'grpc-web' });
   }
-  return await runClient({ task: 'ways', address, ways, ...plan.ways });
+  return await runClient('ways', { address, ways, ...plan.ways });
 }
 
 async function measureSize(messages: number, work: string): Promise<SizeFigures> {
@@ -108,7 +107,7 @@ async function measureSize(messages: number, work: string): Promise<SizeFigures>
   });
   await using server = await startIn(dataDir, wholeReplies);
   const { address, startMs, pid } = server;
-  const pageMs = await runClient<Percentiles>({ task: 'pages', address, conversationId, pages: 1_000 });
+  const pageMs = await runClient('pages', { address, conversationId, pages: 1_000 });
   const { connectMs } = await connects(server, 300);
   const { residentMib } = memory(pid);
   const refoldEventsPerSecond = audit.recordsPerSecond;

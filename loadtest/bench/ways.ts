@@ -15,6 +15,14 @@ export interface Way {
   readonly protocol: 'grpc' | 'grpc-web';
 }
 
+interface Ways {
+  /** Of gRPC. */
+  readonly address: string;
+  readonly ways: readonly Way[];
+  readonly calls: number;
+  readonly replies: number;
+}
+
 /** What a call costs on each way, measured in turns, so that whatever else the machine does falls on all of them. */
 export type WaysFigures = Readonly<
   Record<string, { readonly unaryMs: Percentiles; readonly firstPieceMs: Percentiles }>
@@ -24,12 +32,7 @@ export type WaysFigures = Readonly<
  * So many unary calls, and so many replies, on each way. The replies must come at once: what is counted is from sending, which goes to the gRPC
  * address on every way, to the first piece.
  */
-export async function measureWays(
-  address: string,
-  ways: readonly Way[],
-  calls: number,
-  replies: number,
-): Promise<WaysFigures> {
+export async function measureWays({ address, ways, calls, replies }: Ways): Promise<WaysFigures> {
   await using opened = new AsyncDisposableStack();
   const sender = opened.adopt(grpc({ address }).connect(), (connection) => connection.close());
   const sessions: WaySession[] = [];

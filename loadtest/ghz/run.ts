@@ -16,9 +16,7 @@ import { parseArgs } from 'node:util';
 import { grpc } from '../../src/client/node/grpc.ts';
 import { Parley } from '../../src/client/parley.ts';
 import { conversationPage } from '../driver/history.ts';
-import { number } from '../markdown.ts';
-import { columns } from '../report/columns.ts';
-import { missing } from '../report/wording.ts';
+import { type Cell, columns } from '../report/tables.ts';
 import { startParley } from '../system/processes.ts';
 import { type Measured, measure } from './measure.ts';
 import { runTool } from './run-tool.ts';
@@ -30,11 +28,11 @@ function table(measured: readonly Measured[]): string {
   return columns({ head, rows: measured.map(row) });
 }
 
-function row({ name, count, perSecond, goodMs, refusedCount, codes }: Measured): readonly string[] {
+function row({ name, count, perSecond, goodMs, refusedCount, codes }: Measured): readonly Cell[] {
   const { p50, p90, p99, max } = goodMs;
-  const times = [p50, p90, p99, max].map((ms) => (goodMs.count === 0 ? missing : number(ms)));
+  const times = [p50, p90, p99, max].map((ms) => (goodMs.count === 0 ? undefined : ms));
   const ended = Object.entries(codes).map(([code, calls]) => `${code} ${calls}`);
-  return [name, String(count), number(perSecond), ...times, String(refusedCount), ended.join(', ')];
+  return [name, String(count), perSecond, ...times, String(refusedCount), ended.join(', ')];
 }
 
 const script = fileURLToPath(new URL('../../src/testing/engines/run-install.ts', import.meta.url));
