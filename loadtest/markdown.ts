@@ -1,47 +1,67 @@
+import type { Aim } from './result.ts';
 import type { Origin } from './system/machine.ts';
 
-/** A figure that was aimed at. */
-export interface Target {
-  readonly what: string;
-  readonly aim: string;
-  readonly figure: string;
-  readonly met: boolean;
-}
-
-export function atMost(what: string, limit: number, unit: string, value: number): Target {
-  return { what, aim: `≤ ${number(limit)} ${unit}`, figure: `${number(value)} ${unit}`, met: value <= limit };
-}
-
-export function atLeast(what: string, limit: number, unit: string, value: number): Target {
-  return { what, aim: `≥ ${number(limit)} ${unit}`, figure: `${number(value)} ${unit}`, met: value >= limit };
-}
-
-/** How many of them are missed, and each with its figure. */
-export function targetsSection(targets: readonly Target[]): string {
-  const missed = targets.filter((target) => !target.met).length;
-  const rows = targets.map(({ what, aim, figure, met }) => [what, aim, figure, met ? 'met' : '**missed**']);
-  return `${missed === 0 ? 'All are met.' : `${missed} of ${targets.length} are missed.`}
-
-${table(['', 'aim', 'figure', ''], rows)}`;
-}
-
+/** With as many digits as mean anything. */
 export function number(value: number): string {
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
   return value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: 0 });
 }
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [
-    row(...head),
-    row(...head.map((_, index) => (index === 0 ? '---' : '---:'))),
-    ...rows.map((cells) => row(...cells)),
-  ].join('\n');
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [head, head.map((_, index) => (index === 0 ? '---' : '---:')), ...rows].map(line).join('\n');
 }
 
-function row(...cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`;
+/** A table with a row for each of these; what is undefined is left empty. */
+export function tableOf<Row>(
+  rows: readonly Row[],
+  columns: Readonly<Record<string, (row: Row) => string | number | undefined>>,
+): string {
+  const cell = (value: string | number | undefined) => (typeof value === 'number' ? number(value) : (value ?? ''));
+  return table(
+    Object.keys(columns),
+    rows.map((row) => Object.values(columns).map((of) => cell(of(row)))),
+  );
 }
 
 export function originLine({ cpu, cores, memoryGib, system, node, commit, date }: Origin): string {
   return `${cpu}, ${cores} cores, ${memoryGib} GiB, ${system}, Node ${node}; commit ${commit}, ${date}.`;
+}
+
+export function atMost(name: string, limit: number, unit: string, figure: number): Aim {
+  return { name, unit, limit, isAtLeast: false, figure, isMet: figure <= limit };
+}
+
+export function atLeast(name: string, limit: number, unit: string, figure: number): Aim {
+  return { name, unit, limit, isAtLeast: true, figure, isMet: figure >= limit };
+}
+
+export function aimText({ limit, unit, isAtLeast }: Aim): string {
+  return `${isAtLeast ? '≥' : '≤'} ${number(limit)} ${unit}`.trimEnd();
+}
+
+export function aimFigure({ figure, unit }: Aim): string {
+  return figure === null || !Number.isFinite(figure) ? 'not measured' : `${number(figure)} ${unit}`.trimEnd();
+}
+
+/** How many of them are missed. */
+export function aimsSummary(aims: readonly Aim[]): string {
+  const missed = aims.filter(({ isMet }) => !isMet).length;
+  if (aims.length === 0) return 'No aims were set.';
+  return missed === 0 ? `All ${aims.length} aims are met.` : `${missed} of ${aims.length} aims are missed.`;
+}
+
+/** How many of them are missed, and each with its figure. */
+export function aimsSection(aims: readonly Aim[]): string {
+  const rows = aims.map((aim) => [aim.name, aimText(aim), aimFigure(aim), aim.isMet ? 'met' : '**missed**']);
+  return `${aimsSummary(aims)}\n\n${table(['', 'aim', 'figure', ''], rows)}`;
+}
+
+/** The text with a value for each `{{name}}`. Throws when it names one that there is not. */
+export function filled(template: string, values: Readonly<Record<string, string>>): string {
+  return template.replaceAll(/\{\{([\w.]+)\}\}/g, (_, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`the template names ${name}, which is not measured`);
+    return value;
+  });
 }

@@ -17,13 +17,17 @@ export interface Returning {
   onReturn: (index: number) => void;
 }
 
-/** So many messages under way at once, each sent again as soon as it has come back. */
-export async function bareLoop(
+/**
+ * So many messages under way at once, each sent again as soon as it has come back. `used`: what `watch`, called when the measurement begins, returns
+ * at its end for so many thousands of messages.
+ */
+export async function bareLoop<Used>(
   path: Returning,
   atOnce: number,
   warmUpMs: number,
   measureMs: number,
-): Promise<BareFigures> {
+  watch: () => (thousands: number) => Used = () => () => undefined as Used,
+): Promise<BareFigures & { readonly used: Used }> {
   const times: number[] = [];
   const sentAt = Array.from({ length: atOnce }, () => performance.now());
   let measuring = false;
@@ -35,14 +39,16 @@ export async function bareLoop(
   };
   for (const index of sentAt.keys()) path.send(index);
   await sleep(warmUpMs);
-  const [cpuBefore, begun] = [process.cpuUsage(), performance.now()];
+  const [usedSince, cpuBefore, begun] = [watch(), process.cpuUsage(), performance.now()];
   measuring = true;
   await sleep(measureMs);
   measuring = false;
   const seconds = (performance.now() - begun) / 1000;
   const { user, system } = process.cpuUsage(cpuBefore);
+  const used = usedSince(times.length / 1000);
   path.onReturn = () => {};
   return {
+    used,
     roundTripMs: percentiles(times),
     messagesPerSecond: times.length / seconds,
     clientCpuSecondsPer1000: (user + system) / 1000 / times.length,

@@ -1,52 +1,31 @@
-/** The load, in a process of its own: one task as JSON in the arguments, its figures as one line of JSON on stdout. */
+/** The load, in a process of its own: the name of a task and its options as JSON in the arguments, its figures as one line of JSON on stdout. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GrpcLine } from '../driver/grpc-line.ts';
-import { newestPage } from '../driver/history.ts';
+import { grpc } from '../../src/client/node/grpc.ts';
+import { Parley } from '../../src/client/parley.ts';
 import { type LagFigures, watchLag } from '../system/lag.ts';
 import { type Percentiles, percentiles } from '../system/percentiles.ts';
 import { type Pids, type ProcessesFigures, processesOf, watchProcesses } from '../system/process-figures.ts';
+import { type BareFigures, bareLoop, type Returning } from './bare-loop.ts';
 import { kinds, LeanSession } from './lean-session.ts';
-import { measureWays, type Way } from './ways.ts';
+import { measureWays } from './ways.ts';
 
-export type Task =
-  | {
-      readonly task: 'loop';
-      readonly address: string;
-      readonly pids: Pids;
-      readonly clients: number;
-      readonly warmUpMs: number;
-      readonly measureMs: number;
-      /** Where a projector of its own tells its metrics. */
-      readonly projector?: string;
-    }
-  | {
-      readonly task: 'pieces';
-      readonly address: string;
-      readonly pids: Pids;
-      readonly clients: number;
-      readonly rounds: number;
-      readonly intervalMs: number;
-    }
-  | {
-      readonly task: 'connects';
-      readonly address: string;
-      readonly connects: number;
-      readonly atOnce: number;
-    }
-  | { readonly task: 'pages'; readonly address: string; readonly conversationId: string; readonly pages: number }
-  | {
-      readonly task: 'ways';
-      readonly address: string;
-      readonly ways: readonly Way[];
-      readonly calls: number;
-      readonly replies: number;
-    };
+/** Servers under measurement, and how many clients connect to them. */
+export interface Clients {
+  readonly address: string;
+  /** Of the processes whose use is read. */
+  readonly pids: Pids;
+  readonly clients: number;
+}
 
-export interface LoopFigures {
-  readonly roundTripMs: Percentiles;
-  readonly messagesPerSecond: number;
-  readonly clientCpuSecondsPer1000: number;
+interface Loop extends Clients {
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+  /** Where a projector of its own serves its metrics. */
+  readonly projector?: string;
+}
+
+export interface LoopFigures extends BareFigures {
   /** For a thousand messages. */
   readonly processes: ProcessesFigures;
   /** Of a projector of its own, if there is one. */
@@ -79,49 +58,23 @@ function rejected(kind: number): void {
 }
 
 /** Every client says the next thing as soon as it has its reply. */
-async function loop(task: Task & { task: 'loop' }): Promise<LoopFigures> {
-  const sessions = await openAll(task.address, task.clients);
-  const roundTrips: number[] = [];
-  let measuring = false;
-  let running = true;
-  for (const session of sessions) {
-    let saidAt = performance.now();
+async function loop({ address, pids, clients, warmUpMs, measureMs, projector }: Loop): Promise<LoopFigures> {
+  const sessions = await openAll(address, clients);
+  const path: Returning = { send: (index) => sessions[index]?.say(text), onReturn: () => {} };
+  for (const [index, session] of sessions.entries())
     session.onFrame = (kind) => {
       rejected(kind);
-      if (kind !== kinds.message) return;
-      const now = performance.now();
-      if (measuring) roundTrips.push(now - saidAt);
-      saidAt = now;
-      if (running) session.say(text);
+      if (kind === kinds.message) path.onReturn(index);
     };
-    session.say(text);
-  }
-  await sleep(task.warmUpMs);
-  const [usedSince, clientBefore, begun] = [
-    watchProcesses(processesOf(task.pids)),
-    process.cpuUsage(),
-    performance.now(),
-  ];
-  measuring = true;
-  await sleep(task.measureMs);
-  measuring = false;
-  const seconds = (performance.now() - begun) / 1000;
-  const thousands = roundTrips.length / 1000;
-  const client = process.cpuUsage(clientBefore);
-  const figures = {
-    roundTripMs: percentiles(roundTrips),
-    messagesPerSecond: roundTrips.length / seconds,
-    clientCpuSecondsPer1000: (client.user + client.system) / 1e6 / thousands,
-    processes: usedSince(thousands),
-  };
-  running = false;
-  const lag = task.projector === undefined ? {} : { lag: await watchLag(task.projector) };
+  const watch = () => watchProcesses(processesOf(pids));
+  const { used: processes, ...figures } = await bareLoop(path, clients, warmUpMs, measureMs, watch);
+  const lag = projector === undefined ? {} : { lag: await watchLag(projector) };
   await Promise.all(sessions.map((session) => session.close()));
-  return { ...figures, ...lag };
+  return { ...figures, processes, ...lag };
 }
 
 /** Every client says one thing and watches the pieces of its reply come in: first all at the same moment, then spread over a second. */
-async function pieces(task: Task & { task: 'pieces' }): Promise<PiecesFigures> {
+async function pieces(task: Clients & { rounds: number; intervalMs: number }): Promise<PiecesFigures> {
   const sessions = await openAll(task.address, task.clients);
   const firsts = { atOnce: [] as number[], spread: [] as number[] };
   const delays: number[] = [];
@@ -164,7 +117,7 @@ function watchReply(session: LeanSession, intervalMs: number, firsts: number[], 
 }
 
 /** Connects, is welcomed, says goodbye, and again: each time with a new connection and as a new client. */
-async function connects(task: Task & { task: 'connects' }): Promise<ConnectsFigures> {
+async function connects(task: { address: string; connects: number; atOnce: number }): Promise<ConnectsFigures> {
   const times: number[] = [];
   let left = task.connects;
   const one = async () => {
@@ -182,34 +135,22 @@ async function connects(task: Task & { task: 'connects' }): Promise<ConnectsFigu
 }
 
 /** Reads the newest page of 20 of a conversation, again and again. */
-async function pages(task: Task & { task: 'pages' }): Promise<Percentiles> {
-  const line = new GrpcLine({ address: task.address });
+async function pages(task: { address: string; conversationId: string; pages: number }): Promise<Percentiles> {
+  using parley = new Parley({ wire: grpc({ address: task.address }) });
+  const request = { conversationId: task.conversationId, pageSize: 20, newestFirst: true };
   const times: number[] = [];
   for (let page = 0; page < task.pages; page += 1) {
     const begun = performance.now();
-    const { messages } = await newestPage(line, task.conversationId, 20);
+    const { messages } = await parley.history.listMessages(request);
     if (messages.length !== 20) throw new Error(`a page of ${messages.length} messages`);
     times.push(performance.now() - begun);
   }
-  line.drop();
   return percentiles(times);
 }
 
-function run(task: Task): Promise<object> {
-  switch (task.task) {
-    case 'loop':
-      return loop(task);
-    case 'pieces':
-      return pieces(task);
-    case 'connects':
-      return connects(task);
-    case 'pages':
-      return pages(task);
-    case 'ways':
-      return measureWays(task.address, task.ways, task.calls, task.replies);
-    default:
-      return task satisfies never;
-  }
-}
+const tasks = { loop, pieces, connects, pages, ways: measureWays };
+export type Tasks = typeof tasks;
 
-console.log(JSON.stringify(await run(JSON.parse(process.argv[2] ?? '{}'))));
+const [, , name, options = '{}'] = process.argv;
+const task = tasks[name as keyof Tasks] as (options: unknown) => Promise<object>;
+console.log(JSON.stringify(await task(JSON.parse(options))));

@@ -1,15 +1,14 @@
 import { join } from 'node:path';
-import { GrpcLine } from '../driver/grpc-line.ts';
-import { newestPage, patiently } from '../driver/history.ts';
+import { grpc } from '../../src/client/node/grpc.ts';
+import { Parley } from '../../src/client/parley.ts';
+import { untilReadable } from '../driver/history.ts';
 import { origin } from '../system/machine.ts';
-import type { Percentiles } from '../system/percentiles.ts';
 import { memory } from '../system/process-figures.ts';
 import { runJson, type Started, startEcho, startEnvoy, startParley } from '../system/processes.ts';
-import type { ConnectsFigures, LoopFigures, PiecesFigures } from './client.ts';
+import type { PiecesFigures } from './client.ts';
 import type { AppendFigures, EmbeddedFigures, SizeFigures } from './figures.ts';
-import { type Plan, pieceIntervalMs, slowReplies, twoPieces, wholeReplies } from './plan.ts';
-import { runClient } from './run-client.ts';
-import { told } from './told.ts';
+import { connects, loop, type Measured, pieces, runClient, shown } from './measurements.ts';
+import { type Plan, slowReplies, twoPieces, wholeReplies } from './plan.ts';
 import type { Way, WaysFigures } from './ways.ts';
 
 /** A place in a conversation. */
@@ -19,16 +18,14 @@ interface Mark {
 }
 
 /** For one mark: read models of a log of a million messages are built in a minute, and on a slow machine in some. */
-const patienceMs = 30 * 60_000;
+const buildMs = 30 * 60_000;
 
 /** Resolves when history holds all the marks. Rejects with Refusal. */
 async function caughtUp(address: string, marks: readonly Mark[]): Promise<void> {
-  const line = new GrpcLine({ address });
-  try {
-    for (const { conversationId, sequence } of marks)
-      await patiently(() => newestPage(line, conversationId, 1, sequence), patienceMs);
-  } finally {
-    line.drop();
+  using parley = new Parley({ wire: grpc({ address }) });
+  for (const { conversationId, sequence } of marks) {
+    const request = { conversationId, pageSize: 1, newestFirst: true, atLeastSequence: BigInt(sequence) };
+    await untilReadable(() => parley.history.listMessages(request), buildMs);
   }
 }
 
@@ -41,120 +38,86 @@ interface Filled {
 
 /** Measures the embedded profile, its data in this folder, beside what it is built on. */
 export async function measureEmbedded(plan: Plan, work: string): Promise<EmbeddedFigures> {
-  const bench = new EmbeddedBench(plan, work);
+  const append = (appenders: number): Promise<AppendFigures> => {
+    const folder = join(work, `append-${appenders}`);
+    return runJson('src/main/bench-log.ts', ['append', folder, String(appenders), String(plan.measureMs)]);
+  };
   const figures = {
     origin: origin(),
-    echo: await bench.echo(),
+    echo: await measureLoops('echo', startEcho(), plan),
     append: {
-      one: await told('append, 1 appender', bench.append(1)),
-      fifty: await told('append, 50 appenders', bench.append(50)),
+      one: await shown('append, 1 appender', append(1)),
+      fifty: await shown('append, 50 appenders', append(50)),
     },
-    parley: await bench.parley(),
-    pieces: await told('50 replies of 100 pieces', bench.pieces()),
-    ways: await told('ways in', bench.ways()),
+    parley: await measureLoops('parley', startIn(join(work, 'parley'), wholeReplies), plan),
+    pieces: await shown('50 replies of 100 pieces', measurePieces(plan, work)),
+    ways: await shown('ways in', measureWaysIn(plan, work)),
   };
   const sizes: SizeFigures[] = [];
-  for (const messages of plan.sizes) sizes.push(await told(`${messages} messages`, bench.size(messages)));
+  for (const messages of plan.sizes) sizes.push(await shown(`${messages} messages`, measureSize(messages, work)));
   return { ...figures, sizes };
 }
 
-class EmbeddedBench {
-  readonly #plan: Plan;
-  readonly #work: string;
-
-  constructor(plan: Plan, work: string) {
-    this.#plan = plan;
-    this.#work = work;
-  }
-
-  async echo(): Promise<EmbeddedFigures['echo']> {
-    await using server = await startEcho();
-    return {
-      one: await told('echo, 1 client', this.#loop(server, 1)),
-      fifty: await told('echo, 50 clients', this.#loop(server, 50)),
-      connects: await told('echo, connects', connects(server, this.#plan.connects)),
-    };
-  }
-
-  append(appenders: number): Promise<AppendFigures> {
-    const folder = join(this.#work, `append-${appenders}`);
-    return runJson('src/main/bench-log.ts', ['append', folder, String(appenders), String(this.#plan.measureMs)]);
-  }
-
-  async parley(): Promise<EmbeddedFigures['parley']> {
-    await using server = await startParley({ PARLEY_DATA_DIR: join(this.#work, 'parley'), ...wholeReplies });
-    return {
-      one: await told('parley, 1 client', this.#loop(server, 1)),
-      fifty: await told('parley, 50 clients', this.#loop(server, 50)),
-      connects: await told('parley, connects', connects(server, this.#plan.connects)),
-    };
-  }
-
-  async pieces(): Promise<PiecesFigures> {
-    await using server = await startParley({ PARLEY_DATA_DIR: join(this.#work, 'pieces'), ...slowReplies });
-    const { address, pid } = server;
-    return await runClient({
-      task: 'pieces',
-      address,
-      pids: { server: pid },
-      clients: 50,
-      rounds: this.#plan.pieceRounds,
-      intervalMs: pieceIntervalMs,
-    });
-  }
-
-  /** gRPC, and the doors for browsers: the server's own, and Envoy where it can be installed. */
-  async ways(): Promise<WaysFigures> {
-    await using server = await startParley({ PARLEY_DATA_DIR: join(this.#work, 'ways'), ...twoPieces });
-    const { address, httpAddress } = server;
-    const ways: Way[] = [
-      { name: 'gRPC', address, protocol: 'grpc' },
-      { name: 'gRPC-Web on the HTTP port', address: httpAddress, protocol: 'grpc-web' },
-    ];
-    const starting = startEnvoy(server).catch((error: unknown) => console.log('without Envoy:', error));
-    await using envoy = (await starting) ?? undefined;
-    if (envoy !== undefined) {
-      ways.push({ name: 'gRPC through Envoy', address: envoy.address, protocol: 'grpc' });
-      ways.push({ name: 'gRPC-Web through Envoy', address: envoy.address, protocol: 'grpc-web' });
-    }
-    return await runClient({ task: 'ways', address, ways, ...this.#plan.ways });
-  }
-
-  async size(messages: number): Promise<SizeFigures> {
-    const dataDir = join(this.#work, `size-${messages}`);
-    const filled = await runJson<Filled>('src/main/bench-log.ts', ['fill', dataDir, String(messages)]);
-    const { events, conversationId, ends } = filled;
-    const settings = { PARLEY_DATA_DIR: dataDir, ...wholeReplies };
-    const first = await firstStart(settings, ends);
-    const audit = await runJson<{ recordsPerSecond: number }>('src/main/parley.ts', ['audit', '--json'], {
-      PARLEY_DATA_DIR: dataDir,
-    });
-    await using server = await startParley(settings);
-    const { address, startMs, pid } = server;
-    const pageMs = await runClient<Percentiles>({ task: 'pages', address, conversationId, pages: 1_000 });
-    const { connectMs } = await connects(server, 300);
-    const { residentMib } = memory(pid);
-    const refoldEventsPerSecond = audit.recordsPerSecond;
-    return { messages, events, ...first, startMs, pageMs, connectMs, residentMib, refoldEventsPerSecond };
-  }
-
-  #loop({ address, pid }: Started, clients: number): Promise<LoopFigures> {
-    const { warmUpMs, measureMs } = this.#plan;
-    return runClient({ task: 'loop', address, pids: { server: pid }, clients, warmUpMs, measureMs });
-  }
+function startIn(dataDir: string, settings: Readonly<Record<string, string>>): Promise<Started> {
+  return startParley({ PARLEY_DATA_DIR: dataDir, ...settings });
 }
 
-function connects({ address }: Started, count: number): Promise<ConnectsFigures> {
-  return runClient({ task: 'connects', address, connects: count, atOnce: 10 });
+function measured({ address, pid }: Started): Measured {
+  return { address, pids: { server: pid } };
+}
+
+async function measureLoops(name: string, starting: Promise<Started>, plan: Plan): Promise<EmbeddedFigures['parley']> {
+  await using server = await starting;
+  return {
+    one: await shown(`${name}, 1 client`, loop(measured(server), 1, plan)),
+    fifty: await shown(`${name}, 50 clients`, loop(measured(server), 50, plan)),
+    connects: await shown(`${name}, connects`, connects(server, plan.connects)),
+  };
+}
+
+async function measurePieces(plan: Plan, work: string): Promise<PiecesFigures> {
+  await using server = await startIn(join(work, 'pieces'), slowReplies);
+  return await pieces(measured(server), plan);
+}
+
+/** gRPC, and the doors for browsers: the server's own, and Envoy where it can be installed. */
+async function measureWaysIn(plan: Plan, work: string): Promise<WaysFigures> {
+  await using server = await startIn(join(work, 'ways'), twoPieces);
+  const { address, httpAddress } = server;
+  const ways: Way[] = [
+    { name: 'gRPC', address, protocol: 'grpc' },
+    { name: 'gRPC-Web on the HTTP port', address: httpAddress, protocol: 'grpc-web' },
+  ];
+  const starting = startEnvoy(server).catch((error: unknown) => console.log('without Envoy:', error));
+  await using envoy = (await starting) ?? undefined;
+  if (envoy !== undefined) {
+    ways.push({ name: 'gRPC through Envoy', address: envoy.address, protocol: 'grpc' });
+    ways.push({ name: 'gRPC-Web through Envoy', address: envoy.address, protocol: 'grpc-web' });
+  }
+  return await runClient('ways', { address, ways, ...plan.ways });
+}
+
+async function measureSize(messages: number, work: string): Promise<SizeFigures> {
+  const dataDir = join(work, `size-${messages}`);
+  const filled = await runJson<Filled>('src/main/bench-log.ts', ['fill', dataDir, String(messages)]);
+  const { events, conversationId, ends } = filled;
+  const first = await firstStart(dataDir, ends);
+  const audit = await runJson<{ recordsPerSecond: number }>('src/main/parley.ts', ['audit', '--json'], {
+    PARLEY_DATA_DIR: dataDir,
+  });
+  await using server = await startIn(dataDir, wholeReplies);
+  const { address, startMs, pid } = server;
+  const pageMs = await runClient('pages', { address, conversationId, pages: 1_000 });
+  const { connectMs } = await connects(server, 300);
+  const { residentMib } = memory(pid);
+  const refoldEventsPerSecond = audit.recordsPerSecond;
+  return { messages, events, ...first, startMs, pageMs, connectMs, residentMib, refoldEventsPerSecond };
 }
 
 /** A start on a log without read models: until it listens, and until they are built. */
-async function firstStart(
-  settings: Readonly<Record<string, string>>,
-  ends: readonly Mark[],
-): Promise<{ firstStartMs: number; builtMs: number }> {
+async function firstStart(dataDir: string, ends: readonly Mark[]): Promise<{ firstStartMs: number; builtMs: number }> {
   const begun = performance.now();
-  await using server = await startParley(settings);
+  await using server = await startIn(dataDir, wholeReplies);
   await caughtUp(server.address, ends);
   return { firstStartMs: server.startMs, builtMs: performance.now() - begun };
 }

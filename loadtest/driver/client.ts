@@ -1,31 +1,32 @@
-import { status } from '@grpc/grpc-js';
-import type { MessageRejected, Welcome } from '../../src/gen/chat/v1/chat_service.ts';
-import { type Message, type Part, Role } from '../../src/gen/chat/v1/content.ts';
-import { Connection } from './connection.ts';
+import type { MessageRejected, ReplyDelta, Welcome } from '../../src/client/gen/chat/v1/chat_service_pb.js';
+import { type Message, Role } from '../../src/client/gen/chat/v1/content_pb.js';
+import type { Event } from '../../src/client/line.ts';
+import type { OutgoingPart } from '../../src/client/outbox.ts';
+import type { Parley } from '../../src/client/parley.ts';
+import { MessageRefused, Refusal } from '../../src/client/refusal.ts';
+import { TransferFailed } from '../../src/client/transfer-failed.ts';
+import { blobSource, mediaPart } from '../../src/client/uploads.ts';
+import type { Wire } from '../../src/client/wire.ts';
 import { ConversationCheck } from './conversation-check.ts';
-import { millisOf } from './duration.ts';
 import type { MessageLine } from './figures.ts';
 import { HistoryFollower } from './history-follower.ts';
-import type { Event, Line } from './line.ts';
 import type { Load } from './load.ts';
 import type { MediaFile, MediaFiles } from './media-files.ts';
 import { type Random, seededRandom } from './random.ts';
 import type { Recorder } from './recorder.ts';
-import { Refusal } from './refusal.ts';
 import { Said } from './said.ts';
 import { Sayings } from './sayings.ts';
-import { upload } from './upload.ts';
+import { labelOf, Session } from './session.ts';
 import type { ViolationLog } from './violations.ts';
-
-/** Said again not before this, where the server names no delay. */
-const repeatDelayMs = 200;
 
 /** What all clients of a driver share. */
 export interface World {
   readonly load: Load;
   /** Of small letters and digits; tells the clients of this run from those of any other. */
   readonly run: string;
-  readonly dial: (isSlow: boolean) => Line;
+  /** Of calls beside the sessions: history and uploads. */
+  readonly parley: Parley;
+  readonly wireFor: (isSlow: boolean) => Wire;
   readonly recorder: Recorder;
   readonly violations: ViolationLog;
   readonly media: MediaFiles;
@@ -52,7 +53,7 @@ export interface ClientOptions {
 export class Client {
   readonly id: string;
   readonly check: ConversationCheck;
-  readonly connection: Connection;
+  readonly session: Session;
   readonly history: HistoryFollower;
   readonly random: Random;
   conversationId = '';
@@ -66,7 +67,7 @@ export class Client {
   #left: Promise<void> | undefined;
 
   constructor(world: World, options: ClientOptions) {
-    const { load, run, recorder, violations, dial } = world;
+    const { load, run, recorder, violations } = world;
     const label = `${run}-${options.index.toString(36)}`;
     this.id = `load-${label}`;
     this.#world = world;
@@ -74,11 +75,11 @@ export class Client {
     this.random = seededRandom(load.seed, options.index);
     this.#sayings = new Sayings(options.mix, label, this.random);
     this.check = new ConversationCheck(violations, label, load.toleratesKills);
-    this.history = new HistoryFollower(this.check, violations, world.media);
+    this.history = new HistoryFollower(world.parley.history, this.check, violations, world.media);
     const { waitForSlotMs, toleratesKills } = load;
-    this.connection = new Connection(
+    this.session = new Session(
       {
-        dial: () => dial(options.isSlow),
+        wire: world.wireFor(options.isSlow),
         recorder,
         // Not the random numbers of what it says: how often it reconnects must not change that.
         random: seededRandom(load.seed + 1, options.index),
@@ -87,8 +88,7 @@ export class Client {
         toleratesKills,
       },
       {
-        position: () => ({ conversationId: this.conversationId, afterSequence: this.settledUpTo }),
-        onOpen: (welcome, isNewStream) => this.#opened(welcome, isNewStream),
+        onOpen: (welcome, afterSequence) => this.#opened(welcome, afterSequence),
         onEvent: (event) => this.#heard(event),
         onOver: () => options.onOver(),
       },
@@ -117,10 +117,10 @@ export class Client {
     this.check.say(said);
     this.#unsettled.set(said.id, said);
     if (this.#options.isCounted) recorder.said(saying.kind, saying.bytes);
-    if (saying.kind === 'text') said.parts = [{ value: { $case: 'text', value: saying.text } }];
-    else if (saying.by === 'message') said.parts = [inlinePart(media.file(saying.kind, saying.bytes))];
-    else return this.#upload(said, media.file(saying.kind, saying.bytes));
-    this.#send(said);
+    if (saying.kind === 'text') return this.#post(said, { value: { case: 'text', value: saying.text } });
+    const file = media.file(saying.kind, saying.bytes);
+    if (saying.by === 'message') this.#post(said, inlinePart(file));
+    else void this.#upload(said, file);
   }
 
   /** Says goodbye, and hears no more. What has no end by now is lost. */
@@ -130,7 +130,7 @@ export class Client {
   }
 
   async #leave(): Promise<void> {
-    await this.connection.close();
+    await this.session.leave();
     this.check.end();
     for (const said of this.#unsettled.values()) {
       if (this.#options.isCounted) this.#world.recorder.lost(said.saying.kind);
@@ -139,7 +139,7 @@ export class Client {
     this.#unsettled.clear();
   }
 
-  /** Where to begin again: before the oldest message without an end, so that its end is told whatever it was. */
+  /** Everything up to this sequence has its end, by what this client was told. */
   get settledUpTo(): number {
     let after = this.#receivedUpTo;
     for (const { messageId, sequence } of this.#unsettled.values())
@@ -147,52 +147,37 @@ export class Client {
     return after;
   }
 
-  #opened({ conversationId }: Welcome, isNewStream: boolean): void {
-    if (!isNewStream) return;
+  #opened({ conversationId }: Welcome, afterSequence: number | undefined): void {
+    if (afterSequence === undefined) return;
     const isFirst = this.conversationId === '';
-    // Taken again as it was told to the server: nothing was heard since.
-    this.check.begin(this.settledUpTo);
+    this.check.begin(afterSequence);
     this.conversationId = conversationId;
-    for (const said of this.#unsettled.values()) this.#send(said);
     if (isFirst) this.#options.onWelcome();
   }
 
-  #send(said: Said): void {
-    const { line } = this.connection;
-    if (said.parts === undefined || said.messageId !== undefined || line === undefined) return;
-    line.say({ clientMessageId: said.id, parts: said.parts });
+  /** Whatever becomes of the connection, the chat sends it until it is accepted or refused for good. */
+  #post(said: Said, part: OutgoingPart): void {
+    // What a client says that is over stays without an end.
+    if (this.session.chat.isOver) return;
+    void this.session.chat.post([part], said.id).reply.then(undefined, (error: unknown) => {
+      if (error instanceof MessageRefused) this.#refuse(said, error.reason);
+    });
   }
 
-  #upload(said: Said, file: MediaFile): void {
-    const { line } = this.connection;
-    const stored =
-      line === undefined
-        ? Promise.reject(new Refusal(status.UNAVAILABLE, 'the client is not connected'))
-        : upload(line, this.id, file);
-    stored.then(
-      (mediaId) => {
-        said.mediaId = mediaId;
-        said.parts = [{ value: { $case: 'media', value: { ...emptyMedia, mediaId } } }];
-        this.#send(said);
-      },
-      (error: unknown) => {
-        if (said.isSettled || !this.#unsettled.has(said.id)) return;
-        const refusal = error instanceof Refusal ? error : new Refusal(status.INTERNAL, String(error));
-        const mayPass = refusal.reason === '' || refusal.retryDelayMs !== undefined;
-        if (this.#mayRepeat(mayPass)) setTimeout(() => this.#upload(said, file), refusal.retryDelayMs ?? repeatDelayMs);
-        else this.#refuse(said, refusal.label);
-      },
-    );
-  }
-
-  /** Whether a refusal that may pass is waited out: while servers die, and for what a reconnect of the client itself has cut off. */
-  #mayRepeat(mayPass: boolean): boolean {
-    const { toleratesKills, storm } = this.#world.load;
-    return mayPass && (toleratesKills || storm !== undefined) && !this.connection.isOver;
+  async #upload(said: Said, { wireKind, contentType, bytes }: MediaFile): Promise<void> {
+    const source = blobSource(new Blob([bytes]), wireKind, contentType);
+    try {
+      const part = await mediaPart(this.#world.parley.media, this.id, source);
+      if (part.value?.case === 'media') said.mediaId = part.value.value.mediaId ?? '';
+      this.#post(said, part);
+    } catch (error) {
+      if (error instanceof TransferFailed) this.#refuse(said, `PUT_${error.status}`);
+      else this.#refuse(said, error instanceof Refusal ? labelOf(error) : 'INTERNAL');
+    }
   }
 
   #heard(event: Event): void {
-    switch (event.$case) {
+    switch (event.case) {
       case 'accepted': {
         const known = this.check.said.get(event.value.clientMessageId)?.messageId !== undefined;
         const said = this.check.accepted(event.value);
@@ -221,7 +206,6 @@ export class Client {
   }
 
   #accepted(said: Said): void {
-    said.parts = undefined;
     const { isCounted, isSlow } = this.#options;
     const ms = performance.now() - said.saidAtMs;
     if (isCounted) this.#world.recorder.accepted(said.saying.kind, ms, !isSlow);
@@ -229,7 +213,7 @@ export class Client {
     if (answered !== undefined) this.#settle(answered);
   }
 
-  #piece(delta: Extract<Event, { $case: 'replyDelta' }>['value']): void {
+  #piece(delta: ReplyDelta): void {
     const draft = this.check.piece(delta);
     const nowMs = performance.now();
     const { isCounted, isSlow } = this.#options;
@@ -262,13 +246,17 @@ export class Client {
     else this.#refuse(settled, message.failureReason);
   }
 
-  #rejected({ clientMessageId, messageId, reason, retryable, retryDelay }: MessageRejected): void {
+  /** One that will not be sent again settles the message: its promise rejects. */
+  #rejected({ clientMessageId, messageId, reason, retryable }: MessageRejected): void {
     const said = this.check.refusedBy(clientMessageId, messageId);
-    if (said === undefined || said.isSettled) return;
-    // What was sent again may be refused for what came of it the first time.
-    const isPassing = retryable && reason !== 'TOO_MANY_PENDING' && messageId === '';
-    if (!this.#mayRepeat(isPassing)) return this.#refuse(said, reason);
-    setTimeout(() => this.#send(said), millisOf(retryDelay) ?? repeatDelayMs);
+    const isSentAgain = retryable && said !== undefined && said.messageId === undefined;
+    if (isSentAgain && !this.#isExpected(reason)) this.#world.recorder.error(reason);
+  }
+
+  /** Whether a refusal that passes is no fault: while servers die, and for what a reconnect of the client itself has cut off. */
+  #isExpected(reason: string): boolean {
+    const { toleratesKills, storm } = this.#world.load;
+    return reason !== 'TOO_MANY_PENDING' && (toleratesKills || storm !== undefined);
   }
 
   #settle(said: Said): void {
@@ -287,7 +275,6 @@ export class Client {
   #refuse(said: Said, reason: string): void {
     if (!this.#unsettled.delete(said.id)) return;
     said.isRefused = true;
-    said.parts = undefined;
     this.#world.recorder.error(reason);
     if (this.#options.isCounted) this.#world.recorder.refused();
     this.#tell(said);
@@ -301,18 +288,6 @@ export class Client {
   }
 }
 
-const nothing = Buffer.alloc(0);
-const emptyMedia = {
-  kind: 0,
-  contentType: '',
-  inlineData: nothing,
-  mediaId: '',
-  url: '',
-  sizeBytes: 0n,
-  sha256: nothing,
-} as const;
-
-function inlinePart({ wireKind, contentType, bytes }: MediaFile): Part {
-  const value = { ...emptyMedia, kind: wireKind, contentType, inlineData: bytes };
-  return { value: { $case: 'media', value } };
+function inlinePart({ wireKind: kind, contentType, bytes: inlineData }: MediaFile): OutgoingPart {
+  return { value: { case: 'media', value: { kind, contentType, inlineData } } };
 }

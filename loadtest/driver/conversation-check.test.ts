@@ -1,5 +1,6 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { Message, MessageStatus, Role } from '../../src/gen/chat/v1/content.ts';
+import { type Message, MessageSchema, MessageStatus, Role } from '../../src/client/gen/chat/v1/content_pb.js';
 import { ConversationCheck } from './conversation-check.ts';
 import type { Violations } from './figures.ts';
 import { HistoryCheck } from './history-check.ts';
@@ -46,27 +47,27 @@ function started(number: number, attempt = 1, continuedBytes = 0): void {
 }
 
 /** The reply to that message, one after it in the log. */
-function replyTo(number: number, text: string, over: Partial<Message> = {}): Message {
-  return Message.fromPartial({
+function replyTo(number: number, text: string, over: MessageInitShape<typeof MessageSchema> = {}): Message {
+  return create(MessageSchema, {
     messageId: `r${number}`,
     replyToMessageId: `u${number}`,
     sequence: BigInt(10 * (number + 1) + 1),
     role: Role.ASSISTANT,
     status: MessageStatus.COMPLETED,
-    parts: [{ value: { $case: 'text', value: text } }],
+    parts: [{ value: { case: 'text', value: text } }],
     ...over,
   });
 }
 
 /** The message as history holds it. */
-function user(number: number, over: Partial<Message> = {}): Message {
-  return Message.fromPartial({
+function user(number: number, over: MessageInitShape<typeof MessageSchema> = {}): Message {
+  return create(MessageSchema, {
     messageId: `u${number}`,
     clientMessageId: `m${number}`,
     sequence: BigInt(10 * (number + 1)),
     role: Role.USER,
     status: MessageStatus.COMPLETED,
-    parts: [{ value: { $case: 'text', value: `load-${label}-${number} hello` } }],
+    parts: [{ value: { case: 'text', value: `load-${label}-${number} hello` } }],
     ...over,
   });
 }
@@ -309,15 +310,15 @@ describe('over two streams', () => {
 describe('history', () => {
   const media = new MediaFiles();
   const newPhoto = () => new Said('m1', { kind: 'image', bytes: 2_000, text: '', by: 'message' }, 0);
-  const photoParts: Message['parts'] = Message.fromPartial({
+  const photoParts: Message['parts'] = create(MessageSchema, {
     parts: [
       {
         value: {
-          $case: 'media',
+          case: 'media',
           value: {
             kind: media.file('image', 2_000).wireKind,
             contentType: 'image/jpeg',
-            sizeBytes: 2_000,
+            sizeBytes: 2_000n,
             sha256: Buffer.from(media.sha256('image', 2_000), 'hex'),
             mediaId: 'o',
           },
@@ -364,9 +365,9 @@ describe('history', () => {
     ['has a message twice', 1, () => [...held(), user(0, { messageId: 'again', sequence: 50n })]],
     ['has a reply twice', 1, () => [...held(), replyTo(0, 'Yes.', { messageId: 'again', sequence: 50n })]],
     ['has a message twice before its reply', 2, () => [user(0, { messageId: 'again', sequence: 5n }), ...held()]],
-    ['has other words', 1, () => changed(0, { parts: [{ value: { $case: 'text', value: 'Hi' } }] })],
+    ['has other words', 1, () => changed(0, { parts: replyTo(0, 'Hi').parts })],
     ['has other media', 1, () => changed(2, { parts: user(1).parts })],
-    ['has another reply', 1, () => changed(1, { parts: [{ value: { $case: 'text', value: 'No.' } }] })],
+    ['has another reply', 1, () => changed(1, { parts: replyTo(0, 'No.').parts })],
     ['has a reply under another id', 1, () => changed(1, { messageId: 'other' })],
     ['has a message at another place', 1, () => changed(0, { sequence: 9n })],
     ['has a reply at another place', 1, () => changed(1, { sequence: 12n })],

@@ -1,6 +1,6 @@
-import type { Accepted, ReplyDelta, ReplyStarted } from '../../src/gen/chat/v1/chat_service.ts';
-import { type Message, Role } from '../../src/gen/chat/v1/content.ts';
-import { digestOf, type Said, wordsOf } from './said.ts';
+import type { Accepted, ReplyDelta, ReplyStarted } from '../../src/client/gen/chat/v1/chat_service_pb.js';
+import { type Message, Role } from '../../src/client/gen/chat/v1/content_pb.js';
+import { digestOf, type Said, textIn } from './said.ts';
 import { takesUpOther } from './sayings.ts';
 import type { ViolationLog } from './violations.ts';
 
@@ -71,7 +71,7 @@ export class ConversationCheck {
     return said;
   }
 
-  started({ messageId, replyMessageId, attempt, continuedBytes }: ReplyStarted): void {
+  started({ messageId, replyMessageId, attempt, continuedBytes }: Omit<ReplyStarted, '$typeName'>): void {
     const draft = this.#drafts.get(replyMessageId);
     if (draft !== undefined && draft.attempt >= attempt) return;
     // Of an attempt in between, which this client did not see, nothing is known.
@@ -81,7 +81,7 @@ export class ConversationCheck {
   }
 
   /** The next piece of a reply. */
-  piece({ replyMessageId, attempt, offsetBytes, text }: ReplyDelta): Draft {
+  piece({ replyMessageId, attempt, offsetBytes, text }: Omit<ReplyDelta, '$typeName'>): Draft {
     let draft = this.#drafts.get(replyMessageId);
     if (draft === undefined || draft.attempt < attempt) draft = this.#newDraft(replyMessageId, attempt, undefined, '');
     if (draft.stream !== this.#stream) this.#restart(draft);
@@ -188,7 +188,7 @@ export class ConversationCheck {
   }
 
   #replied(said: Said, message: Message): Said | undefined {
-    const words = wordsOf(message.parts);
+    const words = textIn(message.parts);
     this.#checkDraft(message, words);
     const isFirst = !said.isSettled;
     if (said.repliedOnStream === this.#stream)

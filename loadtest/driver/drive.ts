@@ -1,21 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Parley } from '../../src/client/parley.ts';
+import { Refusal } from '../../src/client/refusal.ts';
+import type { Wire } from '../../src/client/wire.ts';
 import { Client, type World } from './client.ts';
 import type { DriverFigures, DriverTick } from './figures.ts';
-import { GrpcLine } from './grpc-line.ts';
 import { HealthWatch } from './health.ts';
-import { newestPage } from './history.ts';
-import type { Line, LineOptions } from './line.ts';
 import type { Load, Target } from './load.ts';
 import { MediaFiles } from './media-files.ts';
 import { MessageFile } from './message-file.ts';
 import { Pacer } from './pacer.ts';
 import { type Random, seededRandom } from './random.ts';
 import { Recorder } from './recorder.ts';
-import { Refusal } from './refusal.ts';
 import { Schedule } from './schedule.ts';
+import { labelOf } from './session.ts';
 import { ViolationLog } from './violations.ts';
-import { WebLine } from './web-line.ts';
+import { slowWire, wireTo } from './wire.ts';
 
 /** Clients whose connections are made, or whose histories are read, at once: as many as keep the server busy without a crowd. */
 const atOnce = 32;
@@ -41,9 +41,9 @@ export async function drive(target: Target, onTick: (tick: DriverTick) => void):
 }
 
 class Drive {
-  readonly #target: Target;
   readonly #load: Load;
   readonly #world: World;
+  readonly #parley: Parley;
   readonly #recorder = new Recorder();
   readonly #violations = new ViolationLog();
   readonly #idle: Client[] = [];
@@ -54,13 +54,15 @@ class Drive {
   #startedAtMs = 0;
 
   constructor(target: Target, messages: MessageFile) {
-    this.#target = target;
     this.#load = target.load;
     this.#random = seededRandom(target.load.seed, target.load.clients + target.load.idleClients);
+    const wire = wireTo(target);
+    this.#parley = new Parley({ wire });
     this.#world = {
       load: target.load,
       run: randomBytes(2).toString('hex'),
-      dial: (isSlow) => this.#dial(isSlow),
+      parley: this.#parley,
+      wireFor: (isSlow) => this.#wireFor(wire, isSlow),
       recorder: this.#recorder,
       violations: this.#violations,
       media: new MediaFiles(),
@@ -125,7 +127,7 @@ class Drive {
         onOver: resolve,
       });
       this.#idle.push(client);
-      client.connection.dial();
+      client.session.connect();
       return promise;
     });
   }
@@ -136,11 +138,11 @@ class Drive {
     const untilMs = this.#startedAtMs + durationMs;
     using stack = new DisposableStack();
     const pacer = stack.use(new Pacer(this.#load, this.#recorder));
-    const line = stack.adopt(this.#dial(false), (one) => one.drop());
+    const over = stack.adopt(new AbortController(), (one) => one.abort());
     if (historyReads !== undefined)
-      stack.use(new Schedule(historyReads.perSecond, (dueMs) => void this.#readHistory(line, dueMs)));
+      stack.use(new Schedule(historyReads.perSecond, (dueMs) => void this.#readHistory(dueMs, over.signal)));
     stack.adopt(
-      setInterval(() => this.#followHistory(line), followIntervalMs),
+      setInterval(() => this.#followHistory(), followIntervalMs),
       clearInterval,
     );
     const storm = this.#storm(stack);
@@ -166,9 +168,9 @@ class Drive {
         onOver: () => pacer.gone(client),
       });
       this.#clients.push(client);
-      client.connection.dial();
+      client.session.connect();
     }
-    while (!this.#clients.every(({ connection }) => connection.isDecided) && performance.now() < untilMs)
+    while (!this.#clients.every(({ session }) => session.isDecided) && performance.now() < untilMs)
       await sleep(settlePollMs);
     pacer.allAreThere();
   }
@@ -181,35 +183,35 @@ class Drive {
     let dropped = 0;
     const begin = () => {
       const schedule = new Schedule((all * 1_000) / storm.withinMs, () => {
-        this.#clients[dropped % clients]?.connection.dropAndResume();
+        this.#clients[dropped % clients]?.session.drop();
         dropped += 1;
         if (dropped >= all) schedule[Symbol.dispose]();
       });
       stack.use(schedule);
     };
     stack.adopt(setTimeout(begin, storm.fromMs), clearTimeout);
-    return () => dropped >= all && this.#clients.every(({ connection }) => connection.isOver || connection.line);
+    return () => dropped >= all && this.#clients.every(({ session }) => session.isOver || session.isOpen);
   }
 
-  async #readHistory(line: Line, dueMs: number): Promise<void> {
+  async #readHistory(dueMs: number, signal: AbortSignal): Promise<void> {
     const known = this.#clients.filter(({ conversationId }) => conversationId !== '');
     const { conversationId = '' } = known[Math.floor(this.#random() * known.length)] ?? {};
     if (conversationId === '') return;
     try {
-      await newestPage(line, conversationId, this.#load.historyReads?.pageSize ?? 0);
+      const pageSize = this.#load.historyReads?.pageSize ?? 0;
+      await this.#parley.history.listMessages({ conversationId, pageSize, newestFirst: true }, { signal });
       this.#recorder.historyReadMs.record(performance.now() - dueMs);
     } catch (error) {
-      const label = error instanceof Refusal ? error.label : 'INTERNAL';
-      // The run ended before the answer came.
-      if (label !== 'CANCELLED') this.#recorder.error(label);
+      // Aborted: the run ended before the answer came.
+      if (!signal.aborted) this.#recorder.error(error instanceof Refusal ? labelOf(error) : 'INTERNAL');
     }
   }
 
   /** So that a run of hours need not remember all that was said. A page at a time is no load to speak of, and few runs are long enough for it. */
-  #followHistory(line: Line): void {
+  #followHistory(): void {
     const [longest] = this.#clients.toSorted((a, b) => b.check.said.size - a.check.said.size);
     if (longest === undefined || longest.check.said.size < rememberedMessages) return;
-    void longest.history.followUpTo(line, longest.conversationId, longest.settledUpTo);
+    void longest.history.followUpTo(longest.conversationId, longest.settledUpTo);
   }
 
   async #leave(): Promise<void> {
@@ -219,12 +221,11 @@ class Drive {
   /** What was told is what history holds. */
   async #checkHistories(): Promise<void> {
     const all = [...this.#clients, ...this.#idle].filter(({ lastSequence }) => lastSequence > 0);
-    const line = this.#dial(false);
     await forEach(all.length, async (index) => {
       const client = all[index] as Client;
-      await client.history.finish(line, client.conversationId, client.lastSequence);
+      await client.history.finish(client.conversationId, client.lastSequence);
     });
-    line.drop();
+    this.#parley.close();
   }
 
   #ticker(health: HealthWatch, onTick: (tick: DriverTick) => void): () => void {
@@ -240,14 +241,9 @@ class Drive {
     return errors.length === 0 ? 'nobody answered' : errors.join(', ');
   }
 
-  #dial(isSlow: boolean): Line {
-    const { protocol, slowReaders } = this.#load;
-    const options: LineOptions = {
-      address: this.#target.address,
-      readBytesPerSecond: isSlow ? slowReaders?.bytesPerSecond : undefined,
-    };
-    if (protocol === 'grpc') return new GrpcLine(options);
-    return new WebLine({ ...options, address: this.#target.httpAddress });
+  #wireFor(wire: Wire, isSlow: boolean): Wire {
+    const { slowReaders } = this.#load;
+    return isSlow && slowReaders !== undefined ? slowWire(wire, slowReaders.bytesPerSecond) : wire;
   }
 }
 

@@ -1,7 +1,7 @@
-import { type Message, MessageStatus, type Part, Role } from '../../src/gen/chat/v1/content.ts';
+import { type Message, MessageStatus, type Part, Role } from '../../src/client/gen/chat/v1/content_pb.js';
 import type { ConversationCheck } from './conversation-check.ts';
 import type { MediaFiles } from './media-files.ts';
-import { digestOf, type Said, wordsOf } from './said.ts';
+import { digestOf, type Said, textIn } from './said.ts';
 import type { ViolationLog } from './violations.ts';
 
 /**
@@ -73,16 +73,16 @@ export class HistoryCheck {
   }
 
   #isWhatWasSaid({ saying, mediaId }: Said, parts: readonly Part[]): boolean {
-    if (saying.kind === 'text') return parts.length === 1 && wordsOf(parts) === saying.text;
+    if (saying.kind === 'text') return parts.length === 1 && textIn(parts) === saying.text;
     const value = parts[0]?.value;
-    if (parts.length !== 1 || value?.$case !== 'media') return false;
+    if (parts.length !== 1 || value?.case !== 'media') return false;
     const { wireKind, contentType } = this.#media.file(saying.kind, saying.bytes);
     const media = value.value;
     return (
       media.kind === wireKind &&
       media.contentType === contentType &&
       Number(media.sizeBytes) === saying.bytes &&
-      media.sha256.toString('hex') === this.#media.sha256(saying.kind, saying.bytes) &&
+      Buffer.from(media.sha256).toString('hex') === this.#media.sha256(saying.kind, saying.bytes) &&
       (mediaId === '' || mediaId === media.mediaId)
     );
   }

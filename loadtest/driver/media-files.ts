@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Kind as WireKind } from '../../src/gen/chat/v1/content.ts';
+import { Kind as WireKind } from '../../src/client/gen/chat/v1/content_pb.js';
 import type { Kind } from './load.ts';
 
 export type MediaKind = Exclude<Kind, 'text'>;

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Message, Part } from '../../src/gen/chat/v1/content.ts';
+import type { Message, Part } from '../../src/client/gen/chat/v1/content_pb.js';
 import type { Saying } from './sayings.ts';
 
 /** What a client was told of the reply to a message. */
@@ -20,8 +20,6 @@ export class Said {
   /** The id for ever, and the place in the conversation: undefined until the server has told. */
   messageId: string | undefined;
   sequence = 0;
-  /** What is sent, and sent again after a loss until it is accepted; undefined while its media are stored, and once it is accepted. */
-  parts: Part[] | undefined;
   mediaId = '';
   firstPieceMs: number | undefined;
   reply: ToldReply | undefined;
@@ -44,21 +42,21 @@ export class Said {
   }
 }
 
-/** The words of a message. */
-export function wordsOf(parts: readonly Part[]): string {
-  let words = '';
-  for (const { value } of parts) if (value?.$case === 'text') words += value.value;
-  return words;
+/** The text of a message. Not the SDK's function: what a client was told is checked without it. */
+export function textIn(parts: readonly Part[]): string {
+  let text = '';
+  for (const { value } of parts) if (value.case === 'text') text += value.value;
+  return text;
 }
 
 /** Tells contents apart: words, and media without their URLs, which are new at each read. */
 export function digestOf({ parts }: Pick<Message, 'parts'>): string {
   let content = '';
   for (const { value } of parts) {
-    if (value?.$case === 'text') content += `text ${value.value}\n`;
-    else if (value?.$case === 'media') {
+    if (value.case === 'text') content += `text ${value.value}\n`;
+    else if (value.case === 'media') {
       const { kind, contentType, mediaId, sizeBytes, sha256 } = value.value;
-      content += `media ${kind} ${contentType} ${mediaId} ${sizeBytes} ${sha256.toString('hex')}\n`;
+      content += `media ${kind} ${contentType} ${mediaId} ${sizeBytes} ${Buffer.from(sha256).toString('hex')}\n`;
     }
   }
   return hash('sha1', content, 'base64');

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,7 +22,11 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function loadByGhz(...args: string[]) {
-  const child = spawn(process.execPath, [script, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  return loadByGhzIn(process.env, ...args);
+}
+
+async function loadByGhzIn(env: NodeJS.ProcessEnv, ...args: string[]) {
+  const child = spawn(process.execPath, [script, ...args], { env, cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   const said = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => {
     said.stdout += String(chunk);
@@ -105,4 +109,15 @@ test.each([
   const { code, stdout, stderr } = await loadByGhz(...args);
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   expect(stderr.split('\n')[0]).toContain(says);
+});
+
+test('another release of ghz in the PATH is refused, with both versions', async () => {
+  await using server = await startServer({ env: quick });
+  await writeFile(join(folder, 'ghz'), '#!/bin/sh\necho v0.117.0\n', { mode: 0o755 });
+  const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` };
+  const { code, stderr } = await loadByGhzIn(env, 'health', '--address', server.address);
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringMatching(/ghz in the PATH is v0\.117\.0.* use 0\.121\.0/),
+  });
 });

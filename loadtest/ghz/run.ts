@@ -5,6 +5,7 @@
  */
 
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,12 +13,11 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import * as grpc from '@grpc/grpc-js';
-import { number } from '../markdown.ts';
-import { columns } from '../report/columns.ts';
-import { missing } from '../report/wording.ts';
+import { grpc } from '../../src/client/node/grpc.ts';
+import { Parley } from '../../src/client/parley.ts';
+import { conversationPage } from '../driver/history.ts';
+import { type Cell, columns } from '../report/tables.ts';
 import { startParley } from '../system/processes.ts';
-import { HeldSession } from './held-session.ts';
 import { type Measured, measure } from './measure.ts';
 import { runTool } from './run-tool.ts';
 
@@ -28,22 +28,29 @@ function table(measured: readonly Measured[]): string {
   return columns({ head, rows: measured.map(row) });
 }
 
-function row({ name, count, perSecond, goodMs, refusedCount, codes }: Measured): readonly string[] {
+function row({ name, count, perSecond, goodMs, refusedCount, codes }: Measured): readonly Cell[] {
   const { p50, p90, p99, max } = goodMs;
-  const times = [p50, p90, p99, max].map((ms) => (goodMs.count === 0 ? missing : number(ms)));
+  const times = [p50, p90, p99, max].map((ms) => (goodMs.count === 0 ? undefined : ms));
   const ended = Object.entries(codes).map(([code, calls]) => `${code} ${calls}`);
-  return [name, String(count), number(perSecond), ...times, String(refusedCount), ended.join(', ')];
+  return [name, String(count), perSecond, ...times, String(refusedCount), ended.join(', ')];
 }
 
 const script = fileURLToPath(new URL('../../src/testing/engines/run-install.ts', import.meta.url));
 
+/** Of which the page is read; as it is installed where the PATH has none (src/testing/engines/install.ts). */
+const ghzVersion = '0.121.0';
+
 /** The ghz to run: the one in the PATH, or else one that is installed from its module the first time. Rejects when there is neither; stderr says why. */
 async function ghz(): Promise<string> {
-  const isInPath = await runTool('ghz', ['--version']).then(
-    () => true,
-    () => false,
-  );
-  if (isInPath) return 'ghz';
+  const inPath = await runTool('ghz', ['--version']).catch(() => undefined);
+  if (inPath !== undefined) {
+    // One that was built from its module calls itself so, whatever its version.
+    if (!['dev', ghzVersion, `v${ghzVersion}`].includes(inPath))
+      throw new Error(
+        `the ghz in the PATH is ${inPath}, and its pages may differ; use ${ghzVersion}, or a PATH without ghz`,
+      );
+    return 'ghz';
+  }
   // With the environment of this process: installing takes the tools that its PATH names.
   const child = spawn(process.execPath, [script, 'ghz'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [folder, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
@@ -54,8 +61,8 @@ async function ghz(): Promise<string> {
 const folder = fileURLToPath(new URL('calls/', import.meta.url));
 /** Most of the 50 that may be open: what else is connected to a server that runs already should find a place. */
 const maxHeldSessions = 40;
-/** Of a server on a slow machine that is busy. */
-const reachableTimeoutMs = 10_000;
+/** Messages of a client that may be unanswered, by default; with as many replies, a page of 20. */
+const pageMessages = 10;
 
 interface Options {
   readonly names: readonly string[];
@@ -93,19 +100,16 @@ async function chosen(names: readonly string[]): Promise<readonly string[]> {
   return names.length > 0 ? names : known;
 }
 
+function parleyAt(address: string): Parley {
+  return new Parley({ wire: grpc({ address }), clientId: `ghz-${randomUUID()}` });
+}
+
 /** ghz itself tries for long, and then does not say where. */
 async function checkReachable(address: string): Promise<void> {
-  const client = new grpc.Client(address, grpc.credentials.createInsecure());
-  try {
-    await new Promise<void>((resolve, reject) => {
-      client.waitForReady(Date.now() + reachableTimeoutMs, (error) => {
-        if (error === undefined) resolve();
-        else reject(new Error(`no gRPC server answers at ${address}`, { cause: error }));
-      });
-    });
-  } finally {
-    client.close();
-  }
+  using parley = parleyAt(address);
+  await parley.accounts.describeSignIn({}).catch((cause: unknown) => {
+    throw new Error(`no Parley server answers at ${address}`, { cause });
+  });
 }
 
 async function measureAll(address: string, { names, requests, concurrency, out }: Options): Promise<Measured[]> {
@@ -161,16 +165,22 @@ async function variablesOf(text: string, address: string, sessions: number): Pro
   return { values, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
-/** The ids of so many open sessions. */
+/** The ids of so many open sessions, each of a client of its own. */
 async function holdSessions(address: string, count: number, held: AsyncDisposableStack): Promise<string[]> {
   const ids: string[] = [];
-  while (ids.length < count) ids.push(held.use(await HeldSession.open(address)).sessionId);
+  while (ids.length < count) {
+    const chat = held.use(parleyAt(address).newChat());
+    ids.push((await chat.connect()).sessionId);
+  }
   return ids;
 }
 
 /** The id of a conversation that history holds. */
 async function makeConversation(address: string): Promise<string> {
-  await using session = await HeldSession.open(address);
-  await session.fillPage();
-  return session.conversationId;
+  using parley = parleyAt(address);
+  await using chat = await parley.chat();
+  const posted = Array.from({ length: pageMessages }, () => chat.post('Tell me something about the sea.'));
+  const sequences = await Promise.all(posted.map(async ({ reply }) => Number((await reply).sequence)));
+  await conversationPage(parley.history, chat.conversationId, '', Math.max(...sequences));
+  return chat.conversationId;
 }

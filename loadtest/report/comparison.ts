@@ -1,54 +1,32 @@
-import type { Distribution, KindFigures } from '../driver/figures.ts';
-import { kinds } from '../driver/load.ts';
 import { originLine } from '../markdown.ts';
 import type { LoadResult } from '../result.ts';
-import { columns } from './columns.ts';
 import { leavesOf, type Rows } from './settings.ts';
+import { columns, messagesTable, processesTable, type Table, timesTable } from './tables.ts';
 import { totalsOf } from './totals.ts';
-import { figure, missing, nameOf } from './wording.ts';
+import { nameOf } from './wording.ts';
+
+type Figure = readonly [name: string, value: number | undefined];
+
+/** The figures of a table, each by the name of its row and its column. */
+function figuresIn({ head, rows }: Table, unit = ''): readonly Figure[] {
+  return rows.flatMap(([row, ...cells]) =>
+    cells.flatMap((cell, index): Figure[] => {
+      const column = head[index + 1] ?? '';
+      return typeof cell === 'string' || column === 'count' ? [] : [[`${row}, ${column}${unit}`, cell]];
+    }),
+  );
+}
 
 /** undefined: not measured. */
-type Figures = ReadonlyMap<string, number | undefined>;
-
-function shares(
-  name: string,
-  distribution: Distribution | undefined,
-): readonly (readonly [string, number | undefined])[] {
-  const known = distribution !== undefined && distribution.count > 0 ? distribution : undefined;
-  return (['mean', 'p50', 'p90', 'p99', 'max'] as const).map((of) => [`${name}, ${of} ms`, known?.[of]]);
-}
-
-function ofKind(kind: string, figures: KindFigures): readonly (readonly [string, number | undefined])[] {
-  return [
-    [`${kind}, said`, figures.said],
-    [`${kind}, answered`, figures.answered],
-    [`${kind}, lost`, figures.lost],
-    ...shares(`${kind}, accepted`, figures.acceptedMs),
-    ...shares(`${kind}, first piece`, figures.firstPieceMs),
-    ...shares(`${kind}, complete reply`, figures.replyMs),
-    ...shares(`${kind}, above simulated`, figures.aboveSimulatedMs),
-  ];
-}
-
-function figuresOf(result: LoadResult): Figures {
+function figuresOf(result: LoadResult): ReadonlyMap<string, number | undefined> {
   const { answeredPerSecond, errors, violations } = totalsOf(result);
-  const { driver, processes } = result;
   return new Map([
     ['answered a second', answeredPerSecond],
     ['errors', errors],
     ['violations', violations],
-    ...kinds.flatMap((kind) => {
-      const figures = driver.kinds[kind];
-      return figures === undefined ? [] : ofKind(kind, figures);
-    }),
-    ...shares('connected', driver.connectMs),
-    ...shares('resumed', driver.resumedMs),
-    ...shares('piece after its time', driver.betweenPiecesMs),
-    ...shares('page of history', driver.historyReadMs),
-    ...Object.entries(processes).flatMap(([name, { cpuSecondsPer1000, residentMib }]) => [
-      [`${name}, CPU s per 1,000`, cpuSecondsPer1000] as const,
-      [`${name}, resident MiB`, residentMib] as const,
-    ]),
+    ...figuresIn(messagesTable(result)),
+    ...figuresIn(timesTable(result), ' ms'),
+    ...figuresIn(processesTable(result)),
   ]);
 }
 
@@ -79,17 +57,16 @@ function alikeness(a: LoadResult, b: LoadResult): string {
 }
 
 /** Has no meaning over nothing, nor of what one of them has not measured. */
-function ratio(a: number | undefined, b: number | undefined): string {
-  return a === undefined || b === undefined || a === 0 ? missing : figure(b / a);
+function ratio(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined || a === 0 ? undefined : b / a;
 }
 
 /** Two results beside each other, for the terminal: each figure of both, and that of `b` over that of `a`; and whether that means anything. */
 export function comparison(a: LoadResult, b: LoadResult): string {
   const [ofA, ofB] = [figuresOf(a), figuresOf(b)];
-  const names = [...new Set([...ofA.keys(), ...ofB.keys()])];
-  const rows = names
-    .filter((name) => ofA.get(name) !== undefined || ofB.get(name) !== undefined)
-    .map((name) => [name, figure(ofA.get(name)), figure(ofB.get(name)), ratio(ofA.get(name), ofB.get(name))]);
+  const rows = [...new Set([...ofA.keys(), ...ofB.keys()])]
+    .map((name) => [name, ofA.get(name), ofB.get(name), ratio(ofA.get(name), ofB.get(name))] as const)
+    .filter(([, valueA, valueB]) => valueA !== undefined || valueB !== undefined);
   const told = (name: string, result: LoadResult) => `${name}  ${nameOf(result)}: ${originLine(result.origin)}`;
   return [
     `${told('a', a)}\n${told('b', b)}`,

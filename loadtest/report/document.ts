@@ -1,10 +1,10 @@
 import { kinds } from '../driver/load.ts';
-import { number, originLine, table } from '../markdown.ts';
+import { aimsSection, number, originLine, table, tableOf } from '../markdown.ts';
 import type { LoadResult } from '../result.ts';
 import { publishedPlots } from './plots.ts';
-import { beside } from './published-load.ts';
+import { besidePublished } from './published-load.ts';
 import { totalsOf } from './totals.ts';
-import { aimFigure, aimsInWords, aimText, count, figure, figureOf, nameOf } from './wording.ts';
+import { count, figure, figureOf, nameOf } from './wording.ts';
 
 const profiles = ['embedded', 'distributed'] as const;
 
@@ -18,45 +18,21 @@ function inOrder(results: readonly LoadResult[]): readonly LoadResult[] {
   );
 }
 
-function aims(results: readonly LoadResult[]): string {
-  const rows = results.flatMap((result) =>
-    result.aims.map((aim) => [
-      `${nameOf(result)}: ${aim.name}`,
-      aimText(aim),
-      aimFigure(aim),
-      aim.isMet ? 'met' : '**missed**',
-    ]),
-  );
-  return `${aimsInWords(results.flatMap((result) => result.aims))}
-
-${table(['', 'aim', 'figure', ''], rows)}`;
-}
-
 /** What came of all runs, a line each. */
 function outcomes(results: readonly LoadResult[]): string {
-  const rows = results.map((result) => {
-    const { said, answered, refused, lost, errors, violations, answeredPerSecond } = totalsOf(result);
-    const { audit, unfinished } = result.verdict;
-    return [
-      nameOf(result),
-      ...[said, answered, refused, lost].map(count),
-      figure(answeredPerSecond),
-      ...[errors, violations, audit.breaches.length, unfinished].map(count),
-    ];
+  const rows = results.map((result) => ({ ...totalsOf(result), ...result.verdict, name: nameOf(result) }));
+  return tableOf(rows, {
+    '': ({ name }) => name,
+    said: ({ said }) => count(said),
+    answered: ({ answered }) => count(answered),
+    refused: ({ refused }) => count(refused),
+    lost: ({ lost }) => count(lost),
+    'answered a second': ({ answeredPerSecond }) => figure(answeredPerSecond),
+    errors: (row) => count(row.errors),
+    violations: (row) => count(row.violations),
+    'breaches in the log': ({ audit }) => count(audit.breaches.length),
+    unfinished: ({ unfinished }) => count(unfinished),
   });
-  const head = [
-    '',
-    'said',
-    'answered',
-    'refused',
-    'lost',
-    'answered a second',
-    'errors',
-    'violations',
-    'breaches in the log',
-    'unfinished',
-  ];
-  return table(head, rows);
 }
 
 function times(results: readonly LoadResult[]): string {
@@ -95,33 +71,20 @@ function portrait(result: LoadResult): string {
   ].join('\n\n');
 }
 
-/** The load test's section of docs/benchmarks.md. Missed aims are shown as missed. The plots lie in docs/images/load (`plots` draws them). */
-export function loadDocument(results: readonly LoadResult[]): string {
+/**
+ * What the template of docs/benchmarks.md says of the load test. Missed aims are shown as missed. The plots lie in docs/images/load (`plots` draws
+ * them).
+ */
+export function loadValues(results: readonly LoadResult[]): Readonly<Record<string, string>> {
   const ordered = inOrder(results);
-  return `## Under load
-
-Clients of \`loadtest/driver\` talk to servers as users run them, on the same cores. While replies come in, each is checked: that it answers what this client
-said, that no byte is missing or comes twice, that the pieces are the whole, that history says the same. When the load is over, \`parley audit\` folds the log.
-
-### Beside a published load test
-
-${beside(ordered)}
-
-### Aims
-
-${aims(ordered)}
-
-### What came of it
-
-${outcomes(ordered)}
-
-### Times
-
-From the first byte written, an upload included. "Above simulated" is the complete reply less the wait that the simulated bot made on purpose.
-
-${times(ordered)}
-
-### Runs
-
-${ordered.map(portrait).join('\n\n')}`;
+  const aims = ordered.flatMap((result) =>
+    result.aims.map((aim) => ({ ...aim, name: `${nameOf(result)}: ${aim.name}` })),
+  );
+  return {
+    'load.published': besidePublished(ordered),
+    'load.aims': aimsSection(aims),
+    'load.outcomes': outcomes(ordered),
+    'load.times': times(ordered),
+    'load.runs': ordered.map(portrait).join('\n\n'),
+  };
 }

@@ -1,6 +1,7 @@
+import { aimsSummary } from '../markdown.ts';
 import type { LoadResult } from '../result.ts';
 import { totalsOf } from './totals.ts';
-import { aimsInWords, count } from './wording.ts';
+import { count } from './wording.ts';
 
 /** A sentence about a run, and whether it is one that was hoped for. */
 export interface Finding {
@@ -19,7 +20,7 @@ export function findingsOf(result: LoadResult): readonly Finding[] {
   const { bottleneck } = result.driver.health;
   const missed = result.aims.filter(({ isMet }) => !isMet).length;
   return [
-    finding(missed, aimsInWords(result.aims), aimsInWords(result.aims)),
+    finding(missed, aimsSummary(result.aims), aimsSummary(result.aims)),
     finding(lost, 'No message was lost.', `Lost messages: ${count(lost)}.`),
     finding(
       violations,

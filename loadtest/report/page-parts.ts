@@ -5,35 +5,29 @@ import { type Html, html } from './html.ts';
 import { leavesOf, type Rows } from './settings.ts';
 import {
   aimsTable,
+  type Cell,
   driverTable,
   errorsTable,
   messagesTable,
   processesTable,
-  type Table,
+  textOf,
   timesTable,
 } from './tables.ts';
 import { totalsOf } from './totals.ts';
 import { count, figure, missing, violationNames } from './wording.ts';
 
-type Cell = Html | string;
-
 /** A table that is scrolled by itself where the page is too narrow for it. Says `none` when it has no rows. */
 function table(
   name: string,
-  head: readonly string[],
-  rows: readonly (readonly Cell[])[],
+  { head, rows }: { readonly head: readonly string[]; readonly rows: readonly (readonly (Cell | Html)[])[] },
   none = 'Nothing was measured.',
 ): Html {
   if (rows.length === 0) return html`<p>${none}</p>`;
-  const line = (cells: readonly Cell[]) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`;
+  const shown = (cell: Cell | Html) => html`<td>${typeof cell === 'object' ? cell : textOf(cell)}</td>`;
   return html`<div class="wide" role="region" tabindex="0" aria-label="${name}"><table>
 <thead><tr>${head.map((cell) => html`<th scope="col">${cell}</th>`)}</tr></thead>
-<tbody>${rows.map(line)}</tbody>
+<tbody>${rows.map((cells) => html`<tr>${cells.map(shown)}</tr>`)}</tbody>
 </table></div>`;
-}
-
-function plainTable(name: string, { head, rows }: Table, none?: string): Html {
-  return table(name, head, rows, none);
 }
 
 function judged(words: string, isGood: boolean): Html {
@@ -69,22 +63,22 @@ export function aims(result: LoadResult): Html {
   const { head, rows } = aimsTable(result);
   const judgedRows = rows.map((cells, index) => [
     ...cells.slice(0, -1),
-    judged(cells.at(-1) ?? '', result.aims[index]?.isMet === true),
+    judged(textOf(cells.at(-1)), result.aims[index]?.isMet === true),
   ]);
-  return table('Aims', head, judgedRows, 'None were set.');
+  return table('Aims', { head, rows: judgedRows }, 'None were set.');
 }
 
 export function messages(result: LoadResult): Html {
-  return plainTable('Messages', messagesTable(result));
+  return table('Messages', messagesTable(result));
 }
 
 export function times(result: LoadResult): Html {
-  return html`${plainTable('Times', timesTable(result))}
+  return html`${table('Times', timesTable(result))}
 <p class="soft">${missing} was not measured. Times of messages are from the first byte written, an upload included.</p>`;
 }
 
 export function errors(result: LoadResult): Html {
-  return plainTable('Errors', errorsTable(result), 'None.');
+  return table('Errors', errorsTable(result), 'None.');
 }
 
 /** What was looked at, each with how often it was otherwise; and what the audit found. */
@@ -95,18 +89,18 @@ export function violations({ driver, verdict: { audit } }: LoadResult): Html {
   });
   const breaches =
     audit.breaches.length === 0 ? html`` : html`<p>The audit of the log says:</p>${list(audit.breaches)}`;
-  return html`${table('Violations', ['what was looked at', 'times'], rows)}${list(driver.violationExamples)}${breaches}`;
+  return html`${table('Violations', { head: ['what was looked at', 'times'], rows })}${list(driver.violationExamples)}${breaches}`;
 }
 
 /** Whether the figures are the servers', not the driver's. */
 export function driver(result: LoadResult): Html {
   const { utilization, cpuSeconds } = result.driver.health;
   return html`<p>Its thread was busy ${number(utilization * 100)} % of the time; it used ${number(cpuSeconds)} s of CPU.</p>
-${plainTable('Driver', driverTable(result))}`;
+${table('Driver', driverTable(result))}`;
 }
 
 export function processes(result: LoadResult): Html {
-  return plainTable('Processes', processesTable(result));
+  return table('Processes', processesTable(result));
 }
 
 /** Everything that was done to the servers, numbered as in the plots. */

@@ -70,16 +70,11 @@ function failuresOf(result: LoadResult): number {
 }
 
 /** Our figures beside those that somebody else has published of the same load. */
-export function beside(results: readonly LoadResult[]): string {
+export function besidePublished(results: readonly LoadResult[]): string {
   const ours = results.filter(({ scenario }) => scenario === scenarioName);
-  const told = `A published load test of a comparable system, figures as its authors gave them: 100 users arrive 5 a second, and for 2 minutes each says text, audio or
-video every 1 to 3 s, to a bot that waits 0 to 1 s before it answers text, 1 to 2 s before audio, 2 to 3 s before video. Nothing more is known of it, neither its machine nor its
-percentiles; what it took above what was simulated is its mean less the middle of that wait. \`${scenarioName}\` puts the same load on Parley.`;
   const head = ['', 'published', ...ours.map((result) => nameParts(result).slice(1).join(', '))];
-  return `${told}
-
-${table(
-  head,
-  rows.map(([name, theirs, find]) => [name, theirs, ...ours.map(find)]),
-)}`;
+  return table(
+    head,
+    rows.map(([name, theirs, find]) => [name, theirs, ...ours.map(find)]),
+  );
 }

@@ -1,9 +1,8 @@
 import type { DriverTick } from '../driver/figures.ts';
 import { number, originLine } from '../markdown.ts';
 import type { LoadResult, SystemTick } from '../result.ts';
-import { columns } from './columns.ts';
 import { findingsOf } from './findings.ts';
-import { aimsTable, errorsTable, messagesTable, processesTable, type Table, timesTable } from './tables.ts';
+import { aimsTable, columns, errorsTable, messagesTable, processesTable, type Table, timesTable } from './tables.ts';
 import { totalsOf } from './totals.ts';
 import { count, figure, missing, nameOf } from './wording.ts';
 
@@ -40,7 +39,7 @@ export function summaryLine(tick: DriverTick, system?: SystemTick): string {
 
 /** Rows of which nothing was measured only take room in a terminal. */
 function measuredOnly({ head, rows }: Table): Table {
-  return { head, rows: rows.filter((cells) => cells.at(-1) !== missing) };
+  return { head, rows: rows.filter((cells) => cells.at(-1) !== undefined) };
 }
 
 /** What came of a run, for the terminal; several lines. */

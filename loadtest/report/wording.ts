@@ -1,6 +1,6 @@
 import type { Distribution, Violations } from '../driver/figures.ts';
 import { number } from '../markdown.ts';
-import type { Aim, LoadResult } from '../result.ts';
+import type { LoadResult } from '../result.ts';
 
 /** Scenario, profile and, when it is not the usual one, protocol. */
 export function nameParts({ scenario, profile, load: { protocol } }: LoadResult): readonly string[] {
@@ -35,21 +35,6 @@ export function size(bytes: number | undefined): string {
   if (bytes === undefined || !Number.isFinite(bytes)) return missing;
   if (bytes < 1_000) return `${number(bytes)} B`;
   return bytes < 1_000_000 ? `${number(bytes / 1_000)} kB` : `${number(bytes / 1_000_000)} MB`;
-}
-
-export function aimText({ limit, unit, isAtLeast }: Aim): string {
-  return `${isAtLeast ? '≥' : '≤'} ${number(limit)} ${unit}`.trimEnd();
-}
-
-export function aimFigure({ figure: value, unit }: Aim): string {
-  return value === null || !Number.isFinite(value) ? 'not measured' : `${number(value)} ${unit}`.trimEnd();
-}
-
-/** How many of them are missed, in words. */
-export function aimsInWords(aims: readonly Aim[]): string {
-  const missed = aims.filter(({ isMet }) => !isMet).length;
-  if (aims.length === 0) return 'No aims were set.';
-  return missed === 0 ? `All ${aims.length} aims are met.` : `${missed} of ${aims.length} aims are missed.`;
 }
 
 export const violationNames: Readonly<Record<keyof Violations, string>> = {

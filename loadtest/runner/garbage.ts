@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { memory } from '../system/process-figures.ts';
-import type { Servers } from './servers.ts';
+import type { Servers } from '../system/servers.ts';
 
 const openTimeoutMs = 10_000;
 const pollMs = 50;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Span } from '../driver/load.ts';
-import type { Member } from './servers.ts';
+import type { Member } from '../system/servers.ts';
 
 export interface Kill {
   /** Milliseconds since 1970. */

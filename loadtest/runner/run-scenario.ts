@@ -14,6 +14,7 @@ import type {
   Settings,
 } from '../scenarios/scenario.ts';
 import { origin } from '../system/machine.ts';
+import { type Servers, startServers } from '../system/servers.ts';
 import { evaluate } from './aims.ts';
 import { audit, verdictOf } from './audit.ts';
 import { drive } from './drive.ts';
@@ -21,7 +22,6 @@ import { failuresOfClients, failuresOfLog } from './failures.ts';
 import { type KeptMemory, memoryWithoutGarbage } from './garbage.ts';
 import { type Kill, Killer } from './kills.ts';
 import { type Sample, Sampler, ticksOf } from './sampler.ts';
-import { type Servers, startServers } from './servers.ts';
 import { withAboveSimulated } from './simulated.ts';
 
 /** One run, with everything decided. */

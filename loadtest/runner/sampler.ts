@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SystemTick } from '../result.ts';
 import { sumOf } from '../system/metrics.ts';
 import { memory } from '../system/process-figures.ts';
-import type { Member } from './servers.ts';
+import type { Member } from '../system/servers.ts';
 
 const intervalMs = 1_000;
 /** A process that does not answer within this is left out of the sample: it is dead, or so busy that the others' figures would be late. */

@@ -1,8 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadBaselines } from '../baseline-files.ts';
-import { writeBenchmarks } from '../benchmarks-page.ts';
+import { loadBaselines, writeBenchmarks } from '../benchmarks-page.ts';
 import { page } from '../report/page.ts';
 import { plots } from '../report/plots.ts';
 import type { LoadResult } from '../result.ts';

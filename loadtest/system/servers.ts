@@ -1,17 +1,18 @@
 import { join } from 'node:path';
 import type { Profile, Settings } from '../scenarios/scenario.ts';
-import { roles, settingsOf } from '../system/deployment.ts';
-import { type Engines, freePort, startEngines } from '../system/engines.ts';
+import { type Engines, freePort, startEngines } from './engines.ts';
 import {
   cpuSeconds,
+  type Pids,
   type ProcessesFigures,
   processesOf,
   type Watched,
   watchProcesses,
-} from '../system/process-figures.ts';
-import { type Started, startEnvoy, startParley } from '../system/processes.ts';
+} from './process-figures.ts';
+import { type Started, startEnvoy, startParley } from './processes.ts';
 
-const prefix = 'load';
+/** In this order: the topics are made by the first, and clients are let in when all are there. */
+const roles = ['projector', 'worker', 'gateway'] as const;
 
 /** One process of Parley, which may be killed and come back under the same address. */
 export class Member implements Watched {
@@ -73,6 +74,8 @@ export interface Servers extends AsyncDisposable {
   readonly settings: Settings;
   /** On which the gateway opens its inspector when it is told to. */
   readonly inspectorPort: number;
+  /** Of all processes now, the engines' too. */
+  readonly pids: Pids;
   /** Notes what all processes, the engines' too, have used so far; the function that it returns tells what they used since, for so many thousands. */
   watch(): (thousands: number) => ProcessesFigures;
 }
@@ -80,13 +83,18 @@ export interface Servers extends AsyncDisposable {
 export interface ServersOptions {
   readonly profile: Profile;
   readonly settings: Settings;
-  readonly needsWeb: boolean;
+  readonly needsWeb?: boolean;
   /** Empty. */
   readonly dataDir: string;
+  /** Of the distributed profile: those that run already, which are not stopped. Default: its own. */
+  readonly engines?: Engines;
+  /** Of all that the servers keep on the engines; no other servers on them may have the same. */
+  readonly prefix?: string;
 }
 
 /** Starts what the profile consists of; a first start of the distributed one installs its engines. */
-export async function startServers({ profile, settings, needsWeb, dataDir }: ServersOptions): Promise<Servers> {
+export async function startServers(options: ServersOptions): Promise<Servers> {
+  const { profile, settings, needsWeb = false, dataDir, prefix = 'load' } = options;
   await using stack = new AsyncDisposableStack();
   const inspectorPort = await freePort();
   const ofGateway = {
@@ -95,15 +103,20 @@ export async function startServers({ profile, settings, needsWeb, dataDir }: Ser
   };
   const members: Member[] = [];
   const start = async (name: string, own: Settings) => members.push(stack.use(await Member.start(name, own)));
-  let engines: Engines | undefined;
+  let { engines } = options;
   let shared: Settings = { PARLEY_DATA_DIR: join(dataDir, 'parley') };
   if (profile === 'embedded') {
     await start('server', { ...ofGateway, ...shared });
   } else {
-    engines = stack.use(await startEngines(join(dataDir, 'engines')));
+    engines ??= stack.use(await startEngines(join(dataDir, 'engines')));
     shared = { ...engines.settings, PARLEY_PREFIX: prefix };
     for (const role of roles)
-      await start(role, { ...(role === 'gateway' ? ofGateway : settings), ...settingsOf(role, engines, prefix) });
+      await start(role, {
+        ...(role === 'gateway' ? ofGateway : settings),
+        ...shared,
+        PARLEY_ROLES: role,
+        PARLEY_INSTANCE_ID: role,
+      });
   }
   const gateway = members.at(-1);
   if (gateway === undefined) throw new Error('nothing was started');
@@ -115,6 +128,9 @@ export async function startServers({ profile, settings, needsWeb, dataDir }: Ser
     webAddress: envoy?.address ?? gateway.httpAddress,
     settings: shared,
     inspectorPort,
+    get pids() {
+      return { ...Object.fromEntries(members.map(({ name, pid }) => [name, pid])), ...engines?.pids };
+    },
     watch: () =>
       watchProcesses({
         ...Object.fromEntries(members.map((member) => [member.name, member])),
