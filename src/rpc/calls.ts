@@ -1,9 +1,10 @@
-import type { Metadata } from '@grpc/grpc-js';
+import type { handleUnaryCall, Metadata, ServerUnaryCall } from '@grpc/grpc-js';
 import { anybody, type Caller } from '../app/caller.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import type { Authenticator } from '../ports/authenticator.ts';
 import type { ErrorMapping } from './errors.ts';
 import type { AddressedCall, CallAddresses } from './peer-address.ts';
+import { checkWellFormed } from './tolerant-decoding.ts';
 
 /** What every call needs: how its errors are told, who says who makes it, and where it comes from. */
 export interface Calls {
@@ -37,4 +38,33 @@ export async function callerOf(calls: Calls, call: AddressedCall): Promise<Calle
   const token = accessTokenOf(call.metadata);
   if (token === undefined) throw new Refused('UNAUTHENTICATED', 'the call carries no access token');
   return { kind: 'client', ...(await authenticator.authenticate(token)), ...addresses.originOf(call) };
+}
+
+/** A unary call answered by an async function: what it rejects with becomes a status, in one place. */
+export function unary<Request, Response>(
+  calls: Calls,
+  answer: (request: Request, caller: Caller, metadata: Metadata) => Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return unauthenticated(calls, async (request, call) => answer(request, await callerOf(calls, call), call.metadata));
+}
+
+/** The same for a call that anybody may make: those that sign in. */
+export function unauthenticated<Request, Response>(
+  { errors }: Calls,
+  answer: (request: Request, call: ServerUnaryCall<Request, Response>) => Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return (call, callback) => {
+    answerTo(call, answer).then(
+      (response) => callback(null, response),
+      (error: unknown) => callback(errors.toServiceError(error)),
+    );
+  };
+}
+
+async function answerTo<Request, Response>(
+  call: ServerUnaryCall<Request, Response>,
+  answer: (request: Request, call: ServerUnaryCall<Request, Response>) => Promise<Response>,
+): Promise<Response> {
+  checkWellFormed(call.request);
+  return answer(call.request, call);
 }

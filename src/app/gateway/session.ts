@@ -16,8 +16,7 @@ import type { Admission, AdmissionListener } from './admission.ts';
 import { Delivery } from './delivery.ts';
 import { checkAfterSequence, checkConversationId, type Hello } from './hello.ts';
 import { Inbox, type InboxSettings } from './inbox.ts';
-import { LinkedOutput } from './linked-output.ts';
-import { Outbox } from './outbox.ts';
+import { OrderedOutput } from './ordered-output.ts';
 import type { OutgoingMessage } from './outgoing-message.ts';
 import { refusalOf, refusalOfEnd } from './refusal.ts';
 import type { SessionConversations } from './session-conversations.ts';
@@ -56,11 +55,16 @@ export interface SessionDeps {
 /** After everything that the log holds: of a new conversation. */
 const fromNow = Number.MAX_SAFE_INTEGER;
 
+const overflows = {
+  slot: () => new Refused('LOG_UNAVAILABLE', 'the log was away for too long'),
+  links: () => new Refused('MEDIA_UNAVAILABLE', 'the media of a message could not be had in time'),
+};
+
 type Phase = 'applying' | 'open' | 'ended';
 
 /**
  * One client's session: from its request for a slot to the last word, whatever transport carries it. What comes in is taken by its inbox in
- * the order of arrival; what goes out passes its outbox.
+ * the order of arrival; what goes out passes its output.
  */
 export class Session implements AdmissionListener {
   readonly clientId: string;
@@ -69,7 +73,7 @@ export class Session implements AdmissionListener {
   readonly #deps: SessionDeps;
   readonly #hello: Hello;
   readonly #clientAddress: string | undefined;
-  readonly #outbox: Outbox;
+  readonly #output: OrderedOutput;
   readonly #delivery: Delivery;
   readonly #inbox: Inbox;
   readonly #welcomed = Promise.withResolvers<void>();
@@ -101,7 +105,7 @@ export class Session implements AdmissionListener {
     this.#isNew = hello.conversationId === '';
     this.#heardMs = deps.clock.monotonicMs();
     if (caller.kind === 'client') this.#expireTimeMs = caller.expireTimeMs;
-    this.#outbox = this.#newOutbox(output);
+    this.#output = this.#newOutput(output);
     this.#delivery = this.#newDelivery(this.#isNew ? deps.ids.unique() : hello.conversationId);
     this.#inbox = this.#newInbox();
     // Nobody may be waiting for the welcome when it fails: the output is told why.
@@ -135,7 +139,7 @@ export class Session implements AdmissionListener {
   }
 
   queued(place: number): void {
-    this.#outbox.emitNow({ type: 'waiting', place });
+    this.#output.emitNow({ type: 'waiting', place });
   }
 
   refused(reason: 'ALREADY_CONNECTED' | 'TOO_MANY_CLIENTS'): void {
@@ -181,7 +185,7 @@ export class Session implements AdmissionListener {
       }
       // The slot may have been lost meanwhile, or the session have ended.
       this.#checkActive();
-      this.#outbox.emit({ type: 'joined', conversationId: joined });
+      this.#output.emit({ type: 'joined', conversationId: joined });
       this.#delivery.show(joined, conversationId === '' ? fromNow : afterSequence);
       return joined;
     });
@@ -196,7 +200,7 @@ export class Session implements AdmissionListener {
   ping(): number {
     this.#hear();
     const timeMs = this.#deps.clock.nowMs();
-    this.#outbox.emitNow({ type: 'pong', timeMs });
+    this.#output.emitNow({ type: 'pong', timeMs });
     return timeMs;
   }
 
@@ -240,7 +244,7 @@ export class Session implements AdmissionListener {
 
   /** The server is leaving at `deadlineMs` (epoch) at the latest. */
   drain(deadlineMs: number): void {
-    this.#outbox.emitNow({ type: 'drain', deadlineMs });
+    this.#output.emitNow({ type: 'drain', deadlineMs });
   }
 
   /** Looks for what time alone brings about. Called a few times a second. */
@@ -248,7 +252,7 @@ export class Session implements AdmissionListener {
     const { clock, settings, mayServe } = this.#deps;
     if (this.#isExpired()) return this.end(new Refused('UNAUTHENTICATED', 'the access token has expired'));
     if (this.#phase !== 'open' || !mayServe()) return;
-    this.#outbox.flush();
+    this.#output.flush();
     this.#leaveIfAnswered();
     const nowMs = clock.monotonicMs();
     // Who has closed its half of the stream cannot ping, nor can who is not read.
@@ -302,14 +306,14 @@ export class Session implements AdmissionListener {
     const remainingMs =
       open === undefined ? settings.firstMessageDeadlineMs : open.deadlineClockMs - admission.state.clockMs;
     this.#speakByMs = this.#heardMs + remainingMs;
-    this.#outbox.emitNow({
+    this.#output.emitNow({
       type: 'welcome',
       sessionId,
       resumeToken: this.#resumeToken,
       conversationId: this.conversationId,
       timeMs: clock.nowMs(),
     });
-    this.#outbox.flush();
+    this.#output.flush();
     const { conversationId, afterSequence } = this.#hello;
     if (isFirst) this.#delivery.show(this.conversationId, conversationId === '' ? fromNow : afterSequence);
     this.#welcomed.resolve();
@@ -363,8 +367,8 @@ export class Session implements AdmissionListener {
   /** What is kept while nothing may be sent is sent first: it may be the answer that the client stayed for. */
   #leaveIfAnswered(): void {
     if (!this.#leaving || this.#delivery.unanswered > 0) return;
-    this.#outbox.flush();
-    if (this.#outbox.isEmpty) this.goodbye();
+    this.#output.flush();
+    if (this.#output.isEmpty) this.goodbye();
   }
 
   #isExpired(): boolean {
@@ -393,28 +397,24 @@ export class Session implements AdmissionListener {
     this.#welcomed.reject(refused ?? new Refused('SESSION_NOT_FOUND'));
     this.#deps.metrics.sessionEnded(refused?.reason ?? 'GOODBYE');
     this.#deps.onIdChanged(this, this.#sessionId, undefined);
-    this.#outbox.end(refused);
+    this.#output.end(refused);
   }
 
-  #newOutbox(output: SessionOutput): Outbox {
+  #newOutput(output: SessionOutput): OrderedOutput {
     const { mayServe, links, logger } = this.#deps;
-    const linked = new LinkedOutput({
+    return new OrderedOutput({
       output,
       links,
       inline: this.#hello.inlineMedia,
       logger,
-      onOverflow: () => this.end(new Refused('MEDIA_UNAVAILABLE', 'the media of a message could not be had in time')),
-    });
-    return new Outbox({
-      output: linked,
-      mayTell: () => this.#phase === 'open' && mayServe(),
-      onOverflow: () => this.end(new Refused('LOG_UNAVAILABLE', 'the log was away for too long')),
+      maySend: () => this.#phase === 'open' && mayServe(),
+      onOverflow: (waitsFor) => this.end(overflows[waitsFor]()),
     });
   }
 
   #newDelivery(conversationId: string): Delivery {
     const callbacks = { onChange: () => this.#leaveIfAnswered(), onFault: (refused: Refused) => this.end(refused) };
-    return new Delivery({ ...this.#deps, clientId: this.clientId, output: this.#outbox, ...callbacks }, conversationId);
+    return new Delivery({ ...this.#deps, clientId: this.clientId, output: this.#output, ...callbacks }, conversationId);
   }
 
   #newInbox(): Inbox {
