@@ -15,7 +15,6 @@ import { MediaLibrary } from '../app/media/media-library.ts';
 import { mediaLinks } from '../app/media/media-links.ts';
 import { MediaSweeper, type SweepMetrics } from '../app/media/sweeper.ts';
 import { ClientWrites } from '../app/rate-limits/client-writes.ts';
-import { HistoryQuota } from '../app/rate-limits/history-quota.ts';
 import { HistoryReads } from '../app/reading/history-reads.ts';
 import { Operations } from '../app/reading/operations.ts';
 import type { SecurityRecorder } from '../app/security/security-recorder.ts';
@@ -163,7 +162,6 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
     metrics,
     links,
     writes,
-    historyQuota: new HistoryQuota({ ...limits, history: backends.history, metrics }),
     following,
     journal: backends.journal,
     conversations: new SessionConversations({

@@ -5,9 +5,8 @@ import type {
   DescribeSignInResponse,
   Tokens as WireTokens,
 } from '../gen/chat/v1/account_service.ts';
-import { type Calls, callerOf } from './calls.ts';
+import { type Calls, callerOf, unauthenticated } from './calls.ts';
 import type { AddressedCall } from './peer-address.ts';
-import { unauthenticated } from './unary.ts';
 import { durationOf } from './wire-values.ts';
 
 export interface AccountServiceDeps {

@@ -1,9 +1,10 @@
-import { Metadata } from '@grpc/grpc-js';
+import { type handleUnaryCall, Metadata, type ServerUnaryCall } from '@grpc/grpc-js';
 import { anybody, type Caller } from '../app/caller.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import type { Authenticator, Identity } from '../ports/authenticator.ts';
 import type { ErrorMapping } from './errors.ts';
 import type { AddressedCall, CallAddresses } from './peer-address.ts';
+import { checkWellFormed } from './tolerant-decoding.ts';
 import type { Proof } from './unfinished-requests.ts';
 
 /** What every call needs: how its errors are told, who says who makes it, and where it comes from. */
@@ -66,4 +67,33 @@ export function proofOf({ authenticator, errors }: Calls): Proof | undefined {
 export function detailsIn(metadata: Metadata): Uint8Array | undefined {
   const [details] = metadata.get('grpc-status-details-bin');
   return details === undefined ? undefined : Buffer.from(details);
+}
+
+/** A unary call answered by an async function: what it rejects with becomes a status, in one place. */
+export function unary<Request, Response>(
+  calls: Calls,
+  answer: (request: Request, caller: Caller, metadata: Metadata) => Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return unauthenticated(calls, async (request, call) => answer(request, await callerOf(calls, call), call.metadata));
+}
+
+/** The same for a call that anybody may make: those that sign in. */
+export function unauthenticated<Request, Response>(
+  { errors }: Calls,
+  answer: (request: Request, call: ServerUnaryCall<Request, Response>) => Promise<Response>,
+): handleUnaryCall<Request, Response> {
+  return (call, callback) => {
+    answerTo(call, answer).then(
+      (response) => callback(null, response),
+      (error: unknown) => callback(errors.toServiceError(error)),
+    );
+  };
+}
+
+async function answerTo<Request, Response>(
+  call: ServerUnaryCall<Request, Response>,
+  answer: (request: Request, call: ServerUnaryCall<Request, Response>) => Promise<Response>,
+): Promise<Response> {
+  checkWellFormed(call.request);
+  return answer(call.request, call);
 }

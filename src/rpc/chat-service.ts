@@ -1,5 +1,6 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Caller } from '../app/caller.ts';
+import { bytesOfMessage, frameOverheadBytes } from '../app/gateway/accept-message.ts';
 import type { Gateway } from '../app/gateway/gateway.ts';
 import type { Session } from '../app/gateway/session.ts';
 import { Watchdog, type Watched } from '../app/watchdog.ts';
@@ -11,15 +12,13 @@ import { AuthenticationUnavailable } from '../ports/authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Metrics } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';
-import { anybodyAt, type Calls, callerOf } from './calls.ts';
+import { anybodyAt, type Calls, callerOf, unary } from './calls.ts';
 import { acceptedToWire, helloFromWire, messageFromWire, type WelcomeFacts } from './chat-wire.ts';
 import { http2StreamOf, isOver, readOneAhead } from './grpc-internals.ts';
 import { type SessionStream, StreamOutput, type StreamOutputDeps } from './stream-output.ts';
 import { checkWellFormed } from './tolerant-decoding.ts';
 import { TracedCall } from './traced-call.ts';
-import { unary } from './unary.ts';
 import type { UnfinishedRequests } from './unfinished-requests.ts';
-import { bytesOfFrame, bytesOfMessage, UntakenCalls } from './untaken.ts';
 import { numberOf } from './wire-values.ts';
 
 export interface ChatServiceDeps {
@@ -278,6 +277,29 @@ function openStream(
     },
     fail,
   );
+}
+
+/** What a frame that is no message costs while it waits to be taken, by the string in it, in bytes. */
+function bytesOfFrame(content: string): number {
+  return frameOverheadBytes + content.length;
+}
+
+/** What unary calls bring to sessions and is not taken yet. Nobody can stop reading them one by one, so what is too much is refused. */
+export class UntakenCalls {
+  readonly #bytes = new WeakMap<Session, number>();
+
+  /** Does what the call asks for. Rejects with TOO_MANY_PENDING when the session has more than enough to take; one call alone is never too much. */
+  async taking<T>(session: Session, bytes: number, take: () => Promise<T>): Promise<T> {
+    const untaken = this.#bytes.get(session) ?? 0;
+    if (untaken > 0 && untaken + bytes > maxUntakenBytes)
+      throw new Refused('TOO_MANY_PENDING', `${untaken} bytes of this session are not taken yet`);
+    this.#bytes.set(session, untaken + bytes);
+    try {
+      return await take();
+    } finally {
+      this.#bytes.set(session, (this.#bytes.get(session) ?? 0) - bytes);
+    }
+  }
 }
 
 /** ChatService in both shapes, on one session machine. */

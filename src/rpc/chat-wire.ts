@@ -1,5 +1,5 @@
+import type { OutgoingMessage, OutgoingPart } from '../app/gateway/accept-message.ts';
 import type { Hello } from '../app/gateway/hello.ts';
-import type { OutgoingMessage, OutgoingPart } from '../app/gateway/outgoing-message.ts';
 import type { Accepted as AcceptedEvent, SessionEvent } from '../app/gateway/session-event.ts';
 import { Refused, refusalNamed } from '../domain/errors/catalogue.ts';
 import type {

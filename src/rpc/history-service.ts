@@ -2,9 +2,8 @@ import type { ConversationsManager } from '../app/managing/conversations-manager
 import type { HistoryReads } from '../app/reading/history-reads.ts';
 import type { Conversation, HistoryServiceServer } from '../gen/chat/v1/history_service.ts';
 import type { HistoryConversation } from '../ports/history.ts';
-import type { Calls } from './calls.ts';
+import { type Calls, unary } from './calls.ts';
 import { messageToWire } from './content-wire.ts';
-import { unary } from './unary.ts';
 import { numberOf } from './wire-values.ts';
 
 function conversationToWire(conversation: HistoryConversation): Conversation {

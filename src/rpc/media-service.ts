@@ -1,8 +1,7 @@
 import type { MediaLibrary } from '../app/media/media-library.ts';
 import type { MediaServiceServer } from '../gen/chat/v1/media_service.ts';
-import type { Calls } from './calls.ts';
+import { type Calls, unary } from './calls.ts';
 import { mediaKindFromWire, mediaToWire } from './content-wire.ts';
-import { unary } from './unary.ts';
 
 /** MediaService over the library; the bytes themselves go to and from the store's own URLs. */
 export function mediaService(library: MediaLibrary, calls: Calls): MediaServiceServer {

@@ -19,8 +19,7 @@ import {
 } from '../gen/chat/v1/operations_service.ts';
 import type { RecordPlace } from '../ports/operations-views.ts';
 import type { SecurityEntry } from '../ports/security-log.ts';
-import type { Calls } from './calls.ts';
-import { unary } from './unary.ts';
+import { type Calls, unary } from './calls.ts';
 import { numberOf } from './wire-values.ts';
 
 function connectionToWire(connection: OpenConnection): ActiveConnection {

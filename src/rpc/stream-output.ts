@@ -1,7 +1,6 @@
 import { constants } from 'node:http2';
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
-import { bytesOfEvent } from '../app/gateway/event-size.ts';
-import type { SessionEvent, SessionOutput } from '../app/gateway/session-event.ts';
+import { bytesOfEvent, type SessionEvent, type SessionOutput } from '../app/gateway/session-event.ts';
 import type { Watchdog } from '../app/watchdog.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import { maxPieceBytes, maxUnsentBytes, slowConsumerMs } from '../domain/limits.ts';

@@ -1,8 +1,8 @@
 import type { Metadata } from '@grpc/grpc-js';
-import type { OutgoingMessage } from '../app/gateway/outgoing-message.ts';
+import type { OutgoingMessage } from '../app/gateway/accept-message.ts';
+import { knownRefusal } from '../app/gateway/refusal.ts';
 import type { Session } from '../app/gateway/session.ts';
 import type { Accepted } from '../app/gateway/session-event.ts';
-import { Refused } from '../domain/errors/catalogue.ts';
 import type { Span, TraceContext, Tracer } from '../ports/tracing.ts';
 
 /** Where the caller says that its call belongs (W3C Trace Context); undefined: nowhere. Of a stream, to all the messages in it. */
@@ -39,7 +39,7 @@ async function inSpan(span: Span, session: Session, message: OutgoingMessage): P
     span.end({ messageId, conversationId });
     return accepted;
   } catch (error) {
-    span.end({ error: error instanceof Refused ? error.reason : 'INTERNAL' });
+    span.end({ error: knownRefusal(error)?.reason ?? 'INTERNAL' });
     throw error;
   }
 }

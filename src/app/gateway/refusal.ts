@@ -33,8 +33,6 @@ export function knownRefusal(error: unknown): Refused | undefined {
   if (error instanceof LogUnavailable) return new Refused('LOG_UNAVAILABLE');
   if (error instanceof MediaQuotaExceeded) return new Refused('MEDIA_QUOTA_EXCEEDED');
   if (error instanceof MediaStoreFull) return new Refused('MEDIA_STORE_FULL');
-  if (error instanceof MediaQuotaExceeded) return new Refused('MEDIA_QUOTA_EXCEEDED');
-  if (error instanceof MediaStoreFull) return new Refused('MEDIA_STORE_FULL');
   if (error instanceof MediaUnavailable) return new Refused('MEDIA_UNAVAILABLE');
   if (error instanceof AuthenticationUnavailable || error instanceof AccountStoreUnavailable)
     return new Refused('AUTHENTICATION_UNAVAILABLE');

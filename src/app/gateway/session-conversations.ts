@@ -13,7 +13,7 @@ export interface SessionConversationsDeps {
   readonly journal: Journal;
   readonly following: Following;
   readonly refolds: Refolds;
-  readonly history: Pick<History, 'getConversation' | 'getMessage' | 'replay'>;
+  readonly history: Pick<History, 'getConversation' | 'getMessage' | 'replay' | 'usageOf'>;
   readonly progress: HistoryProgress;
   readonly metrics: Pick<Metrics, 'historyRead'>;
   readonly writes: Pick<ClientWrites, 'take'>;
@@ -65,6 +65,26 @@ export class SessionConversations {
   /** The log, as far as it was read here, says that the conversation was deleted. */
   isDeleted(conversationId: string): boolean {
     return this.#deps.following.of(conversationId).state.deleted.has(conversationId);
+  }
+
+  /** Whether the message was said, as far as memory tells. */
+  knows(conversationId: string, messageId: string): 'said' | 'never' | 'unknown' {
+    const fold = this.#deps.following.of(conversationId);
+    if (fold.state.known.has(messageId)) return 'said';
+    return fold.beganSinceKnown(conversationId) ? 'never' : 'unknown';
+  }
+
+  /**
+   * Bytes that history keeps of the client's conversations, the same at every gateway; undefined: history is away. What was said and history has not read
+   * yet is not in it: the unanswered messages of the client, at most.
+   */
+  async usedBytes(clientId: string): Promise<number | undefined> {
+    try {
+      return (await this.#deps.history.usageOf(clientId)).bytes;
+    } catch (error) {
+      if (error instanceof ReadModelUnavailable) return undefined;
+      throw error;
+    }
   }
 
   /** Where the message was said first; undefined: it never was. */

@@ -1,3 +1,4 @@
+import { textOf } from '../../domain/conversation/events.ts';
 import type { Refused } from '../../domain/errors/catalogue.ts';
 import type { PresentedMessage } from '../media/media-links.ts';
 
@@ -81,4 +82,17 @@ export interface SessionOutput {
   writable(): Promise<void>;
   /** Ends the stream: in order, or with a refusal. Once only. */
   end(refused: Refused | undefined): void;
+}
+
+/** Counted for an event besides its text: ids, times and framing. */
+const eventOverheadBytes = 200;
+
+/** What an event for the client costs while it waits, in bytes. */
+export function bytesOfEvent(event: SessionEvent): number {
+  if (event.type === 'delta') return eventOverheadBytes + event.text.length;
+  if (event.type === 'renamed') return eventOverheadBytes + event.title.length;
+  if (event.type !== 'message') return eventOverheadBytes;
+  let bytes = eventOverheadBytes + textOf(event.message.parts).length;
+  for (const link of event.links.values()) bytes += eventOverheadBytes + link.url.length + (link.bytes?.length ?? 0);
+  return bytes;
 }

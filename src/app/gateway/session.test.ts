@@ -107,9 +107,8 @@ beforeEach(async () => {
     metrics: uncounted,
     journal: log.journal,
     following,
-    writes: { take() {}, takeMessage() {} },
-    historyQuota: { check: async () => {} },
-    conversations: { start: starts.run, checkOwned: checks.run, isDeleted: () => false, said: async () => undefined },
+    writes: { take() {}, messageWaitMs: () => 0, takeMessage() {} },
+    conversations: { start: starts.run, checkOwned: checks.run, isDeleted: () => false, knows: () => 'never' },
     settings: {
       maxWaitForSlotMs: 30_000,
       firstMessageDeadlineMs: 60_000,

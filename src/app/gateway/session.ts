@@ -1,9 +1,11 @@
-import { Refused } from '../../domain/errors/catalogue.ts';
+import type { MessageReceived } from '../../domain/conversation/events.ts';
+import { type Reason, Refused } from '../../domain/errors/catalogue.ts';
+import { maxIdLength } from '../../domain/limits.ts';
 import type { Identity } from '../../ports/authenticator.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { LiveBus } from '../../ports/live-bus.ts';
-import type { Logger, Metrics } from '../../ports/telemetry.ts';
+import type { Logger, Metrics, WriteKind } from '../../ports/telemetry.ts';
 import type { TraceContext, Tracer } from '../../ports/tracing.ts';
 import type { Caller } from '../caller.ts';
 import type { Following } from '../following/following.ts';
@@ -11,20 +13,28 @@ import type { Journal } from '../journal.ts';
 import type { MediaLibrary } from '../media/media-library.ts';
 import type { MediaLinks } from '../media/media-links.ts';
 import type { ClientWrites } from '../rate-limits/client-writes.ts';
-import type { HistoryQuota } from '../rate-limits/history-quota.ts';
+import {
+  type CheckedPart,
+  decideMessage,
+  isTextOnly,
+  type MessageFacts,
+  type MessageLimits,
+  type MessagePlace,
+  type OutgoingMessage,
+  refusalUnlessServed,
+  type Serving,
+} from './accept-message.ts';
 import type { Admission, AdmissionListener } from './admission.ts';
 import { Delivery } from './delivery.ts';
 import { checkAfterSequence, checkConversationId, type Hello } from './hello.ts';
-import { Inbox, type InboxSettings } from './inbox.ts';
-import { LinkedOutput } from './linked-output.ts';
-import { Outbox } from './outbox.ts';
-import type { OutgoingMessage } from './outgoing-message.ts';
+import { OrderedOutput } from './ordered-output.ts';
 import { refusalOf, refusalOfEnd } from './refusal.ts';
-import type { SessionConversations } from './session-conversations.ts';
+import type { SaidAt, SessionConversations } from './session-conversations.ts';
 import type { Accepted, SessionOutput } from './session-event.ts';
+import { type ClientHalf, type LifeStep, overdue, type Phase, phaseAfter } from './session-life.ts';
 
 /** The settings that a session keeps its client to. */
-export interface SessionSettings extends InboxSettings {
+export interface SessionSettings extends MessageLimits {
   readonly maxWaitForSlotMs: number;
   readonly firstMessageDeadlineMs: number;
   readonly staleAfterMs: number;
@@ -44,8 +54,7 @@ export interface SessionDeps {
   readonly admission: Admission;
   readonly media: Pick<MediaLibrary, 'take'>;
   readonly links: MediaLinks;
-  readonly writes: Pick<ClientWrites, 'take' | 'takeMessage'>;
-  readonly historyQuota: Pick<HistoryQuota, 'check'>;
+  readonly writes: Pick<ClientWrites, 'take' | 'messageWaitMs' | 'takeMessage'>;
   readonly settings: SessionSettings;
   /** Whether sessions that hold a slot may be told anything, and taken at their word. */
   readonly mayServe: () => boolean;
@@ -56,11 +65,25 @@ export interface SessionDeps {
 /** After everything that the log holds: of a new conversation. */
 const fromNow = Number.MAX_SAFE_INTEGER;
 
-type Phase = 'applying' | 'open' | 'ended';
+const overflows = {
+  slot: () => new Refused('LOG_UNAVAILABLE', 'the log was away for too long'),
+  links: () => new Refused('MEDIA_UNAVAILABLE', 'the media of a message could not be had in time'),
+};
+
+/** Refusals that are counted as writes that were refused. */
+const countedAs: Readonly<Partial<Record<Reason, WriteKind>>> = {
+  TOO_MANY_MESSAGES: 'message',
+  HISTORY_QUOTA_EXCEEDED: 'history',
+};
+
+/** What is to be told, once it is known, of a message whose place in the log is before that of what is said next. */
+interface Begun {
+  readonly accepted: Promise<Accepted>;
+}
 
 /**
- * One client's session: from its request for a slot to the last word, whatever transport carries it. What comes in is taken by its inbox in
- * the order of arrival; what goes out passes its outbox.
+ * One client's session: from its request for a slot to the last word, whatever transport carries it. What comes in is taken in the order of
+ * arrival; what goes out passes its output.
  */
 export class Session implements AdmissionListener {
   readonly clientId: string;
@@ -68,24 +91,23 @@ export class Session implements AdmissionListener {
   readonly clientAddress: string | undefined;
   readonly #deps: SessionDeps;
   readonly #hello: Hello;
-  readonly #clientAddress: string | undefined;
-  readonly #outbox: Outbox;
+  readonly #output: OrderedOutput;
   readonly #delivery: Delivery;
-  readonly #inbox: Inbox;
   readonly #welcomed = Promise.withResolvers<void>();
+  /** What is said waits for what was said before it; the first, for the welcome. */
+  #turn: Promise<unknown>;
+  /** Messages with media that have not had their turn, or whose media are being stored. */
+  #mediaUnderWay = 0;
   #sessionId: string;
   #resumeToken: string;
-  #phase: Phase = 'applying';
+  #phase: Phase = 'checking';
+  #client: ClientHalf = 'read';
   #heardMs: number;
-  /** Monotonic time by which the client must have spoken. */
-  #speakByMs = 0;
-  #spoken = false;
+  /** Monotonic time by which the client must have spoken, infinite once it has; undefined before its first welcome. */
+  #speakByMs: number | undefined;
   /** The conversation is still to be begun. */
   #isNew: boolean;
   #prepared: Promise<void> | undefined;
-  #requested = false;
-  #leaving = false;
-  #isHeldUp = false;
   /** When the client must have shown a newer access token, milliseconds since the epoch. */
   #expireTimeMs = Number.POSITIVE_INFINITY;
 
@@ -93,7 +115,6 @@ export class Session implements AdmissionListener {
   constructor(deps: SessionDeps, hello: Hello, caller: Caller, output: SessionOutput) {
     this.#deps = deps;
     this.#hello = hello;
-    this.#clientAddress = caller.clientAddress;
     this.clientId = hello.clientId;
     this.clientAddress = caller.clientAddress;
     this.#sessionId = deps.ids.unique();
@@ -101,9 +122,9 @@ export class Session implements AdmissionListener {
     this.#isNew = hello.conversationId === '';
     this.#heardMs = deps.clock.monotonicMs();
     if (caller.kind === 'client') this.#expireTimeMs = caller.expireTimeMs;
-    this.#outbox = this.#newOutbox(output);
+    this.#output = this.#newOutput(output);
     this.#delivery = this.#newDelivery(this.#isNew ? deps.ids.unique() : hello.conversationId);
-    this.#inbox = this.#newInbox();
+    this.#turn = this.#welcomed.promise;
     // Nobody may be waiting for the welcome when it fails: the output is told why.
     this.#welcomed.promise.catch(() => undefined);
   }
@@ -116,6 +137,11 @@ export class Session implements AdmissionListener {
     return this.#delivery.conversationId;
   }
 
+  /** How many messages of its client, over all its conversations, have no end yet, those on their way into the log included. */
+  get unanswered(): number {
+    return this.#delivery.unanswered;
+  }
+
   /** It holds a slot; before, its client waits for one. */
   get isOpen(): boolean {
     return this.#phase === 'open';
@@ -124,10 +150,11 @@ export class Session implements AdmissionListener {
   /** Applies for a slot. What comes of it, the output is told; rejects with what is wrong with the conversation, or LogUnavailable. */
   async apply(): Promise<void> {
     if (!this.#isNew) await this.#deps.conversations.checkOwned(this.conversationId, this.clientId);
-    await this.#request(this.#hello.resumeToken, this.#hello.waitMs);
+    if (this.#advance('request')) await this.#request(this.#hello.resumeToken, this.#hello.waitMs);
   }
 
   opened(): void {
+    if (!this.#advance('slot')) return;
     const sessionId = this.#sessionId;
     this.#becomeOpen(sessionId).catch((error: unknown) => {
       if (this.#isOpening(sessionId)) this.end(refusalOf(error, this.#deps.logger));
@@ -135,7 +162,7 @@ export class Session implements AdmissionListener {
   }
 
   queued(place: number): void {
-    this.#outbox.emitNow({ type: 'waiting', place });
+    this.#output.emitNow({ type: 'waiting', place });
   }
 
   refused(reason: 'ALREADY_CONNECTED' | 'TOO_MANY_CLIENTS'): void {
@@ -147,48 +174,57 @@ export class Session implements AdmissionListener {
     this.#finish(refusalOfEnd(reason, detail));
   }
 
-  /** Takes a message, as a step of the trace. Resolves when it is in the log; rejects with Refused, and then nothing was taken. */
-  send(message: OutgoingMessage, trace?: TraceContext): Promise<Accepted> {
-    return this.#inbox.take(message, this.#hear(), trace);
+  /**
+   * Takes a message, as a step of the trace. Resolves when the client was told where it stands in the log; rejects when it was not taken, with Refused or
+   * with what a port rejects with. Messages with media are bounded, because each holds its bytes until its turn is over.
+   */
+  async send(message: OutgoingMessage, trace?: TraceContext): Promise<Accepted> {
+    const { metrics, clock, settings } = this.#deps;
+    const arrivedMs = this.#hear();
+    const withMedia = isTextOnly(message.parts) ? 0 : 1;
+    if (withMedia > 0 && this.#mediaUnderWay >= settings.maxPendingPerClient)
+      throw new Refused('TOO_MANY_PENDING', `${settings.maxPendingPerClient} messages with media are on their way`);
+    let begun: Begun;
+    this.#mediaUnderWay += withMedia;
+    try {
+      begun = await this.#inTurn(() => this.#accept(message, arrivedMs, trace));
+    } finally {
+      this.#mediaUnderWay -= withMedia;
+    }
+    const accepted = await begun.accepted;
+    metrics.accepted(clock.monotonicMs() - arrivedMs);
+    return accepted;
   }
 
-  /** Records that the client wants no more of the reply to this message. Rejects with Refused. */
+  /** Records that the client wants no more of the reply to this message. Rejects as `send`. */
   async stopReply(messageId: string): Promise<void> {
     this.#hear();
-    await this.#inbox.inTurn(async () => this.#checkActive());
-    try {
-      await this.#deps.conversations.requestStop(messageId, this.clientId, this.#clientAddress);
-    } catch (error) {
-      throw refusalOf(error, this.#deps.logger);
-    }
+    await this.#inTurn(async () => this.#checkServed());
+    await this.#deps.conversations.requestStop(messageId, this.clientId, this.clientAddress);
   }
 
-  /** Turns to another conversation, '' for a new one; answers with its id once the session has turned. Rejects with Refused. */
+  /** Turns to another conversation, '' for a new one; answers with its id once the session has turned. Rejects as `send`. */
   async join(conversationId: string, afterSequence: number): Promise<string> {
     this.#hear();
     if (conversationId !== '') checkConversationId(conversationId);
     checkAfterSequence(afterSequence);
-    return this.#inbox.inTurn(async () => {
+    return this.#inTurn(async () => {
       // What was said before is told where it was said: an Accepted of a conversation that was left would be ahead of what was not told there any more.
       await this.#delivery.allAccepted();
-      this.#checkActive();
+      this.#checkServed();
       const joined = conversationId === '' ? this.#deps.ids.unique() : conversationId;
-      try {
-        if (conversationId === '') await this.#startNext(joined);
-        else await this.#deps.conversations.checkOwned(joined, this.clientId);
-      } catch (error) {
-        throw refusalOf(error, this.#deps.logger);
-      }
+      if (conversationId === '') await this.#startNext(joined);
+      else await this.#deps.conversations.checkOwned(joined, this.clientId);
       // The slot may have been lost meanwhile, or the session have ended.
-      this.#checkActive();
-      this.#outbox.emit({ type: 'joined', conversationId: joined });
+      this.#checkServed();
+      this.#output.emit({ type: 'joined', conversationId: joined });
       this.#delivery.show(joined, conversationId === '' ? fromNow : afterSequence);
       return joined;
     });
   }
 
   async #startNext(conversationId: string): Promise<void> {
-    this.#deps.writes.take(this.clientId, 'new_conversation', this.#clientAddress);
+    this.#deps.writes.take(this.clientId, 'new_conversation', this.clientAddress);
     await this.#deps.conversations.start(conversationId, this.clientId);
   }
 
@@ -196,13 +232,13 @@ export class Session implements AdmissionListener {
   ping(): number {
     this.#hear();
     const timeMs = this.#deps.clock.nowMs();
-    this.#outbox.emitNow({ type: 'pong', timeMs });
+    this.#output.emitNow({ type: 'pong', timeMs });
     return timeMs;
   }
 
   /** Whether the client is not read for now, because it has sent more than is taken yet: then its silence is no sign that it is gone. */
   holdUp(isHeldUp: boolean): void {
-    this.#isHeldUp = isHeldUp;
+    if (this.#client !== 'finished') this.#client = isHeldUp ? 'unread' : 'read';
     if (!isHeldUp) this.#hear();
   }
 
@@ -214,16 +250,14 @@ export class Session implements AdmissionListener {
 
   /** The client will say no more (what it said has been accepted or refused), and reads on: the session ends once all of it is answered. */
   leaveWhenAnswered(): void {
-    this.#inbox
-      .inTurn(() => this.#delivery.showing)
-      .then(
-        () => {
-          this.#leaving = true;
-          this.#leaveIfAnswered();
-        },
-        // The session has ended already, and its output knows why.
-        () => undefined,
-      );
+    this.#inTurn(() => this.#delivery.showing).then(
+      () => {
+        this.#client = 'finished';
+        this.#leaveIfAnswered();
+      },
+      // The session has ended already, and its output knows why.
+      () => undefined,
+    );
   }
 
   /** The stream is gone. Frees the slot; replies go on. */
@@ -240,7 +274,7 @@ export class Session implements AdmissionListener {
 
   /** The server is leaving at `deadlineMs` (epoch) at the latest. */
   drain(deadlineMs: number): void {
-    this.#outbox.emitNow({ type: 'drain', deadlineMs });
+    this.#output.emitNow({ type: 'drain', deadlineMs });
   }
 
   /** Looks for what time alone brings about. Called a few times a second. */
@@ -248,13 +282,12 @@ export class Session implements AdmissionListener {
     const { clock, settings, mayServe } = this.#deps;
     if (this.#isExpired()) return this.end(new Refused('UNAUTHENTICATED', 'the access token has expired'));
     if (this.#phase !== 'open' || !mayServe()) return;
-    this.#outbox.flush();
+    this.#output.flush();
     this.#leaveIfAnswered();
-    const nowMs = clock.monotonicMs();
-    // Who has closed its half of the stream cannot ping, nor can who is not read.
-    if (!this.#leaving && !this.#isHeldUp && nowMs - this.#heardMs > settings.staleAfterMs)
-      return this.end(new Refused('STALE'));
-    if (!this.#spoken && nowMs > this.#speakByMs) return this.end(new Refused('FIRST_MESSAGE_TIMEOUT'));
+    const { staleAfterMs } = settings;
+    const times = { nowMs: clock.monotonicMs(), heardMs: this.#heardMs, speakByMs: this.#speakByMs, staleAfterMs };
+    const refused = overdue(this.#client, times);
+    if (refused !== undefined) this.end(refused);
   }
 
   /** The client has shown a newer token: the session goes on as long as the longest of them. Throws UNAUTHENTICATED for another client's. */
@@ -266,8 +299,6 @@ export class Session implements AdmissionListener {
   /** Rejects with LogUnavailable, unless the session goes by another id by then: the fold had ended this one, and it applied again. */
   async #request(resumeToken: string, waitMs: number): Promise<void> {
     const { ids, admission, settings } = this.#deps;
-    if (this.#phase === 'ended') return;
-    this.#requested = true;
     const sessionId = this.#sessionId;
     try {
       await admission.request(
@@ -292,24 +323,23 @@ export class Session implements AdmissionListener {
     const { clock, admission, settings } = this.#deps;
     await this.#prepare();
     if (!this.#isOpening(sessionId)) return;
-    this.#phase = 'open';
+    this.#advance('ready');
     this.#heardMs = clock.monotonicMs();
-    const open = admission.state.open.get(sessionId);
-    this.#spoken = open?.hasSpoken ?? false;
     // Who applies again after an outage of the log has seen everything up to it; what came since was kept.
-    const isFirst = this.#speakByMs === 0;
+    const isFirst = this.#speakByMs === undefined;
+    const open = admission.state.open.get(sessionId);
     // A session that was taken over keeps the deadline of the one before.
     const remainingMs =
       open === undefined ? settings.firstMessageDeadlineMs : open.deadlineClockMs - admission.state.clockMs;
-    this.#speakByMs = this.#heardMs + remainingMs;
-    this.#outbox.emitNow({
+    this.#speakByMs = open?.hasSpoken === true ? Number.POSITIVE_INFINITY : this.#heardMs + remainingMs;
+    this.#output.emitNow({
       type: 'welcome',
       sessionId,
       resumeToken: this.#resumeToken,
       conversationId: this.conversationId,
       timeMs: clock.nowMs(),
     });
-    this.#outbox.flush();
+    this.#output.flush();
     const { conversationId, afterSequence } = this.#hello;
     if (isFirst) this.#delivery.show(this.conversationId, conversationId === '' ? fromNow : afterSequence);
     this.#welcomed.resolve();
@@ -318,7 +348,7 @@ export class Session implements AdmissionListener {
 
   /** The slot that this id was given is still to be taken. The fold may have ended it meanwhile; then another id applies, or nothing does. */
   #isOpening(sessionId: string): boolean {
-    return this.#phase === 'applying' && this.#sessionId === sessionId;
+    return this.#phase === 'opening' && this.#sessionId === sessionId;
   }
 
   /**
@@ -342,10 +372,9 @@ export class Session implements AdmissionListener {
 
   /** The lease ran out while the log was away: the client keeps its stream and stands in line again. */
   #applyAgain(): void {
-    if (this.#phase === 'ended') return;
+    if (!this.#advance('lose')) return;
     const { ids, settings } = this.#deps;
     const former = this.#sessionId;
-    this.#phase = 'applying';
     this.#sessionId = ids.unique();
     this.#resumeToken = ids.token();
     this.#deps.onIdChanged(this, former, this.#sessionId);
@@ -354,26 +383,154 @@ export class Session implements AdmissionListener {
     );
   }
 
+  /** Makes the step, if it means something in this phase. */
+  #advance(step: LifeStep): boolean {
+    const phase = phaseAfter(this.#phase, step);
+    if (phase !== undefined) this.#phase = phase;
+    return phase !== undefined;
+  }
+
+  /** Runs a step after all that came before it has begun. */
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(step);
+    this.#turn = run.catch(() => undefined);
+    return run;
+  }
+
+  /** Decides about a message, and does what was decided. What memory does not tell is asked for, and then it is decided again. */
+  async #accept(message: OutgoingMessage, arrivedMs: number, trace: TraceContext | undefined): Promise<Begun> {
+    const { conversations, settings } = this.#deps;
+    const place = this.#placeOf(message);
+    const { clientId, conversationId, messageId } = place;
+    const asked: { first?: 'never'; usedBytes?: number | undefined } = {};
+    for (;;) {
+      const decision = decideMessage(message, place, this.#factsOf(place, asked), settings);
+      switch (decision.type) {
+        case 'append': {
+          const accepted = this.#await(decision.event, arrivedMs, trace);
+          this.#append(decision.event, trace);
+          this.#speak();
+          return { accepted };
+        }
+        case 'store':
+          return this.#store(decision.event, decision.parts, this.#await(decision.event, arrivedMs, trace), trace);
+        case 'look up': {
+          const first = this.#delivery.awaited(messageId) ?? (await conversations.said(conversationId, messageId));
+          if (first !== undefined) return this.#repeat(message, messageId, first);
+          asked.first = 'never';
+          break;
+        }
+        case 'count':
+          asked.usedBytes = await conversations.usedBytes(clientId);
+          break;
+        case 'refuse':
+          throw this.#counted(decision.refused);
+        default:
+          return decision satisfies never;
+      }
+    }
+  }
+
+  #placeOf({ clientMessageId }: OutgoingMessage): MessagePlace {
+    const { clientId, conversationId } = this;
+    // One that is too long is refused, and not worth hashing.
+    const isTooLong = clientMessageId.length > maxIdLength;
+    const messageId = isTooLong ? '' : this.#deps.ids.messageId(conversationId, clientMessageId);
+    return { messageId, conversationId, clientId, timeZone: this.#hello.timeZone };
+  }
+
+  #factsOf(
+    { messageId, conversationId, clientId }: MessagePlace,
+    asked: { readonly first?: 'never'; readonly usedBytes?: number | undefined },
+  ): MessageFacts {
+    const { conversations, writes } = this.#deps;
+    const isOnItsWay = this.#delivery.awaited(messageId) !== undefined;
+    return {
+      serving: this.#serving,
+      isDeleted: conversations.isDeleted(conversationId),
+      first: asked.first ?? (isOnItsWay ? 'said' : conversations.knows(conversationId, messageId)),
+      usedBytes: 'usedBytes' in asked ? asked.usedBytes : 'unknown',
+      unanswered: this.unanswered,
+      messageWaitMs: writes.messageWaitMs(clientId),
+    };
+  }
+
+  /** From now on the client waits to be told where the message stands. */
+  #await({ messageId, clientMessageId }: MessageReceived, arrivedMs: number, trace?: TraceContext): Promise<Accepted> {
+    this.#deps.writes.takeMessage(this.clientId);
+    return this.#delivery.await(messageId, clientMessageId, arrivedMs, trace);
+  }
+
+  /** What comes of it is read in the log, whatever the append's caller is told. */
+  #append(event: MessageReceived, trace: TraceContext | undefined): void {
+    const { journal, following } = this.#deps;
+    const { messageId, conversationId } = event;
+    const partition = following.partitionOf(conversationId);
+    journal
+      .appendConversation(partition, conversationId, [event], trace)
+      // A log that takes and does not give keeps nobody waiting for ever.
+      .then(([at]) => at && following.folded(partition, at.offset + 1))
+      .catch((error: unknown) => this.#delivery.withdraw(messageId, error));
+  }
+
+  /** Media may yet be refused, and then nothing was said. */
+  async #store(
+    event: MessageReceived,
+    parts: readonly CheckedPart[],
+    accepted: Promise<Accepted>,
+    trace: TraceContext | undefined,
+  ): Promise<Begun> {
+    try {
+      const stored = await this.#deps.media.take(parts, this.clientId);
+      // Media that are taken long before they are named may be swept as unused: a process that was frozen meanwhile has lost its slot, too.
+      this.#checkServed();
+      this.#append({ ...event, parts: stored }, trace);
+      accepted.then(
+        () => this.#speak(),
+        () => undefined,
+      );
+    } catch (error) {
+      this.#delivery.withdraw(event.messageId, error);
+    }
+    return { accepted };
+  }
+
+  #repeat({ clientMessageId }: OutgoingMessage, messageId: string, first: SaidAt | Promise<Accepted>): Begun {
+    this.#speak();
+    return { accepted: Promise.resolve(first).then((at) => this.#delivery.repeat(messageId, clientMessageId, at)) };
+  }
+
+  #counted(refused: Refused): Refused {
+    const kind = countedAs[refused.reason];
+    if (kind !== undefined) this.#deps.metrics.writeRefused(kind);
+    return refused;
+  }
+
   #speak(): void {
-    if (this.#spoken) return;
-    this.#spoken = true;
+    if (this.#speakByMs === Number.POSITIVE_INFINITY) return;
+    this.#speakByMs = Number.POSITIVE_INFINITY;
     this.#deps.admission.spoke(this.#sessionId);
   }
 
   /** What is kept while nothing may be sent is sent first: it may be the answer that the client stayed for. */
   #leaveIfAnswered(): void {
-    if (!this.#leaving || this.#delivery.unanswered > 0) return;
-    this.#outbox.flush();
-    if (this.#outbox.isEmpty) this.goodbye();
+    if (this.#client !== 'finished' || this.unanswered > 0) return;
+    this.#output.flush();
+    if (this.#output.isEmpty) this.goodbye();
   }
 
   #isExpired(): boolean {
     return this.#expireTimeMs !== Number.POSITIVE_INFINITY && this.#deps.clock.nowMs() >= this.#expireTimeMs;
   }
 
-  #checkActive(): void {
-    if (this.#phase === 'ended') throw new Refused('SESSION_NOT_FOUND');
-    if (this.#phase !== 'open' || !this.#deps.mayServe()) throw new Refused('LOG_UNAVAILABLE', 'the log is away');
+  get #serving(): Serving {
+    if (this.#phase === 'ended') return 'ended';
+    return this.#phase === 'open' && this.#deps.mayServe() ? 'served' : 'suspended';
+  }
+
+  #checkServed(): void {
+    const refused = refusalUnlessServed(this.#serving);
+    if (refused !== undefined) throw refused;
   }
 
   #hear(): number {
@@ -383,47 +540,33 @@ export class Session implements AdmissionListener {
   }
 
   #release(reason: string, detail: string): void {
-    if (this.#phase !== 'ended' && this.#requested) this.#deps.admission.release(this.#sessionId, reason, detail);
+    if (this.#phase !== 'ended' && this.#phase !== 'checking')
+      this.#deps.admission.release(this.#sessionId, reason, detail);
   }
 
   #finish(refused: Refused | undefined): void {
-    if (this.#phase === 'ended') return;
-    this.#phase = 'ended';
+    if (!this.#advance('end')) return;
     this.#delivery.close();
     this.#welcomed.reject(refused ?? new Refused('SESSION_NOT_FOUND'));
     this.#deps.metrics.sessionEnded(refused?.reason ?? 'GOODBYE');
     this.#deps.onIdChanged(this, this.#sessionId, undefined);
-    this.#outbox.end(refused);
+    this.#output.end(refused);
   }
 
-  #newOutbox(output: SessionOutput): Outbox {
-    const { mayServe, links, logger } = this.#deps;
-    const linked = new LinkedOutput({
+  #newOutput(output: SessionOutput): OrderedOutput {
+    const { links, logger } = this.#deps;
+    return new OrderedOutput({
       output,
       links,
       inline: this.#hello.inlineMedia,
       logger,
-      onOverflow: () => this.end(new Refused('MEDIA_UNAVAILABLE', 'the media of a message could not be had in time')),
-    });
-    return new Outbox({
-      output: linked,
-      mayTell: () => this.#phase === 'open' && mayServe(),
-      onOverflow: () => this.end(new Refused('LOG_UNAVAILABLE', 'the log was away for too long')),
+      maySend: () => this.#serving === 'served',
+      onOverflow: (waitsFor) => this.end(overflows[waitsFor]()),
     });
   }
 
   #newDelivery(conversationId: string): Delivery {
     const callbacks = { onChange: () => this.#leaveIfAnswered(), onFault: (refused: Refused) => this.end(refused) };
-    return new Delivery({ ...this.#deps, clientId: this.clientId, output: this.#outbox, ...callbacks }, conversationId);
-  }
-
-  #newInbox(): Inbox {
-    const { clientId } = this;
-    const { timeZone } = this.#hello;
-    const callbacks = { checkActive: () => this.#checkActive(), onSpoken: () => this.#speak() };
-    return new Inbox(
-      { ...this.#deps, clientId, timeZone, delivery: this.#delivery, ...callbacks },
-      this.#welcomed.promise,
-    );
+    return new Delivery({ ...this.#deps, clientId: this.clientId, output: this.#output, ...callbacks }, conversationId);
   }
 }

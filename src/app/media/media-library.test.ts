@@ -6,12 +6,12 @@ import { fileTypeInspector } from '../../adapters/file-type/file-type-inspector.
 import { type FolderMediaStore, openFolderMediaStore } from '../../adapters/filesystem/folder-media-store.ts';
 import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
 import type { MediaKind, MediaPart } from '../../domain/conversation/events.ts';
+import { Refused } from '../../domain/errors/catalogue.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { MediaObject } from '../../ports/media-store.ts';
 import { padded, page, picture, sha256, video, voice } from '../../testing/media-samples.ts';
 import { anybody, type Caller } from '../caller.ts';
-import type { OutgoingMedia } from '../gateway/outgoing-message.ts';
-import { checkMessage } from '../gateway/outgoing-message.ts';
+import { checkMessage, type OutgoingMedia } from '../gateway/accept-message.ts';
 import { MediaLibrary, type UploadRequest } from './media-library.ts';
 
 const hourMs = 3_600_000;
@@ -74,6 +74,7 @@ const inlinePicture = media({ mediaKind: 'image', contentType: 'image/png', inli
 
 async function take(...parts: readonly OutgoingMedia[]): Promise<readonly MediaPart[]> {
   const checked = checkMessage({ clientMessageId: 'm', parts }, limits);
+  if (checked instanceof Refused) throw checked;
   return (await library.take(checked, 'ann')) as readonly MediaPart[];
 }
 

@@ -14,7 +14,7 @@ import {
   type InlineMedia,
   type NamedMedia,
   type OutgoingMedia,
-} from '../gateway/outgoing-message.ts';
+} from '../gateway/accept-message.ts';
 import type { ClientWrites } from '../rate-limits/client-writes.ts';
 import type { MediaLink } from './media-links.ts';
 
@@ -74,7 +74,9 @@ export class MediaLibrary {
   async createUpload(caller: Caller, request: UploadRequest): Promise<Upload> {
     const { store, clock, ids, settings, writes } = this.#deps;
     const ownerId = actingClient(caller, request.clientId);
-    const { mediaKind, contentType } = checkType(request.mediaKind, request.contentType);
+    const type = checkType(request.mediaKind, request.contentType);
+    if (type instanceof Refused) throw type;
+    const { mediaKind, contentType } = type;
     checkSize(request.sizeBytes, settings.maxMediaBytes);
     const sha256 = hexOf(checkHash(request.sha256));
     writes.take(ownerId, 'create_upload', caller.clientAddress);

@@ -1,4 +1,4 @@
-import { type Reason, Refused } from '../../domain/errors/catalogue.ts';
+import { Refused } from '../../domain/errors/catalogue.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Metrics, WriteKind } from '../../ports/telemetry.ts';
 import { TokenBuckets } from './token-buckets.ts';
@@ -50,27 +50,28 @@ export class ClientWrites {
   take(clientId: string, kind: WriteKind, clientAddress: string | undefined): void {
     const nowMs = this.#deps.clock.monotonicMs();
     const addressWaitMs = clientAddress === undefined ? 0 : this.#byAddress.waitMs(clientAddress, nowMs);
-    this.#check('TOO_MANY_WRITES', kind, Math.max(this.#byClient.waitMs(clientId, nowMs), addressWaitMs));
+    const waitMs = Math.max(this.#byClient.waitMs(clientId, nowMs), addressWaitMs);
+    if (waitMs > 0) {
+      this.#deps.metrics.writeRefused(kind);
+      throw new Refused('TOO_MANY_WRITES', undefined, { retryDelayMs: Math.ceil(waitMs) });
+    }
     this.#byClient.take(clientId, nowMs);
     if (clientAddress !== undefined) this.#byAddress.take(clientAddress, nowMs);
   }
 
-  /** To be called before a message is written, and not for one that is in the log already. Throws TOO_MANY_MESSAGES with the time until the next token. */
+  /** How long until the client may say another message; 0: it may. */
+  messageWaitMs(clientId: string): number {
+    return this.#messages.waitMs(clientId, this.#deps.clock.monotonicMs());
+  }
+
+  /** To be called before a message is written that `messageWaitMs` allows, and not for one that is in the log already. */
   takeMessage(clientId: string): void {
-    const nowMs = this.#deps.clock.monotonicMs();
-    this.#check('TOO_MANY_MESSAGES', 'message', this.#messages.waitMs(clientId, nowMs));
-    this.#messages.take(clientId, nowMs);
+    this.#messages.take(clientId, this.#deps.clock.monotonicMs());
   }
 
   /** What the client may write and say at once now, as far as it alone is counted. */
   left(clientId: string): { readonly writes: number; readonly messages: number } {
     const nowMs = this.#deps.clock.monotonicMs();
     return { writes: this.#byClient.left(clientId, nowMs), messages: this.#messages.left(clientId, nowMs) };
-  }
-
-  #check(reason: Reason, kind: WriteKind, waitMs: number): void {
-    if (waitMs <= 0) return;
-    this.#deps.metrics.writeRefused(kind);
-    throw new Refused(reason, undefined, { retryDelayMs: Math.ceil(waitMs) });
   }
 }

@@ -1,5 +1,5 @@
+import type { OutgoingMessage } from '../../app/gateway/accept-message.ts';
 import type { Gateway } from '../../app/gateway/gateway.ts';
-import type { OutgoingMessage } from '../../app/gateway/outgoing-message.ts';
 import type { Session } from '../../app/gateway/session.ts';
 import type { SessionOutput } from '../../app/gateway/session-event.ts';
 import type { StreamOutput } from '../../rpc/stream-output.ts';

@@ -6,15 +6,19 @@ import { inProcessBus } from '../../../adapters/memory/live-bus/in-process-bus.t
 import { MemoryReadModelServer } from '../../../adapters/memory/read-model/memory-read-models.ts';
 import { nodeCryptoIds } from '../../../adapters/node/node-crypto-ids.ts';
 import { systemClock } from '../../../adapters/node/system-clock.ts';
+import { initialAdmission } from '../../../domain/admission/state.ts';
 import type { ConversationEvent } from '../../../domain/conversation/events.ts';
 import type { HistoryProgress } from '../../../ports/history.ts';
 import type { LivePiece } from '../../../ports/live-bus.ts';
 import { ReadModelUnavailable } from '../../../ports/read-model.ts';
 import { RecordedTracer } from '../../../testing/recorded-tracer.ts';
+import { anybody } from '../../caller.ts';
 import type { Following, FollowingDeps } from '../../following/following.ts';
 import { Refolds } from '../../following/refold.ts';
 import { FollowedLog, settled } from '../../following/testing/followed-log.ts';
+import type { AdmissionListener } from '../admission.ts';
 import { Delivery, type DeliveryDeps } from '../delivery.ts';
+import { Session, type SessionDeps } from '../session.ts';
 import { SessionConversations } from '../session-conversations.ts';
 import type { SessionEvent, SessionOutput } from '../session-event.ts';
 
@@ -22,6 +26,14 @@ import type { SessionEvent, SessionOutput } from '../session-event.ts';
 const ids = { ...nodeCryptoIds, replyMessageId: (messageId: string) => `reply to ${messageId}` };
 
 const unlimited = { take() {} };
+
+/** Admission with a slot for every session. */
+const givesEverySlot = {
+  state: initialAdmission,
+  request: async (_request: unknown, listener: AdmissionListener) => listener.opened(),
+  release() {},
+  touch() {},
+};
 
 /** What one client of the session is sent; `holds`: it reads nothing until it is set free. */
 export class SentEvents implements SessionOutput {
@@ -65,6 +77,10 @@ export class SessionWorld implements AsyncDisposable {
   /** Milliseconds from a message to its end, for each that was measured. */
   readonly replied: number[] = [];
   readonly refused: string[] = [];
+  /** Writes that were counted as refused, by their kind. */
+  readonly writesRefused: string[] = [];
+  /** How often a session has noted that its client spoke. */
+  spoken = 0;
   /** How often a message may have got its end. */
   changes = 0;
   readonly #models = new MemoryReadModelServer();
@@ -91,7 +107,7 @@ export class SessionWorld implements AsyncDisposable {
       refused() {},
       accepted() {},
       sessionEnded() {},
-      writeRefused() {},
+      writeRefused: (kind: string) => void this.writesRefused.push(kind),
       replied: (elapsedMs: number) => void this.replied.push(elapsedMs),
       historyRead: () => {
         this.historyReads += 1;
@@ -115,6 +131,37 @@ export class SessionWorld implements AsyncDisposable {
       },
       conversationId,
     );
+  }
+
+  /** A client's session in a conversation of its own, welcomed, which shows what happens from now on. */
+  async session(conversationId: string, output: SessionOutput, over: Partial<SessionDeps> = {}): Promise<Session> {
+    const { following, conversations, bus, metrics, followed } = this;
+    const { clock, logger, journal } = followed;
+    const spoke = () => {
+      this.spoken += 1;
+    };
+    const admission = { ...givesEverySlot, spoke };
+    const deps = {
+      ...{ following, conversations, bus, metrics, clock, logger, journal, ids, admission },
+      links: { present: () => Promise.reject(new Error('no links in this world')) },
+      writes: { ...unlimited, messageWaitMs: () => 0, takeMessage() {} },
+      mayServe: () => true,
+      onIdChanged() {},
+      ...over,
+    };
+    const hello = {
+      clientId: 'client',
+      timeZone: 'UTC',
+      conversationId,
+      resumeToken: '',
+      waitMs: 0,
+      inlineMedia: false,
+    };
+    const afterSequence = Number.MAX_SAFE_INTEGER;
+    const session = new Session(deps as unknown as SessionDeps, { ...hello, afterSequence }, anybody, output);
+    await session.apply();
+    await settled();
+    return session;
   }
 
   /** Appends events; answers with the offset of the last, once it is part of the fold. */
@@ -193,6 +240,10 @@ export class SessionWorld implements AsyncDisposable {
       getMessage: async (messageId: string) => {
         check();
         return this.#stored.getMessage(messageId);
+      },
+      usageOf: async (clientId: string) => {
+        check();
+        return this.#stored.usageOf(clientId);
       },
       replay: (conversationId: string, after: number, batchSize: number) => {
         check();

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { Session } from '../app/gateway/session.ts';
 import { maxUntakenBytes } from '../domain/limits.ts';
-import { bytesOfMessage, UntakenCalls } from './untaken.ts';
+import { UntakenCalls } from './chat-service.ts';
 
 const session = {} as Session;
 const other = {} as Session;
@@ -30,12 +30,4 @@ test('one call alone is never too much, and what is refused is not counted', asy
   const failing = calls.taking(session, maxUntakenBytes, () => Promise.reject(new Error('refused')));
   await expect(failing).rejects.toThrow('refused');
   expect(await calls.taking(session, maxUntakenBytes, async () => 'taken')).toBe('taken');
-});
-
-test('what a message costs is its content and what it is decoded to', () => {
-  const parts = Array.from({ length: 10_000 }, () => ({ kind: 'none' }) as const);
-  expect(bytesOfMessage({ clientMessageId: 'm', parts })).toBeGreaterThan(1_000_000);
-  expect(bytesOfMessage({ clientMessageId: 'm', parts: [{ kind: 'text', text: 'x'.repeat(1_000) }] })).toBeLessThan(
-    2_000,
-  );
 });

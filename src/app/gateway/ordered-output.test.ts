@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Part } from '../../domain/conversation/events.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
-import { maxReplyBytes } from '../../domain/limits.ts';
+import { maxReplyBytes, maxUnsentBytes } from '../../domain/limits.ts';
 import type { HistoryMessage } from '../../ports/history.ts';
 import { MediaUnavailable } from '../../ports/media-store.ts';
 import { seededRandom, testSeeds } from '../../testing/random.ts';
 import { type MediaLinks, mediaLinks, noLinks, type PresentedMessage } from '../media/media-links.ts';
-import { LinkedOutput } from './linked-output.ts';
+import { OrderedOutput, type OrderedOutputDeps } from './ordered-output.ts';
 import type { SessionEvent, SessionOutput } from './session-event.ts';
 
 const text: Part = { kind: 'text', text: 'Hello' };
@@ -78,8 +78,10 @@ class SlowLinks implements MediaLinks {
   }
 }
 
-function newOutput(links: MediaLinks, client: Client, inline = false, onOverflow = () => {}): LinkedOutput {
-  return new LinkedOutput({ output: client, links, inline, logger: quiet, onOverflow });
+/** Of a session that may send, unless the test says otherwise. */
+function newOutput(links: MediaLinks, client: Client, over: Partial<OrderedOutputDeps> = {}): OrderedOutput {
+  const deps = { output: client, links, inline: false, logger: quiet, maySend: () => true, onOverflow() {} };
+  return new OrderedOutput({ ...deps, ...over });
 }
 
 async function settled(): Promise<void> {
@@ -172,15 +174,52 @@ describe('what goes to a client', () => {
 
   // It was counted in events, of which each could be a whole reply.
   test('is bounded by its bytes while the store hangs', () => {
-    let overflows = 0;
-    const output = newOutput(new SlowLinks(), new Client(), false, () => {
-      overflows += 1;
-    });
+    const overflows: string[] = [];
+    const onOverflow = (waitsFor: string) => void overflows.push(waitsFor);
+    const output = newOutput(new SlowLinks(), new Client(), { onOverflow });
     output.emit(told('a', [voice('v')]));
     for (let index = 0; index < 5_000; index += 1) output.emit(ping(index));
-    expect(overflows).toBe(0);
+    expect(overflows).toEqual([]);
     output.emit({ type: 'delta', replyMessageId: 'r', attempt: 1, offsetBytes: 0, text: 'x'.repeat(maxReplyBytes) });
-    expect(overflows).toBe(1);
+    expect(overflows).toEqual(['links']);
+  });
+});
+
+describe('while the session may not send', () => {
+  // Cause: what was kept while the log was away was counted in events, of which each could be a whole reply.
+  test('what is held is bounded by its bytes, and counted anew once it was sent', () => {
+    const overflows: string[] = [];
+    const client = new Client();
+    let maySend = false;
+    const onOverflow = (waitsFor: string) => void overflows.push(waitsFor);
+    const output = newOutput(new SlowLinks(), client, { maySend: () => maySend, onOverflow });
+    const words = 'x'.repeat(100_000);
+    const fill = () => {
+      for (let bytes = 0; bytes + words.length + 1_000 < maxUnsentBytes; bytes += words.length)
+        output.emit({ type: 'delta', replyMessageId: 'r', attempt: 1, offsetBytes: bytes, text: words });
+    };
+    fill();
+    maySend = true;
+    output.flush();
+    maySend = false;
+    fill();
+    expect(overflows).toEqual([]);
+    output.emit({ type: 'delta', replyMessageId: 'r', attempt: 1, offsetBytes: 0, text: words });
+    expect(overflows).toEqual(['slot']);
+    expect(client.events.length).toBe(10);
+  });
+
+  test('what is true whoever holds the slot passes what is held, and what is held keeps its order', () => {
+    const client = new Client();
+    let maySend = false;
+    const output = newOutput(new SlowLinks(), client, { maySend: () => maySend });
+    output.emit(told('a', [text]));
+    output.emitNow(ping(1));
+    expect([client.got, output.isEmpty]).toEqual([['1'], false]);
+    maySend = true;
+    output.emit(told('b', [text]));
+    output.flush();
+    expect([client.got, output.isEmpty]).toEqual([['1', 'a', 'b'], true]);
   });
 });
 

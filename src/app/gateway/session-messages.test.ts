@@ -7,13 +7,12 @@ import { MediaUnavailable } from '../../ports/media-store.ts';
 import { messageReceived, replyFailed } from '../../testing/conversation-events.ts';
 import { seededRandom, testSeeds } from '../../testing/random.ts';
 import { FollowedLog, settled } from '../following/testing/followed-log.ts';
-import type { Delivery } from './delivery.ts';
-import { Inbox } from './inbox.ts';
-import type { OutgoingMedia, OutgoingPart } from './outgoing-message.ts';
+import type { OutgoingMedia, OutgoingMessage, OutgoingPart } from './accept-message.ts';
+import { knownRefusal } from './refusal.ts';
+import type { Session, SessionSettings } from './session.ts';
 import { SentEvents, SessionWorld } from './testing/session-world.ts';
 
 const maxPendingPerClient = 5;
-const settings = { maxPendingPerClient, maxTextBytes: 1_000, maxInlineBytes: 1_000 };
 const bytes = Buffer.from('bytes');
 const voice: OutgoingMedia = {
   kind: 'media',
@@ -28,20 +27,20 @@ const stored: Part = { kind: 'voice', mediaId: 'v', contentType: 'audio/mpeg', s
 
 let world: SessionWorld;
 let sent: SentEvents;
-let spoken: number;
-let takeMessage: () => void;
-let checkHistory: () => void;
+let messageWaitMs: number;
+let settings: SessionSettings & { maxHistoryBytesPerClient: number | undefined };
 /** What the library does with media; the test decides when and how it ends. */
 let takes: { readonly resolve: () => void; readonly reject: (error: Error) => void }[];
-let delivery: Delivery;
-let inbox: Inbox;
-/** Why the session takes nothing now. */
-let inactive: Refused | undefined;
+let session: Session;
+/** Whether the session `session` holds its slot for certain. */
+let mayServe: boolean;
 
 beforeEach(async () => {
-  takeMessage = () => {};
-  checkHistory = () => {};
-  [spoken, takes, inactive] = [0, [], undefined];
+  [takes, messageWaitMs, mayServe] = [[], 0, true];
+  settings = {
+    ...{ maxWaitForSlotMs: 0, firstMessageDeadlineMs: 60_000, staleAfterMs: 45_000 },
+    ...{ maxPendingPerClient, maxTextBytes: 1_000, maxInlineBytes: 1_000, maxHistoryBytesPerClient: undefined },
+  };
   world = new SessionWorld();
   await world.append({ type: 'ConversationStarted', conversationId: 'c', clientId: 'client' });
   await begin();
@@ -51,38 +50,33 @@ afterEach(() => world[Symbol.asyncDispose]());
 /** A session in conversation `c`, live. */
 async function begin(): Promise<void> {
   sent = new SentEvents();
-  delivery = world.delivery('c', sent);
-  delivery.show('c', Number.MAX_SAFE_INTEGER);
-  await delivery.showing;
-  inbox = inboxOf(delivery, () => {
-    if (inactive !== undefined) throw inactive;
-  });
+  session = await opened(sent, () => mayServe);
 }
 
-function inboxOf(of: Delivery, checkActive: () => void): Inbox {
-  const { following, conversations, ids, metrics } = world;
-  const { journal, clock, logger } = world.followed;
-  const media: ConstructorParameters<typeof Inbox>[0]['media'] = {
-    take: (parts) =>
-      new Promise((resolve, reject) => {
-        const taken = parts.map((part): Part => (part.kind === 'text' ? part : stored));
+async function opened(output: SentEvents, isServed: () => boolean): Promise<Session> {
+  const media = {
+    take: (parts: readonly { kind: string }[]) =>
+      new Promise<readonly Part[]>((resolve, reject) => {
+        const taken = parts.map((part) => (part.kind === 'text' ? (part as Part) : stored));
         takes.push({ resolve: () => resolve(taken), reject });
       }),
   };
-  const onSpoken = () => {
-    spoken += 1;
-  };
-  const facts = { clientId: 'client', timeZone: 'UTC', delivery: of, settings, media, checkActive, onSpoken };
-  const writes = { takeMessage: () => takeMessage() };
-  const historyQuota = { check: async () => checkHistory() };
-  return new Inbox(
-    { following, writes, historyQuota, conversations, ids, metrics, journal, clock, logger, ...facts },
-    Promise.resolve(),
-  );
+  const writes = { take() {}, messageWaitMs: () => messageWaitMs, takeMessage() {} };
+  const one = await world.session('c', output, { settings, media, writes, mayServe: isServed });
+  // The welcome.
+  output.events.splice(0);
+  return one;
+}
+
+/** As whoever calls tells it: an error of a port by its refusal. */
+function send(to: Session, message: OutgoingMessage) {
+  return to.send(message).catch((error: unknown) => {
+    throw knownRefusal(error) ?? error;
+  });
 }
 
 function say(clientMessageId: string, ...parts: readonly OutgoingPart[]) {
-  return inbox.take({ clientMessageId, parts }, 0);
+  return send(session, { clientMessageId, parts });
 }
 
 const text = (words: string): OutgoingPart => ({ kind: 'text', text: words });
@@ -150,38 +144,37 @@ describe('what a client says', () => {
     await until(() => takes.length === 1);
     takes.shift()?.reject(error);
     await expect(refused).rejects.toMatchObject({ reason });
-    expect([spoken, delivery.unanswered, sent.events]).toEqual([0, 0, []]);
+    expect([world.spoken, session.unanswered, sent.events]).toEqual([0, 0, []]);
     const again = say('a', voice);
     await until(() => takes.length === 1);
     takes.shift()?.resolve();
     expect(await again).toMatchObject({ duplicate: false });
-    expect(spoken).toBe(1);
+    expect(world.spoken).toBe(1);
     expect(await inLog()).toEqual(['a']);
   });
 
-  test('is refused when history has no room for it, and is taken once it has', async () => {
-    const tooMuch = new Refused('HISTORY_QUOTA_EXCEEDED');
-    checkHistory = () => {
-      throw tooMuch;
-    };
-    await expect(say('a', text('more'))).rejects.toBe(tooMuch);
-    await expect(say('b', voice)).rejects.toBe(tooMuch);
-    expect(takes).toHaveLength(0);
-    checkHistory = () => {};
+  test('is refused when history has no room for it, and is taken once it has, or while it is away', async () => {
+    settings.maxHistoryBytesPerClient = 256;
+    const tooMuch = { reason: 'HISTORY_QUOTA_EXCEEDED' };
+    await expect(say('a', text('more'))).rejects.toMatchObject(tooMuch);
+    await expect(say('b', voice, text('more'))).rejects.toMatchObject(tooMuch);
+    expect([takes.length, world.writesRefused]).toEqual([0, ['history', 'history']]);
+    settings.maxHistoryBytesPerClient = 260;
     await say('a', text('more'));
-    expect(await inLog()).toEqual(['a']);
+    settings.maxHistoryBytesPerClient = 1;
+    world.isHistoryAway = true;
+    await say('c', text('more'));
+    expect(await inLog()).toEqual(['a', 'c']);
   });
 
   test('is refused before anything is written when it is too much in a minute; what was said before may be repeated', async () => {
     const first = await say('a', text('once'));
-    const tooMany = new Refused('TOO_MANY_MESSAGES', undefined, { retryDelayMs: 1_234 });
-    takeMessage = () => {
-      throw tooMany;
-    };
-    await expect(say('b', text('more'))).rejects.toBe(tooMany);
+    messageWaitMs = 1_233.5;
+    const tooMany = { reason: 'TOO_MANY_MESSAGES', retryDelayMs: 1_234 };
+    await expect(say('b', text('more'))).rejects.toMatchObject(tooMany);
     expect(await say('a', text('once'))).toEqual({ ...first, duplicate: true });
-    expect(takes).toHaveLength(0);
-    takeMessage = () => {};
+    expect([takes.length, world.writesRefused]).toEqual([0, ['message']]);
+    messageWaitMs = 0;
     await say('b', text('more'));
     expect(await inLog()).toEqual(['a', 'b']);
   });
@@ -244,45 +237,40 @@ describe('what a client says', () => {
   test('is not taken when the session has lost its slot meanwhile', async () => {
     await beginLate();
     const answer = Promise.withResolvers<void>();
-    const { log } = world.followed;
-    const read = log.read.bind(log);
-    log.read = (...args) => answer.promise.then(() => read(...args));
+    const { conversations } = world;
+    const said = conversations.said.bind(conversations);
+    conversations.said = (...about) => answer.promise.then(() => said(...about));
     const refused = say('b', text('words'));
     await settled();
-    inactive = new Refused('LOG_UNAVAILABLE');
+    mayServe = false;
     answer.resolve();
     await expect(refused).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
-    expect([await inLog(), delivery.unanswered]).toEqual([['a'], 0]);
+    expect([await inLog(), session.unanswered]).toEqual([['a'], 0]);
   });
 
   test('is known for a repeat from before what the log that is followed knows', async () => {
     await beginLate();
     expect(await say('a', text('words'))).toMatchObject({ sequence: 1, duplicate: true });
-    expect([await inLog(), spoken]).toEqual([['a'], 1]);
+    expect([await inLog(), world.spoken]).toEqual([['a'], 1]);
   });
 
   test('is not taken when the session has lost its slot while its media were stored', async () => {
     const refused = say('a', voice);
     await until(() => takes.length === 1);
-    inactive = new Refused('LOG_UNAVAILABLE');
+    mayServe = false;
     takes[0]?.resolve();
     await expect(refused).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
-    expect([await inLog(), delivery.unanswered, spoken]).toEqual([[], 0, 0]);
+    expect([await inLog(), session.unanswered, world.spoken]).toEqual([[], 0, 0]);
   });
 
   // The repeat shared the fate of the first, and the session that had been resumed ended with SESSION_NOT_FOUND, as if it were the one before.
   test('is taken by the session that goes on when the one before has ended while its media were stored', async () => {
     const first = say('a', voice);
     await until(() => takes.length === 1);
-    const before = delivery;
-    const next = world.delivery('c', new SentEvents());
-    next.show('c', Number.MAX_SAFE_INTEGER);
-    await next.showing;
-    const nextInbox = inboxOf(next, () => {});
-    const repeat = nextInbox.take({ clientMessageId: 'a', parts: [voice] }, 0);
-    const after = nextInbox.take({ clientMessageId: 'b', parts: [text('after it')] }, 0);
-    inactive = new Refused('SESSION_NOT_FOUND');
-    before.close();
+    const next = await opened(new SentEvents(), () => true);
+    const repeat = send(next, { clientMessageId: 'a', parts: [voice] });
+    const after = send(next, { clientMessageId: 'b', parts: [text('after it')] });
+    session.lost();
     takes[0]?.resolve();
     await expect(first).rejects.toMatchObject({ reason: 'SESSION_NOT_FOUND' });
     await until(() => takes.length === 2);
@@ -293,18 +281,17 @@ describe('what a client says', () => {
   });
 
   test('in two sessions at once is one message, and each is told where that stands', async () => {
-    const other = world.delivery('c', new SentEvents());
-    other.show('c', Number.MAX_SAFE_INTEGER);
+    const other = await opened(new SentEvents(), () => true);
     const message = { clientMessageId: 'a', parts: [text('words')] };
-    const told = await Promise.all([inbox.take(message, 0), inboxOf(other, () => {}).take(message, 0)]);
+    const told = await Promise.all([send(session, message), send(other, message)]);
     expect(told.map(({ sequence }) => sequence)).toEqual([1, 1]);
-    expect([delivery.unanswered, other.unanswered]).toEqual([1, 1]);
+    expect([session.unanswered, other.unanswered]).toEqual([1, 1]);
   });
 
   test('is not waited for when its append has failed for certain, and new when it is said again', async () => {
     world.followed.log.appendFault = () => 'refused';
     await expect(say('a', text('words'))).rejects.toMatchObject({ reason: 'LOG_UNAVAILABLE' });
-    expect(delivery.unanswered).toBe(0);
+    expect(session.unanswered).toBe(0);
     world.followed.log.appendFault = () => 'none';
     expect(await say('a', text('words'))).toMatchObject({ sequence: 1, duplicate: false });
     expect(await inLog()).toEqual(['a']);
@@ -312,15 +299,13 @@ describe('what a client says', () => {
 
   // What is said in the other conversation would stand in the log before it, or its Accepted be told there.
   test('is told where it stands before the session turns to another conversation', async () => {
+    await world.append({ type: 'ConversationStarted', conversationId: 'd', clientId: 'client' });
     const said = say('a', text('words'));
-    const turned = inbox.inTurn(async () => {
-      await delivery.allAccepted();
-      delivery.show('d', Number.MAX_SAFE_INTEGER);
-    });
+    const turned = session.join('d', Number.MAX_SAFE_INTEGER);
     await Promise.all([said, turned]);
     const next = await say('b', text('words'));
     expect([(await said).conversationId, next.conversationId]).toEqual(['c', 'd']);
-    expect(sent.lines).toEqual([`accepted ${idOf('a')} 1`, `accepted ${next.messageId} 2`]);
+    expect(sent.lines).toEqual([`accepted ${idOf('a')} 2`, 'joined', `accepted ${next.messageId} 3`]);
   });
 });
 

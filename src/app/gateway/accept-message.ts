@@ -1,0 +1,221 @@
+import type { MediaKind, MessageReceived, TextPart } from '../../domain/conversation/events.ts';
+import { historyBytesOf } from '../../domain/conversation/history-bytes.ts';
+import { utf8Length } from '../../domain/conversation/utf8.ts';
+import { Refused } from '../../domain/errors/catalogue.ts';
+import { maxParts } from '../../domain/limits.ts';
+import { isAllowed, normalContentType } from '../../domain/media/formats.ts';
+import { isChosenId } from './hello.ts';
+
+/** A message as a client sends it. */
+export interface OutgoingMessage {
+  readonly clientMessageId: string;
+  readonly parts: readonly OutgoingPart[];
+}
+
+export type OutgoingPart = TextPart | OutgoingMedia | { readonly kind: 'none' };
+
+/** Media as a client sends them: the bytes, or the name of an object that it uploaded. What it states besides must be so. */
+export interface OutgoingMedia {
+  readonly kind: 'media';
+  /** undefined: not stated; null: no kind of media. */
+  readonly mediaKind: MediaKind | null | undefined;
+  /** '': not stated. */
+  readonly contentType: string;
+  /** Empty: none. */
+  readonly inlineData: Uint8Array;
+  /** '': none. */
+  readonly mediaId: string;
+  /** 0: not stated. */
+  readonly sizeBytes: number;
+  /** Empty: not stated. */
+  readonly sha256: Uint8Array;
+}
+
+/** Bytes whose type and length may be taken; what they are is not known yet. */
+export interface InlineMedia {
+  readonly kind: 'inline';
+  readonly mediaKind: MediaKind;
+  /** Normal (domain/media/formats.ts). */
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+  readonly stated: OutgoingMedia;
+}
+
+/** An object said to be in the store. */
+export interface NamedMedia {
+  readonly kind: 'named';
+  readonly mediaId: string;
+  readonly stated: OutgoingMedia;
+}
+
+/** A part that is well formed and within the limits. */
+export type CheckedPart = TextPart | InlineMedia | NamedMedia;
+
+export interface MessageLimits {
+  /** UTF-8 bytes of a message's text. */
+  readonly maxTextBytes: number;
+  /** Bytes of one inline media part. */
+  readonly maxInlineBytes: number;
+  /** Messages of one client that have no end yet. */
+  readonly maxPendingPerClient: number;
+  /** Bytes that history keeps of one client's conversations; undefined: as many as there are. */
+  readonly maxHistoryBytesPerClient: number | undefined;
+}
+
+/** Who sends a message, where, and what the message is called there. */
+export interface MessagePlace {
+  readonly messageId: string;
+  readonly conversationId: string;
+  readonly clientId: string;
+  /** IANA zone of the client. */
+  readonly timeZone: string;
+}
+
+/** What a session may do for its client: it holds its slot for certain; it may have been counted out; it is over. */
+export type Serving = 'served' | 'suspended' | 'ended';
+
+/** What decides about a message besides the message, as folds and session have it at this moment. */
+export interface MessageFacts {
+  readonly serving: Serving;
+  /** The conversation was deleted, as far as the log was read. */
+  readonly isDeleted: boolean;
+  /** The log has the message, or it is on its way there; unknown: only what is older than the fold can tell. */
+  readonly first: 'said' | 'never' | 'unknown';
+  /** Bytes that history keeps of the client's conversations; undefined: history is away, and everything is accepted: its limit is one of space, not of the hour. */
+  readonly usedBytes: number | undefined | 'unknown';
+  /** Messages of the client that have no end yet, those on their way into the log included. */
+  readonly unanswered: number;
+  /** How long until the client may say another message; 0: it may. */
+  readonly messageWaitMs: number;
+}
+
+/** What is to be done with a message. */
+export type Decision =
+  /** It is accepted: this goes into the log. */
+  | { readonly type: 'append'; readonly event: MessageReceived }
+  /** It is accepted if its media are, which are to be stored or looked up before: the event is to be appended with what comes of these parts. */
+  | { readonly type: 'store'; readonly event: MessageReceived; readonly parts: readonly CheckedPart[] }
+  /** Where it was said first is to be looked up: its client is told that; or it is new, and to be decided about again. */
+  | { readonly type: 'look up' }
+  /** What history keeps is to be counted, and to be decided again. */
+  | { readonly type: 'count' }
+  | { readonly type: 'refuse'; readonly refused: Refused };
+
+/** Decides about a message: the first reason in this order refuses it. */
+export function decideMessage(
+  message: OutgoingMessage,
+  place: MessagePlace,
+  facts: MessageFacts,
+  limits: MessageLimits,
+): Decision {
+  const { serving, isDeleted, first, usedBytes, unanswered, messageWaitMs } = facts;
+  const { maxPendingPerClient: maxPending, maxHistoryBytesPerClient: maxBytes } = limits;
+  const unserved = refusalUnlessServed(serving);
+  if (unserved !== undefined) return refuse(unserved);
+  const parts = checkMessage(message, limits);
+  if (parts instanceof Refused) return refuse(parts);
+  if (isDeleted) return refuse(new Refused('NOT_FOUND', 'the conversation was deleted'));
+  if (first !== 'never') return { type: 'look up' };
+  if (maxBytes !== undefined && usedBytes === 'unknown') return { type: 'count' };
+  if (maxBytes !== undefined && typeof usedBytes === 'number' && usedBytes + historyBytesOf(textsOf(parts)) > maxBytes)
+    return refuse(new Refused('HISTORY_QUOTA_EXCEEDED', `${usedBytes} of ${maxBytes} bytes are used`));
+  if (unanswered >= maxPending) return refuse(new Refused('TOO_MANY_PENDING', `${maxPending} messages are unanswered`));
+  if (messageWaitMs > 0)
+    return refuse(new Refused('TOO_MANY_MESSAGES', undefined, { retryDelayMs: Math.ceil(messageWaitMs) }));
+  const { clientMessageId } = message;
+  return isTextOnly(parts)
+    ? { type: 'append', event: { type: 'MessageReceived', ...place, clientMessageId, parts } }
+    : { type: 'store', event: { type: 'MessageReceived', ...place, clientMessageId, parts: [] }, parts };
+}
+
+/** Why a session takes nothing from its client now; undefined: it does. */
+export function refusalUnlessServed(serving: Serving): Refused | undefined {
+  if (serving === 'served') return undefined;
+  return serving === 'ended' ? new Refused('SESSION_NOT_FOUND') : new Refused('LOG_UNAVAILABLE', 'the log is away');
+}
+
+function refuse(refused: Refused): Decision {
+  return { type: 'refuse', refused };
+}
+
+function textsOf(parts: readonly CheckedPart[]): readonly TextPart[] {
+  return parts.filter((part) => part.kind === 'text');
+}
+
+/** Counted for a frame besides its content: the objects that it is decoded to, and its turn. */
+export const frameOverheadBytes = 500;
+
+/** The same for a part of a message. */
+const partOverheadBytes = 150;
+
+/** What a message costs while it waits to be taken, in bytes. */
+export function bytesOfMessage({ clientMessageId, parts }: OutgoingMessage): number {
+  let bytes = frameOverheadBytes + clientMessageId.length;
+  for (const part of parts) {
+    bytes += partOverheadBytes;
+    if (part.kind === 'text') bytes += part.text.length;
+    if (part.kind === 'media') bytes += part.inlineData.length + part.mediaId.length + part.contentType.length;
+  }
+  return bytes;
+}
+
+/** Whether a message is made of nothing but text: then nothing need be awaited for it. */
+export function isTextOnly(parts: readonly OutgoingPart[] | readonly CheckedPart[]): parts is readonly TextPart[] {
+  return parts.every((part) => part.kind === 'text');
+}
+
+/** The parts of a message that may be taken, as far as they alone can tell; or the refusal, the first by the order of its fields. */
+export function checkMessage(
+  { clientMessageId, parts }: OutgoingMessage,
+  limits: Pick<MessageLimits, 'maxTextBytes' | 'maxInlineBytes'>,
+): readonly CheckedPart[] | Refused {
+  if (!isChosenId(clientMessageId)) return new Refused('CLIENT_MESSAGE_ID_INVALID');
+  if (parts.length === 0) return new Refused('EMPTY_MESSAGE');
+  if (parts.length > maxParts) {
+    return new Refused('FRAME_INVALID', `${parts.length} parts; a message may have ${maxParts}`, {
+      violations: [{ field: 'message.parts', description: `1 to ${maxParts}` }],
+    });
+  }
+  const { maxTextBytes, maxInlineBytes } = limits;
+  const checked: CheckedPart[] = [];
+  let bytes = 0;
+  for (const part of parts) {
+    const one = checkPart(part, maxInlineBytes);
+    if (one instanceof Refused) return one;
+    if (one.kind === 'text') bytes += utf8Length(one.text);
+    checked.push(one);
+  }
+  if (bytes <= maxTextBytes) return checked;
+  return new Refused('TEXT_TOO_LONG', `${bytes} bytes of text; ${maxTextBytes} are allowed`);
+}
+
+function checkPart(part: OutgoingPart, maxInlineBytes: number): CheckedPart | Refused {
+  if (part.kind === 'media') return checkMedia(part, maxInlineBytes);
+  if (part.kind === 'none' || part.text.trim() === '') return new Refused('EMPTY_MESSAGE');
+  return part;
+}
+
+function checkMedia(media: OutgoingMedia, maxInlineBytes: number): InlineMedia | NamedMedia | Refused {
+  const { inlineData: bytes, mediaId } = media;
+  if (bytes.length > 0 && mediaId !== '') {
+    return new Refused('FRAME_INVALID', 'inline_data and media_id exclude each other', {
+      violations: [{ field: 'message.parts.media', description: 'exactly one of inline_data and media_id' }],
+    });
+  }
+  if (mediaId !== '') return { kind: 'named', mediaId, stated: media };
+  if (bytes.length === 0) return new Refused('EMPTY_MESSAGE', 'a media part has neither inline_data nor media_id');
+  const described = checkType(media.mediaKind, media.contentType);
+  if (described instanceof Refused) return described;
+  if (bytes.length <= maxInlineBytes) return { kind: 'inline', ...described, bytes, stated: media };
+  return new Refused('MEDIA_TOO_LARGE', `${bytes.length} bytes inline; ${maxInlineBytes} are allowed, more by upload`);
+}
+
+/** What may be stored: its kind, and its type under the normal name; or MEDIA_TYPE_UNSUPPORTED. */
+export function checkType(
+  mediaKind: MediaKind | null | undefined,
+  contentType: string,
+): { readonly mediaKind: MediaKind; readonly contentType: string } | Refused {
+  const normal = normalContentType(contentType);
+  if (mediaKind && isAllowed(mediaKind, normal)) return { mediaKind, contentType: normal };
+  return new Refused('MEDIA_TYPE_UNSUPPORTED', undefined, { metadata: { kind: mediaKind ?? '' } });
+}
