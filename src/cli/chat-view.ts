@@ -86,6 +86,8 @@ export class ChatView {
       case 'parked':
         this.#screen.status('');
         return this.#note('Nothing was said in time, so the slot went to others. Your next message connects again.');
+      case 'refused':
+      case 'left':
       case 'closed':
         return this.#screen.status('');
     }

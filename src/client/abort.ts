@@ -12,10 +12,10 @@ export async function withSignal<T>(promise: Promise<T>, signal: AbortSignal | u
   }
 }
 
-/** Waits so many milliseconds, or until the signal says that nobody waits any more. */
+/** Waits so many milliseconds, Infinity for as long as it takes, or until the signal is aborted. */
 export function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, delayMs);
+  const timer = delayMs === Infinity ? undefined : setTimeout(resolve, delayMs);
   const abort = (): void => resolve();
   signal?.addEventListener('abort', abort, { once: true });
   if (signal?.aborted) abort();

@@ -5,6 +5,12 @@ export interface AccessTokens {
    * @throws when an expired one cannot be traded for a new one
    */
   fresh(): Promise<AccessToken | undefined>;
+  /**
+   * Another token than this one, which the server has refused although it should work; undefined when there is none. Where it is left out, a refused
+   * token fails the call.
+   * @throws as `fresh`
+   */
+  instead?(refused: AccessToken): Promise<AccessToken | undefined>;
 }
 
 /** For the `authorization` metadata. */

@@ -1,7 +1,7 @@
 import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageInitShape } from '@bufbuild/protobuf';
 import type { ContextValues, StreamResponse, Transport, UnaryResponse } from '@connectrpc/connect';
-import { type AccessTokens, authorization } from './access-tokens.ts';
-import { refusalOf } from './refusal.ts';
+import { type AccessToken, type AccessTokens, authorization } from './access-tokens.ts';
+import { isRefusal, refusalOf } from './refusal.ts';
 
 /** A unary call takes a read or one append: longer than this means that nobody is there. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -23,12 +23,22 @@ export function callsOver(transport: Transport, tokens: AccessTokens | undefined
       input: MessageInitShape<I>,
       contextValues?: ContextValues,
     ): Promise<UnaryResponse<I, O>> {
-      const headers = await withToken(header, tokens);
+      const call = async (headers: Headers) => {
+        try {
+          return await transport.unary(method, signal, timeoutMs ?? CALL_TIMEOUT_MS, headers, input, contextValues);
+        } catch (error) {
+          signal?.throwIfAborted();
+          throw refusalOf(error);
+        }
+      };
+      const token = new Headers(header).has('authorization') ? undefined : await tokens?.fresh();
       try {
-        return await transport.unary(method, signal, timeoutMs ?? CALL_TIMEOUT_MS, headers, input, contextValues);
+        return await call(withToken(header, token));
       } catch (error) {
-        signal?.throwIfAborted();
-        throw refusalOf(error);
+        if (token === undefined || !isRefusal(error, 'UNAUTHENTICATED')) throw error;
+        const other = await tokens?.instead?.(token);
+        if (other === undefined) throw error;
+        return call(withToken(header, other));
       }
     },
     async stream<I extends DescMessage, O extends DescMessage>(
@@ -39,8 +49,9 @@ export function callsOver(transport: Transport, tokens: AccessTokens | undefined
       input: AsyncIterable<MessageInitShape<I>>,
       contextValues?: ContextValues,
     ): Promise<StreamResponse<I, O>> {
-      const headers = await withToken(header, tokens);
+      const token = new Headers(header).has('authorization') ? undefined : await tokens?.fresh();
       try {
+        const headers = withToken(header, token);
         // A session lasts as long as it lasts.
         const response = await transport.stream(method, signal, timeoutMs ?? 0, headers, input, contextValues);
         return { ...response, message: withRefusals(response.message, signal) };
@@ -52,10 +63,9 @@ export function callsOver(transport: Transport, tokens: AccessTokens | undefined
   };
 }
 
-async function withToken(header: HeadersLike, tokens: AccessTokens | undefined): Promise<Headers> {
+function withToken(header: HeadersLike, token: AccessToken | undefined): Headers {
   const headers = new Headers(header);
-  if (headers.has('authorization')) return headers;
-  for (const [name, value] of Object.entries(authorization(await tokens?.fresh()))) headers.set(name, value);
+  for (const [name, value] of Object.entries(authorization(token))) headers.set(name, value);
   return headers;
 }
 

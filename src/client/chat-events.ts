@@ -1,3 +1,4 @@
+import type { Conversation } from './conversation.ts';
 import type {
   Accepted,
   ConversationDeleted,
@@ -20,6 +21,10 @@ export type ChatStatus =
   | { readonly state: 'reconnecting'; readonly delayMs: number; readonly refusal: Refusal | undefined }
   /** The slot was given up because nothing was said; the next message connects again. */
   | { readonly state: 'parked' }
+  /** Of a persistent chat: not tried again before `start`. */
+  | { readonly state: 'refused'; readonly refusal: Refusal | undefined }
+  /** Left by `leave`, until `start`. */
+  | { readonly state: 'left' }
   | { readonly state: 'closed'; readonly refusal: Refusal | undefined };
 
 /** What is needed to go on later, in another process. */
@@ -34,6 +39,8 @@ export interface SessionState {
 export interface ChatEvents {
   status: ChatStatus;
   session: SessionState;
+  /** The session is in this conversation now, which has its id. What comes without naming a conversation belongs there. */
+  entered: Conversation;
   /** Everything the server says, as it comes, before the client makes sense of it. */
   event: Event;
   accepted: Accepted;
@@ -53,7 +60,7 @@ export interface ChatEvents {
   deleted: ConversationDeleted;
 }
 
-type Told = Exclude<keyof ChatEvents, 'event'>;
+type Told = Exclude<keyof ChatEvents, 'event' | 'entered'>;
 
 /** One of them, as an iteration gives it. */
 export type ChatEvent = { [Name in Told]: { readonly type: Name; readonly data: ChatEvents[Name] } }[Told];

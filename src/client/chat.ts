@@ -3,9 +3,9 @@ import { durationFromMs, timestampDate } from '@bufbuild/protobuf/wkt';
 import { Code } from '@connectrpc/connect';
 import { pause, withSignal } from './abort.ts';
 import type { AccessToken, AccessTokens } from './access-tokens.ts';
-import { type ChatEvent, type ChatEvents, TOLD } from './chat-events.ts';
+import { type ChatEvent, type ChatEvents, type ChatStatus, TOLD } from './chat-events.ts';
 import { Conversation } from './conversation.ts';
-import { Dialogue } from './dialogue.ts';
+import { type CatchUp, Dialogue } from './dialogue.ts';
 import { Emitter } from './emitter.ts';
 import {
   type Accepted,
@@ -29,16 +29,28 @@ import type { Wire } from './wire.ts';
 export interface ChatOptions {
   /** The conversation to join. Default: a new one. */
   readonly conversationId?: string | undefined;
+  /** The same as an object. */
+  readonly conversation?: Conversation | undefined;
   /** If there is no such conversation, begin a new one instead of ending. Default false. */
   readonly elseNewConversation?: boolean | undefined;
   /** What was received of that conversation before. Default 0: nothing. */
   readonly afterSequence?: bigint | undefined;
-  /** Of an earlier session of this client, which is then taken over. */
-  readonly resumeToken?: string | undefined;
+  /**
+   * Reads a conversation before the session is in it, for example its newest page of history: what the stream brings begins behind the sequence that it
+   * resolves with. A Refusal that it throws counts as that of the stream.
+   */
+  readonly catchUp?: CatchUp | undefined;
+  /** Of an earlier session of this client, which is then taken over. A function is called for each attempt, where processes hand a session over. */
+  readonly resumeToken?: string | (() => string) | undefined;
   /** How long to stand in line when every slot is taken. Default 0: not at all. */
   readonly waitForSlotMs?: number | undefined;
   /** The bytes of reply media come with the replies, where they fit. Default false: only their URLs. */
   readonly inlineMedia?: boolean | undefined;
+  /**
+   * For user interfaces: refusals that may pass are sat out from the first attempt on, and after another one the chat does not end but waits for `start`,
+   * with what was posted. Default false.
+   */
+  readonly persistent?: boolean | undefined;
   /** How long to go on trying without a session. Default: for ever. */
   readonly giveUpAfterMs?: number | undefined;
   readonly backoff?: BackoffOptions | undefined;
@@ -91,14 +103,18 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
   #running: Promise<void> | undefined;
   #stream: SessionStream | undefined;
   #limits: SessionLimits | undefined;
-  #resumeToken: string;
+  #ownResumeToken = '';
   #hadSession = false;
   #brokeBeforeWelcome = false;
   #withoutSessionSinceMs = 0;
   /** Attempts that failed since the last session. */
   #failures = 0;
-  /** Ends a pause that has no end of its own. */
-  #somethingToSay: (() => void) | undefined;
+  /** The wait that is under way. */
+  #resting: Resting | undefined;
+  #isLeft = false;
+  /** The token of the last attempt, and its refusal until another one was got. */
+  #token: AccessToken | undefined;
+  #unauthenticated: Refusal | undefined;
   /** Why nothing more can be said; undefined until then. */
   #ending: Refusal | undefined;
 
@@ -106,15 +122,14 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
     super();
     this.#options = options;
     this.#random = options.random ?? Math.random;
-    this.#resumeToken = options.resumeToken ?? '';
     this.#renewal = new TokenRenewal(options.tokens);
-    this.#dialogue = new Dialogue(
-      (name, payload) => this.emit(name, payload),
-      options.conversationId ?? '',
-      options.afterSequence ?? 0n,
-      options.storage,
-    );
-    this.restored = this.#dialogue.restore(options.storage?.load() ?? []);
+    const {
+      conversation = new Conversation(options.conversationId, options.afterSequence),
+      catchUp,
+      storage,
+    } = options;
+    this.#dialogue = new Dialogue((name, payload) => this.emit(name, payload), { conversation, catchUp, storage });
+    this.restored = this.#dialogue.restore(storage?.load() ?? []);
     // Nobody needs to wait for it: the status tells the same.
     this.#firstWelcome.promise.catch(() => undefined);
   }
@@ -152,7 +167,7 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
    */
   async connect(signal?: AbortSignal): Promise<Welcome> {
     signal?.throwIfAborted();
-    this.#running ??= this.#run();
+    this.start();
     try {
       return await withSignal(this.#firstWelcome.promise, signal);
     } catch (error) {
@@ -161,16 +176,57 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
     }
   }
 
+  /** As `connect`, at once whatever the chat waits for, also after a refusal or `leave`; `status` tells how it goes. */
+  start(): void {
+    if (this.#isLeft) this.#stream?.drop('The session is wanted here again.');
+    this.#isLeft = false;
+    if (this.#resting !== undefined) this.#failures = 0;
+    this.#endRest('pause', 'parked', 'refused', 'left');
+    this.#running ??= this.#run();
+  }
+
+  /** Something is about to be said: connects again where the slot was given up for silence. */
+  wake(): void {
+    this.#endRest('parked');
+  }
+
+  /** The network has changed, or the user is back: makes the next attempt at once, or asks the server whether it is still there. */
+  check(): void {
+    this.#endRest('pause');
+    this.#stream?.check();
+  }
+
+  /**
+   * Leaves the session to another process of this client, which takes it over. What is posted waits for `start`.
+   * @param handOverMs how long the stream stays open for that: were it ended first, who waits in line would get the slot
+   */
+  leave(handOverMs = 0): void {
+    this.#isLeft = true;
+    this.#dialogue.hold();
+    this.#endRest('pause', 'parked', 'refused');
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    this.emit('status', { state: 'left' });
+    void pause(this.#hasWelcome ? handOverMs : 0, this.#closing.signal).then(() =>
+      stream.drop('The session was left.'),
+    );
+  }
+
   /**
    * Hands over a message for the conversation last joined. It is sent once there is a session, and again, under the
    * same id, until it is accepted.
+   * @param conversation default: the one last joined
    * @throws Refusal when the client is closed: the one that ended it, if one did
    */
-  post(said: string | readonly OutgoingPart[], clientMessageId: string = crypto.randomUUID()): Posted {
+  post(
+    said: string | readonly OutgoingPart[],
+    clientMessageId: string = crypto.randomUUID(),
+    conversation?: Conversation,
+  ): Posted {
     if (this.#closing.signal.aborted) throw this.#ending ?? closed();
     const parts = typeof said === 'string' ? [textPart(said)] : said;
-    const posted = this.#dialogue.post(clientMessageId, parts);
-    this.#somethingToSay?.();
+    const posted = this.#dialogue.post(clientMessageId, parts, conversation);
+    this.wake();
     return posted;
   }
 
@@ -207,6 +263,12 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
     }
   }
 
+  /** Stops the reply to one message, by its id in the log. @returns false where there is no session to say so in */
+  stopReply(messageId: string): boolean {
+    this.#dialogue.stopReply(messageId);
+    return this.#hasWelcome && this.#stream?.send({ case: 'stopMessageId', value: messageId }) !== undefined;
+  }
+
   /** Stops the replies under way in this conversation. @returns how many messages were without a reply */
   stop(): number {
     return this.#dialogue.stop();
@@ -218,10 +280,10 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
    * @returns its id
    * @throws Refusal when there is no such conversation for this client, which then stays where it was; when it is closed, as `post`
    */
-  async join(conversationId = '', afterSequence = 0n): Promise<string> {
+  async join(conversation: string | Conversation = '', afterSequence = 0n): Promise<string> {
     if (this.#closing.signal.aborted) throw this.#ending ?? closed();
-    const joined = this.#dialogue.join(conversationId, afterSequence);
-    this.#somethingToSay?.();
+    const joined = this.#dialogue.join(conversation, afterSequence);
+    this.wake();
     return joined;
   }
 
@@ -253,11 +315,13 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
     this.#withoutSessionSinceMs = performance.now();
     let ending: Refusal | undefined;
     while (!this.#closing.signal.aborted) {
-      const refusal = await this.#attempt();
+      const refusal = this.#isLeft ? undefined : await this.#attempt();
       if (this.#closing.signal.aborted || this.#leaveRefused(refusal)) continue;
-      const next = this.#afterLoss(refusal);
-      if (next === 'park') await this.#park();
+      const next = this.#isLeft ? 'left' : this.#afterLoss(refusal);
+      if (next === 'left') await this.#rest('left', { state: 'left' });
+      else if (next === 'park') await this.#rest('parked', { state: 'parked' });
       else if (next === 'again') await this.#pause(refusal);
+      else if (this.#options.persistent === true) await this.#rest('refused', { state: 'refused', refusal });
       else {
         ending = refusal;
         break;
@@ -269,15 +333,15 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
   /** One stream, from hello to its end. */
   async #attempt(): Promise<Refusal | undefined> {
     this.emit('status', { state: 'connecting' });
-    this.#dialogue.prepare();
     this.#failures += 1;
-    const token = await this.#token();
-    if (token instanceof Refusal || this.#closing.signal.aborted) return token instanceof Refusal ? token : undefined;
+    const hello = await this.#hello();
+    if (hello instanceof Refusal || this.#closing.signal.aborted || this.#isLeft)
+      return hello instanceof Refusal ? hello : undefined;
     const handlers = {
-      onEvent: (event: Event) => this.#receive(event, token),
-      onWritable: () => this.#dialogue.flush(),
+      onEvent: (event: Event) => this.#receive(event),
+      onWritable: () => this.#dialogue.writable(),
     };
-    this.#stream = new SessionStream(this.#options.wire, token, this.#hello(), handlers);
+    this.#stream = new SessionStream(this.#options.wire, this.#token, hello, handlers);
     const refusal = await this.#stream.ended;
     this.#stream = undefined;
     this.#renewal.stop();
@@ -287,10 +351,23 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
     return refusal;
   }
 
+  /** Another one than was refused, where there may be one. */
+  async #newToken(): Promise<AccessToken | undefined> {
+    const { tokens } = this.#options;
+    const refused = this.#unauthenticated;
+    if (refused === undefined || this.#token === undefined || tokens?.instead === undefined) return tokens?.fresh();
+    const other = await tokens.instead(this.#token);
+    if (other === undefined) throw refused;
+    this.#unauthenticated = undefined;
+    return other;
+  }
+
   /** What the next stream begins with, or why there is nothing. */
-  async #token(): Promise<AccessToken | Refusal | undefined> {
+  async #hello(): Promise<Hello | Refusal> {
     try {
-      return await this.#options.tokens?.fresh();
+      const place = await this.#dialogue.prepare();
+      this.#token = await this.#newToken();
+      return this.#helloIn(place);
     } catch (error) {
       if (error instanceof Refusal) return error;
       return new Refusal(Code.Unauthenticated, error instanceof Error ? error.message : String(error), {
@@ -300,48 +377,63 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
   }
 
   #leaveRefused(refusal: Refusal | undefined): boolean {
-    const instead =
-      this.#options.elseNewConversation === true && !this.#hadSession ? new Conversation('', 0n) : undefined;
+    const { persistent, elseNewConversation } = this.#options;
+    const mayBeNew = persistent === true || (elseNewConversation === true && !this.#hadSession);
+    const instead = mayBeNew ? new Conversation() : undefined;
     return this.#dialogue.leaveRefused(refusal, instead);
   }
 
-  #hello(): Hello {
+  #helloIn(place: { readonly conversationId: string; readonly afterSequence: bigint }): Hello {
     const { clientId, timeZone, waitForSlotMs = 0, inlineMedia = false } = this.#options;
     return create(HelloSchema, {
       clientId,
       timeZone,
       resumeToken: this.#resumeToken,
-      ...this.#dialogue.position,
+      ...place,
       waitForSlot: durationFromMs(waitForSlotMs),
       inlineMedia,
     });
   }
 
-  #receive(event: Event, token: AccessToken | undefined): void {
+  get #resumeToken(): string {
+    const { resumeToken = '' } = this.#options;
+    if (typeof resumeToken === 'function') return resumeToken();
+    return this.#ownResumeToken || resumeToken;
+  }
+
+  get #hasWelcome(): boolean {
+    return this.#stream !== undefined && this.#failures === 0;
+  }
+
+  #receive(event: Event): void {
     this.emit('event', event);
     if (event.case === 'waiting') this.#suspend(event.value.place);
-    else if (event.case === 'welcome') this.#welcomed(event.value, token);
+    else if (event.case === 'welcome') this.#welcomed(event.value);
     else if (event.case === 'drain') this.#drain(event.value);
     else this.#dialogue.receive(event);
     if (event.case === 'joined') this.emit('status', { state: 'joined', conversationId: event.value.conversationId });
-    if (MOVES.has(event.case)) this.emit('session', { resumeToken: this.#resumeToken, ...this.#dialogue.position });
+    if (MOVES.has(event.case)) this.emit('session', { resumeToken: this.#ownResumeToken, ...this.#dialogue.position });
   }
 
   /** In line, at first or after an outage of the server's log: nothing is taken until Welcome. */
   #suspend(place: number): void {
+    // A server that lets wait is well: whoever must stand in line again should not come late.
+    this.#failures = 1;
     this.#dialogue.hold();
     this.emit('status', { state: 'waiting', place });
   }
 
-  #welcomed(welcome: Welcome, token: AccessToken | undefined): void {
+  #welcomed(welcome: Welcome): void {
     const stream = this.#stream;
-    this.#renewal.start(token, (accessToken) => stream?.send({ case: 'renewToken', value: { accessToken } }));
+    this.#renewal.start(this.#token, (accessToken) => stream?.send({ case: 'renewToken', value: { accessToken } }));
     this.#limits = welcome.limits;
-    this.#resumeToken = welcome.resumeToken;
+    this.#ownResumeToken = welcome.resumeToken;
     this.#failures = 0;
     this.#hadSession = true;
     this.#brokeBeforeWelcome = false;
+    this.#unauthenticated = undefined;
     this.emit('status', { state: 'connected', welcome });
+    if (this.#isLeft) return;
     this.#dialogue.open(welcome.conversationId, (frame) => stream?.send(frame) ?? false);
     this.#firstWelcome.resolve(welcome);
   }
@@ -354,31 +446,39 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
 
   #afterLoss(refusal: Refusal | undefined): AfterLoss {
     const withoutSessionMs = performance.now() - this.#withoutSessionSinceMs;
-    if (withoutSessionMs > (this.#options.giveUpAfterMs ?? Infinity)) return 'end';
+    const { giveUpAfterMs = Infinity, tokens, persistent = false } = this.#options;
+    if (withoutSessionMs > giveUpAfterMs) return 'end';
+    const mayBeRenewed = this.#failures === 0 || tokens?.instead !== undefined;
+    const mayRenewToken = tokens !== undefined && mayBeRenewed && refusal !== this.#unauthenticated;
+    if (refusal?.reason === 'UNAUTHENTICATED') this.#unauthenticated = mayRenewToken ? refusal : undefined;
     return afterLoss(refusal, {
       hadSession: this.#hadSession,
       mayHoldSession: this.#resumeToken !== '' || this.#brokeBeforeWelcome,
       withoutSessionMs,
       hasPending: this.#dialogue.pendingCount > 0,
-      mayRenewToken: this.#options.tokens !== undefined && this.#failures === 0,
+      mayRenewToken,
+      isPersistent: persistent,
     });
   }
 
   async #pause(refusal: Refusal | undefined): Promise<void> {
     const { backoff = DEFAULT_BACKOFF } = this.#options;
     const delayMs = reconnectDelayMs(Math.max(1, this.#failures), refusal?.retryDelayMs, this.#random(), backoff);
-    this.emit('status', { state: 'reconnecting', delayMs, refusal });
-    await pause(delayMs, this.#closing.signal);
+    await this.#rest('pause', { state: 'reconnecting', delayMs, refusal }, delayMs);
   }
 
-  async #park(): Promise<void> {
-    this.emit('status', { state: 'parked' });
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#somethingToSay = resolve;
-    this.#closing.signal.addEventListener('abort', () => resolve(), { once: true });
-    await promise;
-    this.#somethingToSay = undefined;
-    this.#withoutSessionSinceMs = performance.now();
+  /** Waits until `endRest` ends it. */
+  async #rest(kind: Resting['kind'], status: ChatStatus, delayMs = Infinity): Promise<void> {
+    const over = new AbortController();
+    this.#resting = { kind, end: () => over.abort() };
+    this.emit('status', status);
+    await pause(delayMs, AbortSignal.any([over.signal, this.#closing.signal]));
+    this.#resting = undefined;
+    if (kind !== 'pause') this.#withoutSessionSinceMs = performance.now();
+  }
+
+  #endRest(...kinds: readonly Resting['kind'][]): void {
+    if (this.#resting !== undefined && kinds.includes(this.#resting.kind)) this.#resting.end();
   }
 
   #end(refusal: Refusal | undefined): void {
@@ -389,6 +489,12 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
     this.#firstWelcome.reject(error);
     this.emit('status', { state: 'closed', refusal });
   }
+}
+
+/** A wait between attempts: `pause` ends by itself, the others only when something happens. */
+interface Resting {
+  readonly kind: 'pause' | 'parked' | 'refused' | 'left';
+  readonly end: () => void;
 }
 
 /** Events after which a later process would resume from another place. */

@@ -1,4 +1,4 @@
-/** A conversation as one client knows it. */
+/** A conversation as one client knows it; `join` and `post` take it where it has no id yet. */
 export class Conversation {
   /** Empty until the server has named it. */
   id: string;
@@ -6,7 +6,7 @@ export class Conversation {
   isDeleted = false;
   #receivedUpTo: bigint;
 
-  constructor(id: string, afterSequence: bigint) {
+  constructor(id = '', afterSequence = 0n) {
     this.id = id;
     this.#receivedUpTo = afterSequence;
   }

@@ -21,7 +21,7 @@ import {
   type OutgoingPart,
   type Posted,
 } from './outbox.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, refusalOf } from './refusal.ts';
 
 /** Tells what happened. */
 export type Emit = <Name extends keyof ChatEvents>(name: Name, payload: ChatEvents[Name]) => void;
@@ -29,8 +29,20 @@ export type Emit = <Name extends keyof ChatEvents>(name: Name, payload: ChatEven
 /** Sends a frame. False: taken, but the next must wait. */
 export type Send = (frame: Frame) => boolean;
 
-/** A refusal of the conversation asked for, not of the client. */
-const CONVERSATION_REASONS: ReadonlySet<string> = new Set(['NOT_FOUND', 'NOT_YOURS', 'CONVERSATION_ID_INVALID']);
+/** Reads a conversation up to where its stream is to begin. */
+export type CatchUp = (conversation: Conversation) => Promise<bigint>;
+
+/** What a dialogue begins with. */
+export interface DialogueOptions {
+  readonly conversation: Conversation;
+  /** Default: streams begin where what was received ends. */
+  readonly catchUp?: CatchUp | undefined;
+  /** Keeps messages over the end of the process. */
+  readonly storage?: OutboxStorage | undefined;
+}
+
+/** After a conversation could not be read, in a session that goes on. */
+const CATCH_UP_AGAIN_MS = 1_000;
 
 interface Wish {
   readonly conversation: Conversation;
@@ -40,12 +52,15 @@ interface Wish {
 /** What is said over however many streams: our messages, the replies, and in which conversation the session is. */
 export class Dialogue {
   readonly #emit: Emit;
+  readonly #catchUp: CatchUp | undefined;
   readonly #outbox: Outbox;
   readonly #drafts = new Drafts();
   readonly #conversations = new Map<string, Conversation>();
-  readonly #resendTimers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   /** Set while the server takes messages. */
   #send: Send | undefined;
+  /** The wire is behind: nothing more before `writable`. */
+  #isFull = false;
   /** Counts Welcomes: what was sent under an earlier number and not accepted is sent again. */
   #sessionNumber = 0;
   #here: Conversation;
@@ -54,11 +69,11 @@ export class Dialogue {
   /** The last one that the server let us into. */
   #lastJoined: Conversation | undefined;
 
-  /** @param storage keeps messages over the end of the process */
-  constructor(emit: Emit, conversationId: string, afterSequence: bigint, storage?: OutboxStorage) {
+  constructor(emit: Emit, { conversation, catchUp, storage }: DialogueOptions) {
     this.#emit = emit;
+    this.#catchUp = catchUp;
     this.#outbox = new Outbox(storage);
-    this.#here = this.#conversation(conversationId, afterSequence);
+    this.#here = this.#known(conversation);
     this.#wish = wishFor(this.#here);
   }
 
@@ -72,20 +87,36 @@ export class Dialogue {
     return { conversationId: this.#here.id, afterSequence: this.#outbox.resumeAfter(this.#here) };
   }
 
-  /** A stream is about to begin: in the conversation of what is to be sent first, else in the one wished for, or a new one where that was deleted. */
-  prepare(): void {
+  /**
+   * A stream is about to begin: in the conversation of what is to be sent first, else in the one wished for, or a new one where that was deleted.
+   * @returns where it begins
+   * @throws Refusal when that conversation cannot be read
+   */
+  async prepare(): Promise<{ readonly conversationId: string; readonly afterSequence: bigint }> {
     for (const conversation of this.#conversations.values())
       if (conversation.isDeleted) this.#leaveDeleted(conversation);
     this.#here = this.#outbox.nextUnsent(this.#sessionNumber + 1)?.conversation ?? this.#wish.conversation;
     this.#joining = undefined;
+    const afterSequence = await this.#resumeAfter(this.#here);
+    return { conversationId: this.#here.id, afterSequence };
   }
 
-  /** The server said Welcome: what it has not accepted is sent. */
+  /** The server sent Welcome: what it has not accepted is sent. */
   open(conversationId: string, send: Send): void {
-    this.#send = send;
+    this.#send = (frame) => {
+      this.#isFull = !send(frame);
+      return !this.#isFull;
+    };
+    this.#isFull = false;
     this.#sessionNumber += 1;
     this.#joining = undefined;
     this.#enter(this.#here, conversationId);
+  }
+
+  /** The wire has room again. */
+  writable(): void {
+    this.#isFull = false;
+    this.flush();
   }
 
   /** The server takes nothing more on this stream. */
@@ -96,15 +127,17 @@ export class Dialogue {
   /** What a former process left: it goes first, each message to its own conversation. */
   restore(kept: readonly KeptMessage[]): readonly Posted[] {
     return kept.map(({ clientMessageId, conversationId, parts }) => {
-      const conversation = conversationId === '' ? this.#wish.conversation : this.#conversation(conversationId, 0n);
+      const conversation = conversationId === '' ? this.#wish.conversation : this.#conversation(conversationId);
       const item = new OutgoingItem(clientMessageId, parts, conversation);
       this.#outbox.add(item);
       return item;
     });
   }
 
-  post(clientMessageId: string, parts: readonly OutgoingPart[]): Posted {
-    const item = new OutgoingItem(clientMessageId, parts, this.#wish.conversation);
+  /** @param conversation default: the one wished for */
+  post(clientMessageId: string, parts: readonly OutgoingPart[], conversation?: Conversation): Posted {
+    const to = conversation === undefined ? this.#wish.conversation : this.#known(conversation);
+    const item = new OutgoingItem(clientMessageId, parts, to);
     this.#outbox.add(item);
     this.flush();
     return item;
@@ -130,9 +163,19 @@ export class Dialogue {
     return count;
   }
 
-  join(conversationId: string, afterSequence: bigint): Promise<string> {
+  /** A message that is in the log: its reply is to stop, also if the stream is lost before the server knows. */
+  stopReply(messageId: string): void {
+    const item = this.#outbox.byMessageId(messageId);
+    if (item !== undefined) item.stopWanted = true;
+  }
+
+  join(asked: string | Conversation, afterSequence: bigint): Promise<string> {
+    const conversation =
+      typeof asked === 'string' ? (this.#conversations.get(asked) ?? new Conversation(asked, afterSequence)) : asked;
+    this.#known(conversation);
+    if (conversation === this.#wish.conversation) return this.#wish.joined.promise;
     this.#wish.joined.reject(new Refusal(Code.Canceled, 'Another conversation was asked for.'));
-    this.#wish = wishFor(this.#conversation(conversationId, afterSequence));
+    this.#wish = wishFor(conversation);
     if (this.#send !== undefined && this.#here === this.#wish.conversation) this.#wish.joined.resolve(this.#here.id);
     this.flush();
     return this.#wish.joined.promise;
@@ -142,11 +185,12 @@ export class Dialogue {
    * Sends what can be sent: messages in their order, turning to their conversations, and at last to the one wished for.
    */
   flush(): void {
-    while (this.#send !== undefined && this.#joining === undefined) {
+    while (this.#send !== undefined && this.#joining === undefined && !this.#isFull) {
       const item = this.#outbox.nextUnsent(this.#sessionNumber);
       const target = item?.conversation ?? this.#wish.conversation;
-      if (target !== this.#here) this.#sendJoin(target, this.#send);
-      else if (item === undefined || !this.#sendMessage(item, this.#send)) return;
+      if (target !== this.#here) this.#turn(target, this.#send);
+      else if (item === undefined) return;
+      else this.#sendMessage(item, this.#send);
     }
   }
 
@@ -190,29 +234,37 @@ export class Dialogue {
    * @returns false when there is none, or the stream ended for another reason
    */
   leaveRefused(refusal: Refusal | undefined, instead: Conversation | undefined): boolean {
-    if (refusal === undefined || !CONVERSATION_REASONS.has(refusal.reason)) return false;
+    if (refusal === undefined || !isOfConversation(refusal)) return false;
     const refused = this.#joining ?? this.#here;
-    const next = this.#lastJoined ?? instead;
-    if (next === undefined || next === refused || refused.id === '') return false;
-    this.#outbox.failIn(refused, refusal);
-    this.#conversations.delete(refused.id);
-    this.#wish.joined.reject(refusal);
-    this.#wish = wishFor(next);
+    const next = this.#lastJoined === refused ? instead : (this.#lastJoined ?? instead);
+    if (next === undefined || refused.id === '') return false;
+    this.#leave(refused, refusal, next);
     return true;
   }
 
   /** Nothing more will be heard. */
   end(error: Error): void {
     this.hold();
-    for (const timer of this.#resendTimers) clearTimeout(timer);
+    for (const timer of this.#timers) clearTimeout(timer);
     this.#outbox.failAll(error);
     this.#wish.joined.reject(error);
   }
 
-  #conversation(id: string, afterSequence: bigint): Conversation {
-    const known = this.#conversations.get(id) ?? new Conversation(id, afterSequence);
-    if (id !== '') this.#conversations.set(id, known);
-    return known;
+  #conversation(id: string): Conversation {
+    return this.#known(this.#conversations.get(id) ?? new Conversation(id));
+  }
+
+  #known(conversation: Conversation): Conversation {
+    if (conversation.id !== '') this.#conversations.set(conversation.id, conversation);
+    return conversation;
+  }
+
+  /** From where a stream is to begin in it. */
+  async #resumeAfter(conversation: Conversation): Promise<bigint> {
+    const after = await this.#catchUp?.(conversation);
+    if (after !== undefined) conversation.receive(after);
+    const received = this.#outbox.resumeAfter(conversation);
+    return after !== undefined && after < received ? after : received;
   }
 
   #enter(conversation: Conversation, id: string): void {
@@ -223,19 +275,51 @@ export class Dialogue {
     this.#lastJoined = conversation;
     this.#joining = undefined;
     if (conversation === this.#wish.conversation) this.#wish.joined.resolve(id);
+    this.#emit('entered', conversation);
     this.flush();
     for (const item of this.#outbox.values()) if (item.conversation === conversation) this.#sendStop(item);
   }
 
-  #sendJoin(conversation: Conversation, send: Send): void {
+  /** Another one may be wished for while this one is read: it follows. */
+  #turn(conversation: Conversation, send: Send): void {
     this.#joining = conversation;
-    const afterSequence = this.#outbox.resumeAfter(conversation);
-    send({ case: 'join', value: { conversationId: conversation.id, afterSequence } });
+    const join = (afterSequence: bigint): void =>
+      void send({ case: 'join', value: { conversationId: conversation.id, afterSequence } });
+    if (this.#catchUp === undefined) return join(this.#outbox.resumeAfter(conversation));
+    const isOver = (): boolean => this.#send !== send || this.#joining !== conversation;
+    this.#resumeAfter(conversation).then(
+      (afterSequence) => {
+        if (!isOver()) join(afterSequence);
+      },
+      (error: unknown) => {
+        if (!isOver()) this.#notRead(conversation, refusalOf(error));
+      },
+    );
   }
 
-  #sendMessage(item: OutgoingItem, send: Send): boolean {
+  #notRead(conversation: Conversation, refusal: Refusal): void {
+    const turnOn = (): void => {
+      if (this.#joining === conversation) this.#joining = undefined;
+      this.flush();
+    };
+    if (!isOfConversation(refusal)) return this.#after(refusal.retryDelayMs ?? CATCH_UP_AGAIN_MS, turnOn);
+    this.#leave(conversation, refusal, this.#here);
+    turnOn();
+  }
+
+  /** There is no such conversation for this client. */
+  #leave(refused: Conversation, refusal: Refusal, next: Conversation): void {
+    this.#outbox.failIn(refused, refusal);
+    this.#conversations.delete(refused.id);
+    if (this.#lastJoined === refused) this.#lastJoined = undefined;
+    if (this.#wish.conversation !== refused) return;
+    this.#wish.joined.reject(refusal);
+    this.#wish = wishFor(next);
+  }
+
+  #sendMessage(item: OutgoingItem, send: Send): void {
     item.sentInSession = this.#sessionNumber;
-    return send({ case: 'message', value: { clientMessageId: item.clientMessageId, parts: [...item.parts] } });
+    send({ case: 'message', value: { clientMessageId: item.clientMessageId, parts: [...item.parts] } });
   }
 
   #sendStop(item: OutgoingItem): void {
@@ -252,7 +336,7 @@ export class Dialogue {
   }
 
   #message(message: Message): void {
-    const isNew = this.#conversation(message.conversationId, 0n).receive(message.sequence);
+    const isNew = this.#conversation(message.conversationId).receive(message.sequence);
     const ours = this.#outbox.get(message.clientMessageId) !== undefined;
     if (isNew && message.role === Role.ASSISTANT) this.#showReply(message);
     if (isNew && message.role === Role.USER && !ours) this.#emit('message', message);
@@ -281,6 +365,9 @@ export class Dialogue {
     const messageId = this.#drafts.messageIdOf(replyMessageId) ?? '';
     if (change.kind === 'replaced') this.#restarted(messageId, replyMessageId);
     if ('text' in change) this.#grown(messageId, replyMessageId, change.text);
+    // Joining again brings the whole of it.
+    if (change.kind === 'hole' && this.#joining === undefined && this.#send !== undefined)
+      this.#turn(this.#here, this.#send);
   }
 
   #restarted(messageId: string, replyMessageId: string): void {
@@ -301,12 +388,12 @@ export class Dialogue {
   }
 
   #renamed(renamed: ConversationRenamed): void {
-    const isNew = this.#conversation(renamed.conversationId, 0n).receive(renamed.sequence);
+    const isNew = this.#conversation(renamed.conversationId).receive(renamed.sequence);
     if (isNew) this.#emit('renamed', renamed);
   }
 
   #deleted(deleted: ConversationDeleted): void {
-    const conversation = this.#conversation(deleted.conversationId, 0n);
+    const conversation = this.#conversation(deleted.conversationId);
     conversation.isDeleted = true;
     if (conversation.receive(deleted.sequence)) this.#emit('deleted', deleted);
   }
@@ -314,23 +401,32 @@ export class Dialogue {
   /** No stream can begin in it. */
   #leaveDeleted(conversation: Conversation): void {
     const gone = new Refusal(Code.NotFound, 'The conversation was deleted.', { reason: 'NOT_FOUND' });
-    this.#conversations.delete(conversation.id);
-    this.#outbox.failIn(conversation, gone);
-    if (this.#lastJoined === conversation) this.#lastJoined = undefined;
-    if (this.#wish.conversation !== conversation) return;
-    this.#wish.joined.reject(gone);
-    this.#wish = wishFor(new Conversation('', 0n));
+    this.#leave(conversation, gone, new Conversation());
   }
 
   #resendIn(delayMs: number, clientMessageId: string): void {
-    const timer = setTimeout(() => {
-      this.#resendTimers.delete(timer);
-      const item = this.#outbox.get(clientMessageId);
-      if (item !== undefined) item.sentInSession = 0;
+    const item = this.#outbox.get(clientMessageId);
+    if (item === undefined) return;
+    item.isPostponed = true;
+    this.#after(delayMs, () => {
+      item.isPostponed = false;
+      item.sentInSession = 0;
       this.flush();
-    }, delayMs);
-    this.#resendTimers.add(timer);
+    });
   }
+
+  #after(delayMs: number, action: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      action();
+    }, delayMs);
+    this.#timers.add(timer);
+  }
+}
+
+/** Whether the conversation asked for is refused, not the client. */
+export function isOfConversation({ reason }: Refusal): boolean {
+  return reason === 'NOT_FOUND' || reason === 'NOT_YOURS' || reason === 'CONVERSATION_ID_INVALID';
 }
 
 function wishFor(conversation: Conversation): Wish {

@@ -4,20 +4,24 @@ import type { Frame } from './line.ts';
 export class FrameQueue implements AsyncIterable<Frame> {
   readonly #frames: Frame[] = [];
   readonly #onWritable: () => void;
+  readonly #capacity: number;
   #wake: () => void = () => undefined;
   #isFull = false;
   #isEnded = false;
 
-  /** @param onWritable the wire has taken all, after `push` returned false */
-  constructor(onWritable: () => void) {
+  /**
+   * @param onWritable the wire has taken all, after `push` returned false
+   * @param capacity so many frames may wait before `push` returns false; 0: each goes alone
+   */
+  constructor(onWritable: () => void, capacity = 1) {
     this.#onWritable = onWritable;
+    this.#capacity = capacity;
   }
 
   /** @returns false when the wire is behind: the next frame should wait */
   push(frame: Frame): boolean {
     if (this.#isEnded) return false;
-    this.#isFull = this.#frames.length > 0;
-    this.#frames.push(frame);
+    this.#isFull = this.#frames.push(frame) > this.#capacity;
     this.#wake();
     return !this.#isFull;
   }

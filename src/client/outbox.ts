@@ -42,6 +42,8 @@ export class OutgoingItem implements Posted {
   readonly conversation: Conversation;
   /** Number of the session in which it was last sent; 0: none. */
   sentInSession = 0;
+  /** The server cannot take it now; it is sent again later, and what comes behind it in its conversation waits. */
+  isPostponed = false;
   /** The user wants no reply any more. */
   stopWanted = false;
   acceptance: Accepted | undefined;
@@ -137,10 +139,13 @@ export class Outbox {
     return after;
   }
 
-  /** The oldest message that is not known to be in the log and was not sent in this session. */
+  /** The oldest message that is not known to be in the log and was not sent in this session, and that no message of its conversation holds up. */
   nextUnsent(session: number): OutgoingItem | undefined {
+    const heldUp = new Set<Conversation>();
     for (const item of this.#items.values()) {
-      if (item.acceptance === undefined && item.sentInSession !== session) return item;
+      if (item.isPostponed) heldUp.add(item.conversation);
+      else if (item.acceptance === undefined && item.sentInSession !== session && !heldUp.has(item.conversation))
+        return item;
     }
     return undefined;
   }
@@ -149,6 +154,7 @@ export class Outbox {
   accept(accepted: Accepted): void {
     const item = this.#items.get(accepted.clientMessageId);
     if (item === undefined || item.acceptance !== undefined) return;
+    item.isPostponed = false;
     item.accept(accepted);
     this.#storage?.remove(item.clientMessageId);
     this.#byMessageId.set(accepted.messageId, item);

@@ -3,7 +3,13 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { assertProperty } from '../testing/property.ts';
 import type { AfterLoss, LossContext } from './reconnect.ts';
-import { ALREADY_CONNECTED_PATIENCE_MS, afterLoss, DEFAULT_BACKOFF, reconnectDelayMs } from './reconnect.ts';
+import {
+  ALREADY_CONNECTED_PATIENCE_MS,
+  afterLoss,
+  DEFAULT_BACKOFF,
+  RELOAD_PATIENCE_MS,
+  reconnectDelayMs,
+} from './reconnect.ts';
 import { Refusal } from './refusal.ts';
 
 const context: LossContext = {
@@ -12,6 +18,7 @@ const context: LossContext = {
   withoutSessionMs: 0,
   hasPending: false,
   mayRenewToken: false,
+  isPersistent: false,
 };
 
 function refused(code: Code, reason: string, retryDelayMs?: number): Refusal {
@@ -58,6 +65,28 @@ describe('after the loss of a stream', () => {
       { withoutSessionMs: ALREADY_CONNECTED_PATIENCE_MS },
       'end',
     ],
+    [
+      "of a session that is somebody else's, of a client that may have been reloaded",
+      refused(Code.AlreadyExists, 'ALREADY_CONNECTED'),
+      { mayHoldSession: false, isPersistent: true },
+      'again',
+    ],
+    [
+      'of a session that outlives a reload',
+      refused(Code.AlreadyExists, 'ALREADY_CONNECTED'),
+      { mayHoldSession: false, isPersistent: true, withoutSessionMs: RELOAD_PATIENCE_MS },
+      'end',
+    ],
+    [
+      'at first, by a full house, of a client that waits',
+      refused(Code.ResourceExhausted, 'TOO_MANY_CLIENTS', 2_000),
+      { hadSession: false, isPersistent: true },
+      'again',
+    ],
+    ['by a defect', refused(Code.Internal, 'INTERNAL'), {}, 'end'],
+    ['by a defect, of a client that waits', refused(Code.Internal, 'INTERNAL'), { isPersistent: true }, 'again'],
+    ['by an operator, of a client that waits', refused(Code.Aborted, 'DISCONNECTED'), { isPersistent: true }, 'end'],
+    ['whose method is unknown, of a client that waits', refused(Code.Unimplemented, ''), { isPersistent: true }, 'end'],
     ['for a wrong time zone', refused(Code.InvalidArgument, 'TIME_ZONE_REFUSED'), {}, 'end'],
   ];
 

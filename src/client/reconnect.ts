@@ -18,6 +18,9 @@ export const DEFAULT_BACKOFF: BackoffOptions = { initialMs: 100, maxMs: 5_000 };
  */
 export const ALREADY_CONNECTED_PATIENCE_MS = 60_000;
 
+/** A page that is reloaded before it has the token of its session comes back before the server has noticed that it went. */
+export const RELOAD_PATIENCE_MS = 5_000;
+
 /** What to do about a lost stream. `park`: wait until there is something to say. */
 export type AfterLoss = 'again' | 'park' | 'end';
 
@@ -33,6 +36,8 @@ export interface LossContext {
   readonly hasPending: boolean;
   /** The stream that ended had a session, under a token that can be traded for a newer one. */
   readonly mayRenewToken: boolean;
+  /** Whatever may pass is sat out, from the first attempt on. */
+  readonly isPersistent: boolean;
 }
 
 const HOPELESS_CODES: ReadonlySet<Code> = new Set([
@@ -40,6 +45,14 @@ const HOPELESS_CODES: ReadonlySet<Code> = new Set([
   Code.Unauthenticated,
   Code.PermissionDenied,
   Code.Unimplemented,
+]);
+
+/** Codes of failures, not of decisions. */
+const FAILURE_CODES: ReadonlySet<Code> = new Set([
+  Code.Internal,
+  Code.Unknown,
+  Code.ResourceExhausted,
+  Code.DeadlineExceeded,
 ]);
 
 /** Decides whether a client connects again after its stream ended with `refusal`; `undefined`: it ended in order. */
@@ -51,19 +64,26 @@ export function afterLoss(refusal: Refusal | undefined, context: LossContext): A
     case 'FIRST_MESSAGE_TIMEOUT':
       return context.hasPending ? 'again' : 'park';
     case 'ALREADY_CONNECTED':
-      return context.mayHoldSession && context.withoutSessionMs < ALREADY_CONNECTED_PATIENCE_MS ? 'again' : 'end';
+      return context.withoutSessionMs < patienceMs(context) ? 'again' : 'end';
     case 'TOO_MANY_CLIENTS':
     case 'TOO_MANY_SESSIONS':
-      return context.hadSession ? 'again' : 'end';
+      return context.hadSession || context.isPersistent ? 'again' : 'end';
     case 'STALE':
     case 'SESSION_NOT_FOUND':
       return 'again';
     case 'UNAUTHENTICATED':
-      // It expired before the newer one was told, as when a machine slept.
+      // It expired before the newer one was sent, as when a machine slept.
       return context.mayRenewToken ? 'again' : 'end';
     default:
-      return refusal.retryDelayMs !== undefined || refusal.code === Code.Unavailable ? 'again' : 'end';
+      if (refusal.retryDelayMs !== undefined || refusal.code === Code.Unavailable) return 'again';
+      return context.isPersistent && FAILURE_CODES.has(refusal.code) ? 'again' : 'end';
   }
+}
+
+/** How long another session of this client may be one that was lost. */
+function patienceMs({ mayHoldSession, isPersistent }: LossContext): number {
+  if (mayHoldSession) return ALREADY_CONNECTED_PATIENCE_MS;
+  return isPersistent ? RELOAD_PATIENCE_MS : 0;
 }
 
 /**

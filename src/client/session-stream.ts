@@ -30,6 +30,8 @@ export class SessionStream {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** When the first ping was sent after which nothing came: only what was asked can go unanswered, in a process that was asleep as well. */
   #askedMs: number | undefined;
+  /** Undefined where there is no session to keep alive. */
+  #pingIntervalMs: number | undefined;
   #isOver = false;
 
   /** @param token what the stream begins with; `renewToken` frames follow it */
@@ -48,6 +50,11 @@ export class SessionStream {
   /** Settles when the stream is over: with the refusal, or undefined when the server ended it in order. */
   get ended(): Promise<Refusal | undefined> {
     return this.#ended.promise;
+  }
+
+  /** Asks the server at once whether it is there. */
+  check(): void {
+    if (this.#pingIntervalMs !== undefined && !this.#isOver) this.#ping(this.#pingIntervalMs);
   }
 
   /** Sends a frame. False: taken, but the next should wait for `onWritable`. */
@@ -79,12 +86,14 @@ export class SessionStream {
   }
 
   #expectAnswerIn(limitMs: number): void {
+    this.#pingIntervalMs = undefined;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.drop('The server does not answer.'), limitMs);
   }
 
   #keepAlive({ heartbeatInterval }: Welcome): void {
     const intervalMs = heartbeatInterval === undefined ? DEFAULT_HEARTBEAT_MS : durationMs(heartbeatInterval);
+    this.#pingIntervalMs = intervalMs;
     this.#pingIn(intervalMs, intervalMs);
   }
 

@@ -1,9 +1,11 @@
 import { create } from '@bufbuild/protobuf';
-import { Code, ConnectError, createRouterTransport } from '@connectrpc/connect';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError, createClient, createRouterTransport } from '@connectrpc/connect';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { callsOver } from './calls.ts';
 import { Chat } from './chat.ts';
 import { ChatService, OpenResponseSchema, type OutgoingMessage } from './gen/chat/v1/chat_service_pb.js';
-import { ErrorInfoSchema } from './gen/google/rpc/error_details_pb.js';
+import { ErrorInfoSchema, RetryInfoSchema } from './gen/google/rpc/error_details_pb.js';
 import { Unread } from './unread.ts';
 import type { Wire } from './wire.ts';
 
@@ -62,9 +64,12 @@ function accepted({ clientMessageId }: OutgoingMessage) {
   return create(OpenResponseSchema, { event: { event: { case: 'accepted', value } } });
 }
 
-function refused(code: Code, reason: string): ConnectError {
+function refused(code: Code, reason: string, retryDelayMs?: number): ConnectError {
   const value = create(ErrorInfoSchema, { reason, domain: 'parley' });
-  return new ConnectError('No.', code, undefined, [{ desc: ErrorInfoSchema, value }]);
+  const info = { desc: ErrorInfoSchema, value };
+  if (retryDelayMs === undefined) return new ConnectError('No.', code, undefined, [info]);
+  const retry = create(RetryInfoSchema, { retryDelay: durationFromMs(retryDelayMs) });
+  return new ConnectError('Later.', code, undefined, [info, { desc: RetryInfoSchema, value: retry }]);
 }
 
 let gateway: Gateway;
@@ -101,6 +106,27 @@ test('a message that is refused fails with the reason; the session goes on', asy
   gateway.failures.push(refused(Code.InvalidArgument, 'TEXT_TOO_LONG'));
   await expect(chat.send('too long')).rejects.toMatchObject({ name: 'MessageRefused', reason: 'TEXT_TOO_LONG' });
   expect(gateway.opened).toBe(1);
+});
+
+// Two messages were under way at a time: the second got the place of the first, which had none.
+test('a message that is refused for now holds up what is behind it in its conversation', async () => {
+  gateway.failures.push(refused(Code.ResourceExhausted, 'TOO_MANY_PENDING', 20));
+  const posted = ['one', 'two', 'three'].map((text) => chat.post(text));
+  await Promise.all(posted.map(({ accepted: taken }) => taken));
+  const [one, two, three] = posted.map(({ clientMessageId }) => clientMessageId);
+  expect(gateway.sent.map(({ clientMessageId }) => clientMessageId)).toEqual([one, one, two, three]);
+});
+
+test('a call whose token is refused is made again with another one', async () => {
+  const tokens = {
+    fresh: async () => ({ text: 'refused', renewAtMs: undefined }),
+    instead: async () => ({ text: 'other', renewAtMs: undefined }),
+  };
+  gateway.failures.push(refused(Code.Unauthenticated, 'UNAUTHENTICATED'));
+  const client = createClient(ChatService, callsOver(gateway.connect().transport, tokens));
+  await client.heartbeat({ sessionId: 's' });
+  const shown = gateway.calls.map(({ token }) => token).filter((token) => token !== 'Bearer token-0');
+  expect(shown).toEqual(['Bearer refused', 'Bearer other']);
 });
 
 test('a session that the gateway does not know any more is opened again, and what was said there sent', async () => {

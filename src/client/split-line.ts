@@ -9,6 +9,8 @@ import { isRefusal, type Refusal, refusalOf } from './refusal.ts';
 
 /** Envoy names the gateway that holds a session with this header of Open's answer, and finds it by the same header of later calls. */
 const GATEWAY_HEADER = 'x-parley-gateway';
+/** A message may hold media, and go over a slow network. */
+const SEND_TIMEOUT_MS = 30_000;
 /** After a call that nobody answered, in a session that goes on. */
 const TRY_AGAIN_MS = 1_000;
 
@@ -39,7 +41,8 @@ export class SplitLine implements Line {
     this.#chat = chat;
     this.#headers = new Headers(headers);
     this.#handlers = handlers;
-    this.#queue = new FrameQueue(handlers.onWritable);
+    // One at a time: what is refused for now must be known before the message behind it is sent.
+    this.#queue = new FrameQueue(handlers.onWritable, 0);
     this.ended = this.#run();
   }
 
@@ -122,7 +125,8 @@ export class SplitLine implements Line {
 
   async #call(frame: Frame): Promise<void> {
     const sessionId = this.#sessionId;
-    if (frame.case === 'message') await this.#chat.send({ sessionId, message: frame.value }, this.#options);
+    if (frame.case === 'message')
+      await this.#chat.send({ sessionId, message: frame.value }, { ...this.#options, timeoutMs: SEND_TIMEOUT_MS });
     else if (frame.case === 'join') await this.#chat.join({ sessionId, conversation: frame.value }, this.#options);
     else if (frame.case === 'stopMessageId')
       await this.#chat.stopReply({ sessionId, messageId: frame.value }, this.#options);
