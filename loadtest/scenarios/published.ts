@@ -36,6 +36,7 @@ const settings: Settings = {
   PARLEY_MAX_PROCESSING_PER_CONVERSATION: '10',
   // As people see it: a first piece, and then more.
   PARLEY_SIMULATED_PIECES: '8',
+  PARLEY_SIMULATED_PIECE_INTERVAL_MS: '0',
 };
 
 const kinds: readonly Kind[] = ['text', 'voice', 'video'];

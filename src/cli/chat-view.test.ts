@@ -108,7 +108,7 @@ describe('a chat view', () => {
     client.tell('replyCompleted', create(MessageSchema, { messageId: 'r', status: MessageStatus.STOPPED }));
     client.tell('rejected', create(MessageRejectedSchema, { messageId: 'm', reason: 'POISON', detail: 'Given up.' }));
     client.tell('rejected', create(MessageRejectedSchema, { messageId: 'm', reason: 'STOPPED' }));
-    const failed = '— (not answered) POISON: Given up — put it in other words.';
+    const failed = '— (not answered) Given up — put it in other words.';
     expect(screen.text).toBe(`— (stopped)\n${failed}\n— (stopped)\n`);
   });
 });

@@ -9,7 +9,7 @@ import type {
 } from '../client/gen/chat/v1/chat_service_pb.js';
 import { type Message, MessageStatus } from '../client/gen/chat/v1/content_pb.js';
 import { MessageRefused } from '../client/refusal.ts';
-import { briefly, explain } from './explain.ts';
+import { briefly, brieflyOf, explainInChat } from './explain.ts';
 import { mediaOf, messageText } from './media/media-text.ts';
 import { ReplyMedia } from './media/reply-media.ts';
 import { printable, printableLine } from './text.ts';
@@ -139,9 +139,10 @@ export class ChatView {
   #rejected({ clientMessageId, reason, detail, retryable, messageId }: MessageRejected): void {
     this.#screen.status('');
     // Sent again by the client itself.
-    if (retryable && messageId === '') return this.#screen.status(`${printableLine(reason)}; sending it again soon…`);
+    if (retryable && messageId === '')
+      return this.#screen.status(`${printableLine(brieflyOf(reason))}; sending it again soon…`);
     if (reason === 'STOPPED') return this.#note('(stopped)');
-    this.#note(`(not answered) ${explain(new MessageRefused(clientMessageId, reason, detail), this.#address)}`);
+    this.#note(`(not answered) ${explainInChat(new MessageRefused(clientMessageId, reason, detail), this.#address)}`);
   }
 
   #changed(change: ConversationRenamed | ConversationDeleted, told: string): void {

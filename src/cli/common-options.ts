@@ -7,6 +7,9 @@ import { systemWords } from './trouble.ts';
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 
+/** Where a server listens unless it is told otherwise. */
+export const DEFAULT_ADDRESS = '127.0.0.1:50051';
+
 /** How to reach a server. */
 export interface ServerOptions {
   readonly address: string;
@@ -34,7 +37,7 @@ export interface Surroundings {
 export function withServerOptions(command: Command): Command {
   return command
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_USAGE))
-    .option('--address <host:port>', 'where the server listens', parseAddress, '127.0.0.1:50051')
+    .option('--address <host:port>', 'where the server listens', parseAddress, DEFAULT_ADDRESS)
     .option('--tls', 'connect with TLS; implied by the three below')
     .option('--ca <file>', 'certificates (PEM) to trust instead of the well-known authorities', fileContents)
     .option('--cert <file>', 'your own certificate (PEM), with --key', fileContents)

@@ -53,14 +53,19 @@ const REMEDIES: Readonly<Record<string, string>> = {
  * thrown again.
  */
 export function explain(error: unknown, address: string): string {
+  const hasReason = error instanceof Refusal && error.reason !== '';
+  return hasReason ? `${error.reason}: ${explainInChat(error, address)}` : explainInChat(error, address);
+}
+
+/** The same without the reason, which is for scripts and searches. */
+export function explainInChat(error: unknown, address: string): string {
   if (error instanceof Trouble || error instanceof TransferFailed) return printableLine(error.message);
   if (!(error instanceof Refusal)) throw error;
-  if (error.reason !== '') return line(error.reason, detailOf(error), remedyOf(error));
+  if (error.reason !== '') return line(detailOf(error), remedyOf(error));
   if (error.code === Code.Unavailable) return unavailable(error.message, address);
   if (error.code === Code.DeadlineExceeded) return `The server at ${address} does not answer in time.`;
   return line(
-    error.codeName,
-    error.message,
+    `${error.codeName}: ${error.message}`,
     error.code === Code.Unimplemented ? 'use a later release of the server' : undefined,
   );
 }
@@ -111,14 +116,23 @@ const BRIEFLY: Readonly<Record<string, string>> = {
   ALREADY_CONNECTED: 'the former session is not over yet',
   STALE: 'the connection was silent for too long',
   SLOW_CONSUMER: 'the connection is too slow',
+  TOO_MANY_PENDING: 'too many messages have no reply yet',
+  TOO_MANY_MESSAGES: 'too much was said in a short time',
+  PROVIDER_FAILED: 'the model failed',
+  PROVIDER_TIMEOUT: 'the model took too long',
+  POISON: 'each attempt at it crashed',
 };
 
 /** In a few words, for a status line. */
 export function briefly(refusal: Refusal | undefined): string {
   if (refusal === undefined) return 'the server ended the session';
-  if (refusal.reason !== '')
-    return Object.hasOwn(BRIEFLY, refusal.reason) ? `${BRIEFLY[refusal.reason]}` : refusal.reason;
+  if (refusal.reason !== '') return brieflyOf(refusal.reason);
   return refusal.code === Code.Unavailable ? 'no connection' : refusal.codeName;
+}
+
+/** A reason in a few words; one of a newer release as it is. */
+export function brieflyOf(reason: string): string {
+  return Object.hasOwn(BRIEFLY, reason) ? `${BRIEFLY[reason]}` : reason;
 }
 
 function detailOf({ message, violations }: Refusal): string {
@@ -126,7 +140,7 @@ function detailOf({ message, violations }: Refusal): string {
   return [message, ...fields].filter((part) => part !== '').join(' ');
 }
 
-function line(reason: string, detail: string, remedy: string | undefined): string {
-  const told = `${reason}: ${printableLine(detail)}`;
+function line(detail: string, remedy: string | undefined): string {
+  const told = printableLine(detail);
   return remedy === undefined ? told : `${told.replace(/\.$/, '')} — ${remedy}.`;
 }

@@ -54,7 +54,7 @@ describe('parley history', () => {
     logVoice();
     const text = '2026-11-22 15:30:12  bot: Of the sea\n                          [voice, MP3, 62.3 kB';
     expect((await parley(['history', 'c1'])).output).toBe(`${text}]\n`);
-    expect((await parley(['history', 'c1', '--urls'])).output).toBe(`${text} http://store/m1?sig]\n`);
+    expect((await parley(['history', 'c1', '--urls'])).output).toBe(`${text}] http://store/m1?sig\n`);
     const [line = ''] = (await parley(['history', 'c1', '--json'])).output.split('\n');
     expect(JSON.parse(line).parts[1].media).toMatchObject({
       mediaId: 'm1',

@@ -6,7 +6,7 @@ import { completeInput } from './completion.ts';
 import { isYes } from './confirm.ts';
 import { Desk } from './desk.ts';
 import { connect, type Endpoint } from './endpoint.ts';
-import { explain } from './explain.ts';
+import { explainInChat } from './explain.ts';
 import type { Identity } from './identity.ts';
 import { INPUT_HELP, parseInput } from './input.ts';
 import type { ShowProgress } from './media/progress.ts';
@@ -174,7 +174,7 @@ class Seat {
     action().catch((error: Error) => {
       if (this.#leaving.signal.aborted) return;
       const isBrokenOff = error.name === 'AbortError';
-      this.#screen.note(isBrokenOff ? '(broken off)' : explain(error, this.#endpoint.address));
+      this.#screen.note(isBrokenOff ? '(broken off)' : explainInChat(error, this.#endpoint.address));
     });
   }
 }

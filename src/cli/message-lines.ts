@@ -1,6 +1,7 @@
 import { type Message, MessageStatus, Role } from '../client/gen/chat/v1/content_pb.js';
 import type { Conversation } from '../client/gen/chat/v1/history_service_pb.js';
 import { textOf } from '../client/message-text.ts';
+import { brieflyOf } from './explain.ts';
 import { mediaOf, mediaText } from './media/media-text.ts';
 import { localTime, nameOf } from './show.ts';
 import { printable, printableLine } from './text.ts';
@@ -21,7 +22,7 @@ const INDENT = `\n${' '.repeat(26)}`;
 /** A message as lines, each ended by a line feed: when, who, what, and how it stands. */
 export function messageLines(message: Message, { timeZone, urls, conversations }: LineOptions): string {
   const who = message.role === Role.USER ? 'you' : 'bot';
-  const said = [printable(textOf(message)), ...mediaOf(message).map((media) => mediaText(media, urlOf(media, urls)))]
+  const said = [printable(textOf(message)), ...mediaOf(message).map((media) => mediaText(media) + urlOf(media, urls))]
     .filter((line) => line !== '')
     .join('\n');
   const where = conversations ? `${printableLine(message.conversationId)}  ` : '';
@@ -52,7 +53,7 @@ function urlOf({ url }: { readonly url: string }, urls: boolean | undefined): st
 
 /** What a reader could not tell from the messages themselves. */
 function standing({ role, status, failureReason }: Message): string {
-  if (status === MessageStatus.FAILED) return `  [not answered: ${printableLine(failureReason)}]`;
+  if (status === MessageStatus.FAILED) return `  [not answered: ${printableLine(brieflyOf(failureReason))}]`;
   if (status === MessageStatus.STOPPED && (role === Role.ASSISTANT || failureReason !== '')) return '  [stopped]';
   if (status === MessageStatus.QUEUED) return '  [waiting for an answer]';
   return status === MessageStatus.PROCESSING ? '  [being answered]' : '';

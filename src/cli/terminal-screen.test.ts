@@ -80,6 +80,17 @@ describe('a terminal screen', () => {
     expect(one.seen()).toEqual(['bot: to be contin', '']);
   });
 
+  // Ctrl-D while the chat was looking for a server ended with ERR_USE_AFTER_CLOSE.
+  test('shows nothing more once its input has ended', async () => {
+    using one = seat(30);
+    const ended = once(one.screen, 'end');
+    await one.type('\u0004');
+    await ended;
+    one.screen.status('connecting…');
+    one.screen.line('hello');
+    expect(one.seen().join()).not.toMatch(/connecting|hello/);
+  });
+
   test('shows the same, however a reply is cut into pieces', async () => {
     const pieces = fc.array(
       fc.array(fc.constantFrom('a', 'longword', ' ', '. ', '\n'), { minLength: 1, maxLength: 8 }),

@@ -46,7 +46,11 @@ export class TerminalScreen extends EventEmitter<ScreenEvents> implements Screen
     this.#typing = createInterface({ input, output, prompt: PROMPT, terminal: true, completer }) as Typing;
     this.#typing.on('line', (line) => this.#entered(line));
     this.#typing.on('SIGINT', () => this.emit('interrupt'));
-    this.#typing.on('close', () => this.emit('end'));
+    this.#typing.on('close', () => {
+      // readline throws at whoever shows its prompt after that.
+      this.#isClosed = true;
+      this.emit('end');
+    });
     this.#typing.prompt();
   }
 
@@ -84,13 +88,17 @@ export class TerminalScreen extends EventEmitter<ScreenEvents> implements Screen
     if (this.#isClosed) return;
     this.endLine();
     this.#output.write(this.#toPromptStart());
-    this.#isClosed = true;
     this.#typing.close();
   }
 
   get #columns(): number {
     // One less: a full last column leaves some terminals on that row, others on the next.
-    return Math.max(20, (this.#output.columns ?? DEFAULT_COLUMNS) - 1);
+    return Math.max(20, this.#terminalColumns - 1);
+  }
+
+  get #terminalColumns(): number {
+    // Some say 0.
+    return this.#output.columns || DEFAULT_COLUMNS;
   }
 
   #replaceUnfinished(rows: readonly string[], unfinished: string): void {
@@ -128,10 +136,10 @@ export class TerminalScreen extends EventEmitter<ScreenEvents> implements Screen
   #entered(line: string): void {
     this.#unfinished = '';
     if (this.#status !== '') {
-      const typedRows = Math.ceil(columnsOf(PROMPT + line) / (this.#output.columns ?? DEFAULT_COLUMNS));
+      const typedRows = Math.ceil(columnsOf(PROMPT + line) / this.#terminalColumns);
       this.#output.write(`${up(typedRows + 1)}\r${CLEAR_BELOW}${PROMPT}${line}\n`);
     }
-    this.#typing.prompt();
+    if (!this.#isClosed) this.#typing.prompt();
     this.emit('line', line);
   }
 }

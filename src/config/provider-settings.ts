@@ -30,8 +30,8 @@ export const providerSettings = {
   },
   PARLEY_SIMULATED_PIECE_INTERVAL_MS: {
     type: integer(0, minute, 'milliseconds'),
-    default: '0',
-    description: 'The time between its pieces.',
+    default: '60',
+    description: 'The time between its pieces: by default as a reader can see that they come one by one.',
   },
   PARLEY_SIMULATED_SEED: {
     type: integerOr(0, 4_294_967_295, 'random'),

@@ -1,3 +1,4 @@
+import { DEFAULT_ADDRESS } from '../cli/common-options.ts';
 import type { Config } from '../config/config.ts';
 
 /** A command, or a URL, and what it is for. */
@@ -16,7 +17,10 @@ export function announcement(
   { auth, tls, reflection }: Pick<Config, 'auth' | 'tls' | 'reflection'>,
 ): string {
   if (grpcAddress === undefined) return `parley is listening: http ${httpAddress}\n`;
-  const at = `--address ${grpcAddress}${tls === undefined ? '' : ' --tls'}`;
+  const at = [
+    grpcAddress === DEFAULT_ADDRESS ? '' : ` --address ${grpcAddress}`,
+    tls === undefined ? '' : ' --tls',
+  ].join('');
   const url = `${tls === undefined ? 'http' : 'https'}://${httpAddress}`;
   const tries: readonly Try[] = [
     ...(takesBrowsers(tls) ? [[`${url}/`, 'talk to it in the browser'] as const] : []),
@@ -39,19 +43,19 @@ function takesBrowsers(tls: Config['tls']): boolean {
 }
 
 function waysIn(auth: Config['auth'], at: string): readonly Try[] {
-  const talk = `npm run parley -- chat ${at}`;
+  const talk = `npm run parley -- chat${at}`;
   switch (auth.kind) {
     case 'none':
       return [
         [talk, 'talk to it'],
-        [`npm run parley -- usage ${at}`, 'its limits, and how much is used'],
+        [`npm run parley -- usage${at}`, 'its limits, and how much is used'],
       ];
     case 'oidc':
       return [[`${talk} --token-file FILE`, 'talk to it, with an access token of the issuer']];
     case 'accounts': {
       const sign: Try = auth.signUpOpen
-        ? [`npm run parley -- sign-up NAME ${at}`, 'make an account, and sign in with it']
-        : [`npm run parley -- sign-in NAME ${at}`, 'sign in'];
+        ? [`npm run parley -- sign-up NAME${at}`, 'make an account, and sign in with it']
+        : [`npm run parley -- sign-in NAME${at}`, 'sign in'];
       return [
         ['npm run parley -- user add NAME --operator', 'make an account for an operator'],
         sign,

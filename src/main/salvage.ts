@@ -2,30 +2,44 @@ import { describeDamage } from '../adapters/sqlite/event-log/errors.ts';
 import { salvageLog } from '../adapters/sqlite/event-log/salvage.ts';
 import { topicsOf } from '../app/journal.ts';
 import { loadEnvironment } from '../config/environment.ts';
+import { copyMediaOf, salvageAccountsOf } from './copy-rest.ts';
 import { requireEmbedded } from './opening.ts';
 import { progressBar } from './progress-bar.ts';
 
-/** Salvages the log of the configured data folder into a new data folder, and prints what is missing. Rejects with EmbeddedOnly. */
+/**
+ * Salvages the configured data folder into a new one: every whole record of its log, its media and its accounts. Prints what is missing. Rejects with
+ * EmbeddedOnly, LogExists, LogNotFound or DataDirLocked.
+ */
 export async function salvage(targetDir: string): Promise<void> {
   const config = loadEnvironment();
   requireEmbedded(config, 'salvage', 'Kafka keeps copies of its records, from which it mends itself.');
-  const topics = topicsOf(config.prefix);
-  const bars = new Map<string, ReturnType<typeof progressBar>>();
-  const report = await salvageLog(
-    config.dataDir,
-    targetDir,
-    ({ step, done, total }) => {
-      const bar = bars.get(step) ?? progressBar(step);
-      bars.set(step, bar);
-      bar(done, total);
+  const { dataDir, prefix, limits } = config;
+  const topics = topicsOf(prefix);
+  const bars = { 'reading records': progressBar('reading records'), 'searching bytes': progressBar('searching bytes') };
+  const rest: Rest = { objects: 0, missing: [] };
+  const report = await salvageLog(dataDir, targetDir, {
+    onProgress: ({ step, done, total }) => bars[step](done, total),
+    topics: { [topics.connections]: 1, [topics.conversations]: limits.partitions },
+    copyRest: async () => {
+      const media = await copyMediaOf(dataDir, targetDir);
+      const accounts = await salvageAccountsOf(dataDir, targetDir);
+      rest.objects = media.objects;
+      rest.missing.push(...media.missing, ...(accounts === undefined ? [] : [accounts]));
     },
-    { [topics.connections]: 1, [topics.conversations]: config.limits.partitions },
-  );
+  });
+  const missing = [...report.missing.map(describeDamage), ...rest.missing];
   const lines = [
     `${report.records} records written to ${targetDir}, ${report.recovered} of them found outside what the database still showed`,
-    ...report.missing.map((damage) => `missing: ${describeDamage(damage)}`),
-    report.missing.length === 0 ? 'nothing is missing' : 'readers pass over what is missing',
+    `${rest.objects} media objects copied`,
+    ...missing.map((what) => `missing: ${what}`),
+    missing.length === 0 ? 'nothing is missing' : 'readers pass over what is missing',
     `Start the server on it with PARLEY_DATA_DIR=${targetDir}; the old folder is as it was.`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** What a data folder has beside its log. */
+interface Rest {
+  objects: number;
+  readonly missing: string[];
 }

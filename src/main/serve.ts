@@ -19,7 +19,7 @@ export async function serve({ roles }: ServeOptions): Promise<void> {
   const config = loadEnvironment(undefined, roles === undefined ? {} : { PARLEY_ROLES: roles });
   const logger = pinoLogger(config.log);
   const faulty = Promise.withResolvers<void>();
-  logger.info({ config: describeConfig(config) }, 'starting');
+  logger.debug({ config: describeConfig(config) }, 'starting');
   const onFault = (error: unknown) => {
     // What keeps the promises is gone (a damaged log, a dead projector): going on would be worse than a restart.
     logger.error({ err: error }, 'cannot go on');

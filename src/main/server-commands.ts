@@ -42,7 +42,7 @@ export function registerServerCommands(program: Command): void {
     .command('salvage')
     .argument('<target>', 'folder to make, for the new data folder')
     .description(
-      'write every whole record of a damaged log of a data folder into a new data folder, and list what is missing',
+      'write every whole record of a damaged log, the media and the accounts of a data folder into a new one, and list what is missing',
     )
     .action((target: string) => guarded(async () => (await import('./salvage.ts')).salvage(target)));
   program

@@ -73,10 +73,20 @@ export function sweepsAfter(ms: number): Record<string, string> {
   };
 }
 
-/** The environment of a child: what Node needs, where it finds code compiled, and nothing of PARLEY_* but what the test says. */
+/**
+ * The environment of a child: what Node needs, where it finds code compiled, and nothing of PARLEY_* but what the test says. Simulated replies come at
+ * once, unless it says otherwise.
+ */
 export function childEnv(settings: Readonly<Record<string, string>>): Record<string, string> {
   const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
-  return { PATH, HOME, NODE_COMPILE_CACHE, NODE_NO_WARNINGS: '1', ...settings };
+  return {
+    PATH,
+    HOME,
+    NODE_COMPILE_CACHE,
+    NODE_NO_WARNINGS: '1',
+    PARLEY_SIMULATED_PIECE_INTERVAL_MS: '0',
+    ...settings,
+  };
 }
 
 /** Starts the server and waits until it listens. Rejects with its last words when it does not. */

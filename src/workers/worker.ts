@@ -97,7 +97,7 @@ class GroupWorker implements RunningWorker {
     for (const partition of [...this.#held.keys()])
       if (!given.has(partition) && !this.#draining) this.#giveUp(partition);
     for (const partition of given) if (!this.#held.has(partition)) this.#take(partition);
-    this.#deps.logger.info({ partitions: [...this.#held.keys()] }, 'works on partitions');
+    this.#deps.logger.debug({ partitions: [...this.#held.keys()] }, 'works on partitions');
   }
 
   #take(partition: number): void {

@@ -18,6 +18,9 @@ import { isNotThere, MediaStoreDamaged, MediaStoreTooNew } from './errors.ts';
 export const layoutVersion = 1;
 const urlKeyBytes = 32;
 
+/** Files of the folder itself. */
+export const ownFiles = ['version', 'url-key'] as const;
+
 /** Where the two files of an object are. */
 export interface Place {
   readonly folder: string;

@@ -10,7 +10,8 @@ import type { Layout, Place } from './layout.ts';
 import { listBatchObjects } from './limits.ts';
 import { begunMs, PartialFile } from './partial-file.ts';
 
-const descriptionEnding = '.json';
+/** Behind an object's own name, the name of its description. */
+export const descriptionEnding = '.json';
 
 /** The files of the objects: an object is there when its bytes have their name, its description is whole, and their length is as it says. */
 export class ObjectFiles {
@@ -184,7 +185,7 @@ function describe(object: MediaObject, createTimeMs: number): string {
 }
 
 /** What such a text says; undefined when it is damaged, so that its object is not there. */
-function parseDescription(mediaId: string, text: string): StoredMedia | undefined {
+export function parseDescription(mediaId: string, text: string): StoredMedia | undefined {
   const { owner, kind, type, size, sha256, createTimeMs } = fieldsOf(text);
   const media = {
     mediaId,

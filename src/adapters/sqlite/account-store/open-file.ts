@@ -54,7 +54,8 @@ function keepToOwner(path: string): void {
   }
 }
 
-function checkWhole(database: DatabaseSync, path: string): void {
+/** Throws AccountStoreDamaged when a check of every page finds a fault. */
+export function checkWhole(database: DatabaseSync, path: string): void {
   const found = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
   if (found !== 'ok') throw new AccountStoreDamaged(`${path}: ${String(found)}; ${restore}`);
 }

@@ -1,8 +1,10 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { LogDamagedAtOpen } from './errors.ts';
 import { createBaseTables, createTopics, logFiles, openForWriting } from './schema.ts';
 import type { Topic } from './topology.ts';
 import { Topology } from './topology.ts';
+import { verifyLog } from './verify.ts';
 import { syncFolder, Witness } from './witness.ts';
 
 /** Makes an empty log with these topics. It appears whole or not at all. */
@@ -24,6 +26,17 @@ export function createLog(folder: string, topics: readonly Topic[]): void {
     topology,
     topology.partitions.map(() => 0),
   ).close();
+  rename(unfinished, folder);
+}
+
+/** Gives a log that was made under another name its own, when every record of it is whole. Throws LogDamagedAtOpen. */
+export function appear(unfinished: string, folder: string): void {
+  const { damages } = verifyLog(unfinished);
+  if (damages.length > 0) throw new LogDamagedAtOpen(unfinished, damages);
+  rename(unfinished, folder);
+}
+
+function rename(unfinished: string, folder: string): void {
   renameSync(unfinished, folder);
   syncFolder(dirname(folder));
 }

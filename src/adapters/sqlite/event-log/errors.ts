@@ -22,6 +22,15 @@ export class LogNotFound extends Error {
   override readonly name = 'LogNotFound';
 }
 
+/** There is a log where a new one is to be made. */
+export class LogExists extends Error {
+  override readonly name = 'LogExists';
+
+  constructor(dataDir: string) {
+    super(`${dataDir} has a log already; name a folder that is not there yet`);
+  }
+}
+
 /** A later release has written the log, and this one does not know what it would destroy. */
 export class LogOfLaterRelease extends Error {
   override readonly name = 'LogOfLaterRelease';

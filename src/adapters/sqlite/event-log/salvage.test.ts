@@ -28,7 +28,7 @@ describe('salvage', () => {
     tamper(from, 'PRAGMA secure_delete = ON; DELETE FROM log_2_0 WHERE offset IN (2, 3, 5)');
     await expect(openForTest(from)).rejects.toThrow(LogDamagedAtOpen);
     const progress: SalvageProgress[] = [];
-    const report = await salvageLog(from, to, (step) => progress.push(step));
+    const report = await salvageLog(from, to, { onProgress: (step) => progress.push(step) });
     const lost = { topic: 'conversations', partition: 0, what: 'lost' };
     expect(report.missing).toEqual([
       { ...lost, firstOffset: 2, lastOffset: 3 },
@@ -81,7 +81,7 @@ describe('salvage', () => {
     const bytes = readFileSync(database);
     bytes.fill(0xff, 0, pageBytes);
     writeFileSync(database, bytes);
-    expect(await salvageLog(from, to, () => {}, testTopics)).toMatchObject({ records: 3, missing: [] });
+    expect(await salvageLog(from, to, { topics: testTopics })).toMatchObject({ records: 3, missing: [] });
   });
 
   test('refuses a folder without a log, one in use, and a target that has a log', async () => {

@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createLog, hasLog } from './data-folder.ts';
+import { appear, createLog, hasLog } from './data-folder.ts';
 import type { LogDamage } from './errors.ts';
-import { LogDamagedAtOpen, LogNotFound } from './errors.ts';
+import { LogExists, LogNotFound } from './errors.ts';
 import { readFrameHeader } from './frame.ts';
 import type { FrameRow } from './frame-reader.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -14,7 +14,6 @@ import { logFiles, logFolder, missingTopics, openForReading, readTopics } from '
 import { isDamage } from './system-errors.ts';
 import type { Partition, Topic } from './topology.ts';
 import { Topology } from './topology.ts';
-import { verifyLog } from './verify.ts';
 import { readWitness } from './witness.ts';
 
 /** What a salvage is doing: counted in records while reading, in bytes while searching. */
@@ -22,6 +21,15 @@ export interface SalvageProgress {
   readonly step: 'reading records' | 'searching bytes';
   readonly done: number;
   readonly total: number;
+}
+
+/** How a salvage is done. */
+export interface SalvageOptions {
+  readonly onProgress?: (progress: SalvageProgress) => void;
+  /** Name to partitions, in the order in which they were configured; used only when neither the file head nor the table of topics can be read. */
+  readonly topics?: Readonly<Record<string, number>>;
+  /** Copies what else is in the data folder, before the new one has a log; both folders are locked. */
+  readonly copyRest?: () => Promise<void>;
 }
 
 /** What a salvage has done. */
@@ -39,28 +47,28 @@ const rowsPerStep = 1_000;
 /**
  * Writes every whole record of a damaged log into a new one, each with its topic, partition, offset and time, and an
  * entry that folds skip where a record is lost, so that no offset ever means something else. Consumer positions are
- * left behind: consumers refold. The source is not changed. `topics` (name to partitions, in the order in which they
- * were configured) is used only when neither the file head nor the table of topics can be read.
+ * left behind: consumers refold. The source is not changed, and the new log appears whole or not at all.
  *
- * Throws DataDirLocked when either folder is in use, LogNotFound when there is nothing to salvage.
+ * Throws DataDirLocked when either folder is in use, LogNotFound when there is nothing to salvage, LogExists when the target has a log.
  */
 export async function salvageLog(
   sourceDir: string,
   targetDir: string,
-  onProgress: (progress: SalvageProgress) => void = () => {},
-  topics: Readonly<Record<string, number>> = {},
+  { onProgress = () => {}, topics = {}, copyRest = async () => {} }: SalvageOptions = {},
 ): Promise<SalvageReport> {
   const source = logFolder(sourceDir);
   const target = logFolder(targetDir);
   if (!hasLog(source)) throw new LogNotFound(`there is no log in ${sourceDir}`);
+  if (hasLog(target)) throw new LogExists(targetDir);
   using _sourceLock = lockDataDir(sourceDir);
   using _targetLock = lockDataDir(targetDir);
-  if (hasLog(target)) throw new TypeError(`${targetDir} has a log already; salvage writes into a new folder`);
   const topology = new Topology(topicsOf(source, topics));
-  createLog(target, topology.topics);
-  const report = await fill(source, new SalvageTarget(target, topology), onProgress);
-  const { damages } = verifyLog(target);
-  if (damages.length > 0) throw new LogDamagedAtOpen(target, damages);
+  const unfinished = `${target}.unfinished`;
+  rmSync(unfinished, { recursive: true, force: true });
+  createLog(unfinished, topology.topics);
+  const report = await fill(source, new SalvageTarget(unfinished, topology), onProgress);
+  await copyRest();
+  appear(unfinished, target);
   return report;
 }
 
