@@ -1,26 +1,28 @@
 import { backOffMs, pause, unlessAborted } from '../app/back-off.ts';
 import type { PartitionFollower } from '../app/following/partition-follower.ts';
-import type {
-  MediaPart,
-  ReplyCompleted,
-  ReplyFailed,
-  ReplyProgress,
-  ReplyStarted,
-} from '../domain/conversation/events.ts';
+import type { MediaPart, ReplyCompleted, ReplyFailed } from '../domain/conversation/events.ts';
 import { type Draft, noDraft, type PendingMessage } from '../domain/conversation/pending-messages.ts';
-import { stretches } from '../domain/conversation/utf8.ts';
-import { catalogue } from '../domain/errors/catalogue.ts';
-import { maxPieceBytes, retryInitialDelayMs, retryMaxDelayMs } from '../domain/limits.ts';
 import type { LivePiece } from '../ports/live-bus.ts';
 import { isNoRoom } from '../ports/media-store.ts';
 import { type GeneratedMedia, ProviderError, type Utterance } from '../ports/provider.ts';
 import type { TraceContext } from '../ports/tracing.ts';
+import {
+  type AnswerEvent,
+  type AnswerState,
+  type AttemptOutcome,
+  type Effect,
+  type End,
+  endOf,
+  isUnderWay,
+  type Task,
+  taken,
+  transition,
+} from './answer-state.ts';
 import { AnswerTrace } from './answer-trace.ts';
-import { Attempt, type AttemptDeps, type AttemptEnd } from './attempt.ts';
-import type { MessagePast, WorkerDeps } from './deps.ts';
-import { DraftWriter } from './draft-writer.ts';
-import { HeldOutput } from './held-output.ts';
+import type { Attempt, AttemptDeps, AttemptEnd } from './attempt.ts';
+import type { WorkerDeps } from './deps.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
+import { LoggedAttempt } from './logged-attempt.ts';
 import { MediaReads } from './media-reads.ts';
 import { renewReplyMedia, storeReplyMedia } from './reply-media.ts';
 import { replyRequest } from './reply-request.ts';
@@ -31,7 +33,9 @@ export interface AnswerContext {
   readonly attempts: AttemptDeps;
   readonly partition: number;
   readonly claimId: string;
-  readonly fold: Pick<PartitionFollower, 'next' | 'saidAfter'>;
+  readonly fold: Pick<PartitionFollower, 'next' | 'saidAfter' | 'knownFrom' | 'beganSinceKnown' | 'state'>;
+  /** The message was received before: the fold is to forget it. */
+  readonly forget: (answer: Answer) => void;
 }
 
 /** Before the first offset. */
@@ -39,18 +43,10 @@ const beforeAll = -1;
 
 type Final = ReplyCompleted | ReplyFailed;
 
-/** What an attempt's end leads to. */
-type Verdict =
-  | { readonly type: 'final'; readonly event: Final }
-  | { readonly type: 'retry'; readonly delayMs: number }
-  /** The store could not be read: to be waited for, and no attempt that failed. */
-  | { readonly type: 'unreadable' }
-  | { readonly type: 'nothing' };
-
 /**
- * One message being answered, up to its final event in the log. While it waits for another attempt it keeps its place among those in processing:
- * simple, and a provider in trouble is not asked for more at once. What is in the log is known only from the fold, which says `settled`;
- * until then the final event is held and appended again.
+ * One message being answered, up to its final event in the log: does what its state asks for (answer-state.ts). While it waits for another attempt it
+ * keeps its place among those in processing: simple, and a provider in trouble is not asked for more at once. What is in the log is known only from
+ * the fold, which says `settled`; until then the final event is held and appended again.
  */
 export class Answer {
   readonly message: PendingMessage;
@@ -58,155 +54,201 @@ export class Answer {
   readonly #replyMessageId: string;
   readonly #trace: AnswerTrace | undefined;
   readonly #reads: MediaReads;
-  #attempt: Attempt | undefined;
-  /** Of the attempt, once its start was read back. */
-  #draft: DraftWriter | undefined;
-  /** Of the attempt. */
-  #output: HeldOutput | undefined;
-  /** The log did not take the attempt's event. */
-  #unwritten: ReplyStarted | undefined;
+  #state: AnswerState;
+  #current: LoggedAttempt | undefined;
+  /** What was said before in the conversation, once it is loaded. */
+  #history: readonly Utterance[] = [];
   /** Monotonic time since which the media of the held final event may have been stored, once they were stored anew. */
   #mediaSinceMs: number | undefined;
-  #stopped = false;
-  #concluding = false;
-  /** Its conversation was deleted: nothing that was said is to be logged any more. */
-  #discarded = false;
-  #over = false;
-  /** Waits to learn what an attempt needs, and has made none yet: nothing of it is in the log under this claim. */
-  #lookingUp = false;
-  /** Ends a wait for history or media, or before another attempt: by a stop. */
+  /** Ends the wait or the read that is under way. Made only when there is one: most answers never wait. */
   #waiting: AbortController | undefined;
-  /** Ends every wait. Made only when there is one: most answers never wait. */
-  #ending: AbortController | undefined;
 
   /** `trace`: the step in which the message was taken, if it is traced. */
-  constructor(message: PendingMessage, context: AnswerContext, trace?: TraceContext) {
+  constructor(message: PendingMessage, task: Task, context: AnswerContext, trace?: TraceContext) {
     this.message = message;
     this.#context = context;
+    this.#state = taken(task);
     this.#reads = new MediaReads(context.deps.media);
     this.#replyMessageId = context.deps.ids.replyMessageId(message.messageId);
     this.#trace = AnswerTrace.begin(context.deps, context.partition, message, trace);
   }
 
-  /** What is known of it from before the offset. Asks until there is an answer; `none` when it is over before. */
-  async past(beforeOffset: number): Promise<MessagePast> {
-    const { deps, partition } = this.#context;
-    this.#lookingUp = true;
-    for (let failures = 1; !this.#over; failures += 1) {
-      try {
-        const past = await deps.lookups.past(partition, this.message, beforeOffset);
-        if (past === 'repeat') this.#trace?.concludes('REPEAT');
-        this.#lookingUp = false;
-        return past;
-      } catch (error) {
-        await this.#pauseAfter(error, failures, 'history cannot say whether a message is a repeat');
-      }
-    }
-    return 'none';
-  }
-
   /**
-   * Calls the provider until a reply is whole or no attempt is left, beginning with this attempt's number, and writes the end. What it needs of
-   * history is loaded before: attempts are calls, and a read model or a media store that is away is not the provider's failure.
+   * Answers, until the log has the final event or the message is settled. Where nothing is to be looked up or loaded, the call begins before this
+   * returns. Rejects only with a defect.
    */
-  async reply(firstAttempt: number): Promise<void> {
-    // Where nothing is to be loaded the call begins before this returns.
-    const history = this.#context.deps.provider.usesHistory ? await this.#history() : [];
-    for (let number = firstAttempt, tries = 1; !this.#over; number += 1) {
-      if (this.#stopped) return this.#conclude(this.#stoppedEvent());
-      if (this.#reads.problem === 'missing') return this.#conclude(this.#mediaMissing());
-      const attempt = this.#begin(number, this.#beginning());
-      const verdict = this.#judge(await this.#ask(attempt, history), attempt, tries);
-      if (verdict.type === 'final') return this.#conclude(verdict.event);
-      if (verdict.type === 'unreadable') await this.#loadMedia();
-      else tries += 1;
-      if (verdict.type === 'retry') await this.#pauseBeforeAttempt(verdict.delayMs);
-    }
-  }
-
-  /** Gives the message up without a call. */
-  async giveUp(reason: string, detail: string): Promise<void> {
-    if (!this.#over) await this.#conclude(this.#failed(reason, detail));
-  }
-
-  /** Ends it without a call, with what the log has of its draft. */
-  async end(detail: string): Promise<void> {
-    if (!this.#over) await this.#conclude(this.#stoppedEvent(detail));
+  async run(): Promise<void> {
+    // In a conversation that began since the fold knows every message, none is older.
+    if (this.#context.fold.beganSinceKnown(this.message.conversationId)) this.#apply(this.#pastKnown('none'));
+    for (let next = this.#act(); next !== undefined; next = this.#act()) this.#apply(await next);
   }
 
   /** The client wants no more. */
   stop(): void {
-    this.#stopped = true;
-    this.#attempt?.cancel({ type: 'stopped' });
-    this.#waiting?.abort();
+    this.#apply({ type: 'stop' });
   }
 
   /** Its conversation was deleted: it ends like one that was stopped, but without a word. */
   discard(): void {
-    this.#discarded = true;
-    this.stop();
+    this.#apply({ type: 'discard' });
   }
 
   /** Its final event was read back, or it is left to another worker: nothing more is written, and nothing said. */
   settled(): void {
-    if (!this.#over) this.#trace?.end();
-    this.#over = true;
-    this.#draft?.close();
-    this.#attempt?.cancel({ type: 'abandoned' });
-    this.#waiting?.abort();
-    this.#ending?.abort();
+    this.#apply({ type: 'settled' });
   }
 
   /** The start of the attempt was read back under this worker's claim: from now on watchers may see it. */
   startedBy(attempt: number): void {
-    const current = this.#attempt;
-    if (attempt !== current?.number || this.#discarded || this.#output?.isOpen !== false) return;
-    this.#output.open();
-    if (this.#concluding) return;
-    this.#draft = this.#newDraft(current);
-    this.#draft.grown();
+    if (attempt === this.#current?.attempt.number && !this.#isDiscarded) this.#current.show();
   }
 
   /** It waits for a look into history, and no attempt was begun: what a drain need not wait for. */
   get isLookingUp(): boolean {
-    return this.#lookingUp;
+    return this.#state.name === 'looking-up' || this.#state.name === 'loading-history';
   }
 
   /** What a watcher who comes now has missed: the attempt's text from the beginning. */
   draft(): readonly LivePiece[] {
-    const attempt = this.#attempt;
-    if (attempt === undefined || this.#output?.isOpen !== true || this.#discarded) return [];
-    const ids = this.#idsOf(attempt.number);
-    const pieces = [...stretches(attempt.reply.text, 0, maxPieceBytes)];
-    return pieces.map((piece) => ({ type: 'piece', ...ids, ...piece }));
+    return this.#isDiscarded ? [] : (this.#current?.shown() ?? []);
+  }
+
+  get #isDiscarded(): boolean {
+    return this.#state.name !== 'over' && this.#state.wish === 'nothing';
+  }
+
+  get #isOver(): boolean {
+    return this.#state.name === 'over';
+  }
+
+  #apply(event: AnswerEvent): void {
+    const { deps } = this.#context;
+    const rules = { maxAttempts: deps.settings.maxAttempts, usesHistory: deps.provider.usesHistory };
+    const { state, effects } = transition(this.#state, event, rules);
+    const wasOver = this.#isOver;
+    this.#state = state;
+    if (!isUnderWay(state)) this.#current?.close();
+    if (this.#isOver && !wasOver) this.#trace?.end();
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case 'cancel-attempt':
+        this.#current?.attempt.cancel({ type: effect.why });
+        return;
+      case 'end-wait':
+        this.#waiting?.abort();
+        return;
+      case 'forget-repeat':
+        this.#context.forget(this);
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  /** Does what the state is named after; gives how it came out, or undefined where there is nothing more to do. */
+  #act(): Promise<AnswerEvent> | undefined {
+    const state = this.#state;
+    switch (state.name) {
+      case 'looking-up':
+        return this.#lookUp();
+      case 'loading-history':
+        return this.#loadHistory();
+      case 'calling':
+        return this.#call(state.attempt);
+      case 'loading-media':
+        return this.#loadMedia();
+      case 'waiting':
+        return this.#wait(state.delayMs);
+      case 'concluding':
+        return this.#conclude();
+      case 'written':
+      case 'over':
+        return undefined;
+      default:
+        return state satisfies never;
+    }
+  }
+
+  async #lookUp(): Promise<AnswerEvent> {
+    const { deps, partition, fold } = this.#context;
+    const before = fold.knownFrom;
+    const past = await this.#awaited('history cannot say whether a message is a repeat', () =>
+      deps.lookups.past(partition, this.message, before),
+    );
+    if (past === 'repeat') this.#trace?.concludes('REPEAT');
+    return this.#pastKnown(past ?? 'none');
+  }
+
+  #pastKnown(past: 'none' | 'repeat' | 'deleted'): AnswerEvent {
+    const { conversationId, parts } = this.message;
+    // Its words were taken out before it was read here: its conversation is deleted, which is still to be read.
+    const isDeleted = parts.length === 0 || this.#context.fold.state.deleted.has(conversationId);
+    return { type: 'past-known', past: past === 'none' && isDeleted ? 'deleted' : past };
+  }
+
+  /**
+   * What was said before, as far as the fold is now: a goal that moved on with it would never be reached by history that is a little behind. Before
+   * the attempts: they are calls, and a read model that is away is not the provider's failure.
+   */
+  async #loadHistory(): Promise<AnswerEvent> {
+    const { deps, partition, fold } = this.#context;
+    const foldedTo = fold.next;
+    const remembered = fold.saidAfter(this.message.conversationId, beforeAll);
+    const said = await this.#awaited('history cannot be loaded', () =>
+      deps.lookups.loadHistory(partition, this.message, foldedTo, remembered),
+    );
+    this.#history = said ?? [];
+    return { type: 'history-loaded' };
+  }
+
+  async #call(number: number): Promise<AnswerEvent> {
+    const { provider, metrics } = this.#context.deps;
+    const { attempt } = this.#begin(number);
+    const ended = this.#trace?.ask(attempt);
+    const request = replyRequest(this.message, attempt, this.#history, this.#reads);
+    const end = await attempt.run((signal) => provider.reply(request, signal));
+    ended?.(end);
+    metrics.called(attempt.elapsedMs, attempt.firstPieceMs);
+    return { type: 'attempt-ended', outcome: this.#outcomeOf(end, attempt) };
+  }
+
+  #begin(number: number): LoggedAttempt {
+    const { deps, attempts } = this.#context;
+    const { conversationId } = this.message;
+    const begun = new LoggedAttempt(this.#factsOf(number), this.#beginning(), {
+      ...attempts,
+      random: deps.random,
+      publish: (piece) => deps.bus.publish(conversationId, piece),
+      append: (events) => deps.journal.appendConversation(this.#context.partition, conversationId, events),
+      store: (media, signal) => this.#storeMedia(media, signal),
+      onFailure: (error, what) => this.#warn(error, what),
+    });
+    this.#current?.close();
+    this.#current = begun;
+    return begun;
   }
 
   /** What the next attempt goes on from: what the log has of the one before. */
   #beginning(): Draft {
     if (!this.#context.deps.provider.continues) return noDraft;
-    if (this.#attempt === undefined) return this.message.draft;
-    if (this.#attempt.broughtNothing) return noDraft;
-    return this.#draft?.written ?? this.#attempt.beginning;
+    return this.#current?.written ?? this.message.draft;
   }
 
-  #begin(number: number, beginning: Draft): Attempt {
-    const { deps, attempts } = this.#context;
-    const { conversationId } = this.message;
-    const output = new HeldOutput((event) => deps.bus.publish(conversationId, event));
-    const attempt = new Attempt(number, beginning, attempts, {
-      say: (text, offsetBytes) => {
-        for (const piece of stretches(text, offsetBytes, maxPieceBytes))
-          output.send({ type: 'piece', ...this.#idsOf(number), ...piece });
-        this.#draft?.grown();
-      },
-      store: (media, signal) => this.#storeMedia(media, signal),
-    });
-    this.#draft?.close();
-    this.#draft = undefined;
-    this.#attempt = attempt;
-    this.#output = output;
-    void this.#logStart({ type: 'ReplyStarted', ...this.#factsOf(number), continuedBytes: beginning.bytes });
-    return attempt;
+  #outcomeOf(end: AttemptEnd, attempt: Attempt): AttemptOutcome {
+    if (end.type !== 'failed' && end.type !== 'timed-out') return { type: end.type };
+    const lacksMedia = this.#reads.problem !== 'none';
+    if (!lacksMedia) this.#noteFailure(end, attempt);
+    return {
+      type: 'failed',
+      reason: end.type === 'failed' ? 'PROVIDER_FAILED' : 'PROVIDER_TIMEOUT',
+      notBeforeMs: end.type === 'failed' ? notBeforeMs(end.error, attempt) : 0,
+      isTextWhole: attempt.isTextWhole,
+      lacksMedia,
+      chance: this.#context.deps.random(),
+    };
   }
 
   /** Without room for it, the reply comes without its voice or picture: another attempt would find no more. */
@@ -220,148 +262,40 @@ export class Answer {
     }
   }
 
-  #newDraft({ number, reply, beginning }: Attempt): DraftWriter {
-    const { clock, random } = this.#context.deps;
-    return new DraftWriter(reply, beginning, {
-      clock,
-      random,
-      watchdog: this.#context.attempts.watchdog,
-      append: (said) =>
-        this.#append(said.map((stretch) => ({ type: 'ReplyProgress', ...this.#factsOf(number), ...stretch }))),
-      onFailure: (error) => this.#warn(error, 'a draft was not written'),
-    });
-  }
-
-  async #ask(attempt: Attempt, history: readonly Utterance[]): Promise<AttemptEnd> {
-    const { provider } = this.#context.deps;
-    const ended = this.#trace?.ask(attempt);
-    const request = replyRequest(this.message, attempt, history, this.#reads);
-    const end = await attempt.run((signal) => provider.reply(request, signal));
-    ended?.(end);
-    this.#context.deps.metrics.called(attempt.elapsedMs, attempt.firstPieceMs);
-    return end;
-  }
-
-  /**
-   * Appends the attempt's start until the log has it; never rejects. Not awaited: the call goes on beside it, and the log keeps the order of
-   * appends. What has failed when the reply ends goes with its final event.
-   */
-  async #logStart(event: ReplyStarted): Promise<void> {
-    this.#unwritten = undefined;
-    const isWanted = () => !this.#over && !this.#concluding && event.attempt === this.#attempt?.number;
-    for (let failures = 1; isWanted(); failures += 1) {
-      try {
-        await this.#append([event]);
-        if (this.#unwritten === event) this.#unwritten = undefined;
-        return;
-      } catch (error) {
-        if (event.attempt === this.#attempt?.number) this.#unwritten = event;
-        await this.#pauseAfter(error, failures, 'the start of an attempt was not written');
-      }
-    }
-  }
-
-  /**
-   * What was said before, as far as the fold is now: a goal that moved on with it would never be reached by history that is a little behind.
-   * Nothing when a stop, or the end, came first.
-   */
-  async #history(): Promise<readonly Utterance[]> {
-    const { deps, partition, fold } = this.#context;
-    const foldedTo = fold.next;
-    const remembered = fold.saidAfter(this.message.conversationId, beforeAll);
-    this.#lookingUp = true;
-    const said = await this.#awaited('history cannot be loaded', () =>
-      deps.lookups.loadHistory(partition, this.message, foldedTo, remembered),
-    );
-    this.#lookingUp = false;
-    return said ?? [];
-  }
-
-  /** Tries until it works; undefined when a stop, or the end, came first. */
-  async #awaited<T>(what: string, look: () => Promise<T>): Promise<T | undefined> {
-    const { clock, random } = this.#context.deps;
-    this.#waiting = new AbortController();
-    const { signal } = this.#waiting;
-    for (let failures = 1; !this.#stopped && !this.#over; failures += 1) {
-      try {
-        return await unlessAborted(look(), signal);
-      } catch (error) {
-        if (signal.aborted) return undefined;
-        this.#warn(error, what);
-        await pause(clock, backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random), signal);
-      }
-    }
-    return undefined;
-  }
-
   /** What the store could not give is not the provider's failure. What it does not have will not come; a store that is away will. */
-  async #loadMedia(): Promise<void> {
+  async #loadMedia(): Promise<AnswerEvent> {
     await this.#awaited('what was sent cannot be read from the media store', async () => {
       await this.#reads.load().catch((error: unknown) => {
         if (this.#reads.problem !== 'missing') throw error;
       });
     });
+    return { type: 'media-loaded', isMissing: this.#reads.problem === 'missing' };
   }
 
-  #mediaMissing(): ReplyFailed {
-    return this.#failed('MEDIA_NOT_FOUND', 'What was sent with the message is not in the store any more.');
+  async #wait(delayMs: number): Promise<AnswerEvent> {
+    await pause(this.#context.deps.clock, delayMs, this.#newWait());
+    return { type: 'waited' };
   }
 
-  #judge(end: AttemptEnd, attempt: Attempt, tries: number): Verdict {
-    switch (end.type) {
-      case 'whole':
-        return { type: 'final', event: this.#completed(attempt, 'completed') };
-      case 'stopped':
-        return { type: 'final', event: this.#stoppedEvent() };
-      case 'abandoned':
-        return { type: 'nothing' };
-      case 'timed-out':
-        if (this.#reads.problem !== 'none') return { type: 'unreadable' };
-        this.#attemptFailed('timeout', { awaited: end.awaited });
-        return this.#retryOr('PROVIDER_TIMEOUT', attempt, tries, 0);
-      case 'failed':
-        if (this.#reads.problem !== 'none') return { type: 'unreadable' };
-        this.#attemptFailed('error', { err: end.error });
-        return this.#retryOr('PROVIDER_FAILED', attempt, tries, notBeforeMs(end.error, attempt));
-      default:
-        return end satisfies never;
-    }
-  }
-
-  #retryOr(
-    reason: 'PROVIDER_FAILED' | 'PROVIDER_TIMEOUT',
-    attempt: Attempt,
-    tries: number,
-    notBeforeMs: number,
-  ): Verdict {
-    const { settings, random } = this.#context.deps;
-    if (tries < settings.maxAttempts && notBeforeMs <= retryMaxDelayMs) {
-      const delayMs = Math.max(backOffMs(tries, retryInitialDelayMs, retryMaxDelayMs, random), notBeforeMs);
-      return { type: 'retry', delayMs };
-    }
-    // A client that can read the answer is better off than one that is told there is none.
-    if (attempt.isTextWhole) return { type: 'final', event: this.#completed(attempt, 'completed') };
-    return { type: 'final', event: this.#failed(reason, catalogue[reason].meaning) };
-  }
-
-  /** Appends the final event until the fold has met it; once the conversation is deleted, one without words instead. */
-  async #conclude(event: Final): Promise<void> {
-    this.#concluding = true;
-    this.#draft?.close();
-    let held = event;
-    for (let failures = 1; !this.#over; failures += 1) {
+  /** Appends the final event until the fold has met it. */
+  async #conclude(): Promise<AnswerEvent> {
+    let held: Final | undefined;
+    for (let failures = 1; this.#state.name === 'concluding'; failures += 1) {
       try {
-        held = await this.#withLastingMedia(held);
-        if (this.#over) return;
-        const final = this.#discarded ? this.#stoppedEvent() : held;
+        held = await this.#withLastingMedia(held ?? this.#finalOf(endOf(this.#state)));
+        if (this.#state.name !== 'concluding') break;
+        const final = this.#isDiscarded ? this.#finalOf(endOf(this.#state)) : held;
         this.#trace?.concludes(final.type === 'ReplyFailed' ? final.reason : undefined);
-        const started = this.#unwritten === undefined ? [] : [this.#unwritten];
-        await this.#append([...started, final], this.#trace?.context);
-        return;
+        const { deps, partition } = this.#context;
+        const events = [...(this.#current?.unwritten ?? []), final];
+        await deps.journal.appendConversation(partition, this.message.conversationId, events, this.#trace?.context);
+        break;
       } catch (error) {
-        await this.#pauseAfter(error, failures, 'the end of a reply was not written');
+        this.#warn(error, 'the end of a reply was not written');
+        await this.#pauseAfter(failures, this.#newWait());
       }
     }
+    return { type: 'concluded' };
   }
 
   /**
@@ -371,9 +305,10 @@ export class Answer {
   async #withLastingMedia(event: Final): Promise<Final> {
     const { deps } = this.#context;
     let lasting = event;
-    while (!this.#over && !this.#discarded && hasMedia(lasting)) {
+    while (!this.#isOver && !this.#isDiscarded && hasMedia(lasting)) {
       const nowMs = deps.clock.monotonicMs();
-      const ageMs = this.#mediaSinceMs === undefined ? (this.#attempt?.elapsedMs ?? 0) : nowMs - this.#mediaSinceMs;
+      const elapsedMs = this.#current?.attempt.elapsedMs ?? 0;
+      const ageMs = this.#mediaSinceMs === undefined ? elapsedMs : nowMs - this.#mediaSinceMs;
       if (ageMs <= deps.settings.unnamedMediaLifetimeMs / 2) return lasting;
       lasting = { ...lasting, parts: await renewReplyMedia(deps, this.message.clientId, lasting.parts) };
       this.#mediaSinceMs = nowMs;
@@ -381,70 +316,66 @@ export class Answer {
     return lasting;
   }
 
-  #append(events: readonly (ReplyStarted | ReplyProgress | Final)[], trace?: TraceContext): Promise<unknown> {
-    const { deps, partition } = this.#context;
-    return deps.journal.appendConversation(partition, this.message.conversationId, events, trace);
+  /** Tries until it works; undefined when the wait was ended first. */
+  async #awaited<T>(what: string, look: () => Promise<T>): Promise<T | undefined> {
+    const signal = this.#newWait();
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        return await unlessAborted(look(), signal);
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        this.#warn(error, what);
+        await this.#pauseAfter(failures, signal);
+      }
+    }
+    return undefined;
   }
 
-  async #pauseAfter(error: unknown, failures: number, what: string): Promise<void> {
+  #pauseAfter(failures: number, signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#context.deps;
-    this.#warn(error, what);
-    this.#ending ??= new AbortController();
-    await pause(clock, backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random), this.#ending.signal);
+    return pause(clock, backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random), signal);
   }
 
-  async #pauseBeforeAttempt(delayMs: number): Promise<void> {
+  #newWait(): AbortSignal {
     this.#waiting = new AbortController();
-    // A stop that came with the attempt's last breath is not waited out.
-    if (!this.#stopped) await pause(this.#context.deps.clock, delayMs, this.#waiting.signal);
+    if (this.#isOver) this.#waiting.abort();
+    return this.#waiting.signal;
   }
 
-  #completed(attempt: Pick<Attempt, 'number' | 'parts'>, outcome: 'completed' | 'stopped'): ReplyCompleted {
-    return {
-      type: 'ReplyCompleted',
-      ...this.#factsOf(attempt.number),
-      parts: attempt.parts,
-      model: this.#context.deps.provider.model,
-      outcome,
-    };
+  #finalOf({ keep, reason, detail }: End): Final {
+    const said = keep === 'nothing' ? undefined : this.#said();
+    if (keep === 'nothing' || said === undefined) return this.#failed(reason, detail);
+    const { model } = this.#context.deps.provider;
+    return { type: 'ReplyCompleted', ...this.#factsOf(said.number), parts: said.parts, model, outcome: keep };
   }
 
-  /** What was said until now, if anything was and may be kept. */
-  #stoppedEvent(detail: string = catalogue.STOPPED.meaning): Final {
-    const { draft, attempt: number } = this.message;
-    const attempt = this.#attempt;
-    const bytes = attempt?.reply.bytes ?? draft.bytes;
-    if (bytes === 0 || this.#discarded) return this.#failed('STOPPED', detail);
+  /** What was said until now, if anything was. */
+  #said(): Pick<Attempt, 'number' | 'parts'> | undefined {
+    const { draft, attempt } = this.message;
+    if (this.#current !== undefined) return this.#current.attempt.reply.bytes > 0 ? this.#current.attempt : undefined;
+    if (draft.bytes === 0) return undefined;
     // A number of its own: whoever watched the attempt before may have seen more of it than the log has.
-    return this.#completed(attempt ?? { number: number + 1, parts: [{ kind: 'text', text: draft.text }] }, 'stopped');
+    return { number: attempt + 1, parts: [{ kind: 'text', text: draft.text }] };
   }
 
   #failed(reason: string, detail: string): ReplyFailed {
     const { messageId, conversationId } = this.message;
-    const attempt = this.#attempt?.number ?? this.message.attempt;
+    const attempt = this.#current?.attempt.number ?? this.message.attempt;
     return { type: 'ReplyFailed', conversationId, messageId, attempt, claimId: this.#context.claimId, reason, detail };
   }
 
   #factsOf(attempt: number) {
-    return {
-      conversationId: this.message.conversationId,
-      ...this.#idsOf(attempt),
-      claimId: this.#context.claimId,
-    };
+    const { conversationId, messageId } = this.message;
+    const { claimId } = this.#context;
+    return { conversationId, messageId, replyMessageId: this.#replyMessageId, attempt, claimId };
   }
 
-  #idsOf(attempt: number) {
-    return { messageId: this.message.messageId, replyMessageId: this.#replyMessageId, attempt };
-  }
-
-  #attemptFailed(why: 'timeout' | 'error', fields: object): void {
+  #noteFailure(end: Extract<AttemptEnd, { type: 'failed' | 'timed-out' }>, { number: attempt }: Attempt): void {
     const { metrics, logger } = this.#context.deps;
-    metrics.attemptFailed(why);
+    metrics.attemptFailed(end.type === 'failed' ? 'error' : 'timeout');
     const { messageId, conversationId } = this.message;
-    logger.warn(
-      { messageId, conversationId, attempt: this.#attempt?.number, ...fields },
-      'an attempt to answer failed',
-    );
+    const why = end.type === 'failed' ? { err: end.error } : { awaited: end.awaited };
+    logger.warn({ messageId, conversationId, attempt, ...why }, 'an attempt to answer failed');
   }
 
   #warn(error: unknown, what: string): void {

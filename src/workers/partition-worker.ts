@@ -9,8 +9,7 @@ import type {
   WorkerClaimed,
 } from '../domain/conversation/events.ts';
 import { oldestPendingOffset } from '../domain/conversation/partition-state.ts';
-import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
-import { type Decision, plan } from '../domain/conversation/plan.ts';
+import { plan } from '../domain/conversation/plan.ts';
 import { maxLostWorkers } from '../domain/limits.ts';
 import type { LogUnavailable } from '../ports/event-log.ts';
 import type { LivePiece } from '../ports/live-bus.ts';
@@ -196,6 +195,7 @@ export class PartitionWorker implements Partial<PartitionListener> {
         partition: this.#partition,
         claimId,
         fold: this.#fold,
+        forget: (answer) => this.#forget(answer),
       };
     } else if (this.#hold === 'held') {
       this.#hold = 'lost';
@@ -259,37 +259,16 @@ export class PartitionWorker implements Partial<PartitionListener> {
         if (this.#releases === 'not-awaited') void this.#awaitReleases();
         continue;
       }
-      const answer = new Answer(decision.message, context, this.#fold.traceOf(decision.message.messageId));
-      this.#inFlight.set(decision.message.messageId, answer);
-      this.#carryOut(decision, answer).catch(this.#defect);
+      const { message, ...task } = decision;
+      const answer = new Answer(message, task, context, this.#fold.traceOf(message.messageId));
+      this.#inFlight.set(message.messageId, answer);
+      answer.run().catch(this.#defect);
     }
-  }
-
-  /** Begins the call before it returns, unless the message may be a repeat of one that the fold does not know. */
-  async #carryOut(decision: Decision, answer: Answer): Promise<void> {
-    const past = this.#isCertainlyNew(decision.message) ? 'none' : await answer.past(this.#fold.knownFrom);
-    if (past === 'repeat') return this.#forget(answer);
-    // Its words were taken out before it was read here: its conversation is deleted, which is still to be read.
-    if (past === 'deleted' || decision.message.parts.length === 0 || this.#isDeleted(decision.message))
-      answer.discard();
-    if (decision.type === 'fail' && decision.reason === 'POISON') await answer.giveUp(decision.reason, decision.detail);
-    else if (decision.type === 'fail') await answer.end(decision.detail);
-    else await answer.reply(decision.attempt);
-  }
-
-  #isDeleted({ conversationId }: PendingMessage): boolean {
-    return this.#fold.state.deleted.has(conversationId);
-  }
-
-  /** In a conversation that began since the fold knows every message, none is older. */
-  #isCertainlyNew({ conversationId }: PendingMessage): boolean {
-    return this.#fold.beganSinceKnown(conversationId);
   }
 
   #forget(answer: Answer): void {
     if (this.#inFlight.get(answer.message.messageId) !== answer) return;
     this.#fold.forgetRepeat(answer.message.messageId);
-    answer.settled();
     this.#release(answer);
     this.#planNext();
   }

@@ -1,0 +1,118 @@
+import { backOffMs, pause } from '../app/back-off.ts';
+import type { ReplyProgress, ReplyStarted } from '../domain/conversation/events.ts';
+import { type Draft, noDraft } from '../domain/conversation/pending-messages.ts';
+import { stretches } from '../domain/conversation/utf8.ts';
+import { maxPieceBytes } from '../domain/limits.ts';
+import type { LivePiece } from '../ports/live-bus.ts';
+import { Attempt, type AttemptDeps, type AttemptOutput } from './attempt.ts';
+import { DraftWriter } from './draft-writer.ts';
+import { HeldOutput } from './held-output.ts';
+import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
+
+/** What the events of an attempt, and its pieces, name. */
+export interface AttemptFacts {
+  readonly conversationId: string;
+  readonly messageId: string;
+  readonly replyMessageId: string;
+  readonly attempt: number;
+  readonly claimId: string;
+}
+
+export interface LoggedAttemptDeps extends AttemptDeps {
+  /** 0 ≤ x < 1, for the spread of waits. */
+  readonly random: () => number;
+  readonly store: AttemptOutput['store'];
+  readonly publish: (piece: LivePiece) => void;
+  /** Rejects with LogUnavailable. */
+  readonly append: (events: readonly (ReplyStarted | ReplyProgress)[]) => Promise<unknown>;
+  readonly onFailure: (error: unknown, what: string) => void;
+}
+
+/**
+ * An attempt with what the log has of it: its start, appended beside the call until the log has taken it, and what it says, as drafts. What
+ * it says is shown once its start was read back.
+ */
+export class LoggedAttempt {
+  readonly attempt: Attempt;
+  readonly #facts: AttemptFacts;
+  readonly #deps: LoggedAttemptDeps;
+  readonly #output: HeldOutput;
+  readonly #closed = new AbortController();
+  #draft: DraftWriter | undefined;
+  #unwritten: ReplyStarted | undefined;
+
+  constructor(facts: AttemptFacts, beginning: Draft, deps: LoggedAttemptDeps) {
+    this.#facts = facts;
+    this.#deps = deps;
+    this.#output = new HeldOutput(deps.publish);
+    this.attempt = new Attempt(facts.attempt, beginning, deps, {
+      say: (text, offsetBytes) => {
+        for (const piece of this.#pieces(text, offsetBytes)) this.#output.send(piece);
+        this.#draft?.grown();
+      },
+      store: deps.store,
+    });
+    void this.#logStart({ type: 'ReplyStarted', ...facts, continuedBytes: beginning.bytes });
+  }
+
+  /** What the log has not taken of its start, as far as is known: it goes with the final event. */
+  get unwritten(): readonly ReplyStarted[] {
+    return this.#unwritten === undefined ? [] : [this.#unwritten];
+  }
+
+  /** What the log is known to have of its text, for another attempt to go on from. */
+  get written(): Draft {
+    if (this.attempt.broughtNothing) return noDraft;
+    return this.#draft?.written ?? this.attempt.beginning;
+  }
+
+  /** Its start was read back under this worker's claim: from now on watchers may see it. */
+  show(): void {
+    if (this.#output.isOpen) return;
+    this.#output.open();
+    if (this.#closed.signal.aborted) return;
+    const { clock, random, watchdog, append, onFailure } = this.#deps;
+    this.#draft = new DraftWriter(this.attempt.reply, this.attempt.beginning, {
+      clock,
+      random,
+      watchdog,
+      append: (said) => append(said.map((stretch) => ({ type: 'ReplyProgress', ...this.#facts, ...stretch }))),
+      onFailure: (error) => onFailure(error, 'a draft was not written'),
+    });
+    this.#draft.grown();
+  }
+
+  /** What a watcher who comes now has missed: its text from the beginning, once it is shown. */
+  shown(): readonly LivePiece[] {
+    return this.#output.isOpen ? this.#pieces(this.attempt.reply.text, 0) : [];
+  }
+
+  /** Neither its start nor its drafts are appended any more; what it says is still shown. */
+  close(): void {
+    this.#closed.abort();
+    this.#draft?.close();
+  }
+
+  #pieces(text: string, offsetBytes: number): readonly LivePiece[] {
+    const { messageId, replyMessageId, attempt } = this.#facts;
+    const pieces = [...stretches(text, offsetBytes, maxPieceBytes)];
+    return pieces.map((piece) => ({ type: 'piece', messageId, replyMessageId, attempt, ...piece }));
+  }
+
+  /** Never rejects. Not awaited: the call goes on beside it, and the log keeps the order of appends. */
+  async #logStart(event: ReplyStarted): Promise<void> {
+    const { clock, random, append, onFailure } = this.#deps;
+    const { signal } = this.#closed;
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        await append([event]);
+        this.#unwritten = undefined;
+        return;
+      } catch (error) {
+        this.#unwritten = event;
+        onFailure(error, 'the start of an attempt was not written');
+        await pause(clock, backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random), signal);
+      }
+    }
+  }
+}
