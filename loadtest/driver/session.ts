@@ -113,12 +113,14 @@ export class Session {
         if (this.#isDropping) this.#isDropping = false;
         else if (!this.#isTolerated(status.refusal)) this.#giveUp();
         return;
+      case 'refused':
       case 'closed':
         this.#isTolerated(status.refusal);
         return this.#giveUp();
       case 'joined':
       case 'draining':
       case 'parked':
+      case 'left':
         return;
       default:
         return status satisfies never;
