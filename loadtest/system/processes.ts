@@ -91,6 +91,7 @@ export function startParley(settings: Readonly<Record<string, string>>): Promise
     PARLEY_HTTP_LISTEN: '127.0.0.1:0',
     PARLEY_LOG_LEVEL: 'warn',
     PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
+    PARLEY_SIMULATED_PIECE_INTERVAL_MS: '0',
     ...settings,
   };
   const listening = /^parley is listening: (?:grpc (?<grpc>\S+) )?http (?<http>\S+)$/m;
