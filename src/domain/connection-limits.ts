@@ -72,10 +72,13 @@ export const maxAddressResetStreams = 200;
 export const addressResetStreamsPerSecond = 20;
 
 /**
- * Calls of all clients of one address that prove nobody, or ask for what there is not, and are refused for that, at once: 50 clients whose tokens have
- * expired try once each. Beyond, whoever makes one more is cut off.
+ * Calls of all clients of one address that prove nobody, or ask for what there is not, and are refused for that, at once. Clients renew their tokens before
+ * they expire: so many may be late. Beyond, whoever makes one more is cut off.
  */
-export const maxAddressRefusedCalls = 50;
+export const maxAddressRefusedCalls = 20;
+
+/** A call that was refused while its request arrived counts as so many: no client that works compresses, or brings much without a token. */
+export const refusedRequestCalls = 4;
 
 /** Those that they may make again each second. */
 export const addressRefusedCallsPerSecond = 2;

@@ -11,10 +11,12 @@ import {
   firstRequestMs,
   maxAddressRefusedCalls,
   maxAddressResetStreams,
+  refusedRequestCalls,
 } from '../domain/connection-limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConnectionMetrics, CutReason } from '../ports/telemetry.ts';
 import { type AddressRanges, countedAddress } from '../rpc/peer-address.ts';
+import { wasRefusedOnArrival } from '../rpc/refuse-stream.ts';
 
 export interface GateOptions {
   /** Of one port. */
@@ -109,7 +111,8 @@ export class ConnectionGate {
           connection.streams -= 1;
           // Those of a connection that ended with them were not reset.
           if (stream.aborted && !session.destroyed) this.#hasOffended(connection, 'resets');
-          else if (isRefused(stream)) this.#hasOffended(connection, 'refused');
+          else if (isRefused(stream))
+            this.#hasOffended(connection, 'refused', wasRefusedOnArrival(stream) ? refusedRequestCalls : 1);
           if (connection.streams === 0) this.#isIdle(connection);
         });
       });
@@ -136,15 +139,20 @@ export class ConnectionGate {
     return this.#options.maxConnectionsPerAddress >= this.#options.maxConnections;
   }
 
-  #hasOffended({ address, socket }: Connection, offence: Offence): void {
+  #hasOffended({ address, socket }: Connection, offence: Offence, times = 1): void {
     // Where one address may have all connections, it tells nobody apart.
     if (address === undefined || this.#mayHaveAll) return;
     const buckets = this.#offences[offence];
     const nowMs = this.#options.clock.monotonicMs();
-    if (buckets.waitMs(address, nowMs) === 0) return buckets.take(address, nowMs);
-    buckets.empty(address, nowMs, addressPenaltyMs);
-    this.#options.metrics.cut(offence);
-    socket.destroy();
+    for (let left = times; left > 0; left -= 1) {
+      if (buckets.waitMs(address, nowMs) > 0) {
+        buckets.empty(address, nowMs, addressPenaltyMs);
+        this.#options.metrics.cut(offence);
+        socket.destroy();
+        return;
+      }
+      buckets.take(address, nowMs);
+    }
   }
 
   /** Where a port has all its connections, the one that has said nothing for longest gives way: silence never keeps anybody out. */

@@ -9,10 +9,18 @@ export interface StreamRefusal {
   readonly headers?: OutgoingHttpHeaders;
 }
 
+const refused = new WeakSet<ServerHttp2Stream>();
+
+/** Whether the call was refused here, before or while its request arrived. */
+export function wasRefusedOnArrival(stream: ServerHttp2Stream): boolean {
+  return refused.has(stream);
+}
+
 /** Ends a call by its status, or by a reset where it has been answered already, and reads no more of it. */
 export function refuseStream(stream: ServerHttp2Stream, { code, message, details, headers }: StreamRefusal): void {
   if (stream.destroyed || stream.closed) return;
   stream.on('error', () => undefined);
+  refused.add(stream);
   if (stream.headersSent) return stream.close(constants.NGHTTP2_CANCEL);
   const head = {
     ':status': 200,
