@@ -1,9 +1,8 @@
 import type { Distribution, DriverTick, KindFigures } from '../driver/figures.ts';
 import { kinds } from '../driver/load.ts';
 import type { LoadResult, SystemTick } from '../result.ts';
-import { distributionPanel } from './distribution-plot.ts';
 import { draw, drawTogether, type Palette, type Panel, paper } from './draw.ts';
-import { type Line, lineOf, overTime } from './over-time.ts';
+import { distributionPanel, type Line, lineOf, overTime } from './panels.ts';
 import { nameOf, nameParts } from './wording.ts';
 
 interface Plot {

@@ -15,14 +15,12 @@ import type {
 } from '../scenarios/scenario.ts';
 import { origin } from '../system/machine.ts';
 import { type Servers, startServers } from '../system/servers.ts';
-import { evaluate } from './aims.ts';
-import { audit, verdictOf } from './audit.ts';
 import { drive } from './drive.ts';
-import { failuresOfClients, failuresOfLog } from './failures.ts';
 import { type KeptMemory, memoryWithoutGarbage } from './garbage.ts';
 import { type Kill, Killer } from './kills.ts';
 import { type Sample, Sampler, ticksOf } from './sampler.ts';
 import { withAboveSimulated } from './simulated.ts';
+import { audit, evaluate, failuresOfClients, failuresOfLog, verdictOf } from './verdict.ts';
 
 /** One run, with everything decided. */
 export interface Run {
@@ -119,7 +117,7 @@ export async function runScenario(run: Run, around: Surroundings): Promise<Outco
     notes: [...Object.entries(preludes).map(noteOf), ...memoryNotes(after), ...auditNotes(audited)],
   };
   const failures = [...Object.values(preludes).map((prelude) => prelude.driver), driver]
-    .flatMap((played) => failuresOfClients(played, scenario.expectedErrors ?? []))
+    .flatMap(failuresOfClients)
     .concat(failuresOfLog(verdict));
   return { result, failures };
 }
