@@ -59,7 +59,7 @@ export interface Line {
   readonly values: readonly { readonly second: number; readonly value: number | undefined }[];
   /** How many in a second: of several seconds the mean is drawn. Of anything else it is the worst. */
   readonly isRate: boolean;
-  /** Of what must not happen. */
+  /** Of what must not happen: not drawn where it did not. */
   readonly isAlarm: boolean;
 }
 
@@ -111,11 +111,12 @@ function pointsOf({ name, values, isRate }: Line): readonly Point[] {
  * undefined when no line has a value.
  */
 export function overTime(
-  lines: readonly Line[],
+  given: readonly Line[],
   events: LoadResult['events'],
   palette: Palette,
   capAt?: number,
 ): Panel | undefined {
+  const lines = given.filter(({ isAlarm, values: of }) => !isAlarm || of.some(({ value = 0 }) => value > 0));
   const points = lines.flatMap(pointsOf);
   const values = points.flatMap(({ value }) => value ?? []);
   if (values.length === 0) return undefined;
