@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { number, originLine } from '../markdown.ts';
 import type { LoadResult } from '../result.ts';
+import type { Palette } from './draw.ts';
 import { findingsOf } from './findings.ts';
 import { type Html, html } from './html.ts';
-import { inPage, style } from './page-style.ts';
 import { everyPlot } from './plots.ts';
 import { leavesOf, type Rows } from './settings.ts';
 import {
@@ -17,6 +18,18 @@ import {
 } from './tables.ts';
 import { totalsOf } from './totals.ts';
 import { count, figure, missing, nameOf, nameParts, violationNames } from './wording.ts';
+
+const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8');
+
+/** Plots take their colours from the page, so that they follow its theme. */
+const inPage: Palette = {
+  ground: 'transparent',
+  ink: 'var(--ink)',
+  soft: 'var(--soft)',
+  line: 'var(--line)',
+  alarm: 'var(--bad)',
+  series: [1, 2, 3, 4, 5, 6, 7, 8].map((index) => `var(--series-${index})`),
+};
 
 /** Nothing is fetched, and nothing in the page runs, whatever it shows. */
 const policy = "default-src 'none'; style-src 'unsafe-inline'";
