@@ -158,7 +158,7 @@ export class Client {
   /** Whatever becomes of the connection, the chat sends it until it is accepted or refused for good. */
   #post(said: Said, part: OutgoingPart): void {
     // What a client says that is over stays without an end.
-    if (this.session.chat.isOver) return;
+    if (this.session.isOver) return;
     void this.session.chat.post([part], said.id).reply.then(undefined, (error: unknown) => {
       if (error instanceof MessageRefused) this.#refuse(said, error.reason);
     });

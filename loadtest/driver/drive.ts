@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Parley } from '../../src/client/parley.ts';
 import { Refusal } from '../../src/client/refusal.ts';
 import type { Wire } from '../../src/client/wire.ts';
 import { Client, type World } from './client.ts';
-import type { DriverFigures, DriverTick } from './figures.ts';
+import type { DriverFigures, DriverTick, MessageLine } from './figures.ts';
 import { HealthWatch } from './health.ts';
 import type { Load, Target } from './load.ts';
 import { MediaFiles } from './media-files.ts';
-import { MessageFile } from './message-file.ts';
 import { Pacer } from './pacer.ts';
 import { type Random, seededRandom } from './random.ts';
 import { Recorder } from './recorder.ts';
@@ -32,11 +34,13 @@ const followIntervalMs = 1_000;
  * cannot be written, or not one client was ever welcomed.
  */
 export async function drive(target: Target, onTick: (tick: DriverTick) => void): Promise<DriverFigures> {
-  const messages = await MessageFile.open(target.messagesFile);
+  const messages = createWriteStream(target.messagesFile);
+  await once(messages, 'open');
   try {
-    return await new Drive(target, messages).run(onTick);
+    return await new Drive(target, (line) => messages.write(`${JSON.stringify(line)}\n`)).run(onTick);
   } finally {
-    await messages.close();
+    messages.end();
+    await finished(messages);
   }
 }
 
@@ -53,7 +57,7 @@ class Drive {
   /** By `performance.now()`. */
   #startedAtMs = 0;
 
-  constructor(target: Target, messages: MessageFile) {
+  constructor(target: Target, write: (line: MessageLine) => void) {
     this.#load = target.load;
     this.#random = seededRandom(target.load.seed, target.load.clients + target.load.idleClients);
     const wire = wireTo(target);
@@ -66,7 +70,7 @@ class Drive {
       recorder: this.#recorder,
       violations: this.#violations,
       media: new MediaFiles(),
-      writeLine: (line, saidAtMs) => messages.write({ ...line, saidAtMs: saidAtMs - this.#startedAtMs }),
+      writeLine: (line, saidAtMs) => write({ ...line, saidAtMs: saidAtMs - this.#startedAtMs }),
     };
   }
 

@@ -1,9 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { seededRandom } from '../../src/testing/random.ts';
-import { distributionPanel } from './distribution-plot.ts';
 import { type Panel, paper } from './draw.ts';
-import { heightsOf } from './line-layer.ts';
-import { lineOf, overTime } from './over-time.ts';
+import { distributionPanel, heightsOf, lineOf, overTime } from './panels.ts';
 import { plots, publishedPlots } from './plots.ts';
 import { distributionOf, nothingMeasured, sampleResult, troubledResult } from './testing/sample-result.ts';
 

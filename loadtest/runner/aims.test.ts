@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Facts, ScenarioAim } from '../scenarios/scenario.ts';
-import { evaluate } from './aims.ts';
+import { evaluate } from './verdict.ts';
 
 const facts = {} as Facts;
 const aim = (figure: number | undefined, more: Partial<ScenarioAim> = {}): ScenarioAim => ({

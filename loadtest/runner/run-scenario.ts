@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DriverFigures, DriverTick } from '../driver/figures.ts';
-import type { Load } from '../driver/load.ts';
+import type { Load, Target } from '../driver/load.ts';
 import { seededRandom } from '../driver/random.ts';
 import type { LoadResult, SystemTick } from '../result.ts';
 import type {
@@ -15,14 +15,12 @@ import type {
 } from '../scenarios/scenario.ts';
 import { origin } from '../system/machine.ts';
 import { type Servers, startServers } from '../system/servers.ts';
-import { evaluate } from './aims.ts';
-import { audit, verdictOf } from './audit.ts';
 import { drive } from './drive.ts';
-import { failuresOfClients, failuresOfLog } from './failures.ts';
 import { type KeptMemory, memoryWithoutGarbage } from './garbage.ts';
 import { type Kill, Killer } from './kills.ts';
 import { type Sample, Sampler, ticksOf } from './sampler.ts';
 import { withAboveSimulated } from './simulated.ts';
+import { audit, evaluate, failuresOfClients, failuresOfLog, verdictOf } from './verdict.ts';
 
 /** One run, with everything decided. */
 export interface Run {
@@ -119,7 +117,7 @@ export async function runScenario(run: Run, around: Surroundings): Promise<Outco
     notes: [...Object.entries(preludes).map(noteOf), ...memoryNotes(after), ...auditNotes(audited)],
   };
   const failures = [...Object.values(preludes).map((prelude) => prelude.driver), driver]
-    .flatMap((played) => failuresOfClients(played, scenario.expectedErrors ?? []))
+    .flatMap(failuresOfClients)
     .concat(failuresOfLog(verdict));
   return { result, failures };
 }
@@ -147,13 +145,12 @@ async function play({ load, kills: wanted, settings }: Run, servers: Servers, ar
     if (tick.second * msPerSecond < load.durationMs) killer?.begin();
     else killer?.end();
   };
-  const messagesFile = join(around.work, 'messages.ndjson');
-  const target = { address: servers.gateway.address, httpAddress: servers.webAddress, load, messagesFile };
+  const target = targetOf('messages', load, servers, around);
   const signals = killer === undefined ? [around.signal] : [around.signal, killer.failed];
   const figures = await drive(target, around.work, onTick, AbortSignal.any(signals));
   const kills = (await killer?.ended()) ?? [];
   if (killer !== undefined && figures.answered > 0) processes = usedSince(figures.answered / 1_000);
-  const driver = await withAboveSimulated(figures, messagesFile, settings);
+  const driver = await withAboveSimulated(figures, target.messagesFile, settings);
   return { driver, samples: sampler.samples, kills, processes };
 }
 
@@ -164,13 +161,7 @@ async function playPrelude(
   around: Surroundings,
 ): Promise<PreludeFacts> {
   around.say(`first, to compare with: ${name}${idleFirst(load)}`);
-  const { gateway, webAddress } = servers;
-  const target = {
-    address: gateway.address,
-    httpAddress: webAddress,
-    load: { ...load, protocol },
-    messagesFile: join(around.work, `${name}.ndjson`),
-  };
+  const target = targetOf(name, { ...load, protocol }, servers, around);
   let reading: Promise<KeptMemory> | undefined;
   const onTick = (tick: DriverTick) => {
     around.onTick(tick, undefined);
@@ -184,6 +175,15 @@ async function playPrelude(
   const driver = await drive(target, around.work, onTick, around.signal);
   reading ??= memoryWithoutGarbage(servers);
   return { driver, ...(await reading) };
+}
+
+function targetOf(name: string, load: Load, { gateway, webAddress }: Servers, { work }: Surroundings): Target {
+  return {
+    address: gateway.address,
+    httpAddress: webAddress,
+    load,
+    messagesFile: join(work, `${name}.ndjson`),
+  };
 }
 
 /** Nothing is shown until they are there, which takes a while. */

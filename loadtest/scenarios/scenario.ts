@@ -31,8 +31,6 @@ export interface Scenario {
   readonly readsMemoryAfter?: true;
   /** One process after the other is killed with -9 and started again: the next so long after the last is back. */
   readonly kills?: { readonly everyMs: Span };
-  /** Reasons that clients are told here and that are no fault. */
-  readonly expectedErrors?: readonly string[];
   readonly aims: readonly ScenarioAim[];
   /** What is smaller when it is to be over in seconds: then only that all works is shown. */
   readonly quick: Quick;

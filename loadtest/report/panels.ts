@@ -1,6 +1,56 @@
+import type { Distribution } from '../driver/figures.ts';
 import type { LoadResult } from '../result.ts';
 import type { Palette, Panel } from './draw.ts';
-import { lineLayer } from './line-layer.ts';
+
+/** From here on a linear scale hides the smaller values. */
+const logarithmicFrom = 20;
+
+/** Scale and axis for values of a height: when they span decades, every decade is seen. */
+export function heightsOf(values: readonly number[]) {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  if (least <= 0 || most / least < logarithmicFrom)
+    return { scale: { zero: true, nice: true }, axis: { tickCount: 5 } };
+  const first = Math.floor(Math.log10(least));
+  const decades = Array.from({ length: Math.ceil(Math.log10(most)) - first + 1 }, (_, index) => 10 ** (first + index));
+  return { scale: { type: 'log', nice: true }, axis: { values: decades } } as const;
+}
+
+/** Where a point stands on the horizontal axis; its other fields are named by what draws it, and read out with it. */
+interface Placed {
+  readonly at: number;
+}
+
+interface Lines<Point extends Placed> {
+  readonly points: readonly Point[];
+  /** The fields that say how high a point stands, and in which line. */
+  readonly height: keyof Point & string;
+  readonly line: keyof Point & string;
+  readonly axis: Readonly<Record<string, unknown>>;
+  /** What is seen of the vertical axis is chosen by these. */
+  readonly heights: readonly number[];
+  /** In their order. */
+  readonly named: readonly { readonly name: string; readonly colour: string }[];
+}
+
+/** The lines of a panel; other layers may lie on it. */
+function lineLayer<Point extends Placed>(lines: Lines<Point>): Panel['layer'][number] {
+  const { points, height, line, axis, heights, named } = lines;
+  const names = named.map(({ name }) => name);
+  return {
+    data: { values: [...points] },
+    mark: 'line',
+    encoding: {
+      x: { field: 'at', type: 'quantitative', title: null, scale: { nice: false }, axis },
+      y: { field: height, type: 'quantitative', title: null, ...heightsOf(heights) },
+      color: {
+        field: line,
+        type: 'nominal',
+        scale: { domain: names, range: named.map(({ colour }) => colour) },
+        sort: names,
+      },
+    },
+  };
+}
 
 /** A line of a plot over the seconds of a run. */
 export interface Line {
@@ -9,7 +59,7 @@ export interface Line {
   readonly values: readonly { readonly second: number; readonly value: number | undefined }[];
   /** How many in a second: of several seconds the mean is drawn. Of anything else it is the worst. */
   readonly isRate: boolean;
-  /** Of what must not happen. */
+  /** Of what must not happen: not drawn where it did not. */
   readonly isAlarm: boolean;
 }
 
@@ -61,11 +111,12 @@ function pointsOf({ name, values, isRate }: Line): readonly Point[] {
  * undefined when no line has a value.
  */
 export function overTime(
-  lines: readonly Line[],
+  given: readonly Line[],
   events: LoadResult['events'],
   palette: Palette,
   capAt?: number,
 ): Panel | undefined {
+  const lines = given.filter(({ isAlarm, values: of }) => !isAlarm || of.some(({ value = 0 }) => value > 0));
   const points = lines.flatMap(pointsOf);
   const values = points.flatMap(({ value }) => value ?? []);
   if (values.length === 0) return undefined;
@@ -114,4 +165,40 @@ function eventLayers(events: LoadResult['events'], unitSeconds: number, { alarm 
       encoding: { x, y: { value: 0 }, text: { field: 'number' } },
     },
   ];
+}
+
+interface Curve {
+  readonly name: string;
+  readonly colour: string;
+  readonly distribution: Distribution;
+}
+
+/** Where percentiles lie on the axis: each further nine takes as much room as the one before. */
+function place(percentile: number): number {
+  return -Math.log10(1 - percentile / 100);
+}
+
+/** Percentiles that are named on the axis. */
+const named = [50, 90, 99, 99.9, 99.99, 99.999].map(place);
+
+/** The largest of n values is drawn where n values can tell anything: at the percentile 100 (1 - 1/n), since 100 is nowhere on this axis. */
+function curvePoints({ name, distribution: { curve, count } }: Curve) {
+  const end = Math.log10(Math.max(count, 1));
+  return curve.map(([percentile, ms]) => ({ name, ms, at: Math.min(place(percentile), end) }));
+}
+
+/** Percentile curves, as HDR histograms are drawn. undefined when nothing was measured. */
+export function distributionPanel(curves: readonly Curve[]): Panel | undefined {
+  const measured = curves.filter(({ distribution }) => distribution.count > 0);
+  if (measured.length === 0) return undefined;
+  const labelExpr = "format(100 - pow(10, 2 - datum.value), '.6~g') + ' %'";
+  const lines = lineLayer({
+    points: measured.flatMap(curvePoints),
+    height: 'ms',
+    line: 'name',
+    axis: { values: named, labelExpr },
+    heights: measured.flatMap(({ distribution: { p50, max } }) => [p50, max]),
+    named: measured,
+  });
+  return { layer: [lines] };
 }

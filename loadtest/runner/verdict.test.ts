@@ -2,8 +2,7 @@ import { expect, test } from '@jest/globals';
 import { seededRandom } from '../../src/testing/random.ts';
 import { sampleResult } from '../report/testing/sample-result.ts';
 import type { LoadResult } from '../result.ts';
-import { verdictOf } from './audit.ts';
-import { failuresOfClients, failuresOfLog } from './failures.ts';
+import { failuresOfClients, failuresOfLog, verdictOf } from './verdict.ts';
 
 const good = sampleResult(seededRandom());
 const clean: LoadResult = {
@@ -18,10 +17,7 @@ const clean: LoadResult = {
   verdict: { audit: { records: 1, breaches: [] }, unfinished: 0 },
 };
 const { driver, verdict } = clean;
-const failures = (result: LoadResult, expectedErrors: readonly string[] = []) => [
-  ...failuresOfClients(result.driver, expectedErrors),
-  ...failuresOfLog(result.verdict),
-];
+const failures = (result: LoadResult) => [...failuresOfClients(result.driver), ...failuresOfLog(result.verdict)];
 
 test('a run in which nothing was broken or lost has not failed, whatever aims it missed', () => {
   const aim = { name: 'p99', unit: 'ms', limit: 1, isAtLeast: false, figure: 2, isMet: false };
@@ -41,11 +37,6 @@ test.each<[string, Partial<LoadResult>, string]>([
   ['a breach', { verdict: { ...verdict, audit: { records: 1, breaches: ['51 of 50'] } } }, 'breaches in the log: 1'],
 ])('%s is a failure', (_, changes, failure) => {
   expect(failures({ ...clean, ...changes })).toEqual([failure]);
-});
-
-test('an error that the scenario expects is none', () => {
-  const refused = { ...clean, driver: { ...driver, errors: { TOO_MANY_PENDING: 3 } } };
-  expect(failures(refused, ['TOO_MANY_PENDING'])).toEqual([]);
 });
 
 test('a record that cannot be decoded counts as a breach', () => {
