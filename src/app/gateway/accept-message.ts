@@ -4,12 +4,15 @@ import { utf8Length } from '../../domain/conversation/utf8.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import { maxParts } from '../../domain/limits.ts';
 import { isAllowed, normalContentType } from '../../domain/media/formats.ts';
+import type { TraceContext } from '../../ports/tracing.ts';
 import { isChosenId } from './hello.ts';
 
 /** A message as a client sends it. */
 export interface OutgoingMessage {
   readonly clientMessageId: string;
   readonly parts: readonly OutgoingPart[];
+  /** The step in which it came; absent: it is not traced. */
+  readonly trace?: TraceContext;
 }
 
 export type OutgoingPart = TextPart | OutgoingMedia | { readonly kind: 'none' };

@@ -6,7 +6,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { LiveBus } from '../../ports/live-bus.ts';
 import type { Logger, Metrics, WriteKind } from '../../ports/telemetry.ts';
-import type { TraceContext, Tracer } from '../../ports/tracing.ts';
+import type { Tracer } from '../../ports/tracing.ts';
 import type { Caller } from '../caller.ts';
 import type { Following } from '../following/following.ts';
 import type { Journal } from '../journal.ts';
@@ -14,7 +14,7 @@ import type { MediaLibrary } from '../media/media-library.ts';
 import type { MediaLinks } from '../media/media-links.ts';
 import type { ClientWrites } from '../rate-limits/client-writes.ts';
 import {
-  type CheckedPart,
+  type Decision,
   decideMessage,
   isTextOnly,
   type MessageFacts,
@@ -175,10 +175,10 @@ export class Session implements AdmissionListener {
   }
 
   /**
-   * Takes a message, as a step of the trace. Resolves when the client was told where it stands in the log; rejects when it was not taken, with Refused or
+   * Takes a message. Resolves when the client was told where it stands in the log; rejects when it was not taken, with Refused or
    * with what a port rejects with. Messages with media are bounded, because each holds its bytes until its turn is over.
    */
-  async send(message: OutgoingMessage, trace?: TraceContext): Promise<Accepted> {
+  async send(message: OutgoingMessage): Promise<Accepted> {
     const { metrics, clock, settings } = this.#deps;
     const arrivedMs = this.#hear();
     const withMedia = isTextOnly(message.parts) ? 0 : 1;
@@ -187,7 +187,7 @@ export class Session implements AdmissionListener {
     let begun: Begun;
     this.#mediaUnderWay += withMedia;
     try {
-      begun = await this.#inTurn(() => this.#accept(message, arrivedMs, trace));
+      begun = await this.#inTurn(() => this.#accept(message, arrivedMs));
     } finally {
       this.#mediaUnderWay -= withMedia;
     }
@@ -398,7 +398,7 @@ export class Session implements AdmissionListener {
   }
 
   /** Decides about a message, and does what was decided. What memory does not tell is asked for, and then it is decided again. */
-  async #accept(message: OutgoingMessage, arrivedMs: number, trace: TraceContext | undefined): Promise<Begun> {
+  async #accept(message: OutgoingMessage, arrivedMs: number): Promise<Begun> {
     const { conversations, settings } = this.#deps;
     const place = this.#placeOf(message);
     const { clientId, conversationId, messageId } = place;
@@ -407,13 +407,13 @@ export class Session implements AdmissionListener {
       const decision = decideMessage(message, place, this.#factsOf(place, asked), settings);
       switch (decision.type) {
         case 'append': {
-          const accepted = this.#await(decision.event, arrivedMs, trace);
-          this.#append(decision.event, trace);
+          const accepted = this.#await(message, place, arrivedMs);
+          this.#append(decision.event, message);
           this.#speak();
           return { accepted };
         }
         case 'store':
-          return this.#store(decision.event, decision.parts, this.#await(decision.event, arrivedMs, trace), trace);
+          return this.#store(message, decision, this.#await(message, place, arrivedMs));
         case 'look up': {
           const first = this.#delivery.awaited(messageId) ?? (await conversations.said(conversationId, messageId));
           if (first !== undefined) return this.#repeat(message, messageId, first);
@@ -456,13 +456,17 @@ export class Session implements AdmissionListener {
   }
 
   /** From now on the client waits to be told where the message stands. */
-  #await({ messageId, clientMessageId }: MessageReceived, arrivedMs: number, trace?: TraceContext): Promise<Accepted> {
+  #await(
+    { clientMessageId, trace }: OutgoingMessage,
+    { messageId }: MessagePlace,
+    arrivedMs: number,
+  ): Promise<Accepted> {
     this.#deps.writes.takeMessage(this.clientId);
     return this.#delivery.await(messageId, clientMessageId, arrivedMs, trace);
   }
 
   /** What comes of it is read in the log, whatever the append's caller is told. */
-  #append(event: MessageReceived, trace: TraceContext | undefined): void {
+  #append(event: MessageReceived, { trace }: OutgoingMessage): void {
     const { journal, following } = this.#deps;
     const { messageId, conversationId } = event;
     const partition = following.partitionOf(conversationId);
@@ -475,16 +479,15 @@ export class Session implements AdmissionListener {
 
   /** Media may yet be refused, and then nothing was said. */
   async #store(
-    event: MessageReceived,
-    parts: readonly CheckedPart[],
+    message: OutgoingMessage,
+    { event, parts }: Extract<Decision, { type: 'store' }>,
     accepted: Promise<Accepted>,
-    trace: TraceContext | undefined,
   ): Promise<Begun> {
     try {
       const stored = await this.#deps.media.take(parts, this.clientId);
       // Media that are taken long before they are named may be swept as unused: a process that was frozen meanwhile has lost its slot, too.
       this.#checkServed();
-      this.#append({ ...event, parts: stored }, trace);
+      this.#append({ ...event, parts: stored }, message);
       accepted.then(
         () => this.#speak(),
         () => undefined,
