@@ -6,7 +6,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { LiveBus } from '../../ports/live-bus.ts';
 import type { Logger, Metrics, WriteKind } from '../../ports/telemetry.ts';
-import type { Tracer } from '../../ports/tracing.ts';
+import type { TraceContext, Tracer } from '../../ports/tracing.ts';
 import type { Caller } from '../caller.ts';
 import type { Following } from '../following/following.ts';
 import type { Journal } from '../journal.ts';
@@ -14,7 +14,7 @@ import type { MediaLibrary } from '../media/media-library.ts';
 import type { MediaLinks } from '../media/media-links.ts';
 import type { ClientWrites } from '../rate-limits/client-writes.ts';
 import {
-  type Decision,
+  type Accept,
   decideMessage,
   isTextOnly,
   type MessageFacts,
@@ -406,14 +406,8 @@ export class Session implements AdmissionListener {
     for (;;) {
       const decision = decideMessage(message, place, this.#factsOf(place, asked), settings);
       switch (decision.type) {
-        case 'append': {
-          const accepted = this.#await(message, place, arrivedMs);
-          this.#append(decision.event, message);
-          this.#speak();
-          return { accepted };
-        }
-        case 'store':
-          return this.#store(message, decision, this.#await(message, place, arrivedMs));
+        case 'accept':
+          return this.#say(message, decision, arrivedMs);
         case 'look up': {
           const first = this.#delivery.awaited(messageId) ?? (await conversations.said(conversationId, messageId));
           if (first !== undefined) return this.#repeat(message, messageId, first);
@@ -455,39 +449,29 @@ export class Session implements AdmissionListener {
     };
   }
 
-  /** From now on the client waits to be told where the message stands. */
-  #await(
-    { clientMessageId, trace }: OutgoingMessage,
-    { messageId }: MessagePlace,
-    arrivedMs: number,
-  ): Promise<Accepted> {
+  /** Appends what was accepted, at once where it has no media. */
+  #say(message: OutgoingMessage, { event, parts }: Accept, arrivedMs: number): Begun | Promise<Begun> {
+    const { clientMessageId, trace } = message;
     this.#deps.writes.takeMessage(this.clientId);
-    return this.#delivery.await(messageId, clientMessageId, arrivedMs, trace);
-  }
-
-  /** What comes of it is read in the log, whatever the append's caller is told. */
-  #append(event: MessageReceived, { trace }: OutgoingMessage): void {
-    const { journal, following } = this.#deps;
-    const { messageId, conversationId } = event;
-    const partition = following.partitionOf(conversationId);
-    journal
-      .appendConversation(partition, conversationId, [event], trace)
-      // A log that takes and does not give keeps nobody waiting for ever.
-      .then(([at]) => at && following.folded(partition, at.offset + 1))
-      .catch((error: unknown) => this.#delivery.withdraw(messageId, error));
+    const accepted = this.#delivery.await(event.messageId, clientMessageId, arrivedMs, trace);
+    if (!isTextOnly(parts)) return this.#sayWithMedia(event, parts, trace, accepted);
+    this.#append(event, trace);
+    this.#speak();
+    return { accepted };
   }
 
   /** Media may yet be refused, and then nothing was said. */
-  async #store(
-    message: OutgoingMessage,
-    { event, parts }: Extract<Decision, { type: 'store' }>,
+  async #sayWithMedia(
+    event: MessageReceived,
+    parts: Accept['parts'],
+    trace: TraceContext | undefined,
     accepted: Promise<Accepted>,
   ): Promise<Begun> {
     try {
       const stored = await this.#deps.media.take(parts, this.clientId);
       // Media that are taken long before they are named may be swept as unused: a process that was frozen meanwhile has lost its slot, too.
       this.#checkServed();
-      this.#append({ ...event, parts: stored }, message);
+      this.#append({ ...event, parts: stored }, trace);
       accepted.then(
         () => this.#speak(),
         () => undefined,
@@ -496,6 +480,18 @@ export class Session implements AdmissionListener {
       this.#delivery.withdraw(event.messageId, error);
     }
     return { accepted };
+  }
+
+  /** What comes of it is read in the log, whatever the append's caller is told. */
+  #append(event: MessageReceived, trace: TraceContext | undefined): void {
+    const { journal, following } = this.#deps;
+    const { messageId, conversationId } = event;
+    const partition = following.partitionOf(conversationId);
+    journal
+      .appendConversation(partition, conversationId, [event], trace)
+      // A log that takes and does not give keeps nobody waiting for ever.
+      .then(([at]) => at && following.folded(partition, at.offset + 1))
+      .catch((error: unknown) => this.#delivery.withdraw(messageId, error));
   }
 
   #repeat({ clientMessageId }: OutgoingMessage, messageId: string, first: SaidAt | Promise<Accepted>): Begun {
