@@ -3,7 +3,7 @@ import type { ConversationEvent } from '../domain/conversation/events.ts';
 import type { Decoded, EventCodec, ParleyEvent } from '../ports/event-codec.ts';
 import type { Appended, EventLog, LogRecord } from '../ports/event-log.ts';
 import type { RecordPlace } from '../ports/operations-views.ts';
-import type { Span, Step, TraceContext, Tracer } from '../ports/tracing.ts';
+import type { TraceContext } from '../ports/tracing.ts';
 
 /** The topics of a deployment; every name carries its prefix. */
 export interface Topics {
@@ -21,7 +21,7 @@ export interface JournalEntry<E extends ParleyEvent = ParleyEvent> {
   readonly offset: number;
   readonly timeMs: number;
   readonly decoded: Decoded<E>;
-  /** What the record's writer was doing; undefined where nothing is traced. */
+  /** What the record's writer was doing; undefined where that was not traced. */
   readonly trace?: TraceContext;
   /** Of one that was appended in another record's stead: the place of that one, as `nameOfPlace` gives it. */
   readonly replayOf?: string;
@@ -40,35 +40,26 @@ export class Journal {
   readonly log: EventLog;
   readonly topics: Topics;
   readonly #codec: EventCodec;
-  readonly #tracer: Tracer | undefined;
 
-  constructor(log: EventLog, codec: EventCodec, prefix: string, tracer?: Tracer) {
+  constructor(log: EventLog, codec: EventCodec, prefix: string) {
     this.log = log;
     this.topics = topicsOf(prefix);
     this.#codec = codec;
-    this.#tracer = tracer;
   }
 
   /** Appends to the one partition of `connections`. Rejects with LogUnavailable. */
-  async appendConnection(events: readonly AdmissionEvent[]): Promise<readonly Appended[]> {
+  appendConnection(events: readonly AdmissionEvent[]): Promise<readonly Appended[]> {
     return this.#append(this.topics.connections, 0, '', events, undefined);
   }
 
-  /**
-   * Appends events of one conversation to its partition, in order. As a step of `trace`, if it is given and traced: the records' headers say so.
-   * Rejects with LogUnavailable.
-   */
-  async appendConversation(
+  /** Appends events of one conversation to its partition, in order, as a step of `trace`, if it is given and traced. Rejects with LogUnavailable. */
+  appendConversation(
     partition: number,
     conversationId: string,
     events: readonly ConversationEvent[],
     trace?: TraceContext,
   ): Promise<readonly Appended[]> {
-    const topic = this.topics.conversations;
-    const last = trace && events.at(-1);
-    const span = last && this.#tracer?.start(appendOf(topic, partition, conversationId, last), trace);
-    const appended = this.#append(topic, partition, conversationId, events, span?.context);
-    return span === undefined ? appended : endWith(span, appended);
+    return this.#append(this.topics.conversations, partition, conversationId, events, trace);
   }
 
   /**
@@ -123,14 +114,13 @@ export class Journal {
   #entry<E extends ParleyEvent>(record: LogRecord): JournalEntry<E> {
     const { offset, timeMs, headers } = record;
     const decoded = this.decode<E>(record);
-    // Where nothing is traced, nobody asks.
-    const trace = this.#tracer && traceOf(headers);
+    const trace = traceOf(headers);
     const entry = trace === undefined ? { offset, timeMs, decoded } : { offset, timeMs, decoded, trace };
     const replayOf = headers[replayOfHeader];
     return replayOf === undefined ? entry : { ...entry, replayOf };
   }
 
-  #append(
+  async #append(
     topic: string,
     partition: number,
     key: string,
@@ -141,40 +131,15 @@ export class Journal {
       events.map((event) => {
         const encoded = this.#codec.encode(event);
         const facts = this.#codec.withoutWords(encoded);
-        const { value } = encoded;
-        const headers = trace === undefined ? encoded.headers : { ...encoded.headers, ...headersOf(trace) };
-        const words = facts === undefined ? {} : { wordsAt: facts.length };
-        return { topic, partition, key, headers, value, says: event, ...words };
+        const words = facts && { wordsAt: facts.length };
+        return { topic, partition, key, ...encoded, says: event, ...words, ...(trace && { trace }) };
       }),
     );
   }
-}
-
-/** As W3C Trace Context names them; CloudEvents' distributed tracing extension does likewise. */
-function headersOf({ traceparent, tracestate }: TraceContext): Record<string, string> {
-  return tracestate === undefined || tracestate === '' ? { traceparent } : { traceparent, tracestate };
 }
 
 function traceOf(headers: LogRecord['headers']): TraceContext | undefined {
   const { traceparent, tracestate } = headers;
   if (traceparent === undefined) return undefined;
   return tracestate === undefined ? { traceparent } : { traceparent, tracestate };
-}
-
-function appendOf(topic: string, partition: number, key: string, event: ConversationEvent): Step {
-  const messageId = 'messageId' in event ? event.messageId : '';
-  return { type: 'append', topic, partition, key, event: event.type, messageId };
-}
-
-/** What the log says, once it has been said in the span too. */
-async function endWith(span: Span, appended: Promise<readonly Appended[]>): Promise<readonly Appended[]> {
-  try {
-    const places = await appended;
-    const offset = places.at(-1)?.offset;
-    span.end(offset === undefined ? {} : { offset });
-    return places;
-  } catch (error) {
-    span.end({ error: 'LOG_UNAVAILABLE' });
-    throw error;
-  }
 }

@@ -14,6 +14,7 @@ import { openSqliteLog, type WritableSqliteLog } from '../adapters/sqlite/event-
 import { openSqliteReadModels } from '../adapters/sqlite/read-model/store.ts';
 import { Journal, topicsOf } from '../app/journal.ts';
 import { measuredLog } from '../app/measured-log.ts';
+import { tracedLog } from '../app/traced-log.ts';
 import type { Backends } from './backends.ts';
 import type { BackendsOptions } from './backends-options.ts';
 import { accountsPath, mediaFolder, readModelsPath } from './data-folder.ts';
@@ -71,7 +72,7 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
     minFreeBytes: config.media.minFreeDiskBytes,
   });
   const bus = opened.use(inProcessBus());
-  const journal = new Journal(measuredLog(log, metrics, systemClock), eventCodec, prefix, tracer);
+  const journal = new Journal(tracedLog(measuredLog(log, metrics, systemClock), tracer), eventCodec, prefix);
   metrics.roles.projector({ lag: () => lagOf(journal, store, projections) });
   const resources = opened.move();
   return {

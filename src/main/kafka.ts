@@ -5,6 +5,7 @@ import { ensureTopics } from '../adapters/kafka/event-log/topics.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { Journal, topicsOf } from '../app/journal.ts';
 import { measuredLog } from '../app/measured-log.ts';
+import { tracedLog } from '../app/traced-log.ts';
 import type { Config, DistributedConfig } from '../config/config.ts';
 import type { Logger, LogMetrics } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';
@@ -52,5 +53,5 @@ export async function openKafkaJournal(
     isPatient,
   });
   const told = metrics === undefined ? log : measuredLog(log, metrics, systemClock);
-  return { kafka, journal: new Journal(told, eventCodec, prefix, tracer) };
+  return { kafka, journal: new Journal(tracedLog(told, tracer), eventCodec, prefix) };
 }

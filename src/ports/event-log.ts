@@ -1,3 +1,5 @@
+import type { TraceContext } from './tracing.ts';
+
 /**
  * The log: topics of partitions of records, each record at one offset for ever.
  *
@@ -64,6 +66,8 @@ export interface NewRecord {
    * be decoded.
    */
   readonly says?: unknown;
+  /** The step that led to it. It is not stored: whoever traces appends puts the append's own into the headers. */
+  readonly trace?: TraceContext;
 }
 
 /** What is to remain of a record. */
@@ -82,7 +86,7 @@ export interface Appended {
 }
 
 /** A record as the log holds it. */
-export interface LogRecord extends Omit<NewRecord, 'wordsAt'>, Appended {}
+export interface LogRecord extends Omit<NewRecord, 'wordsAt' | 'trace'>, Appended {}
 
 /** The log cannot take or give records now; trying again later may work. */
 export class LogUnavailable extends Error {

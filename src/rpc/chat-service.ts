@@ -17,7 +17,7 @@ import { acceptedToWire, helloFromWire, messageFromWire, type WelcomeFacts } fro
 import { http2StreamOf, isOver, readOneAhead } from './grpc-internals.ts';
 import { type SessionStream, StreamOutput, type StreamOutputDeps } from './stream-output.ts';
 import { checkWellFormed } from './tolerant-decoding.ts';
-import { TracedCall } from './traced-call.ts';
+import { type Send, tracedSends } from './traced-sends.ts';
 import type { UnfinishedRequests } from './unfinished-requests.ts';
 import { numberOf } from './wire-values.ts';
 
@@ -52,22 +52,22 @@ class ChatStream {
   readonly #deps: StreamDeps;
   readonly #call: ServerDuplexStream<ChatRequest, ChatResponse>;
   readonly #output: StreamOutput;
-  readonly #traced: TracedCall;
+  readonly #sendTo: Send;
   readonly #helloDeadline: Watched;
   #session: Session | undefined;
-  /** Messages whose fate the client has not been told. */
-  #sending = 0;
+  /** Frames that are neither taken nor refused. */
+  #untaken = 0;
   #untakenBytes = 0;
   #isRenewing = false;
   #isHeldUp = false;
-  #hasFailed = false;
-  #saidAll = false;
+  /** What may still come: frames; none, for the client has said all; none that counts, for the call has failed. */
+  #input: 'open' | 'ended' | 'failed' = 'open';
 
   constructor(deps: StreamDeps, call: ServerDuplexStream<ChatRequest, ChatResponse>) {
     this.#deps = deps;
     this.#call = call;
     readOneAhead(call);
-    this.#traced = new TracedCall(deps.tracer, 'Chat', call.metadata);
+    this.#sendTo = tracedSends(deps.tracer, 'Chat', call.metadata);
     this.#output = new StreamOutput(call, deps.output, (refused) => this.#fail(refused));
     this.#helloDeadline = {
       deadlineMs: deps.clock.monotonicMs() + helloMs,
@@ -120,11 +120,11 @@ class ChatStream {
         session.ping();
         return;
       case 'stopMessageId':
-        return this.#orFail(bytesOfFrame(frame.value), session.stopReply(frame.value));
+        return this.#count(bytesOfFrame(frame.value), session.stopReply(frame.value));
       case 'join': {
         const { conversationId, afterSequence } = frame.value;
         const joined = session.join(conversationId, numberOf(afterSequence, 'after_sequence'));
-        return this.#orFail(bytesOfFrame(conversationId), joined);
+        return this.#count(bytesOfFrame(conversationId), joined);
       }
       case 'goodbye':
         return session.goodbye();
@@ -143,26 +143,25 @@ class ChatStream {
 
   #send(session: Session, message: Parameters<typeof messageFromWire>[0]): void {
     const outgoing = messageFromWire(message);
-    this.#sending += 1;
-    const taken = this.#traced.send(session, outgoing).then(
-      () => this.#sent(),
-      (error: unknown) => {
-        this.#refused(outgoing.clientMessageId, error);
-        this.#sent();
-      },
-    );
-    this.#count(bytesOfMessage(outgoing), taken);
+    this.#count(bytesOfMessage(outgoing), this.#sendTo(session, outgoing), outgoing.clientMessageId);
   }
 
-  /** Counts a frame as untaken until this settles. */
-  #count(bytes: number, taken: Promise<unknown>): void {
+  /** Counts a frame as untaken until this settles. When it is refused, its message is (`clientMessageId`); what is no message ends the call. */
+  #count(bytes: number, taken: Promise<unknown>, clientMessageId?: string): void {
+    this.#untaken += 1;
     this.#untakenBytes += bytes;
     this.#readOrNot();
     const settled = () => {
+      this.#untaken -= 1;
       this.#untakenBytes -= bytes;
       this.#readOrNot();
+      this.#leaveIfSaidAll();
     };
-    taken.then(settled, settled);
+    taken.then(settled, (error: unknown) => {
+      if (clientMessageId === undefined) this.#fail(error);
+      else this.#refused(clientMessageId, error);
+      settled();
+    });
   }
 
   /**
@@ -172,7 +171,7 @@ class ChatStream {
    * keepalive.
    */
   #readOrNot(): void {
-    if (this.#hasFailed) return;
+    if (this.#input === 'failed') return;
     const isHeldUp = this.#untakenBytes > maxUntakenBytes;
     if (isHeldUp !== this.#isHeldUp) this.#session?.holdUp(isHeldUp);
     this.#isHeldUp = isHeldUp;
@@ -187,11 +186,6 @@ class ChatStream {
     if (catalogue[reason].scope === 'call' && !messageReasons.has(reason)) return this.#fail(refused);
     this.#deps.metrics.refused(reason);
     this.#output.emit({ type: 'rejected', clientMessageId, messageId: '', reason, detail, retryDelayMs });
-  }
-
-  #sent(): void {
-    this.#sending -= 1;
-    this.#leaveIfSaidAll();
   }
 
   /** While the newer token is looked at nothing else is read: so a client cannot make the server verify many at once. */
@@ -213,21 +207,16 @@ class ChatStream {
       });
   }
 
-  #orFail(bytes: number, done: Promise<unknown>): void {
-    this.#count(bytes, done);
-    done.catch((error: unknown) => this.#fail(error));
-  }
-
   #halfClosed(): void {
     // The stream of a call that was reset ends, too: it has said all that it will, and is told nothing.
-    if (isOver(this.#call)) return;
+    if (isOver(this.#call) || this.#input === 'failed') return;
     if (this.#session === undefined) return this.#fail(new Refused('HELLO_EXPECTED'));
-    this.#saidAll = true;
+    this.#input = 'ended';
     this.#leaveIfSaidAll();
   }
 
   #leaveIfSaidAll(): void {
-    if (this.#saidAll && this.#sending === 0) this.#session?.leaveWhenAnswered();
+    if (this.#input === 'ended' && this.#untaken === 0) this.#session?.leaveWhenAnswered();
   }
 
   #fail(error: unknown): void {
@@ -235,7 +224,7 @@ class ChatStream {
     const refused = error instanceof Refused ? error : this.#deps.calls.errors.refusal(error);
     if (this.#session === undefined) this.#output.end(refused);
     else this.#session.end(refused);
-    this.#hasFailed = true;
+    this.#input = 'failed';
     this.#call.removeAllListeners('data');
     this.#call.resume();
   }
@@ -323,7 +312,7 @@ export function chatService(deps: ChatServiceDeps): ChatServiceServer {
     send: unary(calls, async ({ sessionId, message }, caller, metadata) => {
       const session = gateway.session(sessionId, caller);
       const outgoing = messageFromWire(message);
-      const send = () => new TracedCall(tracer, 'Send', metadata).send(session, outgoing);
+      const send = () => tracedSends(tracer, 'Send', metadata)(session, outgoing);
       const accepted = await untaken.taking(session, bytesOfMessage(outgoing), send);
       return { accepted: acceptedToWire(accepted) };
     }),

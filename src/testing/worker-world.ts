@@ -10,6 +10,7 @@ import { openSqliteLog, type WritableSqliteLog } from '../adapters/sqlite/event-
 import { knownWindowIds } from '../app/following/limits.ts';
 import { PartitionFollower } from '../app/following/partition-follower.ts';
 import { Journal, type JournalEntry } from '../app/journal.ts';
+import { tracedLog } from '../app/traced-log.ts';
 import type { ConversationEvent, MessageReceived, ReplyCompleted, ReplyFailed } from '../domain/conversation/events.ts';
 import { evolve, initialPartition, pendingMessage } from '../domain/conversation/partition-state.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -171,7 +172,7 @@ export class WorkerWorld implements AsyncDisposable {
         return { [Symbol.asyncDispose]: async () => {} };
       },
     };
-    const journal = new Journal(log, eventCodec, 'test', options.tracer);
+    const journal = new Journal(tracedLog(log, options.tracer), eventCodec, 'test');
     const logger = { debug: warn, info: warn, warn, error: warn };
     const { lookBackRecords = 0, windowIds = knownWindowIds } = options;
     const following = { journal, clock, logger, random: () => 0, ...begin, lookBackRecords, windowIds };

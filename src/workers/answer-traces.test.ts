@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Journal } from '../app/journal.ts';
+import { tracedLog } from '../app/traced-log.ts';
 import { ProviderError } from '../ports/provider.ts';
 import { messageReceived } from '../testing/conversation-events.ts';
 import { eventCodec } from '../testing/event-codec.ts';
@@ -17,7 +18,7 @@ function answering(answer: (call: ScriptedCall) => void): ScriptedProvider {
 /** A message that came in the trace of this step; gives the record's. */
 async function say(world: WorkerWorld, messageId: string, trace = 'received'): Promise<string> {
   const tracer = new RecordedTracer();
-  const journal = new Journal(world.journal.log, eventCodec, 'test', tracer);
+  const journal = new Journal(tracedLog(world.journal.log, tracer), eventCodec, 'test');
   const message = messageReceived(messageId, {});
   await journal.appendConversation(0, message.conversationId, [message], { traceparent: trace });
   const [sent] = tracer.of('append');
@@ -27,8 +28,7 @@ async function say(world: WorkerWorld, messageId: string, trace = 'received'): P
 
 /** The traces in the log, in order. */
 async function logged(world: WorkerWorld): Promise<readonly string[]> {
-  const journal = new Journal(world.journal.log, eventCodec, 'test', new RecordedTracer());
-  const entries = await journal.read('test.conversations', 0, 0, 99);
+  const entries = await world.journal.read('test.conversations', 0, 0, 99);
   return entries.flatMap(({ trace }) => (trace === undefined ? [] : [trace.traceparent]));
 }
 

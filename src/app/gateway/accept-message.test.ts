@@ -96,18 +96,21 @@ const quota = { maxHistoryBytesPerClient: room };
 
 describe('a message that nothing refuses', () => {
   test.each<[string, Case, object]>([
-    ['goes into the log as it is', {}, { type: 'append', event: { ...said, parts: [words] } }],
+    ['goes into the log as it is', {}, { type: 'accept', event: { ...said, parts: [words] } }],
     [
       'may have as many bytes of text as there are, over all its parts',
       { parts: [words, words] },
-      { type: 'append', event: { ...said, parts: [words, words] } },
+      { type: 'accept', event: { ...said, parts: [words, words] } },
     ],
-    ['may be the last that may be unanswered', { facts: { unanswered: 1 } }, { type: 'append' }],
+    ['may be the last that may be unanswered', { facts: { unanswered: 1 } }, { type: 'accept' }],
     ['is counted by history, where that has a limit', { limits: quota }, { type: 'count' }],
-    ['may fill history', { limits: quota, facts: { usedBytes: 0 } }, { type: 'append' }],
-    ['is accepted while history is away', { limits: quota, facts: { usedBytes: undefined } }, { type: 'append' }],
-    ['has its media stored before', { parts: [words, voice] }, { type: 'store', event: { ...said, parts: [] } }],
-    ['has its named media looked up before', { parts: [named] }, { type: 'store', event: { ...said, parts: [] } }],
+    ['may fill history', { limits: quota, facts: { usedBytes: 0 } }, { type: 'accept' }],
+    ['is accepted while history is away', { limits: quota, facts: { usedBytes: undefined } }, { type: 'accept' }],
+    [
+      'has its media stored or looked up before',
+      { parts: [words, voice, named] },
+      { type: 'accept', event: { ...said, parts: [] }, parts: [words, { kind: 'inline' }, { kind: 'named' }] },
+    ],
     ['is looked up when it was said before', { facts: { first: 'said' } }, { type: 'look up' }],
     ['is looked up where the fold does not tell', { facts: { first: 'unknown' } }, { type: 'look up' }],
     [

@@ -4,12 +4,15 @@ import { utf8Length } from '../../domain/conversation/utf8.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import { maxParts } from '../../domain/limits.ts';
 import { isAllowed, normalContentType } from '../../domain/media/formats.ts';
+import type { TraceContext } from '../../ports/tracing.ts';
 import { isChosenId } from './hello.ts';
 
 /** A message as a client sends it. */
 export interface OutgoingMessage {
   readonly clientMessageId: string;
   readonly parts: readonly OutgoingPart[];
+  /** The step in which it came; absent: it is not traced. */
+  readonly trace?: TraceContext;
 }
 
 export type OutgoingPart = TextPart | OutgoingMedia | { readonly kind: 'none' };
@@ -89,12 +92,16 @@ export interface MessageFacts {
   readonly messageWaitMs: number;
 }
 
+/** The event goes into the log. Where it has media, only if these are accepted, and then with what comes of `parts`. */
+export interface Accept {
+  readonly type: 'accept';
+  readonly event: MessageReceived;
+  readonly parts: readonly CheckedPart[];
+}
+
 /** What is to be done with a message. */
 export type Decision =
-  /** It is accepted: this goes into the log. */
-  | { readonly type: 'append'; readonly event: MessageReceived }
-  /** It is accepted if its media are, which are to be stored or looked up before: the event is to be appended with what comes of these parts. */
-  | { readonly type: 'store'; readonly event: MessageReceived; readonly parts: readonly CheckedPart[] }
+  | Accept
   /** Where it was said first is to be looked up: its client is told that; or it is new, and to be decided about again. */
   | { readonly type: 'look up' }
   /** What history keeps is to be counted, and to be decided again. */
@@ -122,10 +129,14 @@ export function decideMessage(
   if (unanswered >= maxPending) return refuse(new Refused('TOO_MANY_PENDING', `${maxPending} messages are unanswered`));
   if (messageWaitMs > 0)
     return refuse(new Refused('TOO_MANY_MESSAGES', undefined, { retryDelayMs: Math.ceil(messageWaitMs) }));
-  const { clientMessageId } = message;
-  return isTextOnly(parts)
-    ? { type: 'append', event: { type: 'MessageReceived', ...place, clientMessageId, parts } }
-    : { type: 'store', event: { type: 'MessageReceived', ...place, clientMessageId, parts: [] }, parts };
+  const said = isTextOnly(parts) ? parts : [];
+  const event: MessageReceived = {
+    type: 'MessageReceived',
+    ...place,
+    clientMessageId: message.clientMessageId,
+    parts: said,
+  };
+  return { type: 'accept', event, parts };
 }
 
 /** Why a session takes nothing from its client now; undefined: it does. */

@@ -14,7 +14,7 @@ import type { MediaLibrary } from '../media/media-library.ts';
 import type { MediaLinks } from '../media/media-links.ts';
 import type { ClientWrites } from '../rate-limits/client-writes.ts';
 import {
-  type CheckedPart,
+  type Accept,
   decideMessage,
   isTextOnly,
   type MessageFacts,
@@ -175,10 +175,10 @@ export class Session implements AdmissionListener {
   }
 
   /**
-   * Takes a message, as a step of the trace. Resolves when the client was told where it stands in the log; rejects when it was not taken, with Refused or
+   * Takes a message. Resolves when the client was told where it stands in the log; rejects when it was not taken, with Refused or
    * with what a port rejects with. Messages with media are bounded, because each holds its bytes until its turn is over.
    */
-  async send(message: OutgoingMessage, trace?: TraceContext): Promise<Accepted> {
+  async send(message: OutgoingMessage): Promise<Accepted> {
     const { metrics, clock, settings } = this.#deps;
     const arrivedMs = this.#hear();
     const withMedia = isTextOnly(message.parts) ? 0 : 1;
@@ -187,7 +187,7 @@ export class Session implements AdmissionListener {
     let begun: Begun;
     this.#mediaUnderWay += withMedia;
     try {
-      begun = await this.#inTurn(() => this.#accept(message, arrivedMs, trace));
+      begun = await this.#inTurn(() => this.#accept(message, arrivedMs));
     } finally {
       this.#mediaUnderWay -= withMedia;
     }
@@ -398,7 +398,7 @@ export class Session implements AdmissionListener {
   }
 
   /** Decides about a message, and does what was decided. What memory does not tell is asked for, and then it is decided again. */
-  async #accept(message: OutgoingMessage, arrivedMs: number, trace: TraceContext | undefined): Promise<Begun> {
+  async #accept(message: OutgoingMessage, arrivedMs: number): Promise<Begun> {
     const { conversations, settings } = this.#deps;
     const place = this.#placeOf(message);
     const { clientId, conversationId, messageId } = place;
@@ -406,14 +406,8 @@ export class Session implements AdmissionListener {
     for (;;) {
       const decision = decideMessage(message, place, this.#factsOf(place, asked), settings);
       switch (decision.type) {
-        case 'append': {
-          const accepted = this.#await(decision.event, arrivedMs, trace);
-          this.#append(decision.event, trace);
-          this.#speak();
-          return { accepted };
-        }
-        case 'store':
-          return this.#store(decision.event, decision.parts, this.#await(decision.event, arrivedMs, trace), trace);
+        case 'accept':
+          return this.#say(message, decision, arrivedMs);
         case 'look up': {
           const first = this.#delivery.awaited(messageId) ?? (await conversations.said(conversationId, messageId));
           if (first !== undefined) return this.#repeat(message, messageId, first);
@@ -455,30 +449,23 @@ export class Session implements AdmissionListener {
     };
   }
 
-  /** From now on the client waits to be told where the message stands. */
-  #await({ messageId, clientMessageId }: MessageReceived, arrivedMs: number, trace?: TraceContext): Promise<Accepted> {
+  /** Appends what was accepted, at once where it has no media. */
+  #say(message: OutgoingMessage, { event, parts }: Accept, arrivedMs: number): Begun | Promise<Begun> {
+    const { clientMessageId, trace } = message;
     this.#deps.writes.takeMessage(this.clientId);
-    return this.#delivery.await(messageId, clientMessageId, arrivedMs, trace);
-  }
-
-  /** What comes of it is read in the log, whatever the append's caller is told. */
-  #append(event: MessageReceived, trace: TraceContext | undefined): void {
-    const { journal, following } = this.#deps;
-    const { messageId, conversationId } = event;
-    const partition = following.partitionOf(conversationId);
-    journal
-      .appendConversation(partition, conversationId, [event], trace)
-      // A log that takes and does not give keeps nobody waiting for ever.
-      .then(([at]) => at && following.folded(partition, at.offset + 1))
-      .catch((error: unknown) => this.#delivery.withdraw(messageId, error));
+    const accepted = this.#delivery.await(event.messageId, clientMessageId, arrivedMs, trace);
+    if (!isTextOnly(parts)) return this.#sayWithMedia(event, parts, trace, accepted);
+    this.#append(event, trace);
+    this.#speak();
+    return { accepted };
   }
 
   /** Media may yet be refused, and then nothing was said. */
-  async #store(
+  async #sayWithMedia(
     event: MessageReceived,
-    parts: readonly CheckedPart[],
-    accepted: Promise<Accepted>,
+    parts: Accept['parts'],
     trace: TraceContext | undefined,
+    accepted: Promise<Accepted>,
   ): Promise<Begun> {
     try {
       const stored = await this.#deps.media.take(parts, this.clientId);
@@ -493,6 +480,18 @@ export class Session implements AdmissionListener {
       this.#delivery.withdraw(event.messageId, error);
     }
     return { accepted };
+  }
+
+  /** What comes of it is read in the log, whatever the append's caller is told. */
+  #append(event: MessageReceived, trace: TraceContext | undefined): void {
+    const { journal, following } = this.#deps;
+    const { messageId, conversationId } = event;
+    const partition = following.partitionOf(conversationId);
+    journal
+      .appendConversation(partition, conversationId, [event], trace)
+      // A log that takes and does not give keeps nobody waiting for ever.
+      .then(([at]) => at && following.folded(partition, at.offset + 1))
+      .catch((error: unknown) => this.#delivery.withdraw(messageId, error));
   }
 
   #repeat({ clientMessageId }: OutgoingMessage, messageId: string, first: SaidAt | Promise<Accepted>): Begun {

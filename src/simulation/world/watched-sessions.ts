@@ -26,8 +26,8 @@ class Watched implements WatchedSession {
     // Services give a gateway no other.
     this.#output = output as StreamOutput;
     const send = session.send.bind(session);
-    session.send = (message, trace) => {
-      const taken = send(message, trace);
+    session.send = (message) => {
+      const taken = send(message);
       this.#count(contentBytes(message), taken);
       return taken;
     };

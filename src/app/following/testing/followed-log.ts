@@ -6,6 +6,7 @@ import { eventCodec } from '../../../testing/event-codec.ts';
 import { FaultyLog } from '../../../testing/faulty-log.ts';
 import { StandingClock } from '../../../testing/standing-clock.ts';
 import { Journal } from '../../journal.ts';
+import { tracedLog } from '../../traced-log.ts';
 import { Following, type FollowingDeps } from '../following.ts';
 
 const topic = 'test.conversations';
@@ -27,7 +28,7 @@ export class FollowedLog implements AsyncDisposable {
     this.partitions = partitions;
     this.server = new MemoryLogServer({ 'test.connections': 1, [topic]: partitions }, () => this.clock.nowMs());
     this.log = new FaultyLog(this.server.handle());
-    this.journal = new Journal(this.log, eventCodec, 'test', tracer);
+    this.journal = new Journal(tracedLog(this.log, tracer), eventCodec, 'test');
   }
 
   get logger() {

@@ -1,0 +1,50 @@
+import type { ParleyEvent } from '../ports/event-codec.ts';
+import type { EventLog, NewRecord } from '../ports/event-log.ts';
+import type { Step, TraceContext, Tracer } from '../ports/tracing.ts';
+
+/**
+ * The log, each append of records that name the step that led to them (`NewRecord.trace`) traced as a step of its own: the records' headers name that one.
+ * What is not traced is appended as it is.
+ */
+export function tracedLog(log: EventLog, tracer: Tracer | undefined): EventLog {
+  if (tracer === undefined) return log;
+  return {
+    partitions: (topic) => log.partitions(topic),
+    async append(records) {
+      const last = records.at(-1);
+      const span = last?.trace && tracer.start(appendOf(last), last.trace);
+      if (span === undefined) return log.append(records);
+      const headers = headersOf(span.context);
+      try {
+        const places = await log.append(
+          records.map((record) => ({ ...record, headers: { ...record.headers, ...headers } })),
+        );
+        const offset = places.at(-1)?.offset;
+        span.end(offset === undefined ? {} : { offset });
+        return places;
+      } catch (error) {
+        span.end({ error: 'LOG_UNAVAILABLE' });
+        throw error;
+      }
+    },
+    read: (...where) => log.read(...where),
+    tail: (...where) => log.tail(...where),
+    erase: (...what) => log.erase(...what),
+    endOffset: (...where) => log.endOffset(...where),
+    committed: (...where) => log.committed(...where),
+    commit: (...what) => log.commit(...what),
+    [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
+  };
+}
+
+/** The journal's records say their events. */
+function appendOf({ topic, partition, key, says }: NewRecord): Step {
+  const event = says as ParleyEvent;
+  const messageId = 'messageId' in event ? event.messageId : '';
+  return { type: 'append', topic, partition, key, event: event.type, messageId };
+}
+
+/** As W3C Trace Context names them; CloudEvents' distributed tracing extension does likewise. */
+function headersOf({ traceparent, tracestate }: TraceContext): Record<string, string> {
+  return tracestate === undefined || tracestate === '' ? { traceparent } : { traceparent, tracestate };
+}
