@@ -6,7 +6,6 @@ import {
   AcceptedSchema,
   ConversationDeletedSchema,
   ConversationRenamedSchema,
-  ReplyDeltaSchema,
   ReplyStartedSchema,
 } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
 import { ChatTeller } from '../../../../src/client/testing/chat-events.ts';
@@ -57,13 +56,10 @@ function texts({ transcript }: Conversation): string[] {
   );
 }
 
-const started = {
-  case: 'replyStarted',
-  value: create(ReplyStartedSchema, { messageId: 'm', replyMessageId: 'r', attempt: 1 }),
-} as const;
-
-function delta(text: string) {
-  return { case: 'replyDelta', value: create(ReplyDeltaSchema, { replyMessageId: 'r', attempt: 1, text }) } as const;
+/** What the chat makes of a reply that begins. */
+function reply(chat: Teller, text: string): void {
+  chat.tell('replyStarted', create(ReplyStartedSchema, { messageId: 'm', replyMessageId: 'r', attempt: 1 }));
+  chat.tell('replyGrown', { replyMessageId: 'r', text });
 }
 
 describe('a dialogue', () => {
@@ -73,12 +69,10 @@ describe('a dialogue', () => {
     chat.enter(first);
     dialogue.turnTo(second);
     // What was on its way when the session turned comes before the stream says that it did.
-    chat.tell('event', started);
-    chat.tell('event', delta('of the first'));
+    reply(chat, 'of the first');
     expect([texts(first), texts(second)]).toEqual([['of the first'], []]);
     chat.enter(second);
-    chat.tell('event', started);
-    chat.tell('event', delta('of the second'));
+    reply(chat, 'of the second');
     expect([texts(first), texts(second)]).toEqual([['of the first'], ['of the second']]);
   });
 

@@ -44,6 +44,9 @@ export class Dialogue {
     deps.chat.on('entered', (place) => this.#entered(place));
     // Whoever looks sees all of it at once.
     deps.chat.on('event', (event) => batch(() => this.#receive(event)));
+    deps.chat.on('replyStarted', (started) => batch(() => this.#heard?.transcript.replyStarted(started)));
+    deps.chat.on('replyGrown', (grown) => this.#heard?.transcript.replyGrown(grown));
+    deps.chat.on('replyRestarted', (restarted) => this.#heard?.transcript.replyRestarted(restarted));
   }
 
   /** The conversation that is shown. */
@@ -136,11 +139,6 @@ export class Dialogue {
         return this.#accepted(event.value);
       case 'message':
         return this.#message(event.value);
-      case 'replyStarted':
-        return this.#heard?.transcript.replyStarted(event.value);
-      case 'replyDelta':
-        this.#heard?.transcript.replyDelta(event.value);
-        return;
       case 'rejected':
         return this.#heard?.transcript.failed(event.value);
       case 'renamed':
