@@ -83,6 +83,8 @@ export interface Sent {
 export interface SendOptions {
   /** Chosen by the caller, to send the same again from another process. Default: a random one. */
   readonly clientMessageId?: string | undefined;
+  /** Default: the one last joined. */
+  readonly conversation?: Conversation | undefined;
   /** The message is not wanted any more: it is taken back or, once it may have been sent, its reply stopped. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -234,9 +236,12 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
    * Sends a message. @returns once it is in the log
    * @throws MessageRefused, the Refusal that ended the client, or the reason of the signal
    */
-  async send(said: string | readonly OutgoingPart[], { clientMessageId, signal }: SendOptions = {}): Promise<Sent> {
+  async send(
+    said: string | readonly OutgoingPart[],
+    { clientMessageId, conversation, signal }: SendOptions = {},
+  ): Promise<Sent> {
     signal?.throwIfAborted();
-    const posted = this.post(said, clientMessageId);
+    const posted = this.post(said, clientMessageId, conversation);
     const abandon = (): void => this.#dialogue.abandon(posted.clientMessageId, signal?.reason);
     signal?.addEventListener('abort', abandon, { once: true });
     const settled = (): void => signal?.removeEventListener('abort', abandon);
@@ -448,7 +453,7 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
     const withoutSessionMs = performance.now() - this.#withoutSessionSinceMs;
     const { giveUpAfterMs = Infinity, tokens, persistent = false } = this.#options;
     if (withoutSessionMs > giveUpAfterMs) return 'end';
-    const mayBeRenewed = this.#failures === 0 || tokens?.instead !== undefined;
+    const mayBeRenewed = this.#failures === 0 || (this.#token !== undefined && tokens?.instead !== undefined);
     const mayRenewToken = tokens !== undefined && mayBeRenewed && refusal !== this.#unauthenticated;
     if (refusal?.reason === 'UNAUTHENTICATED') this.#unauthenticated = mayRenewToken ? refusal : undefined;
     return afterLoss(refusal, {

@@ -39,7 +39,7 @@ export class Drafts {
     if (held !== undefined && attempt < held.draft.attempt) return { kind: 'unchanged' };
     const isDrawn = held !== undefined && held.draft.bytes > 0;
     if (held?.draft.attempt === attempt || (isDrawn && continuedBytes > 0)) {
-      held.draft = { ...held.draft, attempt };
+      if (held.draft.attempt !== attempt) held.draft = beginDraft(attempt, held.draft, continuedBytes);
       held.isHoled = false;
       return { kind: 'unchanged' };
     }

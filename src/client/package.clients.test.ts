@@ -87,12 +87,13 @@ describe('the package', () => {
   test('runs every program of its page in Node', async () => {
     const said: string[] = [];
     for (const [index, code] of programs.entries()) said.push((await run(put(`program-${index}.ts`, code))).stdout);
-    expect(programs).toHaveLength(9);
+    expect(programs).toHaveLength(10);
     expect(said.filter((text) => text.trim() === '')).toEqual([]);
-    const [, , , resumed, kept, refused, stopped, read, signedIn] = said;
-    expect([resumed, kept, refused, stopped, signedIn]).toEqual([
+    const [, , , resumed, kept, persistent, refused, stopped, read, signedIn] = said;
+    expect([resumed, kept, persistent, refused, stopped, signedIn]).toEqual([
       'true\n',
       '0\n',
+      'true\n',
       'EMPTY_MESSAGE INVALID_ARGUMENT\n',
       'true\n',
       'false\n',

@@ -7,20 +7,20 @@ import { TransferFailed } from './transfer-failed.ts';
 const WAITS_MS = [250, 500, 1_000, 2_000, 4_000, 8_000] as const;
 
 /**
- * Does something again, with growing waits, while it fails in a way that may pass.
+ * Does something again, with growing waits, while it fails in a way that may pass; never sooner than the server asks for.
  * @throws what it failed with at last, or the reason of the signal
  */
 export async function retrying<Result>(
   action: () => Promise<Result>,
   signal: AbortSignal | undefined,
-  waitsMs: readonly number[] = WAITS_MS,
+  waitsMs: Iterable<number> = WAITS_MS,
 ): Promise<Result> {
   for (const waitMs of waitsMs) {
     try {
       return await action();
     } catch (error) {
       if (signal?.aborted || !mayPass(error)) throw error;
-      await pause(waitMs, signal);
+      await pause(Math.max(waitMs, (error instanceof Refusal && error.retryDelayMs) || 0), signal);
       signal?.throwIfAborted();
     }
   }
@@ -28,6 +28,6 @@ export async function retrying<Result>(
 }
 
 function mayPass(error: unknown): boolean {
-  if (error instanceof TransferFailed) return error.retryable;
+  if (error instanceof TransferFailed) return error.retryable || error.needsFreshUrl;
   return error instanceof Refusal && (error.code === Code.Unavailable || error.retryDelayMs !== undefined);
 }

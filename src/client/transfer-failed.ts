@@ -13,10 +13,13 @@ export class TransferFailed extends Error {
   override readonly name = 'TransferFailed';
   /** The HTTP status; 0 when there was no answer. */
   readonly status: number;
+  /** Of the error catalogue, where a server of ours says it; else empty. */
+  readonly reason: string;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, reason = '') {
     super(message);
     this.status = status;
+    this.reason = reason;
   }
 
   /** The same again may work. */
@@ -33,20 +36,19 @@ export class TransferFailed extends Error {
 /** @throws TransferFailed with the reason that the server gives, unless it has taken or given all */
 export function demandSuccess({ status, statusText, body }: TransferAnswer): void {
   if (status >= 200 && status < 300) return;
-  throw new TransferFailed(
-    status,
-    reasonIn(body) ?? (status === 0 ? 'The connection broke.' : `${status} ${statusText}`.trim()),
-  );
+  const { reason, message } = told(body);
+  const usual = status === 0 ? 'The connection broke.' : `${status} ${statusText}`.trim();
+  throw new TransferFailed(status, message ?? usual, reason);
 }
 
 /** A server of ours says it as JSON; an object store as XML, which says no more than the status. */
-function reasonIn(body: string): string | undefined {
+function told(body: string): { readonly reason?: string; readonly message?: string } {
   try {
     const { reason, detail } = Object(JSON.parse(body));
-    if (typeof reason !== 'string') return undefined;
-    return typeof detail === 'string' ? `${reason}: ${detail}` : reason;
+    if (typeof reason !== 'string') return {};
+    return { reason, message: typeof detail === 'string' ? `${reason}: ${detail}` : reason };
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof SyntaxError) return {};
     throw error;
   }
 }

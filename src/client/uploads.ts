@@ -31,8 +31,14 @@ export interface MediaSource {
   put(url: string, options: PutOptions): Promise<TransferAnswer>;
 }
 
+/** How a medium is stored. */
+export interface StoreOptions extends Omit<PutOptions, 'headers'> {
+  /** Between attempts while the server or the store is away. Default: some 15 s in all. */
+  readonly waitsMs?: Iterable<number> | undefined;
+}
+
 /** How a medium is made ready to be sent. */
-export interface UploadOptions extends Omit<PutOptions, 'headers'> {
+export interface UploadOptions extends StoreOptions {
   /** From Welcome: what is small goes in the message. Undefined: everything is stored first. */
   readonly limits?: SessionLimits | undefined;
 }
@@ -57,40 +63,58 @@ export async function mediaPart(
   const isSmall = limits !== undefined && sizeBytes <= limits.maxInlineBytes;
   const content = isSmall
     ? { inlineData: await source.bytes() }
-    : { mediaId: await upload(media, clientId, source, options) };
+    : { mediaId: await storeMedia(media, clientId, source, options) };
   return { value: { case: 'media', value: { kind, contentType, ...content } } };
 }
 
-/** @returns the media id, once the server has all of it */
-async function upload(
+/**
+ * Stores a medium at the server, to be named in a message.
+ * @param clientId empty: whom the access token says
+ * @returns the media id, once the server has all of it
+ * @throws Refusal, TransferFailed, or the reason of the signal
+ */
+export async function storeMedia(
   media: Client<typeof MediaService>,
   clientId: string,
   source: MediaSource,
-  { signal, onProgress }: Omit<PutOptions, 'headers'>,
+  { signal, onProgress, waitsMs }: StoreOptions = {},
 ): Promise<string> {
   const { kind, contentType } = source;
   const sha256 = await source.sha256(signal);
   const request = { kind, contentType, sizeBytes: BigInt(source.sizeBytes), sha256, clientId };
   let target: CreateUploadResponse | undefined;
-  return retrying(async () => {
-    target ??= await media.createUpload(request, { signal });
-    const { mediaId, uploadUrl, uploadHeaders } = target;
-    try {
-      demandSuccess(await source.put(uploadUrl, { headers: uploadHeaders, signal, onProgress }));
-      return mediaId;
-    } catch (error) {
-      // Its URL is no good any more; the next attempt asks for another.
-      if (error instanceof TransferFailed && error.needsFreshUrl) target = undefined;
-      throw error;
-    }
-  }, signal);
+  return retrying(
+    async () => {
+      target ??= await media.createUpload(request, { signal });
+      const { mediaId, uploadUrl, uploadHeaders } = target;
+      try {
+        demandSuccess(await source.put(uploadUrl, { headers: uploadHeaders, signal, onProgress }));
+        return mediaId;
+      } catch (error) {
+        // Its URL is no good any more; the next attempt asks for another.
+        if (error instanceof TransferFailed && error.needsFreshUrl) target = undefined;
+        throw error;
+      }
+    },
+    signal,
+    waitsMs,
+  );
 }
 
-/** Headers that `fetch` sets by itself, and forbids others to. */
-const OF_FETCH: ReadonlySet<string> = new Set(['content-length', 'host']);
+/** Headers that browsers set by themselves, and forbid others to. */
+const OF_BROWSER: ReadonlySet<string> = new Set(['content-length', 'host']);
 
-/** Bytes in memory, or a file of a browser, as a medium; it is stored by `fetch`, which tells no progress. */
-export function blobSource(blob: Blob, kind: Kind, contentType = blob.type, name = 'The medium'): MediaSource {
+/** PUTs a blob. @throws TransferFailed, or the reason of the signal */
+export type PutBlob = (url: string, blob: Blob, options: PutOptions) => Promise<TransferAnswer>;
+
+/** Bytes in memory, or a file of a browser, as a medium. @param put default: by `fetch`, which tells no progress */
+export function blobSource(
+  blob: Blob,
+  kind: Kind,
+  contentType = blob.type,
+  name = 'The medium',
+  put: PutBlob = putByFetch,
+): MediaSource {
   const bytes = async () => new Uint8Array(await blob.arrayBuffer());
   return {
     name,
@@ -99,15 +123,19 @@ export function blobSource(blob: Blob, kind: Kind, contentType = blob.type, name
     sizeBytes: blob.size,
     bytes,
     sha256: async () => new Uint8Array(await crypto.subtle.digest('SHA-256', await bytes())),
-    put: async (url, { headers, signal }) => {
-      const own = Object.entries(headers).filter(([header]) => !OF_FETCH.has(header.toLowerCase()));
-      try {
-        const answer = await fetch(url, { method: 'PUT', headers: own, body: blob, signal: signal ?? null });
-        return { status: answer.status, statusText: answer.statusText, body: await answer.text() };
-      } catch (error) {
-        signal?.throwIfAborted();
-        throw new TransferFailed(0, error instanceof Error ? error.message : String(error));
-      }
+    put: (url, { headers, ...options }) => {
+      const own = Object.entries(headers).filter(([header]) => !OF_BROWSER.has(header.toLowerCase()));
+      return put(url, blob, { headers: Object.fromEntries(own), ...options });
     },
   };
+}
+
+async function putByFetch(url: string, body: Blob, { headers, signal }: PutOptions): Promise<TransferAnswer> {
+  try {
+    const answer = await fetch(url, { method: 'PUT', headers, body, signal: signal ?? null });
+    return { status: answer.status, statusText: answer.statusText, body: await answer.text() };
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new TransferFailed(0, error instanceof Error ? error.message : String(error));
+  }
 }

@@ -3,7 +3,7 @@ import { signal } from '@preact/signals';
 import { type Message, Role } from '../../../../src/client/gen/chat/v1/content_pb.js';
 import type { Conversation as WireConversation } from '../../../../src/client/gen/chat/v1/history_service_pb.js';
 import type { ConversationSummary, FoundMessage, Refusal } from './app.ts';
-import { type Calls, failure, orRefusal } from './calls.ts';
+import { type Calls, orRefusal, shownRefusal } from './calls.ts';
 
 /** As many as a tall sidebar shows. */
 const pageSize = 50;
@@ -87,7 +87,7 @@ export class ConversationListing {
     } catch (error) {
       if (this.#query !== asked) return;
       this.found.value = [];
-      this.trouble.value = failure(error).refusal;
+      this.trouble.value = shownRefusal(error);
     }
   }
 
@@ -141,7 +141,7 @@ export class ConversationListing {
       }
       this.trouble.value = undefined;
     } catch (error) {
-      this.trouble.value = failure(error).refusal;
+      this.trouble.value = shownRefusal(error);
     }
   }
 

@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals';
+import { Conversation as Place } from '../../../../src/client/conversation.ts';
 import type { Attachment, Refusal } from './app.ts';
 import { Transcript } from './transcript.ts';
 
@@ -11,6 +12,8 @@ export interface ChosenFile extends Attachment {
 export class Conversation {
   /** '' until the server has named it. */
   readonly id;
+  /** As the session knows it. */
+  place: Place;
   readonly transcript = new Transcript();
   readonly hasOlder = signal(false);
   readonly isLoadingOlder = signal(false);
@@ -28,6 +31,7 @@ export class Conversation {
 
   constructor(id = '', isNew = id === '') {
     this.id = signal(id);
+    this.place = new Place(id);
     this.isLoaded = isNew;
   }
 

@@ -1,8 +1,10 @@
 import { computed, effect, untracked } from '@preact/signals';
+import type { AccessTokens } from '../../../../src/client/access-tokens.ts';
+import { grpcWeb } from '../../../../src/client/grpc-web.ts';
 import type { App, Connection, ConversationList } from './app.ts';
 import { Bell } from './bell.ts';
 import { browserPage } from './browser-page.ts';
-import { Calls, type Credentials } from './calls.ts';
+import { Calls } from './calls.ts';
 import { createComposer } from './composer.ts';
 import { Kept } from './kept.ts';
 import { createOpenConversation } from './open-conversation.ts';
@@ -32,22 +34,23 @@ export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp
   const stopReturning = page.onChange(() => {
     if (page.isOnline()) returning.ring();
   });
-  const credentials: Credentials = {
+  const tokens: AccessTokens = {
     fresh: () => desk.fresh(),
     instead: (refused) => desk.instead(refused),
   };
-  const calls = new Calls(page.apiUrl, credentials);
+  const wire = grpcWeb(page.apiUrl);
+  const calls = new Calls(wire, tokens);
   const closed = Promise.withResolvers<void>();
   const tabId = page.isSecure ? nameTab(page.locks, closed.promise) : '';
-  const common = { calls, credentials, page, returning, tabId };
+  const common = { calls, page };
   const reception: Reception = new Reception(
-    (clientId) => new Visit({ ...common, kept: ofClient(clientId), clientId: desk.wireClientId }),
+    (clientId) => new Visit({ ...common, wire, tokens, tabId, kept: ofClient(clientId), clientId: desk.wireClientId }),
   );
   const { visit, open } = reception;
   const desk: SignInDesk = new SignInDesk({
     ...common,
     kept,
-    onRenewed: () => visit.peek()?.session.renewed(),
+    returning,
     async onSigningOut(clientId) {
       await visit.peek()?.stop();
       ofClient(clientId).clear();
@@ -59,7 +62,7 @@ export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp
   return {
     signIn: desk,
     connection: computed(() => visit.value?.connection.value ?? (page.isSecure ? nobody : insecure)),
-    connect: () => visit.peek()?.session.connect(),
+    connect: () => visit.peek()?.connect(),
     limits,
     conversations,
     conversation: createOpenConversation({ open, visit, items: conversations.items, calls }),
@@ -68,7 +71,7 @@ export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp
       limits,
       drafts: () => visit.peek()?.drafts,
       mayPost: computed(() => visit.value !== undefined),
-      onWriting: () => visit.peek()?.session.wake(),
+      onWriting: () => visit.peek()?.wake(),
       post: (conversation) => visit.peek()?.post(conversation),
     }),
     operator: createOperatorDesk(calls),

@@ -1,94 +1,53 @@
 import { create } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
 import { describe, expect, test } from '@jest/globals';
+import type { Conversation as Place } from '../../../../src/client/conversation.ts';
 import {
   AcceptedSchema,
   ConversationDeletedSchema,
   ConversationRenamedSchema,
-  JoinedSchema,
-  ReplyDeltaSchema,
   ReplyStartedSchema,
 } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
-import { CallFailed } from './calls.ts';
+import { ChatTeller } from '../../../../src/client/testing/chat-events.ts';
+import { pageRefusal } from './calls.ts';
 import { Conversation } from './conversation.ts';
-import { Dialogue, type Line } from './dialogue.ts';
-import { Kept } from './kept.ts';
-import { MemoryStorage } from './memory-storage.ts';
-import { Outbox } from './outbox.ts';
-import { refusal } from './refusals.ts';
+import { Dialogue } from './dialogue.ts';
 import { until } from './testing/browser.ts';
 
-/** A dialogue on a line that writes down what goes over it. */
-class World implements Line, Disposable {
-  readonly calls: string[] = [];
-  readonly outbox: Outbox;
-  readonly dialogue: Dialogue;
-  readonly failures: CallFailed[] = [];
-  readonly changes: string[] = [];
-  readonly #ended = new AbortController();
+/** A chat that goes where it is asked to, unless a test has it refuse. */
+class Teller extends ChatTeller {
+  readonly joined: string[] = [];
+  readonly missing = new Set<string>();
 
-  constructor(first: Conversation) {
-    this.outbox = new Outbox({
-      kept: new Kept(new MemoryStorage(), ''),
-      tabId: 'tab',
-      limits: () => new Promise(() => undefined),
-      store: () => new Promise(() => undefined),
-      onReady: () => this.dialogue.wake(),
-    });
-    const pages = {
-      async loadNewest(conversation: Conversation) {
-        conversation.isLoaded = true;
-        return undefined;
-      },
-    };
-    this.dialogue = new Dialogue(
-      {
-        pages,
-        outbox: this.outbox,
-        onNews: () => undefined,
-        onNamed: () => undefined,
-        onRenamed: ({ id }, title) => this.changes.push(`${id.peek()} is ${title}`),
-        onDeleted: ({ id }) => this.changes.push(`${id.peek()} is gone`),
-      },
-      first,
-    );
+  join(asked: string | Place = ''): Promise<string> {
+    const id = typeof asked === 'string' ? asked : asked.id;
+    this.joined.push(id);
+    return this.missing.has(id) ? Promise.reject(pageRefusal('NOT_FOUND', Code.NotFound)) : Promise.resolve(id);
   }
 
-  async begin(): Promise<void> {
-    const { conversationId } = await this.dialogue.prepare();
-    void this.dialogue.attend(conversationId || 'named', this, this.#ended.signal);
+  /** The session is in it now, by this id. */
+  enter({ place }: Conversation, id = place.id): void {
+    place.id = id;
+    this.tell('entered', place);
   }
+}
 
-  async join(conversationId: string, afterSequence: number) {
-    this.#note(`join ${conversationId} after ${afterSequence}`);
-    return create(JoinedSchema, { conversationId });
-  }
-
-  async send({ clientMessageId = '', parts = [] }: Parameters<Line['send']>[0]) {
-    const conversationId = this.calls.findLast((call) => call.startsWith('join '))?.split(' ')[1] ?? 'named';
-    this.#note(`send ${parts.map(({ value }) => (value?.case === 'text' ? value.value : 'media')).join()}`);
-    return create(AcceptedSchema, { clientMessageId, conversationId, messageId: `m-${clientMessageId}`, sequence: 5n });
-  }
-
-  lost(why: CallFailed): void {
-    this.calls.push(`lost ${why.reason}`);
-    this.#ended.abort();
-  }
-
-  [Symbol.dispose](): void {
-    this.#ended.abort();
-  }
-
-  #note(call: string): void {
-    this.calls.push(call);
-    const why = this.failures.shift();
-    if (why !== undefined) throw why;
-  }
-
-  async called(...calls: readonly string[]): Promise<void> {
-    const done = () => this.calls.length >= calls.length;
-    for (let turns = 0; !done() && turns < 1_000; turns += 1) await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(this.calls).toEqual(calls);
-  }
+function begin(first: Conversation, missing: readonly string[] = []) {
+  const chat = new Teller();
+  for (const id of missing) chat.missing.add(id);
+  const changes: string[] = [];
+  const dialogue = new Dialogue(
+    {
+      chat,
+      pages: { loadNewest: async () => undefined },
+      onNews: () => undefined,
+      onNamed: ({ id }) => changes.push(`named ${id.peek()}`),
+      onRenamed: ({ id }, title) => changes.push(`${id.peek()} is ${title}`),
+      onDeleted: ({ id }) => changes.push(`${id.peek()} is gone`),
+    },
+    first,
+  );
+  return { chat, dialogue, changes };
 }
 
 function texts({ transcript }: Conversation): string[] {
@@ -97,114 +56,66 @@ function texts({ transcript }: Conversation): string[] {
   );
 }
 
-const started = {
-  case: 'replyStarted',
-  value: create(ReplyStartedSchema, { messageId: 'm', replyMessageId: 'r', attempt: 1 }),
-} as const;
-
-function delta(offset: number, text: string) {
-  return {
-    case: 'replyDelta',
-    value: create(ReplyDeltaSchema, { replyMessageId: 'r', attempt: 1, offsetBytes: BigInt(offset), text }),
-  } as const;
+/** What the chat makes of a reply that begins. */
+function reply(chat: Teller, text: string): void {
+  chat.tell('replyStarted', create(ReplyStartedSchema, { messageId: 'm', replyMessageId: 'r', attempt: 1 }));
+  chat.tell('replyGrown', { replyMessageId: 'r', text });
 }
 
 describe('a dialogue', () => {
-  test('turns to the conversation of each message, sends it, and comes back to the one that is shown', async () => {
-    const shown = new Conversation('shown', true);
-    using world = new World(shown);
-    const other = world.dialogue.conversationOf('other', true);
-    world.outbox.add(other, 'over there', []);
-    await world.begin();
-    await world.called('send over there', 'join shown after 0');
-    world.outbox.add(shown, 'here', []);
-    await world.called('send over there', 'join shown after 0', 'send here');
-  });
-
-  test('knows by the stream alone where what it brings belongs', async () => {
+  test('knows by the stream alone where what it brings belongs', () => {
     const [first, second] = [new Conversation('first', true), new Conversation('second', true)];
-    using world = new World(first);
-    await world.begin();
-    world.dialogue.turnTo(second);
-    await world.called('join second after 0');
+    const { chat, dialogue } = begin(first);
+    chat.enter(first);
+    dialogue.turnTo(second);
     // What was on its way when the session turned comes before the stream says that it did.
-    world.dialogue.receive(started);
-    world.dialogue.receive(delta(0, 'of the first'));
+    reply(chat, 'of the first');
     expect([texts(first), texts(second)]).toEqual([['of the first'], []]);
-    world.dialogue.receive({ case: 'joined', value: create(JoinedSchema, { conversationId: 'second' }) });
-    world.dialogue.receive(started);
-    world.dialogue.receive(delta(0, 'of the second'));
+    chat.enter(second);
+    reply(chat, 'of the second');
     expect([texts(first), texts(second)]).toEqual([['of the first'], ['of the second']]);
   });
 
-  // The answer to a call can overtake the stream: who went on and back quickly had one conversation under the name of the other.
-  test('gives no conversation the name of another that the stream tells late', async () => {
-    const first = new Conversation('first', true);
-    using world = new World(first);
-    const second = world.dialogue.conversationOf('second', true);
-    await world.begin();
-    world.dialogue.turnTo(second);
-    await world.called('join second after 0');
-    world.dialogue.turnTo(first);
-    await world.called('join second after 0', 'join first after 0');
-    world.dialogue.receive({ case: 'joined', value: create(JoinedSchema, { conversationId: 'second' }) });
-    world.dialogue.receive(started);
-    world.dialogue.receive(delta(0, 'of the second'));
-    expect([first.id.peek(), texts(first), texts(second)]).toEqual(['first', [], ['of the second']]);
+  test('gives each new conversation the name that the server has for it', () => {
+    const [first, second] = [new Conversation(), new Conversation()];
+    const { chat, dialogue, changes } = begin(first);
+    dialogue.turnTo(second);
+    chat.enter(second, 's');
+    chat.enter(first, 'f');
+    expect([first.id.peek(), second.id.peek(), changes]).toEqual(['f', 's', ['named s', 'named f']]);
+    expect(dialogue.conversationOf('f')).toBe(first);
   });
 
-  test('tells what is done to a conversation that it knows, and turns back to it behind that', async () => {
+  test('tells what is done to a conversation that it knows, and comes back to it behind that', async () => {
     const first = new Conversation('first', true);
-    using world = new World(first);
-    await world.begin();
+    const { chat, dialogue, changes } = begin(first);
+    chat.enter(first);
     const renamed = { conversationId: 'first', title: 'Plans', sequence: 7n };
-    world.dialogue.receive({ case: 'renamed', value: create(ConversationRenamedSchema, renamed) });
-    world.dialogue.receive({ case: 'deleted', value: create(ConversationDeletedSchema, { conversationId: 'never' }) });
-    world.dialogue.turnTo(new Conversation('second', true));
-    await world.called('join second after 0');
-    world.dialogue.turnTo(first);
-    await world.called('join second after 0', 'join first after 7');
-    world.dialogue.receive({ case: 'deleted', value: create(ConversationDeletedSchema, { conversationId: 'first' }) });
-    expect(world.changes).toEqual(['first is Plans', 'first is gone']);
+    chat.tell('event', { case: 'renamed', value: create(ConversationRenamedSchema, renamed) });
+    const never = create(ConversationDeletedSchema, { conversationId: 'never' });
+    chat.tell('event', { case: 'deleted', value: never });
+    expect(await dialogue.catchUp(first.place)).toBe(7n);
+    const deleted = create(ConversationDeletedSchema, { conversationId: 'first' });
+    chat.tell('event', { case: 'deleted', value: deleted });
+    expect(changes).toEqual(['first is Plans', 'first is gone']);
   });
 
-  test('joins again where bytes of a reply are missing', async () => {
-    const conversation = new Conversation('one', true);
-    using world = new World(conversation);
-    await world.begin();
-    world.dialogue.receive(started);
-    world.dialogue.receive(delta(6, 'rest'));
-    await world.called('join one after 0');
-    world.dialogue.receive(delta(0, 'answer'));
-    expect(texts(conversation)).toEqual(['answer']);
+  test('begins another conversation for one that is not there, if nothing was said in it', async () => {
+    const blank = new Conversation('blank', true);
+    const { chat, dialogue } = begin(blank, ['blank']);
+    await until(() => blank.id.value === '');
+    expect(chat.joined).toEqual(['blank', '']);
+    expect([dialogue.open.peek(), blank.isGone]).toEqual([blank, false]);
   });
 
-  test('keeps what the server cannot take now, and tells what it will not take', async () => {
-    const conversation = new Conversation('one', true);
-    using world = new World(conversation);
-    await world.begin();
-    world.failures.push(
-      new CallFailed(refusal('TOO_MANY_PENDING', true), 10),
-      new CallFailed(refusal('TEXT_TOO_LONG')),
-    );
-    world.outbox.add(conversation, 'words', []);
-    await world.called('send words', 'send words');
-    await until(() => conversation.transcript.entries.value[0]?.message.value.status === 'unsent');
-    world.failures.push(new CallFailed(refusal('SESSION_NOT_FOUND')));
-    world.outbox.add(conversation, 'more', []);
-    await world.called('send words', 'send words', 'send more', 'lost SESSION_NOT_FOUND');
-    expect(conversation.transcript.entries.peek()[1]?.message.peek().status).toBe('sending');
-  });
-
-  test('refuses what is said in a conversation that is not there', async () => {
-    const [first, gone] = [new Conversation('first', true), new Conversation('gone', true)];
+  test('tells that a conversation is not there', async () => {
+    const gone = new Conversation('gone', true);
     gone.transcript.say('c', [], new Date(0));
     gone.transcript.accepted(create(AcceptedSchema, { clientMessageId: 'c', messageId: 'm', sequence: 1n }));
-    using world = new World(first);
-    await world.begin();
-    world.failures.push(new CallFailed(refusal('NOT_FOUND')));
-    world.outbox.add(gone, 'hello', []);
-    world.dialogue.turnTo(gone);
-    await until(() => gone.transcript.entries.value.find(({ message }) => message.value.status === 'unsent'));
+    const { dialogue } = begin(new Conversation('first', true), ['gone']);
+    dialogue.turnTo(gone);
+    expect((await until(() => gone.trouble.value))?.reason).toBe('NOT_FOUND');
+    expect(gone.isGone).toBe(true);
+    await expect(dialogue.catchUp(gone.place)).rejects.toMatchObject({ reason: 'NOT_FOUND' });
   });
 });

@@ -1,6 +1,8 @@
 import { batch } from '@preact/signals';
+import { isOfConversation } from '../../../../src/client/dialogue.ts';
 import type { ListMessagesResponse } from '../../../../src/client/gen/chat/v1/history_service_pb.js';
-import { CallFailed, type Calls, failure } from './calls.ts';
+import { Refusal, refusalOf } from '../../../../src/client/refusal.ts';
+import { type Calls, shownRefusal } from './calls.ts';
 import type { Conversation } from './conversation.ts';
 
 /** As many messages as a few screens hold. */
@@ -8,20 +10,17 @@ const newestPageSize = 50;
 /** Who reads back is not kept waiting at every other screen. */
 const olderPageSize = 100;
 
-/** Reasons for which a conversation cannot be turned to, now or later. */
-export const goneReasons: ReadonlySet<string> = new Set(['NOT_FOUND', 'NOT_YOURS', 'CONVERSATION_ID_INVALID']);
-
 /** Reads what was said before, newest first, page by page. */
 export class HistoryPages {
   readonly #calls: Calls;
-  readonly #loading = new Map<Conversation, Promise<CallFailed | undefined>>();
+  readonly #loading = new Map<Conversation, Promise<Refusal | undefined>>();
 
   constructor(calls: Calls) {
     this.#calls = calls;
   }
 
   /** The newest page, once. @returns why it could not be read */
-  loadNewest(conversation: Conversation): Promise<CallFailed | undefined> {
+  loadNewest(conversation: Conversation): Promise<Refusal | undefined> {
     if (conversation.isLoaded || conversation.isGone) return Promise.resolve(undefined);
     return this.#once(conversation);
   }
@@ -31,22 +30,22 @@ export class HistoryPages {
     if (conversation.hasOlder.peek()) await this.#once(conversation);
   }
 
-  #once(conversation: Conversation): Promise<CallFailed | undefined> {
+  #once(conversation: Conversation): Promise<Refusal | undefined> {
     const loading = this.#loading.get(conversation) ?? this.#load(conversation);
     if (conversation.isLoadingOlder.peek()) this.#loading.set(conversation, loading);
     return loading;
   }
 
-  async #load(conversation: Conversation): Promise<CallFailed | undefined> {
+  async #load(conversation: Conversation): Promise<Refusal | undefined> {
     conversation.isLoadingOlder.value = true;
     const answer = await this.#read(conversation);
     // Whoever sees what has come may ask for more at once.
     return batch(() => {
       this.#loading.delete(conversation);
       conversation.isLoadingOlder.value = false;
-      if (answer instanceof CallFailed) {
-        conversation.trouble.value = answer.refusal;
-        if (goneReasons.has(answer.reason)) conversation.isGone = true;
+      if (answer instanceof Refusal) {
+        conversation.trouble.value = shownRefusal(answer);
+        if (isOfConversation(answer)) conversation.isGone = true;
         return answer;
       }
       conversation.transcript.page(answer.messages.toReversed());
@@ -58,13 +57,13 @@ export class HistoryPages {
     });
   }
 
-  async #read({ id, olderToken }: Conversation): Promise<ListMessagesResponse | CallFailed> {
+  async #read({ id, olderToken }: Conversation): Promise<ListMessagesResponse | Refusal> {
     const pageSize = olderToken === '' ? newestPageSize : olderPageSize;
     const request = { conversationId: id.peek(), pageSize, pageToken: olderToken, newestFirst: true };
     try {
       return await this.#calls.history.listMessages(request);
     } catch (error) {
-      return failure(error);
+      return refusalOf(error);
     }
   }
 }

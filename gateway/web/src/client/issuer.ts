@@ -1,9 +1,12 @@
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { Code } from '@connectrpc/connect';
 import * as oauth from 'oauth4webapi';
-import type { OidcSignIn } from '../../../../src/client/gen/chat/v1/account_service_pb.js';
-import { CallFailed } from './calls.ts';
+import { type OidcSignIn, type Tokens, TokensSchema } from '../../../../src/client/gen/chat/v1/account_service_pb.js';
+import { Refusal } from '../../../../src/client/refusal.ts';
+import type { StoredTokens } from '../../../../src/client/saved-tokens.ts';
+import { pageRefusal } from './calls.ts';
 import type { Page } from './page.ts';
-import { refusal } from './refusals.ts';
-import type { NewTokens } from './tokens.ts';
 
 /** If the issuer does not say. */
 const defaultLifetimeMs = 300_000;
@@ -29,11 +32,11 @@ export class Issuer {
     this.#visitKey = visitKey;
   }
 
-  /** Leaves for the issuer's page. Rejects with CallFailed when it cannot be found. */
+  /** Leaves for the issuer's page. Rejects with Refusal when it cannot be found. */
   leave(): Promise<void> {
     return told(async () => {
       const server = await this.#discover();
-      if (server.authorization_endpoint === undefined) throw new CallFailed(refusal('ISSUER_FAILED'));
+      if (server.authorization_endpoint === undefined) throw issuerFailed();
       const here = new URL(this.#page.url());
       const visit: Visit = {
         state: oauth.generateRandomState(),
@@ -48,8 +51,8 @@ export class Issuer {
     });
   }
 
-  /** Trades the code with which the visitor came back, and cleans the page's address. Rejects with CallFailed. */
-  comeBack(): Promise<NewTokens> {
+  /** Trades the code with which the visitor came back, and cleans the page's address. Rejects with Refusal. */
+  comeBack(): Promise<Tokens> {
     return told(async () => {
       const visit = JSON.parse(this.#page.tabStore.getItem(this.#visitKey) ?? '{}') as Visit;
       const url = new URL(this.#page.url());
@@ -74,8 +77,8 @@ export class Issuer {
     });
   }
 
-  /** Trades a refresh token. Rejects with CallFailed. */
-  renew(tokens: NewTokens): Promise<NewTokens> {
+  /** Trades a refresh token. Rejects with Refusal. */
+  renew(tokens: StoredTokens): Promise<Tokens> {
     return told(async () => {
       const server = await this.#discover();
       const options = { additionalParameters: this.#resource, ...this.#insecure };
@@ -135,14 +138,14 @@ export class Issuer {
   }
 }
 
-function tokensOf(answer: oauth.TokenEndpointResponse): NewTokens {
+function tokensOf(answer: oauth.TokenEndpointResponse): Tokens {
   const { access_token: accessToken, refresh_token: refreshToken = '', expires_in: lifetimeS } = answer;
-  return {
+  return create(TokensSchema, {
     accessToken,
     refreshToken,
-    lifetimeMs: lifetimeS === undefined ? defaultLifetimeMs : lifetimeS * 1_000,
+    accessTokenLifetime: durationFromMs(lifetimeS === undefined ? defaultLifetimeMs : lifetimeS * 1_000),
     clientId: oauth.getValidatedIdTokenClaims(answer)?.sub ?? '',
-  };
+  });
 }
 
 /** What went wrong with the issuer, in this page's terms. */
@@ -150,11 +153,16 @@ async function told<T>(step: () => Promise<T>): Promise<T> {
   try {
     return await step();
   } catch (error) {
-    if (error instanceof CallFailed) throw error;
+    if (error instanceof Refusal) throw error;
     if (error instanceof oauth.ResponseBodyError && error.error === 'invalid_grant')
-      throw new CallFailed(refusal('REFRESH_TOKEN_INVALID'));
+      throw pageRefusal('REFRESH_TOKEN_INVALID', Code.Unauthenticated);
     // What fetch rejects with is a TypeError; everything else was an answer that cannot be used.
     const isAway = error instanceof TypeError || (error instanceof oauth.ResponseBodyError && error.status >= 500);
-    throw new CallFailed(refusal(isAway ? 'ISSUER_UNREACHABLE' : 'ISSUER_FAILED', isAway));
+    throw isAway ? pageRefusal('ISSUER_UNREACHABLE', Code.Unavailable) : issuerFailed();
   }
+}
+
+/** It ends the sign-in that it is to renew: nobody can be asked again. */
+function issuerFailed(): Refusal {
+  return pageRefusal('ISSUER_FAILED', Code.Unauthenticated);
 }

@@ -30,8 +30,8 @@ export function createOpenConversation({ open, visit, items, calls }: OpenConver
     async loadOlder() {
       await visit.peek()?.pages.loadOlder(open.peek());
     },
-    stop: (messageId) => orRefusal(Promise.resolve(visit.peek()?.session.stopReply(messageId))),
-    retry: (key) => visit.peek()?.retry(idOf(key)),
+    stop: async (messageId) => visit.peek()?.stopReply(messageId),
+    retry: (key) => visit.peek()?.outbox.retry(idOf(key)),
     discard: (key) => visit.peek()?.outbox.discard(idOf(key)),
     async renewUrl(mediaId) {
       let url: string | undefined;

@@ -5,7 +5,7 @@ import type {
   ActiveConnection as WireConnection,
 } from '../../../../src/client/gen/chat/v1/operations_service_pb.js';
 import type { ActiveConnection, OperatorDesk, Refusal, Step, Usage } from './app.ts';
-import { type Calls, failure, orRefusal } from './calls.ts';
+import { type Calls, orRefusal, shownRefusal } from './calls.ts';
 
 /** As often as figures change in a way that somebody can follow. */
 const readEveryMs = 2_000;
@@ -25,7 +25,7 @@ export function createOperatorDesk(calls: Calls): OperatorDesk {
       connections.value = connected;
       trouble.value = undefined;
     } catch (error) {
-      trouble.value = failure(error).refusal;
+      trouble.value = shownRefusal(error);
     }
   }
 
@@ -56,7 +56,7 @@ export function createOperatorDesk(calls: Calls): OperatorDesk {
         const { steps } = await calls.operations.explainMessage({ messageId });
         return steps.map(({ time, event, detail }): Step => ({ at: dateOf(time), event, detail }));
       } catch (error) {
-        return failure(error).refusal;
+        return shownRefusal(error);
       }
     },
   };

@@ -1,7 +1,9 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { OutgoingMessageSchema } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
+import { isOfConversation } from '../../../../src/client/dialogue.ts';
+import type { SessionLimits } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
+import type { OutgoingPart } from '../../../../src/client/outbox.ts';
+import { refusalOf } from '../../../../src/client/refusal.ts';
 import type { Refusal, ShownPart } from './app.ts';
-import { CallFailed, failure } from './calls.ts';
+import { shownRefusal } from './calls.ts';
 import type { ChosenFile, Conversation } from './conversation.ts';
 import type { Kept } from './kept.ts';
 import { refusal } from './refusals.ts';
@@ -11,12 +13,7 @@ import { type MediaKind, wireKinds } from './shown-parts.ts';
 const frameSlackBytes = 64 * 1024;
 
 /** What decides how a message goes out: from Welcome, in bytes. */
-export interface WireLimits {
-  readonly maxTextBytes: number;
-  readonly maxInlineBytes: number;
-  readonly maxMediaBytes: number;
-  readonly maxFrameBytes: number;
-}
+export type WireLimits = Pick<SessionLimits, 'maxTextBytes' | 'maxInlineBytes' | 'maxFrameBytes'>;
 
 /** A file of a message; without bytes where they did not survive a reload. */
 export interface OutgoingFile {
@@ -29,17 +26,20 @@ export interface OutgoingFile {
   mediaId: string;
 }
 
+/** One that has its bytes. */
+export type FileWithBytes = OutgoingFile & { readonly bytes: Blob };
+
 /** A message on its way: from when it is said until it is in the log. */
-export interface Outgoing {
+interface Outgoing {
   readonly clientMessageId: string;
   readonly conversation: Conversation;
   readonly text: string;
   readonly files: readonly OutgoingFile[];
   readonly at: Date;
-  /** Of its files some must be stored first; it may be sent; or the server would not have it. */
-  state: 'storing' | 'ready' | 'refused';
-  /** By `performance.now()`: the server asked for so much patience. */
-  notBeforeMs: number;
+  /** Of its files some must be stored first; it may be sent; the chat has it; or the server would not have it. */
+  state: 'storing' | 'ready' | 'sending' | 'refused';
+  /** Once it is ready. */
+  parts: readonly OutgoingPart[];
   readonly discarded: AbortController;
 }
 
@@ -50,14 +50,16 @@ export interface OutboxDeps {
   readonly tabId: string;
   /** Resolves when they are known. */
   readonly limits: () => Promise<WireLimits>;
-  /** Rejects with CallFailed. */
-  readonly store: (
-    file: OutgoingFile & { readonly bytes: Blob },
-    onProgress: (done: number) => void,
-    signal: AbortSignal,
-  ) => Promise<string>;
-  /** Something may be sent now. */
-  readonly onReady: () => void;
+  /** Stores a file at the server, however long that takes. @returns its media id @throws when the server will not take it */
+  readonly store: (file: FileWithBytes, onProgress: (done: number) => void, signal: AbortSignal) => Promise<string>;
+  /** Sends a message until it is in the log. @throws Refusal when the server will not have it, or the signal's reason */
+  readonly send: (
+    conversation: Conversation,
+    parts: readonly OutgoingPart[],
+    options: { readonly clientMessageId: string; readonly signal: AbortSignal },
+  ) => Promise<unknown>;
+  /** Whether another conversation is as good as this one, which is not there. */
+  readonly renew: (conversation: Conversation) => boolean;
 }
 
 interface KeptMessage {
@@ -70,7 +72,8 @@ interface KeptMessage {
 
 /**
  * What was said here and is not known to be in the log, in order. It is kept until then under the id that it was first sent with, so that
- * after a crash it is sent again and said once.
+ * after a crash it is sent again and said once. Beside what a chat keeps of a message, it keeps that of which files are still to be stored, that
+ * which was refused and may be tried again, and which tab has it.
  */
 export class Outbox {
   readonly #deps: OutboxDeps;
@@ -82,7 +85,7 @@ export class Outbox {
 
   /** Anything that is not refused. */
   get hasUnsent(): boolean {
-    return this.#heads().length > 0;
+    return [...this.#messages.values()].some(({ state }) => state !== 'refused');
   }
 
   /** Says something: it stands in the conversation from now on. */
@@ -115,60 +118,6 @@ export class Outbox {
     }
   }
 
-  /** The message to send next; undefined when there is none, or all must wait. */
-  next(): Outgoing | undefined {
-    const nowMs = performance.now();
-    return this.#heads().find(({ state, notBeforeMs }) => state === 'ready' && notBeforeMs <= nowMs);
-  }
-
-  /** Milliseconds until `next` may have one; Infinity: not by time alone. */
-  get nextInMs(): number {
-    const ready = this.#heads().filter(({ state }) => state === 'ready');
-    return Math.max(0, Math.min(...ready.map(({ notBeforeMs }) => notBeforeMs)) - performance.now());
-  }
-
-  /** The message as it goes over the wire. Rejects with CallFailed when a file of it can no longer be read. */
-  async toWire({ clientMessageId, text, files }: Outgoing): Promise<MessageInitShape<typeof OutgoingMessageSchema>> {
-    const media = await Promise.all(
-      files.map(async ({ kind, contentType, mediaId, bytes }) => {
-        const inlineData = mediaId === '' && bytes !== undefined ? await bytesOf(bytes) : undefined;
-        const value = { kind: wireKinds[kind], contentType, mediaId, inlineData };
-        return { value: { case: 'media' as const, value } };
-      }),
-    );
-    const words = text === '' ? [] : [{ value: { case: 'text' as const, value: text } }];
-    return { clientMessageId, parts: [...words, ...media] };
-  }
-
-  /** It is in the log, however that became known. */
-  settle(clientMessageId: string): void {
-    this.#messages.delete(clientMessageId);
-    this.#deps.kept.remove(clientMessageId);
-  }
-
-  /** The server will not have it now: it is kept, and sent again after the delay. */
-  postpone(message: Outgoing, delayMs: number): void {
-    message.notBeforeMs = performance.now() + delayMs;
-  }
-
-  /** The server will not have it. */
-  refuse(message: Outgoing, why: Refusal): void {
-    if (why.reason === 'MEDIA_NOT_FOUND') for (const file of message.files) file.mediaId = '';
-    message.state = 'refused';
-    message.conversation.transcript.change(message.clientMessageId, {
-      status: 'unsent',
-      refusal: why,
-      parts: shown(message),
-    });
-  }
-
-  /** There is no such conversation for us. */
-  refuseAllOf(conversation: Conversation, why: Refusal): void {
-    for (const message of this.#messages.values()) {
-      if (message.conversation === conversation && message.state !== 'refused') this.refuse(message, why);
-    }
-  }
-
   /** Sends again, under the same id, what was refused. */
   retry(clientMessageId: string): void {
     const message = this.#messages.get(clientMessageId);
@@ -178,23 +127,24 @@ export class Outbox {
     if (files.length === 0 && message.text === '') return;
     this.#messages.delete(clientMessageId);
     message.conversation.transcript.change(clientMessageId, { status: 'sending', refusal: undefined });
-    this.#take({ ...message, files, notBeforeMs: 0 });
+    this.#take({ ...message, files });
   }
 
   /** Takes back what was refused or not sent yet. */
   discard(clientMessageId: string): void {
     const message = this.#messages.get(clientMessageId);
     if (message === undefined) return;
+    this.#settle(message);
     message.discarded.abort();
     message.conversation.transcript.discard(clientMessageId);
     for (const { url } of message.files) URL.revokeObjectURL(url);
-    this.settle(clientMessageId);
+    this.#handOver(message.conversation);
   }
 
   /** It is gone, and nobody looks at it. */
   discardAllOf(conversation: Conversation): void {
-    const ids = [...this.#messages.values()].filter((message) => message.conversation === conversation);
-    for (const { clientMessageId } of ids) this.discard(clientMessageId);
+    const all = [...this.#messages.values()].filter((message) => message.conversation === conversation);
+    for (const { clientMessageId } of all) this.discard(clientMessageId);
   }
 
   /** The server has named a conversation, or something else changed that is kept. */
@@ -202,19 +152,11 @@ export class Outbox {
     for (const message of this.#messages.values()) if (message.conversation === conversation) this.#keep(message);
   }
 
-  /** Ends everything that is under way; what is kept stays kept. */
+  /** Ends what is under way; what is kept stays kept. */
   stop(): void {
-    for (const message of this.#messages.values()) message.discarded.abort();
+    // What may have been sent is not taken back.
+    for (const { state, discarded } of this.#messages.values()) if (state === 'storing') discarded.abort();
     this.#messages.clear();
-  }
-
-  /** Of each conversation the first that is to be sent: none overtakes another, but one that waits keeps up no other conversation. */
-  #heads(): Outgoing[] {
-    const heads = new Map<Conversation, Outgoing>();
-    for (const message of this.#messages.values()) {
-      if (message.state !== 'refused' && !heads.has(message.conversation)) heads.set(message.conversation, message);
-    }
-    return [...heads.values()];
   }
 
   #take(message: Outgoing): void {
@@ -223,31 +165,76 @@ export class Outbox {
     this.#keep(message);
     conversation.transcript.say(clientMessageId, shown(message), at);
     if (files.some(({ bytes, mediaId }) => bytes === undefined && mediaId === ''))
-      return this.refuse(message, refusal('ATTACHMENTS_LOST', message.text !== ''));
-    if (files.every(({ mediaId }) => mediaId !== '')) {
-      message.state = 'ready';
-      return this.#deps.onReady();
-    }
+      return this.#refuse(message, refusal('ATTACHMENTS_LOST', message.text !== ''));
     message.state = 'storing';
-    void this.#store(message);
+    void this.#prepare(message);
   }
 
   /** Stores the files that are too large to go in a frame. */
-  async #store(message: Outgoing): Promise<void> {
-    const { signal } = message.discarded;
+  async #prepare(message: Outgoing): Promise<void> {
+    const { files, conversation } = message;
     try {
-      const limits = await this.#deps.limits();
-      for (const file of toStore(message.files, limits)) {
-        file.mediaId = await this.#deps.store(file, (done) => this.#progress(message, file, done), signal);
-        this.#keep(message);
-      }
-      if (signal.aborted) return;
-      message.state = 'ready';
-      this.#progress(message);
-      this.#deps.onReady();
+      if (files.some(({ mediaId }) => mediaId === '')) await this.#store(message);
+      message.parts = await partsOf(message);
+      if (this.#isUnderWay(message)) message.state = 'ready';
     } catch (error) {
-      if (!signal.aborted) this.refuse(message, failure(error).refusal);
+      if (this.#isUnderWay(message)) this.#refuse(message, shownRefusal(error));
     }
+    this.#handOver(conversation);
+  }
+
+  async #store(message: Outgoing): Promise<void> {
+    const { files, discarded } = message;
+    for (const file of toStore(files, await this.#deps.limits())) {
+      const progress = (done: number) => this.#progress(message, file, done);
+      file.mediaId = await this.#deps.store(file, progress, discarded.signal);
+      if (this.#isUnderWay(message)) this.#keep(message);
+    }
+    this.#progress(message);
+  }
+
+  /** Sends what is ready, in order: one whose files take their time holds up what was said behind it, and no other conversation. */
+  #handOver(conversation: Conversation): void {
+    for (const message of [...this.#messages.values()]) {
+      if (message.conversation !== conversation) continue;
+      if (message.state === 'storing') return;
+      if (message.state === 'ready') void this.#send(message);
+    }
+  }
+
+  async #send(message: Outgoing): Promise<void> {
+    const { clientMessageId, conversation, discarded, parts } = message;
+    if (conversation.isGone) return this.#refuse(message, conversation.trouble.peek() ?? refusal('NOT_FOUND'));
+    message.state = 'sending';
+    try {
+      await this.#deps.send(conversation, parts, { clientMessageId, signal: discarded.signal });
+      if (this.#isUnderWay(message)) this.#settle(message);
+    } catch (error) {
+      if (!this.#isUnderWay(message)) return;
+      if (isOfConversation(refusalOf(error)) && this.#deps.renew(conversation)) return this.#send(message);
+      this.#refuse(message, shownRefusal(error));
+    }
+  }
+
+  #isUnderWay(message: Outgoing): boolean {
+    return this.#messages.get(message.clientMessageId) === message;
+  }
+
+  /** It is in the log, or taken back. */
+  #settle({ clientMessageId }: Outgoing): void {
+    this.#messages.delete(clientMessageId);
+    this.#deps.kept.remove(clientMessageId);
+  }
+
+  /** The server will not have it. */
+  #refuse(message: Outgoing, why: Refusal): void {
+    if (why.reason === 'MEDIA_NOT_FOUND') for (const file of message.files) file.mediaId = '';
+    message.state = 'refused';
+    message.conversation.transcript.change(message.clientMessageId, {
+      status: 'unsent',
+      refusal: why,
+      parts: shown(message),
+    });
   }
 
   #progress(message: Outgoing, file?: OutgoingFile, progress?: number): void {
@@ -278,15 +265,15 @@ function newOutgoing(
     text,
     at,
     state: 'storing',
-    notBeforeMs: 0,
+    parts: [],
     discarded: new AbortController(),
   };
 }
 
 /** All but those that fit into the frame, each within its own limit. */
-function toStore(files: readonly OutgoingFile[], limits: WireLimits): (OutgoingFile & { readonly bytes: Blob })[] {
+function toStore(files: readonly OutgoingFile[], limits: WireLimits): FileWithBytes[] {
   let leftBytes = limits.maxFrameBytes - limits.maxTextBytes - frameSlackBytes;
-  return files.filter((file): file is OutgoingFile & { readonly bytes: Blob } => {
+  return files.filter((file): file is FileWithBytes => {
     if (file.mediaId !== '' || file.bytes === undefined) return false;
     if (file.sizeBytes > Math.min(limits.maxInlineBytes, leftBytes)) return true;
     leftBytes -= file.sizeBytes;
@@ -309,14 +296,16 @@ function shown({ text, files }: Outgoing, moving?: OutgoingFile, progress?: numb
   return text === '' ? media : [{ kind: 'text', text }, ...media];
 }
 
-/** All of a file. Rejects with CallFailed when it was changed or removed since it was chosen. */
-export async function bytesOf(file: Blob): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return new Uint8Array(await file.arrayBuffer());
-  } catch (error) {
-    if (error instanceof DOMException) throw new CallFailed(refusal('ATTACHMENTS_LOST'));
-    throw error;
-  }
+/** The message as it goes over the wire. */
+async function partsOf({ text, files }: Outgoing): Promise<OutgoingPart[]> {
+  const media = await Promise.all(
+    files.map(async ({ kind, contentType, mediaId, bytes }): Promise<OutgoingPart> => {
+      const isInline = mediaId === '' && bytes !== undefined;
+      const content = isInline ? { inlineData: new Uint8Array(await bytes.arrayBuffer()) } : { mediaId };
+      return { value: { case: 'media', value: { kind: wireKinds[kind], contentType, ...content } } };
+    }),
+  );
+  return text === '' ? media : [{ value: { case: 'text', value: text } }, ...media];
 }
 
 /** undefined for what is not one. */

@@ -1,18 +1,4 @@
-/** PUTs bytes somewhere. */
-export interface PutOptions {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Blob;
-  /** 0 to 1. */
-  readonly onProgress: (done: number) => void;
-  readonly signal: AbortSignal;
-}
-
-/** What came of a PUT. */
-export interface PutAnswer {
-  /** Of HTTP; 0 when there was no answer. */
-  readonly status: number;
-  readonly body: string;
-}
+import type { PutBlob } from '../../../../src/client/uploads.ts';
 
 /** What the client needs of the page that it runs in: a browser's, or a test's. */
 export interface Page {
@@ -30,7 +16,7 @@ export interface Page {
   readonly timeZone: string;
   /** False when the browser knows that there is no network. */
   isOnline(): boolean;
-  put(url: string, options: PutOptions): Promise<PutAnswer>;
+  readonly put: PutBlob;
   /** Calls back when the network has gone or come, or somebody looks at the page again. Returns how to end that. */
   onChange(listener: () => void): () => void;
   /** Calls back when another tab has changed what is stored. Returns how to end that. */

@@ -179,8 +179,8 @@ const ofThisPage = {
 
 const words: Readonly<Record<string, Words>> = { ...ofCatalogue, ...ofThisPage };
 
-/** A reason that this page may give by itself, or the server. */
-export type KnownReason = keyof typeof ofCatalogue | keyof typeof ofThisPage;
+/** A reason that this page may give by itself. */
+export type PageReason = keyof typeof ofCatalogue | keyof typeof ofThisPage;
 
 /** Reasons whose text from the server may say more than the table can (an operator's words, the id of an incident), and what it says otherwise. */
 const telling: ReadonlyMap<string, string> = new Map([

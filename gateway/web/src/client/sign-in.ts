@@ -1,19 +1,21 @@
-import { durationMs } from '@bufbuild/protobuf/wkt';
 import { type ReadonlySignal, signal } from '@preact/signals';
+import type { AccessToken, AccessTokens } from '../../../../src/client/access-tokens.ts';
 import type {
   DescribeSignInResponse,
+  Tokens as NewTokens,
   OidcSignIn,
-  Tokens as WireTokens,
 } from '../../../../src/client/gen/chat/v1/account_service_pb.js';
 import { reconnectDelayMs } from '../../../../src/client/reconnect.ts';
+import { refusalOf } from '../../../../src/client/refusal.ts';
+import type { StoredTokens } from '../../../../src/client/saved-tokens.ts';
 import type { Refusal, SignIn, SignInState } from './app.ts';
 import type { Bell } from './bell.ts';
-import { CallFailed, type Calls, type Credentials, failure, orRefusal } from './calls.ts';
+import { type Calls, orRefusal, shownRefusal } from './calls.ts';
 import { chosenClientId } from './client-id.ts';
 import type { Kept } from './kept.ts';
 import type { Page } from './page.ts';
 import { refusal } from './refusals.ts';
-import { type NewTokens, Tokens } from './tokens.ts';
+import { Tokens } from './tokens.ts';
 
 type Method = DescribeSignInResponse['method'];
 
@@ -23,14 +25,12 @@ export interface SignInDeps {
   readonly calls: Calls;
   /** Rung when trying again at once makes sense. */
   readonly returning: Bell;
-  /** There is a newer access token. */
-  readonly onRenewed: () => void;
   /** Before the tokens go: ends the session, and forgets what was written. */
   readonly onSigningOut: (clientId: string) => Promise<void>;
 }
 
 /** Finds out how people get in here, lets them in, and keeps them in. */
-export class SignInDesk implements SignIn, Credentials {
+export class SignInDesk implements SignIn, AccessTokens {
   readonly #deps: SignInDeps;
   readonly #state = signal<SignInState>({ kind: 'asking' });
   readonly #tokens: Tokens;
@@ -41,8 +41,8 @@ export class SignInDesk implements SignIn, Credentials {
     this.#deps = deps;
     this.#tokens = new Tokens({
       ...deps,
-      renew: (tokens) => this.#renew(tokens),
-      onEnded: (why) => this.#out(why?.refusal),
+      renew: (_, tokens) => this.#renew(tokens),
+      onEnded: (why) => this.#out(why === undefined ? undefined : shownRefusal(why)),
       onFound: () => this.#welcome(),
     });
     if (deps.page.isSecure) void this.#ask();
@@ -58,24 +58,20 @@ export class SignInDesk implements SignIn, Credentials {
     return this.#method.case === 'none' || this.#method.case === undefined ? chosenClientId(this.#deps.kept) : '';
   }
 
-  async fresh(): Promise<string | undefined> {
+  async fresh(): Promise<AccessToken | undefined> {
     return this.#usesTokens ? this.#tokens.fresh() : undefined;
   }
 
-  async instead(refused: string | undefined): Promise<string | undefined> {
+  async instead(refused: AccessToken): Promise<AccessToken | undefined> {
     return this.#usesTokens ? this.#tokens.instead(refused) : undefined;
   }
 
   withPassword(userName: string, password: string): Promise<Refusal | undefined> {
-    return orRefusal(
-      this.#accounts.signIn({ userName, password }).then(({ tokens }) => this.#in(accountTokens(tokens))),
-    );
+    return orRefusal(this.#accounts.signIn({ userName, password }).then(({ tokens }) => this.#in(tokens)));
   }
 
   signUp(userName: string, password: string): Promise<Refusal | undefined> {
-    return orRefusal(
-      this.#accounts.signUp({ userName, password }).then(({ tokens }) => this.#in(accountTokens(tokens))),
-    );
+    return orRefusal(this.#accounts.signUp({ userName, password }).then(({ tokens }) => this.#in(tokens)));
   }
 
   async withIssuer(): Promise<Refusal | undefined> {
@@ -94,11 +90,8 @@ export class SignInDesk implements SignIn, Credentials {
 
   changePassword(oldPassword: string, newPassword: string): Promise<Refusal | undefined> {
     return orRefusal(
-      this.#deps.calls.ownAccount.changePassword({ oldPassword, newPassword }).then(({ tokens }) => {
-        // The former ones are ended.
-        this.#in(accountTokens(tokens));
-        this.#deps.onRenewed();
-      }),
+      // The former ones are ended.
+      this.#deps.calls.ownAccount.changePassword({ oldPassword, newPassword }).then(({ tokens }) => this.#in(tokens)),
     );
   }
 
@@ -138,12 +131,11 @@ export class SignInDesk implements SignIn, Credentials {
         const { method } = await this.#accounts.describeSignIn({}, { signal });
         return await this.#enter(method);
       } catch (error) {
-        const why = failure(error);
         // A server of an earlier release keeps no door.
-        if (why.reason === 'NOT_IMPLEMENTED') return await this.#enter({ case: undefined });
+        if (shownRefusal(error).reason === 'NOT_IMPLEMENTED') return await this.#enter({ case: undefined });
         if (signal.aborted) return;
         this.#state.value = { kind: 'unreachable' };
-        await returning.wait(reconnectDelayMs(failures, why.retryDelayMs, page.random()), signal);
+        await returning.wait(reconnectDelayMs(failures, refusalOf(error).retryDelayMs, page.random()), signal);
       }
     }
   }
@@ -180,14 +172,12 @@ export class SignInDesk implements SignIn, Credentials {
     return new Issuer(oidc, this.#deps.page, issuerVisitKey);
   }
 
-  async #renew(tokens: NewTokens): Promise<NewTokens> {
-    if (tokens.refreshToken === '') throw new CallFailed(refusal('UNAUTHENTICATED'));
+  async #renew(tokens: StoredTokens): Promise<NewTokens | undefined> {
     if (this.#method.case === 'oidc') return (await this.#issuer(this.#method.value)).renew(tokens);
-    const renewed = await this.#accounts.refreshTokens({ refreshToken: tokens.refreshToken });
-    return accountTokens(renewed.tokens);
+    return (await this.#accounts.refreshTokens({ refreshToken: tokens.refreshToken })).tokens;
   }
 
-  #in(tokens: NewTokens): void {
+  #in(tokens: NewTokens | undefined): void {
     this.#tokens.set(tokens);
     this.#welcome();
   }
@@ -215,10 +205,3 @@ const signsNobodyIn = { canSignOut: false, hasPassword: false };
 
 /** What this tab remembers of a visit at the issuer's page. */
 const issuerVisitKey = 'parley.issuerVisit';
-
-/** Rejects what holds no tokens: that would be a defect of the server. */
-function accountTokens(tokens: WireTokens | undefined): NewTokens {
-  if (tokens?.accessTokenLifetime === undefined) throw new CallFailed(refusal('INTERNAL'));
-  const { accessToken, refreshToken, clientId, accessTokenLifetime } = tokens;
-  return { accessToken, refreshToken, clientId, lifetimeMs: durationMs(accessTokenLifetime) };
-}

@@ -1,16 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { Code } from '@connectrpc/connect';
 import { describe, expect, test } from '@jest/globals';
-import { CallFailed } from './calls.ts';
+import { type Tokens as NewTokens, TokensSchema } from '../../../../src/client/gen/chat/v1/account_service_pb.js';
+import { pageRefusal, shownRefusal } from './calls.ts';
 import { Kept } from './kept.ts';
 import { MemoryStorage } from './memory-storage.ts';
-import { refusal } from './refusals.ts';
 import { TestPage } from './testing/test-page.ts';
-import { type NewTokens, Tokens } from './tokens.ts';
+import { Tokens } from './tokens.ts';
 
 /** A server that gives a new pair for each refresh token, and ends the family of one that comes twice. */
 class Family {
   readonly asked: string[] = [];
-  failure: CallFailed | undefined;
+  failure: Error | undefined;
   #count = 0;
   readonly #lifetimeMs: number;
 
@@ -20,19 +23,19 @@ class Family {
 
   next(): NewTokens {
     this.#count += 1;
-    return {
+    return create(TokensSchema, {
       accessToken: `a${this.#count}`,
       refreshToken: `r${this.#count}`,
-      lifetimeMs: this.#lifetimeMs,
+      accessTokenLifetime: durationFromMs(this.#lifetimeMs),
       clientId: 'ann',
-    };
+    });
   }
 
-  async renew({ refreshToken }: NewTokens): Promise<NewTokens> {
+  async renew(refreshToken: string): Promise<NewTokens> {
     this.asked.push(refreshToken);
     await delay(5);
     if (this.failure !== undefined) throw this.failure;
-    if (refreshToken !== `r${this.#count}`) throw new CallFailed(refusal('REFRESH_TOKEN_INVALID'));
+    if (refreshToken !== `r${this.#count}`) throw pageRefusal('REFRESH_TOKEN_INVALID', Code.Unauthenticated);
     return this.next();
   }
 }
@@ -62,13 +65,14 @@ function tab(family: Family, store: Storage, prefix: string) {
     page,
     kept: new Kept(store, prefix),
     renew: (former) => family.renew(former),
-    onRenewed: () => told.push('renewed'),
-    onEnded: (why) => told.push(`ended: ${why?.reason}`),
+    onEnded: (why) => told.push(`ended: ${why === undefined ? 'elsewhere' : shownRefusal(why).reason}`),
     onFound: () => told.push('found'),
   });
   tokens.start();
   return { tokens, page, told };
 }
+
+const first = { text: 'a1', renewAtMs: undefined };
 
 describe('tokens', () => {
   test('are renewed once, however many ask in however many tabs', async () => {
@@ -76,8 +80,12 @@ describe('tokens', () => {
     const store = new MemoryStorage();
     const [one, other] = [tab(family, store, 'once.'), tab(family, store, 'once.')];
     one.tokens.set(family.next());
-    const found = await Promise.all([one.tokens.instead('a1'), one.tokens.instead('a1'), other.tokens.instead('a1')]);
-    expect(found).toEqual(['a2', 'a2', 'a2']);
+    const found = await Promise.all([
+      one.tokens.instead(first),
+      one.tokens.instead(first),
+      other.tokens.instead(first),
+    ]);
+    expect(found.map((token) => token?.text)).toEqual(['a2', 'a2', 'a2']);
     expect(family.asked).toEqual(['r1']);
     for (const { tokens } of [one, other]) tokens.stop();
   });
@@ -89,25 +97,25 @@ describe('tokens', () => {
     const [one, other] = [tab(family, store, 'late.'), tab(family, late, 'late.')];
     one.tokens.set(family.next());
     late.catchUp();
-    await one.tokens.instead('a1');
-    const found = other.tokens.instead('a1');
+    await one.tokens.instead(first);
+    const found = other.tokens.instead(first);
     await delay(100);
     late.catchUp();
-    expect(await found).toBe('a2');
+    expect((await found)?.text).toBe('a2');
     expect(family.asked).toEqual(['r1']);
     for (const { tokens } of [one, other]) tokens.stop();
   });
 
-  test('that another tab has renewed are shown to the server by this one', () => {
+  test('of another tab that signs in or out are heard of', () => {
     const family = new Family(60_000);
     const store = new MemoryStorage();
     const [one, other] = [tab(family, store, 'shown.'), tab(family, store, 'shown.')];
     one.tokens.set(family.next());
     other.page.storedElsewhere('shown.tokens');
-    expect(other.told).toEqual(['found', 'renewed']);
+    expect(other.told).toEqual(['found']);
     one.tokens.forget();
     other.page.storedElsewhere('shown.tokens');
-    expect(other.told.at(-1)).toBe('ended: undefined');
+    expect(other.told.at(-1)).toBe('ended: elsewhere');
     for (const { tokens } of [one, other]) tokens.stop();
   });
 
@@ -115,9 +123,9 @@ describe('tokens', () => {
     const family = new Family(1_000);
     const { tokens, told } = tab(family, new MemoryStorage(), 'patient.');
     tokens.set(family.next());
-    family.failure = new CallFailed(refusal('NETWORK', true));
-    expect(await tokens.instead('a1')).toBeUndefined();
-    expect(await tokens.fresh()).toBe('a1');
+    family.failure = pageRefusal('NETWORK', Code.Unavailable);
+    expect(await tokens.instead(first)).toBeUndefined();
+    expect((await tokens.fresh())?.text).toBe('a1');
     expect(told).toEqual([]);
     tokens.stop();
   });
@@ -127,10 +135,21 @@ describe('tokens', () => {
     const store = new MemoryStorage();
     const { tokens, told } = tab(family, store, 'over.');
     tokens.set({ ...family.next(), refreshToken: 'stolen and used' });
-    await expect(tokens.instead('a1')).rejects.toMatchObject({ reason: 'REFRESH_TOKEN_INVALID' });
+    await expect(tokens.instead(first)).rejects.toMatchObject({ reason: 'REFRESH_TOKEN_INVALID' });
     expect(told).toEqual(['ended: REFRESH_TOKEN_INVALID']);
     expect(await tokens.fresh()).toBeUndefined();
     expect(store.length).toBe(0);
+    tokens.stop();
+  });
+
+  test('that cannot be renewed do until they expire, and end the sign-in then', async () => {
+    const { tokens, told } = tab(new Family(0), new MemoryStorage(), 'once only.');
+    const { accessToken, clientId } = new Family(0).next();
+    tokens.set(create(TokensSchema, { accessToken, clientId, accessTokenLifetime: durationFromMs(60_000) }));
+    expect((await tokens.fresh())?.text).toBe('a1');
+    tokens.set(create(TokensSchema, { accessToken, clientId, accessTokenLifetime: durationFromMs(0) }));
+    await expect(tokens.fresh()).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
+    expect(told).toEqual(['ended: UNAUTHENTICATED']);
     tokens.stop();
   });
 });

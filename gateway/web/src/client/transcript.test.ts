@@ -2,11 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  AcceptedSchema,
-  ReplyDeltaSchema,
-  ReplyStartedSchema,
-} from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
+import { AcceptedSchema } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
 import { type Message, MessageSchema, MessageStatus, Role } from '../../../../src/client/gen/chat/v1/content_pb.js';
 import { assertProperty } from '../../../../src/testing/property.ts';
 import { Transcript } from './transcript.ts';
@@ -48,13 +44,12 @@ function accepted(n: number, sequence: number) {
   });
 }
 
-function started(n: number, attempt = 1, continuedBytes = 0) {
-  const ids = { messageId: `m${n}`, replyMessageId: `r${n}` };
-  return create(ReplyStartedSchema, { ...ids, attempt, continuedBytes: BigInt(continuedBytes) });
+function started(n: number) {
+  return { messageId: `m${n}`, replyMessageId: `r${n}` };
 }
 
-function delta(n: number, offset: number, text: string, attempt = 1) {
-  return create(ReplyDeltaSchema, { replyMessageId: `r${n}`, attempt, offsetBytes: BigInt(offset), text });
+function grown(n: number, text: string) {
+  return { replyMessageId: `r${n}`, text };
 }
 
 function lines(transcript: Transcript): string[] {
@@ -78,11 +73,15 @@ describe('a transcript', () => {
     expect(transcript.accepted(accepted(1, 5))).toBe(false);
     expect(lines(transcript)).toEqual(['queued: question 1']);
     transcript.replyStarted(started(1));
-    transcript.replyDelta(delta(1, 0, 'answ'));
+    transcript.replyGrown(grown(1, 'an'));
+    transcript.replyGrown(grown(1, 'sw'));
     expect(lines(transcript)).toEqual(['processing: question 1', 'growing: answ']);
     const growing = transcript.entries.value[1];
     expect(transcript.message(replied(1, 6))).toBe('answer 1');
     expect(transcript.message(replied(1, 6))).toBeUndefined();
+    // What the chat draws of it then is there.
+    transcript.replyRestarted(started(1));
+    transcript.replyGrown(grown(1, 'er 1'));
     expect(lines(transcript)).toEqual(['completed: question 1', 'completed: answer 1']);
     expect(transcript.entries.value).toEqual([entry, growing]);
   });
@@ -109,41 +108,14 @@ describe('a transcript', () => {
     const transcript = new Transcript();
     transcript.message(said(1, 5, MessageStatus.QUEUED));
     transcript.replyStarted(started(1));
-    transcript.replyDelta(delta(1, 0, 'wrong'));
-    transcript.replyStarted(started(1, 2));
+    transcript.replyGrown(grown(1, 'wrong'));
+    transcript.replyRestarted(started(1));
     expect(lines(transcript)).toEqual(['processing: question 1', 'growing: ']);
-    transcript.replyDelta(delta(1, 5, ' late', 1));
-    transcript.replyDelta(delta(1, 0, 'right', 2));
+    transcript.replyGrown(grown(1, 'right'));
     expect(lines(transcript)).toEqual(['processing: question 1', 'growing: right']);
     transcript.failed({ messageId: 'm1', reason: 'PROVIDER_FAILED', detail: '' });
     expect(lines(transcript)).toEqual(['failed: question 1']);
     expect(transcript.entries.value[0]?.message.value.refusal?.reason).toBe('PROVIDER_FAILED');
-  });
-
-  test('keeps what was drawn while an attempt that goes on from there says it again', () => {
-    const transcript = new Transcript();
-    transcript.message(said(1, 5, MessageStatus.QUEUED));
-    transcript.replyStarted(started(1));
-    transcript.replyDelta(delta(1, 0, 'answer'));
-    const drawn = () => transcript.entries.value[1]?.message.peek();
-    const before = drawn();
-    transcript.replyStarted(started(1, 2, 4));
-    transcript.replyDelta(delta(1, 0, 'answ', 2));
-    transcript.replyDelta(delta(1, 4, 'e', 2));
-    expect(drawn()).toBe(before);
-    transcript.replyDelta(delta(1, 5, 'r 1', 2));
-    expect(lines(transcript)).toEqual(['processing: question 1', 'growing: answer 1']);
-    transcript.replyStarted(started(1, 3, 8));
-    transcript.replyDelta(delta(1, 0, 'answers', 3));
-    expect(lines(transcript)).toEqual(['processing: question 1', 'growing: answers']);
-  });
-
-  test('tells of a hole, and goes on once the whole draft comes', () => {
-    const transcript = new Transcript();
-    transcript.replyStarted(started(1));
-    expect(transcript.replyDelta(delta(1, 3, 'wer'))).toBe('hole');
-    expect(transcript.replyDelta(delta(1, 0, 'answer'))).toBeUndefined();
-    expect(lines(transcript)).toEqual(['growing: answer']);
   });
 
   test('does not let history that is behind undo what streams have told', () => {

@@ -1,14 +1,8 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import type { ReadonlySignal } from '@preact/signals';
-import type {
-  Accepted,
-  MessageRejected,
-  ReplyDelta,
-  ReplyStarted,
-} from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
+import type { Accepted, MessageRejected, ReplyStarted } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
 import type { Message } from '../../../../src/client/gen/chat/v1/content_pb.js';
 import { MessageStatus, Role } from '../../../../src/client/gen/chat/v1/content_pb.js';
-import { addPiece, beginDraft, type ReplyDraft } from '../../../../src/client/reply-draft.ts';
 import type { Entry, Refusal, ShownMessage, ShownPart, ShownStatus } from './app.ts';
 import { OrderedEntries, type Place } from './ordered-entries.ts';
 import { refusal } from './refusals.ts';
@@ -31,7 +25,6 @@ interface Question {
  */
 export class Transcript {
   readonly #entries = new OrderedEntries();
-  readonly #drafts = new Map<string, ReplyDraft>();
   /** User messages that are in the log, by message id. */
   readonly #questions = new Map<string, Question>();
   /** Replies whose question is not known here (yet), by the question's message id. */
@@ -112,29 +105,25 @@ export class Transcript {
     });
   }
 
-  replyStarted({ messageId, replyMessageId, attempt, continuedBytes }: ReplyStarted): void {
-    const drawn = this.#drafts.get(replyMessageId);
-    if (drawn !== undefined && drawn.attempt >= attempt) return;
-    if (this.#isComplete(replyMessageId)) return;
-    const key = this.#questions.get(messageId)?.key;
-    if (key !== undefined) this.#entries.update(key, (message) => withStatus(message, 'processing'));
-    const draft = beginDraft(attempt, drawn, Number(continuedBytes));
-    this.#drafts.set(replyMessageId, draft);
-    // A new array of the same parts would be drawn again.
-    if (draft.text !== drawn?.text) this.#showDraft(messageId, replyMessageId, draft.text);
+  /** A worker has begun to answer. */
+  replyStarted({ messageId, replyMessageId }: Pick<ReplyStarted, 'messageId' | 'replyMessageId'>): void {
+    const key = replyKey(replyMessageId);
+    if (this.#entries.get(key) !== undefined) return;
+    const question = this.#questions.get(messageId)?.key;
+    if (question !== undefined) this.#entries.update(question, (message) => withStatus(message, 'processing'));
+    const ids = { messageId: replyMessageId, replyToMessageId: messageId };
+    const shown = { ...ids, role: 'assistant', parts: [], status: 'growing', at: new Date() } as const;
+    this.#entries.set(key, shown, this.#replyPlace(messageId, key, atTheEnd));
   }
 
-  /** @returns 'hole' when bytes before the piece are missing: what is drawn stands still until they come */
-  replyDelta({ replyMessageId, attempt, offsetBytes, text }: ReplyDelta): 'hole' | undefined {
-    const drawn = this.#drafts.get(replyMessageId);
-    // Complete, given up, or of a conversation that was left.
-    if (drawn === undefined) return undefined;
-    const draft = addPiece(drawn, { attempt, offsetBytes: Number(offsetBytes), text });
-    if (draft === 'hole') return 'hole';
-    if (draft === drawn) return undefined;
-    this.#drafts.set(replyMessageId, draft);
-    this.#showDraft(this.#entries.get(replyKey(replyMessageId))?.replyToMessageId ?? '', replyMessageId, draft.text);
-    return undefined;
+  /** Text to show at the end of a reply that is being written. */
+  replyGrown({ replyMessageId, text }: { readonly replyMessageId: string; readonly text: string }): void {
+    this.#redraw(replyMessageId, ({ parts }) => [{ kind: 'text', text: textOf(parts) + text }]);
+  }
+
+  /** What is shown of a reply that is being written is void. */
+  replyRestarted({ replyMessageId }: { readonly replyMessageId: string }): void {
+    this.#redraw(replyMessageId, () => []);
   }
 
   /** A message that is in the log was given up. */
@@ -186,7 +175,6 @@ export class Transcript {
     const status = message.status === MessageStatus.STOPPED ? 'stopped' : 'completed';
     const at = message.createTime === undefined ? new Date(0) : timestampDate(message.createTime);
     const parts = shownParts(message.parts, before?.parts);
-    this.#drafts.delete(messageId);
     const shown: ShownMessage = { messageId, role: 'assistant', parts, status, at, model, replyToMessageId };
     this.#entries.set(key, shown, this.#replyPlace(replyToMessageId, key, sequence));
     const question = this.#questions.get(replyToMessageId);
@@ -204,37 +192,17 @@ export class Transcript {
     return [sequence, 1, 0];
   }
 
-  #showDraft(replyToMessageId: string, replyMessageId: string, text: string): void {
-    const key = replyKey(replyMessageId);
-    const parts: ShownPart[] = text === '' ? [] : [{ kind: 'text', text }];
-    if (this.#entries.get(key) !== undefined) {
-      this.#entries.update(key, (message) => ({ ...message, parts }));
-      return;
-    }
-    const shown = {
-      messageId: replyMessageId,
-      role: 'assistant',
-      parts,
-      status: 'growing',
-      at: new Date(),
-      replyToMessageId,
-    } as const;
-    this.#entries.set(key, shown, this.#replyPlace(replyToMessageId, key, atTheEnd));
+  /** Complete replies stay as they are, and those that were given up away. */
+  #redraw(replyMessageId: string, draw: (message: ShownMessage) => readonly ShownPart[]): void {
+    this.#entries.update(replyKey(replyMessageId), (message) =>
+      message.status === 'growing' ? { ...message, parts: draw(message) } : message,
+    );
   }
 
   #dropDraftOf(messageId: string): void {
-    for (const replyMessageId of [...this.#drafts.keys()]) {
-      const key = replyKey(replyMessageId);
-      const reply = this.#entries.get(key);
-      if (reply?.replyToMessageId !== messageId || reply.status !== 'growing') continue;
-      this.#drafts.delete(replyMessageId);
-      this.#entries.remove(key);
+    for (const { messageId: replyMessageId, replyToMessageId, status } of this.#entries.values()) {
+      if (replyToMessageId === messageId && status === 'growing') this.#entries.remove(replyKey(replyMessageId));
     }
-  }
-
-  #isComplete(replyMessageId: string): boolean {
-    const status = this.#entries.get(replyKey(replyMessageId))?.status;
-    return status !== undefined && status !== 'growing';
   }
 }
 

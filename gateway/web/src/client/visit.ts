@@ -1,30 +1,37 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
-import type { Connection, Limits } from './app.ts';
-import type { Bell } from './bell.ts';
-import type { Calls, Credentials } from './calls.ts';
+import type { AccessTokens } from '../../../../src/client/access-tokens.ts';
+import { Chat } from '../../../../src/client/chat.ts';
+import { reconnectDelayMs } from '../../../../src/client/reconnect.ts';
+import { blobSource, storeMedia } from '../../../../src/client/uploads.ts';
+import type { Wire } from '../../../../src/client/wire.ts';
+import type { Connection, Limits, Refusal } from './app.ts';
+import type { Calls } from './calls.ts';
 import { Drafts } from './composer.ts';
 import { Conversation } from './conversation.ts';
 import { ConversationListing } from './conversation-list.ts';
 import { Dialogue } from './dialogue.ts';
 import { HistoryPages } from './history-pages.ts';
 import type { Kept } from './kept.ts';
-import { Outbox, type WireLimits } from './outbox.ts';
+import { type FileWithBytes, Outbox, type WireLimits } from './outbox.ts';
 import type { Page } from './page.ts';
 import { refusal } from './refusals.ts';
-import { Session } from './session.ts';
-import { Uploads } from './uploads.ts';
+import { keptResumeToken, Session } from './session.ts';
+import { wireKinds } from './shown-parts.ts';
 
 export interface VisitDeps {
   readonly calls: Calls;
-  readonly credentials: Credentials;
+  readonly wire: Wire;
+  readonly tokens: AccessTokens;
   readonly page: Page;
   /** Of this client. */
   readonly kept: Kept;
   /** '' where the token says who it is. */
   readonly clientId: string;
-  readonly returning: Bell;
   readonly tabId: string;
 }
+
+/** Longer than any server lets wait: each has its own cap, after which the page stands in line again. */
+const waitForSlotMs = 3_600_000;
 
 /** Titles are the first words said, until the server has its own. */
 const maxTitleLength = 80;
@@ -38,33 +45,36 @@ export class Visit {
   readonly outbox: Outbox;
   readonly limits = signal<Limits | undefined>(undefined);
   readonly #deps: VisitDeps;
+  readonly #chat: Chat;
   readonly #session: Session;
   readonly #wireLimits = Promise.withResolvers<WireLimits>();
 
   constructor(deps: VisitDeps) {
-    const { calls, page, kept, clientId, returning, tabId } = deps;
+    const { calls, kept, clientId, tabId } = deps;
     this.#deps = deps;
     this.list = new ConversationListing(calls, clientId);
     this.drafts = new Drafts(kept.within('draft'));
     this.pages = new HistoryPages(calls);
-    const uploads = new Uploads(calls, page, returning, () => clientId);
+    const first = new Conversation(this.#blankId, true);
+    this.#chat = this.#newChat(first);
     this.outbox = new Outbox({
       kept: kept.within('unsent'),
       tabId,
       limits: () => this.#wireLimits.promise,
-      store: (...file) => uploads.store(...file),
-      onReady: () => this.#session.wake(),
+      store: (...file) => this.#store(...file),
+      send: ({ place }, parts, options) => this.#chat.send(parts, { ...options, conversation: place }),
+      renew: (conversation) => this.dialogue.renew(conversation),
     });
     this.dialogue = new Dialogue(
       {
+        chat: this.#chat,
         pages: this.pages,
-        outbox: this.outbox,
         onNews: (conversation, at) => this.#news(conversation, at),
         onNamed: (conversation) => this.#named(conversation),
         onRenamed: (conversation, title) => this.list.renamed(conversation.id.peek(), title),
         onDeleted: (conversation) => this.#deleted(conversation),
       },
-      new Conversation(this.#blankId, true),
+      first,
     );
     this.adopt(this.drafts.read(this.dialogue.open.peek()));
     this.#session = this.#newSession();
@@ -76,8 +86,19 @@ export class Visit {
     return this.#session.connection;
   }
 
-  get session(): Session {
-    return this.#session;
+  /** Opens the session in this tab, at once. */
+  connect(): void {
+    this.#session.connect();
+  }
+
+  /** Something will be said soon. */
+  wake(): void {
+    this.#chat.wake();
+  }
+
+  /** Stops the reply to this user message. @returns why it cannot be */
+  stopReply(messageId: string): Refusal | undefined {
+    return this.#chat.stopReply(messageId) ? undefined : refusal('NETWORK', true);
   }
 
   /** Turns to a conversation; '': a new one. */
@@ -102,19 +123,14 @@ export class Visit {
     this.outbox.add(conversation, conversation.draftText.peek().trim(), conversation.chosen.peek());
     conversation.notice.value = undefined;
     if (this.#blankId === conversation.id.peek()) this.#deps.kept.remove('blank');
-    this.#session.wake();
-  }
-
-  /** Sends again what was refused. */
-  retry(clientMessageId: string): void {
-    this.outbox.retry(clientMessageId);
-    this.#session.wake();
+    this.wake();
   }
 
   /** It was deleted. */
   leave(conversationId: string): void {
     const conversation = this.dialogue.conversationOf(conversationId);
     this.dialogue.forget(conversation);
+    this.outbox.discardAllOf(conversation);
     this.drafts.write(conversation, '');
     if (this.#blankId === conversationId) this.#deps.kept.remove('blank');
     if (this.dialogue.open.peek() === conversation) this.open('');
@@ -127,22 +143,51 @@ export class Visit {
     await this.#session.stop();
   }
 
-  #newSession(): Session {
-    return new Session({
-      ...this.#deps,
-      lockName: this.#deps.kept.keyOf('session'),
-      dialogue: this.dialogue,
-      outbox: this.outbox,
-      onHold: () => void this.#restore(),
-      onWelcome: (limits) => this.#learn(limits),
+  #newChat({ place }: Conversation): Chat {
+    const { wire, tokens, clientId, kept, page } = this.#deps;
+    return new Chat({
+      wire,
+      tokens,
+      clientId,
+      timeZone: page.timeZone,
+      conversation: place,
+      catchUp: (asked) => this.dialogue.catchUp(asked),
+      resumeToken: () => keptResumeToken(kept),
+      waitForSlotMs,
+      persistent: true,
+      random: () => page.random(),
     });
   }
 
-  #learn(limits: WireLimits | undefined): void {
+  #newSession(): Session {
+    return new Session({
+      ...this.#deps,
+      chat: this.#chat,
+      lockName: this.#deps.kept.keyOf('session'),
+      hasUnsent: () => this.outbox.hasUnsent,
+      awaitsReply: () => this.dialogue.awaitsReply,
+      onHold: () => void this.#restore(),
+      onWelcome: () => this.#learn(),
+    });
+  }
+
+  /** However long the server or its store are away. */
+  #store(file: FileWithBytes, onProgress: (done: number) => void, signal: AbortSignal): Promise<string> {
+    const { calls, clientId, page } = this.#deps;
+    const source = blobSource(file.bytes, wireKinds[file.kind], file.contentType, undefined, page.put);
+    return storeMedia(calls.media, clientId, source, {
+      signal,
+      onProgress: (doneBytes) => onProgress(doneBytes / file.sizeBytes),
+      waitsMs: endlessWaitsMs(() => page.random()),
+    });
+  }
+
+  #learn(): void {
+    const { limits } = this.#chat;
     // Only now is history sure to have what was said before, by a page that was reloaded or while there was no session.
     void this.list.refresh();
     if (limits === undefined) return;
-    this.limits.value = limits;
+    this.limits.value = { ...limits, maxMediaBytes: Number(limits.maxMediaBytes) };
     this.#wireLimits.resolve(limits);
   }
 
@@ -168,6 +213,7 @@ export class Visit {
 
   #named(conversation: Conversation): void {
     this.drafts.rename(conversation);
+    this.outbox.keep(conversation);
     if (conversation.transcript.entries.peek().length === 0) this.#deps.kept.write('blank', conversation.id.peek());
   }
 
@@ -191,4 +237,8 @@ export class Visit {
     const title = words?.kind === 'text' ? words.text.slice(0, maxTitleLength) : '';
     this.list.touch(conversation.id.peek(), title, at);
   }
+}
+
+function* endlessWaitsMs(random: () => number): Generator<number> {
+  for (let failures = 1; ; failures += 1) yield reconnectDelayMs(failures, undefined, random());
 }

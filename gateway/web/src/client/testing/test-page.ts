@@ -1,5 +1,7 @@
+import type { TransferAnswer } from '../../../../../src/client/transfer-failed.ts';
+import type { PutOptions } from '../../../../../src/client/uploads.ts';
 import { MemoryStorage } from '../memory-storage.ts';
-import type { Page, PutAnswer, PutOptions } from '../page.ts';
+import type { Page } from '../page.ts';
 
 /** A page that a test turns about; tabs of one browser share a store. */
 export class TestPage implements Page {
@@ -24,13 +26,13 @@ export class TestPage implements Page {
     return this.isThere;
   }
 
-  async put(url: string, { headers, body, onProgress, signal }: PutOptions): Promise<PutAnswer> {
+  async put(url: string, body: Blob, { headers, onProgress, signal }: PutOptions): Promise<TransferAnswer> {
     try {
-      const answer = await fetch(url, { method: 'PUT', headers, body, signal });
-      onProgress(1);
-      return { status: answer.status, body: await answer.text() };
+      const answer = await fetch(url, { method: 'PUT', headers, body, signal: signal ?? null });
+      onProgress?.(body.size);
+      return { status: answer.status, statusText: answer.statusText, body: await answer.text() };
     } catch (error) {
-      if (error instanceof TypeError) return { status: 0, body: '' };
+      if (error instanceof TypeError) return { status: 0, statusText: '', body: '' };
       throw error;
     }
   }
