@@ -68,7 +68,7 @@ describe('a chat view', () => {
   test('says when it will try again, and that it is back', () => {
     client.tell('status', { state: 'connected', welcome });
     client.tell('status', { state: 'reconnecting', delayMs: 1_800, refusal: new Refusal(Code.Unavailable, 'gone') });
-    expect(screen.now).toBe('no connection; trying again in 2 s…');
+    expect(screen.now).toBe('127.0.0.1:50051: no connection; trying again in 2 s…');
     client.tell('status', { state: 'connected', welcome });
     expect(screen.text.endsWith('— Connected again.\n')).toBe(true);
   });

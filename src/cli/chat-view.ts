@@ -82,7 +82,9 @@ export class ChatView {
       case 'draining':
         return this.#screen.status('the server is leaving; what you say now is sent when it is back');
       case 'reconnecting':
-        return this.#screen.status(`${briefly(status.refusal)}; trying again in ${seconds(status.delayMs)}…`);
+        return this.#screen.status(
+          `${this.#address}: ${briefly(status.refusal)}; trying again in ${seconds(status.delayMs)}…`,
+        );
       case 'parked':
         this.#screen.status('');
         return this.#note('Nothing was said in time, so the slot went to others. Your next message connects again.');

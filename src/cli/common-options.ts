@@ -31,13 +31,20 @@ export interface CommonOptions extends ServerOptions {
 export interface Surroundings {
   /** As XDG_STATE_HOME; default `~/.local/state`. */
   readonly stateHome?: string | undefined;
+  /** `host:port` of the server that is meant where none is named; default: where one listens by default. */
+  readonly address?: string | undefined;
 }
 
 /** Adds what names a server, and makes mistakes in usage end with their own exit code. */
-export function withServerOptions(command: Command): Command {
+export function withServerOptions(command: Command, { address = DEFAULT_ADDRESS }: Surroundings): Command {
   return command
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : EXIT_USAGE))
-    .option('--address <host:port>', 'where the server listens', parseAddress, DEFAULT_ADDRESS)
+    .option(
+      '--address <host:port>',
+      'where the server listens; as PARLEY_GRPC_LISTEN, here or in .env, says',
+      parseAddress,
+      address,
+    )
     .option('--tls', 'connect with TLS; implied by the three below')
     .option('--ca <file>', 'certificates (PEM) to trust instead of the well-known authorities', fileContents)
     .option('--cert <file>', 'your own certificate (PEM), with --key', fileContents)
@@ -45,8 +52,8 @@ export function withServerOptions(command: Command): Command {
 }
 
 /** Adds what every command that speaks for a client takes. */
-export function withCommonOptions(command: Command): Command {
-  return withServerOptions(command)
+export function withCommonOptions(command: Command, surroundings: Surroundings): Command {
+  return withServerOptions(command, surroundings)
     .option('--client <id>', 'who you are, the same at every connect; default: as signed in, or user@machine')
     .option('--time-zone <zone>', 'IANA time zone', parseTimeZone, Intl.DateTimeFormat().resolvedOptions().timeZone)
     .option(

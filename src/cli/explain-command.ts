@@ -16,7 +16,7 @@ interface ExplainOptions extends CommonOptions {
 
 /** Adds `parley explain`. */
 export function registerExplain(program: Command, surroundings: Surroundings): void {
-  withCommonOptions(program.command('explain'))
+  withCommonOptions(program.command('explain'), surroundings)
     .description('tell everything that happened to one message, from the log')
     .argument('<message>', "the message's id, as `parley history --json` shows it")
     .option('--json', 'one JSON object a line')

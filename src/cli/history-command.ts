@@ -31,27 +31,27 @@ interface DeleteOptions extends CommonOptions {
 
 /** Adds `parley history`, `parley search`, `parley rename` and `parley delete`. */
 export function registerHistory(program: Command, surroundings: Surroundings): void {
-  withReading(program.command('history'), undefined)
+  withReading(program.command('history'), surroundings, undefined)
     .description('list your conversations, newest activity first, or the messages of one')
     .argument('[conversation]', 'whose messages; without it, the conversations are listed')
     .option('--newest-first', 'messages from the newest to the oldest')
     .action((conversationId: string | undefined, options: HistoryOptions) =>
       run(options.address, () => showHistory(conversationId, options, surroundings)),
     );
-  withReading(program.command('search'), DEFAULT_FOUND)
+  withReading(program.command('search'), surroundings, DEFAULT_FOUND)
     .description('find messages of yours, in any conversation, in which all of the words occur; newest first')
     .argument('<words...>', 'what to look for')
     .action((words: string[], options: ReadOptions) =>
       run(options.address, () => search(words.join(' '), options, surroundings)),
     );
-  withCommonOptions(program.command('rename'))
+  withCommonOptions(program.command('rename'), surroundings)
     .description('give a conversation another title')
     .argument('<conversation>', 'which')
     .argument('<title...>', 'its title')
     .action((conversationId: string, title: string[], options: CommonOptions) =>
       run(options.address, () => renameOne(conversationId, title.join(' '), options, surroundings)),
     );
-  withCommonOptions(program.command('delete'))
+  withCommonOptions(program.command('delete'), surroundings)
     .description('delete a conversation with its media, for good')
     .argument('<conversation>', 'which')
     .option('--yes', 'do not ask')
@@ -61,9 +61,9 @@ export function registerHistory(program: Command, surroundings: Surroundings): v
 }
 
 /** Without a limit: all. */
-function withReading(command: Command, limit: number | undefined): Command {
+function withReading(command: Command, surroundings: Surroundings, limit: number | undefined): Command {
   const howMany = limit === undefined ? 'how many at most (default: all)' : 'how many at most';
-  return withCommonOptions(command)
+  return withCommonOptions(command, surroundings)
     .option('--json', 'one JSON object a line')
     .option('--limit <n>', howMany, wholeNumber(1, MAX_LIMIT), limit)
     .option('--urls', 'where media can be fetched, for as long as these addresses work');

@@ -27,7 +27,7 @@ interface DisconnectOptions extends CommonOptions {
 
 /** Adds `parley usage`, `parley connections` and `parley disconnect`. */
 export function registerOperations(program: Command, surroundings: Surroundings): void {
-  withCommonOptions(program.command('usage'))
+  withCommonOptions(program.command('usage'), surroundings)
     .description('show the limits, and how much of each is used; of a client what it keeps, too')
     .argument('[client]', 'whose', '')
     .option('--json', 'one JSON object a line')
@@ -35,11 +35,11 @@ export function registerOperations(program: Command, surroundings: Surroundings)
     .action((clientId: string, options: UsageOptions) =>
       run(options.address, () => showUsage(clientId, options, surroundings)),
     );
-  withCommonOptions(program.command('connections'))
+  withCommonOptions(program.command('connections'), surroundings)
     .description('list who is connected, the oldest first')
     .option('--json', 'one JSON object a line')
     .action((options: UsageOptions) => run(options.address, () => showConnections(options, surroundings)));
-  withCommonOptions(program.command('disconnect'))
+  withCommonOptions(program.command('disconnect'), surroundings)
     .description("end a client's session")
     .argument('<client>', 'whose')
     .option('--reason <text>', 'told to the client', '')

@@ -22,11 +22,11 @@ interface ParkedOptions extends CommonOptions {
 
 /** Adds `parley parked` and `parley replay`. */
 export function registerParked(program: Command, surroundings: Surroundings): void {
-  withCommonOptions(program.command('parked'))
+  withCommonOptions(program.command('parked'), surroundings)
     .description('list what was put aside: records that cannot be read, messages that cost worker after worker')
     .option('--json', 'one JSON object a line')
     .action((options: ParkedOptions) => run(options.address, () => showParked(options, surroundings)));
-  withCommonOptions(program.command('replay'))
+  withCommonOptions(program.command('replay'), surroundings)
     .description('give what was put aside another chance: it is appended to the log again')
     .argument('<what>', 'a message id, or the place of a record, as `parley parked` shows them')
     .option('--json', 'one JSON object')

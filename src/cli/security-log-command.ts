@@ -21,7 +21,7 @@ interface SecurityLogOptions extends CommonOptions {
 
 /** Adds `parley security-log`. */
 export function registerSecurityLog(program: Command, surroundings: Surroundings): void {
-  withCommonOptions(program.command('security-log'))
+  withCommonOptions(program.command('security-log'), surroundings)
     .description('list who did what to accounts, and what operators did, the newest first')
     .option('--limit <n>', 'how many at most', wholeNumber(1, MAX_LIMIT), DEFAULT_LIMIT)
     .option('--json', 'one JSON object a line')

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import type { Config } from './config.ts';
 import { ConfigInvalid, loadConfig } from './load-config.ts';
+import { listenAddress } from './value-types.ts';
 
 /**
  * The configuration of this process: its environment, and the `.env` file of the folder, if there is one. What both name, the
@@ -12,7 +13,23 @@ export function loadEnvironment(
   folder: string = process.cwd(),
   given: Readonly<Record<string, string | undefined>> = {},
 ): Config {
-  return loadConfig({ ...readEnvFile(join(folder, '.env')), ...process.env, ...given });
+  return loadConfig({ ...variables(folder), ...given });
+}
+
+/** Where clients on this machine reach the server of that configuration; undefined where it says nothing that can be reached. */
+export function serverAddress(folder: string = process.cwd()): string | undefined {
+  const { PARLEY_GRPC_LISTEN: value = '' } = variables(folder);
+  const listen = listenAddress.parse(value);
+  if (listen === undefined || listen.port === 0) return undefined;
+  const host = reachableHost[listen.host] ?? listen.host;
+  return `${host.includes(':') ? `[${host}]` : host}:${listen.port}`;
+}
+
+/** Of those that mean every address of the machine. */
+const reachableHost: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+
+function variables(folder: string): Readonly<Record<string, string | undefined>> {
+  return { ...readEnvFile(join(folder, '.env')), ...process.env };
 }
 
 /** Where the user's programs keep their state (XDG Base Directory Specification); undefined where nothing is said of it. */

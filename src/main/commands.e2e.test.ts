@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { runParley } from '../testing/server.ts';
 
@@ -15,4 +17,19 @@ test.each([
   const { code, stdout, stderr } = await runParley(args, {});
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toBe(`error: ${told}\n\`--help\` behind the command tells how it is called.\n`);
+});
+
+test('commands go to the server that PARLEY_GRPC_LISTEN names, in the environment or in .env, and say within 2 s that none is there', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'parley-commands-'));
+  try {
+    await writeFile(join(folder, '.env'), 'PARLEY_GRPC_LISTEN=0.0.0.0:2\n');
+    const byEnvironment = await runParley(['usage'], { PARLEY_GRPC_LISTEN: '127.0.0.1:1' }, folder);
+    expect(byEnvironment.stderr).toContain('No server answers at 127.0.0.1:1.');
+    const begin = performance.now();
+    const byFile = await runParley(['usage'], {}, folder);
+    expect(byFile.stderr).toContain('No server answers at 127.0.0.1:2.');
+    expect(performance.now() - begin).toBeLessThan(2_000);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

@@ -3,7 +3,7 @@ import { findPackageJSON } from 'node:module';
 import { Command } from 'commander';
 import { registerClientCommands } from '../cli/client-commands.ts';
 import { messageIdsLast } from '../cli/message-id-arguments.ts';
-import { stateHome } from '../config/environment.ts';
+import { serverAddress, stateHome } from '../config/environment.ts';
 import { registerServerCommands } from './server-commands.ts';
 
 /** Called wrongly, as opposed to 1: it failed. */
@@ -21,5 +21,5 @@ const program = new Command('parley')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : usageErrorCode));
 
 registerServerCommands(program);
-registerClientCommands(program, { stateHome: stateHome() });
+registerClientCommands(program, { stateHome: stateHome(), address: serverAddress() });
 await program.parseAsync(messageIdsLast(process.argv.slice(2)), { from: 'user' });

@@ -110,14 +110,19 @@ export async function startServer(options: ServerOptions = {}): Promise<ParleySe
 /** How a script ended, and what it said. */
 export type Ran = Exit & { readonly stdout: string; readonly stderr: string };
 
-/** Runs one `parley` command to its end. */
-export function runParley(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ran> {
-  return runScript(entry, args, childEnv(env));
+/** Runs one `parley` command to its end, in this folder by default. */
+export function runParley(args: readonly string[], env: Readonly<Record<string, string>>, cwd?: string): Promise<Ran> {
+  return runScript(entry, args, childEnv(env), cwd);
 }
 
 /** Runs a script to its end. */
-export async function runScript(script: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ran> {
-  const child = spawn(process.execPath, [script, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+export async function runScript(
+  script: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  cwd?: string,
+): Promise<Ran> {
+  const child = spawn(process.execPath, [script, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));

@@ -28,17 +28,17 @@ interface SignOutOptions extends ServerOptions {
 
 /** Adds `parley sign-up`, `parley sign-in`, `parley sign-out` and `parley change-password`. */
 export function registerAccounts(program: Command, surroundings: Surroundings): void {
-  withPassword(program.command('sign-up'))
+  withPassword(program.command('sign-up'), surroundings)
     .description('make an account, and sign in with it')
     .action((userName: string, options: AccountOptions) =>
       run(options.address, () => enter(userName, options, surroundings, { isNew: true, call: signUp })),
     );
-  withPassword(program.command('sign-in'))
+  withPassword(program.command('sign-in'), surroundings)
     .description('sign in; every command to this server then speaks for you')
     .action((userName: string, options: AccountOptions) =>
       run(options.address, () => enter(userName, options, surroundings, { isNew: false, call: signIn })),
     );
-  withServerOptions(program.command('sign-out'))
+  withServerOptions(program.command('sign-out'), surroundings)
     .description('end the sign-in at this server')
     .option('--everywhere', 'end all sign-ins of the account, on every machine')
     .action(({ everywhere, ...options }: SignOutOptions) =>
@@ -46,15 +46,15 @@ export function registerAccounts(program: Command, surroundings: Surroundings): 
         everywhere === true ? leaveEverywhere(options, surroundings) : leave(options, surroundings),
       ),
     );
-  withServerOptions(program.command('change-password'))
+  withServerOptions(program.command('change-password'), surroundings)
     .description('choose another password, and end all other sign-ins of the account')
     .option('--old-password-file <file>', 'holds the old password; default: asked for, or the first line of a pipe')
     .option('--password-file <file>', 'holds the new one; default: asked for, or the next line of a pipe')
     .action((options: PasswordChangeOptions) => run(options.address, () => changePassword(options, surroundings)));
 }
 
-function withPassword(command: Command): Command {
-  return withServerOptions(command)
+function withPassword(command: Command, surroundings: Surroundings): Command {
+  return withServerOptions(command, surroundings)
     .argument('<name>', 'user name')
     .option('--password-file <file>', 'holds the password; default: asked for, or the first line of a pipe');
 }
