@@ -1,4 +1,4 @@
-// One row per layer: what it may import inside the repository, and whether npm packages (`npm`) and node:* modules (`core`) are allowed.
+// One row per layer: what it may import inside the repository, and whether npm packages (`npm`, or those of a path) and node:* modules (`core`) are allowed.
 // Tests are exempt: they may compose layers.
 const layers = {
   domain: { from: '^src/domain/', may: ['^src/domain/'], npm: false, core: false },
@@ -16,7 +16,8 @@ const layers = {
   projections: {
     from: '^projections/([^/]+)/',
     may: ['^src/(domain|ports|app)/', '^projections/$1/', '^projections/[^/]+[.]ts$'],
-    npm: false,
+    // A table of Unicode that ships with the code (docs/adr/0029).
+    npm: '^node_modules/unicode-segmenter/',
     core: false,
   },
   'projection-runner': {
@@ -107,13 +108,32 @@ const forbidden = [
 for (const [name, { from, may, npm, core }] of Object.entries(layers)) {
   const ofLayer = { path: from, pathNot: tests };
   forbidden.push({ name: `${name}-inward-only`, severity: 'error', from: ofLayer, to: { path: own, pathNot: may } });
-  if (!npm) {
-    forbidden.push({ name: `${name}-no-npm`, severity: 'error', from: ofLayer, to: { dependencyTypes: packages } });
+  if (npm !== true) {
+    const to = { dependencyTypes: packages, ...(npm && { pathNot: npm }) };
+    forbidden.push({ name: `${name}-no-npm`, severity: 'error', from: ofLayer, to });
   }
   if (!core) {
     forbidden.push({ name: `${name}-no-node`, severity: 'error', from: ofLayer, to: { dependencyTypes: ['core'] } });
   }
 }
+
+// What folds reaches no clock, no store and no use case, however far its imports go: the same records give the same documents.
+forbidden.push({
+  name: 'folds-are-pure',
+  severity: 'error',
+  from: {
+    path: [
+      '^src/domain/',
+      '^projections/(models|history-projection)[.]ts$',
+      '^projections/[^/]+/(project|document)[.]ts$',
+    ],
+    pathNot: tests,
+  },
+  to: {
+    reachable: true,
+    path: ['^src/(app|adapters)/', '^src/ports/clock[.]ts$', '^projections/(runner|pace|partition-folder)[.]ts$'],
+  },
+});
 
 module.exports = {
   forbidden,

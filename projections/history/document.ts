@@ -2,6 +2,7 @@ import { textOf } from '../../src/domain/conversation/events.ts';
 import { wordsOf } from '../../src/domain/conversation/words.ts';
 import type { HistoryConversation, HistoryMessage } from '../../src/ports/history.ts';
 import type { CollectionSpec } from '../../src/ports/read-model.ts';
+import { withUnicode } from '../unicode-version.ts';
 
 /** The read model that conversations, their messages and what is in processing belong to. */
 export const historyModel = 'history';
@@ -54,7 +55,7 @@ export interface MediaReferenceDocument {
 export const messagesSpec: CollectionSpec<MessageDocument> = {
   name: 'messages',
   model: historyModel,
-  version: 4,
+  version: withUnicode(5),
   indexes: {
     bySequence: { equals: ['conversationId'], order: 'sequence' },
     byUnanswered: { equals: ['unansweredIn'], order: 'finalSequence' },
@@ -67,7 +68,7 @@ export const messagesSpec: CollectionSpec<MessageDocument> = {
 export const conversationsSpec: CollectionSpec<ConversationDocument> = {
   name: 'conversations',
   model: historyModel,
-  version: 5,
+  version: 6,
   indexes: {
     byUpdate: { equals: ['listedFor'], order: 'updateTimeMs' },
     byUnerased: { equals: [], order: 'unerasedSinceMs' },

@@ -1,3 +1,4 @@
+import { graphemeSegments } from 'unicode-segmenter/grapheme';
 import {
   type ConversationEvent,
   type MediaKind,
@@ -282,13 +283,15 @@ function titleOf(parts: readonly Part[]): string {
 
 /** From here on Unicode has signs that join with those before them. */
 const mayJoin = /[\u0300-\uffff]/;
-const characters = new Intl.Segmenter('und', { granularity: 'grapheme' });
 
-/** As many whole characters, as people count them, as a title has. Of words that were cut, the last one may be none. */
+/**
+ * As many whole characters, as people count them, as a title has. Of words that were cut, the last one may be none. By tables that come with this code:
+ * those of the runtime change with it.
+ */
 function firstCharacters(words: string, isCut: boolean): string {
   if (words.length <= maxTitleCharacters) return words;
   if (!mayJoin.test(words.slice(0, maxTitleCharacters + 1))) return words.slice(0, maxTitleCharacters);
-  const ends = Array.from(characters.segment(words), ({ index, segment }) => index + segment.length);
+  const ends = Array.from(graphemeSegments(words), ({ index, segment }) => index + segment.length);
   const whole = isCut ? ends.slice(0, -1) : ends;
   return words.slice(0, whole[maxTitleCharacters - 1] ?? whole.at(-1) ?? 0).toWellFormed();
 }

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, glob, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
-/** Each takes time, chance or state from the process. */
+/** Each takes time, chance, language or state from the process. */
 const ambient = [
   'setTimeout(() => {}, 1);',
   'setImmediate(() => {});',
@@ -16,6 +16,10 @@ const ambient = [
   'export const now = new Date();',
   'export const now = Date.now();',
   'export const chance = Math.random();',
+  "export const words = new Intl.Segmenter('und');",
+  "export const order = 'a'.localeCompare('b');",
+  "export const form = 'A'.toLocaleLowerCase();",
+  'export const shown = (1_000).toLocaleString();',
 ] as const;
 
 /** Folders whose code must run under any clock, and in a simulation. */
@@ -28,6 +32,8 @@ const folders = [
   'src/workers',
   'projections',
   'projections/history',
+  'projections/processing',
+  'projections/active-connections',
 ] as const;
 
 let root: string;
@@ -64,4 +70,17 @@ test('the linter refuses time and chance that do not come through the ports', as
   const innocent = folders.map((folder) => [`${folder}/innocent.ts`, 'export const epoch = new Date(0);'] as const);
   const found = await refused(Object.fromEntries([...planted, ...innocent]));
   expect([...found].sort()).toEqual(planted.map(([file]) => file).sort());
+});
+
+/** Those that say which release of Unicode they depend on (docs/adr/0029). */
+const recorded = new Set(['src/domain/conversation/words.ts']);
+
+test('what folds depends on no table of Unicode but the recorded one', async () => {
+  const sources: string[] = [];
+  for (const folder of ['src/domain', 'src/codec', 'projections'])
+    for await (const file of glob(`${folder}/**/*.ts`))
+      if (!/[.]test[.]ts$|[/]testing[/]/.test(file)) sources.push(file);
+  const texts = await Promise.all(sources.map(async (file) => [file, await readFile(file, 'utf8')] as const));
+  const dependent = texts.filter(([, text]) => /\\p\{|[.]normalize\(/.test(text)).map(([file]) => file);
+  expect(new Set(dependent)).toEqual(recorded);
 });
