@@ -1,7 +1,8 @@
+import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type Percentiles, percentiles } from '../system/percentiles.ts';
-import { runTool } from './run-tool.ts';
 
 /** How one configuration is run. */
 export interface Run {
@@ -68,7 +69,8 @@ export async function measure({ ghz, file, address, requests, concurrency, varia
   const environment = Object.entries(variables).map(([variable, value]) => `${variable}=${value}`);
   const numbers = { total, concurrency: workers, connections };
   const flags = Object.entries(numbers).map(([flag, value]) => `--${flag}=${value}`);
-  await runTool('env', [...environment, ghz, '--config', file, ...flags, '--format=html', `--output=${page}`, address]);
+  const args = ['--config', file, ...flags, '--format=html', `--output=${page}`, address];
+  await promisify(execFile)('env', [...environment, ghz, ...args]);
   const calls = callsOf(await readFile(page, 'utf8'));
   await writeFile(join(out, `${name}.json`), `${JSON.stringify(calls, null, 2)}\n`);
   return figures(configuration, calls);

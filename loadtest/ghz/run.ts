@@ -4,7 +4,7 @@
  * when a call ended as it should not.
  */
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -12,14 +12,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { grpc } from '../../src/client/node/grpc.ts';
 import { Parley } from '../../src/client/parley.ts';
 import { conversationPage } from '../driver/history.ts';
 import { type Cell, columns } from '../report/tables.ts';
 import { startParley } from '../system/processes.ts';
 import { type Measured, measure } from './measure.ts';
-import { runTool } from './run-tool.ts';
 
 const head = ['call', 'calls', 'per second', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms', 'refused', 'ended with'];
 
@@ -42,7 +41,8 @@ const ghzVersion = '0.121.0';
 
 /** The ghz to run: the one in the PATH, or else one that is installed from its module the first time. Rejects when there is neither; stderr says why. */
 async function ghz(): Promise<string> {
-  const inPath = await runTool('ghz', ['--version']).catch(() => undefined);
+  const found = await promisify(execFile)('ghz', ['--version']).catch(() => undefined);
+  const inPath = found && `${found.stdout}${found.stderr}`.trim();
   if (inPath !== undefined) {
     // One that was built from its module calls itself so, whatever its version.
     if (!['dev', ghzVersion, `v${ghzVersion}`].includes(inPath))

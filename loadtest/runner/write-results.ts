@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { loadBaselines, writeBenchmarks } from '../benchmarks-page.ts';
 import { page } from '../report/page.ts';
 import { plots } from '../report/plots.ts';
+import { nameParts } from '../report/wording.ts';
 import type { LoadResult } from '../result.ts';
 
 const images = fileURLToPath(new URL('../../docs/images/load/', import.meta.url));
@@ -13,7 +14,7 @@ const maxTicks = 150;
 /** Writes the result as JSON and as a page into a folder, which is made. Gives the page's path. */
 export async function writeResult(result: LoadResult, folder: string): Promise<string> {
   await mkdir(folder, { recursive: true });
-  const base = join(folder, nameOf(result));
+  const base = join(folder, nameParts(result).join('-'));
   await writeJson(`${base}.json`, result);
   await writeFile(`${base}.html`, await page(result));
   return `${base}.html`;
@@ -22,15 +23,10 @@ export async function writeResult(result: LoadResult, folder: string): Promise<s
 /** Keeps the result with the code, and writes what docs/ says of it. */
 export async function writeBaseline(result: LoadResult): Promise<void> {
   await mkdir(loadBaselines, { recursive: true });
-  await writeJson(join(loadBaselines, `${nameOf(result)}.json`), thinned(result));
+  await writeJson(join(loadBaselines, `${nameParts(result).join('-')}.json`), thinned(result));
   await mkdir(images, { recursive: true });
   for (const [name, svg] of Object.entries(await plots(result))) await writeFile(join(images, name), svg);
   await writeBenchmarks();
-}
-
-/** `published-embedded`. */
-function nameOf({ scenario, profile, load }: LoadResult): string {
-  return [scenario, profile, ...(load.protocol === 'grpc' ? [] : [load.protocol])].join('-');
 }
 
 /** No figure is known better than to a thousandth of its unit. */
