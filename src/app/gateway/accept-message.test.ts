@@ -16,7 +16,7 @@ const place = { messageId: 'm', conversationId: 'c', clientId: 'ann', timeZone: 
 const facts: MessageFacts = {
   serving: 'served',
   isDeleted: false,
-  first: 'never',
+  seen: 'never',
   usedBytes: 'unknown',
   unanswered: 0,
   messageWaitMs: 0,
@@ -70,7 +70,7 @@ const refusals: readonly (readonly [reason: string, what: string, Case])[] = [
   ['MEDIA_TYPE_UNSUPPORTED', 'a type of another kind', { parts: [{ ...voice, mediaKind: 'image' }] }],
   ['MEDIA_TOO_LARGE', 'a byte too many inline', { parts: [voice], limits: { maxInlineBytes: 3 } }],
   ['TEXT_TOO_LONG', 'a byte too many of text', { parts: [words, { kind: 'text', text: 'wörds' }] }],
-  ['NOT_FOUND', 'a conversation that was deleted', { facts: { isDeleted: true, first: 'said' } }],
+  ['NOT_FOUND', 'a conversation that was deleted', { facts: { isDeleted: true, seen: 'before' } }],
   [
     'HISTORY_QUOTA_EXCEEDED',
     'a byte too many in history',
@@ -103,7 +103,7 @@ describe('a message that nothing refuses', () => {
       { type: 'accept', event: { ...said, parts: [words, words] } },
     ],
     ['may be the last that may be unanswered', { facts: { unanswered: 1 } }, { type: 'accept' }],
-    ['is counted by history, where that has a limit', { limits: quota }, { type: 'count' }],
+    ['is counted by history, where that has a limit', { limits: quota }, { type: 'read-usage' }],
     ['may fill history', { limits: quota, facts: { usedBytes: 0 } }, { type: 'accept' }],
     ['is accepted while history is away', { limits: quota, facts: { usedBytes: undefined } }, { type: 'accept' }],
     [
@@ -111,12 +111,12 @@ describe('a message that nothing refuses', () => {
       { parts: [words, voice, named] },
       { type: 'accept', event: { ...said, parts: [] }, parts: [words, { kind: 'inline' }, { kind: 'named' }] },
     ],
-    ['is looked up when it was said before', { facts: { first: 'said' } }, { type: 'look up' }],
-    ['is looked up where the fold does not tell', { facts: { first: 'unknown' } }, { type: 'look up' }],
+    ['is looked up when it was said before', { facts: { seen: 'before' } }, { type: 'find-first' }],
+    ['is looked up where the fold does not tell', { facts: { seen: 'unknown' } }, { type: 'find-first' }],
     [
       'and was said before is no matter of quotas',
-      { facts: { first: 'said', unanswered: 2, messageWaitMs: 1, usedBytes: 1 }, limits: quota },
-      { type: 'look up' },
+      { facts: { seen: 'before', unanswered: 2, messageWaitMs: 1, usedBytes: 1 }, limits: quota },
+      { type: 'find-first' },
     ],
   ])('%s', (_, one, expected) => {
     expect(decided(one)).toMatchObject(expected);

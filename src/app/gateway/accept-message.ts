@@ -77,22 +77,22 @@ export interface MessagePlace {
 /** What a session may do for its client: it holds its slot for certain; it may have been counted out; it is over. */
 export type Serving = 'served' | 'suspended' | 'ended';
 
-/** What decides about a message besides the message, as folds and session have it at this moment. */
+/** The state that the decision on a message depends on: of the folds, the session and the rate limit, now. */
 export interface MessageFacts {
   readonly serving: Serving;
   /** The conversation was deleted, as far as the log was read. */
   readonly isDeleted: boolean;
-  /** The log has the message, or it is on its way there; unknown: only what is older than the fold can tell. */
-  readonly first: 'said' | 'never' | 'unknown';
-  /** Bytes that history keeps of the client's conversations; undefined: history is away, and everything is accepted: its limit is one of space, not of the hour. */
+  /** Whether the log has the message already, or it is on its way there; unknown: it may be older than what the fold knows. */
+  readonly seen: 'before' | 'never' | 'unknown';
+  /** Bytes that history keeps of the client's conversations; undefined: history is away, and nothing is refused for its sake. */
   readonly usedBytes: number | undefined | 'unknown';
   /** Messages of the client that have no end yet, those on their way into the log included. */
   readonly unanswered: number;
-  /** How long until the client may say another message; 0: it may. */
+  /** How long until the rate limit lets the client send another message; 0: it does now. */
   readonly messageWaitMs: number;
 }
 
-/** The event goes into the log. Where it has media, only if these are accepted, and then with what comes of `parts`. */
+/** The event is to be appended. Of a message with media, once these are accepted, with `parts` as they were stored. */
 export interface Accept {
   readonly type: 'accept';
   readonly event: MessageReceived;
@@ -102,44 +102,43 @@ export interface Accept {
 /** What is to be done with a message. */
 export type Decision =
   | Accept
-  /** Where it was said first is to be looked up: its client is told that; or it is new, and to be decided about again. */
-  | { readonly type: 'look up' }
-  /** What history keeps is to be counted, and to be decided again. */
-  | { readonly type: 'count' }
+  /** The first record of the message is to be found, and the client sent its place; if there is none, decide again. */
+  | { readonly type: 'find-first' }
+  /** The usage of history is to be read; then decide again. */
+  | { readonly type: 'read-usage' }
   | { readonly type: 'refuse'; readonly refused: Refused };
 
-/** Decides about a message: the first reason in this order refuses it. */
+/** Decides on a message; pure. The first reason in the order of these lines refuses it. */
 export function decideMessage(
   message: OutgoingMessage,
   place: MessagePlace,
   facts: MessageFacts,
   limits: MessageLimits,
 ): Decision {
-  const { serving, isDeleted, first, usedBytes, unanswered, messageWaitMs } = facts;
+  const { serving, isDeleted, seen, usedBytes, unanswered, messageWaitMs } = facts;
   const { maxPendingPerClient: maxPending, maxHistoryBytesPerClient: maxBytes } = limits;
   const unserved = refusalUnlessServed(serving);
   if (unserved !== undefined) return refuse(unserved);
   const parts = checkMessage(message, limits);
   if (parts instanceof Refused) return refuse(parts);
   if (isDeleted) return refuse(new Refused('NOT_FOUND', 'the conversation was deleted'));
-  if (first !== 'never') return { type: 'look up' };
-  if (maxBytes !== undefined && usedBytes === 'unknown') return { type: 'count' };
+  if (seen !== 'never') return { type: 'find-first' };
+  if (maxBytes !== undefined && usedBytes === 'unknown') return { type: 'read-usage' };
   if (maxBytes !== undefined && typeof usedBytes === 'number' && usedBytes + historyBytesOf(textsOf(parts)) > maxBytes)
     return refuse(new Refused('HISTORY_QUOTA_EXCEEDED', `${usedBytes} of ${maxBytes} bytes are used`));
   if (unanswered >= maxPending) return refuse(new Refused('TOO_MANY_PENDING', `${maxPending} messages are unanswered`));
   if (messageWaitMs > 0)
     return refuse(new Refused('TOO_MANY_MESSAGES', undefined, { retryDelayMs: Math.ceil(messageWaitMs) }));
-  const said = isTextOnly(parts) ? parts : [];
   const event: MessageReceived = {
     type: 'MessageReceived',
     ...place,
     clientMessageId: message.clientMessageId,
-    parts: said,
+    parts: isTextOnly(parts) ? parts : [],
   };
   return { type: 'accept', event, parts };
 }
 
-/** Why a session takes nothing from its client now; undefined: it does. */
+/** Why a session accepts nothing now; undefined: it does. */
 export function refusalUnlessServed(serving: Serving): Refused | undefined {
   if (serving === 'served') return undefined;
   return serving === 'ended' ? new Refused('SESSION_NOT_FOUND') : new Refused('LOG_UNAVAILABLE', 'the log is away');

@@ -67,15 +67,15 @@ export class SessionConversations {
     return this.#deps.following.of(conversationId).state.deleted.has(conversationId);
   }
 
-  /** Whether the message was said, as far as memory tells. */
-  knows(conversationId: string, messageId: string): 'said' | 'never' | 'unknown' {
+  /** Whether the log has the message, as far as the fold knows. */
+  seen(conversationId: string, messageId: string): 'before' | 'never' | 'unknown' {
     const fold = this.#deps.following.of(conversationId);
-    if (fold.state.known.has(messageId)) return 'said';
+    if (fold.state.known.has(messageId)) return 'before';
     return fold.beganSinceKnown(conversationId) ? 'never' : 'unknown';
   }
 
   /**
-   * Bytes that history keeps of the client's conversations, the same at every gateway; undefined: history is away. What was said and history has not read
+   * Bytes that history keeps of the client's conversations, the same at every gateway; undefined: history is away. What history has not read
    * yet is not in it: the unanswered messages of the client, at most.
    */
   async usedBytes(clientId: string): Promise<number | undefined> {

@@ -108,7 +108,7 @@ beforeEach(async () => {
     journal: log.journal,
     following,
     writes: { take() {}, messageWaitMs: () => 0, takeMessage() {} },
-    conversations: { start: starts.run, checkOwned: checks.run, isDeleted: () => false, knows: () => 'never' },
+    conversations: { start: starts.run, checkOwned: checks.run, isDeleted: () => false, seen: () => 'never' as const },
     settings: {
       maxWaitForSlotMs: 30_000,
       firstMessageDeadlineMs: 60_000,

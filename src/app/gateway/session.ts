@@ -76,8 +76,9 @@ const countedAs: Readonly<Partial<Record<Reason, WriteKind>>> = {
   HISTORY_QUOTA_EXCEEDED: 'history',
 };
 
-/** What is to be told, once it is known, of a message whose place in the log is before that of what is said next. */
-interface Begun {
+/** A message whose place in the log is before that of those that arrive later. */
+interface Submitted {
+  /** Settles once the client was sent the place, or it is known that there is none. */
   readonly accepted: Promise<Accepted>;
 }
 
@@ -94,7 +95,7 @@ export class Session implements AdmissionListener {
   readonly #output: OrderedOutput;
   readonly #delivery: Delivery;
   readonly #welcomed = Promise.withResolvers<void>();
-  /** What is said waits for what was said before it; the first, for the welcome. */
+  /** Frames are handled in the order of arrival, the first after the welcome. */
   #turn: Promise<unknown>;
   /** Messages with media that have not had their turn, or whose media are being stored. */
   #mediaUnderWay = 0;
@@ -184,14 +185,14 @@ export class Session implements AdmissionListener {
     const withMedia = isTextOnly(message.parts) ? 0 : 1;
     if (withMedia > 0 && this.#mediaUnderWay >= settings.maxPendingPerClient)
       throw new Refused('TOO_MANY_PENDING', `${settings.maxPendingPerClient} messages with media are on their way`);
-    let begun: Begun;
+    let submitted: Submitted;
     this.#mediaUnderWay += withMedia;
     try {
-      begun = await this.#inTurn(() => this.#accept(message, arrivedMs));
+      submitted = await this.#inTurn(() => this.#accept(message, arrivedMs));
     } finally {
       this.#mediaUnderWay -= withMedia;
     }
-    const accepted = await begun.accepted;
+    const accepted = await submitted.accepted;
     metrics.accepted(clock.monotonicMs() - arrivedMs);
     return accepted;
   }
@@ -397,24 +398,24 @@ export class Session implements AdmissionListener {
     return run;
   }
 
-  /** Decides about a message, and does what was decided. What memory does not tell is asked for, and then it is decided again. */
-  async #accept(message: OutgoingMessage, arrivedMs: number): Promise<Begun> {
+  /** Decides on a message and carries the decision out. Facts that are not in memory are read only when the decision asks for them. */
+  async #accept(message: OutgoingMessage, arrivedMs: number): Promise<Submitted> {
     const { conversations, settings } = this.#deps;
     const place = this.#placeOf(message);
     const { clientId, conversationId, messageId } = place;
-    const asked: { first?: 'never'; usedBytes?: number | undefined } = {};
+    const asked: { seen?: 'never'; usedBytes?: number | undefined } = {};
     for (;;) {
       const decision = decideMessage(message, place, this.#factsOf(place, asked), settings);
       switch (decision.type) {
         case 'accept':
-          return this.#say(message, decision, arrivedMs);
-        case 'look up': {
+          return this.#appendAccepted(message, decision, arrivedMs);
+        case 'find-first': {
           const first = this.#delivery.awaited(messageId) ?? (await conversations.said(conversationId, messageId));
           if (first !== undefined) return this.#repeat(message, messageId, first);
-          asked.first = 'never';
+          asked.seen = 'never';
           break;
         }
-        case 'count':
+        case 'read-usage':
           asked.usedBytes = await conversations.usedBytes(clientId);
           break;
         case 'refuse':
@@ -435,38 +436,42 @@ export class Session implements AdmissionListener {
 
   #factsOf(
     { messageId, conversationId, clientId }: MessagePlace,
-    asked: { readonly first?: 'never'; readonly usedBytes?: number | undefined },
+    asked: { readonly seen?: 'never'; readonly usedBytes?: number | undefined },
   ): MessageFacts {
     const { conversations, writes } = this.#deps;
     const isOnItsWay = this.#delivery.awaited(messageId) !== undefined;
     return {
       serving: this.#serving,
       isDeleted: conversations.isDeleted(conversationId),
-      first: asked.first ?? (isOnItsWay ? 'said' : conversations.knows(conversationId, messageId)),
+      seen: asked.seen ?? (isOnItsWay ? 'before' : conversations.seen(conversationId, messageId)),
       usedBytes: 'usedBytes' in asked ? asked.usedBytes : 'unknown',
       unanswered: this.unanswered,
       messageWaitMs: writes.messageWaitMs(clientId),
     };
   }
 
-  /** Appends what was accepted, at once where it has no media. */
-  #say(message: OutgoingMessage, { event, parts }: Accept, arrivedMs: number): Begun | Promise<Begun> {
+  /** Appends what was accepted; a message without media at once. */
+  #appendAccepted(
+    message: OutgoingMessage,
+    { event, parts }: Accept,
+    arrivedMs: number,
+  ): Submitted | Promise<Submitted> {
     const { clientMessageId, trace } = message;
     this.#deps.writes.takeMessage(this.clientId);
     const accepted = this.#delivery.await(event.messageId, clientMessageId, arrivedMs, trace);
-    if (!isTextOnly(parts)) return this.#sayWithMedia(event, parts, trace, accepted);
+    if (!isTextOnly(parts)) return this.#appendWithMedia(event, parts, trace, accepted);
     this.#append(event, trace);
     this.#speak();
     return { accepted };
   }
 
-  /** Media may yet be refused, and then nothing was said. */
-  async #sayWithMedia(
+  /** Media may yet be refused; then the message was not accepted. */
+  async #appendWithMedia(
     event: MessageReceived,
     parts: Accept['parts'],
     trace: TraceContext | undefined,
     accepted: Promise<Accepted>,
-  ): Promise<Begun> {
+  ): Promise<Submitted> {
     try {
       const stored = await this.#deps.media.take(parts, this.clientId);
       // Media that are taken long before they are named may be swept as unused: a process that was frozen meanwhile has lost its slot, too.
@@ -494,7 +499,7 @@ export class Session implements AdmissionListener {
       .catch((error: unknown) => this.#delivery.withdraw(messageId, error));
   }
 
-  #repeat({ clientMessageId }: OutgoingMessage, messageId: string, first: SaidAt | Promise<Accepted>): Begun {
+  #repeat({ clientMessageId }: OutgoingMessage, messageId: string, first: SaidAt | Promise<Accepted>): Submitted {
     this.#speak();
     return { accepted: Promise.resolve(first).then((at) => this.#delivery.repeat(messageId, clientMessageId, at)) };
   }
