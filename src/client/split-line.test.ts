@@ -16,8 +16,15 @@ class Gateway implements Wire {
   /** Of each unary call: by which name the proxy found the gateway, and with which token. */
   readonly calls: { readonly method: string; readonly gateway: string | null; readonly token: string | null }[] = [];
   readonly failures: ConnectError[] = [];
+  /** The next so many Send calls are not answered. */
+  hanging = 0;
   opened = 0;
   #events = new Unread<ReturnType<typeof welcome>>();
+
+  /** The connection breaks. */
+  break(): void {
+    this.#events.end(new ConnectError('gone', Code.Unavailable));
+  }
 
   connect() {
     const called = (method: string, headers: Headers): void => {
@@ -34,8 +41,12 @@ class Gateway implements Wire {
           this.#events.push(welcome());
           return this.#events;
         },
-        send: ({ message }, { requestHeader }) => {
+        send: async ({ message }, { requestHeader, signal }) => {
           this.sent.push(message!);
+          if (this.hanging > 0) {
+            this.hanging -= 1;
+            await new Promise((resolve) => signal.addEventListener('abort', resolve));
+          }
           called('send', requestHeader);
           this.#events.push(accepted(message!));
           return {};
@@ -133,6 +144,21 @@ test('a session that the gateway does not know any more is opened again, and wha
   gateway.failures.push(refused(Code.NotFound, 'SESSION_NOT_FOUND'));
   await chat.send('hello');
   expect(gateway.opened).toBe(2);
+});
+
+// The session ended only with the call: a page that lost its connection amid a Send was not there for half a minute.
+test('a stream that is lost ends the calls that nobody answers, and what was said there is sent again', async () => {
+  gateway.hanging = 1;
+  const posted = chat.post('hello');
+  while (gateway.sent.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const lost: (string | undefined)[] = [];
+  chat.on('status', (told) => {
+    if (told.state === 'reconnecting') lost.push(told.refusal?.message);
+  });
+  gateway.break();
+  await posted.accepted;
+  // And not that the server has gone silent, which takes two heartbeats.
+  expect([gateway.opened, gateway.sent.length, lost]).toEqual([2, 2, ['gone']]);
 });
 
 test('heartbeats keep the session', async () => {
