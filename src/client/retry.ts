@@ -14,12 +14,13 @@ export async function retrying<Result>(
   action: () => Promise<Result>,
   signal: AbortSignal | undefined,
   waitsMs: Iterable<number> = WAITS_MS,
+  isWorthIt: (error: unknown) => boolean = mayPass,
 ): Promise<Result> {
   for (const waitMs of waitsMs) {
     try {
       return await action();
     } catch (error) {
-      if (signal?.aborted || !mayPass(error)) throw error;
+      if (signal?.aborted || !isWorthIt(error)) throw error;
       await pause(Math.max(waitMs, (error instanceof Refusal && error.retryDelayMs) || 0), signal);
       signal?.throwIfAborted();
     }
@@ -27,7 +28,12 @@ export async function retrying<Result>(
   return action();
 }
 
-function mayPass(error: unknown): boolean {
-  if (error instanceof TransferFailed) return error.retryable || error.needsFreshUrl;
-  return error instanceof Refusal && (error.code === Code.Unavailable || error.retryDelayMs !== undefined);
+/** The same again may work. */
+export function mayPass(error: unknown): boolean {
+  if (error instanceof TransferFailed) return error.retryable;
+  if (!(error instanceof Refusal)) return false;
+  const { code, reason, retryDelayMs } = error;
+  // Without a reason it was no server of ours that answered.
+  const isLost = reason === '' && (code === Code.DeadlineExceeded || code === Code.Unknown);
+  return isLost || code === Code.Unavailable || retryDelayMs !== undefined;
 }

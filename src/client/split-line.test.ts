@@ -13,11 +13,29 @@ import type { Wire } from './wire.ts';
 class Gateway implements Wire {
   readonly shape = 'split';
   readonly sent: OutgoingMessage[] = [];
+  /** The session of each of them. */
+  readonly sentIn: string[] = [];
   /** Of each unary call: by which name the proxy found the gateway, and with which token. */
   readonly calls: { readonly method: string; readonly gateway: string | null; readonly token: string | null }[] = [];
   readonly failures: ConnectError[] = [];
+  /** The next so many Send calls are not answered. */
+  hanging = 0;
   opened = 0;
   #events = new Unread<ReturnType<typeof welcome>>();
+
+  /** Its log was away for a while: the same stream is in line, and then welcomed under another id. */
+  suspend(): void {
+    this.#events.push(create(OpenResponseSchema, { event: { event: { case: 'waiting', value: { place: 1 } } } }));
+  }
+
+  goOn(sessionId: string): void {
+    this.#events.push(welcome(sessionId));
+  }
+
+  /** The connection breaks. */
+  break(): void {
+    this.#events.end(new ConnectError('gone', Code.Unavailable));
+  }
 
   connect() {
     const called = (method: string, headers: Headers): void => {
@@ -34,8 +52,13 @@ class Gateway implements Wire {
           this.#events.push(welcome());
           return this.#events;
         },
-        send: ({ message }, { requestHeader }) => {
+        send: async ({ sessionId, message }, { requestHeader, signal }) => {
           this.sent.push(message!);
+          this.sentIn.push(sessionId);
+          if (this.hanging > 0) {
+            this.hanging -= 1;
+            await new Promise((resolve) => signal.addEventListener('abort', resolve));
+          }
           called('send', requestHeader);
           this.#events.push(accepted(message!));
           return {};
@@ -54,8 +77,8 @@ class Gateway implements Wire {
   }
 }
 
-function welcome() {
-  const value = { sessionId: 's', resumeToken: 't', conversationId: 'c', heartbeatInterval: { nanos: 20_000_000 } };
+function welcome(sessionId = 's') {
+  const value = { sessionId, resumeToken: 't', conversationId: 'c', heartbeatInterval: { nanos: 20_000_000 } };
   return create(OpenResponseSchema, { event: { event: { case: 'welcome', value } } });
 }
 
@@ -133,6 +156,32 @@ test('a session that the gateway does not know any more is opened again, and wha
   gateway.failures.push(refused(Code.NotFound, 'SESSION_NOT_FOUND'));
   await chat.send('hello');
   expect(gateway.opened).toBe(2);
+});
+
+// The session ended only with the call: a page that lost its connection amid a Send was not there for half a minute.
+test('a stream that is lost ends the calls that nobody answers, and what was said there is sent again', async () => {
+  gateway.hanging = 1;
+  const posted = chat.post('hello');
+  while (gateway.sent.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const lost: (string | undefined)[] = [];
+  chat.on('status', (told) => {
+    if (told.state === 'reconnecting') lost.push(told.refusal?.message);
+  });
+  gateway.break();
+  await posted.accepted;
+  // And not that the server has gone silent, which takes two heartbeats.
+  expect([gateway.opened, gateway.sent.length, lost]).toEqual([2, 2, ['gone']]);
+});
+
+test('a session goes on under the new id where the same stream is welcomed again', async () => {
+  const isInLine = new Promise((resolve) => chat.once('status', resolve));
+  gateway.suspend();
+  expect(await isInLine).toMatchObject({ state: 'waiting', place: 1 });
+  const posted = chat.post('hello');
+  gateway.goOn('other');
+  await posted.accepted;
+  await chat.send('and more');
+  expect([gateway.sentIn, gateway.opened]).toEqual([['other', 'other'], 1]);
 });
 
 test('heartbeats keep the session', async () => {

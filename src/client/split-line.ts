@@ -95,7 +95,8 @@ export class SplitLine implements Line {
     } catch (error) {
       return this.#brokenBy ?? refusalOf(error);
     } finally {
-      this.#queue.end();
+      // Nobody waits for the answers to calls under way.
+      this.cancel();
     }
   }
 

@@ -4,7 +4,7 @@ import type { Kind } from './gen/chat/v1/content_pb.js';
 import type { CreateUploadResponse, MediaService } from './gen/chat/v1/media_service_pb.js';
 import type { OutgoingPart } from './outbox.ts';
 import { MessageRefused } from './refusal.ts';
-import { retrying } from './retry.ts';
+import { mayPass, retrying } from './retry.ts';
 import { demandSuccess, type TransferAnswer, TransferFailed } from './transfer-failed.ts';
 
 /** How a PUT is made. */
@@ -83,22 +83,23 @@ export async function storeMedia(
   const sha256 = await source.sha256(signal);
   const request = { kind, contentType, sizeBytes: BigInt(source.sizeBytes), sha256, clientId };
   let target: CreateUploadResponse | undefined;
-  return retrying(
-    async () => {
-      target ??= await media.createUpload(request, { signal });
-      const { mediaId, uploadUrl, uploadHeaders } = target;
-      try {
-        demandSuccess(await source.put(uploadUrl, { headers: uploadHeaders, signal, onProgress }));
-        return mediaId;
-      } catch (error) {
-        // Its URL is no good any more; the next attempt asks for another.
-        if (error instanceof TransferFailed && error.needsFreshUrl) target = undefined;
-        throw error;
-      }
-    },
-    signal,
-    waitsMs,
-  );
+  const attempt = async (): Promise<string> => {
+    target ??= await media.createUpload(request, { signal });
+    const { mediaId, uploadUrl, uploadHeaders } = target;
+    try {
+      demandSuccess(await source.put(uploadUrl, { headers: uploadHeaders, signal, onProgress }));
+      return mediaId;
+    } catch (error) {
+      // Its URL is no good any more; the next attempt asks for another.
+      if (needsFreshUrl(error)) target = undefined;
+      throw error;
+    }
+  };
+  return retrying(attempt, signal, waitsMs, (error) => mayPass(error) || needsFreshUrl(error));
+}
+
+function needsFreshUrl(error: unknown): boolean {
+  return error instanceof TransferFailed && error.needsFreshUrl;
 }
 
 /** Headers that browsers set by themselves, and forbid others to. */
