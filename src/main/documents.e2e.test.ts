@@ -11,7 +11,7 @@ import { eventually } from '../testing/guests.ts';
 import { childEnv, runParley } from '../testing/server.ts';
 
 /** Sections whose commands are run here. */
-const runHere: ReadonlySet<string> = new Set(['README.md: Five minutes']);
+const runHere: ReadonlySet<string> = new Set(['README.md: Five minutes', 'docs/single-server.md: Back up and restore']);
 
 /** Sections whose commands need more than Node, and what tests them. */
 const runElsewhere: Readonly<Record<string, string>> = {
