@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -148,9 +149,22 @@ describe('a state file', () => {
     new StateFile(stateHome, 'host:1', 'ann/../bob').write(state);
     expect(new StateFile(stateHome, 'host:1', 'ann/../bob').read()).toEqual(state);
     expect(new StateFile(stateHome, 'host:1', 'bob').read()).toBeUndefined();
+    expect(new StateFile(stateHome, 'host:1', 'ann/../bob').holder()).toBeUndefined();
     expect(new StateFile(stateHome, 'host:2', 'ann/../bob').read()).toBeUndefined();
     new StateFile(stateHome, 'host:1', `${'東'.repeat(127)}a`).write(state);
     expect(new StateFile(stateHome, 'host:1', `${'東'.repeat(127)}b`).read()).toBeUndefined();
+  });
+
+  test('names the process that has the session, while it runs', async () => {
+    const file = new StateFile(stateHome, 'host:1', 'ann');
+    file.write({ resumeToken: 't', conversationId: 'c', afterSequence: 1n });
+    const other = spawn(process.execPath, ['--eval', 'setInterval(() => {}, 1_000)'], { stdio: 'ignore' });
+    writeFileSync(file.path, readFileSync(file.path, 'utf8').replace(`"pid":${process.pid}`, `"pid":${other.pid}`));
+    expect(file.holder()).toBe(other.pid);
+    const ended = once(other, 'exit');
+    other.kill('SIGKILL');
+    await ended;
+    expect(file.holder()).toBeUndefined();
   });
 
   test.each(['', '{', '{}', 'null', '{"resumeToken":"t","conversationId":"c","afterSequence":"x"}'])(

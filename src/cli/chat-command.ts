@@ -3,6 +3,7 @@ import type { Chat } from '../client/chat.ts';
 import type { SessionState } from '../client/chat-events.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
+import { confirmed } from './confirm.ts';
 import { connect } from './endpoint.ts';
 import type { Identity } from './identity.ts';
 import { identify } from './identity.ts';
@@ -57,11 +58,14 @@ async function chat(options: ChatOptions, surroundings: Surroundings): Promise<b
   const owner = identity.clientId || (options.tokenFile ?? '');
   const stateFile = new StateFile(surroundings.stateHome, address, owner);
   const interactive = process.stdin.isTTY && process.stdout.isTTY;
+  if (interactive && !(await mayTakeOver(stateFile))) return false;
   const last = lastPosition(options, stateFile.read());
   const client = interactive
     ? clientFor(options, identity, await withContext(last, identity))
     : clientFor(options, identity, last, PIPED_GIVE_UP_MS);
   client.on('session', (state) => stateFile.write(state));
+  // Taken over, it is another process's file.
+  client.on('status', ({ state }) => state === 'closed' && stateFile.holder() === undefined && stateFile.release());
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void client.close());
   const replyMedia = (show: ShowProgress): ReplyMedia => replyMediaFor(options, identity, show);
   if (interactive) {
@@ -73,6 +77,14 @@ async function chat(options: ChatOptions, surroundings: Surroundings): Promise<b
     { client, identity, timeZone, show, replyMedia: replyMedia(show) },
     { input: process.stdin, output: process.stdout, errors: process.stderr },
   );
+}
+
+/** A person who forgot another terminal would end the chat there. A script is not asked: it goes on where the one before it was. */
+async function mayTakeOver(stateFile: StateFile): Promise<boolean> {
+  const holder = stateFile.holder();
+  if (holder === undefined) return true;
+  const question = `Another terminal is in this session (process ${holder}). Take it over? Type yes: `;
+  return confirmed(question, process.stdin, process.stderr);
 }
 
 function replyMediaFor(options: ChatOptions, { endpoint }: Identity, show: ShowProgress): ReplyMedia {

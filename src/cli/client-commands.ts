@@ -4,6 +4,7 @@ import { registerChat } from './chat-command.ts';
 import type { Surroundings } from './common-options.ts';
 import { registerExplain } from './explain-command.ts';
 import { registerHistory } from './history-command.ts';
+import { registerOpen } from './open-command.ts';
 import { registerOperations } from './operations-commands.ts';
 import { registerParked } from './parked-commands.ts';
 import { registerSecurityLog } from './security-log-command.ts';
@@ -11,6 +12,7 @@ import { registerSecurityLog } from './security-log-command.ts';
 /** Adds every command that talks to a running server. */
 export function registerClientCommands(program: Command, surroundings: Surroundings = {}): void {
   registerChat(program, surroundings);
+  registerOpen(program, surroundings);
   registerHistory(program, surroundings);
   registerAccounts(program, surroundings);
   registerOperations(program, surroundings);

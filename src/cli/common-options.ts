@@ -10,6 +10,9 @@ export const EXIT_USAGE = 2;
 /** Where a server listens unless it is told otherwise. */
 export const DEFAULT_ADDRESS = '127.0.0.1:50051';
 
+/** The same for its page. */
+export const DEFAULT_PAGE_ADDRESS = '127.0.0.1:8080';
+
 /** How to reach a server. */
 export interface ServerOptions {
   readonly address: string;
@@ -33,6 +36,8 @@ export interface Surroundings {
   readonly stateHome?: string | undefined;
   /** `host:port` of the server that is meant where none is named; default: where one listens by default. */
   readonly address?: string | undefined;
+  /** The same of the page. */
+  readonly pageAddress?: string | undefined;
 }
 
 /** Adds what names a server, and makes mistakes in usage end with their own exit code. */

@@ -50,6 +50,6 @@ function tlsMaterial({ tls, ca, cert, key }: ServerOptions): TlsMaterial | undef
 }
 
 /** User and machine: stable, and different for two people who share a server. */
-function defaultClientId(): string {
+export function defaultClientId(): string {
   return `${userInfo().username}@${hostname()}`;
 }

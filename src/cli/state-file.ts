@@ -22,8 +22,29 @@ export class StateFile {
     return { resumeToken, conversationId, afterSequence: BigInt(afterSequence) };
   }
 
+  /** The process that has the session now, unless it is this one or has ended. */
+  holder(): number | undefined {
+    const { pid } = Object(readPrivateJson(this.path));
+    return Number.isSafeInteger(pid) && pid > 0 && pid !== process.pid && isRunning(pid) ? pid : undefined;
+  }
+
   /** Replaces the file in one step, so that a kill leaves the old or the new one. */
   write(state: SessionState): void {
-    writePrivateJson(this.path, { ...state, afterSequence: String(state.afterSequence) });
+    writePrivateJson(this.path, { ...state, afterSequence: String(state.afterSequence), pid: process.pid });
+  }
+
+  /** The session has ended here: nobody has it. */
+  release(): void {
+    const state = this.read();
+    if (state !== undefined) writePrivateJson(this.path, { ...state, afterSequence: String(state.afterSequence) });
+  }
+}
+
+/** A process of another user is none that has this session. */
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }

@@ -17,9 +17,11 @@ export function loadEnvironment(
 }
 
 /** Where clients on this machine reach the server of that configuration; undefined where it says nothing that can be reached. */
-export function serverAddress(folder: string = process.cwd()): string | undefined {
-  const { PARLEY_GRPC_LISTEN: value = '' } = variables(folder);
-  const listen = listenAddress.parse(value);
+export function serverAddress(
+  setting: 'PARLEY_GRPC_LISTEN' | 'PARLEY_HTTP_LISTEN',
+  folder: string = process.cwd(),
+): string | undefined {
+  const listen = listenAddress.parse(variables(folder)[setting] ?? '');
   if (listen === undefined || listen.port === 0) return undefined;
   const host = reachableHost[listen.host] ?? listen.host;
   return `${host.includes(':') ? `[${host}]` : host}:${listen.port}`;

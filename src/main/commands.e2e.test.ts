@@ -11,12 +11,19 @@ test('parley --version is that of the package', async () => {
 
 test.each([
   { args: ['usage', '--nope'], told: "unknown option '--nope'" },
-  { args: ['nope'], told: "unknown command 'nope'" },
+  { args: ['xyzzy'], told: "unknown command 'xyzzy'" },
   { args: ['chat', '--address'], told: "option '--address <host:port>' argument missing" },
 ])('$args is told in two lines, and exits with 2', async ({ args, told }) => {
   const { code, stdout, stderr } = await runParley(args, {});
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toBe(`error: ${told}\n\`--help\` behind the command tells how it is called.\n`);
+});
+
+test('parley open names the page, as the client of the other commands', async () => {
+  // Without a PATH there is no browser to be opened.
+  const env = { PATH: '', PARLEY_HTTP_LISTEN: '0.0.0.0:8081', XDG_STATE_HOME: join(tmpdir(), 'nothing-there') };
+  const { code, stdout } = await runParley(['open', '--client', 'ann@home'], env);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'http://127.0.0.1:8081/#/as/ann%40home\n' });
 });
 
 test('commands go to the server that PARLEY_GRPC_LISTEN names, in the environment or in .env, and say within 2 s that none is there', async () => {

@@ -21,5 +21,9 @@ const program = new Command('parley')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : usageErrorCode));
 
 registerServerCommands(program);
-registerClientCommands(program, { stateHome: stateHome(), address: serverAddress() });
+registerClientCommands(program, {
+  stateHome: stateHome(),
+  address: serverAddress('PARLEY_GRPC_LISTEN'),
+  pageAddress: serverAddress('PARLEY_HTTP_LISTEN'),
+});
 await program.parseAsync(messageIdsLast(process.argv.slice(2)), { from: 'user' });

@@ -46,6 +46,16 @@ export function registerServerCommands(program: Command): void {
     )
     .action((target: string) => guarded(async () => (await import('./salvage.ts')).salvage(target)));
   program
+    .command('backup')
+    .argument('<target>', 'folder to make')
+    .description('copy the data folder, also while the server runs: log, media and accounts, each checked')
+    .action((target: string) => guarded(async () => (await import('./backup.ts')).backup(target)));
+  program
+    .command('restore')
+    .argument('<backup>', 'folder that `parley backup` has made')
+    .description('copy a backup to the data folder, which must be empty, and check it')
+    .action((from: string) => guarded(async () => (await import('./backup.ts')).restore(from)));
+  program
     .command('migrate')
     .description('bring the stores of an older release in the data folder up to date; the server must not be running')
     .action(() => guarded(async () => (await import('./migrate.ts')).migrate()));

@@ -1,10 +1,23 @@
 import type { Kept } from './kept.ts';
+import type { Page } from './page.ts';
 
-/** Who this browser is where nobody signs in: chosen once, and the same for all its tabs. */
-export function chosenClientId(kept: Kept): string {
-  const known = kept.read('clientId');
+/** Who this browser is where nobody signs in: as the address asks (`#/as/ID`, from `parley open`), else chosen once; the same for all its tabs from then on. */
+export function chosenClientId(kept: Kept, page: Pick<Page, 'url' | 'replaceUrl'>): string {
+  const asked = askedFor(page);
+  if (asked !== undefined) kept.write('clientId', asked);
+  const known = asked ?? kept.read('clientId');
   if (typeof known === 'string' && known !== '') return known;
   const clientId = `web-${crypto.randomUUID()}`;
   kept.write('clientId', clientId);
   return clientId;
+}
+
+/** Taken out of the address, so that a bookmark is of the page alone. */
+function askedFor(page: Pick<Page, 'url' | 'replaceUrl'>): string | undefined {
+  const url = new URL(page.url());
+  const [, asked] = /^#\/as\/(.+)$/.exec(url.hash) ?? [];
+  if (asked === undefined) return undefined;
+  url.hash = '#/';
+  page.replaceUrl(url.href);
+  return decodeURIComponent(asked);
 }

@@ -55,7 +55,9 @@ export class SignInDesk implements SignIn, AccessTokens {
 
   /** For Hello and the like: '' where the access token says who it is. */
   get wireClientId(): string {
-    return this.#method.case === 'none' || this.#method.case === undefined ? chosenClientId(this.#deps.kept) : '';
+    return this.#method.case === 'none' || this.#method.case === undefined
+      ? chosenClientId(this.#deps.kept, this.#deps.page)
+      : '';
   }
 
   async fresh(): Promise<AccessToken | undefined> {
@@ -143,7 +145,7 @@ export class SignInDesk implements SignIn, AccessTokens {
   async #enter(method: Method): Promise<void> {
     this.#method = method;
     if (!this.#usesTokens) {
-      this.#state.value = { kind: 'in', clientId: chosenClientId(this.#deps.kept), ...signsNobodyIn };
+      this.#state.value = { kind: 'in', clientId: chosenClientId(this.#deps.kept, this.#deps.page), ...signsNobodyIn };
       return;
     }
     this.#tokens.start();
