@@ -95,7 +95,7 @@ export function encodeConversationEvent(event: domain.ConversationEvent, writer:
     case 'ReplyCompleted':
       return encodeCompleted(event, writer);
     case 'ReplyFailed':
-      return wire.ReplyFailed.encode(event, writer);
+      return wire.ReplyFailed.encode({ cause: '', ...event }, writer);
     case 'StopRequested':
       return wire.StopRequested.encode(event, writer);
     case 'ConversationRenamed':
@@ -131,6 +131,11 @@ function replyCompleted(bytes: Uint8Array): domain.ReplyCompleted {
   };
 }
 
+function replyFailed(bytes: Uint8Array): domain.ReplyFailed {
+  const { cause, ...event } = wire.ReplyFailed.decode(bytes);
+  return { type: 'ReplyFailed', ...event, ...(cause !== '' && { cause }) };
+}
+
 function outcomeFromWire(outcome: wire.ReplyOutcome, hasWords: boolean): domain.ReplyCompleted['outcome'] {
   if (outcome === wire.ReplyOutcome.COMPLETED) return 'completed';
   if (outcome === wire.ReplyOutcome.STOPPED) return 'stopped';
@@ -158,7 +163,7 @@ export const conversationDecoders: Readonly<Record<domain.ConversationEvent['typ
   ReplyStarted: replyStarted,
   ReplyProgress: replyProgress,
   ReplyCompleted: replyCompleted,
-  ReplyFailed: (bytes) => ({ type: 'ReplyFailed', ...wire.ReplyFailed.decode(bytes) }),
+  ReplyFailed: replyFailed,
   StopRequested: (bytes) => ({ type: 'StopRequested', ...wire.StopRequested.decode(bytes) }),
   ConversationRenamed: (bytes) => ({ type: 'ConversationRenamed', ...wire.ConversationRenamed.decode(bytes) }),
   ConversationDeleted: (bytes) => ({ type: 'ConversationDeleted', ...wire.ConversationDeleted.decode(bytes) }),

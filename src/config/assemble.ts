@@ -54,6 +54,7 @@ export function assemble(v: Values): Config {
       mediaTimeoutMs: v.PARLEY_PROVIDER_MEDIA_TIMEOUT_MS,
       totalTimeoutMs: v.PARLEY_PROVIDER_TOTAL_TIMEOUT_MS,
       maxAttempts: v.PARLEY_MAX_ATTEMPTS,
+      retryMs: v.PARLEY_RETRY_MS,
     },
     log: { level: v.PARLEY_LOG_LEVEL, format: v.PARLEY_LOG_FORMAT },
     drainTimeoutMs: v.PARLEY_DRAIN_TIMEOUT_MS,

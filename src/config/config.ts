@@ -154,6 +154,8 @@ export interface WorkerConfig {
   readonly totalTimeoutMs: number;
   /** Calls to the provider for one message before it is given up. */
   readonly maxAttempts: number;
+  /** From the first failed call for a message to the last one. */
+  readonly retryMs: number;
 }
 
 export interface LogConfig {

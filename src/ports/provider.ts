@@ -74,16 +74,26 @@ export interface Utterance {
   readonly media?: readonly MediaKind[];
 }
 
-/** The provider could not answer. */
+/** Why no attempt is of any use until an operator does something. */
+export type ProviderFault = 'access denied' | 'model not found' | 'quota exceeded';
+
+/** The provider could not answer. The message holds nothing that a user said, and no key: operators read it. */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';
   /** Another attempt may work. */
   readonly retryable: boolean;
   /** Not before this long, when the provider said so. */
   readonly retryAfterMs: number | undefined;
+  readonly fault: ProviderFault | undefined;
 
-  constructor(message: string, retryable: boolean, retryAfterMs?: number, options?: ErrorOptions) {
+  constructor(
+    message: string,
+    retryable: boolean,
+    retryAfterMs?: number,
+    options?: ErrorOptions & { readonly fault?: ProviderFault | undefined },
+  ) {
     super(message, options);
+    this.fault = options?.fault;
     this.retryable = retryable;
     this.retryAfterMs = retryAfterMs;
   }

@@ -4,11 +4,12 @@ import type { MediaPart, ReplyCompleted, ReplyFailed } from '../domain/conversat
 import { type Draft, noDraft, type PendingMessage } from '../domain/conversation/pending-messages.ts';
 import type { LivePiece } from '../ports/live-bus.ts';
 import { isNoRoom } from '../ports/media-store.ts';
-import { type GeneratedMedia, ProviderError, type Utterance } from '../ports/provider.ts';
+import { type GeneratedMedia, ProviderError, type ProviderFault, type Utterance } from '../ports/provider.ts';
 import type { TraceContext } from '../ports/tracing.ts';
 import {
   type AnswerEvent,
   type AnswerState,
+  type AttemptFailure,
   type AttemptOutcome,
   type Effect,
   type End,
@@ -123,7 +124,7 @@ export class Answer {
 
   #apply(event: AnswerEvent): void {
     const { deps } = this.#context;
-    const rules = { maxAttempts: deps.settings.maxAttempts, usesHistory: deps.provider.usesHistory };
+    const rules = { ...deps.settings, usesHistory: deps.provider.usesHistory };
     const { state, effects } = transition(this.#state, event, rules);
     const wasOver = this.#isOver;
     this.#state = state;
@@ -243,7 +244,9 @@ export class Answer {
     if (!lacksMedia) this.#noteFailure(end, attempt);
     return {
       type: 'failed',
-      reason: end.type === 'failed' ? 'PROVIDER_FAILED' : 'PROVIDER_TIMEOUT',
+      reason: reasonOf(end),
+      cause: causeOf(end),
+      atMs: this.#context.deps.clock.monotonicMs(),
       notBeforeMs: end.type === 'failed' ? notBeforeMs(end.error, attempt) : 0,
       isTextWhole: attempt.isTextWhole,
       lacksMedia,
@@ -342,9 +345,9 @@ export class Answer {
     return this.#waiting.signal;
   }
 
-  #finalOf({ keep, reason, detail }: End): Final {
+  #finalOf({ keep, ...failure }: End): Final {
     const said = keep === 'nothing' ? undefined : this.#said();
-    if (keep === 'nothing' || said === undefined) return this.#failed(reason, detail);
+    if (keep === 'nothing' || said === undefined) return this.#failed(failure);
     const { model } = this.#context.deps.provider;
     return { type: 'ReplyCompleted', ...this.#factsOf(said.number), parts: said.parts, model, outcome: keep };
   }
@@ -358,10 +361,10 @@ export class Answer {
     return { number: attempt + 1, parts: [{ kind: 'text', text: draft.text }] };
   }
 
-  #failed(reason: string, detail: string): ReplyFailed {
+  #failed(failure: Omit<End, 'keep'>): ReplyFailed {
     const { messageId, conversationId } = this.message;
     const attempt = this.#current?.attempt.number ?? this.message.attempt;
-    return { type: 'ReplyFailed', conversationId, messageId, attempt, claimId: this.#context.claimId, reason, detail };
+    return { type: 'ReplyFailed', conversationId, messageId, attempt, claimId: this.#context.claimId, ...failure };
   }
 
   #factsOf(attempt: number) {
@@ -388,9 +391,27 @@ function hasMedia(event: Final): event is ReplyCompleted {
   return event.type === 'ReplyCompleted' && event.parts.some(({ kind }) => kind !== 'text');
 }
 
+function reasonOf(end: Extract<AttemptEnd, { type: 'failed' | 'timed-out' }>): AttemptFailure {
+  if (end.type === 'timed-out') return 'PROVIDER_TIMEOUT';
+  const fault = end.error instanceof ProviderError ? end.error.fault : undefined;
+  return fault === undefined ? 'PROVIDER_FAILED' : faults[fault];
+}
+
+const faults = {
+  'access denied': 'PROVIDER_ACCESS_DENIED',
+  'model not found': 'PROVIDER_MODEL_NOT_FOUND',
+  'quota exceeded': 'PROVIDER_BUSY',
+} as const satisfies Record<ProviderFault, AttemptFailure>;
+
+/** What an operator may read. Of a defect nothing: its message may quote what was said. */
+function causeOf(end: Extract<AttemptEnd, { type: 'failed' | 'timed-out' }>): string {
+  if (end.type === 'timed-out') return `no ${end.awaited} in time`;
+  return end.error instanceof ProviderError ? end.error.message : '';
+}
+
 /** A provider may refuse to go on from a beginning for good, and answer without one. */
 function notBeforeMs(error: unknown, { beginning, broughtNothing }: Attempt): number {
-  const isRefusal = error instanceof ProviderError && !error.retryable;
+  const isRefusal = error instanceof ProviderError && !error.retryable && error.fault === undefined;
   return isRefusal && beginning.bytes > 0 && broughtNothing ? 0 : retryAfterMs(error);
 }
 

@@ -113,6 +113,8 @@ export interface ReplyFailed {
   /** A reason of the error catalogue. */
   readonly reason: string;
   readonly detail: string;
+  /** What an operator is to know, and a client is not told; absent when there is nothing. */
+  readonly cause?: string;
 }
 
 export interface StopRequested {

@@ -199,6 +199,8 @@ export interface ReplyFailed {
   reason: string;
   /** For a person to read. */
   detail: string;
+  /** What an operator is to know, and a client is not told; empty when there is nothing. */
+  cause: string;
 }
 
 /** The client wants no more of a reply. */
@@ -1175,7 +1177,7 @@ export const ReplyCompleted: MessageFns<ReplyCompleted> = {
 };
 
 function createBaseReplyFailed(): ReplyFailed {
-  return { conversationId: "", messageId: "", attempt: 0, claimId: "", reason: "", detail: "" };
+  return { conversationId: "", messageId: "", attempt: 0, claimId: "", reason: "", detail: "", cause: "" };
 }
 
 export const ReplyFailed: MessageFns<ReplyFailed> = {
@@ -1197,6 +1199,9 @@ export const ReplyFailed: MessageFns<ReplyFailed> = {
     }
     if (message.detail !== "") {
       writer.uint32(50).string(message.detail);
+    }
+    if (message.cause !== "") {
+      writer.uint32(58).string(message.cause);
     }
     return writer;
   },
@@ -1262,6 +1267,14 @@ export const ReplyFailed: MessageFns<ReplyFailed> = {
             message.detail = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1285,6 +1298,7 @@ export const ReplyFailed: MessageFns<ReplyFailed> = {
     message.claimId = object.claimId ?? "";
     message.reason = object.reason ?? "";
     message.detail = object.detail ?? "";
+    message.cause = object.cause ?? "";
     return message;
   },
 };
