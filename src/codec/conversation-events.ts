@@ -59,7 +59,10 @@ function encodeReceived(event: domain.MessageReceived, writer: BinaryWriter): Bi
 }
 
 function encodeCompleted(event: domain.ReplyCompleted, writer: BinaryWriter): BinaryWriter {
-  wire.ReplyCompleted.encode({ ...event, parts: [], outcome: outcomesToWire[event.outcome] }, writer);
+  wire.ReplyCompleted.encode(
+    { incomplete: false, ...event, parts: [], outcome: outcomesToWire[event.outcome] },
+    writer,
+  );
   return wire.ReplyCompleted.encode({ ...nothingCompleted, parts: partsToWire(event.parts) }, writer);
 }
 
@@ -122,12 +125,13 @@ function replyProgress(bytes: Uint8Array): domain.ReplyProgress {
 }
 
 function replyCompleted(bytes: Uint8Array): domain.ReplyCompleted {
-  const { outcome, parts, ...event } = wire.ReplyCompleted.decode(bytes);
+  const { outcome, parts, incomplete, ...event } = wire.ReplyCompleted.decode(bytes);
   return {
     type: 'ReplyCompleted',
     ...event,
     parts: partsFromWire(parts),
     outcome: outcomeFromWire(outcome, parts.length > 0),
+    ...(incomplete && { incomplete }),
   };
 }
 

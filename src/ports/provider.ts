@@ -19,11 +19,16 @@ export interface Provider {
 }
 
 /** What a reply is made of: a string is the next piece of its text. */
-export type ReplyPiece = string | Generating | GeneratedMedia;
+export type ReplyPiece = string | Generating | GeneratedMedia | Truncated;
 
-/** The text is whole; voice or picture is being made (or what was sent is being listened to, before the first piece of text). */
+/** The text is whole; voice or picture is being made (or what was sent is being listened to, or thought about, before the first piece of text). */
 export interface Generating {
   readonly type: 'generating';
+}
+
+/** The text ends here for its length, or because the rest of it was refused: it is not whole, and another attempt would come no further. */
+export interface Truncated {
+  readonly type: 'truncated';
 }
 
 /** Voice or picture of a reply. */

@@ -48,14 +48,17 @@ function failed(fields: Partial<Extract<AttemptOutcome, { type: 'failed' }>> = {
       atMs: 1_000,
       cause: '',
       notBeforeMs: 0,
-      isTextWhole: false,
+      text: 'none',
       lacksMedia: false,
       chance: 0,
       ...fields,
     },
   };
 }
-const ended = (type: 'whole' | 'stopped' | 'abandoned'): AnswerEvent => ({ type: 'attempt-ended', outcome: { type } });
+const ended = (type: 'whole' | 'truncated' | 'stopped' | 'abandoned'): AnswerEvent => ({
+  type: 'attempt-ended',
+  outcome: { type },
+});
 const past = (known: 'none' | 'repeat' | 'deleted'): AnswerEvent => ({ type: 'past-known', past: known });
 const stop: AnswerEvent = { type: 'stop' };
 const discard: AnswerEvent = { type: 'discard' };
@@ -118,6 +121,13 @@ const table: readonly Row[] = [
     failed({ notBeforeMs: 3_600_000 }),
     concluding(end('PROVIDER_BUSY', 'nothing')),
   ],
+  [
+    'the beginning of an answer is better than none',
+    last,
+    failed({ text: 'part' }),
+    concluding(end('PROVIDER_FAILED', 'incomplete')),
+  ],
+  ['what the provider cut is not whole', calling, ended('truncated'), concluding(end('PROVIDER_FAILED', 'incomplete'))],
   ['the last attempt has failed', last, failed(), concluding(end('PROVIDER_FAILED', 'nothing'))],
   [
     'another attempt is made as long as a model server takes to start again',
@@ -146,7 +156,7 @@ const table: readonly Row[] = [
   [
     'a whole text without its voice is better than none',
     last,
-    failed({ isTextWhole: true }),
+    failed({ text: 'whole' }),
     concluding(end('PROVIDER_FAILED', 'completed')),
   ],
   ['the store is waited for, and no try is lost', calling, failed({ lacksMedia: true }), loadingMedia],

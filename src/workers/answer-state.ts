@@ -24,8 +24,8 @@ export type Wish = 'reply' | 'end' | 'nothing';
 
 /** What the final event is to say: that the message failed, unless something was said that is to be kept. */
 export interface End {
-  /** What was said is the reply, with this outcome. */
-  readonly keep: ReplyCompleted['outcome'] | 'nothing';
+  /** What was said is the reply, with this outcome; `incomplete`: it was completed without its end. */
+  readonly keep: ReplyCompleted['outcome'] | 'incomplete' | 'nothing';
   /** Of the error catalogue. */
   readonly reason: string;
   readonly detail: string;
@@ -68,7 +68,7 @@ export type AttemptFailure = Extract<keyof typeof catalogue, `PROVIDER_${string}
 
 /** How an attempt ended, as far as it matters to what comes next. */
 export type AttemptOutcome =
-  | { readonly type: 'whole' | 'stopped' | 'abandoned' }
+  | { readonly type: 'whole' | 'truncated' | 'stopped' | 'abandoned' }
   | {
       readonly type: 'failed';
       readonly reason: AttemptFailure;
@@ -78,8 +78,8 @@ export type AttemptOutcome =
       readonly cause: string;
       /** Another attempt is of no use before; infinite when none is. */
       readonly notBeforeMs: number;
-      /** There is text, and all of it. */
-      readonly isTextWhole: boolean;
+      /** What there is of the text, of this attempt or, if it said nothing, of the one before. */
+      readonly text: 'none' | 'part' | 'whole';
       /** The attempt asked for media that have not come: their store's failure, not the provider's. */
       readonly lacksMedia: boolean;
       /** 0 ≤ x < 1, for the spread of waits. */
@@ -235,6 +235,8 @@ function afterLookUp(
   return to({ name: usesHistory ? 'loading-history' : 'calling', wish, attempt: task.attempt, tries: 1 });
 }
 
+const kept = { none: 'nothing', part: 'incomplete', whole: 'completed' } as const;
+
 function afterWait({ wish, attempt, tries, failedAtMs }: Extract<AnswerState, { name: 'waiting' }>): AnswerState {
   return { name: 'calling', wish, attempt, tries, failedAtMs };
 }
@@ -247,6 +249,8 @@ function afterAttempt(
   switch (outcome.type) {
     case 'whole':
       return concluding(state.wish, endFor('PROVIDER_FAILED', 'completed'));
+    case 'truncated':
+      return concluding(state.wish, endFor('PROVIDER_FAILED', 'incomplete'));
     case 'stopped':
       return concluding(state.wish, stopped);
     case 'abandoned':
@@ -263,7 +267,7 @@ function afterFailure(
   outcome: Extract<AttemptOutcome, { type: 'failed' }>,
   { maxAttempts, retryMs }: AnswerRules,
 ): AnswerState {
-  const { atMs, cause, notBeforeMs, isTextWhole, chance } = outcome;
+  const { atMs, cause, notBeforeMs, text, chance } = outcome;
   const next = { attempt: attempt + 1, tries, ...(before !== undefined && { failedAtMs: before }) };
   if (outcome.lacksMedia) {
     return wish === 'reply' ? { name: 'loading-media', wish, ...next } : concluding(wish, stopped);
@@ -272,9 +276,9 @@ function afterFailure(
   const leftMs = failedAtMs + retryMs - atMs;
   if (tries >= maxAttempts || leftMs <= 0 || notBeforeMs > retryMaxDelayMs) {
     const reason = longFailure(outcome.reason, notBeforeMs);
-    // A client that can read the answer is better off than one that is told there is none.
+    // A client that can read the answer, or the beginning of it, is better off than one that is told there is none.
     return concluding(wish, {
-      ...endFor(reason, isTextWhole ? 'completed' : 'nothing'),
+      ...endFor(reason, kept[text]),
       ...(cause !== '' && { cause }),
     });
   }

@@ -2,6 +2,7 @@ import { backOffMs, pause, unlessAborted } from '../app/back-off.ts';
 import type { PartitionFollower } from '../app/following/partition-follower.ts';
 import type { MediaPart, ReplyCompleted, ReplyFailed } from '../domain/conversation/events.ts';
 import { type Draft, noDraft, type PendingMessage } from '../domain/conversation/pending-messages.ts';
+import { maxReplyBytes } from '../domain/limits.ts';
 import type { LivePiece } from '../ports/live-bus.ts';
 import { isNoRoom } from '../ports/media-store.ts';
 import { type GeneratedMedia, ProviderError, type ProviderFault, type Utterance } from '../ports/provider.ts';
@@ -57,6 +58,8 @@ export class Answer {
   readonly #reads: MediaReads;
   #state: AnswerState;
   #current: LoggedAttempt | undefined;
+  /** The last attempt before the current one that said anything. */
+  #before: Attempt | undefined;
   /** What was said before in the conversation, once it is loaded. */
   #history: readonly Utterance[] = [];
   /** Monotonic time since which the media of the held final event may have been stored, once they were stored anew. */
@@ -227,6 +230,7 @@ export class Answer {
       store: (media, signal) => this.#storeMedia(media, signal),
       onFailure: (error, what) => this.#warn(error, what),
     });
+    if (this.#current !== undefined && this.#current.attempt.reply.bytes > 0) this.#before = this.#current.attempt;
     this.#current?.close();
     this.#current = begun;
     return begun;
@@ -239,6 +243,7 @@ export class Answer {
   }
 
   #outcomeOf(end: AttemptEnd, attempt: Attempt): AttemptOutcome {
+    if (end.type === 'whole') return { type: attempt.isTruncated ? 'truncated' : 'whole' };
     if (end.type !== 'failed' && end.type !== 'timed-out') return { type: end.type };
     const lacksMedia = this.#reads.problem !== 'none';
     if (!lacksMedia) this.#noteFailure(end, attempt);
@@ -248,7 +253,7 @@ export class Answer {
       cause: causeOf(end),
       atMs: this.#context.deps.clock.monotonicMs(),
       notBeforeMs: end.type === 'failed' ? notBeforeMs(end.error, attempt) : 0,
-      isTextWhole: attempt.isTextWhole,
+      text: this.#textOf(attempt),
       lacksMedia,
       chance: this.#context.deps.random(),
     };
@@ -346,10 +351,24 @@ export class Answer {
   }
 
   #finalOf({ keep, ...failure }: End): Final {
-    const said = keep === 'nothing' ? undefined : this.#said();
+    const said = keep === 'incomplete' ? this.#saidLast() : this.#said();
     if (keep === 'nothing' || said === undefined) return this.#failed(failure);
     const { model } = this.#context.deps.provider;
-    return { type: 'ReplyCompleted', ...this.#factsOf(said.number), parts: said.parts, model, outcome: keep };
+    const how = keep === 'incomplete' ? ({ outcome: 'completed', incomplete: true } as const) : { outcome: keep };
+    return { type: 'ReplyCompleted', ...this.#factsOf(said.number), parts: said.parts, model, ...how };
+  }
+
+  #textOf(attempt: Attempt): 'none' | 'part' | 'whole' {
+    if (attempt.isTextWhole && !attempt.isTruncated) return 'whole';
+    const isKept = this.#saidLast() !== undefined && attempt.reply.bytes <= maxReplyBytes;
+    return isKept ? 'part' : 'none';
+  }
+
+  /** What was said until now; if the attempt under way said nothing, what the one before did, as its own. */
+  #saidLast(): Pick<Attempt, 'number' | 'parts'> | undefined {
+    const said = this.#said();
+    if (said !== undefined || this.#before === undefined || this.#current === undefined) return said;
+    return { number: this.#current.attempt.number, parts: this.#before.parts };
   }
 
   /** What was said until now, if anything was. */

@@ -203,7 +203,8 @@ export class MessageStory {
       this.#waiting = undefined;
       return this.#add(at, event, `${end}${detail}${cause}; ${attempts}, ${total} after it was received`);
     }
-    const how = event.outcome === 'stopped' ? 'stopped; what was said until then is kept: ' : '';
+    const end = event.incomplete ? 'without its end: ' : '';
+    const how = event.outcome === 'stopped' ? 'stopped; what was said until then is kept: ' : end;
     const said = `${contentsInWords(event.parts)} by model ${event.model} at ${this.#worker(event.claimId)}`;
     // What a lost worker had said, and a stop kept, has a number of its own.
     const isKept = event.outcome === 'stopped' && pendingMessage(before, event.messageId)?.processing === false;

@@ -101,6 +101,8 @@ export interface ReplyCompleted {
   readonly model: string;
   /** `stopped` holds what was said until the client wanted no more. */
   readonly outcome: 'completed' | 'stopped';
+  /** It is completed without its end: the provider cut it, or failed at every attempt to say more. */
+  readonly incomplete?: true;
 }
 
 export interface ReplyFailed {

@@ -183,6 +183,8 @@ export interface ReplyCompleted {
   model: string;
   /** Whole or stopped. */
   outcome: ReplyOutcome;
+  /** It is completed without its end: the model cut it, or failed at every attempt to say more. */
+  incomplete: boolean;
 }
 
 /** A message was given up. Final. */
@@ -1038,6 +1040,7 @@ function createBaseReplyCompleted(): ReplyCompleted {
     parts: [],
     model: "",
     outcome: 0,
+    incomplete: false,
   };
 }
 
@@ -1066,6 +1069,9 @@ export const ReplyCompleted: MessageFns<ReplyCompleted> = {
     }
     if (message.outcome !== 0) {
       writer.uint32(64).int32(message.outcome);
+    }
+    if (message.incomplete !== false) {
+      writer.uint32(72).bool(message.incomplete);
     }
     return writer;
   },
@@ -1147,6 +1153,14 @@ export const ReplyCompleted: MessageFns<ReplyCompleted> = {
             message.outcome = reader.int32() as any;
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.incomplete = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1172,6 +1186,7 @@ export const ReplyCompleted: MessageFns<ReplyCompleted> = {
     message.parts = object.parts?.map((e) => Part.fromPartial(e)) || [];
     message.model = object.model ?? "";
     message.outcome = object.outcome ?? 0;
+    message.incomplete = object.incomplete ?? false;
     return message;
   },
 };
