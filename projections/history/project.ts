@@ -67,6 +67,7 @@ export function projectReply(message: MessageDocument | null, event: ReplyComple
     role: 'assistant',
     parts: event.parts,
     status: event.outcome,
+    ...(event.incomplete && { incomplete: event.incomplete }),
     replyToMessageId: message.messageId,
     replyMessageId: '',
     clientMessageId: '',

@@ -44,6 +44,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
   TOO_MANY_PENDING: 'wait for a reply first',
   TOO_MANY_MESSAGES: 'wait a moment, then send it again',
   PROVIDER_FAILED: 'say it again',
+  PROVIDER_BUSY: 'try again in some minutes, or ask the operator',
+  PROVIDER_ACCESS_DENIED: 'ask the operator for a key that the model takes',
+  PROVIDER_MODEL_NOT_FOUND: 'ask the operator for a model that is there',
   PROVIDER_TIMEOUT: 'say it again',
   POISON: 'put it in other words',
 };

@@ -59,7 +59,10 @@ function encodeReceived(event: domain.MessageReceived, writer: BinaryWriter): Bi
 }
 
 function encodeCompleted(event: domain.ReplyCompleted, writer: BinaryWriter): BinaryWriter {
-  wire.ReplyCompleted.encode({ ...event, parts: [], outcome: outcomesToWire[event.outcome] }, writer);
+  wire.ReplyCompleted.encode(
+    { incomplete: false, ...event, parts: [], outcome: outcomesToWire[event.outcome] },
+    writer,
+  );
   return wire.ReplyCompleted.encode({ ...nothingCompleted, parts: partsToWire(event.parts) }, writer);
 }
 
@@ -95,7 +98,7 @@ export function encodeConversationEvent(event: domain.ConversationEvent, writer:
     case 'ReplyCompleted':
       return encodeCompleted(event, writer);
     case 'ReplyFailed':
-      return wire.ReplyFailed.encode(event, writer);
+      return wire.ReplyFailed.encode({ cause: '', ...event }, writer);
     case 'StopRequested':
       return wire.StopRequested.encode(event, writer);
     case 'ConversationRenamed':
@@ -122,13 +125,19 @@ function replyProgress(bytes: Uint8Array): domain.ReplyProgress {
 }
 
 function replyCompleted(bytes: Uint8Array): domain.ReplyCompleted {
-  const { outcome, parts, ...event } = wire.ReplyCompleted.decode(bytes);
+  const { outcome, parts, incomplete, ...event } = wire.ReplyCompleted.decode(bytes);
   return {
     type: 'ReplyCompleted',
     ...event,
     parts: partsFromWire(parts),
     outcome: outcomeFromWire(outcome, parts.length > 0),
+    ...(incomplete && { incomplete }),
   };
+}
+
+function replyFailed(bytes: Uint8Array): domain.ReplyFailed {
+  const { cause, ...event } = wire.ReplyFailed.decode(bytes);
+  return { type: 'ReplyFailed', ...event, ...(cause !== '' && { cause }) };
 }
 
 function outcomeFromWire(outcome: wire.ReplyOutcome, hasWords: boolean): domain.ReplyCompleted['outcome'] {
@@ -158,7 +167,7 @@ export const conversationDecoders: Readonly<Record<domain.ConversationEvent['typ
   ReplyStarted: replyStarted,
   ReplyProgress: replyProgress,
   ReplyCompleted: replyCompleted,
-  ReplyFailed: (bytes) => ({ type: 'ReplyFailed', ...wire.ReplyFailed.decode(bytes) }),
+  ReplyFailed: replyFailed,
   StopRequested: (bytes) => ({ type: 'StopRequested', ...wire.StopRequested.decode(bytes) }),
   ConversationRenamed: (bytes) => ({ type: 'ConversationRenamed', ...wire.ConversationRenamed.decode(bytes) }),
   ConversationDeleted: (bytes) => ({ type: 'ConversationDeleted', ...wire.ConversationDeleted.decode(bytes) }),

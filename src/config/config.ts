@@ -78,6 +78,8 @@ export function assemble(v: Values) {
       totalTimeoutMs: v.PARLEY_PROVIDER_TOTAL_TIMEOUT_MS,
       /** Calls to the provider for one message before it is given up. */
       maxAttempts: v.PARLEY_MAX_ATTEMPTS,
+      /** From the first failed call for a message to the last one. */
+      retryMs: v.PARLEY_RETRY_MS,
     },
     /** Format `auto`: pretty on a terminal, JSON lines elsewhere. */
     log: { level: v.PARLEY_LOG_LEVEL, format: v.PARLEY_LOG_FORMAT },

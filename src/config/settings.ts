@@ -358,8 +358,15 @@ export const settings = {
   },
   PARLEY_MAX_ATTEMPTS: {
     type: integer(1, 20, 'attempts'),
-    default: '3',
-    description: 'Calls to the provider for one message before it is given up as PROVIDER_FAILED or PROVIDER_TIMEOUT.',
+    default: '20',
+    description:
+      'Calls to the provider for one message before it is given up as PROVIDER_FAILED or PROVIDER_TIMEOUT. With the default the waits between calls that fail at once take 72 s or more in all.',
+  },
+  PARLEY_RETRY_MS: {
+    type: integer(0, hour, 'milliseconds'),
+    default: '75000',
+    description:
+      'From the first failed call to the provider for a message to the last one, if there may be so many: longer than a model server takes to start again. The message keeps its place among those in processing until then, and can be stopped.',
   },
   PARLEY_LOG_LEVEL: {
     type: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),

@@ -128,6 +128,8 @@ export interface HistoryMessage {
   readonly role: 'user' | 'assistant';
   readonly parts: readonly Part[];
   readonly status: HistoryStatus;
+  /** Of a reply: it has no end. */
+  readonly incomplete?: true | undefined;
   /** For a reply: the user message it answers, else ''. */
   readonly replyToMessageId: string;
   /** Of a message that has its reply: that reply; else ''. */

@@ -19,11 +19,16 @@ export interface Provider {
 }
 
 /** What a reply is made of: a string is the next piece of its text. */
-export type ReplyPiece = string | Generating | GeneratedMedia;
+export type ReplyPiece = string | Generating | GeneratedMedia | Truncated;
 
-/** The text is whole; voice or picture is being made (or what was sent is being listened to, before the first piece of text). */
+/** The text is whole; voice or picture is being made (or what was sent is being listened to, or thought about, before the first piece of text). */
 export interface Generating {
   readonly type: 'generating';
+}
+
+/** The text ends here for its length, or because the rest of it was refused: it is not whole, and another attempt would come no further. */
+export interface Truncated {
+  readonly type: 'truncated';
 }
 
 /** Voice or picture of a reply. */
@@ -74,16 +79,26 @@ export interface Utterance {
   readonly media?: readonly MediaKind[];
 }
 
-/** The provider could not answer. */
+/** Why no attempt is of any use until an operator does something. */
+export type ProviderFault = 'access denied' | 'model not found' | 'quota exceeded';
+
+/** The provider could not answer. The message holds nothing that a user said, and no key: operators read it. */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';
   /** Another attempt may work. */
   readonly retryable: boolean;
   /** Not before this long, when the provider said so. */
   readonly retryAfterMs: number | undefined;
+  readonly fault: ProviderFault | undefined;
 
-  constructor(message: string, retryable: boolean, retryAfterMs?: number, options?: ErrorOptions) {
+  constructor(
+    message: string,
+    retryable: boolean,
+    retryAfterMs?: number,
+    options?: ErrorOptions & { readonly fault?: ProviderFault | undefined },
+  ) {
     super(message, options);
+    this.fault = options?.fault;
     this.retryable = retryable;
     this.retryAfterMs = retryAfterMs;
   }

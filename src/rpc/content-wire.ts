@@ -39,6 +39,7 @@ export function messageToWire({ message, links }: PresentedMessage): Message {
     completeTime: message.completeTimeMs === null ? undefined : new Date(message.completeTimeMs),
     model: message.model,
     failureReason: message.failureReason,
+    incomplete: message.incomplete ?? false,
   };
 }
 

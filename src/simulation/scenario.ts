@@ -186,6 +186,7 @@ function configOf(random: Random, ofWrites: Random): PartsConfig {
       mediaTimeoutMs: 60_000,
       totalTimeoutMs: 90_000,
       maxAttempts: 3,
+      retryMs: 75_000,
     },
   };
 }

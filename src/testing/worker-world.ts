@@ -116,6 +116,7 @@ const settings: WorkerSettings = {
   totalTimeoutMs: 600_000,
   unnamedMediaLifetimeMs: 86_400_000,
   maxAttempts: 3,
+  retryMs: 600_000,
 };
 
 /** A real log, a live bus and a media store, and any number of workers on them. */

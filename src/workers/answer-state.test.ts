@@ -13,7 +13,7 @@ import {
   transition,
 } from './answer-state.ts';
 
-const rules: AnswerRules = { maxAttempts: 3, usesHistory: true };
+const rules: AnswerRules = { maxAttempts: 3, retryMs: 60_000, usesHistory: true };
 const start: Task = { type: 'start', attempt: 4 };
 const poison: Task = { type: 'fail', reason: 'POISON', detail: 'Three were lost.' };
 const tooLate: Task = { type: 'fail', reason: 'STOPPED', detail: 'Before there was an answer.' };
@@ -27,10 +27,10 @@ const missing = { ...end('MEDIA_NOT_FOUND', 'nothing'), detail: expect.any(Strin
 
 const first = { attempt: 4, tries: 1 };
 const calling: AnswerState = { name: 'calling', wish: 'reply', ...first };
-const last: AnswerState = { name: 'calling', wish: 'reply', attempt: 6, tries: 3 };
+const last: AnswerState = { name: 'calling', wish: 'reply', attempt: 6, tries: 3, failedAtMs: 1_000 };
 const loadingHistory: AnswerState = { name: 'loading-history', wish: 'reply', ...first };
 const loadingMedia: AnswerState = { name: 'loading-media', wish: 'reply', attempt: 5, tries: 1 };
-const waiting: AnswerState = { name: 'waiting', wish: 'reply', attempt: 5, tries: 2, delayMs: 250 };
+const waiting: AnswerState = { name: 'waiting', wish: 'reply', attempt: 5, tries: 2, failedAtMs: 1_000, delayMs: 250 };
 const written: AnswerState = { name: 'written', wish: 'reply' };
 const over: AnswerState = { name: 'over' };
 const concluding = (of: End, wish: 'reply' | 'end' | 'nothing' = 'reply'): AnswerState => ({
@@ -45,15 +45,20 @@ function failed(fields: Partial<Extract<AttemptOutcome, { type: 'failed' }>> = {
     outcome: {
       type: 'failed',
       reason: 'PROVIDER_FAILED',
+      atMs: 1_000,
+      cause: '',
       notBeforeMs: 0,
-      isTextWhole: false,
+      text: 'none',
       lacksMedia: false,
       chance: 0,
       ...fields,
     },
   };
 }
-const ended = (type: 'whole' | 'stopped' | 'abandoned'): AnswerEvent => ({ type: 'attempt-ended', outcome: { type } });
+const ended = (type: 'whole' | 'truncated' | 'stopped' | 'abandoned'): AnswerEvent => ({
+  type: 'attempt-ended',
+  outcome: { type },
+});
 const past = (known: 'none' | 'repeat' | 'deleted'): AnswerEvent => ({ type: 'past-known', past: known });
 const stop: AnswerEvent = { type: 'stop' };
 const discard: AnswerEvent = { type: 'discard' };
@@ -114,9 +119,34 @@ const table: readonly Row[] = [
     'a wait that is too long is none',
     calling,
     failed({ notBeforeMs: 3_600_000 }),
-    concluding(end('PROVIDER_FAILED', 'nothing')),
+    concluding(end('PROVIDER_BUSY', 'nothing')),
   ],
+  [
+    'the beginning of an answer is better than none',
+    last,
+    failed({ text: 'part' }),
+    concluding(end('PROVIDER_FAILED', 'incomplete')),
+  ],
+  ['what the provider cut is not whole', calling, ended('truncated'), concluding(end('PROVIDER_FAILED', 'incomplete'))],
   ['the last attempt has failed', last, failed(), concluding(end('PROVIDER_FAILED', 'nothing'))],
+  [
+    'another attempt is made as long as a model server takes to start again',
+    { ...calling, tries: 2, failedAtMs: 1_000 },
+    failed({ atMs: 60_900 }),
+    { ...waiting, tries: 3, delayMs: 100 },
+  ],
+  [
+    'and none after that',
+    { ...calling, tries: 2, failedAtMs: 1_000 },
+    failed({ atMs: 61_000, cause: 'ECONNREFUSED' }),
+    concluding({ ...end('PROVIDER_FAILED', 'nothing'), cause: 'ECONNREFUSED' }),
+  ],
+  [
+    'what only an operator can mend is not tried again',
+    calling,
+    failed({ reason: 'PROVIDER_ACCESS_DENIED', notBeforeMs: Number.POSITIVE_INFINITY }),
+    concluding(end('PROVIDER_ACCESS_DENIED', 'nothing')),
+  ],
   [
     'the last attempt took too long',
     last,
@@ -126,11 +156,16 @@ const table: readonly Row[] = [
   [
     'a whole text without its voice is better than none',
     last,
-    failed({ isTextWhole: true }),
+    failed({ text: 'whole' }),
     concluding(end('PROVIDER_FAILED', 'completed')),
   ],
   ['the store is waited for, and no try is lost', calling, failed({ lacksMedia: true }), loadingMedia],
-  ['also at the last try', last, failed({ lacksMedia: true }), { ...loadingMedia, attempt: 7, tries: 3 }],
+  [
+    'also at the last try',
+    last,
+    failed({ lacksMedia: true }),
+    { ...loadingMedia, attempt: 7, tries: 3, failedAtMs: 1_000 },
+  ],
   [
     'media that came lead to another attempt',
     loadingMedia,
@@ -139,7 +174,12 @@ const table: readonly Row[] = [
   ],
   ['media that are gone end it', loadingMedia, { type: 'media-loaded', isMissing: true }, concluding(missing)],
   ['a stop ends the wait for media', loadingMedia, stop, concluding(end('STOPPED', 'stopped'), 'end'), endWait],
-  ['after the wait comes another attempt', waiting, { type: 'waited' }, { ...calling, attempt: 5, tries: 2 }],
+  [
+    'after the wait comes another attempt',
+    waiting,
+    { type: 'waited' },
+    { ...calling, attempt: 5, tries: 2, failedAtMs: 1_000 },
+  ],
   ['a stop ends the wait', waiting, stop, concluding(end('STOPPED', 'stopped'), 'end'), endWait],
   ['a deletion ends it, too', waiting, discard, concluding(end('STOPPED', 'stopped'), 'nothing'), endWait],
   ['a stop cancels the attempt', calling, stop, { ...calling, wish: 'end' }, cancel],

@@ -24,17 +24,21 @@ export type Wish = 'reply' | 'end' | 'nothing';
 
 /** What the final event is to say: that the message failed, unless something was said that is to be kept. */
 export interface End {
-  /** What was said is the reply, with this outcome. */
-  readonly keep: ReplyCompleted['outcome'] | 'nothing';
+  /** What was said is the reply, with this outcome; `incomplete`: it was completed without its end. */
+  readonly keep: ReplyCompleted['outcome'] | 'incomplete' | 'nothing';
   /** Of the error catalogue. */
   readonly reason: string;
   readonly detail: string;
+  /** For an operator alone. */
+  readonly cause?: string;
 }
 
 /** The next attempt or the one under way, 1, 2, … over all workers, and its number among those of this worker. */
 interface Count {
   readonly attempt: number;
   readonly tries: number;
+  /** Monotonic time of the first failed try; absent before. */
+  readonly failedAtMs?: number;
 }
 
 export type AnswerState =
@@ -47,23 +51,35 @@ export type AnswerState =
   /** The media store, which could not be read, is waited for. */
   | ({ readonly name: 'loading-media'; readonly wish: 'reply' } & Count)
   /** The provider is left alone for so long. */
-  | ({ readonly name: 'waiting'; readonly wish: 'reply'; readonly delayMs: number } & Count)
+  | ({
+      readonly name: 'waiting';
+      readonly wish: 'reply';
+      readonly failedAtMs: number;
+      readonly delayMs: number;
+    } & Count)
   /** The final event is appended, until the log has taken it. */
   | { readonly name: 'concluding'; readonly wish: Wish; readonly end: End }
   /** The final event is to be read back. */
   | { readonly name: 'written'; readonly wish: Wish }
   | { readonly name: 'over' };
 
+/** Reasons of the error catalogue for an attempt that failed. */
+export type AttemptFailure = Extract<keyof typeof catalogue, `PROVIDER_${string}`>;
+
 /** How an attempt ended, as far as it matters to what comes next. */
 export type AttemptOutcome =
-  | { readonly type: 'whole' | 'stopped' | 'abandoned' }
+  | { readonly type: 'whole' | 'truncated' | 'stopped' | 'abandoned' }
   | {
       readonly type: 'failed';
-      readonly reason: 'PROVIDER_FAILED' | 'PROVIDER_TIMEOUT';
+      readonly reason: AttemptFailure;
+      /** Monotonic time. */
+      readonly atMs: number;
+      /** For an operator; '' when there is nothing to say. */
+      readonly cause: string;
       /** Another attempt is of no use before; infinite when none is. */
       readonly notBeforeMs: number;
-      /** There is text, and all of it. */
-      readonly isTextWhole: boolean;
+      /** What there is of the text, of this attempt or, if it said nothing, of the one before. */
+      readonly text: 'none' | 'part' | 'whole';
       /** The attempt asked for media that have not come: their store's failure, not the provider's. */
       readonly lacksMedia: boolean;
       /** 0 ≤ x < 1, for the spread of waits. */
@@ -97,6 +113,8 @@ export type Effect =
 export interface AnswerRules {
   /** Calls to the provider for one message by one worker. */
   readonly maxAttempts: number;
+  /** After the first failure: then comes the last attempt, if the others were not enough before. */
+  readonly retryMs: number;
   readonly usesHistory: boolean;
 }
 
@@ -129,7 +147,7 @@ export function transition(state: AnswerState, event: AnswerEvent, rules: Answer
       if (state.name !== 'loading-media') return unchanged(state);
       return to(event.isMissing ? concluding(state.wish, mediaMissing) : { ...state, name: 'calling' });
     case 'waited':
-      return state.name === 'waiting' ? to(calling(state.wish, state)) : unchanged(state);
+      return state.name === 'waiting' ? to(afterWait(state)) : unchanged(state);
     case 'concluded':
       return state.name === 'concluding' ? to({ name: 'written', wish: state.wish }) : unchanged(state);
     default:
@@ -158,15 +176,18 @@ function endFor(reason: keyof typeof catalogue, keep: End['keep']): End {
   return { keep, reason, detail: catalogue[reason].meaning };
 }
 
+/** The catalogue's reason for a failure after which another attempt is of no use for long. */
+function longFailure(reason: AttemptFailure, notBeforeMs: number): AttemptFailure {
+  return reason === 'PROVIDER_FAILED' && notBeforeMs > retryMaxDelayMs && Number.isFinite(notBeforeMs)
+    ? 'PROVIDER_BUSY'
+    : reason;
+}
+
 function to(state: AnswerState, ...effects: readonly Effect[]): Transition {
   return { state, effects };
 }
 
 const unchanged = (state: AnswerState) => to(state);
-
-function calling(wish: Wish, { attempt, tries }: Count): AnswerState {
-  return { name: 'calling', wish, attempt, tries };
-}
 
 function concluding(wish: Wish, end: End): AnswerState {
   return { name: 'concluding', wish, end };
@@ -214,6 +235,12 @@ function afterLookUp(
   return to({ name: usesHistory ? 'loading-history' : 'calling', wish, attempt: task.attempt, tries: 1 });
 }
 
+const kept = { none: 'nothing', part: 'incomplete', whole: 'completed' } as const;
+
+function afterWait({ wish, attempt, tries, failedAtMs }: Extract<AnswerState, { name: 'waiting' }>): AnswerState {
+  return { name: 'calling', wish, attempt, tries, failedAtMs };
+}
+
 function afterAttempt(
   state: Extract<AnswerState, { name: 'calling' }>,
   outcome: AttemptOutcome,
@@ -222,6 +249,8 @@ function afterAttempt(
   switch (outcome.type) {
     case 'whole':
       return concluding(state.wish, endFor('PROVIDER_FAILED', 'completed'));
+    case 'truncated':
+      return concluding(state.wish, endFor('PROVIDER_FAILED', 'incomplete'));
     case 'stopped':
       return concluding(state.wish, stopped);
     case 'abandoned':
@@ -234,18 +263,27 @@ function afterAttempt(
 }
 
 function afterFailure(
-  { wish, attempt, tries }: Extract<AnswerState, { name: 'calling' }>,
-  { reason, notBeforeMs, isTextWhole, lacksMedia, chance }: Extract<AttemptOutcome, { type: 'failed' }>,
-  { maxAttempts }: AnswerRules,
+  { wish, attempt, tries, failedAtMs: before }: Extract<AnswerState, { name: 'calling' }>,
+  outcome: Extract<AttemptOutcome, { type: 'failed' }>,
+  { maxAttempts, retryMs }: AnswerRules,
 ): AnswerState {
-  const isOfUse = lacksMedia || (tries < maxAttempts && notBeforeMs <= retryMaxDelayMs);
-  // A client that can read the answer is better off than one that is told there is none.
-  if (!isOfUse) return concluding(wish, endFor(reason, isTextWhole ? 'completed' : 'nothing'));
+  const { atMs, cause, notBeforeMs, text, chance } = outcome;
+  const next = { attempt: attempt + 1, tries, ...(before !== undefined && { failedAtMs: before }) };
+  if (outcome.lacksMedia) {
+    return wish === 'reply' ? { name: 'loading-media', wish, ...next } : concluding(wish, stopped);
+  }
+  const failedAtMs = before ?? atMs;
+  const leftMs = failedAtMs + retryMs - atMs;
+  if (tries >= maxAttempts || leftMs <= 0 || notBeforeMs > retryMaxDelayMs) {
+    const reason = longFailure(outcome.reason, notBeforeMs);
+    // A client that can read the answer, or the beginning of it, is better off than one that is told there is none.
+    return concluding(wish, {
+      ...endFor(reason, kept[text]),
+      ...(cause !== '' && { cause }),
+    });
+  }
   if (wish !== 'reply') return concluding(wish, stopped);
-  if (lacksMedia) return { name: 'loading-media', wish, attempt: attempt + 1, tries };
-  const delayMs = Math.max(
-    backOffMs(tries, retryInitialDelayMs, retryMaxDelayMs, () => chance),
-    notBeforeMs,
-  );
-  return { name: 'waiting', wish, attempt: attempt + 1, tries: tries + 1, delayMs };
+  const backOff = backOffMs(tries, retryInitialDelayMs, retryMaxDelayMs, () => chance);
+  const delayMs = Math.max(Math.min(backOff, leftMs), notBeforeMs);
+  return { name: 'waiting', wish, attempt: attempt + 1, tries: tries + 1, failedAtMs, delayMs };
 }

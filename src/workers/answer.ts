@@ -2,13 +2,15 @@ import { backOffMs, pause, unlessAborted } from '../app/back-off.ts';
 import type { PartitionFollower } from '../app/following/partition-follower.ts';
 import type { MediaPart, ReplyCompleted, ReplyFailed } from '../domain/conversation/events.ts';
 import { type Draft, noDraft, type PendingMessage } from '../domain/conversation/pending-messages.ts';
+import { maxReplyBytes } from '../domain/limits.ts';
 import type { LivePiece } from '../ports/live-bus.ts';
 import { isNoRoom } from '../ports/media-store.ts';
-import { type GeneratedMedia, ProviderError, type Utterance } from '../ports/provider.ts';
+import { type GeneratedMedia, ProviderError, type ProviderFault, type Utterance } from '../ports/provider.ts';
 import type { TraceContext } from '../ports/tracing.ts';
 import {
   type AnswerEvent,
   type AnswerState,
+  type AttemptFailure,
   type AttemptOutcome,
   type Effect,
   type End,
@@ -56,6 +58,8 @@ export class Answer {
   readonly #reads: MediaReads;
   #state: AnswerState;
   #current: LoggedAttempt | undefined;
+  /** The last attempt before the current one that said anything. */
+  #before: Attempt | undefined;
   /** What was said before in the conversation, once it is loaded. */
   #history: readonly Utterance[] = [];
   /** Monotonic time since which the media of the held final event may have been stored, once they were stored anew. */
@@ -123,7 +127,7 @@ export class Answer {
 
   #apply(event: AnswerEvent): void {
     const { deps } = this.#context;
-    const rules = { maxAttempts: deps.settings.maxAttempts, usesHistory: deps.provider.usesHistory };
+    const rules = { ...deps.settings, usesHistory: deps.provider.usesHistory };
     const { state, effects } = transition(this.#state, event, rules);
     const wasOver = this.#isOver;
     this.#state = state;
@@ -226,6 +230,7 @@ export class Answer {
       store: (media, signal) => this.#storeMedia(media, signal),
       onFailure: (error, what) => this.#warn(error, what),
     });
+    if (this.#current !== undefined && this.#current.attempt.reply.bytes > 0) this.#before = this.#current.attempt;
     this.#current?.close();
     this.#current = begun;
     return begun;
@@ -238,14 +243,17 @@ export class Answer {
   }
 
   #outcomeOf(end: AttemptEnd, attempt: Attempt): AttemptOutcome {
+    if (end.type === 'whole') return { type: attempt.isTruncated ? 'truncated' : 'whole' };
     if (end.type !== 'failed' && end.type !== 'timed-out') return { type: end.type };
     const lacksMedia = this.#reads.problem !== 'none';
     if (!lacksMedia) this.#noteFailure(end, attempt);
     return {
       type: 'failed',
-      reason: end.type === 'failed' ? 'PROVIDER_FAILED' : 'PROVIDER_TIMEOUT',
+      reason: reasonOf(end),
+      cause: causeOf(end),
+      atMs: this.#context.deps.clock.monotonicMs(),
       notBeforeMs: end.type === 'failed' ? notBeforeMs(end.error, attempt) : 0,
-      isTextWhole: attempt.isTextWhole,
+      text: this.#textOf(attempt),
       lacksMedia,
       chance: this.#context.deps.random(),
     };
@@ -342,11 +350,25 @@ export class Answer {
     return this.#waiting.signal;
   }
 
-  #finalOf({ keep, reason, detail }: End): Final {
-    const said = keep === 'nothing' ? undefined : this.#said();
-    if (keep === 'nothing' || said === undefined) return this.#failed(reason, detail);
+  #finalOf({ keep, ...failure }: End): Final {
+    const said = keep === 'incomplete' ? this.#saidLast() : this.#said();
+    if (keep === 'nothing' || said === undefined) return this.#failed(failure);
     const { model } = this.#context.deps.provider;
-    return { type: 'ReplyCompleted', ...this.#factsOf(said.number), parts: said.parts, model, outcome: keep };
+    const how = keep === 'incomplete' ? ({ outcome: 'completed', incomplete: true } as const) : { outcome: keep };
+    return { type: 'ReplyCompleted', ...this.#factsOf(said.number), parts: said.parts, model, ...how };
+  }
+
+  #textOf(attempt: Attempt): 'none' | 'part' | 'whole' {
+    if (attempt.isTextWhole && !attempt.isTruncated) return 'whole';
+    const isKept = this.#saidLast() !== undefined && attempt.reply.bytes <= maxReplyBytes;
+    return isKept ? 'part' : 'none';
+  }
+
+  /** What was said until now; if the attempt under way said nothing, what the one before did, as its own. */
+  #saidLast(): Pick<Attempt, 'number' | 'parts'> | undefined {
+    const said = this.#said();
+    if (said !== undefined || this.#before === undefined || this.#current === undefined) return said;
+    return { number: this.#current.attempt.number, parts: this.#before.parts };
   }
 
   /** What was said until now, if anything was. */
@@ -358,10 +380,10 @@ export class Answer {
     return { number: attempt + 1, parts: [{ kind: 'text', text: draft.text }] };
   }
 
-  #failed(reason: string, detail: string): ReplyFailed {
+  #failed(failure: Omit<End, 'keep'>): ReplyFailed {
     const { messageId, conversationId } = this.message;
     const attempt = this.#current?.attempt.number ?? this.message.attempt;
-    return { type: 'ReplyFailed', conversationId, messageId, attempt, claimId: this.#context.claimId, reason, detail };
+    return { type: 'ReplyFailed', conversationId, messageId, attempt, claimId: this.#context.claimId, ...failure };
   }
 
   #factsOf(attempt: number) {
@@ -388,9 +410,27 @@ function hasMedia(event: Final): event is ReplyCompleted {
   return event.type === 'ReplyCompleted' && event.parts.some(({ kind }) => kind !== 'text');
 }
 
+function reasonOf(end: Extract<AttemptEnd, { type: 'failed' | 'timed-out' }>): AttemptFailure {
+  if (end.type === 'timed-out') return 'PROVIDER_TIMEOUT';
+  const fault = end.error instanceof ProviderError ? end.error.fault : undefined;
+  return fault === undefined ? 'PROVIDER_FAILED' : faults[fault];
+}
+
+const faults = {
+  'access denied': 'PROVIDER_ACCESS_DENIED',
+  'model not found': 'PROVIDER_MODEL_NOT_FOUND',
+  'quota exceeded': 'PROVIDER_BUSY',
+} as const satisfies Record<ProviderFault, AttemptFailure>;
+
+/** What an operator may read. Of a defect nothing: its message may quote what was said. */
+function causeOf(end: Extract<AttemptEnd, { type: 'failed' | 'timed-out' }>): string {
+  if (end.type === 'timed-out') return `no ${end.awaited} in time`;
+  return end.error instanceof ProviderError ? end.error.message : '';
+}
+
 /** A provider may refuse to go on from a beginning for good, and answer without one. */
 function notBeforeMs(error: unknown, { beginning, broughtNothing }: Attempt): number {
-  const isRefusal = error instanceof ProviderError && !error.retryable;
+  const isRefusal = error instanceof ProviderError && !error.retryable && error.fault === undefined;
   return isRefusal && beginning.bytes > 0 && broughtNothing ? 0 : retryAfterMs(error);
 }
 

@@ -43,6 +43,8 @@ export class Attempt implements Watched {
   deadlineMs: number;
   /** From the call to the first piece of text; undefined until then. */
   firstPieceMs: number | undefined;
+  /** Its text ended early, by the provider's own word. */
+  isTruncated = false;
   readonly #deps: AttemptDeps;
   readonly #startedMs: number;
   readonly #totalDeadlineMs: number;
@@ -115,6 +117,7 @@ export class Attempt implements Watched {
         if (this.#isOver) return;
         if (typeof piece === 'string') this.#take(piece);
         else if (piece.type === 'generating') this.#generating();
+        else if (piece.type === 'truncated') this.isTruncated = true;
         else this.#keep(piece);
       }
       if (this.#stores.length > 0) await this.#stored();

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { settings } from '../config/settings.ts';
 import { maxPieceBytes, maxReplyBytes } from '../domain/limits.ts';
 import { ProviderError } from '../ports/provider.ts';
+import { stopRequested } from '../testing/conversation-events.ts';
 import { eventually } from '../testing/guests.ts';
 import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
 import { counted, WorkerWorld } from '../testing/worker-world.ts';
@@ -63,13 +65,61 @@ describe('a provider that fails', () => {
   test.each([
     ['that no other attempt mends', new ProviderError('unknown model', false)],
     ['by a defect', new TypeError('x is not a function')],
-    ['and wants to be left alone for long', new ProviderError('quota', true, 3_600_000)],
   ])('%s is not asked again', async (_how, error) => {
     await using world = await WorkerWorld.open();
     const worker = world.worker({ provider: provider(fail(error)) });
     await world.say('c/1');
     expect(await world.ended('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_FAILED' });
     expect(worker.provider.calls).toHaveLength(1);
+  });
+
+  // Causes: each of these was told as PROVIDER_FAILED, with the advice to say it again, and its cause stood nowhere but in the worker's own log.
+  test.each([
+    ['for long', new ProviderError('HTTP 429', true, 3_600_000), 'PROVIDER_BUSY'],
+    [
+      'until its key is right',
+      new ProviderError('HTTP 401', false, undefined, { fault: 'access denied' }),
+      'PROVIDER_ACCESS_DENIED',
+    ],
+    [
+      'until it has the model',
+      new ProviderError('HTTP 404', false, undefined, { fault: 'model not found' }),
+      'PROVIDER_MODEL_NOT_FOUND',
+    ],
+    ['until it is paid', new ProviderError('HTTP 402', false, undefined, { fault: 'quota exceeded' }), 'PROVIDER_BUSY'],
+  ])('and is of no use %s is asked once, and the operator is told why', async (_how, error, reason) => {
+    await using world = await WorkerWorld.open();
+    const worker = world.worker({ provider: provider(fail(error)) });
+    await world.say('c/1');
+    const ended = await world.ended('failed', 'c/1');
+    expect(ended).toMatchObject({ reason, cause: error.message });
+    expect((ended as { detail: string }).detail).not.toContain(error.message);
+    expect(worker.provider.calls).toHaveLength(1);
+  });
+
+  // Cause: three attempts were over within two seconds, and a model server that was started again cost every message that came meanwhile.
+  test('is asked again for as long as a server takes to start', async () => {
+    await using world = await WorkerWorld.open();
+    const { PARLEY_MAX_ATTEMPTS, PARLEY_RETRY_MS } = settings;
+    const defaults = { maxAttempts: Number(PARLEY_MAX_ATTEMPTS.default), retryMs: Number(PARLEY_RETRY_MS.default) };
+    const scripted = provider(fail(new ProviderError('ECONNREFUSED', true)));
+    const { clock } = world.worker({ provider: scripted, settings: defaults, haste: 100 });
+    const beginMs = clock.monotonicMs();
+    await world.say('c/1');
+    await world.ended('failed', 'c/1');
+    expect(clock.monotonicMs() - beginMs).toBeGreaterThanOrEqual(60_000);
+    expect(scripted.calls.length).toBeGreaterThan(4);
+  });
+
+  test('is not waited for after a stop', async () => {
+    await using world = await WorkerWorld.open();
+    const scripted = provider(fail(new ProviderError('busy', true, 9_999)));
+    world.worker({ provider: scripted, haste: 1 });
+    await world.say('c/1');
+    await world.logged('started c/1 #1');
+    await world.append(stopRequested('c/1'));
+    expect(await world.ended('failed', 'c/1')).toMatchObject({ reason: 'STOPPED' });
+    expect(scripted.calls).toHaveLength(1);
   });
 
   test('is left alone for as long as it says, otherwise longer each time', async () => {
@@ -102,25 +152,45 @@ describe('a provider that fails', () => {
 describe('a provider that takes too long', () => {
   const limits = { firstPieceTimeoutMs: 2_000, pieceTimeoutMs: 1_000, totalTimeoutMs: 5_000, maxAttempts: 1 };
 
-  test.each<[string, object, (call: ScriptedCall) => void]>([
-    ['for its first piece', { ...limits, pieceTimeoutMs: 600_000, totalTimeoutMs: 600_000 }, () => {}],
+  // Cause: what was said of a reply that broke off was thrown away, and the message told to have failed.
+  test.each<[string, object, (call: ScriptedCall) => void, object]>([
+    [
+      'for its first piece',
+      { ...limits, pieceTimeoutMs: 600_000, totalTimeoutMs: 600_000 },
+      () => {},
+      { type: 'ReplyFailed', reason: 'PROVIDER_TIMEOUT' },
+    ],
     [
       'between two pieces',
       { ...limits, firstPieceTimeoutMs: 600_000, totalTimeoutMs: 600_000 },
       (call) => call.say('Well, '),
+      { outcome: 'completed', incomplete: true, parts: [{ kind: 'text', text: 'Well, ' }] },
     ],
     [
       'over the whole reply',
       { ...limits, firstPieceTimeoutMs: 600_000, pieceTimeoutMs: 600_000 },
       (call) => call.say('Well, '),
+      { outcome: 'completed', incomplete: true, parts: [{ kind: 'text', text: 'Well, ' }] },
     ],
-  ])('%s has failed', async (_where, settings, script) => {
+  ])('%s has failed, and what it said is kept', async (_where, settings, script, end) => {
     await using world = await WorkerWorld.open();
     const worker = world.worker({ provider: provider(script), settings });
     await world.say('c/1');
-    expect(await world.ended('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_TIMEOUT' });
+    expect(await world.ended('type' in end ? 'failed' : 'completed', 'c/1')).toMatchObject(end);
     expect(worker.provider.calls[0]?.signal.aborted).toBe(true);
-    await counted(worker.metrics, { timeout: 1, PROVIDER_TIMEOUT: 1 });
+    await counted(worker.metrics, { timeout: 1, ['type' in end ? 'PROVIDER_TIMEOUT' : 'completed']: 1 });
+  });
+
+  test('over the first attempts keeps what one of them said, when the others say nothing', async () => {
+    await using world = await WorkerWorld.open();
+    const scripted = provider((call) => call.say('Once upon').fail(busy), fail(busy));
+    world.worker({ provider: scripted, settings: { maxAttempts: 2 } });
+    await world.say('c/1');
+    expect(await world.ended('completed', 'c/1')).toMatchObject({
+      attempt: 2,
+      incomplete: true,
+      parts: [{ kind: 'text', text: 'Once upon' }],
+    });
   });
 
   test('is asked again', async () => {

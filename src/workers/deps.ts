@@ -28,6 +28,8 @@ export interface WorkerSettings {
   readonly unnamedMediaLifetimeMs: number;
   /** Calls to the provider for one message by one worker. */
   readonly maxAttempts: number;
+  /** From the first failed call on: the last one begins then, if there may be so many. */
+  readonly retryMs: number;
 }
 
 /** `repeat`: it was received before. `deleted`: its conversation was, so it is not to be answered. `none`: it is new. */

@@ -16,8 +16,8 @@ async function* cutAt(bytes: Uint8Array, places: readonly number[]): AsyncIterab
   for (const [index, from] of bounds.slice(0, -1).entries()) yield bytes.subarray(from, bounds[index + 1]);
 }
 
-async function collected(pieces: AsyncIterable<string>): Promise<readonly string[]> {
-  const all: string[] = [];
+async function collected<T>(pieces: AsyncIterable<T>): Promise<readonly T[]> {
+  const all: T[] = [];
   for await (const piece of pieces) all.push(piece);
   return all;
 }
@@ -47,11 +47,31 @@ test('a character whose halves come in two events is put together', async () => 
 
 test('bytes that are not UTF-8 end it, and what came before stands', async () => {
   const good = Buffer.from(`data: ${chunkData('Hel')}\n\n`);
-  const pieces: string[] = [];
+  const pieces: unknown[] = [];
   const reply = async (): Promise<void> => {
     const bytes = Buffer.concat([good, Buffer.from([0x80])]);
     for await (const piece of piecesOf(cutAt(bytes, [good.length]), false)) pieces.push(piece);
   };
   await expect(reply()).rejects.toMatchObject({ retryable: true, message: 'malformed stream: not UTF-8' });
   expect(pieces).toEqual(['Hel']);
+});
+
+test('a reply that the server cut for its length is told as such', async () => {
+  const bytes = Buffer.from(
+    [chunkData('Once upon'), JSON.stringify({ choices: [{ delta: {}, finish_reason: 'length' }] })]
+      .map((data) => `data: ${data}\n\n`)
+      .join(''),
+  );
+  expect(await collected(piecesOf(cutAt(bytes, []), false))).toEqual(['Once upon', { type: 'truncated' }]);
+});
+
+test('while it thinks, it says that something is being made, and nothing of the thought', async () => {
+  const bytes = Buffer.from(
+    [...['<think>', 'Hm. ', '</think>', '\n\nHello!'].map(chunkData), '[DONE]']
+      .map((data) => `data: ${data}\n\n`)
+      .join(''),
+  );
+  const pieces = await collected(piecesOf(cutAt(bytes, []), false));
+  expect(pieces.filter((piece) => typeof piece === 'string')).toEqual(['Hello!']);
+  expect(pieces).toContainEqual({ type: 'generating' });
 });

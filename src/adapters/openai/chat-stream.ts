@@ -12,8 +12,9 @@
  */
 import { TextDecoder } from 'node:util';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import { ProviderError } from '../../ports/provider.ts';
+import { type Generating, ProviderError, type Truncated } from '../../ports/provider.ts';
 import { streamFailure } from './failure.ts';
+import { Reasoning } from './reasoning.ts';
 
 /** One event holds a few words; a server that sends more without end must not fill the memory. In UTF-16 units. */
 const maxEventChars = 1024 * 1024;
@@ -102,23 +103,33 @@ function endsWithinCharacter(text: string): boolean {
   return last >= 0xd800 && last <= 0xdbff;
 }
 
+/** Reasons of an end at which the answer is not whole. */
+const endsEarly: ReadonlySet<string> = new Set(['length', 'content_filter']);
+
 /**
- * The reply's pieces out of the bytes of the stream, none empty, each well-formed. Ends at finish_reason or [DONE],
- * whatever comes after. Throws ProviderError on a malformed, erroneous or empty reply, and when the bytes end before
- * the reply does. `isBegun`: they follow a beginning, which may have been all of it.
+ * The reply's pieces out of the bytes of the stream, none empty, each well-formed, without what the model thinks before it answers (`Generating`
+ * stands for that). Ends at finish_reason or [DONE], whatever comes after. Throws ProviderError on a malformed, erroneous or empty reply, and
+ * when the bytes end before the reply does. `isBegun`: they follow a beginning, which may have been all of it.
  */
-export async function* piecesOf(chunks: AsyncIterable<Uint8Array>, isBegun: boolean): AsyncIterable<string> {
+export async function* piecesOf(
+  chunks: AsyncIterable<Uint8Array>,
+  isBegun: boolean,
+): AsyncIterable<string | Generating | Truncated> {
   let empty = true;
   let held = '';
+  const reasoning = isBegun ? undefined : new Reasoning();
   for await (const event of eventsOf(chunks)) {
     const { text, finish } = deltaOf(event);
-    const said = held + text;
+    const answer = reasoning?.answerIn(text) ?? text;
+    const said = held + answer + (finish === undefined ? '' : (reasoning?.end() ?? ''));
     held = finish === undefined && endsWithinCharacter(said) ? said.slice(-1) : '';
     const piece = said.slice(0, said.length - held.length).toWellFormed();
     if (piece !== '') yield piece;
+    else if (reasoning?.isThinking) yield { type: 'generating' };
     empty &&= piece === '';
     if (finish === undefined) continue;
     checkFinish(finish, empty, isBegun);
+    if (endsEarly.has(finish)) yield { type: 'truncated' };
     return;
   }
   throw new ProviderError('the stream ended before the reply did', true);

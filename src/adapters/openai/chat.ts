@@ -1,4 +1,4 @@
-import { ProviderError } from '../../ports/provider.ts';
+import { type Generating, ProviderError, type Truncated } from '../../ports/provider.ts';
 import { type Call, chunksOf, drain, post } from './call.ts';
 import { piecesOf } from './chat-stream.ts';
 import type { ChatMessage } from './context.ts';
@@ -12,7 +12,7 @@ export async function* chat(
   settings: OpenAiProviderSettings,
   messages: () => readonly ChatMessage[],
   signal: AbortSignal,
-): AsyncIterable<string> {
+): AsyncIterable<string | Generating | Truncated> {
   signal.throwIfAborted();
   const ended = new AbortController();
   const call: Call = { settings, signal: AbortSignal.any([signal, ended.signal]) };

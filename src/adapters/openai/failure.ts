@@ -1,4 +1,4 @@
-import { ProviderError } from '../../ports/provider.ts';
+import { ProviderError, type ProviderFault } from '../../ports/provider.ts';
 
 /** No provider means longer, and a worker's timer could not count 2^31 ms or more. */
 const maxRetryAfterMs = 3_600_000;
@@ -28,6 +28,14 @@ const passingFaults = new Set([
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
+}
+
+/** What only an operator can mend, by status or name. A server whose path is wrong answers 404, too. */
+function faultOf(status: number, body: unknown): ProviderFault | undefined {
+  const names = namesIn(body).map(String);
+  if (names.includes('insufficient_quota') || status === 402) return 'quota exceeded';
+  if (names.includes('model_not_found') || status === 404) return 'model not found';
+  return status === 401 || status === 403 ? 'access denied' : undefined;
 }
 
 /** Request time-out, too early, too many requests, and faults of the server may pass; other refusals will not. */
@@ -72,15 +80,16 @@ function retryAfterMs(header: string | null, nowMs: number): number | undefined 
 export class HttpRefusal extends ProviderError {
   readonly status: number;
 
-  constructor(status: number, kind: string, retryAfterMs: number | undefined) {
-    super(`HTTP ${status}${kind}`, statusIsRetryable(status), retryAfterMs);
+  constructor(status: number, body: unknown, retryAfterMs: number | undefined) {
+    const fault = faultOf(status, body);
+    super(`HTTP ${status}${kindIn(body)}`, fault === undefined && statusIsRetryable(status), retryAfterMs, { fault });
     this.status = status;
   }
 }
 
 /** The refusal in an answer with a status that is not 200. */
 export function httpFailure({ status, headers }: Response, body: string, nowMs: number): HttpRefusal {
-  return new HttpRefusal(status, kindIn(parsed(body)), retryAfterMs(headers.get('retry-after'), nowMs));
+  return new HttpRefusal(status, parsed(body), retryAfterMs(headers.get('retry-after'), nowMs));
 }
 
 /** An error object within a stream that had begun with status 200: `code` is a status or a name, `type` a name. */
@@ -92,6 +101,8 @@ export function streamFailure(error: unknown): ProviderError {
   return new ProviderError(
     `error in the stream${kind}`,
     status === undefined ? !isPermanent : statusIsRetryable(status),
+    undefined,
+    { fault: faultOf(status ?? 200, error) },
   );
 }
 

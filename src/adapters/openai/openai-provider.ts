@@ -1,4 +1,4 @@
-import type { Provider, ProviderRequest, ReplyPiece } from '../../ports/provider.ts';
+import type { Generating, Provider, ProviderRequest, ReplyPiece, Truncated } from '../../ports/provider.ts';
 import type { Call } from './call.ts';
 import { chat } from './chat.ts';
 import { type Content, contextOf } from './context.ts';
@@ -14,7 +14,7 @@ function textReply(
   request: ProviderRequest,
   content: Content,
   signal: AbortSignal,
-): AsyncIterable<string> {
+): AsyncIterable<string | Generating | Truncated> {
   const { maxContextTokens, systemPrompt = defaultSystemPrompt } = settings;
   return chat(settings, () => contextOf(request, content, systemPrompt, maxContextTokens), signal);
 }
@@ -32,7 +32,7 @@ async function* replyWithMedia(
     const content = await contentOf(request, transcripts, settings.vision ?? false);
     let text = request.begun;
     for await (const piece of textReply(settings, request, content, signal)) {
-      text += piece;
+      if (typeof piece === 'string') text += piece;
       yield piece;
     }
     yield* make(call, request.replyKind, text);

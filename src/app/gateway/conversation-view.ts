@@ -313,6 +313,7 @@ function replied(event: ReplyCompleted, { message, offset, timeMs }: MessageReco
     role: 'assistant',
     parts: event.parts,
     status: event.outcome,
+    ...(event.incomplete && { incomplete: event.incomplete }),
     replyToMessageId: event.messageId,
     createTimeMs: timeMs,
     completeTimeMs: timeMs,

@@ -199,10 +199,12 @@ export class MessageStory {
     if (event.type === 'ReplyFailed') {
       const end = event.reason === 'STOPPED' ? 'stopped before there was an answer' : `given up: ${event.reason}`;
       const detail = event.detail === '' ? '' : ` (${event.detail})`;
+      const cause = event.cause === undefined ? '' : `; cause: ${event.cause}`;
       this.#waiting = undefined;
-      return this.#add(at, event, `${end}${detail}; ${attempts}, ${total} after it was received`);
+      return this.#add(at, event, `${end}${detail}${cause}; ${attempts}, ${total} after it was received`);
     }
-    const how = event.outcome === 'stopped' ? 'stopped; what was said until then is kept: ' : '';
+    const end = event.incomplete ? 'without its end: ' : '';
+    const how = event.outcome === 'stopped' ? 'stopped; what was said until then is kept: ' : end;
     const said = `${contentsInWords(event.parts)} by model ${event.model} at ${this.#worker(event.claimId)}`;
     // What a lost worker had said, and a stop kept, has a number of its own.
     const isKept = event.outcome === 'stopped' && pendingMessage(before, event.messageId)?.processing === false;

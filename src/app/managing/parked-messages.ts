@@ -26,7 +26,14 @@ export interface ParkedMessagesDeps {
 }
 
 /** Ends after which a second try may go better. One that the client has stopped is none. */
-const replayableEnds: readonly string[] = ['POISON', 'PROVIDER_FAILED', 'PROVIDER_TIMEOUT'];
+const replayableEnds: readonly string[] = [
+  'POISON',
+  'PROVIDER_FAILED',
+  'PROVIDER_BUSY',
+  'PROVIDER_ACCESS_DENIED',
+  'PROVIDER_MODEL_NOT_FOUND',
+  'PROVIDER_TIMEOUT',
+];
 
 /** Replays of one message: whoever needs more of them has something else to mend. It also bounds what is read to find the newest. */
 const maxReplays = 100;

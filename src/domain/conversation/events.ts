@@ -101,6 +101,8 @@ export interface ReplyCompleted {
   readonly model: string;
   /** `stopped` holds what was said until the client wanted no more. */
   readonly outcome: 'completed' | 'stopped';
+  /** It is completed without its end: the provider cut it, or failed at every attempt to say more. */
+  readonly incomplete?: true;
 }
 
 export interface ReplyFailed {
@@ -113,6 +115,8 @@ export interface ReplyFailed {
   /** A reason of the error catalogue. */
   readonly reason: string;
   readonly detail: string;
+  /** What an operator is to know, and a client is not told; absent when there is nothing. */
+  readonly cause?: string;
 }
 
 export interface StopRequested {

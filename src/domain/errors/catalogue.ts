@@ -440,6 +440,29 @@ export const catalogue = {
     meaning: 'The model failed at every attempt.',
     remedy: 'Say it again as a new message.',
   },
+  PROVIDER_BUSY: {
+    code: 'RESOURCE_EXHAUSTED',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The model takes no requests of this server for now: its limit or quota is used up.',
+    remedy:
+      'Say it again some minutes later; if it stays so, tell the operator. The cause is in the story of the message (`ExplainMessage`).',
+  },
+  PROVIDER_ACCESS_DENIED: {
+    code: 'UNAVAILABLE',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The model refuses the key of this server.',
+    remedy: 'Tell the operator: `PARLEY_OPENAI_API_KEY` is missing, wrong, or not allowed to use the model.',
+  },
+  PROVIDER_MODEL_NOT_FOUND: {
+    code: 'UNAVAILABLE',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The server of the model does not know the model that is configured.',
+    remedy:
+      'Tell the operator: `PARLEY_OPENAI_MODEL` or `PARLEY_OPENAI_BASE_URL` is wrong, or the model is not installed.',
+  },
   PROVIDER_TIMEOUT: {
     code: 'DEADLINE_EXCEEDED',
     retryable: false,

@@ -90,7 +90,7 @@ function checkReasons(world: World, truth: Truth): void {
     if (end === undefined) continue;
     const { attempt } = end.event;
     const reason = end.event.type === 'ReplyFailed' ? end.event.reason : end.event.outcome;
-    const isProviders = reason === 'PROVIDER_FAILED' || reason === 'PROVIDER_TIMEOUT';
+    const isProviders = reason.startsWith('PROVIDER_');
     if (isProviders && !called.has(`${messageId} #${attempt}`))
       world.find('failed-uncalled', `${messageId} failed as ${reason} in attempt ${attempt}, which made no call`);
     const isStopped = reason === 'STOPPED' || reason === 'stopped';

@@ -152,6 +152,18 @@ const ofCatalogue = {
     advice: 'This one is sent by itself in a moment.',
   },
   PROVIDER_FAILED: { title: 'The assistant could not answer.', advice: 'Send the message again.' },
+  PROVIDER_BUSY: {
+    title: 'The assistant takes no more messages for now.',
+    advice: 'Try again in some minutes. If it stays so, tell whoever runs this server.',
+  },
+  PROVIDER_ACCESS_DENIED: {
+    title: 'This server may not use the assistant.',
+    advice: 'Tell whoever runs this server: its key is refused.',
+  },
+  PROVIDER_MODEL_NOT_FOUND: {
+    title: 'The assistant is not installed.',
+    advice: 'Tell whoever runs this server: the model it is to use is not there.',
+  },
   PROVIDER_TIMEOUT: { title: 'The assistant did not answer in time.', advice: 'Send the message again.' },
   POISON: { title: 'The assistant cannot answer this message.', advice: 'Write it in another way.' },
   STOPPED: { title: 'You stopped this before there was an answer.', advice: 'Nothing needs to be done.' },

@@ -153,6 +153,8 @@ export interface Message {
   model: string;
   /** With FAILED: a reason of the error catalogue. */
   failureReason: string;
+  /** A reply without its end: the model cut it for its length, or failed while it spoke. Its text is what there was. */
+  incomplete: boolean;
 }
 
 function createBasePart(): Part {
@@ -401,6 +403,7 @@ function createBaseMessage(): Message {
     completeTime: undefined,
     model: "",
     failureReason: "",
+    incomplete: false,
   };
 }
 
@@ -444,6 +447,9 @@ export const Message: MessageFns<Message> = {
     }
     if (message.failureReason !== "") {
       writer.uint32(98).string(message.failureReason);
+    }
+    if (message.incomplete !== false) {
+      writer.uint32(104).bool(message.incomplete);
     }
     return writer;
   },
@@ -557,6 +563,14 @@ export const Message: MessageFns<Message> = {
             message.failureReason = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.incomplete = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -586,6 +600,7 @@ export const Message: MessageFns<Message> = {
     message.completeTime = object.completeTime ?? undefined;
     message.model = object.model ?? "";
     message.failureReason = object.failureReason ?? "";
+    message.incomplete = object.incomplete ?? false;
     return message;
   },
 };

@@ -274,7 +274,7 @@ export interface ReplayParkedRequest {
     /** A record that could not be decoded. It is appended as it is, once this release can; only what clients and their conversations did is replayed, not what workers and gateways did. */
     { $case: "place"; value: RecordPlace }
     | //
-    /** A message that ended with POISON, PROVIDER_FAILED or PROVIDER_TIMEOUT. It is said again in the same conversation, under a client message id of its own, and answered like any other. If it was replayed before, its newest replay is meant. */
+    /** A message that ended with POISON or one of the reasons that begin with PROVIDER_. It is said again in the same conversation, under a client message id of its own, and answered like any other. If it was replayed before, its newest replay is meant. */
     { $case: "messageId"; value: string }
     | undefined;
 }

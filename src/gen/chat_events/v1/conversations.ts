@@ -183,6 +183,8 @@ export interface ReplyCompleted {
   model: string;
   /** Whole or stopped. */
   outcome: ReplyOutcome;
+  /** It is completed without its end: the model cut it, or failed at every attempt to say more. */
+  incomplete: boolean;
 }
 
 /** A message was given up. Final. */
@@ -199,6 +201,8 @@ export interface ReplyFailed {
   reason: string;
   /** For a person to read. */
   detail: string;
+  /** What an operator is to know, and a client is not told; empty when there is nothing. */
+  cause: string;
 }
 
 /** The client wants no more of a reply. */
@@ -1036,6 +1040,7 @@ function createBaseReplyCompleted(): ReplyCompleted {
     parts: [],
     model: "",
     outcome: 0,
+    incomplete: false,
   };
 }
 
@@ -1064,6 +1069,9 @@ export const ReplyCompleted: MessageFns<ReplyCompleted> = {
     }
     if (message.outcome !== 0) {
       writer.uint32(64).int32(message.outcome);
+    }
+    if (message.incomplete !== false) {
+      writer.uint32(72).bool(message.incomplete);
     }
     return writer;
   },
@@ -1145,6 +1153,14 @@ export const ReplyCompleted: MessageFns<ReplyCompleted> = {
             message.outcome = reader.int32() as any;
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.incomplete = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1170,12 +1186,13 @@ export const ReplyCompleted: MessageFns<ReplyCompleted> = {
     message.parts = object.parts?.map((e) => Part.fromPartial(e)) || [];
     message.model = object.model ?? "";
     message.outcome = object.outcome ?? 0;
+    message.incomplete = object.incomplete ?? false;
     return message;
   },
 };
 
 function createBaseReplyFailed(): ReplyFailed {
-  return { conversationId: "", messageId: "", attempt: 0, claimId: "", reason: "", detail: "" };
+  return { conversationId: "", messageId: "", attempt: 0, claimId: "", reason: "", detail: "", cause: "" };
 }
 
 export const ReplyFailed: MessageFns<ReplyFailed> = {
@@ -1197,6 +1214,9 @@ export const ReplyFailed: MessageFns<ReplyFailed> = {
     }
     if (message.detail !== "") {
       writer.uint32(50).string(message.detail);
+    }
+    if (message.cause !== "") {
+      writer.uint32(58).string(message.cause);
     }
     return writer;
   },
@@ -1262,6 +1282,14 @@ export const ReplyFailed: MessageFns<ReplyFailed> = {
             message.detail = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1285,6 +1313,7 @@ export const ReplyFailed: MessageFns<ReplyFailed> = {
     message.claimId = object.claimId ?? "";
     message.reason = object.reason ?? "";
     message.detail = object.detail ?? "";
+    message.cause = object.cause ?? "";
     return message;
   },
 };

@@ -208,6 +208,13 @@ export declare type Message = Message$1<"chat.v1.Message"> & {
    * @generated from field: string failure_reason = 12;
    */
   failureReason: string;
+
+  /**
+   * A reply without its end: the model cut it for its length, or failed while it spoke. Its text is what there was.
+   *
+   * @generated from field: bool incomplete = 13;
+   */
+  incomplete: boolean;
 };
 
 /**

@@ -594,7 +594,7 @@ export declare type ReplayParkedRequest = Message<"chat.v1.ReplayParkedRequest">
     case: "place";
   } | {
     /**
-     * A message that ended with POISON, PROVIDER_FAILED or PROVIDER_TIMEOUT. It is said again in the same conversation, under a client message id of its own, and answered like any other. If it was replayed before, its newest replay is meant.
+     * A message that ended with POISON or one of the reasons that begin with PROVIDER_. It is said again in the same conversation, under a client message id of its own, and answered like any other. If it was replayed before, its newest replay is meant.
      *
      * @generated from field: string message_id = 2;
      */
