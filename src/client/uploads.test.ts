@@ -25,7 +25,9 @@ async function store(answers: readonly TransferAnswer[], failures: Refusal[] = [
   const put = async (url: string, _body: Blob, { headers }: { headers: Readonly<Record<string, string>> }) => {
     const failure = failures.shift();
     if (failure !== undefined) throw failure;
-    return answers[puts.push(`${url} with ${Object.keys(headers)}`) - 1] ?? { status: 201, statusText: '', body: '' };
+    return (
+      answers[puts.push(`${url} with ${Object.keys(headers).join()}`) - 1] ?? { status: 201, statusText: '', body: '' }
+    );
   };
   const source = blobSource(picture, Kind.IMAGE, undefined, undefined, put);
   const id = await storeMedia(client, 'ann', source, { waitsMs: [1, 1] }).catch((error: unknown) => error);
