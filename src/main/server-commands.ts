@@ -25,6 +25,8 @@ export function registerServerCommands(program: Command): void {
     .option('--lines <n>', 'begin with so many of the newest records', wholeNumber(0, 1_000_000), 100)
     .option('--conversation <id>', 'only this conversation')
     .option('--texts', 'show what was said, not only its length')
+    .option('--heartbeats', 'show the signs of life of gateways, too')
+    .option('--json', 'one JSON object a line')
     .action((options) => guarded(async () => (await import('./tail.ts')).tail(options)));
   program
     .command('audit')
