@@ -89,7 +89,14 @@ describe('with accounts and TLS', () => {
       [...new Set(kept)].map((path) => basename(path)).sort(),
     );
 
-    const later = await chat('alice', ['And now?', '/history 2', '/rename Lighthouses', '/search long lighthouses']);
+    const later = await chat('alice', [
+      'And now?',
+      '/history 2',
+      '/rename Lighthouses',
+      '/search long lighthouses',
+      '/conversations',
+    ]);
+    expect(later.output).toMatch(/ messages {2}Lighthouses\n/);
     expect(later).toMatchObject({ exitCode: 0, errors: '' });
     expect(later.output).toContain('This conversation is now called Lighthouses.\n');
     expect(later.output).toMatch(/you: Tell me a long story about lighthouses/);

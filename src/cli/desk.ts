@@ -1,7 +1,7 @@
 import type { Chat } from '../client/chat.ts';
 import { connect } from './endpoint.ts';
 import type { Identity } from './identity.ts';
-import { messageLines } from './message-lines.ts';
+import { conversationLine, messageLines } from './message-lines.ts';
 import { printableLine } from './text.ts';
 
 /** What fits a screen. */
@@ -29,6 +29,15 @@ export class Desk {
     for await (const message of parley.messages(conversationId, { newestFirst: true, limit, atLeastSequence }))
       lines.unshift(messageLines(message, { timeZone: this.#timeZone }));
     return lines.length === 0 ? 'Nothing has been said here.' : lines.join('').trimEnd();
+  }
+
+  /** The last conversations of this client. */
+  async conversations(): Promise<string> {
+    using parley = connect(this.#identity.endpoint, this.#identity);
+    const lines: string[] = [];
+    for await (const one of parley.conversations({ limit: MAX_FOUND }))
+      lines.push(conversationLine(one, this.#timeZone));
+    return lines.length === 0 ? 'There are none yet.' : lines.join('').trimEnd();
   }
 
   async search(query: string): Promise<string> {

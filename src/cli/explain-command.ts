@@ -1,6 +1,8 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { Command } from 'commander';
+import { Role } from '../client/gen/chat/v1/content_pb.js';
 import type { MessageStep } from '../client/gen/chat/v1/operations_service_pb.js';
+import type { Parley } from '../client/parley.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { withCommonOptions } from './common-options.ts';
 import { connect } from './endpoint.ts';
@@ -9,6 +11,7 @@ import { run } from './run.ts';
 import { dateOf, duration, jsonLine, localTime } from './show.ts';
 import { table } from './table.ts';
 import { printableLine } from './text.ts';
+import { Trouble } from './trouble.ts';
 
 interface ExplainOptions extends CommonOptions {
   readonly json?: true;
@@ -18,22 +21,32 @@ interface ExplainOptions extends CommonOptions {
 export function registerExplain(program: Command, surroundings: Surroundings): void {
   withCommonOptions(program.command('explain'), surroundings)
     .description('tell everything that happened to one message, from the log')
-    .argument('<message>', "the message's id, as `parley history --json` shows it")
+    .argument('[message]', "the message's id, as `parley history --json` shows it; default: the last one that you sent")
     .option('--json', 'one JSON object a line')
-    .action((messageId: string, options: ExplainOptions) =>
+    .action((messageId: string | undefined, options: ExplainOptions) =>
       run(options.address, () => explainMessage(messageId, options, surroundings)),
     );
 }
 
 async function explainMessage(
-  messageId: string,
+  asked: string | undefined,
   options: ExplainOptions,
   surroundings: Surroundings,
 ): Promise<boolean> {
-  using parley = connect(identify(options, surroundings).endpoint);
+  const { endpoint, clientId } = identify(options, surroundings);
+  using parley = connect(endpoint, { clientId });
+  const messageId = asked ?? (await lastSent(parley));
   const { steps } = await parley.operations.explainMessage({ messageId });
   process.stdout.write(options.json ? steps.map(jsonLine).join('') : timeline(steps, options.timeZone));
   return true;
+}
+
+/** @throws Trouble when nothing was said */
+async function lastSent(parley: Parley): Promise<string> {
+  for await (const { conversationId } of parley.conversations({ limit: 1 }))
+    for await (const { messageId, role } of parley.messages(conversationId, { newestFirst: true }))
+      if (role === Role.USER) return messageId;
+  throw new Trouble('You have said nothing yet: there is no message to explain.');
 }
 
 /** The steps with how long after the first each came; below the time of the first. */

@@ -6,7 +6,7 @@ export type Input =
   | { readonly kind: 'say'; readonly text: string }
   /** Empty text: the file alone. */
   | { readonly kind: 'show'; readonly media: MediaWord; readonly file: string; readonly text: string }
-  | { readonly kind: 'stop' | 'help' | 'quit' }
+  | { readonly kind: 'stop' | 'help' | 'quit' | 'conversations' }
   /** Empty id: a new conversation. */
   | { readonly kind: 'join'; readonly conversationId: string }
   | { readonly kind: 'history'; readonly count: number }
@@ -23,6 +23,7 @@ export const INPUT_HELP = [
   '/stop                stop the reply under way (or Ctrl-C)',
   '/new                 begin a new conversation',
   '/join ID             go to another conversation',
+  '/conversations       your conversations, the last one first',
   '/history [n]         the last messages of this conversation',
   '/search WORDS        messages of yours, in any conversation, with all these words',
   '/rename TITLE        give this conversation a title',
@@ -57,6 +58,7 @@ const COMMANDS: Readonly<Record<string, Parse>> = {
   '/stop': alone({ kind: 'stop' }),
   '/new': alone({ kind: 'join', conversationId: '' }),
   '/join': parseJoin,
+  '/conversations': alone({ kind: 'conversations' }),
   '/history': parseHistory,
   '/search': (query) => (query === '' ? mistake('Say what to look for: /search WORDS.') : { kind: 'search', query }),
   '/rename': (title) => (title === '' ? mistake('Say its title: /rename TITLE.') : { kind: 'rename', title }),
@@ -86,7 +88,7 @@ function showing(media: MediaWord): Parse {
 }
 
 function parseJoin(rest: string): Input {
-  if (rest === '' || /\s/.test(rest)) return mistake('Say which: /join ID. `parley history` lists them.');
+  if (rest === '' || /\s/.test(rest)) return mistake('Say which: /join ID. /conversations lists them.');
   return { kind: 'join', conversationId: rest };
 }
 

@@ -121,6 +121,8 @@ class Seat {
         });
       case 'history':
         return this.#tell(() => this.#desk.history(input.count));
+      case 'conversations':
+        return this.#tell(() => this.#desk.conversations());
       case 'search':
         return this.#tell(() => this.#desk.search(input.query));
       case 'rename':

@@ -115,6 +115,8 @@ class Script {
         return;
       case 'history':
         return this.#write(await this.#desk.history(asked.count));
+      case 'conversations':
+        return this.#write(await this.#desk.conversations());
       case 'search':
         return this.#write(await this.#desk.search(asked.query));
       case 'rename':

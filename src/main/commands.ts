@@ -3,6 +3,7 @@ import { findPackageJSON } from 'node:module';
 import { Command } from 'commander';
 import { registerClientCommands } from '../cli/client-commands.ts';
 import { messageIdsLast } from '../cli/message-id-arguments.ts';
+import { registerCompletion } from '../cli/shell-completion.ts';
 import { serverAddress, stateHome } from '../config/environment.ts';
 import { registerServerCommands } from './server-commands.ts';
 
@@ -26,4 +27,5 @@ registerClientCommands(program, {
   address: serverAddress('PARLEY_GRPC_LISTEN'),
   pageAddress: serverAddress('PARLEY_HTTP_LISTEN'),
 });
+registerCompletion(program);
 await program.parseAsync(messageIdsLast(process.argv.slice(2)), { from: 'user' });

@@ -25,6 +25,8 @@ export function registerServerCommands(program: Command): void {
     .option('--lines <n>', 'begin with so many of the newest records', wholeNumber(0, 1_000_000), 100)
     .option('--conversation <id>', 'only this conversation')
     .option('--texts', 'show what was said, not only its length')
+    .option('--heartbeats', 'show the signs of life of gateways, too')
+    .option('--json', 'one JSON object a line')
     .action((options) => guarded(async () => (await import('./tail.ts')).tail(options)));
   program
     .command('audit')
@@ -38,23 +40,7 @@ export function registerServerCommands(program: Command): void {
       'build a read model anew from the log beside the old one, compare them, and switch; of a data folder the server must not be running',
     )
     .action((model: string) => guarded(async () => (await import('./rebuild.ts')).rebuild(model)));
-  program
-    .command('salvage')
-    .argument('<target>', 'folder to make, for the new data folder')
-    .description(
-      'write every whole record of a damaged log, the media and the accounts of a data folder into a new one, and list what is missing',
-    )
-    .action((target: string) => guarded(async () => (await import('./salvage.ts')).salvage(target)));
-  program
-    .command('backup')
-    .argument('<target>', 'folder to make')
-    .description('copy the data folder, also while the server runs: log, media and accounts, each checked')
-    .action((target: string) => guarded(async () => (await import('./backup.ts')).backup(target)));
-  program
-    .command('restore')
-    .argument('<backup>', 'folder that `parley backup` has made')
-    .description('copy a backup to the data folder, which must be empty, and check it')
-    .action((from: string) => guarded(async () => (await import('./backup.ts')).restore(from)));
+  registerCopies(program);
   program
     .command('migrate')
     .description('bring the stores of an older release in the data folder up to date; the server must not be running')
@@ -78,6 +64,27 @@ export function registerServerCommands(program: Command): void {
   registerUserCommands(
     program.command('user').description('the accounts of PARLEY_AUTH=accounts, also beside a server'),
   );
+}
+
+/** What makes one data folder of another. */
+function registerCopies(program: Command): void {
+  program
+    .command('salvage')
+    .argument('<target>', 'folder to make, for the new data folder')
+    .description(
+      'write every whole record of a damaged log, the media and the accounts of a data folder into a new one, and list what is missing',
+    )
+    .action((target: string) => guarded(async () => (await import('./salvage.ts')).salvage(target)));
+  program
+    .command('backup')
+    .argument('<target>', 'folder to make')
+    .description('copy the data folder, also while the server runs: log, media and accounts, each checked')
+    .action((target: string) => guarded(async () => (await import('./backup.ts')).backup(target)));
+  program
+    .command('restore')
+    .argument('<backup>', 'folder that `parley backup` has made')
+    .description('copy a backup to the data folder, which must be empty, and check it')
+    .action((from: string) => guarded(async () => (await import('./backup.ts')).restore(from)));
 }
 
 function registerUserCommands(user: Command): void {

@@ -45,3 +45,18 @@ test('tail shows words and titles only when asked for, and says where they were 
   for (const line of erased.slice(0, 4)) expect(line).toContain('words=erased');
   expect(erased.at(-1)).toMatch(/^ConversationErased conversationId=c records=4 media=1 throughSequence=\d+$/);
 });
+
+test('tail prints JSON for scripts, with the lengths of words unless they are asked for', async () => {
+  await using world = await EraserWorld.open();
+  await world.say('c/1', said('hello there'));
+  const env = { ...process.env, PARLEY_DATA_DIR: world.dataDir, PARLEY_PREFIX: 'test' };
+  const [hidden, shown] = await Promise.all(
+    [[], ['--texts']].map(async (more) => {
+      const args = [parley, 'tail', '--no-follow', '--json', ...more];
+      return JSON.parse((await promisify(execFile)(process.execPath, args, { env })).stdout);
+    }),
+  );
+  expect(hidden).toMatchObject({ type: 'MessageReceived', conversationId: 'c', offset: 0 });
+  expect(JSON.stringify(hidden)).toContain('"11 characters"');
+  expect(JSON.stringify(shown)).toContain('"hello there"');
+});

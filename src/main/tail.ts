@@ -10,6 +10,10 @@ export interface TailOptions {
   readonly follow: boolean;
   readonly conversation?: string;
   readonly texts?: boolean;
+  /** Also the signs of life of gateways, of which there is one every few seconds. */
+  readonly heartbeats?: boolean;
+  /** One JSON object a line. */
+  readonly json?: boolean;
 }
 
 const readBatch = 500;
@@ -67,10 +71,15 @@ function linesOf(
   options: TailOptions,
 ): readonly Line[] {
   return batch
-    .filter((entry) => concerns(entry, options.conversation))
+    .filter((entry) => concerns(entry, options))
     .map((entry) => {
       const { timeMs, offset, decoded } = entry;
-      const place = `${new Date(timeMs).toISOString()} ${topic}/${partition}@${offset}`;
+      const time = new Date(timeMs).toISOString();
+      if (options.json) {
+        const what = decoded.kind === 'event' ? shownFields(decoded.event, options.texts ?? false) : decoded;
+        return { timeMs, text: `${JSON.stringify({ time, topic, partition, offset, ...what })}\n` };
+      }
+      const place = `${time} ${topic}/${partition}@${offset}`;
       const what =
         decoded.kind === 'event'
           ? describe(decoded.event, options.texts ?? false)
@@ -81,11 +90,27 @@ function linesOf(
     });
 }
 
-function concerns({ decoded }: JournalEntry, conversationId: string | undefined): boolean {
-  if (conversationId === undefined) return true;
+function concerns({ decoded }: JournalEntry, { conversation: conversationId, heartbeats }: TailOptions): boolean {
+  if (conversationId === undefined)
+    return heartbeats === true || decoded.kind !== 'event' || decoded.event.type !== 'GatewayBeat';
   return (
     decoded.kind === 'event' && 'conversationId' in decoded.event && decoded.event.conversationId === conversationId
   );
+}
+
+/** The event, with the lengths of its words where they are not asked for. */
+function shownFields(event: ParleyEvent, texts: boolean): object {
+  if (texts) return event;
+  return Object.fromEntries(
+    Object.entries(event).map(([name, value]) => {
+      if (name === 'parts') return [name, (value as readonly Part[]).map(lengthOf)];
+      return name === 'title' || name === 'text' ? [name, `${String(value).length} characters`] : [name, value];
+    }),
+  );
+}
+
+function lengthOf(part: Part): object {
+  return 'text' in part ? { ...part, text: `${part.text.length} characters` } : part;
 }
 
 /** Hashes say nothing to a person, and contents are shown only when asked for. */
