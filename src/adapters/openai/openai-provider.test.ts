@@ -229,6 +229,19 @@ describe('a refusal', () => {
     });
   });
 
+  // Causes: a used-up quota comes as 429, and was asked for again like a limit of the minute; the others were told like any failure.
+  test.each([
+    [401, '', 'access denied'],
+    [403, '', 'access denied'],
+    [402, '', 'quota exceeded'],
+    [404, '', 'model not found'],
+    [400, '{"error":{"code":"model_not_found"}}', 'model not found'],
+    [429, '{"error":{"type":"insufficient_quota"}}', 'quota exceeded'],
+  ])('HTTP %d %s is for an operator: %s', async (status, body, fault) => {
+    const { error } = await failure({ kind: 'status', status, body });
+    expect(error).toMatchObject({ retryable: false, fault });
+  });
+
   test.each([
     ['7', 7_000],
     ['0.5', 500],
