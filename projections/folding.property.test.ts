@@ -173,7 +173,7 @@ function deletedIn(happened: readonly ConversationEvent[]): ReadonlySet<string> 
 }
 
 /** The events as the log has them once the words of deleted conversations are out of it. */
-function withoutWords(happened: readonly ConversationEvent[]): readonly ConversationEvent[] {
+function redact(happened: readonly ConversationEvent[]): readonly ConversationEvent[] {
   const deleted = deletedIn(happened);
   return happened.map((each) => {
     if (!('conversationId' in each) || !deleted.has(each.conversationId)) return each;
@@ -210,7 +210,7 @@ test('whenever the words of deleted conversations leave the log, the documents a
       fc.nat(20),
       async (happened, steps, turn) => {
         const records = recordsOf(happened);
-        const erased = recordsOf(withoutWords(happened));
+        const erased = recordsOf(redact(happened));
         const withWords = (await inOnePass(records)).everything();
         expect((await inOnePass(erased)).everything()).toEqual(withWords);
         const meanwhile = await inSteps((now) => (now < turn ? records : erased), steps);

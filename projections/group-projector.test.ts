@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { MemoryGroupServer } from '../src/adapters/memory/partition-groups/memory-groups.ts';
 import { systemClock } from '../src/adapters/node/system-clock.ts';
-import { eventually } from '../src/testing/guests.ts';
+import { eventually } from '../src/testing/test-sessions.ts';
 import { GroupProjector } from './group-projector.ts';
 import { historyModel } from './history/document.ts';
 import { projections } from './models.ts';

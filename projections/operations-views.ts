@@ -1,19 +1,19 @@
 import { nameOfPlace } from '../src/app/journal.ts';
 import type { HistoryPlace } from '../src/ports/history.ts';
-import type { OperationsViews, ParkedItem, ParkedRecord } from '../src/ports/operations-views.ts';
+import type { DeadLetterItem, DeadLetterRecord, OperationsViews } from '../src/ports/operations-views.ts';
 import type { ReadModelStore } from '../src/ports/read-model.ts';
+import { deadLettersSpec } from './dead-letters.ts';
 import { historyModel, type MessageDocument, messagesSpec } from './history/document.ts';
-import { parkedSpec } from './parked.ts';
 import { processing } from './processing/query.ts';
 
 interface Placed {
-  readonly item: ParkedItem;
+  readonly item: DeadLetterItem;
   readonly place: HistoryPlace;
 }
 
 /** What operators look at, from the read models on this store. What was put aside, records and messages, is one list. */
 export function operationsViews(store: ReadModelStore): OperationsViews {
-  const records = store.collection(parkedSpec);
+  const records = store.collection(deadLettersSpec);
   const messages = store.collection(messagesSpec);
   return {
     processing: processing(store, historyModel).totals,
@@ -27,11 +27,11 @@ export function operationsViews(store: ReadModelStore): OperationsViews {
       const next = found.length > limit ? page.at(-1)?.place : undefined;
       return { items: page.map(({ item }) => item), next: next ?? null };
     },
-    parkedRecord: (place) => records.get(nameOfPlace(place)),
+    deadLetterRecord: (place) => records.get(nameOfPlace(place)),
   };
 }
 
-function placedRecord(record: ParkedRecord): Placed {
+function placedRecord(record: DeadLetterRecord): Placed {
   return { item: { kind: 'undecodable', record }, place: { order: record.timeMs, id: nameOfPlace(record) } };
 }
 

@@ -8,7 +8,7 @@ import type {
   Place,
   ReadModelStore,
 } from '../src/ports/read-model.ts';
-import { type ParkedDocument, parkedSpec, parkedWrite, replayedWrite } from './parked.ts';
+import { type DeadLetterDocument, deadLettersSpec, deadLetterWrite, replayedWrite } from './dead-letters.ts';
 import type { Entry, Projection, Purge } from './projection.ts';
 import { WorkingSet } from './working-set.ts';
 
@@ -21,12 +21,12 @@ export interface OpenModel {
   readonly store: ReadModelStore;
   readonly collections: ReadonlyMap<string, Collection<Document>>;
   /** What could not be decoded, of all models. */
-  readonly parked: Collection<ParkedDocument>;
+  readonly parked: Collection<DeadLetterDocument>;
 }
 
 /** Opens the model's collections. Until this is done again its folders work on one generation of it. Throws as `collection` does. */
 export function openModel(projection: Projection, store: ReadModelStore): OpenModel {
-  const parked = store.collection(parkedSpec);
+  const parked = store.collection(deadLettersSpec);
   const collections = new Map<string, Collection<Document>>();
   for (const spec of projection.collections) collections.set(spec.name, store.collection(spec));
   return { projection, store, collections, parked };
@@ -81,8 +81,8 @@ export class PartitionFolder {
   }
 
   /** Folds the records, which follow those folded before; resolves to those that had to be parked once everything is stored. */
-  async fold(records: readonly JournalEntry[]): Promise<readonly ParkedDocument[]> {
-    const parked: ParkedDocument[] = [];
+  async fold(records: readonly JournalEntry[]): Promise<readonly DeadLetterDocument[]> {
+    const parked: DeadLetterDocument[] = [];
     let begin = 0;
     for (const [index, record] of records.entries()) {
       const purges = this.#purgesOf(record);
@@ -97,7 +97,7 @@ export class PartitionFolder {
     return parked;
   }
 
-  async #foldTogether(records: readonly JournalEntry[]): Promise<readonly ParkedDocument[]> {
+  async #foldTogether(records: readonly JournalEntry[]): Promise<readonly DeadLetterDocument[]> {
     const last = records.at(-1);
     if (last === undefined) return [];
     const entries = records.flatMap((record) => entryOf(record));
@@ -105,7 +105,7 @@ export class PartitionFolder {
     const state = await this.#foldEntries(entries);
     const checkpoint = { ...this.#checkpoint, offset: last.offset + 1, state };
     const replayed = await this.#replayedIn(records, parked);
-    const writes = [...this.#documents.takeWrites(), ...parked.map(parkedWrite), ...replayed];
+    const writes = [...this.#documents.takeWrites(), ...parked.map(deadLetterWrite), ...replayed];
     await this.#retry(() => this.#store.apply(writes, [checkpoint]));
     this.#checkpoint = checkpoint;
     return parked;
@@ -145,14 +145,14 @@ export class PartitionFolder {
   /** The parked records in whose stead one of these was appended. What was replayed but never parked is of no concern here. */
   async #replayedIn(
     records: readonly JournalEntry[],
-    parkedBefore: readonly ParkedDocument[],
+    deadLettersBefore: readonly DeadLetterDocument[],
   ): Promise<readonly DocumentWrite[]> {
     const writes: DocumentWrite[] = [];
     for (const record of records) {
       const { replayOf } = record;
       if (replayOf === undefined) continue;
       const parked =
-        parkedBefore.find((document) => nameOfPlace(document) === replayOf) ??
+        deadLettersBefore.find((document) => nameOfPlace(document) === replayOf) ??
         (await this.#retry(() => this.#parked.get(replayOf)));
       const { topic, partition } = this.#checkpoint;
       // A document is only ever written from its own partition.
@@ -161,7 +161,7 @@ export class PartitionFolder {
     return writes;
   }
 
-  #parkedOf({ decoded, offset, timeMs }: JournalEntry): readonly ParkedDocument[] {
+  #parkedOf({ decoded, offset, timeMs }: JournalEntry): readonly DeadLetterDocument[] {
     if (decoded.kind !== 'undecodable') return [];
     const { topic, partition } = this.#checkpoint;
     return [{ topic, partition, offset, timeMs, reason: decoded.reason }];

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { systemClock } from '../src/adapters/node/system-clock.ts';
 import { type DocumentWrite, type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
-import { eventually } from '../src/testing/guests.ts';
+import { eventually } from '../src/testing/test-sessions.ts';
 import { activeConnections } from './active-connections/query.ts';
+import { deadLettersOf } from './dead-letters.ts';
 import { historyModel } from './history/document.ts';
 import { history } from './history/query.ts';
 import { historyProjection } from './history-projection.ts';
 import { activeConnectionsProjection } from './models.ts';
 import { Pace } from './pace.ts';
-import { parkedOf } from './parked.ts';
 import { processing } from './processing/query.ts';
 import type { Projection } from './projection.ts';
 import { rebuildModel } from './rebuild.ts';
@@ -148,7 +148,7 @@ test('a record that cannot be decoded is parked with its place; its neighbours a
   const place = { topic: 'test.conversations', partition: 0, offset: 1 };
   expect(parked).toMatchObject([place]);
   expect(parked[0]?.reason).toContain('MessageReceived');
-  expect(await parkedOf(harness.store, 'test.conversations', 10)).toMatchObject([place]);
+  expect(await deadLettersOf(harness.store, 'test.conversations', 10)).toMatchObject([place]);
   expect(await history(harness.store).getMessage('b')).toMatchObject({ sequence: 3 });
 });
 

@@ -2,8 +2,8 @@ import type { Journal, JournalEntry } from '../src/app/journal.ts';
 import type { Clock } from '../src/ports/clock.ts';
 import { LogTruncated, LogUnavailable } from '../src/ports/event-log.ts';
 import { ReadModelReplaced, type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
+import type { DeadLetterDocument } from './dead-letters.ts';
 import { Pace } from './pace.ts';
-import type { ParkedDocument } from './parked.ts';
 import { type OpenModel, openModel, PartitionFolder, type Retry } from './partition-folder.ts';
 import type { Projection } from './projection.ts';
 
@@ -33,7 +33,7 @@ export interface ProjectorOptions {
   /** The model holds everything of the partition before this offset. It may fall, when a model begins again. */
   onProgress?(model: string, topic: string, partition: number, nextOffset: number): void;
   /** A record could not be decoded and was put aside. */
-  onParked?(parked: ParkedDocument): void;
+  onDeadLetter?(parked: DeadLetterDocument): void;
   /** Store or log could not be used and will be tried again. */
   onRetry?(error: Error): void;
   /** The log is shorter than what the model was made from: the model begins again, empty. */
@@ -148,7 +148,7 @@ async function foldInBatches(
 ): Promise<void> {
   for (let start = 0; start < records.length; start += maxBatch) {
     const parked = await folder.fold(records.slice(start, start + maxBatch));
-    for (const document of parked) options.onParked?.(document);
+    for (const document of parked) options.onDeadLetter?.(document);
     report(options, place, folder, upkeep);
   }
 }

@@ -4,8 +4,8 @@ import { connect } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { Metadata, type ServerWritableStream, status } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
-import { eventually } from '../../src/testing/guests.ts';
 import { seededRandom, testSeeds } from '../../src/testing/random.ts';
+import { eventually } from '../../src/testing/test-sessions.ts';
 import { allFrames, bodyOf, ended, exchange, framed, framesOf, post } from './testing/browser.ts';
 import { type ByteServer, startByteServer } from './testing/byte-server.ts';
 

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { shapes } from '../../src/testing/black-box-client.ts';
+import { CheckingClient } from '../../src/testing/checking-client.ts';
 import { Cluster } from '../../src/testing/cluster.ts';
 import { ClusterTalk, unhurried } from '../../src/testing/cluster-talk.ts';
 import { type EnvoyEngine, startEnvoy } from '../../src/testing/engines/envoy.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import { rounds } from '../../src/testing/rounds.ts';
-import { shapes } from '../../src/testing/stranger.ts';
-import { Talker } from '../../src/testing/talker.ts';
 
 const clients = 20;
 /** Each of the two gateways and Envoy once. */
@@ -24,7 +24,7 @@ beforeAll(async () => {
   const where = (index: number) => () => ({ address: envoy.address, shape: shapes[index % shapes.length] ?? 'bidi' });
   talk = new ClusterTalk(
     cluster,
-    Array.from({ length: clients }, (_, index) => new Talker(where(index), 1)),
+    Array.from({ length: clients }, (_, index) => new CheckingClient(where(index), 1)),
   );
 });
 
@@ -48,7 +48,7 @@ test(`gateways and Envoy die in turn, ${deaths} times, while ${clients} clients 
     await streaming;
   }
   await talk.end();
-  const missed = talk.talkers
+  const missed = talk.checkingClients
     .flatMap(({ refusals }) => refusals)
     .filter(({ reason }) => reason === 'SESSION_NOT_FOUND');
   console.info(`${talk.interruptions().text}; ${missed.length} calls met another gateway than their session's`);

@@ -5,13 +5,13 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import * as grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { OpenRequest, OpenResponse } from '../../src/gen/chat/v1/chat_service.ts';
+import { dial, type Session, type Shape, shapes, textOf } from '../../src/testing/black-box-client.ts';
 import { type Certificate, newAuthority, newCertificate } from '../../src/testing/certificates.ts';
 import { call, clientOf, type DynamicClient, hangUp } from '../../src/testing/contract.ts';
 import { type EnvoyEngine, startEnvoy } from '../../src/testing/engines/envoy.ts';
 import { freePort } from '../../src/testing/engines/free-port.ts';
-import { eventually } from '../../src/testing/guests.ts';
 import { type ParleyServer, startServer } from '../../src/testing/server.ts';
-import { dial, type Session, type Shape, shapes, textOf } from '../../src/testing/stranger.ts';
+import { eventually } from '../../src/testing/test-sessions.ts';
 import { ask, bytesOf, type Frame, framesOf, webCall } from './testing/requests.ts';
 
 // The first one may have to install Envoy.
@@ -63,11 +63,11 @@ async function tls(options: ConnectionOptions): Promise<TLSSocket> {
 
 describe('by gRPC', () => {
   test.each(shapes)('a conversation is held over TLS: %s', async (shape) => {
-    const talker = await session(shape);
-    const { reply } = await talker.ask('Can you hear me?');
+    const checkingClient = await session(shape);
+    const { reply } = await checkingClient.ask('Can you hear me?');
     expect(textOf(reply)).not.toBe('');
-    await talker.goodbye();
-    expect(await talker.ended).toBeNull();
+    await checkingClient.goodbye();
+    expect(await checkingClient.ended).toBeNull();
   });
 
   test('a refusal arrives with its details', async () => {
@@ -93,7 +93,7 @@ describe('TLS', () => {
   });
 
   test('takes a renewed certificate without a restart, and streams go on', async () => {
-    const talker = await session('bidi');
+    const checkingClient = await session('bidi');
     const renewed = await newCertificate(authority, 'the second');
     for (const [name, text] of [
       ['tls.key', renewed.key],
@@ -105,7 +105,7 @@ describe('TLS', () => {
     }
     const subject = async () => (await tls({})).getPeerCertificate().subject.CN;
     await eventually(subject, (name) => name === 'the second', 30_000);
-    await talker.ask('Are you still there?');
+    await checkingClient.ask('Are you still there?');
   });
 });
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { shapes } from '../../src/testing/black-box-client.ts';
 import { call, clientOf, hangUp } from '../../src/testing/contract.ts';
 import { type EnvoyEngine, startEnvoy } from '../../src/testing/engines/envoy.ts';
-import { eventually, Guests } from '../../src/testing/guests.ts';
 import { type ParleyServer, startServer } from '../../src/testing/server.ts';
-import { shapes } from '../../src/testing/stranger.ts';
+import { eventually, TestSessions } from '../../src/testing/test-sessions.ts';
 
 // The first one may have to install Envoy.
 /** A reply of some 7 s: a gateway that is told to leave waits for it, up to 8 s. */
@@ -52,22 +52,22 @@ const sessionsOf = async ({ httpAddress }: ParleyServer): Promise<number> => {
 test.each(shapes)(
   'when a gateway dies its streams end, and all that comes then is answered by the other: %s',
   async (shape) => {
-    await using guests = new Guests(envoy, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(envoy, shape);
+    const { session } = await testSessions.connect();
     const counts = await Promise.all(servers.map(sessionsOf));
     await servers[counts.indexOf(1)]?.stop('SIGKILL');
     await session.ended;
     // Some connections fail before it is known; those are tried at the other one.
     expect(await Promise.all(Array.from({ length: 10 }, answered))).not.toContain(false);
-    await guests.connect();
+    await testSessions.connect();
     await eventually(unhealthy, (count) => count === 1, 30_000);
     expect(await Promise.all(Array.from({ length: 10 }, answered))).not.toContain(false);
   },
 );
 
 test('a gateway that leaves gets no new sessions, but the calls of those that it has until they end', async () => {
-  await using guests = new Guests(envoy, 'split');
-  const { session } = await guests.connect();
+  await using testSessions = new TestSessions(envoy, 'split');
+  const { session } = await testSessions.connect();
   const counts = await Promise.all(servers.map(sessionsOf));
   const leaving = servers[counts.indexOf(1)];
   const { messageId } = await session.text('Tell me all');
@@ -78,16 +78,16 @@ test('a gateway that leaves gets no new sessions, but the calls of those that it
   // Its reply is under way, and its calls are answered where it is.
   await session.ping();
   await session.stopReply(messageId);
-  const { session: another } = await guests.connect();
+  const { session: another } = await testSessions.connect();
   await another.ping();
   await left;
 });
 
 test('Envoy that is started again has its clients back', async () => {
-  await using guests = new Guests(envoy, 'bidi');
-  const { session } = await guests.connect();
+  await using testSessions = new TestSessions(envoy, 'bidi');
+  const { session } = await testSessions.connect();
   await envoy.kill();
   await session.ended;
   await envoy.start();
-  await guests.connect();
+  await testSessions.connect();
 });

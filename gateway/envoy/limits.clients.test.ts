@@ -7,11 +7,11 @@ import { type ServiceError, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Status } from '../../src/gen/google/rpc/status.ts';
 import { answerOf, callHead, framed, openConnection, unfinishedCall } from '../../src/testing/attacks/calls.ts';
+import { shapes } from '../../src/testing/black-box-client.ts';
 import { call, clientOf, type DynamicClient, hangUp } from '../../src/testing/contract.ts';
 import { type EnvoyEngine, startEnvoy } from '../../src/testing/engines/envoy.ts';
-import { eventually, Guests } from '../../src/testing/guests.ts';
 import { type ParleyServer, startServer } from '../../src/testing/server.ts';
-import { shapes } from '../../src/testing/stranger.ts';
+import { eventually, TestSessions } from '../../src/testing/test-sessions.ts';
 import { mediaCall } from '../../src/testing/uploads.ts';
 import { ask, bytesOf, webCall } from './testing/requests.ts';
 
@@ -49,8 +49,8 @@ const metrics = async () => (await fetch(`http://${server.httpAddress}/metrics`)
 
 describe('a stream on which nobody says anything', () => {
   test.each(shapes)('goes on by heartbeats alone: %s', async (shape) => {
-    await using guests = new Guests(impatient, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(impatient, shape);
+    const { session } = await testSessions.connect();
     await session.ask('I am thinking');
     const until = performance.now() + 1.5 * idleLimitMs;
     while (performance.now() < until) {
@@ -61,8 +61,8 @@ describe('a stream on which nobody says anything', () => {
   });
 
   test('is not there for ever without them, and its slot is free at once', async () => {
-    await using guests = new Guests(impatient, 'bidi');
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(impatient, 'bidi');
+    const { session } = await testSessions.connect();
     const begun = performance.now();
     // No gateway says this: Envoy resets the stream.
     expect(await session.ended).toMatchObject({ reason: '' });
@@ -125,12 +125,12 @@ describe('an address over its limit', () => {
 });
 
 test('a client that does not read is felt by the gateway, which cuts it', async () => {
-  await using guests = new Guests(envoy, 'bidi');
-  const { session, welcome, clientId } = await guests.connect();
+  await using testSessions = new TestSessions(envoy, 'bidi');
+  const { session, welcome, clientId } = await testSessions.connect();
   for (let count = 0; count < 60; count += 1) await session.ask('slowly '.repeat(4_000));
   session.drop();
   const { conversationId, resumeToken } = welcome;
-  const slow = guests.dial({ clientId, conversationId, resumeToken });
+  const slow = testSessions.dial({ clientId, conversationId, resumeToken });
   slow.pauseReading();
   // It does not read that it is cut, so the server is asked.
   await eventually(metrics, (text) => text.includes('parley_sessions_ended_total{reason="SLOW_CONSUMER"} 1'), 60_000);
@@ -213,8 +213,8 @@ describe('requests of somebody who attacks', () => {
     const answers = answersTo(callHead(sendPath), body, 20_000);
     await eventually(metrics, (text) => /^parley_cut_connections_total\{reason="body_bytes"\} [1-9]/m.test(text));
     expect((await envoyBytes()) - before).toBeLessThan(40 * mib);
-    await using guests = new Guests(envoy, 'bidi');
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(envoy, 'bidi');
+    const { session } = await testSessions.connect();
     await session.ask('Am I served?');
     expect(await answers).toContain('8');
   });
@@ -226,8 +226,8 @@ test('a session outlives 1,500 streams that other clients have given up', async 
     gateways: [server],
     values: { rateLimit: { perSecond: 10_000, burst: 10_000 } },
   });
-  await using guests = new Guests(open, 'bidi');
-  const { session } = await guests.connect();
+  await using testSessions = new TestSessions(open, 'bidi');
+  const { session } = await testSessions.connect();
   await session.ask('Are you there?');
   // Each round on a connection of its own: Envoy would end one that gives up so often.
   for (let round = 0; round < 30; round += 1) {

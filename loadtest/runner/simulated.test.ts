@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Guests } from '../../src/testing/guests.ts';
 import { startServer } from '../../src/testing/server.ts';
+import { TestSessions } from '../../src/testing/test-sessions.ts';
 import type { DriverFigures, MessageLine } from '../driver/figures.ts';
 import { withAboveSimulated, withSimulated } from './simulated.ts';
 
@@ -35,10 +35,10 @@ async function worked(lines: readonly MessageLine[]): Promise<readonly number[]>
 
 test('what is worked out for a message is what a real server lets its reply wait', async () => {
   await using server = await startServer({ env: settings });
-  await using guests = new Guests(server, 'bidi');
+  await using testSessions = new TestSessions(server, 'bidi');
   const lines = await Promise.all(
     Array.from({ length: messages }, async (_, index): Promise<MessageLine> => {
-      const { session } = await guests.connect();
+      const { session } = await testSessions.connect();
       const text = `What is number ${index}?`;
       const begun = performance.now();
       const { accepted } = await session.ask(text);

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { textOf } from '../../src/domain/conversation/events.ts';
-import { wordsOf } from '../../src/domain/conversation/words.ts';
+import { wordsOf } from '../../src/domain/conversation/search-words.ts';
 import type { HistoryPage, HistoryPlace } from '../../src/ports/history.ts';
 import { assertProperty } from '../../src/testing/property.ts';
 import {

@@ -1,5 +1,5 @@
 import { textOf } from '../../src/domain/conversation/events.ts';
-import { wordsOf } from '../../src/domain/conversation/words.ts';
+import { wordsOf } from '../../src/domain/conversation/search-words.ts';
 import type { HistoryConversation, HistoryMessage } from '../../src/ports/history.ts';
 import type { CollectionSpec } from '../../src/ports/read-model.ts';
 import { withUnicode } from '../unicode-version.ts';

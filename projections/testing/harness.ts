@@ -8,8 +8,8 @@ import { Journal } from '../../src/app/journal.ts';
 import type { ParleyEvent } from '../../src/ports/event-codec.ts';
 import type { ReadModelStore } from '../../src/ports/read-model.ts';
 import { eventCodec } from '../../src/testing/event-codec.ts';
+import type { DeadLetterDocument } from '../dead-letters.ts';
 import { projections } from '../models.ts';
-import type { ParkedDocument } from '../parked.ts';
 import type { Projection } from '../projection.ts';
 import { runProjector } from '../runner.ts';
 
@@ -26,7 +26,7 @@ export interface Harness extends AsyncDisposable {
   /** A record whose bytes mean nothing under this CloudEvents type. */
   appendBytes(partition: number, type: string, value: Uint8Array): Promise<void>;
   /** Runs the projector until the models have everything that is in the log; resolves to what it had to park. */
-  project(): Promise<readonly ParkedDocument[]>;
+  project(): Promise<readonly DeadLetterDocument[]>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -67,7 +67,7 @@ export async function projectAll(
   journal: Journal,
   store: ReadModelStore,
   models: readonly Projection[],
-): Promise<readonly ParkedDocument[]> {
+): Promise<readonly DeadLetterDocument[]> {
   const behind = new Map<string, number>();
   for (const { model, topic } of models) {
     const name = journal.topics[topic];
@@ -75,7 +75,7 @@ export async function projectAll(
       behind.set(`${model} ${partition}`, await journal.log.endOffset(name, partition));
     }
   }
-  const parked: ParkedDocument[] = [];
+  const parked: DeadLetterDocument[] = [];
   const over = new AbortController();
   await runProjector({
     journal,
@@ -88,7 +88,7 @@ export async function projectAll(
       if (nextOffset >= (behind.get(key) ?? 0)) behind.delete(key);
       if (behind.size === 0) over.abort();
     },
-    onParked: (document) => parked.push(document),
+    onDeadLetter: (document) => parked.push(document),
     onFault: (model, topic, partition, error) => {
       throw new Error(`${model} ${topic}/${partition}`, { cause: error });
     },

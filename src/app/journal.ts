@@ -70,8 +70,8 @@ export class Journal {
     const { topic, partition, key } = record;
     const headers = { ...record.headers, ce_id: eventId, [replayOfHeader]: nameOfPlace(record) };
     const value = event === undefined ? record.value : this.#codec.encode(event).value;
-    const facts = this.#codec.withoutWords({ headers, value });
-    const words = facts === undefined ? {} : { wordsAt: facts.length };
+    const facts = this.#codec.redact({ headers, value });
+    const words = facts === undefined ? {} : { contentOffset: facts.length };
     const [at] = await this.log.append([{ topic, partition, key, headers, value, ...words }]);
     if (at === undefined) throw new Error('the log answered an append of one record with none');
     return { topic, partition, offset: at.offset };
@@ -107,8 +107,8 @@ export class Journal {
   }
 
   /** What erasing the words of a record must leave of its value (EventLog.erase); undefined when it has none. */
-  withoutWords(record: LogRecord): Uint8Array | undefined {
-    return this.#codec.withoutWords(record);
+  redact(record: LogRecord): Uint8Array | undefined {
+    return this.#codec.redact(record);
   }
 
   #entry<E extends ParleyEvent>(record: LogRecord): JournalEntry<E> {
@@ -130,8 +130,8 @@ export class Journal {
     return this.log.append(
       events.map((event) => {
         const encoded = this.#codec.encode(event);
-        const facts = this.#codec.withoutWords(encoded);
-        const words = facts && { wordsAt: facts.length };
+        const facts = this.#codec.redact(encoded);
+        const words = facts && { contentOffset: facts.length };
         return { topic, partition, key, ...encoded, says: event, ...words, ...(trace && { trace }) };
       }),
     );

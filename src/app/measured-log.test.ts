@@ -73,7 +73,7 @@ test('the metrics are told how long an append took, and of those that the log di
 test('all else is the log’s', async () => {
   const measured = measuredLog(log, noMetrics, new StandingClock());
   expect(measured.partitions('events')).toBe(2);
-  const [appended] = await measured.append([{ ...record, wordsAt: 1 }]);
+  const [appended] = await measured.append([{ ...record, contentOffset: 1 }]);
   expect(appended).toMatchObject({ topic: 'events', partition: 1, offset: 0 });
   expect(await measured.endOffset('events', 1)).toBe(1);
   await measured.commit('group', 'events', 1, 1);

@@ -2,11 +2,11 @@ import type { Command } from 'commander';
 import { registerAccounts } from './account/account-commands.ts';
 import { registerChat } from './chat-command.ts';
 import type { Surroundings } from './common-options.ts';
+import { registerDeadLetters } from './dead-letter-commands.ts';
 import { registerExplain } from './explain-command.ts';
 import { registerHistory } from './history-command.ts';
 import { registerOpen } from './open-command.ts';
 import { registerOperations } from './operations-commands.ts';
-import { registerParked } from './parked-commands.ts';
 import { registerSecurityLog } from './security-log-command.ts';
 
 /** Adds every command that talks to a running server. */
@@ -17,6 +17,6 @@ export function registerClientCommands(program: Command, surroundings: Surroundi
   registerAccounts(program, surroundings);
   registerOperations(program, surroundings);
   registerExplain(program, surroundings);
-  registerParked(program, surroundings);
+  registerDeadLetters(program, surroundings);
   registerSecurityLog(program, surroundings);
 }

@@ -4,7 +4,7 @@ import { isRefusal } from '../client/refusal.ts';
 import { ChatView } from './chat-view.ts';
 import { completeInput } from './completion.ts';
 import { isYes } from './confirm.ts';
-import { Desk } from './desk.ts';
+import { ConversationCommands } from './conversation-commands.ts';
 import { connect, type Endpoint } from './endpoint.ts';
 import { explainInChat } from './explain.ts';
 import type { Identity } from './identity.ts';
@@ -82,7 +82,7 @@ class Seat {
   readonly #screen: TerminalScreen;
   readonly #endpoint: Endpoint;
   readonly #speech: Speech;
-  readonly #desk: Desk;
+  readonly #commands: ConversationCommands;
   readonly #leaving = new AbortController();
   /** The next line says whether the conversation is to be deleted. */
   #isAsked = false;
@@ -93,11 +93,11 @@ class Seat {
     this.#endpoint = identity.endpoint;
     const show = (text: string): void => screen.status(text);
     this.#speech = new Speech(client, identity, show);
-    this.#desk = new Desk(client, identity, timeZone);
+    this.#commands = new ConversationCommands(client, identity, timeZone);
     new ChatView(client, screen, identity.endpoint.address, {
       media: replyMedia(show),
       signal: this.#leaving.signal,
-      isOwn: (change) => this.#desk.isOwn(change),
+      isOwn: (change) => this.#commands.isOwn(change),
     });
   }
 
@@ -120,15 +120,15 @@ class Seat {
           await this.#client.join(conversationId, after);
         });
       case 'history':
-        return this.#tell(() => this.#desk.history(input.count));
+        return this.#tell(() => this.#commands.history(input.count));
       case 'conversations':
-        return this.#tell(() => this.#desk.conversations());
+        return this.#tell(() => this.#commands.conversations());
       case 'search':
-        return this.#tell(() => this.#desk.search(input.query));
+        return this.#tell(() => this.#commands.search(input.query));
       case 'rename':
-        return this.#tell(() => this.#desk.rename(input.title));
+        return this.#tell(() => this.#commands.rename(input.title));
       case 'delete':
-        return input.isSure ? this.#tell(() => this.#desk.delete()) : this.#ask();
+        return input.isSure ? this.#tell(() => this.#commands.delete()) : this.#ask();
       case 'help':
         return this.#screen.note(INPUT_HELP);
       case 'quit':
@@ -163,7 +163,7 @@ class Seat {
 
   #answer(line: string): void {
     this.#isAsked = false;
-    if (isYes(line)) this.#tell(() => this.#desk.delete());
+    if (isYes(line)) this.#tell(() => this.#commands.delete());
     else this.#screen.note('It is kept.');
   }
 

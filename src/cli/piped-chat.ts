@@ -3,7 +3,7 @@ import type { Chat } from '../client/chat.ts';
 import { MessageStatus } from '../client/gen/chat/v1/content_pb.js';
 import { textOf } from '../client/message-text.ts';
 import type { Refusal } from '../client/refusal.ts';
-import { Desk } from './desk.ts';
+import { ConversationCommands } from './conversation-commands.ts';
 import { briefly, explain } from './explain.ts';
 import type { Identity } from './identity.ts';
 import type { Input } from './input.ts';
@@ -91,7 +91,7 @@ class Script {
   readonly #client: Chat;
   readonly #replyMedia: ReplyMedia;
   readonly #speech: Speech;
-  readonly #desk: Desk;
+  readonly #commands: ConversationCommands;
   readonly #output: NodeJS.WritableStream;
   /** The reply to the line under way has begun. */
   #begin: () => void = () => undefined;
@@ -100,7 +100,7 @@ class Script {
     this.#client = client;
     this.#replyMedia = replyMedia;
     this.#speech = new Speech(client, identity, show);
-    this.#desk = new Desk(client, identity, timeZone);
+    this.#commands = new ConversationCommands(client, identity, timeZone);
     this.#output = output;
     client.on('replyGrown', () => this.#begin());
   }
@@ -114,16 +114,16 @@ class Script {
         await this.#client.join(asked.conversationId);
         return;
       case 'history':
-        return this.#write(await this.#desk.history(asked.count));
+        return this.#write(await this.#commands.history(asked.count));
       case 'conversations':
-        return this.#write(await this.#desk.conversations());
+        return this.#write(await this.#commands.conversations());
       case 'search':
-        return this.#write(await this.#desk.search(asked.query));
+        return this.#write(await this.#commands.search(asked.query));
       case 'rename':
-        return this.#write(await this.#desk.rename(asked.title));
+        return this.#write(await this.#commands.rename(asked.title));
       case 'delete':
         if (!asked.isSure) throw new Trouble('Nobody can be asked here: `/delete yes` deletes this conversation.');
-        return this.#write(await this.#desk.delete());
+        return this.#write(await this.#commands.delete());
       case 'mistake':
         throw new Trouble(asked.told);
       case 'nothing':

@@ -509,7 +509,7 @@ describe('a refusal', () => {
       if (event.case === 'accepted' && refusals > 0) refusals -= 1;
     });
     server.frozen = true;
-    const posted = client.post('patience');
+    const posted = client.post('stallTimeout');
     server.tell({
       $case: 'rejected',
       value: {
@@ -523,7 +523,7 @@ describe('a refusal', () => {
     });
     await next(client, 'rejected');
     server.frozen = false;
-    expect(textOf(await posted.reply)).toBe('You said: patience');
+    expect(textOf(await posted.reply)).toBe('You said: stallTimeout');
   });
 
   test('that cannot be overcome ends a client that does not wait for ever', async () => {

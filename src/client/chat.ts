@@ -25,7 +25,7 @@ import { TokenRenewal } from './token-renewal.ts';
 import { Unread } from './unread.ts';
 import type { Wire } from './wire.ts';
 
-/** What a chat is to go on with, and how patiently. */
+/** What a chat is to go on with, and how withRetries. */
 export interface ChatOptions {
   /** The conversation to join. Default: a new one. */
   readonly conversationId?: string | undefined;

@@ -64,7 +64,7 @@ export function afterLoss(refusal: Refusal | undefined, context: LossContext): A
     case 'FIRST_MESSAGE_TIMEOUT':
       return context.hasPending ? 'again' : 'park';
     case 'ALREADY_CONNECTED':
-      return context.withoutSessionMs < patienceMs(context) ? 'again' : 'end';
+      return context.withoutSessionMs < waitTimeoutMs(context) ? 'again' : 'end';
     case 'TOO_MANY_CLIENTS':
     case 'TOO_MANY_SESSIONS':
       return context.hadSession || context.isPersistent ? 'again' : 'end';
@@ -81,7 +81,7 @@ export function afterLoss(refusal: Refusal | undefined, context: LossContext): A
 }
 
 /** How long another session of this client may be one that was lost. */
-function patienceMs({ mayHoldSession, isPersistent }: LossContext): number {
+function waitTimeoutMs({ mayHoldSession, isPersistent }: LossContext): number {
   if (mayHoldSession) return ALREADY_CONNECTED_PATIENCE_MS;
   return isPersistent ? RELOAD_PATIENCE_MS : 0;
 }

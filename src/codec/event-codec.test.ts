@@ -103,7 +103,7 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
 );
 
 /** The fact that is left of an event whose words are taken out; undefined when it has none. */
-function withoutWords(event: ParleyEvent): ConversationEvent | undefined {
+function redact(event: ParleyEvent): ConversationEvent | undefined {
   switch (event.type) {
     case 'MessageReceived':
     case 'ReplyCompleted':
@@ -146,13 +146,13 @@ describe('the event codec', () => {
     assertProperty(
       fc.property(events, (event) => {
         const { headers, value } = eventCodec.encode(event);
-        const fact = withoutWords(event);
-        const left = eventCodec.withoutWords({ headers, value });
+        const fact = redact(event);
+        const left = eventCodec.redact({ headers, value });
         if (fact === undefined) return expect(left).toBeUndefined();
         expect(left).toEqual(eventCodec.encode(fact).value);
         expect(value.subarray(0, left?.length)).toEqual(left);
         expect(eventCodec.decode({ headers, value: left! })).toEqual({ kind: 'event', event: fact });
-        expect(eventCodec.withoutWords({ headers, value: left! })).toBeUndefined();
+        expect(eventCodec.redact({ headers, value: left! })).toBeUndefined();
       }),
       { numRuns: 2_000 },
     );
@@ -164,8 +164,8 @@ describe('the event codec', () => {
         const { headers, value } = eventCodec.encode(event);
         const before = { headers, value: inFieldOrder(value) };
         expect(eventCodec.decode(before)).toEqual({ kind: 'event', event });
-        const fact = withoutWords(event);
-        const left = eventCodec.withoutWords(before);
+        const fact = redact(event);
+        const left = eventCodec.redact(before);
         if (fact === undefined) return expect(left).toBeUndefined();
         const lost = { timeZone: '', model: '', outcome: 'completed' };
         const fields = Object.entries(fact).map(([name, content]) => [
@@ -198,7 +198,7 @@ describe('the event codec', () => {
       fc.property(fc.constantFrom(...types), fc.uint8Array({ maxLength: 60 }), (type, value) => {
         const decoded = eventCodec.decode({ headers: { ce_type: `chat_events.v1.${type}` }, value });
         expect(['event', 'undecodable']).toContain(decoded.kind);
-        const left = eventCodec.withoutWords({ headers: { ce_type: `chat_events.v1.${type}` }, value });
+        const left = eventCodec.redact({ headers: { ce_type: `chat_events.v1.${type}` }, value });
         expect(left?.length ?? 0).toBeLessThanOrEqual(value.length);
         if (decoded.kind === 'undecodable') expect(decoded.reason).toContain(type);
       }),

@@ -4,7 +4,7 @@ import type { Decoded, EventCodec, ParleyEvent } from '../ports/event-codec.ts';
 import type { Ids } from '../ports/ids.ts';
 import { admissionDecoders, encodeAdmissionEvent } from './admission-events.ts';
 import { conversationDecoders, encodeConversationEvent } from './conversation-events.ts';
-import { valueWithoutWords } from './words.ts';
+import { redactedValue } from './redaction.ts';
 
 /** CloudEvents `type` of every event: this and the event's name. */
 const typePrefix = 'chat_events.v1.';
@@ -94,6 +94,6 @@ export function createEventCodec(ids: Pick<Ids, 'unique'>): EventCodec {
       value: encodeValue(event),
     }),
     decode: ({ headers, value }) => decode(headers['ce_type'] ?? '', value),
-    withoutWords: ({ headers, value }) => valueWithoutWords(nameOf(headers['ce_type'] ?? ''), value),
+    redact: ({ headers, value }) => redactedValue(nameOf(headers['ce_type'] ?? ''), value),
   };
 }

@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { Guests } from '../testing/guests.ts';
 import { mediaFilesOf } from '../testing/media-files.ts';
 import { runParley, startServer } from '../testing/server.ts';
+import { TestSessions } from '../testing/test-sessions.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -19,8 +19,8 @@ const parley = (dataDir: string, ...args: string[]) => runParley(args, { PARLEY_
 test('a backup that is made while a server is talked to has all that was accepted before, and is served when it is restored', async () => {
   expect(await parley('data', 'seed', '--yes')).toMatchObject({ code: 0 });
   await using server = await startServer({ dataDir: path('data'), env: { PARLEY_SIMULATED_TEXT_DELAY_MS: '0' } });
-  await using guests = new Guests(server, 'bidi');
-  const { session } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'bidi');
+  const { session } = await testSessions.connect();
   const { accepted } = await session.ask('Is this in the backup?');
   let isBackedUp = false;
   const talk = async () => {
@@ -41,7 +41,7 @@ test('a backup that is made while a server is talked to has all that was accepte
   const { stdout } = await parley('restored', 'tail', '--no-follow', '--lines', '100000');
   expect(stdout).toContain(`MessageReceived messageId=${accepted.messageId}`);
   await using again = await startServer({ dataDir: path('restored'), env: { PARLEY_SIMULATED_TEXT_DELAY_MS: '0' } });
-  await using others = new Guests(again, 'bidi');
+  await using others = new TestSessions(again, 'bidi');
   await (await others.connect()).session.ask('Is anybody there?');
 });
 

@@ -55,8 +55,8 @@ export class FetchedRecords {
   }
 
   #stored(record: LogRecord): Buffer {
-    const wordsAt = this.#codec.withoutWords(record)?.length;
-    const toWrite = wordsAt === undefined ? record : seal(record, wordsAt, this.#keyOf(record.key));
+    const contentOffset = this.#codec.redact(record)?.length;
+    const toWrite = contentOffset === undefined ? record : seal(record, contentOffset, this.#keyOf(record.key));
     const batch = encodeBatch([toWrite], nobody, record.timeMs);
     // As the broker does; the checksum does not cover it.
     batch.writeBigInt64BE(BigInt(record.offset), 0);

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Guests } from '../testing/guests.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
+import { TestSessions } from '../testing/test-sessions.ts';
 
 let dataDir: string;
 beforeEach(async () => {
@@ -21,8 +21,8 @@ async function serverThatWasTalkedTo(prefix: string): Promise<ParleyServer> {
     dataDir,
     env: { PARLEY_PREFIX: prefix, PARLEY_SIMULATED_TEXT_DELAY_MS: '0' },
   });
-  await using guests = new Guests(server, 'bidi');
-  const { session } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'bidi');
+  const { session } = await testSessions.connect();
   await session.ask('Hello?');
   return server;
 }

@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { bucketBreaches } from '../testing/bucket-oracle.ts';
+import type { CheckingClient } from '../testing/checking-client.ts';
 import { Cluster } from '../testing/cluster.ts';
 import { ClusterTalk, rover, unhurried } from '../testing/cluster-talk.ts';
 import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
-import { eventually } from '../testing/guests.ts';
 import { fetchBreaches } from '../testing/media-oracle.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { seededRandom } from '../testing/random.ts';
 import { rounds } from '../testing/rounds.ts';
 import { mixedSayings } from '../testing/sayings.ts';
 import { sweepsAfter } from '../testing/server.ts';
-import type { Talker } from '../testing/talker.ts';
+import { eventually } from '../testing/test-sessions.ts';
 
 /** Each of the five processes once. */
 const kills = rounds({ usual: 5, long: 25 });
@@ -43,8 +43,8 @@ afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]();
 });
 
-/** A talker with an account of its own, who says all that can be said. */
-async function somebody(index: number): Promise<Talker> {
+/** A checkingClient with an account of its own, who says all that can be said. */
+async function somebody(index: number): Promise<CheckingClient> {
   const accounts = clientOf('chat.v1.AccountService', cluster.nextAddress());
   try {
     const { tokens } = await call(accounts, 'SignUp', {
@@ -59,7 +59,7 @@ async function somebody(index: number): Promise<Talker> {
 }
 
 async function said(): Promise<Dynamic[]> {
-  const conversations = talk.talkers.map(({ conversationId, accessToken }) =>
+  const conversations = talk.checkingClients.map(({ conversationId, accessToken }) =>
     wholeConversation(cluster.nextAddress(), conversationId, accessToken),
   );
   return (await Promise.all(conversations)).flat();
@@ -76,7 +76,9 @@ test(`voice, video and pictures of ${clients} people with accounts survive ${kil
     await answered;
   }
   await talk.end();
-  const withMedia = talk.talkers.flatMap(({ accepted }) => accepted).filter(({ enclosure }) => enclosure !== undefined);
+  const withMedia = talk.checkingClients
+    .flatMap(({ accepted }) => accepted)
+    .filter(({ enclosure }) => enclosure !== undefined);
   console.info(`${kills} kills, ${talk.accepted} messages accepted, ${withMedia.length} of them with media`);
   expect(withMedia).not.toEqual([]);
   expect(await talk.breaches()).toEqual([]);
@@ -90,7 +92,7 @@ test(`voice, video and pictures of ${clients} people with accounts survive ${kil
 });
 
 test('what is somebody’s own is refused to others, at each gateway', async () => {
-  const [mine, other] = talk.talkers;
+  const [mine, other] = talk.checkingClients;
   if (mine === undefined || other === undefined) throw new Error('there are some');
   for (const { server } of cluster.of('gateway')) {
     await expect(wholeConversation(server.address, mine.conversationId, other.accessToken)).rejects.toMatchObject({

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, test } from '@jest/globals';
 import { Cluster } from '../testing/cluster.ts';
-import { eventually, Guests } from '../testing/guests.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 
 let cluster: Cluster;
 
@@ -22,8 +22,8 @@ test('without MongoDB conversations begin, and a gateway is ready but says what 
   await becomes(200, 'ready\n');
   await mongo.kill();
   await becomes(200, 'degraded');
-  await using guests = new Guests(cluster.member('gateway-0').server, 'bidi');
-  const { session } = await guests.connect();
+  await using testSessions = new TestSessions(cluster.member('gateway-0').server, 'bidi');
+  const { session } = await testSessions.connect();
   await session.ask('Is anybody there?');
   await mongo.start();
   await becomes(200, 'ready\n');
@@ -32,11 +32,11 @@ test('without MongoDB conversations begin, and a gateway is ready but says what 
 test('without a projector sessions open and are answered, and a gateway is ready but says what is missing', async () => {
   const { server: gateway } = cluster.member('gateway-0');
   const projector = cluster.member('projector-0');
-  await using guests = new Guests(gateway, 'bidi');
-  const { session } = await guests.connect();
+  await using testSessions = new TestSessions(gateway, 'bidi');
+  const { session } = await testSessions.connect();
   projector.server.pause();
   await session.ask('Is anybody there?');
-  const { session: later } = await guests.connect();
+  const { session: later } = await testSessions.connect();
   await later.ask('Is anybody there still?');
   await becomes(200, 'degraded: history is behind');
   projector.server.resume();

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Cluster, type Member } from '../testing/cluster.ts';
 import { ClusterTalk, rover, unhurried } from '../testing/cluster-talk.ts';
-import { eventually } from '../testing/guests.ts';
 import { type ClaimEntry, claimsIn } from '../testing/log-oracle.ts';
+import { eventually } from '../testing/test-sessions.ts';
 
 const partitions = 2;
 const clients = 8;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Cluster } from '../testing/cluster.ts';
-import { Guests } from '../testing/guests.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
+import { TestSessions } from '../testing/test-sessions.ts';
 
 let cluster: Cluster;
 
@@ -18,8 +18,8 @@ function twin(env: Readonly<Record<string, string>> = {}): Promise<ParleyServer>
 // Either start ended all sessions of the gateway that ran, at its first event and again when it left.
 test('a second process with the id of a gateway that runs does not start, and its clients notice nothing', async () => {
   const { server } = cluster.member('gateway-0');
-  await using guests = new Guests(server, 'bidi');
-  const { session } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'bidi');
+  const { session } = await testSessions.connect();
   await session.ask('Is anybody there?', 'before');
 
   await expect(twin()).rejects.toThrow('PARLEY_INSTANCE_ID');
@@ -31,13 +31,13 @@ test('a second process with the id of a gateway that runs does not start, and it
 
 test('a gateway that was killed starts again under its id, and its clients’ former sessions are in nobody’s way', async () => {
   const member = cluster.member('gateway-0');
-  const before = new Guests(member.server, 'bidi');
+  const before = new TestSessions(member.server, 'bidi');
   const { clientId } = await before.connect();
   await cluster.restart(member);
   await before[Symbol.asyncDispose]();
-  await using guests = new Guests(member.server, 'bidi');
+  await using testSessions = new TestSessions(member.server, 'bidi');
   // Without the token of the former session: as long as that held, this client would be ALREADY_CONNECTED.
-  const { session } = await guests.connect({ clientId });
+  const { session } = await testSessions.connect({ clientId });
   await session.ask('Is anybody there?', 'after');
 });
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { usageAt } from '../testing/arrivals.ts';
+import { shapes, textOf } from '../testing/black-box-client.ts';
 import { Cluster } from '../testing/cluster.ts';
-import { eventually, Guests } from '../testing/guests.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { runParley } from '../testing/server.ts';
-import { shapes, textOf } from '../testing/stranger.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 
 let cluster: Cluster;
 
@@ -16,8 +16,8 @@ afterAll(() => cluster?.[Symbol.asyncDispose]());
 test.each(shapes)('a chat over one gateway is seen, resumed and gone on with over the other (%s)', async (shape) => {
   const [first, second] = cluster.of('gateway').map(({ server }) => server);
   if (first === undefined || second === undefined) throw new Error('two gateways were started');
-  await using here = new Guests(first, shape);
-  await using there = new Guests(second, shape);
+  await using here = new TestSessions(first, shape);
+  await using there = new TestSessions(second, shape);
   const { session, welcome, clientId } = await here.connect();
   const { reply } = await session.ask('Is anybody there?', 'one');
   expect(textOf(reply)).not.toBe('');

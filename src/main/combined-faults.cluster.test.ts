@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import type { Habits } from '../testing/checking-client.ts';
 import { Cluster } from '../testing/cluster.ts';
 import { engineFaults, type Fault, type FaultTarget, processFaults } from '../testing/cluster-faults.ts';
 import { ClusterTalk, noticing, rover } from '../testing/cluster-talk.ts';
 import { deliveryRules } from '../testing/delivery-oracle.ts';
 import { seededRandom } from '../testing/random.ts';
 import { rounds } from '../testing/rounds.ts';
-import type { Habits } from '../testing/talker.ts';
 
 /** Each target leads one of five rounds. */
 const wantedRounds = rounds({ usual: 5, long: 60 });
@@ -54,8 +54,10 @@ const suffered = new Map<string, number>();
 
 beforeAll(async () => {
   cluster = await Cluster.start({ projectors: 2, env: brief });
-  const talkers = Array.from({ length: clients }, (_, index) => rover(cluster, index, { options: noticing, habits }));
-  talk = new ClusterTalk(cluster, talkers);
+  const checkingClients = Array.from({ length: clients }, (_, index) =>
+    rover(cluster, index, { options: noticing, habits }),
+  );
+  talk = new ClusterTalk(cluster, checkingClients);
   await talk.begin();
 });
 afterAll(async () => {
@@ -88,7 +90,7 @@ async function round(index: number, targets: readonly FaultTarget[]): Promise<vo
   await Promise.all(failing.map(({ faults }) => suffer(oneOf(faults))));
   // Now and then the next round meets clients that have not recovered from this one.
   await (random() < 0.5 ? talk.answered() : sleep(random() * longestQuietMs));
-  expect(talk.talkers.flatMap(({ breaches }) => breaches)).toEqual([]);
+  expect(talk.checkingClients.flatMap(({ breaches }) => breaches)).toEqual([]);
 }
 
 test(`${clients} clients, ${wantedMessages} messages, at least ${wantedRounds} rounds of faults, in turn and together: each is sent the log, whole and in order`, async () => {
@@ -99,9 +101,9 @@ test(`${clients} clients, ${wantedMessages} messages, at least ${wantedRounds} r
 
   const breaches = await talk.deliveryBreaches();
   const broken = deliveryRules.map((rule) => `${breaches.filter((breach) => breach.rule === rule).length} ${rule}`);
-  const replies = talk.talkers.flatMap(({ said }) => said.filter(({ reply }) => reply !== undefined)).length;
-  const welcomes = talk.talkers.reduce((sum, talker) => sum + talker.welcomes, 0);
-  const conversations = talk.talkers.flatMap(({ conversationIds }) => conversationIds).length;
+  const replies = talk.checkingClients.flatMap(({ said }) => said.filter(({ reply }) => reply !== undefined)).length;
+  const welcomes = talk.checkingClients.reduce((sum, checkingClient) => sum + checkingClient.welcomes, 0);
+  const conversations = talk.checkingClients.flatMap(({ conversationIds }) => conversationIds).length;
   const faults = [...suffered].map(([name, count]) => `${name} ${count}`);
   console.info(
     [

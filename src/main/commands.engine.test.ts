@@ -2,38 +2,38 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { CheckingClient } from '../testing/checking-client.ts';
 import { Cluster } from '../testing/cluster.ts';
 import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
-import { eventually } from '../testing/guests.ts';
 import { historyBreaches } from '../testing/oracle.ts';
 import { runParley } from '../testing/server.ts';
-import { Talker } from '../testing/talker.ts';
+import { eventually } from '../testing/test-sessions.ts';
 
 /** Enough that something is always being said, and few enough for a slow machine. */
-const talkerCount = 4;
+const checkingClientCount = 4;
 const pageSize = 50;
 /** Often enough to see any switch in its middle; the stand-in for the database looks through all documents for each page. */
 const readIntervalMs = 10;
 
 let cluster: Cluster;
-const talkers: Talker[] = [];
+const checkingClients: CheckingClient[] = [];
 let talking: Promise<unknown> = Promise.resolve();
 
 beforeAll(async () => {
   const env = { PARLEY_SIMULATED_TEXT_DELAY_MS: '200-400', PARLEY_AUTH: 'none' };
   cluster = await Cluster.start({ gateways: 1, workers: 1, projectors: 2, env });
-  for (let index = 0; index < talkerCount; index += 1)
-    talkers.push(new Talker({ address: cluster.nextAddress(), shape: 'bidi' }));
-  talking = Promise.all(talkers.map((talker) => talker.talk()));
+  for (let index = 0; index < checkingClientCount; index += 1)
+    checkingClients.push(new CheckingClient({ address: cluster.nextAddress(), shape: 'bidi' }));
+  talking = Promise.all(checkingClients.map((checkingClient) => checkingClient.talk()));
   talking.catch(() => undefined);
   await eventually(
-    async () => talkers.map(({ accepted }) => accepted.length),
+    async () => checkingClients.map(({ accepted }) => accepted.length),
     (counts) => Math.min(...counts) > 5,
     60_000,
   );
 });
 afterAll(async () => {
-  for (const talker of talkers) talker.giveUp();
+  for (const checkingClient of checkingClients) checkingClient.giveUp();
   await cluster?.[Symbol.asyncDispose]();
 });
 
@@ -54,7 +54,7 @@ class Readers {
   readonly #ended: Promise<unknown>;
 
   constructor() {
-    this.#ended = Promise.all(talkers.map(({ conversationId }) => this.#read(conversationId)));
+    this.#ended = Promise.all(checkingClients.map(({ conversationId }) => this.#read(conversationId)));
   }
 
   async stop(): Promise<void> {
@@ -99,7 +99,7 @@ describe('while clients talk', () => {
     const before = readers.reads;
     await eventually(
       async () => readers.reads,
-      (reads) => reads > before + 10 * talkerCount,
+      (reads) => reads > before + 10 * checkingClientCount,
       60_000,
     );
     await readers.stop();
@@ -109,7 +109,7 @@ describe('while clients talk', () => {
   test('the audit looks at everything up to where the log ends when it begins', async () => {
     const { messages, breaches } = JSON.parse(await printed('audit', '--json'));
     expect(breaches).toEqual([]);
-    expect(messages.accepted).toBeGreaterThan(5 * talkerCount);
+    expect(messages.accepted).toBeGreaterThan(5 * checkingClientCount);
   });
 
   test('the newest records are shown', async () => {
@@ -121,7 +121,7 @@ describe('while clients talk', () => {
   test('a message is explained from the log', async () => {
     const operations = clientOf('chat.v1.OperationsService', cluster.nextAddress());
     try {
-      const messageId = talkers[0]?.accepted[3]?.accepted?.messageId;
+      const messageId = checkingClients[0]?.accepted[3]?.accepted?.messageId;
       const { steps } = await call(operations, 'ExplainMessage', { messageId });
       const events = steps.map(({ event }: Dynamic) => event);
       for (const event of ['MessageReceived', 'ReplyStarted', 'ReplyCompleted']) expect(events).toContain(event);
@@ -132,9 +132,9 @@ describe('while clients talk', () => {
 });
 
 test('afterwards all is in history, equal to a fresh fold of the log, document by document', async () => {
-  for (const talker of talkers) talker.stopTalking();
+  for (const checkingClient of checkingClients) checkingClient.stopTalking();
   await talking;
-  const breaches = () => historyBreaches(cluster.nextAddress(), talkers);
+  const breaches = () => historyBreaches(cluster.nextAddress(), checkingClients);
   expect(await eventually(breaches, (found) => found.length === 0, 30_000)).toEqual([]);
   const rebuilt = await eventually(
     () => parley('rebuild', 'history'),

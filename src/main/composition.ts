@@ -9,8 +9,8 @@ import { Gateway } from '../app/gateway/gateway.ts';
 import { GatewayReadiness } from '../app/gateway/readiness.ts';
 import { SessionConversations } from '../app/gateway/session-conversations.ts';
 import { ConversationsManager } from '../app/managing/conversations-manager.ts';
+import { DeadLetters } from '../app/managing/dead-letters.ts';
 import { Explanation } from '../app/managing/explanation.ts';
-import { Parked } from '../app/managing/parked.ts';
 import { MediaLibrary } from '../app/media/media-library.ts';
 import { mediaLinks } from '../app/media/media-links.ts';
 import { MediaSweeper, type SweepMetrics } from '../app/media/sweeper.ts';
@@ -100,7 +100,7 @@ export interface GatewayParts {
   readonly reads: HistoryReads;
   readonly manager: ConversationsManager;
   readonly explanation: Explanation;
-  readonly parked: Parked;
+  readonly deadLetters: DeadLetters;
 }
 
 export interface GatewayPartsOptions extends PartsOptions {
@@ -193,7 +193,7 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
     reads: new HistoryReads({ ...backends, conversations, ids, links }),
     manager: new ConversationsManager({ ...backends, conversations, writes }),
     explanation: new Explanation({ ...backends, ...limits, conversations, clock }),
-    parked: new Parked({ ...backends, conversations, ids, security }),
+    deadLetters: new DeadLetters({ ...backends, conversations, ids, security }),
   };
 }
 

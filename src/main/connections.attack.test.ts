@@ -5,8 +5,8 @@ import { callFields, flags, frame, frameTypes, preface } from '../testing/attack
 import { HeldConnections } from '../testing/attacks/sockets.ts';
 import { metricOf, openFiles, startTarget } from '../testing/attacks/target.ts';
 import { CertificateFolder, newAuthority, newCertificate } from '../testing/certificates.ts';
-import { eventually } from '../testing/guests.ts';
 import { startServer } from '../testing/server.ts';
+import { eventually } from '../testing/test-sessions.ts';
 
 /** More than what the server admits by default, so that the last ones come when it has no more room. */
 const manyConnections = 4_000;

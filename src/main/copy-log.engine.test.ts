@@ -8,10 +8,10 @@ import { openKafkaLog } from '../adapters/kafka/event-log/kafka-log.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import { type Engines, startEngines } from '../testing/cluster.ts';
 import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
-import { eventually, Guests } from '../testing/guests.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { mediaIn } from '../testing/sayings.ts';
 import { childEnv, runParley, startServer } from '../testing/server.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 import { type LivedInFolder, livedInFolder } from './testing/lived-in-folder.ts';
 
 const titles = 10_000;
@@ -139,11 +139,11 @@ test('a client goes on where it was, what was pending is answered, and what was 
   const { guest, deletedWords, erasedConversationId, deletedConversationId } = folder;
   const settings = { ...engines.env, PARLEY_SIMULATED_TEXT_DELAY_MS: '0', PARLEY_ERASURE_DELAY_MS: '0' };
   await using server = await startServer({ env: settings });
-  await using guests = new Guests(server, 'bidi');
+  await using testSessions = new TestSessions(server, 'bidi');
   const { clientId, conversationId, afterSequence } = guest;
   // The killed server's session is still open in the log: its gateway is given up after 15 s without a beat.
   const { session } = await eventually(
-    () => guests.connect({ clientId, conversationId, afterSequence }).catch(() => ({ session: undefined })),
+    () => testSessions.connect({ clientId, conversationId, afterSequence }).catch(() => ({ session: undefined })),
     ({ session: found }) => found !== undefined,
     60_000,
   );

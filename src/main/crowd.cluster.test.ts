@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { firstOutcome, type Outcome, usageAt } from '../testing/arrivals.ts';
+import { type Session, shapes } from '../testing/black-box-client.ts';
 import { Cluster, type Member } from '../testing/cluster.ts';
-import { eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { rounds } from '../testing/rounds.ts';
 import { runParley } from '../testing/server.ts';
-import { type Session, shapes } from '../testing/stranger.ts';
+import { eventually, refusalOf, TestSessions } from '../testing/test-sessions.ts';
 
 /** In every second one a gateway dies; in four, each of the two, and clients of either shape meet it. */
 const crowds = rounds({ usual: 4, long: 20 });
@@ -52,9 +52,9 @@ async function unanswered(refused: readonly Session[]): Promise<number> {
 }
 
 /** Half of the crowd at each gateway, and of either half some are willing to wait. */
-function arrive(guests: readonly Guests[], mayWait: (index: number) => boolean): Session[] {
+function arrive(testSessions: readonly TestSessions[], mayWait: (index: number) => boolean): Session[] {
   return Array.from({ length: crowd }, (_, index) => {
-    const at = guests[index % guests.length];
+    const at = testSessions[index % testSessions.length];
     if (at === undefined) throw new Error('there are gateways');
     return at.dial({ waitForSlotMs: mayWait(index) ? waitForSlotMs : 0 });
   });
@@ -73,8 +73,8 @@ async function tells({ server }: Member, sessions: number, inLine: number): Prom
   );
 }
 
-async function quietRound(guests: readonly Guests[]): Promise<void> {
-  const sessions = arrive(guests, (index) => Math.floor(index / 2) % 2 === 0);
+async function quietRound(testSessions: readonly TestSessions[]): Promise<void> {
+  const sessions = arrive(testSessions, (index) => Math.floor(index / 2) % 2 === 0);
   const outcomes = await Promise.all(sessions.map(firstOutcome));
   const of = (outcome: Outcome) => sessions.filter((_, index) => outcomes[index] === outcome);
   // What somebody had who was not answered passes to the next in line; otherwise the first answer is the last.
@@ -96,8 +96,8 @@ async function quietRound(guests: readonly Guests[]): Promise<void> {
 }
 
 /** A gateway dies while the crowd comes in. All are willing to wait, so that those at the other take what the dead one had. */
-async function deadlyRound(guests: readonly Guests[], victim: Member, survivor: Member): Promise<void> {
-  const sessions = arrive(guests, () => true);
+async function deadlyRound(testSessions: readonly TestSessions[], victim: Member, survivor: Member): Promise<void> {
+  const sessions = arrive(testSessions, () => true);
   const those = sessions.filter((_, index) => index % 2 === cluster.of('gateway').indexOf(survivor));
   // In the middle: some have their slots.
   await eventually(
@@ -129,8 +129,8 @@ test(`of ${crowd} clients at once over two gateways, ${crowds} times, exactly ${
   if (first === undefined || second === undefined) throw new Error('there are two gateways');
   for (let round = 0; round < crowds; round += 1) {
     const shape = shapes[Math.floor(round / 2) % shapes.length] ?? 'bidi';
-    await using here = new Guests(first.server, shape);
-    await using there = new Guests(second.server, shape);
+    await using here = new TestSessions(first.server, shape);
+    await using there = new TestSessions(second.server, shape);
     const [victim, survivor] = round % 4 === 1 ? [first, second] : [second, first];
     if (round % 2 === 0) await quietRound([here, there]);
     else await deadlyRound([here, there], victim, survivor);

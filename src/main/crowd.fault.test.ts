@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { allHaveLeft, firstOutcome, type Outcome, usageAt } from '../testing/arrivals.ts';
-import { eventually, Guests } from '../testing/guests.ts';
+import { type Session, shapes } from '../testing/black-box-client.ts';
 import { rounds } from '../testing/rounds.ts';
 import { childEnv, type ParleyServer, runParley, startServer } from '../testing/server.ts';
-import { type Session, shapes } from '../testing/stranger.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 
 jest.setTimeout(300_000);
 
@@ -33,9 +33,9 @@ afterEach(async () => {
 
 test(`of ${crowd} clients at once, ${crowds} times, exactly ${slots} are welcomed, the rest wait in order or are refused with a delay`, async () => {
   for (let round = 0; round < crowds; round += 1) {
-    await using guests = new Guests(server, shapes[round % shapes.length] ?? 'bidi');
+    await using testSessions = new TestSessions(server, shapes[round % shapes.length] ?? 'bidi');
     const sessions = Array.from({ length: crowd }, (_, index) =>
-      guests.dial({ waitForSlotMs: index % 2 === 0 ? 600_000 : 0 }),
+      testSessions.dial({ waitForSlotMs: index % 2 === 0 ? 600_000 : 0 }),
     );
     const outcomes = await Promise.all(sessions.map(firstOutcome));
     const of = (outcome: Outcome) => sessions.filter((_, index) => outcomes[index] === outcome);
@@ -50,7 +50,7 @@ test(`of ${crowd} clients at once, ${crowds} times, exactly ${slots} are welcome
     expect(line.length + refused.length).toBe(crowd - slots);
     expect(line.length).toBeLessThanOrEqual(willing);
     await freedSlotsGoInOrder(inside, inOrder);
-    await guests[Symbol.asyncDispose]();
+    await testSessions[Symbol.asyncDispose]();
     await allHaveLeft(server);
   }
   expect(await server.stop('SIGTERM')).toEqual({ code: 0, signal: null });
@@ -84,8 +84,8 @@ test('a client whose process is stopped loses its slot in time, and the one in l
   });
   try {
     await new Promise((resolve) => child.stdout.once('data', resolve));
-    await using guests = new Guests(server, 'bidi');
-    const next = guests.dial({ waitForSlotMs: 30_000 });
+    await using testSessions = new TestSessions(server, 'bidi');
+    const next = testSessions.dial({ waitForSlotMs: 30_000 });
     await next.find('waiting');
     child.kill('SIGSTOP');
     await next.welcome(30_000);
@@ -96,12 +96,12 @@ test('a client whose process is stopped loses its slot in time, and the one in l
 });
 
 test('a client that vanishes without a word frees its slot at once', async () => {
-  await using guests = new Guests(server, 'bidi');
-  const sessions = await Promise.all(Array.from({ length: slots }, () => guests.connect()));
+  await using testSessions = new TestSessions(server, 'bidi');
+  const sessions = await Promise.all(Array.from({ length: slots }, () => testSessions.connect()));
   await eventually(
     () => usageAt(server.address),
     (answer) => answer.activeClients === slots,
   );
   sessions[0]?.session.drop();
-  await guests.connect({ waitForSlotMs: 30_000 });
+  await testSessions.connect({ waitForSlotMs: 30_000 });
 });

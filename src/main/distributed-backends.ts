@@ -93,7 +93,7 @@ async function startProjector(
       group: `${prefix}.projectors`,
       clock: systemClock,
       pace: new Pace(systemClock, shortestPaceMs, () => false, longestPaceMs),
-      onParked: (parked) => {
+      onDeadLetter: (parked) => {
         metrics.parked();
         logger.error(parked, 'a record cannot be decoded and was put aside');
       },

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Demo, demosIn, shapeOf } from '../testing/demos.ts';
-import { eventually } from '../testing/guests.ts';
 import { childEnv, runParley } from '../testing/server.ts';
+import { eventually } from '../testing/test-sessions.ts';
 
 /** Sections whose commands are run here. */
 const runHere: ReadonlySet<string> = new Set(['README.md: Five minutes', 'docs/single-server.md: Back up and restore']);

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { textOf } from '../testing/black-box-client.ts';
 import { Cluster } from '../testing/cluster.ts';
-import { Guests } from '../testing/guests.ts';
 import { HeldDrafts } from '../testing/held-drafts.ts';
 import { runParley } from '../testing/server.ts';
-import { textOf } from '../testing/stranger.ts';
+import { TestSessions } from '../testing/test-sessions.ts';
 
 let cluster: Cluster;
 
@@ -25,8 +25,8 @@ const shownForMs = 2_500;
 test('the worker is killed in the midst of a reply: another goes on byte for byte, on the same stream', async () => {
   const [gateway] = cluster.of('gateway');
   if (gateway === undefined) throw new Error('gateways were started');
-  await using guests = new Guests(gateway.server, 'bidi');
-  const { session, welcome } = await guests.connect();
+  await using testSessions = new TestSessions(gateway.server, 'bidi');
+  const { session, welcome } = await testSessions.connect();
   const drafts = new HeldDrafts();
   drafts.follow(session);
   const accepted = await session.text('Tell me a long story of a lighthouse.');

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import type { ReplyProgress } from '../domain/conversation/events.ts';
-import { Guests } from '../testing/guests.ts';
+import { type Shape, shapes, textOf } from '../testing/black-box-client.ts';
 import { HeldDrafts } from '../testing/held-drafts.ts';
 import { conversationEntries } from '../testing/log-oracle.ts';
 import { type ChatScript, startOpenAiTestServer } from '../testing/openai-test-server.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
-import { type Shape, shapes, textOf } from '../testing/stranger.ts';
+import { TestSessions } from '../testing/test-sessions.ts';
 
 /** Longer than a draft waits for the log, so that some of it is there. */
 const shownForMs = 2_500;
@@ -24,14 +24,14 @@ interface Interrupted {
 /** Asks, kills the server in the midst of the reply, starts it again, comes back for the rest, and looks at the log. */
 async function interrupted(server: ParleyServer, shape: Shape): Promise<Interrupted> {
   const drafts = new HeldDrafts();
-  await using before = new Guests(server, shape);
+  await using before = new TestSessions(server, shape);
   const { session, welcome, clientId } = await before.connect();
   drafts.follow(session);
   const accepted = await session.text('Tell me a long story of a lighthouse.', 'one');
   await session.find('replyDelta');
   await sleep(shownForMs);
   await using again = await server.restart();
-  await using after = new Guests(again, shape);
+  await using after = new TestSessions(again, shape);
   const { conversationId, resumeToken } = welcome;
   const resumed = after.dial({ clientId, conversationId, resumeToken, afterSequence: Number(accepted.sequence) });
   drafts.follow(resumed);

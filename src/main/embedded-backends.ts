@@ -105,7 +105,7 @@ function startProjector(
     readModelPath: readModelsPath(config.dataDir),
     wakeSignal: log.wakeSignal,
     onFault,
-    onParked: (parked) => {
+    onDeadLetter: (parked) => {
       metrics.parked();
       logger.error(parked, 'a record cannot be decoded and was put aside');
     },

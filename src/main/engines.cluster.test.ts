@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { MessageRefused, type Session, shapes } from '../testing/black-box-client.ts';
 import { Cluster } from '../testing/cluster.ts';
 import { ClusterTalk, rover, spread, unhurried } from '../testing/cluster-talk.ts';
 import { CallRefused, type Dynamic } from '../testing/contract.ts';
 import type { Engine } from '../testing/engines/engine-process.ts';
-import { eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { inlinePart, voice } from '../testing/media-samples.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { rounds } from '../testing/rounds.ts';
 import { objectBreach } from '../testing/sayings.ts';
-import { MessageRefused, type Session, shapes } from '../testing/stranger.ts';
+import { eventually, refusalOf, TestSessions } from '../testing/test-sessions.ts';
 
 const kafkaKills = rounds({ usual: 2, long: 5 });
 /** Longer than it takes a gateway to suspend its sessions. */
@@ -27,27 +27,27 @@ jest.setTimeout(300_000 + kafkaKills * 30_000 + kafkaAwayMs);
 const noHurry = { PARLEY_FIRST_MESSAGE_DEADLINE_MS: '600000', PARLEY_STALE_AFTER_MS: '600000' };
 
 /** A client that stays on one stream, in the conversation that it began there. */
-interface Guest {
+interface TestSession {
   readonly session: Session;
   readonly welcome: Dynamic;
 }
 
 let cluster: Cluster;
 let talk: ClusterTalk;
-let guests: readonly Guests[];
-let patient: readonly Guest[];
+let testSessions: readonly TestSessions[];
+let patient: readonly TestSession[];
 
 beforeAll(async () => {
   cluster = await Cluster.start({ env: { ...unhurried, PARLEY_SIMULATED_VOICE_DELAY_MS: '0', ...noHurry } });
-  const talkers = Array.from({ length: clients }, (_, index) => rover(cluster, index));
-  talk = new ClusterTalk(cluster, talkers);
+  const checkingClients = Array.from({ length: clients }, (_, index) => rover(cluster, index));
+  talk = new ClusterTalk(cluster, checkingClients);
   await talk.begin();
-  guests = cluster.of('gateway').flatMap(({ server }) => shapes.map((shape) => new Guests(server, shape)));
-  patient = await Promise.all(guests.map((some) => some.connect()));
+  testSessions = cluster.of('gateway').flatMap(({ server }) => shapes.map((shape) => new TestSessions(server, shape)));
+  patient = await Promise.all(testSessions.map((some) => some.connect()));
 });
 afterAll(async () => {
   talk?.[Symbol.dispose]();
-  await Promise.all((guests ?? []).map((some) => some[Symbol.asyncDispose]()));
+  await Promise.all((testSessions ?? []).map((some) => some[Symbol.asyncDispose]()));
   await cluster?.[Symbol.asyncDispose]();
 });
 
@@ -69,19 +69,19 @@ async function refusalFrom(work: Promise<unknown>): Promise<MessageRefused | Cal
 async function returns(name: string, engine: Engine): Promise<void> {
   await engine.start();
   const backMs = await talk.allHear('message');
-  const longestSayMs = Math.max(...talk.talkers.map((talker) => talker.longestSayMs));
+  const longestSayMs = Math.max(...talk.checkingClients.map((checkingClient) => checkingClient.longestSayMs));
   console.info(
     `${name} is back: answered again after ${spread(backMs)}; told after ${longestSayMs.toFixed(0)} ms at most`,
   );
   expect(Math.max(...backMs)).toBeLessThan(backWithinMs);
   expect(longestSayMs).toBeLessThan(toldWithinMs);
-  const told = talk.talkers.flatMap(({ refusals }) => refusals.splice(0));
+  const told = talk.checkingClients.flatMap(({ refusals }) => refusals.splice(0));
   expect(told.filter(({ retryDelayMs }) => retryDelayMs === undefined)).toEqual([]);
-  for (const talker of talk.talkers) talker.longestSayMs = 0;
+  for (const checkingClient of talk.checkingClients) checkingClient.longestSayMs = 0;
 }
 
 async function dies(engine: Engine): Promise<void> {
-  for (const talker of talk.talkers) talker.longestSayMs = 0;
+  for (const checkingClient of talk.checkingClients) checkingClient.longestSayMs = 0;
   await engine.kill();
 }
 
@@ -95,7 +95,7 @@ async function patientAsk(text: string, withinMs: number): Promise<void> {
 /** A client that nobody knew is answered, too. */
 async function strangerAsks(): Promise<void> {
   await Promise.all(
-    guests.map(async (some) => {
+    testSessions.map(async (some) => {
       const { session } = await some.connect();
       await session.ask('Is anybody there?');
       await session.goodbye();
@@ -124,7 +124,7 @@ test(`Kafka away for ${kafkaAwayMs} ms: sessions are suspended, whoever says som
     expect(await timed(sending)).toBeLessThan(toldWithinMs);
     expect(await sending).toMatchObject({ reason: 'LOG_UNAVAILABLE', retryDelayMs: expect.any(Number) });
   }
-  for (const some of guests) {
+  for (const some of testSessions) {
     const applying = refusalOf(some.dial());
     expect(await timed(applying)).toBeLessThan(toldWithinMs);
     expect(await applying).toMatchObject({ reason: 'LOG_UNAVAILABLE', retryDelayMs: expect.any(Number) });

@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import { type HostileRequest, HostileRequests, type Loot } from '../adapters/filesystem/testing/hostile-requests.ts';
 import { RawConnection, statusesIn } from '../adapters/filesystem/testing/raw-connection.ts';
+import { dial, MessageRefused, type Session } from '../testing/black-box-client.ts';
 import { CallRefused, call, clientOf, type DynamicClient, hangUp } from '../testing/contract.ts';
 import { inlinePart, page, picture, type Sample, sha256, video, voice } from '../testing/media-samples.ts';
 import { seededRandom } from '../testing/random.ts';
 import { rounds } from '../testing/rounds.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { dial, MessageRefused, type Session } from '../testing/stranger.ts';
 import { mediaCall, putTo, reserve, type Uploader, upload } from '../testing/uploads.ts';
 
 jest.setTimeout(300_000);

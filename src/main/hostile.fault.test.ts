@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import * as grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import { ChatRequest } from '../gen/chat/v1/chat_service.ts';
+import { type BidiSession, dial, type Session } from '../testing/black-box-client.ts';
 import { clientOf, type DynamicClient, hangUp } from '../testing/contract.ts';
-import { eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { seededRandom } from '../testing/random.ts';
 import { rounds } from '../testing/rounds.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { type BidiSession, dial, type Session } from '../testing/stranger.ts';
+import { eventually, refusalOf, TestSessions } from '../testing/test-sessions.ts';
 
 jest.setTimeout(600_000);
 
@@ -167,8 +167,8 @@ test('half-closes and frames in every wrong order end with a status', async () =
 });
 
 test('a frame of 5 MiB is refused and its session ends, others do not notice', async () => {
-  await using guests = new Guests(server, 'bidi');
-  const { session } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'bidi');
+  const { session } = await testSessions.connect();
   (session as BidiSession).frame({
     message: { clientMessageId: 'large', parts: [{ text: 'x'.repeat(tooLargeBytes) }] },
   });
@@ -185,14 +185,14 @@ test(`${opensAndCloses} opens and closes leave no memory behind`, async () => {
 });
 
 test('a reader that stops reading is cut with SLOW_CONSUMER and can resume', async () => {
-  await using guests = new Guests(server, 'bidi');
-  const { session, welcome, clientId } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'bidi');
+  const { session, welcome, clientId } = await testSessions.connect();
   const said: string[] = [];
   for (let index = 0; index < 60; index += 1)
     said.push((await session.ask('slowly '.repeat(4_000))).accepted.messageId);
   session.drop();
   const { conversationId } = welcome;
-  const slow = guests.dial({ clientId, conversationId, resumeToken: welcome.resumeToken });
+  const slow = testSessions.dial({ clientId, conversationId, resumeToken: welcome.resumeToken });
   slow.pauseReading();
   // It does not read that it is cut, so the server is asked.
   await eventually(
@@ -202,7 +202,7 @@ test('a reader that stops reading is cut with SLOW_CONSUMER and can resume', asy
   );
   slow.resumeReading();
   expect(await refusalOf(slow)).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'SLOW_CONSUMER' });
-  const { session: back } = await guests.connect({ clientId, conversationId });
+  const { session: back } = await testSessions.connect({ clientId, conversationId });
   await back.find('message', (message) => message.replyToMessageId === said.at(-1));
   const told = back
     .all('message')

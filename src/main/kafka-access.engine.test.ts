@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { textOf } from '../testing/black-box-client.ts';
 import { CertificateFolder, newAuthority, newCertificate } from '../testing/certificates.ts';
 import { type Engines, startEngines } from '../testing/cluster.ts';
 import { freePort } from '../testing/engines/free-port.ts';
-import { Guests } from '../testing/guests.ts';
 import { runParley, startServer } from '../testing/server.ts';
-import { textOf } from '../testing/stranger.ts';
+import { TestSessions } from '../testing/test-sessions.ts';
 
 const username = 'parley';
 const password = 'open sesame';
@@ -52,8 +52,8 @@ test.each(mechanisms)(
   'a message is answered by way of brokers that speak TLS and ask for a password (%s)',
   async (mechanism) => {
     await using server = await startServer({ env: { ...access, PARLEY_KAFKA_SASL: mechanism } });
-    await using guests = new Guests(server, 'bidi');
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session } = await testSessions.connect();
     expect(textOf((await session.ask('Who can hear us?')).reply)).not.toBe('');
     await session.goodbye();
     expect(await server.stop('SIGTERM')).toEqual({ code: 0, signal: null });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { eventually } from '../testing/guests.ts';
+import { shapes } from '../testing/black-box-client.ts';
+import { CheckingClient, type Said } from '../testing/checking-client.ts';
 import { conversationEntries, processingOf } from '../testing/log-oracle.ts';
 import { fetchBreaches, mediaBreaches } from '../testing/media-oracle.ts';
 import { historyHolds, wholeConversation, withoutLinks } from '../testing/oracle.ts';
@@ -9,8 +10,7 @@ import { seededRandom } from '../testing/random.ts';
 import { rounds } from '../testing/rounds.ts';
 import { mixedSayings } from '../testing/sayings.ts';
 import { type ParleyServer, runParley, startServer, sweepsAfter } from '../testing/server.ts';
-import { shapes } from '../testing/stranger.ts';
-import { type Said, Talker } from '../testing/talker.ts';
+import { eventually } from '../testing/test-sessions.ts';
 
 const kills = rounds({ usual: 5, long: 200 });
 const clients = 50;
@@ -21,7 +21,7 @@ const settleTimeoutMs = 60_000;
 jest.setTimeout(120_000 + kills * 20_000);
 
 let server: ParleyServer;
-const talkers: Talker[] = [];
+const checkingClients: CheckingClient[] = [];
 
 beforeAll(async () => {
   server = await startServer({
@@ -38,7 +38,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  for (const talker of talkers) talker.giveUp();
+  for (const checkingClient of checkingClients) checkingClient.giveUp();
   await server?.[Symbol.asyncDispose]();
 });
 
@@ -47,27 +47,31 @@ test(`kill -9 at ${kills} random moments while ${clients} clients chat loses not
   for (let index = 0; index < clients; index += 1) {
     const shape = shapes[index % shapes.length] ?? 'bidi';
     const sayings = index < clients - mixedClients ? undefined : mixedSayings(random);
-    talkers.push(new Talker({ address: server.address, shape }, 1, sayings));
+    checkingClients.push(new CheckingClient({ address: server.address, shape }, 1, sayings));
   }
-  const talks = talkers.map((talker) => talker.talk());
-  await Promise.all(talkers.map((talker) => talker.hears('replyDelta')));
+  const talks = checkingClients.map((checkingClient) => checkingClient.talk());
+  await Promise.all(checkingClients.map((checkingClient) => checkingClient.hears('replyDelta')));
   const streamingAfterMs: number[] = [];
   const settled = new Set<Said>();
   for (let kill = 0; kill < kills; kill += 1) {
     await sleep(random() * longestQuietMs);
-    const told = new Set(talkers.flatMap((talker) => talker.accepted).filter((said) => !settled.has(said)));
+    const told = new Set(
+      checkingClients.flatMap((checkingClient) => checkingClient.accepted).filter((said) => !settled.has(said)),
+    );
     server = await server.restart();
     const ready = performance.now();
-    const streaming = talkers.map((talker) => talker.hears('replyDelta').then(() => performance.now() - ready));
+    const streaming = checkingClients.map((checkingClient) =>
+      checkingClient.hears('replyDelta').then(() => performance.now() - ready),
+    );
     streamingAfterMs.push(...(await Promise.all(streaming)).slice(0, clients - mixedClients));
-    await historyHolds(server.address, talkers, { settled: told, timeoutMs: settleTimeoutMs });
+    await historyHolds(server.address, checkingClients, { settled: told, timeoutMs: settleTimeoutMs });
     // Looked at once more at the end: what was read each time would grow with all that was said.
     for (const said of told) settled.add(said);
   }
-  for (const talker of talkers) talker.stopTalking();
+  for (const checkingClient of checkingClients) checkingClient.stopTalking();
   await Promise.all(talks);
-  await historyHolds(server.address, talkers);
-  const accepted = talkers.flatMap((talker) => talker.accepted);
+  await historyHolds(server.address, checkingClients);
+  const accepted = checkingClients.flatMap((checkingClient) => checkingClient.accepted);
   const said = accepted.length;
   const withMedia = accepted.filter(({ enclosure }) => enclosure !== undefined).length;
   console.info(
@@ -75,7 +79,10 @@ test(`kill -9 at ${kills} random moments while ${clients} clients chat loses not
       `p99 ${percentile(streamingAfterMs, 0.99).toFixed(0)} ms, max ${percentile(streamingAfterMs, 1).toFixed(0)} ms`,
   );
 
-  const whole = () => Promise.all(talkers.map((talker) => wholeConversation(server.address, talker.conversationId)));
+  const whole = () =>
+    Promise.all(
+      checkingClients.map((checkingClient) => wholeConversation(server.address, checkingClient.conversationId)),
+    );
   const before = await whole();
   expect(await fetchBreaches(before.flat())).toEqual([]);
   // Nobody uploads any more: two looks after the youngest has come of age nothing is left over.

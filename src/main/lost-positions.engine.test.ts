@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Kafka, logLevel } from 'kafkajs';
 import { openKafkaLog } from '../adapters/kafka/event-log/kafka-log.ts';
+import { textOf } from '../testing/black-box-client.ts';
 import { type Engines, startEngines } from '../testing/cluster.ts';
-import { eventually, Guests } from '../testing/guests.ts';
 import { type Entry, entriesFrom, processingOf } from '../testing/log-oracle.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { runParley, startServer } from '../testing/server.ts';
-import { textOf } from '../testing/stranger.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 
 const conversations = 'parley.conversations';
 const partitions = 2;
@@ -60,15 +60,15 @@ async function entries(): Promise<readonly Entry[][]> {
 
 test('when Kafka has forgotten how far workers were, they answer what is unanswered, and nothing twice', async () => {
   await using first = await startServer({ env: { ...env, ...atOnce } });
-  await using guests = new Guests(first, 'bidi');
-  const { session, welcome, clientId } = await guests.connect();
+  await using testSessions = new TestSessions(first, 'bidi');
+  const { session, welcome, clientId } = await testSessions.connect();
   for (const number of ['one', 'two', 'three']) await session.ask(`Number ${number}`, number);
   await session.goodbye();
   // It tells the group how far it was as it leaves.
   expect(await first.stop('SIGTERM')).toEqual({ code: 0, signal: null });
 
   await using second = await startServer({ env: { ...env, ...never } });
-  await using others = new Guests(second, 'bidi');
+  await using others = new TestSessions(second, 'bidi');
   const { conversationId } = welcome;
   const again = await others.connect({ clientId, conversationId });
   await again.session.text('Number four', 'four');
@@ -80,7 +80,7 @@ test('when Kafka has forgotten how far workers were, they answer what is unanswe
   expect(await forgetGroups()).toContain('parley.workers');
 
   await using third = await startServer({ env: { ...env, ...atOnce } });
-  await using back = new Guests(third, 'bidi');
+  await using back = new TestSessions(third, 'bidi');
   const told = await eventually(
     () => wholeConversation(third.address, conversationId),
     (messages) => messages.length === 8,

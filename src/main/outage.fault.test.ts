@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, expect, test } from '@jest/globals';
-import { eventually, Guests } from '../testing/guests.ts';
+import { shapes } from '../testing/black-box-client.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
-import { shapes } from '../testing/stranger.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 
 const clients = 5;
 /** A gateway suspends its sessions after 12 s without the log's answer; the rest is for a busy machine. */
@@ -31,8 +31,8 @@ async function readiness({ httpAddress }: ParleyServer): Promise<string> {
   async (shape) => {
     const running = await startServer({ env: { PARLEY_SIMULATED_TEXT_DELAY_MS: '0' } });
     server = running;
-    await using guests = new Guests(running, shape);
-    const sessions = await Promise.all(Array.from({ length: clients }, () => guests.connect()));
+    await using testSessions = new TestSessions(running, shape);
+    const sessions = await Promise.all(Array.from({ length: clients }, () => testSessions.connect()));
     await Promise.all(sessions.map(({ session }) => session.ask('before', 'before')));
 
     limitFiles(running, '4096');

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { type Session, shapes } from '../testing/black-box-client.ts';
 import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
-import { eventually, Guests } from '../testing/guests.ts';
 import { conversationEntries, type Entry, processingOf } from '../testing/log-oracle.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
-import { type Session, shapes } from '../testing/stranger.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 
 jest.setTimeout(300_000);
 
@@ -76,9 +76,9 @@ function startsBefore(entries: readonly Entry[], clientIds: ReadonlySet<string>)
 }
 
 test(`${loudClients} clients with 20 messages each: limits bind and hold, order holds, whoever says one thing is not held up`, async () => {
-  await using guests = new Guests(server, shapes[0]);
-  const loud = await Promise.all(Array.from({ length: loudClients }, () => guests.connect()));
-  const modest = await Promise.all(Array.from({ length: modestClients }, () => guests.connect()));
+  await using testSessions = new TestSessions(server, shapes[0]);
+  const loud = await Promise.all(Array.from({ length: loudClients }, () => testSessions.connect()));
+  const modest = await Promise.all(Array.from({ length: modestClients }, () => testSessions.connect()));
   const accepted = (await Promise.all(loud.map(({ session }) => flood(session)))).flat();
   const asked = await Promise.all(modest.map(({ session }) => session.text('Only this')));
   await Promise.all(modest.map(({ session }, index) => session.reply(asked[index].messageId, 60_000)));

@@ -50,7 +50,7 @@ async function main(port: NonNullable<typeof parentPort>, data: ProjectorData): 
       progress.set(model, partition, nextOffset);
       if (progress.isAwaited) tell({ kind: 'progress' });
     },
-    onParked: (parked) => tell({ kind: 'parked', parked }),
+    onDeadLetter: (parked) => tell({ kind: 'parked', parked }),
     onTruncated: (model, { message }) => tell({ kind: 'truncated', message: `${model} begins again: ${message}` }),
     onRetry: ({ message }) => tell({ kind: 'retry', message }),
     onFault: (model, topic, partition, error) => tell({ kind: 'fault', model, topic, partition, error }),

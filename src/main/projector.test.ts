@@ -47,7 +47,7 @@ function start(): Promise<ProjectorThread> {
     partitions,
     wakeSignal: log.wakeSignal,
     onFault: (error) => faults.push(error),
-    onParked: () => {},
+    onDeadLetter: () => {},
     onTrouble: (what) => troubles.push(what),
   });
 }
@@ -175,7 +175,7 @@ test('a thread that cannot begin says why', async () => {
       partitions,
       wakeSignal: log.wakeSignal,
       onFault: (error) => faults.push(error),
-      onParked: () => {},
+      onDeadLetter: () => {},
       onTrouble: () => {},
     }),
   ).rejects.toThrow('there is no log');

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { activeConnectionsModel } from '../../projections/active-connections/document.ts';
+import type { DeadLetterDocument } from '../../projections/dead-letters.ts';
 import { historyModel } from '../../projections/history/document.ts';
-import type { ParkedDocument } from '../../projections/parked.ts';
 import { type ModelPartitions, SharedProgress } from '../../projections/shared-progress.ts';
 import type { HistoryProgress, WholeAnswer } from '../ports/history.ts';
 
@@ -25,7 +25,7 @@ export type FromProjector =
   | { readonly kind: 'ready' }
   /** Some partition went on, and somebody waits. */
   | { readonly kind: 'progress' }
-  | { readonly kind: 'parked'; readonly parked: ParkedDocument }
+  | { readonly kind: 'parked'; readonly parked: DeadLetterDocument }
   | { readonly kind: 'retry' | 'truncated'; readonly message: string }
   | { readonly kind: 'damaged'; readonly what: string }
   | {
@@ -48,7 +48,7 @@ export interface ProjectorThreadOptions {
   /** The thread died, or a partition goes no further (a damaged record): the read models will fall behind for good. */
   onFault(error: Error): void;
   /** A record could not be decoded and was put aside. */
-  onParked(parked: ParkedDocument): void;
+  onDeadLetter(parked: DeadLetterDocument): void;
   /** Something went wrong that is being mended: a damaged file made again, a full disk waited for. */
   onTrouble(what: string): void;
 }
@@ -189,7 +189,7 @@ class RunningProjector implements ProjectorThread {
       case 'progress':
         return this.#settleReached();
       case 'parked':
-        return this.#options.onParked(message.parked);
+        return this.#options.onDeadLetter(message.parked);
       case 'retry':
         return this.#options.onTrouble(`the projector will try again: ${message.message}`);
       case 'truncated':

@@ -5,8 +5,8 @@ import { maxRecordsPerWrite } from '../app/rate-limits/client-writes.ts';
 import { gatewayLeaseMs } from '../domain/limits.ts';
 import { attackFromInside } from '../testing/attacks/insider.ts';
 import { startTarget, type Target } from '../testing/attacks/target.ts';
+import { dial } from '../testing/black-box-client.ts';
 import { call, clientOf, type DynamicClient, hangUp } from '../testing/contract.ts';
-import { dial } from '../testing/stranger.ts';
 
 /** Seconds of the attack; ten minutes by hand: `PARLEY_TEST_ATTACK_SECONDS=600 npm run test:attacks -- quotas`. */
 const attackMs = 1_000 * Number(process.env['PARLEY_TEST_ATTACK_SECONDS'] ?? 8);

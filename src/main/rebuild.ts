@@ -8,7 +8,7 @@ import { openingOf } from './opening-of.ts';
 import { progressBar } from './progress-bar.ts';
 
 /** What an engine cannot do for the moment is tried again for so long, at these intervals. */
-const patienceMs = 60_000;
+const waitTimeoutMs = 60_000;
 const retryMs = 500;
 
 /** A read model of that name does not exist. */
@@ -39,7 +39,7 @@ export async function rebuild(model: string): Promise<void> {
     projection,
     compare: true,
     othersWrite: opening.isShared,
-    ...(opening.isShared && { retry: patiently }),
+    ...(opening.isShared && { retry: withRetries }),
     onProgress: progressBar(`rebuilding ${model}`),
   });
   for (const difference of rebuilt.differences) process.stdout.write(describe(difference));
@@ -48,8 +48,8 @@ export async function rebuild(model: string): Promise<void> {
 }
 
 /** Begun anew, a rebuild of a long log takes long; an engine that restarts is back before this. */
-async function patiently<T>(work: () => Promise<T>): Promise<T> {
-  const untilMs = performance.now() + patienceMs;
+async function withRetries<T>(work: () => Promise<T>): Promise<T> {
+  const untilMs = performance.now() + waitTimeoutMs;
   for (;;) {
     try {
       return await work();

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { textOf } from '../testing/black-box-client.ts';
 import { call, clientOf, hangUp } from '../testing/contract.ts';
-import { eventually } from '../testing/guests.ts';
 import { runParley, startServer } from '../testing/server.ts';
-import { textOf } from '../testing/stranger.ts';
+import { eventually } from '../testing/test-sessions.ts';
 
 /** The data folder of a server of release 0.1, to which olga said two things. */
 const release01 = fileURLToPath(new URL('./testing/releases/0.1', import.meta.url));

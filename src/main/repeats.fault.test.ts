@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { eventually, Guests } from '../testing/guests.ts';
+import { shapes } from '../testing/black-box-client.ts';
+import { CheckingClient } from '../testing/checking-client.ts';
 import { conversationEntries, processingOf } from '../testing/log-oracle.ts';
 import { historyHolds, wholeConversation } from '../testing/oracle.ts';
 import { seededRandom } from '../testing/random.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { shapes } from '../testing/stranger.ts';
-import { Talker } from '../testing/talker.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 
 const repeats = 5;
 const clients = 20;
@@ -31,13 +31,13 @@ afterAll(async () => {
 test.each(shapes)(
   `a message sent ${repeats} times, each on another connection, is said once and answered once (%s)`,
   async (shape) => {
-    await using guests = new Guests(server, shape);
+    await using testSessions = new TestSessions(server, shape);
     const hello = { clientId: `repeater-${shape}` };
     let conversationId = '';
     let resumeToken = '';
     const answers = [];
     for (let attempt = 0; attempt < repeats; attempt += 1) {
-      const { session, welcome } = await guests.connect({ ...hello, conversationId, resumeToken });
+      const { session, welcome } = await testSessions.connect({ ...hello, conversationId, resumeToken });
       ({ conversationId, resumeToken } = welcome);
       answers.push(await session.text('Once is enough', 'the-one-id'));
       if (attempt < repeats - 1) session.drop();
@@ -57,27 +57,27 @@ test.each(shapes)(
 
 test(`${clients} clients that send everything ${repeats} times at once while connections break: said once, answered once`, async () => {
   const random = seededRandom();
-  const talkers = Array.from({ length: clients }, (_, index) => {
-    return new Talker({ address: server.address, shape: shapes[index % shapes.length] ?? 'bidi' }, repeats);
+  const checkingClients = Array.from({ length: clients }, (_, index) => {
+    return new CheckingClient({ address: server.address, shape: shapes[index % shapes.length] ?? 'bidi' }, repeats);
   });
   let talking = true;
   const breaking = (async () => {
     while (talking) {
-      talkers[Math.floor(random() * clients)]?.drop();
+      checkingClients[Math.floor(random() * clients)]?.drop();
       await sleep(random() * longestCalmMs);
     }
   })();
-  const talk = async (talker: Talker) => {
-    for (let index = 0; index < messagesEach; index += 1) await talker.sayOne(`Number ${index}`);
+  const talk = async (checkingClient: CheckingClient) => {
+    for (let index = 0; index < messagesEach; index += 1) await checkingClient.sayOne(`Number ${index}`);
   };
-  await Promise.all(talkers.map(talk));
+  await Promise.all(checkingClients.map(talk));
   talking = false;
   await breaking;
-  await historyHolds(server.address, talkers);
-  for (const talker of talkers) talker.drop();
+  await historyHolds(server.address, checkingClients);
+  for (const checkingClient of checkingClients) checkingClient.drop();
   expect(await server.stop('SIGTERM')).toEqual({ code: 0, signal: null });
   const processing = processingOf(await conversationEntries(server.dataDir));
   const said = clients * messagesEach + shapes.length;
   expect(processing).toMatchObject({ breaches: [], messages: said, attempts: said });
-  expect(talkers.reduce((sum, talker) => sum + talker.welcomes, 0)).toBeGreaterThan(clients);
+  expect(checkingClients.reduce((sum, checkingClient) => sum + checkingClient.welcomes, 0)).toBeGreaterThan(clients);
 });

@@ -2,10 +2,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { withToken } from '../testing/black-box-client.ts';
 import { call, clientOf, type Dynamic, type DynamicClient, hangUp } from '../testing/contract.ts';
-import { Guests } from '../testing/guests.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
-import { withToken } from '../testing/stranger.ts';
+import { TestSessions } from '../testing/test-sessions.ts';
 
 const password = 'correct horse';
 const guess = 'a wrong guess';
@@ -41,8 +41,8 @@ test('who did what to accounts, and what operators did, is listed for operators,
   const made = await runParley(['user', 'set-role', 'ann', 'operator'], { PARLEY_DATA_DIR: dataDir });
   expect(made).toMatchObject({ code: 0 });
 
-  await using guests = new Guests(server, 'bidi');
-  const session = guests.dial({ clientId: '' }, bob.accessToken);
+  await using testSessions = new TestSessions(server, 'bidi');
+  const session = testSessions.dial({ clientId: '' }, bob.accessToken);
   await session.welcome();
   await call(operations, 'DisconnectClient', { clientId: bob.clientId }, undefined, withToken(ann.accessToken));
   expect(await session.ended).toMatchObject({ reason: 'DISCONNECTED' });

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
-import { eventually } from '../testing/guests.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { runParley, startServer } from '../testing/server.ts';
+import { eventually } from '../testing/test-sessions.ts';
 
 let dataDir: string;
 beforeEach(async () => {

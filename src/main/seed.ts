@@ -92,7 +92,7 @@ async function talk(config: Config): Promise<number> {
   try {
     const media = await readSamples();
     const { grpcAddress = '' } = server;
-    const conversations = users.map((user) => new Guest(user, grpcAddress).talk(media));
+    const conversations = users.map((user) => new TestSession(user, grpcAddress).talk(media));
     const counts = await Promise.race([Promise.all(conversations), failed.promise]);
     return counts.reduce((sum, count) => sum + count, 0);
   } finally {
@@ -131,7 +131,7 @@ function text(words: string): OutgoingPart {
 }
 
 /** One user, saying what is in the script. */
-class Guest {
+class TestSession {
   readonly #user: UserName;
   readonly #address: string;
 

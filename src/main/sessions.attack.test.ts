@@ -1,7 +1,7 @@
 import { expect, jest, test } from '@jest/globals';
+import { dial, type Session } from '../testing/black-box-client.ts';
 import { call, clientOf, hangUp } from '../testing/contract.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { dial, type Session } from '../testing/stranger.ts';
 import { startTcpRelay } from '../testing/tcp-relay.ts';
 
 /*

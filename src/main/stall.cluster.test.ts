@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { shapes } from '../testing/black-box-client.ts';
 import { Cluster } from '../testing/cluster.ts';
 import { ClusterTalk, noticing, rover, spread, unhurried } from '../testing/cluster-talk.ts';
-import { eventually, Guests } from '../testing/guests.ts';
 import { claimsIn, takenUpAfterMs } from '../testing/log-oracle.ts';
 import { percentile } from '../testing/percentile.ts';
 import { rounds } from '../testing/rounds.ts';
-import { shapes } from '../testing/stranger.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 
 const clients = Number(process.env['PARLEY_TEST_CLIENTS'] ?? 20);
 /** Longer than the lease of a gateway and the time in which a worker's messages are taken up, 15 s each. */
@@ -20,8 +20,8 @@ let talk: ClusterTalk;
 
 beforeAll(async () => {
   cluster = await Cluster.start({ env: unhurried });
-  const talkers = Array.from({ length: clients }, (_, index) => rover(cluster, index, { options: noticing }));
-  talk = new ClusterTalk(cluster, talkers);
+  const checkingClients = Array.from({ length: clients }, (_, index) => rover(cluster, index, { options: noticing }));
+  talk = new ClusterTalk(cluster, checkingClients);
   await talk.begin();
 });
 afterAll(async () => {
@@ -55,8 +55,8 @@ test('what a worker that stands still has begun is taken up by the other, and it
 
 test('clients of a gateway that stands still go on over the other; who waits for it is welcomed again, and no limit is broken', async () => {
   const stalled = cluster.member('gateway-0');
-  await using here = new Guests(stalled.server, shapes[0]);
-  await using alsoHere = new Guests(stalled.server, shapes[1]);
+  await using here = new TestSessions(stalled.server, shapes[0]);
+  await using alsoHere = new TestSessions(stalled.server, shapes[1]);
   const patient = await Promise.all([here.connect(), here.connect(), alsoHere.connect(), alsoHere.connect()]);
   for (const { session } of patient) await session.ask('before', 'before');
 

@@ -4,13 +4,13 @@ import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
-import { eventually, Guests } from '../testing/guests.ts';
+import { MessageRefused } from '../testing/black-box-client.ts';
+import { CheckingClient, outstanding } from '../testing/checking-client.ts';
 import { conversationEntries, processingOf } from '../testing/log-oracle.ts';
 import { historyBreaches, historyHolds, wholeConversation } from '../testing/oracle.ts';
 import { seededRandom } from '../testing/random.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
-import { MessageRefused } from '../testing/stranger.ts';
-import { outstanding, Talker } from '../testing/talker.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 import { readModelsPath } from './data-folder.ts';
 
 const clients = 10;
@@ -54,14 +54,15 @@ describe('read models are rebuilt by themselves at start', () => {
     const random = seededRandom();
     server = await startServer({ env: fast });
     const { address, dataDir } = server;
-    const talkers = Array.from({ length: clients }, () => new Talker({ address, shape: 'bidi' }));
+    const checkingClients = Array.from({ length: clients }, () => new CheckingClient({ address, shape: 'bidi' }));
     await Promise.all(
-      talkers.map(async (talker) => {
-        for (let index = 0; index < messagesEach; index += 1) await talker.sayOne(`Number ${index}`);
-        talker.drop();
+      checkingClients.map(async (checkingClient) => {
+        for (let index = 0; index < messagesEach; index += 1) await checkingClient.sayOne(`Number ${index}`);
+        checkingClient.drop();
       }),
     );
-    const whole = () => Promise.all(talkers.map((talker) => wholeConversation(address, talker.conversationId)));
+    const whole = () =>
+      Promise.all(checkingClients.map((checkingClient) => wholeConversation(address, checkingClient.conversationId)));
     const before = await eventually(
       whole,
       (conversations) =>
@@ -78,9 +79,9 @@ describe('read models are rebuilt by themselves at start', () => {
       conversations.every((messages) => messages.length === 2 * messagesEach),
     );
     expect(after).toEqual(before);
-    expect(await historyBreaches(address, talkers)).toEqual([]);
-    await using guests = new Guests(server, 'bidi');
-    const { session } = await guests.connect();
+    expect(await historyBreaches(address, checkingClients)).toEqual([]);
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session } = await testSessions.connect();
     expect((await session.ask('All there?')).reply.status).toBe('MESSAGE_STATUS_COMPLETED');
   });
 });
@@ -154,10 +155,10 @@ async function fill(file: string): Promise<void> {
 
 async function withoutRoom(running: ParleyServer, shortage: Shortage): Promise<void> {
   const { address } = running;
-  await using guests = new Guests(running, 'bidi');
-  const { session, welcome } = await guests.connect();
-  const talkers = Array.from({ length: clients }, () => new Talker({ address, shape: 'bidi' }));
-  const talks = talkers.map((talker) => talker.talk());
+  await using testSessions = new TestSessions(running, 'bidi');
+  const { session, welcome } = await testSessions.connect();
+  const checkingClients = Array.from({ length: clients }, () => new CheckingClient({ address, shape: 'bidi' }));
+  const talks = checkingClients.map((checkingClient) => checkingClient.talk());
   const accepted = [(await session.ask('while there is room')).accepted.messageId];
   await shortage.begin();
   let refused: unknown;
@@ -174,7 +175,7 @@ async function withoutRoom(running: ParleyServer, shortage: Shortage): Promise<v
   await shortage.end();
   const freed = performance.now();
   const again = async () => {
-    const { session: back } = await guests.connect({ waitForSlotMs: 1_000 });
+    const { session: back } = await testSessions.connect({ waitForSlotMs: 1_000 });
     return back.text('Is there room?');
   };
   await eventually(
@@ -183,9 +184,9 @@ async function withoutRoom(running: ParleyServer, shortage: Shortage): Promise<v
     serviceAgainMs,
   );
   console.info(`service again ${(performance.now() - freed).toFixed(0)} ms after there was room`);
-  for (const talker of talkers) talker.stopTalking();
+  for (const checkingClient of checkingClients) checkingClient.stopTalking();
   await Promise.all(talks);
-  await historyHolds(address, talkers);
+  await historyHolds(address, checkingClients);
   await eventually(
     async () => {
       const stored = await wholeConversation(address, welcome.conversationId);
@@ -193,7 +194,7 @@ async function withoutRoom(running: ParleyServer, shortage: Shortage): Promise<v
     },
     (missing) => missing.length === 0,
   );
-  for (const talker of talkers) talker.drop();
+  for (const checkingClient of checkingClients) checkingClient.drop();
   expect(await running.stop('SIGTERM')).toEqual({ code: 0, signal: null });
   expect(processingOf(await conversationEntries(running.dataDir)).breaches).toEqual([]);
   expect(await runParley(['audit', '--json'], { PARLEY_DATA_DIR: running.dataDir })).toMatchObject({ code: 0 });
@@ -213,9 +214,9 @@ describe('a data folder that is taken away while clients talk', () => {
       const folder = mkdtempSync(join(tmpdir(), 'parley-displaced-'));
       server = await startServer({ env: fast, dataDir: join(folder, 'data') });
       const { address, dataDir } = server;
-      const talkers = Array.from({ length: clients }, () => new Talker({ address, shape: 'bidi' }));
-      const talks = talkers.map((talker) => talker.talk());
-      const accepted = () => talkers.flatMap((talker) => talker.accepted).length;
+      const checkingClients = Array.from({ length: clients }, () => new CheckingClient({ address, shape: 'bidi' }));
+      const talks = checkingClients.map((checkingClient) => checkingClient.talk());
+      const accepted = () => checkingClients.flatMap((checkingClient) => checkingClient.accepted).length;
       try {
         await eventually(
           async () => accepted(),
@@ -228,7 +229,7 @@ describe('a data folder that is taken away while clients talk', () => {
         expect(accepted() - whenDisplaced).toBeLessThanOrEqual(clients * outstanding);
         expect(server.stderr()).toMatch(/data\/\S+ is no longer there/);
       } finally {
-        for (const talker of talkers) talker.giveUp();
+        for (const checkingClient of checkingClients) checkingClient.giveUp();
         await Promise.allSettled(talks);
         rmSync(folder, { recursive: true, force: true });
       }

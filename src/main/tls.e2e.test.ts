@@ -3,8 +3,8 @@ import { credentials } from '@grpc/grpc-js';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { type Certificate, CertificateFolder, newAuthority, newCertificate } from '../testing/certificates.ts';
 import { call, clientOf, hangUp } from '../testing/contract.ts';
-import { eventually } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
+import { eventually } from '../testing/test-sessions.ts';
 
 let authority: Certificate;
 let other: Certificate;

@@ -3,10 +3,10 @@ import * as grpc from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
 import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import type { LogRecord } from '../ports/event-log.ts';
-import { eventually } from '../testing/guests.ts';
+import { connect, type Session, type Shape, shapes } from '../testing/black-box-client.ts';
 import { type CollectedSpan, OtlpCollector } from '../testing/otlp-collector.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { connect, type Session, type Shape, shapes } from '../testing/stranger.ts';
+import { eventually } from '../testing/test-sessions.ts';
 
 /** What nobody but the two who talk is to see. */
 const secret = 'the words of a person';

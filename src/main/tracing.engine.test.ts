@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Cluster } from '../testing/cluster.ts';
-import { eventually, Guests } from '../testing/guests.ts';
 import { OtlpCollector } from '../testing/otlp-collector.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 
 let collector: OtlpCollector;
 let cluster: Cluster;
@@ -18,8 +18,8 @@ afterAll(async () => {
 
 test('a message is one trace over processes, log and bus', async () => {
   const { server } = cluster.member('gateway-0');
-  await using guests = new Guests(server, 'bidi');
-  const { session } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'bidi');
+  const { session } = await testSessions.connect();
   const { accepted } = await session.ask('Hello?');
   const spans = await collector.collected(6);
   expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1);

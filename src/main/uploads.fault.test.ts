@@ -1,8 +1,9 @@
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { shapes } from '../testing/black-box-client.ts';
+import { CheckingClient } from '../testing/checking-client.ts';
 import { CallRefused, call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
-import { eventually } from '../testing/guests.ts';
 import { conversationEntries, processingOf } from '../testing/log-oracle.ts';
 import { fetchBreaches, mediaBreaches, mediaOnDisk } from '../testing/media-oracle.ts';
 import { padded, picture, type Sample, video, voice } from '../testing/media-samples.ts';
@@ -11,8 +12,7 @@ import { seededRandom } from '../testing/random.ts';
 import { rounds } from '../testing/rounds.ts';
 import { Enclosure } from '../testing/sayings.ts';
 import { type ParleyServer, startServer, sweepsAfter } from '../testing/server.ts';
-import { shapes } from '../testing/stranger.ts';
-import { Talker } from '../testing/talker.ts';
+import { eventually } from '../testing/test-sessions.ts';
 import { mediaCall, putTo, reserve, type Uploader } from '../testing/uploads.ts';
 
 const uploads = rounds({ usual: 250, long: 1_000 });
@@ -29,9 +29,9 @@ const settleTimeoutMs = 60_000;
 jest.setTimeout(1_200_000);
 
 let server: ParleyServer;
-const talkers: Talker[] = [];
+const checkingClients: CheckingClient[] = [];
 /** Those whose conversations are not deleted. */
-const staying: Talker[] = [];
+const staying: CheckingClient[] = [];
 const complaints: string[] = [];
 const tally = new Map<string, number>();
 let done = 0;
@@ -52,7 +52,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   isOver = true;
-  for (const talker of talkers) talker.giveUp();
+  for (const checkingClient of checkingClients) checkingClient.giveUp();
   await server?.[Symbol.asyncDispose]();
 });
 
@@ -90,7 +90,7 @@ function putHalf(reserved: Dynamic, bytes: Buffer): Promise<void> {
 
 /** Of one client, with the conversation that it stays in. */
 interface Customer extends Uploader {
-  readonly talker: Talker;
+  readonly checkingClient: CheckingClient;
 }
 
 /** What becomes of one upload. */
@@ -104,11 +104,11 @@ async function expectPut(who: Uploader, sample: Sample, bytes: Buffer, expected:
   if (status !== expected && !isLate) complaints.push(`${reserved.mediaId}: ${status} instead of ${expected}`);
 }
 
-function newTalker(clientId?: string): Talker {
-  const shape = shapes[talkers.length % shapes.length] ?? 'bidi';
-  const talker = new Talker({ address: server.address, shape }, 1, undefined, clientId);
-  talkers.push(talker);
-  return talker;
+function newCheckingClient(clientId?: string): CheckingClient {
+  const shape = shapes[checkingClients.length % shapes.length] ?? 'bidi';
+  const checkingClient = new CheckingClient({ address: server.address, shape }, 1, undefined, clientId);
+  checkingClients.push(checkingClient);
+  return checkingClient;
 }
 
 async function deleteConversation(conversationId: string): Promise<void> {
@@ -137,37 +137,38 @@ const fates = {
   },
   'PUT with a byte too many': (who, sample) => expectPut(who, sample, padded(sample, sample.bytes.length + 1), 400),
   unused: (who, sample) => persistently(() => upload(sample).part(who)),
-  named: ({ talker }, sample) => talker.sayOne('Look at this', upload(sample)),
-  'PUT twice at once, and named': ({ talker }, sample) => talker.sayOne('Look at this', upload(sample, 2)),
-  'named twice': async ({ talker }, sample) => {
+  named: ({ checkingClient }, sample) => checkingClient.sayOne('Look at this', upload(sample)),
+  'PUT twice at once, and named': ({ checkingClient }, sample) =>
+    checkingClient.sayOne('Look at this', upload(sample, 2)),
+  'named twice': async ({ checkingClient }, sample) => {
     const enclosure = upload(sample);
-    await talker.sayOne('Look at this', enclosure);
-    await talker.sayOne('Look at this again', enclosure);
+    await checkingClient.sayOne('Look at this', enclosure);
+    await checkingClient.sayOne('Look at this again', enclosure);
   },
   'of a deleted conversation': async (_who, sample) => {
-    const talker = newTalker();
-    await talker.sayOne('Nobody will know', upload(sample));
-    talker.drop();
-    await deleteConversation(talker.conversationId);
-    complaints.push(...talker.breaches);
+    const checkingClient = newCheckingClient();
+    await checkingClient.sayOne('Nobody will know', upload(sample));
+    checkingClient.drop();
+    await deleteConversation(checkingClient.conversationId);
+    complaints.push(...checkingClient.breaches);
   },
   'of a conversation deleted while it is answered': async (_who, sample) => {
-    const talker = newTalker();
-    await talker.sayOne('This will go');
-    const saying = talker.sayOne('And this', upload(sample)).catch((error: unknown) => {
+    const checkingClient = newCheckingClient();
+    await checkingClient.sayOne('This will go');
+    const saying = checkingClient.sayOne('And this', upload(sample)).catch((error: unknown) => {
       // What was not accepted before the deletion cannot be said any more.
       if (!(error instanceof CallRefused) || error.code !== 'NOT_FOUND') throw error;
     });
-    await Promise.race([talker.hears('accepted'), talker.hears('replyDelta'), saying]);
-    await deleteConversation(talker.conversationId);
+    await Promise.race([checkingClient.hears('accepted'), checkingClient.hears('replyDelta'), saying]);
+    await deleteConversation(checkingClient.conversationId);
     await saying;
-    talker.drop();
+    checkingClient.drop();
   },
-  'of two conversations, one of them deleted': async ({ talker, clientId }, sample) => {
+  'of two conversations, one of them deleted': async ({ checkingClient, clientId }, sample) => {
     const enclosure = upload(sample);
-    await talker.sayOne('Look at this', enclosure);
-    talker.drop();
-    const other = newTalker(clientId);
+    await checkingClient.sayOne('Look at this', enclosure);
+    checkingClient.drop();
+    const other = newCheckingClient(clientId);
     await other.sayOne('Look at this', enclosure);
     other.drop();
     await deleteConversation(other.conversationId);
@@ -208,9 +209,9 @@ async function sweptSinceStart(): Promise<number> {
 }
 
 async function live(plan: readonly { name: keyof typeof fates; sample: Sample; isJunk: boolean }[]): Promise<void> {
-  const talker = newTalker();
-  staying.push(talker);
-  const customer = { address: server.address, clientId: talker.clientId, talker };
+  const checkingClient = newCheckingClient();
+  staying.push(checkingClient);
+  const customer = { address: server.address, clientId: checkingClient.clientId, checkingClient };
   for (const { name, sample, isJunk } of plan) {
     const isSaid = Object.keys(fates).indexOf(name) > Object.keys(fates).indexOf('unused');
     const fate: Fate = isJunk && isSaid ? junk : fates[name];
@@ -248,7 +249,7 @@ test(`${uploads} random uploads with ${kills} kills in between leave what messag
   expect(complaints).toEqual([]);
   await historyHolds(server.address, inHistory);
   const messages = await Promise.all(
-    inHistory.map((talker) => wholeConversation(server.address, talker.conversationId)),
+    inHistory.map((checkingClient) => wholeConversation(server.address, checkingClient.conversationId)),
   );
   expect(await fetchBreaches(messages.flat())).toEqual([]);
   await eventually(

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { maxRecordsPerWrite } from '../app/rate-limits/client-writes.ts';
 import { startTarget, type Target } from '../testing/attacks/target.ts';
 import { type Attempts, inTightLoop, recordsWrittenBy, refusalIn } from '../testing/attacks/writes.ts';
+import { dial, type Session } from '../testing/black-box-client.ts';
 import { type CallRefused, call, clientOf, type DynamicClient, hangUp } from '../testing/contract.ts';
 import { picture, sha256 } from '../testing/media-samples.ts';
-import { dial, type Session } from '../testing/stranger.ts';
 
 /** Few, so that an attack of seconds shows whether the bound holds. */
 const perMinute = 60;

@@ -20,5 +20,5 @@ export interface EventCodec {
    * The beginning of the value that decodes to the same fact without its words (what was said, a title); undefined when it has none, or
    * none that this release knows of. A view of the same bytes.
    */
-  withoutWords(record: Pick<LogRecord, 'headers' | 'value'>): Uint8Array | undefined;
+  redact(record: Pick<LogRecord, 'headers' | 'value'>): Uint8Array | undefined;
 }

@@ -33,7 +33,7 @@ export interface EventLog extends AsyncDisposable {
 
   /**
    * Takes the words out of records: each keeps offset, time, key and headers, and gets this value, which must be the beginning of the one it
-   * has that ends where its words begin (`NewRecord.wordsAt`). The words of a key go together: other records of the same key in the
+   * has that ends where its words begin (`NewRecord.contentOffset`). The words of a key go together: other records of the same key in the
    * partition may lose theirs with it, and nothing else. From then on no reader is given the words (one that reads in another
    * process at that moment may be, until it has met the erasure), and they can be had from the log's storage no more. Erasing again changes nothing. All or nothing is not promised: whoever is interrupted erases again. Rejects with
    * LogUnavailable or LogDamaged; RangeError for an offset that holds no record, or a value that is no beginning.
@@ -60,7 +60,7 @@ export interface NewRecord {
   readonly headers: Readonly<Record<string, string>>;
   readonly value: Uint8Array;
   /** Where in the value the words begin that may have to be erased one day, in bytes; absent: there are none. Not given to readers. */
-  readonly wordsAt?: number;
+  readonly contentOffset?: number;
   /**
    * What the value says, as its writer knows it. It is not stored; a tail of the same process may give it back with the record, which then need not
    * be decoded.
@@ -86,7 +86,7 @@ export interface Appended {
 }
 
 /** A record as the log holds it. */
-export interface LogRecord extends Omit<NewRecord, 'wordsAt' | 'trace'>, Appended {}
+export interface LogRecord extends Omit<NewRecord, 'contentOffset' | 'trace'>, Appended {}
 
 /** The log cannot take or give records now; trying again later may work. */
 export class LogUnavailable extends Error {

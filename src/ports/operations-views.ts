@@ -8,7 +8,7 @@ export interface RecordPlace {
 }
 
 /** A record that could not be decoded, and was put aside with its place. */
-export interface ParkedRecord extends RecordPlace {
+export interface DeadLetterRecord extends RecordPlace {
   /** When the log took it. */
   readonly timeMs: number;
   readonly reason: string;
@@ -17,8 +17,8 @@ export interface ParkedRecord extends RecordPlace {
 }
 
 /** Something that was put aside so that its neighbours could go on. */
-export type ParkedItem =
-  | { readonly kind: 'undecodable'; readonly record: ParkedRecord }
+export type DeadLetterItem =
+  | { readonly kind: 'undecodable'; readonly record: DeadLetterRecord }
   /** It cost too many workers, and was given up. */
   | { readonly kind: 'poison'; readonly message: HistoryMessage };
 
@@ -31,7 +31,7 @@ export interface OperationsViews {
     readonly oldestQueuedAtMs: number | null;
   }>;
   /** Records of these topics, and messages that are not deleted; newest first. */
-  listParked(topics: readonly string[], page: HistoryPageRequest): Promise<HistoryPage<ParkedItem>>;
+  listParked(topics: readonly string[], page: HistoryPageRequest): Promise<HistoryPage<DeadLetterItem>>;
   /** null when none was put aside there. */
-  parkedRecord(place: RecordPlace): Promise<ParkedRecord | null>;
+  deadLetterRecord(place: RecordPlace): Promise<DeadLetterRecord | null>;
 }

@@ -4,6 +4,7 @@ import * as grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { type IssuerKey, issuerKey, TestIssuer } from '../adapters/oidc/testing/issuer.ts';
+import { withToken } from '../testing/black-box-client.ts';
 import {
   type CallRefused,
   call,
@@ -13,9 +14,8 @@ import {
   durationMs,
   hangUp,
 } from '../testing/contract.ts';
-import { eventually } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { withToken } from '../testing/stranger.ts';
+import { eventually } from '../testing/test-sessions.ts';
 
 const password = 'correct horse';
 

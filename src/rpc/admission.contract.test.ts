@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { gatewayBeatMs } from '../domain/limits.ts';
 import { allHaveLeft } from '../testing/arrivals.ts';
-import { eventually, Guests, refusalOf } from '../testing/guests.ts';
+import { type Session, shapes } from '../testing/black-box-client.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { type Session, shapes } from '../testing/stranger.ts';
+import { eventually, refusalOf, TestSessions } from '../testing/test-sessions.ts';
 
 describe('two slots and a line of two', () => {
   let server: ParleyServer;
@@ -21,21 +21,21 @@ describe('two slots and a line of two', () => {
 
   describe.each(shapes)('%s', (shape) => {
     test('a client that will not wait is refused with a delay', async () => {
-      await using guests = new Guests(server, shape);
-      await guests.connect();
-      await guests.connect();
-      const refused = await refusalOf(guests.dial());
+      await using testSessions = new TestSessions(server, shape);
+      await testSessions.connect();
+      await testSessions.connect();
+      const refused = await refusalOf(testSessions.dial());
       expect(refused).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'TOO_MANY_CLIENTS', domain: 'parley' });
       expect(refused.retryDelayMs).toBeGreaterThan(0);
     });
 
     test('clients wait in order, hear their place, and the first takes the slot freed', async () => {
-      await using guests = new Guests(server, shape);
-      const { session } = await guests.connect();
-      await guests.connect();
-      const first = guests.dial({ waitForSlotMs: 20_000 });
+      await using testSessions = new TestSessions(server, shape);
+      const { session } = await testSessions.connect();
+      await testSessions.connect();
+      const first = testSessions.dial({ waitForSlotMs: 20_000 });
       expect(await first.find('waiting')).toEqual({ place: 1 });
-      const second = guests.dial({ waitForSlotMs: 20_000 });
+      const second = testSessions.dial({ waitForSlotMs: 20_000 });
       expect(await second.find('waiting')).toEqual({ place: 2 });
       await session.goodbye();
       await first.welcome();
@@ -47,12 +47,12 @@ describe('two slots and a line of two', () => {
     });
 
     test('a waiting client that gave up takes no slot', async () => {
-      await using guests = new Guests(server, shape);
-      const { session } = await guests.connect();
-      await guests.connect();
-      const first = guests.dial({ waitForSlotMs: 20_000 });
+      await using testSessions = new TestSessions(server, shape);
+      const { session } = await testSessions.connect();
+      await testSessions.connect();
+      const first = testSessions.dial({ waitForSlotMs: 20_000 });
       await first.find('waiting');
-      const second = guests.dial({ waitForSlotMs: 20_000 });
+      const second = testSessions.dial({ waitForSlotMs: 20_000 });
       await second.find('waiting');
       first.drop();
       await second.find('waiting', ({ place }) => place === 1);
@@ -61,38 +61,38 @@ describe('two slots and a line of two', () => {
     });
 
     test('waiting ends in a refusal after the time asked for', async () => {
-      await using guests = new Guests(server, shape);
-      await guests.connect();
-      await guests.connect();
-      const patient = guests.dial({ waitForSlotMs: 300 });
+      await using testSessions = new TestSessions(server, shape);
+      await testSessions.connect();
+      await testSessions.connect();
+      const patient = testSessions.dial({ waitForSlotMs: 300 });
       await patient.find('waiting');
       expect(await refusalOf(patient)).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'TOO_MANY_CLIENTS' });
     });
 
     test('a full line refuses', async () => {
-      await using guests = new Guests(server, shape);
-      await guests.connect();
-      await guests.connect();
-      await guests.dial({ waitForSlotMs: 20_000 }).find('waiting');
-      await guests.dial({ waitForSlotMs: 20_000 }).find('waiting');
-      const refused = await refusalOf(guests.dial({ waitForSlotMs: 20_000 }));
+      await using testSessions = new TestSessions(server, shape);
+      await testSessions.connect();
+      await testSessions.connect();
+      await testSessions.dial({ waitForSlotMs: 20_000 }).find('waiting');
+      await testSessions.dial({ waitForSlotMs: 20_000 }).find('waiting');
+      const refused = await refusalOf(testSessions.dial({ waitForSlotMs: 20_000 }));
       expect(refused).toMatchObject({ reason: 'TOO_MANY_CLIENTS' });
     });
 
     test('the same client cannot connect twice, nor with a wrong token', async () => {
-      await using guests = new Guests(server, shape);
-      const { session, clientId } = await guests.connect();
-      const twice = await refusalOf(guests.dial({ clientId }));
+      await using testSessions = new TestSessions(server, shape);
+      const { session, clientId } = await testSessions.connect();
+      const twice = await refusalOf(testSessions.dial({ clientId }));
       expect(twice).toMatchObject({ code: 'ALREADY_EXISTS', reason: 'ALREADY_CONNECTED', domain: 'parley' });
-      const guessed = await refusalOf(guests.dial({ clientId, resumeToken: 'guessed', waitForSlotMs: 1000 }));
+      const guessed = await refusalOf(testSessions.dial({ clientId, resumeToken: 'guessed', waitForSlotMs: 1000 }));
       expect(guessed).toMatchObject({ reason: 'ALREADY_CONNECTED' });
       expect((await session.ask('undisturbed')).reply.status).toBe('MESSAGE_STATUS_COMPLETED');
     });
 
     test('of the same client dialling many times at once, one is welcomed', async () => {
-      await using guests = new Guests(server, shape);
+      await using testSessions = new TestSessions(server, shape);
       const clientId = randomUUID();
-      const sessions = Array.from({ length: 10 }, () => guests.dial({ clientId }));
+      const sessions = Array.from({ length: 10 }, () => testSessions.dial({ clientId }));
       const outcomes = await Promise.all(
         sessions.map((session) =>
           session.welcome().then(
@@ -106,10 +106,10 @@ describe('two slots and a line of two', () => {
     });
 
     test('the resume token takes the session over, the older stream is told, and the slot is counted once', async () => {
-      await using guests = new Guests(server, shape);
-      const { session: older, welcome, clientId } = await guests.connect();
-      await guests.connect();
-      const { session: newer, welcome: again } = await guests.connect({
+      await using testSessions = new TestSessions(server, shape);
+      const { session: older, welcome, clientId } = await testSessions.connect();
+      await testSessions.connect();
+      const { session: newer, welcome: again } = await testSessions.connect({
         clientId,
         resumeToken: welcome.resumeToken,
         conversationId: welcome.conversationId,
@@ -118,21 +118,21 @@ describe('two slots and a line of two', () => {
       expect(again.conversationId).toBe(welcome.conversationId);
       expect(again.resumeToken).not.toBe(welcome.resumeToken);
       expect((await newer.ask('it goes on here')).reply.status).toBe('MESSAGE_STATUS_COMPLETED');
-      expect(await refusalOf(guests.dial())).toMatchObject({ reason: 'TOO_MANY_CLIENTS' });
+      expect(await refusalOf(testSessions.dial())).toMatchObject({ reason: 'TOO_MANY_CLIENTS' });
     });
 
     test('a token that was used works until the session it began was active: its welcome may have been lost', async () => {
-      await using guests = new Guests(server, shape);
-      const { welcome, clientId } = await guests.connect();
+      await using testSessions = new TestSessions(server, shape);
+      const { welcome, clientId } = await testSessions.connect();
       const again = { clientId, resumeToken: welcome.resumeToken };
-      const { session: unheard } = await guests.connect(again);
-      let { session } = await guests.connect(again);
+      const { session: unheard } = await testSessions.connect(again);
+      let { session } = await testSessions.connect(again);
       expect(await refusalOf(unheard)).toMatchObject({ reason: 'SESSION_TAKEN_OVER' });
       const dialed = async () => {
         await session.ping();
         // A beat says who was active.
         await sleep(gatewayBeatMs + 500);
-        const next = guests.dial(again);
+        const next = testSessions.dial(again);
         const reason = await Promise.race([next.welcome().then(() => ''), next.ended.then((how) => how?.reason)]);
         if (reason === '') session = next;
         return reason;
@@ -166,27 +166,27 @@ describe('short deadlines', () => {
 
   describe.each(shapes)('%s', (shape) => {
     test('a client that only pings loses its slot, and one that spoke keeps it', async () => {
-      await using guests = new Guests(server, shape);
-      const { session: silent } = await guests.connect();
-      const { session: talker } = await guests.connect();
-      await talker.ask('I speak');
+      await using testSessions = new TestSessions(server, shape);
+      const { session: silent } = await testSessions.connect();
+      const { session: checkingClient } = await testSessions.connect();
+      await checkingClient.ask('I speak');
       const pinging = setInterval(() => {
         if (!silent.isOver) silent.ping().catch(() => {});
-        talker.ping().catch(() => {});
+        checkingClient.ping().catch(() => {});
       }, 250);
       try {
         const refused = await refusalOf(silent);
         expect(refused).toMatchObject({ code: 'DEADLINE_EXCEEDED', reason: 'FIRST_MESSAGE_TIMEOUT', domain: 'parley' });
-        expect((await talker.ask('and go on')).reply.status).toBe('MESSAGE_STATUS_COMPLETED');
+        expect((await checkingClient.ask('and go on')).reply.status).toBe('MESSAGE_STATUS_COMPLETED');
       } finally {
         clearInterval(pinging);
       }
     });
 
     test('a client that is not heard of any more is stale, whoever pings stays', async () => {
-      await using guests = new Guests(server, shape);
-      const { session: gone } = await guests.connect();
-      const { session: there } = await guests.connect();
+      await using testSessions = new TestSessions(server, shape);
+      const { session: gone } = await testSessions.connect();
+      const { session: there } = await testSessions.connect();
       await Promise.all([gone.ask('I shall leave'), there.ask('I shall stay')]);
       const pinging = setInterval(() => void there.ping().catch(() => {}), 250);
       try {
@@ -199,7 +199,7 @@ describe('short deadlines', () => {
     });
 
     test('a client that is not heard of any more is stale, however many came before it and stay', async () => {
-      await using guests = new Guests(server, shape);
+      await using testSessions = new TestSessions(server, shape);
       const crowd: Session[] = [];
       const pinging = setInterval(() => {
         for (const session of crowd) session.ping().catch(() => {});
@@ -208,13 +208,13 @@ describe('short deadlines', () => {
         // A few at a time: none is to be stale before it pings.
         const arrive = async () => {
           while (crowd.length < sizeOfCrowd) {
-            const { session } = await guests.connect();
+            const { session } = await testSessions.connect();
             crowd.push(session);
             await session.text('I shall stay');
           }
         };
         await Promise.all(Array.from({ length: 10 }, arrive));
-        const { session: gone } = await guests.connect();
+        const { session: gone } = await testSessions.connect();
         await gone.text('I shall leave');
         expect(await refusalOf(gone)).toMatchObject({ reason: 'STALE' });
         expect(crowd.filter(({ isOver }) => isOver)).toEqual([]);
@@ -224,10 +224,10 @@ describe('short deadlines', () => {
     });
 
     test('only the time zones of the configured patterns are served', async () => {
-      await using guests = new Guests(server, shape);
-      await guests.connect({ timeZone: 'Asia/Tokyo' });
-      await guests.connect({ timeZone: 'Europe/Paris' });
-      expect(await refusalOf(guests.dial({ timeZone: 'Europe/Berlin' }))).toMatchObject({
+      await using testSessions = new TestSessions(server, shape);
+      await testSessions.connect({ timeZone: 'Asia/Tokyo' });
+      await testSessions.connect({ timeZone: 'Europe/Paris' });
+      expect(await refusalOf(testSessions.dial({ timeZone: 'Europe/Berlin' }))).toMatchObject({
         reason: 'TIME_ZONE_REFUSED',
       });
     });

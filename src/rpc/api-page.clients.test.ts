@@ -5,8 +5,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { allHaveLeft } from '../testing/arrivals.ts';
-import { eventually } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
+import { eventually } from '../testing/test-sessions.ts';
 
 /** The client that the page's lines are for: a binary of this name on the path, or where GRPCURL says. */
 const grpcurl = process.env['GRPCURL'];

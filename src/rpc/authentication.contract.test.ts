@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
+import { MessageRefused, type Session, type Shape, shapes, withToken } from '../testing/black-box-client.ts';
 import {
   CallRefused,
   call,
@@ -11,10 +12,9 @@ import {
   hangUp,
   timestampMs,
 } from '../testing/contract.ts';
-import { bidi, eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { inlinePart, voice } from '../testing/media-samples.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { MessageRefused, type Session, type Shape, shapes, withToken } from '../testing/stranger.ts';
+import { bidi, eventually, refusalOf, TestSessions } from '../testing/test-sessions.ts';
 import { mediaCall, reserve, upload } from '../testing/uploads.ts';
 
 const atOnce = { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', PARLEY_SIMULATED_VOICE_DELAY_MS: '0' };
@@ -62,12 +62,12 @@ async function tokensFrom(address: string, method: string, request: object): Pro
 
 /** A session of the person, whose former one may just be ending. */
 async function open(
-  guests: Guests,
+  testSessions: TestSessions,
   person: Person,
   hello: object = {},
 ): Promise<{ session: Session; welcome: Dynamic }> {
   for (;;) {
-    const session = guests.dial({ clientId: '', ...hello }, person.accessToken);
+    const session = testSessions.dial({ clientId: '', ...hello }, person.accessToken);
     const welcome = await session.welcome().catch((error: unknown) => {
       if (error instanceof CallRefused && error.reason === 'ALREADY_CONNECTED') return undefined;
       throw error;
@@ -92,56 +92,56 @@ describe.each(shapes)('with authentication on (%s)', (shape) => {
     ['no token', undefined],
     ['a token that is none', 'not.a.token'],
   ])('a session with %s is refused', async (_what, accessToken) => {
-    await using guests = new Guests(server, shape);
-    expect(await refusalOf(guests.dial({}, accessToken))).toMatchObject(unauthenticated);
+    await using testSessions = new TestSessions(server, shape);
+    expect(await refusalOf(testSessions.dial({}, accessToken))).toMatchObject(unauthenticated);
   });
 
   test('a session is of the client that the token names, whether the hello says so or not', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await open(guests, ann);
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await open(testSessions, ann);
     await session.ask('Hello');
     await session.goodbye();
     const { conversationId } = welcome;
-    const again = await open(guests, ann, { clientId: ann.clientId, conversationId });
+    const again = await open(testSessions, ann, { clientId: ann.clientId, conversationId });
     expect(again.welcome.conversationId).toBe(conversationId);
-    const other = await refusalOf(guests.dial({ clientId: 'somebody-else' }, ann.accessToken));
+    const other = await refusalOf(testSessions.dial({ clientId: 'somebody-else' }, ann.accessToken));
     expect(other).toMatchObject({ code: 'PERMISSION_DENIED', reason: 'NOT_YOURS' });
   });
 
   test("somebody else's conversation is not to be had", async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await open(guests, ann);
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await open(testSessions, ann);
     await session.ask('This is mine');
     const { conversationId } = welcome;
-    const hello = guests.dial({ clientId: '', conversationId }, bob.accessToken);
+    const hello = testSessions.dial({ clientId: '', conversationId }, bob.accessToken);
     expect(await refusalOf(hello)).toMatchObject({ reason: 'NOT_YOURS' });
-    const { session: bobs } = await open(guests, bob);
+    const { session: bobs } = await open(testSessions, bob);
     const joined = shape === 'split' ? refused(bobs.join(conversationId)) : refusalOf(joining(bobs, conversationId));
     expect(await joined).toMatchObject({ reason: 'NOT_YOURS' });
   });
 
   test("somebody else's media are as unknown as those that never were", async () => {
-    await using guests = new Guests(server, shape);
+    await using testSessions = new TestSessions(server, shape);
     const mediaId = await upload({ ...ann, clientId: '' }, voice);
-    const { session } = await open(guests, bob);
+    const { session } = await open(testSessions, bob);
     expect(await refused(session.say([{ media: { mediaId } }], 'a'))).toMatchObject({ reason: 'MEDIA_NOT_FOUND' });
     expect(await refused(mediaCall(bob, 'GetMedia', { mediaId }))).toMatchObject({ reason: 'NOT_FOUND' });
     expect(await refused(reserve(bob, voice, { clientId: ann.clientId }))).toMatchObject({ reason: 'NOT_YOURS' });
     expect((await mediaCall(ann, 'GetMedia', { mediaId })).media.mediaId).toBe(mediaId);
-    const { session: anns } = await open(guests, ann);
+    const { session: anns } = await open(testSessions, ann);
     const said = await anns.say([{ media: { mediaId } }, inlinePart(voice)], 'a');
     const shown = (await anns.reply(said.messageId)).messageId;
     expect(shown).not.toBe('');
   });
 
   test('a resume token takes nothing over for another client than its own', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await open(guests, ann);
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await open(testSessions, ann);
     await session.ask('Hello');
     const { resumeToken, conversationId } = welcome;
-    const stolen = guests.dial({ clientId: '', resumeToken, conversationId }, bob.accessToken);
+    const stolen = testSessions.dial({ clientId: '', resumeToken, conversationId }, bob.accessToken);
     expect(await refusalOf(stolen)).toMatchObject({ reason: 'NOT_YOURS' });
-    const own = await open(guests, bob, { resumeToken });
+    const own = await open(testSessions, bob, { resumeToken });
     expect(own.welcome.conversationId).not.toBe(conversationId);
     expect((await session.ask('Still mine')).reply.conversationId).toBe(conversationId);
   });
@@ -155,9 +155,9 @@ function joining(session: Session, conversationId: string): Session {
 
 describe('the bidirectional stream', () => {
   test('takes frames that come while the token is looked at in their order', async () => {
-    await using guests = new Guests(server, 'bidi');
+    await using testSessions = new TestSessions(server, 'bidi');
     // Somebody new: ann's session of the test before may just be ending.
-    const session = bidi(guests.dial({ clientId: '' }, (await somebody(server)).accessToken));
+    const session = bidi(testSessions.dial({ clientId: '' }, (await somebody(server)).accessToken));
     for (const index of [1, 2, 3]) session.frame({ message: { clientMessageId: `${index}`, parts: [{ text: 'Hi' }] } });
     session.frame({ ping: {} });
     await session.find('accepted', ({ clientMessageId }) => clientMessageId === '3');
@@ -179,12 +179,12 @@ describe('the bidirectional stream', () => {
   });
 
   test("ends when it is shown somebody else's token, or one that is none", async () => {
-    await using guests = new Guests(server, 'bidi');
+    await using testSessions = new TestSessions(server, 'bidi');
     for (const [token, why] of [
       [bob.accessToken, /of another client/],
       ['none', /./],
     ] as const) {
-      const { session } = await open(guests, ann);
+      const { session } = await open(testSessions, ann);
       await session.renew(token);
       const ended = await refusalOf(session);
       expect(ended).toMatchObject(unauthenticated);
@@ -204,8 +204,8 @@ describe('the split calls', () => {
   ];
 
   test.each(calls)("refuse %s in somebody else's session, and without a token", async (method, request) => {
-    await using guests = new Guests(server, 'split');
-    const { session, welcome } = await open(guests, ann);
+    await using testSessions = new TestSessions(server, 'split');
+    const { session, welcome } = await open(testSessions, ann);
     const { sessionId } = welcome;
     const attempt = (token?: string) =>
       refused(call(chat, method, { sessionId, ...request }, undefined, withToken(token)));
@@ -241,9 +241,9 @@ describe('a token of ten seconds', () => {
   });
 
   async function endsSignedOut(end: (accounts: DynamicClient, metadata: Metadata) => Promise<unknown>): Promise<void> {
-    await using guests = new Guests(brief, 'bidi');
+    await using testSessions = new TestSessions(brief, 'bidi');
     const person = await somebody(brief);
-    const { session } = await open(guests, person);
+    const { session } = await open(testSessions, person);
     const accounts = clientOf('chat.v1.AccountService', brief.address);
     try {
       await end(accounts, withToken(person.accessToken));
@@ -255,10 +255,10 @@ describe('a token of ten seconds', () => {
   }
 
   async function expires(shape: Shape): Promise<void> {
-    await using guests = new Guests(brief, shape);
+    await using testSessions = new TestSessions(brief, shape);
     const [idle, renewing] = [await somebody(brief), await somebody(brief)];
-    const { session: ending, welcome } = await open(guests, idle);
-    const { session: lasting } = await open(guests, renewing);
+    const { session: ending, welcome } = await open(testSessions, idle);
+    const { session: lasting } = await open(testSessions, renewing);
     await Promise.all([ending.ask('Hello'), lasting.ask('Hello')]);
     const openedMs = timestampMs(welcome.serverTime);
     await eventually(
@@ -271,7 +271,7 @@ describe('a token of ten seconds', () => {
     expect(timestampMs(serverTime)).toBeGreaterThanOrEqual((decodeJwt(idle.accessToken).exp ?? 0) * 1_000);
     expect((await lasting.ask('Still here')).reply.status).toBe('MESSAGE_STATUS_COMPLETED');
     const { resumeToken, conversationId } = welcome;
-    const back = await open(guests, await refresh(idle), { resumeToken, conversationId });
+    const back = await open(testSessions, await refresh(idle), { resumeToken, conversationId });
     expect(back.welcome.conversationId).toBe(conversationId);
     expect(await refusalOf(lasting)).toMatchObject(unauthenticated);
   }

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { bidi, eventually, Guests } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
+import { bidi, eventually, TestSessions } from '../testing/test-sessions.ts';
 
 /*
  * Cause: frames that came before Welcome were queued without bound: 150 of 1 MiB held 183 MiB for one client in line.
@@ -49,9 +49,9 @@ async function standstill(count: () => number): Promise<number> {
 
 describe('a client that sends before it is welcomed', () => {
   test('is not read faster than it is taken, and every frame has its answer in the end', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session: first } = await guests.connect();
-    const session = bidi(guests.dial({ waitForSlotMs: 60_000 }));
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session: first } = await testSessions.connect();
+    const session = bidi(testSessions.dial({ waitForSlotMs: 60_000 }));
     await session.find('waiting');
     const sent = flood(session);
     expect(await standstill(sent)).toBeLessThan(mostReadFrames);
@@ -68,13 +68,13 @@ describe('a client that sends before it is welcomed', () => {
   });
 
   test('gives its place up when it leaves while it is not read', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session: first } = await guests.connect();
-    const session = bidi(guests.dial({ waitForSlotMs: 60_000 }));
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session: first } = await testSessions.connect();
+    const session = bidi(testSessions.dial({ waitForSlotMs: 60_000 }));
     await session.find('waiting');
     await standstill(flood(session));
     session.drop();
-    const next = guests.dial({ waitForSlotMs: 60_000 });
+    const next = testSessions.dial({ waitForSlotMs: 60_000 });
     await next.find('waiting', ({ place }) => place === 1);
     await first.goodbye();
     await next.welcome();

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Session, shapes } from '../testing/black-box-client.ts';
 import { call, clientOf, type Dynamic, type DynamicClient, hangUp } from '../testing/contract.ts';
-import { Guests } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { type Session, shapes } from '../testing/stranger.ts';
+import { TestSessions } from '../testing/test-sessions.ts';
 
 let server: ParleyServer;
 let history: DynamicClient;
@@ -34,8 +34,8 @@ function sequences({ events }: Session): readonly number[] {
 
 describe.each(shapes)('a session (%s)', (shape) => {
   test('is sent each new title of its conversation and its deletion, in the order of the log', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await testSessions.connect();
     const { conversationId } = welcome;
     await session.ask('one');
     await rename(conversationId, 'First');
@@ -54,14 +54,14 @@ describe.each(shapes)('a session (%s)', (shape) => {
   });
 
   test('is sent the title that it missed in its place when it resumes, and not again after that', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome, clientId } = await testSessions.connect();
     const { conversationId } = welcome;
     const { reply } = await session.ask('one');
     session.drop();
     await rename(conversationId, 'Renamed meanwhile');
     const { resumeToken } = welcome;
-    const { session: back } = await guests.connect({
+    const { session: back } = await testSessions.connect({
       clientId,
       conversationId,
       resumeToken,
@@ -71,14 +71,14 @@ describe.each(shapes)('a session (%s)', (shape) => {
     await back.ask('two');
     expect(told(back)).toEqual(['renamed Renamed meanwhile', 'accepted', 'message']);
     await back.goodbye();
-    const { session: again } = await guests.connect({ clientId, conversationId, afterSequence: sequence });
+    const { session: again } = await testSessions.connect({ clientId, conversationId, afterSequence: sequence });
     await again.ask('three');
     expect(again.all('renamed')).toEqual([]);
   });
 
   test('is sent nothing of a conversation that it has left, and that one’s title when it comes back', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await testSessions.connect();
     const { reply } = await session.ask('one');
     await session.join('');
     await rename(welcome.conversationId, 'Renamed elsewhere');
@@ -89,9 +89,9 @@ describe.each(shapes)('a session (%s)', (shape) => {
   });
 
   test('of another client is sent nothing', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await guests.connect();
-    const { session: other } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await testSessions.connect();
+    const { session: other } = await testSessions.connect();
     await rename(welcome.conversationId, 'Not yours');
     await session.find('renamed');
     await other.ask('anything');

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type * as grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { BidiSession, MessageRefused, shapes, textOf } from '../testing/black-box-client.ts';
 import { CallRefused, call, clientOf, durationMs, hangUp, timestampMs } from '../testing/contract.ts';
-import { bidi, Guests, refusalOf } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { BidiSession, MessageRefused, shapes, textOf } from '../testing/stranger.ts';
+import { bidi, refusalOf, TestSessions } from '../testing/test-sessions.ts';
 
 const maxTextBytes = 32 * 1024;
 const env = { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', PARLEY_SIMULATED_PIECES: '8', PARLEY_SIMULATED_SEED: '1' };
@@ -17,8 +17,8 @@ afterAll(() => server?.[Symbol.asyncDispose]());
 
 describe.each(shapes)('a session (%s)', (shape) => {
   test('is welcomed with its ids, its deadlines, the clock and the limits', async () => {
-    await using guests = new Guests(server, shape);
-    const { welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { welcome } = await testSessions.connect();
     expect(welcome.sessionId).toMatch(/^[\w-]{10,}$/);
     expect(welcome.resumeToken).toMatch(/^[\w-]{40,}$/);
     expect(welcome.conversationId).toMatch(/^[\w-]+$/);
@@ -29,8 +29,8 @@ describe.each(shapes)('a session (%s)', (shape) => {
   });
 
   test('hears Accepted, ReplyStarted, the pieces and the whole reply, in this order', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await testSessions.connect();
     const clientMessageId = randomUUID();
     const { accepted, reply } = await session.ask('How are you?', clientMessageId);
     expect(accepted).toMatchObject({ clientMessageId, duplicate: false, conversationId: welcome.conversationId });
@@ -55,16 +55,16 @@ describe.each(shapes)('a session (%s)', (shape) => {
   // A reply that is whole before the log has its start is told in one piece: its end is read together with its start.
   test('hears the pieces one by one while the reply is being made', async () => {
     await using slow = await startServer({ env: { ...env, PARLEY_SIMULATED_PIECE_INTERVAL_MS: '200' } });
-    await using guests = new Guests(slow, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(slow, shape);
+    const { session } = await testSessions.connect();
     const { reply } = await session.ask('How are you?');
     expect(session.all('replyDelta')).toHaveLength(8);
     expect(session.pieces(reply.messageId)).toEqual(new Map([[1, textOf(reply)]]));
   });
 
   test('is told that a repeat is a repeat, and it is answered once', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await testSessions.connect();
     const first = await session.ask('Say it once', 'the-same-id');
     const again = await session.text('Say it once', 'the-same-id');
     expect(again).toMatchObject({
@@ -86,8 +86,8 @@ describe.each(shapes)('a session (%s)', (shape) => {
   });
 
   test('gets the replies of one conversation in the order of its messages', async () => {
-    await using guests = new Guests(server, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect();
     const accepted = await Promise.all(['one', 'two', 'three', 'four'].map((text) => session.text(text)));
     await Promise.all(accepted.map(({ messageId }) => session.reply(messageId)));
     const inOrder = accepted.toSorted((one, other) => one.sequence - other.sequence).map(({ messageId }) => messageId);
@@ -95,16 +95,16 @@ describe.each(shapes)('a session (%s)', (shape) => {
   });
 
   test('gets answers that depend on what was said', async () => {
-    await using guests = new Guests(server, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect();
     const tea = await session.ask('I would like some tea');
     const trains = await session.ask('When does the train to Kyoto leave?');
     expect(textOf(tea.reply)).not.toBe(textOf(trains.reply));
   });
 
   test('is answered when it pings', async () => {
-    await using guests = new Guests(server, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect();
     const { serverTime } = await session.ping();
     expect(Math.abs(timestampMs(serverTime) - Date.now())).toBeLessThan(60_000);
     // On the stream in both shapes: one on which nothing passes is taken for dead by whatever stands between.
@@ -112,16 +112,16 @@ describe.each(shapes)('a session (%s)', (shape) => {
   });
 
   test('ends without error at its own word, and the client can come again', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, clientId } = await testSessions.connect();
     await session.goodbye();
     expect(await session.ended).toBeNull();
-    await guests.connect({ clientId });
+    await testSessions.connect({ clientId });
   });
 
   test('takes a text of exactly the limit, in bytes', async () => {
-    await using guests = new Guests(server, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect();
     const { reply } = await session.ask('é'.repeat(maxTextBytes / 2));
     expect(reply.status).toBe('MESSAGE_STATUS_COMPLETED');
   });
@@ -143,8 +143,8 @@ describe.each(shapes)('a session (%s)', (shape) => {
   ];
 
   test.each(refusedMessages)('refuses %s with %s and goes on', async (_what, reason, parts, clientMessageId) => {
-    await using guests = new Guests(server, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect();
     const refused = await session.say(parts, clientMessageId).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(MessageRefused);
     expect(refused).toMatchObject({ reason, retryable: false, clientMessageId });
@@ -169,22 +169,22 @@ describe.each(shapes)('a session (%s)', (shape) => {
   ];
 
   test.each(refusedHellos)('is refused with %s', async (_what, hello, reason, field) => {
-    await using guests = new Guests(server, shape);
-    const refused = await refusalOf(guests.dial(hello));
+    await using testSessions = new TestSessions(server, shape);
+    const refused = await refusalOf(testSessions.dial(hello));
     expect(refused).toMatchObject({ code: 'INVALID_ARGUMENT', reason, domain: 'parley', retryDelayMs: undefined });
     expect(refused.fields).toEqual([expect.stringMatching(field)]);
   });
 
   test("is refused another client's conversation, and one that never was", async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await testSessions.connect();
     await session.ask('This is mine');
     const { conversationId } = welcome;
-    expect(await refusalOf(guests.dial({ conversationId }))).toMatchObject({
+    expect(await refusalOf(testSessions.dial({ conversationId }))).toMatchObject({
       code: 'PERMISSION_DENIED',
       reason: 'NOT_YOURS',
     });
-    const never = await refusalOf(guests.dial({ conversationId: 'there-never-was-such-a-conversation' }));
+    const never = await refusalOf(testSessions.dial({ conversationId: 'there-never-was-such-a-conversation' }));
     expect(never).toMatchObject({ code: 'NOT_FOUND', reason: 'NOT_FOUND', domain: 'parley' });
   });
 });
@@ -209,15 +209,15 @@ describe('the bidirectional stream', () => {
   });
 
   test('takes hello only once', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session } = await testSessions.connect();
     bidi(session).frame({ hello: { clientId: 'again', timeZone: 'Europe/Paris' } });
     expect(await refusalOf(session)).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'HELLO_EXPECTED' });
   });
 
   test('refuses a frame that says nothing', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session } = await testSessions.connect();
     bidi(session).frame({});
     expect(await refusalOf(session)).toMatchObject({
       code: 'INVALID_ARGUMENT',
@@ -227,11 +227,11 @@ describe('the bidirectional stream', () => {
   });
 
   test('ends in order when the client half-closes, and the slot is free', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session, clientId } = await testSessions.connect();
     bidi(session).stream.end();
     expect(await session.ended).toBeNull();
-    await guests.connect({ clientId });
+    await testSessions.connect({ clientId });
   });
 });
 
@@ -264,8 +264,8 @@ describe('the split calls', () => {
   });
 
   test('carry Accepted on the stream as well as in the answer', async () => {
-    await using guests = new Guests(server, 'split');
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'split');
+    const { session } = await testSessions.connect();
     const answered = await session.text('twice told');
     expect(await session.find('accepted')).toEqual(answered);
   });

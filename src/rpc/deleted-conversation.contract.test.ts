@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { MessageRefused, shapes } from '../testing/black-box-client.ts';
 import { CallRefused, call, clientOf, type DynamicClient, hangUp } from '../testing/contract.ts';
-import { Guests } from '../testing/guests.ts';
 import { inlinePart, voice } from '../testing/media-samples.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { MessageRefused, shapes } from '../testing/stranger.ts';
+import { TestSessions } from '../testing/test-sessions.ts';
 
 const maxPending = 3;
 let server: ParleyServer;
@@ -22,8 +22,8 @@ afterAll(async () => {
 
 describe.each(shapes)('a session whose conversation is deleted (%s)', (shape) => {
   test('is told so of each message, and goes on in another conversation', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await testSessions.connect();
     await session.text('This will be gone');
     const { conversationId } = welcome;
     await call(history, 'DeleteConversation', { conversationId });
@@ -38,8 +38,8 @@ describe.each(shapes)('a session whose conversation is deleted (%s)', (shape) =>
   });
 
   test('is told the end of what was unanswered, and has room for as much again', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await testSessions.connect();
     const said = [];
     for (let index = 0; index < maxPending; index += 1) said.push(await session.text(`${index}`));
     await call(history, 'DeleteConversation', { conversationId: welcome.conversationId });
@@ -51,12 +51,12 @@ describe.each(shapes)('a session whose conversation is deleted (%s)', (shape) =>
   });
 
   test('cannot come back to it', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome, clientId } = await testSessions.connect();
     await session.text('This will be gone');
     await call(history, 'DeleteConversation', { conversationId: welcome.conversationId });
     await session.goodbye();
-    const back = guests.dial({ clientId, conversationId: welcome.conversationId });
+    const back = testSessions.dial({ clientId, conversationId: welcome.conversationId });
     const ended = await back.ended;
     expect(ended).toBeInstanceOf(CallRefused);
     expect(ended).toMatchObject({ code: 'NOT_FOUND', reason: 'NOT_FOUND' });

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { shapes, textOf } from '../testing/black-box-client.ts';
 import { clientOf, type Dynamic, hangUp, timestampMs } from '../testing/contract.ts';
-import { eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { shapes, textOf } from '../testing/stranger.ts';
+import { eventually, refusalOf, TestSessions } from '../testing/test-sessions.ts';
 
 /** A reply that is still going on when the drain's time is over. */
 const endless = { PARLEY_SIMULATED_PIECES: '200', PARLEY_SIMULATED_PIECE_INTERVAL_MS: '100' };
@@ -20,13 +20,13 @@ afterEach(async () => {
 });
 
 test.each(shapes)('SIGTERM tells every session, lets nobody in, exits 0, and loses nothing (%s)', async (shape) => {
-  await using guests = new Guests(server, shape);
+  await using testSessions = new TestSessions(server, shape);
   const health = clientOf('grpc.health.v1.Health', server.address);
   const statuses: string[] = [];
   const watch = health['Watch']({ service: '' });
   watch.on('data', ({ status }: Dynamic) => statuses.push(status)).on('error', () => {});
-  const { session, welcome, clientId } = await guests.connect();
-  const { session: idle } = await guests.connect();
+  const { session, welcome, clientId } = await testSessions.connect();
+  const { session: idle } = await testSessions.connect();
   const accepted = await session.text('A reply that outlasts the server');
   await session.find('replyDelta');
   await eventually(
@@ -39,7 +39,7 @@ test.each(shapes)('SIGTERM tells every session, lets nobody in, exits 0, and los
   const drain = await session.find('drain');
   await idle.find('drain');
   expect(timestampMs(drain.deadline)).toBeGreaterThan(Date.now() - shutdownMs);
-  const late = await refusalOf(guests.dial());
+  const late = await refusalOf(testSessions.dial());
   expect(['DRAINING', '']).toContain(late.reason);
   expect(late.code).toBe('UNAVAILABLE');
   expect(await stopping).toEqual({ code: 0, signal: null });
@@ -49,7 +49,7 @@ test.each(shapes)('SIGTERM tells every session, lets nobody in, exits 0, and los
   hangUp(health);
 
   server = await server.restart({ PARLEY_SIMULATED_PIECES: '4', PARLEY_SIMULATED_PIECE_INTERVAL_MS: '0' });
-  const { session: back } = await guests.connect({
+  const { session: back } = await testSessions.connect({
     clientId,
     resumeToken: welcome.resumeToken,
     conversationId: welcome.conversationId,
@@ -62,8 +62,8 @@ test.each(shapes)('SIGTERM tells every session, lets nobody in, exits 0, and los
 
 test('a reply that can be finished in the time of the drain is finished', async () => {
   server = await server.restart({ PARLEY_SIMULATED_PIECES: '10', PARLEY_DRAIN_TIMEOUT_MS: '8000' });
-  await using guests = new Guests(server, 'bidi');
-  const { session, welcome } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'bidi');
+  const { session, welcome } = await testSessions.connect();
   const accepted = await session.text('A short reply');
   await session.find('replyDelta');
   const stopping = server.stop('SIGTERM');
@@ -78,8 +78,8 @@ test('a reply that can be finished in the time of the drain is finished', async 
 });
 
 test('a second SIGTERM does not cut the drain short', async () => {
-  await using guests = new Guests(server, 'bidi');
-  const { session } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'bidi');
+  const { session } = await testSessions.connect();
   await session.text('A reply that outlasts the server');
   await session.find('replyDelta');
   process.kill(server.pid, 'SIGTERM');

@@ -10,8 +10,8 @@ import {
   fieldsOf,
   hangUp,
 } from '../testing/contract.ts';
-import { bidi, Guests } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
+import { bidi, TestSessions } from '../testing/test-sessions.ts';
 
 /*
  * Every field of every request at its extremes. Causes found so far: a `wait_for_slot` with a fraction of a millisecond was no integer
@@ -182,8 +182,8 @@ async function problemsOf(called: DynamicClient, method: string, requests: reado
 
 describe('a request with any field at its extremes is answered, or refused with a reason', () => {
   test.each(unaryCalls)('%s.%s', async (service, method, normal) => {
-    await using guests = new Guests(server, 'split');
-    const { welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'split');
+    const { welcome } = await testSessions.connect();
     const at = JSON.parse(JSON.stringify(normal), (_, value) => {
       if (value?.type === 'Buffer') return Buffer.from(value.data);
       if (value === 'session') return welcome.sessionId;
@@ -219,8 +219,8 @@ describe('a request with any field at its extremes is answered, or refused with 
       message: { ...message, parts: [{ media: one }] },
     }));
     const problems: string[] = [];
-    await using guests = new Guests(server, 'bidi');
-    let session = bidi((await guests.connect()).session);
+    await using testSessions = new TestSessions(server, 'bidi');
+    let session = bidi((await testSessions.connect()).session);
     for (const frame of [...frames, ...withMedia]) {
       session.frame(frame);
       const refused = await session.ping().then(
@@ -231,7 +231,7 @@ describe('a request with any field at its extremes is answered, or refused with 
       if (problem !== undefined) problems.push(`${shown(frame)}: ${problem}`);
       const internal = session.all('rejected').find(({ reason }) => reason === 'INTERNAL');
       if (internal) problems.push(`${shown(frame)}: rejected as INTERNAL`);
-      if (session.isOver || internal) session = bidi((await guests.connect()).session);
+      if (session.isOver || internal) session = bidi((await testSessions.connect()).session);
     }
     expect(problems).toEqual([]);
     await session.ask('the server goes on');

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { MessageRefused, shapes } from '../testing/black-box-client.ts';
 import { call, clientOf, hangUp } from '../testing/contract.ts';
-import { eventually, Guests } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { MessageRefused, shapes } from '../testing/stranger.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 
 /** A few messages of a kilobyte, with their replies. */
 const maxHistoryBytes = 10_000;
@@ -17,8 +17,8 @@ beforeAll(async () => {
 afterAll(() => server?.[Symbol.asyncDispose]());
 
 test.each(shapes)('by %s, a client whose conversations are full says no more, until it deletes one', async (shape) => {
-  await using guests = new Guests(server, shape);
-  const { session, welcome } = await guests.connect();
+  await using testSessions = new TestSessions(server, shape);
+  const { session, welcome } = await testSessions.connect();
   const { conversationId } = await session.join('');
   const say = () =>
     session.ask(kilobyte).then(

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { textOf } from '../testing/black-box-client.ts';
 import { call, clientOf, type Dynamic, type DynamicClient, hangUp, timestampMs } from '../testing/contract.ts';
-import { eventually, Guests } from '../testing/guests.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { textOf } from '../testing/stranger.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 
 const exchanges = 6;
 const conversationsOfChatty = 3;
@@ -18,8 +18,8 @@ const said: string[] = [];
 beforeAll(async () => {
   server = await startServer({ env: { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', PARLEY_SIMULATED_PIECES: '2' } });
   history = clientOf('chat.v1.HistoryService', server.address);
-  await using guests = new Guests(server, 'bidi');
-  const { session, welcome, clientId: id } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'bidi');
+  const { session, welcome, clientId: id } = await testSessions.connect();
   clientId = id;
   conversationId = welcome.conversationId;
   for (let index = 0; index < exchanges; index += 1) {
@@ -124,8 +124,8 @@ describe('ListMessages', () => {
   });
 
   test('reads the writes of its own client at once', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session, welcome } = await testSessions.connect();
     for (let index = 0; index < 20; index += 1) {
       const accepted = await session.text(`write ${index}`);
       const { messages } = await call(history, 'ListMessages', {
@@ -150,8 +150,8 @@ describe('conversations', () => {
 
   test('ListConversations tells those of one client, newest activity first, by pages', async () => {
     const chatty = randomUUID();
-    await using guests = new Guests(server, 'bidi');
-    const { session, welcome } = await guests.connect({ clientId: chatty });
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session, welcome } = await testSessions.connect({ clientId: chatty });
     const spoken = [welcome.conversationId];
     await session.ask('in the first');
     for (let index = 1; index < conversationsOfChatty; index += 1) {
@@ -184,8 +184,8 @@ describe('conversations', () => {
 
 describe('SearchMessages', () => {
   test('finds both sides of what was said, newest first, by pages, and nothing of another client', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session, welcome, clientId: seeker } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session, welcome, clientId: seeker } = await testSessions.connect();
     const first = await session.ask('Where is Zoë’s xylophone?');
     const second = await session.ask('I said: the XYLOPHONE of Zoe!');
     await call(history, 'ListMessages', {
@@ -220,8 +220,8 @@ describe('SearchMessages', () => {
 
 describe('RenameConversation', () => {
   test('answers with the conversation and its new title, which every read then shows', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session, welcome, clientId: owner } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session, welcome, clientId: owner } = await testSessions.connect();
     await session.ask('Some first words');
     const { conversationId: renamed } = welcome;
     const title = 'Plans for Zoë 🙂';
@@ -247,8 +247,8 @@ describe('RenameConversation', () => {
 
 describe('DeleteConversation', () => {
   test('takes a conversation out of every read, and a second time there is none', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session, welcome, clientId: owner } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session, welcome, clientId: owner } = await testSessions.connect();
     const { accepted } = await session.ask('Words that must go: zeppelin');
     const { conversationId: doomed } = welcome;
     const kept = (await session.join('')).conversationId;
@@ -270,8 +270,8 @@ describe('DeleteConversation', () => {
   });
 
   test('finds a conversation in which nothing was said yet', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { welcome } = await testSessions.connect();
     await call(history, 'DeleteConversation', { conversationId: welcome.conversationId });
     expect(await refusal('GetConversation', { conversationId: welcome.conversationId })).toMatchObject({
       reason: 'NOT_FOUND',
@@ -279,8 +279,8 @@ describe('DeleteConversation', () => {
   });
 
   test('ends what is being answered in it: nothing stays in processing', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session, welcome } = await testSessions.connect();
     await session.text('And this?');
     await call(history, 'DeleteConversation', { conversationId: welcome.conversationId });
     const operations = clientOf('chat.v1.OperationsService', server.address);

@@ -8,12 +8,12 @@ import {
   SignUpRequest,
   Tokens,
 } from '../gen/chat/v1/account_service.ts';
+import { withToken } from '../testing/black-box-client.ts';
 import { type CallRefused, call, clientOf, type Dynamic, type DynamicClient, hangUp } from '../testing/contract.ts';
-import { Guests } from '../testing/guests.ts';
 import { seededRandom } from '../testing/random.ts';
 import { rounds } from '../testing/rounds.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { withToken } from '../testing/stranger.ts';
+import { TestSessions } from '../testing/test-sessions.ts';
 
 jest.setTimeout(300_000);
 
@@ -64,8 +64,8 @@ afterAll(async () => {
 
 async function person(userName: string, says: string): Promise<Person> {
   const { tokens } = await call(accounts, 'SignUp', { userName, password });
-  await using guests = new Guests(server, 'bidi');
-  const session = guests.dial({ clientId: '' }, tokens.accessToken);
+  await using testSessions = new TestSessions(server, 'bidi');
+  const session = testSessions.dial({ clientId: '' }, tokens.accessToken);
   const { conversationId } = await session.welcome();
   await session.ask(says);
   return { ...tokens, conversationId };

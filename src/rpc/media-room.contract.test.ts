@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { MessageRefused, shapes } from '../testing/black-box-client.ts';
 import { CallRefused, call, clientOf, hangUp } from '../testing/contract.ts';
-import { eventually, Guests } from '../testing/guests.ts';
 import { inlinePart, padded, type Sample, voice } from '../testing/media-samples.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { MessageRefused, shapes } from '../testing/stranger.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 import { putTo, reserve, upload } from '../testing/uploads.ts';
 
 const sampleBytes = 20_000;
@@ -37,8 +37,8 @@ describe.each(shapes)('a client that keeps as much media as it may, by %s', (sha
   afterAll(() => server?.[Symbol.asyncDispose]());
 
   test('stores no more, and goes on with words; another one stores; a deleted conversation gives it back', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, clientId, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, clientId, welcome } = await testSessions.connect();
     const who = { address: server.address, clientId };
     // Used, and not used.
     await upload(who, sample);
@@ -86,8 +86,8 @@ test('what a client keeps is counted after a restart, too', async () => {
 
 test('a disk without room for media takes messages, and says what it has', async () => {
   await using server = await startServer({ env: { ...env, PARLEY_MIN_FREE_DISK_BYTES: `${2 ** 46}` } });
-  await using guests = new Guests(server, 'bidi');
-  const { session, clientId } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'bidi');
+  const { session, clientId } = await testSessions.connect();
   const refused = await refusal(reserve({ address: server.address, clientId }, sample));
   expect(refused).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'MEDIA_STORE_FULL', retryDelayMs: 60_000 });
   const inline = await refusal(session.say([inlinePart(sample)], randomUUID()));

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { MessageRefused, shapes } from '../testing/black-box-client.ts';
 import { CallRefused, call, clientOf, type Dynamic, hangUp, timestampMs } from '../testing/contract.ts';
-import { bidi, eventually, Guests } from '../testing/guests.ts';
 import { inlinePart, padded, page, picture, type Sample, sha256, video, voice } from '../testing/media-samples.ts';
 import { type ParleyServer, startServer, sweepsAfter } from '../testing/server.ts';
-import { MessageRefused, shapes } from '../testing/stranger.ts';
+import { bidi, eventually, TestSessions } from '../testing/test-sessions.ts';
 import { bytesOf, mediaCall, putTo, reserve, type Uploader, upload } from '../testing/uploads.ts';
 
 const mebibyte = 1_024 * 1_024;
@@ -68,8 +68,8 @@ describe.each(shapes)('media in a session (%s)', (shape) => {
   test.each(samples)(
     '%s is taken inline, and history shows it with a URL that gives its bytes',
     async (_what, sample) => {
-      await using guests = new Guests(server, shape);
-      const { session, welcome } = await guests.connect();
+      await using testSessions = new TestSessions(server, shape);
+      const { session, welcome } = await testSessions.connect();
       const accepted = await session.say([{ text: 'What is this?' }, inlinePart(sample)], randomUUID());
       await session.reply(accepted.messageId);
       const [said] = await inHistory(welcome.conversationId, accepted.sequence);
@@ -82,8 +82,8 @@ describe.each(shapes)('media in a session (%s)', (shape) => {
   );
 
   test.each(samples)('%s is taken by upload, and is there again for another message', async (_what, sample) => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome, clientId } = await testSessions.connect();
     const mediaId = await upload(uploader(clientId), sample);
     const first = await session.say([{ media: { mediaId } }], randomUUID());
     const again = await session.say([{ media: { ...told(sample), mediaId } }], randomUUID());
@@ -96,8 +96,8 @@ describe.each(shapes)('media in a session (%s)', (shape) => {
   });
 
   test('an object larger than a frame comes by upload', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, clientId } = await testSessions.connect();
     const large = { ...voice, bytes: padded(voice, 6 * mebibyte) };
     const mediaId = await upload(uploader(clientId), large);
     const accepted = await session.say([{ media: { mediaId } }], randomUUID());
@@ -107,8 +107,8 @@ describe.each(shapes)('media in a session (%s)', (shape) => {
   });
 
   test('messages are accepted in the order in which they were said, whatever is in them', async () => {
-    await using guests = new Guests(server, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect();
     const said = [];
     for (let index = 0; index < 8; index += 1) {
       const parts =
@@ -123,8 +123,8 @@ describe.each(shapes)('media in a session (%s)', (shape) => {
   });
 
   test('a repeat is told where the first stands, and its bytes are not stored again', async () => {
-    await using guests = new Guests(server, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect();
     const first = await session.say([inlinePart(picture)], 'the-same');
     // The reply may bring media of its own.
     await session.reply(first.messageId);
@@ -156,8 +156,8 @@ describe.each(shapes)('media in a session (%s)', (shape) => {
   ];
 
   test.each(refusals)('media that are %s are refused, and the session goes on', async (_what, parts, reason) => {
-    await using guests = new Guests(server, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect();
     const before = await objects(server);
     expect(await reasonOf(session.say(parts, 'refused'))).toBe(reason);
     expect(await objects(server)).toEqual(before);
@@ -167,15 +167,15 @@ describe.each(shapes)('media in a session (%s)', (shape) => {
   });
 
   test("somebody else's upload is as unknown as one that never was", async () => {
-    await using guests = new Guests(server, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect();
     const mediaId = await upload(uploader('somebody-else'), voice);
     expect(await reasonOf(session.say([{ media: { mediaId } }], 'a'))).toBe('MEDIA_NOT_FOUND');
   });
 
   test('an upload is nothing before its bytes have come, whole and as described', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, clientId } = await testSessions.connect();
     const reserved = await reserve(uploader(clientId), voice);
     const say = () => session.say([{ media: { mediaId: reserved.mediaId } }], randomUUID());
     expect(await reasonOf(say())).toBe('MEDIA_NOT_FOUND');
@@ -188,20 +188,20 @@ describe.each(shapes)('media in a session (%s)', (shape) => {
   });
 
   test('a page that was uploaded as a picture can be neither said nor fetched', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, clientId } = await testSessions.connect();
     const mediaId = await upload(uploader(clientId), aPage);
     expect(await reasonOf(session.say([{ media: { mediaId } }], 'a'))).toBe('MEDIA_MISMATCH');
     expect(await reasonOf(mediaCall(uploader(clientId), 'GetMedia', { mediaId }))).toBe('MEDIA_MISMATCH');
   });
 
   test('a replay shows them, with URLs of its own', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome, clientId } = await testSessions.connect();
     const accepted = await session.say([inlinePart(picture)], 'a');
     await session.reply(accepted.messageId);
     await session.goodbye();
-    const { session: back } = await guests.connect({ clientId, conversationId: welcome.conversationId });
+    const { session: back } = await testSessions.connect({ clientId, conversationId: welcome.conversationId });
     const replayed = await back.find('message', ({ messageId }) => messageId === accepted.messageId);
     const reply = await back.reply(accepted.messageId);
     expect(back.all('message')).toEqual([replayed, reply]);
@@ -215,8 +215,8 @@ describe.each(shapes)('media in a session (%s)', (shape) => {
   ];
 
   test.each(replies)('%s', async (_what, sample, kinds) => {
-    await using guests = new Guests(server, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect();
     const reply = await session.reply((await session.say([inlinePart(sample)], 'a')).messageId);
     expect(reply.parts[0].text).not.toBe('');
     const media = mediaIn(reply);
@@ -229,8 +229,8 @@ describe.each(shapes)('media in a session (%s)', (shape) => {
   });
 
   test('who wants the bytes of replies in the stream gets them there, in its place', async () => {
-    await using guests = new Guests(server, shape);
-    const { session } = await guests.connect({ inlineMedia: true });
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect({ inlineMedia: true });
     const first = await session.say([inlinePart(video)], 'a');
     const second = await session.text('And now?');
     await session.reply(second.messageId);
@@ -247,8 +247,8 @@ describe.each(shapes)('media in a session (%s)', (shape) => {
 
 describe('the bidirectional stream', () => {
   test('tells the refusal of a last message before it ends', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session } = await testSessions.connect();
     await session.ask('Hello');
     const refused = session.say([inlinePart(voice), inlinePart(aPage)], 'last');
     bidi(session).stream.end();
@@ -294,8 +294,8 @@ describe('the sweep', () => {
     // Time enough, on any machine, for what is to be named to be named before it is of age.
     const env = { ...atOnce, ...sweepsAfter(5_000), PARLEY_MEDIA_SWEEP_INTERVAL_MS: '100' };
     await using own = await startServer({ env });
-    await using guests = new Guests(own, 'bidi');
-    const { session, welcome, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(own, 'bidi');
+    const { session, welcome, clientId } = await testSessions.connect();
     const who = { address: own.address, clientId };
     const used = await upload(who, voice);
     const unused = await upload(who, picture);

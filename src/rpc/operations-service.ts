@@ -1,6 +1,6 @@
+import type { DeadLetter, DeadLetters, ReplayWish } from '../app/managing/dead-letters.ts';
 import type { Explanation } from '../app/managing/explanation.ts';
 import type { Step } from '../app/managing/message-story.ts';
-import type { Aside, Parked as ParkedThings, ReplayWish } from '../app/managing/parked.ts';
 import type { ClientUsage, Operations } from '../app/reading/operations.ts';
 import type { SecurityEvents } from '../app/security/security-events.ts';
 import type { OpenConnection } from '../domain/admission/state.ts';
@@ -53,7 +53,7 @@ function stepToWire({ timeMs, event, detail }: Step): MessageStep {
   return { time: new Date(timeMs), event, detail };
 }
 
-const kindToWire: Readonly<Record<Aside['kind'], ParkedKind>> = {
+const kindToWire: Readonly<Record<DeadLetter['kind'], ParkedKind>> = {
   undecodable: ParkedKind.UNDECODABLE,
   poison: ParkedKind.POISON,
 };
@@ -62,7 +62,7 @@ function placeToWire({ topic, partition, offset }: RecordPlace): PlaceOnWire {
   return { topic, partition, offset: BigInt(offset) };
 }
 
-function asideToWire({ kind, place, timeMs, reason, messageId, conversationId, replay }: Aside): Parked {
+function deadLetterToWire({ kind, place, timeMs, reason, messageId, conversationId, replay }: DeadLetter): Parked {
   return {
     kind: kindToWire[kind],
     place: placeToWire(place),
@@ -125,7 +125,7 @@ function securityEventToWire(entry: SecurityEntry): SecurityEvent {
 export interface OperationsServiceDeps {
   readonly operations: Operations;
   readonly explanation: Explanation;
-  readonly parked: ParkedThings;
+  readonly deadLetters: DeadLetters;
   readonly securityEvents: SecurityEvents;
   readonly calls: Calls;
 }
@@ -134,7 +134,7 @@ export interface OperationsServiceDeps {
 export function operationsService({
   operations,
   explanation,
-  parked,
+  deadLetters,
   securityEvents,
   calls,
 }: OperationsServiceDeps): OperationsServiceServer {
@@ -157,11 +157,11 @@ export function operationsService({
       return { steps: steps.map(stepToWire) };
     }),
     listParked: unary(calls, async (page, caller) => {
-      const { items, nextPageToken } = await parked.list(caller, page);
-      return { parked: items.map(asideToWire), nextPageToken };
+      const { items, nextPageToken } = await deadLetters.list(caller, page);
+      return { parked: items.map(deadLetterToWire), nextPageToken };
     }),
     replayParked: unary(calls, async (request, caller) => {
-      const { place, messageId, alreadyReplayed } = await parked.replay(caller, wishFromWire(request));
+      const { place, messageId, alreadyReplayed } = await deadLetters.replay(caller, wishFromWire(request));
       return { place: placeToWire(place), messageId, alreadyReplayed };
     }),
     listSecurityEvents: unary(calls, async (page, caller) => {

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { allHaveLeft } from '../testing/arrivals.ts';
+import { shapes } from '../testing/black-box-client.ts';
 import { call, clientOf, type Dynamic, type DynamicClient, hangUp, timestampMs } from '../testing/contract.ts';
-import { eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { picture } from '../testing/media-samples.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { shapes } from '../testing/stranger.ts';
+import { eventually, refusalOf, TestSessions } from '../testing/test-sessions.ts';
 import { upload } from '../testing/uploads.ts';
 
 let server: ParleyServer;
@@ -40,11 +40,11 @@ const usage = () => call(client('chat.v1.OperationsService'), 'GetUsage', {});
 
 describe('OperationsService', () => {
   test('GetUsage counts clients, those in line, and messages in processing and queued', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session } = await guests.connect();
-    await guests.connect();
-    await guests.connect();
-    await guests.dial({ waitForSlotMs: 20_000 }).find('waiting');
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session } = await testSessions.connect();
+    await testSessions.connect();
+    await testSessions.connect();
+    await testSessions.dial({ waitForSlotMs: 20_000 }).find('waiting');
     await session.text('a long answer, please');
     await session.text('and another after it');
     // Messages are counted by a read model, which follows the log.
@@ -57,8 +57,8 @@ describe('OperationsService', () => {
   });
 
   test('GetUsage tells of one client what it keeps, and of none unless asked', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session, clientId } = await testSessions.connect();
     await upload({ address: server.address, clientId }, picture);
     const { accepted } = await session.ask('What do I keep?');
     expect(accepted.sequence).toBeGreaterThan(0);
@@ -85,9 +85,9 @@ describe('OperationsService', () => {
   });
 
   test('ListActiveConnections tells who is there, oldest first, by pages', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const first = await guests.connect({ timeZone: 'Asia/Tokyo' });
-    const second = await guests.connect({ timeZone: 'America/Lima' });
+    await using testSessions = new TestSessions(server, 'bidi');
+    const first = await testSessions.connect({ timeZone: 'Asia/Tokyo' });
+    const second = await testSessions.connect({ timeZone: 'America/Lima' });
     await second.session.text('I speak');
     const operations = client('chat.v1.OperationsService');
     const list = (request: object) => call(operations, 'ListActiveConnections', request);
@@ -110,18 +110,18 @@ describe('OperationsService', () => {
   });
 
   test.each(shapes)('DisconnectClient ends the session with the reason told (%s)', async (shape) => {
-    await using guests = new Guests(server, shape);
-    const { session, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, clientId } = await testSessions.connect();
     await call(client('chat.v1.OperationsService'), 'DisconnectClient', { clientId, reason: 'maintenance at noon' });
     const refused = await refusalOf(session);
     expect(refused).toMatchObject({ code: 'ABORTED', reason: 'DISCONNECTED', domain: 'parley' });
     expect(refused.message).toContain('maintenance at noon');
-    await guests.connect({ clientId });
+    await testSessions.connect({ clientId });
   });
 
   test('ExplainMessage tells a message’s life in log order, of its reply the same, and none of its words', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session, clientId, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session, clientId, welcome } = await testSessions.connect();
     const { accepted, reply } = await session.ask('a word that nobody else says: xylophone');
     const operations = client('chat.v1.OperationsService');
     const { steps } = await call(operations, 'ExplainMessage', { messageId: accepted.messageId });
@@ -135,8 +135,8 @@ describe('OperationsService', () => {
   });
 
   test('ExplainMessage tells how a message stands that was just accepted', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session } = await testSessions.connect();
     await session.text('a long answer, please');
     const { messageId } = await session.text('and another after it');
     const { steps } = await call(client('chat.v1.OperationsService'), 'ExplainMessage', { messageId });
@@ -152,8 +152,8 @@ describe('OperationsService', () => {
   });
 
   test('ListParked tells that nothing is, and ReplayParked refuses what was not', async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { messageId } = (await (await guests.connect()).session.ask('a short answer, please')).accepted;
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { messageId } = (await (await testSessions.connect()).session.ask('a short answer, please')).accepted;
     const operations = client('chat.v1.OperationsService');
     expect(await call(operations, 'ListParked', {})).toEqual({ parked: [], nextPageToken: '' });
     const place = { topic: 'parley.conversations', partition: 0, offset: 0 };

@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { withToken } from '../testing/black-box-client.ts';
 import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
-import { Guests } from '../testing/guests.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
-import { withToken } from '../testing/stranger.ts';
+import { TestSessions } from '../testing/test-sessions.ts';
 
 const password = 'a long password';
 const noToken = { code: 'UNAUTHENTICATED', reason: 'UNAUTHENTICATED' };
@@ -33,8 +33,8 @@ beforeAll(async () => {
   const addOlga = ['user', 'add', 'olga', '--operator', '--password-file', passwordFile];
   expect(await runParley(addOlga, { PARLEY_DATA_DIR: server.dataDir })).toMatchObject({ code: 0 });
   olga = await signed('SignIn', 'olga');
-  await using guests = new Guests(server, 'bidi');
-  const session = guests.dial({ clientId: '' }, ann.accessToken);
+  await using testSessions = new TestSessions(server, 'bidi');
+  const session = testSessions.dial({ clientId: '' }, ann.accessToken);
   conversationId = (await session.welcome()).conversationId;
   const { accepted, reply } = await session.ask('The secret word is xylophone');
   messageId = accepted.messageId;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { MessageRefused, type Session, shapes, textOf } from '../testing/black-box-client.ts';
 import type { Dynamic } from '../testing/contract.ts';
-import { eventually, Guests, refusalOf } from '../testing/guests.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { MessageRefused, type Session, shapes, textOf } from '../testing/stranger.ts';
+import { eventually, refusalOf, TestSessions } from '../testing/test-sessions.ts';
 
 const pieces = 20;
 const maxPending = 3;
@@ -39,11 +39,11 @@ async function storedReply(conversationId: string, accepted: Dynamic): Promise<D
 
 describe.each(shapes)('%s', (shape) => {
   test('a stolen resume token takes nothing over under another client id', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await testSessions.connect();
     const { resumeToken, conversationId } = welcome;
-    expect(await refusalOf(guests.dial({ resumeToken, conversationId }))).toMatchObject({ reason: 'NOT_YOURS' });
-    const { welcome: thiefs } = await guests.connect({ resumeToken });
+    expect(await refusalOf(testSessions.dial({ resumeToken, conversationId }))).toMatchObject({ reason: 'NOT_YOURS' });
+    const { welcome: thiefs } = await testSessions.connect({ resumeToken });
     expect(thiefs.conversationId).not.toBe(conversationId);
     expect(thiefs.sessionId).not.toBe(welcome.sessionId);
     await session.ping();
@@ -53,12 +53,12 @@ describe.each(shapes)('%s', (shape) => {
   test.each(['lost', 'taken over'])(
     'a session %s in the middle of a reply goes on without hole or repeat',
     async (how) => {
-      await using guests = new Guests(server, shape);
-      const { session: before, welcome, clientId } = await guests.connect();
+      await using testSessions = new TestSessions(server, shape);
+      const { session: before, welcome, clientId } = await testSessions.connect();
       const accepted = await before.text('Tell me a long story');
       await got(before, 5);
       if (how === 'lost') before.drop();
-      const { session: after } = await guests.connect({
+      const { session: after } = await testSessions.connect({
         clientId,
         resumeToken: welcome.resumeToken,
         conversationId: welcome.conversationId,
@@ -74,14 +74,14 @@ describe.each(shapes)('%s', (shape) => {
   );
 
   test('what was said after the sequence is told again, each once and in order', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome, clientId } = await testSessions.connect();
     const first = await session.ask('first');
     const second = await session.ask('second');
     const third = await session.text('third');
     session.drop();
     const { conversationId, resumeToken } = welcome;
-    const { session: back } = await guests.connect({
+    const { session: back } = await testSessions.connect({
       clientId,
       conversationId,
       resumeToken,
@@ -95,8 +95,8 @@ describe.each(shapes)('%s', (shape) => {
 
   // Cause: a client that took the end of a message for a refusal of its repeat connected again, was sent the end again, and so on for ever.
   test('the end of a message that was stopped before its reply began comes again, and is no refusal of its repeat', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome, clientId } = await testSessions.connect();
     const first = await session.text('A long story');
     await got(session, 1);
     const second = await session.text('Another', 'another');
@@ -104,7 +104,7 @@ describe.each(shapes)('%s', (shape) => {
     await session.find('rejected', ({ messageId }) => messageId === second.messageId);
     session.drop();
     const { conversationId, resumeToken } = welcome;
-    const back = guests.dial({ clientId, conversationId, resumeToken, afterSequence: second.sequence });
+    const back = testSessions.dial({ clientId, conversationId, resumeToken, afterSequence: second.sequence });
     const { messageId, sequence } = second;
     expect(await back.text('Another', 'another')).toMatchObject({ messageId, sequence, duplicate: true });
     expect(back.all('rejected')).toMatchObject([{ messageId, reason: 'STOPPED', retryable: false }]);
@@ -112,18 +112,18 @@ describe.each(shapes)('%s', (shape) => {
   });
 
   test('from sequence 0 the whole conversation is told again', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome, clientId } = await testSessions.connect();
     const { accepted, reply } = await session.ask('everything');
     await session.goodbye();
-    const { session: back } = await guests.connect({ clientId, conversationId: welcome.conversationId });
+    const { session: back } = await testSessions.connect({ clientId, conversationId: welcome.conversationId });
     await back.find('message', (message) => message.messageId === reply.messageId);
     expect(back.all('message').map((message) => message.messageId)).toEqual([accepted.messageId, reply.messageId]);
   });
 
   test('a session turns to another conversation and back while a reply goes on', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await testSessions.connect();
     const story = await session.text('A story for the first conversation');
     await got(session, 3);
     const joined = await session.join('');
@@ -147,10 +147,10 @@ describe.each(shapes)('%s', (shape) => {
   });
 
   test("a session cannot turn to another client's conversation, and stays where it is", async () => {
-    await using guests = new Guests(server, shape);
-    const { session: owner, welcome: theirs } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session: owner, welcome: theirs } = await testSessions.connect();
     await owner.text('Mine alone');
-    const { session } = await guests.connect();
+    const { session } = await testSessions.connect();
     const refused = session.join(theirs.conversationId);
     if (shape === 'bidi') {
       refused.catch(() => {});
@@ -162,8 +162,8 @@ describe.each(shapes)('%s', (shape) => {
   });
 
   test('StopReply keeps what was said, as STOPPED, and the next message is answered', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await testSessions.connect();
     const accepted = await session.text('Talk until I stop you');
     await got(session, 4);
     await session.stopReply(accepted.messageId);
@@ -178,8 +178,8 @@ describe.each(shapes)('%s', (shape) => {
   });
 
   test('a message stopped before it was begun is told as STOPPED without a reply', async () => {
-    await using guests = new Guests(server, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect();
     const begun = await session.text('This one is being answered');
     const queued = await session.text('This one waits');
     await session.find('replyStarted', ({ messageId }) => messageId === begun.messageId);
@@ -194,8 +194,8 @@ describe.each(shapes)('%s', (shape) => {
   });
 
   test('one unanswered message too many is refused with a delay, over all conversations of the client', async () => {
-    await using guests = new Guests(server, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect();
     const accepted = [await session.text('one'), await session.text('two')];
     await session.join('');
     accepted.push(await session.text('three'));
@@ -206,8 +206,8 @@ describe.each(shapes)('%s', (shape) => {
   });
 
   test('a lost connection stops no reply', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome } = await testSessions.connect();
     const accepted = await session.text('I shall be gone');
     await got(session, 2);
     session.drop();

@@ -4,8 +4,8 @@ import type { PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { ConversationsManager } from '../app/managing/conversations-manager.ts';
+import type { DeadLetters } from '../app/managing/dead-letters.ts';
 import type { Explanation } from '../app/managing/explanation.ts';
-import type { Parked } from '../app/managing/parked.ts';
 import type { MediaLibrary } from '../app/media/media-library.ts';
 import type { HistoryReads } from '../app/reading/history-reads.ts';
 import type { Operations } from '../app/reading/operations.ts';
@@ -34,7 +34,7 @@ export interface RpcServerDeps extends Omit<ChatServiceDeps, 'unfinished'>, Acco
   readonly reads: HistoryReads;
   readonly manager: ConversationsManager;
   readonly explanation: Explanation;
-  readonly parked: Parked;
+  readonly deadLetters: DeadLetters;
   readonly library: MediaLibrary;
   readonly operations: Operations;
   readonly securityEvents: SecurityEvents;

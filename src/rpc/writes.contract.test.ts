@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { MessageRefused, shapes } from '../testing/black-box-client.ts';
 import { CallRefused, call, clientOf, type DynamicClient, hangUp } from '../testing/contract.ts';
-import { Guests, refusalOf } from '../testing/guests.ts';
 import { picture, sha256 } from '../testing/media-samples.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
-import { MessageRefused, shapes } from '../testing/stranger.ts';
+import { refusalOf, TestSessions } from '../testing/test-sessions.ts';
 import { reserve } from '../testing/uploads.ts';
 
 const perMinute = 10;
@@ -64,38 +64,38 @@ function expectDelay({ retryDelayMs }: CallRefused): void {
 
 describe.each(shapes)('a client that has written all it may, by %s', (shape) => {
   test('opens no session, not even with its resume token, until it is time', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, clientId, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, clientId, welcome } = await testSessions.connect();
     await useUp(clientId);
     const { resumeToken, conversationId } = welcome;
-    const refused = await refusalOf(guests.dial({ clientId, resumeToken, conversationId }));
+    const refused = await refusalOf(testSessions.dial({ clientId, resumeToken, conversationId }));
     expect(refused).toMatchObject(tooMany);
     expectDelay(refused);
     // Nobody has taken the session over.
     await session.ping();
     await sleep(refused.retryDelayMs ?? 0);
-    await guests.dial({ clientId, resumeToken, conversationId }).welcome();
+    await testSessions.dial({ clientId, resumeToken, conversationId }).welcome();
   });
 
   test('begins no conversation, and turns to those that it has', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, clientId, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, clientId, welcome } = await testSessions.connect();
     await useUp(clientId);
     expect(await session.join(welcome.conversationId)).toMatchObject({ conversationId: welcome.conversationId });
     expect(await refusal(session.join(''))).toMatchObject(tooMany);
   });
 
   test('says what it has to say', async () => {
-    await using guests = new Guests(server, shape);
-    const { session, clientId } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session, clientId } = await testSessions.connect();
     await useUp(clientId);
     expect(await session.text('Is anybody there?')).toMatchObject({ messageId: expect.any(String) });
   });
 });
 
 test('a reply is not stopped when its client has written all it may', async () => {
-  await using guests = new Guests(server, 'split');
-  const { session, clientId } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'split');
+  const { session, clientId } = await testSessions.connect();
   const { messageId } = await session.text('What time is it?');
   await useUp(clientId);
   const refused = await refusal(session.stopReply(messageId));
@@ -106,8 +106,8 @@ test('a reply is not stopped when its client has written all it may', async () =
 });
 
 test('a stream whose client stops too many replies is ended', async () => {
-  await using guests = new Guests(server, 'bidi');
-  const { session, clientId } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'bidi');
+  const { session, clientId } = await testSessions.connect();
   const { messageId } = await session.text('What time is it?');
   await useUp(clientId);
   await session.stopReply(messageId);
@@ -117,8 +117,8 @@ test('a stream whose client stops too many replies is ended', async () => {
 });
 
 test('conversations are not renamed or deleted when their client has written all it may', async () => {
-  await using guests = new Guests(server, 'bidi');
-  const { clientId, welcome } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'bidi');
+  const { clientId, welcome } = await testSessions.connect();
   const { conversationId } = welcome;
   await call(history, 'RenameConversation', { conversationId, title: 'First' });
   await useUp(clientId);
@@ -141,8 +141,8 @@ test('uploads are not begun when their client has written all it may', async () 
 
 describe.each(shapes)('a client that has said all it may, by %s', (shape) => {
   test('is told when it may say more, and its session goes on', async () => {
-    await using guests = new Guests(server, shape);
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect();
     for (let count = 0; count < messagesPerMinute; count += 1) await session.text(`one of ${count}`);
     const refused = await session.text('one too many').catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(MessageRefused);

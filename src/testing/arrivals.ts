@@ -1,18 +1,18 @@
+import type { Session } from './black-box-client.ts';
 import { call, clientOf, type Dynamic, hangUp } from './contract.ts';
-import { eventually } from './guests.ts';
-import type { Session } from './stranger.ts';
+import { eventually } from './test-sessions.ts';
 
 /** What became of a client that said hello. */
 export type Outcome = 'welcome' | 'waiting' | 'refused';
 
 /** Bounds a hanging test; a crowd of clients on a busy machine is let in more slowly than one. */
-const patienceMs = 60_000;
+const waitTimeoutMs = 60_000;
 
 /** What the server answers first. */
 export function firstOutcome(session: Session): Promise<Outcome> {
   const never = new Promise<never>(() => {});
   const on = (kind: 'welcome' | 'waiting') =>
-    session.find(kind, undefined, patienceMs).then(
+    session.find(kind, undefined, waitTimeoutMs).then(
       () => kind,
       () => never,
     );

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Dial, shapes } from './black-box-client.ts';
+import { CheckingClient, type Habits } from './checking-client.ts';
 import type { Cluster } from './cluster.ts';
 import { CallRefused, type Dynamic } from './contract.ts';
 import { type DeliveryBreach, deliveryBreaches } from './delivery-oracle.ts';
-import { eventually } from './guests.ts';
 import { endedIn, factsIn, type Processing, processingOf } from './log-oracle.ts';
 import { historyBreaches, wholeConversation, withoutLinks } from './oracle.ts';
 import { percentile } from './percentile.ts';
 import type { Sayings } from './sayings.ts';
 import { runParley } from './server.ts';
-import { type Dial, shapes } from './stranger.ts';
-import { type Habits, Talker } from './talker.ts';
+import { eventually } from './test-sessions.ts';
 
 /** What a dead worker left is taken up within 15 s; the rest is for a busy machine. */
 const settleTimeoutMs = 45_000;
@@ -37,12 +37,12 @@ export interface RoverOptions extends Partial<Omit<Dial, 'address'>> {
   readonly habits?: Habits;
 }
 
-/** A talker that goes to the next gateway at each loss, beginning with the one of its number. */
+/** A checkingClient that goes to the next gateway at each loss, beginning with the one of its number. */
 export function rover(
   cluster: Cluster,
   index: number,
   { sayings, clientId, habits, ...dial }: RoverOptions = {},
-): Talker {
+): CheckingClient {
   const shape = shapes[Math.floor(index / 2) % shapes.length] ?? 'bidi';
   let turn = index;
   const where = () => {
@@ -51,29 +51,29 @@ export function rover(
     turn += 1;
     return { shape, ...dial, address };
   };
-  return new Talker(where, 1, sayings, clientId, habits);
+  return new CheckingClient(where, 1, sayings, clientId, habits);
 }
 
-/** Talkers at a cluster, and what must be true of all that they were told. Disposed: they give up, for the end of a test that failed. */
+/** CheckingClients at a cluster, and what must be true of all that they were told. Disposed: they give up, for the end of a test that failed. */
 export class ClusterTalk implements Disposable {
-  readonly talkers: readonly Talker[];
+  readonly checkingClients: readonly CheckingClient[];
   readonly #cluster: Cluster;
   #talks: readonly Promise<void>[] = [];
 
-  constructor(cluster: Cluster, talkers: readonly Talker[]) {
+  constructor(cluster: Cluster, checkingClients: readonly CheckingClient[]) {
     this.#cluster = cluster;
-    this.talkers = talkers;
+    this.checkingClients = checkingClients;
   }
 
   /** How many messages they were told are accepted. */
   get accepted(): number {
-    return this.talkers.reduce((sum, talker) => sum + talker.accepted.length, 0);
+    return this.checkingClients.reduce((sum, checkingClient) => sum + checkingClient.accepted.length, 0);
   }
 
   /** Resolves when each has heard a piece of its first reply. */
   async begin(): Promise<void> {
     const heard = this.allHear('replyDelta');
-    this.#talks = this.talkers.map((talker) => talker.talk());
+    this.#talks = this.checkingClients.map((checkingClient) => checkingClient.talk());
     for (const talk of this.#talks) talk.catch(() => undefined);
     await Promise.race([heard, Promise.all(this.#talks)]);
   }
@@ -81,12 +81,16 @@ export class ClusterTalk implements Disposable {
   /** Resolves when the next event of this kind has come to each, with the milliseconds that each has waited for it. */
   allHear(kind: string): Promise<readonly number[]> {
     const sinceMs = performance.now();
-    return Promise.all(this.talkers.map((talker) => talker.hears(kind).then(() => performance.now() - sinceMs)));
+    return Promise.all(
+      this.checkingClients.map((checkingClient) => checkingClient.hears(kind).then(() => performance.now() - sinceMs)),
+    );
   }
 
   /** Resolves when all that they were told is accepted by now has its end in the log. */
   async settle(timeoutMs = settleTimeoutMs): Promise<void> {
-    const told = this.talkers.flatMap((talker) => talker.accepted.map(({ accepted }) => accepted.messageId as string));
+    const told = this.checkingClients.flatMap((checkingClient) =>
+      checkingClient.accepted.map(({ accepted }) => accepted.messageId as string),
+    );
     await eventually(
       async () => {
         const ended = endedIn(await this.#cluster.entries());
@@ -99,7 +103,7 @@ export class ClusterTalk implements Disposable {
 
   /** Lets each finish what it is saying. Resolves when history holds all of it. */
   async end(): Promise<void> {
-    for (const talker of this.talkers) talker.stopTalking();
+    for (const checkingClient of this.checkingClients) checkingClient.stopTalking();
     await this.#inTime(Promise.all(this.#talks));
     await this.settle();
     await eventually(
@@ -116,7 +120,7 @@ export class ClusterTalk implements Disposable {
 
   async #inTime(work: Promise<unknown>): Promise<void> {
     if (await isDoneWithin(work, overdueMs)) return;
-    for (const talker of this.talkers) talker.stopTalking();
+    for (const checkingClient of this.checkingClients) checkingClient.stopTalking();
     await isDoneWithin(Promise.all(this.#talks), settleTimeoutMs);
     const breaches = (await this.deliveryBreaches()).map(({ rule, what }) => `${rule}: ${what}`);
     throw new Error(`somebody waits in vain for an answer:\n${breaches.join('\n')}`);
@@ -130,7 +134,7 @@ export class ClusterTalk implements Disposable {
   /** What is wrong with what their streams sent, record by record of the log, once they have ended. */
   async deliveryBreaches(): Promise<readonly DeliveryBreach[]> {
     const facts = factsIn(await this.#cluster.entries());
-    return this.talkers.flatMap(({ clientId, transcripts, accepted }) => {
+    return this.checkingClients.flatMap(({ clientId, transcripts, accepted }) => {
       const answers = accepted.map((said) => said.accepted);
       return deliveryBreaches({ clientId, transcripts: transcripts.all, answers }, facts);
     });
@@ -155,7 +159,9 @@ export class ClusterTalk implements Disposable {
 
   /** How soon those who lost their streams since (by `performance.now()`) went on, for people. */
   interruptions(sinceMs = 0): { readonly heardMs: readonly number[]; readonly text: string } {
-    const lost = this.talkers.flatMap(({ interruptions }) => interruptions.filter((one) => one.lostAtMs >= sinceMs));
+    const lost = this.checkingClients.flatMap(({ interruptions }) =>
+      interruptions.filter((one) => one.lostAtMs >= sinceMs),
+    );
     const heardMs = lost.flatMap(({ heardMs }) => heardMs ?? []);
     const welcomedMs = lost.flatMap(({ welcomedMs }) => welcomedMs ?? []);
     const text = `${lost.length} streams lost; welcomed after ${spread(welcomedMs)}, streaming after ${spread(heardMs)}`;
@@ -163,12 +169,12 @@ export class ClusterTalk implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const talker of this.talkers) talker.giveUp();
+    for (const checkingClient of this.checkingClients) checkingClient.giveUp();
   }
 
   /** How many messages of theirs the log has; each once. */
   async #ownMessages(): Promise<number> {
-    const clientIds = new Set(this.talkers.map(({ clientId }) => clientId));
+    const clientIds = new Set(this.checkingClients.map(({ clientId }) => clientId));
     const said = (await this.#cluster.entries()).flat().flatMap(({ event }) => {
       return event.type === 'MessageReceived' && clientIds.has(event.clientId) ? [event.messageId] : [];
     });
@@ -176,13 +182,15 @@ export class ClusterTalk implements Disposable {
   }
 
   async #historyBreaches(): Promise<readonly string[]> {
-    return historyBreaches(this.#cluster.nextAddress(), this.talkers).catch((error: unknown) => [String(error)]);
+    return historyBreaches(this.#cluster.nextAddress(), this.checkingClients).catch((error: unknown) => [
+      String(error),
+    ]);
   }
 
   /** One after the other: the stand-in for MongoDB looks at every message for each page. */
   async #whole(): Promise<unknown> {
     const conversations: Dynamic[][] = [];
-    for (const { conversationIds, accessToken } of this.talkers)
+    for (const { conversationIds, accessToken } of this.checkingClients)
       for (const id of conversationIds)
         conversations.push(withoutLinks(await this.#wholeConversation(id, accessToken)));
     return conversations;

@@ -1,4 +1,4 @@
-import type { Session } from './stranger.ts';
+import type { Session } from './black-box-client.ts';
 
 /** Drafts of replies as a client holds them over all its streams, by README's rule; and whether one of them ever lost text. */
 export class HeldDrafts {

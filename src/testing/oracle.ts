@@ -1,8 +1,8 @@
+import { textOf, withToken } from './black-box-client.ts';
+import type { CheckingClient, Said } from './checking-client.ts';
 import { CallRefused, call, clientOf, type Dynamic, hangUp } from './contract.ts';
-import { eventually } from './guests.ts';
 import { mediaIn } from './sayings.ts';
-import { textOf, withToken } from './stranger.ts';
-import type { Said, Talker } from './talker.ts';
+import { eventually } from './test-sessions.ts';
 
 const pageSize = 200;
 const final = new Set(['MESSAGE_STATUS_COMPLETED', 'MESSAGE_STATUS_STOPPED', 'MESSAGE_STATUS_FAILED']);
@@ -62,19 +62,19 @@ export function withoutLinks(messages: readonly Dynamic[]): Dynamic[] {
  */
 export async function historyBreaches(
   address: string,
-  talkers: readonly Talker[],
+  checkingClients: readonly CheckingClient[],
   settled?: ReadonlySet<Said>,
 ): Promise<string[]> {
-  const breaches = talkers.flatMap((talker) => talker.breaches);
-  for (const talker of talkers) {
-    const accepted = talker.accepted.filter((said) => settled?.has(said) ?? true);
-    const { accessToken } = talker;
+  const breaches = checkingClients.flatMap((checkingClient) => checkingClient.breaches);
+  for (const checkingClient of checkingClients) {
+    const accepted = checkingClient.accepted.filter((said) => settled?.has(said) ?? true);
+    const { accessToken } = checkingClient;
     for (const [conversationId, there] of Map.groupBy(accepted, (said) => said.accepted.conversationId as string)) {
       const messages =
         settled === undefined
           ? await wholeConversation(address, conversationId, accessToken)
           : await messagesSince({ address, conversationId, accessToken }, there[0]?.accepted.sequence);
-      breaches.push(...conversationBreaches({ talker, conversationId }, there, messages));
+      breaches.push(...conversationBreaches({ checkingClient, conversationId }, there, messages));
     }
   }
   return breaches;
@@ -83,18 +83,18 @@ export async function historyBreaches(
 /** Waits until history holds all of it and breaks nothing: it follows the log, and whoever has a reply may ask before it is there. */
 export async function historyHolds(
   address: string,
-  talkers: readonly Talker[],
+  checkingClients: readonly CheckingClient[],
   { settled, timeoutMs = 60_000 }: { readonly settled?: ReadonlySet<Said>; readonly timeoutMs?: number } = {},
 ): Promise<void> {
   await eventually(
-    () => historyBreaches(address, talkers, settled),
+    () => historyBreaches(address, checkingClients, settled),
     (breaches) => breaches.length === 0,
     timeoutMs,
   );
 }
 
 function conversationBreaches(
-  { talker, conversationId }: { readonly talker: Talker; readonly conversationId: string },
+  { checkingClient, conversationId }: { readonly checkingClient: CheckingClient; readonly conversationId: string },
   accepted: readonly Said[],
   messages: readonly Dynamic[],
 ): string[] {
@@ -124,7 +124,7 @@ function conversationBreaches(
     if (said.reply !== undefined)
       expect(contentOf(said.reply) === contentOf(replies[0] ?? { parts: [] }), `${id}: told and stored replies differ`);
   }
-  const known = new Set(talker.said.map((said) => said.clientMessageId));
+  const known = new Set(checkingClient.said.map((said) => said.clientMessageId));
   for (const message of messages) {
     expect(message.role !== 'ROLE_USER' || known.has(message.clientMessageId), `${message.messageId} was never said`);
   }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
-import { eventually } from './guests.ts';
+import { eventually } from './test-sessions.ts';
 
 /** A span as a collector is told of it. */
 export interface CollectedSpan {

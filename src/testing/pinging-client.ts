@@ -1,5 +1,5 @@
 /** A client that speaks once and pings for ever, to be stopped from outside. Says `connected` when it is. */
-import { connect } from './stranger.ts';
+import { connect } from './black-box-client.ts';
 
 const pingIntervalMs = 200;
 const address = process.argv[2] ?? '';

@@ -1,5 +1,5 @@
+import { textOf } from './black-box-client.ts';
 import type { Dynamic } from './contract.ts';
-import { textOf } from './stranger.ts';
 
 /** What a stream sent about a record of the log. */
 export interface Sent {

@@ -1,6 +1,6 @@
+import { withToken } from './black-box-client.ts';
 import { call, clientOf, type Dynamic, hangUp } from './contract.ts';
 import { type Sample, sha256 } from './media-samples.ts';
-import { withToken } from './stranger.ts';
 
 /** Whose calls these are, and where they go. */
 export interface Uploader {

@@ -24,8 +24,8 @@ import { messageReceived } from './conversation-events.ts';
 import { eventCodec } from './event-codec.ts';
 import { FaultyLog } from './faulty-log.ts';
 import { FaultyMedia } from './faulty-media.ts';
-import { eventually } from './guests.ts';
 import { ScriptedProvider } from './scripted-provider.ts';
+import { eventually } from './test-sessions.ts';
 
 /** Runs so many times faster than the machine's, and remembers how long was slept. */
 export class HastyClock implements Clock {

@@ -4,9 +4,9 @@ import { tracedLog } from '../app/traced-log.ts';
 import { ProviderError } from '../ports/provider.ts';
 import { messageReceived } from '../testing/conversation-events.ts';
 import { eventCodec } from '../testing/event-codec.ts';
-import { eventually } from '../testing/guests.ts';
 import { RecordedTracer } from '../testing/recorded-tracer.ts';
 import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
+import { eventually } from '../testing/test-sessions.ts';
 import { WorkerWorld } from '../testing/worker-world.ts';
 
 function answering(answer: (call: ScriptedCall) => void): ScriptedProvider {

@@ -3,8 +3,8 @@ import { settings } from '../config/settings.ts';
 import { maxPieceBytes, maxReplyBytes } from '../domain/limits.ts';
 import { ProviderError } from '../ports/provider.ts';
 import { stopRequested } from '../testing/conversation-events.ts';
-import { eventually } from '../testing/guests.ts';
 import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
+import { eventually } from '../testing/test-sessions.ts';
 import { counted, WorkerWorld } from '../testing/worker-world.ts';
 
 /** Each call is led by the next of these; the last leads all that come after. */

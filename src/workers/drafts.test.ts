@@ -8,8 +8,8 @@ import {
   stopRequested,
   workerClaimed,
 } from '../testing/conversation-events.ts';
-import { eventually } from '../testing/guests.ts';
 import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
+import { eventually } from '../testing/test-sessions.ts';
 import { type WorkerOptions, WorkerWorld } from '../testing/worker-world.ts';
 import { draftStretchBytes } from './limits.ts';
 

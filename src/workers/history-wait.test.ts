@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { stopRequested } from '../testing/conversation-events.ts';
-import { eventually } from '../testing/guests.ts';
 import { ScriptedProvider } from '../testing/scripted-provider.ts';
+import { eventually } from '../testing/test-sessions.ts';
 import { counted, WorkerWorld } from '../testing/worker-world.ts';
 import type { Lookups } from './deps.ts';
 

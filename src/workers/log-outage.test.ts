@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { NewRecord } from '../ports/event-log.ts';
-import { eventually } from '../testing/guests.ts';
 import { ScriptedProvider } from '../testing/scripted-provider.ts';
+import { eventually } from '../testing/test-sessions.ts';
 import { WorkerWorld } from '../testing/worker-world.ts';
 
 const typesOf = (records: readonly NewRecord[]) =>

@@ -4,8 +4,8 @@ import { newMediaId } from '../domain/media/media-id.ts';
 import { MediaUnavailable } from '../ports/media-store.ts';
 import { ProviderError } from '../ports/provider.ts';
 import { stopRequested } from '../testing/conversation-events.ts';
-import { eventually } from '../testing/guests.ts';
 import { ScriptedProvider } from '../testing/scripted-provider.ts';
+import { eventually } from '../testing/test-sessions.ts';
 import { counted, WorkerWorld } from '../testing/worker-world.ts';
 
 // Cause, of all here: a media store that could not be read was taken for a provider that failed, so that a short outage of the store ended

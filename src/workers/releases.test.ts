@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { evolve, initialPartition, pendingMessage } from '../domain/conversation/partition-state.ts';
 import { workerClaimed } from '../testing/conversation-events.ts';
-import { eventually } from '../testing/guests.ts';
 import { ScriptedProvider } from '../testing/scripted-provider.ts';
+import { eventually } from '../testing/test-sessions.ts';
 import { type WorkerUnderTest, WorkerWorld } from '../testing/worker-world.ts';
 
 function echo(): ScriptedProvider {

@@ -6,8 +6,8 @@ import type { NewRecord } from '../ports/event-log.ts';
 import { MediaQuotaExceeded, MediaStoreFull, MediaUnavailable } from '../ports/media-store.ts';
 import { type GeneratedMedia, ProviderError } from '../ports/provider.ts';
 import { messageReceived } from '../testing/conversation-events.ts';
-import { eventually } from '../testing/guests.ts';
 import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
+import { eventually } from '../testing/test-sessions.ts';
 import { counted, WorkerWorld } from '../testing/worker-world.ts';
 
 const generating = { type: 'generating' } as const;

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { NewRecord } from '../ports/event-log.ts';
 import { stopRequested } from '../testing/conversation-events.ts';
-import { eventually } from '../testing/guests.ts';
+import { eventually } from '../testing/test-sessions.ts';
 import { WorkerWorld } from '../testing/worker-world.ts';
 
 // Cause, of all here: pieces went out before anybody knew that the attempt's number was the worker's own. Where the record of its start was

@@ -9,8 +9,8 @@ import {
   stopRequested,
   workerClaimed,
 } from '../testing/conversation-events.ts';
-import { eventually } from '../testing/guests.ts';
 import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
+import { eventually } from '../testing/test-sessions.ts';
 import { counted, type WorkerUnderTest, WorkerWorld } from '../testing/worker-world.ts';
 import type { Lookups } from './deps.ts';
 

@@ -3,14 +3,14 @@ import { createRequire } from 'node:module';
 import { describe, expect, test } from '@jest/globals';
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
-import { eventually } from '../../../src/testing/guests.ts';
 import { echoAnswer } from '../../../src/testing/openai-test-answers.ts';
 import type { RecordedChatRequest } from '../../../src/testing/openai-test-server.ts';
+import { eventually } from '../../../src/testing/test-sessions.ts';
 import { browsing } from './testing/browsing.ts';
 import { ChatPage } from './testing/chat-page.ts';
 import { toldTexts } from './testing/drawn-replies.ts';
 import { bring, pictureFile } from './testing/files.ts';
-import { patienceMs } from './testing/visitor.ts';
+import { waitTimeoutMs } from './testing/visitor.ts';
 import { World } from './testing/world.ts';
 
 const chromium = browsing();
@@ -133,16 +133,16 @@ test('everything on the main path can be done by keyboard alone', async () => {
   await eventually(
     () => chat.questions.count(),
     (count) => count === 0,
-    patienceMs,
+    waitTimeoutMs,
   );
   await keyboard.press('Control+K');
-  await eventually(focused, (name) => name === 'Search messages', patienceMs);
+  await eventually(focused, (name) => name === 'Search messages', waitTimeoutMs);
   await keyboard.type('Another');
   await chat.page.getByRole('list', { name: 'Found messages' }).getByRole('link').first().waitFor();
   await keyboard.press('Escape');
   await tabTo(/^Rename First line/);
   await keyboard.press('Enter');
-  await eventually(focused, (name) => name === 'New title', patienceMs);
+  await eventually(focused, (name) => name === 'New title', waitTimeoutMs);
   await keyboard.press('Control+A');
   await keyboard.type('By keyboard');
   await keyboard.press('Enter');
@@ -152,7 +152,7 @@ test('everything on the main path can be done by keyboard alone', async () => {
   await eventually(
     () => chat.replies.count(),
     (count) => count === 2,
-    patienceMs,
+    waitTimeoutMs,
   );
   await chat.conversation('By keyboard').focus();
   await tabTo(/^Delete By keyboard/);
@@ -185,7 +185,7 @@ test('a reply is announced when it is whole, not piece by piece', async () => {
   const announced = await eventually(
     () => chat.page.evaluate(() => (globalThis as unknown as { announced: string[] }).announced),
     (said) => said.some((text) => text.includes('You said')),
-    patienceMs,
+    waitTimeoutMs,
   );
   const withWords = announced.filter((text) => text.includes('You said'));
   expect(withWords.every((text) => text.includes('one two three four five'))).toBe(true);

@@ -1,14 +1,14 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { call, clientOf, hangUp } from '../../../src/testing/contract.ts';
-import { eventually, Guests } from '../../../src/testing/guests.ts';
 import { echoAnswer } from '../../../src/testing/openai-test-answers.ts';
 import type { RecordedChatRequest } from '../../../src/testing/openai-test-server.ts';
+import { eventually, TestSessions } from '../../../src/testing/test-sessions.ts';
 import { browsing } from './testing/browsing.ts';
 import { ChatPage } from './testing/chat-page.ts';
 import { toldTexts } from './testing/drawn-replies.ts';
 import { fillConversation, scrollBy, scrollToTop } from './testing/long-conversation.ts';
 import { onlyClient, sessionsOpen } from './testing/operations.ts';
-import { patienceMs } from './testing/visitor.ts';
+import { waitTimeoutMs } from './testing/visitor.ts';
 import { doors, World } from './testing/world.ts';
 
 jest.setTimeout(600_000);
@@ -21,7 +21,7 @@ async function startWith(chat: ChatPage, world: World, text: string): Promise<vo
   await eventually(
     () => chat.questions.count(),
     (count) => count === 0,
-    patienceMs,
+    waitTimeoutMs,
   );
   await chat.ask(text);
   await chat.conversation(text).waitFor();
@@ -40,7 +40,7 @@ describe.each(doors)('over %s', (door) => {
     await eventually(
       async () => (await list.getByRole('link').allTextContents()).map((text) => /Of \w+/.exec(text)?.[0]),
       (titles) => titles.join() === 'Of plums,Of pears,Of apples',
-      patienceMs,
+      waitTimeoutMs,
     );
     await chat.conversation('Of apples').click();
     await chat.replies.getByText('You said: Of apples').waitFor();
@@ -68,7 +68,7 @@ describe.each(doors)('over %s', (door) => {
     await eventually(
       async () => (await heading(chat).textContent()) ?? '',
       (title) => title.includes('A better title'),
-      patienceMs,
+      waitTimeoutMs,
     );
 
     await list.getByRole('listitem').filter({ hasText: 'Of plums' }).hover();
@@ -161,8 +161,8 @@ test('a conversation of 10,000 messages: older pages come as one scrolls up, wit
   const id = await chat.conversationId();
   await chat.page.close();
   await sessionsOpen(world.server, 0);
-  await using guests = new Guests(world.server, 'bidi');
-  await fillConversation(guests, world.server, { clientId, conversationId: id, count: said });
+  await using testSessions = new TestSessions(world.server, 'bidi');
+  await fillConversation(testSessions, world.server, { clientId, conversationId: id, count: said });
   const again = await ChatPage.open(visitor, `#/c/${id}`);
   await again.messages.getByText('Message 4999', { exact: true }).waitFor();
   // Over several pages that come meanwhile, what one reads stays where it is.

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { eventually } from '../../../src/testing/guests.ts';
 import { echoAnswer } from '../../../src/testing/openai-test-answers.ts';
 import type { RecordedChatRequest } from '../../../src/testing/openai-test-server.ts';
+import { eventually } from '../../../src/testing/test-sessions.ts';
 import { browsing } from './testing/browsing.ts';
 import { ChatPage } from './testing/chat-page.ts';
 import { drawingBreaches, drawnReplies, numbered, toldTexts, watchReplies } from './testing/drawn-replies.ts';
-import { patienceMs } from './testing/visitor.ts';
+import { waitTimeoutMs } from './testing/visitor.ts';
 import { doors, World } from './testing/world.ts';
 
 const chromium = browsing();
@@ -90,7 +90,7 @@ describe.each(doors)('over %s', (door) => {
     await eventually(
       () => chat.composer.inputValue(),
       (text) => text === 'Half a thou',
-      patienceMs,
+      waitTimeoutMs,
     );
     await chat.composer.press('End');
     await chat.composer.pressSequentially('ght');

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Locator, Page } from 'playwright-core';
-import { eventually } from '../../../src/testing/guests.ts';
 import { wholeConversation } from '../../../src/testing/oracle.ts';
 import { mediaIn } from '../../../src/testing/sayings.ts';
+import { eventually } from '../../../src/testing/test-sessions.ts';
 import { browsing } from './testing/browsing.ts';
 import { ChatPage } from './testing/chat-page.ts';
 import { bring, pictureFile, type TestFile, videoFile, voiceFile } from './testing/files.ts';
-import { patienceMs } from './testing/visitor.ts';
+import { waitTimeoutMs } from './testing/visitor.ts';
 import { doors, World } from './testing/world.ts';
 
 const chromium = browsing();
@@ -26,7 +26,7 @@ async function attach(chat: ChatPage, ...files: readonly TestFile[]): Promise<vo
   await eventually(
     () => attachments(chat).count(),
     (count) => count === files.length,
-    patienceMs,
+    waitTimeoutMs,
   );
 }
 
@@ -70,7 +70,7 @@ async function isDrawn(image: Locator): Promise<void> {
   await eventually(
     () => image.evaluate((element) => (element as HTMLImageElement).naturalWidth),
     (width) => width > 0,
-    patienceMs,
+    waitTimeoutMs,
   );
 }
 
@@ -84,7 +84,7 @@ async function isPlayable(player: Locator): Promise<void> {
   await eventually(
     () => player.evaluate((element) => (element as HTMLMediaElement).duration),
     (seconds) => seconds > 0,
-    patienceMs,
+    waitTimeoutMs,
   );
 }
 
@@ -98,7 +98,7 @@ async function toldMedia(
   const messages = await eventually(
     () => wholeConversation(world.server.address, id),
     (all) => all.length === count,
-    patienceMs,
+    waitTimeoutMs,
   );
   return messages.map((message) =>
     mediaIn(message).map(({ contentType, sizeBytes }) => ({ contentType, sizeBytes: Number(sizeBytes) })),
@@ -132,7 +132,7 @@ describe.each(doors)('over %s', (door) => {
     await eventually(
       () => chat.dialog('Picture').count(),
       (count) => count === 0,
-      patienceMs,
+      waitTimeoutMs,
     );
   });
 
@@ -147,13 +147,13 @@ describe.each(doors)('over %s', (door) => {
     await eventually(
       () => attachments(chat).count(),
       (count) => count === 2,
-      patienceMs,
+      waitTimeoutMs,
     );
     await chat.button('Remove second.png').click();
     await eventually(
       () => attachments(chat).count(),
       (count) => count === 1,
-      patienceMs,
+      waitTimeoutMs,
     );
     await send(chat);
     await chat.wholeReply(0);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { Guests } from '../../../src/testing/guests.ts';
+import { TestSessions } from '../../../src/testing/test-sessions.ts';
 import { browsing } from './testing/browsing.ts';
 import { ChatPage } from './testing/chat-page.ts';
-import { patienceMs } from './testing/visitor.ts';
+import { waitTimeoutMs } from './testing/visitor.ts';
 import { doors, World } from './testing/world.ts';
 
 const chromium = browsing();
@@ -11,8 +11,8 @@ const prompt = { PARLEY_SIMULATED_TEXT_DELAY_MS: '0' };
 describe.each(doors)('over %s', (door) => {
   test('an operator sees use and connections, ends a session, and has a message explained', async () => {
     await using world = await World.start(door, { env: prompt });
-    await using guests = new Guests(world.server, 'bidi');
-    const { session } = await guests.connect({ clientId: 'a-guest' });
+    await using testSessions = new TestSessions(world.server, 'bidi');
+    const { session } = await testSessions.connect({ clientId: 'a-guest' });
     const { accepted } = await session.ask('Hello.');
     await using visitor = await chromium.visitor(world.url);
     const { page } = await ChatPage.open(visitor, '#/operator');
@@ -31,7 +31,7 @@ describe.each(doors)('over %s', (door) => {
     await page.getByRole('button', { name: 'Disconnect a-guest' }).click();
     await page.getByRole('dialog', { name: 'Disconnect a-guest?' }).getByRole('button', { name: 'Disconnect' }).click();
     expect(await session.ended).toMatchObject({ reason: 'DISCONNECTED' });
-    await row.waitFor({ state: 'detached', timeout: patienceMs });
+    await row.waitFor({ state: 'detached', timeout: waitTimeoutMs });
   });
 });
 

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import { freePort } from '../../../src/testing/engines/free-port.ts';
-import { eventually } from '../../../src/testing/guests.ts';
 import { runParley } from '../../../src/testing/server.ts';
+import { eventually } from '../../../src/testing/test-sessions.ts';
 import { browsing } from './testing/browsing.ts';
 import { ChatPage } from './testing/chat-page.ts';
 import { audience, startSignInIssuer, webClientId } from './testing/sign-in-issuer.ts';
-import { patienceMs } from './testing/visitor.ts';
+import { waitTimeoutMs } from './testing/visitor.ts';
 import { doors, World } from './testing/world.ts';
 
 const chromium = browsing();
@@ -148,7 +148,7 @@ test('tokens that expire are renewed without a word, the session goes on, and tw
   await eventually(
     async () => count('/RefreshTokens'),
     (renewals) => renewals >= 2,
-    patienceMs,
+    waitTimeoutMs,
   );
   await first.ask('Still there?');
   expect(count('/Open')).toBe(0);

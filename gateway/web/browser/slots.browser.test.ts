@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Guests } from '../../../src/testing/guests.ts';
+import { TestSessions } from '../../../src/testing/test-sessions.ts';
 import { browsing } from './testing/browsing.ts';
 import { ChatPage } from './testing/chat-page.ts';
 import { onlyClient, operate, sessionsOpen } from './testing/operations.ts';
@@ -46,8 +46,8 @@ describe.each(doors)('over %s', (door) => {
   test('with every slot taken it tells the place in line, and comes in when somebody leaves', async () => {
     const patient = { ...prompt, PARLEY_STALE_AFTER_MS: '600000', PARLEY_FIRST_MESSAGE_DEADLINE_MS: '600000' };
     await using world = await World.start(door, { env: { ...patient, PARLEY_MAX_WAIT_FOR_SLOT_MS: '600000' } });
-    await using guests = new Guests(world.server, 'bidi');
-    const crowd = await Promise.all(Array.from({ length: maxClients }, () => guests.connect()));
+    await using testSessions = new TestSessions(world.server, 'bidi');
+    const crowd = await Promise.all(Array.from({ length: maxClients }, () => testSessions.connect()));
     await using visitor = await chromium.visitor(world.url);
     await using other = await chromium.visitor(world.url);
     const next = await ChatPage.open(visitor);
@@ -66,8 +66,8 @@ describe.each(doors)('over %s', (door) => {
   test('the longest wait in line is over: it stands in line again by itself', async () => {
     const short = { PARLEY_MAX_CLIENTS: '1', PARLEY_MAX_WAIT_FOR_SLOT_MS: '1000' };
     await using world = await World.start(door, { env: { ...prompt, ...short } });
-    await using guests = new Guests(world.server, 'bidi');
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(world.server, 'bidi');
+    const { session } = await testSessions.connect();
     await using visitor = await chromium.visitor(world.url);
     const opened = visitor.context.waitForEvent('request', (request) => request.url().endsWith('ChatService/Open'));
     const chat = await ChatPage.open(visitor);

@@ -205,7 +205,7 @@ describe('a client that goes, or does not read', () => {
   });
 
   test('is cut in time, so that others have its place', async () => {
-    await using served = await ServedStore.start({ maxDownloads: 1, patienceMs: 2_000 });
+    await using served = await ServedStore.start({ maxDownloads: 1, stallTimeoutMs: 2_000 });
     const { url } = await stored(served, {}, large);
     using raw = await RawConnection.open(served.port);
     raw.write(headOf('GET', url));

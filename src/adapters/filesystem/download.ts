@@ -15,7 +15,7 @@ export interface DownloadDeps {
   readonly urls: SignedUrls;
   readonly downloads: Transfers;
   readonly nowMs: () => number;
-  readonly patienceMs: number;
+  readonly stallTimeoutMs: number;
 }
 
 /** What a browser shows by itself without running anything; everything else is for saving. */
@@ -49,7 +49,7 @@ export async function giveDownload(
     ...(status === 206 ? { 'content-range': `bytes ${start}-${end - 1}/${media.sizeBytes}` } : {}),
   });
   if (request.method === 'HEAD') response.end();
-  else await send(file, start, end, response, deps.patienceMs);
+  else await send(file, start, end, response, deps.stallTimeoutMs);
 }
 
 function headersOf(media: StoredMedia, leftMs: number): Record<string, string> {
@@ -85,15 +85,15 @@ function wanted(request: IncomingMessage, media: StoredMedia) {
   return asked === undefined ? { start: 0, end: media.sizeBytes, status: 200 } : { ...asked, status: 206 };
 }
 
-/** As fast as the client takes it; one that takes nothing for `patienceMs` is cut. */
+/** As fast as the client takes it; one that takes nothing for `stallTimeoutMs` is cut. */
 async function send(
   file: FileHandle,
   start: number,
   end: number,
   response: ServerResponse,
-  patienceMs: number,
+  stallTimeoutMs: number,
 ): Promise<void> {
-  response.setTimeout(patienceMs, () => response.destroy());
+  response.setTimeout(stallTimeoutMs, () => response.destroy());
   try {
     await pipeline(file.createReadStream({ start, end: end - 1, autoClose: false }), response);
   } catch (error) {

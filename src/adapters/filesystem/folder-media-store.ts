@@ -14,7 +14,7 @@ import { type DownloadDeps, giveDownload } from './download.ts';
 import { mapSystemError } from './errors.ts';
 import { ClientGone, HttpRefusal, nothingHere, refusalOf } from './http-refusal.ts';
 import { prepareFolder } from './layout.ts';
-import { lingerMs, maxDownloads, maxUploads, maxUploadsPerOwner, patienceMs, preflightMaxAgeS } from './limits.ts';
+import { lingerMs, maxDownloads, maxUploads, maxUploadsPerOwner, preflightMaxAgeS, stallTimeoutMs } from './limits.ts';
 import { ObjectFiles } from './object-files.ts';
 import { Room, type RoomDeps } from './room.ts';
 import { parseTarget, SignedUrls } from './signed-urls.ts';
@@ -40,7 +40,7 @@ export interface FolderMediaStoreOptions {
 }
 
 export interface TransferLimits {
-  readonly patienceMs: number;
+  readonly stallTimeoutMs: number;
   readonly lingerMs: number;
   readonly maxUploads: number;
   readonly maxUploadsPerOwner: number;
@@ -56,7 +56,7 @@ export interface FolderMediaStore extends MediaStore {
   readonly handler: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 }
 
-const defaultLimits: TransferLimits = { patienceMs, lingerMs, maxUploads, maxUploadsPerOwner, maxDownloads };
+const defaultLimits: TransferLimits = { stallTimeoutMs, lingerMs, maxUploads, maxUploadsPerOwner, maxDownloads };
 
 /** Opens the store, and removes what interrupted uploads have left. Rejects with MediaStoreTooNew, MediaStoreDamaged or MediaUnavailable. */
 export async function openFolderMediaStore(options: FolderMediaStoreOptions): Promise<FolderMediaStore> {
@@ -93,7 +93,7 @@ class Store implements FolderMediaStore {
       downloads: new Transfers(limits.maxDownloads),
       nowMs: () => options.clock.nowMs(),
       maxObjectBytes: options.maxObjectBytes,
-      patienceMs: limits.patienceMs,
+      stallTimeoutMs: limits.stallTimeoutMs,
       lingerMs: limits.lingerMs,
       onError: options.onError,
     };

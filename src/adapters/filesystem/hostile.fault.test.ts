@@ -55,7 +55,7 @@ function complaint(request: HostileRequest, answer: string, secrets: readonly st
 }
 
 test(`${requests} hostile requests reach nothing, leave nothing and break nothing`, async () => {
-  await using served = await ServedStore.start({ patienceMs: 2_000, lingerMs: 200 });
+  await using served = await ServedStore.start({ stallTimeoutMs: 2_000, lingerMs: 200 });
   const loot = await plant(served);
   const key = await readFile(join(served.folder, 'url-key'), 'latin1');
   const secrets = [victimsMark, outsideMark, key, 'root:x:0', '"owner"'];

@@ -12,9 +12,9 @@ export const maxUploadsPerOwner = 8;
 export const maxDownloads = 512;
 
 /** An upload must bring `minUploadBytes` in each such time, a download must take something: long enough for a phone in a tunnel. */
-export const patienceMs = 30_000;
+export const stallTimeoutMs = 30_000;
 
-/** What an upload must bring in each `patienceMs`, or be at its end: half a kilobyte per second, slower than any line of today. */
+/** What an upload must bring in each `stallTimeoutMs`, or be at its end: half a kilobyte per second, slower than any line of today. */
 export const minUploadBytes = 16 * kibibyte;
 
 /** A refused client that still sends is listened to for this long: closing at once would reset the connection, and it would never read why. */

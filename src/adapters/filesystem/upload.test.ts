@@ -216,7 +216,7 @@ describe('an upload that stops half-way', () => {
   });
 
   test('and stays silent is ended in time, and told so', async () => {
-    await using served = await ServedStore.start({ patienceMs: 100, lingerMs: 100 });
+    await using served = await ServedStore.start({ stallTimeoutMs: 100, lingerMs: 100 });
     const object = objectOf(bytes);
     const { url, headers } = await targetOf(served, object);
     using raw = await RawConnection.open(served.port);
@@ -227,7 +227,7 @@ describe('an upload that stops half-way', () => {
   });
 
   test('or comes byte by byte is ended, too, even if its end comes after it was told', async () => {
-    await using served = await ServedStore.start({ patienceMs: 100, lingerMs: 5_000 });
+    await using served = await ServedStore.start({ stallTimeoutMs: 100, lingerMs: 5_000 });
     const object = objectOf(bytes);
     const { url, headers } = await targetOf(served, object);
     using raw = await RawConnection.open(served.port);
@@ -245,7 +245,7 @@ describe('an upload that stops half-way', () => {
   });
 
   test('at its very end is not taken once it was told that it is too slow', async () => {
-    await using served = await ServedStore.start({ patienceMs: 100, lingerMs: 5_000 });
+    await using served = await ServedStore.start({ stallTimeoutMs: 100, lingerMs: 5_000 });
     const object = objectOf(bytes);
     const { url, headers } = await targetOf(served, object);
     using raw = await RawConnection.open(served.port);

@@ -17,7 +17,7 @@ export interface UploadDeps {
   readonly uploads: Transfers;
   readonly nowMs: () => number;
   readonly maxObjectBytes: number;
-  readonly patienceMs: number;
+  readonly stallTimeoutMs: number;
   readonly lingerMs: number;
 }
 
@@ -99,7 +99,7 @@ async function* chunksOf(request: IncomingMessage): AsyncGenerator<Uint8Array> {
 
 /** Ends an upload that is too slow, so that half-open ones do not pile up. */
 function watchPace(
-  { patienceMs, lingerMs }: UploadDeps,
+  { stallTimeoutMs, lingerMs }: UploadDeps,
   request: IncomingMessage,
   response: ServerResponse,
   partial: PartialFile,
@@ -114,6 +114,6 @@ function watchPace(
     const cut = () => void request.destroy();
     // Whether or not it could be told.
     answerRefusal(request, response, refusal, lingerMs).then(cut, cut);
-  }, patienceMs);
+  }, stallTimeoutMs);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

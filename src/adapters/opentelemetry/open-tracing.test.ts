@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Step, TraceContext, Tracer } from '../../ports/tracing.ts';
-import { eventually } from '../../testing/guests.ts';
 import { OtlpCollector } from '../../testing/otlp-collector.ts';
 import { StandingClock } from '../../testing/standing-clock.ts';
+import { eventually } from '../../testing/test-sessions.ts';
 import { systemClock } from '../node/system-clock.ts';
 import { maxQueuedSpans, warnIntervalMs } from './limits.ts';
 import { openTracing, type TracingOptions } from './open-tracing.ts';

@@ -39,7 +39,7 @@ function clientFor({ region, credentials }: EndpointSettings, endpoint: string):
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts,
-    // Patience watches over the rest, and the queue for a connection is part of what it watches over.
+    // StallTimeout watches over the rest, and the queue for a connection is part of what it watches over.
     requestHandler: {
       connectionTimeout: connectTimeoutMs,
       socketAcquisitionWarningTimeout: 2 ** 31 - 1,

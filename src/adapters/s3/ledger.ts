@@ -9,7 +9,7 @@ import {
 import { ledgerFolder, ledgerMarkerKey } from './keys.ts';
 import { listBatchObjects } from './limits.ts';
 import type { ObjectStore } from './object-store.ts';
-import type { Patience } from './patience.ts';
+import type { StallTimeout } from './stall-timeout.ts';
 
 type Kind = 'kept' | 'reserved';
 type Owned = Pick<MediaObject, 'mediaId' | 'ownerId' | 'sizeBytes'>;
@@ -41,25 +41,25 @@ export class Ledger {
   }
 
   /** Enters an upload that is to come. Throws MediaQuotaExceeded; then nothing is entered. */
-  async reserve(object: MediaObject, patience: Patience): Promise<void> {
-    await this.#objects.mark(this.#key('reserved', object), patience);
+  async reserve(object: MediaObject, stallTimeout: StallTimeout): Promise<void> {
+    await this.#objects.mark(this.#key('reserved', object), stallTimeout);
     try {
-      await this.#check(object, patience);
+      await this.#check(object, stallTimeout);
     } catch (error) {
-      await this.#objects.delete(this.#key('reserved', object), patience);
+      await this.#objects.delete(this.#key('reserved', object), stallTimeout);
       throw error;
     }
   }
 
   /** Enters an object that `store` puts where it belongs. Throws MediaQuotaExceeded before that. */
-  async storing(object: MediaObject, store: () => Promise<unknown>, patience: Patience): Promise<void> {
+  async storing(object: MediaObject, store: () => Promise<unknown>, stallTimeout: StallTimeout): Promise<void> {
     const { ownerId, mediaId, sizeBytes } = object;
     const storing = this.#storing.get(ownerId) ?? new Map<string, number>();
     this.#storing.set(ownerId, storing.set(mediaId, sizeBytes));
     try {
-      await this.#check(object, patience);
+      await this.#check(object, stallTimeout);
       await store();
-      await this.keep(object, patience);
+      await this.keep(object, stallTimeout);
     } finally {
       storing.delete(mediaId);
       if (storing.size === 0) this.#storing.delete(ownerId);
@@ -67,58 +67,58 @@ export class Ledger {
   }
 
   /** Enters an object that is there, or is about to be. */
-  keep(object: Owned, patience: Patience): Promise<void> {
-    return this.#objects.mark(this.#key('kept', object), patience);
+  keep(object: Owned, stallTimeout: StallTimeout): Promise<void> {
+    return this.#objects.mark(this.#key('kept', object), stallTimeout);
   }
 
   /** What was reserved for it is not needed any more. */
-  release(object: Owned, patience: Patience): Promise<void> {
-    return this.#objects.delete(this.#key('reserved', object), patience);
+  release(object: Owned, stallTimeout: StallTimeout): Promise<void> {
+    return this.#objects.delete(this.#key('reserved', object), stallTimeout);
   }
 
-  async forget(object: Owned, patience: Patience): Promise<void> {
+  async forget(object: Owned, stallTimeout: StallTimeout): Promise<void> {
     await Promise.all(
-      (['kept', 'reserved'] as const).map((kind) => this.#objects.delete(this.#key(kind, object), patience)),
+      (['kept', 'reserved'] as const).map((kind) => this.#objects.delete(this.#key(kind, object), stallTimeout)),
     );
   }
 
-  async usageOf(ownerId: string, patience: Patience): Promise<MediaUsage> {
-    const sizes = await this.#sizesOf(ownerId, patience);
+  async usageOf(ownerId: string, stallTimeout: StallTimeout): Promise<MediaUsage> {
+    const sizes = await this.#sizesOf(ownerId, stallTimeout);
     return { objects: sizes.size, bytes: sumOf(sizes) };
   }
 
   /** Removes a page of what was reserved at or before this time (epoch); resolves with the token of the next page. */
-  async removeOld(untilMs: number, token: string | undefined, patience: Patience): Promise<string | undefined> {
-    const { objects, next } = await this.#objects.page(ledgerFolder(this.#prefix, 'reserved'), token, patience);
+  async removeOld(untilMs: number, token: string | undefined, stallTimeout: StallTimeout): Promise<string | undefined> {
+    const { objects, next } = await this.#objects.page(ledgerFolder(this.#prefix, 'reserved'), token, stallTimeout);
     const old = objects.filter(({ changeTimeMs }) => changeTimeMs <= untilMs);
     for (let at = 0; at < old.length; at += listBatchObjects) {
       const batch = old.slice(at, at + listBatchObjects);
-      await Promise.all(batch.map(({ key }) => this.#objects.delete(key, patience)));
-      patience.renew();
+      await Promise.all(batch.map(({ key }) => this.#objects.delete(key, stallTimeout)));
+      stallTimeout.renew();
     }
     return next;
   }
 
   /** Whether all objects are entered: earlier releases entered none. */
-  async isComplete(patience: Patience): Promise<boolean> {
-    this.#isComplete ||= await this.#objects.isThere(ledgerMarkerKey(this.#prefix), patience);
+  async isComplete(stallTimeout: StallTimeout): Promise<boolean> {
+    this.#isComplete ||= await this.#objects.isThere(ledgerMarkerKey(this.#prefix), stallTimeout);
     return this.#isComplete;
   }
 
   /** All objects are entered from now on. */
-  async complete(patience: Patience): Promise<void> {
-    await this.#objects.mark(ledgerMarkerKey(this.#prefix), patience);
+  async complete(stallTimeout: StallTimeout): Promise<void> {
+    await this.#objects.mark(ledgerMarkerKey(this.#prefix), stallTimeout);
     this.#isComplete = true;
   }
 
-  async keepAll(batch: readonly StoredMedia[], patience: Patience): Promise<void> {
-    await Promise.all(batch.map((media) => this.keep(media, patience)));
+  async keepAll(batch: readonly StoredMedia[], stallTimeout: StallTimeout): Promise<void> {
+    await Promise.all(batch.map((media) => this.keep(media, stallTimeout)));
   }
 
-  async #check({ ownerId, mediaId, sizeBytes }: MediaObject, patience: Patience): Promise<void> {
+  async #check({ ownerId, mediaId, sizeBytes }: MediaObject, stallTimeout: StallTimeout): Promise<void> {
     const { maxBytesPerOwner, onNoRoom } = this.#limits;
     if (maxBytesPerOwner === undefined) return;
-    const sizes = await this.#sizesOf(ownerId, patience);
+    const sizes = await this.#sizesOf(ownerId, stallTimeout);
     const bytes = sumOf(sizes.set(mediaId, sizeBytes));
     if (bytes <= maxBytesPerOwner) return;
     const error = new MediaQuotaExceeded(`with it ${bytes} of ${maxBytesPerOwner} bytes would be used`);
@@ -127,21 +127,23 @@ export class Ledger {
   }
 
   /** By media id. */
-  async #sizesOf(ownerId: string, patience: Patience): Promise<Map<string, number>> {
+  async #sizesOf(ownerId: string, stallTimeout: StallTimeout): Promise<Map<string, number>> {
     const sizes = new Map(this.#storing.get(ownerId));
-    await Promise.all((['kept', 'reserved'] as const).map((kind) => this.#readInto(sizes, kind, ownerId, patience)));
+    await Promise.all(
+      (['kept', 'reserved'] as const).map((kind) => this.#readInto(sizes, kind, ownerId, stallTimeout)),
+    );
     return sizes;
   }
 
-  async #readInto(sizes: Map<string, number>, kind: Kind, ownerId: string, patience: Patience): Promise<void> {
+  async #readInto(sizes: Map<string, number>, kind: Kind, ownerId: string, stallTimeout: StallTimeout): Promise<void> {
     const folder = this.#ownerFolder(kind, ownerId);
     for (let token: string | undefined, isMore = true; isMore; isMore = token !== undefined) {
-      const { objects, next } = await this.#objects.page(folder, token, patience);
+      const { objects, next } = await this.#objects.page(folder, token, stallTimeout);
       for (const { key } of objects) {
         const [mediaId = '', sizeBytes = ''] = key.slice(folder.length).split('.');
         sizes.set(mediaId, Number(sizeBytes));
       }
-      patience.renew();
+      stallTimeout.renew();
       token = next;
     }
   }

@@ -5,12 +5,12 @@ const mebibyte = 1_024 * kibibyte;
 const gibibyte = 1_024 * mebibyte;
 
 /** An operation in which S3 has done nothing for so long fails: below the 5 s within which a client is told that media are unavailable. */
-export const patienceMs = 4_000;
+export const stallTimeoutMs = 4_000;
 
 /** What S3 is allowed on top for bytes that it takes or copies in one request: slower than any disk or network between servers. */
 export const leastBytesPerS = 8 * mebibyte;
 
-/** A host that does not answer at all is noticed sooner, so that the second attempt is still within `patienceMs`. */
+/** A host that does not answer at all is noticed sooner, so that the second attempt is still within `stallTimeoutMs`. */
 export const connectTimeoutMs = 1_500;
 
 /** Attempts at a request: the second is for a kept connection that S3 has closed meanwhile; who asks us will ask again anyway. */

@@ -14,7 +14,7 @@ import {
 import type { MediaObject, StoredMedia } from '../../ports/media-store.ts';
 import { checksumOf, describedBy, metadataOf, metadataOfStored } from './description.ts';
 import { statusOf } from './errors.ts';
-import type { Patience } from './patience.ts';
+import type { StallTimeout } from './stall-timeout.ts';
 
 /** What is at a key, as far as S3 knows. */
 export interface Found {
@@ -30,7 +30,7 @@ export interface Listed {
   readonly changeTimeMs: number;
 }
 
-/** The requests that are made to the bucket, each within the patience of the operation that it is part of. Reject with what the SDK says. */
+/** The requests that are made to the bucket, each within the stallTimeout of the operation that it is part of. Reject with what the SDK says. */
 export class ObjectStore {
   readonly #client: S3Client;
   readonly #bucket: string;
@@ -41,8 +41,8 @@ export class ObjectStore {
   }
 
   /** undefined: nothing there, or nothing of ours. */
-  async find(key: string, mediaId: string, patience: Patience): Promise<Found | undefined> {
-    const head = await this.#head(key, patience);
+  async find(key: string, mediaId: string, stallTimeout: StallTimeout): Promise<Found | undefined> {
+    const head = await this.#head(key, stallTimeout);
     const media = head && describedBy(mediaId, head);
     if (media === undefined) return undefined;
     // Of an object that came in parts it would be the checksum of theirs.
@@ -52,7 +52,7 @@ export class ObjectStore {
   }
 
   /** False when something is there already. S3 compares the bytes with their hash. */
-  async create(key: string, object: MediaObject, bytes: Uint8Array, patience: Patience): Promise<boolean> {
+  async create(key: string, object: MediaObject, bytes: Uint8Array, stallTimeout: StallTimeout): Promise<boolean> {
     const command = new PutObjectCommand({
       Bucket: this.#bucket,
       Key: key,
@@ -63,13 +63,13 @@ export class ObjectStore {
       ChecksumSHA256: checksumOf(object),
       Metadata: metadataOf(object),
     });
-    patience.renew(bytes.length);
-    const put = patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
+    stallTimeout.renew(bytes.length);
+    const put = stallTimeout.wait(this.#client.send(command, { abortSignal: stallTimeout.signal }));
     return (await unlessStatus([412], put)) !== undefined;
   }
 
   /** Copies just this; false when it is not there any more, or something else is. */
-  async copy(from: string, to: string, { media, etag }: Found, patience: Patience): Promise<boolean> {
+  async copy(from: string, to: string, { media, etag }: Found, stallTimeout: StallTimeout): Promise<boolean> {
     const command = new CopyObjectCommand({
       Bucket: this.#bucket,
       Key: to,
@@ -79,22 +79,22 @@ export class ObjectStore {
       ContentType: media.contentType,
       Metadata: metadataOfStored(media),
     });
-    patience.renew(media.sizeBytes);
-    const copied = patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
+    stallTimeout.renew(media.sizeBytes);
+    const copied = stallTimeout.wait(this.#client.send(command, { abortSignal: stallTimeout.signal }));
     return (await unlessStatus([404, 412], copied)) !== undefined;
   }
 
   /** The bytes of a range as HTTP writes it, or all; undefined when nothing is there; none when the range begins behind the end. */
-  async read(key: string, range: string | undefined, patience: Patience): Promise<Uint8Array | undefined> {
+  async read(key: string, range: string | undefined, stallTimeout: StallTimeout): Promise<Uint8Array | undefined> {
     const command = new GetObjectCommand({
       Bucket: this.#bucket,
       Key: key,
       ...(range === undefined ? {} : { Range: range }),
     });
     try {
-      const answer = await patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
+      const answer = await stallTimeout.wait(this.#client.send(command, { abortSignal: stallTimeout.signal }));
       const chunks: Uint8Array[] = [];
-      for await (const chunk of chunksOf(answer, patience)) chunks.push(chunk);
+      for await (const chunk of chunksOf(answer, stallTimeout)) chunks.push(chunk);
       return Buffer.concat(chunks);
     } catch (error) {
       const status = statusOf(error);
@@ -105,41 +105,41 @@ export class ObjectStore {
   }
 
   /** Of the bytes that are there, read once from beginning to end; undefined when they are not there any more. */
-  async sha256(key: string, etag: string, patience: Patience): Promise<string | undefined> {
+  async sha256(key: string, etag: string, stallTimeout: StallTimeout): Promise<string | undefined> {
     const command = new GetObjectCommand({ Bucket: this.#bucket, Key: key, IfMatch: etag });
-    const got = patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
+    const got = stallTimeout.wait(this.#client.send(command, { abortSignal: stallTimeout.signal }));
     const answer = await unlessStatus([404, 412], got);
     if (answer === undefined) return undefined;
     const hash = createHash('sha256');
-    for await (const chunk of chunksOf(answer, patience)) hash.update(chunk);
+    for await (const chunk of chunksOf(answer, stallTimeout)) hash.update(chunk);
     return hash.digest('hex');
   }
 
   /** Puts an object without content there: that it is there says all. */
-  async mark(key: string, patience: Patience): Promise<void> {
+  async mark(key: string, stallTimeout: StallTimeout): Promise<void> {
     const command = new PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: '', ContentLength: 0 });
-    await patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
-    patience.renew();
+    await stallTimeout.wait(this.#client.send(command, { abortSignal: stallTimeout.signal }));
+    stallTimeout.renew();
   }
 
   /** Whether anything is there, ours or not. */
-  async isThere(key: string, patience: Patience): Promise<boolean> {
-    return (await this.#head(key, patience)) !== undefined;
+  async isThere(key: string, stallTimeout: StallTimeout): Promise<boolean> {
+    return (await this.#head(key, stallTimeout)) !== undefined;
   }
 
-  async delete(key: string, patience: Patience): Promise<void> {
+  async delete(key: string, stallTimeout: StallTimeout): Promise<void> {
     const command = new DeleteObjectCommand({ Bucket: this.#bucket, Key: key });
-    await patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
+    await stallTimeout.wait(this.#client.send(command, { abortSignal: stallTimeout.signal }));
   }
 
   /** What is below this, in the order of the keys, a page at a time. */
   async page(
     folder: string,
     token: string | undefined,
-    patience: Patience,
+    stallTimeout: StallTimeout,
   ): Promise<{ readonly objects: readonly Listed[]; readonly next: string | undefined }> {
     const command = new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: folder, ContinuationToken: token });
-    const answer = await patience.wait(this.#client.send(command, { abortSignal: patience.signal }));
+    const answer = await stallTimeout.wait(this.#client.send(command, { abortSignal: stallTimeout.signal }));
     const objects = (answer.Contents ?? []).map(({ Key = '', LastModified }) => ({
       key: Key,
       changeTimeMs: LastModified?.getTime() ?? 0,
@@ -147,9 +147,9 @@ export class ObjectStore {
     return { objects, next: answer.IsTruncated ? answer.NextContinuationToken : undefined };
   }
 
-  async #head(key: string, patience: Patience): Promise<HeadObjectCommandOutput | undefined> {
+  async #head(key: string, stallTimeout: StallTimeout): Promise<HeadObjectCommandOutput | undefined> {
     const command = new HeadObjectCommand({ Bucket: this.#bucket, Key: key, ChecksumMode: 'ENABLED' });
-    return unlessStatus([404], patience.wait(this.#client.send(command, { abortSignal: patience.signal })));
+    return unlessStatus([404], stallTimeout.wait(this.#client.send(command, { abortSignal: stallTimeout.signal })));
   }
 }
 
@@ -163,18 +163,18 @@ async function unlessStatus<T>(statuses: readonly number[], answer: Promise<T>):
   }
 }
 
-/** The body as it comes; each chunk renews patience. */
-async function* chunksOf({ Body }: GetObjectCommandOutput, patience: Patience): AsyncGenerator<Uint8Array> {
+/** The body as it comes; each chunk renews stallTimeout. */
+async function* chunksOf({ Body }: GetObjectCommandOutput, stallTimeout: StallTimeout): AsyncGenerator<Uint8Array> {
   const body = Body as Readable;
-  const hangUp = () => body.destroy(patience.signal.reason as Error);
-  patience.signal.addEventListener('abort', hangUp);
+  const hangUp = () => body.destroy(stallTimeout.signal.reason as Error);
+  stallTimeout.signal.addEventListener('abort', hangUp);
   try {
     for await (const chunk of body) {
-      patience.renew();
+      stallTimeout.renew();
       yield chunk as Uint8Array;
     }
   } finally {
-    patience.signal.removeEventListener('abort', hangUp);
+    stallTimeout.signal.removeEventListener('abort', hangUp);
     body.destroy();
   }
 }

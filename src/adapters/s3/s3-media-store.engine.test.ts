@@ -28,7 +28,7 @@ import { metadataOf } from './description.ts';
 import { incomingKey, ledgerFolder, ledgerMarkerKey, objectKey } from './keys.ts';
 import { Ledger } from './ledger.ts';
 import { ObjectStore } from './object-store.ts';
-import { Patience } from './patience.ts';
+import { StallTimeout } from './stall-timeout.ts';
 import { patternSha256, patternStream } from './testing/pattern-stream.ts';
 import { bucket, newPrefix, openStore, quiet, settingsOf, strangerTo } from './testing/s3-stores.ts';
 import { Uploads } from './uploads.ts';
@@ -240,12 +240,12 @@ describe('an upload', () => {
 });
 
 test('an object that somebody else has made meanwhile is not overwritten', async () => {
-  using patience = new Patience();
+  using stallTimeout = new StallTimeout();
   const objects = new ObjectStore(stranger, bucket);
   const [object, other] = [objectOf(bytes), objectOf(another)];
   const key = objectKey(prefix, object.mediaId)!;
-  expect(await objects.create(key, object, bytes, patience)).toBe(true);
-  expect(await objects.create(key, other, another, patience)).toBe(false);
+  expect(await objects.create(key, object, bytes, stallTimeout)).toBe(true);
+  expect(await objects.create(key, other, another, stallTimeout)).toBe(false);
   expect(await store.stat(object.mediaId)).toMatchObject(object);
 });
 
@@ -264,8 +264,8 @@ describe('while an upload is looked at', () => {
   }
 
   async function look(uploads: Uploads, { mediaId }: MediaObject) {
-    using patience = new Patience();
-    return await uploads.takeIn(mediaId, objectKey(prefix, mediaId)!, patience);
+    using stallTimeout = new StallTimeout();
+    return await uploads.takeIn(mediaId, objectKey(prefix, mediaId)!, stallTimeout);
   }
 
   test('wrong bytes are read once only', async () => {

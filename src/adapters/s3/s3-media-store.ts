@@ -18,8 +18,8 @@ import { incomingKey, mediaIdOf, objectKey } from './keys.ts';
 import { Ledger, type LedgerLimits } from './ledger.ts';
 import { listBatchObjects, maxKnownObjects, maxObjectBytes } from './limits.ts';
 import { type Listed, ObjectStore } from './object-store.ts';
-import { Patience } from './patience.ts';
 import { downloadUrl, uploadTarget } from './signed-urls.ts';
+import { StallTimeout } from './stall-timeout.ts';
 import { Uploads } from './uploads.ts';
 
 export interface S3MediaStoreOptions {
@@ -51,7 +51,7 @@ class Store implements MediaStore {
   readonly #ledger: Ledger;
   readonly #uploads: Uploads;
   /** Of the operations under way. */
-  readonly #open = new Set<Patience>();
+  readonly #open = new Set<StallTimeout>();
   /** What `list` has seen, by media id: objects do not change, so only one made anew under its id is looked at again. */
   readonly #known = new Map<string, { readonly changeTimeMs: number; readonly media: StoredMedia }>();
   /** Looks at uploads that are under way, by media id. */
@@ -68,45 +68,45 @@ class Store implements MediaStore {
   }
 
   uploadUrl(object: MediaObject, expireTimeMs: number): Promise<UploadTarget> {
-    return this.#run(async (patience) => {
+    return this.#run(async (stallTimeout) => {
       this.#checkTakable(object);
-      await this.#ledger.reserve(object, patience);
+      await this.#ledger.reserve(object, stallTimeout);
       const key = incomingKey(this.#options.prefix, object.mediaId);
-      return patience.wait(uploadTarget(this.#clients.signing, object, this.#urlOptions(key, expireTimeMs)));
+      return stallTimeout.wait(uploadTarget(this.#clients.signing, object, this.#urlOptions(key, expireTimeMs)));
     });
   }
 
   downloadUrl(media: Pick<MediaObject, 'mediaId' | 'contentType'>, expireTimeMs: number): Promise<string> {
     // Without S3 history can still be read, so nothing is asked of it here.
-    return this.#runUnprepared((patience) => {
+    return this.#runUnprepared((stallTimeout) => {
       const key = objectKey(this.#options.prefix, media.mediaId);
       if (key === undefined) throw new RangeError(`${media.mediaId} is no media id`);
-      return patience.wait(downloadUrl(this.#clients.signing, media, this.#urlOptions(key, expireTimeMs)));
+      return stallTimeout.wait(downloadUrl(this.#clients.signing, media, this.#urlOptions(key, expireTimeMs)));
     });
   }
 
   put(object: MediaObject, bytes: Uint8Array): Promise<void> {
-    return this.#run(async (patience) => {
+    return this.#run(async (stallTimeout) => {
       const key = this.#checkTakable(object);
       if (bytes.length !== object.sizeBytes || hash('sha256', bytes, 'hex') !== object.sha256) {
         throw new RangeError(`the bytes are not those that ${object.mediaId} is described by`);
       }
       // Nobody looks first whether it is there: ids are new with each put, and who copies has looked. So S3's own condition is enough.
-      await this.#ledger.storing(object, () => this.#objects.create(key, object, bytes, patience), patience);
+      await this.#ledger.storing(object, () => this.#objects.create(key, object, bytes, stallTimeout), stallTimeout);
     });
   }
 
   async stat(mediaId: string): Promise<StoredMedia | null> {
     const key = objectKey(this.#options.prefix, mediaId);
     if (key === undefined) return null;
-    const found = await this.#run((patience) => this.#objects.find(key, mediaId, patience));
+    const found = await this.#run((stallTimeout) => this.#objects.find(key, mediaId, stallTimeout));
     return found?.media ?? (await this.#takeIn(mediaId, key)) ?? null;
   }
 
   async read(mediaId: string, range?: { readonly start: number; readonly end: number }): Promise<Uint8Array> {
     const key = objectKey(this.#options.prefix, mediaId);
     if (key === undefined) throw missing(mediaId);
-    const get = () => this.#run((patience) => this.#read(key, mediaId, range, patience));
+    const get = () => this.#run((stallTimeout) => this.#read(key, mediaId, range, stallTimeout));
     const bytes = await get();
     if (bytes !== undefined) return bytes;
     const taken = (await this.#takeIn(mediaId, key)) && (await get());
@@ -115,56 +115,57 @@ class Store implements MediaStore {
   }
 
   delete(mediaId: string): Promise<void> {
-    return this.#run(async (patience) => {
+    return this.#run(async (stallTimeout) => {
       const key = objectKey(this.#options.prefix, mediaId);
       if (key === undefined) return;
-      const found = (await this.#objects.find(key, mediaId, patience)) ?? (await this.#uploads.find(mediaId, patience));
+      const found =
+        (await this.#objects.find(key, mediaId, stallTimeout)) ?? (await this.#uploads.find(mediaId, stallTimeout));
       // The upload first: else it could be taken in once more between the two.
-      await this.#uploads.delete(mediaId, patience);
+      await this.#uploads.delete(mediaId, stallTimeout);
       // Whoever was interrupted before the object is gone deletes it once more.
-      if (found !== undefined) await this.#ledger.forget(found.media, patience);
-      await this.#objects.delete(key, patience);
+      if (found !== undefined) await this.#ledger.forget(found.media, stallTimeout);
+      await this.#objects.delete(key, stallTimeout);
       this.#known.delete(mediaId);
     });
   }
 
   async *list(): AsyncGenerator<readonly StoredMedia[]> {
     const folder = `${this.#options.prefix}/`;
-    const isComplete = await this.#run((patience) => this.#ledger.isComplete(patience));
+    const isComplete = await this.#run((stallTimeout) => this.#ledger.isComplete(stallTimeout));
     for (let token: string | undefined, isMore = true; isMore; isMore = token !== undefined) {
-      const page = await this.#run((patience) => this.#objects.page(folder, token, patience));
+      const page = await this.#run((stallTimeout) => this.#objects.page(folder, token, stallTimeout));
       for (let at = 0; at < page.objects.length; at += listBatchObjects) {
-        const batch = await this.#run((patience) =>
-          this.#described(page.objects.slice(at, at + listBatchObjects), patience),
+        const batch = await this.#run((stallTimeout) =>
+          this.#described(page.objects.slice(at, at + listBatchObjects), stallTimeout),
         );
-        if (!isComplete) await this.#run((patience) => this.#ledger.keepAll(batch, patience));
+        if (!isComplete) await this.#run((stallTimeout) => this.#ledger.keepAll(batch, stallTimeout));
         if (batch.length > 0) yield batch;
       }
       token = page.next;
     }
-    if (!isComplete) await this.#run((patience) => this.#ledger.complete(patience));
+    if (!isComplete) await this.#run((stallTimeout) => this.#ledger.complete(stallTimeout));
   }
 
   usageOf(ownerId: string): Promise<MediaUsage> {
-    return this.#run((patience) => this.#ledger.usageOf(ownerId, patience));
+    return this.#run((stallTimeout) => this.#ledger.usageOf(ownerId, stallTimeout));
   }
 
   async removePartial(olderThanMs: number): Promise<void> {
     const untilMs = this.#options.clock.nowMs() - olderThanMs;
     for (let token: string | undefined, isMore = true; isMore; isMore = token !== undefined) {
-      token = await this.#run((patience) => this.#uploads.removeOld(untilMs, token, patience));
+      token = await this.#run((stallTimeout) => this.#uploads.removeOld(untilMs, token, stallTimeout));
     }
     // What was PUT at the last moment has as long again to be named.
     const reservedUntilMs = untilMs - olderThanMs;
     for (let token: string | undefined, isMore = true; isMore; isMore = token !== undefined) {
-      token = await this.#run((patience) => this.#ledger.removeOld(reservedUntilMs, token, patience));
+      token = await this.#run((stallTimeout) => this.#ledger.removeOld(reservedUntilMs, token, stallTimeout));
     }
   }
 
   /** Ends what is under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    for (const patience of this.#open) patience.end('the media store is closed');
+    for (const stallTimeout of this.#open) stallTimeout.end('the media store is closed');
     this.#clients[Symbol.dispose]();
   }
 
@@ -172,7 +173,7 @@ class Store implements MediaStore {
   #takeIn(mediaId: string, key: string): Promise<StoredMedia | undefined> {
     const begun = this.#looks.get(mediaId);
     if (begun !== undefined) return begun;
-    const look = this.#run((patience) => this.#uploads.takeIn(mediaId, key, patience)).finally(() =>
+    const look = this.#run((stallTimeout) => this.#uploads.takeIn(mediaId, key, stallTimeout)).finally(() =>
       this.#looks.delete(mediaId),
     );
     this.#looks.set(mediaId, look);
@@ -183,26 +184,26 @@ class Store implements MediaStore {
     key: string,
     mediaId: string,
     range: { readonly start: number; readonly end: number } | undefined,
-    patience: Patience,
+    stallTimeout: StallTimeout,
   ): Promise<Uint8Array | undefined> {
-    if (range === undefined) return this.#objects.read(key, undefined, patience);
+    if (range === undefined) return this.#objects.read(key, undefined, stallTimeout);
     const start = Math.max(0, range.start);
     // No range of HTTP is empty.
     if (range.end <= start) {
-      return (await this.#objects.find(key, mediaId, patience)) === undefined ? undefined : new Uint8Array();
+      return (await this.#objects.find(key, mediaId, stallTimeout)) === undefined ? undefined : new Uint8Array();
     }
     const last = Number.isFinite(range.end) ? range.end - 1 : '';
-    return this.#objects.read(key, `bytes=${start}-${last}`, patience);
+    return this.#objects.read(key, `bytes=${start}-${last}`, stallTimeout);
   }
 
-  async #described(batch: readonly Listed[], patience: Patience): Promise<readonly StoredMedia[]> {
+  async #described(batch: readonly Listed[], stallTimeout: StallTimeout): Promise<readonly StoredMedia[]> {
     const found = await Promise.all(
       batch.map(async ({ key, changeTimeMs }) => {
         const mediaId = mediaIdOf(this.#options.prefix, key);
         if (mediaId === undefined) return undefined;
         const known = this.#known.get(mediaId);
         if (known?.changeTimeMs === changeTimeMs) return known.media;
-        const media = (await this.#objects.find(key, mediaId, patience))?.media;
+        const media = (await this.#objects.find(key, mediaId, stallTimeout))?.media;
         if (media !== undefined) this.#remember(media, changeTimeMs);
         return media;
       }),
@@ -231,31 +232,33 @@ class Store implements MediaStore {
     return key;
   }
 
-  #run<T>(work: (patience: Patience) => Promise<T>): Promise<T> {
-    return this.#runUnprepared(async (patience) => {
-      await patience.wait(this.#prepare());
-      return work(patience);
+  #run<T>(work: (stallTimeout: StallTimeout) => Promise<T>): Promise<T> {
+    return this.#runUnprepared(async (stallTimeout) => {
+      await stallTimeout.wait(this.#prepare());
+      return work(stallTimeout);
     });
   }
 
-  async #runUnprepared<T>(work: (patience: Patience) => Promise<T>): Promise<T> {
+  async #runUnprepared<T>(work: (stallTimeout: StallTimeout) => Promise<T>): Promise<T> {
     if (this.#isClosed) throw new MediaUnavailable('the media store is closed');
-    using patience = new Patience();
-    this.#open.add(patience);
+    using stallTimeout = new StallTimeout();
+    this.#open.add(stallTimeout);
     try {
-      return await work(patience);
+      return await work(stallTimeout);
     } catch (error) {
       if (isBucketMissing(error)) this.#prepared = undefined;
       throw mapError(error);
     } finally {
-      this.#open.delete(patience);
+      this.#open.delete(stallTimeout);
     }
   }
 
   /** Once for all operations; the next one tries again when it has failed. */
   #prepare(): Promise<void> {
-    this.#prepared ??= this.#runUnprepared((patience) =>
-      patience.wait(prepareBucket(this.#clients.server, this.#options.s3, this.#options.logger, patience.signal)),
+    this.#prepared ??= this.#runUnprepared((stallTimeout) =>
+      stallTimeout.wait(
+        prepareBucket(this.#clients.server, this.#options.s3, this.#options.logger, stallTimeout.signal),
+      ),
     ).catch((error: unknown) => {
       this.#prepared = undefined;
       throw error;

@@ -102,7 +102,7 @@ export const phrases: Readonly<Record<Topic, Phrases>> = {
   how: [
     'Step by step, I would say, beginning with “{keyword}”.',
     'There is more than one way, and “{keyword}” is a good place to start.',
-    'Carefully: “{keyword}” rewards patience, even at {time}.',
+    'Carefully: “{keyword}” rewards stallTimeout, even at {time}.',
     'I would try it with “{other}” first and see where “{keyword}” leads.',
   ],
   when: [

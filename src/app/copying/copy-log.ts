@@ -103,7 +103,7 @@ async function copyPartition(
     const records = await source.log.read(topic, partition, offset, Math.min(batchRecords, end - offset));
     if (records.length === 0) throw new Error(`${topic}/${partition} ends at ${offset}, not at ${end}`);
     for (const batch of batchesOf(records)) {
-      const appended = await target.append(batch.map((record) => withWordsAt(source, record)));
+      const appended = await target.append(batch.map((record) => withContentOffset(source, record)));
       checkPlaces(batch, appended);
       progress(batch.length);
     }
@@ -129,11 +129,11 @@ function* batchesOf(records: readonly LogRecord[]): Generator<readonly LogRecord
 }
 
 /** Words must be erasable in the copy as well. Of a record that has lost them already nothing is left to protect. */
-function withWordsAt(source: Journal, record: LogRecord): TimedRecord {
+function withContentOffset(source: Journal, record: LogRecord): TimedRecord {
   const { topic, partition, key, headers, value, timeMs } = record;
-  const facts = source.withoutWords(record);
+  const facts = source.redact(record);
   const common = { topic, partition, key, headers, value, timeMs };
-  return facts === undefined || facts.length === value.length ? common : { ...common, wordsAt: facts.length };
+  return facts === undefined || facts.length === value.length ? common : { ...common, contentOffset: facts.length };
 }
 
 function checkPlaces(records: readonly LogRecord[], appended: readonly Appended[]): void {

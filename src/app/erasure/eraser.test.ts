@@ -8,7 +8,7 @@ import {
   replyStarted,
   workerClaimed,
 } from '../../testing/conversation-events.ts';
-import { eventually } from '../../testing/guests.ts';
+import { eventually } from '../../testing/test-sessions.ts';
 import { HastyClock } from '../../testing/worker-world.ts';
 import { auditLog } from '../audit/audit.ts';
 import { EraserWorld, picture, said } from './testing/eraser-world.ts';
@@ -39,7 +39,7 @@ async function tellOfC(world: EraserWorld): Promise<readonly ConversationEvent[]
   return events;
 }
 
-function withoutWords(event: ConversationEvent): ConversationEvent {
+function redact(event: ConversationEvent): ConversationEvent {
   if ('parts' in event) return { ...event, parts: [] };
   if (event.type === 'ReplyProgress') return { ...event, text: '' };
   return event.type === 'ConversationRenamed' ? { ...event, title: '' } : event;
@@ -49,7 +49,7 @@ function withoutWords(event: ConversationEvent): ConversationEvent {
 function leftOf(events: readonly ConversationEvent[], media: number): readonly ConversationEvent[] {
   const throughSequence: unknown = expect.any(Number);
   const erased = { type: 'ConversationErased', conversationId: 'c', records: 7, media, throughSequence };
-  return [...events.map(withoutWords), erased as ConversationEvent];
+  return [...events.map(redact), erased as ConversationEvent];
 }
 
 describe('the eraser', () => {
@@ -295,7 +295,7 @@ describe('an interrupted erasure', () => {
     expect((await world.events('c')).map(({ type }) => type)).toEqual(events.map(({ type }) => type));
     expect(await world.eraser().round()).toEqual({ erased: 1, failed: 0 });
     const after = await world.events('c');
-    expect(after.slice(0, -1)).toEqual(events.map(withoutWords));
+    expect(after.slice(0, -1)).toEqual(events.map(redact));
     expect(after.at(-1)).toMatchObject({ type: 'ConversationErased', records: 7 });
     expect(world.media.size).toBe(0);
     expect(await world.isInFiles('secret')).toBe(false);

@@ -5,7 +5,7 @@ import type { MediaStore } from '../../ports/media-store.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import type { Conversations } from '../gateway/conversations.ts';
 import type { Journal } from '../journal.ts';
-import { type FoundWords, findWords } from './find-words.ts';
+import { type FoundWords, findWords } from './find-content.ts';
 
 export interface EraserDeps {
   readonly journal: Journal;

@@ -5,7 +5,7 @@ import type { AdmissionEvent } from '../../domain/admission/events.ts';
 import { initialAdmission } from '../../domain/admission/state.ts';
 import type { EventLog } from '../../ports/event-log.ts';
 import { eventCodec } from '../../testing/event-codec.ts';
-import { eventually } from '../../testing/guests.ts';
+import { eventually } from '../../testing/test-sessions.ts';
 import { Journal } from '../journal.ts';
 import { Admission, type AdmissionListener } from './admission.ts';
 

@@ -10,8 +10,8 @@ import {
   stopRequested,
   workerClaimed,
 } from '../../testing/conversation-events.ts';
-import { eventually } from '../../testing/guests.ts';
 import { ScriptedProvider } from '../../testing/scripted-provider.ts';
+import { eventually } from '../../testing/test-sessions.ts';
 import { WorkerWorld } from '../../testing/worker-world.ts';
 import { anybody, type Caller } from '../caller.ts';
 import { Conversations } from '../gateway/conversations.ts';

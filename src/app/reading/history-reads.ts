@@ -1,4 +1,4 @@
-import { wordsOf } from '../../domain/conversation/words.ts';
+import { wordsOf } from '../../domain/conversation/search-words.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import { historyWaitMs } from '../../domain/limits.ts';
 import type { History, HistoryConversation, HistoryMessage, HistoryProgress } from '../../ports/history.ts';

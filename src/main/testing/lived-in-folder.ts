@@ -6,11 +6,11 @@ import { openSqliteLog } from '../../adapters/sqlite/event-log/sqlite-log.ts';
 import { Journal, topicsOf } from '../../app/journal.ts';
 import { call, clientOf, type Dynamic, hangUp } from '../../testing/contract.ts';
 import { eventCodec } from '../../testing/event-codec.ts';
-import { eventually, Guests } from '../../testing/guests.ts';
 import { runParley, startServer } from '../../testing/server.ts';
+import { eventually, TestSessions } from '../../testing/test-sessions.ts';
 
 /** What a client of the embedded server knows when that was killed. */
-export interface Guest {
+export interface TestSession {
   readonly clientId: string;
   readonly conversationId: string;
   /** The last message that it has seen. */
@@ -24,7 +24,7 @@ export interface Guest {
 /** A data folder in which much has happened. */
 export interface LivedInFolder extends AsyncDisposable {
   readonly dataDir: string;
-  readonly guest: Guest;
+  readonly guest: TestSession;
   /** Its words were taken out of the log. */
   readonly erasedConversationId: string;
   /** It was deleted, and its words are still in the log. */
@@ -66,8 +66,8 @@ interface Seen {
 async function talk(dataDir: string): Promise<Seen> {
   const env = { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', PARLEY_ERASURE_DELAY_MS: '0' };
   await using server = await startServer({ dataDir, env });
-  await using guests = new Guests(server, 'bidi');
-  const { session, welcome, clientId } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'bidi');
+  const { session, welcome, clientId } = await testSessions.connect();
   const { reply } = await session.ask('What do I see of this?');
   const missed: string[] = [];
   for (const text of ['And of this?', 'And of that?']) {
@@ -96,17 +96,17 @@ async function leaveUnfinished(dataDir: string, { missed, erasedConversationId, 
   {
     const env = { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', PARLEY_ERASURE_DELAY_MS: '60000' };
     await using server = await startServer({ dataDir, env });
-    await using guests = new Guests(server, 'bidi');
-    const { session, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session, welcome } = await testSessions.connect();
     await session.ask(deletedWords);
     await remove(server.address, welcome.conversationId);
     await server.stop('SIGKILL');
     await using slow = await startServer({ dataDir, env: { ...env, PARLEY_SIMULATED_TEXT_DELAY_MS: never } });
-    await using others = new Guests(slow, 'bidi');
+    await using others = new TestSessions(slow, 'bidi');
     const { session: again } = await others.connect(seen);
     const pending = await again.text('Who will answer this?');
     await slow.stop('SIGKILL');
-    const guest: Guest = { ...seen, missed: [...missed, pending.messageId], pendingMessageId: pending.messageId };
+    const guest: TestSession = { ...seen, missed: [...missed, pending.messageId], pendingMessageId: pending.messageId };
     return { guest, erasedConversationId, deletedConversationId: String(welcome.conversationId), deletedWords };
   }
 }

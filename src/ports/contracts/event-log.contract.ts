@@ -273,7 +273,9 @@ function erasing(): void {
   /** A fresh log whose partition 1 holds what was said, as it was appended. */
   async function filled(log: EventLog, topic: string): Promise<readonly LogRecord[]> {
     const both = (content: string) => [record(topic, 1, content), record(topic, 2, content)];
-    await log.append(said.flatMap(both).map((one) => ({ ...one, wordsAt: factLength, says: contents([one])[0] })));
+    await log.append(
+      said.flatMap(both).map((one) => ({ ...one, contentOffset: factLength, says: contents([one])[0] })),
+    );
     return readAll(log, topic, 1);
   }
 
@@ -318,14 +320,15 @@ function erasing(): void {
   });
 
   test('takes words for a key whose words were erased, and erases the words of a key wherever they are named', async () => {
-    const say = (content: string) => log.append([{ ...record(topic, 1, content), key: 'one', wordsAt: factLength }]);
+    const say = (content: string) =>
+      log.append([{ ...record(topic, 1, content), key: 'one', contentOffset: factLength }]);
     for (const content of said.slice(0, 3)) await say(content);
     await log.erase(topic, 1, erasuresOf([...said.entries()].slice(0, 3)));
     await say('fact 3, said later');
     const facts = ['fact 0', 'fact 1', 'fact 2'];
     expect(contents(await readAll(log, topic, 1))).toEqual([...facts, 'fact 3, said later']);
     const again = await opened.reopen();
-    await again.append([{ ...record(topic, 1, 'fact 4, by another'), key: 'one', wordsAt: factLength }]);
+    await again.append([{ ...record(topic, 1, 'fact 4, by another'), key: 'one', contentOffset: factLength }]);
     expect(contents(await readAll(again, topic, 1))).toEqual([...facts, 'fact 3, said later', 'fact 4, by another']);
     await again.erase(
       topic,
@@ -346,7 +349,7 @@ function erasing(): void {
     const records = large.map((value, number) => ({
       ...record(topic, 0, String(number)),
       value,
-      wordsAt: lengths[number]!,
+      contentOffset: lengths[number]!,
     }));
     const places = await log.append(records);
     const tail = tailUntil(log, topic, 0, 20, 200);

@@ -10,7 +10,7 @@ export interface PartitionGroupsSubject extends AsyncDisposable {
 }
 
 /** Far longer than any promise of the port takes to be kept, so that a slow machine is not taken for a broken one. */
-const patienceMs = 30_000;
+const waitTimeoutMs = 30_000;
 const timeoutMs = 60_000;
 
 let groupCount = 0;
@@ -73,9 +73,9 @@ class Members implements AsyncDisposable {
 }
 
 async function until(enough: () => boolean, describeState: () => string): Promise<void> {
-  const deadline = performance.now() + patienceMs;
+  const deadline = performance.now() + waitTimeoutMs;
   while (!enough()) {
-    if (performance.now() > deadline) throw new Error(`not within ${patienceMs} ms: ${describeState()}`);
+    if (performance.now() > deadline) throw new Error(`not within ${waitTimeoutMs} ms: ${describeState()}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

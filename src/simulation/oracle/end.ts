@@ -253,7 +253,7 @@ function checkErased(world: World): void {
       erasedThrough.set(conversationId, Math.max(throughSequence, erasedThrough.get(conversationId) ?? -1));
     }
     for (const record of records)
-      if (record.offset <= (erasedThrough.get(record.key) ?? -1) && journal.withoutWords(record) !== undefined)
+      if (record.offset <= (erasedThrough.get(record.key) ?? -1) && journal.redact(record) !== undefined)
         world.find('content-left', `conversations/${partition}@${record.offset} of ${record.key} has content`);
   }
 }

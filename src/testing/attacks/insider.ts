@@ -4,9 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { constants, setPriority } from 'node:os';
+import { dial } from '../black-box-client.ts';
 import { call, clientOf, hangUp } from '../contract.ts';
 import { padded, picture, type Sample } from '../media-samples.ts';
-import { dial } from '../stranger.ts';
 import { putTo, reserve } from '../uploads.ts';
 import { refusalIn } from './writes.ts';
 

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { dial, type Session } from '../black-box-client.ts';
 import { call, clientOf, hangUp } from '../contract.ts';
 import { type ParleyServer, startServer } from '../server.ts';
-import { dial, type Session } from '../stranger.ts';
 
 const mebibyte = 1_024 * 1_024;
 

@@ -1,5 +1,5 @@
+import { dial, type Session, textOf, withToken } from '../black-box-client.ts';
 import { call, clientOf, type Dynamic, hangUp } from '../contract.ts';
-import { dial, type Session, textOf, withToken } from '../stranger.ts';
 
 /** Between an answer and the next message. */
 const pauseMs = 100;

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { portOf } from '../attacks/target.ts';
+import { dial, type Session } from '../black-box-client.ts';
 import { CallRefused, call, clientOf, type Dynamic, type DynamicClient, hangUp } from '../contract.ts';
 import { inlinePart, picture, type Sample, sha256, video, voice } from '../media-samples.ts';
 import type { ParleyServer } from '../server.ts';
-import { dial, type Session } from '../stranger.ts';
 import { rawExchange } from './raw-exchange.ts';
 import { recordedClient } from './recorded-talk.ts';
 import { type FuzzInput, type FuzzInputs, type FuzzTarget, oneOf } from './target.ts';

@@ -1,4 +1,4 @@
-import { dial, type Session } from '../stranger.ts';
+import { dial, type Session } from '../black-box-client.ts';
 import { clientNumber, recordedClient, talkAboutEverything } from './recorded-talk.ts';
 import { callsIn, type RecordedCall, record } from './recording.ts';
 import { replaced } from './target.ts';

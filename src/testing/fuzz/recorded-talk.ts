@@ -1,6 +1,6 @@
+import { connect } from '../black-box-client.ts';
 import { type CallRefused, call, clientOf, hangUp } from '../contract.ts';
 import { inlinePart, picture, sha256, video, voice } from '../media-samples.ts';
-import { connect } from '../stranger.ts';
 
 /** The client that is recorded. An input has another name of the same length in its place, so that inputs do not meet. */
 export const recordedClient = clientNumber(0);

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePort } from '../../testing/engines/free-port.ts';
-import { eventually, Guests } from '../../testing/guests.ts';
+import { eventually, TestSessions } from '../../testing/test-sessions.ts';
 import { carryOut, type Made, readDockerfile, wordsOf } from './testing/dockerfile.ts';
 
 /** Two installations from the registry, on a slow machine. */
@@ -73,8 +73,8 @@ test('what was made serves, tells its health, and ends in order', async () => {
   const exited = new Promise<number | null>((resolve) => server.once('exit', resolve));
   try {
     await eventually(isHealthy, (healthy) => healthy, 60_000);
-    await using guests = new Guests({ address: grpc }, 'bidi');
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions({ address: grpc }, 'bidi');
+    const { session } = await testSessions.connect();
     const { reply } = await session.ask('Are you in a box?');
     expect(reply.parts.length).toBeGreaterThan(0);
     expect(await (await fetch(`http://${http}/`)).text()).toContain('<script');

@@ -17,7 +17,7 @@ import { freePort } from '../../testing/engines/free-port.ts';
 import { installed } from '../../testing/engines/install.ts';
 import { startKafka } from '../../testing/engines/kafka.ts';
 import { startMongo } from '../../testing/engines/mongo.ts';
-import { eventually } from '../../testing/guests.ts';
+import { eventually } from '../../testing/test-sessions.ts';
 import { readCompose } from './testing/compose.ts';
 import { askedTopics } from './testing/topics-script.ts';
 

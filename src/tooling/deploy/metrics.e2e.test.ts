@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { freePort } from '../../testing/engines/free-port.ts';
-import { eventually, Guests } from '../../testing/guests.ts';
 import { type ParleyServer, startServer } from '../../testing/server.ts';
+import { eventually, TestSessions } from '../../testing/test-sessions.ts';
 import { type Exposed, exposedIn } from './testing/exposition.ts';
 import { type Selector, selectorsOf } from './testing/promql.ts';
 
@@ -81,8 +81,8 @@ function selectorGaps({ metric, labels, equal }: Selector, exposed: ReadonlyMap<
 
 /** A model that nobody serves: an attempt that fails and a message that is given up; and one message that is refused. */
 async function traffic(server: ParleyServer): Promise<void> {
-  await using guests = new Guests(server, 'bidi');
-  const { session } = await guests.connect();
+  await using testSessions = new TestSessions(server, 'bidi');
+  const { session } = await testSessions.connect();
   await session.text('Is anybody there?');
   await expect(session.text('')).rejects.toThrow();
   await session.find('rejected', ({ reason }) => reason === 'PROVIDER_FAILED');

@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { MongoClient } from 'mongodb';
 import type { Role } from '../../config/setting.ts';
+import { textOf } from '../../testing/black-box-client.ts';
 import { type Engines, startEngines } from '../../testing/cluster.ts';
 import { call, clientOf, hangUp } from '../../testing/contract.ts';
-import { Guests } from '../../testing/guests.ts';
 import { type ParleyServer, runParley, startServer } from '../../testing/server.ts';
-import { textOf } from '../../testing/stranger.ts';
+import { TestSessions } from '../../testing/test-sessions.ts';
 import { type Compose, environmentOf, readCompose } from './testing/compose.ts';
 import { podEnvironment } from './testing/kubernetes.ts';
 
@@ -92,9 +92,9 @@ test.each(deployments)('gateway, worker and projector of %s do their work with t
   await using projector = await startServer({ env: environment('projector') });
   await using worker = await startServer({ env: environment('worker') });
   await using gateway = await startServer({ env: environment('gateway') });
-  await using guests = new Guests(gateway, 'bidi');
+  await using testSessions = new TestSessions(gateway, 'bidi');
   const { clientId, accessToken } = await signIn(gateway);
-  const session = guests.dial({ clientId }, accessToken);
+  const session = testSessions.dial({ clientId }, accessToken);
   await session.welcome();
   expect(textOf((await session.ask('Who can read my password?')).reply)).not.toBe('');
   await session.goodbye();

@@ -1,6 +1,6 @@
 import type { Locator, Page } from 'playwright-core';
-import { eventually } from '../../../../src/testing/guests.ts';
-import { patienceMs, type Visitor } from './visitor.ts';
+import { eventually } from '../../../../src/testing/test-sessions.ts';
+import { type Visitor, waitTimeoutMs } from './visitor.ts';
 
 /** The page as somebody uses it: found by what they see, or what a screen reader says. */
 export class ChatPage {
@@ -74,7 +74,7 @@ export class ChatPage {
     await eventually(
       () => this.connection.getAttribute('data-kind'),
       (kind) => kinds.includes(kind ?? ''),
-      patienceMs,
+      waitTimeoutMs,
     );
   }
 
@@ -97,7 +97,7 @@ export class ChatPage {
     await eventually(
       async () => ((await reply.count()) === 0 ? 'none' : await reply.getAttribute('data-status')),
       (status) => status === 'completed',
-      2 * patienceMs,
+      2 * waitTimeoutMs,
     );
     return reply;
   }
@@ -112,7 +112,7 @@ export class ChatPage {
     return eventually(
       async () => /#\/c\/([\w-]+)/.exec(this.page.url())?.[1] ?? '',
       (id) => id !== '',
-      patienceMs,
+      waitTimeoutMs,
     );
   }
 }

@@ -1,8 +1,8 @@
 import type { Page } from 'playwright-core';
-import { eventually } from '../../../../src/testing/guests.ts';
+import { textOf } from '../../../../src/testing/black-box-client.ts';
 import { wholeConversation } from '../../../../src/testing/oracle.ts';
-import { textOf } from '../../../../src/testing/stranger.ts';
-import { patienceMs } from './visitor.ts';
+import { eventually } from '../../../../src/testing/test-sessions.ts';
+import { waitTimeoutMs } from './visitor.ts';
 
 /** Words of which each is there once: one that is missing, twice or in another place is seen. */
 export function numbered(count: number): string[] {
@@ -44,7 +44,7 @@ export async function toldTexts(address: string, conversationId: string, count: 
   const messages = await eventually(
     () => wholeConversation(address, conversationId),
     (all) => all.length === count && all.every((message) => message.status !== 'MESSAGE_STATUS_PROCESSING'),
-    patienceMs,
+    waitTimeoutMs,
   );
   return messages.map(textOf);
 }

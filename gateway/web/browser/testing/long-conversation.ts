@@ -1,8 +1,8 @@
 import type { Locator } from 'playwright-core';
 import { call, clientOf, type Dynamic, hangUp } from '../../../../src/testing/contract.ts';
-import { eventually, type Guests } from '../../../../src/testing/guests.ts';
 import type { ParleyServer } from '../../../../src/testing/server.ts';
-import { patienceMs } from './visitor.ts';
+import { eventually, type TestSessions } from '../../../../src/testing/test-sessions.ts';
+import { waitTimeoutMs } from './visitor.ts';
 
 /** As many as a client may have unanswered. */
 const atOnce = 10;
@@ -10,7 +10,7 @@ const historyTimeoutMs = 60_000;
 
 /** Talks as this client until the conversation has so many more messages, replies included: `Message 0`, `Message 1` and so on. */
 export async function fillConversation(
-  guests: Guests,
+  testSessions: TestSessions,
   server: ParleyServer,
   {
     clientId,
@@ -18,7 +18,7 @@ export async function fillConversation(
     count,
   }: { readonly clientId: string; readonly conversationId: string; readonly count: number },
 ): Promise<void> {
-  const { session } = await guests.connect({ clientId, conversationId });
+  const { session } = await testSessions.connect({ clientId, conversationId });
   const says = count / 2;
   const answered: Promise<Dynamic>[] = [];
   for (let index = 0; index < says; index += 1) {
@@ -55,7 +55,7 @@ export function scrollToTop(scroller: Locator, count: number): Promise<number> {
       }
       return last;
     },
-    { enough: count, timeoutMs: patienceMs },
+    { enough: count, timeoutMs: waitTimeoutMs },
   );
 }
 

@@ -1,7 +1,7 @@
 import { call, clientOf, type Dynamic, hangUp } from '../../../../src/testing/contract.ts';
-import { eventually } from '../../../../src/testing/guests.ts';
 import type { ParleyServer } from '../../../../src/testing/server.ts';
-import { patienceMs } from './visitor.ts';
+import { eventually } from '../../../../src/testing/test-sessions.ts';
+import { waitTimeoutMs } from './visitor.ts';
 
 /** One call of an operator. */
 export async function operate(server: ParleyServer, method: string, request: object = {}): Promise<Dynamic> {
@@ -18,7 +18,7 @@ export async function onlyClient(server: ParleyServer): Promise<string> {
   const { connections } = await eventually(
     () => operate(server, 'ListActiveConnections'),
     ({ connections: all }) => all.length === 1,
-    patienceMs,
+    waitTimeoutMs,
   );
   return connections[0].clientId;
 }
@@ -28,6 +28,6 @@ export async function sessionsOpen(server: ParleyServer, count: number): Promise
   await eventually(
     () => operate(server, 'GetUsage'),
     ({ activeClients }) => activeClients === count,
-    patienceMs,
+    waitTimeoutMs,
   );
 }

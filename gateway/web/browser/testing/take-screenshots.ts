@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
-import { Guests } from '../../../../src/testing/guests.ts';
+import { TestSessions } from '../../../../src/testing/test-sessions.ts';
 import { ChatPage } from './chat-page.ts';
 import { launchChromium } from './chromium.ts';
 import { pictureFile } from './files.ts';
@@ -20,7 +20,7 @@ async function shoot(page: Page, name: string): Promise<void> {
 }
 
 /** Somebody who has talked about this and that. */
-async function talker(
+async function checkingClient(
   browser: Browser,
   world: World,
   options: VisitorOptions,
@@ -51,7 +51,7 @@ async function conversations(browser: Browser): Promise<void> {
 }
 
 async function shownWide(browser: Browser, world: World, colorScheme: 'light' | 'dark') {
-  const { visitor, chat } = await talker(browser, world, { colorScheme, viewport: wide });
+  const { visitor, chat } = await checkingClient(browser, world, { colorScheme, viewport: wide });
   const title = examples.at(-1)?.[0] ?? '';
   await chat.page.getByRole('list', { name: 'Conversations' }).getByRole('listitem').filter({ hasText: title }).hover();
   await chat.button(`Rename ${title}`).click();
@@ -89,7 +89,7 @@ async function operator(browser: Browser): Promise<void> {
     PARLEY_PROVIDER_TOTAL_TIMEOUT_MS: '800000',
   };
   await using world = await World.start('bridge', { env: slow });
-  await using guests = new Guests(world.server, 'bidi');
+  await using testSessions = new TestSessions(world.server, 'bidi');
   const zones = [
     'Asia/Tokyo',
     'Europe/Paris',
@@ -99,13 +99,13 @@ async function operator(browser: Browser): Promise<void> {
     'Europe/Lisbon',
   ];
   for (const [index, timeZone] of zones.entries()) {
-    const { session } = await guests.connect({ clientId: `guest-${index + 1}`, timeZone });
+    const { session } = await testSessions.connect({ clientId: `guest-${index + 1}`, timeZone });
     for (let said = 0; said < index; said += 1) await session.text(`Message ${said}`);
   }
   await using visitor = await Visitor.come(browser, world.url, { colorScheme: 'light', viewport: wide }, []);
   const { page } = await ChatPage.open(visitor, '#/operator');
   await page.getByRole('row', { name: /guest-6/ }).waitFor();
-  // The six guests and this page: the meter follows the table.
+  // The six testSessions and this page: the meter follows the table.
   await page.getByRole('paragraph').filter({ hasText: '7 of 50' }).waitFor();
   await shoot(page, 'operator');
 }

@@ -1,7 +1,7 @@
 import type { Browser, BrowserContext, BrowserContextOptions, ConsoleMessage, Page, Request } from 'playwright-core';
 
 /** Bounds a hanging test on a slow machine, and asserts nothing. */
-export const patienceMs = 30_000;
+export const waitTimeoutMs = 30_000;
 
 /** What Chromium says by itself about a request that got no answer, or a proxy's that no server answers. */
 const outageWords =
@@ -33,7 +33,7 @@ export class Visitor implements AsyncDisposable {
     this.#url = url;
     this.#faults = faults;
     this.#options = options;
-    context.setDefaultTimeout(patienceMs);
+    context.setDefaultTimeout(waitTimeoutMs);
     context.on('console', (message) => this.#heed(message));
     context.on('weberror', (error) => this.#faults.push(`exception: ${error.error().stack}`));
     context.on('request', (request) => this.#heedRequest(request));

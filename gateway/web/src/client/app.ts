@@ -16,7 +16,7 @@ export interface App {
   readonly conversation: OpenConversation;
   /** What is being written. */
   readonly composer: Composer;
-  readonly operator: OperatorDesk;
+  readonly operator: OperatorCommands;
 }
 
 // ---- Who is there
@@ -234,7 +234,7 @@ export interface Attachment {
 
 // ---- For those who run it
 
-export interface OperatorDesk {
+export interface OperatorCommands {
   /** undefined: nothing read yet. Read every two seconds while watch() is on. */
   readonly usage: ReadonlySignal<Usage | undefined>;
   readonly connections: ReadonlySignal<readonly ActiveConnection[]>;

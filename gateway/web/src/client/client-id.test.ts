@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { chosenClientId } from './client-id.ts';
-import { Kept } from './kept.ts';
+import { JsonStorage } from './json-storage.ts';
 import { MemoryStorage } from './memory-storage.ts';
 
 function pageAt(first: string) {
@@ -14,7 +14,7 @@ function pageAt(first: string) {
 }
 
 test('a browser is one client, until its address asks for another', () => {
-  const kept = new Kept(new MemoryStorage(), 'parley/');
+  const kept = new JsonStorage(new MemoryStorage(), 'parley/');
   const chosen = chosenClientId(kept, pageAt('http://127.0.0.1:8080/'));
   expect(chosen).toMatch(/^web-/);
   expect(chosenClientId(kept, pageAt('http://127.0.0.1:8080/#/c/one'))).toBe(chosen);

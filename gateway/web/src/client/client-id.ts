@@ -1,8 +1,8 @@
-import type { Kept } from './kept.ts';
+import type { JsonStorage } from './json-storage.ts';
 import type { Page } from './page.ts';
 
 /** Who this browser is where nobody signs in: as the address asks (`#/as/ID`, from `parley open`), else chosen once; the same for all its tabs from then on. */
-export function chosenClientId(kept: Kept, page: Pick<Page, 'url' | 'replaceUrl'>): string {
+export function chosenClientId(kept: JsonStorage, page: Pick<Page, 'url' | 'replaceUrl'>): string {
   const asked = askedFor(page);
   if (asked !== undefined) kept.write('clientId', asked);
   const known = asked ?? kept.read('clientId');

@@ -1,7 +1,7 @@
 import { computed, type ReadonlySignal } from '@preact/signals';
 import type { Attachment, Composer, Limits, Refusal } from './app.ts';
 import type { Conversation } from './conversation.ts';
-import type { Kept } from './kept.ts';
+import type { JsonStorage } from './json-storage.ts';
 import { examined } from './media-check.ts';
 import { refusal } from './refusals.ts';
 
@@ -22,9 +22,9 @@ export interface ComposerDeps {
 
 /** Texts that are being written, kept for each conversation until they are sent. */
 export class Drafts {
-  readonly #kept: Kept;
+  readonly #kept: JsonStorage;
 
-  constructor(kept: Kept) {
+  constructor(kept: JsonStorage) {
     this.#kept = kept;
   }
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { call, clientOf, type DynamicClient, hangUp } from '../../../../src/testing/contract.ts';
-import { eventually } from '../../../../src/testing/guests.ts';
 import { padded, picture, video } from '../../../../src/testing/media-samples.ts';
 import { wholeConversation } from '../../../../src/testing/oracle.ts';
 import { type ParleyServer, startServer } from '../../../../src/testing/server.ts';
+import { eventually } from '../../../../src/testing/test-sessions.ts';
 import { reply, say, shown, TestBrowser, textOf, until, untilConnection } from './testing/browser.ts';
 
 function blobOf(bytes: Uint8Array, type: string): Blob {

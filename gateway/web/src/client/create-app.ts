@@ -2,13 +2,13 @@ import { computed, effect, untracked } from '@preact/signals';
 import type { AccessTokens } from '../../../../src/client/access-tokens.ts';
 import { grpcWeb } from '../../../../src/client/grpc-web.ts';
 import type { App, Connection, ConversationList } from './app.ts';
-import { Bell } from './bell.ts';
 import { browserPage } from './browser-page.ts';
 import { Calls } from './calls.ts';
 import { createComposer } from './composer.ts';
-import { Kept } from './kept.ts';
+import { JsonStorage } from './json-storage.ts';
+import { Notifications } from './notifications.ts';
 import { createOpenConversation } from './open-conversation.ts';
-import { createOperatorDesk } from './operator-desk.ts';
+import { createOperatorCommands } from './operator-commands.ts';
 import type { Page } from './page.ts';
 import { Reception } from './reception.ts';
 import { refusal } from './refusals.ts';
@@ -28,15 +28,15 @@ export interface RunningApp extends App {
 
 /** The client behind the page. It begins to connect at once. */
 export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp {
-  const kept = new Kept(page.store, 'parley.');
+  const kept = new JsonStorage(page.store, 'parley.');
   const ofClient = (clientId: string) => kept.within('of').within(clientId);
-  const returning = new Bell();
+  const returning = new Notifications();
   const stopReturning = page.onChange(() => {
     if (page.isOnline()) returning.ring();
   });
   const tokens: AccessTokens = {
-    fresh: () => desk.fresh(),
-    instead: (refused) => desk.instead(refused),
+    fresh: () => operatorCommands.fresh(),
+    instead: (refused) => operatorCommands.instead(refused),
   };
   const wire = grpcWeb(page.apiUrl);
   const calls = new Calls(wire, tokens);
@@ -44,10 +44,11 @@ export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp
   const tabId = page.isSecure ? nameTab(page.locks, closed.promise) : '';
   const common = { calls, page };
   const reception: Reception = new Reception(
-    (clientId) => new Visit({ ...common, wire, tokens, tabId, kept: ofClient(clientId), clientId: desk.wireClientId }),
+    (clientId) =>
+      new Visit({ ...common, wire, tokens, tabId, kept: ofClient(clientId), clientId: operatorCommands.wireClientId }),
   );
   const { visit, open } = reception;
-  const desk: SignInDesk = new SignInDesk({
+  const operatorCommands: SignInDesk = new SignInDesk({
     ...common,
     kept,
     returning,
@@ -56,11 +57,11 @@ export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp
       ofClient(clientId).clear();
     },
   });
-  const stopReceiving = page.isSecure ? receiveWhoeverComes(desk, reception) : undefined;
+  const stopReceiving = page.isSecure ? receiveWhoeverComes(operatorCommands, reception) : undefined;
   const limits = computed(() => visit.value?.limits.value);
   const conversations = createConversationList(reception);
   return {
-    signIn: desk,
+    signIn: operatorCommands,
     connection: computed(() => visit.value?.connection.value ?? (page.isSecure ? nobody : insecure)),
     connect: () => visit.peek()?.connect(),
     limits,
@@ -74,11 +75,11 @@ export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp
       onWriting: () => visit.peek()?.wake(),
       post: (conversation) => visit.peek()?.post(conversation),
     }),
-    operator: createOperatorDesk(calls),
+    operator: createOperatorCommands(calls),
     async close() {
       stopReceiving?.();
       stopReturning();
-      desk.stop();
+      operatorCommands.stop();
       await visit.peek()?.stop();
       closed.resolve();
     },
@@ -96,9 +97,9 @@ function nameTab(locks: LockManager, closed: Promise<void>): string {
   return tabId;
 }
 
-function receiveWhoeverComes(desk: SignInDesk, reception: Reception): () => void {
+function receiveWhoeverComes(operatorCommands: SignInDesk, reception: Reception): () => void {
   return effect(() => {
-    const state = desk.state.value;
+    const state = operatorCommands.state.value;
     untracked(() => reception.receive(state));
   });
 }

@@ -3,7 +3,7 @@ import { MessageRefused } from '../../../../src/client/refusal.ts';
 import { TransferFailed } from '../../../../src/client/transfer-failed.ts';
 import { pageRefusal } from './calls.ts';
 import { type ChosenFile, Conversation } from './conversation.ts';
-import { Kept } from './kept.ts';
+import { JsonStorage } from './json-storage.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import { Outbox, type OutboxDeps } from './outbox.ts';
 import { until } from './testing/browser.ts';
@@ -19,7 +19,7 @@ function open(store: Storage = new MemoryStorage(), tabId = 'this tab') {
   const sent: { readonly id: string; readonly parts: Parts; readonly answer: PromiseWithResolvers<void> }[] = [];
   let isStoring = Promise.resolve();
   const outbox = new Outbox({
-    kept: new Kept(store, 'unsent.'),
+    kept: new JsonStorage(store, 'unsent.'),
     tabId,
     limits: async () => limits,
     async store({ sizeBytes }, onProgress) {

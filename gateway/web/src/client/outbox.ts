@@ -5,7 +5,7 @@ import { refusalOf } from '../../../../src/client/refusal.ts';
 import type { Refusal, ShownPart } from './app.ts';
 import { shownRefusal } from './calls.ts';
 import type { ChosenFile, Conversation } from './conversation.ts';
-import type { Kept } from './kept.ts';
+import type { JsonStorage } from './json-storage.ts';
 import { refusal } from './refusals.ts';
 import { type MediaKind, wireKinds } from './shown-parts.ts';
 
@@ -45,7 +45,7 @@ interface Outgoing {
 
 /** What an outbox needs of what is around it. */
 export interface OutboxDeps {
-  readonly kept: Kept;
+  readonly kept: JsonStorage;
   /** This page, among the tabs that keep messages. */
   readonly tabId: string;
   /** Resolves when they are known. */

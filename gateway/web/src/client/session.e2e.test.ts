@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { eventually } from '../../../../src/testing/guests.ts';
 import { wholeConversation } from '../../../../src/testing/oracle.ts';
 import { type ParleyServer, startServer } from '../../../../src/testing/server.ts';
+import { eventually } from '../../../../src/testing/test-sessions.ts';
 import { reply, say, shown, type Tab, TestBrowser, textOf, until, untilConnection } from './testing/browser.ts';
 
 /** Replies that take about two seconds: long enough to break something amid them. */
@@ -76,7 +76,7 @@ describe('a session of the web client', () => {
   });
 });
 
-describe('where places are few and patience is short', () => {
+describe('where places are few and stallTimeout is short', () => {
   let server: ParleyServer;
   beforeAll(async () => {
     server = await startServer({ env: { PARLEY_MAX_CLIENTS: '1', PARLEY_MAX_WAIT_FOR_SLOT_MS: '300' } });

@@ -9,7 +9,7 @@ import {
 } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
 import { Unread } from '../../../../src/client/unread.ts';
 import type { Wire } from '../../../../src/client/wire.ts';
-import { Kept } from './kept.ts';
+import { JsonStorage } from './json-storage.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import { keptResumeToken, Session } from './session.ts';
 import { until } from './testing/browser.ts';
@@ -58,7 +58,7 @@ class ScriptedServer implements Wire {
 function begin(name: string) {
   const server = new ScriptedServer();
   const page = new TestPage('');
-  const kept = new Kept(new MemoryStorage(), `${name}.`);
+  const kept = new JsonStorage(new MemoryStorage(), `${name}.`);
   const chat = new Chat({
     wire: server,
     clientId: 'ann',

@@ -4,9 +4,9 @@ import type { Chat } from '../../../../src/client/chat.ts';
 import type { ChatStatus } from '../../../../src/client/chat-events.ts';
 import type { Refusal } from '../../../../src/client/refusal.ts';
 import type { Connection } from './app.ts';
-import { Bell } from './bell.ts';
 import { pageRefusal, shownRefusal } from './calls.ts';
-import type { Kept } from './kept.ts';
+import type { JsonStorage } from './json-storage.ts';
+import { Notifications } from './notifications.ts';
 import type { Page } from './page.ts';
 import { refusal } from './refusals.ts';
 import { type Hold, TabLock } from './tabs.ts';
@@ -21,7 +21,7 @@ export interface SessionDeps {
   readonly chat: Chat;
   readonly page: Page;
   /** Of this client. */
-  readonly kept: Kept;
+  readonly kept: JsonStorage;
   /** Of this client, for the lock. */
   readonly lockName: string;
   /** Messages are on their way, or will be. */
@@ -34,7 +34,7 @@ export interface SessionDeps {
 }
 
 /** The token of the last session, kept for all tabs, so that each can take the session over from the one before it, also after a reload. */
-export function keptResumeToken(kept: Kept): string {
+export function keptResumeToken(kept: JsonStorage): string {
   const token = kept.read('resumeToken');
   return typeof token === 'string' ? token : '';
 }
@@ -46,7 +46,7 @@ export class Session {
   readonly #connection = signal<Connection>({ kind: 'connecting' });
   readonly #stopping = new AbortController();
   /** Rung when somebody wants the session here, now. */
-  readonly #wanted = new Bell();
+  readonly #wanted = new Notifications();
   readonly #running: Promise<void>;
   #hold: Hold | undefined;
   /** connect() was called since another tab has the session. */
@@ -93,7 +93,7 @@ export class Session {
       this.#hold = hold;
       onHold();
       chat.start();
-      await new Bell().wait(Infinity, AbortSignal.any([signal, hold.lost]));
+      await new Notifications().wait(Infinity, AbortSignal.any([signal, hold.lost]));
       this.#hold = undefined;
       // A session that another tab takes over is left to it: were it ended first, who waits in line would get its place.
       if (!signal.aborted) chat.leave(handOverMs);
@@ -112,10 +112,10 @@ export class Session {
     }
     const inLine = new AbortController();
     const taken = this.#lock.take(AbortSignal.any([signal, inLine.signal]));
-    const patience = setTimeout(() => this.#set({ kind: 'other-tab' }), formerSelfMs);
+    const stallTimeout = setTimeout(() => this.#set({ kind: 'other-tab' }), formerSelfMs);
     const asked = this.#wanted.wait(Infinity, AbortSignal.any([signal, inLine.signal])).then(() => undefined);
     const first = await Promise.race([taken, asked]);
-    clearTimeout(patience);
+    clearTimeout(stallTimeout);
     inLine.abort();
     this.#isAskedBack = false;
     if (first !== undefined || signal.aborted) return first;

@@ -9,10 +9,10 @@ import { reconnectDelayMs } from '../../../../src/client/reconnect.ts';
 import { refusalOf } from '../../../../src/client/refusal.ts';
 import type { StoredTokens } from '../../../../src/client/saved-tokens.ts';
 import type { Refusal, SignIn, SignInState } from './app.ts';
-import type { Bell } from './bell.ts';
 import { type Calls, orRefusal, shownRefusal } from './calls.ts';
 import { chosenClientId } from './client-id.ts';
-import type { Kept } from './kept.ts';
+import type { JsonStorage } from './json-storage.ts';
+import type { Notifications } from './notifications.ts';
 import type { Page } from './page.ts';
 import { refusal } from './refusals.ts';
 import { Tokens } from './tokens.ts';
@@ -21,10 +21,10 @@ type Method = DescribeSignInResponse['method'];
 
 export interface SignInDeps {
   readonly page: Page;
-  readonly kept: Kept;
+  readonly kept: JsonStorage;
   readonly calls: Calls;
   /** Rung when trying again at once makes sense. */
-  readonly returning: Bell;
+  readonly returning: Notifications;
   /** Before the tokens go: ends the session, and forgets what was written. */
   readonly onSigningOut: (clientId: string) => Promise<void>;
 }

@@ -5,7 +5,7 @@ import { Code } from '@connectrpc/connect';
 import { describe, expect, test } from '@jest/globals';
 import { type Tokens as NewTokens, TokensSchema } from '../../../../src/client/gen/chat/v1/account_service_pb.js';
 import { pageRefusal, shownRefusal } from './calls.ts';
-import { Kept } from './kept.ts';
+import { JsonStorage } from './json-storage.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import { TestPage } from './testing/test-page.ts';
 import { Tokens } from './tokens.ts';
@@ -63,7 +63,7 @@ function tab(family: Family, store: Storage, prefix: string) {
   const page = new TestPage('', store);
   const tokens = new Tokens({
     page,
-    kept: new Kept(store, prefix),
+    kept: new JsonStorage(store, prefix),
     renew: (former) => family.renew(former),
     onEnded: (why) => told.push(`ended: ${why === undefined ? 'elsewhere' : shownRefusal(why).reason}`),
     onFound: () => told.push('found'),

@@ -7,12 +7,12 @@ import {
   storedTokens,
   type TokenStore,
 } from '../../../../src/client/saved-tokens.ts';
-import type { Kept } from './kept.ts';
+import type { JsonStorage } from './json-storage.ts';
 import type { Page } from './page.ts';
 import { RenewalMark } from './renewal-mark.ts';
 
 export interface TokensDeps {
-  readonly kept: Kept;
+  readonly kept: JsonStorage;
   readonly page: Page;
   readonly renew: Renewal;
   /** The sign-in is over, for this reason or because another tab signed out. */
@@ -23,7 +23,7 @@ export interface TokensDeps {
 
 /** Tokens in the browser's storage, for all tabs. */
 class BrowserStore implements TokenStore {
-  readonly #kept: Kept;
+  readonly #kept: JsonStorage;
   readonly #locks: LockManager;
   readonly #mark: RenewalMark;
 

@@ -11,7 +11,7 @@ import { Conversation } from './conversation.ts';
 import { ConversationListing } from './conversation-list.ts';
 import { Dialogue } from './dialogue.ts';
 import { HistoryPages } from './history-pages.ts';
-import type { Kept } from './kept.ts';
+import type { JsonStorage } from './json-storage.ts';
 import { type FileWithBytes, Outbox, type WireLimits } from './outbox.ts';
 import type { Page } from './page.ts';
 import { refusal } from './refusals.ts';
@@ -24,7 +24,7 @@ export interface VisitDeps {
   readonly tokens: AccessTokens;
   readonly page: Page;
   /** Of this client. */
-  readonly kept: Kept;
+  readonly kept: JsonStorage;
   /** '' where the token says who it is. */
   readonly clientId: string;
   readonly tabId: string;

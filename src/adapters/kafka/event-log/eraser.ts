@@ -73,7 +73,7 @@ export class Eraser {
 function keyToDestroy({ offset, value, headers }: StoredRecord, remains: Uint8Array): string | undefined {
   const sealed = sealOf(headers);
   const stored = value ?? new Uint8Array();
-  const beginning = sealed === undefined ? stored : stored.subarray(0, sealed.wordsAt);
+  const beginning = sealed === undefined ? stored : stored.subarray(0, sealed.contentOffset);
   if (Buffer.compare(beginning, remains) !== 0)
     throw new RangeError(
       `the record at offset ${offset} cannot be left with that value: it is not what comes before its words`,

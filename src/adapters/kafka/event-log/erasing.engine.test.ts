@@ -35,7 +35,7 @@ function spoken({ topic }: TestTopics, key: string, words: string): NewRecord {
     key,
     headers: { ce_id: words },
     value: Buffer.from(fact + words),
-    wordsAt: fact.length,
+    contentOffset: fact.length,
   };
 }
 
@@ -109,7 +109,7 @@ describe('words on Kafka', () => {
     const topics = await makeTopics(engine.brokers, 1);
     await using log = await openOn(topics);
     await log.append(['first', 'second', 'third'].map((words) => spoken(topics, 'one', `${words} secret`)));
-    await log.append([{ ...spoken(topics, 'one', 'no secret'), wordsAt: fact.length + 'no secret'.length }]);
+    await log.append([{ ...spoken(topics, 'one', 'no secret'), contentOffset: fact.length + 'no secret'.length }]);
     const files = await filesOf(topics);
     expect(files).toContain(fact);
     expect(files).toContain('no secret');
@@ -175,7 +175,7 @@ describe('words on Kafka', () => {
   test('can be erased only from where they begin', async () => {
     const topics = await makeTopics(engine.brokers, 1);
     await using log = await openOn(topics);
-    const { wordsAt: _, ...whole } = spoken(topics, 'one', 'no words');
+    const { contentOffset: _, ...whole } = spoken(topics, 'one', 'no words');
     await log.append([spoken(topics, 'one', 'words'), whole]);
     for (const [offset, value] of [
       [0, 'fact'],
@@ -186,7 +186,7 @@ describe('words on Kafka', () => {
       await expect(log.erase(topics.topic, 0, [{ offset, value: Buffer.from(value) }])).rejects.toThrow(RangeError);
     await log.erase(topics.topic, 0, [{ offset: 1, value: whole.value }]);
     expect(await contents(log, topics)).toEqual([`${fact}words`, `${fact}no words`]);
-    await expect(log.append([{ ...whole, wordsAt: 1_000 }])).rejects.toThrow(RangeError);
+    await expect(log.append([{ ...whole, contentOffset: 1_000 }])).rejects.toThrow(RangeError);
   });
 
   test('that are not what was encrypted in their place are damage, and what is before them is given', async () => {

@@ -6,8 +6,8 @@ import type { Brokers, NodeId } from './brokers.ts';
 import type { FetchedPartition } from './fetch-answer.ts';
 import { FetchSession } from './fetch-session.ts';
 import {
-  companyBytes,
-  companyMs,
+  lingerBytes,
+  lingerMs,
   longPollMs,
   maxFetchBytes,
   maxFetchPartitionBytes,
@@ -191,7 +191,7 @@ export class Fetcher {
   async #gather(answers: readonly FetchedPartition[]): Promise<void> {
     const bytes = answers.reduce((sum, { records }) => sum + records.length, 0);
     if (bytes === 0 || bytes >= maxFetchPartitionBytes) return;
-    const waitMs = bytes < companyBytes ? this.#gatherMs : Math.max(this.#gatherMs, companyMs);
+    const waitMs = bytes < lingerBytes ? this.#gatherMs : Math.max(this.#gatherMs, lingerMs);
     if (waitMs > 0) await sleep(waitMs);
   }
 

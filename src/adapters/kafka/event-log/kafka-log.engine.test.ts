@@ -17,10 +17,10 @@ beforeAll(async () => {
 
 afterAll(() => engine[Symbol.asyncDispose]());
 
-function record({ topic }: TestTopics, partition: number, value: Uint8Array, wordsAt?: number): NewRecord {
+function record({ topic }: TestTopics, partition: number, value: Uint8Array, contentOffset?: number): NewRecord {
   const headers = { ce_specversion: '1.0', ce_id: '0190aaaa-bbbb-7ccc-8ddd-eeeeffff0000', ce_type: 'test.Happened' };
   const plain = { topic, partition, key: `conversation ${partition}`, headers, value };
-  return wordsAt === undefined ? plain : { ...plain, wordsAt };
+  return contentOffset === undefined ? plain : { ...plain, contentOffset };
 }
 
 function percentile(sorted: readonly number[], share: number): string {

@@ -16,10 +16,10 @@ import { Eraser } from './eraser.ts';
 import { KeyRing } from './key-ring.ts';
 import { openTimeoutMs, patientFetchMs } from './limits.ts';
 import { Opener } from './opener.ts';
-import { patiently } from './patience.ts';
 import { Positions } from './positions.ts';
 import { Producer } from './producer.ts';
 import { Reader } from './reader.ts';
+import { withRetries } from './retries.ts';
 import { seal } from './sealing.ts';
 import { WireBroken } from './wire.ts';
 
@@ -28,7 +28,7 @@ export interface KafkaLogOptions {
   readonly config: KafkaConnectionConfig;
   /** Name to number of partitions. They exist, with the settings of `topicDefinitions`. */
   readonly topics: Readonly<Record<string, number>>;
-  /** Topics whose words (`NewRecord.wordsAt`) can be erased, and the compacted one that keeps the keys of these words. */
+  /** Topics whose words (`NewRecord.contentOffset`) can be erased, and the compacted one that keeps the keys of these words. */
   readonly erasable: { readonly topics: readonly string[]; readonly keysTopic: string };
   readonly logger: Logger;
   /** A log that is only read refuses appends, erasures and commits with TypeError. */
@@ -61,7 +61,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
     places.map(([topic]) => topic),
   );
   try {
-    await patiently('Kafka', 'not-written', () => findLeaders(brokers, places), openTimeoutMs);
+    await withRetries('Kafka', 'not-written', () => findLeaders(brokers, places), openTimeoutMs);
   } catch (error) {
     brokers[Symbol.dispose]();
     throw error;
@@ -219,17 +219,17 @@ class KafkaHandle implements KafkaLog {
 
   /** The record as it is stored. A key that seals it and is not stored itself is added to `keys`. */
   #toStore(given: RecordToAppend, keys: Promise<void>[]): PlacedRecord {
-    const { topic, partition, key, headers, value, wordsAt, timeMs } = given;
+    const { topic, partition, key, headers, value, contentOffset, timeMs } = given;
     const time = timeMs === undefined ? undefined : { timeMs };
     const record = { key, headers, value, ...time };
-    if (wordsAt === undefined || this.#currentKeys === undefined || !this.#erasable.has(topic))
+    if (contentOffset === undefined || this.#currentKeys === undefined || !this.#erasable.has(topic))
       return { topic, partition, record };
-    if (!Number.isInteger(wordsAt) || wordsAt < 0 || wordsAt > value.length)
-      throw new RangeError(`words at ${wordsAt} of a value of ${value.length} bytes`);
-    if (wordsAt === value.length) return { topic, partition, record };
+    if (!Number.isInteger(contentOffset) || contentOffset < 0 || contentOffset > value.length)
+      throw new RangeError(`words at ${contentOffset} of a value of ${value.length} bytes`);
+    if (contentOffset === value.length) return { topic, partition, record };
     const current = this.#currentKeys.for(given);
     if (current.stored !== undefined) keys.push(current.stored);
-    return { topic, partition, record: { ...seal(given, wordsAt, current), ...time } };
+    return { topic, partition, record: { ...seal(given, contentOffset, current), ...time } };
   }
 
   #assertWritable(): void {

@@ -54,9 +54,9 @@ export const patientFetchMs = 20;
  * many records do, and about as many come in this time. It is under load when the last one had so much to carry; who is alone waits for nobody, and
  * in a crowd that fills requests by itself nobody waits either.
  */
-export const companyMs = 3;
-export const companyCalls = 4;
-export const companyBytes = 2 * kibibyte;
+export const lingerMs = 3;
+export const lingerCalls = 4;
+export const lingerBytes = 2 * kibibyte;
 export const crowdCalls = 64;
 
 /** What one fetch returns of a partition, and in all: about a millisecond's decoding each; a larger batch comes whole nevertheless. */

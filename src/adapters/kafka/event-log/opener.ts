@@ -64,7 +64,7 @@ export class Opener {
     const seal = sealOf(stored.headers);
     if (seal !== undefined && this.#ring?.has(seal.keyId) !== true) {
       own?.take(stored.offset);
-      return record(topic, partition, stored, seal, { value: (stored.value ?? nothing).slice(0, seal.wordsAt) });
+      return record(topic, partition, stored, seal, { value: (stored.value ?? nothing).slice(0, seal.contentOffset) });
     }
     // Several tails are given the same records.
     if (stored.opened !== undefined) return stored.opened;
@@ -78,7 +78,7 @@ export class Opener {
   #value(topic: string, partition: number, stored: StoredRecord, seal: Seal | undefined): Uint8Array | undefined {
     const key = seal && this.#ring?.key(seal.keyId);
     if (seal === undefined || key === undefined) return stored.value ?? nothing;
-    return unseal({ topic, partition, key: stored.key }, stored.value ?? nothing, seal.wordsAt, key);
+    return unseal({ topic, partition, key: stored.key }, stored.value ?? nothing, seal.contentOffset, key);
   }
 }
 

@@ -1,9 +1,9 @@
 import { LogUnavailable } from '../../../ports/event-log.ts';
 import type { Brokers, NodeId } from './brokers.ts';
 import { commitIntervalMs } from './limits.ts';
-import { patiently } from './patience.ts';
 import { errorCode } from './protocol-errors.ts';
 import { byTopic } from './request-bodies.ts';
+import { withRetries } from './retries.ts';
 import { api, describeError, WireBroken } from './wire.ts';
 
 interface Place {
@@ -46,7 +46,7 @@ export class Positions {
   /** Where the group is; 0 when it never committed. Rejects with LogUnavailable. */
   committed(group: string, topic: string, partition: number): Promise<number> {
     const topics = [{ topic, partitions: [{ partition }] }];
-    return patiently(`positions of ${group}`, 'not-written', async () => {
+    return withRetries(`positions of ${group}`, 'not-written', async () => {
       const answer = await this.#ask<FetchedOffsets>(group, api.offsetFetch, { groupId: group, topics });
       const found = answer.responses[0]?.partitions[0];
       this.#check(group, found?.errorCode ?? answer.errorCode);
@@ -88,7 +88,7 @@ export class Positions {
   #commit(group: string, offsets: readonly (Place & { readonly offset: number })[]): Promise<void> {
     const topics = byTopic(offsets, ({ partition, offset }) => ({ partition, offset: String(offset) }));
     const options = { groupId: group, groupGenerationId: noGeneration, memberId: '', topics };
-    return patiently(`positions of ${group}`, 'unknown', async () => {
+    return withRetries(`positions of ${group}`, 'unknown', async () => {
       const { responses } = await this.#ask<CommittedOffsets>(group, api.offsetCommit, options);
       for (const { partitions } of responses) for (const one of partitions) this.#check(group, one.errorCode);
     });

@@ -6,9 +6,9 @@ import { AppendCall, type Part, type PlacedRecord } from './append-call.ts';
 import type { Brokers, NodeId } from './brokers.ts';
 import {
   appendTimeoutMs,
-  companyCalls,
-  companyMs,
   crowdCalls,
+  lingerCalls,
+  lingerMs,
   maxBatchBytes,
   maxQueuedBytes,
   maxRequestBytes,
@@ -182,7 +182,7 @@ export class Producer {
       if (queues.length > 0) {
         const calls = queues.reduce((sum, { batch }) => sum + (batch?.parts.length ?? 0), 0);
         await this.#produce(queues, (batches) => wire.produce(batches));
-        if (calls >= companyCalls && calls < crowdCalls) await sleep(companyMs);
+        if (calls >= lingerCalls && calls < crowdCalls) await sleep(lingerMs);
       }
     } catch (error) {
       for (const queue of queues) this.#lost(queue, error);

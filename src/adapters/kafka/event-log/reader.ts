@@ -5,9 +5,9 @@ import { decodePartition } from './fetch-session.ts';
 import { Fetcher } from './fetcher.ts';
 import { expectedRecordBytes, maxFetchPartitionBytes, maxTailRecords } from './limits.ts';
 import { Offsets } from './offsets.ts';
-import { patiently } from './patience.ts';
 import { errorCode } from './protocol-errors.ts';
 import type { StoredRecord } from './record-batch.ts';
+import { withRetries } from './retries.ts';
 import { describeError, WireBroken } from './wire.ts';
 
 /** Some records, and the offset behind what was looked through for them. */
@@ -52,14 +52,14 @@ export class Reader {
    * Rejects with LogUnavailable or LogDamaged.
    */
   page(topic: string, partition: number, fromOffset: number, bytes: number, isSparse = false): Promise<Page> {
-    return patiently(`${topic}/${partition}`, 'not-written', () =>
+    return withRetries(`${topic}/${partition}`, 'not-written', () =>
       this.#page(topic, partition, fromOffset, bytes, isSparse),
     );
   }
 
   /** The offset that the next record will get. Rejects with LogUnavailable. */
   endOffset(topic: string, partition: number): Promise<number> {
-    return patiently(`${topic}/${partition}`, 'not-written', () => this.#offsets.end(topic, partition));
+    return withRetries(`${topic}/${partition}`, 'not-written', () => this.#offsets.end(topic, partition));
   }
 
   /**

@@ -39,27 +39,27 @@ export function makeDataKey(): DataKey {
 }
 
 /** The record with its words encrypted. */
-export function seal(record: NewRecord, wordsAt: number, { id, secret }: DataKey): RecordToWrite {
+export function seal(record: NewRecord, contentOffset: number, { id, secret }: DataKey): RecordToWrite {
   const { key, headers, value } = record;
   const nonce = nextNonce();
   const cipher = createCipheriv(algorithm, secret, nonce).setAAD(boundTo(record));
-  const encrypted = cipher.update(value.subarray(wordsAt));
+  const encrypted = cipher.update(value.subarray(contentOffset));
   cipher.final();
-  const sealed = Buffer.concat([value.subarray(0, wordsAt), nonce, encrypted, cipher.getAuthTag()]);
-  return { key, value: sealed, headers: { ...headers, [keyHeader]: id, [wordsHeader]: String(wordsAt) } };
+  const sealed = Buffer.concat([value.subarray(0, contentOffset), nonce, encrypted, cipher.getAuthTag()]);
+  return { key, value: sealed, headers: { ...headers, [keyHeader]: id, [wordsHeader]: String(contentOffset) } };
 }
 
 /** How a record was sealed. */
 export interface Seal {
   readonly keyId: string;
   /** Where its words begin, in bytes of its value. */
-  readonly wordsAt: number;
+  readonly contentOffset: number;
 }
 
 /** How a stored record was sealed; undefined when it was not. */
 export function sealOf(headers: Readonly<Record<string, string>>): Seal | undefined {
   const keyId = headers[keyHeader];
-  return keyId === undefined ? undefined : { keyId, wordsAt: Number(headers[wordsHeader]) };
+  return keyId === undefined ? undefined : { keyId, contentOffset: Number(headers[wordsHeader]) };
 }
 
 /** The headers that the record was appended with. */
@@ -69,11 +69,18 @@ export function withoutSeal(headers: Readonly<Record<string, string>>): Readonly
 }
 
 /** The whole value; undefined when it is not what was sealed with this key in this place. */
-export function unseal(place: Place, stored: Uint8Array, wordsAt: number, key: KeyObject): Uint8Array | undefined {
-  const encryptedAt = wordsAt + nonceBytes;
+export function unseal(
+  place: Place,
+  stored: Uint8Array,
+  contentOffset: number,
+  key: KeyObject,
+): Uint8Array | undefined {
+  const encryptedAt = contentOffset + nonceBytes;
   const tagAt = stored.length - tagBytes;
-  if (!(wordsAt >= 0 && encryptedAt <= tagAt)) return undefined;
-  const decipher = createDecipheriv(algorithm, key, stored.subarray(wordsAt, encryptedAt), { authTagLength: tagBytes });
+  if (!(contentOffset >= 0 && encryptedAt <= tagAt)) return undefined;
+  const decipher = createDecipheriv(algorithm, key, stored.subarray(contentOffset, encryptedAt), {
+    authTagLength: tagBytes,
+  });
   decipher.setAAD(boundTo(place)).setAuthTag(stored.subarray(tagAt));
   const words = decipher.update(stored.subarray(encryptedAt, tagAt));
   try {
@@ -82,9 +89,9 @@ export function unseal(place: Place, stored: Uint8Array, wordsAt: number, key: K
     // Its only error: the tag does not fit.
     return undefined;
   }
-  const value = new Uint8Array(wordsAt + words.length);
-  value.set(stored.subarray(0, wordsAt));
-  value.set(words, wordsAt);
+  const value = new Uint8Array(contentOffset + words.length);
+  value.set(stored.subarray(0, contentOffset));
+  value.set(words, contentOffset);
   return value;
 }
 

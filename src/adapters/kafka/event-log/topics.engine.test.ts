@@ -7,7 +7,7 @@ import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import { freePort } from '../../../testing/engines/free-port.ts';
 import { installed } from '../../../testing/engines/install.ts';
 import { type KafkaEngine, startKafka } from '../../../testing/engines/kafka.ts';
-import { eventually } from '../../../testing/guests.ts';
+import { eventually } from '../../../testing/test-sessions.ts';
 import { topicDefinitions } from './topic-definitions.ts';
 import type { TopicMisconfigured, TopicProblem } from './topic-problems.ts';
 import { ensureTopics } from './topics.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { Clock } from '../../../ports/clock.ts';
-import { eventually } from '../../../testing/guests.ts';
+import { eventually } from '../../../testing/test-sessions.ts';
 import { systemClock } from '../../node/system-clock.ts';
 import { KafkaMember } from './kafka-member.ts';
 import { kafkaError, StandInCoordinator } from './testing/stand-in-coordinator.ts';

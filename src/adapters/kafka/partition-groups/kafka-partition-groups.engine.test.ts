@@ -11,7 +11,7 @@ import { newTopic } from './testing/new-topic.ts';
 const startLimitMs = 120_000;
 const testLimitMs = 300_000;
 /** Of things that no promise hurries: processes start slowly on a busy machine. */
-const patienceMs = 30_000;
+const waitTimeoutMs = 30_000;
 /** Promised by the port: partitions of a member that dies pass to the others. */
 const takeOverMs = 10_000;
 const comingsAndGoings = rounds({ usual: 20, long: 200 });
@@ -30,7 +30,7 @@ async function group(memberCount: number, partitionCount: number): Promise<Membe
   const least = Math.floor(partitionCount / memberCount);
   await members.until(
     (now) => now.flat().length === partitionCount && now.every(({ length }) => length >= least),
-    patienceMs,
+    waitTimeoutMs,
   );
   return members;
 }
@@ -65,9 +65,9 @@ test(
 );
 
 async function until(enough: () => boolean, describeState: () => string): Promise<void> {
-  const deadlineMs = machineMs() + patienceMs;
+  const deadlineMs = machineMs() + waitTimeoutMs;
   while (!enough()) {
-    if (machineMs() > deadlineMs) throw new Error(`not within ${patienceMs} ms: ${describeState()}`);
+    if (machineMs() > deadlineMs) throw new Error(`not within ${waitTimeoutMs} ms: ${describeState()}`);
     await systemClock.sleep(5);
   }
 }
@@ -80,8 +80,8 @@ describe('partition groups on Kafka, member processes', () => {
       const before = members.now();
       expect(sizes(before)).toEqual([5, 5]);
       members.start();
-      await members.until((now) => now[2]?.length === 3, patienceMs);
-      await members.untilAllHeld(10, patienceMs);
+      await members.until((now) => now[2]?.length === 3, waitTimeoutMs);
+      await members.untilAllHeld(10, waitTimeoutMs);
       const after = members.now();
       expect(sizes(after)).toEqual([3, 3, 4]);
       for (const member of [0, 1])
@@ -96,7 +96,7 @@ describe('partition groups on Kafka, member processes', () => {
     async () => {
       await using members = await group(3, 10);
       const killedMs = members.kill(0);
-      const heldMs = await members.untilAllHeld(10, patienceMs);
+      const heldMs = await members.untilAllHeld(10, waitTimeoutMs);
       expect(heldMs - killedMs).toBeLessThan(takeOverMs);
       expect(sizes(members.now())).toEqual([0, 5, 5]);
       expect(members.overlaps()).toEqual([]);
@@ -111,7 +111,7 @@ describe('partition groups on Kafka, member processes', () => {
       const before = members.now();
       const killedMs = members.kill(0);
       members.start();
-      const heldMs = await members.untilAllHeld(10, patienceMs);
+      const heldMs = await members.untilAllHeld(10, waitTimeoutMs);
       expect(heldMs - killedMs).toBeLessThan(takeOverMs);
       for (const told of members.toldSince(1, killedMs))
         expect(told).toEqual(expect.arrayContaining([...(before[1] ?? [])]));
@@ -126,7 +126,7 @@ describe('partition groups on Kafka, member processes', () => {
       await using members = await group(2, 10);
       const left = members.leave(1);
       const leftMs = machineMs();
-      const heldMs = await members.untilAllHeld(10, patienceMs);
+      const heldMs = await members.untilAllHeld(10, waitTimeoutMs);
       expect(heldMs - leftMs).toBeLessThan(3_000);
       await left;
       expect(members.now()[0]).toHaveLength(10);
@@ -140,11 +140,11 @@ describe('partition groups on Kafka, member processes', () => {
     async () => {
       await using members = await group(2, 10);
       const stoppedMs = members.stop(0);
-      const heldMs = await members.untilAllHeld(10, patienceMs);
+      const heldMs = await members.untilAllHeld(10, waitTimeoutMs);
       expect(heldMs - stoppedMs).toBeLessThan(takeOverMs);
       await new Promise((resolve) => setTimeout(resolve, 15_000 - (machineMs() - stoppedMs)));
       const wokenMs = members.goOn(0);
-      await members.until((now) => now[0]?.length === 5 && now[1]?.length === 5, patienceMs);
+      await members.until((now) => now[0]?.length === 5 && now[1]?.length === 5, waitTimeoutMs);
       expect(members.toldSince(0, wokenMs)[0]).toEqual([]);
       expect(members.overlaps()).toEqual([]);
     },
@@ -157,13 +157,13 @@ describe('partition groups on Kafka, member processes', () => {
       await using members = await group(3, 10);
       const diedMs = machineMs();
       await engine.kill();
-      await members.until((now) => now.flat().length === 0, patienceMs);
+      await members.until((now) => now.flat().length === 0, waitTimeoutMs);
       // The session is 6 s; who asks for less than that needs a machine that runs everything at once.
       expect(machineMs() - diedMs).toBeLessThan(7_000);
       await new Promise((resolve) => setTimeout(resolve, 3_000));
       await engine.start();
       const backMs = machineMs();
-      const heldMs = await members.untilAllHeld(10, patienceMs);
+      const heldMs = await members.untilAllHeld(10, waitTimeoutMs);
       expect(heldMs - backMs).toBeLessThan(takeOverMs);
       expect(members.overlaps()).toEqual([]);
     },
@@ -181,7 +181,7 @@ describe('partition groups on Kafka, member processes', () => {
       await new Promise((resolve) => setTimeout(resolve, 5_000));
       // On a machine that takes longer to start it, there is nothing to see.
       if (awayMs < 3_000) for (const member of [0, 1]) expect(members.toldSince(member, diedMs)).toEqual([]);
-      await members.untilAllHeld(4, patienceMs);
+      await members.untilAllHeld(4, waitTimeoutMs);
     },
     testLimitMs,
   );
@@ -192,12 +192,12 @@ describe('partition groups on Kafka, member processes', () => {
       await using members = await group(2, 4);
       const hungMs = machineMs();
       await engine.pause();
-      await members.until((now) => now.flat().length === 0, patienceMs);
+      await members.until((now) => now.flat().length === 0, waitTimeoutMs);
       expect(machineMs() - hungMs).toBeLessThan(7_000);
       await new Promise((resolve) => setTimeout(resolve, 3_000));
       engine.resume();
       const backMs = machineMs();
-      const heldMs = await members.untilAllHeld(4, patienceMs);
+      const heldMs = await members.untilAllHeld(4, waitTimeoutMs);
       expect(heldMs - backMs).toBeLessThan(takeOverMs);
       expect(members.overlaps()).toEqual([]);
     },

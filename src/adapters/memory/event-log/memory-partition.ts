@@ -29,7 +29,7 @@ export class MemoryPartition {
   }
 
   /** Stores a copy of the record. */
-  push({ key, headers, value, wordsAt }: NewRecord, timeMs: number): LogRecord {
+  push({ key, headers, value, contentOffset }: NewRecord, timeMs: number): LogRecord {
     const record: LogRecord = Object.freeze({
       topic: this.topic,
       partition: this.partition,
@@ -40,7 +40,7 @@ export class MemoryPartition {
       timeMs,
     });
     this.#records.push(record);
-    this.#wordsAt.push(wordsAt ?? value.length);
+    this.#wordsAt.push(contentOffset ?? value.length);
     return record;
   }
 

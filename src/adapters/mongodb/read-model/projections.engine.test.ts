@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { deadLettersOf, deadLettersSpec } from '../../../../projections/dead-letters.ts';
 import { historyProjection } from '../../../../projections/history-projection.ts';
 import { projections } from '../../../../projections/models.ts';
-import { parkedOf, parkedSpec } from '../../../../projections/parked.ts';
 import type { Projection } from '../../../../projections/projection.ts';
 import { compareModel, rebuildModel } from '../../../../projections/rebuild.ts';
 import {
@@ -86,7 +86,7 @@ function admissionEvents(round: number): readonly AdmissionEvent[] {
 
 /** Documents in all collections of the models. */
 async function countOf(store: ReadModelStore): Promise<number> {
-  const specs = [...projections.flatMap(({ collections }) => collections), parkedSpec];
+  const specs = [...projections.flatMap(({ collections }) => collections), deadLettersSpec];
   const found = await Promise.all(specs.map((spec) => store.collection(spec).scan('', 10_000)));
   return found.reduce((sum, documents) => sum + documents.length, 0);
 }
@@ -116,7 +116,7 @@ test.each(testSeeds)(
       await projectAll(journal, mongo, projections);
       for (const { collections } of projections) expect(await compareModel(sqlite, mongo, collections)).toEqual([]);
       expect(await countOf(mongo)).toBe(await countOf(sqlite));
-      expect(await parkedOf(mongo, journal.topics.conversations, 10)).toHaveLength(round + 1);
+      expect(await deadLettersOf(mongo, journal.topics.conversations, 10)).toHaveLength(round + 1);
     }
     expect(await countOf(mongo)).toBeGreaterThan(60);
     const projection = historyProjection as Projection;

@@ -14,8 +14,8 @@ import { maxRecordBytes, pageBytes } from './limits.ts';
 import { salvageLog } from './salvage.ts';
 import { logFiles, logFolder } from './schema.ts';
 import { openSqliteLog } from './sqlite-log.ts';
+import { idsInFiles, recordWithWords, redact } from './testing/content.ts';
 import { openForTest, readAll, recordOf, tamper, temporaryFolder } from './testing/logs.ts';
-import { idsInFiles, recordWithWords, withoutWords } from './testing/words.ts';
 import { verifyLog } from './verify.ts';
 
 const topic = 'conversations';
@@ -33,7 +33,7 @@ async function appendWords(log: EventLog, ids: readonly number[], wordsBytes = 2
 /** Erases what conversations/0 holds from this offset on, up to the end or another. */
 async function eraseFrom(log: EventLog, fromOffset: number, endOffset?: number): Promise<void> {
   const records = await readAll(log, topic, 0);
-  await log.erase(topic, 0, records.slice(fromOffset, endOffset).map(withoutWords));
+  await log.erase(topic, 0, records.slice(fromOffset, endOffset).map(redact));
 }
 
 function facts(records: readonly LogRecord[]): string[] {
@@ -68,7 +68,7 @@ describe('what was erased', () => {
         }
         const chosen = numbers(below(40)).flatMap(() => kept.splice(below(kept.length), 1));
         for (const slot of [1, 2, 3]) {
-          const erasures = chosen.filter((one) => one.slot === slot).map(({ record }) => withoutWords(record));
+          const erasures = chosen.filter((one) => one.slot === slot).map(({ record }) => redact(record));
           await log.erase(topic, slot - 1, erasures);
         }
         erased.push(...chosen.map(({ id }) => id));
@@ -199,9 +199,9 @@ describe('an erasure', () => {
     const records = await readAll(log, topic, 0);
     tamper(folder.path, "UPDATE log_2_0 SET frame = CAST(replace(frame, 'fact 1', 'fact x') AS BLOB) WHERE offset = 1");
     const damaged = { name: 'LogDamaged', topic, partition: 0, offset: 1 };
-    await expect(log.erase(topic, 0, records.map(withoutWords))).rejects.toMatchObject(damaged);
-    await expect(log.erase(topic, 0, [withoutWords(records[1]!)])).rejects.toThrow(LogDamaged);
-    await log.erase(topic, 0, [withoutWords(records[2]!)]);
+    await expect(log.erase(topic, 0, records.map(redact))).rejects.toMatchObject(damaged);
+    await expect(log.erase(topic, 0, [redact(records[1]!)])).rejects.toThrow(LogDamaged);
+    await log.erase(topic, 0, [redact(records[2]!)]);
     expect(idsInFiles(folder.path)).toEqual(new Set([1]));
   });
 
@@ -210,7 +210,7 @@ describe('an erasure', () => {
     await using log = await openForTest(folder.path);
     await appendWords(log, numbers(5_000));
     const records = await readAll(log, topic, 0);
-    const erasing = expect(log.erase(topic, 0, records.map(withoutWords))).rejects.toThrow(LogUnavailable);
+    const erasing = expect(log.erase(topic, 0, records.map(redact))).rejects.toThrow(LogUnavailable);
     await log[Symbol.asyncDispose]();
     await erasing;
     await expect(log.erase(topic, 0, [])).rejects.toThrow(LogUnavailable);
@@ -226,7 +226,7 @@ describe('an erasure', () => {
     const records = await readAll(log, topic, 0);
     const begun = performance.now();
     let isDone = false;
-    const erasing = log.erase(topic, 0, records.map(withoutWords)).finally(() => {
+    const erasing = log.erase(topic, 0, records.map(redact)).finally(() => {
       isDone = true;
     });
     let appends = 0;

@@ -25,7 +25,7 @@ import type { MediaLinks } from '../../media/media-links.ts';
 import { HistoryReads } from '../../reading/history-reads.ts';
 import type { Happening } from '../../security/security-recorder.ts';
 import { ConversationsManager } from '../conversations-manager.ts';
-import { Parked } from '../parked.ts';
+import { DeadLetters } from '../dead-letters.ts';
 
 /** Who waits for a projector that stands still waits so many times shorter; one that runs is waited for, however slow the machine is. */
 const haste = 20;
@@ -119,7 +119,7 @@ export class HistoryWorld implements AsyncDisposable {
   readonly reads: HistoryReads;
   readonly manager: ConversationsManager;
   readonly views: OperationsViews;
-  readonly parked: Parked;
+  readonly parked: DeadLetters;
   /** What was recorded in the security log. */
   readonly recorded: Happening[] = [];
   /** Records that the release that runs cannot decode, although the next one can. */
@@ -144,7 +144,13 @@ export class HistoryWorld implements AsyncDisposable {
     const conversations = new Conversations({ ...this.#deps, ids: nodeCryptoIds });
     this.reads = new HistoryReads({ ...this.#deps, conversations, ids: nodeCryptoIds, links: testLinks });
     this.manager = new ConversationsManager({ ...this.#deps, conversations, writes: { take() {} } });
-    this.parked = new Parked({ ...this.#deps, views: this.views, conversations, ids: nodeCryptoIds, security: this });
+    this.parked = new DeadLetters({
+      ...this.#deps,
+      views: this.views,
+      conversations,
+      ids: nodeCryptoIds,
+      security: this,
+    });
   }
 
   async record(happening: Happening): Promise<void> {

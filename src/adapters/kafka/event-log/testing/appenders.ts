@@ -60,7 +60,7 @@ export class Appenders {
       const begun = performance.now();
       try {
         const record = { topic: this.#topic, partition, key, headers: { ce_id: content }, value: text.encode(content) };
-        const [place] = await this.#log.append([{ ...record, wordsAt: 0 }]);
+        const [place] = await this.#log.append([{ ...record, contentOffset: 0 }]);
         return place;
       } catch (error) {
         if (!(error instanceof LogUnavailable)) throw error;

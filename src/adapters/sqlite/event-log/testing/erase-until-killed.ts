@@ -2,9 +2,10 @@
  * Erases the words in conversations/0 of the log named, one record after the other from an offset on, while others are appended. Prints the offset
  * of each that was acknowledged, until killed.
  */
+
+import { redact } from './content.ts';
 import { openForTest, readAll, recordOf } from './logs.ts';
 import { print } from './print.ts';
-import { withoutWords } from './words.ts';
 
 const [dataDir = '', fromOffset = ''] = process.argv.slice(2);
 const log = await openForTest(dataDir);
@@ -15,7 +16,7 @@ async function appendForEver(): Promise<never> {
 
 async function eraseAll(): Promise<void> {
   for (const record of (await readAll(log, 'conversations', 0)).slice(Number(fromOffset))) {
-    await log.erase('conversations', 0, [withoutWords(record)]);
+    await log.erase('conversations', 0, [redact(record)]);
     print(`${record.offset}\n`);
   }
 }

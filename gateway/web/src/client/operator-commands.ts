@@ -4,7 +4,7 @@ import type {
   GetUsageResponse,
   ActiveConnection as WireConnection,
 } from '../../../../src/client/gen/chat/v1/operations_service_pb.js';
-import type { ActiveConnection, OperatorDesk, Refusal, Step, Usage } from './app.ts';
+import type { ActiveConnection, OperatorCommands, Refusal, Step, Usage } from './app.ts';
 import { type Calls, orRefusal, shownRefusal } from './calls.ts';
 
 /** As often as figures change in a way that somebody can follow. */
@@ -13,7 +13,7 @@ const readEveryMs = 2_000;
 const maxConnections = 1_000;
 
 /** Looks at the running server, and acts on it. */
-export function createOperatorDesk(calls: Calls): OperatorDesk {
+export function createOperatorCommands(calls: Calls): OperatorCommands {
   const usage = signal<Usage | undefined>(undefined);
   const connections = signal<readonly ActiveConnection[]>([]);
   const trouble = signal<Refusal | undefined>(undefined);

@@ -16,24 +16,26 @@ import { jsonLine, localTime, nameOf } from './show.ts';
 import { table } from './table.ts';
 import { printableLine } from './text.ts';
 
-interface ParkedOptions extends CommonOptions {
+interface DeadLetterOptions extends CommonOptions {
   readonly json?: true;
 }
 
 /** Adds `parley parked` and `parley replay`. */
-export function registerParked(program: Command, surroundings: Surroundings): void {
+export function registerDeadLetters(program: Command, surroundings: Surroundings): void {
   withCommonOptions(program.command('parked'), surroundings)
     .description('list what was put aside: records that cannot be read, messages that cost worker after worker')
     .option('--json', 'one JSON object a line')
-    .action((options: ParkedOptions) => run(options.address, () => showParked(options, surroundings)));
+    .action((options: DeadLetterOptions) => run(options.address, () => showDeadLetters(options, surroundings)));
   withCommonOptions(program.command('replay'), surroundings)
     .description('give what was put aside another chance: it is appended to the log again')
     .argument('<what>', 'a message id, or the place of a record, as `parley parked` shows them')
     .option('--json', 'one JSON object')
-    .action((what: string, options: ParkedOptions) => run(options.address, () => replay(what, options, surroundings)));
+    .action((what: string, options: DeadLetterOptions) =>
+      run(options.address, () => replay(what, options, surroundings)),
+    );
 }
 
-async function showParked(options: ParkedOptions, surroundings: Surroundings): Promise<boolean> {
+async function showDeadLetters(options: DeadLetterOptions, surroundings: Surroundings): Promise<boolean> {
   const { json, timeZone } = options;
   using parley = connect(identify(options, surroundings).endpoint);
   const items = allItems({}, async (page, call) => {
@@ -43,12 +45,12 @@ async function showParked(options: ParkedOptions, surroundings: Surroundings): P
   const parked: Parked[] = [];
   for await (const item of items) parked.push(item);
   if (json) process.stdout.write(parked.map((item) => jsonLine({ ...item, kind: kindOf(item) })).join(''));
-  else process.stdout.write(parked.length === 0 ? 'Nothing is parked.\n' : parkedTable(parked, timeZone));
+  else process.stdout.write(parked.length === 0 ? 'Nothing is parked.\n' : deadLetterTable(parked, timeZone));
   return true;
 }
 
 /** What to say to `parley replay` stands first. */
-export function parkedTable(parked: readonly Parked[], timeZone: string): string {
+export function deadLetterTable(parked: readonly Parked[], timeZone: string): string {
   const rows = parked.map((item) => [
     printableLine(item.messageId === '' ? placeText(item.place) : item.messageId),
     kindOf(item),
@@ -63,7 +65,7 @@ export function parkedTable(parked: readonly Parked[], timeZone: string): string
   );
 }
 
-async function replay(what: string, options: ParkedOptions, surroundings: Surroundings): Promise<boolean> {
+async function replay(what: string, options: DeadLetterOptions, surroundings: Surroundings): Promise<boolean> {
   using parley = connect(identify(options, surroundings).endpoint);
   const replayed = await parley.operations.replayParked({ what: wishOf(what) });
   if (options.json) {

@@ -1,8 +1,8 @@
 import { MediaUnavailable } from '../../ports/media-store.ts';
-import { leastBytesPerS, patienceMs } from './limits.ts';
+import { leastBytesPerS, stallTimeoutMs } from './limits.ts';
 
 /** Ends an operation in which nothing happens any more. */
-export class Patience implements Disposable {
+export class StallTimeout implements Disposable {
   readonly #controller = new AbortController();
   readonly #gone = Promise.withResolvers<never>();
   #timer: NodeJS.Timeout | undefined;
@@ -13,16 +13,16 @@ export class Patience implements Disposable {
     this.renew();
   }
 
-  /** Aborts when patience is gone. */
+  /** Aborts when stallTimeout is gone. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Something has happened; what comes next may take `patienceMs`, and longer for so many bytes. */
+  /** Something has happened; what comes next may take `stallTimeoutMs`, and longer for so many bytes. */
   renew(bytes = 0): void {
     clearTimeout(this.#timer);
     if (this.signal.aborted) return;
-    const limitMs = patienceMs + (bytes / leastBytesPerS) * 1_000;
+    const limitMs = stallTimeoutMs + (bytes / leastBytesPerS) * 1_000;
     this.#timer = setTimeout(() => this.end(`S3 did not answer within ${Math.round(limitMs)} ms`), limitMs);
   }
 
@@ -33,7 +33,7 @@ export class Patience implements Disposable {
     this.#controller.abort(error);
   }
 
-  /** Waits for it as long as patience lasts, also where the SDK does not heed the signal: while it looks for credentials, say. */
+  /** Waits for it as long as stallTimeout lasts, also where the SDK does not heed the signal: while it looks for credentials, say. */
   async wait<T>(work: Promise<T>): Promise<T> {
     return Promise.race([work, this.#gone.promise]);
   }

@@ -1,5 +1,5 @@
 /** What waiters wait at until somebody rings, or their time is over. */
-export class Bell {
+export class Notifications {
   readonly #waiting = new Set<() => void>();
 
   ring(): void {

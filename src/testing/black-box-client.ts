@@ -9,7 +9,7 @@ export type Shape = (typeof shapes)[number];
 const gatewayHeader = 'x-parley-gateway';
 
 /** Generous on purpose: it bounds a hanging test and asserts nothing. */
-const patienceMs = 30_000;
+const waitTimeoutMs = 30_000;
 
 export interface Hello {
   readonly clientId?: string;
@@ -157,12 +157,16 @@ export abstract class Session {
   }
 
   /** The first event of the kind that matches, of those received or still to come. Rejects when the session ends before. */
-  async find(kind: string, match: (body: Dynamic) => boolean = () => true, timeoutMs = patienceMs): Promise<Dynamic> {
+  async find(
+    kind: string,
+    match: (body: Dynamic) => boolean = () => true,
+    timeoutMs = waitTimeoutMs,
+  ): Promise<Dynamic> {
     return (await this.findAny({ [kind]: match }, { timeoutMs })).body;
   }
 
   /** The first event that is one of these; with `from`, the events received before that many are left out. */
-  findAny(matchers: Matchers, { from = 0, timeoutMs = patienceMs } = {}): Promise<Found> {
+  findAny(matchers: Matchers, { from = 0, timeoutMs = waitTimeoutMs } = {}): Promise<Found> {
     for (const event of this.events.slice(from)) {
       const found = foundIn(event, matchers);
       if (found !== undefined) return Promise.resolve(found);

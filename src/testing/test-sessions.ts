@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { type BidiSession, type Dial, dial, type Hello, type Session, type Shape } from './black-box-client.ts';
 import type { CallRefused, Dynamic } from './contract.ts';
 import type { ParleyServer } from './server.ts';
-import { type BidiSession, type Dial, dial, type Hello, type Session, type Shape } from './stranger.ts';
 
 /** The sessions of one test, all of them ended with it. */
-export class Guests implements AsyncDisposable {
+export class TestSessions implements AsyncDisposable {
   readonly #where: Dial;
   readonly #sessions: Session[] = [];
 

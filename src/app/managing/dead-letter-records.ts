@@ -7,15 +7,15 @@ import type { Ids } from '../../ports/ids.ts';
 import type { OperationsViews, RecordPlace } from '../../ports/operations-views.ts';
 import type { Conversations } from '../gateway/conversations.ts';
 import { type Journal, nameOfPlace } from '../journal.ts';
-import type { ParkedMessages, Replayed } from './parked-messages.ts';
+import type { DeadLetterMessages, Replayed } from './dead-letter-messages.ts';
 
-export interface ParkedRecordsDeps {
+export interface DeadLetterRecordsDeps {
   readonly journal: Journal;
   readonly history: Pick<History, 'getMessage'>;
-  readonly views: Pick<OperationsViews, 'parkedRecord'>;
+  readonly views: Pick<OperationsViews, 'deadLetterRecord'>;
   readonly conversations: Pick<Conversations, 'partition' | 'partitionWhole'>;
   readonly ids: Pick<Ids, 'unique'>;
-  readonly messages: ParkedMessages;
+  readonly messages: DeadLetterMessages;
 }
 
 /**
@@ -33,10 +33,10 @@ const replayableTypes = [
 type Replayable = Extract<ConversationEvent, { readonly type: (typeof replayableTypes)[number] }>;
 
 /** Replays records that could not be decoded when they were met, and can be now. */
-export class ParkedRecords {
-  readonly #deps: ParkedRecordsDeps;
+export class DeadLetterRecords {
+  readonly #deps: DeadLetterRecordsDeps;
 
-  constructor(deps: ParkedRecordsDeps) {
+  constructor(deps: DeadLetterRecordsDeps) {
     this.#deps = deps;
   }
 
@@ -46,7 +46,7 @@ export class ParkedRecords {
    */
   async replay(place: RecordPlace): Promise<Replayed> {
     const { views, journal, ids } = this.#deps;
-    const parked = await this.#whole(place, () => views.parkedRecord(place));
+    const parked = await this.#whole(place, () => views.deadLetterRecord(place));
     if (parked === null) throw new Refused('NOT_FOUND', 'no record is parked there');
     if (parked.replay !== undefined) return this.#already({ ...place, offset: parked.replay.offset });
     const record = await this.#read(place);

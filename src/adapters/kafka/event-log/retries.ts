@@ -4,7 +4,7 @@ import { requestTimeoutMs, retryFirstMs, retryLongestMs } from './limits.ts';
 import { WireBroken } from './wire.ts';
 
 /** Tries again while brokers cannot be reached, as long as a caller may wait; rejects with LogUnavailable then, and with any other error at once. */
-export async function patiently<T>(
+export async function withRetries<T>(
   what: string,
   outcome: LogUnavailable['outcome'],
   attempt: () => Promise<T>,

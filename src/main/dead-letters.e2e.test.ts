@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
+import { textOf } from '../testing/black-box-client.ts';
 import { call, clientOf, type Dynamic, hangUp, timestampMs } from '../testing/contract.ts';
-import { eventually, Guests } from '../testing/guests.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
-import { textOf } from '../testing/stranger.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 
 /** What a poison record or message may cost those beside it. */
 const maxDelayMs = 5_000;
@@ -43,7 +43,7 @@ async function waitedMs(server: ParleyServer, messageId: string): Promise<number
 
 const parked = async (server: ParleyServer): Promise<Dynamic[]> => (await ask(server, 'ListParked', {})).parked;
 /** Its workers are given the time to say that they were not lost. */
-const anyParked = (server: ParleyServer) =>
+const anyDeadLetter = (server: ParleyServer) =>
   eventually(
     () => parked(server),
     (items) => items.length > 0,
@@ -56,8 +56,8 @@ test('a message that costs three workers is parked, its neighbours go on, and it
   let server = await startServer({ dataDir, env: { ...onePartition, PARLEY_SIMULATED_TEXT_DELAY_MS: '60000' } });
   resources.defer(() => server[Symbol.asyncDispose]());
   const said = await (async () => {
-    await using guests = new Guests(server, 'bidi');
-    const { session, clientId, welcome } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session, clientId, welcome } = await testSessions.connect();
     return { clientId, conversationId: welcome.conversationId, ...(await session.text('xylophone', 'seven')) };
   })();
   for (const lost of [1, 2, 3]) {
@@ -67,12 +67,12 @@ test('a message that costs three workers is parked, its neighbours go on, and it
     );
     server = await server.restart(lost < 3 ? {} : atOnce);
   }
-  await using guests = new Guests(server, 'bidi');
-  const neighbour = (await guests.connect()).session;
+  await using testSessions = new TestSessions(server, 'bidi');
+  const neighbour = (await testSessions.connect()).session;
   const { accepted } = await neighbour.ask('And I?');
   expect(await waitedMs(server, accepted.messageId)).toBeLessThanOrEqual(maxDelayMs);
 
-  const [item, ...others] = await anyParked(server);
+  const [item, ...others] = await anyDeadLetter(server);
   expect(others).toEqual([]);
   expect(item).toMatchObject({
     kind: 'PARKED_KIND_POISON',
@@ -87,7 +87,7 @@ test('a message that costs three workers is parked, its neighbours go on, and it
 
   // Whoever is there hears the answer as it comes.
   const { clientId, conversationId } = said;
-  const { session } = await guests.connect({ clientId, conversationId });
+  const { session } = await testSessions.connect({ clientId, conversationId });
   const replayed = await parley(server, 'replay', said.messageId);
   expect(replayed).toMatchObject({
     code: 0,
@@ -101,7 +101,7 @@ test('a message that costs three workers is parked, its neighbours go on, and it
   expect(again).toMatchObject({ messageId: replayId, alreadyReplayed: true });
   expect(await parked(server)).toMatchObject([{ messageId: said.messageId, replayMessageId: replayId }]);
 
-  const back = guests.dial({ clientId, conversationId, afterSequence: 0 });
+  const back = testSessions.dial({ clientId, conversationId, afterSequence: 0 });
   expect(await back.ended).toMatchObject({ reason: 'ALREADY_CONNECTED' });
   await session.goodbye();
   const { messages } = await (async () => {
@@ -135,8 +135,8 @@ describe('a record that nobody can decode', () => {
   async function started(): Promise<{ readonly server: ParleyServer; readonly waiting: Dynamic }> {
     const slow = { ...onePartition, PARLEY_SIMULATED_TEXT_DELAY_MS: '60000' };
     const server = await startServer({ dataDir, env: slow });
-    await using guests = new Guests(server, 'bidi');
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session } = await testSessions.connect();
     const waiting = await session.text('I was here before');
     await server.stop('SIGKILL');
     {
@@ -153,8 +153,8 @@ describe('a record that nobody can decode', () => {
   test('is parked, its neighbours go on, and a replay is refused as long as nobody can', async () => {
     const { server, waiting } = await started();
     await using _server = server;
-    await using guests = new Guests(server, 'bidi');
-    const { session } = await guests.connect();
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session } = await testSessions.connect();
     const { accepted } = await session.ask('I came behind it');
     expect(await waitedMs(server, accepted.messageId)).toBeLessThanOrEqual(maxDelayMs);
     await eventually(

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Kafka, logLevel } from 'kafkajs';
+import type { Session } from '../testing/black-box-client.ts';
 import { Cluster, type Member } from '../testing/cluster.ts';
 import { call, clientOf, type Dynamic, hangUp, timestampMs } from '../testing/contract.ts';
-import { eventually, Guests } from '../testing/guests.ts';
 import { runParley } from '../testing/server.ts';
-import type { Session } from '../testing/stranger.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 
 /** What a poison record or message may cost those beside it. */
 const maxDelayMs = 5_000;
@@ -53,8 +53,8 @@ async function restart(member: Member, env: Readonly<Record<string, string>>): P
 }
 
 test('records that nobody can decode are parked, and their neighbours hardly notice', async () => {
-  await using guests = new Guests(gateway(), 'bidi');
-  const { session } = await guests.connect();
+  await using testSessions = new TestSessions(gateway(), 'bidi');
+  const { session } = await testSessions.connect();
   await session.ask('Are you awake?');
   const producer = kafka.producer();
   await producer.connect();
@@ -80,8 +80,8 @@ test('records that nobody can decode are parked, and their neighbours hardly not
 test('a message that costs three workers is parked, its neighbours go on, and it is answered when it is replayed', async () => {
   const worker = cluster.member('worker-0');
   await restart(worker, slow);
-  await using guests = new Guests(gateway(), 'bidi');
-  const { session } = await guests.connect();
+  await using testSessions = new TestSessions(gateway(), 'bidi');
+  const { session } = await testSessions.connect();
   const { messageId } = await session.text('xylophone', 'seven');
   for (const lost of [1, 2, 3]) {
     await eventually(
@@ -93,7 +93,7 @@ test('a message that costs three workers is parked, its neighbours go on, and it
   }
   const given = await session.find('rejected', (body) => body.messageId === messageId, takenUpMs);
   expect(given).toMatchObject({ reason: 'POISON' });
-  const neighbour = (await guests.connect()).session;
+  const neighbour = (await testSessions.connect()).session;
   expect((await tookMs(neighbour, 'And I?')).answer).toBeLessThanOrEqual(maxDelayMs);
   const [item] = await parked();
   expect(item).toMatchObject({ kind: 'PARKED_KIND_POISON', messageId, replayMessageId: '' });

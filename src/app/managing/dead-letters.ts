@@ -1,27 +1,27 @@
 import type { History, HistoryMessage } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
-import type { OperationsViews, ParkedItem, RecordPlace } from '../../ports/operations-views.ts';
+import type { DeadLetterItem, OperationsViews, RecordPlace } from '../../ports/operations-views.ts';
 import { type Caller, requireOperator } from '../caller.ts';
 import type { Conversations } from '../gateway/conversations.ts';
 import type { Journal } from '../journal.ts';
 import type { PageArguments, ReadPage } from '../reading/history-reads.ts';
 import { effectivePageSize, pageToken, placeOfToken } from '../reading/page.ts';
 import { operatorOf, type SecurityRecorder } from '../security/security-recorder.ts';
-import { ParkedMessages, type Replayed } from './parked-messages.ts';
-import { ParkedRecords } from './parked-records.ts';
+import { DeadLetterMessages, type Replayed } from './dead-letter-messages.ts';
+import { DeadLetterRecords } from './dead-letter-records.ts';
 
-export interface ParkedDeps {
+export interface DeadLettersDeps {
   readonly journal: Journal;
   readonly history: Pick<History, 'getMessage' | 'getConversation'>;
-  readonly views: Pick<OperationsViews, 'listParked' | 'parkedRecord'>;
+  readonly views: Pick<OperationsViews, 'listParked' | 'deadLetterRecord'>;
   readonly conversations: Pick<Conversations, 'partition' | 'partitionWhole' | 'allWhole'>;
   readonly ids: Pick<Ids, 'hash' | 'messageId' | 'unique'>;
   readonly security: Pick<SecurityRecorder, 'record'>;
 }
 
 /** Something that was put aside, as an operator sees it. Never what was said. */
-export interface Aside {
-  readonly kind: ParkedItem['kind'];
+export interface DeadLetter {
+  readonly kind: DeadLetterItem['kind'];
   readonly place: RecordPlace;
   /** When the log took the record; of a message, when it was given up. */
   readonly timeMs: number;
@@ -40,20 +40,20 @@ export type ReplayWish =
   | { readonly kind: 'message'; readonly messageId: string };
 
 /** What was put aside so that its neighbours could go on: shown, and given another chance. */
-export class Parked {
-  readonly #deps: ParkedDeps;
-  readonly #messages: ParkedMessages;
-  readonly #records: ParkedRecords;
+export class DeadLetters {
+  readonly #deps: DeadLettersDeps;
+  readonly #messages: DeadLetterMessages;
+  readonly #records: DeadLetterRecords;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(deps: ParkedDeps) {
+  constructor(deps: DeadLettersDeps) {
     this.#deps = deps;
-    this.#messages = new ParkedMessages(deps);
-    this.#records = new ParkedRecords({ ...deps, messages: this.#messages });
+    this.#messages = new DeadLetterMessages(deps);
+    this.#records = new DeadLetterRecords({ ...deps, messages: this.#messages });
   }
 
   /** Newest first. Throws OPERATOR_REQUIRED, PAGE_TOKEN_INVALID; rejects with ReadModelUnavailable. */
-  async list(caller: Caller, page: PageArguments): Promise<ReadPage<Aside>> {
+  async list(caller: Caller, page: PageArguments): Promise<ReadPage<DeadLetter>> {
     requireOperator(caller);
     const list = 'parked';
     const { topics } = this.#deps.journal;
@@ -61,7 +61,10 @@ export class Parked {
       after: placeOfToken(list, page.pageToken),
       limit: effectivePageSize(page.pageSize),
     });
-    return { items: await Promise.all(items.map((item) => this.#aside(item))), nextPageToken: pageToken(list, next) };
+    return {
+      items: await Promise.all(items.map((item) => this.#deadLetter(item))),
+      nextPageToken: pageToken(list, next),
+    };
   }
 
   /**
@@ -82,7 +85,7 @@ export class Parked {
     return replayed;
   }
 
-  async #aside(item: ParkedItem): Promise<Aside> {
+  async #deadLetter(item: DeadLetterItem): Promise<DeadLetter> {
     if (item.kind === 'poison') return this.#givenUp(item.message);
     const { topic, partition, offset, timeMs, reason, replay } = item.record;
     return {
@@ -96,7 +99,7 @@ export class Parked {
     };
   }
 
-  async #givenUp(message: HistoryMessage): Promise<Aside> {
+  async #givenUp(message: HistoryMessage): Promise<DeadLetter> {
     const { messageId, conversationId, createTimeMs, completeTimeMs, failureReason, failureDetail } = message;
     const newest = await this.#messages.newestReplay(message);
     return {

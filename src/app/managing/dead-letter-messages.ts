@@ -18,7 +18,7 @@ export interface Replayed {
   readonly alreadyReplayed: boolean;
 }
 
-export interface ParkedMessagesDeps {
+export interface DeadLetterMessagesDeps {
   readonly journal: Journal;
   readonly history: Pick<History, 'getMessage' | 'getConversation'>;
   readonly conversations: Pick<Conversations, 'partition' | 'partitionWhole' | 'allWhole'>;
@@ -39,10 +39,10 @@ const replayableEnds: readonly string[] = [
 const maxReplays = 100;
 
 /** Replays messages that were given up: each replay is a message of its own, said by the same client in the same conversation. */
-export class ParkedMessages {
-  readonly #deps: ParkedMessagesDeps;
+export class DeadLetterMessages {
+  readonly #deps: DeadLetterMessagesDeps;
 
-  constructor(deps: ParkedMessagesDeps) {
+  constructor(deps: DeadLetterMessagesDeps) {
     this.#deps = deps;
   }
 

@@ -8,7 +8,7 @@ import { printableLine } from './text.ts';
 const MAX_FOUND = 20;
 
 /** What can be done about conversations while chatting. Each answers with lines to show, and throws Refusal. */
-export class Desk {
+export class ConversationCommands {
   readonly #client: Chat;
   readonly #identity: Identity;
   readonly #timeZone: string;

@@ -15,7 +15,7 @@ export function recordWithWords(slot: number, id: number, wordsBytes: number): N
 }
 
 /** What is to remain of such a record. */
-export function withoutWords({ offset, value }: Pick<LogRecord, 'offset' | 'value'>): Erasure {
+export function redact({ offset, value }: Pick<LogRecord, 'offset' | 'value'>): Erasure {
   return { offset, value: value.subarray(0, factBytes) };
 }
 

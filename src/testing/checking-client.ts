@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Dial, dial, MessageRefused, type Session, textOf } from './black-box-client.ts';
 import { ContinuedAttempts } from './continued-attempts.ts';
 import { CallRefused, type Dynamic } from './contract.ts';
 import {
@@ -12,7 +13,6 @@ import {
   type Sayings,
   UploadRefused,
 } from './sayings.ts';
-import { type Dial, dial, MessageRefused, type Session, textOf } from './stranger.ts';
 import { type Transcript, Transcripts } from './transcript.ts';
 
 /** A person at a client tries again at once, then calms down. */
@@ -62,7 +62,7 @@ export interface Interruption {
  * the same upload. It is in one conversation, or in several in turn if it has the habit. It follows README's plain rule and none of its own: it resumes
  * after the highest sequence of the conversation that it has seen on its streams. It remembers all it was told, for the oracles.
  */
-export class Talker {
+export class CheckingClient {
   readonly clientId: string;
   readonly said: Said[] = [];
   /** What the server did that it must not do. */

@@ -56,7 +56,7 @@ function nothingFound(): FoundWords {
 
 function note(journal: Journal, record: LogRecord, found: FoundWords): void {
   const decoded = journal.decode<ConversationEvent>(record);
-  const remains = journal.withoutWords(record);
+  const remains = journal.redact(record);
   if (remains !== undefined) {
     // A copy: a view would keep the words in memory until all of them are found.
     found.erasures.push({ offset: record.offset, value: remains.slice() });

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from '@jest/globals';
 import { ParkedKind, ParkedSchema } from '../client/gen/chat/v1/operations_service_pb.js';
-import { parkedTable, wishOf } from './parked-commands.ts';
+import { deadLetterTable, wishOf } from './dead-letter-commands.ts';
 
 describe('the list of what is parked', () => {
   test('has first what to say to replay it, and shows nothing unprintable', () => {
@@ -22,7 +22,7 @@ describe('the list of what is parked', () => {
         reason: 'MessageReceived without messageId',
       },
     ].map((one) => create(ParkedSchema, one));
-    expect(parkedTable(parked, 'Asia/Tokyo')).toBe(
+    expect(deadLetterTable(parked, 'Asia/Tokyo')).toBe(
       [
         'what                      kind         since                replayed             reason',
         'm1                        poison       2026-11-22 15:30:12  2026-11-22 15:31:00  3 workers were lost␛[2J answering it.',

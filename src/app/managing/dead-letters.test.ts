@@ -10,7 +10,7 @@ import {
   workerClaimed,
 } from '../../testing/conversation-events.ts';
 import { eventCodec } from '../../testing/event-codec.ts';
-import { eventually } from '../../testing/guests.ts';
+import { eventually } from '../../testing/test-sessions.ts';
 import { anybody, type Caller } from '../caller.ts';
 import { HistoryWorld } from './testing/history-world.ts';
 
@@ -151,7 +151,7 @@ describe('what was not given up is not said again', () => {
     await givenUp('c/1', 'POISON');
     const partition = nodeCryptoIds.partition('c', 2);
     const [record] = await world.journal.log.read('test.conversations', partition, 0, 1);
-    const value = eventCodec.withoutWords(record!)!;
+    const value = eventCodec.redact(record!)!;
     await world.shown();
     await world.journal.log.erase('test.conversations', partition, [{ offset: 0, value: value.slice() }]);
     await expect(replayMessage('c/1')).rejects.toEqual(refused('NOT_REPLAYABLE', 'erased'));
@@ -200,8 +200,8 @@ describe('a record that could not be decoded', () => {
       await world.shown();
       await replayRecord(place);
       const [record] = append.mock.lastCall![0];
-      expect(record?.wordsAt).toBe(eventCodec.withoutWords(record!)?.length);
-      expect(record?.wordsAt).toBeLessThan(record!.value.length);
+      expect(record?.contentOffset).toBe(eventCodec.redact(record!)?.length);
+      expect(record?.contentOffset).toBeLessThan(record!.value.length);
     },
   );
 

@@ -17,7 +17,8 @@ afterEach(() => harness?.[Symbol.asyncDispose]());
 const topic = 'test.conversations';
 const garbage = () => harness.appendBytes(0, 'chat_events.v1.MessageReceived', new Uint8Array([0xff, 0xff, 0xff]));
 const listed = async () => (await operationsViews(harness.store).listParked([topic], { limit: 10 })).items;
-const parkedAt = (offset: number) => operationsViews(harness.store).parkedRecord({ topic, partition: 0, offset });
+const deadLetterAt = (offset: number) =>
+  operationsViews(harness.store).deadLetterRecord({ topic, partition: 0, offset });
 
 /** A record that says that it stands for the one at this offset of partition 0. */
 async function replayOf(offset: number, partition = 0): Promise<void> {
@@ -35,7 +36,7 @@ describe('a record that could not be decoded', () => {
       await replayOf(0);
       await harness.project();
       const [record] = await harness.journal.log.read(topic, 0, 1, 1);
-      expect(await parkedAt(0)).toMatchObject({ offset: 0, replay: { offset: 1, timeMs: record?.timeMs } });
+      expect(await deadLetterAt(0)).toMatchObject({ offset: 0, replay: { offset: 1, timeMs: record?.timeMs } });
     },
   );
 
@@ -43,16 +44,16 @@ describe('a record that could not be decoded', () => {
     await garbage();
     await replayOf(0);
     await harness.project();
-    const before = await parkedAt(0);
+    const before = await deadLetterAt(0);
     const projection = historyProjection as Projection;
     await rebuildModel({ journal: harness.journal, store: harness.store, projection });
-    expect(await parkedAt(0)).toEqual(before);
+    expect(await deadLetterAt(0)).toEqual(before);
     await using another = await openHarness();
     await another.journal.log.append(
       (await harness.journal.log.read(topic, 0, 0, 10)).map((record) => ({ ...record, topic })),
     );
     await another.project();
-    expect(await operationsViews(another.store).parkedRecord({ topic, partition: 0, offset: 0 })).toMatchObject({
+    expect(await operationsViews(another.store).deadLetterRecord({ topic, partition: 0, offset: 0 })).toMatchObject({
       replay: { offset: 1 },
     });
   });
@@ -65,7 +66,7 @@ describe('a record that could not be decoded', () => {
     await replayOf(0, 1);
     await replayOf(1);
     await harness.project();
-    expect((await parkedAt(0))?.replay).toBeUndefined();
+    expect((await deadLetterAt(0))?.replay).toBeUndefined();
     expect(await listed()).toHaveLength(1);
   });
 });

@@ -18,7 +18,7 @@ const wordsFields: Readonly<Record<string, number>> = {
 };
 
 /** The value of an event up to its words; undefined when it has none, or is no protobuf message up to there. */
-export function valueWithoutWords(eventName: string, value: Uint8Array): Uint8Array | undefined {
+export function redactedValue(eventName: string, value: Uint8Array): Uint8Array | undefined {
   const wordsField = wordsFields[eventName];
   if (wordsField === undefined) return undefined;
   const reader = new BinaryReader(value);

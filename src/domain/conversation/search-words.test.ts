@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { assertProperty } from '../../testing/property.ts';
-import { wordsOf } from './words.ts';
+import { wordsOf } from './search-words.ts';
 
 describe('the words of a text', () => {
   test.each([

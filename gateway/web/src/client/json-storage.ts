@@ -1,5 +1,5 @@
 /** Values kept under names that begin alike, as JSON. What cannot be read counts as absent: another release may have written it. */
-export class Kept {
+export class JsonStorage {
   readonly #storage: Storage;
   readonly #prefix: string;
 
@@ -9,8 +9,8 @@ export class Kept {
   }
 
   /** Of one client, or whatever else begins so. */
-  within(prefix: string): Kept {
-    return new Kept(this.#storage, `${this.#prefix}${encodeURIComponent(prefix)}/`);
+  within(prefix: string): JsonStorage {
+    return new JsonStorage(this.#storage, `${this.#prefix}${encodeURIComponent(prefix)}/`);
   }
 
   /** The name under which the browser knows it. */
