@@ -16,7 +16,7 @@ export function operationsViews(store: ReadModelStore): OperationsViews {
   const records = store.collection(deadLettersSpec);
   const messages = store.collection(messagesSpec);
   return {
-    processing: processing(store, historyModel).totals,
+    processing: () => processing(store, historyModel).totals(),
     async listParked(topics, { after, limit }) {
       // One more than asked for, of each: together they tell whether there is a next page.
       const range = { descending: true, limit: limit + 1, ...(after && { after }) };

@@ -14,6 +14,6 @@ test('every limit is a positive whole number whose name says what it counts', ()
   const { assertConnectionLimits: __, ...connectionNumbers } = connectionLimits;
   for (const [name, value] of Object.entries({ ...numbers, ...connectionNumbers })) {
     expect(Number.isSafeInteger(value) && value > 0).toBe(true);
-    expect(name).toMatch(/(Ms|Bytes|Length|Size|Workers|Parts|Fields|Frames|Streams|PerSecond)$/);
+    expect(name).toMatch(/(Ms|Bytes|Length|Size|Workers|Parts|Fields|Calls|Frames|Streams|PerSecond)$/);
   }
 });

@@ -28,10 +28,10 @@ describe('the Dockerfile', () => {
   });
 
   test('has the very Node that the project runs on', () => {
-    const { dependencies } = JSON.parse(read('package.json')) as { dependencies: { node: string } };
+    const { optionalDependencies } = JSON.parse(read('package.json')) as { optionalDependencies: { node: string } };
     const [image = ''] = stages.map((stage) => stage.image);
     expect(image).toMatch(exactRelease);
-    expect(image).toContain(`node:${dependencies.node.replace('^', '')}-`);
+    expect(image).toContain(`node:${optionalDependencies.node.replace('^', '')}-`);
   });
 
   test('starts the server as `npm start` does, with the built code for the source and more room in the heap', () => {
