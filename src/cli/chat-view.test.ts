@@ -104,6 +104,11 @@ describe('a chat view', () => {
     expect(screen.text).toBe(`— (renamed to Pl␛ans)\n${deleted}\n`);
   });
 
+  test('says that a reply is incomplete', () => {
+    client.tell('replyCompleted', create(MessageSchema, { messageId: 'r', incomplete: true }));
+    expect(screen.text).toBe('— (incomplete: the model did not come to its end)\n');
+  });
+
   test('says that a reply was stopped, or was not given', () => {
     client.tell('replyCompleted', create(MessageSchema, { messageId: 'r', status: MessageStatus.STOPPED }));
     client.tell('rejected', create(MessageRejectedSchema, { messageId: 'm', reason: 'POISON', detail: 'Given up.' }));

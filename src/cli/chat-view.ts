@@ -130,6 +130,7 @@ export class ChatView {
     this.#screen.endLine();
     this.#screen.status('');
     if (message.status === MessageStatus.STOPPED) this.#note('(stopped)');
+    if (message.incomplete) this.#note('(incomplete: the model did not come to its end)');
     if (mediaOf(message).length > 0) this.#told = this.#told.then(() => this.#showMedia(message));
   }
 

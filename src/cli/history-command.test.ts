@@ -50,6 +50,13 @@ function logVoice(): void {
 }
 
 describe('parley history', () => {
+  test('marks a reply that did not come to its end', async () => {
+    server.conversations.add('c1');
+    const parts = [{ value: { $case: 'text' as const, value: 'Of the se' } }];
+    server.log({ messageId: 'r', conversationId: 'c1', role: Role.ASSISTANT, incomplete: true, parts });
+    expect((await parley(['history', 'c1'])).output).toMatch(/bot: Of the se {2}\[incomplete\]\n$/);
+  });
+
   test('shows media in a few words, and where they are when asked', async () => {
     logVoice();
     const text = '2026-11-22 15:30:12  bot: Of the sea\n                          [voice, MP3, 62.3 kB';

@@ -52,9 +52,10 @@ function urlOf({ url }: { readonly url: string }, urls: boolean | undefined): st
 }
 
 /** What a reader could not tell from the messages themselves. */
-function standing({ role, status, failureReason }: Message): string {
+function standing({ role, status, failureReason, incomplete }: Message): string {
   if (status === MessageStatus.FAILED) return `  [not answered: ${printableLine(brieflyOf(failureReason))}]`;
   if (status === MessageStatus.STOPPED && (role === Role.ASSISTANT || failureReason !== '')) return '  [stopped]';
   if (status === MessageStatus.QUEUED) return '  [waiting for an answer]';
-  return status === MessageStatus.PROCESSING ? '  [being answered]' : '';
+  if (status === MessageStatus.PROCESSING) return '  [being answered]';
+  return incomplete ? '  [incomplete]' : '';
 }

@@ -145,6 +145,7 @@ class Script {
     const reply = await posted.reply;
     const text = printable(textOf(reply));
     if (reply.status === MessageStatus.STOPPED) this.#write(`${text}  [stopped]`);
+    else if (reply.incomplete) this.#write(`${text}  [incomplete]`);
     else if (text !== '' || mediaOf(reply).length === 0) this.#write(text);
     for await (const line of this.#replyMedia.lines(reply)) this.#write(line);
   }

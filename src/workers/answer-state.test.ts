@@ -12,6 +12,7 @@ import {
   taken,
   transition,
 } from './answer-state.ts';
+import { maxBrokenAttempts } from './limits.ts';
 
 const rules: AnswerRules = { maxAttempts: 3, retryMs: 60_000, usesHistory: true };
 const start: Task = { type: 'start', attempt: 4 };
@@ -48,6 +49,7 @@ function failed(fields: Partial<Extract<AttemptOutcome, { type: 'failed' }>> = {
       atMs: 1_000,
       cause: '',
       notBeforeMs: 0,
+      isBroken: false,
       text: 'none',
       lacksMedia: false,
       chance: 0,
@@ -140,6 +142,24 @@ const table: readonly Row[] = [
     { ...calling, tries: 2, failedAtMs: 1_000 },
     failed({ atMs: 61_000, cause: 'ECONNREFUSED' }),
     concluding({ ...end('PROVIDER_FAILED', 'nothing'), cause: 'ECONNREFUSED' }),
+  ],
+  [
+    'one that fails after it said something counts as broken',
+    { ...calling, failedAtMs: 1_000 },
+    failed({ isBroken: true, text: 'part' }),
+    { ...waiting, broken: 1 },
+  ],
+  [
+    'broken ones are kept in mind while others fail that say nothing',
+    { ...calling, failedAtMs: 1_000, broken: 2 },
+    failed(),
+    { ...waiting, broken: 2 },
+  ],
+  [
+    'too many broken ones are the end, however many tries are left',
+    { ...calling, failedAtMs: 1_000, broken: maxBrokenAttempts - 1 },
+    failed({ isBroken: true, text: 'part' }),
+    concluding(end('PROVIDER_FAILED', 'incomplete')),
   ],
   [
     'what only an operator can mend is not tried again',

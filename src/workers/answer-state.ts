@@ -15,6 +15,7 @@ import type { Decision } from '../domain/conversation/plan.ts';
 import { catalogue } from '../domain/errors/catalogue.ts';
 import { retryInitialDelayMs, retryMaxDelayMs } from '../domain/limits.ts';
 import type { MessagePast } from './deps.ts';
+import { maxBrokenAttempts } from './limits.ts';
 
 /** What the message was taken up for: as the plan has it, without the message. */
 export type Task = Decision extends infer D ? (D extends Decision ? Omit<D, 'message'> : never) : never;
@@ -39,6 +40,8 @@ interface Count {
   readonly tries: number;
   /** Monotonic time of the first failed try; absent before. */
   readonly failedAtMs?: number;
+  /** Tries that failed after something was said; absent for 0. */
+  readonly broken?: number;
 }
 
 export type AnswerState =
@@ -78,6 +81,8 @@ export type AttemptOutcome =
       readonly cause: string;
       /** Another attempt is of no use before; infinite when none is. */
       readonly notBeforeMs: number;
+      /** It failed after it had said something itself. */
+      readonly isBroken: boolean;
       /** What there is of the text, of this attempt or, if it said nothing, of the one before. */
       readonly text: 'none' | 'part' | 'whole';
       /** The attempt asked for media that have not come: their store's failure, not the provider's. */
@@ -237,8 +242,8 @@ function afterLookUp(
 
 const kept = { none: 'nothing', part: 'incomplete', whole: 'completed' } as const;
 
-function afterWait({ wish, attempt, tries, failedAtMs }: Extract<AnswerState, { name: 'waiting' }>): AnswerState {
-  return { name: 'calling', wish, attempt, tries, failedAtMs };
+function afterWait({ delayMs: _, ...state }: Extract<AnswerState, { name: 'waiting' }>): AnswerState {
+  return { ...state, name: 'calling' };
 }
 
 function afterAttempt(
@@ -263,18 +268,20 @@ function afterAttempt(
 }
 
 function afterFailure(
-  { wish, attempt, tries, failedAtMs: before }: Extract<AnswerState, { name: 'calling' }>,
+  { wish, attempt, tries, failedAtMs: before, broken: brokenBefore = 0 }: Extract<AnswerState, { name: 'calling' }>,
   outcome: Extract<AttemptOutcome, { type: 'failed' }>,
   { maxAttempts, retryMs }: AnswerRules,
 ): AnswerState {
   const { atMs, cause, notBeforeMs, text, chance } = outcome;
-  const next = { attempt: attempt + 1, tries, ...(before !== undefined && { failedAtMs: before }) };
+  const broken = brokenBefore + Number(outcome.isBroken);
+  const counted = { attempt: attempt + 1, ...(broken > 0 && { broken }) };
+  const next = { ...counted, tries, ...(before !== undefined && { failedAtMs: before }) };
   if (outcome.lacksMedia) {
     return wish === 'reply' ? { name: 'loading-media', wish, ...next } : concluding(wish, stopped);
   }
   const failedAtMs = before ?? atMs;
   const leftMs = failedAtMs + retryMs - atMs;
-  if (tries >= maxAttempts || leftMs <= 0 || notBeforeMs > retryMaxDelayMs) {
+  if (tries >= maxAttempts || broken >= maxBrokenAttempts || leftMs <= 0 || notBeforeMs > retryMaxDelayMs) {
     const reason = longFailure(outcome.reason, notBeforeMs);
     // A client that can read the answer, or the beginning of it, is better off than one that is told there is none.
     return concluding(wish, {
@@ -285,5 +292,5 @@ function afterFailure(
   if (wish !== 'reply') return concluding(wish, stopped);
   const backOff = backOffMs(tries, retryInitialDelayMs, retryMaxDelayMs, () => chance);
   const delayMs = Math.max(Math.min(backOff, leftMs), notBeforeMs);
-  return { name: 'waiting', wish, attempt: attempt + 1, tries: tries + 1, failedAtMs, delayMs };
+  return { name: 'waiting', wish, ...counted, tries: tries + 1, failedAtMs, delayMs };
 }

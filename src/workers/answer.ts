@@ -253,6 +253,7 @@ export class Answer {
       cause: causeOf(end),
       atMs: this.#context.deps.clock.monotonicMs(),
       notBeforeMs: end.type === 'failed' ? notBeforeMs(end.error, attempt) : 0,
+      isBroken: !attempt.broughtNothing,
       text: this.#textOf(attempt),
       lacksMedia,
       chance: this.#context.deps.random(),

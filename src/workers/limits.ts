@@ -25,6 +25,12 @@ export const mediaRetryInitialDelayMs = 100;
 /** Up to this, so that the voice of a reply comes within two seconds of the store's return. */
 export const mediaRetryMaxDelayMs = 2_000;
 
+/**
+ * Attempts for a message that fail after they said something. A model server that is restarted fails before: one that breaks off again and again would be
+ * paid for what it said each time.
+ */
+export const maxBrokenAttempts = 3;
+
 /** Messages of a conversation that a model is given at most; its own token budget cuts further. */
 export const maxContextMessages = 200;
 

@@ -187,6 +187,7 @@ export type ShownStatus =
   | 'processing'
   | 'growing'
   | 'completed'
+  | 'incomplete'
   | 'stopped'
   | 'failed';
 

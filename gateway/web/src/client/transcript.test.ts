@@ -143,6 +143,12 @@ describe('a transcript', () => {
     expect(transcript.resumeAfter).toBe(12);
   });
 
+  test('marks a reply that did not come to its end', () => {
+    const transcript = new Transcript();
+    transcript.page([said(1, 1), { ...replied(1, 4), incomplete: true }]);
+    expect(lines(transcript)).toEqual(['completed: question 1', 'incomplete: answer 1']);
+  });
+
   test('is the same whatever order its messages come in, and however often', () => {
     const all = [
       said(1, 1),

@@ -172,7 +172,8 @@ export class Transcript {
     const { messageId, replyToMessageId, model } = message;
     const key = replyKey(messageId);
     const before = this.#entries.get(key);
-    const status = message.status === MessageStatus.STOPPED ? 'stopped' : 'completed';
+    const whole = message.incomplete ? 'incomplete' : 'completed';
+    const status = message.status === MessageStatus.STOPPED ? 'stopped' : whole;
     const at = message.createTime === undefined ? new Date(0) : timestampDate(message.createTime);
     const parts = shownParts(message.parts, before?.parts);
     const shown: ShownMessage = { messageId, role: 'assistant', parts, status, at, model, replyToMessageId };

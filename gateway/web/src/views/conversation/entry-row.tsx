@@ -115,6 +115,7 @@ const statusWords: Partial<Record<ShownMessage['status'], string>> = {
   sending: 'Sending…',
   unsent: 'Not sent',
   queued: 'Waiting for its turn',
+  incomplete: 'Incomplete: the model did not come to its end',
   stopped: 'Stopped',
   failed: 'No reply',
 };
