@@ -53,6 +53,10 @@ export function errorsPage(table: Readonly<Record<string, Refusal>>): string {
     `The call or stream ends with the gRPC code. Its \`google.rpc.Status\` (in \`grpc-status-details-bin\`) carries an \`ErrorInfo\` with the
 reason and the domain \`parley\`, a \`RetryInfo\` with the delay where a retry may work, and a \`BadRequest\` where fields are wrong.`,
     refusalTable(rows.filter(([, { scope }]) => scope === 'call')),
+    '## Without a reason',
+    `A status without an \`ErrorInfo\` of the domain \`parley\` is not the server's decision: a connection was lost, a gateway died, or a proxy between ended the
+call. Its code says little: behind Envoy the death of a gateway is \`INTERNAL\` to most clients. Unless the code is \`INVALID_ARGUMENT\`,
+\`UNAUTHENTICATED\`, \`PERMISSION_DENIED\` or \`UNIMPLEMENTED\`, wait and connect again, with the resume token; what was not accepted is sent again under its client message id.`,
     '## That concern one message',
     `In a session these come as \`MessageRejected\` with the reason, and the session goes on. A call of \`Send\` fails with the gRPC code.`,
     refusalTable(rows.filter(([, { scope }]) => scope === 'message')),
