@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { assertProperty } from '../testing/property.ts';
 import type { AfterLoss, LossContext } from './reconnect.ts';
 import {
-  ALREADY_CONNECTED_PATIENCE_MS,
+  ALREADY_CONNECTED_WAIT_MS,
   afterLoss,
   DEFAULT_BACKOFF,
-  RELOAD_PATIENCE_MS,
+  RELOAD_WAIT_MS,
   reconnectDelayMs,
 } from './reconnect.ts';
 import { Refusal } from './refusal.ts';
@@ -62,7 +62,7 @@ describe('after the loss of a stream', () => {
     [
       'of a session that has outlived our own',
       refused(Code.AlreadyExists, 'ALREADY_CONNECTED'),
-      { withoutSessionMs: ALREADY_CONNECTED_PATIENCE_MS },
+      { withoutSessionMs: ALREADY_CONNECTED_WAIT_MS },
       'end',
     ],
     [
@@ -74,7 +74,7 @@ describe('after the loss of a stream', () => {
     [
       'of a session that outlives a reload',
       refused(Code.AlreadyExists, 'ALREADY_CONNECTED'),
-      { mayHoldSession: false, isPersistent: true, withoutSessionMs: RELOAD_PATIENCE_MS },
+      { mayHoldSession: false, isPersistent: true, withoutSessionMs: RELOAD_WAIT_MS },
       'end',
     ],
     [

@@ -16,10 +16,10 @@ export const DEFAULT_BACKOFF: BackoffOptions = { initialMs: 100, maxMs: 5_000 };
 /**
  * A server may believe for its stale time (45 s) that a lost session is open; longer means that somebody else has it.
  */
-export const ALREADY_CONNECTED_PATIENCE_MS = 60_000;
+export const ALREADY_CONNECTED_WAIT_MS = 60_000;
 
 /** A page that is reloaded before it has the token of its session comes back before the server has noticed that it went. */
-export const RELOAD_PATIENCE_MS = 5_000;
+export const RELOAD_WAIT_MS = 5_000;
 
 /** What to do about a lost stream. `park`: wait until there is something to say. */
 export type AfterLoss = 'again' | 'park' | 'end';
@@ -82,8 +82,8 @@ export function afterLoss(refusal: Refusal | undefined, context: LossContext): A
 
 /** How long another session of this client may be one that was lost. */
 function waitTimeoutMs({ mayHoldSession, isPersistent }: LossContext): number {
-  if (mayHoldSession) return ALREADY_CONNECTED_PATIENCE_MS;
-  return isPersistent ? RELOAD_PATIENCE_MS : 0;
+  if (mayHoldSession) return ALREADY_CONNECTED_WAIT_MS;
+  return isPersistent ? RELOAD_WAIT_MS : 0;
 }
 
 /**
