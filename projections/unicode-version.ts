@@ -1,5 +1,5 @@
 /**
- * Of the Unicode tables that cut and compare words here (domain/conversation/words.ts), as one whole number: 17.0 is 1,700. They come with Node. A constant
+ * Of the Unicode tables that cut and compare words here (domain/conversation/search-words.ts), as one whole number: 17.0 is 1,700. They come with Node. A constant
  * of the runtime, and the only thing of it that a fold may depend on, because it is part of the version of each collection that does (ADR 29).
  */
 // biome-ignore lint/style/noRestrictedGlobals: it is recorded, and a model that was folded by other tables begins again.

@@ -19,7 +19,7 @@ export interface At {
 }
 
 /** Characters of the first words that make a title: what fits a line of a list. */
-const maxTitleCharacters = 80;
+const maxDerivedTitleCharacters = 80;
 
 /** What a conversation is called that begins without words. */
 const mediaTitles: Readonly<Record<MediaKind, string>> = { voice: 'Voice message', video: 'Video', image: 'Picture' };
@@ -271,7 +271,7 @@ function afterDeletion(conversation: ConversationDocument, event: ConversationEv
 }
 
 /** UTF-16 units of a text that a title is looked for in: a message may be long, and a character of several signs rarely has more than eight. */
-const maxTitleSourceUnits = 8 * maxTitleCharacters;
+const maxTitleSourceUnits = 8 * maxDerivedTitleCharacters;
 
 function titleOf(parts: readonly Part[]): string {
   const text = textOf(parts).trimStart();
@@ -290,9 +290,9 @@ const mayJoin = /[\u0300-\uffff]/;
  * those of the runtime change with it.
  */
 function firstCharacters(words: string, isCut: boolean): string {
-  if (words.length <= maxTitleCharacters) return words;
-  if (!mayJoin.test(words.slice(0, maxTitleCharacters + 1))) return words.slice(0, maxTitleCharacters);
+  if (words.length <= maxDerivedTitleCharacters) return words;
+  if (!mayJoin.test(words.slice(0, maxDerivedTitleCharacters + 1))) return words.slice(0, maxDerivedTitleCharacters);
   const ends = Array.from(graphemeSegments(words), ({ index, segment }) => index + segment.length);
   const whole = isCut ? ends.slice(0, -1) : ends;
-  return words.slice(0, whole[maxTitleCharacters - 1] ?? whole.at(-1) ?? 0).toWellFormed();
+  return words.slice(0, whole[maxDerivedTitleCharacters - 1] ?? whole.at(-1) ?? 0).toWellFormed();
 }

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import { activeConnectionsModel } from '../../projections/active-connections/document.ts';
 import type { DeadLetterDocument } from '../../projections/dead-letters.ts';
 import { historyModel } from '../../projections/history/document.ts';
+import { projections } from '../../projections/models.ts';
 import { type ModelPartitions, SharedProgress } from '../../projections/shared-progress.ts';
 import type { HistoryProgress, WholeAnswer } from '../ports/history.ts';
 
@@ -74,10 +74,8 @@ const projectorHeap = { maxYoungGenerationSizeMb: 9, maxOldGenerationSizeMb: 512
 
 /** Starts the thread; resolves when it has opened log and read models. Rejects with what keeps it from that. */
 export async function startProjectorThread(options: ProjectorThreadOptions): Promise<ProjectorThread> {
-  const models = [
-    { model: historyModel, partitions: options.partitions },
-    { model: activeConnectionsModel, partitions: 1 },
-  ];
+  const partitionsOf = { conversations: options.partitions, connections: 1 };
+  const models = projections.map(({ model, topic }) => ({ model, partitions: partitionsOf[topic] }));
   const progress = new SharedProgress(models);
   const { dataDir, readModelPath, prefix, wakeSignal } = options;
   const data: ProjectorData = { dataDir, readModelPath, prefix, models, progress: progress.memory, wakeSignal };

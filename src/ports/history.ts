@@ -18,7 +18,7 @@ export interface History {
     newestFirst?: boolean,
   ): Promise<HistoryPage<HistoryMessage>>;
   /**
-   * The messages in the client's conversations that hold all of these words (domain/conversation/words.ts), newest first by the log's time.
+   * The messages in the client's conversations that hold all of these words (domain/conversation/search-words.ts), newest first by the log's time.
    * At least one word.
    */
   searchMessages(

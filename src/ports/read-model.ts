@@ -87,7 +87,7 @@ export interface SearchIndex<D extends Document> {
   readonly equals: keyof D & string;
   /** A time in milliseconds since the epoch, whole, that never changes once a document is there. */
   readonly order: keyof D & string;
-  /** The words of a document, as domain/conversation/words.ts gives them, in any order. A document without words is not found. */
+  /** The words of a document, as domain/conversation/search-words.ts gives them, in any order. A document without words is not found. */
   words(document: D): readonly string[];
 }
 

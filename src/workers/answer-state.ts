@@ -242,8 +242,9 @@ function afterLookUp(
 
 const kept = { none: 'nothing', part: 'incomplete', whole: 'completed' } as const;
 
-function afterWait({ delayMs: _, ...state }: Extract<AnswerState, { name: 'waiting' }>): AnswerState {
-  return { ...state, name: 'calling' };
+function afterWait(state: Extract<AnswerState, { name: 'waiting' }>): AnswerState {
+  const { wish, attempt, tries, failedAtMs, broken } = state;
+  return { name: 'calling', wish, attempt, tries, failedAtMs, ...(broken !== undefined && { broken }) };
 }
 
 function afterAttempt(
