@@ -12,7 +12,7 @@ const maxMarksPerParagraph = 1_000;
 class BoundedLexer extends Lexer {
   override inlineTokens(src: string, tokens: Token[] = []): Token[] {
     if (!isTooMuch(src)) return super.inlineTokens(src, tokens);
-    tokens.push(...asItIs(src));
+    for (const token of asItIs(src)) tokens.push(token);
     return tokens;
   }
 }
