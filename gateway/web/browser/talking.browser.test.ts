@@ -69,6 +69,18 @@ describe.each(doors)('over %s', (door) => {
     ).toBe(true);
   });
 
+  test('a reply is stopped by keyboard, and the focus goes to the message box', async () => {
+    await using world = await World.start(door, { script });
+    await using visitor = await chromium.visitor(world.url);
+    const chat = await ChatPage.connected(visitor);
+    await chat.say('Count for ever.');
+    await chat.sees('w5');
+    await chat.button('Stop the reply').focus();
+    await chat.page.keyboard.press('Enter');
+    await chat.replies.getByText('Stopped').waitFor();
+    expect(await chat.composer.evaluate((box) => box === document.activeElement)).toBe(true);
+  });
+
   test('Markdown is drawn, code can be copied', async () => {
     await using world = await World.start(door, { script });
     await using visitor = await chromium.visitor(world.url);
