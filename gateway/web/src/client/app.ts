@@ -236,6 +236,8 @@ export interface Attachment {
 // ---- For those who run it
 
 export interface OperatorCommands {
+  /** Whether who is signed in may do any of this; false until the server has said so. */
+  readonly isOperator: ReadonlySignal<boolean>;
   /** undefined: nothing read yet. Read every two seconds while watch() is on. */
   readonly usage: ReadonlySignal<Usage | undefined>;
   readonly connections: ReadonlySignal<readonly ActiveConnection[]>;

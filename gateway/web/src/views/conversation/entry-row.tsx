@@ -122,7 +122,7 @@ const statusWords: Partial<Record<ShownMessage['status'], string>> = {
 
 function Foot({ app, message }: { readonly app: App; readonly message: ShownMessage }) {
   const words = wordsOf(message);
-  const mayExplain = message.messageId !== '' && app.operator.trouble.value?.reason !== 'OPERATOR_REQUIRED';
+  const mayExplain = message.messageId !== '' && app.operator.isOperator.value;
   const status = statusWords[message.status];
   return (
     <footer class="foot">
