@@ -150,8 +150,8 @@ export interface OpenConversation {
   discard(key: string): void;
   /** A fresh URL for media whose URL has expired. undefined: it cannot be had. */
   renewUrl(mediaId: string): Promise<string | undefined>;
-  /** Calls back when a reply is complete, with its text, so that it can be announced. Returns how to end that. */
-  onReply(listener: (text: string) => void): () => void;
+  /** Calls back when a reply is complete, with its text, or there will be none, so that it can be announced. Returns how to end that. */
+  onReply(listener: (reply: string | Refusal) => void): () => void;
 }
 
 export interface Entry {

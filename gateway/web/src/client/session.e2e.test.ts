@@ -22,7 +22,7 @@ describe('a session of the web client', () => {
     await using browser = new TestBrowser(server);
     const tab = browser.openTab();
     const announced: string[] = [];
-    tab.app.conversation.onReply((text) => announced.push(text));
+    tab.app.conversation.onReply((reply) => announced.push(String(reply)));
     await say(tab, 'hello');
     const lengths = new Set<number>();
     await until(
