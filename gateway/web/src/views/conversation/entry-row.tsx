@@ -129,6 +129,7 @@ function Foot({ app, message }: { readonly app: App; readonly message: ShownMess
       <time dateTime={message.at.toISOString()} title={wholeTimeLabel(message.at)}>
         {timeLabel(message.at)}
       </time>
+      {message.model !== undefined && message.model !== '' && <span class="foot-model">{message.model}</span>}
       {status !== undefined && <span class="foot-status">{status}</span>}
       <span class="foot-acts">
         {words !== '' && <CopyButton label="Copy message" text={words} isSmall />}
