@@ -130,7 +130,9 @@ describe.each(doors)('over %s', (door) => {
     const enlarged = chat.dialog('Picture').getByRole('img');
     await isDrawn(enlarged);
     const widthPx = async (element: Locator) => (await element.boundingBox())?.width ?? 0;
-    expect(await widthPx(enlarged)).toBeGreaterThan(await widthPx(reply.getByRole('button', { name: 'Enlarge picture' })));
+    expect(await widthPx(enlarged)).toBeGreaterThan(
+      await widthPx(reply.getByRole('button', { name: 'Enlarge picture' })),
+    );
     await chat.page.keyboard.press('Escape');
     await eventually(
       () => chat.dialog('Picture').count(),

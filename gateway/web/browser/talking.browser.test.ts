@@ -112,6 +112,23 @@ describe.each(doors)('over %s', (door) => {
     await chat.ask('Still there?');
   });
 
+  test('what got no reply is sent again as a new message, and the reply names its model', async () => {
+    const refused = { kind: 'status', status: 400 } as const;
+    await using world = await World.start(door, { script: () => refused });
+    await using visitor = await chromium.visitor(world.url);
+    const chat = await ChatPage.connected(visitor);
+    const announcements = chat.page.getByRole('log', { name: 'Announcements' });
+    await chat.say('Is there anybody?');
+    await chat.questions.getByText('No reply').waitFor();
+    await announcements.getByText('No reply: The assistant').waitFor({ state: 'attached' });
+    world.model.follow(script);
+    await chat.button('Send again').click();
+    const reply = await chat.wholeReply(0);
+    expect(await reply.textContent()).toContain('You said: Is there anybody?');
+    await reply.getByText('test', { exact: true }).waitFor();
+    expect(await chat.questions.getByText('Is there anybody?').count()).toBe(2);
+  });
+
   test('what is too long to be sent is said before it is, and can be made shorter', async () => {
     await using world = await World.start(door, { script, env: { PARLEY_MAX_TEXT_BYTES: '100' } });
     await using visitor = await chromium.visitor(world.url);

@@ -146,6 +146,8 @@ export interface OpenConversation {
   stop(messageId: string): Promise<Refusal | undefined>;
   /** Sends again, under the same client message id, what could not be sent. */
   retry(key: string): void;
+  /** Sends the content of a message that got no reply as a new message. */
+  sendAgain(key: string): void;
   /** Takes back what could not be sent. */
   discard(key: string): void;
   /** A fresh URL for media whose URL has expired. undefined: it cannot be had. */
@@ -201,6 +203,8 @@ export type ShownPart =
       readonly mediaId: string;
       readonly contentType: string;
       readonly sizeBytes: number;
+      /** Of what was chosen here. */
+      readonly bytes?: Blob;
       /** Of an upload that is under way, 0 to 1; undefined: none is. */
       readonly progress?: number;
     };

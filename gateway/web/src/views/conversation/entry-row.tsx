@@ -87,6 +87,9 @@ function Dots() {
   );
 }
 
+/** Reasons for which the same content may get a reply later. Elsewhere an operator or the author must change something first. */
+const sendableAgain: ReadonlySet<string> = new Set(['PROVIDER_FAILED', 'PROVIDER_TIMEOUT', 'PROVIDER_BUSY']);
+
 /** What did not work, and for what is still here: again, or away with it. */
 function Refused({ app, entryKey, message }: NearMessageProps) {
   const { refusal, status } = message;
@@ -104,6 +107,13 @@ function Refused({ app, entryKey, message }: NearMessageProps) {
           </button>
           <button type="button" class="plain small" onClick={() => app.conversation.discard(entryKey)}>
             Discard
+          </button>
+        </div>
+      )}
+      {status === 'failed' && sendableAgain.has(refusal.reason) && (
+        <div class="trouble-acts">
+          <button type="button" class="plain small" onClick={() => app.conversation.sendAgain(entryKey)}>
+            Send again
           </button>
         </div>
       )}
