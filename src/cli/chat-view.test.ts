@@ -10,7 +10,7 @@ import {
   ReplyStartedSchema,
   WelcomeSchema,
 } from '../client/gen/chat/v1/chat_service_pb.js';
-import { MessageSchema, MessageStatus } from '../client/gen/chat/v1/content_pb.js';
+import { Kind, MediaSchema, MessageSchema, MessageStatus } from '../client/gen/chat/v1/content_pb.js';
 import { Refusal } from '../client/refusal.ts';
 import { ChatTeller } from '../client/testing/chat-events.ts';
 import type { Screen } from './chat-view.ts';
@@ -107,6 +107,16 @@ describe('a chat view', () => {
   test('says that a reply is incomplete', () => {
     client.tell('replyCompleted', create(MessageSchema, { messageId: 'r', incomplete: true }));
     expect(screen.text).toBe('— (incomplete: the model did not come to its end)\n');
+  });
+
+  test('shows the media of a reply before what is said after it', async () => {
+    const media = { kind: Kind.VOICE, contentType: 'audio/mpeg', sizeBytes: 62_345n };
+    const parts = [{ value: { case: 'media', value: create(MediaSchema, media) } } as const];
+    client.tell('replyCompleted', create(MessageSchema, { messageId: 'r', parts }));
+    const next = [{ value: { case: 'text', value: 'Next.' } } as const];
+    client.tell('message', create(MessageSchema, { messageId: 'm', parts: next }));
+    await new Promise(setImmediate);
+    expect(screen.text).toBe('bot: [voice, MP3, 62.3 kB]\nyou: Next.\n');
   });
 
   test('says that a reply was stopped, or was not given', () => {

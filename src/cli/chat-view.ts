@@ -10,8 +10,8 @@ import type {
 import { type Message, MessageStatus } from '../client/gen/chat/v1/content_pb.js';
 import { MessageRefused } from '../client/refusal.ts';
 import { briefly, brieflyOf, explainInChat } from './explain.ts';
-import { mediaOf, messageText } from './media/media-text.ts';
-import { ReplyMedia } from './media/reply-media.ts';
+import { mediaOf, mediaText, messageText } from './media/media-text.ts';
+import type { ReplyMedia } from './media/reply-media.ts';
 import { printable, printableLine } from './text.ts';
 
 /** A transcript, and a status that is no part of it. All text is safe to show. */
@@ -49,7 +49,7 @@ export class ChatView {
   /** Replies of which something is on the screen. */
   readonly #drawn = new Set<string>();
   readonly #viewed: Viewing | undefined;
-  /** Media are told in the order of their replies. */
+  /** Media are kept in the order of their replies. */
   #told: Promise<void> = Promise.resolve();
 
   constructor(client: Chat, screen: Screen, address: string, viewed?: Viewing) {
@@ -131,12 +131,15 @@ export class ChatView {
     this.#screen.status('');
     if (message.status === MessageStatus.STOPPED) this.#note('(stopped)');
     if (message.incomplete) this.#note('(incomplete: the model did not come to its end)');
-    if (mediaOf(message).length > 0) this.#told = this.#told.then(() => this.#showMedia(message));
+    for (const media of mediaOf(message)) this.#line(`bot: ${mediaText(media)}`);
+    if (mediaOf(message).length > 0) this.#told = this.#told.then(() => this.#keepMedia(message));
   }
 
-  async #showMedia(message: Message): Promise<void> {
-    const { media = new ReplyMedia(this.#address), signal } = this.#viewed ?? {};
-    for await (const line of media.lines(message, signal)) this.#line(`bot: ${line}`);
+  /** In the background: the conversation goes on while they are fetched. */
+  async #keepMedia(message: Message): Promise<void> {
+    const { media, signal } = this.#viewed ?? {};
+    if (media?.keeps !== true) return;
+    for await (const line of media.lines(message, signal)) this.#note(line);
   }
 
   #rejected({ clientMessageId, reason, detail, retryable, messageId }: MessageRejected): void {

@@ -109,6 +109,11 @@ describe('a page', () => {
     expect((await fetch(origin, { method: 'POST', body: 'x' })).status).toBe(405);
   });
 
+  test('shows the API with examples for its own gRPC address', async () => {
+    const docs = await (await fetch(`${origin}/docs`)).text();
+    expect(docs).toContain(`grpcurl -plaintext ${server.address} list`);
+  });
+
   test.each(['/docs', '/metrics', '/healthz', '/readyz', '/elsewhere'])(
     'runs nothing of %s, lets it fetch nothing, and stands in no frame',
     async (path) => {

@@ -78,7 +78,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
       return gateway?.readiness() ?? { isReady: true, text: 'ready' };
     },
     media: backends.mediaHandler,
-    apiPage: config.reflection ? apiPage : undefined,
+    apiPage: config.reflection ? () => apiPage(grpc?.address) : undefined,
     onError: (error, what) => logger.error({ err: error }, what),
     certificates,
     hstsSubdomains: config.tls?.hstsSubdomains ?? false,

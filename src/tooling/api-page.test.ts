@@ -97,6 +97,15 @@ describe('the page of the API', () => {
   test('is the one that the server shows', async () => {
     expect(await apiPage()).toBe(html);
   });
+
+  test('has the address of the server that shows it', async () => {
+    const shown = await apiPage('127.0.0.1:4711');
+    expect(shown).not.toContain(':50051');
+    expect(shown).toBe(html.replaceAll('127.0.0.1:50051', '127.0.0.1:4711'));
+    expect(await apiPage('0.0.0.0:4711')).toBe(shown);
+    expect(await apiPage('[::]:4711')).toBe(shown);
+    expect(await apiPage('10.0.0.5:4711')).toContain('grpcurl -plaintext 10.0.0.5:4711 list');
+  });
 });
 
 describe('a line', () => {
@@ -134,6 +143,8 @@ test('Markdown becomes HTML, special characters included', () => {
   expect(page).toContain(
     '<p>See <code>a &lt; [b](c)</code> in <a href="#the-list">the list</a>, <strong>now</strong>.</p>',
   );
+  expect(page).toMatch(/<body>\n<main>\n<h1.*<\/main>\n<\/body>/s);
+  expect(page).toContain('<pre tabindex="0"><code class="language-sh">');
   expect(page).toContain('echo &quot;&lt;&amp;&gt;&quot;');
   expect(page).toContain('<td>a | b</td>');
 });

@@ -52,7 +52,7 @@ const marked = new Marked({
   },
 });
 
-/** One HTML document of a page in Markdown. Raw HTML in it stays as it is. */
+/** One HTML document of a page in Markdown. Raw HTML in it stays as it is. Code blocks scroll, so they can be reached by keyboard. */
 export function htmlPage(title: string, markdown: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -63,7 +63,9 @@ export function htmlPage(title: string, markdown: string): string {
 <style>${style}</style>
 </head>
 <body>
-${marked.parse(markdown, { async: false })}</body>
+<main>
+${marked.parse(markdown, { async: false }).replaceAll('<pre>', '<pre tabindex="0">')}</main>
+</body>
 </html>
 `;
 }

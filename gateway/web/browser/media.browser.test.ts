@@ -127,7 +127,12 @@ describe.each(doors)('over %s', (door) => {
     await isDrawn((await chat.wholeReply(0)).locator('img'));
     await isPlayable(chat.replies.getByLabel('Voice message'));
     await reply.getByRole('button', { name: 'Enlarge picture' }).click();
-    await isDrawn(chat.dialog('Picture').getByRole('img'));
+    const enlarged = chat.dialog('Picture').getByRole('img');
+    await isDrawn(enlarged);
+    const widthPx = async (element: Locator) => (await element.boundingBox())?.width ?? 0;
+    expect(await widthPx(enlarged)).toBeGreaterThan(
+      await widthPx(reply.getByRole('button', { name: 'Enlarge picture' })),
+    );
     await chat.page.keyboard.press('Escape');
     await eventually(
       () => chat.dialog('Picture').count(),

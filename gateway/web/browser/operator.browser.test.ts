@@ -15,7 +15,8 @@ describe.each(doors)('over %s', (door) => {
     const { session } = await testSessions.connect({ clientId: 'a-guest' });
     const { accepted } = await session.ask('Hello.');
     await using visitor = await chromium.visitor(world.url);
-    const { page } = await ChatPage.open(visitor, '#/operator');
+    const { page } = await ChatPage.open(visitor);
+    await page.getByRole('link', { name: 'Operator', exact: true }).click();
     await page.getByRole('meter', { name: 'Clients connected' }).waitFor();
     await page.getByRole('meter', { name: 'Messages in processing' }).waitFor();
     const row = page.getByRole('table', { name: 'Connections' }).getByRole('row', { name: /a-guest/ });
@@ -44,6 +45,9 @@ test('who is no operator is told so, in words', async () => {
   await chat.page.getByLabel('Password', { exact: true }).fill('correct horse battery');
   await chat.button('Create account').click();
   await chat.is('connected');
+  await chat.ask('Hello.');
+  const forOperators = chat.page.getByRole('link', { name: /^(?:Operator|Explain this message)$/ });
+  expect(await forOperators.count()).toBe(0);
   await chat.page.goto(`${world.url}#/operator`);
   await chat.alert.waitFor();
   const words = (await chat.alert.textContent()) ?? '';

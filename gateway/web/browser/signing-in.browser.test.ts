@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { freePort } from '../../../src/testing/engines/free-port.ts';
 import { runParley } from '../../../src/testing/server.ts';
 import { eventually } from '../../../src/testing/test-sessions.ts';
@@ -117,6 +117,24 @@ test('a session that cannot be renewed ends at the sign-in form, which says why'
   await signInForm(chat.page).waitFor();
   await chat.alert.waitFor();
   expect(await chat.alert.textContent()).toMatch(/sign in again|signed out|expired|ended/i);
+});
+
+test('only the field that is wrong is marked, and has the focus', async () => {
+  await using world = await World.start('bridge', { env: accounts });
+  await using visitor = await chromium.visitor(world.url);
+  const chat = await ChatPage.open(visitor);
+  const name = chat.page.getByRole('textbox', { name: 'User name' });
+  const secret = chat.page.getByLabel('Password', { exact: true });
+  const marked = async () => [await name.getAttribute('aria-invalid'), await secret.getAttribute('aria-invalid')];
+  const hasFocus = (field: Locator) => field.evaluate((element) => element === document.activeElement);
+  await signInForm(chat.page).waitFor();
+  await chat.button('Create an account').click();
+  await fillIn(chat, { name: 'no name', button: 'Create account' });
+  await chat.alert.getByText('user name').first().waitFor();
+  expect([await marked(), await hasFocus(name)]).toEqual([['true', 'false'], true]);
+  await fillIn(chat, { secret: 'short', button: 'Create account' });
+  await chat.alert.getByText('too short').waitFor();
+  expect([await marked(), await hasFocus(secret)]).toEqual([['false', 'true'], true]);
 });
 
 test('where sign-up is closed there is no such form', async () => {

@@ -69,6 +69,18 @@ describe.each(doors)('over %s', (door) => {
     ).toBe(true);
   });
 
+  test('a reply is stopped by keyboard, and the focus goes to the message box', async () => {
+    await using world = await World.start(door, { script });
+    await using visitor = await chromium.visitor(world.url);
+    const chat = await ChatPage.connected(visitor);
+    await chat.say('Count for ever.');
+    await chat.sees('w5');
+    await chat.button('Stop the reply').focus();
+    await chat.page.keyboard.press('Enter');
+    await chat.replies.getByText('Stopped').waitFor();
+    expect(await chat.composer.evaluate((box) => box === document.activeElement)).toBe(true);
+  });
+
   test('Markdown is drawn, code can be copied', async () => {
     await using world = await World.start(door, { script });
     await using visitor = await chromium.visitor(world.url);
@@ -98,6 +110,23 @@ describe.each(doors)('over %s', (door) => {
     await chat.say('<img src=x onerror="window.__harmed=1"> **plain**');
     await chat.questions.getByText('<img src=x onerror="window.__harmed=1"> **plain**').waitFor();
     await chat.ask('Still there?');
+  });
+
+  test('what got no reply is sent again as a new message, and the reply names its model', async () => {
+    const refused = { kind: 'status', status: 400 } as const;
+    await using world = await World.start(door, { script: () => refused });
+    await using visitor = await chromium.visitor(world.url);
+    const chat = await ChatPage.connected(visitor);
+    const announcements = chat.page.getByRole('log', { name: 'Announcements' });
+    await chat.say('Is there anybody?');
+    await chat.questions.getByText('No reply').waitFor();
+    await announcements.getByText('No reply: The assistant').waitFor({ state: 'attached' });
+    world.model.follow(script);
+    await chat.button('Send again').click();
+    const reply = await chat.wholeReply(0);
+    expect(await reply.textContent()).toContain('You said: Is there anybody?');
+    await reply.getByText('test', { exact: true }).waitFor();
+    expect(await chat.questions.getByText('Is there anybody?').count()).toBe(2);
   });
 
   test('what is too long to be sent is said before it is, and can be made shorter', async () => {

@@ -16,6 +16,11 @@ export class ReplyMedia {
     this.#folder = folder;
   }
 
+  /** Whether they are kept anywhere. */
+  get keeps(): boolean {
+    return this.#folder !== undefined;
+  }
+
   /** How many could not be kept. */
   get failures(): number {
     return this.#failures;

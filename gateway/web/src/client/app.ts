@@ -146,12 +146,14 @@ export interface OpenConversation {
   stop(messageId: string): Promise<Refusal | undefined>;
   /** Sends again, under the same client message id, what could not be sent. */
   retry(key: string): void;
+  /** Sends the content of a message that got no reply as a new message. */
+  sendAgain(key: string): void;
   /** Takes back what could not be sent. */
   discard(key: string): void;
   /** A fresh URL for media whose URL has expired. undefined: it cannot be had. */
   renewUrl(mediaId: string): Promise<string | undefined>;
-  /** Calls back when a reply is complete, with its text, so that it can be announced. Returns how to end that. */
-  onReply(listener: (text: string) => void): () => void;
+  /** Calls back when a reply is complete, with its text, or there will be none, so that it can be announced. Returns how to end that. */
+  onReply(listener: (reply: string | Refusal) => void): () => void;
 }
 
 export interface Entry {
@@ -201,6 +203,8 @@ export type ShownPart =
       readonly mediaId: string;
       readonly contentType: string;
       readonly sizeBytes: number;
+      /** Of what was chosen here. */
+      readonly bytes?: Blob;
       /** Of an upload that is under way, 0 to 1; undefined: none is. */
       readonly progress?: number;
     };
@@ -236,6 +240,8 @@ export interface Attachment {
 // ---- For those who run it
 
 export interface OperatorCommands {
+  /** Whether who is signed in may do any of this; false until the server has said so. */
+  readonly isOperator: ReadonlySignal<boolean>;
   /** undefined: nothing read yet. Read every two seconds while watch() is on. */
   readonly usage: ReadonlySignal<Usage | undefined>;
   readonly connections: ReadonlySignal<readonly ActiveConnection[]>;

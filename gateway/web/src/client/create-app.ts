@@ -60,6 +60,7 @@ export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp
   const stopReceiving = page.isSecure ? receiveWhoeverComes(operatorCommands, reception) : undefined;
   const limits = computed(() => visit.value?.limits.value);
   const conversations = createConversationList(reception);
+  const operator = createOperatorCommands(calls, operatorCommands.state);
   return {
     signIn: operatorCommands,
     connection: computed(() => visit.value?.connection.value ?? (page.isSecure ? nobody : insecure)),
@@ -75,10 +76,11 @@ export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp
       onWriting: () => visit.peek()?.wake(),
       post: (conversation) => visit.peek()?.post(conversation),
     }),
-    operator: createOperatorCommands(calls),
+    operator,
     async close() {
       stopReceiving?.();
       stopReturning();
+      operator.stop();
       operatorCommands.stop();
       await visit.peek()?.stop();
       closed.resolve();

@@ -6,6 +6,7 @@ import {
   AcceptedSchema,
   ConversationDeletedSchema,
   ConversationRenamedSchema,
+  MessageRejectedSchema,
   ReplyStartedSchema,
 } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
 import { ChatTeller } from '../../../../src/client/testing/chat-events.ts';
@@ -98,6 +99,25 @@ describe('a dialogue', () => {
     const deleted = create(ConversationDeletedSchema, { conversationId: 'first' });
     chat.tell('event', { case: 'deleted', value: deleted });
     expect(changes).toEqual(['first is Plans', 'first is gone']);
+  });
+
+  test('tells once why there is no reply, and nothing of one that was stopped', () => {
+    const first = new Conversation('first', true);
+    const { chat, dialogue } = begin(first);
+    chat.enter(first);
+    const announced: unknown[] = [];
+    dialogue.onReply((told) => announced.push(told));
+    const fail = (messageId: string, reason: string) =>
+      chat.tell('event', { case: 'rejected', value: create(MessageRejectedSchema, { messageId, reason }) });
+    for (const [index, messageId] of ['m1', 'm2'].entries()) {
+      first.transcript.say(messageId, [], new Date(0));
+      const accepted = { clientMessageId: messageId, messageId, sequence: BigInt(index + 1) };
+      first.transcript.accepted(create(AcceptedSchema, accepted));
+    }
+    fail('m1', 'PROVIDER_FAILED');
+    fail('m1', 'PROVIDER_FAILED');
+    fail('m2', 'STOPPED');
+    expect(announced).toMatchObject([{ reason: 'PROVIDER_FAILED' }]);
   });
 
   test('begins another conversation for one that is not there, if nothing was said in it', async () => {

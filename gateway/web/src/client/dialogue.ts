@@ -33,7 +33,7 @@ export class Dialogue {
   readonly #open;
   readonly #known = new Map<string, Conversation>();
   readonly #byPlace = new WeakMap<Place, Conversation>();
-  readonly #replyListeners = new Set<(text: string) => void>();
+  readonly #replyListeners = new Set<(reply: string | Refusal) => void>();
   /** Where the session is, and what comes without naming a conversation belongs. */
   #heard: Conversation | undefined;
 
@@ -106,7 +106,7 @@ export class Dialogue {
     return true;
   }
 
-  onReply(listener: (text: string) => void): () => void {
+  onReply(listener: (reply: string | Refusal) => void): () => void {
     this.#replyListeners.add(listener);
     return () => this.#replyListeners.delete(listener);
   }
@@ -140,7 +140,7 @@ export class Dialogue {
       case 'message':
         return this.#message(event.value);
       case 'rejected':
-        return this.#heard?.transcript.failed(event.value);
+        return this.#announce(this.#heard, this.#heard?.transcript.failed(event.value));
       case 'renamed':
         return this.#changed(event.value, (conversation) => this.#deps.onRenamed(conversation, event.value.title));
       case 'deleted':
@@ -162,7 +162,11 @@ export class Dialogue {
     const reply = conversation?.transcript.message(message);
     if (conversation === undefined || reply === undefined) return;
     this.#deps.onNews(conversation, dateOf(message.createTime));
-    if (conversation !== this.#open.peek()) return;
+    this.#announce(conversation, reply);
+  }
+
+  #announce(conversation: Conversation | undefined, reply: string | Refusal | undefined): void {
+    if (reply === undefined || conversation !== this.#open.peek()) return;
     for (const listener of this.#replyListeners) listener(reply);
   }
 

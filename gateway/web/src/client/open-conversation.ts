@@ -32,6 +32,7 @@ export function createOpenConversation({ open, visit, items, calls }: OpenConver
     },
     stop: async (messageId) => visit.peek()?.stopReply(messageId),
     retry: (key) => visit.peek()?.outbox.retry(idOf(key)),
+    sendAgain: (key) => visit.peek()?.sendAgain(open.peek(), key),
     discard: (key) => visit.peek()?.outbox.discard(idOf(key)),
     async renewUrl(mediaId) {
       let url: string | undefined;

@@ -1,10 +1,10 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
-import { signal } from '@preact/signals';
+import { effect, type ReadonlySignal, signal } from '@preact/signals';
 import type {
   GetUsageResponse,
   ActiveConnection as WireConnection,
 } from '../../../../src/client/gen/chat/v1/operations_service_pb.js';
-import type { ActiveConnection, OperatorCommands, Refusal, Step, Usage } from './app.ts';
+import type { ActiveConnection, OperatorCommands, Refusal, SignInState, Step, Usage } from './app.ts';
 import { type Calls, orRefusal, shownRefusal } from './calls.ts';
 
 /** As often as figures change in a way that somebody can follow. */
@@ -12,8 +12,14 @@ const readEveryMs = 2_000;
 /** More than anybody reads; the server's default cap of sessions is far below. */
 const maxConnections = 1_000;
 
-/** Looks at the running server, and acts on it. */
-export function createOperatorCommands(calls: Calls): OperatorCommands {
+/** An operator's commands that can be ended. */
+export interface RunningOperatorCommands extends OperatorCommands {
+  stop(): void;
+}
+
+/** Looks at the running server, and acts on it. Whoever signs in is asked about once: no other call tells who is an operator. */
+export function createOperatorCommands(calls: Calls, signedIn: ReadonlySignal<SignInState>): RunningOperatorCommands {
+  const isOperator = signal(false);
   const usage = signal<Usage | undefined>(undefined);
   const connections = signal<readonly ActiveConnection[]>([]);
   const trouble = signal<Refusal | undefined>(undefined);
@@ -29,7 +35,19 @@ export function createOperatorCommands(calls: Calls): OperatorCommands {
     }
   }
 
+  const stop = effect(() => {
+    const state = signedIn.value;
+    isOperator.value = false;
+    if (state.kind !== 'in') return;
+    void orRefusal(calls.operations.getUsage({})).then((why) => {
+      // Another may be in by now. Where the server does not answer, the page says so to whoever opens it.
+      if (signedIn.peek() === state) isOperator.value = why?.reason !== 'OPERATOR_REQUIRED';
+    });
+  });
+
   return {
+    isOperator,
+    stop,
     usage,
     connections,
     trouble,

@@ -119,6 +119,20 @@ describe('what is on its way', () => {
     expect(await texts(1)).toEqual(['media of 1']);
   });
 
+  test('goes once more as a new message, and names the files that the server has', async () => {
+    const { outbox, stored, sent, texts } = open();
+    const conversation = new Conversation('one');
+    outbox.add(conversation, 'look', [file(5), file(500)]);
+    await texts(1);
+    sent[0]?.answer.resolve();
+    const [first] = conversation.transcript.entries.peek();
+    outbox.repeat(conversation, first?.message.peek().parts ?? []);
+    expect(await texts(2)).toEqual(Array(2).fill('look,5 bytes,media of 1'));
+    expect(sent[1]?.id).not.toBe(sent[0]?.id);
+    expect(stored).toEqual([500]);
+    expect(statuses(conversation)).toEqual(['sending', 'sending']);
+  });
+
   test('is refused in a conversation that is not there', async () => {
     const { outbox, sent, texts } = open();
     const conversation = new Conversation('gone');

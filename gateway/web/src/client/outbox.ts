@@ -101,6 +101,19 @@ export class Outbox {
     this.#take({ ...newOutgoing(crypto.randomUUID(), conversation, text, new Date()), files });
   }
 
+  /** Says the same once more, as a new message. What is stored at the server already is not sent again. */
+  repeat(conversation: Conversation, parts: readonly ShownPart[]): void {
+    const text = parts.flatMap((part) => (part.kind === 'text' ? [part.text] : [])).join('\n');
+    const files = parts.flatMap((part): OutgoingFile[] => {
+      if (part.kind === 'text') return [];
+      const { kind, contentType, sizeBytes, mediaId, bytes } = part;
+      // One of its own: it is revoked when this message is discarded.
+      const url = bytes === undefined ? part.url : URL.createObjectURL(bytes);
+      return [{ kind, contentType, sizeBytes, url, bytes, mediaId }];
+    });
+    this.#take({ ...newOutgoing(crypto.randomUUID(), conversation, text, new Date()), files });
+  }
+
   /** Takes up what pages left that are no more. @param conversationOf finds it by its id @param isAlive whether a tab keeps its messages itself */
   restore(conversationOf: (id: string) => Conversation, isAlive: (tabId: string) => boolean): void {
     const { kept, tabId } = this.#deps;
@@ -283,13 +296,14 @@ function toStore(files: readonly OutgoingFile[], limits: WireLimits): FileWithBy
 
 function shown({ text, files }: Outgoing, moving?: OutgoingFile, progress?: number): readonly ShownPart[] {
   const media = files.map((file): ShownPart => {
-    const { kind, url, mediaId, contentType, sizeBytes } = file;
+    const { kind, url, mediaId, contentType, sizeBytes, bytes } = file;
     return {
       kind,
       url,
       mediaId,
       contentType,
       sizeBytes,
+      ...(bytes === undefined ? {} : { bytes }),
       ...(file === moving && progress !== undefined ? { progress } : {}),
     };
   });

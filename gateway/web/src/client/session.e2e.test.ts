@@ -21,8 +21,8 @@ describe('a session of the web client', () => {
   test('says a message and shows its reply growing, then complete', async () => {
     await using browser = new TestBrowser(server);
     const tab = browser.openTab();
-    const announced: string[] = [];
-    tab.app.conversation.onReply((text) => announced.push(text));
+    const announced: unknown[] = [];
+    tab.app.conversation.onReply((reply) => announced.push(reply));
     await say(tab, 'hello');
     const lengths = new Set<number>();
     await until(

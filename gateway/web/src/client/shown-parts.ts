@@ -18,7 +18,7 @@ export function shownParts(parts: readonly Part[], before: readonly ShownPart[] 
     if (shown === undefined) return [];
     const known = before?.[index];
     const isOurs = shown.kind !== 'text' && known?.kind === shown.kind && known.url.startsWith('blob:');
-    return [isOurs ? { ...shown, url: known.url } : shown];
+    return [isOurs ? { ...shown, url: known.url, bytes: known.bytes } : shown];
   });
 }
 

@@ -126,15 +126,16 @@ export class Transcript {
     this.#redraw(replyMessageId, () => []);
   }
 
-  /** A message that is in the log was given up. */
-  failed({ messageId, reason, detail }: Pick<MessageRejected, 'messageId' | 'reason' | 'detail'>): void {
+  /** A message that is in the log was given up. @returns why, when that is news and nobody here asked for it */
+  failed({ messageId, reason, detail }: Pick<MessageRejected, 'messageId' | 'reason' | 'detail'>): Refusal | undefined {
     const question = this.#questions.get(messageId);
-    if (question === undefined) return;
+    if (question === undefined) return undefined;
     this.#dropDraftOf(messageId);
     this.passed(question.sequence);
-    this.#entries.update(question.key, (message) =>
-      isOpen(message.status) ? { ...message, ...endingOf(reason, detail) } : message,
-    );
+    if (!isOpen(this.#entries.get(question.key)?.status)) return undefined;
+    const ending = endingOf(reason, detail);
+    this.#entries.update(question.key, (message) => ({ ...message, ...ending }));
+    return ending.refusal;
   }
 
   #question(message: Message, sequence: number): void {

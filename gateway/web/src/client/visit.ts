@@ -126,6 +126,14 @@ export class Visit {
     this.wake();
   }
 
+  /** Sends the content of this message as a new one. */
+  sendAgain(conversation: Conversation, key: string): void {
+    const entry = conversation.transcript.entries.peek().find((candidate) => candidate.key === key);
+    if (entry === undefined) return;
+    this.outbox.repeat(conversation, entry.message.peek().parts);
+    this.wake();
+  }
+
   /** It was deleted. */
   leave(conversationId: string): void {
     const conversation = this.dialogue.conversationOf(conversationId);

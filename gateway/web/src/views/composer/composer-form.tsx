@@ -144,7 +144,16 @@ function Acts({ app, recorder, onFiles, refuse }: ActsProps) {
       </button>
       <span class="spring" />
       {stopId !== undefined && (
-        <button type="button" class="plain stop" aria-label="Stop the reply" onClick={() => void stop(stopId)}>
+        <button
+          type="button"
+          class="plain stop"
+          aria-label="Stop the reply"
+          onClick={({ detail }) => {
+            void stop(stopId);
+            // By keyboard: the button goes with the reply, and the focus would go with it.
+            if (detail === 0) focusMessageBox();
+          }}
+        >
           <span class="stop-square" aria-hidden="true" />
           <span>Stop</span>
         </button>

@@ -87,6 +87,9 @@ function Dots() {
   );
 }
 
+/** Reasons for which the same content may get a reply later. Elsewhere an operator or the author must change something first. */
+const sendableAgain: ReadonlySet<string> = new Set(['PROVIDER_FAILED', 'PROVIDER_TIMEOUT', 'PROVIDER_BUSY']);
+
 /** What did not work, and for what is still here: again, or away with it. */
 function Refused({ app, entryKey, message }: NearMessageProps) {
   const { refusal, status } = message;
@@ -107,6 +110,13 @@ function Refused({ app, entryKey, message }: NearMessageProps) {
           </button>
         </div>
       )}
+      {status === 'failed' && sendableAgain.has(refusal.reason) && (
+        <div class="trouble-acts">
+          <button type="button" class="plain small" onClick={() => app.conversation.sendAgain(entryKey)}>
+            Send again
+          </button>
+        </div>
+      )}
     </div>
   );
 }
@@ -122,13 +132,14 @@ const statusWords: Partial<Record<ShownMessage['status'], string>> = {
 
 function Foot({ app, message }: { readonly app: App; readonly message: ShownMessage }) {
   const words = wordsOf(message);
-  const mayExplain = message.messageId !== '' && app.operator.trouble.value?.reason !== 'OPERATOR_REQUIRED';
+  const mayExplain = message.messageId !== '' && app.operator.isOperator.value;
   const status = statusWords[message.status];
   return (
     <footer class="foot">
       <time dateTime={message.at.toISOString()} title={wholeTimeLabel(message.at)}>
         {timeLabel(message.at)}
       </time>
+      {message.model !== undefined && message.model !== '' && <span class="foot-model">{message.model}</span>}
       {status !== undefined && <span class="foot-status">{status}</span>}
       <span class="foot-acts">
         {words !== '' && <CopyButton label="Copy message" text={words} isSmall />}

@@ -69,6 +69,38 @@ describe('what would hold up the page is shown as it is', () => {
   });
 });
 
+describe('one part that is too much leaves the rest laid out', () => {
+  const marks = '_a*'.repeat(2_000);
+  const kinds = (text: string) => readMarkdown(text).blocks.flatMap(({ type }) => (type === 'space' ? [] : [type]));
+
+  test('code with thousands of marks is code', () => {
+    const code = `${marks}\n\n${marks}`;
+    const { blocks } = readMarkdown(`# One\n\n\`\`\`c\n${code}\n\`\`\`\n\n*two*`);
+    expect(blocks.filter(({ type }) => type !== 'space')).toMatchObject([
+      { type: 'heading' },
+      { type: 'code', lang: 'c', text: code },
+      { type: 'paragraph', tokens: [{ type: 'em', text: 'two' }] },
+    ]);
+  });
+
+  test('a reply of more than 200,000 characters is laid out, and its code is code', () => {
+    const text = `- one\n\n${'Some *words*.\n\n'.repeat(20_000)}\`\`\`\n${'i *= 2;\n'.repeat(30_000)}\`\`\`\n`;
+    const found = kinds(text);
+    expect([found.length, found[0], found[1], found.at(-1)]).toEqual([20_002, 'list', 'paragraph', 'code']);
+  });
+
+  test('thousands of marks in an item, a cell or a heading are shown as they are', () => {
+    const text = `- ${marks}\n\n# ${marks}\n\n| a |\n|---|\n| ${marks} |\n`;
+    expect(JSON.stringify(readMarkdown(text).blocks)).not.toMatch(/"type":"(?:em|strong)"/);
+    expect(kinds(text)).toEqual(['list', 'heading', 'table']);
+  });
+
+  test('what is shown as it is keeps its lines', () => {
+    const [paragraph] = readMarkdown(`${marks}\n${marks}`).blocks;
+    expect(paragraph).toMatchObject({ tokens: [{ text: marks }, { type: 'br' }, { text: marks }] });
+  });
+});
+
 describe('a link', () => {
   test.each(['https://example.org/a?b=1&c=2', 'http://example.org/', 'mailto:a@example.org'])(
     'may lead to %s',

@@ -1,12 +1,21 @@
-import { Lexer, type MarkedToken, type Token } from 'marked';
+import { Lexer, type MarkedToken, type Token, type Tokens } from 'marked';
 
 /** A line that ends is a line that ends: models mean it so. */
 const options = { gfm: true, breaks: true };
 
-/** Longer replies are shown as they are: parsing them would hold up the page, and nobody has laid out so much. */
-const maxMarkdownChars = 200_000;
+/** Longer paragraphs are shown as they are: nobody has laid out so much. */
+const maxInlineChars = 200_000;
 /** Emphasis takes time by the square of its marks: with this many in one paragraph it is noise, and would hold up the page for seconds. */
 const maxMarksPerParagraph = 1_000;
+
+/** Lays out everything but text in which emphasis and links would take too long to find. Code is no such text: a fence has nothing to find. */
+class BoundedLexer extends Lexer {
+  override inlineTokens(src: string, tokens: Token[] = []): Token[] {
+    if (!isTooMuch(src)) return super.inlineTokens(src, tokens);
+    for (const token of asItIs(src)) tokens.push(token);
+    return tokens;
+  }
+}
 
 /** A reply in blocks. Those that more text cannot change any more are the same objects in the next reading. */
 export interface Reading {
@@ -19,14 +28,14 @@ export interface Reading {
  * down than it is used is found by a reading without it.
  */
 export function readMarkdown(text: string, before?: Reading): Reading {
-  if (isTooMuch(text)) return { text, blocks: [asItIs(text)] };
   const kept = before !== undefined && text.startsWith(before.text) ? settledBlocks(before.blocks) : [];
   const keptChars = kept.reduce((sum, block) => sum + block.raw.length, 0);
   try {
-    return { text, blocks: [...kept, ...(new Lexer(options).lex(text.slice(keptChars)) as MarkedToken[])] };
+    return { text, blocks: [...kept, ...(new BoundedLexer(options).lex(text.slice(keptChars)) as MarkedToken[])] };
   } catch (error) {
     // Quotes in quotes in quotes, thousands deep.
-    if (error instanceof RangeError) return { text, blocks: [asItIs(text)] };
+    if (error instanceof RangeError)
+      return { text, blocks: [{ type: 'paragraph', raw: text, text, tokens: asItIs(text) }] };
     throw error;
   }
 }
@@ -38,12 +47,13 @@ function settledBlocks(blocks: readonly MarkedToken[]): readonly MarkedToken[] {
 }
 
 function isTooMuch(text: string): boolean {
-  if (text.length > maxMarkdownChars) return true;
-  return text.split(/\n\s*\n/).some((paragraph) => (paragraph.match(/[*_~]/g)?.length ?? 0) > maxMarksPerParagraph);
+  return text.length > maxInlineChars || (text.match(/[*_~]/g)?.length ?? 0) > maxMarksPerParagraph;
 }
 
-function asItIs(text: string): MarkedToken {
-  return { type: 'paragraph', raw: text, text, tokens: [{ type: 'text', raw: text, text, escaped: true } as Token] };
+/** Its lines, with nothing in them. */
+function asItIs(text: string): Token[] {
+  const lines = text.split('\n').map((line): Tokens.Text => ({ type: 'text', raw: line, text: line, escaped: true }));
+  return lines.flatMap((line, index) => (index === 0 ? [line] : [{ type: 'br', raw: '\n' }, line]));
 }
 
 const linkable: ReadonlySet<string> = new Set(['http:', 'https:', 'mailto:']);

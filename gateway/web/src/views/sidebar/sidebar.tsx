@@ -80,9 +80,11 @@ function Foot({ app, onHelp, onAccount }: Pick<SidebarProps, 'app' | 'onHelp' | 
     <div class="sidebar-foot">
       <ThemeSwitch />
       <span class="spring" />
-      <a class="quiet round" href="#/operator" aria-label="Operator" title="Operator">
-        <Icon name="gauge" />
-      </a>
+      {app.operator.isOperator.value && (
+        <a class="quiet round" href="#/operator" aria-label="Operator" title="Operator">
+          <Icon name="gauge" />
+        </a>
+      )}
       <button type="button" class="quiet round" aria-label="Help" title="Keyboard and help" onClick={onHelp}>
         <Icon name="help" />
       </button>

@@ -11,6 +11,15 @@ interface PasswordFormProps {
   readonly notice?: Refusal;
 }
 
+/** The fields that a refusal is about. Others are about neither: with the same input the next attempt may work. */
+function invalidFields(reason: string | undefined): { readonly name: boolean; readonly password: boolean } {
+  const isBoth = reason === 'SIGN_IN_FAILED';
+  return {
+    name: isBoth || reason === 'USER_NAME_INVALID' || reason === 'USER_NAME_TAKEN',
+    password: isBoth || reason === 'PASSWORD_INVALID',
+  };
+}
+
 /** Name and password, to sign in or to make an account. */
 export function PasswordForm({ app, signUpOpen, notice }: PasswordFormProps) {
   const isNew = useSignal(false);
@@ -25,8 +34,11 @@ export function PasswordForm({ app, signUpOpen, notice }: PasswordFormProps) {
       ? app.signIn.signUp(userName, password)
       : app.signIn.withPassword(userName, password));
     isBusy.value = false;
-    if (refused.value !== undefined) form.querySelector<HTMLInputElement>('input')?.focus();
+    if (refused.value === undefined) return;
+    const { name, password: isPassword } = invalidFields(refused.value.reason);
+    form.querySelector<HTMLInputElement>(isPassword && !name ? '[name=password]' : '[name=userName]')?.focus();
   };
+  const invalid = invalidFields(refused.value?.reason);
   const words = isNew.value ? 'Create an account' : 'Sign in';
   const describedBy = trouble === undefined ? undefined : troubleId;
   return (
@@ -40,13 +52,13 @@ export function PasswordForm({ app, signUpOpen, notice }: PasswordFormProps) {
     >
       <h1>{words}</h1>
       {trouble !== undefined && <Trouble refusal={trouble} id={troubleId} />}
-      <UserNameField describedBy={describedBy} isInvalid={refused.value !== undefined} />
+      <UserNameField describedBy={describedBy} isInvalid={invalid.name} />
       <PasswordField
         label="Password"
         name="password"
         isNew={isNew.value}
         describedBy={describedBy}
-        isInvalid={refused.value !== undefined}
+        isInvalid={invalid.password}
       />
       <button type="submit" class="primary wide-button" aria-disabled={isBusy.value}>
         {isBusy.value ? 'One moment…' : isNew.value ? 'Create account' : 'Sign in'}
