@@ -43,6 +43,9 @@ export interface AnswerContext {
 /** Before the first offset. */
 const beforeAll = -1;
 
+/** One for all: Node would make an error for each abort. */
+const waitOver = new Error('nothing is waited for any more');
+
 type Final = ReplyCompleted | ReplyFailed;
 
 /**
@@ -142,7 +145,7 @@ export class Answer {
         this.#current?.attempt.cancel({ type: effect.why });
         return;
       case 'end-wait':
-        this.#waiting?.abort();
+        this.#waiting?.abort(waitOver);
         return;
       case 'forget-repeat':
         this.#context.forget(this);
@@ -347,7 +350,7 @@ export class Answer {
 
   #newWait(): AbortSignal {
     this.#waiting = new AbortController();
-    if (this.#isOver) this.#waiting.abort();
+    if (this.#isOver) this.#waiting.abort(waitOver);
     return this.#waiting.signal;
   }
 

@@ -28,6 +28,9 @@ export interface LoggedAttemptDeps extends AttemptDeps {
   readonly onFailure: (error: unknown, what: string) => void;
 }
 
+/** One for all: an error that Node makes for each abort cost 5 % of the CPU of a server under load. */
+const closed = new Error('the attempt is closed');
+
 /**
  * An attempt with what the log has of it: its start, appended beside the call until the log has taken it, and what it says, as drafts. What
  * it says is shown once its start was read back.
@@ -89,7 +92,7 @@ export class LoggedAttempt {
 
   /** Neither its start nor its drafts are appended any more; what it says is still shown. */
   close(): void {
-    this.#closed.abort();
+    this.#closed.abort(closed);
     this.#draft?.close();
   }
 
