@@ -5,6 +5,22 @@ import type { LogMetrics } from '../ports/telemetry.ts';
 /** A step back that is worth telling: less is what synchronized clocks differ by. */
 const noticeableStepMs = 1_000;
 
+/** The log, but for these of its methods. */
+export function logWith(log: EventLog, methods: Partial<EventLog>): EventLog {
+  return {
+    partitions: (topic) => log.partitions(topic),
+    append: (records) => log.append(records),
+    read: (...where) => log.read(...where),
+    tail: (...where) => log.tail(...where),
+    erase: (...what) => log.erase(...what),
+    endOffset: (...where) => log.endOffset(...where),
+    committed: (...where) => log.committed(...where),
+    commit: (...what) => log.commit(...what),
+    [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
+    ...methods,
+  };
+}
+
 /** The log, with what its appends take, what time it gives them and how often it does not answer told to the metrics. */
 export function measuredLog(log: EventLog, metrics: LogMetrics, clock: Clock): EventLog {
   const lastTimes = new Map<string, number>();
@@ -15,8 +31,7 @@ export function measuredLog(log: EventLog, metrics: LogMetrics, clock: Clock): E
     // It was taken somewhen between: only what lies outside says anything of the clocks.
     metrics.logTimeAhead(Math.max(0, timeMs - clock.nowMs()) + Math.min(0, timeMs - sentMs));
   };
-  return {
-    partitions: (topic) => log.partitions(topic),
+  return logWith(log, {
     async append(records) {
       const startedMs = clock.monotonicMs();
       const sentMs = clock.nowMs();
@@ -31,7 +46,6 @@ export function measuredLog(log: EventLog, metrics: LogMetrics, clock: Clock): E
         throw error;
       }
     },
-    read: (...where) => log.read(...where),
     async *tail(...where) {
       try {
         yield* log.tail(...where);
@@ -40,10 +54,5 @@ export function measuredLog(log: EventLog, metrics: LogMetrics, clock: Clock): E
         throw error;
       }
     },
-    erase: (...what) => log.erase(...what),
-    endOffset: (...where) => log.endOffset(...where),
-    committed: (...where) => log.committed(...where),
-    commit: (...what) => log.commit(...what),
-    [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
-  };
+  });
 }

@@ -1,6 +1,7 @@
 import type { ParleyEvent } from '../ports/event-codec.ts';
 import type { EventLog, NewRecord } from '../ports/event-log.ts';
 import type { Step, TraceContext, Tracer } from '../ports/tracing.ts';
+import { logWith } from './measured-log.ts';
 
 /**
  * The log, each append of records that name the step that led to them (`NewRecord.trace`) traced as a step of its own: the records' headers name that one.
@@ -8,8 +9,7 @@ import type { Step, TraceContext, Tracer } from '../ports/tracing.ts';
  */
 export function tracedLog(log: EventLog, tracer: Tracer | undefined): EventLog {
   if (tracer === undefined) return log;
-  return {
-    partitions: (topic) => log.partitions(topic),
+  return logWith(log, {
     async append(records) {
       const last = records.at(-1);
       const span = last?.trace && tracer.start(appendOf(last), last.trace);
@@ -27,14 +27,7 @@ export function tracedLog(log: EventLog, tracer: Tracer | undefined): EventLog {
         throw error;
       }
     },
-    read: (...where) => log.read(...where),
-    tail: (...where) => log.tail(...where),
-    erase: (...what) => log.erase(...what),
-    endOffset: (...where) => log.endOffset(...where),
-    committed: (...where) => log.committed(...where),
-    commit: (...what) => log.commit(...what),
-    [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
-  };
+  });
 }
 
 /** The journal's records say their events. */

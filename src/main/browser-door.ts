@@ -6,7 +6,7 @@ import { type StaticFiles, staticFiles } from '../../gateway/door/static-files.t
 import type { Config } from '../config/config.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import { maxFrameBytes } from '../domain/limits.ts';
-import { detailsIn } from '../rpc/calls.ts';
+import { cutFor } from '../rpc/calls.ts';
 import type { ErrorMapping } from '../rpc/errors.ts';
 import { doorKeyHeader } from '../rpc/peer-address.ts';
 import { browserPaths, type RpcServer } from '../rpc/server.ts';
@@ -72,10 +72,7 @@ function openGrpcWeb(
       ownNames: config.auth.kind === 'none' ? ownNames(config) : undefined,
     },
     credentials: { [doorKeyHeader]: doorKey },
-    malformed: (what) => {
-      const { code, details, metadata } = errors.toServiceError(new Refused('FRAME_INVALID', what));
-      return { code, message: details, details: detailsIn(metadata) };
-    },
+    malformed: (what) => cutFor(errors, new Refused('FRAME_INVALID', what)),
   });
 }
 

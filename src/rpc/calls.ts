@@ -4,6 +4,7 @@ import { Refused } from '../domain/errors/catalogue.ts';
 import type { Authenticator, Identity } from '../ports/authenticator.ts';
 import type { ErrorMapping } from './errors.ts';
 import type { AddressedCall, CallAddresses } from './peer-address.ts';
+import type { Cut } from './refuse-stream.ts';
 import { checkWellFormed } from './tolerant-decoding.ts';
 import type { Proof } from './unfinished-requests.ts';
 
@@ -56,17 +57,17 @@ export function proofOf({ authenticator, errors }: Calls): Proof | undefined {
         await identityOf(authenticator, metadata);
         return undefined;
       } catch (error) {
-        const { code, details, metadata } = errors.toServiceError(error);
-        return { code, message: details, details: detailsIn(metadata) };
+        return cutFor(errors, error);
       }
     })
   );
 }
 
-/** The details of a status, as its metadata has them. */
-export function detailsIn(metadata: Metadata): Uint8Array | undefined {
+/** The status of an error, for a call that grpc-js does not have. */
+export function cutFor(errors: ErrorMapping, error: unknown): Cut {
+  const { code, details: message, metadata } = errors.toServiceError(error);
   const [details] = metadata.get('grpc-status-details-bin');
-  return details === undefined ? undefined : Buffer.from(details);
+  return { code, message, details: details === undefined ? undefined : Buffer.from(details) };
 }
 
 /** A unary call answered by an async function: what it rejects with becomes a status, in one place. */

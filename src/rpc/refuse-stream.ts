@@ -1,11 +1,14 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 
-/** A status of gRPC. */
-export interface StreamRefusal {
+/** A status of gRPC, for a call that ends before its handler has it. */
+export interface Cut {
   readonly code: number;
   readonly message: string;
-  /** A google.rpc.Status in octets. */
+  /** A google.rpc.Status in octets, as `grpc-status-details-bin` has it. */
   readonly details?: Uint8Array | undefined;
+}
+
+interface StreamRefusal extends Cut {
   readonly headers?: OutgoingHttpHeaders;
 }
 

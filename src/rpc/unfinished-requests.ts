@@ -9,16 +9,7 @@ import {
 } from '../domain/connection-limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConnectionMetrics } from '../ports/telemetry.ts';
-import { refuseStream } from './refuse-stream.ts';
-
-/** What a request is refused with that does not come to its end. */
-export interface Cut {
-  /** As gRPC numbers them: DEADLINE_EXCEEDED or RESOURCE_EXHAUSTED. */
-  readonly code: number;
-  readonly message: string;
-  /** The status with its details, as `grpc-status-details-bin` has it. */
-  readonly details?: Uint8Array | undefined;
-}
+import { type Cut, refuseStream } from './refuse-stream.ts';
 
 /** Whether a request's `authorization` proves who its caller is: undefined, or what the request is refused with. */
 export type Proof = (authorization: string | undefined) => Promise<Cut | undefined>;
@@ -128,12 +119,13 @@ class Arriving implements ArrivingRequest, Watched {
   readonly #deps: ArrivingDeps;
   #bytes = 0;
   #isOver = false;
-  #mustProve: boolean;
+  /** undefined: it need not be asked, or has been. */
+  #prove: ArrivingDeps['prove'];
 
   constructor(deadlineMs: number, deps: ArrivingDeps) {
     this.deadlineMs = deadlineMs;
     this.#deps = deps;
-    this.#mustProve = deps.prove !== undefined;
+    this.#prove = deps.prove;
   }
 
   get bytes(): number {
@@ -143,7 +135,7 @@ class Arriving implements ArrivingRequest, Watched {
   count(bytes: number): boolean {
     if (this.#isOver) return false;
     this.#bytes += bytes;
-    if (this.#mustProve && this.#bytes > maxUnprovenRequestBytes) void this.#prove();
+    if (this.#prove !== undefined && this.#bytes > maxUnprovenRequestBytes) void this.#ask(this.#prove);
     this.#deps.counted(this, bytes);
     return !this.#isOver;
   }
@@ -154,9 +146,9 @@ class Arriving implements ArrivingRequest, Watched {
     this.#deps.ended(this);
   }
 
-  async #prove(): Promise<void> {
-    this.#mustProve = false;
-    const why = await this.#deps.prove?.();
+  async #ask(prove: NonNullable<ArrivingDeps['prove']>): Promise<void> {
+    this.#prove = undefined;
+    const why = await prove();
     if (why === undefined || this.#isOver) return;
     this.#deps.unproven();
     this.refuse(why);

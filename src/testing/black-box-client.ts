@@ -83,6 +83,8 @@ export abstract class Session {
   /** How the stream ended: null when the server ended it without error. Never rejects. */
   readonly ended: Promise<CallRefused | null>;
   readonly client: DynamicClient;
+  /** On which the server's events come. */
+  abstract readonly stream: grpc.ClientReadableStream<Dynamic>;
   readonly #ownsClient: boolean;
   readonly #waiters = new Set<Waiter>();
   readonly #listeners: ((kind: string, body: Dynamic) => void)[] = [];
@@ -106,10 +108,19 @@ export abstract class Session {
   abstract renew(accessToken: string): Promise<void>;
   /** Ends the session politely and waits until it has ended. */
   abstract goodbye(): Promise<void>;
+
   /** The connection is lost, as by a crash or a reload: nothing is said. */
-  abstract drop(): void;
-  abstract pauseReading(): void;
-  abstract resumeReading(): void;
+  drop(): void {
+    this.stream.cancel();
+  }
+
+  pauseReading(): void {
+    this.stream.pause();
+  }
+
+  resumeReading(): void {
+    this.stream.resume();
+  }
 
   protected listen(stream: grpc.ClientReadableStream<Dynamic>): void {
     stream.on('data', (frame: Dynamic) => this.#receive(frame.event));
@@ -297,18 +308,6 @@ export class BidiSession extends Session {
     this.frame({ goodbye: {} });
     await this.ended;
   }
-
-  drop(): void {
-    this.stream.cancel();
-  }
-
-  pauseReading(): void {
-    this.stream.pause();
-  }
-
-  resumeReading(): void {
-    this.stream.resume();
-  }
 }
 
 function refusal(body: Dynamic): MessageRefused {
@@ -372,18 +371,6 @@ export class SplitSession extends Session {
   async goodbye(): Promise<void> {
     await this.#call('Close', {});
     await this.ended;
-  }
-
-  drop(): void {
-    this.stream.cancel();
-  }
-
-  pauseReading(): void {
-    this.stream.pause();
-  }
-
-  resumeReading(): void {
-    this.stream.resume();
   }
 }
 

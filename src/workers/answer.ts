@@ -9,6 +9,7 @@ import { type GeneratedMedia, ProviderError, type ProviderFault, type Utterance 
 import type { TraceContext } from '../ports/tracing.ts';
 import {
   type AnswerEvent,
+  type AnswerRules,
   type AnswerState,
   type AttemptFailure,
   type AttemptOutcome,
@@ -59,6 +60,7 @@ export class Answer {
   readonly #replyMessageId: string;
   readonly #trace: AnswerTrace | undefined;
   readonly #reads: MediaReads;
+  readonly #rules: AnswerRules;
   #state: AnswerState;
   #current: LoggedAttempt | undefined;
   /** The last attempt before the current one that said anything. */
@@ -76,6 +78,8 @@ export class Answer {
     this.#context = context;
     this.#state = taken(task);
     this.#reads = new MediaReads(context.deps.media);
+    const { maxAttempts, retryMs } = context.deps.settings;
+    this.#rules = { maxAttempts, retryMs, usesHistory: context.deps.provider.usesHistory };
     this.#replyMessageId = context.deps.ids.replyMessageId(message.messageId);
     this.#trace = AnswerTrace.begin(context.deps, context.partition, message, trace);
   }
@@ -129,9 +133,7 @@ export class Answer {
   }
 
   #apply(event: AnswerEvent): void {
-    const { deps } = this.#context;
-    const rules = { ...deps.settings, usesHistory: deps.provider.usesHistory };
-    const { state, effects } = transition(this.#state, event, rules);
+    const { state, effects } = transition(this.#state, event, this.#rules);
     const wasOver = this.#isOver;
     this.#state = state;
     if (!isUnderWay(state)) this.#current?.close();
