@@ -39,17 +39,19 @@ export function productionFiles(head: string, values: EnvoyValues & { readonly t
 
 /** Envoy's configuration: envoy.yaml, in which the values stand for each `$name`. What deployments differ in is there, all else is in the template. */
 export function envoyFile(head: string, values: EnvoyValues): string {
-  const { tls, gateways, rateLimit } = values;
+  const { tls, gateways, rateLimit, rateLimitWithoutToken } = values;
   const configuration = template('envoy.yaml');
+  const chain = ['static_resources', 'listeners', 0, 'filter_chains', 0];
+  const manager = [...chain, 'filters', 0, 'typed_config'];
   if (tls === undefined) {
-    const chain = ['static_resources', 'listeners', 0, 'filter_chains', 0];
     configuration.deleteIn([...chain, 'transport_socket_connect_timeout']);
     configuration.deleteIn([...chain, 'transport_socket']);
-    configuration.deleteIn([
-      ...[...chain, 'filters', 0, 'typed_config'],
-      ...['route_config', 'virtual_hosts', 0, 'response_headers_to_add'],
-    ]);
+    configuration.deleteIn([...manager, 'route_config', 'virtual_hosts', 0, 'response_headers_to_add']);
   }
+  // Whoever writes values in YAML says null.
+  if (rateLimitWithoutToken == null)
+    for (const list of ['descriptors', 'rate_limits'])
+      configuration.deleteIn([...manager, 'http_filters', 2, 'typed_config', list, 1]);
   const endpointsBy = (portOf: (gateway: GatewayHost) => number) =>
     gateways.map((gateway) => ({ endpoint: { address: addressOf(gateway.host, portOf(gateway)) } }));
   return complete(head, configuration, {
@@ -58,6 +60,8 @@ export function envoyFile(head: string, values: EnvoyValues): string {
     trustedHops: values.trustedHops,
     perSecond: rateLimit.perSecond,
     burst: rateLimit.burst,
+    perSecondWithoutToken: rateLimitWithoutToken?.perSecond,
+    burstWithoutToken: rateLimitWithoutToken?.burst,
     hosts: values.hosts,
     origins: values.origins.map((exact) => ({ exact })),
     hsts: `max-age=31536000${values.hstsSubdomains ? '; includeSubDomains' : ''}`,

@@ -71,6 +71,24 @@ describe('a stream on which nobody says anything', () => {
   });
 });
 
+test('of calls without a token an address may make fewer, and those with one go on', async () => {
+  const rateLimit = { perSecond: 10_000, burst: 10_000 };
+  await using careful = await startEnvoy({
+    gateways: [server],
+    values: { rateLimit, rateLimitWithoutToken: { perSecond: 1, burst } },
+  });
+  const isRefused = async (headers: Record<string, string>) =>
+    (await webCall(careful.origin, 'OperationsService/GetUsage', new Uint8Array(), { headers })).headers[
+      'grpc-status-details-bin'
+    ] !== undefined;
+  const refused = async (headers: Record<string, string>) =>
+    (await Promise.all(Array.from({ length: 2 * burst }, () => isRefused(headers)))).filter(Boolean).length;
+  expect(await refused({})).toBeGreaterThanOrEqual(burst / 2);
+  expect(await refused({ authorization: 'Bearer any' })).toBe(0);
+  // Pages are no calls.
+  expect((await ask(careful.origin, '/docs')).statusCode).toBe(200);
+});
+
 describe('an address over its limit', () => {
   const usage = async (localAddress?: string) => {
     const answer = await webCall(strict.origin, 'OperationsService/GetUsage', new Uint8Array(), {

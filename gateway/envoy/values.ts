@@ -39,7 +39,14 @@ export interface EnvoyValues {
   /** PARLEY_HEARTBEAT_INTERVAL_MS of the gateways. */
   readonly heartbeatMs: number;
   /** Calls and requests of one address (of one /64 network, by IPv6): so many a second for ever, so many at once. */
-  readonly rateLimit: { readonly perSecond: number; readonly burst: number };
+  readonly rateLimit: RateLimit;
+  /** Of these, calls without a token. undefined: calls need none. */
+  readonly rateLimitWithoutToken: RateLimit | undefined;
+}
+
+interface RateLimit {
+  readonly perSecond: number;
+  readonly burst: number;
 }
 
 /** Where no deployment differs. */
@@ -55,12 +62,15 @@ const common = {
   heartbeatMs: 15_000,
   // An office behind one address: 50 clients that all load the page at once, or send once a second and list their conversations.
   rateLimit: { perSecond: 200, burst: 2_000 },
+  // The same office signs in within half a minute.
+  rateLimitWithoutToken: { perSecond: 2, burst: 20 },
 } satisfies Partial<EnvoyValues>;
 
 /** Before one `npm start` on this machine. */
 export const localValues: EnvoyValues = {
   ...common,
   listen: { host: '127.0.0.1', port: 8090 },
+  rateLimitWithoutToken: undefined,
   // Calls of `npm start` need no token, so a name that a stranger has had pointed to this machine (DNS rebinding) must lead nowhere.
   hosts: ['localhost', '*.localhost', '127.0.0.1', '[::1]'],
   gateways: [{ host: '127.0.0.1', grpcPort: 50051, httpPort: 8080 }],
@@ -74,6 +84,7 @@ export const composeValues: EnvoyValues = {
   listen: { host: '0.0.0.0', port: 50051 },
   // Accounts: calls need a token, which a page under another name has not.
   hosts: common.hosts,
+  rateLimitWithoutToken: common.rateLimitWithoutToken,
   gateways: [
     { host: 'gateway-1', grpcPort: 50051, httpPort: 8080 },
     { host: 'gateway-2', grpcPort: 50051, httpPort: 8080 },

@@ -37,7 +37,7 @@ try {
     ...(keepsAccounts && { PARLEY_AUTH: 'accounts', PARLEY_SIGN_UPS_PER_ADDRESS: '100' }),
   };
   await using server = await startParley({ PARLEY_DATA_DIR: join(work, 'data'), ...network });
-  await using envoy = values.envoy ? await startEnvoy(server) : undefined;
+  await using envoy = values.envoy ? await startEnvoy(server, keepsAccounts ? 'deployed' : 'none') : undefined;
   const address = envoy?.address ?? server.address;
   const [grpcPort, httpPort] = [address, envoy?.address ?? server.httpAddress].map((at) => at.split(':').at(-1) ?? '');
   await using honest = await HonestClients.connect(address, keepsAccounts);

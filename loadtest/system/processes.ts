@@ -104,9 +104,9 @@ export function startEcho(): Promise<Started> {
   return start(node('loadtest/bench/echo-server.ts', [], {}), /^echo is listening: (?<grpc>\S+)$/m);
 }
 
-/** Starts Envoy before a server. With the environment of this process: installing it takes the tools that its PATH names. */
-export function startEnvoy({ address, httpAddress }: Where): Promise<Started> {
-  const args = [`${root}src/testing/engines/run-envoy.ts`, address, httpAddress];
+/** Starts Envoy before a server. `deployed`: with the limits that it has before one that asks for tokens. With the environment of this process: installing it takes the tools that its PATH names. */
+export function startEnvoy({ address, httpAddress }: Where, limits: 'none' | 'deployed' = 'none'): Promise<Started> {
+  const args = [`${root}src/testing/engines/run-envoy.ts`, address, httpAddress, limits];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   return start(child, /^envoy is listening: (?<grpc>\S+)$/m);
 }

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Http2Server } from 'node:http2';
+import type { Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import {
@@ -10,7 +10,7 @@ import {
   maxAddressResetStreams,
 } from '../domain/connection-limits.ts';
 import type { CutReason } from '../ports/telemetry.ts';
-import { AddressRanges } from '../rpc/peer-address.ts';
+import { AddressRanges, CallAddresses } from '../rpc/peer-address.ts';
 import { StandingClock } from '../testing/standing-clock.ts';
 import { ConnectionGate } from './connection-gate.ts';
 
@@ -28,7 +28,12 @@ function gateOf(maxConnections: number, maxConnectionsPerAddress = maxConnection
   return new ConnectionGate({
     maxConnections,
     maxConnectionsPerAddress,
-    trustedProxies: new AddressRanges(['10.0.0.0/8']),
+    addresses: new CallAddresses({
+      trusted: new AddressRanges(['10.0.0.0/8']),
+      trustedHops: 1,
+      doorKey: 'door',
+      allowUnnamedProxies: false,
+    }),
     idleMs: 60_000,
     clock,
     metrics: { cut: (reason) => cut.push(reason) },
@@ -122,8 +127,10 @@ test('a connection that asks for nothing is closed at its deadline, one that has
 });
 
 describe('streams that clients reset', () => {
+  const refused = { sentHeaders: { 'grpc-status': 16 } };
+
   /** A connection by HTTP/2, and the way to have its client reset a stream. */
-  function http2From(gate: ConnectionGate, address: string) {
+  function http2From(gate: ConnectionGate, address: string, headers: IncomingHttpHeaders = {}) {
     const server = new EventEmitter();
     gate.watchSessions(server as Http2Server);
     const socket = admit(gate, address);
@@ -131,7 +138,7 @@ describe('streams that clients reset', () => {
     server.emit('session', session);
     const end = (how: object) => {
       const stream = Object.assign(new EventEmitter(), { aborted: false, ...how });
-      session.emit('stream', stream);
+      session.emit('stream', stream, headers);
       stream.emit('close');
     };
     const close = (aborted: boolean) => end({ aborted });
@@ -171,6 +178,25 @@ describe('streams that clients reset', () => {
       expect(admit(gate, '192.0.2.1').destroyed).toBe(false);
     },
   );
+
+  test('put an address out that a proxy makes them for, on whatever connection it comes, and no other', () => {
+    const gate = gateOf(10, 10);
+    const proxies = [1, 2].map(() => http2From(gate, '10.1.2.3', { 'x-forwarded-for': '192.0.2.1' }));
+    const isOut = (address: string) =>
+      proxies.map(({ session }) =>
+        gate.isOut({ session } as unknown as ServerHttp2Stream, { 'x-forwarded-for': `192.0.2.2, ${address}` }),
+      );
+    for (let count = 0; count < maxAddressRefusedCalls; count += 1) proxies[0]?.end(refused);
+    // The socket of a connection that is gone does not tell its peer.
+    Object.assign(proxies[1]?.socket ?? {}, { remoteAddress: undefined });
+    proxies[1]?.end(refused);
+    expect(isOut('192.0.2.1')).toEqual([true, true]);
+    expect(isOut('192.0.2.2')).toEqual([false, false]);
+    expect(proxies.map(({ socket }) => socket.destroyed)).toEqual([false, false]);
+    expect(cut).toEqual(['refused']);
+    clock.advance(addressPenaltyMs);
+    expect(isOut('192.0.2.1')).toEqual([false, false]);
+  });
 
   test('are not those of a connection that ends', () => {
     const gate = gateOf(10, 5);

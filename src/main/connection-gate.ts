@@ -1,4 +1,11 @@
-import type { Http2SecureServer, Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type {
+  Http2SecureServer,
+  Http2Server,
+  Http2Session,
+  IncomingHttpHeaders,
+  ServerHttp2Session,
+  ServerHttp2Stream,
+} from 'node:http2';
 import type { Server as NetServer, Socket } from 'node:net';
 import { TokenBuckets } from '../app/rate-limits/token-buckets.ts';
 import { Watchdog, type Watched } from '../app/watchdog.ts';
@@ -15,7 +22,7 @@ import {
 } from '../domain/connection-limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConnectionMetrics, CutReason } from '../ports/telemetry.ts';
-import { type AddressRanges, countedAddress } from '../rpc/peer-address.ts';
+import { type CallAddresses, countedAddress } from '../rpc/peer-address.ts';
 import { wasRefusedOnArrival } from '../rpc/refuse-stream.ts';
 
 export interface GateOptions {
@@ -23,8 +30,8 @@ export interface GateOptions {
   readonly maxConnections: number;
   /** Of one IPv4 address or IPv6 network (/64). */
   readonly maxConnectionsPerAddress: number;
-  /** Proxies, whose connections are those of many. */
-  readonly trustedProxies: AddressRanges;
+  /** Proxies, whose connections are those of many, and whose calls they pass on. */
+  readonly addresses: CallAddresses;
   /** How long an HTTP/2 connection may have no stream. */
   readonly idleMs: number;
   readonly clock: Clock;
@@ -45,6 +52,8 @@ export class ConnectionGate {
   /** Those that have asked for nothing yet, oldest first. */
   readonly #silent = new Set<Connection>();
   readonly #ofAddress = new Map<string, number>();
+  /** Of proxies. A session that has ended does not tell its socket. */
+  readonly #proxies = new WeakMap<Http2Session, Connection>();
   /** Of what clients do that costs more than it brings, by address. */
   readonly #offences = {
     resets: bucketsOf(maxAddressResetStreams, addressResetStreamsPerSecond),
@@ -100,19 +109,24 @@ export class ConnectionGate {
       const connection = this.#connections.get(keyOf(session.socket));
       if (connection === undefined) return;
       connection.session = session;
+      if (connection.address === undefined) this.#proxies.set(session, connection);
       // Its settings are the preface's end.
       session.once('remoteSettings', () => {
         this.#silent.delete(connection);
         if (connection.streams === 0) this.#isIdle(connection);
       });
-      session.on('stream', (stream: ServerHttp2Stream) => {
+      session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
         connection.streams += 1;
         stream.once('close', () => {
           connection.streams -= 1;
+          const offender = () => ({
+            connection,
+            address: connection.address ?? this.#passedOnFor(connection, headers),
+          });
           // Those of a connection that ended with them were not reset.
-          if (stream.aborted && !session.destroyed) this.#hasOffended(connection, 'resets');
+          if (stream.aborted && !session.destroyed) this.#hasOffended(offender(), 'resets');
           else if (isRefused(stream))
-            this.#hasOffended(connection, 'refused', wasRefusedOnArrival(stream) ? refusedRequestCalls : 1);
+            this.#hasOffended(offender(), 'refused', wasRefusedOnArrival(stream) ? refusedRequestCalls : 1);
           if (connection.streams === 0) this.#isIdle(connection);
         });
       });
@@ -125,30 +139,43 @@ export class ConnectionGate {
     });
   }
 
+  /** Whether the call comes by a proxy for an address that is out: those of others come on the same connection. */
+  isOut({ session }: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
+    const proxy = session && this.#proxies.get(session);
+    return proxy !== undefined && this.#offenceOf(this.#passedOnFor(proxy, headers)) !== undefined;
+  }
+
   /** Closes every connection, whatever is on its way. */
   closeAll(): void {
     for (const { socket } of this.#connections.values()) socket.destroy();
   }
 
   #countedAddress({ remoteAddress }: Socket): string | undefined {
-    if (remoteAddress === undefined || this.#options.trustedProxies.has(remoteAddress)) return undefined;
+    if (remoteAddress === undefined || this.#options.addresses.isProxy(remoteAddress)) return undefined;
     return countedAddress(remoteAddress);
+  }
+
+  /** Whom a proxy makes this call for, unless that tells nobody apart. */
+  #passedOnFor({ peer }: Connection, headers: IncomingHttpHeaders): string | undefined {
+    const metadata = { get: (name: string) => [headers[name] ?? []].flat() };
+    return this.#options.addresses.originOf({ getPeer: () => peer, metadata }).clientAddress;
   }
 
   get #mayHaveAll(): boolean {
     return this.#options.maxConnectionsPerAddress >= this.#options.maxConnections;
   }
 
-  #hasOffended({ address, socket }: Connection, offence: Offence, times = 1): void {
-    // Where one address may have all connections, it tells nobody apart.
-    if (address === undefined || this.#mayHaveAll) return;
+  /** Its connection is closed, unless it is a proxy's. */
+  #hasOffended({ connection, address }: Offender, offence: Offence, times = 1): void {
+    // Where one address may have all connections, it tells nobody apart; those that a proxy names do.
+    if (address === undefined || (connection.address !== undefined && this.#mayHaveAll)) return;
     const buckets = this.#offences[offence];
     const nowMs = this.#options.clock.monotonicMs();
     for (let left = times; left > 0; left -= 1) {
       if (buckets.waitMs(address, nowMs) > 0) {
         buckets.empty(address, nowMs, addressPenaltyMs);
         this.#options.metrics.cut(offence);
-        socket.destroy();
+        if (connection.address !== undefined) connection.socket.destroy();
         return;
       }
       buckets.take(address, nowMs);
@@ -158,9 +185,8 @@ export class ConnectionGate {
   /** Where a port has all its connections, the one that has said nothing for longest gives way: silence never keeps anybody out. */
   #reasonToRefuse(address: string | undefined): CutReason | undefined {
     const { maxConnections, maxConnectionsPerAddress, metrics } = this.#options;
-    const nowMs = this.#options.clock.monotonicMs();
-    for (const offence of offences)
-      if (address !== undefined && this.#offences[offence].waitMs(address, nowMs) > 0) return offence;
+    const offence = this.#offenceOf(address);
+    if (offence !== undefined) return offence;
     const isFull = this.#connections.size >= maxConnections;
     // Where it may have all connections, those of its own that say nothing give way.
     if (address !== undefined && !this.#mayHaveAll && (this.#ofAddress.get(address) ?? 0) >= maxConnectionsPerAddress)
@@ -172,6 +198,13 @@ export class ConnectionGate {
     oldest.socket.destroy();
     this.#remove(oldest);
     return undefined;
+  }
+
+  /** What the address is out for. */
+  #offenceOf(address: string | undefined): Offence | undefined {
+    if (address === undefined) return undefined;
+    const nowMs = this.#options.clock.monotonicMs();
+    return offences.find((offence) => this.#offences[offence].waitMs(address, nowMs) > 0);
   }
 
   #remove(connection: Connection): void {
@@ -214,6 +247,12 @@ export class ConnectionGate {
 const offences = ['resets', 'refused'] as const;
 type Offence = (typeof offences)[number];
 
+/** Whose call it was, and on which connection it came. */
+interface Offender {
+  readonly connection: Connection;
+  readonly address: string | undefined;
+}
+
 function bucketsOf(capacity: number, perSecond: number): TokenBuckets {
   return new TokenBuckets(capacity, (1_000 * capacity) / perSecond);
 }
@@ -228,6 +267,8 @@ function isRefused({ sentHeaders, sentTrailers }: ServerHttp2Stream): boolean {
 class Connection implements Watched {
   readonly socket: Socket;
   readonly key: string;
+  /** A socket that is closed does not tell it. */
+  readonly peer: string;
   /** undefined: it is a proxy's, of many. */
   readonly address: string | undefined;
   deadlineMs: number;
@@ -243,6 +284,7 @@ class Connection implements Watched {
   ) {
     this.socket = socket;
     this.key = keyOf(socket);
+    this.peer = socket.remoteAddress ?? '';
     this.address = address;
     this.deadlineMs = deadlineMs;
     this.#onExpired = onExpired;

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
 import { systemClock } from '../adapters/node/system-clock.ts';
-import { AddressRanges } from '../rpc/peer-address.ts';
+import { AddressRanges, CallAddresses } from '../rpc/peer-address.ts';
 import { UnfinishedRequests } from '../rpc/unfinished-requests.ts';
 import { ConnectionGate } from './connection-gate.ts';
 import { listenGrpc, listenHttp } from './listening.ts';
@@ -16,12 +16,17 @@ function grpcPort(address: { readonly host: string; readonly port: number }) {
   const gate = new ConnectionGate({
     maxConnections: 10,
     maxConnectionsPerAddress: 10,
-    trustedProxies: new AddressRanges([]),
+    addresses: new CallAddresses({
+      trusted: new AddressRanges([]),
+      trustedHops: 1,
+      doorKey: 'door',
+      allowUnnamedProxies: false,
+    }),
     idleMs: 1_000,
     clock: systemClock,
     metrics,
   });
-  const rpc = { server: new Server(), unfinished: new UnfinishedRequests(systemClock, metrics) };
+  const rpc = { server: new Server(), unfinished: new UnfinishedRequests(systemClock, metrics), outcasts: undefined };
   const credentials = ServerCredentials.createInsecure();
   return listenGrpc(rpc, address, { credentials, gate, maxStreamsPerConnection: 10, metrics });
 }

@@ -50,7 +50,12 @@ export async function listenGrpc(
   const { credentials, gate, metrics, maxStreamsPerConnection } = options;
   const hosts = await addressesOf(address);
   const connections = connectionServer(rpc.server, credentials, http2Options(maxStreamsPerConnection));
-  gateRequests(connections, { unfinished: rpc.unfinished, metrics, afterReading: setImmediate });
+  gateRequests(connections, {
+    unfinished: rpc.unfinished,
+    metrics,
+    afterReading: setImmediate,
+    asOutcast: (stream, headers) => (gate.isOut(stream, headers) ? rpc.outcasts?.(headers.authorization) : undefined),
+  });
   gate.watchSessions(connections.http2);
   const servers: NetServer[] = [];
   let failure: unknown;

@@ -82,12 +82,12 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
     onError: (error, what) => logger.error({ err: error }, what),
     certificates,
     hstsSubdomains: config.tls?.hstsSubdomains ?? false,
-    gate: connectionGate(config, metrics),
+    gate: connectionGate(config, addresses, metrics),
     maxStreamsPerConnection: config.connections.maxStreams,
   });
   // After the gRPC server: the last words of browsers' calls come from there.
   started.defer(() => door.end(lastWordsMs));
-  const grpc = gateway && started.use(await openGrpcPort(gateway.rpc, config, certificates, metrics));
+  const grpc = gateway && started.use(await openGrpcPort(gateway.rpc, { config, addresses, certificates, metrics }));
   httpAddress = await listenHttp(door.server, config.httpListen);
   // A process that cannot listen, or whose instance id is another's, has ended nobody's session and taken no worker's partition by now.
   await gateway?.start();
@@ -112,26 +112,28 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   };
 }
 
-function openGrpcPort(
-  rpc: RpcServer,
-  config: Config,
-  certificates: CertificateFiles | undefined,
-  metrics: ConnectionMetrics,
-): Promise<GrpcPort> {
+interface PortParts {
+  readonly config: Config;
+  readonly addresses: CallAddresses;
+  readonly certificates: CertificateFiles | undefined;
+  readonly metrics: ConnectionMetrics;
+}
+
+function openGrpcPort(rpc: RpcServer, { config, addresses, certificates, metrics }: PortParts): Promise<GrpcPort> {
   return listenGrpc(rpc, config.grpcListen, {
     credentials: certificates?.grpcCredentials() ?? ServerCredentials.createInsecure(),
-    gate: connectionGate(config, metrics),
+    gate: connectionGate(config, addresses, metrics),
     maxStreamsPerConnection: config.connections.maxStreams,
     metrics,
   });
 }
 
 /** For one port: each has its own, so that a crowd before one keeps nobody from the other. */
-function connectionGate({ connections, trustedProxies }: Config, metrics: ConnectionMetrics): ConnectionGate {
+function connectionGate({ connections }: Config, addresses: CallAddresses, metrics: ConnectionMetrics): ConnectionGate {
   return new ConnectionGate({
     maxConnections: connections.max,
     maxConnectionsPerAddress: connections.maxPerAddress,
-    trustedProxies: new AddressRanges(trustedProxies),
+    addresses,
     idleMs: connections.idleMs,
     clock: systemClock,
     metrics,

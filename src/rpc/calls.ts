@@ -1,5 +1,6 @@
-import { type handleUnaryCall, Metadata, type ServerUnaryCall } from '@grpc/grpc-js';
+import type { handleUnaryCall, Metadata, ServerUnaryCall } from '@grpc/grpc-js';
 import { anybody, type Caller } from '../app/caller.ts';
+import { addressPenaltyMs } from '../domain/connection-limits.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import type { Authenticator, Identity } from '../ports/authenticator.ts';
 import type { ErrorMapping } from './errors.ts';
@@ -19,7 +20,7 @@ export interface Calls {
 const bearer = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i;
 
 /** The access token of the call's `authorization`, undefined when there is none. Throws UNAUTHENTICATED for one of another scheme. */
-export function accessTokenOf(metadata: Metadata): string | undefined {
+export function accessTokenOf(metadata: AddressedCall['metadata']): string | undefined {
   const [authorization, ...others] = metadata.get('authorization');
   if (authorization === undefined) return undefined;
   const token = bearer.exec(String(authorization))?.[1];
@@ -40,7 +41,7 @@ export async function callerOf(calls: Calls, call: AddressedCall): Promise<Calle
   return { kind: 'client', ...(await identityOf(authenticator, call.metadata)), ...addresses.originOf(call) };
 }
 
-async function identityOf(authenticator: Authenticator, metadata: Metadata): Promise<Identity> {
+async function identityOf(authenticator: Authenticator, metadata: AddressedCall['metadata']): Promise<Identity> {
   const token = accessTokenOf(metadata);
   if (token === undefined) throw new Refused('UNAUTHENTICATED', 'the call carries no access token');
   return authenticator.authenticate(token);
@@ -51,14 +52,25 @@ export function proofOf({ authenticator, errors }: Calls): Proof | undefined {
   return (
     authenticator &&
     (async (authorization) => {
-      const metadata = new Metadata();
-      if (authorization !== undefined) metadata.set('authorization', authorization);
       try {
-        await identityOf(authenticator, metadata);
+        await identityOf(authenticator, { get: () => (authorization === undefined ? [] : [authorization]) });
         return undefined;
       } catch (error) {
         return cutFor(errors, error);
       }
+    })
+  );
+}
+
+/** What a call for an address that is out is refused with, unless its caller proves who they are; undefined: authentication is off. */
+export function proofOfOutcasts(calls: Calls): Proof | undefined {
+  const proof = proofOf(calls);
+  const why = 'too many calls from this address were refused';
+  return (
+    proof &&
+    (async (authorization) => {
+      if ((await proof(authorization)) === undefined) return undefined;
+      return cutFor(calls.errors, new Refused('TOO_MANY_ATTEMPTS', why, { retryDelayMs: addressPenaltyMs }));
     })
   );
 }

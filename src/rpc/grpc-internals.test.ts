@@ -16,7 +16,7 @@ test('a server that is handed connections has the options of HTTP/2, and each ca
   const settings = { maxConcurrentStreams: 7, maxHeaderListSize: 12_345 };
   const connections = connectionServer(server, ServerCredentials.createInsecure(), { settings });
   const unfinished = new UnfinishedRequests(new StandingClock(), metrics);
-  gateRequests(connections, { unfinished, metrics, afterReading: setImmediate });
+  gateRequests(connections, { unfinished, metrics, afterReading: setImmediate, asOutcast: () => undefined });
   const [ours, theirs] = duplexPair();
   connections.serve(theirs);
   const session = connect('http://server', { createConnection: () => ours });

@@ -14,7 +14,7 @@ const allGroups = 8;
 /** A call, as far as it tells who makes it. */
 export interface AddressedCall {
   getPeer(): string;
-  readonly metadata: Metadata;
+  readonly metadata: Pick<Metadata, 'get'>;
 }
 
 /** Addresses and ranges, such as `10.0.0.0/8`. */
@@ -76,6 +76,11 @@ export class CallAddresses {
 
   constructor(options: CallAddressOptions) {
     this.#options = options;
+  }
+
+  /** Whether an address is that of a trusted proxy. */
+  isProxy(address: string): boolean {
+    return this.#options.trusted.has(address);
   }
 
   /** The IPv4 address or the IPv6 network (/64) that the call comes from: attempts are counted by it. `clientAddress`: unless many have it. */

@@ -29,6 +29,7 @@ function gatedServer() {
     unfinished: new UnfinishedRequests(new StandingClock(), metrics),
     metrics,
     afterReading: setImmediate,
+    asOutcast: () => undefined,
   });
   const [ours, theirs] = duplexPair();
   connections.serve(theirs);

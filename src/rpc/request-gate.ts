@@ -9,7 +9,7 @@ import { maxHealthWatchStreams } from '../domain/connection-limits.ts';
 import type { ConnectionMetrics } from '../ports/telemetry.ts';
 import type { ConnectionServer } from './grpc-internals.ts';
 import { refuseStream } from './refuse-stream.ts';
-import type { UnfinishedRequests } from './unfinished-requests.ts';
+import type { Proof, UnfinishedRequests } from './unfinished-requests.ts';
 
 /** As gRPC numbers them. */
 const unimplemented = 12;
@@ -22,6 +22,8 @@ export interface RequestGateDeps {
   readonly metrics: ConnectionMetrics;
   /** Does it when what came in this turn of the event loop has been read: `setImmediate`. */
   readonly afterReading: (work: () => void) => void;
+  /** Of a call that a proxy makes for an address that is out: what it is refused with, unless its caller proves who they are. Of others: undefined. */
+  readonly asOutcast: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => ReturnType<Proof> | undefined;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface RequestGateDeps {
  */
 export function gateRequests(
   { http2 }: Pick<ConnectionServer, 'http2'>,
-  { unfinished, metrics, afterReading }: RequestGateDeps,
+  { unfinished, metrics, afterReading, asOutcast }: RequestGateDeps,
 ): void {
   const handlers = http2.listeners('stream');
   http2.removeAllListeners('stream');
@@ -64,6 +66,15 @@ export function gateRequests(
       // Of a request without a body that waited, the end was told when grpc-js did not listen yet.
       if (hasEnded) stream.emit('end');
     };
+    const refusal = asOutcast(stream, headers);
+    if (refusal !== undefined) {
+      stream.on('error', () => undefined);
+      return void refusal.then((why) => {
+        if (why === undefined) return pass();
+        metrics.cut('refused');
+        refuseStream(stream, why);
+      });
+    }
     if (session === undefined || !began.has(session)) {
       if (began.size === 0) afterReading(() => began.clear());
       if (session !== undefined) began.add(session);

@@ -21,13 +21,13 @@ import { fileDescriptors as errorDescriptors } from '../gen/descriptors/google-r
 import { fileDescriptors as healthDescriptors } from '../gen/descriptors/health-v1.ts';
 import type { ConnectionMetrics, Metrics } from '../ports/telemetry.ts';
 import { type AccountServiceDeps, accountService } from './account-service.ts';
-import { proofOf } from './calls.ts';
+import { proofOf, proofOfOutcasts } from './calls.ts';
 import { type ChatServiceDeps, chatService } from './chat-service.ts';
 import { historyService } from './history-service.ts';
 import { mediaService } from './media-service.ts';
 import { operationsService } from './operations-service.ts';
 import { withTolerantDecoding } from './tolerant-decoding.ts';
-import { UnfinishedRequests } from './unfinished-requests.ts';
+import { type Proof, UnfinishedRequests } from './unfinished-requests.ts';
 
 export interface RpcServerDeps extends Omit<ChatServiceDeps, 'unfinished'>, AccountServiceDeps {
   readonly metrics: Metrics & ConnectionMetrics;
@@ -47,6 +47,8 @@ export interface RpcServer {
   readonly server: Server;
   /** Of all doors to it. */
   readonly unfinished: UnfinishedRequests;
+  /** Who may call although nobody else of their address may. */
+  readonly outcasts: Proof | undefined;
   /** Health of the whole and of each service, as grpc.health.v1 tells it. */
   setServing(serving: boolean): void;
 }
@@ -98,7 +100,7 @@ export function createRpcServer(deps: RpcServerDeps): RpcServer {
     for (const name of ['', ...Object.keys(services)]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
   };
   setServing(false);
-  return { server, unfinished, setServing };
+  return { server, unfinished, outcasts: proofOfOutcasts(calls), setServing };
 }
 
 /** Fed with compiled descriptors: what proto-loader makes of the .proto files, grpcurl and ghz cannot resolve. */
