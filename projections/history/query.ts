@@ -118,8 +118,8 @@ async function readPage<D extends object>(
 const maxPagesLookedThrough = 10;
 
 interface Searched<D> {
-  placeOf(document: D): Place;
-  textOf(document: D): string;
+  readonly placeOf: (document: D) => Place;
+  readonly textOf: (document: D) => string;
 }
 
 /** The index names every document that is found and a few others. Their texts tell, by the same rule that marks the words. */

@@ -89,7 +89,7 @@ describe('parley search', () => {
     const asTerminal = { FORCE_COLOR: '1', NO_COLOR: undefined, NODE_DISABLE_COLORS: undefined };
     const { output } = await parley(['search', 'the', 'sea'], '', asTerminal);
     expect(output.split('\n').slice(0, 2)).toEqual([
-      expect.stringMatching(/ c1 .*  \u001b\[1mthe sea\u001b\[22m$/),
+      expect.stringMatching(/ c1 .* {2}\u001b\[1mthe sea\u001b\[22m$/),
       expect.stringMatching(/^2026-11-22 15:30:12 {2}c1 {2}bot: Of \u001b\[1mthe sea\u001b\[22m$/),
     ]);
     expect((await parley(['search', 'the', 'sea'])).output).not.toContain('\u001b');

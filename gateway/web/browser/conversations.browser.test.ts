@@ -67,7 +67,7 @@ describe.each(doors)('over %s', (door) => {
     // The beginning of a word is enough, and the whole word is marked.
     await chat.page.getByRole('searchbox').fill('PEA');
     await found.getByText('pears').first().waitFor();
-    expect(new Set(await found.getByRole('mark').allTextContents())).toEqual(new Set(['pears']));
+    expect(new Set(await found.locator('mark').allTextContents())).toEqual(new Set(['pears']));
     await found.getByRole('link').first().click();
     await chat.replies.getByText('You said: Of pears').waitFor();
     await chat.page.getByRole('searchbox').fill('nectarines');
@@ -88,7 +88,7 @@ describe.each(doors)('over %s', (door) => {
     await chat.page.getByRole('searchbox').fill('better titles');
     const title = found.getByRole('link').filter({ hasText: 'A better title' });
     await title.waitFor();
-    expect(await title.getByRole('mark').allTextContents()).toEqual(['better', 'title']);
+    expect(await title.locator('mark').allTextContents()).toEqual(['better', 'title']);
     await chat.page.getByRole('searchbox').press('Escape');
 
     await list.getByRole('listitem').filter({ hasText: 'Of plums' }).hover();
