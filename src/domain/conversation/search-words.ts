@@ -40,6 +40,11 @@ export function wordsOf(text: string): readonly string[] {
 
 /** The same words, each time they occur, with their places. Two may share a character: ½ has two words. */
 export function* placesOf(text: string): Generator<WordPlace, void, void> {
+  if (plainText.test(text)) {
+    for (const { 0: found, index } of text.toLowerCase().matchAll(plainWord))
+      yield { word: found.slice(0, maxWordUnits), start: index, end: index + found.length };
+    return;
+  }
   const { folded, starts } = foldedByCharacter(text);
   for (const { 0: found, index } of folded.matchAll(wordForm)) {
     const last = starts[index + found.length - 1] ?? 0;
@@ -52,9 +57,10 @@ export function* placesOf(text: string): Generator<WordPlace, void, void> {
 
 /** ASCII and punctuation that decomposes into nothing but punctuation: most of what is said, and five times as fast to cut. */
 const plainText = /^[\u0000-\u007f\u2010-\u205e]*$/;
+const plainWord = /[a-z0-9]+/g;
 
 function plainWords(text: string): readonly string[] {
-  return (text.toLowerCase().match(/[a-z0-9]+/g) ?? []).map((word) => word.slice(0, maxWordUnits));
+  return (text.toLowerCase().match(plainWord) ?? []).map((word) => word.slice(0, maxWordUnits));
 }
 
 function anyWords(text: string): readonly string[] {
@@ -72,14 +78,16 @@ function fold(text: string): string {
 
 /** The folded text, which is that of its characters one by one, and for each of its units where the character begins that it comes from. */
 function foldedByCharacter(text: string): { readonly folded: string; readonly starts: readonly number[] } {
-  const folded: string[] = [];
+  let folded = '';
   const starts: number[] = [];
-  let start = 0;
-  for (const character of text) {
-    const letters = character < '\u0080' ? character.toLowerCase() : fold(character);
-    folded.push(letters);
-    for (let unit = 0; unit < letters.length; unit++) starts.push(start);
-    start += character.length;
+  for (const { 0: signs, index } of text.matchAll(asciiOrOne)) {
+    const isOne = signs >= '\u0080';
+    const letters = isOne ? fold(signs) : signs.toLowerCase();
+    folded += letters;
+    for (let unit = 0; unit < letters.length; unit++) starts.push(isOne ? index : index + unit);
   }
-  return { folded: folded.join(''), starts };
+  return { folded, starts };
 }
+
+/** As much ASCII as there is, which folds to as many units, or one other character. */
+const asciiOrOne = /[\u0000-\u007f]+|[^\u0000-\u007f]/gu;
