@@ -55,7 +55,7 @@ export interface MediaReferenceDocument {
 export const messagesSpec: CollectionSpec<MessageDocument> = {
   name: 'messages',
   model: historyModel,
-  version: withUnicode(5),
+  version: withUnicode(6),
   indexes: {
     bySequence: { equals: ['conversationId'], order: 'sequence' },
     byUnanswered: { equals: ['unansweredIn'], order: 'finalSequence' },
@@ -68,11 +68,12 @@ export const messagesSpec: CollectionSpec<MessageDocument> = {
 export const conversationsSpec: CollectionSpec<ConversationDocument> = {
   name: 'conversations',
   model: historyModel,
-  version: 6,
+  version: withUnicode(7),
   indexes: {
     byUpdate: { equals: ['listedFor'], order: 'updateTimeMs' },
     byUnerased: { equals: [], order: 'unerasedSinceMs' },
   },
+  search: { equals: 'listedFor', order: 'createTimeMs', words: wordsOfTitle },
 };
 
 export const mediaReferencesSpec: CollectionSpec<MediaReferenceDocument> = {
@@ -101,4 +102,9 @@ export function wordsSaid({ parts }: MessageDocument): readonly string[] {
   const words = wordsOf(textOf(parts));
   knownWords.set(parts, words);
   return words;
+}
+
+/** Only of a title that somebody gave: the words of others are those of a message, and would be kept twice. */
+function wordsOfTitle({ title, titleSequence }: ConversationDocument): readonly string[] {
+  return titleSequence === undefined ? [] : wordsOf(title);
 }

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { messageOverheadBytes } from '../../src/domain/conversation/history-bytes.ts';
-import type { Missed } from '../../src/ports/history.ts';
+import type { HistoryPlace, Missed } from '../../src/ports/history.ts';
 import {
   conversationDeleted,
   conversationErased,
@@ -191,6 +191,68 @@ describe('searching', () => {
     const second = await queries.searchMessages('ann', ['train'], { limit: 2, after: first.next ?? undefined });
     expect(idsOf(second.items)).toEqual(['a']);
     expect(second.next).toBeNull();
+  });
+
+  test('finds other forms and beginnings, ß as ss, and marks what it found', async () => {
+    await harness.append(0, said('a', 'Die Züge in der Großstraße fahren'), said('b', 'Trains and training'));
+    await harness.project();
+    const found = async (...words: string[]) =>
+      (await queries.searchMessages('ann', words, { limit: 9 })).items.map(({ excerpt }) =>
+        excerpt.map(({ text: piece, isFound }) => (isFound ? `[${piece}]` : piece)).join(''),
+      );
+    expect(await found('grossstrassen')).toEqual(['Die Züge in der [Großstraße] fahren']);
+    expect(await found('zug', 'fah')).toEqual(['Die [Züge] in der Großstraße [fahren]']);
+    expect(await found('train')).toEqual(['[Trains] and [training]']);
+  });
+
+  test('looks through what the index names and is not found, and says where to go on', async () => {
+    for (let index = 0; index < 45; index++) await harness.append(0, said(`m${index}`, 'a citizen'));
+    await harness.append(0, said('last', 'many citizens'));
+    for (let index = 0; index < 5; index++) await harness.append(0, said(`n${index}`, 'a citizen'));
+    await harness.append(1, said('other', 'a city', 'other'));
+    await harness.project();
+    expect(idsOf((await queries.searchMessages('ann', ['cities'], { limit: 4 })).items)).toEqual(['other']);
+    let pages = 0;
+    const found: string[] = [];
+    for (let next: HistoryPlace | null | undefined; next !== null; pages++) {
+      const page = await queries.searchMessages('ann', ['cities'], { limit: 1, after: next });
+      found.push(...idsOf(page.items));
+      next = page.next;
+    }
+    expect(found).toEqual(['other']);
+    expect(pages).toBe(3);
+  });
+
+  test('finds titles that somebody gave, until they are changed or deleted', async () => {
+    const found = async (word: string, clientId = 'ann') =>
+      talksOf((await queries.searchTitles(clientId, [word], { limit: 9 })).items);
+    await harness.append(0, said('a', 'First words'), said('b', 'Second words', 'other'), conversationStarted('empty'));
+    await harness.append(0, conversationRenamed('Über Leuchttürme'), conversationRenamed('Leuchtturm', 'empty'));
+    await harness.project();
+    expect([await found('leuchtturm'), await found('leuchtturm', 'bob'), await found('words')]).toEqual([
+      ['talk'],
+      [],
+      [],
+    ]);
+    const { items } = await queries.searchTitles('ann', ['leu'], { limit: 9 });
+    expect(items).toMatchObject([
+      {
+        title: 'Über Leuchttürme',
+        messageCount: 1,
+        excerpt: [{ text: 'Über ' }, { text: 'Leuchttürme', isFound: true }],
+      },
+    ]);
+    await harness.append(
+      0,
+      said('c', 'More'),
+      conversationRenamed('Lighthouses', 'other'),
+      conversationRenamed('Lights'),
+    );
+    await harness.project();
+    expect([await found('leuchtturm'), await found('light')]).toEqual([[], ['other', 'talk']]);
+    await harness.append(0, conversationDeleted('other'));
+    await harness.project();
+    expect(await found('light')).toEqual(['talk']);
   });
 });
 

@@ -1,3 +1,5 @@
+import { textOf } from '../../src/domain/conversation/events.ts';
+import type { Excerpt } from '../../src/domain/conversation/excerpt.ts';
 import type {
   AwaitingErasure,
   History,
@@ -7,6 +9,7 @@ import type {
   Missed,
 } from '../../src/ports/history.ts';
 import type { Collection, PageQuery, Place, ReadModelStore } from '../../src/ports/read-model.ts';
+import { AskedWords } from './asked-words.ts';
 import {
   type ConversationDocument,
   conversationsSpec,
@@ -65,11 +68,15 @@ export function history(store: ReadModelStore): HistoryQueries {
         (found) => ({ order: found.sequence, id: found.messageId }),
       ),
     searchMessages: (clientId, words, page) =>
-      readPage(
-        ({ after, limit }) => messages.search({ equals: clientId, words, limit, ...(after && { after }) }),
-        page,
-        (found) => ({ order: found.createTimeMs, id: found.messageId }),
-      ),
+      search(messages, clientId, words, page, {
+        placeOf: (found) => ({ order: found.createTimeMs, id: found.messageId }),
+        textOf: ({ parts }) => textOf(parts),
+      }),
+    searchTitles: (clientId, words, page) =>
+      search(conversations, clientId, words, page, {
+        placeOf: (found) => ({ order: found.createTimeMs, id: found.conversationId }),
+        textOf: ({ title }) => title,
+      }),
     replay: (...asked) => replay({ messages, conversations }, ...asked),
     contextBefore: (conversationId, sequence, maxMessages) =>
       pageOf(messages, {
@@ -105,6 +112,40 @@ async function readPage<D extends object>(
   const items = found.slice(0, limit);
   const last = items.at(-1);
   return { items, next: found.length > limit && last !== undefined ? placeOf(last) : null };
+}
+
+/** Pages of documents that an index names, and that are looked through for one page of what is found: most of them are found. */
+const maxPagesLookedThrough = 10;
+
+interface Searched<D> {
+  readonly placeOf: (document: D) => Place;
+  readonly textOf: (document: D) => string;
+}
+
+/** The index names every document that is found and a few others. Their texts tell, by the same rule that marks the words. */
+async function search<D extends object>(
+  collection: Collection<D>,
+  clientId: string,
+  words: readonly string[],
+  { after: first, limit }: HistoryPageRequest,
+  { placeOf, textOf: textIn }: Searched<D>,
+): Promise<HistoryPage<D & { readonly excerpt: Excerpt }>> {
+  const asked = new AskedWords(words);
+  const found: (D & { readonly excerpt: Excerpt })[] = [];
+  let after = first;
+  for (let pages = 0; pages < maxPagesLookedThrough; pages++) {
+    const range = { limit: limit + 1, ...(after && { after }) };
+    const named = await collection.search({ equals: clientId, ...asked.terms, ...range });
+    for (const document of named) {
+      const excerpt = asked.excerptOf(textIn(document));
+      const last = found.at(-1);
+      if (excerpt !== null && found.length === limit) return { items: found, next: last ? placeOf(last) : null };
+      if (excerpt !== null) found.push({ ...document, excerpt });
+      after = placeOf(document);
+    }
+    if (named.length <= limit) return { items: found, next: null };
+  }
+  return { items: found, next: after ?? null };
 }
 
 /** Conversations that name one object, read at once: a client names its own, so there are few. */

@@ -1,7 +1,7 @@
 import type { Chat } from '../client/chat.ts';
 import { connect } from './endpoint.ts';
 import type { Identity } from './identity.ts';
-import { conversationLine, messageLines } from './message-lines.ts';
+import { conversationLine, foundLines, messageLines } from './message-lines.ts';
 import { printableLine } from './text.ts';
 
 /** What fits a screen. */
@@ -43,8 +43,8 @@ export class ConversationCommands {
   async search(query: string): Promise<string> {
     using parley = connect(this.#identity.endpoint, this.#identity);
     const lines: string[] = [];
-    for await (const message of parley.search(query, { limit: MAX_FOUND }))
-      lines.push(messageLines(message, { timeZone: this.#timeZone, conversations: true }));
+    for await (const found of parley.find(query, { limit: MAX_FOUND }))
+      lines.push(foundLines(found, { timeZone: this.#timeZone }));
     return lines.length === 0 ? 'Nothing was found.' : lines.join('').trimEnd();
   }
 

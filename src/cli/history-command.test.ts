@@ -25,9 +25,9 @@ afterEach(async () => {
   rmSync(stateHome, { recursive: true });
 });
 
-function parley(args: readonly string[], input = ''): Promise<Outcome> {
+function parley(args: readonly string[], input = '', env = {}): Promise<Outcome> {
   const common = ['--address', server.address, '--client', 'ann', '--time-zone', 'Asia/Tokyo'];
-  return runClient(stateHome, [...args, ...common], input);
+  return runClient(stateHome, [...args, ...common], input, env);
 }
 
 function logVoice(): void {
@@ -81,6 +81,23 @@ describe('parley search', () => {
     });
     expect(history.searched).toMatchObject([{ query: 'the sea', clientId: 'ann', pageSize: 20 }]);
     expect(await parley(['search', 'mountains'])).toEqual({ output: '', exitCode: 1, errors: '' });
+  });
+
+  test('shows the words in bold, and titles first, where the output is a terminal', async () => {
+    logVoice();
+    await parley(['rename', 'c1', 'the', 'sea']);
+    const asTerminal = { FORCE_COLOR: '1', NO_COLOR: undefined, NODE_DISABLE_COLORS: undefined };
+    const { output } = await parley(['search', 'the', 'sea'], '', asTerminal);
+    expect(output.split('\n').slice(0, 2)).toEqual([
+      expect.stringMatching(/ c1 .* {2}\u001b\[1mthe sea\u001b\[22m$/),
+      expect.stringMatching(/^2026-11-22 15:30:12 {2}c1 {2}bot: Of \u001b\[1mthe sea\u001b\[22m$/),
+    ]);
+    expect((await parley(['search', 'the', 'sea'])).output).not.toContain('\u001b');
+    const lines = (await parley(['search', 'the', 'sea', '--json'], '', asTerminal)).output.trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { conversationId: 'c1', title: 'the sea', excerpt: [{ text: 'the sea', found: true }] },
+      { messageId: 'reply-1', excerpt: [{ text: 'Of ' }, { text: 'the sea', found: true }, {}] },
+    ]);
   });
 });
 

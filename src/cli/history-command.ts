@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
-import type { Message } from '../client/gen/chat/v1/content_pb.js';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
 import { confirmed } from './confirm.ts';
 import { connect } from './endpoint.ts';
 import { defaultClientId, identify } from './identity.ts';
-import { conversationLine, messageFields, messageLines } from './message-lines.ts';
+import { conversationLine, foundFields, foundLines, messageFields, messageLines } from './message-lines.ts';
 import { run } from './run.ts';
 import { jsonLine } from './show.ts';
 import { printableLine } from './text.ts';
@@ -39,8 +38,10 @@ export function registerHistory(program: Command, surroundings: Surroundings): v
       run(options.address, () => showHistory(conversationId, options, surroundings)),
     );
   withReading(program.command('search'), surroundings, DEFAULT_FOUND)
-    .description('find messages of yours, in any conversation, in which all of the words occur; newest first')
-    .argument('<words...>', 'what to look for')
+    .description(
+      'find messages of yours, in any conversation, that have all of the words; titles of conversations, too',
+    )
+    .argument('<words...>', 'what to look for: words, or their beginnings from three letters on')
     .action((words: string[], options: ReadOptions) =>
       run(options.address, () => search(words.join(' '), options, surroundings)),
     );
@@ -78,7 +79,8 @@ async function showHistory(
   const { endpoint, clientId } = identify(options, surroundings);
   using parley = connect(endpoint, { clientId });
   if (conversationId !== undefined) {
-    await show(parley.messages(conversationId, { newestFirst, limit }), options, false);
+    for await (const message of parley.messages(conversationId, { newestFirst, limit }))
+      process.stdout.write(json ? jsonLine(messageFields(message)) : messageLines(message, options));
     return true;
   }
   let isEmpty = true;
@@ -104,18 +106,12 @@ function nothingYet(clientId: string): string {
 async function search(query: string, options: ReadOptions, surroundings: Surroundings): Promise<boolean> {
   const { endpoint, clientId } = identify(options, surroundings);
   using parley = connect(endpoint, { clientId });
-  return (await show(parley.search(query, { limit: options.limit }), options, true)) > 0;
-}
-
-async function show(messages: AsyncIterable<Message>, options: ReadOptions, conversations: boolean): Promise<number> {
-  const { json, timeZone, urls } = options;
-  let count = 0;
-  for await (const message of messages) {
-    const line = json ? jsonLine(messageFields(message)) : messageLines(message, { timeZone, urls, conversations });
-    process.stdout.write(line);
-    count += 1;
+  let isFound = false;
+  for await (const found of parley.find(query, { limit: options.limit })) {
+    isFound = true;
+    process.stdout.write(options.json ? jsonLine(foundFields(found)) : foundLines(found, options));
   }
-  return count;
+  return isFound;
 }
 
 async function renameOne(

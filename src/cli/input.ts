@@ -25,7 +25,7 @@ export const INPUT_HELP = [
   '/join ID             go to another conversation',
   '/conversations       your conversations, the last one first',
   '/history [n]         the last messages of this conversation',
-  '/search WORDS        messages of yours, in any conversation, with all these words',
+  '/search WORDS        your messages and titles that have all these words',
   '/rename TITLE        give this conversation a title',
   '/delete              delete this conversation, after asking; `/delete yes` does not ask',
   '/quit                leave (or Ctrl-D)',

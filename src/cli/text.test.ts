@@ -37,6 +37,7 @@ describe('wrapping', () => {
     expect(wrap('東京都庁', 5)).toEqual(['東京', '都庁']);
     expect(wrap('a\n\nb', 9)).toEqual(['a', '', 'b']);
     expect(wrap('', 9)).toEqual(['']);
+    expect(wrap('a \u001b[1mbcdef\u001b[22m g', 5)).toEqual(['a', '\u001b[1mbcdef\u001b[22m', 'g']);
   });
 
   test('never goes over the edge, and loses nothing but spaces', () => {

@@ -3,15 +3,22 @@ const EMOJI = /\p{Emoji_Presentation}/u;
 /** Marks, zero-width spaces and joiners. */
 const UNSEEN = /\p{M}|\u200b|\u200c|\u200d/u;
 
-/** Columns that a terminal gives to a text without control characters. Two where in doubt between one and two. */
+/** How a terminal is told to show what follows, or one character. */
+const SIGN = /\u001b\[\d+m|./gsu;
+
+/** Columns that a terminal gives to a text without control characters but those for bold and the like. Two where in doubt between one and two. */
 export function columnsOf(text: string): number {
   let columns = 0;
-  for (const character of text) columns += columnsOfOne(character);
+  for (const sign of signsOf(text)) columns += columnsOfOne(sign);
   return columns;
 }
 
+function signsOf(text: string): readonly string[] {
+  return text.match(SIGN) ?? [];
+}
+
 function columnsOfOne(character: string): number {
-  if (UNSEEN.test(character)) return 0;
+  if (character.startsWith('\u001b') || UNSEEN.test(character)) return 0;
   return CJK.test(character) || EMOJI.test(character) ? 2 : 1;
 }
 
@@ -55,7 +62,7 @@ function wrapLine(line: string, columns: number): string[] {
 
 function breakWord(word: string, columns: number): string[] {
   const pieces = [''];
-  for (const character of word) {
+  for (const character of signsOf(word)) {
     const last = pieces.at(-1) ?? '';
     if (columnsOf(last) + columnsOf(character) > columns && character.trim() !== '') pieces.push(character);
     else pieces[pieces.length - 1] = last + character;

@@ -186,6 +186,8 @@ describe.each(Object.entries(wires))('over %s', (name, wireTo) => {
     expect(conversations.map(({ conversationId }) => conversationId)).toEqual([chat.conversationId]);
     const found = await all(parley.search('teapot 1'));
     expect(found.some((message) => textOf(message) === 'teapot 1')).toBe(true);
+    const marked = (await all(parley.find('teap'))).flatMap(({ excerpt }) => excerpt.filter((piece) => piece.found));
+    expect(new Set(marked.map(({ text }) => text))).toEqual(new Set(['teapot']));
   });
 
   test('media go in the message where they are small, else to the store first', async () => {

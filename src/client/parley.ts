@@ -4,9 +4,10 @@ import { callsOver } from './calls.ts';
 import { Chat, type ChatOptions } from './chat.ts';
 import { AccountService } from './gen/chat/v1/account_service_pb.js';
 import type { Message } from './gen/chat/v1/content_pb.js';
-import { type Conversation, HistoryService } from './gen/chat/v1/history_service_pb.js';
+import { type Conversation, type ExcerptPiece, HistoryService } from './gen/chat/v1/history_service_pb.js';
 import { MediaService } from './gen/chat/v1/media_service_pb.js';
 import { OperationsService } from './gen/chat/v1/operations_service_pb.js';
+import { textOf } from './message-text.ts';
 import type { OutgoingPart } from './outbox.ts';
 import { allItems, type ListOptions } from './pages.ts';
 import { type MediaSource, mediaPart, type UploadOptions } from './uploads.ts';
@@ -30,6 +31,11 @@ export interface MessageListOptions extends ListOptions {
   /** History must have caught up with this sequence first. */
   readonly atLeastSequence?: bigint | undefined;
 }
+
+/** What a search found: a message, or a conversation whose title has the words; and the text around them. */
+export type Found = ({ readonly message: Message } | { readonly conversation: Conversation }) & {
+  readonly excerpt: readonly Pick<ExcerptPiece, 'text' | 'found'>[];
+};
 
 /**
  * A Parley server, as one client speaks to it. The services' own methods take and give what docs/api.md says, and throw Refusal; `chat` and the lists
@@ -96,12 +102,29 @@ export class Parley implements Disposable {
     });
   }
 
-  /** The messages of the client in which all of these words occur, newest first, fetched page by page. */
+  /** The messages of the client in which all of these words are found, newest first, fetched page by page. */
   search(query: string, options: ListOptions = {}): AsyncGenerator<Message, void, void> {
     const { clientId } = this;
     return allItems(options, async (page, call) => {
       const { messages: items, nextPageToken } = await this.history.searchMessages({ query, clientId, ...page }, call);
       return { items, nextPageToken };
+    });
+  }
+
+  /** The same with the words marked, after conversations whose titles have them. */
+  find(query: string, options: ListOptions = {}): AsyncGenerator<Found, void, void> {
+    const { clientId } = this;
+    return allItems(options, async (page, call) => {
+      const answer = await this.history.searchMessages({ query, clientId, ...page }, call);
+      const titles = answer.conversations.flatMap(({ conversation, title }) =>
+        conversation === undefined ? [] : [{ conversation, excerpt: title?.pieces ?? [] }],
+      );
+      // A server of a release before 0.3 marks nothing.
+      const messages = answer.messages.map((message, index) => ({
+        message,
+        excerpt: answer.excerpts[index]?.pieces ?? [{ text: textOf(message), found: false }],
+      }));
+      return { items: [...titles, ...messages], nextPageToken: answer.nextPageToken };
     });
   }
 

@@ -1,4 +1,5 @@
 import type { Part } from '../domain/conversation/events.ts';
+import type { Excerpt } from '../domain/conversation/excerpt.ts';
 
 /** What was said, as far as the projection has come: the queries of projections/history. All reads reject with ReadModelUnavailable. */
 export interface History {
@@ -18,14 +19,21 @@ export interface History {
     newestFirst?: boolean,
   ): Promise<HistoryPage<HistoryMessage>>;
   /**
-   * The messages in the client's conversations that hold all of these words (domain/conversation/search-words.ts), newest first by the log's time.
-   * At least one word.
+   * The messages in the client's conversations in which all of these words (domain/conversation/search-words.ts) are found: themselves, words that
+   * begin with them, and their other forms in English and German. Newest first by the log's time. At least one word. A page may have fewer than its
+   * limit, or none, and another one after it.
    */
   searchMessages(
     clientId: string,
     words: readonly string[],
     page: HistoryPageRequest,
-  ): Promise<HistoryPage<HistoryMessage>>;
+  ): Promise<HistoryPage<FoundMessage>>;
+  /** Likewise the client's conversations with a title that somebody gave them, those begun last first. Other titles are of a message, which is found. */
+  searchTitles(
+    clientId: string,
+    words: readonly string[],
+    page: HistoryPageRequest,
+  ): Promise<HistoryPage<FoundConversation>>;
   /**
    * Everything that a client who knows all up to `afterSequence` has missed, in order, in batches of at most `batchSize`: the messages
    * after it, the user messages up to it that ended without a reply after it (at the place where they ended), and the newest title, if it was given
@@ -110,6 +118,12 @@ export interface HistoryConversation {
   readonly lastSequence: number;
 }
 
+/** A conversation whose title was found. */
+export interface FoundConversation extends HistoryConversation {
+  /** Of the title. */
+  readonly excerpt: Excerpt;
+}
+
 /** What a client's conversations come to. */
 export interface HistoryUsage {
   readonly conversations: number;
@@ -143,4 +157,10 @@ export interface HistoryMessage {
   readonly failureDetail: string;
   /** Of a user message: the last attempt begun, 0 before the first. */
   readonly attempt: number;
+}
+
+/** A message that was found. */
+export interface FoundMessage extends HistoryMessage {
+  /** Of its text. */
+  readonly excerpt: Excerpt;
 }

@@ -94,8 +94,10 @@ export interface SearchIndex<D extends Document> {
 /** A search: largest order first, the id breaks ties (largest first by code points, too). */
 export interface SearchQuery {
   readonly equals: string;
-  /** All of them must be in the document; at least one. */
+  /** All of them must be in the document. */
   readonly words: readonly string[];
+  /** For each, a word that begins with it must be in the document: costs in proportion to how often such words occur. Of words and beginnings at least one. */
+  readonly beginnings?: readonly string[];
   /** Only documents strictly past this place. */
   readonly after?: Place;
   readonly limit: number;
@@ -153,7 +155,7 @@ export interface Collection<D extends Document> {
   /** Several at once, with their positions; those that are not there are left out. */
   load(ids: readonly string[]): Promise<ReadonlyMap<string, Stored<D>>>;
   page(query: PageQuery): Promise<readonly D[]>;
-  /** Throws RangeError where the collection has no search index, or the query no word. */
+  /** Throws RangeError where the collection has no search index, or the query neither word nor beginning. */
   search(query: SearchQuery): Promise<readonly D[]>;
   /** Every document by id ascending, from after the given id on (all: ''): for comparing and exporting. */
   scan(afterId: string, limit: number): Promise<readonly Stored<D>[]>;

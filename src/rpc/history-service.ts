@@ -1,6 +1,7 @@
 import type { ConversationsManager } from '../app/managing/conversations-manager.ts';
 import type { HistoryReads } from '../app/reading/history-reads.ts';
-import type { Conversation, HistoryServiceServer } from '../gen/chat/v1/history_service.ts';
+import type { Excerpt } from '../domain/conversation/excerpt.ts';
+import type { Conversation, HistoryServiceServer, Excerpt as WireExcerpt } from '../gen/chat/v1/history_service.ts';
 import type { HistoryConversation } from '../ports/history.ts';
 import { type Calls, unary } from './calls.ts';
 import { messageToWire } from './content-wire.ts';
@@ -16,6 +17,10 @@ function conversationToWire(conversation: HistoryConversation): Conversation {
     messageCount: BigInt(conversation.messageCount),
     lastSequence: BigInt(Math.max(0, conversation.lastSequence)),
   };
+}
+
+function excerptToWire(excerpt: Excerpt): WireExcerpt {
+  return { pieces: excerpt.map(({ text, isFound }) => ({ text, found: isFound })) };
 }
 
 /** HistoryService over the history read model; what changes something goes through the log. */
@@ -34,8 +39,16 @@ export function historyService(reads: HistoryReads, manager: ConversationsManage
       return { messages: items.map(messageToWire), nextPageToken };
     }),
     searchMessages: unary(calls, async ({ clientId, query, ...page }, caller) => {
-      const { items, nextPageToken } = await reads.searchMessages(caller, clientId, query, page);
-      return { messages: items.map(messageToWire), nextPageToken };
+      const { items, conversations, nextPageToken } = await reads.searchMessages(caller, clientId, query, page);
+      return {
+        messages: items.map(messageToWire),
+        excerpts: items.map(({ excerpt }) => excerptToWire(excerpt)),
+        conversations: conversations.map((found) => ({
+          conversation: conversationToWire(found),
+          title: excerptToWire(found.excerpt),
+        })),
+        nextPageToken,
+      };
     }),
     renameConversation: unary(calls, async ({ conversationId, title }, caller) => ({
       conversation: conversationToWire(await manager.rename(caller, conversationId, title)),

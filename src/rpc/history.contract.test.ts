@@ -201,6 +201,32 @@ describe('SearchMessages', () => {
     expect((await call(history, 'SearchMessages', { clientId, query: 'xylophone' })).messages).toEqual([]);
   });
 
+  test('marks what it found, in messages and in titles that somebody gave', async () => {
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session, welcome, clientId: seeker } = await testSessions.connect();
+    const { conversationId } = welcome;
+    const { reply } = await session.ask('Zwei Straßen weiter');
+    await call(history, 'ListMessages', { conversationId, atLeastSequence: reply.sequence });
+    await call(history, 'RenameConversation', { conversationId, title: 'Auf der Straße' });
+    const { messages, excerpts, conversations } = await eventually(
+      () => call(history, 'SearchMessages', { clientId: seeker, query: 'strasse' }),
+      (found) => found.conversations.length > 0,
+    );
+    const asked = messages.findIndex(({ messageId }: { messageId: string }) => messageId === reply.replyToMessageId);
+    expect(excerpts).toHaveLength(messages.length);
+    expect(excerpts[asked].pieces).toEqual([
+      { text: 'Zwei ', found: false },
+      { text: 'Straßen', found: true },
+      { text: ' weiter', found: false },
+    ]);
+    expect(conversations).toMatchObject([
+      {
+        conversation: { conversationId, title: 'Auf der Straße' },
+        title: { pieces: [{ text: 'Auf der ' }, { text: 'Straße', found: true }] },
+      },
+    ]);
+  });
+
   test('refuses a query without a word, one with too many, and one of nobody', async () => {
     const invalid = { code: 'INVALID_ARGUMENT', reason: 'QUERY_INVALID', fields: ['query'] };
     const tooMany = Array.from({ length: 21 }, (_, index) => `word${index}`).join(' ');

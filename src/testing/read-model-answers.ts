@@ -45,6 +45,7 @@ const questions = fc.record({
   owner: fc.constantFrom(...owners, 'nobody'),
   after: fc.option(fc.record({ order: fc.constantFrom(-2, 0, 0.25, 1, 2, 3, 99), id: fc.constantFrom('', ...ids) })),
   words: fc.array(fc.constantFrom(...words), { minLength: 1, maxLength: 2 }),
+  beginnings: fc.array(fc.constantFrom('z', 'zu', 'train', 's', '東', '7', '8'), { minLength: 1, maxLength: 2 }),
 });
 
 /**
@@ -90,7 +91,7 @@ export const histories: fc.Arbitrary<StoreHistory> = fc
 
 /** All that an empty store answers once it has been given this. */
 export async function answersOf(store: ReadModelStore, { writes, question }: StoreHistory) {
-  const { limit, owner, words: wanted } = question;
+  const { limit, owner, words: wanted, beginnings } = question;
   const after = question.after === null ? {} : { after: question.after };
   const collection = store.collection(notes);
   const plainOnes = store.collection(plain);
@@ -113,6 +114,8 @@ export async function answersOf(store: ReadModelStore, { writes, question }: Sto
     ...pages,
     ...searches,
     collection.search({ equals: owner, words: wanted, limit, ...after }),
+    collection.search({ equals: owner, words: [], beginnings, limit, ...after }),
+    collection.search({ equals: owner, words: wanted, beginnings, limit: 100 }),
     collection.count('byOwner', [owner]),
     plainOnes.count('byRank', []),
     store.checkpoint(notes.model, 'events', 0),

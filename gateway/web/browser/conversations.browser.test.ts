@@ -28,6 +28,18 @@ async function startWith(chat: ChatPage, world: World, text: string): Promise<vo
   await toldTexts(world.server.address, await chat.conversationId(), 2);
 }
 
+/** Resolves when history finds a title by this word. */
+async function titleFound(world: World, query: string): Promise<void> {
+  const history = clientOf('chat.v1.HistoryService', world.server.address);
+  const clientId = await onlyClient(world.server);
+  await eventually(
+    () => call(history, 'SearchMessages', { clientId, query }),
+    ({ conversations }) => conversations.length === 1,
+    waitTimeoutMs,
+  );
+  hangUp(history);
+}
+
 const heading = (chat: ChatPage) => chat.page.getByRole('heading', { level: 1 });
 
 describe.each(doors)('over %s', (door) => {
@@ -52,8 +64,10 @@ describe.each(doors)('over %s', (door) => {
     await chat.page.getByRole('searchbox', { name: 'Search messages' }).fill('quinces');
     const found = chat.page.getByRole('list', { name: 'Found messages' });
     await found.getByRole('link').first().waitFor();
-    await chat.page.getByRole('searchbox').fill('pears');
+    // The beginning of a word is enough, and the whole word is marked.
+    await chat.page.getByRole('searchbox').fill('PEA');
     await found.getByText('pears').first().waitFor();
+    expect(new Set(await found.locator('mark').allTextContents())).toEqual(new Set(['pears']));
     await found.getByRole('link').first().click();
     await chat.replies.getByText('You said: Of pears').waitFor();
     await chat.page.getByRole('searchbox').fill('nectarines');
@@ -70,6 +84,12 @@ describe.each(doors)('over %s', (door) => {
       (title) => title.includes('A better title'),
       waitTimeoutMs,
     );
+    await titleFound(world, 'better');
+    await chat.page.getByRole('searchbox').fill('better titles');
+    const title = found.getByRole('link').filter({ hasText: 'A better title' });
+    await title.waitFor();
+    expect(await title.locator('mark').allTextContents()).toEqual(['better', 'title']);
+    await chat.page.getByRole('searchbox').press('Escape');
 
     await list.getByRole('listitem').filter({ hasText: 'Of plums' }).hover();
     await chat.button('Delete Of plums').click();

@@ -1,7 +1,14 @@
+import type { Excerpt } from '../../domain/conversation/excerpt.ts';
 import { wordsOf } from '../../domain/conversation/search-words.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import { historyWaitMs } from '../../domain/limits.ts';
-import type { History, HistoryConversation, HistoryMessage, HistoryProgress } from '../../ports/history.ts';
+import type {
+  FoundConversation,
+  History,
+  HistoryConversation,
+  HistoryMessage,
+  HistoryProgress,
+} from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
 import { actingClient, type Caller, checkOwner } from '../caller.ts';
 import type { Conversations } from '../gateway/conversations.ts';
@@ -10,7 +17,10 @@ import type { MediaLinks, PresentedMessage } from '../media/media-links.ts';
 import { cutToBytes, effectivePageSize, pageToken, placeOfToken } from './page.ts';
 
 export interface HistoryReadsDeps {
-  readonly history: Pick<History, 'getConversation' | 'listConversations' | 'listMessages' | 'searchMessages'>;
+  readonly history: Pick<
+    History,
+    'getConversation' | 'listConversations' | 'listMessages' | 'searchMessages' | 'searchTitles'
+  >;
   readonly progress: HistoryProgress;
   readonly conversations: Pick<Conversations, 'partition' | 'find'>;
   readonly ids: Pick<Ids, 'hash'>;
@@ -25,6 +35,11 @@ export interface PageArguments {
 export interface ReadPage<T> {
   readonly items: readonly T[];
   readonly nextPageToken: string;
+}
+
+/** What was found. */
+export interface FoundPage extends ReadPage<PresentedMessage & { readonly excerpt: Excerpt }> {
+  readonly conversations: readonly FoundConversation[];
 }
 
 /** Reads what was said: everything of the caller, and nothing of anybody else. All reads reject with ReadModelUnavailable. */
@@ -80,24 +95,26 @@ export class HistoryReads {
   }
 
   /**
-   * The client's messages, and those that answer them, that hold all words of the query; newest first. Throws NOT_YOURS, CLIENT_ID_INVALID,
-   * QUERY_INVALID, PAGE_TOKEN_INVALID; rejects with MediaUnavailable.
+   * The client's messages, and those that answer them, in which all words of the query are found, newest first; on the first page also conversations whose
+   * titles have them. Throws NOT_YOURS, CLIENT_ID_INVALID, QUERY_INVALID, PAGE_TOKEN_INVALID; rejects with MediaUnavailable.
    */
-  async searchMessages(
-    caller: Caller,
-    namedClientId: string,
-    query: string,
-    page: PageArguments,
-  ): Promise<ReadPage<PresentedMessage>> {
+  async searchMessages(caller: Caller, namedClientId: string, query: string, page: PageArguments): Promise<FoundPage> {
     const clientId = actingClient(caller, namedClientId);
     const words = searchedWords(query);
     // Hashed: a token with twenty long words in it would be longer than what they are looked for in.
     const list = `search/${this.#deps.ids.hash(`${words.join(' ')}/${clientId}`)}`;
     const after = placeOfToken(list, page.pageToken);
     const limit = effectivePageSize(page.pageSize);
-    const read = await this.#deps.history.searchMessages(clientId, words, { after, limit });
+    const { history } = this.#deps;
+    const titles = after === undefined ? await history.searchTitles(clientId, words, { limit }) : { items: [] };
+    const read = await history.searchMessages(clientId, words, { after, limit });
     const { items, next } = cutToBytes(read, (message) => message.createTimeMs);
-    return { items: await this.#present(items), nextPageToken: pageToken(list, next) };
+    const presented = await this.#present(items);
+    return {
+      items: presented.map((one, index) => ({ ...one, excerpt: items[index]?.excerpt ?? [] })),
+      conversations: titles.items,
+      nextPageToken: pageToken(list, next),
+    };
   }
 
   #present(messages: readonly HistoryMessage[]): Promise<readonly PresentedMessage[]> {

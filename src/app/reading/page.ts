@@ -49,10 +49,10 @@ function parseToken(token: string): (HistoryPlace & { readonly list: string }) |
 }
 
 /** Long messages, or much media, make a short page: the rest comes with the next token. `orderOf`: what the list is ordered by. */
-export function cutToBytes(
-  { items, next }: HistoryPage<HistoryMessage>,
-  orderOf: (message: HistoryMessage) => number,
-): HistoryPage<HistoryMessage> {
+export function cutToBytes<M extends HistoryMessage>(
+  { items, next }: HistoryPage<M>,
+  orderOf: (message: M) => number,
+): HistoryPage<M> {
   let bytes = 0;
   const over = items.findIndex(({ parts }) => {
     bytes += utf8Length(textOf(parts)) + mediaPartBytes * mediaOf(parts).length;

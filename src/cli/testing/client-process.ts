@@ -15,10 +15,11 @@ export interface Outcome {
   readonly errors: string;
 }
 
-/** Runs a client command as a process of its own, its input piped. */
-export function runClient(stateHome: string, args: readonly string[], input = ''): Promise<Outcome> {
+/** Runs a client command as a process of its own, its input piped. `env`: beside that of this process. */
+export function runClient(stateHome: string, args: readonly string[], input = '', env = {}): Promise<Outcome> {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
-  const child = execFile(process.execPath, commandLine(stateHome, args), (_error, output, errors) =>
+  const options = { env: { ...process.env, ...env } };
+  const child = execFile(process.execPath, commandLine(stateHome, args), options, (_error, output, errors) =>
     resolve({ exitCode: child.exitCode, output, errors }),
   );
   child.stdin?.end(input);

@@ -48,7 +48,16 @@ export class ScriptedHistory {
         ) => {
           this.searched.push(request);
           const messages = this.#server.messages.filter((one) => textOf(one).includes(request.query)).reverse();
-          answer(null, { messages, nextPageToken: '' });
+          const pieces = [{ text: request.query, found: true }];
+          const excerpts = messages.map((one) => ({
+            pieces: textOf(one)
+              .split(request.query)
+              .flatMap((text, index) => [...(index === 0 ? [] : pieces), { text, found: false }]),
+          }));
+          const conversations = this.renamed
+            .filter(({ title }) => title === request.query)
+            .map((one) => ({ conversation: Conversation.create(one), title: { pieces } }));
+          answer(null, { messages, nextPageToken: '', excerpts, conversations });
         },
         getConversation: (
           { request }: ServerUnaryCall<GetConversationRequest, GetConversationResponse>,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { assertProperty } from '../../testing/property.ts';
-import { wordsOf } from './search-words.ts';
+import { placesOf, wordsOf } from './search-words.ts';
 
 describe('the words of a text', () => {
   test.each([
@@ -11,6 +11,10 @@ describe('the words of a text', () => {
     ['東京へ行く', ['東', '京', 'へ', '行', 'く']],
     ['mail@example.org', ['mail', 'example', 'org']],
     ['İstanbul', ['istanbul']],
+    ['Straße STRASSE STRAẞE', ['strasse']],
+    ['Æther, Œuvre, Łódź, smørrebrød, Đà Nẵng', ['aether', 'oeuvre', 'lodz', 'smorrebrod', 'da', 'nang']],
+    ['þing ðat ħut diyarbakır', ['thing', 'dat', 'hut', 'diyarbakir']],
+    ['ΟΔΟΣ οδός', ['οδοσ']],
     ['…  —  !', []],
     ['', []],
   ])('of %j', (text, words) => {
@@ -40,6 +44,58 @@ describe('the words of a text', () => {
         for (const word of wordsOf(text)) expect(wordsOf(word)).toEqual([word]);
       }),
       { numRuns: 2_000 },
+    );
+  });
+});
+
+describe('the places of words', () => {
+  const wordsAt = (text: string) =>
+    [...placesOf(text)].map(({ word, start, end }) => [word, text.slice(start, end)] as const);
+
+  test.each([
+    [
+      'Die Straße',
+      [
+        ['die', 'Die'],
+        ['strasse', 'Straße'],
+      ],
+    ],
+    [
+      'cafe\u0301 bar',
+      [
+        ['cafe', 'cafe\u0301'],
+        ['bar', 'bar'],
+      ],
+    ],
+    [
+      '3½ ﬁne',
+      [
+        ['31', '3½'],
+        ['2', '½'],
+        ['fine', 'ﬁne'],
+      ],
+    ],
+    [
+      '東京 𝐓rain',
+      [
+        ['東', '東'],
+        ['京', '京'],
+        ['train', '𝐓rain'],
+      ],
+    ],
+  ])('of %j', (text, places) => {
+    expect(wordsAt(text)).toEqual(places);
+  });
+
+  test('are all of its words, and each place folds to its word', () => {
+    const letters = fc.constantFrom(...Array.from('aÄßæŒøİıΣς½ﬁⅷ東か한\u0301\u0327𝐓 .-\n'));
+    const text = fc.oneof(fc.string({ unit: letters, maxLength: 40 }), fc.string({ unit: 'binary', maxLength: 40 }));
+    assertProperty(
+      fc.property(text, (said) => {
+        expect([...new Set([...placesOf(said)].map(({ word }) => word))]).toEqual(wordsOf(said));
+        for (const [word, place] of wordsAt(said)) expect(wordsOf(place)).toContain(word);
+      }),
+      { numRuns: 5_000 },
     );
   });
 });

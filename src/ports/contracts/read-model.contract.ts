@@ -277,6 +277,33 @@ export function readModelContract(name: string, open: () => Promise<ReadModelsUn
         ]);
       });
 
+      test('finds documents by what their words begin with, newest first and in pages, of their owner alone', async () => {
+        await store.apply(
+          [
+            remark('a', 10, 'night trains tram'),
+            remark('b', 30, 'train at night'),
+            remark('c', 20, 'trai trap nightly'),
+            remark('d', 40, 'restrain 東京 zürich'),
+            remark('e', 50, 'train night', 'bob'),
+          ],
+          [],
+        );
+        const begun = async (beginnings: readonly string[], words: readonly string[] = [], owner = 'ann') =>
+          (await collection.search({ equals: owner, words, beginnings, limit: 9 })).map(({ id }) => id);
+        expect(await begun(['trai'])).toEqual(['b', 'c', 'a']);
+        expect(await begun(['train'])).toEqual(['b', 'a']);
+        expect(await begun(['tra', 'night'])).toEqual(['b', 'c', 'a']);
+        expect(await begun(['tra'], ['night'])).toEqual(['b', 'a']);
+        expect(await begun(['trains', 'tram'])).toEqual(['a']);
+        // Two words of one document, of which one comes before what is asked for and one after it.
+        expect(await begun(['traj'])).toEqual([]);
+        expect([await begun(['東']), await begun(['zür']), await begun(['zur'])]).toEqual([['d'], ['d'], []]);
+        expect([await begun(['trai'], [], 'bob'), await begun(['n'], [], 'an')]).toEqual([['e'], []]);
+        const after = { order: 30, id: 'b' };
+        const second = await collection.search({ equals: 'ann', words: [], beginnings: ['tra'], after, limit: 1 });
+        expect(second.map(({ id }) => id)).toEqual(['c']);
+      });
+
       test('takes words as they are: no beginnings, stems, cases or accents of its own', async () => {
         const odd = [
           'ı',

@@ -104,10 +104,10 @@ export interface ConversationList {
   /** Why the last read failed; undefined after one that worked. */
   readonly trouble: ReadonlySignal<Refusal | undefined>;
   loadMore(): Promise<void>;
-  /** Words of messages, in all conversations of this client. '' ends the search. */
+  /** Words of messages and titles, in all conversations of this client. '' ends the search. */
   search(query: string): Promise<void>;
   /** undefined: no search is on. */
-  readonly found: ReadonlySignal<readonly FoundMessage[] | undefined>;
+  readonly found: ReadonlySignal<readonly FoundText[] | undefined>;
   rename(conversationId: string, title: string): Promise<Refusal | undefined>;
   /** Deletes it for ever; the one that is open is left for a new one. */
   delete(conversationId: string): Promise<Refusal | undefined>;
@@ -117,11 +117,15 @@ export interface ConversationList {
   startNew(): void;
 }
 
-export interface FoundMessage {
-  readonly messageId: string;
+/** A message, or the title of a conversation, that has the words. */
+export interface FoundText {
+  /** Unique among those found. */
+  readonly key: string;
   readonly conversationId: string;
-  readonly role: Role;
-  readonly text: string;
+  /** Who said it; undefined: it is a title. */
+  readonly role: Role | undefined;
+  /** The text around the words, piece by piece. */
+  readonly excerpt: readonly { readonly text: string; readonly found: boolean }[];
   readonly at: Date;
 }
 

@@ -1,8 +1,11 @@
-import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
 import { signal } from '@preact/signals';
-import { type Message, Role } from '../../../../src/client/gen/chat/v1/content_pb.js';
-import type { Conversation as WireConversation } from '../../../../src/client/gen/chat/v1/history_service_pb.js';
-import type { ConversationSummary, FoundMessage, Refusal } from './app.ts';
+import { Role } from '../../../../src/client/gen/chat/v1/content_pb.js';
+import type {
+  SearchMessagesResponse,
+  Conversation as WireConversation,
+} from '../../../../src/client/gen/chat/v1/history_service_pb.js';
+import type { ConversationSummary, FoundText, Refusal } from './app.ts';
 import { type Calls, orRefusal, shownRefusal } from './calls.ts';
 
 /** As many as a tall sidebar shows. */
@@ -20,7 +23,7 @@ export class ConversationListing {
   readonly isLoading = signal(false);
   readonly hasMore = signal(false);
   readonly trouble = signal<Refusal | undefined>(undefined);
-  readonly found = signal<readonly FoundMessage[] | undefined>(undefined);
+  readonly found = signal<readonly FoundText[] | undefined>(undefined);
   readonly #calls: Calls;
   readonly #clientId: string;
   readonly #deleted = new Set<string>();
@@ -75,19 +78,26 @@ export class ConversationListing {
       return;
     }
     try {
-      const { messages } = await this.#calls.history.searchMessages({
-        query: asked,
-        pageSize: maxFound,
-        clientId: this.#clientId,
-      });
+      const found = await this.#findAny(asked);
       // Another question may have been asked meanwhile.
       if (this.#query !== asked) return;
-      this.found.value = messages.filter(({ conversationId }) => !this.#deleted.has(conversationId)).map(foundOf);
+      this.found.value = found.filter(({ conversationId }) => !this.#deleted.has(conversationId));
       this.trouble.value = undefined;
     } catch (error) {
       if (this.#query !== asked) return;
       this.found.value = [];
       this.trouble.value = shownRefusal(error);
+    }
+  }
+
+  /** The first page that has any. */
+  async #findAny(query: string): Promise<readonly FoundText[]> {
+    const asked = { query, pageSize: maxFound, clientId: this.#clientId };
+    for (let pageToken = ''; ; ) {
+      const answer = await this.#calls.history.searchMessages({ ...asked, pageToken });
+      const found = foundIn(answer);
+      if (found.length > 0 || answer.nextPageToken === '') return found;
+      pageToken = answer.nextPageToken;
     }
   }
 
@@ -176,16 +186,27 @@ export class ConversationListing {
 }
 
 function summaryOf({ conversationId, title, updateTime, messageCount }: WireConversation): ConversationSummary {
-  const updatedAt = updateTime === undefined ? new Date(0) : timestampDate(updateTime);
-  return { conversationId, title, updatedAt, messageCount: Number(messageCount) };
+  return { conversationId, title, updatedAt: dateOf(updateTime), messageCount: Number(messageCount) };
 }
 
-function foundOf({ messageId, conversationId, role, parts, createTime }: Message): FoundMessage {
-  return {
-    messageId,
+function foundIn({ messages, excerpts, conversations }: SearchMessagesResponse): readonly FoundText[] {
+  const titles = conversations.map(({ conversation, title }) => ({
+    key: `title ${conversation?.conversationId}`,
+    conversationId: conversation?.conversationId ?? '',
+    role: undefined,
+    excerpt: title?.pieces ?? [],
+    at: dateOf(conversation?.updateTime),
+  }));
+  const said = messages.map(({ messageId, conversationId, role, createTime }, index) => ({
+    key: messageId,
     conversationId,
-    role: role === Role.ASSISTANT ? 'assistant' : 'user',
-    text: parts.flatMap(({ value }) => (value.case === 'text' ? [value.value] : [])).join('\n'),
-    at: createTime === undefined ? new Date(0) : timestampDate(createTime),
-  };
+    role: role === Role.ASSISTANT ? ('assistant' as const) : ('user' as const),
+    excerpt: excerpts[index]?.pieces ?? [],
+    at: dateOf(createTime),
+  }));
+  return [...titles, ...said];
+}
+
+function dateOf(time: Timestamp | undefined): Date {
+  return time === undefined ? new Date(0) : timestampDate(time);
 }

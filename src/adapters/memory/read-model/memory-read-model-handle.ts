@@ -71,7 +71,7 @@ export class MemoryReadModelHandle implements ReadModelStore {
       load: async (ids) => loadAll(table(), ids) as ReadonlyMap<string, Stored<D>>,
       page: async (query) => table().page(untyped, query) as readonly D[],
       search: async (query) => {
-        if (untyped.search === undefined || query.words.length === 0)
+        if (untyped.search === undefined || query.words.length + (query.beginnings ?? []).length === 0)
           throw new RangeError(`${spec.name}: a search needs an index of words, and a word`);
         return table().search(untyped.search, query) as readonly D[];
       },

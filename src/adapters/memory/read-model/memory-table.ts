@@ -80,7 +80,10 @@ export class MemoryTable {
   }
 
   /** `search`: as the spec has it. */
-  search(search: SearchIndex<never>, { equals, words, after, limit }: SearchQuery): readonly Document[] {
+  search(
+    search: SearchIndex<never>,
+    { equals, words, beginnings = [], after, limit }: SearchQuery,
+  ): readonly Document[] {
     const entries = this.#index(' search', { equals: [search.equals], order: search.order }).entries([equals]);
     const found: Document[] = [];
     const place = after && { order: Number(after.order), id: after.id };
@@ -88,7 +91,8 @@ export class MemoryTable {
       if (found.length >= limit) break;
       const { document } = entries[next - 1] as Entry;
       const has = this.#wordsOf(search, document);
-      if (words.every((word) => has.has(word))) found.push(document);
+      if (words.every((word) => has.has(word)) && beginnings.every((beginning) => hasBeginning(has, beginning)))
+        found.push(document);
     }
     return found;
   }
@@ -127,6 +131,11 @@ export class MemoryTable {
     this.#words.set(document, words);
     return words;
   }
+}
+
+function hasBeginning(words: ReadonlySet<string>, beginning: string): boolean {
+  for (const word of words) if (word.startsWith(beginning)) return true;
+  return false;
 }
 
 /** How many entries are strictly before this place. */

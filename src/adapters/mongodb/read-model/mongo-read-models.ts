@@ -98,7 +98,7 @@ class MongoReadModels implements ReadModelStore {
       load: (ids) => read((table) => table.load(ids)),
       page: (query) => read((table) => table.page(query)),
       search: async (query) => {
-        if (spec.search === undefined || query.words.length === 0)
+        if (spec.search === undefined || query.words.length + (query.beginnings ?? []).length === 0)
           throw new RangeError(`${spec.name}: a search needs an index of words, and a word`);
         return read((table) => table.search(query));
       },

@@ -103,12 +103,12 @@ export class Table<D extends Document> {
     return found.map(({ document }) => document);
   }
 
-  async search({ equals, words, after, limit }: SearchQuery): Promise<readonly D[]> {
+  async search({ equals, words, beginnings = [], after, limit }: SearchQuery): Promise<readonly D[]> {
     const { search, name } = this.#spec;
     if (search === undefined) throw new RangeError(`${name} is not searched`);
     const place = after && { order: Number(after.order), id: after.id };
-    const ofOwner = { [fieldOf(search.equals)]: equals, tokens: { $all: [...words] } };
-    const filter = { ...ofOwner, ...orderedPast(search.order, place, true) };
+    const has = [...words, ...beginnings.map(beginningWith)].map((token) => ({ tokens: token }));
+    const filter = { $and: [{ [fieldOf(search.equals)]: equals }, ...has, orderedPast(search.order, place, true)] };
     const found = await this.#find(filter, sortBy(search.order, true), limit);
     return found.map(({ document }) => document);
   }
@@ -207,6 +207,11 @@ function each<V>(fields: readonly string[], value: V): Record<string, V> {
 
 function equalTo(index: CollectionIndex<never>, values: readonly Value[]): Record<string, unknown> {
   return Object.fromEntries(index.equals.map((field, position) => [fieldOf(field), values[position] ?? null]));
+}
+
+/** A range, which the index is walked by: MongoDB compares texts by their UTF-8. */
+function beginningWith(beginning: string): { readonly $elemMatch: Record<string, string> } {
+  return { $elemMatch: { $gte: beginning, $lt: `${beginning}\u{10ffff}` } };
 }
 
 /** Has the field of order, and is strictly past the place: one range of the index, of whose first value some are left out by id. */

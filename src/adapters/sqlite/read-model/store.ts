@@ -64,7 +64,7 @@ export class SqliteReadModels implements ReadModelStore {
       load: async (ids) =>
         read<ReadonlyMap<string, Stored<D>>>(new Map(), (connection, table) => loadAll(connection, table, ids)),
       search: async (query) => {
-        if (spec.search === undefined || query.words.length === 0)
+        if (spec.search === undefined || query.words.length + (query.beginnings ?? []).length === 0)
           throw new RangeError(`${spec.name}: a search needs an index of words, and a word`);
         return read([], (connection, table) => table.search(connection, query));
       },

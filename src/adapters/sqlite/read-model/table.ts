@@ -146,8 +146,8 @@ export class Table<D extends Document> {
    * Newest first; those of one time by id. The index does not have them in that order, so a time is read to its end; where times differ,
    * one document more than asked for tells that it was.
    */
-  search(connection: Connection, { equals, words, after, limit }: SearchQuery): readonly D[] {
-    const match = matchOf(equals, words);
+  search(connection: Connection, { equals, words, beginnings, after, limit }: SearchQuery): readonly D[] {
+    const match = matchOf(equals, words, beginnings);
     const hits: Hit<D>[] = [];
     let below = after === undefined ? pastAllPlaces : firstPlace(Math.floor(Number(after.order)) + 1);
     for (let atMost = limit + 1; ; atMost *= 2) {

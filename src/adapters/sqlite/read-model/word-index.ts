@@ -29,9 +29,10 @@ export function indexedText(owner: string, words: readonly string[]): string | n
   return words.length === 0 ? null : [ownerKey(owner), ...words].join(' ');
 }
 
-/** The query for documents of the owner that hold all of the words. */
-export function matchOf(owner: string, words: readonly string[]): string {
-  return words.map((word) => `"${ownerKey(owner)}${word.replaceAll('"', '""')}"`).join(' AND ');
+/** The query for documents of the owner that hold all of the words, and a word that begins with each of these beginnings. */
+export function matchOf(owner: string, words: readonly string[], beginnings: readonly string[] = []): string {
+  const termOf = (word: string) => `"${ownerKey(owner)}${word.replaceAll('"', '""')}"`;
+  return [...words.map(termOf), ...beginnings.map((beginning) => `${termOf(beginning)} *`)].join(' AND ');
 }
 
 /** The first place of this order; of an order that no place can have, the nearest. */

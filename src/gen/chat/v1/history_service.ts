@@ -88,7 +88,10 @@ export interface ListMessagesResponse {
 
 /** What to look for. */
 export interface SearchMessagesRequest {
-  /** 1 to 20 words, all of which must occur; case and accents do not matter. */
+  /**
+   * 1 to 20 words, all of which must be found. Case and accents do not matter, and ß is ss, æ is ae. Words of one or two letters are found
+   * as whole words only.
+   */
   query: string;
   /** As in ListConversationsRequest. */
   pageSize: number;
@@ -98,12 +101,40 @@ export interface SearchMessagesRequest {
   clientId: string;
 }
 
-/** A page. */
+/** A page; it may have fewer messages than asked for, or none, and not be the last. */
 export interface SearchMessagesResponse {
   /** Newest first. */
   messages: Message[];
   /** Empty on the last page. */
   nextPageToken: string;
+  /** Of each of the messages, in their order: the words found, and what stands around them. */
+  excerpts: Excerpt[];
+  /** On the first page only: conversations in whose title every word is found, if somebody gave it; those begun last first. */
+  conversations: FoundConversation[];
+}
+
+/** A conversation whose title was found. */
+export interface FoundConversation {
+  /** As it stands. */
+  conversation?:
+    | Conversation
+    | undefined;
+  /** Of its title. */
+  title?: Excerpt | undefined;
+}
+
+/** A part of a text, around what was found in it, as one piece after the other. */
+export interface Excerpt {
+  /** In their order. */
+  pieces: ExcerptPiece[];
+}
+
+/** A piece of an excerpt. */
+export interface ExcerptPiece {
+  /** On one line. */
+  text: string;
+  /** A word that was found. */
+  found: boolean;
 }
 
 /** The new title. */
@@ -800,7 +831,7 @@ export const SearchMessagesRequest: MessageFns<SearchMessagesRequest> = {
 };
 
 function createBaseSearchMessagesResponse(): SearchMessagesResponse {
-  return { messages: [], nextPageToken: "" };
+  return { messages: [], nextPageToken: "", excerpts: [], conversations: [] };
 }
 
 export const SearchMessagesResponse: MessageFns<SearchMessagesResponse> = {
@@ -810,6 +841,12 @@ export const SearchMessagesResponse: MessageFns<SearchMessagesResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    for (const v of message.excerpts) {
+      Excerpt.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.conversations) {
+      FoundConversation.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -843,6 +880,22 @@ export const SearchMessagesResponse: MessageFns<SearchMessagesResponse> = {
             message.nextPageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.excerpts.push(Excerpt.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.conversations.push(FoundConversation.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -862,6 +915,201 @@ export const SearchMessagesResponse: MessageFns<SearchMessagesResponse> = {
     const message = createBaseSearchMessagesResponse();
     message.messages = object.messages?.map((e) => Message.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    message.excerpts = object.excerpts?.map((e) => Excerpt.fromPartial(e)) || [];
+    message.conversations = object.conversations?.map((e) => FoundConversation.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFoundConversation(): FoundConversation {
+  return { conversation: undefined, title: undefined };
+}
+
+export const FoundConversation: MessageFns<FoundConversation> = {
+  encode(message: FoundConversation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.conversation !== undefined) {
+      Conversation.encode(message.conversation, writer.uint32(10).fork()).join();
+    }
+    if (message.title !== undefined) {
+      Excerpt.encode(message.title, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoundConversation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoundConversation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.conversation = Conversation.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.title = Excerpt.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FoundConversation>): FoundConversation {
+    return FoundConversation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FoundConversation>): FoundConversation {
+    const message = createBaseFoundConversation();
+    message.conversation = (object.conversation !== undefined && object.conversation !== null)
+      ? Conversation.fromPartial(object.conversation)
+      : undefined;
+    message.title = (object.title !== undefined && object.title !== null)
+      ? Excerpt.fromPartial(object.title)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseExcerpt(): Excerpt {
+  return { pieces: [] };
+}
+
+export const Excerpt: MessageFns<Excerpt> = {
+  encode(message: Excerpt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.pieces) {
+      ExcerptPiece.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Excerpt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExcerpt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pieces.push(ExcerptPiece.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Excerpt>): Excerpt {
+    return Excerpt.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Excerpt>): Excerpt {
+    const message = createBaseExcerpt();
+    message.pieces = object.pieces?.map((e) => ExcerptPiece.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseExcerptPiece(): ExcerptPiece {
+  return { text: "", found: false };
+}
+
+export const ExcerptPiece: MessageFns<ExcerptPiece> = {
+  encode(message: ExcerptPiece, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.text !== "") {
+      writer.uint32(10).string(message.text);
+    }
+    if (message.found !== false) {
+      writer.uint32(16).bool(message.found);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExcerptPiece {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExcerptPiece();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.found = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ExcerptPiece>): ExcerptPiece {
+    return ExcerptPiece.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExcerptPiece>): ExcerptPiece {
+    const message = createBaseExcerptPiece();
+    message.text = object.text ?? "";
+    message.found = object.found ?? false;
     return message;
   },
 };
@@ -1126,7 +1374,10 @@ export const HistoryServiceService = {
       Buffer.from(ListMessagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListMessagesResponse => ListMessagesResponse.decode(value),
   },
-  /** The messages in the caller's conversations, replies included, that hold every word of a query; newest first. */
+  /**
+   * The messages in the caller's conversations, replies included, in which every word of a query is found; newest first. A word is
+   * found in words that begin with it, and in its other forms in English and German.
+   */
   searchMessages: {
     path: "/chat.v1.HistoryService/SearchMessages" as const,
     requestStream: false as const,
@@ -1175,7 +1426,10 @@ export interface HistoryServiceServer extends UntypedServiceImplementation {
   getConversation: handleUnaryCall<GetConversationRequest, GetConversationResponse>;
   /** The messages of a conversation, by sequence. */
   listMessages: handleUnaryCall<ListMessagesRequest, ListMessagesResponse>;
-  /** The messages in the caller's conversations, replies included, that hold every word of a query; newest first. */
+  /**
+   * The messages in the caller's conversations, replies included, in which every word of a query is found; newest first. A word is
+   * found in words that begin with it, and in its other forms in English and German.
+   */
   searchMessages: handleUnaryCall<SearchMessagesRequest, SearchMessagesResponse>;
   /** Changes a conversation's title. */
   renameConversation: handleUnaryCall<RenameConversationRequest, RenameConversationResponse>;

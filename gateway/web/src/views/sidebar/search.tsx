@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { App, FoundMessage } from '../../client/app.ts';
+import type { App, FoundText } from '../../client/app.ts';
 import { Icon } from '../common/icon.tsx';
 import { recentLabel } from '../common/times.ts';
 import { today } from '../common/today.ts';
@@ -36,24 +36,26 @@ export function SearchField({ app }: { readonly app: App }) {
   );
 }
 
-/** Messages that have the words, each leading to its conversation. */
-export function FoundMessages({ app, found }: { readonly app: App; readonly found: readonly FoundMessage[] }) {
+/** Messages and titles that have the words, these marked, each leading to its conversation. */
+export function FoundTexts({ app, found }: { readonly app: App; readonly found: readonly FoundText[] }) {
   const titles = new Map(app.conversations.items.value.map(({ conversationId, title }) => [conversationId, title]));
   return (
     <>
       <p class="unseen" role="status">
-        {found.length === 1 ? '1 message found' : `${found.length} messages found`}
+        {found.length} found
       </p>
       {found.length === 0 && <p class="list-note">Nothing found.</p>}
       <ul class="found" aria-label="Found messages">
-        {found.map(({ messageId, conversationId, text, at, role }) => (
-          <li key={messageId}>
+        {found.map(({ key, conversationId, excerpt, at, role }) => (
+          <li key={key}>
             <a href={hashOf({ kind: 'conversation', conversationId })}>
               <span class="found-head">
-                <span>{titles.get(conversationId) ?? (role === 'user' ? 'You' : 'Assistant')}</span>
+                <span>{role === undefined ? 'Conversation' : (titles.get(conversationId) ?? speakers[role])}</span>
                 <time dateTime={at.toISOString()}>{recentLabel(at, today.value)}</time>
               </span>
-              <span class="found-text">{text}</span>
+              <span class="found-text">
+                {excerpt.map(({ text, found: isFound }) => (isFound ? <mark>{text}</mark> : text))}
+              </span>
             </a>
           </li>
         ))}
@@ -61,3 +63,5 @@ export function FoundMessages({ app, found }: { readonly app: App; readonly foun
     </>
   );
 }
+
+const speakers = { user: 'You', assistant: 'Assistant' };

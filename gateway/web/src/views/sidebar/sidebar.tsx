@@ -3,7 +3,7 @@ import { Icon } from '../common/icon.tsx';
 import { Trouble } from '../common/trouble.tsx';
 import { ThemeSwitch } from '../shell/theme-switch.tsx';
 import { ConversationRow } from './conversation-row.tsx';
-import { FoundMessages, SearchField } from './search.tsx';
+import { FoundTexts, SearchField } from './search.tsx';
 
 interface SidebarProps {
   readonly app: App;
@@ -43,7 +43,7 @@ export function Sidebar({ app, onHide, onHelp, onAccount }: SidebarProps) {
 
 function Conversations({ app }: { readonly app: App }) {
   const { items, found, hasMore, isLoading, trouble } = app.conversations;
-  if (found.value !== undefined) return <FoundMessages app={app} found={found.value} />;
+  if (found.value !== undefined) return <FoundTexts app={app} found={found.value} />;
   const isEmpty = items.value.length === 0;
   return (
     <>

@@ -260,7 +260,8 @@ export declare const ListMessagesResponseSchema: GenMessage<ListMessagesResponse
  */
 export declare type SearchMessagesRequest = Message<"chat.v1.SearchMessagesRequest"> & {
   /**
-   * 1 to 20 words, all of which must occur; case and accents do not matter.
+   * 1 to 20 words, all of which must be found. Case and accents do not matter, and ß is ss, æ is ae. Words of one or two letters are found
+   * as whole words only.
    *
    * @generated from field: string query = 1;
    */
@@ -295,7 +296,7 @@ export declare type SearchMessagesRequest = Message<"chat.v1.SearchMessagesReque
 export declare const SearchMessagesRequestSchema: GenMessage<SearchMessagesRequest>;
 
 /**
- * A page.
+ * A page; it may have fewer messages than asked for, or none, and not be the last.
  *
  * @generated from message chat.v1.SearchMessagesResponse
  */
@@ -313,6 +314,20 @@ export declare type SearchMessagesResponse = Message<"chat.v1.SearchMessagesResp
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * Of each of the messages, in their order: the words found, and what stands around them.
+   *
+   * @generated from field: repeated chat.v1.Excerpt excerpts = 3;
+   */
+  excerpts: Excerpt[];
+
+  /**
+   * On the first page only: conversations in whose title every word is found, if somebody gave it; those begun last first.
+   *
+   * @generated from field: repeated chat.v1.FoundConversation conversations = 4;
+   */
+  conversations: FoundConversation[];
 };
 
 /**
@@ -320,6 +335,80 @@ export declare type SearchMessagesResponse = Message<"chat.v1.SearchMessagesResp
  * Use `create(SearchMessagesResponseSchema)` to create a new message.
  */
 export declare const SearchMessagesResponseSchema: GenMessage<SearchMessagesResponse>;
+
+/**
+ * A conversation whose title was found.
+ *
+ * @generated from message chat.v1.FoundConversation
+ */
+export declare type FoundConversation = Message<"chat.v1.FoundConversation"> & {
+  /**
+   * As it stands.
+   *
+   * @generated from field: chat.v1.Conversation conversation = 1;
+   */
+  conversation?: Conversation | undefined;
+
+  /**
+   * Of its title.
+   *
+   * @generated from field: chat.v1.Excerpt title = 2;
+   */
+  title?: Excerpt | undefined;
+};
+
+/**
+ * Describes the message chat.v1.FoundConversation.
+ * Use `create(FoundConversationSchema)` to create a new message.
+ */
+export declare const FoundConversationSchema: GenMessage<FoundConversation>;
+
+/**
+ * A part of a text, around what was found in it, as one piece after the other.
+ *
+ * @generated from message chat.v1.Excerpt
+ */
+export declare type Excerpt = Message<"chat.v1.Excerpt"> & {
+  /**
+   * In their order.
+   *
+   * @generated from field: repeated chat.v1.ExcerptPiece pieces = 1;
+   */
+  pieces: ExcerptPiece[];
+};
+
+/**
+ * Describes the message chat.v1.Excerpt.
+ * Use `create(ExcerptSchema)` to create a new message.
+ */
+export declare const ExcerptSchema: GenMessage<Excerpt>;
+
+/**
+ * A piece of an excerpt.
+ *
+ * @generated from message chat.v1.ExcerptPiece
+ */
+export declare type ExcerptPiece = Message<"chat.v1.ExcerptPiece"> & {
+  /**
+   * On one line.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * A word that was found.
+   *
+   * @generated from field: bool found = 2;
+   */
+  found: boolean;
+};
+
+/**
+ * Describes the message chat.v1.ExcerptPiece.
+ * Use `create(ExcerptPieceSchema)` to create a new message.
+ */
+export declare const ExcerptPieceSchema: GenMessage<ExcerptPiece>;
 
 /**
  * The new title.
@@ -439,7 +528,8 @@ export declare const HistoryService: GenService<{
     output: typeof ListMessagesResponseSchema;
   },
   /**
-   * The messages in the caller's conversations, replies included, that hold every word of a query; newest first.
+   * The messages in the caller's conversations, replies included, in which every word of a query is found; newest first. A word is
+   * found in words that begin with it, and in its other forms in English and German.
    *
    * @generated from rpc chat.v1.HistoryService.SearchMessages
    */
