@@ -19,7 +19,7 @@ function open(store: Storage = new MemoryStorage(), tabId = 'this tab') {
   const sent: { readonly id: string; readonly parts: Parts; readonly answer: PromiseWithResolvers<void> }[] = [];
   let isStoring = Promise.resolve();
   const outbox = new Outbox({
-    kept: new JsonStorage(store, 'unsent.'),
+    storage: new JsonStorage(store, 'unsent.'),
     tabId,
     limits: async () => limits,
     async store({ sizeBytes }, onProgress) {

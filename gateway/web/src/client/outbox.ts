@@ -45,7 +45,7 @@ interface Outgoing {
 
 /** What an outbox needs of what is around it. */
 export interface OutboxDeps {
-  readonly kept: JsonStorage;
+  readonly storage: JsonStorage;
   /** This page, among the tabs that keep messages. */
   readonly tabId: string;
   /** Resolves when they are known. */
@@ -62,7 +62,7 @@ export interface OutboxDeps {
   readonly renew: (conversation: Conversation) => boolean;
 }
 
-interface KeptMessage {
+interface StoredMessage {
   readonly conversationId: string;
   readonly text: string;
   readonly files: readonly Pick<OutgoingFile, 'kind' | 'contentType' | 'sizeBytes' | 'mediaId'>[];
@@ -116,9 +116,9 @@ export class Outbox {
 
   /** Takes up what pages left that are no more. @param conversationOf finds it by its id @param isAlive whether a tab keeps its messages itself */
   restore(conversationOf: (id: string) => Conversation, isAlive: (tabId: string) => boolean): void {
-    const { kept, tabId } = this.#deps;
-    const left = kept.names().flatMap((name) => {
-      const message = asKept(kept.read(name));
+    const { storage, tabId } = this.#deps;
+    const left = storage.names().flatMap((name) => {
+      const message = asStored(storage.read(name));
       return message === undefined || message.tabId === tabId || isAlive(message.tabId) || this.#messages.has(name)
         ? []
         : [{ name, message }];
@@ -236,7 +236,7 @@ export class Outbox {
   /** It is in the log, or taken back. */
   #settle({ clientMessageId }: Outgoing): void {
     this.#messages.delete(clientMessageId);
-    this.#deps.kept.remove(clientMessageId);
+    this.#deps.storage.remove(clientMessageId);
   }
 
   /** The server will not have it. */
@@ -255,14 +255,14 @@ export class Outbox {
   }
 
   #keep({ clientMessageId, conversation, text, files, at }: Outgoing): void {
-    const message: KeptMessage = {
+    const message: StoredMessage = {
       conversationId: conversation.id.peek(),
       text,
       files: files.map(({ kind, contentType, sizeBytes, mediaId }) => ({ kind, contentType, sizeBytes, mediaId })),
       atMs: at.getTime(),
       tabId: this.#deps.tabId,
     };
-    this.#deps.kept.write(clientMessageId, message);
+    this.#deps.storage.write(clientMessageId, message);
   }
 }
 
@@ -323,7 +323,7 @@ async function partsOf({ text, files }: Outgoing): Promise<OutgoingPart[]> {
 }
 
 /** undefined for what is not one. */
-function asKept(value: unknown): KeptMessage | undefined {
+function asStored(value: unknown): StoredMessage | undefined {
   const { conversationId, text, files, atMs, tabId } = Object(value);
   const isOne =
     typeof conversationId === 'string' &&

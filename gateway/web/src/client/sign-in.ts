@@ -21,7 +21,7 @@ type Method = DescribeSignInResponse['method'];
 
 export interface SignInDeps {
   readonly page: Page;
-  readonly kept: JsonStorage;
+  readonly storage: JsonStorage;
   readonly calls: Calls;
   /** Rung when trying again at once makes sense. */
   readonly returning: Notifications;
@@ -30,7 +30,7 @@ export interface SignInDeps {
 }
 
 /** Finds out how people get in here, lets them in, and keeps them in. */
-export class SignInDesk implements SignIn, AccessTokens {
+export class SignInCommands implements SignIn, AccessTokens {
   readonly #deps: SignInDeps;
   readonly #state = signal<SignInState>({ kind: 'asking' });
   readonly #tokens: Tokens;
@@ -56,7 +56,7 @@ export class SignInDesk implements SignIn, AccessTokens {
   /** For Hello and the like: '' where the access token says who it is. */
   get wireClientId(): string {
     return this.#method.case === 'none' || this.#method.case === undefined
-      ? chosenClientId(this.#deps.kept, this.#deps.page)
+      ? chosenClientId(this.#deps.storage, this.#deps.page)
       : '';
   }
 
@@ -145,7 +145,11 @@ export class SignInDesk implements SignIn, AccessTokens {
   async #enter(method: Method): Promise<void> {
     this.#method = method;
     if (!this.#usesTokens) {
-      this.#state.value = { kind: 'in', clientId: chosenClientId(this.#deps.kept, this.#deps.page), ...signsNobodyIn };
+      this.#state.value = {
+        kind: 'in',
+        clientId: chosenClientId(this.#deps.storage, this.#deps.page),
+        ...signsNobodyIn,
+      };
       return;
     }
     this.#tokens.start();
@@ -154,7 +158,7 @@ export class SignInDesk implements SignIn, AccessTokens {
     else this.#welcome();
   }
 
-  /** From the issuer's page, if that is where the visitor was. */
+  /** From the issuer's page, if that is where the user was. */
   async #comeBack(oidc: OidcSignIn): Promise<Refusal | undefined> {
     if (!this.#returnsFromIssuer) return undefined;
     return orRefusal(
@@ -165,13 +169,15 @@ export class SignInDesk implements SignIn, AccessTokens {
   }
 
   get #returnsFromIssuer(): boolean {
-    return this.#deps.page.tabStore.getItem(issuerVisitKey) !== null && /[?&](code|error)=/.test(this.#deps.page.url());
+    return (
+      this.#deps.page.tabStore.getItem(pendingSignInKey) !== null && /[?&](code|error)=/.test(this.#deps.page.url())
+    );
   }
 
   /** Loaded only where an issuer signs people in. */
   async #issuer(oidc: OidcSignIn) {
     const { Issuer } = await import('./issuer.ts');
-    return new Issuer(oidc, this.#deps.page, issuerVisitKey);
+    return new Issuer(oidc, this.#deps.page, pendingSignInKey);
   }
 
   async #renew(tokens: StoredTokens): Promise<NewTokens | undefined> {
@@ -205,5 +211,5 @@ export class SignInDesk implements SignIn, AccessTokens {
 
 const signsNobodyIn = { canSignOut: false, hasPassword: false };
 
-/** What this tab remembers of a visit at the issuer's page. */
-const issuerVisitKey = 'parley.issuerVisit';
+/** What this tab remembers of a sign-in under way at the issuer's page. */
+const pendingSignInKey = 'parley.issuerVisit';

@@ -28,10 +28,13 @@ export interface Reading {
  * down than it is used is found by a reading without it.
  */
 export function readMarkdown(text: string, before?: Reading): Reading {
-  const kept = before !== undefined && text.startsWith(before.text) ? settledBlocks(before.blocks) : [];
-  const keptChars = kept.reduce((sum, block) => sum + block.raw.length, 0);
+  const settled = before !== undefined && text.startsWith(before.text) ? settledBlocks(before.blocks) : [];
+  const settledChars = settled.reduce((sum, block) => sum + block.raw.length, 0);
   try {
-    return { text, blocks: [...kept, ...(new BoundedLexer(options).lex(text.slice(keptChars)) as MarkedToken[])] };
+    return {
+      text,
+      blocks: [...settled, ...(new BoundedLexer(options).lex(text.slice(settledChars)) as MarkedToken[])],
+    };
   } catch (error) {
     // Quotes in quotes in quotes, thousands deep.
     if (error instanceof RangeError)
