@@ -16,7 +16,7 @@ import { World } from './testing/world.ts';
 const chromium = browsing();
 
 const reply =
-  'Of **words** and `code`:\n\n- a list\n- [a link](https://example.org)\n\n> said before\n\n```ts\nconst a = 1;\n```\n\n| a | b |\n| - | - |\n| 1 | 2 |\n';
+  'Of **words** and `code`:\n\n- a list\n- [a link](https://example.org)\n\n> said before\n\n```ts\n// All of it.\nconst a: string = make(1, `b`);\n```\n\n| a | b |\n| - | - |\n| 1 | 2 |\n';
 const script = ({ text }: RecordedChatRequest) =>
   text === 'Show me.' ? ({ kind: 'reply', pieces: [reply] } as const) : echoAnswer(text);
 
@@ -49,7 +49,8 @@ describe.each(looks)('$name', ({ colorScheme, viewport }) => {
     await using visitor = await chromium.visitor(world.url, { colorScheme, viewport });
     const chat = await ChatPage.connected(visitor);
     expect(await violations(chat.page)).toEqual([]);
-    await chat.ask('Show me.');
+    const shown = await chat.ask('Show me.');
+    await shown.locator('pre .hljs-keyword').waitFor();
     await bring(pictureFile, chat.composer, 'paste');
     await chat.page.getByRole('list', { name: 'Attachments' }).getByRole('listitem').waitFor();
     expect(await violations(chat.page)).toEqual([]);

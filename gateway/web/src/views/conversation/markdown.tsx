@@ -1,7 +1,7 @@
 import type { MarkedToken, Token, Tokens } from 'marked';
 import type { ComponentChildren, VNode } from 'preact';
 import { useRef } from 'preact/hooks';
-import { CopyButton } from '../common/copy-button.tsx';
+import { CodeBlock } from './code-block.tsx';
 import { type Reading, readMarkdown, safeAddress, unescapeCharacters } from './reply-words.ts';
 
 interface MarkdownProps {
@@ -115,21 +115,6 @@ function Table({ token }: { readonly token: Tokens.Table }) {
         </tbody>
       </table>
     </section>
-  );
-}
-
-function CodeBlock({ language, code }: { readonly language: string; readonly code: string }) {
-  return (
-    <figure class="code">
-      <figcaption>
-        <span>{language === '' ? 'text' : language}</span>
-        <CopyButton label="Copy code" text={code} />
-      </figcaption>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard. */}
-      <pre tabIndex={0}>
-        <code>{code}</code>
-      </pre>
-    </figure>
   );
 }
 
