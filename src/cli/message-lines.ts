@@ -3,7 +3,7 @@ import type { Conversation } from '../client/gen/chat/v1/history_service_pb.js';
 import { textOf } from '../client/message-text.ts';
 import { brieflyOf } from './explain.ts';
 import { mediaOf, mediaText } from './media/media-text.ts';
-import { localTime, nameOf } from './show.ts';
+import { localTime } from './show.ts';
 import { printable, printableLine } from './text.ts';
 
 /** How messages are shown. */
@@ -35,16 +35,6 @@ export function conversationLine(conversation: Conversation, timeZone: string): 
   const { conversationId, title, updateTime, messageCount } = conversation;
   const count = `${messageCount} ${messageCount === 1n ? 'message' : 'messages'}`.padStart(14);
   return `${localTime(updateTime, timeZone)}  ${conversationId}  ${count}  ${printableLine(title)}\n`;
-}
-
-/** A message for JSON: names instead of numbers, bytes as hexadecimal digits. */
-export function messageFields(message: Message): object {
-  const parts = message.parts.map(({ value }) => {
-    if (value.case !== 'media') return value.case === undefined ? {} : { [value.case]: value.value };
-    const { inlineData: _, sha256, ...media } = value.value;
-    return { media: { ...media, sha256: Buffer.from(sha256).toString('hex') } };
-  });
-  return { ...message, role: nameOf(Role, message.role), status: nameOf(MessageStatus, message.status), parts };
 }
 
 function urlOf({ url }: { readonly url: string }, urls: boolean | undefined): string {

@@ -64,6 +64,9 @@ describe.each(looks)('$name', ({ colorScheme, viewport }) => {
     await chat.dialog('Keyboard and help').waitFor();
     expect(await violations(chat.page)).toEqual([]);
     await chat.page.keyboard.press('Escape');
+    await chat.page.goto(`${world.url}#/settings`);
+    await chat.page.getByRole('combobox', { name: 'Time zone' }).waitFor();
+    expect(await violations(chat.page)).toEqual([]);
     await chat.page.goto(`${world.url}#/operator`);
     await chat.page.getByRole('table', { name: 'Connections' }).waitFor();
     expect(await violations(chat.page)).toEqual([]);
@@ -71,7 +74,7 @@ describe.each(looks)('$name', ({ colorScheme, viewport }) => {
     expect(await chat.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
   });
 
-  test('the sign-in form and the account dialog have no serious violation', async () => {
+  test('the sign-in form and the settings have no serious violation', async () => {
     await using world = await World.start('bridge', { env: { PARLEY_AUTH: 'accounts' } });
     await using visitor = await chromium.visitor(world.url, { colorScheme, viewport });
     const chat = await ChatPage.open(visitor);
@@ -86,7 +89,7 @@ describe.each(looks)('$name', ({ colorScheme, viewport }) => {
     await chat.button('Create account').click();
     await chat.is('connected');
     if (viewport.width < 600) await chat.button('Show conversations').click();
-    await chat.button('Account').click();
+    await page.getByRole('link', { name: /^Settings, / }).click();
     await page.getByLabel('Current password', { exact: true }).fill('no password');
     await page.getByLabel('New password', { exact: true }).fill('another horse battery');
     await chat.button('Change password').click();

@@ -16,6 +16,7 @@ export interface App {
   readonly conversation: OpenConversation;
   /** What is being written. */
   readonly composer: Composer;
+  readonly settings: Settings;
   readonly operator: OperatorCommands;
 }
 
@@ -30,8 +31,18 @@ export type SignInState =
   | { readonly kind: 'account-needed'; readonly signUpOpen: boolean; readonly notice?: Refusal }
   /** The issuer signs people in; `canGoThere` is false when this page is not registered with it. */
   | { readonly kind: 'issuer-needed'; readonly issuer: string; readonly canGoThere: boolean; readonly notice?: Refusal }
-  /** `canSignOut` is false where nobody signs in; `hasPassword`: the account is this server's. */
-  | { readonly kind: 'in'; readonly clientId: string; readonly canSignOut: boolean; readonly hasPassword: boolean };
+  | SignedIn;
+
+export interface SignedIn {
+  readonly kind: 'in';
+  readonly clientId: string;
+  /** Of the account, as it was written at sign-in; '' where there is none, or it is not known here. */
+  readonly userName: string;
+  /** False where nobody signs in. */
+  readonly canSignOut: boolean;
+  /** The account is this server's. */
+  readonly hasPassword: boolean;
+}
 
 export interface SignIn {
   readonly state: ReadonlySignal<SignInState>;
@@ -235,6 +246,17 @@ export interface Attachment {
   readonly sizeBytes: number;
   /** A `blob:` URL. */
   readonly previewUrl: string;
+}
+
+// ---- What people choose for themselves
+
+export interface Settings {
+  /** IANA name; '': this device's. The assistant is told of it, and times are shown in it. */
+  readonly timeZone: ReadonlySignal<string>;
+  /** For all tabs, from now on. */
+  setTimeZone(timeZone: string): void;
+  /** What was said in all conversations, as JSON. @param onProgress told how many conversations are in it */
+  exportConversations(onProgress: (conversations: number) => void): Promise<Blob | Refusal>;
 }
 
 // ---- For those who run it

@@ -1,7 +1,8 @@
-import { computed, effect, untracked } from '@preact/signals';
+import { computed, effect, type ReadonlySignal, untracked } from '@preact/signals';
 import type { AccessTokens } from '../../../../src/client/access-tokens.ts';
 import { grpcWeb } from '../../../../src/client/grpc-web.ts';
-import type { App, Connection, ConversationList } from './app.ts';
+import { Parley } from '../../../../src/client/parley.ts';
+import type { App, Composer, Connection, ConversationList, Limits } from './app.ts';
 import { AppShell } from './app-shell.ts';
 import { browserPage } from './browser-page.ts';
 import { Calls } from './calls.ts';
@@ -12,6 +13,7 @@ import { createOpenConversation } from './open-conversation.ts';
 import { createOperatorCommands } from './operator-commands.ts';
 import type { Page } from './page.ts';
 import { refusal } from './refusals.ts';
+import { createSettings } from './settings.ts';
 import { SignInCommands } from './sign-in.ts';
 import { SignedInSession } from './signed-in-session.ts';
 
@@ -43,6 +45,11 @@ export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp
   const closed = Promise.withResolvers<void>();
   const tabId = page.isSecure ? nameTab(page.locks, closed.promise) : '';
   const common = { calls, page };
+  const settings = createSettings({
+    page,
+    storage,
+    newParley: () => new Parley({ wire, tokens, clientId: signIn.wireClientId }),
+  });
   const appShell: AppShell = new AppShell(
     (clientId) =>
       new SignedInSession({
@@ -52,6 +59,7 @@ export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp
         tabId,
         storage: ofClient(clientId),
         clientId: signIn.wireClientId,
+        timeZone: settings.timeZone,
       }),
   );
   const { signedIn, open } = appShell;
@@ -75,16 +83,11 @@ export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp
     limits,
     conversations,
     conversation: createOpenConversation({ open, signedIn, items: conversations.items, calls }),
-    composer: createComposer({
-      open,
-      limits,
-      drafts: () => signedIn.peek()?.drafts,
-      mayPost: computed(() => signedIn.value !== undefined),
-      onWriting: () => signedIn.peek()?.wake(),
-      post: (conversation) => signedIn.peek()?.post(conversation),
-    }),
+    composer: newComposer(appShell, limits),
+    settings,
     operator,
     async close() {
+      settings.stop();
       stopFollowing?.();
       stopReturning();
       operator.stop();
@@ -110,6 +113,17 @@ function followSignIn(signIn: SignInCommands, appShell: AppShell): () => void {
   return effect(() => {
     const state = signIn.state.value;
     untracked(() => appShell.receive(state));
+  });
+}
+
+function newComposer({ signedIn, open }: AppShell, limits: ReadonlySignal<Limits | undefined>): Composer {
+  return createComposer({
+    open,
+    limits,
+    drafts: () => signedIn.peek()?.drafts,
+    mayPost: computed(() => signedIn.value !== undefined),
+    onWriting: () => signedIn.peek()?.wake(),
+    post: (conversation) => signedIn.peek()?.post(conversation),
   });
 }
 

@@ -69,11 +69,11 @@ export class SignInCommands implements SignIn, AccessTokens {
   }
 
   withPassword(userName: string, password: string): Promise<Refusal | undefined> {
-    return orRefusal(this.#accounts.signIn({ userName, password }).then(({ tokens }) => this.#in(tokens)));
+    return orRefusal(this.#accounts.signIn({ userName, password }).then(({ tokens }) => this.#in(tokens, userName)));
   }
 
   signUp(userName: string, password: string): Promise<Refusal | undefined> {
-    return orRefusal(this.#accounts.signUp({ userName, password }).then(({ tokens }) => this.#in(tokens)));
+    return orRefusal(this.#accounts.signUp({ userName, password }).then(({ tokens }) => this.#in(tokens, userName)));
   }
 
   async withIssuer(): Promise<Refusal | undefined> {
@@ -91,9 +91,12 @@ export class SignInCommands implements SignIn, AccessTokens {
   }
 
   changePassword(oldPassword: string, newPassword: string): Promise<Refusal | undefined> {
+    const { userName } = this.#tokens.current ?? {};
     return orRefusal(
       // The former ones are ended.
-      this.#deps.calls.ownAccount.changePassword({ oldPassword, newPassword }).then(({ tokens }) => this.#in(tokens)),
+      this.#deps.calls.ownAccount
+        .changePassword({ oldPassword, newPassword })
+        .then(({ tokens }) => this.#in(tokens, userName)),
     );
   }
 
@@ -185,16 +188,17 @@ export class SignInCommands implements SignIn, AccessTokens {
     return (await this.#accounts.refreshTokens({ refreshToken: tokens.refreshToken })).tokens;
   }
 
-  #in(tokens: NewTokens | undefined): void {
-    this.#tokens.set(tokens);
+  #in(tokens: NewTokens | undefined, userName?: string): void {
+    this.#tokens.set(tokens, userName);
     this.#welcome();
   }
 
   #welcome(): void {
-    const { clientId } = this.#tokens.current ?? {};
+    const { clientId, userName = '' } = this.#tokens.current ?? {};
     const state = this.#state.peek();
     if (clientId === undefined || (state.kind === 'in' && state.clientId === clientId)) return;
-    this.#state.value = { kind: 'in', clientId, canSignOut: true, hasPassword: this.#method.case === 'accounts' };
+    const hasPassword = this.#method.case === 'accounts';
+    this.#state.value = { kind: 'in', clientId, userName, canSignOut: true, hasPassword };
   }
 
   #out(notice?: Refusal): void {
@@ -209,7 +213,7 @@ export class SignInCommands implements SignIn, AccessTokens {
   }
 }
 
-const signsNobodyIn = { canSignOut: false, hasPassword: false };
+const signsNobodyIn = { userName: '', canSignOut: false, hasPassword: false };
 
 /** What this tab remembers of a sign-in under way at the issuer's page. */
 const pendingSignInKey = 'parley.issuerVisit';

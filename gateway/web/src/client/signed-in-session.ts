@@ -28,6 +28,8 @@ export interface SignedInDeps {
   /** '' where the token says who it is. */
   readonly clientId: string;
   readonly tabId: string;
+  /** IANA name; '': that of the page. */
+  readonly timeZone: ReadonlySignal<string>;
 }
 
 /** Longer than any server lets wait: each has its own cap, after which the page stands in line again. */
@@ -47,6 +49,7 @@ export class SignedInSession {
   readonly #deps: SignedInDeps;
   readonly #chat: Chat;
   readonly #session: Session;
+  readonly #stopFollowing: () => void;
   readonly #wireLimits = Promise.withResolvers<WireLimits>();
 
   constructor(deps: SignedInDeps) {
@@ -78,6 +81,7 @@ export class SignedInSession {
     );
     this.adopt(this.drafts.read(this.dialogue.open.peek()));
     this.#session = this.#newSession();
+    this.#stopFollowing = this.#followTimeZone();
     void this.#restore();
     void this.list.loadMore();
   }
@@ -146,18 +150,19 @@ export class SignedInSession {
 
   /** Ends the session; what is kept stays kept. */
   async stop(): Promise<void> {
+    this.#stopFollowing();
     this.list.stop();
     this.outbox.stop();
     await this.#session.stop();
   }
 
   #newChat({ place }: Conversation): Chat {
-    const { wire, tokens, clientId, storage, page } = this.#deps;
+    const { wire, tokens, clientId, storage, page, timeZone } = this.#deps;
     return new Chat({
       wire,
       tokens,
       clientId,
-      timeZone: page.timeZone,
+      timeZone: () => timeZone.peek() || page.timeZone,
       conversation: place,
       catchUp: (asked) => this.dialogue.catchUp(asked),
       resumeToken: () => storedResumeToken(storage),
@@ -176,6 +181,15 @@ export class SignedInSession {
       awaitsReply: () => this.dialogue.awaitsReply,
       onHold: () => void this.#restore(),
       onWelcome: () => this.#learn(),
+    });
+  }
+
+  /** A session has the time zone with which it began: with another one, it is taken over by itself. */
+  #followTimeZone(): () => void {
+    let known = this.#deps.timeZone.peek();
+    return this.#deps.timeZone.subscribe((now) => {
+      if (now !== known) this.#chat.dropConnection();
+      known = now;
     });
   }
 

@@ -95,9 +95,9 @@ export class Tokens implements AccessTokens {
     return this.#store.read();
   }
 
-  /** Somebody has signed in. */
-  set(tokens: NewTokens | undefined): void {
-    this.#store.write(storedTokens(tokens, ''));
+  /** Somebody has signed in. @param userName '' where there is none */
+  set(tokens: NewTokens | undefined, userName = ''): void {
+    this.#store.write(storedTokens(tokens, userName));
   }
 
   forget(): void {
