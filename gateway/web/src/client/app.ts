@@ -266,6 +266,8 @@ export interface OperatorCommands {
   readonly isOperator: ReadonlySignal<boolean>;
   /** undefined: nothing read yet. Read every two seconds while watch() is on. */
   readonly usage: ReadonlySignal<Usage | undefined>;
+  /** What `usage` was, oldest first: of the last quarter of an hour, as far as it was watched. */
+  readonly usageSamples: ReadonlySignal<readonly UsageSample[]>;
   readonly connections: ReadonlySignal<readonly ActiveConnection[]>;
   /** E.g. OPERATOR_REQUIRED. */
   readonly trouble: ReadonlySignal<Refusal | undefined>;
@@ -283,6 +285,12 @@ export interface Usage {
   readonly maxProcessing: number;
   readonly queued: number;
   readonly oldestQueuedMs: number;
+}
+
+export interface UsageSample {
+  /** As `performance.now()` tells time. */
+  readonly atMs: number;
+  readonly usage: Usage;
 }
 
 export interface ActiveConnection {
