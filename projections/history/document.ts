@@ -55,7 +55,7 @@ export interface MediaReferenceDocument {
 export const messagesSpec: CollectionSpec<MessageDocument> = {
   name: 'messages',
   model: historyModel,
-  version: withUnicode(5),
+  version: withUnicode(6),
   indexes: {
     bySequence: { equals: ['conversationId'], order: 'sequence' },
     byUnanswered: { equals: ['unansweredIn'], order: 'finalSequence' },

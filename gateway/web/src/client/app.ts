@@ -214,6 +214,8 @@ export type ShownPart =
       readonly mediaId: string;
       readonly contentType: string;
       readonly sizeBytes: number;
+      /** As its sender called it; '': not known. */
+      readonly fileName: string;
       /** Of what was chosen here. */
       readonly bytes?: Blob;
       /** Of an upload that is under way, 0 to 1; undefined: none is. */
@@ -241,7 +243,10 @@ export interface Composer {
 export interface Attachment {
   readonly key: string;
   readonly kind: 'voice' | 'video' | 'image';
+  /** Of the file, or its kind where it has none. */
   readonly name: string;
+  /** Of the file; '' where it has none. */
+  readonly fileName: string;
   readonly contentType: string;
   readonly sizeBytes: number;
   /** A `blob:` URL. */

@@ -57,7 +57,8 @@ function textOf({ value }: Parts[number]): string {
 
 function file(sizeBytes: number): ChosenFile {
   const bytes = new Blob([new Uint8Array(sizeBytes)]);
-  return { key: 'k', kind: 'image', name: 'n', contentType: 'image/png', sizeBytes, previewUrl: 'blob:x', bytes };
+  const described = { kind: 'image', name: 'n', fileName: 'n', contentType: 'image/png', sizeBytes } as const;
+  return { key: 'k', ...described, previewUrl: 'blob:x', bytes };
 }
 
 function statuses({ transcript }: Conversation): string[] {

@@ -2,6 +2,7 @@ import { isOfConversation } from '../../../../src/client/dialogue.ts';
 import type { SessionLimits } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
 import type { OutgoingPart } from '../../../../src/client/outbox.ts';
 import { refusalOf } from '../../../../src/client/refusal.ts';
+import { fileNameToSend } from '../../../../src/client/uploads.ts';
 import type { Refusal, ShownPart } from './app.ts';
 import { shownRefusal } from './calls.ts';
 import type { ChosenFile, Conversation } from './conversation.ts';
@@ -20,6 +21,8 @@ export interface OutgoingFile {
   readonly kind: MediaKind;
   readonly contentType: string;
   readonly sizeBytes: number;
+  /** '': none. */
+  readonly fileName: string;
   readonly url: string;
   readonly bytes: Blob | undefined;
   /** Once it is stored at the server. */
@@ -65,7 +68,7 @@ export interface OutboxDeps {
 interface StoredMessage {
   readonly conversationId: string;
   readonly text: string;
-  readonly files: readonly Pick<OutgoingFile, 'kind' | 'contentType' | 'sizeBytes' | 'mediaId'>[];
+  readonly files: readonly Pick<OutgoingFile, 'kind' | 'contentType' | 'sizeBytes' | 'fileName' | 'mediaId'>[];
   readonly atMs: number;
   readonly tabId: string;
 }
@@ -90,10 +93,11 @@ export class Outbox {
 
   /** Says something: it stands in the conversation from now on. */
   add(conversation: Conversation, text: string, chosen: readonly ChosenFile[]): void {
-    const files = chosen.map(({ kind, contentType, sizeBytes, previewUrl: url, bytes }) => ({
+    const files = chosen.map(({ kind, contentType, sizeBytes, fileName, previewUrl: url, bytes }) => ({
       kind,
       contentType,
       sizeBytes,
+      fileName: fileNameToSend(fileName),
       url,
       bytes,
       mediaId: '',
@@ -106,10 +110,10 @@ export class Outbox {
     const text = parts.flatMap((part) => (part.kind === 'text' ? [part.text] : [])).join('\n');
     const files = parts.flatMap((part): OutgoingFile[] => {
       if (part.kind === 'text') return [];
-      const { kind, contentType, sizeBytes, mediaId, bytes } = part;
+      const { kind, contentType, sizeBytes, fileName, mediaId, bytes } = part;
       // One of its own: it is revoked when this message is discarded.
       const url = bytes === undefined ? part.url : URL.createObjectURL(bytes);
-      return [{ kind, contentType, sizeBytes, url, bytes, mediaId }];
+      return [{ kind, contentType, sizeBytes, fileName, url, bytes, mediaId }];
     });
     this.#take({ ...newOutgoing(crypto.randomUUID(), conversation, text, new Date()), files });
   }
@@ -126,7 +130,7 @@ export class Outbox {
     for (const { name, message } of left.toSorted((one, other) => one.message.atMs - other.message.atMs)) {
       const { conversationId, text, atMs } = message;
       const outgoing = newOutgoing(name, conversationOf(conversationId), text, new Date(atMs));
-      const files = message.files.map((file) => ({ ...file, url: '', bytes: undefined }));
+      const files = message.files.map((file) => ({ ...withoutName, ...file, url: '', bytes: undefined }));
       this.#take({ ...outgoing, files });
     }
   }
@@ -258,13 +262,22 @@ export class Outbox {
     const message: StoredMessage = {
       conversationId: conversation.id.peek(),
       text,
-      files: files.map(({ kind, contentType, sizeBytes, mediaId }) => ({ kind, contentType, sizeBytes, mediaId })),
+      files: files.map(({ kind, contentType, sizeBytes, fileName, mediaId }) => ({
+        kind,
+        contentType,
+        sizeBytes,
+        fileName,
+        mediaId,
+      })),
       atMs: at.getTime(),
       tabId: this.#deps.tabId,
     };
     this.#deps.storage.write(clientMessageId, message);
   }
 }
+
+/** As an earlier release stored files. */
+const withoutName = { fileName: '' };
 
 function newOutgoing(
   clientMessageId: string,
@@ -296,13 +309,14 @@ function toStore(files: readonly OutgoingFile[], limits: WireLimits): FileWithBy
 
 function shown({ text, files }: Outgoing, moving?: OutgoingFile, progress?: number): readonly ShownPart[] {
   const media = files.map((file): ShownPart => {
-    const { kind, url, mediaId, contentType, sizeBytes, bytes } = file;
+    const { kind, url, mediaId, contentType, sizeBytes, fileName, bytes } = file;
     return {
       kind,
       url,
       mediaId,
       contentType,
       sizeBytes,
+      fileName,
       ...(bytes === undefined ? {} : { bytes }),
       ...(file === moving && progress !== undefined ? { progress } : {}),
     };
@@ -313,10 +327,10 @@ function shown({ text, files }: Outgoing, moving?: OutgoingFile, progress?: numb
 /** The message as it goes over the wire. */
 async function partsOf({ text, files }: Outgoing): Promise<OutgoingPart[]> {
   const media = await Promise.all(
-    files.map(async ({ kind, contentType, mediaId, bytes }): Promise<OutgoingPart> => {
+    files.map(async ({ kind, contentType, fileName, mediaId, bytes }): Promise<OutgoingPart> => {
       const isInline = mediaId === '' && bytes !== undefined;
       const content = isInline ? { inlineData: new Uint8Array(await bytes.arrayBuffer()) } : { mediaId };
-      return { value: { case: 'media', value: { kind: wireKinds[kind], contentType, ...content } } };
+      return { value: { case: 'media', value: { kind: wireKinds[kind], contentType, fileName, ...content } } };
     }),
   );
   return text === '' ? media : [{ value: { case: 'text', value: text } }, ...media];
