@@ -54,6 +54,29 @@ test('code that takes too long to look through stays as it is, and the next gets
   expect((await slow.locator('pre code').textContent())?.trimEnd()).toBe(words.trimEnd());
 });
 
+test('mathematics is set from a library that is loaded with the first formula; nothing in it leads anywhere', async () => {
+  await using world = await echoed();
+  await using visitor = await chromium.visitor(world.url);
+  const loaded: string[] = [];
+  visitor.context.on('request', (request) => loaded.push(request.url()));
+  const chat = await ChatPage.connected(visitor);
+  await chat.ask('It costs $5, and $10 with tax.');
+  expect(loaded.filter((url) => url.includes('temml'))).toEqual([]);
+  const tex = '\\frac{a}{\\sqrt{b}}';
+  const reply = await chat.ask(`So $x^2$ and\n\n$$\n${tex}\n$$\n`);
+  await reply.locator('math msup').waitFor();
+  await reply.locator('math[display=block] mfrac msqrt').waitFor();
+  const bad = [
+    '\\href{https://example.org}{a}',
+    '\\includegraphics{https://example.org/a.png}',
+    '\\nosuchthing',
+    '\\def\\a{\\a\\a}\\a',
+  ];
+  const refused = await chat.ask(bad.map((one) => `$${one}$`).join('\n\n'));
+  await refused.getByText('$\\nosuchthing$').waitFor();
+  expect(await refused.locator('.prose :is(a, img, [href])').count()).toBe(0);
+});
+
 test('a message is copied as it was written', async () => {
   await using world = await echoed();
   await using visitor = await chromium.visitor(world.url);
