@@ -40,5 +40,7 @@ export default defineConfig({
     // Nothing may be inlined as a `data:` URL: the content security policy takes files of this origin and no other.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // Nobody who starts the server wants to know which part of the build took longest.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
 });

@@ -105,7 +105,7 @@ describe('with accounts and TLS', () => {
     const [, conversationId = ''] = /^\S+ \S+ {2}(\S+) +14 messages {2}Lighthouses\n$/.exec(list.output) ?? [];
     expect(conversationId).not.toBe('');
     expect((await parley('alice', ['history', conversationId, '--urls'])).output).toMatch(
-      /you: What did I say\?\n +\[voice, MP3, 2\.0 kB\] https:\/\/127\.0\.0\.1:\S+\n/,
+      /you: What did I say\?\n +\[voice, MP3, 2\.0 kB, voice\.mp3\] https:\/\/127\.0\.0\.1:\S+\n/,
     );
     await parley('bob', ['sign-up', 'bob'], 'battery staple\n');
     expect((await parley('bob', ['history', conversationId])).errors).toMatch(/^(NOT_YOURS|NOT_FOUND)/);

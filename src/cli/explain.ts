@@ -36,6 +36,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   TEXT_TOO_LONG: 'split the message',
   MEDIA_TOO_LARGE: 'send a smaller file',
   MEDIA_TYPE_UNSUPPORTED: 'convert the file',
+  FILE_NAME_INVALID: 'give the file a shorter, plain name',
   MEDIA_MISMATCH: 'check that the file is what its name says',
   MEDIA_NOT_FOUND: 'send the file again',
   MEDIA_STORE_FULL: 'try again later, or ask the operator for room',

@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
+import type { Message } from '../client/gen/chat/v1/content_pb.js';
+import { messageFields } from '../client/message-json.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
 import { confirmed } from './confirm.ts';
 import { connect } from './endpoint.ts';
 import { defaultClientId, identify } from './identity.ts';
-import { conversationLine, foundFields, foundLines, messageFields, messageLines } from './message-lines.ts';
+import { conversationLine, foundFields, foundLines, messageLines } from './message-lines.ts';
 import { run } from './run.ts';
 import { jsonLine } from './show.ts';
 import { printableLine } from './text.ts';

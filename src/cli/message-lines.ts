@@ -1,11 +1,12 @@
 import { styleText } from 'node:util';
 import { type Message, MessageStatus, Role } from '../client/gen/chat/v1/content_pb.js';
 import type { Conversation } from '../client/gen/chat/v1/history_service_pb.js';
+import { messageFields } from '../client/message-json.ts';
 import { textOf } from '../client/message-text.ts';
 import type { Found } from '../client/parley.ts';
 import { brieflyOf } from './explain.ts';
 import { mediaOf, mediaText } from './media/media-text.ts';
-import { localTime, nameOf } from './show.ts';
+import { localTime } from './show.ts';
 import { printable, printableLine } from './text.ts';
 
 /** How messages are shown. */
@@ -59,16 +60,6 @@ export function foundLines(found: Found, options: LineOptions): string {
 export function foundFields(found: Found): object {
   const { excerpt } = found;
   return 'message' in found ? { ...messageFields(found.message), excerpt } : { ...found.conversation, excerpt };
-}
-
-/** A message for JSON: names instead of numbers, bytes as hexadecimal digits. */
-export function messageFields(message: Message): object {
-  const parts = message.parts.map(({ value }) => {
-    if (value.case !== 'media') return value.case === undefined ? {} : { [value.case]: value.value };
-    const { inlineData: _, sha256, ...media } = value.value;
-    return { media: { ...media, sha256: Buffer.from(sha256).toString('hex') } };
-  });
-  return { ...message, role: nameOf(Role, message.role), status: nameOf(MessageStatus, message.status), parts };
 }
 
 function urlOf({ url }: { readonly url: string }, urls: boolean | undefined): string {

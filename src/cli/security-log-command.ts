@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import { type SecurityEvent, SecurityEventKind } from '../client/gen/chat/v1/operations_service_pb.js';
+import { nameOf } from '../client/message-json.ts';
 import { allItems } from '../client/pages.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
 import { connect } from './endpoint.ts';
 import { identify } from './identity.ts';
 import { run } from './run.ts';
-import { jsonLine, localTime, nameOf } from './show.ts';
+import { jsonLine, localTime } from './show.ts';
 import { table } from './table.ts';
 import { printableLine } from './text.ts';
 

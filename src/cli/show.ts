@@ -1,5 +1,5 @@
-import { isMessage } from '@bufbuild/protobuf';
-import { type Timestamp, TimestampSchema, timestampDate } from '@bufbuild/protobuf/wkt';
+import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
+import { jsonField } from '../client/message-json.ts';
 
 /** A time as the contract has it. */
 export function dateOf(time: Timestamp | undefined): Date | undefined {
@@ -19,17 +19,7 @@ export function duration(ms: number): string {
   return ms < 120_000 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.round(ms / 60_000)} min`;
 }
 
-/** One line of JSON. Times are ISO 8601; 64-bit numbers become JSON numbers: sequences and counts stay far below 2⁵³. */
+/** One line of JSON, as `jsonField` has it. */
 export function jsonLine(value: unknown): string {
-  return `${JSON.stringify(value, (key, field: unknown) => {
-    // What the generated code keeps for itself.
-    if (key.startsWith('$')) return undefined;
-    if (isMessage(field, TimestampSchema)) return timestampDate(field).toJSON();
-    return typeof field === 'bigint' ? Number(field) : field;
-  })}\n`;
-}
-
-/** The name of an enum's value, as the contract writes it without prefix. */
-export function nameOf(names: Readonly<Record<number, string>>, value: number): string {
-  return names[value] ?? String(value);
+  return `${JSON.stringify(value, jsonField)}\n`;
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { nameOf } from '../client/message-json.ts';
 import { assertProperty } from '../testing/property.ts';
 import { parseInput } from './input.ts';
-import { duration, jsonLine, localTime, nameOf } from './show.ts';
+import { duration, jsonLine, localTime } from './show.ts';
 import { table } from './table.ts';
 import { printable, printableLine } from './text.ts';
 import { columnsOf, cut, wrap } from './wrap.ts';

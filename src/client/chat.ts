@@ -65,8 +65,8 @@ export interface Caller {
   readonly wire: Wire;
   /** Empty: whom the access token says. */
   readonly clientId: string;
-  /** IANA time zone. */
-  readonly timeZone: string;
+  /** IANA time zone. A function is called for each attempt, where it may change. */
+  readonly timeZone: string | (() => string);
   /** Default: calls carry no credentials. */
   readonly tokens?: AccessTokens | undefined;
 }
@@ -392,7 +392,7 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
     const { clientId, timeZone, waitForSlotMs = 0, inlineMedia = false } = this.#options;
     return create(HelloSchema, {
       clientId,
-      timeZone,
+      timeZone: typeof timeZone === 'string' ? timeZone : timeZone(),
       resumeToken: this.#resumeToken,
       ...place,
       waitForSlot: durationFromMs(waitForSlotMs),

@@ -5,7 +5,7 @@ import { Kind } from './gen/chat/v1/content_pb.js';
 import { MediaService } from './gen/chat/v1/media_service_pb.js';
 import { Refusal } from './refusal.ts';
 import type { TransferAnswer } from './transfer-failed.ts';
-import { blobSource, storeMedia } from './uploads.ts';
+import { blobSource, fileNameToSend, storeMedia } from './uploads.ts';
 
 const picture = new Blob(['picture'], { type: 'image/png' });
 
@@ -61,4 +61,10 @@ describe('an upload', () => {
     await store([], [new Refusal(Code.ResourceExhausted, 'Full.', { reason: 'MEDIA_STORE_FULL', retryDelayMs: 30 })]);
     expect(performance.now() - beganMs).toBeGreaterThanOrEqual(29);
   });
+});
+
+test('no name is sent that the server would refuse', () => {
+  const names = ['a (2).png', '写真.webp', 'x'.repeat(255), 'ü'.repeat(128), 'a\nb', 'a\u202egnp.exe'];
+  expect(names.map((name) => fileNameToSend(name) === name)).toEqual([true, true, true, false, false, false]);
+  expect([fileNameToSend(), fileNameToSend('a\nb')]).toEqual(['', '']);
 });

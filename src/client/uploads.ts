@@ -19,6 +19,8 @@ export interface PutOptions {
 export interface MediaSource {
   /** For messages to people. */
   readonly name: string;
+  /** Sent with it, for whoever reads the message; of one that the server would refuse nothing is sent. Default: none. */
+  readonly fileName?: string | undefined;
   readonly kind: Kind;
   /** IANA media type; the server compares it with the bytes. */
   readonly contentType: string;
@@ -64,7 +66,18 @@ export async function mediaPart(
   const content = isSmall
     ? { inlineData: await source.bytes() }
     : { mediaId: await storeMedia(media, clientId, source, options) };
-  return { value: { case: 'media', value: { kind, contentType, ...content } } };
+  return {
+    value: { case: 'media', value: { kind, contentType, fileName: fileNameToSend(source.fileName), ...content } },
+  };
+}
+
+/** As the server has it: control characters, line separators, marks that turn the direction of writing. */
+const refusedInNames = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
+const maxFileNameBytes = 255;
+
+/** The name of a file, if the server takes it; else ''. */
+export function fileNameToSend(name = ''): string {
+  return refusedInNames.test(name) || new TextEncoder().encode(name).length > maxFileNameBytes ? '' : name;
 }
 
 /**

@@ -33,13 +33,17 @@ const kindsFromWire: ReadonlyMap<wire.MediaKind, domain.MediaKind> = new Map([
   [wire.MediaKind.IMAGE, 'image'],
 ]);
 
-function mediaToWire({ kind, mediaId, contentType, sizeBytes, sha256 }: domain.MediaPart): wire.Media {
+function mediaToWire({ kind, sizeBytes, sha256, fileName = '', ...media }: domain.MediaPart): wire.Media {
   const hash = Buffer.from(sha256, 'hex');
-  return { kind: kindsToWire[kind], mediaId, contentType, sizeBytes: BigInt(sizeBytes), sha256: hash };
+  return { ...media, kind: kindsToWire[kind], sizeBytes: BigInt(sizeBytes), sha256: hash, fileName };
 }
 
-function mediaFromWire({ mediaId, contentType, sizeBytes, sha256 }: wire.Media, kind: domain.MediaKind) {
-  return { kind, mediaId, contentType, sizeBytes: Number(sizeBytes), sha256: sha256.toString('hex') };
+function mediaFromWire(
+  { mediaId, contentType, sizeBytes, sha256, fileName }: wire.Media,
+  kind: domain.MediaKind,
+): domain.MediaPart {
+  const media = { kind, mediaId, contentType, sizeBytes: Number(sizeBytes), sha256: sha256.toString('hex') };
+  return fileName === '' ? media : { ...media, fileName };
 }
 
 /** Events of which nothing is written: what is behind all other fields is added to one of them. */

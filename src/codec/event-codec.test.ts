@@ -9,13 +9,17 @@ import { assertProperty } from '../testing/property.ts';
 const id = fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' });
 const text = fc.string({ unit: 'grapheme' });
 const count = fc.nat();
-const media = fc.record({
-  kind: fc.constantFrom('voice' as const, 'video' as const, 'image' as const),
-  mediaId: id,
-  contentType: fc.constantFrom('audio/ogg', 'video/mp4', 'image/png'),
-  sizeBytes: fc.maxSafeNat(),
-  sha256: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('hex')),
-});
+const media = fc.record(
+  {
+    kind: fc.constantFrom('voice' as const, 'video' as const, 'image' as const),
+    mediaId: id,
+    contentType: fc.constantFrom('audio/ogg', 'video/mp4', 'image/png'),
+    sizeBytes: fc.maxSafeNat(),
+    sha256: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('hex')),
+    fileName: id,
+  },
+  { requiredKeys: ['kind', 'mediaId', 'contentType', 'sizeBytes', 'sha256'] },
+);
 const parts = fc.array(fc.oneof(fc.record({ kind: fc.constant('text' as const), text }), media), { maxLength: 3 });
 const reply = { conversationId: id, messageId: id, replyMessageId: id, attempt: count, claimId: id };
 

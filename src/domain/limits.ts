@@ -60,6 +60,9 @@ export const maxInlineReplyBytes = 512 * kibibyte;
 /** Parts of a message: a text and a handful of media are usual. */
 export const maxParts = 16;
 
+/** Of the name of a file in a message: the longest that common file systems have. */
+export const maxFileNameBytes = 255;
+
 /** How long a read waits for the projection to reach `at_least_sequence`; a healthy one is behind by milliseconds. */
 export const historyWaitMs = 5_000;
 

@@ -43,7 +43,7 @@ export function messageFromWire(message: WireMessage | undefined): OutgoingMessa
 function partFromWire({ value }: WirePart): OutgoingPart {
   if (value === undefined) return { kind: 'none' };
   if (value.$case === 'text') return { kind: 'text', text: value.value };
-  const { kind, contentType, inlineData, mediaId, sizeBytes, sha256 } = value.value;
+  const { kind, contentType, inlineData, mediaId, sizeBytes, sha256, fileName } = value.value;
   return {
     kind: 'media',
     mediaKind: mediaKindFromWire(kind),
@@ -53,6 +53,7 @@ function partFromWire({ value }: WirePart): OutgoingPart {
     // One that is out of range is no length of anything, and refused as that.
     sizeBytes: Number(sizeBytes),
     sha256,
+    fileName,
   };
 }
 

@@ -54,6 +54,7 @@ export function mediaToWire(media: MediaPart, link: MediaLink | undefined): Medi
     urlExpireTime: link === undefined ? undefined : new Date(link.expireTimeMs),
     sizeBytes: BigInt(media.sizeBytes),
     sha256: Buffer.from(media.sha256, 'hex'),
+    fileName: media.fileName ?? '',
   };
 }
 

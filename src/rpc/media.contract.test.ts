@@ -65,6 +65,36 @@ const samples: [what: string, sample: Sample][] = [
 ];
 
 describe.each(shapes)('media in a session (%s)', (shape) => {
+  test('the name of a file is of the message: told wherever it is, and not with the object', async () => {
+    await using testSessions = new TestSessions(server, shape);
+    const { session, welcome, clientId } = await testSessions.connect();
+    const { conversationId, resumeToken } = welcome;
+    const fileName = 'Urlaub 2026 (2).png';
+    const accepted = await session.say([inlinePart(picture, { fileName }), inlinePart(picture)], randomUUID());
+    await session.reply(accepted.messageId);
+    const [said] = await inHistory(conversationId, accepted.sequence);
+    expect(mediaIn(said).map((media) => media.fileName)).toEqual([fileName, '']);
+    const [{ mediaId }] = mediaIn(said) as [Dynamic];
+    const { media } = await mediaCall(uploader(clientId), 'GetMedia', { mediaId });
+    expect(media).toMatchObject({ mediaId, fileName: '' });
+    // Whoever has missed it is sent it again, with its name.
+    const { session: back } = await testSessions.connect({ clientId, conversationId, resumeToken });
+    const missed = await back.find('message', ({ messageId }) => messageId === accepted.messageId);
+    expect(mediaIn(missed)[0]?.fileName).toBe(fileName);
+  });
+
+  test.each([
+    ['is too long', 'x'.repeat(256)],
+    ['has a line feed', 'a\nb.png'],
+    ['turns the direction of writing', 'a\u202egnp.exe'],
+  ])('a name that %s is refused, and the session goes on', async (_what, fileName) => {
+    await using testSessions = new TestSessions(server, shape);
+    const { session } = await testSessions.connect();
+    const named = inlinePart(picture, { fileName });
+    expect(await reasonOf(session.say([named], randomUUID()))).toBe('FILE_NAME_INVALID');
+    await session.ask('Still there?');
+  });
+
   test.each(samples)(
     '%s is taken inline, and history shows it with a URL that gives its bytes',
     async (_what, sample) => {

@@ -57,6 +57,7 @@ const messageRefusals: readonly Reason[] = [
   'NOT_FOUND',
   'MEDIA_TOO_LARGE',
   'MEDIA_TYPE_UNSUPPORTED',
+  'FILE_NAME_INVALID',
   'MEDIA_MISMATCH',
   'MEDIA_NOT_FOUND',
   'MEDIA_UNAVAILABLE',

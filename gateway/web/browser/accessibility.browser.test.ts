@@ -16,7 +16,7 @@ import { World } from './testing/world.ts';
 const chromium = browsing();
 
 const reply =
-  'Of **words** and `code`:\n\n- a list\n- [a link](https://example.org)\n\n> said before\n\n```ts\nconst a = 1;\n```\n\n| a | b |\n| - | - |\n| 1 | 2 |\n';
+  'Of **words** and `code`:\n\n- a list\n- [a link](https://example.org)\n\n> said before\n\n```ts\n// All of it.\nconst a: string = make(1, `b`);\n```\n\n| a | b |\n| - | - |\n| 1 | 2 |\n';
 const script = ({ text }: RecordedChatRequest) =>
   text === 'Show me.' ? ({ kind: 'reply', pieces: [reply] } as const) : echoAnswer(text);
 
@@ -49,7 +49,8 @@ describe.each(looks)('$name', ({ colorScheme, viewport }) => {
     await using visitor = await chromium.visitor(world.url, { colorScheme, viewport });
     const chat = await ChatPage.connected(visitor);
     expect(await violations(chat.page)).toEqual([]);
-    await chat.ask('Show me.');
+    const shown = await chat.ask('Show me.');
+    await shown.locator('pre .hljs-keyword').waitFor();
     await bring(pictureFile, chat.composer, 'paste');
     await chat.page.getByRole('list', { name: 'Attachments' }).getByRole('listitem').waitFor();
     expect(await violations(chat.page)).toEqual([]);
@@ -63,6 +64,9 @@ describe.each(looks)('$name', ({ colorScheme, viewport }) => {
     await chat.dialog('Keyboard and help').waitFor();
     expect(await violations(chat.page)).toEqual([]);
     await chat.page.keyboard.press('Escape');
+    await chat.page.goto(`${world.url}#/settings`);
+    await chat.page.getByRole('combobox', { name: 'Time zone' }).waitFor();
+    expect(await violations(chat.page)).toEqual([]);
     await chat.page.goto(`${world.url}#/operator`);
     await chat.page.getByRole('table', { name: 'Connections' }).waitFor();
     expect(await violations(chat.page)).toEqual([]);
@@ -70,7 +74,7 @@ describe.each(looks)('$name', ({ colorScheme, viewport }) => {
     expect(await chat.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
   });
 
-  test('the sign-in form and the account dialog have no serious violation', async () => {
+  test('the sign-in form and the settings have no serious violation', async () => {
     await using world = await World.start('bridge', { env: { PARLEY_AUTH: 'accounts' } });
     await using visitor = await chromium.visitor(world.url, { colorScheme, viewport });
     const chat = await ChatPage.open(visitor);
@@ -85,7 +89,7 @@ describe.each(looks)('$name', ({ colorScheme, viewport }) => {
     await chat.button('Create account').click();
     await chat.is('connected');
     if (viewport.width < 600) await chat.button('Show conversations').click();
-    await chat.button('Account').click();
+    await page.getByRole('link', { name: /^Settings, / }).click();
     await page.getByLabel('Current password', { exact: true }).fill('no password');
     await page.getByLabel('New password', { exact: true }).fill('another horse battery');
     await chat.button('Change password').click();

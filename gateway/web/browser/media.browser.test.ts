@@ -163,6 +163,10 @@ describe.each(doors)('over %s', (door) => {
     await send(chat);
     await chat.wholeReply(0);
     await isDrawn(chat.questions.locator('img'));
+    // Under the picture, also when it comes from history.
+    await chat.questions.getByText(pictureFile.name, { exact: true }).waitFor();
+    await chat.page.reload();
+    await chat.questions.getByText(pictureFile.name, { exact: true }).waitFor();
     expect(await toldMedia(world, chat, 2)).toEqual([
       [{ contentType: 'image/png', sizeBytes: pictureFile.buffer.length }],
       [],

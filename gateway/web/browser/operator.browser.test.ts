@@ -19,6 +19,9 @@ describe.each(doors)('over %s', (door) => {
     await page.getByRole('link', { name: 'Operator', exact: true }).click();
     await page.getByRole('meter', { name: 'Clients connected' }).waitFor();
     await page.getByRole('meter', { name: 'Messages in processing' }).waitFor();
+    // One client and the page itself; the server of this test lets 50 in.
+    await page.getByRole('img', { name: 'Clients connected over time: now 2, at most 2, limit 50' }).waitFor();
+    await page.getByRole('img', { name: 'Messages queued over time: now 0, at most 0' }).waitFor();
     const row = page.getByRole('table', { name: 'Connections' }).getByRole('row', { name: /a-guest/ });
     await row.waitFor();
     await page.getByRole('textbox', { name: 'Message id' }).fill(accepted.messageId);

@@ -36,6 +36,7 @@ const voice: OutgoingMedia = {
   mediaId: '',
   sizeBytes: 0,
   sha256: Buffer.alloc(0),
+  fileName: '',
 };
 const named = { ...voice, inlineData: Buffer.alloc(0), mediaId: 'v' };
 
@@ -65,6 +66,7 @@ const refusals: readonly (readonly [reason: string, what: string, Case])[] = [
   ['EMPTY_MESSAGE', 'a part of nothing', { parts: [words, { kind: 'none' }] }],
   ['EMPTY_MESSAGE', 'blank text', { parts: [{ kind: 'text', text: ' \n' }] }],
   ['FRAME_INVALID', 'media inline and named', { parts: [{ ...voice, mediaId: 'v' }] }],
+  ['FILE_NAME_INVALID', 'a name with control characters', { parts: [{ ...voice, fileName: 'a\n', mediaKind: null }] }],
   ['EMPTY_MESSAGE', 'media neither inline nor named', { parts: [{ ...named, mediaId: '' }] }],
   ['MEDIA_TYPE_UNSUPPORTED', 'no kind of media', { parts: [{ ...voice, mediaKind: null }] }],
   ['MEDIA_TYPE_UNSUPPORTED', 'a type of another kind', { parts: [{ ...voice, mediaKind: 'image' }] }],
@@ -75,6 +77,15 @@ const refusals: readonly (readonly [reason: string, what: string, Case])[] = [
     'HISTORY_QUOTA_EXCEEDED',
     'a byte too many in history',
     { facts: { usedBytes: 1, unanswered: 2 }, limits: { maxHistoryBytesPerClient: room } },
+  ],
+  [
+    'HISTORY_QUOTA_EXCEEDED',
+    'a byte too many of a file name',
+    {
+      parts: [words, { ...voice, fileName: 'a' }],
+      facts: { usedBytes: 0 },
+      limits: { maxHistoryBytesPerClient: room },
+    },
   ],
   ['TOO_MANY_PENDING', 'as many unanswered as may be', { facts: { unanswered: 2, messageWaitMs: 1 } }],
   ['TOO_MANY_MESSAGES', 'too many in a minute', { facts: { messageWaitMs: 0.5 } }],

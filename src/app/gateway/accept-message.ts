@@ -3,6 +3,7 @@ import { historyBytesOf } from '../../domain/conversation/history-bytes.ts';
 import { utf8Length } from '../../domain/conversation/utf8.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import { maxParts } from '../../domain/limits.ts';
+import { isFileName } from '../../domain/media/file-name.ts';
 import { isAllowed, normalContentType } from '../../domain/media/formats.ts';
 import type { TraceContext } from '../../ports/tracing.ts';
 import { isChosenId } from './hello.ts';
@@ -32,6 +33,8 @@ export interface OutgoingMedia {
   readonly sizeBytes: number;
   /** Empty: not stated. */
   readonly sha256: Uint8Array;
+  /** '': none. */
+  readonly fileName: string;
 }
 
 /** Bytes whose type and length may be taken; what they are is not known yet. */
@@ -124,7 +127,7 @@ export function decideMessage(
   if (isDeleted) return refuse(new Refused('NOT_FOUND', 'the conversation was deleted'));
   if (seen !== 'never') return { type: 'find-first' };
   if (maxBytes !== undefined && usedBytes === 'unknown') return { type: 'read-usage' };
-  if (maxBytes !== undefined && typeof usedBytes === 'number' && usedBytes + historyBytesOf(textsOf(parts)) > maxBytes)
+  if (maxBytes !== undefined && typeof usedBytes === 'number' && usedBytes + addedBytes(parts) > maxBytes)
     return refuse(new Refused('HISTORY_QUOTA_EXCEEDED', `${usedBytes} of ${maxBytes} bytes are used`));
   if (unanswered >= maxPending) return refuse(new Refused('TOO_MANY_PENDING', `${maxPending} messages are unanswered`));
   if (messageWaitMs > 0)
@@ -148,8 +151,10 @@ function refuse(refused: Refused): Decision {
   return { type: 'refuse', refused };
 }
 
-function textsOf(parts: readonly CheckedPart[]): readonly TextPart[] {
-  return parts.filter((part) => part.kind === 'text');
+/** What history will count of it. */
+function addedBytes(parts: readonly CheckedPart[]): number {
+  const names = parts.map((part) => (part.kind === 'text' ? '' : part.stated.fileName));
+  return historyBytesOf(parts.filter((part) => part.kind === 'text')) + utf8Length(names.join(''));
 }
 
 /** Counted for a frame besides its content: the objects that it is decoded to, and its turn. */
@@ -164,9 +169,13 @@ export function bytesOfMessage({ clientMessageId, parts }: OutgoingMessage): num
   for (const part of parts) {
     bytes += partOverheadBytes;
     if (part.kind === 'text') bytes += part.text.length;
-    if (part.kind === 'media') bytes += part.inlineData.length + part.mediaId.length + part.contentType.length;
+    if (part.kind === 'media') bytes += contentBytes(part);
   }
   return bytes;
+}
+
+function contentBytes({ inlineData, mediaId, contentType, fileName }: OutgoingMedia): number {
+  return inlineData.length + mediaId.length + contentType.length + fileName.length;
 }
 
 /** Whether a message is made of nothing but text: then nothing need be awaited for it. */
@@ -206,7 +215,8 @@ function checkPart(part: OutgoingPart, maxInlineBytes: number): CheckedPart | Re
 }
 
 function checkMedia(media: OutgoingMedia, maxInlineBytes: number): InlineMedia | NamedMedia | Refused {
-  const { inlineData: bytes, mediaId } = media;
+  const { inlineData: bytes, mediaId, fileName } = media;
+  if (fileName !== '' && !isFileName(fileName)) return new Refused('FILE_NAME_INVALID');
   if (bytes.length > 0 && mediaId !== '') {
     return new Refused('FRAME_INVALID', 'inline_data and media_id exclude each other', {
       violations: [{ field: 'message.parts.media', description: 'exactly one of inline_data and media_id' }],

@@ -22,6 +22,7 @@ const voice: OutgoingMedia = {
   mediaId: '',
   sizeBytes: 0,
   sha256: Buffer.alloc(0),
+  fileName: '',
 };
 const stored: Part = { kind: 'voice', mediaId: 'v', contentType: 'audio/mpeg', sizeBytes: 5, sha256: '00' };
 

@@ -65,6 +65,7 @@ function media(over: Partial<OutgoingMedia>): OutgoingMedia {
     mediaId: '',
     sizeBytes: 0,
     sha256: noHash,
+    fileName: '',
   };
   return { kind: 'media', ...nothing, ...over };
 }

@@ -110,11 +110,11 @@ export class MediaLibrary {
     const taken: Part[] = [];
     for (const part of parts) {
       if (part.kind === 'text') taken.push(part);
-      else if (part.kind === 'named') taken.push(partOf(await this.#named(part, ownerId)));
+      else if (part.kind === 'named') taken.push(partOf(await this.#named(part, ownerId), part.stated));
       else {
         const object = await this.#inline(part, ownerId);
         toStore.push({ object, bytes: part.bytes });
-        taken.push(partOf(object));
+        taken.push(partOf(object, part.stated));
       }
     }
     // All or nothing is known only now; what a crash leaves here is swept.
@@ -186,8 +186,10 @@ export class MediaLibrary {
   }
 }
 
-function partOf({ kind, mediaId, contentType, sizeBytes, sha256 }: MediaObject): MediaPart {
-  return { kind, mediaId, contentType, sizeBytes, sha256 };
+/** @param stated what a message says of it; undefined: in no message */
+function partOf({ kind, mediaId, contentType, sizeBytes, sha256 }: MediaObject, stated?: OutgoingMedia): MediaPart {
+  const { fileName = '' } = stated ?? {};
+  return { kind, mediaId, contentType, sizeBytes, sha256, ...(fileName !== '' && { fileName }) };
 }
 
 /** What the message says of the bytes beside their type must be so. */

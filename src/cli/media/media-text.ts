@@ -3,12 +3,12 @@ import { textOf } from '../../client/message-text.ts';
 import { printable, printableLine } from '../text.ts';
 import { endingFor, wordFor } from './formats.ts';
 
-/** A media object in a few words: `[voice, MP3, 62.3 kB]`, with what is more to say of it. */
-export function mediaText({ kind, contentType, sizeBytes, inlineData }: Media, more = ''): string {
+/** A media object in a few words: `[voice, MP3, 62.3 kB, note.mp3]`, with what is more to say of it. */
+export function mediaText({ kind, contentType, sizeBytes, inlineData, fileName }: Media, more = ''): string {
   const ending = endingFor(contentType);
   const format = ending === 'bin' ? printableLine(contentType) : ending.toUpperCase();
   const bytes = sizeBytes === 0n ? inlineData.length : Number(sizeBytes);
-  return `[${[wordFor(kind), format, bytesText(bytes)].filter((part) => part !== '').join(', ')}${more}]`;
+  return `[${[wordFor(kind), format, bytesText(bytes), printableLine(fileName)].filter((part) => part !== '').join(', ')}${more}]`;
 }
 
 /** What a message says: its text, and its media in a few words each. Safe to show. */

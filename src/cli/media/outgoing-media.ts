@@ -49,6 +49,7 @@ export async function outgoingPart(
 function sourceOf(file: MediaFile, { tls }: Endpoint): MediaSource {
   return {
     ...file,
+    fileName: file.name,
     bytes: () => bytesOf(file),
     sha256: (signal) => hashOf(file, signal),
     put: (url, options) => putFile(url, file, { tls, ...options }),

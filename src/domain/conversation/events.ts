@@ -15,6 +15,8 @@ export interface MediaPart {
   readonly sizeBytes: number;
   /** Of the bytes, 64 hexadecimal digits in lower case. */
   readonly sha256: string;
+  /** What its client called it in this message; absent: no name. */
+  readonly fileName?: string | undefined;
 }
 
 /** One piece of a message. */

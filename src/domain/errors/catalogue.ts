@@ -382,6 +382,13 @@ export const catalogue = {
     meaning: 'Media of this kind and type are not taken.',
     remedy: 'Send one of the types that the contract names for this kind.',
   },
+  FILE_NAME_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The `file_name` of a media part is longer than 255 UTF-8 bytes, or has control characters.',
+    remedy: 'Send another name, or none.',
+  },
   MEDIA_MISMATCH: {
     code: 'INVALID_ARGUMENT',
     retryable: false,

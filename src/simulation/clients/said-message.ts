@@ -22,7 +22,7 @@ export function messageOf({ clientMessageId, text, media }: SaidMessage): Outgoi
 
 function partOf(media: SaidMedia): Media {
   const nothing = { contentType: '', inlineData: Buffer.alloc(0), mediaId: '', url: '', urlExpireTime: undefined };
-  const unstated = { kind: Kind.UNSPECIFIED, sizeBytes: 0n, sha256: Buffer.alloc(0) };
+  const unstated = { kind: Kind.UNSPECIFIED, sizeBytes: 0n, sha256: Buffer.alloc(0), fileName: '' };
   if ('mediaId' in media) return { ...nothing, ...unstated, mediaId: media.mediaId };
   const { kind, contentType, bytes } = media;
   const inlineData = Buffer.from(bytes);

@@ -98,13 +98,14 @@ async function operator(browser: Browser): Promise<void> {
     'Australia/Sydney',
     'Europe/Lisbon',
   ];
+  await using visitor = await Visitor.come(browser, world.url, { colorScheme: 'light', viewport: wide }, []);
+  const { page } = await ChatPage.open(visitor, '#/operator');
   for (const [index, timeZone] of zones.entries()) {
     const { session } = await testSessions.connect({ clientId: `guest-${index + 1}`, timeZone });
     for (let said = 0; said < index; said += 1) await session.text(`Message ${said}`);
+    // One after the other, so that the plots have something to show.
+    await page.getByRole('row', { name: `guest-${index + 1}` }).waitFor();
   }
-  await using visitor = await Visitor.come(browser, world.url, { colorScheme: 'light', viewport: wide }, []);
-  const { page } = await ChatPage.open(visitor, '#/operator');
-  await page.getByRole('row', { name: /guest-6/ }).waitFor();
   // The six testSessions and this page: the meter follows the table.
   await page.getByRole('paragraph').filter({ hasText: '7 of 50' }).waitFor();
   await shoot(page, 'operator');

@@ -38,7 +38,7 @@ describe('where the server keeps accounts', () => {
     await signIn.signOut();
     expect(signIn.state.peek()).toMatchObject({ kind: 'account-needed' });
     expect(composer.text.peek()).toBe('');
-    expect(keptBy(tab)).not.toContain('secret');
+    expect(storedBy(tab)).not.toContain('secret');
     expect(await signIn.withPassword('ann', password)).toBeUndefined();
     await until(() => tab.app.conversations.items.value.length === 1);
   });
@@ -72,7 +72,7 @@ describe('where the server keeps accounts', () => {
     await reply(tab, 'still there');
     expect(await signIn.signOutEverywhere()).toBeUndefined();
     expect(signIn.state.peek()).toMatchObject({ kind: 'account-needed' });
-    expect(keptBy(tab)).not.toContain('accessToken');
+    expect(storedBy(tab)).not.toContain('accessToken');
     expect(await signIn.withPassword('emma', password)).toMatchObject({ reason: 'SIGN_IN_FAILED' });
     expect(await signIn.withPassword('emma', 'another horse')).toBeUndefined();
   });
@@ -85,14 +85,14 @@ describe('where the server keeps accounts', () => {
     await untilConnection(tab, 'connected');
     await tab[Symbol.asyncDispose]();
     // As after a long absence: the token at hand is no good, and neither is the one to renew it with.
-    const kept = JSON.parse(tab.page.store.getItem('parley.tokens') ?? '{}');
-    tab.page.store.setItem('parley.tokens', JSON.stringify({ ...kept, accessToken: 'x', refreshToken: 'y' }));
+    const saved = JSON.parse(tab.page.store.getItem('parley.tokens') ?? '{}');
+    tab.page.store.setItem('parley.tokens', JSON.stringify({ ...saved, accessToken: 'x', refreshToken: 'y' }));
     const again = browser.openTab();
     const { notice } = await untilSignIn(again, 'account-needed');
     expect(notice).toMatchObject({ reason: 'REFRESH_TOKEN_INVALID', advice: 'Sign in again.' });
   });
 });
 
-function keptBy({ page: { store } }: Tab): string {
+function storedBy({ page: { store } }: Tab): string {
   return Array.from({ length: store.length }, (_, index) => store.getItem(store.key(index) ?? '')).join('\n');
 }

@@ -16,6 +16,7 @@ export interface App {
   readonly conversation: OpenConversation;
   /** What is being written. */
   readonly composer: Composer;
+  readonly settings: Settings;
   readonly operator: OperatorCommands;
 }
 
@@ -30,8 +31,18 @@ export type SignInState =
   | { readonly kind: 'account-needed'; readonly signUpOpen: boolean; readonly notice?: Refusal }
   /** The issuer signs people in; `canGoThere` is false when this page is not registered with it. */
   | { readonly kind: 'issuer-needed'; readonly issuer: string; readonly canGoThere: boolean; readonly notice?: Refusal }
-  /** `canSignOut` is false where nobody signs in; `hasPassword`: the account is this server's. */
-  | { readonly kind: 'in'; readonly clientId: string; readonly canSignOut: boolean; readonly hasPassword: boolean };
+  | SignedIn;
+
+export interface SignedIn {
+  readonly kind: 'in';
+  readonly clientId: string;
+  /** Of the account, as it was written at sign-in; '' where there is none, or it is not known here. */
+  readonly userName: string;
+  /** False where nobody signs in. */
+  readonly canSignOut: boolean;
+  /** The account is this server's. */
+  readonly hasPassword: boolean;
+}
 
 export interface SignIn {
   readonly state: ReadonlySignal<SignInState>;
@@ -207,6 +218,8 @@ export type ShownPart =
       readonly mediaId: string;
       readonly contentType: string;
       readonly sizeBytes: number;
+      /** As its sender called it; '': not known. */
+      readonly fileName: string;
       /** Of what was chosen here. */
       readonly bytes?: Blob;
       /** Of an upload that is under way, 0 to 1; undefined: none is. */
@@ -234,11 +247,25 @@ export interface Composer {
 export interface Attachment {
   readonly key: string;
   readonly kind: 'voice' | 'video' | 'image';
+  /** Of the file, or its kind where it has none. */
   readonly name: string;
+  /** Of the file; '' where it has none. */
+  readonly fileName: string;
   readonly contentType: string;
   readonly sizeBytes: number;
   /** A `blob:` URL. */
   readonly previewUrl: string;
+}
+
+// ---- What people choose for themselves
+
+export interface Settings {
+  /** IANA name; '': this device's. The assistant is told of it, and times are shown in it. */
+  readonly timeZone: ReadonlySignal<string>;
+  /** For all tabs, from now on. */
+  setTimeZone(timeZone: string): void;
+  /** What was said in all conversations, as JSON. @param onProgress told how many conversations are in it */
+  exportConversations(onProgress: (conversations: number) => void): Promise<Blob | Refusal>;
 }
 
 // ---- For those who run it
@@ -248,6 +275,8 @@ export interface OperatorCommands {
   readonly isOperator: ReadonlySignal<boolean>;
   /** undefined: nothing read yet. Read every two seconds while watch() is on. */
   readonly usage: ReadonlySignal<Usage | undefined>;
+  /** What `usage` was, oldest first: of the last quarter of an hour, as far as it was watched. */
+  readonly usageSamples: ReadonlySignal<readonly UsageSample[]>;
   readonly connections: ReadonlySignal<readonly ActiveConnection[]>;
   /** E.g. OPERATOR_REQUIRED. */
   readonly trouble: ReadonlySignal<Refusal | undefined>;
@@ -265,6 +294,12 @@ export interface Usage {
   readonly maxProcessing: number;
   readonly queued: number;
   readonly oldestQueuedMs: number;
+}
+
+export interface UsageSample {
+  /** As `performance.now()` tells time. */
+  readonly atMs: number;
+  readonly usage: Usage;
 }
 
 export interface ActiveConnection {

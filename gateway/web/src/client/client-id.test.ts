@@ -14,12 +14,12 @@ function pageAt(first: string) {
 }
 
 test('a browser is one client, until its address asks for another', () => {
-  const kept = new JsonStorage(new MemoryStorage(), 'parley/');
-  const chosen = chosenClientId(kept, pageAt('http://127.0.0.1:8080/'));
+  const storage = new JsonStorage(new MemoryStorage(), 'parley/');
+  const chosen = chosenClientId(storage, pageAt('http://127.0.0.1:8080/'));
   expect(chosen).toMatch(/^web-/);
-  expect(chosenClientId(kept, pageAt('http://127.0.0.1:8080/#/c/one'))).toBe(chosen);
+  expect(chosenClientId(storage, pageAt('http://127.0.0.1:8080/#/c/one'))).toBe(chosen);
   const asking = pageAt('http://127.0.0.1:8080/#/as/ann%40home');
-  expect(chosenClientId(kept, asking)).toBe('ann@home');
+  expect(chosenClientId(storage, asking)).toBe('ann@home');
   expect(asking.url()).toBe('http://127.0.0.1:8080/#/');
-  expect(chosenClientId(kept, pageAt('http://127.0.0.1:8080/'))).toBe('ann@home');
+  expect(chosenClientId(storage, pageAt('http://127.0.0.1:8080/'))).toBe('ann@home');
 });

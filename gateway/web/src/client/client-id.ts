@@ -2,13 +2,13 @@ import type { JsonStorage } from './json-storage.ts';
 import type { Page } from './page.ts';
 
 /** Who this browser is where nobody signs in: as the address asks (`#/as/ID`, from `parley open`), else chosen once; the same for all its tabs from then on. */
-export function chosenClientId(kept: JsonStorage, page: Pick<Page, 'url' | 'replaceUrl'>): string {
+export function chosenClientId(storage: JsonStorage, page: Pick<Page, 'url' | 'replaceUrl'>): string {
   const asked = askedFor(page);
-  if (asked !== undefined) kept.write('clientId', asked);
-  const known = asked ?? kept.read('clientId');
+  if (asked !== undefined) storage.write('clientId', asked);
+  const known = asked ?? storage.read('clientId');
   if (typeof known === 'string' && known !== '') return known;
   const clientId = `web-${crypto.randomUUID()}`;
-  kept.write('clientId', clientId);
+  storage.write('clientId', clientId);
   return clientId;
 }
 

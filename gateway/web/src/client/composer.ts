@@ -22,25 +22,25 @@ export interface ComposerDeps {
 
 /** Texts that are being written, kept for each conversation until they are sent. */
 export class Drafts {
-  readonly #kept: JsonStorage;
+  readonly #storage: JsonStorage;
 
-  constructor(kept: JsonStorage) {
-    this.#kept = kept;
+  constructor(storage: JsonStorage) {
+    this.#storage = storage;
   }
 
   read(conversation: Conversation): string {
-    const text = this.#kept.read(nameOf(conversation));
+    const text = this.#storage.read(nameOf(conversation));
     return typeof text === 'string' ? text : '';
   }
 
   write(conversation: Conversation, text: string): void {
-    if (text === '') this.#kept.remove(nameOf(conversation));
-    else this.#kept.write(nameOf(conversation), text);
+    if (text === '') this.#storage.remove(nameOf(conversation));
+    else this.#storage.write(nameOf(conversation), text);
   }
 
   /** The conversation got its name. */
   rename(conversation: Conversation): void {
-    this.#kept.remove('new');
+    this.#storage.remove('new');
     this.write(conversation, conversation.draftText.peek());
   }
 }

@@ -1,7 +1,9 @@
-import { computed, effect, untracked } from '@preact/signals';
+import { computed, effect, type ReadonlySignal, untracked } from '@preact/signals';
 import type { AccessTokens } from '../../../../src/client/access-tokens.ts';
 import { grpcWeb } from '../../../../src/client/grpc-web.ts';
-import type { App, Connection, ConversationList } from './app.ts';
+import { Parley } from '../../../../src/client/parley.ts';
+import type { App, Composer, Connection, ConversationList, Limits } from './app.ts';
+import { AppShell } from './app-shell.ts';
 import { browserPage } from './browser-page.ts';
 import { Calls } from './calls.ts';
 import { createComposer } from './composer.ts';
@@ -10,10 +12,10 @@ import { Notifications } from './notifications.ts';
 import { createOpenConversation } from './open-conversation.ts';
 import { createOperatorCommands } from './operator-commands.ts';
 import type { Page } from './page.ts';
-import { Reception } from './reception.ts';
 import { refusal } from './refusals.ts';
-import { SignInDesk } from './sign-in.ts';
-import { Visit } from './visit.ts';
+import { createSettings } from './settings.ts';
+import { SignInCommands } from './sign-in.ts';
+import { SignedInSession } from './signed-in-session.ts';
 
 /** What the app runs in. */
 export interface AppOptions {
@@ -28,61 +30,69 @@ export interface RunningApp extends App {
 
 /** The client behind the page. It begins to connect at once. */
 export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp {
-  const kept = new JsonStorage(page.store, 'parley.');
-  const ofClient = (clientId: string) => kept.within('of').within(clientId);
+  const storage = new JsonStorage(page.store, 'parley.');
+  const ofClient = (clientId: string) => storage.within('of').within(clientId);
   const returning = new Notifications();
   const stopReturning = page.onChange(() => {
     if (page.isOnline()) returning.ring();
   });
   const tokens: AccessTokens = {
-    fresh: () => operatorCommands.fresh(),
-    instead: (refused) => operatorCommands.instead(refused),
+    fresh: () => signIn.fresh(),
+    instead: (refused) => signIn.instead(refused),
   };
   const wire = grpcWeb(page.apiUrl);
   const calls = new Calls(wire, tokens);
   const closed = Promise.withResolvers<void>();
   const tabId = page.isSecure ? nameTab(page.locks, closed.promise) : '';
   const common = { calls, page };
-  const reception: Reception = new Reception(
+  const settings = createSettings({
+    page,
+    storage,
+    newParley: () => new Parley({ wire, tokens, clientId: signIn.wireClientId }),
+  });
+  const appShell: AppShell = new AppShell(
     (clientId) =>
-      new Visit({ ...common, wire, tokens, tabId, kept: ofClient(clientId), clientId: operatorCommands.wireClientId }),
+      new SignedInSession({
+        ...common,
+        wire,
+        tokens,
+        tabId,
+        storage: ofClient(clientId),
+        clientId: signIn.wireClientId,
+        timeZone: settings.timeZone,
+      }),
   );
-  const { visit, open } = reception;
-  const operatorCommands: SignInDesk = new SignInDesk({
+  const { signedIn, open } = appShell;
+  const signIn: SignInCommands = new SignInCommands({
     ...common,
-    kept,
+    storage,
     returning,
     async onSigningOut(clientId) {
-      await visit.peek()?.stop();
+      await signedIn.peek()?.stop();
       ofClient(clientId).clear();
     },
   });
-  const stopReceiving = page.isSecure ? receiveWhoeverComes(operatorCommands, reception) : undefined;
-  const limits = computed(() => visit.value?.limits.value);
-  const conversations = createConversationList(reception);
-  const operator = createOperatorCommands(calls, operatorCommands.state);
+  const stopFollowing = page.isSecure ? followSignIn(signIn, appShell) : undefined;
+  const limits = computed(() => signedIn.value?.limits.value);
+  const conversations = createConversationList(appShell);
+  const operator = createOperatorCommands(calls, signIn.state);
   return {
-    signIn: operatorCommands,
-    connection: computed(() => visit.value?.connection.value ?? (page.isSecure ? nobody : insecure)),
-    connect: () => visit.peek()?.connect(),
+    signIn: signIn,
+    connection: computed(() => signedIn.value?.connection.value ?? (page.isSecure ? nobody : insecure)),
+    connect: () => signedIn.peek()?.connect(),
     limits,
     conversations,
-    conversation: createOpenConversation({ open, visit, items: conversations.items, calls }),
-    composer: createComposer({
-      open,
-      limits,
-      drafts: () => visit.peek()?.drafts,
-      mayPost: computed(() => visit.value !== undefined),
-      onWriting: () => visit.peek()?.wake(),
-      post: (conversation) => visit.peek()?.post(conversation),
-    }),
+    conversation: createOpenConversation({ open, signedIn, items: conversations.items, calls }),
+    composer: newComposer(appShell, limits),
+    settings,
     operator,
     async close() {
-      stopReceiving?.();
+      settings.stop();
+      stopFollowing?.();
       stopReturning();
       operator.stop();
-      operatorCommands.stop();
-      await visit.peek()?.stop();
+      signIn.stop();
+      await signedIn.peek()?.stop();
       closed.resolve();
     },
   };
@@ -99,34 +109,45 @@ function nameTab(locks: LockManager, closed: Promise<void>): string {
   return tabId;
 }
 
-function receiveWhoeverComes(operatorCommands: SignInDesk, reception: Reception): () => void {
+function followSignIn(signIn: SignInCommands, appShell: AppShell): () => void {
   return effect(() => {
-    const state = operatorCommands.state.value;
-    untracked(() => reception.receive(state));
+    const state = signIn.state.value;
+    untracked(() => appShell.receive(state));
   });
 }
 
-function createConversationList(reception: Reception): ConversationList {
-  const { visit } = reception;
+function newComposer({ signedIn, open }: AppShell, limits: ReadonlySignal<Limits | undefined>): Composer {
+  return createComposer({
+    open,
+    limits,
+    drafts: () => signedIn.peek()?.drafts,
+    mayPost: computed(() => signedIn.value !== undefined),
+    onWriting: () => signedIn.peek()?.wake(),
+    post: (conversation) => signedIn.peek()?.post(conversation),
+  });
+}
+
+function createConversationList(appShell: AppShell): ConversationList {
+  const { signedIn } = appShell;
   return {
-    items: computed(() => visit.value?.list.items.value ?? []),
-    isLoading: computed(() => visit.value?.list.isLoading.value ?? false),
-    hasMore: computed(() => visit.value?.list.hasMore.value ?? false),
-    trouble: computed(() => visit.value?.list.trouble.value),
-    found: computed(() => visit.value?.list.found.value),
+    items: computed(() => signedIn.value?.list.items.value ?? []),
+    isLoading: computed(() => signedIn.value?.list.isLoading.value ?? false),
+    hasMore: computed(() => signedIn.value?.list.hasMore.value ?? false),
+    trouble: computed(() => signedIn.value?.list.trouble.value),
+    found: computed(() => signedIn.value?.list.found.value),
     async loadMore() {
-      await visit.peek()?.list.loadMore();
+      await signedIn.peek()?.list.loadMore();
     },
     async search(query) {
-      await visit.peek()?.list.search(query);
+      await signedIn.peek()?.list.search(query);
     },
-    rename: async (conversationId, title) => visit.peek()?.list.rename(conversationId, title),
+    rename: async (conversationId, title) => signedIn.peek()?.list.rename(conversationId, title),
     async delete(conversationId) {
-      const why = await visit.peek()?.list.delete(conversationId);
-      if (why === undefined) visit.peek()?.leave(conversationId);
+      const why = await signedIn.peek()?.list.delete(conversationId);
+      if (why === undefined) signedIn.peek()?.leave(conversationId);
       return why;
     },
-    open: (conversationId) => reception.turnTo(conversationId),
-    startNew: () => reception.turnTo(''),
+    open: (conversationId) => appShell.turnTo(conversationId),
+    startNew: () => appShell.turnTo(''),
   };
 }

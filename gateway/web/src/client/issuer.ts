@@ -11,8 +11,8 @@ import type { Page } from './page.ts';
 /** If the issuer does not say. */
 const defaultLifetimeMs = 300_000;
 
-/** What is remembered while the visitor is at the issuer's page. */
-interface Visit {
+/** What is remembered while the user is at the issuer's page. */
+interface PendingSignIn {
   readonly state: string;
   readonly nonce: string;
   readonly verifier: string;
@@ -24,12 +24,12 @@ interface Visit {
 export class Issuer {
   readonly #oidc: OidcSignIn;
   readonly #page: Page;
-  readonly #visitKey: string;
+  readonly #pendingKey: string;
 
-  constructor(oidc: OidcSignIn, page: Page, visitKey: string) {
+  constructor(oidc: OidcSignIn, page: Page, pendingKey: string) {
     this.#oidc = oidc;
     this.#page = page;
-    this.#visitKey = visitKey;
+    this.#pendingKey = pendingKey;
   }
 
   /** Leaves for the issuer's page. Rejects with Refusal when it cannot be found. */
@@ -38,28 +38,28 @@ export class Issuer {
       const server = await this.#discover();
       if (server.authorization_endpoint === undefined) throw issuerFailed();
       const here = new URL(this.#page.url());
-      const visit: Visit = {
+      const pending: PendingSignIn = {
         state: oauth.generateRandomState(),
         nonce: oauth.generateRandomNonce(),
         verifier: oauth.generateRandomCodeVerifier(),
         hash: here.hash,
       };
-      this.#page.tabStore.setItem(this.#visitKey, JSON.stringify(visit));
+      this.#page.tabStore.setItem(this.#pendingKey, JSON.stringify(pending));
       const target = new URL(server.authorization_endpoint);
-      for (const [name, value] of Object.entries(await this.#question(visit))) target.searchParams.set(name, value);
+      for (const [name, value] of Object.entries(await this.#question(pending))) target.searchParams.set(name, value);
       this.#page.leaveFor(target.href);
     });
   }
 
-  /** Trades the code with which the visitor came back, and cleans the page's address. Rejects with Refusal. */
+  /** Trades the code with which the user came back, and cleans the page's address. Rejects with Refusal. */
   comeBack(): Promise<Tokens> {
     return told(async () => {
-      const visit = JSON.parse(this.#page.tabStore.getItem(this.#visitKey) ?? '{}') as Visit;
+      const pending = JSON.parse(this.#page.tabStore.getItem(this.#pendingKey) ?? '{}') as PendingSignIn;
       const url = new URL(this.#page.url());
-      this.#page.tabStore.removeItem(this.#visitKey);
-      this.#page.replaceUrl(this.#redirectUri + (visit.hash ?? ''));
+      this.#page.tabStore.removeItem(this.#pendingKey);
+      this.#page.replaceUrl(this.#redirectUri + (pending.hash ?? ''));
       const server = await this.#discover();
-      const answer = oauth.validateAuthResponse(server, this.#client, url, visit.state);
+      const answer = oauth.validateAuthResponse(server, this.#client, url, pending.state);
       const redirect = this.#redirectUri;
       const options = { additionalParameters: this.#resource, ...this.#insecure };
       const response = await oauth.authorizationCodeGrantRequest(
@@ -68,11 +68,11 @@ export class Issuer {
         oauth.None(),
         answer,
         redirect,
-        visit.verifier,
+        pending.verifier,
         options,
       );
       const isOpenId = this.#oidc.scopes.includes('openid');
-      const expected = isOpenId ? { expectedNonce: visit.nonce, requireIdToken: true } : {};
+      const expected = isOpenId ? { expectedNonce: pending.nonce, requireIdToken: true } : {};
       return tokensOf(await oauth.processAuthorizationCodeResponse(server, this.#client, response, expected));
     });
   }
@@ -120,7 +120,7 @@ export class Issuer {
     return oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, this.#insecure));
   }
 
-  async #question({ state, nonce, verifier }: Visit): Promise<Record<string, string>> {
+  async #question({ state, nonce, verifier }: PendingSignIn): Promise<Record<string, string>> {
     const { webClientId, scopes } = this.#oidc;
     return {
       client_id: webClientId,

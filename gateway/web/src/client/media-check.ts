@@ -32,6 +32,7 @@ const aliases: Readonly<Record<string, string>> = {
 export interface Examined {
   readonly kind: MediaKind;
   readonly name: string;
+  readonly fileName: string;
   readonly contentType: string;
   readonly sizeBytes: number;
 }
@@ -44,7 +45,7 @@ export function examined(file: Blob & { readonly name?: string }, limits: Limits
   if (sizeBytes === 0) return refusal('EMPTY_MESSAGE');
   const maxBytes = limits === undefined ? Infinity : Math.max(limits.maxMediaBytes, limits.maxInlineBytes);
   if (sizeBytes > maxBytes) return tooLarge(sizeBytes, maxBytes);
-  return { ...known, name: name === '' ? known.kind : name, sizeBytes };
+  return { ...known, name: name === '' ? known.kind : name, fileName: name, sizeBytes };
 }
 
 /** Told with both sizes. */

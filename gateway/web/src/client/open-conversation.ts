@@ -2,19 +2,19 @@ import { computed, type ReadonlySignal } from '@preact/signals';
 import type { ConversationSummary, OpenConversation } from './app.ts';
 import { type Calls, orRefusal } from './calls.ts';
 import type { Conversation } from './conversation.ts';
+import type { SignedInSession } from './signed-in-session.ts';
 import { saidPrefix } from './transcript.ts';
-import type { Visit } from './visit.ts';
 
 export interface OpenConversationDeps {
   readonly open: ReadonlySignal<Conversation>;
   /** undefined: nobody is signed in. */
-  readonly visit: ReadonlySignal<Visit | undefined>;
+  readonly signedIn: ReadonlySignal<SignedInSession | undefined>;
   readonly items: ReadonlySignal<readonly ConversationSummary[]>;
   readonly calls: Calls;
 }
 
 /** The conversation that is shown, whichever it is. */
-export function createOpenConversation({ open, visit, items, calls }: OpenConversationDeps): OpenConversation {
+export function createOpenConversation({ open, signedIn, items, calls }: OpenConversationDeps): OpenConversation {
   const id = computed(() => open.value.id.value);
   return {
     id,
@@ -28,12 +28,12 @@ export function createOpenConversation({ open, visit, items, calls }: OpenConver
       open.peek().notice.value = undefined;
     },
     async loadOlder() {
-      await visit.peek()?.pages.loadOlder(open.peek());
+      await signedIn.peek()?.pages.loadOlder(open.peek());
     },
-    stop: async (messageId) => visit.peek()?.stopReply(messageId),
-    retry: (key) => visit.peek()?.outbox.retry(idOf(key)),
-    sendAgain: (key) => visit.peek()?.sendAgain(open.peek(), key),
-    discard: (key) => visit.peek()?.outbox.discard(idOf(key)),
+    stop: async (messageId) => signedIn.peek()?.stopReply(messageId),
+    retry: (key) => signedIn.peek()?.outbox.retry(idOf(key)),
+    sendAgain: (key) => signedIn.peek()?.sendAgain(open.peek(), key),
+    discard: (key) => signedIn.peek()?.outbox.discard(idOf(key)),
     async renewUrl(mediaId) {
       let url: string | undefined;
       await orRefusal(
@@ -46,7 +46,7 @@ export function createOpenConversation({ open, visit, items, calls }: OpenConver
     onReply(listener) {
       // Who is signed in may change; who listens need not know.
       let stop: (() => void) | undefined;
-      const stopWatching = visit.subscribe((now) => {
+      const stopWatching = signedIn.subscribe((now) => {
         stop?.();
         stop = now?.dialogue.onReply(listener);
       });

@@ -4,11 +4,13 @@ import type {
   GetUsageResponse,
   ActiveConnection as WireConnection,
 } from '../../../../src/client/gen/chat/v1/operations_service_pb.js';
-import type { ActiveConnection, OperatorCommands, Refusal, SignInState, Step, Usage } from './app.ts';
+import type { ActiveConnection, OperatorCommands, Refusal, SignInState, Step, Usage, UsageSample } from './app.ts';
 import { type Calls, orRefusal, shownRefusal } from './calls.ts';
 
 /** As often as figures change in a way that somebody can follow. */
 const readEveryMs = 2_000;
+/** Long enough to see where something began, short enough for a plot of a hand's width. */
+const sampledMs = 900_000;
 /** More than anybody reads; the server's default cap of sessions is far below. */
 const maxConnections = 1_000;
 
@@ -21,6 +23,7 @@ export interface RunningOperatorCommands extends OperatorCommands {
 export function createOperatorCommands(calls: Calls, signedIn: ReadonlySignal<SignInState>): RunningOperatorCommands {
   const isOperator = signal(false);
   const usage = signal<Usage | undefined>(undefined);
+  const usageSamples = signal<readonly UsageSample[]>([]);
   const connections = signal<readonly ActiveConnection[]>([]);
   const trouble = signal<Refusal | undefined>(undefined);
 
@@ -28,6 +31,9 @@ export function createOperatorCommands(calls: Calls, signedIn: ReadonlySignal<Si
     try {
       const [used, connected] = await Promise.all([calls.operations.getUsage({}), listConnections(calls)]);
       usage.value = usageOf(used);
+      const atMs = performance.now();
+      const recent = usageSamples.peek().filter((sample) => sample.atMs > atMs - sampledMs);
+      usageSamples.value = [...recent, { atMs, usage: usage.value }];
       connections.value = connected;
       trouble.value = undefined;
     } catch (error) {
@@ -38,6 +44,7 @@ export function createOperatorCommands(calls: Calls, signedIn: ReadonlySignal<Si
   const stop = effect(() => {
     const state = signedIn.value;
     isOperator.value = false;
+    usageSamples.value = [];
     if (state.kind !== 'in') return;
     void orRefusal(calls.operations.getUsage({})).then((why) => {
       // Another may be in by now. Where the server does not answer, the page says so to whoever opens it.
@@ -49,6 +56,7 @@ export function createOperatorCommands(calls: Calls, signedIn: ReadonlySignal<Si
     isOperator,
     stop,
     usage,
+    usageSamples,
     connections,
     trouble,
     watch() {

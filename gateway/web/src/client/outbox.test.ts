@@ -19,7 +19,7 @@ function open(store: Storage = new MemoryStorage(), tabId = 'this tab') {
   const sent: { readonly id: string; readonly parts: Parts; readonly answer: PromiseWithResolvers<void> }[] = [];
   let isStoring = Promise.resolve();
   const outbox = new Outbox({
-    kept: new JsonStorage(store, 'unsent.'),
+    storage: new JsonStorage(store, 'unsent.'),
     tabId,
     limits: async () => limits,
     async store({ sizeBytes }, onProgress) {
@@ -57,7 +57,8 @@ function textOf({ value }: Parts[number]): string {
 
 function file(sizeBytes: number): ChosenFile {
   const bytes = new Blob([new Uint8Array(sizeBytes)]);
-  return { key: 'k', kind: 'image', name: 'n', contentType: 'image/png', sizeBytes, previewUrl: 'blob:x', bytes };
+  const described = { kind: 'image', name: 'n', fileName: 'n', contentType: 'image/png', sizeBytes } as const;
+  return { key: 'k', ...described, previewUrl: 'blob:x', bytes };
 }
 
 function statuses({ transcript }: Conversation): string[] {

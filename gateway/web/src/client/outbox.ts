@@ -2,6 +2,7 @@ import { isOfConversation } from '../../../../src/client/dialogue.ts';
 import type { SessionLimits } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
 import type { OutgoingPart } from '../../../../src/client/outbox.ts';
 import { refusalOf } from '../../../../src/client/refusal.ts';
+import { fileNameToSend } from '../../../../src/client/uploads.ts';
 import type { Refusal, ShownPart } from './app.ts';
 import { shownRefusal } from './calls.ts';
 import type { ChosenFile, Conversation } from './conversation.ts';
@@ -20,6 +21,8 @@ export interface OutgoingFile {
   readonly kind: MediaKind;
   readonly contentType: string;
   readonly sizeBytes: number;
+  /** '': none. */
+  readonly fileName: string;
   readonly url: string;
   readonly bytes: Blob | undefined;
   /** Once it is stored at the server. */
@@ -45,7 +48,7 @@ interface Outgoing {
 
 /** What an outbox needs of what is around it. */
 export interface OutboxDeps {
-  readonly kept: JsonStorage;
+  readonly storage: JsonStorage;
   /** This page, among the tabs that keep messages. */
   readonly tabId: string;
   /** Resolves when they are known. */
@@ -62,10 +65,10 @@ export interface OutboxDeps {
   readonly renew: (conversation: Conversation) => boolean;
 }
 
-interface KeptMessage {
+interface StoredMessage {
   readonly conversationId: string;
   readonly text: string;
-  readonly files: readonly Pick<OutgoingFile, 'kind' | 'contentType' | 'sizeBytes' | 'mediaId'>[];
+  readonly files: readonly Pick<OutgoingFile, 'kind' | 'contentType' | 'sizeBytes' | 'fileName' | 'mediaId'>[];
   readonly atMs: number;
   readonly tabId: string;
 }
@@ -90,10 +93,11 @@ export class Outbox {
 
   /** Says something: it stands in the conversation from now on. */
   add(conversation: Conversation, text: string, chosen: readonly ChosenFile[]): void {
-    const files = chosen.map(({ kind, contentType, sizeBytes, previewUrl: url, bytes }) => ({
+    const files = chosen.map(({ kind, contentType, sizeBytes, fileName, previewUrl: url, bytes }) => ({
       kind,
       contentType,
       sizeBytes,
+      fileName: fileNameToSend(fileName),
       url,
       bytes,
       mediaId: '',
@@ -106,19 +110,19 @@ export class Outbox {
     const text = parts.flatMap((part) => (part.kind === 'text' ? [part.text] : [])).join('\n');
     const files = parts.flatMap((part): OutgoingFile[] => {
       if (part.kind === 'text') return [];
-      const { kind, contentType, sizeBytes, mediaId, bytes } = part;
+      const { kind, contentType, sizeBytes, fileName, mediaId, bytes } = part;
       // One of its own: it is revoked when this message is discarded.
       const url = bytes === undefined ? part.url : URL.createObjectURL(bytes);
-      return [{ kind, contentType, sizeBytes, url, bytes, mediaId }];
+      return [{ kind, contentType, sizeBytes, fileName, url, bytes, mediaId }];
     });
     this.#take({ ...newOutgoing(crypto.randomUUID(), conversation, text, new Date()), files });
   }
 
   /** Takes up what pages left that are no more. @param conversationOf finds it by its id @param isAlive whether a tab keeps its messages itself */
   restore(conversationOf: (id: string) => Conversation, isAlive: (tabId: string) => boolean): void {
-    const { kept, tabId } = this.#deps;
-    const left = kept.names().flatMap((name) => {
-      const message = asKept(kept.read(name));
+    const { storage, tabId } = this.#deps;
+    const left = storage.names().flatMap((name) => {
+      const message = asStored(storage.read(name));
       return message === undefined || message.tabId === tabId || isAlive(message.tabId) || this.#messages.has(name)
         ? []
         : [{ name, message }];
@@ -126,7 +130,7 @@ export class Outbox {
     for (const { name, message } of left.toSorted((one, other) => one.message.atMs - other.message.atMs)) {
       const { conversationId, text, atMs } = message;
       const outgoing = newOutgoing(name, conversationOf(conversationId), text, new Date(atMs));
-      const files = message.files.map((file) => ({ ...file, url: '', bytes: undefined }));
+      const files = message.files.map((file) => ({ ...withoutName, ...file, url: '', bytes: undefined }));
       this.#take({ ...outgoing, files });
     }
   }
@@ -236,7 +240,7 @@ export class Outbox {
   /** It is in the log, or taken back. */
   #settle({ clientMessageId }: Outgoing): void {
     this.#messages.delete(clientMessageId);
-    this.#deps.kept.remove(clientMessageId);
+    this.#deps.storage.remove(clientMessageId);
   }
 
   /** The server will not have it. */
@@ -255,16 +259,25 @@ export class Outbox {
   }
 
   #keep({ clientMessageId, conversation, text, files, at }: Outgoing): void {
-    const message: KeptMessage = {
+    const message: StoredMessage = {
       conversationId: conversation.id.peek(),
       text,
-      files: files.map(({ kind, contentType, sizeBytes, mediaId }) => ({ kind, contentType, sizeBytes, mediaId })),
+      files: files.map(({ kind, contentType, sizeBytes, fileName, mediaId }) => ({
+        kind,
+        contentType,
+        sizeBytes,
+        fileName,
+        mediaId,
+      })),
       atMs: at.getTime(),
       tabId: this.#deps.tabId,
     };
-    this.#deps.kept.write(clientMessageId, message);
+    this.#deps.storage.write(clientMessageId, message);
   }
 }
+
+/** As an earlier release stored files. */
+const withoutName = { fileName: '' };
 
 function newOutgoing(
   clientMessageId: string,
@@ -296,13 +309,14 @@ function toStore(files: readonly OutgoingFile[], limits: WireLimits): FileWithBy
 
 function shown({ text, files }: Outgoing, moving?: OutgoingFile, progress?: number): readonly ShownPart[] {
   const media = files.map((file): ShownPart => {
-    const { kind, url, mediaId, contentType, sizeBytes, bytes } = file;
+    const { kind, url, mediaId, contentType, sizeBytes, fileName, bytes } = file;
     return {
       kind,
       url,
       mediaId,
       contentType,
       sizeBytes,
+      fileName,
       ...(bytes === undefined ? {} : { bytes }),
       ...(file === moving && progress !== undefined ? { progress } : {}),
     };
@@ -313,17 +327,17 @@ function shown({ text, files }: Outgoing, moving?: OutgoingFile, progress?: numb
 /** The message as it goes over the wire. */
 async function partsOf({ text, files }: Outgoing): Promise<OutgoingPart[]> {
   const media = await Promise.all(
-    files.map(async ({ kind, contentType, mediaId, bytes }): Promise<OutgoingPart> => {
+    files.map(async ({ kind, contentType, fileName, mediaId, bytes }): Promise<OutgoingPart> => {
       const isInline = mediaId === '' && bytes !== undefined;
       const content = isInline ? { inlineData: new Uint8Array(await bytes.arrayBuffer()) } : { mediaId };
-      return { value: { case: 'media', value: { kind: wireKinds[kind], contentType, ...content } } };
+      return { value: { case: 'media', value: { kind: wireKinds[kind], contentType, fileName, ...content } } };
     }),
   );
   return text === '' ? media : [{ value: { case: 'text', value: text } }, ...media];
 }
 
 /** undefined for what is not one. */
-function asKept(value: unknown): KeptMessage | undefined {
+function asStored(value: unknown): StoredMessage | undefined {
   const { conversationId, text, files, atMs, tabId } = Object(value);
   const isOne =
     typeof conversationId === 'string' &&

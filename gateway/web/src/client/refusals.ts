@@ -129,6 +129,7 @@ const ofCatalogue = {
     title: 'Files of this type are not taken.',
     advice: 'Send a picture (JPEG, PNG, WebP, GIF), a video (MP4, WebM) or sound (MP3, WAV, OGG, WebM, M4A).',
   },
+  FILE_NAME_INVALID: { title: 'The name of this file is not taken.', advice: 'Give the file a shorter, plain name.' },
   MEDIA_MISMATCH: {
     title: 'This file is not what its name says.',
     advice: 'Check the file, or send another one.',

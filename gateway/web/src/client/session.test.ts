@@ -11,7 +11,7 @@ import { Unread } from '../../../../src/client/unread.ts';
 import type { Wire } from '../../../../src/client/wire.ts';
 import { JsonStorage } from './json-storage.ts';
 import { MemoryStorage } from './memory-storage.ts';
-import { keptResumeToken, Session } from './session.ts';
+import { Session, storedResumeToken } from './session.ts';
 import { until } from './testing/browser.ts';
 import { TestPage } from './testing/test-page.ts';
 
@@ -58,19 +58,19 @@ class ScriptedServer implements Wire {
 function begin(name: string) {
   const server = new ScriptedServer();
   const page = new TestPage('');
-  const kept = new JsonStorage(new MemoryStorage(), `${name}.`);
+  const storage = new JsonStorage(new MemoryStorage(), `${name}.`);
   const chat = new Chat({
     wire: server,
     clientId: 'ann',
     timeZone: page.timeZone,
     persistent: true,
-    resumeToken: () => keptResumeToken(kept),
+    resumeToken: () => storedResumeToken(storage),
   });
   const awaited = { reply: false };
   const session = new Session({
     chat,
     page,
-    kept,
+    storage,
     lockName: name,
     hasUnsent: () => false,
     awaitsReply: () => awaited.reply,

@@ -21,7 +21,7 @@ export interface SessionDeps {
   readonly chat: Chat;
   readonly page: Page;
   /** Of this client. */
-  readonly kept: JsonStorage;
+  readonly storage: JsonStorage;
   /** Of this client, for the lock. */
   readonly lockName: string;
   /** Messages are on their way, or will be. */
@@ -34,8 +34,8 @@ export interface SessionDeps {
 }
 
 /** The token of the last session, kept for all tabs, so that each can take the session over from the one before it, also after a reload. */
-export function keptResumeToken(kept: JsonStorage): string {
-  const token = kept.read('resumeToken');
+export function storedResumeToken(storage: JsonStorage): string {
+  const token = storage.read('resumeToken');
   return typeof token === 'string' ? token : '';
 }
 
@@ -59,7 +59,7 @@ export class Session {
     this.#wasOnline = deps.page.isOnline();
     this.#lock = new TabLock(deps.page.locks, deps.lockName);
     deps.chat.on('status', (status) => this.#show(status));
-    deps.chat.on('session', ({ resumeToken }) => void deps.kept.write('resumeToken', resumeToken));
+    deps.chat.on('session', ({ resumeToken }) => void deps.storage.write('resumeToken', resumeToken));
     deps.chat.on('event', () => this.#leaveDraining());
     this.#running = this.#run();
   }
@@ -184,7 +184,7 @@ export class Session {
     // By another tab of this browser, perhaps: then its lock tells.
     await this.#lock.settle();
     if (hold === undefined || hold.lost.aborted) return;
-    this.#deps.kept.remove('resumeToken');
+    this.#deps.storage.remove('resumeToken');
     this.#set({ kind: 'taken-over' });
   }
 

@@ -25,11 +25,11 @@ export function shownParts(parts: readonly Part[], before: readonly ShownPart[] 
 function shownPart({ value }: Part): ShownPart | undefined {
   if (value.case === 'text') return { kind: 'text', text: value.value };
   if (value.case === undefined) return undefined;
-  const { kind, url, mediaId, contentType, sizeBytes } = value.value;
+  const { kind, url, mediaId, contentType, sizeBytes, fileName } = value.value;
   const known = kindOf(kind);
   // A kind that only a later release knows is not shown.
   if (known === undefined) return undefined;
-  return { kind: known, url, mediaId, contentType, sizeBytes: Number(sizeBytes) };
+  return { kind: known, url, mediaId, contentType, sizeBytes: Number(sizeBytes), fileName };
 }
 
 function kindOf(kind: Kind): MediaKind | undefined {

@@ -21,7 +21,7 @@ type Method = DescribeSignInResponse['method'];
 
 export interface SignInDeps {
   readonly page: Page;
-  readonly kept: JsonStorage;
+  readonly storage: JsonStorage;
   readonly calls: Calls;
   /** Rung when trying again at once makes sense. */
   readonly returning: Notifications;
@@ -30,7 +30,7 @@ export interface SignInDeps {
 }
 
 /** Finds out how people get in here, lets them in, and keeps them in. */
-export class SignInDesk implements SignIn, AccessTokens {
+export class SignInCommands implements SignIn, AccessTokens {
   readonly #deps: SignInDeps;
   readonly #state = signal<SignInState>({ kind: 'asking' });
   readonly #tokens: Tokens;
@@ -56,7 +56,7 @@ export class SignInDesk implements SignIn, AccessTokens {
   /** For Hello and the like: '' where the access token says who it is. */
   get wireClientId(): string {
     return this.#method.case === 'none' || this.#method.case === undefined
-      ? chosenClientId(this.#deps.kept, this.#deps.page)
+      ? chosenClientId(this.#deps.storage, this.#deps.page)
       : '';
   }
 
@@ -69,11 +69,11 @@ export class SignInDesk implements SignIn, AccessTokens {
   }
 
   withPassword(userName: string, password: string): Promise<Refusal | undefined> {
-    return orRefusal(this.#accounts.signIn({ userName, password }).then(({ tokens }) => this.#in(tokens)));
+    return orRefusal(this.#accounts.signIn({ userName, password }).then(({ tokens }) => this.#in(tokens, userName)));
   }
 
   signUp(userName: string, password: string): Promise<Refusal | undefined> {
-    return orRefusal(this.#accounts.signUp({ userName, password }).then(({ tokens }) => this.#in(tokens)));
+    return orRefusal(this.#accounts.signUp({ userName, password }).then(({ tokens }) => this.#in(tokens, userName)));
   }
 
   async withIssuer(): Promise<Refusal | undefined> {
@@ -91,9 +91,12 @@ export class SignInDesk implements SignIn, AccessTokens {
   }
 
   changePassword(oldPassword: string, newPassword: string): Promise<Refusal | undefined> {
+    const { userName } = this.#tokens.current ?? {};
     return orRefusal(
       // The former ones are ended.
-      this.#deps.calls.ownAccount.changePassword({ oldPassword, newPassword }).then(({ tokens }) => this.#in(tokens)),
+      this.#deps.calls.ownAccount
+        .changePassword({ oldPassword, newPassword })
+        .then(({ tokens }) => this.#in(tokens, userName)),
     );
   }
 
@@ -145,7 +148,11 @@ export class SignInDesk implements SignIn, AccessTokens {
   async #enter(method: Method): Promise<void> {
     this.#method = method;
     if (!this.#usesTokens) {
-      this.#state.value = { kind: 'in', clientId: chosenClientId(this.#deps.kept, this.#deps.page), ...signsNobodyIn };
+      this.#state.value = {
+        kind: 'in',
+        clientId: chosenClientId(this.#deps.storage, this.#deps.page),
+        ...signsNobodyIn,
+      };
       return;
     }
     this.#tokens.start();
@@ -154,7 +161,7 @@ export class SignInDesk implements SignIn, AccessTokens {
     else this.#welcome();
   }
 
-  /** From the issuer's page, if that is where the visitor was. */
+  /** From the issuer's page, if that is where the user was. */
   async #comeBack(oidc: OidcSignIn): Promise<Refusal | undefined> {
     if (!this.#returnsFromIssuer) return undefined;
     return orRefusal(
@@ -165,13 +172,15 @@ export class SignInDesk implements SignIn, AccessTokens {
   }
 
   get #returnsFromIssuer(): boolean {
-    return this.#deps.page.tabStore.getItem(issuerVisitKey) !== null && /[?&](code|error)=/.test(this.#deps.page.url());
+    return (
+      this.#deps.page.tabStore.getItem(pendingSignInKey) !== null && /[?&](code|error)=/.test(this.#deps.page.url())
+    );
   }
 
   /** Loaded only where an issuer signs people in. */
   async #issuer(oidc: OidcSignIn) {
     const { Issuer } = await import('./issuer.ts');
-    return new Issuer(oidc, this.#deps.page, issuerVisitKey);
+    return new Issuer(oidc, this.#deps.page, pendingSignInKey);
   }
 
   async #renew(tokens: StoredTokens): Promise<NewTokens | undefined> {
@@ -179,16 +188,17 @@ export class SignInDesk implements SignIn, AccessTokens {
     return (await this.#accounts.refreshTokens({ refreshToken: tokens.refreshToken })).tokens;
   }
 
-  #in(tokens: NewTokens | undefined): void {
-    this.#tokens.set(tokens);
+  #in(tokens: NewTokens | undefined, userName?: string): void {
+    this.#tokens.set(tokens, userName);
     this.#welcome();
   }
 
   #welcome(): void {
-    const { clientId } = this.#tokens.current ?? {};
+    const { clientId, userName = '' } = this.#tokens.current ?? {};
     const state = this.#state.peek();
     if (clientId === undefined || (state.kind === 'in' && state.clientId === clientId)) return;
-    this.#state.value = { kind: 'in', clientId, canSignOut: true, hasPassword: this.#method.case === 'accounts' };
+    const hasPassword = this.#method.case === 'accounts';
+    this.#state.value = { kind: 'in', clientId, userName, canSignOut: true, hasPassword };
   }
 
   #out(notice?: Refusal): void {
@@ -203,7 +213,7 @@ export class SignInDesk implements SignIn, AccessTokens {
   }
 }
 
-const signsNobodyIn = { canSignOut: false, hasPassword: false };
+const signsNobodyIn = { userName: '', canSignOut: false, hasPassword: false };
 
-/** What this tab remembers of a visit at the issuer's page. */
-const issuerVisitKey = 'parley.issuerVisit';
+/** What this tab remembers of a sign-in under way at the issuer's page. */
+const pendingSignInKey = 'parley.issuerVisit';

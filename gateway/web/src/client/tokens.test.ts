@@ -63,7 +63,7 @@ function tab(family: Family, store: Storage, prefix: string) {
   const page = new TestPage('', store);
   const tokens = new Tokens({
     page,
-    kept: new JsonStorage(store, prefix),
+    storage: new JsonStorage(store, prefix),
     renew: (former) => family.renew(former),
     onEnded: (why) => told.push(`ended: ${why === undefined ? 'elsewhere' : shownRefusal(why).reason}`),
     onFound: () => told.push('found'),

@@ -12,7 +12,7 @@ import type { Page } from './page.ts';
 import { RenewalMark } from './renewal-mark.ts';
 
 export interface TokensDeps {
-  readonly kept: JsonStorage;
+  readonly storage: JsonStorage;
   readonly page: Page;
   readonly renew: Renewal;
   /** The sign-in is over, for this reason or because another tab signed out. */
@@ -23,34 +23,34 @@ export interface TokensDeps {
 
 /** Tokens in the browser's storage, for all tabs. */
 class BrowserStore implements TokenStore {
-  readonly #kept: JsonStorage;
+  readonly #storage: JsonStorage;
   readonly #locks: LockManager;
   readonly #mark: RenewalMark;
 
-  constructor({ kept, page: { locks } }: Pick<TokensDeps, 'kept' | 'page'>) {
-    this.#kept = kept;
+  constructor({ storage, page: { locks } }: Pick<TokensDeps, 'storage' | 'page'>) {
+    this.#storage = storage;
     this.#locks = locks;
-    this.#mark = new RenewalMark(locks, kept.keyOf('renewed'));
+    this.#mark = new RenewalMark(locks, storage.keyOf('renewed'));
   }
 
   read(): StoredTokens | undefined {
-    const found = Object(this.#kept.read('tokens'));
+    const found = Object(this.#storage.read('tokens'));
     const isWhole =
       texts.every((name) => typeof found[name] === 'string') && times.every((name) => Number.isFinite(found[name]));
     return isWhole ? found : undefined;
   }
 
   write(tokens: StoredTokens): void {
-    this.#kept.write('tokens', tokens);
+    this.#storage.write('tokens', tokens);
   }
 
   remove(): void {
-    this.#kept.remove('tokens');
+    this.#storage.remove('tokens');
   }
 
   /** Never in two tabs: a refresh token works once, and two that use the same one end the sign-in of both. */
   alone<Result>(action: () => Promise<Result>): Promise<Result> {
-    return this.#locks.request(this.#kept.keyOf('renewing'), async () => {
+    return this.#locks.request(this.#storage.keyOf('renewing'), async () => {
       const before = await this.#mark.upToDate(() => this.read());
       const result = await action();
       const after = this.read();
@@ -65,8 +65,8 @@ class BrowserStore implements TokenStore {
 }
 
 /**
- * The tokens of who is signed in. They are kept in the browser's storage, for all tabs: a visit tomorrow needs no password, and a reload needs no new
- * tokens. A script in this page could read them there; but one in this page could as well ask for whatever it wants in the visitor's name, and the page
+ * The tokens of who is signed in. They are kept in the browser's storage, for all tabs: the next start of the page needs no password, and a reload no new
+ * tokens. A script in this page could read them there; but one in this page could as well ask for whatever it wants in the user's name, and the page
  * lets none in: it runs nothing but its own files. A refresh token that was stolen all the same is found out when it is used twice, and ended.
  */
 export class Tokens implements AccessTokens {
@@ -81,7 +81,7 @@ export class Tokens implements AccessTokens {
     this.#store = new BrowserStore(deps);
     this.#saved = new SavedTokens(this.#store, deps.renew);
     this.#stopListening = deps.page.onStored((key) => {
-      if (key === deps.kept.keyOf('tokens') || key === null) this.#changedElsewhere();
+      if (key === deps.storage.keyOf('tokens') || key === null) this.#changedElsewhere();
     });
   }
 
@@ -95,9 +95,9 @@ export class Tokens implements AccessTokens {
     return this.#store.read();
   }
 
-  /** Somebody has signed in. */
-  set(tokens: NewTokens | undefined): void {
-    this.#store.write(storedTokens(tokens, ''));
+  /** Somebody has signed in. @param userName '' where there is none */
+  set(tokens: NewTokens | undefined, userName = ''): void {
+    this.#store.write(storedTokens(tokens, userName));
   }
 
   forget(): void {

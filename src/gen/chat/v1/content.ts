@@ -121,6 +121,11 @@ export interface Media {
   sizeBytes: bigint;
   /** SHA-256 of the bytes, 32 bytes. */
   sha256: Buffer;
+  /**
+   * What the file is called at the client, for people to read: up to 255 UTF-8 bytes, no control characters. Empty: no name. It belongs to the
+   * message, not to the object: GetMedia tells none.
+   */
+  fileName: string;
 }
 
 /** One message of a conversation, as history holds it. */
@@ -248,6 +253,7 @@ function createBaseMedia(): Media {
     urlExpireTime: undefined,
     sizeBytes: 0n,
     sha256: Buffer.alloc(0),
+    fileName: "",
   };
 }
 
@@ -279,6 +285,9 @@ export const Media: MessageFns<Media> = {
     }
     if (message.sha256.length !== 0) {
       writer.uint32(66).bytes(message.sha256);
+    }
+    if (message.fileName !== "") {
+      writer.uint32(74).string(message.fileName);
     }
     return writer;
   },
@@ -360,6 +369,14 @@ export const Media: MessageFns<Media> = {
             message.sha256 = Buffer.from(reader.bytes());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.fileName = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -385,6 +402,7 @@ export const Media: MessageFns<Media> = {
     message.urlExpireTime = object.urlExpireTime ?? undefined;
     message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
     message.sha256 = object.sha256 ?? Buffer.alloc(0);
+    message.fileName = object.fileName ?? "";
     return message;
   },
 };

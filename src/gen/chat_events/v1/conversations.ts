@@ -104,6 +104,8 @@ export interface Media {
   sizeBytes: bigint;
   /** SHA-256 of the bytes, 32 bytes. */
   sha256: Buffer;
+  /** What its client called it. Empty, as until release 0.2: no name. */
+  fileName: string;
 }
 
 /** A worker took the partition. Events of an earlier claim that come after this one do not count. */
@@ -503,7 +505,7 @@ export const Part: MessageFns<Part> = {
 };
 
 function createBaseMedia(): Media {
-  return { kind: 0, mediaId: "", contentType: "", sizeBytes: 0n, sha256: Buffer.alloc(0) };
+  return { kind: 0, mediaId: "", contentType: "", sizeBytes: 0n, sha256: Buffer.alloc(0), fileName: "" };
 }
 
 export const Media: MessageFns<Media> = {
@@ -525,6 +527,9 @@ export const Media: MessageFns<Media> = {
     }
     if (message.sha256.length !== 0) {
       writer.uint32(42).bytes(message.sha256);
+    }
+    if (message.fileName !== "") {
+      writer.uint32(50).string(message.fileName);
     }
     return writer;
   },
@@ -582,6 +587,14 @@ export const Media: MessageFns<Media> = {
             message.sha256 = Buffer.from(reader.bytes());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.fileName = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -604,6 +617,7 @@ export const Media: MessageFns<Media> = {
     message.contentType = object.contentType ?? "";
     message.sizeBytes = (object.sizeBytes !== undefined && object.sizeBytes !== null) ? BigInt(object.sizeBytes) : 0n;
     message.sha256 = object.sha256 ?? Buffer.alloc(0);
+    message.fileName = object.fileName ?? "";
     return message;
   },
 };

@@ -4,13 +4,13 @@ export type Theme = 'system' | 'light' | 'dark';
 
 const key = 'parley.theme';
 
-function keptTheme(): Theme {
-  const kept = localStorage.getItem(key);
-  return kept === 'light' || kept === 'dark' ? kept : 'system';
+function storedTheme(): Theme {
+  const stored = localStorage.getItem(key);
+  return stored === 'light' || stored === 'dark' ? stored : 'system';
 }
 
-/** The colours that were chosen; the choice is kept. */
-export const theme: Signal<Theme> = signal(keptTheme());
+/** The colours that were chosen; the choice is stored. */
+export const theme: Signal<Theme> = signal(storedTheme());
 
 effect(() => {
   const chosen = theme.value;

@@ -8,6 +8,7 @@ import {
   sizeLabel,
   stopwatchLabel,
   timeLabel,
+  zone,
 } from './times.ts';
 
 /** By the calendar of whoever runs this, as on the page. */
@@ -20,6 +21,19 @@ test('a day begins at local midnight, and with the first message', () => {
   expect(beginsDay(at(11, 21, 23, 59), at(11, 22, 0, 0))).toBe(true);
   expect(beginsDay(at(11, 22, 0, 0), at(11, 22, 23, 59))).toBe(false);
   expect(beginsDay(at(11, 22, 12, 0, 2025), now)).toBe(true);
+});
+
+test('a zone that was chosen decides the day and the hour', () => {
+  zone.value = 'Pacific/Kiritimati';
+  try {
+    const evening = new Date('2025-12-31T10:30:00Z');
+    expect(dayLabel(new Date('2025-12-31T09:59:00Z'), evening)).toBe('Yesterday');
+    expect(dayLabel(new Date('2025-12-31T10:00:00Z'), evening)).toBe('Today');
+    expect(timeLabel(evening)).toMatch(/^0?0:30|12:30 AM$/);
+    expect(recentLabel(new Date('2025-06-01T12:00:00Z'), evening)).toBe('Jun 2, 2025');
+  } finally {
+    zone.value = '';
+  }
 });
 
 test('days of 23 and 25 hours are days', () => {

@@ -1,42 +1,66 @@
+import { computed, type Signal, signal } from '@preact/signals';
+
 /** The words are English whatever the browser's language; whether the clock has 12 or 24 hours is the reader's habit. */
 const words = 'en';
 const { hourCycle } = new Intl.DateTimeFormat(undefined, { hour: 'numeric' }).resolvedOptions();
-
 const hour = hourCycle === 'h23' || hourCycle === 'h24' ? '2-digit' : 'numeric';
-const clock = new Intl.DateTimeFormat(words, { hour, minute: '2-digit', hourCycle });
-const precise = new Intl.DateTimeFormat(words, {
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-  fractionalSecondDigits: 3,
-  hourCycle,
+
+/** The IANA zone in which all times here are told; '': that of the device. What is drawn with them is drawn again when it changes. */
+export const zone: Signal<string> = signal('');
+
+const formats = computed(() => {
+  const timeZone = zone.value === '' ? undefined : zone.value;
+  const format = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(words, { ...options, timeZone });
+  return {
+    clock: format({ hour, minute: '2-digit', hourCycle }),
+    precise: format({
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+      fractionalSecondDigits: 3,
+      hourCycle,
+    }),
+    whole: format({ dateStyle: 'full', timeStyle: 'medium', hourCycle }),
+    weekday: format({ weekday: 'long' }),
+    dayOfYear: format({ weekday: 'long', month: 'long', day: 'numeric' }),
+    dayOfAnyYear: format({ year: 'numeric', month: 'long', day: 'numeric' }),
+    shortDay: format({ month: 'short', day: 'numeric' }),
+    shortDayOfAnyYear: format({ year: 'numeric', month: 'short', day: 'numeric' }),
+    numbers: format({ year: 'numeric', month: 'numeric', day: 'numeric' }),
+  };
 });
-const whole = new Intl.DateTimeFormat(words, { dateStyle: 'full', timeStyle: 'medium', hourCycle });
-const weekday = new Intl.DateTimeFormat(words, { weekday: 'long' });
-const dayOfYear = new Intl.DateTimeFormat(words, { weekday: 'long', month: 'long', day: 'numeric' });
-const dayOfAnyYear = new Intl.DateTimeFormat(words, { year: 'numeric', month: 'long', day: 'numeric' });
-const shortDay = new Intl.DateTimeFormat(words, { month: 'short', day: 'numeric' });
-const shortDayOfAnyYear = new Intl.DateTimeFormat(words, { year: 'numeric', month: 'short', day: 'numeric' });
 
 /** The time of day, "10:32". */
 export function timeLabel(at: Date): string {
-  return clock.format(at);
+  return formats.value.clock.format(at);
 }
 
 /** To the millisecond, for comparing. */
 export function preciseTimeLabel(at: Date): string {
-  return precise.format(at);
+  return formats.value.precise.format(at);
 }
 
 /** Date and time in full, for who wants to know exactly. */
 export function wholeTimeLabel(at: Date): string {
-  return whole.format(at);
+  return formats.value.whole.format(at);
 }
 
 /** Midnights between two moments, by the reader's calendar; days of 23 and 25 hours count as one. */
 export function daysBetween(earlier: Date, later: Date): number {
-  const dayNumber = (at: Date) => Date.UTC(at.getFullYear(), at.getMonth(), at.getDate()) / 86_400_000;
   return dayNumber(later) - dayNumber(earlier);
+}
+
+function dayNumber(at: Date): number {
+  const { year, month, day } = calendar(at);
+  return Date.UTC(year, month, day) / 86_400_000;
+}
+
+/** The date in the reader's zone; the month begins at 0. */
+function calendar(at: Date): { readonly year: number; readonly month: number; readonly day: number } {
+  // The device's own is told a hundred times faster, and asked about for each message.
+  if (zone.value === '') return { year: at.getFullYear(), month: at.getMonth(), day: at.getDate() };
+  const [month = 0, day = 0, year = 0] = formats.value.numbers.format(at).split('/').map(Number);
+  return { year, month: month - 1, day };
 }
 
 /** Whether a message of this time has a new day written above it. `previous`: the message before, if there is one. */
@@ -49,7 +73,9 @@ export function dayLabel(at: Date, now: Date): string {
   const days = daysBetween(at, now);
   if (days === 0) return 'Today';
   if (days === 1) return 'Yesterday';
-  return at.getFullYear() === now.getFullYear() ? dayOfYear.format(at) : dayOfAnyYear.format(at);
+  return calendar(at).year === calendar(now).year
+    ? formats.value.dayOfYear.format(at)
+    : formats.value.dayOfAnyYear.format(at);
 }
 
 /** When something last happened, as short as it can be said: "10:32", "Friday", "Nov 3", "Nov 3, 2024". */
@@ -57,8 +83,10 @@ export function recentLabel(at: Date, now: Date): string {
   const days = daysBetween(at, now);
   if (days <= 0) return timeLabel(at);
   if (days === 1) return 'Yesterday';
-  if (days < 7) return weekday.format(at);
-  return at.getFullYear() === now.getFullYear() ? shortDay.format(at) : shortDayOfAnyYear.format(at);
+  if (days < 7) return formats.value.weekday.format(at);
+  return calendar(at).year === calendar(now).year
+    ? formats.value.shortDay.format(at)
+    : formats.value.shortDayOfAnyYear.format(at);
 }
 
 /** A length of time as a clock shows it, "0:07", "12:30". */

@@ -66,11 +66,11 @@ function waitingWords(place: number): ConnectionWords {
 }
 
 function reconnectingWords(offline: boolean, because: Refusal | undefined): ConnectionWords {
-  const kept = 'Nothing is lost: what you send goes out when the connection is back.';
+  const advice = 'Nothing is lost: what you send goes out when the connection is back.';
   if (offline)
-    return { icon: 'offline', mood: 'bad', short: 'Offline', notice: { title: 'There is no network.', advice: kept } };
+    return { icon: 'offline', mood: 'bad', short: 'Offline', notice: { title: 'There is no network.', advice } };
   const words = { icon: 'offline', mood: 'bad', short: 'Reconnecting' } as const;
-  return because === undefined ? words : { ...words, notice: { title: because.title, advice: kept } };
+  return because === undefined ? words : { ...words, notice: { title: because.title, advice } };
 }
 
 function noticeOf({ title, advice }: Refusal, act: string) {

@@ -1,8 +1,9 @@
-import type { MarkedToken, Token, Tokens } from 'marked';
+import type { Token, Tokens } from 'marked';
 import type { ComponentChildren, VNode } from 'preact';
 import { useRef } from 'preact/hooks';
-import { CopyButton } from '../common/copy-button.tsx';
-import { type Reading, readMarkdown, safeAddress, unescapeCharacters } from './reply-words.ts';
+import { CodeBlock } from './code-block.tsx';
+import { Formula } from './formula.tsx';
+import { type Reading, type ReplyToken, readMarkdown, safeAddress, unescapeCharacters } from './reply-words.ts';
 
 interface MarkdownProps {
   readonly text: string;
@@ -21,10 +22,10 @@ export function Markdown({ text, isGrowing }: MarkdownProps) {
   return <div class="prose">{reading.blocks.map(drawnOnce)}</div>;
 }
 
-const drawn = new WeakMap<MarkedToken, VNode>();
+const drawn = new WeakMap<ReplyToken, VNode>();
 
 /** The same block gives the same node, at which the drawing stops comparing: a growing reply costs what its last block costs. */
-function drawnOnce(block: MarkedToken): VNode {
+function drawnOnce(block: ReplyToken): VNode {
   const known = drawn.get(block);
   if (known !== undefined) return known;
   const node = <Block token={block} depth={0} />;
@@ -36,7 +37,7 @@ function drawnOnce(block: MarkedToken): VNode {
 const maxDepth = 20;
 
 interface TokenProps {
-  readonly token: MarkedToken;
+  readonly token: ReplyToken;
   readonly depth: number;
 }
 
@@ -57,6 +58,8 @@ function Block({ token, depth }: TokenProps) {
       return <Table token={token} />;
     case 'hr':
       return <hr />;
+    case 'math':
+      return <Formula tex={token.tex} isDisplay={token.isDisplay} raw={token.raw} />;
     case 'html':
       return <p class="as-written">{token.text}</p>;
     case 'space':
@@ -68,7 +71,7 @@ function Block({ token, depth }: TokenProps) {
 }
 
 function blocks(tokens: readonly Token[], depth: number): ComponentChildren {
-  return (tokens as readonly MarkedToken[]).map((token, index) => <Block key={index} token={token} depth={depth} />);
+  return (tokens as readonly ReplyToken[]).map((token, index) => <Block key={index} token={token} depth={depth} />);
 }
 
 /** The page has levels 1 and 2 for itself. */
@@ -118,26 +121,11 @@ function Table({ token }: { readonly token: Tokens.Table }) {
   );
 }
 
-function CodeBlock({ language, code }: { readonly language: string; readonly code: string }) {
-  return (
-    <figure class="code">
-      <figcaption>
-        <span>{language === '' ? 'text' : language}</span>
-        <CopyButton label="Copy code" text={code} />
-      </figcaption>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard. */}
-      <pre tabIndex={0}>
-        <code>{code}</code>
-      </pre>
-    </figure>
-  );
-}
-
 function inline(tokens: readonly Token[] | undefined): ComponentChildren {
-  return (tokens as readonly MarkedToken[] | undefined)?.map((token, index) => <Inline key={index} token={token} />);
+  return (tokens as readonly ReplyToken[] | undefined)?.map((token, index) => <Inline key={index} token={token} />);
 }
 
-function Inline({ token }: { readonly token: MarkedToken }) {
+function Inline({ token }: { readonly token: ReplyToken }) {
   switch (token.type) {
     case 'text':
       if (token.tokens !== undefined) return <>{inline(token.tokens)}</>;
@@ -158,6 +146,8 @@ function Inline({ token }: { readonly token: MarkedToken }) {
       return <Link address={token.href}>{token.text === '' ? 'picture' : token.text}</Link>;
     case 'checkbox':
       return <input type="checkbox" checked={token.checked} disabled aria-label={token.checked ? 'done' : 'to do'} />;
+    case 'math':
+      return <Formula tex={token.tex} isDisplay={token.isDisplay} raw={token.raw} />;
     case 'escape':
       return <>{token.text}</>;
     default:

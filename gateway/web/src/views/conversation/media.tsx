@@ -23,6 +23,9 @@ export function Media({ part, conversation }: MediaProps) {
       ) : (
         <Player kind={part.kind} url={url} onFail={renew} />
       )}
+      {part.fileName !== '' && part.progress === undefined && (
+        <figcaption class="media-name">{part.fileName}</figcaption>
+      )}
       {part.progress !== undefined && (
         <figcaption>
           <progress aria-label="Upload" max={1} value={part.progress} />

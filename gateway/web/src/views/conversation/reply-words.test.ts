@@ -25,6 +25,15 @@ grams;
 > quoted
 still quoted
 
+So \\(a_1 + b\\) and $x^2$ are:
+
+$$
+x_1 \\\\
+- y
+$$
+
+\\[ z \\]
+
 Title
 ===
 
@@ -58,6 +67,39 @@ describe('a growing reply', () => {
   });
 });
 
+describe('mathematics', () => {
+  const found = (text: string) => {
+    const formulas: unknown[] = [];
+    JSON.stringify(readMarkdown(text).blocks, (key, value) => {
+      if (key === 'tex') formulas.push(value);
+      return value;
+    });
+    return formulas;
+  };
+
+  test.each([
+    ['$x^2$', ['x^2']],
+    ['So $a_1$ and $b_2$.', ['a_1', 'b_2']],
+    ['\\(a \\cdot b\\)', ['a \\cdot b']],
+    ['$$\na\n- b\n$$', ['a\n- b']],
+    ['\\[\na \\\\[2pt] b\n\\]', ['a \\\\[2pt] b']],
+    ['In a line $$x$$ as well', ['x']],
+    ['- $x$\n\n| a |\n|---|\n| $y$ |', ['x', 'y']],
+  ])('%j', (text, formulas) => expect(found(text)).toEqual(formulas));
+
+  test.each([
+    'It costs $5, and $10 with tax.',
+    '$5–$10',
+    '\\$x$',
+    '`$x$`',
+    '```\n$x$\n```',
+    '$ x $',
+    'echo $HOME',
+    '$$\na\n\nb\n$$',
+    '\\(never ended',
+  ])('%j has none', (text) => expect(found(text)).toEqual([]));
+});
+
 describe('what would hold up the page is shown as it is', () => {
   test.each([
     ['thousands of quotes in quotes', `${'>'.repeat(5_000)} x`],
@@ -68,6 +110,18 @@ describe('what would hold up the page is shown as it is', () => {
     expect(blocks.map(({ type, raw }) => [type, raw])).toEqual([['paragraph', text]]);
   });
 });
+
+test.each(['$', '$a ', '$$', '$$a\n', '\\\\(', '\\\\(a ', '\\\\[', '\\\\[a\n'])(
+  'a reply of nothing but %j is read',
+  (mark) => {
+    const text = mark.repeat(Math.floor(150_000 / mark.length));
+    expect(
+      readMarkdown(text)
+        .blocks.map(({ raw }) => raw)
+        .join(''),
+    ).toBe(text);
+  },
+);
 
 describe('one part that is too much leaves the rest laid out', () => {
   const marks = '_a*'.repeat(2_000);

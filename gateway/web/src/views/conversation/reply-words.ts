@@ -1,7 +1,11 @@
 import { Lexer, type MarkedToken, type Token, type Tokens } from 'marked';
+import { type MathToken, mathOptions } from './math-tokens.ts';
 
 /** A line that ends is a line that ends: models mean it so. */
-const options = { gfm: true, breaks: true };
+const options = { gfm: true, breaks: true, ...mathOptions };
+
+/** What a reply is made of. */
+export type ReplyToken = MarkedToken | MathToken;
 
 /** Longer paragraphs are shown as they are: nobody has laid out so much. */
 const maxInlineChars = 200_000;
@@ -20,7 +24,7 @@ class BoundedLexer extends Lexer {
 /** A reply in blocks. Those that more text cannot change any more are the same objects in the next reading. */
 export interface Reading {
   readonly text: string;
-  readonly blocks: readonly MarkedToken[];
+  readonly blocks: readonly ReplyToken[];
 }
 
 /**
@@ -28,10 +32,13 @@ export interface Reading {
  * down than it is used is found by a reading without it.
  */
 export function readMarkdown(text: string, before?: Reading): Reading {
-  const kept = before !== undefined && text.startsWith(before.text) ? settledBlocks(before.blocks) : [];
-  const keptChars = kept.reduce((sum, block) => sum + block.raw.length, 0);
+  const settled = before !== undefined && text.startsWith(before.text) ? settledBlocks(before.blocks) : [];
+  const settledChars = settled.reduce((sum, block) => sum + block.raw.length, 0);
   try {
-    return { text, blocks: [...kept, ...(new BoundedLexer(options).lex(text.slice(keptChars)) as MarkedToken[])] };
+    return {
+      text,
+      blocks: [...settled, ...(new BoundedLexer(options).lex(text.slice(settledChars)) as ReplyToken[])],
+    };
   } catch (error) {
     // Quotes in quotes in quotes, thousands deep.
     if (error instanceof RangeError)
@@ -41,7 +48,7 @@ export function readMarkdown(text: string, before?: Reading): Reading {
 }
 
 /** All blocks but the last that is not mere space: only that one can go on. */
-function settledBlocks(blocks: readonly MarkedToken[]): readonly MarkedToken[] {
+function settledBlocks(blocks: readonly ReplyToken[]): readonly ReplyToken[] {
   const last = blocks.findLastIndex(({ type }) => type !== 'space');
   return blocks.slice(0, Math.max(0, last));
 }

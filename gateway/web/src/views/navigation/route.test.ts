@@ -7,6 +7,7 @@ test('reads what it writes', () => {
   const routes: readonly Route[] = [
     { kind: 'new' },
     conversation('a/b?c#d %41 ü'),
+    { kind: 'settings' },
     { kind: 'operator', messageId: '' },
     { kind: 'operator', messageId: 'm/1' },
   ];

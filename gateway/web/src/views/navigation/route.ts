@@ -3,6 +3,7 @@ export type Route =
   | { readonly kind: 'unsaid' }
   | { readonly kind: 'new' }
   | { readonly kind: 'conversation'; readonly conversationId: string }
+  | { readonly kind: 'settings' }
   /** '' when no message is to be explained. */
   | { readonly kind: 'operator'; readonly messageId: string };
 
@@ -13,6 +14,7 @@ export function routeOf(hash: string): Route {
   if (root !== '#') return { kind: 'unsaid' };
   if (page === '') return { kind: 'new' };
   if (page === 'c' && argument !== '') return { kind: 'conversation', conversationId: argument };
+  if (page === 'settings') return { kind: 'settings' };
   if (page === 'operator') return { kind: 'operator', messageId: argument };
   return { kind: 'unsaid' };
 }
@@ -25,6 +27,8 @@ export function hashOf(route: Route): string {
       return '#/';
     case 'conversation':
       return `#/c/${encodeURIComponent(route.conversationId)}`;
+    case 'settings':
+      return '#/settings';
     case 'operator':
       return route.messageId === '' ? '#/operator' : `#/operator/${encodeURIComponent(route.messageId)}`;
     default:
@@ -47,6 +51,7 @@ export interface Turn {
 export function routeAfter(here: Route, { id, lastId, hasWords }: Turn): Route | undefined {
   const open: Route = hasWords && id !== '' ? { kind: 'conversation', conversationId: id } : { kind: 'new' };
   switch (here.kind) {
+    case 'settings':
     case 'operator':
       return undefined;
     case 'conversation':

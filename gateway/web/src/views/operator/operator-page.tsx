@@ -4,6 +4,7 @@ import { ageLabel } from '../common/times.ts';
 import { Trouble } from '../common/trouble.tsx';
 import { Connections } from './connections.tsx';
 import { Explanation } from './explanation.tsx';
+import { UsagePlots } from './usage-plots.tsx';
 import '../../styles/operator.css';
 
 /** For those who run it: how much of the limits is used, who is there, and what became of a message. */
@@ -20,6 +21,7 @@ export function OperatorPage({ app, messageId }: { readonly app: App; readonly m
         ) : (
           <>
             <Use usage={usage.value} />
+            <UsagePlots samples={app.operator.usageSamples.value} />
             <Connections app={app} />
           </>
         )}

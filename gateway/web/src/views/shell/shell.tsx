@@ -1,17 +1,19 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { App } from '../../client/app.ts';
-import { AccountDialog } from '../account/account-dialog.tsx';
 import { Icon } from '../common/icon.tsx';
+import { laterPage } from '../common/later-page.tsx';
 import { isNarrow } from '../common/media-query.ts';
 import { ConnectionStatus } from '../connection/connection-status.tsx';
 import { ConversationPage } from '../conversation/conversation-page.tsx';
 import type { Navigation } from '../navigation/navigation.ts';
-import { OperatorDoor } from '../operator/operator-door.tsx';
 import { Sidebar } from '../sidebar/sidebar.tsx';
 import { SignInPage } from '../sign-in/sign-in-page.tsx';
 import { HelpDialog } from './help-dialog.tsx';
 import { type Shortcut, shortcutOf } from './shortcuts.ts';
+
+const OperatorPage = laterPage(async () => (await import('../operator/operator-page.tsx')).OperatorPage);
+const SettingsPage = laterPage(async () => (await import('../settings/settings-page.tsx')).SettingsPage);
 
 interface ShellProps {
   readonly app: App;
@@ -27,43 +29,40 @@ export function Shell({ app, navigation }: ShellProps) {
 function SignedIn({ app, navigation }: ShellProps) {
   const isDrawerOpen = useSignal(false);
   const isHelpOpen = useSignal(false);
-  const isAccountOpen = useSignal(false);
   const route = navigation.route.value;
-  const isOperator = route.kind === 'operator';
+  const page = route.kind === 'operator' || route.kind === 'settings' ? route.kind : 'conversation';
+  const isConversation = page === 'conversation';
   const isOverlaid = isNarrow.value && isDrawerOpen.value;
   useShortcuts(isDrawerOpen, isHelpOpen);
   return (
     <div class="shell" data-drawer={isOverlaid}>
       <SkipLink
-        words={isOperator ? 'Skip to the page' : 'Skip to the message box'}
-        to={isOperator ? 'main' : 'message-box'}
+        words={isConversation ? 'Skip to the message box' : 'Skip to the page'}
+        to={isConversation ? 'message-box' : 'main'}
       />
       <Drawer isOpen={isDrawerOpen}>
         <Sidebar
           app={app}
           onHide={isNarrow.value ? () => (isDrawerOpen.value = false) : undefined}
           onHelp={() => (isHelpOpen.value = true)}
-          onAccount={() => (isAccountOpen.value = true)}
         />
       </Drawer>
       {isOverlaid && <div class="scrim" aria-hidden="true" onClick={() => (isDrawerOpen.value = false)} />}
       <div class="beside" inert={isOverlaid}>
-        <Header app={app} title={isOperator ? 'Operator' : titleOf(app)} drawer={isDrawerOpen} />
-        <main id="main" class="main" tabIndex={-1} data-page={isOperator ? 'operator' : 'conversation'}>
-          {route.kind === 'operator' ? (
-            <OperatorDoor app={app} messageId={route.messageId} />
-          ) : (
-            <ConversationPage app={app} />
-          )}
+        <Header app={app} title={titleOf(app, page)} drawer={isDrawerOpen} />
+        <main id="main" class="main" tabIndex={-1} data-page={page}>
+          {route.kind === 'operator' && <OperatorPage app={app} messageId={route.messageId} />}
+          {route.kind === 'settings' && <SettingsPage app={app} />}
+          {isConversation && <ConversationPage app={app} />}
         </main>
       </div>
       {isHelpOpen.value && <HelpDialog onClose={() => (isHelpOpen.value = false)} />}
-      {isAccountOpen.value && <AccountDialog app={app} onClose={() => (isAccountOpen.value = false)} />}
     </div>
   );
 }
 
-function titleOf(app: App): string {
+function titleOf(app: App, page: 'operator' | 'settings' | 'conversation'): string {
+  if (page !== 'conversation') return page === 'operator' ? 'Operator' : 'Settings';
   const title = app.conversation.title.value;
   return title === '' ? 'New conversation' : title;
 }

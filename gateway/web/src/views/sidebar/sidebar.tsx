@@ -1,7 +1,8 @@
 import type { App } from '../../client/app.ts';
 import { Icon } from '../common/icon.tsx';
+import { signOut } from '../common/sign-out.ts';
 import { Trouble } from '../common/trouble.tsx';
-import { ThemeSwitch } from '../shell/theme-switch.tsx';
+import { nameOf } from '../common/who.ts';
 import { ConversationRow } from './conversation-row.tsx';
 import { FoundTexts, SearchField } from './search.tsx';
 
@@ -10,11 +11,10 @@ interface SidebarProps {
   /** On a phone it is a drawer; undefined where it is always there. */
   readonly onHide?: () => void;
   readonly onHelp: () => void;
-  readonly onAccount: () => void;
 }
 
 /** The conversations, and at its foot what is seldom needed. */
-export function Sidebar({ app, onHide, onHelp, onAccount }: SidebarProps) {
+export function Sidebar({ app, onHide, onHelp }: SidebarProps) {
   return (
     <>
       <div class="sidebar-head">
@@ -36,7 +36,7 @@ export function Sidebar({ app, onHide, onHelp, onAccount }: SidebarProps) {
       <div class="sidebar-list">
         <Conversations app={app} />
       </div>
-      <Foot app={app} onHelp={onHelp} onAccount={onAccount} />
+      <Foot app={app} onHelp={onHelp} />
     </>
   );
 }
@@ -68,18 +68,16 @@ function Conversations({ app }: { readonly app: App }) {
   );
 }
 
-/** The next who signs in here does not begin with the address of somebody else's conversation. */
-async function leave(app: App): Promise<void> {
-  await app.signIn.signOut();
-  location.hash = '#/';
-}
-
-function Foot({ app, onHelp, onAccount }: Pick<SidebarProps, 'app' | 'onHelp' | 'onAccount'>) {
+function Foot({ app, onHelp }: Pick<SidebarProps, 'app' | 'onHelp'>) {
   const state = app.signIn.state.value;
   return (
     <div class="sidebar-foot">
-      <ThemeSwitch />
-      <span class="spring" />
+      {state.kind === 'in' && (
+        <a class="quiet who" href="#/settings" aria-label={`Settings, ${nameOf(state)}`} title="Settings">
+          <Icon name="sliders" />
+          <span>{nameOf(state)}</span>
+        </a>
+      )}
       {app.operator.isOperator.value && (
         <a class="quiet round" href="#/operator" aria-label="Operator" title="Operator">
           <Icon name="gauge" />
@@ -88,18 +86,13 @@ function Foot({ app, onHelp, onAccount }: Pick<SidebarProps, 'app' | 'onHelp' | 
       <button type="button" class="quiet round" aria-label="Help" title="Keyboard and help" onClick={onHelp}>
         <Icon name="help" />
       </button>
-      {state.kind === 'in' && state.hasPassword && (
-        <button type="button" class="quiet round" aria-label="Account" title="Account" onClick={onAccount}>
-          <Icon name="person" />
-        </button>
-      )}
       {state.kind === 'in' && state.canSignOut && (
         <button
           type="button"
           class="quiet round"
           aria-label="Sign out"
           title="Sign out"
-          onClick={() => void leave(app)}
+          onClick={() => void signOut(app)}
         >
           <Icon name="door" />
         </button>

@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { App, Refusal, SignInState } from '../../client/app.ts';
+import { ThemeSwitch } from '../common/theme-switch.tsx';
 import { Trouble } from '../common/trouble.tsx';
-import { ThemeSwitch } from '../shell/theme-switch.tsx';
 import { PasswordForm } from './password-form.tsx';
 
 /** Who is not in yet gets in here. */

@@ -111,6 +111,14 @@ export declare type Media = Message$1<"chat.v1.Media"> & {
    * @generated from field: bytes sha256 = 8;
    */
   sha256: Uint8Array;
+
+  /**
+   * What the file is called at the client, for people to read: up to 255 UTF-8 bytes, no control characters. Empty: no name. It belongs to the
+   * message, not to the object: GetMedia tells none.
+   *
+   * @generated from field: string file_name = 9;
+   */
+  fileName: string;
 };
 
 /**

@@ -15,19 +15,21 @@ import type { JsonStorage } from './json-storage.ts';
 import { type FileWithBytes, Outbox, type WireLimits } from './outbox.ts';
 import type { Page } from './page.ts';
 import { refusal } from './refusals.ts';
-import { keptResumeToken, Session } from './session.ts';
+import { Session, storedResumeToken } from './session.ts';
 import { wireKinds } from './shown-parts.ts';
 
-export interface VisitDeps {
+export interface SignedInDeps {
   readonly calls: Calls;
   readonly wire: Wire;
   readonly tokens: AccessTokens;
   readonly page: Page;
   /** Of this client. */
-  readonly kept: JsonStorage;
+  readonly storage: JsonStorage;
   /** '' where the token says who it is. */
   readonly clientId: string;
   readonly tabId: string;
+  /** IANA name; '': that of the page. */
+  readonly timeZone: ReadonlySignal<string>;
 }
 
 /** Longer than any server lets wait: each has its own cap, after which the page stands in line again. */
@@ -37,28 +39,29 @@ const waitForSlotMs = 3_600_000;
 const maxTitleLength = 80;
 
 /** Everything that belongs to one client as long as they are signed in. */
-export class Visit {
+export class SignedInSession {
   readonly list: ConversationListing;
   readonly dialogue: Dialogue;
   readonly drafts: Drafts;
   readonly pages: HistoryPages;
   readonly outbox: Outbox;
   readonly limits = signal<Limits | undefined>(undefined);
-  readonly #deps: VisitDeps;
+  readonly #deps: SignedInDeps;
   readonly #chat: Chat;
   readonly #session: Session;
+  readonly #stopFollowing: () => void;
   readonly #wireLimits = Promise.withResolvers<WireLimits>();
 
-  constructor(deps: VisitDeps) {
-    const { calls, kept, clientId, tabId } = deps;
+  constructor(deps: SignedInDeps) {
+    const { calls, storage, clientId, tabId } = deps;
     this.#deps = deps;
     this.list = new ConversationListing(calls, clientId);
-    this.drafts = new Drafts(kept.within('draft'));
+    this.drafts = new Drafts(storage.within('draft'));
     this.pages = new HistoryPages(calls);
     const first = new Conversation(this.#blankId, true);
     this.#chat = this.#newChat(first);
     this.outbox = new Outbox({
-      kept: kept.within('unsent'),
+      storage: storage.within('unsent'),
       tabId,
       limits: () => this.#wireLimits.promise,
       store: (...file) => this.#store(...file),
@@ -78,6 +81,7 @@ export class Visit {
     );
     this.adopt(this.drafts.read(this.dialogue.open.peek()));
     this.#session = this.#newSession();
+    this.#stopFollowing = this.#followTimeZone();
     void this.#restore();
     void this.list.loadMore();
   }
@@ -122,7 +126,7 @@ export class Visit {
   post(conversation: Conversation): void {
     this.outbox.add(conversation, conversation.draftText.peek().trim(), conversation.chosen.peek());
     conversation.notice.value = undefined;
-    if (this.#blankId === conversation.id.peek()) this.#deps.kept.remove('blank');
+    if (this.#blankId === conversation.id.peek()) this.#deps.storage.remove('blank');
     this.wake();
   }
 
@@ -140,27 +144,28 @@ export class Visit {
     this.dialogue.forget(conversation);
     this.outbox.discardAllOf(conversation);
     this.drafts.write(conversation, '');
-    if (this.#blankId === conversationId) this.#deps.kept.remove('blank');
+    if (this.#blankId === conversationId) this.#deps.storage.remove('blank');
     if (this.dialogue.open.peek() === conversation) this.open('');
   }
 
   /** Ends the session; what is kept stays kept. */
   async stop(): Promise<void> {
+    this.#stopFollowing();
     this.list.stop();
     this.outbox.stop();
     await this.#session.stop();
   }
 
   #newChat({ place }: Conversation): Chat {
-    const { wire, tokens, clientId, kept, page } = this.#deps;
+    const { wire, tokens, clientId, storage, page, timeZone } = this.#deps;
     return new Chat({
       wire,
       tokens,
       clientId,
-      timeZone: page.timeZone,
+      timeZone: () => timeZone.peek() || page.timeZone,
       conversation: place,
       catchUp: (asked) => this.dialogue.catchUp(asked),
-      resumeToken: () => keptResumeToken(kept),
+      resumeToken: () => storedResumeToken(storage),
       waitForSlotMs,
       persistent: true,
       random: () => page.random(),
@@ -171,11 +176,20 @@ export class Visit {
     return new Session({
       ...this.#deps,
       chat: this.#chat,
-      lockName: this.#deps.kept.keyOf('session'),
+      lockName: this.#deps.storage.keyOf('session'),
       hasUnsent: () => this.outbox.hasUnsent,
       awaitsReply: () => this.dialogue.awaitsReply,
       onHold: () => void this.#restore(),
       onWelcome: () => this.#learn(),
+    });
+  }
+
+  /** A session has the time zone with which it began: with another one, it is taken over by itself. */
+  #followTimeZone(): () => void {
+    let known = this.#deps.timeZone.peek();
+    return this.#deps.timeZone.subscribe((now) => {
+      if (now !== known) this.#chat.dropConnection();
+      known = now;
     });
   }
 
@@ -215,14 +229,14 @@ export class Visit {
   }
 
   get #blankId(): string {
-    const kept = this.#deps.kept.read('blank');
-    return typeof kept === 'string' ? kept : '';
+    const stored = this.#deps.storage.read('blank');
+    return typeof stored === 'string' ? stored : '';
   }
 
   #named(conversation: Conversation): void {
     this.drafts.rename(conversation);
     this.outbox.keep(conversation);
-    if (conversation.transcript.entries.peek().length === 0) this.#deps.kept.write('blank', conversation.id.peek());
+    if (conversation.transcript.entries.peek().length === 0) this.#deps.storage.write('blank', conversation.id.peek());
   }
 
   /** Unless it was asked for here: whoever is in it goes on in a new one, with what they were writing. */

@@ -1,23 +1,41 @@
 import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
 import type { App, Refusal } from '../../client/app.ts';
-import { Dialog } from '../common/dialog.tsx';
+import { CopyButton } from '../common/copy-button.tsx';
 import { formText } from '../common/form-text.ts';
 import { PasswordField } from '../common/password-field.tsx';
+import { signOut } from '../common/sign-out.ts';
 import { Trouble } from '../common/trouble.tsx';
+import { nameOf } from '../common/who.ts';
 
-interface AccountDialogProps {
-  readonly app: App;
-  readonly onClose: () => void;
-}
-
-/** What people do with their own account. */
-export function AccountDialog({ app, onClose }: AccountDialogProps) {
+/** Who is at the page, and what they do with their own account. */
+export function AccountSection({ app }: { readonly app: App }) {
+  const titleId = useId();
+  const state = app.signIn.state.value;
+  if (state.kind !== 'in') return null;
   return (
-    <Dialog title="Account" look="dialog-small" onClose={onClose}>
-      <ChangePasswordForm app={app} />
-      <SignOutEverywhere app={app} />
-    </Dialog>
+    <section aria-labelledby={titleId}>
+      <h2 id={titleId}>Account</h2>
+      {state.canSignOut ? (
+        <p class="settings-act">
+          <span>
+            Signed in as <strong>{nameOf(state)}</strong>.
+          </span>
+          <button type="button" class="plain" onClick={() => void signOut(app)}>
+            Sign out here
+          </button>
+        </p>
+      ) : (
+        <p class="settings-act">
+          <span>
+            Nobody signs in at this server. It knows this browser as <code>{state.clientId}</code>.
+          </span>
+          <CopyButton label="Copy client id" text={state.clientId} />
+        </p>
+      )}
+      {state.hasPassword && <ChangePasswordForm app={app} />}
+      {state.hasPassword && <SignOutEverywhere app={app} />}
+    </section>
   );
 }
 

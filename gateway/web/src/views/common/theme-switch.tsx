@@ -1,8 +1,8 @@
-import { Icon } from '../common/icon.tsx';
-import { type Theme, theme } from '../common/theme.ts';
+import { Icon } from './icon.tsx';
+import { type Theme, theme } from './theme.ts';
 
 const choices = [
-  { value: 'system', words: 'Like the system', icon: 'screen' },
+  { value: 'system', words: 'Like this device', icon: 'screen' },
   { value: 'light', words: 'Light', icon: 'sun' },
   { value: 'dark', words: 'Dark', icon: 'moon' },
 ] as const satisfies readonly { readonly value: Theme; readonly words: string; readonly icon: string }[];
@@ -13,18 +13,18 @@ export function ThemeSwitch() {
     <fieldset class="theme">
       <legend class="unseen">Theme</legend>
       {choices.map(({ value, words, icon }) => (
-        <label key={value} title={words}>
+        <label key={value}>
           <input
             type="radio"
             name="theme"
             class="unseen"
-            aria-label={words}
             checked={theme.value === value}
             onChange={() => {
               theme.value = value;
             }}
           />
           <Icon name={icon} />
+          {words}
         </label>
       ))}
     </fieldset>

@@ -1,0 +1,57 @@
+import { type ReadonlySignal, signal } from '@preact/signals';
+import type { Parley } from '../../../../src/client/parley.ts';
+import type { Settings } from './app.ts';
+import { shownRefusal } from './calls.ts';
+import { exportConversations } from './export.ts';
+import type { JsonStorage } from './json-storage.ts';
+import type { Page } from './page.ts';
+
+export interface SettingsDeps {
+  /** Of this browser, whoever is signed in. */
+  readonly storage: JsonStorage;
+  readonly page: Pick<Page, 'onStored'>;
+  /** Of whoever is signed in. */
+  readonly newParley: () => Parley;
+}
+
+/** Settings that can be ended. */
+export interface RunningSettings extends Settings {
+  stop(): void;
+}
+
+/** What people choose for themselves, stored in their browser. */
+export function createSettings({ storage, page, newParley }: SettingsDeps): RunningSettings {
+  const timeZone = signal(storedTimeZone(storage));
+  const stop = page.onStored(() => {
+    timeZone.value = storedTimeZone(storage);
+  });
+  return {
+    timeZone: timeZone as ReadonlySignal<string>,
+    setTimeZone(chosen) {
+      if (chosen === '') storage.remove('timeZone');
+      else storage.write('timeZone', chosen);
+      timeZone.value = storedTimeZone(storage);
+    },
+    async exportConversations(onProgress) {
+      try {
+        using parley = newParley();
+        return await exportConversations(parley, onProgress);
+      } catch (error) {
+        return shownRefusal(error);
+      }
+    },
+    stop,
+  };
+}
+
+/** One that this browser does not know, or no more, counts as none. */
+function storedTimeZone(storage: JsonStorage): string {
+  const timeZone = storage.read('timeZone');
+  if (typeof timeZone !== 'string') return '';
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone }).resolvedOptions().timeZone === '' ? '' : timeZone;
+  } catch (error) {
+    if (error instanceof RangeError) return '';
+    throw error;
+  }
+}
