@@ -28,6 +28,7 @@ describe.each(doors)('over %s', (door) => {
     await using world = await World.start(door, { script });
     await using visitor = await chromium.visitor(world.url);
     const chat = await ChatPage.connected(visitor);
+    await chat.page.getByText('Those of the command line are another client’s').waitFor();
     await watchReplies(chat.page);
     await chat.say('Count.');
     await chat.wholeReply(0);
