@@ -192,6 +192,7 @@ export class Client {
         return this.#message(event.value);
       case 'rejected':
         return this.#rejected(event.value);
+      case 'replyDelayed':
       case 'waiting':
       case 'welcome':
       case 'pong':

@@ -7,6 +7,7 @@ import {
   ConversationDeletedSchema,
   ConversationRenamedSchema,
   MessageRejectedSchema,
+  ReplyDelayedSchema,
   ReplyStartedSchema,
   WelcomeSchema,
 } from '../client/gen/chat/v1/chat_service_pb.js';
@@ -88,6 +89,14 @@ describe('a chat view', () => {
     client.tell('replyRestarted', { replyMessageId: 'r' });
     grow('Good day');
     expect(screen.text).toBe('bot: Hel\n— (the reply begins again)\nbot: Good day');
+  });
+
+  test('says that a reply waits for its model, for how long, and how to end that', () => {
+    const retryDelay = durationFromMs(9_700);
+    client.tell('replyDelayed', create(ReplyDelayedSchema, { replyMessageId: 'r', retryDelay }));
+    expect(screen.now).toBe('the model does not answer; trying again in 10 s; Ctrl-C or /stop stops it');
+    client.tell('replyStarted', create(ReplyStartedSchema, { replyMessageId: 'r', attempt: 2 }));
+    expect(screen.now).toBe('answering…');
   });
 
   test('goes on with a reply that a typed line has cut', () => {

@@ -5,6 +5,7 @@ import type {
   ConversationDeleted,
   ConversationRenamed,
   MessageRejected,
+  ReplyDelayed,
   Welcome,
 } from '../client/gen/chat/v1/chat_service_pb.js';
 import { type Message, MessageStatus } from '../client/gen/chat/v1/content_pb.js';
@@ -59,6 +60,7 @@ export class ChatView {
     client.on('status', (status) => this.#status(status));
     client.on('message', (message) => this.#line(`you: ${messageText(message)}`));
     client.on('replyStarted', () => screen.status('answering…'));
+    client.on('replyDelayed', (delayed) => this.#delayed(delayed));
     client.on('replyRestarted', ({ replyMessageId }) => this.#restarted(replyMessageId));
     client.on('replyGrown', ({ replyMessageId, text }) => this.#grown(replyMessageId, text));
     client.on('replyCompleted', (message) => this.#completed(message));
@@ -121,7 +123,13 @@ export class ChatView {
     this.#screen.append(printable(text));
   }
 
+  #delayed({ retryDelay }: ReplyDelayed): void {
+    const delayMs = retryDelay === undefined ? 0 : durationMs(retryDelay);
+    this.#screen.status(`the model does not answer; trying again in ${seconds(delayMs)}; Ctrl-C or /stop stops it`);
+  }
+
   #restarted(replyMessageId: string): void {
+    this.#screen.status('answering…');
     if (this.#drawn.delete(replyMessageId)) this.#note('(the reply begins again)');
   }
 

@@ -1,6 +1,6 @@
 import type { Chat } from '../client/chat.ts';
 import { connect } from './endpoint.ts';
-import type { Identity } from './identity.ts';
+import { type Identity, noConversations } from './identity.ts';
 import { conversationLine, foundLines, messageLines } from './message-lines.ts';
 import { printableLine } from './text.ts';
 
@@ -37,7 +37,7 @@ export class ConversationCommands {
     const lines: string[] = [];
     for await (const one of parley.conversations({ limit: MAX_FOUND }))
       lines.push(conversationLine(one, this.#timeZone));
-    return lines.length === 0 ? 'There are none yet.' : lines.join('').trimEnd();
+    return lines.length === 0 ? noConversations(this.#identity.clientId) : lines.join('').trimEnd();
   }
 
   async search(query: string): Promise<string> {

@@ -5,7 +5,7 @@ import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
 import { confirmed } from './confirm.ts';
 import { connect } from './endpoint.ts';
-import { defaultClientId, identify } from './identity.ts';
+import { identify, noConversations } from './identity.ts';
 import { conversationLine, foundFields, foundLines, messageLines } from './message-lines.ts';
 import { run } from './run.ts';
 import { jsonLine } from './show.ts';
@@ -91,17 +91,8 @@ async function showHistory(
     process.stdout.write(json ? jsonLine(one) : conversationLine(one, timeZone));
   }
   // On standard error: to a script, no line is no conversation.
-  if (isEmpty) process.stderr.write(nothingYet(clientId));
+  if (isEmpty) process.stderr.write(`${noConversations(clientId)}\n`);
   return true;
-}
-
-/** Without accounts a person is another client in each browser and on each machine, and looks for what was said as another one. */
-function nothingYet(clientId: string): string {
-  const hint =
-    clientId !== defaultClientId()
-      ? ''
-      : ' A page in a browser is a client of its own; `parley open` opens one as this client, and --client names another.';
-  return `No conversations of ${printableLine(clientId)} yet.${hint}\n`;
 }
 
 /** @returns false when nothing was found, as grep does */

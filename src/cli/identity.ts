@@ -5,6 +5,7 @@ import { TokenFromFile } from './account/token-from-file.ts';
 import { TokenStore } from './account/token-store.ts';
 import type { CommonOptions, ServerOptions, Surroundings } from './common-options.ts';
 import { connect, type Endpoint } from './endpoint.ts';
+import { printableLine } from './text.ts';
 import { Trouble } from './trouble.ts';
 
 /** Whom a command speaks for, and to which server. */
@@ -52,4 +53,13 @@ function tlsMaterial({ tls, ca, cert, key }: ServerOptions): TlsMaterial | undef
 /** User and machine: stable, and different for two people who share a server. */
 export function defaultClientId(): string {
   return `${userInfo().username}@${hostname()}`;
+}
+
+/** Without accounts a person is another client in each browser and on each machine, and looks for what was said as another one. */
+export function noConversations(clientId: string): string {
+  const hint =
+    clientId !== defaultClientId()
+      ? ''
+      : ' A page in a browser is a client of its own; `parley open` opens one as this client, and --client names another.';
+  return `No conversations of ${printableLine(clientId)} yet.${hint}`;
 }

@@ -21,7 +21,7 @@ export interface Pipes {
   readonly input: NodeJS.ReadableStream;
   /** Complete replies and what commands answer, nothing else. */
   readonly output: NodeJS.WritableStream;
-  /** What was refused. */
+  /** What was refused, or waits. */
   readonly errors: NodeJS.WritableStream;
 }
 
@@ -51,7 +51,7 @@ export async function chatThroughPipes(piped: Piped, { input, output, errors }: 
   });
   await client.connect();
   off();
-  const script = new Script(piped, output);
+  const script = new Script(piped, { input, output, errors });
   const reader = createInterface({ input, crlfDelay: Infinity });
   const lines = reader[Symbol.asyncIterator]();
   let ending: Refusal | undefined;
@@ -95,14 +95,21 @@ class Script {
   readonly #output: NodeJS.WritableStream;
   /** The reply to the line under way has begun. */
   #begin: () => void = () => undefined;
+  /** The message whose reply was last said to be waiting: once is enough for a script. */
+  #delayed = '';
 
-  constructor({ client, identity, timeZone, show, replyMedia }: Piped, output: NodeJS.WritableStream) {
+  constructor({ client, identity, timeZone, show, replyMedia }: Piped, { output, errors }: Pipes) {
     this.#client = client;
     this.#replyMedia = replyMedia;
     this.#speech = new Speech(client, identity, show);
     this.#commands = new ConversationCommands(client, identity, timeZone);
     this.#output = output;
     client.on('replyGrown', () => this.#begin());
+    client.on('replyDelayed', ({ messageId }) => {
+      if (messageId === this.#delayed) return;
+      this.#delayed = messageId;
+      errors.write('The model does not answer; trying again.\n');
+    });
   }
 
   async obey(asked: Input, next: Promise<Input | undefined>): Promise<void> {

@@ -17,9 +17,13 @@ export function registerCompletion(program: Command): void {
 /** A script for the shell, which completes the names of commands and their options, and files. */
 export function completionScript(program: Command, shell: Shell): string {
   if (shell === 'fish') return fishScript(program);
-  // zsh understands bash's own when it is asked to.
-  return (shell === 'zsh' ? 'autoload -U +X bashcompinit && bashcompinit\n' : '') + bashScript(program);
+  return (shell === 'zsh' ? zshPreamble : '') + bashScript(program);
 }
+
+/** zsh understands bash's own when it is asked to, which needs its completion of commands: a shell without settings has none. */
+const zshPreamble = `(( $+functions[compdef] )) || { autoload -U compinit && compinit }
+autoload -U +X bashcompinit && bashcompinit
+`;
 
 function bashScript({ commands }: Command): string {
   const cases = commands.map((command) => `    ${command.name()}) words="${wordsOf(command).join(' ')}" ;;`);
@@ -41,13 +45,16 @@ function wordsOf({ commands, options }: Command): readonly string[] {
 }
 
 function fishScript({ commands }: Command): string {
-  const lines = commands.flatMap((command) => [
-    `complete -c parley -f -n __fish_use_subcommand -a ${command.name()} -d ${quoted(command.description())}`,
-    ...command.options.map(
-      ({ long, description }) =>
-        `complete -c parley -n '__fish_seen_subcommand_from ${command.name()}' -l ${long?.slice(2)} -d ${quoted(description)}`,
-    ),
-  ]);
+  const lines = commands.flatMap((command) => {
+    const after = `-n '__fish_seen_subcommand_from ${command.name()}'`;
+    return [
+      `complete -c parley -f -n __fish_use_subcommand -a ${command.name()} -d ${quoted(command.description())}`,
+      ...command.commands.map((below) => `complete -c parley -f ${after} -a ${below.name()}`),
+      ...command.options.map(
+        ({ long, description }) => `complete -c parley ${after} -l ${long?.slice(2)} -d ${quoted(description)}`,
+      ),
+    ];
+  });
   return `${lines.join('\n')}\n`;
 }
 

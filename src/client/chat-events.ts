@@ -4,6 +4,7 @@ import type {
   ConversationDeleted,
   ConversationRenamed,
   MessageRejected,
+  ReplyDelayed,
   ReplyStarted,
   Welcome,
 } from './gen/chat/v1/chat_service_pb.js';
@@ -47,6 +48,8 @@ export interface ChatEvents {
   /** A user message that was not posted by this object: from history, or from an earlier process. */
   message: Message;
   replyStarted: ReplyStarted;
+  /** The attempt has failed, and another one is made after a while: then comes `replyStarted`, or `replyRestarted` where text was drawn that does not stand. */
+  replyDelayed: ReplyDelayed;
   /** What was drawn of this reply is void. An attempt that goes on from what was drawn does not restart it. */
   replyRestarted: { readonly replyMessageId: string };
   /** Text to draw at the end of this reply. */
@@ -72,6 +75,7 @@ export const TOLD = [
   'accepted',
   'message',
   'replyStarted',
+  'replyDelayed',
   'replyRestarted',
   'replyGrown',
   'replyCompleted',

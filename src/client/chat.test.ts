@@ -397,6 +397,39 @@ describe('a reply', () => {
     expect(drawn.text).toBe('one two\none more');
   });
 
+  test('that waits for another attempt says so, until that is made', async () => {
+    const client = clientOf();
+    const told: string[] = [];
+    client.on('replyStarted', ({ attempt }) => told.push(`started ${attempt}`));
+    client.on('replyRestarted', () => told.push('restarted'));
+    client.on('replyDelayed', ({ attempt, retryDelay }) => told.push(`delayed ${attempt} ${retryDelay?.seconds}`));
+    server.answer = (message, tell) => {
+      const { messageId } = message;
+      const replyMessageId = `reply-to-${messageId}`;
+      const start = (attempt: number, continuedBytes = 0n) =>
+        tell({ $case: 'replyStarted', value: { messageId, replyMessageId, attempt, continuedBytes } });
+      const delay = (attempt: number, seconds: bigint) =>
+        tell({
+          $case: 'replyDelayed',
+          value: { messageId, replyMessageId, attempt, retryDelay: { seconds, nanos: 0 } },
+        });
+      start(1);
+      delay(1, 5n);
+      start(2);
+      delay(1, 6n);
+      tell(piece(replyMessageId, 2, 0, 'one '));
+      delay(2, 7n);
+      start(3, 4n);
+      delay(3, 8n);
+      start(4);
+      complete(message, 'one two', tell, server);
+    };
+    await client.connect();
+    await say(client, 'count');
+    const continued = ['delayed 2 7', 'started 3', 'delayed 3 8', 'restarted'];
+    expect(told).toEqual(['started 1', 'delayed 1 5', 'started 2', ...continued]);
+  });
+
   test('with a hole is mended by the complete one', async () => {
     const client = clientOf();
     const drawn = drawnBy(client);

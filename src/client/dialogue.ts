@@ -211,6 +211,10 @@ export class Dialogue {
       case 'replyDelta':
         this.#replyDelta(event.value);
         break;
+      case 'replyDelayed':
+        if (this.#drafts.delay(event.value.replyMessageId, event.value.attempt))
+          this.#emit('replyDelayed', event.value);
+        break;
       case 'rejected':
         this.#rejected(event.value);
         break;

@@ -2,6 +2,7 @@ import { addPiece, beginDraft, type ReplyDraft } from './reply-draft.ts';
 
 /** What a server's frame did to the draft of a reply. */
 export type DraftChange =
+  /** Or begun again, and what was drawn so far stands. */
   | { readonly kind: 'begun' }
   /** An attempt that begins anew: what was drawn so far is void. */
   | { readonly kind: 'begunAgain' }
@@ -24,6 +25,8 @@ interface Held {
   readonly messageId: string;
   draft: ReplyDraft;
   isHoled: boolean;
+  /** Its attempt has failed. */
+  isDelayed: boolean;
 }
 
 /**
@@ -38,13 +41,23 @@ export class Drafts {
     const held = this.#drafts.get(replyMessageId);
     if (held !== undefined && attempt < held.draft.attempt) return { kind: 'unchanged' };
     const isDrawn = held !== undefined && held.draft.bytes > 0;
+    const wasDelayed = held?.isDelayed === true;
     if (held?.draft.attempt === attempt || (isDrawn && continuedBytes > 0)) {
       if (held.draft.attempt !== attempt) held.draft = beginDraft(attempt, held.draft, continuedBytes);
       held.isHoled = false;
-      return { kind: 'unchanged' };
+      held.isDelayed = false;
+      return { kind: wasDelayed ? 'begun' : 'unchanged' };
     }
-    this.#drafts.set(replyMessageId, { messageId, draft: beginDraft(attempt), isHoled: false });
+    this.#drafts.set(replyMessageId, { messageId, draft: beginDraft(attempt), isHoled: false, isDelayed: false });
     return { kind: isDrawn ? 'begunAgain' : 'begun' };
+  }
+
+  /** The attempt has failed. @returns false when that is of an attempt that is over */
+  delay(replyMessageId: string, attempt: number): boolean {
+    const held = this.#drafts.get(replyMessageId);
+    if (held?.draft.attempt !== attempt) return false;
+    held.isDelayed = true;
+    return true;
   }
 
   /** The next piece, after `start` for its attempt: what is drawn already adds nothing, what overlaps adds what is new. */

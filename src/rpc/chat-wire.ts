@@ -98,6 +98,8 @@ export function eventToWire(event: SessionEvent, facts: WelcomeFacts): WireEvent
       return { $case: 'accepted', value: acceptedToWire(event) };
     case 'started':
       return { $case: 'replyStarted', value: { ...event, continuedBytes: BigInt(event.continuedBytes) } };
+    case 'delayed':
+      return { $case: 'replyDelayed', value: { ...event, retryDelay: durationOf(event.retryInMs) } };
     case 'message':
       return { $case: 'message', value: messageToWire(event) };
     case 'rejected':

@@ -14,7 +14,7 @@ import { tracedLog } from '../app/traced-log.ts';
 import type { ConversationEvent, MessageReceived, ReplyCompleted, ReplyFailed } from '../domain/conversation/events.ts';
 import { evolve, initialPartition, pendingMessage } from '../domain/conversation/partition-state.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { LivePiece } from '../ports/live-bus.ts';
+import type { LiveDelay, LivePiece } from '../ports/live-bus.ts';
 import type { PartitionGroups } from '../ports/partition-groups.ts';
 import type { Tracer } from '../ports/tracing.ts';
 import type { Lookups, WorkerDeps, WorkerSettings } from '../workers/deps.ts';
@@ -122,8 +122,10 @@ const settings: WorkerSettings = {
 /** A real log, a live bus and a media store, and any number of workers on them. */
 export class WorkerWorld implements AsyncDisposable {
   readonly journal: Journal;
-  /** What whoever watches was sent. */
+  /** What whoever watches was sent of replies. */
   readonly live: LivePiece[] = [];
+  /** And of what holds them up. */
+  readonly delays: LiveDelay[] = [];
   readonly bus = inProcessBus();
   readonly media: FaultyMedia;
   readonly #log: WritableSqliteLog;
@@ -230,7 +232,11 @@ export class WorkerWorld implements AsyncDisposable {
     const message = messageReceived(messageId, parts === undefined ? { clientId } : { clientId, parts });
     const { conversationId } = message;
     const begin: ConversationEvent = { type: 'ConversationStarted', conversationId, clientId };
-    if (!this.#begun.has(conversationId)) this.bus.subscribe(conversationId, (piece) => void this.live.push(piece));
+    if (!this.#begun.has(conversationId))
+      this.bus.subscribe(conversationId, (event) => {
+        if (event.type === 'piece') this.live.push(event);
+        else this.delays.push(event);
+      });
     await this.append(...(this.#begun.has(conversationId) ? [] : [begin]), message);
     this.#begun.add(conversationId);
   }

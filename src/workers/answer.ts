@@ -3,7 +3,7 @@ import type { PartitionFollower } from '../app/following/partition-follower.ts';
 import type { MediaPart, ReplyCompleted, ReplyFailed } from '../domain/conversation/events.ts';
 import { type Draft, noDraft, type PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { maxReplyBytes } from '../domain/limits.ts';
-import type { LivePiece } from '../ports/live-bus.ts';
+import type { LiveEvent } from '../ports/live-bus.ts';
 import { isNoRoom } from '../ports/media-store.ts';
 import { type GeneratedMedia, ProviderError, type ProviderFault, type Utterance } from '../ports/provider.ts';
 import type { TraceContext } from '../ports/tracing.ts';
@@ -39,6 +39,8 @@ export interface AnswerContext {
   readonly fold: Pick<PartitionFollower, 'next' | 'saidAfter' | 'knownFrom' | 'beganSinceKnown' | 'state'>;
   /** The message was received before: the fold is to forget it. */
   readonly forget: (answer: Answer) => void;
+  /** The answer has come to a wait. */
+  readonly waits: (answer: Answer) => void;
 }
 
 /** Before the first offset. */
@@ -46,6 +48,8 @@ const beforeAll = -1;
 
 /** One for all: Node would make an error for each abort. */
 const waitOver = new Error('nothing is waited for any more');
+
+const waits: ReadonlySet<AnswerState['name']> = new Set(['looking-up', 'loading-history', 'loading-media', 'waiting']);
 
 type Final = ReplyCompleted | ReplyFailed;
 
@@ -114,13 +118,18 @@ export class Answer {
     if (attempt === this.#current?.attempt.number && !this.#isDiscarded) this.#current.show();
   }
 
-  /** It waits for a look into history, and no attempt was begun: what a drain need not wait for. */
-  get isLookingUp(): boolean {
-    return this.#state.name === 'looking-up' || this.#state.name === 'loading-history';
+  /** Nothing is under way: history, the media store or the time of the next attempt is waited for. What a drain need not wait for. */
+  get onlyWaits(): boolean {
+    return waits.has(this.#state.name);
+  }
+
+  /** An attempt was begun. */
+  get hasBegun(): boolean {
+    return this.#current !== undefined;
   }
 
   /** What a watcher who comes now has missed: the attempt's text from the beginning. */
-  draft(): readonly LivePiece[] {
+  draft(): readonly LiveEvent[] {
     return this.#isDiscarded ? [] : (this.#current?.shown() ?? []);
   }
 
@@ -139,6 +148,7 @@ export class Answer {
     if (!isUnderWay(state)) this.#current?.close();
     if (this.#isOver && !wasOver) this.#trace?.end();
     for (const effect of effects) this.#carryOut(effect);
+    if (this.onlyWaits) this.#context.waits(this);
   }
 
   #carryOut(effect: Effect): void {
@@ -230,7 +240,7 @@ export class Answer {
     const begun = new LoggedAttempt(this.#factsOf(number), this.#beginning(), {
       ...attempts,
       random: deps.random,
-      publish: (piece) => deps.bus.publish(conversationId, piece),
+      publish: (event) => deps.bus.publish(conversationId, event),
       append: (events) => deps.journal.appendConversation(this.#context.partition, conversationId, events),
       store: (media, signal) => this.#storeMedia(media, signal),
       onFailure: (error, what) => this.#warn(error, what),
@@ -287,6 +297,7 @@ export class Answer {
   }
 
   async #wait(delayMs: number): Promise<AnswerEvent> {
+    this.#current?.delayNext(delayMs);
     await pause(this.#context.deps.clock, delayMs, this.#newWait());
     return { type: 'waited' };
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { settings } from '../config/settings.ts';
 import { maxPieceBytes, maxReplyBytes } from '../domain/limits.ts';
+import type { LiveDelay, LiveEvent } from '../ports/live-bus.ts';
 import { ProviderError } from '../ports/provider.ts';
 import { stopRequested } from '../testing/conversation-events.ts';
 import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
@@ -17,6 +18,8 @@ function provider(...scripts: readonly ((call: ScriptedCall) => void)[]): Script
 const answer = (call: ScriptedCall) => call.say('Here you are.').end();
 const fail = (error: unknown) => (call: ScriptedCall) => call.fail(error);
 const busy = new ProviderError('busy at host 10.0.0.7', true);
+
+const about = { type: 'delay', messageId: 'c/1', replyMessageId: expect.any(String) } as const;
 
 describe('a provider that fails', () => {
   test('is asked again, each time as a new attempt that supersedes the draft', async () => {
@@ -49,6 +52,29 @@ describe('a provider that fails', () => {
       [3, 'Here you are.'],
     ]);
     await counted(metrics, { error: 2, completed: 1 });
+    expect(world.delays).toContainEqual({ ...about, attempt: 1, retryInMs: expect.any(Number) });
+  });
+
+  // Cause: whoever waited for the reply was told nothing of it for a minute.
+  test('is waited for in sight of whoever watches, also of who comes meanwhile, until it is asked again', async () => {
+    await using world = await WorkerWorld.open();
+    const scripted = provider(fail(new ProviderError('busy', true, 9_000)), () => {});
+    world.worker({ provider: scripted, haste: 1 });
+    await world.say('c/1');
+    const [told] = await eventually(
+      async () => world.delays,
+      (delays) => delays.length > 0,
+    );
+    expect(told).toMatchObject({ ...about, attempt: 1 });
+    const drafts: LiveEvent[] = [];
+    world.bus.requestDrafts('c', (event) => drafts.push(event));
+    expect(drafts).toEqual([{ ...about, attempt: 1, retryInMs: expect.any(Number) }]);
+    const [asked] = drafts.filter(({ type }) => type === 'delay') as LiveDelay[];
+    expect(asked?.retryInMs).toBeGreaterThan(0);
+    expect(asked?.retryInMs).toBeLessThanOrEqual(told?.retryInMs ?? 0);
+    await world.append(stopRequested('c/1'));
+    await world.logged('STOPPED c/1 #1');
+    expect(scripted.calls).toHaveLength(1);
   });
 
   test('every time makes the message fail, without a word on why inside', async () => {

@@ -1,14 +1,14 @@
-import type { LivePiece } from '../ports/live-bus.ts';
+import type { LiveEvent } from '../ports/live-bus.ts';
 
 /**
  * What an attempt sends to whoever watches, held until its start was read back under the claim in force. Only then is its number this worker's
  * own: where the start was never written, or stands behind another worker's claim, the next worker uses the number again, for another text.
  */
 export class HeldOutput {
-  readonly #publish: (event: LivePiece) => void;
-  #held: LivePiece[] | undefined = [];
+  readonly #publish: (event: LiveEvent) => void;
+  #held: LiveEvent[] | undefined = [];
 
-  constructor(publish: (event: LivePiece) => void) {
+  constructor(publish: (event: LiveEvent) => void) {
     this.#publish = publish;
   }
 
@@ -16,7 +16,7 @@ export class HeldOutput {
     return this.#held === undefined;
   }
 
-  send(event: LivePiece): void {
+  send(event: LiveEvent): void {
     if (this.#held === undefined) this.#publish(event);
     else this.#held.push(event);
   }

@@ -3,7 +3,7 @@ import type { ReplyProgress, ReplyStarted } from '../domain/conversation/events.
 import { type Draft, noDraft } from '../domain/conversation/pending-messages.ts';
 import { stretches } from '../domain/conversation/utf8.ts';
 import { maxPieceBytes } from '../domain/limits.ts';
-import type { LivePiece } from '../ports/live-bus.ts';
+import type { LiveDelay, LiveEvent, LivePiece } from '../ports/live-bus.ts';
 import { Attempt, type AttemptDeps, type AttemptOutput } from './attempt.ts';
 import { DraftWriter } from './draft-writer.ts';
 import { HeldOutput } from './held-output.ts';
@@ -22,7 +22,7 @@ export interface LoggedAttemptDeps extends AttemptDeps {
   /** 0 ≤ x < 1, for the spread of waits. */
   readonly random: () => number;
   readonly store: AttemptOutput['store'];
-  readonly publish: (piece: LivePiece) => void;
+  readonly publish: (event: LiveEvent) => void;
   /** Rejects with LogUnavailable. */
   readonly append: (events: readonly (ReplyStarted | ReplyProgress)[]) => Promise<unknown>;
   readonly onFailure: (error: unknown, what: string) => void;
@@ -43,6 +43,8 @@ export class LoggedAttempt {
   readonly #closed = new AbortController();
   #draft: DraftWriter | undefined;
   #unwritten: ReplyStarted | undefined;
+  /** Monotonic time of the next attempt, once this one has failed. */
+  #retryAtMs: number | undefined;
 
   constructor(facts: AttemptFacts, beginning: Draft, deps: LoggedAttemptDeps) {
     this.#facts = facts;
@@ -85,15 +87,28 @@ export class LoggedAttempt {
     this.#draft.grown();
   }
 
-  /** What a watcher who comes now has missed: its text from the beginning, once it is shown. */
-  shown(): readonly LivePiece[] {
-    return this.#output.isOpen ? this.#pieces(this.attempt.reply.text, 0) : [];
+  /** It has failed, and another one is made after so long. */
+  delayNext(delayMs: number): void {
+    this.#retryAtMs = this.#deps.clock.monotonicMs() + delayMs;
+    for (const delay of this.#delays()) this.#output.send(delay);
+  }
+
+  /** What a watcher who comes now has missed: its text from the beginning, once it is shown, and that another attempt is waited for. */
+  shown(): readonly LiveEvent[] {
+    return this.#output.isOpen ? [...this.#pieces(this.attempt.reply.text, 0), ...this.#delays()] : [];
   }
 
   /** Neither its start nor its drafts are appended any more; what it says is still shown. */
   close(): void {
     this.#closed.abort(closed);
     this.#draft?.close();
+  }
+
+  #delays(): readonly LiveDelay[] {
+    if (this.#retryAtMs === undefined || this.#closed.signal.aborted) return [];
+    const { messageId, replyMessageId, attempt } = this.#facts;
+    const retryInMs = Math.max(0, Math.ceil(this.#retryAtMs - this.#deps.clock.monotonicMs()));
+    return [{ type: 'delay', messageId, replyMessageId, attempt, retryInMs }];
   }
 
   #pieces(text: string, offsetBytes: number): readonly LivePiece[] {

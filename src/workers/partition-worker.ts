@@ -12,7 +12,7 @@ import { oldestPendingOffset } from '../domain/conversation/partition-state.ts';
 import { plan } from '../domain/conversation/plan.ts';
 import { maxLostWorkers } from '../domain/limits.ts';
 import type { LogUnavailable } from '../ports/event-log.ts';
-import type { LivePiece } from '../ports/live-bus.ts';
+import type { LiveEvent } from '../ports/live-bus.ts';
 import { Answer, type AnswerContext } from './answer.ts';
 import type { AttemptDeps } from './attempt.ts';
 import type { WorkerDeps } from './deps.ts';
@@ -43,6 +43,8 @@ export class PartitionWorker implements Partial<PartitionListener> {
   /** Whether former owners have had the time to say that they were not lost, or are given it. */
   #releases: 'not-awaited' | 'awaited' | 'due' = 'not-awaited';
   #draining = false;
+  /** A drain has left an answer of which an attempt was begun. */
+  #hasLeft = false;
   #committed: number | undefined;
   #committedAtMs = Number.NEGATIVE_INFINITY;
   /** The commit that is under way. */
@@ -74,7 +76,7 @@ export class PartitionWorker implements Partial<PartitionListener> {
     try {
       await Promise.race([defect, Promise.all([this.#claim(), this.#fold.run(this.#over)])]);
       if (this.#wasShortened) await this.#retried(signal, () => this.#giveUpPosition());
-      else if (this.#inFlight.size > 0) return this.#context?.claimId;
+      else if (this.#inFlight.size > 0 || this.#hasLeft) return this.#context?.claimId;
       return undefined;
     } finally {
       deafen();
@@ -86,19 +88,16 @@ export class PartitionWorker implements Partial<PartitionListener> {
     }
   }
 
-  /** Starts nothing more; resolves when nothing is in flight. What only waits for history is left at once: it may wait for long. */
+  /** Starts nothing more; resolves when nothing is in flight. What only waits, or comes to a wait, is left at once: it may wait for long. */
   drain(): Promise<void> {
     this.#draining = true;
-    for (const answer of [...this.#inFlight.values()].filter(({ isLookingUp }) => isLookingUp)) {
-      answer.settled();
-      this.#release(answer);
-    }
+    for (const answer of [...this.#inFlight.values()].filter(({ onlyWaits }) => onlyWaits)) this.#leave(answer);
     this.#noteIdle();
     return this.#idle.promise;
   }
 
   /** Of every reply under way in the conversation: what it has so far. */
-  drafts(conversationId: string): readonly LivePiece[] {
+  drafts(conversationId: string): readonly LiveEvent[] {
     const answers = [...this.#inFlight.values()].filter((answer) => answer.message.conversationId === conversationId);
     return answers.flatMap((answer) => answer.draft());
   }
@@ -196,6 +195,9 @@ export class PartitionWorker implements Partial<PartitionListener> {
         claimId,
         fold: this.#fold,
         forget: (answer) => this.#forget(answer),
+        waits: (answer) => {
+          if (this.#draining) this.#leave(answer);
+        },
       };
     } else if (this.#hold === 'held') {
       this.#hold = 'lost';
@@ -229,6 +231,13 @@ export class PartitionWorker implements Partial<PartitionListener> {
     this.#release(answer);
     const elapsedMs = timeMs - answer.message.receivedAtMs;
     this.#deps.metrics.finished(event.type === 'ReplyCompleted' ? event.outcome : event.reason, elapsedMs);
+  }
+
+  /** To the next worker. */
+  #leave(answer: Answer): void {
+    this.#hasLeft ||= answer.hasBegun;
+    answer.settled();
+    this.#release(answer);
   }
 
   #release({ message }: Answer): void {

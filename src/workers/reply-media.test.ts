@@ -374,7 +374,7 @@ describe('a conversation that is deleted while a reply is under way', () => {
     });
     const draft = async () => {
       const texts: string[] = [];
-      world.bus.requestDrafts('c', ({ text }) => texts.push(text));
+      world.bus.requestDrafts('c', (event) => texts.push(event.type === 'piece' ? event.text : ''));
       return texts.join('');
     };
     await world.say('c/1');

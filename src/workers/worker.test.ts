@@ -499,6 +499,30 @@ describe('draining', () => {
     expect(position).toBeLessThanOrEqual(pendingMessage(state, 'd/1')?.sequence ?? -1);
   });
 
+  // Cause: an answer between two attempts held up the shutdown for all of its time, with nothing under way.
+  test.each(['before it', 'during it'])('leaves at once what comes to a wait for its next attempt %s', async (when) => {
+    await using world = await WorkerWorld.open();
+    const worker = world.worker({ haste: 1 });
+    await world.say('c/1');
+    await asked(worker.provider, 1);
+    await world.logged('started c/1 #1');
+    const fail = () => worker.provider.callFor('c/1').fail(new ProviderError('away', true, 9_000));
+    if (when === 'before it') {
+      fail();
+      await eventually(
+        async () => world.delays,
+        (delays) => delays.length > 0,
+      );
+    }
+    // A day: it must not be the time limit that ends it.
+    const drained = worker.drain(86_400_000);
+    if (when === 'during it') fail();
+    await drained;
+    expect((await world.events()).at(-1)).toMatchObject({ type: 'WorkerReleased' });
+    world.worker({ provider: echo() });
+    expect(await world.ended('completed', 'c/1')).toMatchObject({ attempt: 2 });
+  });
+
   test('leaves the rest, without a word in the log, to the next start', async () => {
     await using world = await WorkerWorld.open();
     const worker = world.worker();

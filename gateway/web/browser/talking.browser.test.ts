@@ -28,6 +28,7 @@ describe.each(doors)('over %s', (door) => {
     await using world = await World.start(door, { script });
     await using visitor = await chromium.visitor(world.url);
     const chat = await ChatPage.connected(visitor);
+    await chat.page.getByText('Those of the command line are another client’s').waitFor();
     await watchReplies(chat.page);
     await chat.say('Count.');
     await chat.wholeReply(0);
@@ -127,6 +128,20 @@ describe.each(doors)('over %s', (door) => {
     expect(await reply.textContent()).toContain('You said: Is there anybody?');
     await reply.getByText('test', { exact: true }).waitFor();
     expect(await chat.questions.getByText('Is there anybody?').count()).toBe(2);
+  });
+
+  test('a reply whose model is away is said to wait, for how long, and is stopped meanwhile', async () => {
+    const away = { kind: 'status', status: 503, headers: { 'retry-after': '9' } } as const;
+    await using world = await World.start(door, { script: () => away });
+    await using visitor = await chromium.visitor(world.url);
+    const chat = await ChatPage.connected(visitor);
+    await chat.say('Is there anybody?');
+    await chat.replies.getByText(/^The model does not answer; trying again in \d s$/).waitFor();
+    await chat.button('Stop the reply').click();
+    await chat.questions.getByText('Stopped').waitFor();
+    expect(await chat.page.getByText('The model does not answer').count()).toBe(0);
+    world.model.follow(script);
+    await chat.ask('And now?');
   });
 
   test('what is too long to be sent is said before it is, and can be made shorter', async () => {

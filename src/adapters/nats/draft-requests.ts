@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
-import type { LivePiece } from '../../ports/live-bus.ts';
+import type { LiveEvent } from '../../ports/live-bus.ts';
 import { askAgainMs, draftsWaitMs, maxRequests } from './limits.ts';
 import { answersSubject } from './subjects.ts';
 
-type Handler = (event: LivePiece) => void;
+type Handler = (event: LiveEvent) => void;
 
 interface Request {
   readonly conversationId: string;
@@ -19,8 +19,8 @@ export interface DraftRequestsDeps {
   /** Sends a request, to be answered to this subject. */
   readonly ask: (conversationId: string, answerTo: string) => void;
   /** What came, if it can be read. */
-  readonly read: (bytes: Uint8Array) => LivePiece | undefined;
-  readonly tell: (handlers: Iterable<Handler>, event: LivePiece) => void;
+  readonly read: (bytes: Uint8Array) => LiveEvent | undefined;
+  readonly tell: (handlers: Iterable<Handler>, event: LiveEvent) => void;
 }
 
 /**

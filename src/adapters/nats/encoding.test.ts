@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { LivePiece } from '../../ports/live-bus.ts';
+import type { LiveDelay, LivePiece } from '../../ports/live-bus.ts';
 import { assertProperty } from '../../testing/property.ts';
-import { decodePiece, decodeRequest, encodePiece, encodeRequest } from './encoding.ts';
+import { decodeEvent, decodeRequest, encodeEvent, encodeRequest } from './encoding.ts';
 import { liveSubject } from './subjects.ts';
 
 const bytes = (text: string) => Buffer.from(text, 'utf8');
@@ -16,8 +16,14 @@ const piece: LivePiece = {
   text: 'Grüße\n',
 };
 
+const delay: LiveDelay = { type: 'delay', messageId: 'm', replyMessageId: 'r', attempt: 1, retryInMs: 12_000 };
+
 test.each(['Grüße\n', '"\u0000😀', ''])('a piece arrives as it was: %j', (text) => {
-  expect(decodePiece(bytes(encodePiece({ ...piece, text })))).toEqual({ ...piece, text });
+  expect(decodeEvent(bytes(encodeEvent({ ...piece, text })))).toEqual({ ...piece, text });
+});
+
+test('a delay arrives as it was', () => {
+  expect(decodeEvent(bytes(encodeEvent(delay)))).toEqual(delay);
 });
 
 test.each([
@@ -26,36 +32,37 @@ test.each([
   ['of a type that this release does not know', '1{"type":"applause","messageId":"m"}'],
   ['of a type that a release before it sent', '1{"type":"completed","messageId":"m"}'],
 ])('an event %s is of another release', (_what, text) => {
-  expect(decodePiece(bytes(text))).toBe('foreign');
+  expect(decodeEvent(bytes(text))).toBe('foreign');
 });
 
 test('a field that this release does not know is no harm', () => {
-  const text = encodePiece(piece).replace('{', '{"mood":"good",');
-  expect(decodePiece(bytes(text))).toMatchObject(piece);
+  const text = encodeEvent(piece).replace('{', '{"mood":"good",');
+  expect(decodeEvent(bytes(text))).toMatchObject(piece);
 });
 
 test.each([
   ['nothing', ''],
   ['a version alone', '1'],
-  ['no version', encodePiece(piece).slice(1)],
+  ['no version', encodeEvent(piece).slice(1)],
   ['no JSON', '1{"type":'],
   ['no object', '1"piece"'],
   ['null', '1null'],
   ['no type', '1{}'],
   ['an inherited name as type', '1{"type":{}}'],
-  ['a field that is missing', encodePiece(piece).replace('"messageId":"m",', '')],
-  ['a field of another sort', encodePiece(piece).replace('"m"', '3')],
-  ['a number below zero', encodePiece(piece).replace('"attempt":1', '"attempt":-1')],
-  ['a fraction of a byte', encodePiece(piece).replace('"offsetBytes":3', '"offsetBytes":3.5')],
-  ['no text', encodePiece(piece).replace(',"text":"Grüße\\n"', '')],
+  ['a field that is missing', encodeEvent(piece).replace('"messageId":"m",', '')],
+  ['a field of another sort', encodeEvent(piece).replace('"m"', '3')],
+  ['a number below zero', encodeEvent(piece).replace('"attempt":1', '"attempt":-1')],
+  ['a fraction of a byte', encodeEvent(piece).replace('"offsetBytes":3', '"offsetBytes":3.5')],
+  ['a delay until nobody knows when', encodeEvent(delay).replace('12000', '"soon"')],
+  ['no text', encodeEvent(piece).replace(',"text":"Grüße\\n"', '')],
 ])('what holds %s cannot be read', (_what, text) => {
-  expect(decodePiece(bytes(text))).toBe('unreadable');
+  expect(decodeEvent(bytes(text))).toBe('unreadable');
 });
 
 test('a piece that is not of UTF-8 cannot be read', () => {
-  const broken = bytes(encodePiece({ ...piece, messageId: 'X' }));
+  const broken = bytes(encodeEvent({ ...piece, messageId: 'X' }));
   broken[broken.indexOf('X')] = 0xff;
-  expect(decodePiece(broken)).toBe('unreadable');
+  expect(decodeEvent(broken)).toBe('unreadable');
 });
 
 test('a request arrives as it was, or cannot be read', () => {
@@ -68,13 +75,13 @@ test('no bytes make the reading throw', () => {
   const anything = fc.oneof(
     fc.uint8Array(),
     fc.json().map((text) => bytes(`1${text}`)),
-    fc.record({ type: fc.constantFrom('piece', 'completed'), text: fc.anything() }).map((value) => {
+    fc.record({ type: fc.constantFrom('piece', 'delay', 'completed'), text: fc.anything() }).map((value) => {
       return bytes(`1${JSON.stringify(value, (_key, part) => (typeof part === 'bigint' ? String(part) : part))}`);
     }),
   );
   assertProperty(
     fc.property(anything, (data) => {
-      expect(['string', 'object']).toContain(typeof decodePiece(data));
+      expect(['string', 'object']).toContain(typeof decodeEvent(data));
       expect(['string', 'object']).toContain(typeof decodeRequest(data));
     }),
   );

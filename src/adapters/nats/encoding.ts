@@ -1,14 +1,14 @@
 /**
  * What goes over the bus:
  *
- *   piece   = "1" JSON of a LivePiece
+ *   event   = "1" JSON of a LiveEvent
  *   request = "1" JSON of { conversationId }
  *
  * The first character is the version of the encoding. What has another one is of another release, and is ignored, as are events of a type that
  * is not known and fields that are not: so a later release can add fields and types, and change the encoding, while both are running. JSON
  * because people can read it (`nats sub`), and costs about as little as anything else made in JavaScript.
  */
-import type { LivePiece } from '../../ports/live-bus.ts';
+import type { LiveDelay, LiveEvent, LivePiece } from '../../ports/live-bus.ts';
 
 const version = '1';
 const versionCode = version.charCodeAt(0);
@@ -22,26 +22,29 @@ type Check = (value: unknown) => boolean;
 const isText: Check = (value) => typeof value === 'string';
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 
-const form: Readonly<Record<Exclude<keyof LivePiece, 'type'>, Check>> = {
-  messageId: isText,
-  replyMessageId: isText,
-  attempt: isCount,
-  offsetBytes: isCount,
-  text: isText,
-};
-const checks = Object.entries(form);
+type Form<Event> = Readonly<Record<Exclude<keyof Event, 'type'>, Check>>;
 
-export function encodePiece(piece: LivePiece): string {
-  return version + JSON.stringify(piece);
+const about = { messageId: isText, replyMessageId: isText, attempt: isCount } as const;
+const forms: { readonly piece: Form<LivePiece>; readonly delay: Form<LiveDelay> } = {
+  piece: { ...about, offsetBytes: isCount, text: isText },
+  delay: { ...about, retryInMs: isCount },
+};
+const checks = new Map(Object.entries(forms).map(([type, form]) => [type, Object.entries<Check>(form)]));
+
+export function encodeEvent(event: LiveEvent): string {
+  return version + JSON.stringify(event);
 }
 
 /** Never throws. */
-export function decodePiece(bytes: Uint8Array): Decoded<LivePiece> {
+export function decodeEvent(bytes: Uint8Array): Decoded<LiveEvent> {
   const value = decode(bytes);
   if (typeof value === 'string') return value;
-  if (value['type'] !== 'piece') return typeof value['type'] === 'string' ? 'foreign' : 'unreadable';
-  for (const [field, check] of checks) if (!check(value[field])) return 'unreadable';
-  return value as unknown as LivePiece;
+  const { type } = value;
+  if (typeof type !== 'string') return 'unreadable';
+  const known = checks.get(type);
+  if (known === undefined) return 'foreign';
+  for (const [field, check] of known) if (!check(value[field])) return 'unreadable';
+  return value as unknown as LiveEvent;
 }
 
 export function encodeRequest(conversationId: string): string {

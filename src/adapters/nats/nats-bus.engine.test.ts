@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { connect } from '@nats-io/transport-node';
-import type { LivePiece } from '../../ports/live-bus.ts';
+import type { LiveEvent, LivePiece } from '../../ports/live-bus.ts';
 import { type NatsEngine, startNats } from '../../testing/engines/nats.ts';
 import { maxUnacknowledgedBytes } from './limits.ts';
 import type { NatsBus } from './nats-bus.ts';
@@ -13,6 +13,13 @@ beforeAll(async () => {
   nats = await startNats();
 });
 afterAll(() => nats[Symbol.asyncDispose]());
+
+/** Gathers pieces: nothing else is published here. */
+function into(pieces: LivePiece[]): (event: LiveEvent) => void {
+  return (event) => {
+    if (event.type === 'piece') pieces.push(event);
+  };
+}
 
 function piece(offsetBytes: number, text = 'x'): LivePiece {
   return { type: 'piece', messageId: 'm', replyMessageId: 'r', attempt: 1, offsetBytes, text };
@@ -60,7 +67,7 @@ async function stranger() {
 test('ten thousand pieces published at once arrive in their order, each once', async () => {
   await using pair = await Pair.open();
   const heard: LivePiece[] = [];
-  pair.watcher.subscribe('c', (event) => heard.push(event));
+  pair.watcher.subscribe('c', into(heard));
   await pair.untilHeard('c');
   heard.length = 0;
   const pieces = Array.from({ length: 10_000 }, (_, index) => piece(index + 1, `piece ${index} `.repeat(4)));
@@ -73,7 +80,7 @@ test('ten thousand pieces published at once arrive in their order, each once', a
 test('a server that dies and comes back: all goes on by itself, what was lost is counted, and nothing throws', async () => {
   await using pair = await Pair.open();
   const heard: LivePiece[] = [];
-  pair.watcher.subscribe('c', (event) => heard.push(event));
+  pair.watcher.subscribe('c', into(heard));
   pair.watcher.serveDrafts(() => [piece(77)]);
   await pair.untilHeard('c');
   for (let times = 1; times <= 3; times += 1) {
@@ -92,7 +99,7 @@ test('a server that dies and comes back: all goes on by itself, what was lost is
     expect(heard.filter(({ offsetBytes }) => offsetBytes > 0)).toHaveLength(500);
     const drafts: LivePiece[] = [];
     await until(() => {
-      pair.publisher.requestDrafts('c', (event) => drafts.push(event));
+      pair.publisher.requestDrafts('c', into(drafts));
       return drafts.length > 0;
     });
     expect(drafts[0]).toEqual(piece(77));
@@ -110,7 +117,7 @@ test('a bus opened before the server is there works once it is', async () => {
   pair.publisher.publish('c', piece(1));
   expect(pair.publisher.faults().unsent).toBe(1);
   const heard: LivePiece[] = [];
-  pair.watcher.subscribe('early', (event) => heard.push(event));
+  pair.watcher.subscribe('early', into(heard));
   pair.watcher.requestDrafts('early', () => {});
   pair.watcher.serveDrafts(() => [piece(3)]);
   await nats.start();
@@ -121,7 +128,7 @@ test('a bus opened before the server is there works once it is', async () => {
   expect(heard[0]).toEqual(piece(2));
   const drafts: LivePiece[] = [];
   await until(() => {
-    pair.publisher.requestDrafts('early', (event) => drafts.push(event));
+    pair.publisher.requestDrafts('early', into(drafts));
     return drafts.length > 0;
   });
 });
@@ -153,7 +160,7 @@ test('a server that freezes is left within seconds, and meanwhile nothing waits 
 test('what comes from others and cannot be read is counted and logged, not every time, and hurts nothing', async () => {
   await using pair = await Pair.open();
   const heard: LivePiece[] = [];
-  pair.watcher.subscribe('c', (event) => heard.push(event));
+  pair.watcher.subscribe('c', into(heard));
   pair.watcher.serveDrafts(() => [piece(1)]);
   await pair.untilHeard('c');
   await using other = await stranger();
@@ -234,7 +241,7 @@ test('requests for drafts that come while one is unanswered are one, and all who
   await pair.untilHeard('c');
   asked = 0;
   const told = Array.from({ length: 50 }, () => [] as LivePiece[]);
-  for (const events of told) pair.publisher.requestDrafts('c', (event) => events.push(event));
+  for (const events of told) pair.publisher.requestDrafts('c', into(events));
   await until(() => told.every((events) => events.length === 2));
   expect(told).toEqual(told.map(() => [piece(0), piece(1)]));
   expect(asked).toBe(1);
@@ -245,7 +252,7 @@ test('requests for drafts that come while one is unanswered are one, and all who
 test('closing sends what was published before', async () => {
   await using pair = await Pair.open();
   const heard: LivePiece[] = [];
-  pair.watcher.subscribe('c', (event) => heard.push(event));
+  pair.watcher.subscribe('c', into(heard));
   await pair.untilHeard('c');
   // More than the system takes for a server that does not read.
   const text = 'w'.repeat(60_000);

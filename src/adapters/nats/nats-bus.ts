@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
-import type { LiveBus, LivePiece } from '../../ports/live-bus.ts';
+import type { LiveBus, LiveEvent } from '../../ports/live-bus.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import { DraftRequests } from './draft-requests.ts';
-import { type Decoded, decodePiece, decodeRequest, encodePiece, encodeRequest } from './encoding.ts';
+import { type Decoded, decodeEvent, decodeRequest, encodeEvent, encodeRequest } from './encoding.ts';
 import { firstConnectMs } from './limits.ts';
 import { NatsLink } from './nats-link.ts';
 import { draftsSubject, liveSubject } from './subjects.ts';
@@ -27,8 +27,8 @@ export interface NatsBus extends LiveBus {
   faults(): { readonly unsent: number; readonly unreadable: number };
 }
 
-type Handler = (event: LivePiece) => void;
-type DraftServer = (conversationId: string) => readonly LivePiece[];
+type Handler = (event: LiveEvent) => void;
+type DraftServer = (conversationId: string) => readonly LiveEvent[];
 
 /** Who watches a conversation here: one subscription for all of them, undefined without a connection. */
 interface Watched {
@@ -69,7 +69,7 @@ class Bus implements NatsBus {
       prefix,
       ask: (conversationId, answerTo) =>
         this.#link.send(draftsSubject(prefix), encodeRequest(conversationId), answerTo),
-      read: (bytes) => this.#readable(decodePiece(bytes)),
+      read: (bytes) => this.#readable(decodeEvent(bytes)),
       tell: (handlers, event) => {
         for (const handler of handlers) this.#tell(handler, event);
       },
@@ -78,8 +78,8 @@ class Bus implements NatsBus {
     this.firstTry = Promise.race([this.#link.firstTry, sleep(firstConnectMs, undefined, { ref: false })]);
   }
 
-  publish(conversationId: string, event: LivePiece): void {
-    this.#link.send(liveSubject(this.#prefix, conversationId), encodePiece(event));
+  publish(conversationId: string, event: LiveEvent): void {
+    this.#link.send(liveSubject(this.#prefix, conversationId), encodeEvent(event));
     this.#tellWatchers(conversationId, event);
   }
 
@@ -149,7 +149,7 @@ class Bus implements NatsBus {
     watched.subscription = connection.subscribe(watched.subject, {
       callback: (error, { data }) => {
         if (error !== null) return;
-        const event = this.#readable(decodePiece(data));
+        const event = this.#readable(decodeEvent(data));
         if (event !== undefined) this.#tellWatchers(conversationId, event);
       },
     });
@@ -167,18 +167,18 @@ class Bus implements NatsBus {
   #answer({ data, reply }: Msg): void {
     const request = this.#readable(decodeRequest(data));
     if (request === undefined || !reply) return;
-    for (const event of this.#draftsOf(request.conversationId)) this.#link.send(reply, encodePiece(event));
+    for (const event of this.#draftsOf(request.conversationId)) this.#link.send(reply, encodeEvent(event));
   }
 
-  #draftsOf(conversationId: string): readonly LivePiece[] {
+  #draftsOf(conversationId: string): readonly LiveEvent[] {
     return [...this.#draftServers].flatMap(({ answer }) => this.#safely(() => answer(conversationId)) ?? []);
   }
 
-  #tellWatchers(conversationId: string, event: LivePiece): void {
+  #tellWatchers(conversationId: string, event: LiveEvent): void {
     for (const { handler } of this.#watched.get(conversationId)?.watchers ?? []) this.#tell(handler, event);
   }
 
-  #tell(handler: Handler, event: LivePiece): void {
+  #tell(handler: Handler, event: LiveEvent): void {
     this.#safely(() => handler(event));
   }
 

@@ -41,6 +41,34 @@ async function underWay(): Promise<Delivery> {
   return delivery;
 }
 
+describe('the wait for another attempt', () => {
+  const delay = (attempt: number, retryInMs: number) => {
+    const { messageId, replyMessageId } = world.piece('c/1', 0, '');
+    return { type: 'delay', messageId, replyMessageId, attempt, retryInMs } as const;
+  };
+
+  test('is told where the attempt that failed is the one shown, also if the bus was ahead of the log', async () => {
+    await underWay();
+    world.publish('c/1', 0, 'one');
+    world.bus.publish('c', delay(1, 100));
+    world.bus.publish('c', delay(2, 200));
+    await world.append(replyStarted('c/1', '', 2));
+    world.bus.publish('c', delay(1, 300));
+    await world.append(replyFailed('c/1', ''));
+    world.bus.publish('c', delay(2, 400));
+    const told = ['delta #1 0 one', 'delayed #1 100', 'started c/1 #2', 'delayed #2 200'];
+    expect(sent.lines).toEqual([...told, 'rejected c/1 PROVIDER_FAILED']);
+  });
+
+  test('is told to who comes meanwhile', async () => {
+    world = new SessionWorld();
+    world.bus.serveDrafts(() => [world.piece('c/1', 0, 'one'), delay(1, 100)]);
+    await world.append(begun, messageReceived('c/1'), replyStarted('c/1', ''));
+    await shown();
+    expect(sent.lines).toEqual(['started c/1 #1', 'delta #1 0 one', 'delayed #1 100']);
+  });
+});
+
 describe('pieces of a reply', () => {
   test('are shown as they come, without what was shown before', async () => {
     await underWay();

@@ -5,7 +5,7 @@ import { stretches, utf8Length, utf8Slice } from '../../domain/conversation/utf8
 import { maxPieceBytes } from '../../domain/limits.ts';
 import type { HistoryMessage } from '../../ports/history.ts';
 import type { Ids } from '../../ports/ids.ts';
-import type { LiveBus, LivePiece } from '../../ports/live-bus.ts';
+import type { LiveBus, LiveEvent, LivePiece } from '../../ports/live-bus.ts';
 import type { Following } from '../following/following.ts';
 import type { PartitionFollower } from '../following/partition-follower.ts';
 import {
@@ -140,7 +140,7 @@ export class ConversationView {
   #goLive(): void {
     const { conversationId } = this;
     this.#isLive = true;
-    this.#unsubscribe = this.#deps.bus.subscribe(conversationId, (piece) => this.#piece(piece));
+    this.#unsubscribe = this.#deps.bus.subscribe(conversationId, (event) => this.#heard(event));
     let isUnderWay = false;
     for (const message of this.#fold.state.pending) {
       // One whose worker was lost waits for the next, which may go on from there.
@@ -220,22 +220,27 @@ export class ConversationView {
       this.#deps.output.emit({ type: 'started', messageId, replyMessageId, attempt, continuedBytes });
     }
     this.#drawTo(replyMessageId, attempt, saved);
-    for (const piece of this.#early.take(replyMessageId, attempt)) this.#piece(piece);
+    for (const event of this.#early.take(replyMessageId, attempt)) this.#heard(event);
   }
 
-  #piece(piece: LivePiece): void {
+  #heard(event: LiveEvent): void {
     if (this.#closed) return;
-    const { messageId, replyMessageId, attempt, offsetBytes } = piece;
+    const { messageId, replyMessageId, attempt } = event;
     const draft = this.#drafts.get(replyMessageId);
     if (draft === undefined || draft.attempt < attempt) {
       // The bus may be ahead of the log, or tell of what has its end.
-      if (this.#pending(messageId) !== undefined) this.#early.push(piece);
+      if (this.#pending(messageId) !== undefined) this.#early.push(event);
       return;
     }
     if (draft.attempt > attempt) return;
+    if (event.type === 'piece') return this.#piece(event, draft);
+    this.#deps.output.emit({ ...event, type: 'delayed' });
+  }
+
+  #piece({ replyMessageId, offsetBytes, text }: LivePiece, draft: Drawn): void {
     // A hole: the whole draft is asked for, and closes it.
     if (offsetBytes > draft.bytes) return this.#askForDrafts();
-    this.#append(replyMessageId, draft, utf8Slice(piece.text, draft.bytes - offsetBytes));
+    this.#append(replyMessageId, draft, utf8Slice(text, draft.bytes - offsetBytes));
   }
 
   #append(replyMessageId: string, { attempt, bytes }: Drawn, text: string): void {
@@ -283,7 +288,7 @@ export class ConversationView {
     this.#isAsking = true;
     queueMicrotask(() => {
       this.#isAsking = false;
-      if (!this.#closed) this.#deps.bus.requestDrafts(this.conversationId, (piece) => this.#piece(piece));
+      if (!this.#closed) this.#deps.bus.requestDrafts(this.conversationId, (event) => this.#heard(event));
     });
   }
 }

@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
-import type { LivePiece } from '../../ports/live-bus.ts';
+import type { LiveEvent, LivePiece } from '../../ports/live-bus.ts';
 import { HeldPieces } from './held-pieces.ts';
 
 function piece(replyMessageId: string, attempt: number, text: string): LivePiece {
   return { type: 'piece', messageId: 'm', replyMessageId, attempt, offsetBytes: 0, text };
 }
 
-const textsOf = (pieces: readonly LivePiece[]) => pieces.map(({ text }) => text);
+const textsOf = (events: readonly LiveEvent[]) => events.map((event) => (event.type === 'piece' ? event.text : ''));
 
 test('pieces that are held are given once, by attempt and in the order in which they came', () => {
   const held = new HeldPieces(10_000);

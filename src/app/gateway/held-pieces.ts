@@ -1,4 +1,4 @@
-import type { LivePiece } from '../../ports/live-bus.ts';
+import type { LiveEvent } from '../../ports/live-bus.ts';
 
 /** Counted for a piece besides its text: ids and what holds them. */
 const overheadBytes = 200;
@@ -6,14 +6,14 @@ const overheadBytes = 200;
 /** Pieces that came before the log told that their attempt has begun, up to so many bytes. What does not fit is asked for again. */
 export class HeldPieces {
   readonly #maxBytes: number;
-  #pieces: LivePiece[] = [];
+  #pieces: LiveEvent[] = [];
   #bytes = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
-  push(piece: LivePiece): void {
+  push(piece: LiveEvent): void {
     const bytes = bytesOf(piece);
     if (this.#bytes + bytes > this.#maxBytes) return;
     this.#pieces.push(piece);
@@ -21,8 +21,8 @@ export class HeldPieces {
   }
 
   /** Those of this attempt, which are held no longer. */
-  take(replyMessageId: string, attempt: number): readonly LivePiece[] {
-    const isIt = (piece: LivePiece) => piece.replyMessageId === replyMessageId && piece.attempt === attempt;
+  take(replyMessageId: string, attempt: number): readonly LiveEvent[] {
+    const isIt = (piece: LiveEvent) => piece.replyMessageId === replyMessageId && piece.attempt === attempt;
     const taken = this.#pieces.filter(isIt);
     if (taken.length > 0) this.#keep((piece) => !isIt(piece));
     return taken;
@@ -33,12 +33,12 @@ export class HeldPieces {
     if (this.#pieces.length > 0) this.#keep((piece) => piece.replyMessageId !== replyMessageId);
   }
 
-  #keep(isKept: (piece: LivePiece) => boolean): void {
+  #keep(isKept: (piece: LiveEvent) => boolean): void {
     this.#pieces = this.#pieces.filter(isKept);
     this.#bytes = this.#pieces.reduce((sum, piece) => sum + bytesOf(piece), 0);
   }
 }
 
-function bytesOf({ text }: LivePiece): number {
-  return overheadBytes + text.length;
+function bytesOf(event: LiveEvent): number {
+  return overheadBytes + (event.type === 'piece' ? event.text.length : 0);
 }

@@ -58,6 +58,14 @@ export type SessionEvent =
       readonly continuedBytes: number;
     }
   | ReplyDelta
+  /** The attempt has failed; the model is asked again. */
+  | {
+      readonly type: 'delayed';
+      readonly messageId: string;
+      readonly replyMessageId: string;
+      readonly attempt: number;
+      readonly retryInMs: number;
+    }
   | {
       readonly type: 'rejected';
       readonly clientMessageId: string;

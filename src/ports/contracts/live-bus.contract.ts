@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { LiveBus, LivePiece } from '../live-bus.ts';
+import type { LiveBus, LiveEvent, LivePiece } from '../live-bus.ts';
 
 /** A bus to be held to its port: handles of one deployment, as separate processes would have them where that is possible. */
 export interface LiveBusSubject extends AsyncDisposable {
@@ -14,39 +14,47 @@ function piece(offsetBytes: number, messageId = 'message', text = 'x'): LivePiec
   return { type: 'piece', messageId, replyMessageId: 'reply', attempt: 1, offsetBytes, text };
 }
 
+const delay: LiveEvent = {
+  type: 'delay',
+  messageId: 'message',
+  replyMessageId: 'reply',
+  attempt: 1,
+  retryInMs: 12_000,
+};
+
 /** Published over and over until somebody hears it. */
 const knock = piece(0, 'knock');
 
 /** What was heard, and a way to wait for more of it. */
 class Ear {
-  readonly pieces: LivePiece[] = [];
+  readonly pieces: LiveEvent[] = [];
   #changed = Promise.withResolvers<void>();
 
-  readonly hear = (heard: LivePiece): void => {
+  readonly hear = (heard: LiveEvent): void => {
     this.pieces.push(heard);
     this.#changed.resolve();
   };
 
-  heard(count: number): Promise<readonly LivePiece[]> {
+  heard(count: number): Promise<readonly LiveEvent[]> {
     return this.#until(() => this.pieces, count);
   }
 
   /** All of them, once there is one of this message: what was published before, until somebody heard, may come first. */
-  async upTo(messageId: string): Promise<readonly LivePiece[]> {
+  async upTo(messageId: string): Promise<readonly LiveEvent[]> {
     await this.#until(() => this.of(messageId), 1);
     return this.pieces;
   }
 
   /** Waits for so many besides knocks. */
-  unlikeKnocks(count: number): Promise<readonly LivePiece[]> {
+  unlikeKnocks(count: number): Promise<readonly LiveEvent[]> {
     return this.#until(() => this.pieces.filter(({ messageId }) => messageId !== knock.messageId), count);
   }
 
-  of(messageId: string): readonly LivePiece[] {
+  of(messageId: string): readonly LiveEvent[] {
     return this.pieces.filter((one) => one.messageId === messageId);
   }
 
-  async #until(read: () => readonly LivePiece[], count: number): Promise<readonly LivePiece[]> {
+  async #until(read: () => readonly LiveEvent[], count: number): Promise<readonly LiveEvent[]> {
     while (read().length < count) {
       this.#changed = Promise.withResolvers();
       await this.#changed.promise;
@@ -67,7 +75,7 @@ async function untilHeard({ publisher, watcher }: LiveBusSubject, conversationId
 }
 
 /** Asks until this much is answered: serving may take effect a moment later, and answers may take theirs. Each asking has an ear of its own. */
-async function draftsOf(watcher: LiveBus, conversationId: string, count: number): Promise<readonly LivePiece[]> {
+async function draftsOf(watcher: LiveBus, conversationId: string, count: number): Promise<readonly LiveEvent[]> {
   for (;;) {
     const ear = new Ear();
     watcher.requestDrafts(conversationId, ear.hear);
@@ -87,7 +95,7 @@ export function liveBusContract(name: string, make: () => Promise<LiveBusSubject
       await untilHeard(subject, 'c');
       for (const ear of ears) ear.pieces.length = 0;
       const texts = Array.from({ length: 500 }, (_, n) => piece(n));
-      const pieces = [...texts, piece(7, 'message', 'Grüße 😀\n"\u0000'), piece(0, 'last')];
+      const pieces = [...texts, delay, piece(7, 'message', 'Grüße 😀\n"\u0000'), piece(0, 'last')];
       for (const one of pieces) subject.publisher.publish('c', one);
       for (const ear of ears) expect((await ear.upTo('last')).slice(-pieces.length)).toEqual(pieces);
     });
@@ -127,13 +135,13 @@ export function liveBusContract(name: string, make: () => Promise<LiveBusSubject
 
     test('who asks for drafts gets those of every worker, each in order, and of that conversation only', async () => {
       await using subject = await make();
-      const ofOne = (conversationId: string) => (conversationId === 'c' ? [piece(0), piece(1), piece(2)] : []);
+      const ofOne = (conversationId: string) => (conversationId === 'c' ? [piece(0), piece(1), delay] : []);
       const ofOther = (conversationId: string) => (conversationId === 'c' ? [piece(0, 'other')] : [piece(5)]);
       subject.publisher.serveDrafts(ofOne);
       subject.publisher.serveDrafts(ofOther);
       const pieces = await draftsOf(subject.watcher, 'c', 4);
       const of = (name: string) => pieces.filter(({ messageId }) => messageId === name);
-      expect(of('message')).toEqual([piece(0), piece(1), piece(2)]);
+      expect(of('message')).toEqual([piece(0), piece(1), delay]);
       expect(of('other')).toEqual([piece(0, 'other')]);
     });
 

@@ -170,6 +170,7 @@ export class ClientSession {
       case 'drain':
         this.isLeaving = true;
         break;
+      case 'replyDelayed':
       case 'waiting':
       case 'pong':
         break;

@@ -1,8 +1,8 @@
-import type { LiveBus, LivePiece } from '../../ports/live-bus.ts';
+import type { LiveBus, LiveEvent } from '../../ports/live-bus.ts';
 import type { Faults } from '../world/faults.ts';
 import type { SimulatedProcess } from '../world/process.ts';
 
-type Handler = (event: LivePiece) => void;
+type Handler = (event: LiveEvent) => void;
 
 /** A process that hears the bus, or answers on it. */
 interface Ear {
@@ -14,7 +14,7 @@ interface Ear {
 
 interface DraftServer {
   readonly process: SimulatedProcess;
-  readonly answer: (conversationId: string) => readonly LivePiece[];
+  readonly answer: (conversationId: string) => readonly LiveEvent[];
 }
 
 /** The bus between processes: it may lose, repeat and delay anything. */
@@ -60,11 +60,11 @@ export class BusServer {
     };
   }
 
-  #publish(from: SimulatedProcess, conversationId: string, event: LivePiece): void {
+  #publish(from: SimulatedProcess, conversationId: string, event: LiveEvent): void {
     for (const ear of this.#ears.get(conversationId) ?? []) if (ear.process.isAlive) this.#send(from, ear, event);
   }
 
-  #send(from: SimulatedProcess, ear: Ear, event: LivePiece): void {
+  #send(from: SimulatedProcess, ear: Ear, event: LiveEvent): void {
     const faults = this.#faults;
     if (faults.isAway('bus', from.name) || faults.isAway('bus', ear.process.name) || faults.strikes('bus-loss')) return;
     const delayMs = faults.strikes('bus-delay') ? faults.stream('bus-delay').logarithmic(10, 20_000) : 0;
@@ -77,7 +77,7 @@ export class BusServer {
 
   #subscribe(conversationId: string, process: SimulatedProcess, handler: Handler): () => void {
     let isOver = false;
-    const ear = { process, handler: (event: LivePiece) => (isOver ? undefined : handler(event)), reachesMs: new Map() };
+    const ear = { process, handler: (event: LiveEvent) => (isOver ? undefined : handler(event)), reachesMs: new Map() };
     const ears = this.#ears.get(conversationId) ?? new Set();
     this.#ears.set(conversationId, ears.add(ear));
     return () => {

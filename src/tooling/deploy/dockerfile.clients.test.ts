@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePort } from '../../testing/engines/free-port.ts';
 import { eventually, TestSessions } from '../../testing/test-sessions.ts';
 import { carryOut, type Made, readDockerfile, wordsOf } from './testing/dockerfile.ts';
+import { outsideEnv } from './testing/outside-env.ts';
 
 /** Two installations from the registry, on a slow machine. */
 const makeTimeoutMs = 600_000;
@@ -19,13 +20,10 @@ const stages = readDockerfile(readFileSync(join(context, 'deploy/Dockerfile'), '
 const final = stages.at(-1)?.instructions ?? [];
 const wordsOfLast = (name: string) => wordsOf(final.find((instruction) => instruction.name === name)!);
 
-/** What the base image would give: its Node and npm, and nothing of the tree that the test runs in; and how registries are reached. */
+/** What the base image would give: its Node and npm, and nothing of the tree that the test runs in. */
 function baseEnv(): Record<string, string> {
-  const kept = /^(HOME|npm_config_(registry|cache|cafile|userconfig)|https?_proxy|no_proxy|NODE_EXTRA_CA_CERTS)$/i;
-  const { PATH = '', ...others } = process.env;
-  const path = PATH.split(delimiter).filter((folder) => !folder.includes('node_modules'));
-  const named = Object.entries(others).flatMap(([name, value = '']) => (kept.test(name) ? [[name, value]] : []));
-  return { ...Object.fromEntries(named), PATH: [dirname(process.execPath), ...path].join(delimiter) };
+  const env = outsideEnv();
+  return { ...env, PATH: `${dirname(process.execPath)}${delimiter}${env.PATH}` };
 }
 
 let folder: string;
@@ -49,6 +47,7 @@ test('the image holds what production needs, and no more', () => {
     'gateway',
     'node_modules/typescript',
     'node_modules/jest',
+    'node_modules/vite',
     'node_modules/node',
     'node_modules/.bin/node',
     'src',

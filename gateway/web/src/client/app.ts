@@ -189,6 +189,8 @@ export interface ShownMessage {
   readonly refusal?: Refusal;
   /** For a reply. */
   readonly model?: string;
+  /** With `growing`: the model has failed, and is asked again then, as `performance.now()` tells time. */
+  readonly retryAtMs?: number;
   /** For a reply: the user message it answers. */
   readonly replyToMessageId?: string;
 }

@@ -45,6 +45,7 @@ export class Dialogue {
     // Whoever looks sees all of it at once.
     deps.chat.on('event', (event) => batch(() => this.#receive(event)));
     deps.chat.on('replyStarted', (started) => batch(() => this.#heard?.transcript.replyStarted(started)));
+    deps.chat.on('replyDelayed', (delayed) => this.#heard?.transcript.replyDelayed(delayed));
     deps.chat.on('replyGrown', (grown) => this.#heard?.transcript.replyGrown(grown));
     deps.chat.on('replyRestarted', (restarted) => this.#heard?.transcript.replyRestarted(restarted));
   }

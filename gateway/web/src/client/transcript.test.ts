@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { AcceptedSchema } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
@@ -84,6 +84,27 @@ describe('a transcript', () => {
     transcript.replyGrown(grown(1, 'er 1'));
     expect(lines(transcript)).toEqual(['completed: question 1', 'completed: answer 1']);
     expect(transcript.entries.value).toEqual([entry, growing]);
+  });
+
+  test('says until when a reply waits for its model, until it is asked again or the reply has its end', () => {
+    const transcript = new Transcript();
+    say(transcript, 1);
+    transcript.accepted(accepted(1, 5));
+    transcript.replyStarted(started(1));
+    const waits = () => transcript.entries.value[1]?.message.value.retryAtMs !== undefined;
+    const delayed = { ...started(1), retryDelay: durationFromMs(9_000) };
+    transcript.replyDelayed(delayed);
+    expect(transcript.entries.value[1]?.message.value.retryAtMs).toBeGreaterThan(performance.now());
+    transcript.replyStarted(started(1));
+    expect(waits()).toBe(false);
+    transcript.replyDelayed(delayed);
+    transcript.replyRestarted(started(1));
+    expect(waits()).toBe(false);
+    transcript.replyDelayed(delayed);
+    transcript.message(replied(1, 6));
+    expect(waits()).toBe(false);
+    transcript.replyDelayed(delayed);
+    expect(waits()).toBe(false);
   });
 
   test('shows a reply beneath what it answers, so that nothing moves', () => {

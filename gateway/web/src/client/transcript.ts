@@ -1,6 +1,11 @@
-import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { durationMs, timestampDate } from '@bufbuild/protobuf/wkt';
 import type { ReadonlySignal } from '@preact/signals';
-import type { Accepted, MessageRejected, ReplyStarted } from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
+import type {
+  Accepted,
+  MessageRejected,
+  ReplyDelayed,
+  ReplyStarted,
+} from '../../../../src/client/gen/chat/v1/chat_service_pb.js';
 import type { Message } from '../../../../src/client/gen/chat/v1/content_pb.js';
 import { MessageStatus, Role } from '../../../../src/client/gen/chat/v1/content_pb.js';
 import type { Entry, Refusal, ShownMessage, ShownPart, ShownStatus } from './app.ts';
@@ -108,12 +113,17 @@ export class Transcript {
   /** A worker has begun to answer. */
   replyStarted({ messageId, replyMessageId }: Pick<ReplyStarted, 'messageId' | 'replyMessageId'>): void {
     const key = replyKey(replyMessageId);
-    if (this.#entries.get(key) !== undefined) return;
+    if (this.#entries.get(key) !== undefined) return this.#retryAt(replyMessageId, undefined);
     const question = this.#questions.get(messageId)?.key;
     if (question !== undefined) this.#entries.update(question, (message) => withStatus(message, 'processing'));
     const ids = { messageId: replyMessageId, replyToMessageId: messageId };
     const shown = { ...ids, role: 'assistant', parts: [], status: 'growing', at: new Date() } as const;
     this.#entries.set(key, shown, this.#replyPlace(messageId, key, atTheEnd));
+  }
+
+  /** The model has failed, and is asked again after a while. */
+  replyDelayed({ replyMessageId, retryDelay }: Pick<ReplyDelayed, 'replyMessageId' | 'retryDelay'>): void {
+    this.#retryAt(replyMessageId, performance.now() + (retryDelay === undefined ? 0 : durationMs(retryDelay)));
   }
 
   /** Text to show at the end of a reply that is being written. */
@@ -123,6 +133,7 @@ export class Transcript {
 
   /** What is shown of a reply that is being written is void. */
   replyRestarted({ replyMessageId }: { readonly replyMessageId: string }): void {
+    this.#retryAt(replyMessageId, undefined);
     this.#redraw(replyMessageId, () => []);
   }
 
@@ -199,6 +210,14 @@ export class Transcript {
     this.#entries.update(replyKey(replyMessageId), (message) =>
       message.status === 'growing' ? { ...message, parts: draw(message) } : message,
     );
+  }
+
+  #retryAt(replyMessageId: string, retryAtMs: number | undefined): void {
+    this.#entries.update(replyKey(replyMessageId), (message) => {
+      if (message.status !== 'growing' || message.retryAtMs === retryAtMs) return message;
+      const { retryAtMs: _, ...reply } = message;
+      return retryAtMs === undefined ? reply : { ...reply, retryAtMs };
+    });
   }
 
   #dropDraftOf(messageId: string): void {

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import type { LivePiece } from '../../../ports/live-bus.ts';
+import type { LiveEvent } from '../../../ports/live-bus.ts';
 import { InProcessBusServer } from './in-process-bus.ts';
 
-const piece: LivePiece = { type: 'piece', messageId: 'm', replyMessageId: 'r', attempt: 1, offsetBytes: 0, text: 'x' };
+const piece: LiveEvent = { type: 'piece', messageId: 'm', replyMessageId: 'r', attempt: 1, offsetBytes: 0, text: 'x' };
 
 test('a disposed handle ends what was subscribed and served by it, and nothing of the others', async () => {
   const server = new InProcessBusServer();
@@ -23,8 +23,8 @@ test('a disposed handle ends what was subscribed and served by it, and nothing o
 test('nothing goes through a disposed handle any more', async () => {
   const server = new InProcessBusServer();
   const [one, other] = [server.handle(), server.handle()];
-  const heard: LivePiece[] = [];
-  const hear = (event: LivePiece) => heard.push(event);
+  const heard: LiveEvent[] = [];
+  const hear = (event: LiveEvent) => heard.push(event);
   other.subscribe('c', hear);
   other.serveDrafts(() => [piece]);
   await one[Symbol.asyncDispose]();
@@ -39,9 +39,9 @@ test('nothing goes through a disposed handle any more', async () => {
 test('one handler may be subscribed more than once, and each subscription ends by itself', () => {
   const server = new InProcessBusServer();
   const bus = server.handle();
-  const heard: LivePiece[] = [];
+  const heard: LiveEvent[] = [];
   const leave = bus.subscribe('c', (event) => heard.push(event));
-  const hear = (event: LivePiece) => heard.push(event);
+  const hear = (event: LiveEvent) => heard.push(event);
   bus.subscribe('c', hear);
   bus.subscribe('c', hear);
   leave();

@@ -1,7 +1,7 @@
-import type { LiveBus, LivePiece } from '../../../ports/live-bus.ts';
+import type { LiveBus, LiveEvent } from '../../../ports/live-bus.ts';
 
-type Handler = (event: LivePiece) => void;
-type DraftServer = (conversationId: string) => readonly LivePiece[];
+type Handler = (event: LiveEvent) => void;
+type DraftServer = (conversationId: string) => readonly LiveEvent[];
 
 /** Each its own, even if two have the same handler. */
 interface Subscription {
@@ -53,7 +53,7 @@ export class InProcessBusServer {
     };
   }
 
-  #publish(conversationId: string, event: LivePiece): void {
+  #publish(conversationId: string, event: LiveEvent): void {
     for (const { handler } of this.#subscriptions.get(conversationId) ?? []) handler(event);
   }
 

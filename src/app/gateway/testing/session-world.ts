@@ -263,6 +263,8 @@ function lineOf(event: SessionEvent): string {
       return `started ${event.messageId} #${event.attempt}${event.continuedBytes > 0 ? ` from ${event.continuedBytes}` : ''}`;
     case 'delta':
       return `delta #${event.attempt} ${event.offsetBytes} ${event.text}`;
+    case 'delayed':
+      return `delayed #${event.attempt} ${event.retryInMs}`;
     case 'renamed':
       return `renamed ${event.sequence} ${event.title}`;
     case 'deleted':

@@ -231,6 +231,9 @@ export interface ServerEvent {
     | //
     /** The conversation the session is in was deleted. In the order of the log. */
     { $case: "deleted"; value: ConversationDeleted }
+    | //
+    /** The model has failed, and is asked again after a while. */
+    { $case: "replyDelayed"; value: ReplyDelayed }
     | undefined;
 }
 
@@ -361,6 +364,22 @@ export interface ReplyDelta {
   offsetBytes: bigint;
   /** What stands there. */
   text: string;
+}
+
+/**
+ * An attempt to answer has failed, and another one is made, so the reply waits: worth telling whoever waits for it, who can stop it meanwhile. It is over
+ * with the next ReplyStarted, or the end of the message: its reply, or MessageRejected. This is not in the log: a resumed session is told of a wait
+ * that goes on, and a server may tell of none.
+ */
+export interface ReplyDelayed {
+  /** The user message being answered. */
+  messageId: string;
+  /** The reply's own id. */
+  replyMessageId: string;
+  /** The attempt that failed. */
+  attempt: number;
+  /** When the next one is made, from now. */
+  retryDelay?: Duration | undefined;
 }
 
 /** A message was not taken, or its reply was given up. */
@@ -1761,6 +1780,9 @@ export const ServerEvent: MessageFns<ServerEvent> = {
       case "deleted":
         ConversationDeleted.encode(message.event.value, writer.uint32(98).fork()).join();
         break;
+      case "replyDelayed":
+        ReplyDelayed.encode(message.event.value, writer.uint32(106).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1874,6 +1896,14 @@ export const ServerEvent: MessageFns<ServerEvent> = {
             message.event = { $case: "deleted", value: ConversationDeleted.decode(reader, reader.uint32()) };
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.event = { $case: "replyDelayed", value: ReplyDelayed.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1961,6 +1991,12 @@ export const ServerEvent: MessageFns<ServerEvent> = {
       case "deleted": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "deleted", value: ConversationDeleted.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "replyDelayed": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "replyDelayed", value: ReplyDelayed.fromPartial(object.event.value) };
         }
         break;
       }
@@ -2805,6 +2841,99 @@ export const ReplyDelta: MessageFns<ReplyDelta> = {
       ? BigInt(object.offsetBytes)
       : 0n;
     message.text = object.text ?? "";
+    return message;
+  },
+};
+
+function createBaseReplyDelayed(): ReplyDelayed {
+  return { messageId: "", replyMessageId: "", attempt: 0, retryDelay: undefined };
+}
+
+export const ReplyDelayed: MessageFns<ReplyDelayed> = {
+  encode(message: ReplyDelayed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.messageId !== "") {
+      writer.uint32(10).string(message.messageId);
+    }
+    if (message.replyMessageId !== "") {
+      writer.uint32(18).string(message.replyMessageId);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(24).int32(message.attempt);
+    }
+    if (message.retryDelay !== undefined) {
+      Duration.encode(message.retryDelay, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplyDelayed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplyDelayed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.replyMessageId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.retryDelay = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReplyDelayed>): ReplyDelayed {
+    return ReplyDelayed.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReplyDelayed>): ReplyDelayed {
+    const message = createBaseReplyDelayed();
+    message.messageId = object.messageId ?? "";
+    message.replyMessageId = object.replyMessageId ?? "";
+    message.attempt = object.attempt ?? 0;
+    message.retryDelay = (object.retryDelay !== undefined && object.retryDelay !== null)
+      ? Duration.fromPartial(object.retryDelay)
+      : undefined;
     return message;
   },
 };

@@ -1,5 +1,5 @@
-import { useEffect, useState } from 'preact/hooks';
 import type { App, Connection } from '../../client/app.ts';
+import { Countdown } from '../common/countdown.tsx';
 import { Icon } from '../common/icon.tsx';
 import { connectionWords } from './words.ts';
 
@@ -18,20 +18,6 @@ export function ConnectionStatus({ app }: { readonly app: App }) {
       )}
     </div>
   );
-}
-
-/** Four looks a second, so that no second is skipped or shown twice as long. */
-const countMs = 250;
-
-function Countdown({ untilMs }: { readonly untilMs: number }) {
-  const secondsLeft = () => Math.max(0, Math.ceil((untilMs - performance.now()) / 1_000));
-  const [seconds, setSeconds] = useState(secondsLeft);
-  useEffect(() => {
-    setSeconds(secondsLeft());
-    const timer = setInterval(() => setSeconds(secondsLeft()), countMs);
-    return () => clearInterval(timer);
-  }, [untilMs]);
-  return <>{seconds > 0 ? `in ${seconds} s` : 'now…'}</>;
 }
 
 /** Over the message box: why there is no connection, and what can be done about it. */

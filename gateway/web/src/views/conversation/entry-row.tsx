@@ -1,5 +1,6 @@
 import type { App, Entry, ShownMessage } from '../../client/app.ts';
 import { CopyButton } from '../common/copy-button.tsx';
+import { Countdown } from '../common/countdown.tsx';
 import { Icon } from '../common/icon.tsx';
 import { dayLabel, timeLabel, wholeTimeLabel } from '../common/times.ts';
 import { today } from '../common/today.ts';
@@ -65,6 +66,14 @@ function NearMessage({ app, entryKey, message }: NearMessageProps) {
         })}
         {message.status === 'growing' && message.parts.length === 0 && <Dots />}
       </div>
+      {message.retryAtMs !== undefined && (
+        <p class="thinking" role="status">
+          The model does not answer; trying again{' '}
+          <span aria-hidden="true">
+            <Countdown untilMs={message.retryAtMs} />
+          </span>
+        </p>
+      )}
       {message.refusal !== undefined && <Refused app={app} entryKey={entryKey} message={message} />}
       <Foot app={app} message={message} />
       {message.status === 'processing' && (

@@ -49,7 +49,7 @@ function Conversations({ app }: { readonly app: App }) {
     <>
       {trouble.value !== undefined && <Trouble refusal={trouble.value} />}
       {isEmpty && !isLoading.value && trouble.value === undefined && (
-        <p class="list-note">Your conversations will be listed here.</p>
+        <p class="list-note">Your conversations will be listed here.{isNobodySignedIn(app) && clientHint}</p>
       )}
       {!isEmpty && (
         <ul class="rows" aria-label="Conversations">
@@ -66,6 +66,14 @@ function Conversations({ app }: { readonly app: App }) {
       )}
     </>
   );
+}
+
+/** Where nobody signs in, this browser and the command line are different clients, and each lists its own. */
+const clientHint = ' Those of the command line are another client’s: parley open shows them here.';
+
+function isNobodySignedIn(app: App): boolean {
+  const state = app.signIn.state.value;
+  return state.kind === 'in' && !state.canSignOut;
 }
 
 function Foot({ app, onHelp }: Pick<SidebarProps, 'app' | 'onHelp'>) {

@@ -636,6 +636,14 @@ export declare type ServerEvent = Message<"chat.v1.ServerEvent"> & {
      */
     value: ConversationDeleted;
     case: "deleted";
+  } | {
+    /**
+     * The model has failed, and is asked again after a while.
+     *
+     * @generated from field: chat.v1.ReplyDelayed reply_delayed = 13;
+     */
+    value: ReplyDelayed;
+    case: "replyDelayed";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1006,6 +1014,49 @@ export declare type ReplyDelta = Message<"chat.v1.ReplyDelta"> & {
  * Use `create(ReplyDeltaSchema)` to create a new message.
  */
 export declare const ReplyDeltaSchema: GenMessage<ReplyDelta>;
+
+/**
+ * An attempt to answer has failed, and another one is made, so the reply waits: worth telling whoever waits for it, who can stop it meanwhile. It is over
+ * with the next ReplyStarted, or the end of the message: its reply, or MessageRejected. This is not in the log: a resumed session is told of a wait
+ * that goes on, and a server may tell of none.
+ *
+ * @generated from message chat.v1.ReplyDelayed
+ */
+export declare type ReplyDelayed = Message<"chat.v1.ReplyDelayed"> & {
+  /**
+   * The user message being answered.
+   *
+   * @generated from field: string message_id = 1;
+   */
+  messageId: string;
+
+  /**
+   * The reply's own id.
+   *
+   * @generated from field: string reply_message_id = 2;
+   */
+  replyMessageId: string;
+
+  /**
+   * The attempt that failed.
+   *
+   * @generated from field: int32 attempt = 3;
+   */
+  attempt: number;
+
+  /**
+   * When the next one is made, from now.
+   *
+   * @generated from field: google.protobuf.Duration retry_delay = 4;
+   */
+  retryDelay?: Duration | undefined;
+};
+
+/**
+ * Describes the message chat.v1.ReplyDelayed.
+ * Use `create(ReplyDelayedSchema)` to create a new message.
+ */
+export declare const ReplyDelayedSchema: GenMessage<ReplyDelayed>;
 
 /**
  * A message was not taken, or its reply was given up.
