@@ -60,6 +60,7 @@ export class LeanSession {
       resumeToken: '',
       afterSequence: 0n,
       inlineMedia: false,
+      takeOver: false,
     };
     this.#stream.write({ frame: { $case: 'hello', value } });
   }

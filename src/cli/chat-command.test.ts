@@ -3,9 +3,13 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { Code } from '@connectrpc/connect';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Refusal } from '../client/refusal.ts';
 import { answerAtOnce, ScriptedServer } from '../client/testing/scripted-server.ts';
+import { mayEndOther } from './chat-command.ts';
 import { StateFile } from './state-file.ts';
 import type { Outcome } from './testing/client-process.ts';
 import { runClient, startClient } from './testing/client-process.ts';
@@ -38,6 +42,30 @@ async function chatWithOpenInput(input: string, { address, stateHome }: { addres
   const [code] = await once(child, 'exit');
   return code;
 }
+
+describe('a session on another device', () => {
+  const refused = new Refusal(Code.AlreadyExists, '', { reason: 'ALREADY_CONNECTED' });
+  const signedIn = { fresh: async () => ({ text: 'token', renewAtMs: undefined }) };
+
+  test.each([
+    ['yes\n', refused, signedIn, true],
+    ['no\n', refused, signedIn, false],
+    // Who is not signed in is not asked.
+    ['yes\n', refused, { fresh: async () => undefined }, false],
+    ['yes\n', new Refusal(Code.Aborted, '', { reason: 'DISCONNECTED' }), signedIn, false],
+  ])('is ended when whoever is signed in answers yes: %j', async (answer, error, tokens, expected) => {
+    const input = new PassThrough();
+    input.end(answer);
+    const endpoint = { address: server.address, tokens };
+    expect(await mayEndOther(error, endpoint, input, new PassThrough())).toBe(expected);
+  });
+
+  test('is ended without a question by --take-over', async () => {
+    await chat('one\n', '--take-over');
+    await chat('two\n');
+    expect(server.hellos.map(({ takeOver }) => takeOver)).toEqual([true, false]);
+  });
+});
 
 describe('parley chat, with input from a pipe', () => {
   test('says each line, prints the replies and nothing else, and leaves politely', async () => {

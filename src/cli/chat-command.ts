@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import type { Chat } from '../client/chat.ts';
 import type { SessionState } from '../client/chat-events.ts';
+import { isRefusal } from '../client/refusal.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
 import { confirmed } from './confirm.ts';
-import { connect } from './endpoint.ts';
+import { connect, type Endpoint } from './endpoint.ts';
 import type { Identity } from './identity.ts';
 import { identify } from './identity.ts';
 import { chatInteractively, contextBefore } from './interactive-chat.ts';
@@ -27,6 +28,7 @@ interface ChatOptions extends CommonOptions {
   readonly conversation?: string;
   readonly new?: true;
   readonly wait: number;
+  readonly takeOver?: true;
   /** False with --no-media. */
   readonly media: boolean;
   readonly mediaDir: string;
@@ -45,6 +47,7 @@ export function registerChat(program: Command, surroundings: Surroundings): void
       wholeNumber(0, 86_400),
       DEFAULT_WAIT_SECONDS,
     )
+    .option('--take-over', 'end the session that you have elsewhere, without being asked; only when signed in')
     .option('--media-dir <folder>', 'where the media of replies are kept', './parley-media')
     .option('--no-media', 'keep no media')
     .option('--inline', 'have small media sent in the stream instead of fetching them')
@@ -52,12 +55,37 @@ export function registerChat(program: Command, surroundings: Surroundings): void
 }
 
 async function chat(options: ChatOptions, surroundings: Surroundings): Promise<boolean> {
+  try {
+    return await converse(options, surroundings);
+  } catch (error) {
+    const { endpoint } = identify(options, surroundings);
+    if (!isInteractive() || !(await mayEndOther(error, endpoint, process.stdin, process.stderr))) throw error;
+    return converse({ ...options, takeOver: true }, surroundings);
+  }
+}
+
+function isInteractive(): boolean {
+  return process.stdin.isTTY && process.stdout.isTTY;
+}
+
+/** Whether whoever is signed in has a session on another device, and says that it is to end. */
+export async function mayEndOther(
+  error: unknown,
+  { tokens }: Endpoint,
+  input: NodeJS.ReadableStream,
+  output: NodeJS.WritableStream,
+): Promise<boolean> {
+  if (!isRefusal(error, 'ALREADY_CONNECTED') || (await tokens?.fresh()) === undefined) return false;
+  return confirmed('You are connected on another device. End that, and go on here? Type yes: ', input, output);
+}
+
+async function converse(options: ChatOptions, surroundings: Surroundings): Promise<boolean> {
   const identity = identify(options, surroundings);
   const { address, timeZone } = options;
   // Whose state it is, where the client id comes with the token alone.
   const owner = identity.clientId || (options.tokenFile ?? '');
   const stateFile = new StateFile(surroundings.stateHome, address, owner);
-  const interactive = process.stdin.isTTY && process.stdout.isTTY;
+  const interactive = isInteractive();
   if (interactive && !(await mayTakeOver(stateFile))) return false;
   const last = lastPosition(options, stateFile.read());
   const client = interactive
@@ -121,6 +149,7 @@ function clientFor(
     waitForSlotMs: options.wait * 1_000,
     giveUpAfterMs,
     inlineMedia: options.inline,
+    takeOver: options.takeOver,
     backoff: BACKOFF,
   });
 }

@@ -9,7 +9,8 @@ import { Trouble } from './trouble.ts';
 const REMEDIES: Readonly<Record<string, string>> = {
   TOO_MANY_CLIENTS: 'try again later, or stand in line longer with --wait',
   TOO_MANY_SESSIONS: 'try again when another client of this network has left',
-  ALREADY_CONNECTED: 'close the other chat, or use another name with --client',
+  ALREADY_CONNECTED:
+    'close the other chat, end it with --take-over when you are signed in, or use another name with --client',
   TIME_ZONE_REFUSED: 'choose another zone with --time-zone',
   FIRST_MESSAGE_TIMEOUT: 'connect again when there is something to say',
   SESSION_TAKEN_OVER: 'nothing, if that was you; otherwise start again',

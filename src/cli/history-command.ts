@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import type { Message } from '../client/gen/chat/v1/content_pb.js';
 import { messageFields } from '../client/message-json.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';

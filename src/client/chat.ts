@@ -42,6 +42,8 @@ export interface ChatOptions {
   readonly catchUp?: CatchUp | undefined;
   /** Of an earlier session of this client, which is then taken over. A function is called for each attempt, where processes hand a session over. */
   readonly resumeToken?: string | (() => string) | undefined;
+  /** Ends the session that this client has elsewhere, if any; only for callers with an access token. Ask the person first. Default false. */
+  readonly takeOver?: boolean | undefined;
   /** How long to stand in line when every slot is taken. Default 0: not at all. */
   readonly waitForSlotMs?: number | undefined;
   /** The bytes of reply media come with the replies, where they fit. Default false: only their URLs. */
@@ -106,6 +108,8 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
   #stream: SessionStream | undefined;
   #limits: SessionLimits | undefined;
   #ownResumeToken = '';
+  /** Until the next Welcome. */
+  #takesOver: boolean;
   #hadSession = false;
   #brokeBeforeWelcome = false;
   #withoutSessionSinceMs = 0;
@@ -124,6 +128,7 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
     super();
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    this.#takesOver = options.takeOver ?? false;
     this.#renewal = new TokenRenewal(options.tokens);
     const {
       conversation = new Conversation(options.conversationId, options.afterSequence),
@@ -185,6 +190,12 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
     if (this.#resting !== undefined) this.#failures = 0;
     this.#endRest('pause', 'parked', 'refused', 'left');
     this.#running ??= this.#run();
+  }
+
+  /** As `start`, and ends the session that this client has elsewhere: for who was refused with ALREADY_CONNECTED, and asked the person. */
+  takeOver(): void {
+    this.#takesOver = true;
+    this.start();
   }
 
   /** Something is about to be said: connects again where the slot was given up for silence. */
@@ -397,6 +408,7 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
       ...place,
       waitForSlot: durationFromMs(waitForSlotMs),
       inlineMedia,
+      takeOver: this.#takesOver,
     });
   }
 
@@ -433,6 +445,7 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
     this.#renewal.start(this.#token, (accessToken) => stream?.send({ case: 'renewToken', value: { accessToken } }));
     this.#limits = welcome.limits;
     this.#ownResumeToken = welcome.resumeToken;
+    this.#takesOver = false;
     this.#failures = 0;
     this.#hadSession = true;
     this.#brokeBeforeWelcome = false;

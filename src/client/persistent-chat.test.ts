@@ -49,6 +49,21 @@ describe('a persistent chat', () => {
     expect(server.hellos).toHaveLength(2);
   });
 
+  test('asks for the session of another device only when told to, and once', async () => {
+    // That of a device that is gone would be free within 5 s, which are not waited for here.
+    server.refusals.push({ code: status.ALREADY_EXISTS, reason: 'ALREADY_CONNECTED' });
+    const chat = chatOf({ persistent: false });
+    await expect(chat.connect()).rejects.toMatchObject({ reason: 'ALREADY_CONNECTED' });
+    const second = chatOf({ takeOver: true });
+    await second.connect();
+    second.dropConnection();
+    await reached(second, 'connected');
+    const third = chatOf();
+    third.takeOver();
+    await third.connect();
+    expect(server.hellos.map(({ takeOver }) => takeOver)).toEqual([false, true, false, true]);
+  });
+
   test('waits after a refusal until it is started again, and then sends what was posted', async () => {
     const chat = chatOf();
     await chat.connect();

@@ -30,7 +30,7 @@ function gatewayStartedToWire(event: domain.GatewayStarted): wire.GatewayStarted
 export function encodeAdmissionEvent(event: domain.AdmissionEvent, writer: BinaryWriter): BinaryWriter {
   switch (event.type) {
     case 'ConnectionRequested':
-      return wire.ConnectionRequested.encode({ ...event, waitMs: BigInt(event.waitMs) }, writer);
+      return wire.ConnectionRequested.encode({ takeOver: false, ...event, waitMs: BigInt(event.waitMs) }, writer);
     case 'ConnectionSpoke':
       return wire.ConnectionSpoke.encode(event, writer);
     case 'ConnectionClosed':
@@ -51,8 +51,8 @@ export function encodeAdmissionEvent(event: domain.AdmissionEvent, writer: Binar
 type Decoder = (bytes: Uint8Array) => domain.AdmissionEvent;
 
 function connectionRequested(bytes: Uint8Array): domain.ConnectionRequested {
-  const event = wire.ConnectionRequested.decode(bytes);
-  return { type: 'ConnectionRequested', ...event, waitMs: Number(event.waitMs) };
+  const { takeOver, ...event } = wire.ConnectionRequested.decode(bytes);
+  return { type: 'ConnectionRequested', ...event, waitMs: Number(event.waitMs), ...(takeOver && { takeOver }) };
 }
 
 function gatewayStarted(bytes: Uint8Array): domain.GatewayStarted {

@@ -34,6 +34,7 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
     tokenHash: text,
     resumeTokenHash: text,
     waitMs: count,
+    takeOver: fc.constantFrom(true, undefined),
   }),
   fc.record({ type: fc.constant('ConnectionSpoke' as const), sessionId: id }),
   fc.record({ type: fc.constant('ConnectionClosed' as const), sessionId: id, reason: text, detail: text }),

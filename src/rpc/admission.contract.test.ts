@@ -86,6 +86,9 @@ describe('two slots and a line of two', () => {
       expect(twice).toMatchObject({ code: 'ALREADY_EXISTS', reason: 'ALREADY_CONNECTED', domain: 'parley' });
       const guessed = await refusalOf(testSessions.dial({ clientId, resumeToken: 'guessed', waitForSlotMs: 1000 }));
       expect(guessed).toMatchObject({ reason: 'ALREADY_CONNECTED' });
+      // Nobody here has shown who they are.
+      const wished = await refusalOf(testSessions.dial({ clientId, takeOver: true }));
+      expect(wished).toMatchObject({ reason: 'ALREADY_CONNECTED' });
       expect((await session.ask('undisturbed')).reply.status).toBe('MESSAGE_STATUS_COMPLETED');
     });
 

@@ -96,6 +96,21 @@ describe.each(shapes)('with authentication on (%s)', (shape) => {
     expect(await refusalOf(testSessions.dial({}, accessToken))).toMatchObject(unauthenticated);
   });
 
+  test('a second device of an account takes the session over when asked to, and only from its own', async () => {
+    await using testSessions = new TestSessions(server, shape);
+    const { session: first } = await open(testSessions, ann);
+    await first.ask('Hello');
+    const { session: others } = await open(testSessions, bob);
+    expect(await refusalOf(testSessions.dial({ clientId: '' }, ann.accessToken))).toMatchObject({
+      reason: 'ALREADY_CONNECTED',
+    });
+    const second = testSessions.dial({ clientId: '', takeOver: true }, ann.accessToken);
+    await second.welcome();
+    expect(await refusalOf(first)).toMatchObject({ code: 'ABORTED', reason: 'SESSION_TAKEN_OVER' });
+    await second.ping();
+    await others.ping();
+  });
+
   test('a session is of the client that the token names, whether the hello says so or not', async () => {
     await using testSessions = new TestSessions(server, shape);
     const { session, welcome } = await open(testSessions, ann);

@@ -32,6 +32,7 @@ export function helloFromWire(hello: WireHello | undefined): Hello {
     afterSequence: numberOf(hello.afterSequence, 'after_sequence'),
     waitMs: millisecondsOf(hello.waitForSlot, 'wait_for_slot'),
     inlineMedia: hello.inlineMedia,
+    takeOver: hello.takeOver,
   };
 }
 

@@ -19,6 +19,7 @@ export interface Hello {
   readonly afterSequence?: number;
   readonly waitForSlotMs?: number;
   readonly inlineMedia?: boolean;
+  readonly takeOver?: boolean;
 }
 
 /** Where a session's frames come from and go to. */
@@ -252,6 +253,7 @@ function helloOf(hello: Hello): object {
     resumeToken: hello.resumeToken ?? '',
     afterSequence: hello.afterSequence ?? 0,
     inlineMedia: hello.inlineMedia ?? false,
+    takeOver: hello.takeOver ?? false,
     ...(hello.waitForSlotMs === undefined ? {} : { waitForSlot: duration(hello.waitForSlotMs) }),
   };
 }

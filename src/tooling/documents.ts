@@ -55,8 +55,10 @@ reason and the domain \`parley\`, a \`RetryInfo\` with the delay where a retry m
     refusalTable(rows.filter(([, { scope }]) => scope === 'call')),
     '## Without a reason',
     `A status without an \`ErrorInfo\` of the domain \`parley\` is not the server's decision: a connection was lost, a gateway died, or a proxy between ended the
-call. Its code says little: behind Envoy the death of a gateway is \`INTERNAL\` to most clients. Unless the code is \`INVALID_ARGUMENT\`,
-\`UNAUTHENTICATED\`, \`PERMISSION_DENIED\` or \`UNIMPLEMENTED\`, wait and connect again, with the resume token; what was not accepted is sent again under its client message id.`,
+call. Its code says little: once a stream has begun, Envoy can only reset it (\`RST_STREAM\`, INTERNAL_ERROR) when its gateway dies, which is
+\`INTERNAL\` in grpc-go, grpc-js and gRPC of C++ and Python; a call that no gateway has begun to answer is \`UNAVAILABLE\`. Unless the code is \`INVALID_ARGUMENT\`,
+\`UNAUTHENTICATED\`, \`PERMISSION_DENIED\` or \`UNIMPLEMENTED\`, wait and connect again, with the resume token; what was not accepted is sent again under its client message id.
+[survive.py](examples/python/survive.py) does so.`,
     '## That concern one message',
     `In a session these come as \`MessageRejected\` with the reason, and the session goes on. A call of \`Send\` fails with the gRPC code.`,
     refusalTable(rows.filter(([, { scope }]) => scope === 'message')),

@@ -222,4 +222,5 @@ def main():
         print(f"  {error.code().name}: {error.details()}")
 
 
-main()
+if __name__ == "__main__":
+    main()

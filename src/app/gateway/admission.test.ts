@@ -148,14 +148,19 @@ async function startGateway(
 let incarnations = 0;
 let sessions = 0;
 
-async function request(admission: Admission, clientId: string, waitMs = 0): Promise<Told & { sessionId: string }> {
+async function request(
+  admission: Admission,
+  clientId: string,
+  waitMs = 0,
+  resumeTokenHash = '',
+): Promise<Told & { sessionId: string }> {
   const told = Object.assign(new Told(), { sessionId: `session-${++sessions}` });
   const facts = {
     clientId,
     timeZone: 'UTC',
     conversationId: 'c',
     tokenHash: `hash-${clientId}`,
-    resumeTokenHash: '',
+    resumeTokenHash,
     waitMs,
   };
   await admission.request({ sessionId: told.sessionId, ...facts }, told);
@@ -175,6 +180,21 @@ describe('two gateways on one log', () => {
     expect(told.filter(({ last }) => last === 'opened')).toHaveLength(5);
     expect(told.filter(({ last }) => last === 'refused TOO_MANY_CLIENTS')).toHaveLength(15);
     await Promise.all(gateways.map((gateway) => gateway.stop()));
+  });
+
+  test('a session that one holds, open or in line, is taken over at the other, and nobody in line gets its slot', async () => {
+    const [a, b] = [await startGateway('a', new ManualClock()), await startGateway('b', new ManualClock())];
+    const crowd = await Promise.all(Array.from({ length: 5 }, (_, index) => request(a, `client-${index}`)));
+    const waiting = await request(a, 'in-line', 60_000);
+    const open = await request(b, 'client-0', 0, await b.heldTokenHash('client-0'));
+    expect(open.last).toBe('opened');
+    await until(() => crowd[0]?.last === 'closed SESSION_TAKEN_OVER');
+    expect(waiting.last).toBe('queued 1');
+    const queued = await request(b, 'in-line', 60_000, await b.heldTokenHash('in-line'));
+    expect(queued.last).toBe('queued 1');
+    await until(() => waiting.last === 'closed SESSION_TAKEN_OVER');
+    expect(await b.heldTokenHash('nobody')).toBeUndefined();
+    await Promise.all([a.stop(), b.stop()]);
   });
 
   test('a slot freed at one opens the first in line at the other, and the places behind move up', async () => {

@@ -5,6 +5,7 @@ import type {
   ConnectionRequested,
 } from '../../domain/admission/events.ts';
 import { type AdmissionOutcome, evolve } from '../../domain/admission/evolve.ts';
+import { findWaiting } from '../../domain/admission/slots.ts';
 import { type AdmissionState, currentClockRule, initialAdmission, placeInLine } from '../../domain/admission/state.ts';
 import { gatewayBeatMs, suspendAfterMs, twinAnswerMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -152,6 +153,18 @@ export class Admission {
       this.release(request.sessionId, 'LOST', 'the request was not acknowledged');
       throw error;
     }
+  }
+
+  /**
+   * By what a request takes over the session that this client has now, open or in line, whichever gateway holds it; undefined: it has none.
+   * Rejects with LogUnavailable.
+   */
+  async heldTokenHash(clientId: string): Promise<string | undefined> {
+    await this.caughtUp();
+    const sessionId = this.#state.sessionOfClient.get(clientId);
+    if (sessionId === undefined) return undefined;
+    const held = this.#state.open.get(sessionId) ?? findWaiting(this.#state, sessionId)?.request;
+    return held?.tokenHash;
   }
 
   /** Records a session's first message. It is repeated by the next beat if the log cannot take it now. */

@@ -11,6 +11,7 @@ const hello = {
   afterSequence: 0,
   waitMs: 0,
   inlineMedia: false,
+  takeOver: false,
 };
 const output = { emit() {}, writable: async () => {}, end() {} };
 

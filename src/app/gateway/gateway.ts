@@ -77,7 +77,11 @@ export class Gateway {
   open(hello: Hello, caller: Caller, output: SessionOutput): Session {
     if (this.#draining) throw new Refused('DRAINING');
     if (!this.#deps.admission.isStarted) throw new Refused('STARTING');
-    const own = caller.kind === 'client' ? { ...hello, clientId: actingClient(caller, hello.clientId) } : hello;
+    // Without authentication a client id proves nothing.
+    const own =
+      caller.kind === 'client'
+        ? { ...hello, clientId: actingClient(caller, hello.clientId) }
+        : { ...hello, takeOver: false };
     checkHello(own, this.#deps.helloRules);
     this.#byAddress.check({ clientId: own.clientId, clientAddress: caller.clientAddress });
     this.#deps.writes.take(own.clientId, 'open', caller.clientAddress);

@@ -15,6 +15,8 @@ export interface Hello {
   readonly waitMs: number;
   /** The bytes of replies' media are sent in the stream, where they fit. */
   readonly inlineMedia: boolean;
+  /** Whatever session the client has elsewhere is to end. Only of a caller who proved who they are. */
+  readonly takeOver: boolean;
 }
 
 /** What decides whether a hello is well formed. */

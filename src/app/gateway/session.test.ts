@@ -23,6 +23,7 @@ const hello = {
   afterSequence: 0,
   waitMs: 0,
   inlineMedia: false,
+  takeOver: false,
 };
 
 /** Decides as the test says: what the fold would tell a session is told by the test. */

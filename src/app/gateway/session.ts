@@ -151,7 +151,11 @@ export class Session implements AdmissionListener {
   /** Applies for a slot. What comes of it, the output is told; rejects with what is wrong with the conversation, or LogUnavailable. */
   async apply(): Promise<void> {
     if (!this.#isNew) await this.#deps.conversations.checkOwned(this.conversationId, this.clientId);
-    if (this.#advance('request')) await this.#request(this.#hello.resumeToken, this.#hello.waitMs);
+    // A slot that was freed first would go to who waits in line, so the other session is taken over, as by its token.
+    const otherHash = this.#hello.takeOver ? await this.#deps.admission.heldTokenHash(this.clientId) : undefined;
+    const { resumeToken, waitMs } = this.#hello;
+    const tokenHash = resumeToken === '' ? '' : this.#deps.ids.hash(resumeToken);
+    if (this.#advance('request')) await this.#request(otherHash ?? tokenHash, waitMs, otherHash !== undefined);
   }
 
   opened(): void {
@@ -298,7 +302,7 @@ export class Session implements AdmissionListener {
   }
 
   /** Rejects with LogUnavailable, unless the session goes by another id by then: the fold had ended this one, and it applied again. */
-  async #request(resumeToken: string, waitMs: number): Promise<void> {
+  async #request(resumeTokenHash: string, waitMs: number, takeOver: boolean): Promise<void> {
     const { ids, admission, settings } = this.#deps;
     const sessionId = this.#sessionId;
     try {
@@ -309,8 +313,9 @@ export class Session implements AdmissionListener {
           timeZone: this.#hello.timeZone,
           conversationId: this.conversationId,
           tokenHash: ids.hash(this.#resumeToken),
-          resumeTokenHash: resumeToken === '' ? '' : ids.hash(resumeToken),
+          resumeTokenHash,
           waitMs: Math.min(waitMs, settings.maxWaitForSlotMs),
+          ...(takeOver && { takeOver }),
         },
         this,
       );
@@ -379,7 +384,7 @@ export class Session implements AdmissionListener {
     this.#sessionId = ids.unique();
     this.#resumeToken = ids.token();
     this.#deps.onIdChanged(this, former, this.#sessionId);
-    this.#request('', settings.maxWaitForSlotMs).catch((error: unknown) =>
+    this.#request('', settings.maxWaitForSlotMs, false).catch((error: unknown) =>
       this.end(refusalOf(error, this.#deps.logger)),
     );
   }

@@ -29,6 +29,8 @@ export interface ConnectionRequested {
   readonly resumeTokenHash: string;
   /** How long the client stands in line; 0: not at all. */
   readonly waitMs: number;
+  /** No token was presented: `resumeTokenHash` is that of the session that the client, by its access token, asked to end. Decides nothing. */
+  readonly takeOver?: boolean;
 }
 
 export interface ConnectionSpoke {

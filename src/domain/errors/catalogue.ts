@@ -52,7 +52,8 @@ export const catalogue = {
     retryable: false,
     scope: 'call',
     meaning: 'This client has a session already.',
-    remedy: 'Close the other session, or take it over with its resume token.',
+    remedy:
+      'Close the other session, or take it over: with its resume token, or, with an access token and the consent of who is there, by `take_over`.',
   },
   TIME_ZONE_REFUSED: {
     code: 'INVALID_ARGUMENT',

@@ -256,7 +256,7 @@ export class ChatClient {
     return 'leave';
   }
 
-  /** Another tab of the same client, without the token or with it: the one stands, or the other takes over. */
+  /** Another tab or device of the same client, without the token, with it, or asking for the session: the one stands, or the other takes over. */
   #second(): void {
     const { gateways } = this.#deployment;
     if (gateways.length === 0) return;
@@ -269,6 +269,7 @@ export class ChatClient {
       afterSequence: 0n,
       waitForSlot: durationOf(0),
       inlineMedia: false,
+      takeOver: this.#random.chance(0.3),
     };
     this.#session.note(`connects a second time, to ${node.process.name}`);
     const second = new Connection(this.#world, {

@@ -69,6 +69,7 @@ export class ClientSession {
       afterSequence: BigInt(this.current?.isDeleted === false ? this.current.position : 0),
       waitForSlot: durationOf(waitMs),
       inlineMedia: this.random.chance(0.2),
+      takeOver: false,
     };
     this.note(`connects to ${node.process.name}, ${hello.conversationId || 'new'} after ${hello.afterSequence}`);
     this.isLeaving = false;

@@ -28,6 +28,7 @@ const emptyHello = {
   afterSequence: 0n,
   waitForSlot: undefined,
   inlineMedia: false,
+  takeOver: false,
 };
 
 /** One frame that no client should send. */

@@ -43,6 +43,28 @@ describe('where the server keeps accounts', () => {
     await until(() => tab.app.conversations.items.value.length === 1);
   });
 
+  test('lets a second device say that the session is on the first, take it over when told to, and the first take it back', async () => {
+    await using laptop = new TestBrowser(server);
+    await using phone = new TestBrowser(server);
+    const first = laptop.openTab();
+    await untilSignIn(first, 'account-needed');
+    await first.app.signIn.signUp('fay', password);
+    await untilConnection(first, 'connected');
+    const second = phone.openTab();
+    await untilSignIn(second, 'account-needed');
+    await second.app.signIn.withPassword('fay', password);
+    await untilConnection(second, 'elsewhere');
+    expect(first.app.connection.peek().kind).toBe('connected');
+    second.app.connect();
+    await untilConnection(second, 'connected');
+    await untilConnection(first, 'taken-over');
+    await say(second, 'hello from the phone');
+    await reply(second, 'hello from the phone');
+    first.app.connect();
+    await untilConnection(first, 'connected');
+    await untilConnection(second, 'taken-over');
+  });
+
   test('keeps people in across reloads and tabs, and out everywhere at once', async () => {
     await using browser = new TestBrowser(server);
     const first = browser.openTab();

@@ -8,7 +8,7 @@ export interface App {
   /** Who is there, and how they get in. */
   readonly signIn: SignIn;
   readonly connection: ReadonlySignal<Connection>;
-  /** After `other-tab`, `taken-over`, `resting` or `refused`: opens the session in this tab, at once. */
+  /** After `other-tab`, `elsewhere`, `taken-over`, `resting` or `refused`: opens the session in this tab, at once. */
   connect(): void;
   /** undefined until Welcome has told them; then those of the last session. */
   readonly limits: ReadonlySignal<Limits | undefined>;
@@ -87,6 +87,8 @@ export type Connection =
   | { readonly kind: 'resting'; readonly because: Refusal }
   /** Another tab of this browser has the session. */
   | { readonly kind: 'other-tab' }
+  /** Whoever is signed in here has a session on another device; connect() ends that one. */
+  | { readonly kind: 'elsewhere' }
   /** The session went on in another place; connect() takes it back. */
   | { readonly kind: 'taken-over' }
   /** Not tried again by itself. */

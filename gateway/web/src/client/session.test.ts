@@ -70,6 +70,7 @@ function begin(name: string) {
   const session = new Session({
     chat,
     page,
+    clientId: 'ann',
     storage,
     lockName: name,
     hasUnsent: () => false,

@@ -19,6 +19,8 @@ const handOverMs = 3_000;
 export interface SessionDeps {
   /** A persistent one, which shows the server the token that is kept. */
   readonly chat: Chat;
+  /** '' where the token says who it is: then a session on another device is theirs to end. */
+  readonly clientId: string;
   readonly page: Page;
   /** Of this client. */
   readonly storage: JsonStorage;
@@ -70,9 +72,13 @@ export class Session {
 
   /** Opens the session in this tab, at once. */
   connect(): void {
-    this.#isAskedBack = this.#connection.peek().kind === 'other-tab';
+    const { kind } = this.#connection.peek();
+    const { chat, clientId } = this.#deps;
+    this.#isAskedBack = kind === 'other-tab';
     this.#wanted.ring();
-    if (this.#hold !== undefined) this.#deps.chat.start();
+    if (this.#hold === undefined) return;
+    if (kind === 'elsewhere' || (kind === 'taken-over' && clientId === '')) chat.takeOver();
+    else chat.start();
   }
 
   /** Ends the session politely, for good. */
@@ -163,6 +169,8 @@ export class Session {
         return this.#set({ kind: 'resting', because: refusal('FIRST_MESSAGE_TIMEOUT') });
       case 'refused':
         if (status.refusal?.reason === 'SESSION_TAKEN_OVER') return void this.#takenOver();
+        if (status.refusal?.reason === 'ALREADY_CONNECTED' && this.#deps.clientId === '')
+          return this.#set({ kind: 'elsewhere' });
         return this.#set({ kind: 'refused', refusal: refusalOf(status.refusal) });
       case 'left':
         return this.#set({ kind: 'other-tab' });

@@ -156,6 +156,7 @@ export class SessionWorld implements AsyncDisposable {
       resumeToken: '',
       waitMs: 0,
       inlineMedia: false,
+      takeOver: false,
     };
     const afterSequence = Number.MAX_SAFE_INTEGER;
     const session = new Session(deps as unknown as SessionDeps, { ...hello, afterSequence }, anybody, output);

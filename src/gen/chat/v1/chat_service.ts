@@ -153,6 +153,11 @@ export interface Hello {
     | undefined;
   /** Send the bytes of reply media in the stream, not only their URLs. */
   inlineMedia: boolean;
+  /**
+   * Ends the session that this client has elsewhere, open or in line, with SESSION_TAKEN_OVER, and gives this one its place: for a second device, which
+   * has no resume token. Ask the person first. Needs an access token, which says whose session it is; where authentication is off it means nothing.
+   */
+  takeOver: boolean;
 }
 
 /**
@@ -1324,6 +1329,7 @@ function createBaseHello(): Hello {
     afterSequence: 0n,
     waitForSlot: undefined,
     inlineMedia: false,
+    takeOver: false,
   };
 }
 
@@ -1352,6 +1358,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.inlineMedia !== false) {
       writer.uint32(56).bool(message.inlineMedia);
+    }
+    if (message.takeOver !== false) {
+      writer.uint32(64).bool(message.takeOver);
     }
     return writer;
   },
@@ -1425,6 +1434,14 @@ export const Hello: MessageFns<Hello> = {
             message.inlineMedia = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.takeOver = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1453,6 +1470,7 @@ export const Hello: MessageFns<Hello> = {
       ? Duration.fromPartial(object.waitForSlot)
       : undefined;
     message.inlineMedia = object.inlineMedia ?? false;
+    message.takeOver = object.takeOver ?? false;
     return message;
   },
 };
@@ -3165,7 +3183,14 @@ export const Drain: MessageFns<Drain> = {
   },
 };
 
-/** Talk to the bot. */
+/**
+ * Talk to the bot.
+ *
+ * A stream that ends with a status without an ErrorInfo of the domain "parley" was not ended by the server's decision: a connection was lost, or the
+ * gateway died. Unless its code is INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED or UNIMPLEMENTED, wait a little longer each time, and open
+ * the session again with the resume token and `after_sequence`. Behind Envoy the death of a gateway is INTERNAL: an answer that has begun can only be
+ * reset there. With an ErrorInfo, come back where the code is UNAVAILABLE or there is a RetryInfo.
+ */
 export type ChatServiceService = typeof ChatServiceService;
 export const ChatServiceService = {
   /** A session on one stream. The first request is `hello`. */

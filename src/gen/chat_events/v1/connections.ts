@@ -27,6 +27,11 @@ export interface ConnectionRequested {
   resumeTokenHash: string;
   /** How long the client stands in line, in milliseconds; 0: not at all. */
   waitMs: bigint;
+  /**
+   * No token was presented: by its access token the client asked to end whatever session it has elsewhere, and `resume_token_hash` is the
+   * one that its gateway knew of that. Decides nothing by itself.
+   */
+  takeOver: boolean;
 }
 
 /** The first message of a session: its slot is used for talking. */
@@ -117,6 +122,7 @@ function createBaseConnectionRequested(): ConnectionRequested {
     tokenHash: "",
     resumeTokenHash: "",
     waitMs: 0n,
+    takeOver: false,
   };
 }
 
@@ -148,6 +154,9 @@ export const ConnectionRequested: MessageFns<ConnectionRequested> = {
         throw new globalThis.Error("value provided for field message.waitMs of type int64 too large");
       }
       writer.uint32(64).int64(message.waitMs);
+    }
+    if (message.takeOver !== false) {
+      writer.uint32(72).bool(message.takeOver);
     }
     return writer;
   },
@@ -229,6 +238,14 @@ export const ConnectionRequested: MessageFns<ConnectionRequested> = {
             message.waitMs = reader.int64() as bigint;
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.takeOver = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -254,6 +271,7 @@ export const ConnectionRequested: MessageFns<ConnectionRequested> = {
     message.tokenHash = object.tokenHash ?? "";
     message.resumeTokenHash = object.resumeTokenHash ?? "";
     message.waitMs = (object.waitMs !== undefined && object.waitMs !== null) ? BigInt(object.waitMs) : 0n;
+    message.takeOver = object.takeOver ?? false;
     return message;
   },
 };

@@ -2,7 +2,7 @@ import { effect } from '@preact/signals';
 import type { Connection, Entry, ShownMessage } from '../app.ts';
 import { createApp, type RunningApp } from '../create-app.ts';
 import { MemoryStorage } from '../memory-storage.ts';
-import { TestPage } from './test-page.ts';
+import { newLocks, TestPage } from './test-page.ts';
 
 /** A guard against hanging, on a machine that does other things as well. */
 const timeoutMs = 30_000;
@@ -17,6 +17,7 @@ export interface Tab extends AsyncDisposable {
 export class TestBrowser implements AsyncDisposable {
   readonly #apiUrl: string;
   readonly #store = new MemoryStorage();
+  readonly #locks = newLocks();
   readonly #tabs: Tab[] = [];
 
   constructor(server: { readonly httpAddress: string }) {
@@ -26,7 +27,7 @@ export class TestBrowser implements AsyncDisposable {
   /** @param stored what it finds, as the browser's store has it */
   openTab(stored: Readonly<Record<string, string>> = {}): Tab {
     for (const [key, value] of Object.entries(stored)) this.#store.setItem(key, value);
-    const page = new TestPage(this.#apiUrl, this.#store);
+    const page = new TestPage(this.#apiUrl, this.#store, this.#locks);
     const app = createApp({ page });
     const tab = { app, page, [Symbol.asyncDispose]: () => app.close() };
     this.#tabs.push(tab);

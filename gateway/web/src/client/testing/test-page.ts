@@ -3,13 +3,29 @@ import type { PutOptions } from '../../../../../src/client/uploads.ts';
 import { MemoryStorage } from '../memory-storage.ts';
 import type { Page } from '../page.ts';
 
+/** The locks of one browser: this process has those of all in one. */
+export function newLocks(): LockManager {
+  const prefix = `${crypto.randomUUID()}/`;
+  const all = navigator.locks as { request(...how: unknown[]): Promise<unknown> };
+  const request = (name: string, ...how: unknown[]) => all.request(prefix + name, ...how);
+  const own = (locks: LockInfo[] = []) =>
+    locks.flatMap(({ name = '', ...lock }) =>
+      name.startsWith(prefix) ? [{ ...lock, name: name.slice(prefix.length) }] : [],
+    );
+  const query = async () => {
+    const { held, pending } = await navigator.locks.query();
+    return { held: own(held), pending: own(pending) };
+  };
+  return { request, query } as LockManager;
+}
+
 /** A page that a test turns about; tabs of one browser share a store. */
 export class TestPage implements Page {
   readonly apiUrl: string;
   readonly store: Storage;
   readonly tabStore: Storage = new MemoryStorage();
   readonly isSecure = true;
-  readonly locks: LockManager = navigator.locks;
+  readonly locks: LockManager;
   readonly timeZone = 'Europe/Berlin';
   readonly visited: string[] = [];
   isThere = true;
@@ -17,9 +33,10 @@ export class TestPage implements Page {
   readonly #returning = new Set<() => void>();
   readonly #stored = new Set<(key: string | null) => void>();
 
-  constructor(apiUrl: string, store: Storage = new MemoryStorage()) {
+  constructor(apiUrl: string, store: Storage = new MemoryStorage(), locks = navigator.locks) {
     this.apiUrl = apiUrl;
     this.store = store;
+    this.locks = locks;
   }
 
   isOnline(): boolean {

@@ -24,6 +24,7 @@ describe('the state of the connection', () => {
     [{ kind: 'reconnecting', atMs: 0, offline: true }, 'Offline', undefined],
     [{ kind: 'resting', because: refusal }, 'Resting', 'Connect'],
     [{ kind: 'other-tab' }, 'Open in another tab', 'Use here'],
+    [{ kind: 'elsewhere' }, 'On another device', 'End it there, go on here'],
     [{ kind: 'taken-over' }, 'Taken over', 'Take back'],
     [{ kind: 'refused', refusal }, 'Not connected', 'Try again'],
   ];

@@ -28,6 +28,8 @@ export function connectionWords(connection: Connection): ConnectionWords {
       return { icon: 'resting', mood: 'busy', short: 'Resting', notice: noticeOf(connection.because, 'Connect') };
     case 'other-tab':
       return { icon: 'tabs', mood: 'busy', short: 'Open in another tab', notice: otherTab };
+    case 'elsewhere':
+      return { icon: 'tabs', mood: 'busy', short: 'On another device', notice: elsewhere };
     case 'taken-over':
       return { icon: 'tabs', mood: 'busy', short: 'Taken over', notice: takenOver };
     case 'refused':
@@ -46,6 +48,12 @@ const otherTab = {
   title: 'This chat is open in another tab.',
   advice: 'You can read here; to write here, move it to this tab.',
   act: 'Use here',
+};
+
+const elsewhere = {
+  title: 'You are connected on another device.',
+  advice: 'If you go on here, the connection there ends; nothing that was said is lost.',
+  act: 'End it there, go on here',
 };
 
 const takenOver = {

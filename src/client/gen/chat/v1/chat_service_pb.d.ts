@@ -417,6 +417,14 @@ export declare type Hello = Message<"chat.v1.Hello"> & {
    * @generated from field: bool inline_media = 7;
    */
   inlineMedia: boolean;
+
+  /**
+   * Ends the session that this client has elsewhere, open or in line, with SESSION_TAKEN_OVER, and gives this one its place: for a second device, which
+   * has no resume token. Ask the person first. Needs an access token, which says whose session it is; where authentication is off it means nothing.
+   *
+   * @generated from field: bool take_over = 8;
+   */
+  takeOver: boolean;
 };
 
 /**
@@ -1155,6 +1163,11 @@ export declare const DrainSchema: GenMessage<Drain>;
 
 /**
  * Talk to the bot.
+ *
+ * A stream that ends with a status without an ErrorInfo of the domain "parley" was not ended by the server's decision: a connection was lost, or the
+ * gateway died. Unless its code is INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED or UNIMPLEMENTED, wait a little longer each time, and open
+ * the session again with the resume token and `after_sequence`. Behind Envoy the death of a gateway is INTERNAL: an answer that has begun can only be
+ * reset there. With an ErrorInfo, come back where the code is UNAVAILABLE or there is a RetryInfo.
  *
  * @generated from service chat.v1.ChatService
  */
