@@ -6,7 +6,7 @@ import { prometheusMetrics } from '../adapters/prometheus/prometheus-metrics.ts'
 import { SecurityRecorder } from '../app/security/security-recorder.ts';
 import type { Config } from '../config/config.ts';
 import type { Role } from '../config/setting.ts';
-import type { ConnectionMetrics, Logger } from '../ports/telemetry.ts';
+import type { CallMetrics, ConnectionMetrics, Logger } from '../ports/telemetry.ts';
 import { apiPage } from '../rpc/api-page.ts';
 import { ErrorMapping } from '../rpc/errors.ts';
 import { AddressRanges, CallAddresses } from '../rpc/peer-address.ts';
@@ -21,6 +21,7 @@ import { ConnectionGate } from './connection-gate.ts';
 import { openGateway } from './gateway.ts';
 import { createHttpDoor } from './http-door.ts';
 import { type GrpcPort, lastWordsMs, listenGrpc, listenHttp } from './listening.ts';
+import { release } from './release.ts';
 import { systemWorld } from './system-world.ts';
 import { startWorkers } from './workers.ts';
 
@@ -45,7 +46,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   await using started = new AsyncDisposableStack();
   const has = (role: Role) => config.roles.includes(role);
   const certificates = config.tls && started.use(await CertificateFiles.open(config.tls, logger));
-  const metrics = prometheusMetrics(config.roles);
+  const metrics = prometheusMetrics(config.roles, release);
   const instanceId = config.distributed?.instanceId || nodeCryptoIds.unique();
   const { tracer } = started.use(await openServerTracing(config, instanceId, logger));
   let httpAddress = '';
@@ -116,7 +117,7 @@ function openGrpcPort(
   rpc: RpcServer,
   config: Config,
   certificates: CertificateFiles | undefined,
-  metrics: ConnectionMetrics,
+  metrics: ConnectionMetrics & CallMetrics,
 ): Promise<GrpcPort> {
   return listenGrpc(rpc, config.grpcListen, {
     credentials: certificates?.grpcCredentials() ?? ServerCredentials.createInsecure(),
