@@ -47,6 +47,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   const has = (role: Role) => config.roles.includes(role);
   const certificates = config.tls && started.use(await CertificateFiles.open(config.tls, logger));
   const metrics = prometheusMetrics(config.roles, release);
+  metrics.roles.certificate(() => certificates?.expiresMs);
   const instanceId = config.distributed?.instanceId || nodeCryptoIds.unique();
   const { tracer } = started.use(await openServerTracing(config, instanceId, logger));
   let httpAddress = '';
