@@ -22,6 +22,7 @@ import { eventCodec } from './event-codec.ts';
 import { restrictDataFolder } from './private-files.ts';
 import { type ProjectorThread, startProjectorThread } from './projector.ts';
 import { publicUrlOf } from './public-url.ts';
+import { release } from './release.ts';
 
 /**
  * Everything in the data folder, and the projector's thread that keeps the read models. Rejects with DataDirLocked, LogConfigMismatch,
@@ -38,9 +39,12 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
       mode: 'write',
       dataDir,
       topics: { [topics.connections]: 1, [topics.conversations]: limits.partitions },
+      release,
       onFault,
     }),
   );
+  if (log.writtenBy !== undefined && log.writtenBy !== release)
+    logger.info({ before: log.writtenBy }, 'another release has written the log before');
   const projector = await startProjector(options, log);
   opened.defer(() => projector.close());
   const store = opened.use(
