@@ -80,6 +80,12 @@ async function migrateReadModels(config: Config, found: ReadonlyMap<string, numb
   }
 }
 
+/** The models that an older release has made in such a file. */
+export function outdatedModels(found: ReadonlyMap<string, number> | null): readonly string[] {
+  if (found === null || found.size === 0) return [];
+  return projections.filter((projection) => !isCurrent(projection, found)).map(({ model }) => model);
+}
+
 function isCurrent({ collections }: Projection, found: ReadonlyMap<string, number>): boolean {
   return collections.every((spec) => found.get(spec.name) === spec.version);
 }

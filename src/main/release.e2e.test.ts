@@ -40,9 +40,14 @@ describe('a data folder of release 0.1', () => {
     const history = clientOf('chat.v1.HistoryService', server.address);
     try {
       // What an older release made of history is made again, while the server serves.
+      expect(server.stderr()).toContain('read models of an older release are made anew from the log');
       const { conversations } = await eventually(
         () => call(history, 'ListConversations', { clientId: 'olga' }),
         ({ conversations: [first] }) => first?.messageCount === 4,
+      );
+      await eventually(
+        async () => server.stderr(),
+        (lines) => lines.includes('"model":"history","msg":"the read model has caught up with the log"'),
       );
       expect(conversations).toMatchObject([{ title: 'Hello from long ago', messageCount: 4 }]);
       const found = await call(history, 'SearchMessages', { clientId: 'olga', query: 'AGO long' });
