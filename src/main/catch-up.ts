@@ -27,7 +27,7 @@ export function tellCatchUp({ lag, outdated, logger, clock }: CatchUpOptions): A
       const lags = await readable(lag);
       if (lags === undefined) continue;
       if (isFirst)
-        behind = new Set([...behind, ...Object.keys(lags).filter((model) => lags[model]! > farBehindRecords)]);
+        behind = new Set([...behind, ...Object.keys(lags).filter((model) => (lags[model] ?? 0) > farBehindRecords)]);
       isFirst = false;
       for (const model of behind) {
         const recordsLeft = lags[model] ?? 0;

@@ -32,22 +32,11 @@ import { release } from './release.ts';
  * LogDamagedAtOpen, LogUnavailable, MediaStoreTooNew, MediaStoreDamaged or MediaUnavailable.
  */
 export async function openEmbedded(options: BackendsOptions): Promise<Backends> {
-  const { config, logger, metrics, tracer, httpAddress, onFault } = options;
+  const { config, logger, metrics, tracer, httpAddress } = options;
   const { dataDir, prefix, limits } = config;
   restrictDataFolder(dataDir, logger);
   await using opened = new AsyncDisposableStack();
-  const topics = topicsOf(prefix);
-  const log = opened.use(
-    await openSqliteLog({
-      mode: 'write',
-      dataDir,
-      topics: { [topics.connections]: 1, [topics.conversations]: limits.partitions },
-      release,
-      onFault,
-    }),
-  );
-  if (log.writtenBy !== undefined && log.writtenBy !== release)
-    logger.info({ before: log.writtenBy }, 'another release has written the log before');
+  const log = opened.use(await openLog(options));
   const outdated = outdatedModels(storedCollectionVersions(readModelsPath(dataDir)));
   const projector = await startProjector(options, log);
   opened.defer(() => projector.close());
@@ -102,6 +91,15 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
     openSecurityLog: async () => openSqliteSecurityLog({ path: accountsPath(dataDir), clock: systemClock }),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+}
+
+async function openLog({ config, logger, onFault }: BackendsOptions): Promise<WritableSqliteLog> {
+  const { connections, conversations } = topicsOf(config.prefix);
+  const topics = { [connections]: 1, [conversations]: config.limits.partitions };
+  const log = await openSqliteLog({ mode: 'write', dataDir: config.dataDir, topics, release, onFault });
+  if (log.writtenBy !== undefined && log.writtenBy !== release)
+    logger.info({ before: log.writtenBy }, 'another release has written the log before');
+  return log;
 }
 
 function startProjector(

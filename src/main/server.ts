@@ -2,7 +2,7 @@ import { ServerCredentials } from '@grpc/grpc-js';
 import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { openTracing } from '../adapters/opentelemetry/open-tracing.ts';
-import { prometheusMetrics } from '../adapters/prometheus/prometheus-metrics.ts';
+import { type PrometheusMetrics, prometheusMetrics } from '../adapters/prometheus/prometheus-metrics.ts';
 import { SecurityRecorder } from '../app/security/security-recorder.ts';
 import type { Config } from '../config/config.ts';
 import type { Role } from '../config/setting.ts';
@@ -46,8 +46,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   await using started = new AsyncDisposableStack();
   const has = (role: Role) => config.roles.includes(role);
   const certificates = config.tls && started.use(await CertificateFiles.open(config.tls, logger));
-  const metrics = prometheusMetrics(config.roles, release);
-  metrics.roles.certificate(() => certificates?.expiresMs);
+  const metrics = serverMetrics(config, certificates);
   const instanceId = config.distributed?.instanceId || nodeCryptoIds.unique();
   const { tracer } = started.use(await openServerTracing(config, instanceId, logger));
   let httpAddress = '';
@@ -112,6 +111,12 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
       await resources.disposeAsync();
     },
   };
+}
+
+function serverMetrics({ roles }: Config, certificates: CertificateFiles | undefined): PrometheusMetrics {
+  const metrics = prometheusMetrics(roles, release);
+  metrics.roles.certificate(() => certificates?.expiresMs);
+  return metrics;
 }
 
 function openGrpcPort(

@@ -7,7 +7,7 @@ export async function scraped(httpAddress: string, ca?: string): Promise<Readonl
   const path = `//${httpAddress}/metrics`;
   const exposition = await new Promise<string>((resolve, reject) => {
     const request = ca === undefined ? get(`http:${path}`) : getByTls(`https:${path}`, { ca });
-    request.on('response', (answer) => text(answer).then(resolve, reject)).on('error', reject);
+    request.on('response', (answer) => void text(answer).then(resolve, reject)).on('error', reject);
   });
   const series = exposition.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return Object.fromEntries(series.map((line) => [line.replace(/ \S+$/, ''), Number(/\S+$/.exec(line)?.[0])]));

@@ -92,8 +92,8 @@ export function writtenBy(connection: DatabaseSync): string | undefined {
 export function markWritten(
   connection: DatabaseSync,
   release: string,
-): { readonly release: string | undefined; readonly format: unknown } {
-  const before = { release: writtenBy(connection), format: pragma(connection, 'user_version') };
+): { readonly release: string | undefined; readonly format: number } {
+  const before = { release: writtenBy(connection), format: Number(pragma(connection, 'user_version')) };
   if (before.release === release && before.format === schemaVersion) return before;
   connection.exec(
     `BEGIN IMMEDIATE; PRAGMA user_version = ${schemaVersion}; CREATE TABLE IF NOT EXISTS ${releaseTable} (release TEXT NOT NULL)`,
