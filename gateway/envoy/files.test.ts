@@ -159,7 +159,10 @@ describe('in Kubernetes', () => {
   });
 
   test('its port is published, and its files are where it looks for them', () => {
-    expect(container.ports).toEqual([{ name: 'https', containerPort: productionValues.listen.port }]);
+    expect(container.ports).toEqual([
+      { name: 'https', containerPort: productionValues.listen.port },
+      { name: 'metrics', containerPort: productionValues.statistics.port },
+    ]);
     expect(service.spec.ports[0].targetPort).toBe('https');
     const paths = container.volumeMounts.map(({ mountPath }: { mountPath: string }) => mountPath);
     expect(paths).toEqual(['/etc/envoy', productionValues.tls.folder]);

@@ -56,6 +56,7 @@ export function envoyFile(head: string, values: EnvoyValues): string {
     gateways.map((gateway) => ({ endpoint: { address: addressOf(gateway.host, portOf(gateway)) } }));
   return complete(head, configuration, {
     admin: addressOf(values.admin.host, values.admin.port),
+    statistics: addressOf(values.statistics.host, values.statistics.port),
     listen: addressOf(values.listen.host, values.listen.port),
     trustedHops: values.trustedHops,
     perSecond: rateLimit.perSecond,

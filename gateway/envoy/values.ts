@@ -23,7 +23,9 @@ export interface TlsFiles {
 export interface EnvoyValues {
   /** Where clients reach it: gRPC, gRPC-Web and the web client on one port. */
   readonly listen: Endpoint;
-  /** For health checks and statistics. It can also stop Envoy, and asks nobody who he is: loopback only. */
+  /** Where Prometheus reads `/metrics`, and whoever else reaches it. */
+  readonly statistics: Endpoint;
+  /** For health checks. It can also stop Envoy, and asks nobody who he is: loopback only. */
   readonly admin: Endpoint;
   /** undefined: without TLS. */
   readonly tls: TlsFiles | undefined;
@@ -52,6 +54,7 @@ interface RateLimit {
 /** Where no deployment differs. */
 const common = {
   admin: { host: '127.0.0.1', port: 9901 },
+  statistics: { host: '0.0.0.0', port: 9902 },
   tls: undefined,
   // Of other names of a domain only who has it can tell.
   hstsSubdomains: false,
@@ -71,6 +74,7 @@ export const localValues: EnvoyValues = {
   ...common,
   listen: { host: '127.0.0.1', port: 8090 },
   rateLimitWithoutToken: undefined,
+  statistics: { host: '127.0.0.1', port: 9902 },
   // Calls of `npm start` need no token, so a name that a stranger has had pointed to this machine (DNS rebinding) must lead nowhere.
   hosts: ['localhost', '*.localhost', '127.0.0.1', '[::1]'],
   gateways: [{ host: '127.0.0.1', grpcPort: 50051, httpPort: 8080 }],
@@ -82,6 +86,7 @@ export const localValues: EnvoyValues = {
 export const composeValues: EnvoyValues = {
   ...localValues,
   listen: { host: '0.0.0.0', port: 50051 },
+  statistics: common.statistics,
   // Accounts: calls need a token, which a page under another name has not.
   hosts: common.hosts,
   rateLimitWithoutToken: common.rateLimitWithoutToken,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { systemWords, Trouble } from './trouble.ts';
 
 /** File names end at 255 bytes; this leaves room for what is put after them. */
 const MAX_NAME_LENGTH = 200;
@@ -33,15 +34,26 @@ export function readPrivateJson(path: string): unknown {
   }
 }
 
-/** Replaces the file in one step, so that a kill leaves the old or the new one. */
+/** Replaces the file in one step, so that a kill leaves the old or the new one. Throws Trouble when it cannot be written. */
 export function writePrivateJson(path: string, value: unknown): void {
   makePrivateFolder(dirname(path));
   const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(value)}\n`, { mode: PRIVATE_FILE });
-  renameSync(temporary, path);
+  inState(path, () => {
+    writeFileSync(temporary, `${JSON.stringify(value)}\n`, { mode: PRIVATE_FILE });
+    renameSync(temporary, path);
+  });
 }
 
-/** Makes the folder, if it is not there. */
+/** Makes the folder, if it is not there. Throws Trouble when it cannot be made. */
 export function makePrivateFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: PRIVATE_FOLDER });
+  inState(path, () => mkdirSync(path, { recursive: true, mode: PRIVATE_FOLDER }));
+}
+
+/** A home folder may be read-only, as in a container. */
+function inState(path: string, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    throw new Trouble(`${path} cannot be written: ${systemWords(error)}. XDG_STATE_HOME can name another folder.`);
+  }
 }

@@ -19,6 +19,12 @@ describe('what a server tells when it has started', () => {
     expect(text).toContain('curl http://127.0.0.1:2/metrics');
   });
 
+  test('is its addresses alone where it was built, as in an image, which has no npm', () => {
+    expect(announcement(addresses, loadConfig({}), false)).toBe(
+      'parley is listening: grpc 127.0.0.1:1 http 127.0.0.1:2\n',
+    );
+  });
+
   test('names the page of the API only where it is shown', () => {
     expect(told({})).toContain('http://127.0.0.1:2/docs');
     expect(told({ PARLEY_REFLECTION: 'off' })).not.toContain('/docs');

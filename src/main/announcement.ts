@@ -15,8 +15,11 @@ export interface Addresses {
 export function announcement(
   { grpcAddress, httpAddress }: Addresses,
   { auth, tls, reflection }: Pick<Config, 'auth' | 'tls' | 'reflection'>,
+  isFromSource: boolean = import.meta.url.endsWith('.ts'),
 ): string {
   if (grpcAddress === undefined) return `parley is listening: http ${httpAddress}\n`;
+  // In an image there is no npm, and nobody reads along.
+  if (!isFromSource) return `parley is listening: grpc ${grpcAddress} http ${httpAddress}\n`;
   const at = [
     grpcAddress === DEFAULT_ADDRESS ? '' : ` --address ${grpcAddress}`,
     tls === undefined ? '' : ' --tls',

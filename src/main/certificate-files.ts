@@ -20,6 +20,8 @@ interface Certificates {
   readonly ca: Buffer | undefined;
   /** Of all three. */
   readonly digest: string;
+  /** When the certificate ends, milliseconds since the epoch. */
+  readonly expiresMs: number;
 }
 
 type Provider = experimental.CertificateProvider;
@@ -64,6 +66,11 @@ export class CertificateFiles implements Provider, AsyncDisposable {
   /** For creating the HTTP port's server, which `keepFresh` then looks after. */
   get httpsOptions(): { readonly cert: Buffer; readonly key: Buffer } {
     return { cert: this.#current.cert, key: this.#current.key };
+  }
+
+  /** When the certificate in force ends, milliseconds since the epoch. */
+  get expiresMs(): number {
+    return this.#current.expiresMs;
   }
 
   /** Gives the server each new certificate. */
@@ -134,7 +141,7 @@ async function read({ certFile, keyFile, clientCaFile }: TlsConfig): Promise<Cer
     if (ca !== undefined) new X509Certificate(ca);
     const hash = createHash('sha256');
     for (const bytes of [cert, key, ca ?? '']) hash.update(bytes).update('\0');
-    return { cert, key, ca, digest: hash.digest('hex') };
+    return { cert, key, ca, digest: hash.digest('hex'), expiresMs: Date.parse(new X509Certificate(cert).validTo) };
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error);
     throw new CertificatesInvalid(`the files of PARLEY_TLS_… cannot be used: ${what}`, { cause: error });

@@ -40,3 +40,9 @@ test('commands go to the server that PARLEY_GRPC_LISTEN names, in the environmen
     await rm(folder, { recursive: true });
   }
 });
+
+test('CHANGELOG.md says first what this release changes', async () => {
+  const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+  const releases = [...(await readFile('CHANGELOG.md', 'utf8')).matchAll(/^## (\S+)$/gm)].map(([, name]) => name);
+  expect(releases[0]).toBe(version);
+});

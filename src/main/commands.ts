@@ -1,23 +1,19 @@
-import { readFileSync } from 'node:fs';
-import { findPackageJSON } from 'node:module';
 import { Command } from 'commander';
 import { registerClientCommands } from '../cli/client-commands.ts';
 import { messageIdsLast } from '../cli/message-id-arguments.ts';
 import { registerCompletion } from '../cli/shell-completion.ts';
 import { serverAddress, stateHome } from '../config/environment.ts';
+import { release } from './release.ts';
 import { registerServerCommands } from './server-commands.ts';
 
 /** Called wrongly, as opposed to 1: it failed. */
 const usageErrorCode = 2;
 
-/** Of this package, wherever it is installed. */
-const { version } = JSON.parse(readFileSync(findPackageJSON(import.meta.url) ?? '', 'utf8')) as { version: string };
-
 const program = new Command('parley')
   .description(
     'A chatbot backend whose every fact is one event in a log, and whose limits anyone can check afterwards.',
   )
-  .version(version, '--version')
+  .version(release, '--version')
   .showHelpAfterError('`--help` behind the command tells how it is called.')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : usageErrorCode));
 

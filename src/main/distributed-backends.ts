@@ -19,6 +19,7 @@ import type { Journal } from '../app/journal.ts';
 import type { PartitionGroups } from '../ports/partition-groups.ts';
 import type { Backends } from './backends.ts';
 import type { BackendsOptions } from './backends-options.ts';
+import { tellCatchUp } from './catch-up.ts';
 import { distributedOf, openKafkaJournal } from './kafka.ts';
 
 /** How late history may be: gathering for this long saves the database writes. The longest is for a database that is slow, or has much to do. */
@@ -107,7 +108,9 @@ async function startProjector(
       onEnded: onFault,
     }),
   );
-  metrics.roles.projector({ lag: () => lagOf(journal, store, projections) });
+  const lag = () => lagOf(journal, store, projections);
+  metrics.roles.projector({ lag });
+  opened.use(tellCatchUp({ lag, outdated: [], logger, clock: systemClock }));
   projector.start();
   return opened.move();
 }

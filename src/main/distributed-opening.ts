@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import { distributedOf, openKafkaJournal } from './kafka.ts';
 import type { Opening } from './opening.ts';
+import { release } from './release.ts';
 
 /** What a deployment keeps in Kafka and MongoDB. */
 export function distributedOpening(config: Config): Opening {
@@ -44,5 +45,5 @@ export function commandId(): string {
 
 /** Commands tell on standard output what they did; what goes wrong on the way is logged. */
 export function commandLogger({ log }: Config): Logger {
-  return pinoLogger({ ...log, level: log.level === 'info' ? 'warn' : log.level });
+  return pinoLogger({ ...log, release, level: log.level === 'info' ? 'warn' : log.level });
 }

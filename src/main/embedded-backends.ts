@@ -12,35 +12,32 @@ import { openSqliteAccountStore } from '../adapters/sqlite/account-store/sqlite-
 import { openSqliteSecurityLog } from '../adapters/sqlite/account-store/sqlite-security-log.ts';
 import { openSqliteLog, type WritableSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { openSqliteReadModels } from '../adapters/sqlite/read-model/store.ts';
+import { storedCollectionVersions } from '../adapters/sqlite/read-model/stored-versions.ts';
 import { Journal, topicsOf } from '../app/journal.ts';
 import { measuredLog } from '../app/measured-log.ts';
 import { tracedLog } from '../app/traced-log.ts';
 import type { Backends } from './backends.ts';
 import type { BackendsOptions } from './backends-options.ts';
+import { tellCatchUp } from './catch-up.ts';
 import { accountsPath, mediaFolder, readModelsPath } from './data-folder.ts';
 import { eventCodec } from './event-codec.ts';
+import { outdatedModels } from './migrate.ts';
 import { restrictDataFolder } from './private-files.ts';
 import { type ProjectorThread, startProjectorThread } from './projector.ts';
 import { publicUrlOf } from './public-url.ts';
+import { release } from './release.ts';
 
 /**
  * Everything in the data folder, and the projector's thread that keeps the read models. Rejects with DataDirLocked, LogConfigMismatch,
  * LogDamagedAtOpen, LogUnavailable, MediaStoreTooNew, MediaStoreDamaged or MediaUnavailable.
  */
 export async function openEmbedded(options: BackendsOptions): Promise<Backends> {
-  const { config, logger, metrics, tracer, httpAddress, onFault } = options;
+  const { config, logger, metrics, tracer, httpAddress } = options;
   const { dataDir, prefix, limits } = config;
   restrictDataFolder(dataDir, logger);
   await using opened = new AsyncDisposableStack();
-  const topics = topicsOf(prefix);
-  const log = opened.use(
-    await openSqliteLog({
-      mode: 'write',
-      dataDir,
-      topics: { [topics.connections]: 1, [topics.conversations]: limits.partitions },
-      onFault,
-    }),
-  );
+  const log = opened.use(await openLog(options));
+  const outdated = outdatedModels(storedCollectionVersions(readModelsPath(dataDir)));
   const projector = await startProjector(options, log);
   opened.defer(() => projector.close());
   const store = opened.use(
@@ -73,7 +70,9 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
   });
   const bus = opened.use(inProcessBus());
   const journal = new Journal(tracedLog(measuredLog(log, metrics, systemClock), tracer), eventCodec, prefix);
-  metrics.roles.projector({ lag: () => lagOf(journal, store, projections) });
+  const lag = () => lagOf(journal, store, projections);
+  metrics.roles.projector({ lag });
+  opened.use(tellCatchUp({ lag, outdated, logger, clock: systemClock }));
   const resources = opened.move();
   return {
     // The data folder is locked, so there is one gateway on it: under one name, each start ends the sessions of the one before.
@@ -92,6 +91,15 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
     openSecurityLog: async () => openSqliteSecurityLog({ path: accountsPath(dataDir), clock: systemClock }),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+}
+
+async function openLog({ config, logger, onFault }: BackendsOptions): Promise<WritableSqliteLog> {
+  const { connections, conversations } = topicsOf(config.prefix);
+  const topics = { [connections]: 1, [conversations]: config.limits.partitions };
+  const log = await openSqliteLog({ mode: 'write', dataDir: config.dataDir, topics, release, onFault });
+  if (log.writtenBy !== undefined && log.writtenBy !== release)
+    logger.info({ before: log.writtenBy }, 'another release has written the log before');
+  return log;
 }
 
 function startProjector(

@@ -10,6 +10,7 @@ import type { Config, DistributedConfig } from '../config/config.ts';
 import type { Logger, LogMetrics } from '../ports/telemetry.ts';
 import type { Tracer } from '../ports/tracing.ts';
 import { eventCodec } from './event-codec.ts';
+import { release } from './release.ts';
 
 /** What the distributed profile is configured by; the configuration was checked to have it. */
 export function distributedOf({ distributed }: Config): DistributedConfig {
@@ -31,7 +32,7 @@ export interface KafkaJournalOptions {
   readonly tracer?: Tracer | undefined;
 }
 
-/** The journal of a deployment on Kafka. Rejects with LogUnavailable, KafkaRefused or TopicMisconfigured. */
+/** The journal of a deployment on Kafka. Rejects with LogUnavailable, LogOfLaterRelease, KafkaRefused or TopicMisconfigured. */
 export async function openKafkaJournal(
   config: Config,
   { instanceId, logger, mode, isPatient = false, metrics, tracer }: KafkaJournalOptions,
@@ -50,6 +51,7 @@ export async function openKafkaJournal(
     erasable: { topics: [conversations], keysTopic: `${prefix}.keys` },
     logger,
     mode: mode === 'read' ? 'read' : 'write',
+    release,
     isPatient,
   });
   const told = metrics === undefined ? log : measuredLog(log, metrics, systemClock);

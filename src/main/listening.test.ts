@@ -10,7 +10,7 @@ import { UnfinishedRequests } from '../rpc/unfinished-requests.ts';
 import { ConnectionGate } from './connection-gate.ts';
 import { listenGrpc, listenHttp } from './listening.ts';
 
-const metrics = { cut() {} };
+const metrics = { cut() {}, method: () => ({ started() {}, ended() {} }) };
 
 function grpcPort(address: { readonly host: string; readonly port: number }) {
   const gate = new ConnectionGate({

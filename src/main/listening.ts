@@ -3,8 +3,9 @@ import { type AddressInfo, createServer, type Server as NetServer } from 'node:n
 import type { ServerCredentials } from '@grpc/grpc-js';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import type { ListenAddress } from '../config/value-types.ts';
-import type { ConnectionMetrics } from '../ports/telemetry.ts';
+import type { CallMetrics, ConnectionMetrics } from '../ports/telemetry.ts';
 import { connectionServer } from '../rpc/grpc-internals.ts';
+import { measureCalls } from '../rpc/measured-calls.ts';
 import { gateRequests } from '../rpc/request-gate.ts';
 import type { RpcServer } from '../rpc/server.ts';
 import type { ConnectionGate } from './connection-gate.ts';
@@ -35,7 +36,7 @@ export interface GrpcPortOptions {
   readonly credentials: ServerCredentials;
   readonly gate: ConnectionGate;
   readonly maxStreamsPerConnection: number;
-  readonly metrics: ConnectionMetrics;
+  readonly metrics: ConnectionMetrics & CallMetrics;
 }
 
 /**
@@ -56,6 +57,7 @@ export async function listenGrpc(
     afterReading: setImmediate,
     asOutcast: (stream, headers) => (gate.isOut(stream, headers) ? rpc.outcasts?.(headers.authorization) : undefined),
   });
+  measureCalls(connections, metrics, systemClock);
   gate.watchSessions(connections.http2);
   const servers: NetServer[] = [];
   let failure: unknown;

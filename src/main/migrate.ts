@@ -8,7 +8,13 @@ import { readAccountSchemaVersion } from '../adapters/sqlite/account-store/open-
 import { accountSchemaVersion } from '../adapters/sqlite/account-store/schema.ts';
 import { openSqliteAccountStore } from '../adapters/sqlite/account-store/sqlite-account-store.ts';
 import { lockDataDir } from '../adapters/sqlite/event-log/lock.ts';
-import { logFolder, schemaVersion } from '../adapters/sqlite/event-log/schema.ts';
+import {
+  logFiles,
+  logFolder,
+  markWritten,
+  openForWriting,
+  schemaVersion,
+} from '../adapters/sqlite/event-log/schema.ts';
 import { openSqliteReadModels } from '../adapters/sqlite/read-model/store.ts';
 import { storedCollectionVersions } from '../adapters/sqlite/read-model/stored-versions.ts';
 import type { Config } from '../config/config.ts';
@@ -16,6 +22,7 @@ import { loadEnvironment } from '../config/environment.ts';
 import { accountsPath, mediaFolder, openJournalForReading, readModelsPath } from './data-folder.ts';
 import { requireEmbedded } from './opening.ts';
 import { progressBar } from './progress-bar.ts';
+import { release } from './release.ts';
 
 /**
  * Brings each store of the data folder up to what this release writes, and says what it was. A store of a later release is refused under its
@@ -32,7 +39,7 @@ export async function migrate(): Promise<void> {
   const accounts = readAccountSchemaVersion(accountsPath(dataDir));
   const collections = storedCollectionVersions(readModelsPath(dataDir));
   if (existsSync(mediaFolder(dataDir))) await prepareFolder(mediaFolder(dataDir), config.prefix);
-  await tellLog(config);
+  await migrateLog(config);
   await migrateAccounts(dataDir, accounts);
   tell(existsSync(mediaFolder(dataDir)) ? `media: version ${layoutVersion}, current` : 'media: none');
   await migrateReadModels(config, collections);
@@ -42,12 +49,14 @@ function tell(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** A log that opens is of this release's format: there is no older one. */
-async function tellLog(config: Config): Promise<void> {
+/** Its records stay as they are; its mark tells older releases that they cannot write to it. */
+async function migrateLog(config: Config): Promise<void> {
   if (!existsSync(logFolder(config.dataDir))) return tell('log: none');
   const journal = await openJournalForReading(config);
   await journal.log[Symbol.asyncDispose]();
-  tell(`log: version ${schemaVersion}, current`);
+  using log = openForWriting(logFiles(logFolder(config.dataDir)).database);
+  const { format } = markWritten(log, release);
+  tell(format === schemaVersion ? `log: version ${format}, current` : `log: version ${format}, now ${schemaVersion}`);
 }
 
 async function migrateAccounts(dataDir: string, found: number | null): Promise<void> {
@@ -69,6 +78,12 @@ async function migrateReadModels(config: Config, found: ReadonlyMap<string, numb
     if (isCurrent(projection, found)) tell(`read model ${projection.model}: current`);
     else await refold(config, projection, store);
   }
+}
+
+/** The models that an older release has made in such a file. */
+export function outdatedModels(found: ReadonlyMap<string, number> | null): readonly string[] {
+  if (found === null || found.size === 0) return [];
+  return projections.filter((projection) => !isCurrent(projection, found)).map(({ model }) => model);
 }
 
 function isCurrent({ collections }: Projection, found: ReadonlyMap<string, number>): boolean {

@@ -8,6 +8,7 @@ import { textOf } from '../testing/black-box-client.ts';
 import { call, clientOf, hangUp } from '../testing/contract.ts';
 import { runParley, startServer } from '../testing/server.ts';
 import { eventually } from '../testing/test-sessions.ts';
+import { release } from './release.ts';
 
 /** The data folder of a server of release 0.1, to which olga said two things. */
 const release01 = fileURLToPath(new URL('./testing/releases/0.1', import.meta.url));
@@ -26,7 +27,7 @@ describe('a data folder of release 0.1', () => {
     const first = await parley('migrate');
     expect(first).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('read model history: of an older release'),
+      stdout: expect.stringMatching(/log: version 1, now 2(.|\n)*read model history: of an older release/),
     });
     const second = await parley('migrate');
     expect(second).toMatchObject({ code: 0, stdout: expect.stringContaining('read model history: current') });
@@ -39,9 +40,14 @@ describe('a data folder of release 0.1', () => {
     const history = clientOf('chat.v1.HistoryService', server.address);
     try {
       // What an older release made of history is made again, while the server serves.
+      expect(server.stderr()).toContain('read models of an older release are made anew from the log');
       const { conversations } = await eventually(
         () => call(history, 'ListConversations', { clientId: 'olga' }),
         ({ conversations: [first] }) => first?.messageCount === 4,
+      );
+      await eventually(
+        async () => server.stderr(),
+        (lines) => lines.includes('"model":"history","msg":"the read model has caught up with the log"'),
       );
       expect(conversations).toMatchObject([{ title: 'Hello from long ago', messageCount: 4 }]);
       const found = await call(history, 'SearchMessages', { clientId: 'olga', query: 'AGO long' });
@@ -60,6 +66,15 @@ describe('a data folder of release 0.1', () => {
     }
     expect(await parley('audit')).toMatchObject({ code: 0 });
   });
+});
+
+test('a data folder that this release has written is marked in its log, whose format release 0.2 refuses, read models or not', async () => {
+  await (await startServer({ dataDir }))[Symbol.asyncDispose]();
+  await rm(join(dataDir, 'read-models.db'));
+  using log = new DatabaseSync(join(dataDir, 'log/log.db'), { readOnly: true });
+  // Until 0.2 what is above 1 was refused.
+  expect(log.prepare('PRAGMA user_version').get()?.['user_version']).toBeGreaterThan(1);
+  expect(log.prepare('SELECT release FROM written_by').all()).toEqual([{ release }]);
 });
 
 describe('a store of a later release is refused by name, and nothing starts on it', () => {

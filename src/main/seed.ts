@@ -16,6 +16,7 @@ import { ask } from './ask.ts';
 import { readCommonPasswords } from './common-passwords.ts';
 import type { Opening } from './opening.ts';
 import { openingOf } from './opening-of.ts';
+import { release } from './release.ts';
 import { startServer } from './server.ts';
 
 /** There is something already. */
@@ -86,7 +87,7 @@ async function talk(config: Config): Promise<number> {
       tls: undefined,
       provider: quickProvider,
     },
-    logger: pinoLogger({ ...config.log, level: 'warn' }),
+    logger: pinoLogger({ ...config.log, release, level: 'warn' }),
     onFault: failed.reject,
   });
   try {

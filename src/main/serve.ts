@@ -5,6 +5,7 @@ import { assertConnectionLimits } from '../domain/connection-limits.ts';
 import { assertLimits, shutdownMs } from '../domain/limits.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import { announcement } from './announcement.ts';
+import { release } from './release.ts';
 import { type RunningServer, startServer } from './server.ts';
 
 export interface ServeOptions {
@@ -17,7 +18,7 @@ export async function serve({ roles }: ServeOptions): Promise<void> {
   assertLimits();
   assertConnectionLimits();
   const config = loadEnvironment(undefined, roles === undefined ? {} : { PARLEY_ROLES: roles });
-  const logger = pinoLogger(config.log);
+  const logger = pinoLogger({ ...config.log, release });
   const faulty = Promise.withResolvers<void>();
   logger.debug({ config: describeConfig(config) }, 'starting');
   const onFault = (error: unknown) => {

@@ -2,11 +2,11 @@ import { ServerCredentials } from '@grpc/grpc-js';
 import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { openTracing } from '../adapters/opentelemetry/open-tracing.ts';
-import { prometheusMetrics } from '../adapters/prometheus/prometheus-metrics.ts';
+import { type PrometheusMetrics, prometheusMetrics } from '../adapters/prometheus/prometheus-metrics.ts';
 import { SecurityRecorder } from '../app/security/security-recorder.ts';
 import type { Config } from '../config/config.ts';
 import type { Role } from '../config/setting.ts';
-import type { ConnectionMetrics, Logger } from '../ports/telemetry.ts';
+import type { CallMetrics, ConnectionMetrics, Logger } from '../ports/telemetry.ts';
 import { apiPage } from '../rpc/api-page.ts';
 import { ErrorMapping } from '../rpc/errors.ts';
 import { AddressRanges, CallAddresses } from '../rpc/peer-address.ts';
@@ -21,6 +21,7 @@ import { ConnectionGate } from './connection-gate.ts';
 import { openGateway } from './gateway.ts';
 import { createHttpDoor } from './http-door.ts';
 import { type GrpcPort, lastWordsMs, listenGrpc, listenHttp } from './listening.ts';
+import { release } from './release.ts';
 import { systemWorld } from './system-world.ts';
 import { startWorkers } from './workers.ts';
 
@@ -45,7 +46,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   await using started = new AsyncDisposableStack();
   const has = (role: Role) => config.roles.includes(role);
   const certificates = config.tls && started.use(await CertificateFiles.open(config.tls, logger));
-  const metrics = prometheusMetrics(config.roles);
+  const metrics = serverMetrics(config, certificates);
   const instanceId = config.distributed?.instanceId || nodeCryptoIds.unique();
   const { tracer } = started.use(await openServerTracing(config, instanceId, logger));
   let httpAddress = '';
@@ -112,11 +113,17 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   };
 }
 
+function serverMetrics({ roles }: Config, certificates: CertificateFiles | undefined): PrometheusMetrics {
+  const metrics = prometheusMetrics(roles, release);
+  metrics.roles.certificate(() => certificates?.expiresMs);
+  return metrics;
+}
+
 interface PortParts {
   readonly config: Config;
   readonly addresses: CallAddresses;
   readonly certificates: CertificateFiles | undefined;
-  readonly metrics: ConnectionMetrics;
+  readonly metrics: ConnectionMetrics & CallMetrics;
 }
 
 function openGrpcPort(rpc: RpcServer, { config, addresses, certificates, metrics }: PortParts): Promise<GrpcPort> {

@@ -1,6 +1,13 @@
 import type { TraceContext } from './tracing.ts';
 
 /**
+ * What a log is marked with by whoever opens it for writing, in whatever engine; one that is marked with a higher number is refused. Raised with a
+ * release whose records an earlier one would take for something else. 1: until 0.2, which on Kafka left no mark. 2: times that step back (`clock_rule`),
+ * drafts (`ReplyProgress`), claims that are given up.
+ */
+export const logFormat = 2;
+
+/**
  * The log: topics of partitions of records, each record at one offset for ever.
  *
  * Order: records of one partition are read in offset order, without gap, starting at 0. Records of one `append` call

@@ -59,6 +59,19 @@ export interface ConnectionMetrics {
   cut(reason: CutReason): void;
 }
 
+/** What is measured of calls, method by method. */
+export interface CallMetrics {
+  /** Of the method `chat.v1.ChatService/Send` and the like. What it counts stands at 0 from now on. */
+  method(name: string, kind: 'unary' | 'stream'): MethodMetrics;
+}
+
+/** What is measured of the calls of one method. */
+export interface MethodMetrics {
+  started(): void;
+  /** `error`: the reason of the error catalogue or the name of the code it ended with; undefined: it succeeded. */
+  ended(elapsedMs: number, error: string | undefined): void;
+}
+
 /** What is counted of the security log. */
 export interface SecurityMetrics {
   /** Something happened that belongs there. */

@@ -75,12 +75,14 @@ const services = {
   'chat.v1.AccountService': AccountServiceService,
 } as const;
 
+/** Every method of the contract. */
+export const methods: readonly MethodDefinition<unknown, unknown>[] = Object.values(services).flatMap(
+  (service): MethodDefinition<unknown, unknown>[] => Object.values(service),
+);
+
 /** Paths of the calls of the contract that have one request: all that browsers can make. */
 export const browserPaths: ReadonlySet<string> = new Set(
-  Object.values(services)
-    .flatMap((service): MethodDefinition<unknown, unknown>[] => Object.values(service))
-    .filter(({ requestStream }) => !requestStream)
-    .map(({ path }) => path),
+  methods.filter(({ requestStream }) => !requestStream).map(({ path }) => path),
 );
 
 /** Every service of the contract, health, and reflection where it is asked for. */

@@ -22,9 +22,10 @@ export async function newAuthority(name: string): Promise<Certificate> {
   return { cert: made.cert, key: made.private };
 }
 
-/** A certificate for 127.0.0.1 and for clients, signed by the authority. */
-export async function newCertificate(authority: Certificate, name: string): Promise<Certificate> {
+/** A certificate for 127.0.0.1 and for clients, signed by the authority; for a year unless it is said until when. */
+export async function newCertificate(authority: Certificate, name: string, until?: Date): Promise<Certificate> {
   const made = await generate([{ name: 'commonName', value: name }], {
+    ...(until && { notAfterDate: until }),
     keyType: 'ec',
     algorithm: 'sha256',
     ca: { key: authority.key, cert: authority.cert },

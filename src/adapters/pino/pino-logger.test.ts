@@ -5,7 +5,7 @@ import { expect, test } from '@jest/globals';
 function logged(fields: object): string {
   const module = new URL('./pino-logger.ts', import.meta.url).href;
   const script = `const { pinoLogger } = await import(${JSON.stringify(module)});
-pinoLogger({ level: 'info', format: 'json' }).info(${JSON.stringify(fields)}, 'told');`;
+pinoLogger({ level: 'info', format: 'json', release: '1.2.3' }).info(${JSON.stringify(fields)}, 'told');`;
   return spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' }).stderr;
 }
 
@@ -15,4 +15,8 @@ test('secrets, and what people say, are blotted out wherever they stand', () => 
   const line = logged({ ...fields, request: fields, clientId: 'ada' });
   expect(line).not.toContain('told by nobody');
   expect(JSON.parse(line)).toMatchObject({ msg: 'told', clientId: 'ada', request: { password: '[Redacted]' } });
+});
+
+test('each line has its level by name, and the release that wrote it', () => {
+  expect(JSON.parse(logged({}))).toMatchObject({ level: 'info', release: '1.2.3' });
 });

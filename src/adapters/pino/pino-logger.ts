@@ -1,9 +1,12 @@
+import { hostname } from 'node:os';
 import { type DestinationStream, destination, type Logger as PinoLogger, pino, stdSerializers } from 'pino';
 import pretty from 'pino-pretty';
 import type { Logger } from '../../ports/telemetry.ts';
 
 export interface PinoLoggerOptions {
   readonly level: string;
+  /** In each line: what another release wrote is told apart. */
+  readonly release: string;
   /** `auto`: pretty when standard error is a terminal. */
   readonly format: 'auto' | 'json' | 'pretty';
 }
@@ -25,11 +28,19 @@ const redacted = [
 const stderrFd = 2;
 
 /** JSON lines on standard error, one per event; standard output stays free for what the command prints. */
-export function pinoLogger({ level, format }: PinoLoggerOptions): Logger {
+export function pinoLogger({ level, release, format }: PinoLoggerOptions): Logger {
   const isPretty = format === 'pretty' || (format === 'auto' && process.stderr.isTTY);
   const out: DestinationStream = isPretty
-    ? pretty({ destination: stderrFd, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' })
+    ? pretty({ destination: stderrFd, sync: true, ignore: 'pid,hostname,release', translateTime: 'SYS:HH:MM:ss.l' })
     : destination({ dest: stderrFd, sync: true });
-  const logger: PinoLogger = pino({ level, redact: redacted, serializers: { err: stdSerializers.errWithCause } }, out);
+  const options = {
+    level,
+    base: { pid: process.pid, hostname: hostname(), release },
+    // By name, as whoever collects logs knows it.
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: redacted,
+    serializers: { err: stdSerializers.errWithCause },
+  };
+  const logger: PinoLogger = pino(options, out);
   return logger;
 }

@@ -16,6 +16,9 @@ async function names(metrics: PrometheusMetrics): Promise<readonly string[]> {
 
 const ofGateway = [
   'parley_accept_seconds',
+  'parley_call_errors_total',
+  'parley_call_seconds',
+  'parley_calls_total',
   'parley_history_reads_total',
   'parley_refusals_total',
   'parley_refused_writes_total',
@@ -23,6 +26,7 @@ const ofGateway = [
   'parley_security_events_lost_total',
   'parley_security_events_total',
   'parley_sessions_ended_total',
+  'parley_stream_seconds',
 ];
 const ofWorker = [
   'parley_failed_attempts_total',
@@ -38,6 +42,7 @@ const ofProjector = [
   'parley_parked_records_total',
 ];
 const ofAll = [
+  'parley_build_info',
   'parley_cut_connections_total',
   'parley_log_append_seconds',
   'parley_log_time_ahead_seconds',
@@ -92,6 +97,52 @@ describe('metrics', () => {
       parley_model_first_piece_seconds_count: 1,
       parley_model_first_piece_seconds_sum: 0.25,
     });
+  });
+});
+
+describe('counters stand at 0 from the start, so that the first that is counted is a rate', () => {
+  test('of each reason, write, end and event that is known', async () => {
+    const before = await exposed(prometheusMetrics());
+    expect(before).toMatchObject({
+      'parley_refusals_total{reason="TOO_MANY_ATTEMPTS"}': 0,
+      'parley_refusals_total{reason="EMPTY_MESSAGE"}': 0,
+      'parley_sessions_ended_total{reason="GOODBYE"}': 0,
+      'parley_sessions_ended_total{reason="DRAINING"}': 0,
+      'parley_failed_attempts_total{why="timeout"}': 0,
+      'parley_finished_messages_total{how="completed"}': 0,
+      'parley_finished_messages_total{how="POISON"}': 0,
+      'parley_skipped_records_total{kind="undecodable"}': 0,
+      'parley_security_events_total{kind="sign_in_failed"}': 0,
+    });
+  });
+
+  test('of each method: its calls, their times, and the errors that no client causes', async () => {
+    const metrics = prometheusMetrics(['gateway']);
+    const send = metrics.method('chat.v1.ChatService/Send', 'unary');
+    metrics.method('chat.v1.ChatService/Chat', 'stream');
+    expect(await exposed(metrics)).toMatchObject({
+      'parley_calls_total{method="chat.v1.ChatService/Send"}': 0,
+      'parley_calls_total{method="chat.v1.ChatService/Chat"}': 0,
+      'parley_call_errors_total{method="chat.v1.ChatService/Send",reason="LOG_UNAVAILABLE"}': 0,
+      'parley_call_seconds_count{method="chat.v1.ChatService/Send"}': 0,
+      'parley_stream_seconds_count{method="chat.v1.ChatService/Chat"}': 0,
+    });
+    send.started();
+    send.started();
+    send.ended(20, undefined);
+    send.ended(300, 'UNAUTHENTICATED');
+    expect(await exposed(metrics)).toMatchObject({
+      'parley_calls_total{method="chat.v1.ChatService/Send"}': 2,
+      'parley_call_errors_total{method="chat.v1.ChatService/Send",reason="UNAUTHENTICATED"}': 1,
+      'parley_call_seconds_sum{method="chat.v1.ChatService/Send"}': 0.32,
+      'parley_call_seconds_bucket{le="0.025",method="chat.v1.ChatService/Send"}': 1,
+    });
+  });
+});
+
+test('the build is told by its release', async () => {
+  expect(await exposed(prometheusMetrics(['worker'], '1.2.3'))).toMatchObject({
+    [`parley_build_info{version="1.2.3",node="${process.version}"}`]: 1,
   });
 });
 

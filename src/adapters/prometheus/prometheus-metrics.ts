@@ -1,7 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { catalogue, type Reason } from '../../domain/errors/catalogue.ts';
 import { type SecurityEventKind, securityEventKinds } from '../../ports/security-log.ts';
 import type {
+  CallMetrics,
   ConnectionMetrics,
   CutReason,
   LogMetrics,
@@ -20,7 +22,7 @@ export interface Readings {
 
 export type Role = 'gateway' | 'worker' | 'projector';
 
-export interface PrometheusMetrics extends Metrics, ConnectionMetrics, LogMetrics, SecurityMetrics {
+export interface PrometheusMetrics extends Metrics, CallMetrics, ConnectionMetrics, LogMetrics, SecurityMetrics {
   /** A worker passed over a record that says nothing to it. */
   recordSkipped(kind: string): void;
   /** A call to the model is over; `firstPieceMs` when a piece came. */
@@ -46,15 +48,29 @@ const msPerSecond = 1_000;
 /** From what one synced append costs to what a person waits for. */
 const secondBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
+/** Of unary calls: from what the fold answers to the longest that Envoy waits. */
+const callBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15];
+/** Of streams: from those that are refused at once to a session of a day. */
+const streamBuckets = [0.1, 1, 10, 60, 300, 1_800, 3_600, 14_400, 86_400];
+
 type Registers = Registry[];
 
 /**
  * Metrics in a registry of their own, so that two servers in one process do not meet. What only a role that the process has not would tell is
  * not shown.
  */
-export function prometheusMetrics(roles: readonly Role[] = ['gateway', 'worker', 'projector']): PrometheusMetrics {
+export function prometheusMetrics(
+  roles: readonly Role[] = ['gateway', 'worker', 'projector'],
+  version = '',
+): PrometheusMetrics {
   const registry = new Registry();
   collectProcessMetrics(registry);
+  new Gauge({
+    name: 'parley_build_info',
+    help: '1; which release of Parley runs, on which Node.',
+    labelNames: ['version', 'node'],
+    registers: [registry],
+  }).set({ version, node: process.version }, 1);
   const of = (role: Role): Registers => (roles.includes(role) ? [registry] : []);
   const unreadable = new Counter({
     name: 'parley_unreadable_gauges_total',
@@ -67,6 +83,7 @@ export function prometheusMetrics(roles: readonly Role[] = ['gateway', 'worker',
     ...projectorMetrics(of('projector')),
     ...logMetrics([registry]),
     ...connectionMetrics([registry]),
+    ...callMetrics(of('gateway')),
     ...securityMetrics(of('gateway')),
     observe: (readings) => observe([registry], unreadable, readings),
     roles: new RoleGauges(registry, unreadable),
@@ -102,8 +119,11 @@ function collectProcessMetrics(registry: Registry): void {
   });
 }
 
-function counter(registers: Registers, name: string, help: string, label: string): Counter {
-  return new Counter({ name, help, labelNames: [label], registers });
+/** The values that are known stand at 0 from the start: `rate` sees the first that is counted. */
+function counter(registers: Registers, name: string, help: string, label: string, values: readonly string[]): Counter {
+  const counted = new Counter({ name, help, labelNames: [label], registers });
+  for (const value of values) counted.inc({ [label]: value }, 0);
+  return counted;
 }
 
 /** Gives the way to count. Each value of the label is there at 0 from the start. */
@@ -112,8 +132,7 @@ function counterOfEach<Value extends string>(
   { name, help, label }: { readonly name: string; readonly help: string; readonly label: string },
   values: Readonly<Record<Value, true>>,
 ): (value: Value) => void {
-  const counted = counter(registers, name, help, label);
-  for (const value of Object.keys(values)) counted.inc({ [label]: value }, 0);
+  const counted = counter(registers, name, help, label, Object.keys(values));
   return (value) => counted.inc({ [label]: value });
 }
 
@@ -135,9 +154,58 @@ const writeKinds: Readonly<Record<WriteKind, true>> = {
   history: true,
 };
 
+const reasons = Object.keys(catalogue) as Reason[];
+const ofCalls = reasons.filter((reason) => catalogue[reason].scope === 'call');
+/** What no client causes: one of these for a method is worth an alert, also the first. */
+const serverFaults = ofCalls.filter((reason) => ['UNAVAILABLE', 'INTERNAL'].includes(catalogue[reason].code));
+
+function callMetrics(registers: Registers): CallMetrics {
+  const labelNames = ['method'];
+  const calls = new Counter({ name: 'parley_calls_total', help: 'Calls that came.', labelNames, registers });
+  const errors = new Counter({
+    name: 'parley_call_errors_total',
+    help: 'Calls that ended with an error.',
+    labelNames: ['method', 'reason'],
+    registers,
+  });
+  const seconds = {
+    unary: new Histogram({
+      name: 'parley_call_seconds',
+      help: 'Of unary calls, from the head of the request to the end of the answer.',
+      labelNames,
+      buckets: callBuckets,
+      registers,
+    }),
+    stream: new Histogram({
+      name: 'parley_stream_seconds',
+      help: 'Of streams, from their beginning to their end.',
+      labelNames,
+      buckets: streamBuckets,
+      registers,
+    }),
+  };
+  return {
+    method(method, kind) {
+      calls.inc({ method }, 0);
+      seconds[kind].zero({ method });
+      for (const reason of serverFaults) errors.inc({ method, reason }, 0);
+      // Labels are looked up once, and not at each call.
+      const counted = calls.labels({ method });
+      const timed = seconds[kind].labels({ method });
+      return {
+        started: () => counted.inc(),
+        ended(elapsedMs, reason) {
+          timed.observe(elapsedMs / msPerSecond);
+          if (reason !== undefined) errors.inc({ method, reason });
+        },
+      };
+    },
+  };
+}
+
 function gatewayMetrics(registers: Registers): Metrics {
-  const refused = counter(registers, 'parley_refusals_total', 'Calls and messages refused.', 'reason');
-  const ended = counter(registers, 'parley_sessions_ended_total', 'Sessions ended.', 'reason');
+  const refused = counter(registers, 'parley_refusals_total', 'Calls and messages refused.', 'reason', reasons);
+  const ended = counter(registers, 'parley_sessions_ended_total', 'Sessions ended.', 'reason', ['GOODBYE', ...ofCalls]);
   const reads = new Counter({
     name: 'parley_history_reads_total',
     help: 'Reads of history for what sessions have missed.',
@@ -162,21 +230,35 @@ function gatewayMetrics(registers: Registers): Metrics {
   };
 }
 
+/** How messages end: by a reply, or without one. */
+const finalEnds = [
+  'completed',
+  'stopped',
+  'STOPPED',
+  'POISON',
+  ...reasons.filter((reason) => reason.startsWith('PROVIDER_')),
+];
+
 function workerMetrics(
   registers: Registers,
 ): Pick<PrometheusMetrics, 'recordSkipped' | 'called' | 'attemptFailed' | 'finished'> {
-  const skipped = counter(registers, 'parley_skipped_records_total', 'Records that workers passed over.', 'kind');
+  const skipped = counter(registers, 'parley_skipped_records_total', 'Records that workers passed over.', 'kind', [
+    'unknown',
+    'undecodable',
+  ]);
   const failed = counter(
     registers,
     'parley_failed_attempts_total',
     'Attempts to answer that ended without a reply.',
     'why',
+    ['error', 'timeout'],
   );
   const finished = counter(
     registers,
     'parley_finished_messages_total',
     'Messages that reached their final event.',
     'how',
+    finalEnds,
   );
   const processed = histogram(
     registers,

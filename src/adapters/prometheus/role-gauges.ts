@@ -107,6 +107,21 @@ export class RoleGauges {
     );
   }
 
+  /** `expiresMs`: milliseconds since the epoch; undefined where the process has no certificate. */
+  certificate(expiresMs: () => number | undefined): void {
+    new Gauge({
+      name: 'parley_certificate_expiry_seconds',
+      help: 'When the certificate of both ports ends, as Unix time.',
+      // Without a label it would be 0 where there is no certificate: expired.
+      labelNames: ['certificate'],
+      registers: this.#registers,
+      collect() {
+        const ms = expiresMs();
+        if (ms !== undefined) this.set({ certificate: 'server' }, ms / msPerSecond);
+      },
+    });
+  }
+
   #gauge(name: string, help: string, read: () => number): void {
     new Gauge({
       name,

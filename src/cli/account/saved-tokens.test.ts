@@ -7,6 +7,7 @@ import type { SavedTokens, StoredTokens } from '../../client/saved-tokens.ts';
 import { ScriptedAccounts } from '../../client/testing/scripted-accounts.ts';
 import { ScriptedServer } from '../../client/testing/scripted-server.ts';
 import { savedTokens } from '../identity.ts';
+import { Trouble } from '../trouble.ts';
 import { TokenFromFile } from './token-from-file.ts';
 import { TokenStore } from './token-store.ts';
 
@@ -124,4 +125,13 @@ describe('a token from a file', () => {
     await expect(file('two words').fresh()).rejects.toMatchObject({ name: 'Trouble' });
     await expect(new TokenFromFile(join(stateHome, 'none')).fresh()).rejects.toThrow('it is not there');
   });
+});
+
+test('a folder that cannot be written is told with what to do about it, as in a container with a read-only home', async () => {
+  const nowhere = new TokenStore('/dev/null', 'grpc://host:1');
+  const signIn = nowhere.alone(async () => undefined);
+  await expect(signIn).rejects.toThrow(Trouble);
+  await expect(signIn).rejects.toThrow(
+    /^\/dev\/null\/.* cannot be written: .*XDG_STATE_HOME can name another folder\.$/,
+  );
 });

@@ -30,18 +30,21 @@ export interface EnvoyEngine extends Engine {
   readonly origin: string;
   /** `127.0.0.1:port` of its admin interface. */
   readonly admin: string;
+  /** `127.0.0.1:port` of what Prometheus scrapes. */
+  readonly statistics: string;
 }
 
 /** Envoy as it is deployed, about 0.3 s, its gateways checked once. Its log, with a line for each call that ended, is `envoy.log` in the data folder. */
 export async function startEnvoy(options: EnvoyOptions): Promise<EnvoyEngine> {
   const program = join(await installed('envoy'), 'envoy/_bin/envoy');
-  const [port, adminPort] = [await portFor(options), await freePort()];
+  const [port, adminPort, statisticsPort] = [await portFor(options), await freePort(), await freePort()];
   const folder = await engineFolder('envoy', options);
   const { certificate } = options;
   const values: EnvoyValues = {
     ...localValues,
     listen: { host: '127.0.0.1', port },
     admin: { host: '127.0.0.1', port: adminPort },
+    statistics: { host: '127.0.0.1', port: statisticsPort },
     gateways: options.gateways.map(({ address, httpAddress }) => gatewayAt(address, httpAddress)),
     tls: certificate && { file: join(folder.path, 'certificate.yaml'), folder: folder.path },
     ...options.values,
@@ -54,7 +57,12 @@ export async function startEnvoy(options: EnvoyOptions): Promise<EnvoyEngine> {
   });
   const address = `127.0.0.1:${port}`;
   const origin = `${certificate === undefined ? 'http' : 'https'}://${address}`;
-  return Object.assign(engine, { address, origin, admin: `127.0.0.1:${adminPort}` });
+  return Object.assign(engine, {
+    address,
+    origin,
+    admin: `127.0.0.1:${adminPort}`,
+    statistics: `127.0.0.1:${statisticsPort}`,
+  });
 }
 
 function gatewayAt(address: string, httpAddress: string): EnvoyValues['gateways'][number] {

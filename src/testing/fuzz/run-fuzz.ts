@@ -31,7 +31,7 @@ const settings = {
   PARLEY_MAX_PENDING_PER_CLIENT: '10000',
 };
 /** Of the server's own log: what no input may cause. */
-const faultInLog = /unhandled|uncaught|unexpected error|out of memory|"level":60/i;
+const faultInLog = /unhandled|uncaught|unexpected error|out of memory|"level":"fatal"/i;
 
 export interface FuzzOptions {
   readonly inputs: number;

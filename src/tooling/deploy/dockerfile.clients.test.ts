@@ -1,11 +1,13 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { call, clientOf, hangUp } from '../../testing/contract.ts';
 import { freePort } from '../../testing/engines/free-port.ts';
 import { eventually, TestSessions } from '../../testing/test-sessions.ts';
 import { carryOut, type Made, readDockerfile, wordsOf } from './testing/dockerfile.ts';
@@ -57,7 +59,7 @@ test('the image holds what production needs, and no more', () => {
   expect(statSync(join(image.workdir, 'data')).mode & 0o7777).toBe(0o1777);
 });
 
-test('what was made serves, tells its health, and ends in order', async () => {
+test('what was made serves whoever has an account, tells its health, says nothing of npm, and ends in order', async () => {
   const [grpc, http] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
   const env = { ...baseEnv(), ...image.env, PARLEY_GRPC_LISTEN: grpc, PARLEY_HTTP_LISTEN: http };
   const [health = '', ...healthArgs] = wordsOfLast('HEALTHCHECK');
@@ -68,18 +70,28 @@ test('what was made serves, tells its health, and ends in order', async () => {
     );
   expect(await isHealthy()).toBe(false);
   const [program = '', ...args] = wordsOfLast('CMD');
-  const server = spawn(program, args, { cwd: image.workdir, env, stdio: 'ignore' });
+  const server = spawn(program, args, { cwd: image.workdir, env, stdio: ['ignore', 'pipe', 'ignore'] });
+  const printed = text(server.stdout);
   const exited = new Promise<number | null>((resolve) => server.once('exit', resolve));
   try {
     await eventually(isHealthy, (healthy) => healthy, 60_000);
+    const password = { userName: 'ann', password: 'a password of a test' };
+    await writeFile(join(folder, 'password'), password.password);
+    const add = ['user', 'add', password.userName, '--password-file', join(folder, 'password')];
+    await run(program, [...args.slice(0, -1), ...add], { cwd: image.workdir, env });
+    const accounts = clientOf('chat.v1.AccountService', grpc);
+    const { tokens } = await call(accounts, 'SignIn', password);
+    hangUp(accounts);
     await using testSessions = new TestSessions({ address: grpc }, 'bidi');
-    const { session } = await testSessions.connect();
+    const session = testSessions.dial({ clientId: '' }, tokens.accessToken);
+    await session.welcome();
     const { reply } = await session.ask('Are you in a box?');
     expect(reply.parts.length).toBeGreaterThan(0);
     expect(await (await fetch(`http://${http}/`)).text()).toContain('<script');
     await session.goodbye();
     server.kill('SIGTERM');
     expect(await exited).toBe(0);
+    expect(await printed).toBe(`parley is listening: grpc ${grpc} http ${http}\n`);
   } finally {
     server.kill('SIGKILL');
   }

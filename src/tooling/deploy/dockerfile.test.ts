@@ -4,7 +4,9 @@ import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { parseEnv } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
+import { loadConfig } from '../../config/load-config.ts';
 import { newAuthority, newCertificate } from '../../testing/certificates.ts';
 import { type Instruction, readDockerfile, wordsOf } from './testing/dockerfile.ts';
 import { exactRelease } from './testing/images.ts';
@@ -49,7 +51,18 @@ describe('the Dockerfile', () => {
   });
 
   test('runs as a user who is not root, by number', () => {
-    expect(only('USER').rest).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+    expect(only('USER').rest).toMatch(/^[1-9]\d{4,}:[1-9]\d{4,}$/);
+  });
+
+  test('is reached from outside of its container, and by nobody who has no account', () => {
+    const env = parseEnv(final.flatMap(({ name, rest }) => (name === 'ENV' ? [rest] : [])).join('\n'));
+    const ours = Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('PARLEY_')));
+    expect(loadConfig({ ...ours, PARLEY_TLS_TERMINATION: 'proxy' })).toMatchObject({
+      auth: { kind: 'accounts', signUpOpen: false },
+      grpcListen: { host: '0.0.0.0' },
+      httpListen: { host: '0.0.0.0' },
+    });
+    expect(() => loadConfig(ours)).toThrow('can be reached from other machines');
   });
 
   test('looks after its health, by a file that is in the image', () => {

@@ -123,7 +123,12 @@ describe('every pod', () => {
       runAsGroup: expect.any(Number),
       seccompProfile: { type: 'RuntimeDefault' },
     });
-    expect(Math.min(pod.securityContext.runAsUser, pod.securityContext.runAsGroup)).toBeGreaterThan(0);
+    expect(Math.min(pod.securityContext.runAsUser, pod.securityContext.runAsGroup)).toBeGreaterThanOrEqual(10_000);
+    for (const { resources } of pod.containers)
+      expect(resources).toMatchObject({
+        requests: { cpu: expect.any(String), memory: expect.any(String), 'ephemeral-storage': expect.any(String) },
+        limits: { memory: expect.any(String), 'ephemeral-storage': expect.any(String) },
+      });
     for (const shared of ['hostNetwork', 'hostPID', 'hostIPC']) expect(pod).not.toHaveProperty(shared);
     for (const { securityContext } of [...pod.containers, ...(pod.initContainers ?? [])])
       expect(securityContext).toEqual({

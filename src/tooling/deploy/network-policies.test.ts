@@ -162,13 +162,17 @@ describe('who reaches a pod', () => {
     expect(configOf(settings).trustedProxies).toEqual([]);
   });
 
-  test('anybody reaches Envoy where clients do, and it reaches both ports of gateways and no other pod', () => {
+  test('anybody reaches Envoy where clients do, what scrapes it its statistics, and it reaches both ports of gateways and no other pod', () => {
     const [deployment] = envoy;
     const [policy] = byEnvoy.filter(({ metadata }) => metadata.name === 'parley-envoy');
     expect(policy.spec.podSelector.matchLabels).toEqual(deployment.spec.selector.matchLabels);
     expect(policy.spec.policyTypes).toEqual(['Ingress', 'Egress']);
     expect(policy.spec.ingress).toEqual([
       { ports: [{ port: deployment.spec.template.spec.containers[0].ports[0].name }] },
+      {
+        from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
+        ports: [{ port: deployment.spec.template.spec.containers[0].ports[1].name }],
+      },
     ]);
     const [gateways, dns] = policy.spec.egress;
     expect(policy.spec.egress).toHaveLength(2);

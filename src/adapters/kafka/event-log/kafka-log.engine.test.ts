@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Appended, NewRecord } from '../../../ports/event-log.ts';
-import { LogUnavailable } from '../../../ports/event-log.ts';
+import { LogUnavailable, logFormat } from '../../../ports/event-log.ts';
 import { type KafkaEngine, startKafka } from '../../../testing/engines/kafka.ts';
 import { seededRandom } from '../../../testing/random.ts';
 import { appendTimeoutMs } from './limits.ts';
+import { decodeMark, encodeMark, LogOfLaterRelease, releaseMarkKey } from './release-mark.ts';
 import { contentOf, Follower, readAll, until } from './testing/appenders.ts';
 import { makeTopics, openOn, type TestTopics } from './testing/logs.ts';
 
@@ -28,6 +29,27 @@ function percentile(sorted: readonly number[], share: number): string {
 }
 
 describe('the log on Kafka', () => {
+  test('is marked with the release that writes, and refused by those that do not know its format', async () => {
+    const topics = await makeTopics(engine.brokers, 1);
+    for (const release of ['0.3.0', '0.3.1', '0.3.0']) {
+      await using log = await openOn(topics, { release });
+      await log.append([record(topics, 0, Buffer.from(release), 0)]);
+    }
+    await using keys = await openOn({ ...topics, topic: topics.keysTopic, keysTopic: topics.topic });
+    const marks = (await readAll(keys, topics.keysTopic, 0)).filter(({ key }) => key === releaseMarkKey);
+    expect(marks.map(({ value }) => decodeMark(value)?.release)).toEqual(['0.3.0', '0.3.1', '0.3.0']);
+    const value = encodeMark({ release: '0.4.0', format: logFormat + 1 });
+    await keys.append([{ topic: topics.keysTopic, partition: 0, key: releaseMarkKey, headers: {}, value }]);
+    await expect(openOn(topics, { release: '0.3.0' })).rejects.toThrow(LogOfLaterRelease);
+    await expect(openOn(topics, { release: '0.3.0' })).rejects.toThrow('Parley 0.4.0 has written to it');
+    await using reader = await openOn(topics, { mode: 'read', release: '0.3.0' });
+    expect((await readAll(reader, topics.topic, 0)).map(({ value }) => String(Buffer.from(value)))).toEqual([
+      '0.3.0',
+      '0.3.1',
+      '0.3.0',
+    ]);
+  });
+
   test('takes records of 3.9 MiB, many at once, and refuses what no batch can hold', async () => {
     const topics = await makeTopics(engine.brokers, 2);
     await using log = await openOn(topics);

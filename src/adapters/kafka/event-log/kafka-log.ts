@@ -5,6 +5,7 @@ import {
   type LogRecord,
   LogTruncated,
   LogUnavailable,
+  logFormat,
   type NewRecord,
 } from '../../../ports/event-log.ts';
 import type { Logger } from '../../../ports/telemetry.ts';
@@ -19,6 +20,7 @@ import { Opener } from './opener.ts';
 import { Positions } from './positions.ts';
 import { Producer } from './producer.ts';
 import { Reader } from './reader.ts';
+import { encodeMark, LogOfLaterRelease, releaseMarkKey } from './release-mark.ts';
 import { withRetries } from './retries.ts';
 import { seal } from './sealing.ts';
 import { WireBroken } from './wire.ts';
@@ -33,6 +35,8 @@ export interface KafkaLogOptions {
   readonly logger: Logger;
   /** A log that is only read refuses appends, erasures and commits with TypeError. */
   readonly mode: 'write' | 'read';
+  /** Which release of Parley opens it for writing: the log is marked with it. Without one it is neither marked nor refused. */
+  readonly release?: string;
   /** Its tails are in no hurry: what comes within some milliseconds is fetched together. Default: everything as soon as it is there. */
   readonly isPatient?: boolean;
 }
@@ -52,7 +56,7 @@ export interface RecordToAppend extends NewRecord {
   readonly timeMs?: number;
 }
 
-/** Opens the log. Rejects with LogUnavailable when its brokers cannot be reached within 10 s, or the topics are not there. */
+/** Opens the log. Rejects with LogOfLaterRelease when a later release has written to it, and with LogUnavailable when its brokers cannot be reached within 10 s, or the topics are not there. */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
   const { config, topics, erasable } = options;
   const places = Object.entries({ ...topics, ...(erasable.topics.length === 0 ? {} : { [erasable.keysTopic]: 1 }) });
@@ -66,7 +70,14 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
     brokers[Symbol.dispose]();
     throw error;
   }
-  return new KafkaHandle(options, brokers);
+  const log = new KafkaHandle(options, brokers);
+  try {
+    if (options.mode === 'write' && options.release !== undefined) await log.mark(options.release);
+    return log;
+  } catch (error) {
+    await log[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 async function findLeaders(brokers: Brokers, topics: readonly (readonly [string, number])[]): Promise<void> {
@@ -97,6 +108,8 @@ class KafkaHandle implements KafkaLog {
   readonly #producer: Producer;
   readonly #positions: Positions;
   readonly #ring: KeyRing | undefined;
+  readonly #keysTopic: string;
+  readonly #logger: Logger;
   readonly #currentKeys: CurrentKeys | undefined;
   readonly #opener: Opener;
   readonly #eraser: Eraser;
@@ -112,6 +125,8 @@ class KafkaHandle implements KafkaLog {
     this.#producer = new Producer(brokers, logger);
     this.#positions = new Positions(brokers);
     const { keysTopic } = erasable;
+    this.#keysTopic = keysTopic;
+    this.#logger = logger;
     this.#ring = erasable.topics.length === 0 ? undefined : new KeyRing(keysTopic, this.#reader, logger);
     this.#currentKeys =
       this.#ring &&
@@ -123,6 +138,20 @@ class KafkaHandle implements KafkaLog {
     this.#opener = new Opener(this.#ring);
     this.#eraser = new Eraser(this.#reader, this.#producer, this.#ring, keysTopic);
     this.#ring?.start();
+  }
+
+  /** Marks the log as written by this release. Rejects with LogOfLaterRelease, or with LogUnavailable. */
+  async mark(release: string): Promise<void> {
+    if (this.#ring === undefined) return;
+    await this.#ring.sync();
+    const before = this.#ring.mark;
+    if (before !== undefined && before.format > logFormat) throw new LogOfLaterRelease(this.#keysTopic, before);
+    if (before?.release === release && before.format === logFormat) return;
+    const value = encodeMark({ release, format: logFormat });
+    const record = { key: releaseMarkKey, value, headers: {} };
+    await this.#producer.append([{ topic: this.#keysTopic, partition: 0, record }]);
+    if (before !== undefined)
+      this.#logger.info({ before: before.release }, 'another release has written to the log before');
   }
 
   partitions(topic: string): number {

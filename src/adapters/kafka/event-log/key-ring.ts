@@ -4,6 +4,7 @@ import type { Logger } from '../../../ports/telemetry.ts';
 import { maxFetchPartitionBytes, maxKnownGone, maxSecrets } from './limits.ts';
 import type { Reader } from './reader.ts';
 import type { StoredRecord } from './record-batch.ts';
+import { decodeMark, type ReleaseMark, releaseMarkKey } from './release-mark.ts';
 import { dataKeyBytes } from './sealing.ts';
 
 /**
@@ -21,6 +22,8 @@ export class KeyRing {
   readonly #secrets = new Map<string, KeyObject>();
   /** Ids that have no key any more: they will not have one again. */
   readonly #gone = new Set<string>();
+  /** The last one that the topic holds. */
+  #mark: ReleaseMark | undefined;
   #position = 0;
   #following: Promise<void> = Promise.resolve();
   #syncing: Promise<void> | undefined;
@@ -52,6 +55,11 @@ export class KeyRing {
     if (this.#secrets.size >= maxSecrets) this.#secrets.clear();
     this.#secrets.set(id, secret);
     return secret;
+  }
+
+  /** Which release wrote last, as far as is known: undefined for none that said so. */
+  get mark(): ReleaseMark | undefined {
+    return this.#mark;
   }
 
   /** Whether there is such a key, as far as is known. */
@@ -147,7 +155,8 @@ export class KeyRing {
     for (const { offset, key: id, value } of records) {
       if (offset < this.#position) continue;
       this.#position = offset + 1;
-      if (value === null) {
+      if (id === releaseMarkKey) this.#mark = value === null ? undefined : decodeMark(value);
+      else if (value === null) {
         this.#keys.delete(id);
         this.#secrets.delete(id);
         this.noteGone(id);

@@ -35,9 +35,10 @@ export class LogExists extends Error {
 export class LogOfLaterRelease extends Error {
   override readonly name = 'LogOfLaterRelease';
 
-  constructor(folder: string, format: number, readFormat: number) {
+  /** `release`: which one, if the log says so. */
+  constructor(folder: string, format: number, readFormat: number, release: string | undefined) {
     super(
-      `the log in ${folder} has format ${format} and this release reads ${readFormat}: a later release of Parley has written it. ` +
+      `the log in ${folder} has format ${format} and this release reads ${readFormat}: a later release of Parley${release === undefined ? '' : ` (${release})`} has written it. ` +
         'Nothing was changed. Run that release, or choose another PARLEY_DATA_DIR; if no later release was ever here, the file is damaged, ' +
         'and `parley salvage` is the next step.',
     );

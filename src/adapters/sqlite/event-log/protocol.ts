@@ -9,6 +9,8 @@ export interface WriterOptions {
   readonly folder: string;
   /** Topics to make if they are not there: name to number of partitions. */
   readonly topics: Readonly<Record<string, number>>;
+  /** Which release writes; undefined: the log is not marked. */
+  readonly release?: string | undefined;
 }
 
 export type ToWriter =
@@ -24,7 +26,7 @@ export type ToWriter =
 /** Why a log was not opened. */
 export type Refusal =
   | { readonly reason: 'damaged'; readonly damages: readonly LogDamage[] }
-  | { readonly reason: 'later-release'; readonly format: number }
+  | { readonly reason: 'later-release'; readonly format: number; readonly release: string | undefined }
   | { readonly reason: 'mismatch'; readonly message: string }
   | { readonly reason: 'failed'; readonly message: string };
 
@@ -52,6 +54,8 @@ export type FromWriter =
       readonly topics: readonly Topic[];
       readonly ends: readonly number[];
       readonly positions: readonly Position[];
+      /** Which release wrote before; undefined for one that did not mark it. */
+      readonly writtenBy: string | undefined;
       /** How far the log reaches, for other threads (wake-signal.ts). */
       readonly wakeSignal: SharedArrayBuffer;
     }

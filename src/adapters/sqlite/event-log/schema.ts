@@ -7,14 +7,15 @@
  */
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { logFormat } from '../../../ports/event-log.ts';
 import { LogConfigMismatch } from './errors.ts';
 import { checkpointPages, maxIdleWalBytes, pageBytes, sqliteBusyMs } from './limits.ts';
 import type { Topic, Topology } from './topology.ts';
 
 /** "PLOG": what file(1) and SQLite's own tools know the file by. */
 export const applicationId = 0x504c4f47;
-/** Raised when an older release could no longer read the file. */
-export const schemaVersion = 1;
+/** What a log that this release has written is marked with. Logs of all lower ones are read as they are. */
+export const schemaVersion = logFormat;
 
 /** Where the log of a data folder is. */
 export function logFolder(dataDir: string): string {
@@ -76,6 +77,31 @@ export function laterFormat(connection: DatabaseSync): number | undefined {
   if (pragma(connection, 'application_id') !== applicationId) return undefined;
   const version = pragma(connection, 'user_version');
   return typeof version === 'number' && version > schemaVersion ? version : undefined;
+}
+
+const releaseTable = 'written_by';
+
+/** The release that wrote last; undefined for a log of 0.2 or earlier. */
+export function writtenBy(connection: DatabaseSync): string | undefined {
+  const table = connection.prepare('SELECT 1 FROM sqlite_schema WHERE name = ?').get(releaseTable);
+  const release = table && connection.prepare(`SELECT release FROM ${releaseTable}`).get()?.['release'];
+  return release === undefined ? undefined : String(release);
+}
+
+/** Marks the log as written by this release, in its format: an older one refuses it from now on. Returns how it was marked before. */
+export function markWritten(
+  connection: DatabaseSync,
+  release: string,
+): { readonly release: string | undefined; readonly format: number } {
+  const before = { release: writtenBy(connection), format: Number(pragma(connection, 'user_version')) };
+  if (before.release === release && before.format === schemaVersion) return before;
+  connection.exec(
+    `BEGIN IMMEDIATE; PRAGMA user_version = ${schemaVersion}; CREATE TABLE IF NOT EXISTS ${releaseTable} (release TEXT NOT NULL)`,
+  );
+  connection.exec(`DELETE FROM ${releaseTable}`);
+  connection.prepare(`INSERT INTO ${releaseTable} (release) VALUES (?)`).run(release);
+  connection.exec('COMMIT');
+  return before;
 }
 
 /** What a pragma of one value says. */

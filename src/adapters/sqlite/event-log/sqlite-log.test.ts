@@ -8,7 +8,7 @@ import { FrameBatch } from './frame.ts';
 import { maxRecordBytes } from './limits.ts';
 import { lockDataDir } from './lock.ts';
 import { LogWriter } from './log-writer.ts';
-import { logFiles, logFolder, schemaVersion } from './schema.ts';
+import { logFiles, logFolder, openForReading, pragma, schemaVersion } from './schema.ts';
 import { openSqliteLog } from './sqlite-log.ts';
 import { openForTest, readAll, recordOf, tamper, temporaryFolder, testTopics } from './testing/logs.ts';
 import { verifyLog } from './verify.ts';
@@ -105,6 +105,34 @@ describe('opening', () => {
     expect([database, head].map((path) => readFileSync(path))).toEqual(before);
     tamper(folder.path, `PRAGMA user_version = ${schemaVersion}`);
     await (await openForTest(folder.path))[Symbol.asyncDispose]();
+  });
+
+  test('is marked with the release that wrote last, which a later format names when it is refused', async () => {
+    await using folder = await temporaryFolder();
+    const open = (release: string) =>
+      openSqliteLog({ mode: 'write', dataDir: folder.path, topics: { events: 1 }, release });
+    await (await open('0.3.0'))[Symbol.asyncDispose]();
+    const next = await open('0.4.0');
+    expect(next.writtenBy).toBe('0.3.0');
+    await next[Symbol.asyncDispose]();
+    tamper(folder.path, `PRAGMA user_version = ${schemaVersion + 1}`);
+    await expect(open('0.3.0')).rejects.toThrow('a later release of Parley (0.4.0) has written it');
+    await expect(openSqliteLog({ mode: 'read', dataDir: folder.path })).rejects.toThrow('(0.4.0)');
+  });
+
+  test('of release 0.2 or earlier is read as it is, and marked so that they refuse it from then on', async () => {
+    await using folder = await temporaryFolder();
+    const log = await openForTest(folder.path);
+    await appendKeys(log, 1, ['a']);
+    await log[Symbol.asyncDispose]();
+    tamper(folder.path, 'PRAGMA user_version = 1');
+    await using reader = await openSqliteLog({ mode: 'read', dataDir: folder.path });
+    expect(await readAll(reader, 'conversations', 0)).toHaveLength(1);
+    const opened = await openSqliteLog({ mode: 'write', dataDir: folder.path, topics: testTopics, release: '0.3.0' });
+    expect(opened.writtenBy).toBeUndefined();
+    await opened[Symbol.asyncDispose]();
+    using database = openForReading(logFiles(logFolder(folder.path)).database);
+    expect(pragma(database, 'user_version')).toBe(schemaVersion);
   });
 
   test('takes a format that no release has written for damage', async () => {

@@ -6,7 +6,7 @@ import { LogDamagedAtOpen, LogNotFound, LogOfLaterRelease } from './errors.ts';
 import { lockDataDir } from './lock.ts';
 import { ReaderHandle } from './reader-handle.ts';
 import { Reading } from './reading.ts';
-import { laterFormat, logFiles, logFolder, openForReading, schemaVersion } from './schema.ts';
+import { laterFormat, logFiles, logFolder, openForReading, schemaVersion, writtenBy } from './schema.ts';
 import { isDamage } from './system-errors.ts';
 import { Topology } from './topology.ts';
 import { type OnWriterFault, startWriter } from './writer-client.ts';
@@ -18,6 +18,8 @@ export interface WriteOptions {
   readonly dataDir: string;
   /** Name to number of partitions. Topics that the log does not have are made; the others must have this count. */
   readonly topics: Readonly<Record<string, number>>;
+  /** Which release of Parley opens it: the log is marked with it. Tools that write nothing of their own leave it out. */
+  readonly release?: string;
   /** The log's files are no longer at their paths, or its writer died: every append is refused until the log is opened again. */
   readonly onFault?: OnWriterFault;
 }
@@ -43,6 +45,8 @@ export interface SqliteLog extends EventLog {
 export interface WritableSqliteLog extends SqliteLog {
   /** For other threads' read handles. */
   readonly wakeSignal: SharedArrayBuffer;
+  /** The release that had opened it before; undefined for none, and for those until 0.2. */
+  readonly writtenBy: string | undefined;
 }
 
 /**
@@ -58,15 +62,15 @@ export async function openSqliteLog(options: WriteOptions | ReadOptions): Promis
   return options.mode === 'write' ? openWriter(options) : openReader(options);
 }
 
-async function openWriter({ dataDir, topics, onFault = () => {} }: WriteOptions): Promise<WritableSqliteLog> {
+async function openWriter({ dataDir, topics, release, onFault = () => {} }: WriteOptions): Promise<WritableSqliteLog> {
   const lock = lockDataDir(dataDir);
   const folder = logFolder(dataDir);
   try {
-    const { worker, opened } = await startWriter({ folder, topics });
+    const { worker, opened } = await startWriter({ folder, topics, release });
     const topology = new Topology(opened.topics);
     const reading = new Reading(openForReading(logFiles(folder).database), topology, opened.ends);
-    const { positions, wakeSignal } = opened;
-    return new WriterHandle({ lock, worker, reading, positions, wakeSignal, onFault });
+    const { positions, wakeSignal, writtenBy } = opened;
+    return new WriterHandle({ lock, worker, reading, positions, wakeSignal, writtenBy, onFault });
   } catch (error) {
     lock[Symbol.dispose]();
     throw error;
@@ -79,7 +83,8 @@ async function openReader({ dataDir, wakeSignal }: ReadOptions): Promise<SqliteL
   const connection = openForReading(database);
   try {
     const later = laterFormat(connection);
-    if (later !== undefined) throw new LogOfLaterRelease(logFolder(dataDir), later, schemaVersion);
+    if (later !== undefined)
+      throw new LogOfLaterRelease(logFolder(dataDir), later, schemaVersion, writtenBy(connection));
     return new ReaderHandle(connection, wakeSignal);
   } catch (error) {
     connection.close();

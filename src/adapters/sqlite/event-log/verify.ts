@@ -16,6 +16,7 @@ import {
   pragma,
   readTopics,
   schemaVersion,
+  writtenBy,
 } from './schema.ts';
 import { isDamage } from './system-errors.ts';
 import type { Partition } from './topology.ts';
@@ -43,6 +44,8 @@ export interface Verification {
   readonly damages: readonly LogDamage[];
   /** Set when a later release has written the log: then nothing else was looked at. */
   readonly laterFormat?: number;
+  /** With it: which release that was, if the log says so. */
+  readonly laterRelease?: string | undefined;
 }
 
 /**
@@ -60,7 +63,8 @@ export function verifyLog(folder: string): Verification {
     const connection = openForReading(files.database);
     try {
       const later = laterFormat(connection);
-      if (later !== undefined) return { ...nothingReadable(undefined, []), laterFormat: later };
+      if (later !== undefined)
+        return { ...nothingReadable(undefined, []), laterFormat: later, laterRelease: writtenBy(connection) };
       if (!isMarkedAsWal(files.database)) damages.push({ what: 'log.db is not marked as a database in WAL mode' });
       return new Verifier(connection, witnessed, damages).run();
     } finally {
@@ -160,8 +164,8 @@ class Verifier {
     if (pragma(this.#connection, 'application_id') !== applicationId)
       this.#damages.push({ what: 'log.db is not marked as a log' });
     const version = pragma(this.#connection, 'user_version');
-    if (version !== schemaVersion)
-      this.#damages.push({ what: `log.db has format ${String(version)}, this release reads ${schemaVersion}` });
+    if (typeof version !== 'number' || version < 1 || version > schemaVersion)
+      this.#damages.push({ what: `log.db has format ${String(version)}, this release reads up to ${schemaVersion}` });
     if (pragma(this.#connection, 'encoding') !== 'UTF-8')
       this.#damages.push({ what: 'log.db has another text encoding' });
   }

@@ -217,7 +217,7 @@ function refused(folder: string, refusal: Refusal): Error {
     case 'damaged':
       return new LogDamagedAtOpen(folder, refusal.damages);
     case 'later-release':
-      return new LogOfLaterRelease(folder, refusal.format, schemaVersion);
+      return new LogOfLaterRelease(folder, refusal.format, schemaVersion, refusal.release);
     case 'mismatch':
       return new LogConfigMismatch(refusal.message);
     case 'failed':

@@ -12,6 +12,7 @@ export interface OpenedForWriting {
   readonly reading: Reading;
   readonly positions: readonly Position[];
   readonly wakeSignal: SharedArrayBuffer;
+  readonly writtenBy: string | undefined;
   readonly onFault: OnWriterFault;
 }
 
@@ -19,6 +20,7 @@ export interface OpenedForWriting {
 export class WriterHandle implements EventLog {
   readonly wakeSignal: SharedArrayBuffer;
   readonly topics: ReadonlyMap<string, number>;
+  readonly writtenBy: string | undefined;
   readonly #lock: Disposable;
   readonly #reading: Reading;
   readonly #writer: WriterClient;
@@ -26,7 +28,8 @@ export class WriterHandle implements EventLog {
   #closed: Promise<void> | undefined;
   readonly #positions = new Map<string, number>();
 
-  constructor({ lock, worker, reading, positions, wakeSignal, onFault }: OpenedForWriting) {
+  constructor({ lock, worker, reading, positions, wakeSignal, writtenBy, onFault }: OpenedForWriting) {
+    this.writtenBy = writtenBy;
     this.#lock = lock;
     this.#reading = reading;
     this.wakeSignal = wakeSignal;

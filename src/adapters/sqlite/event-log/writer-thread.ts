@@ -7,7 +7,7 @@ import { idleFileCheckMs } from './limits.ts';
 import { EraseRefused } from './log-eraser.ts';
 import { LogWriter } from './log-writer.ts';
 import type { ErasedPiece, Failure, FromWriter, Refusal, ToWriter, WriterOptions } from './protocol.ts';
-import { createTopics, logFiles, missingTopics, openForWriting } from './schema.ts';
+import { createTopics, logFiles, markWritten, missingTopics, openForWriting } from './schema.ts';
 import { Topology } from './topology.ts';
 import { WriteFailed } from './transaction.ts';
 import type { Verification } from './verify.ts';
@@ -33,25 +33,37 @@ function withTopics(folder: string, verified: Verification, topics: Readonly<Rec
   return { ...verified, topology, ends };
 }
 
+function marked(folder: string, release: string): string | undefined {
+  const connection = openForWriting(logFiles(folder).database);
+  try {
+    return markWritten(connection, release).release;
+  } finally {
+    connection.close();
+  }
+}
+
 interface Opened {
+  readonly before: string | undefined;
   readonly writer: LogWriter;
   readonly verified: Verification;
 }
 
-function open({ folder, topics }: WriterOptions): Opened | Refusal {
+function open({ folder, topics, release }: WriterOptions): Opened | Refusal {
   try {
     if (!hasLog(folder)) createLog(folder, missingTopics([], topics));
     const found = verifyLog(folder);
-    if (found.laterFormat !== undefined) return { reason: 'later-release', format: found.laterFormat };
+    if (found.laterFormat !== undefined)
+      return { reason: 'later-release', format: found.laterFormat, release: found.laterRelease };
     if (found.damages.length > 0) return { reason: 'damaged', damages: found.damages };
     const verified = withTopics(folder, found, topics);
-    return { writer: new LogWriter(folder, verified), verified };
+    const before = release === undefined ? undefined : marked(folder, release);
+    return { writer: new LogWriter(folder, verified), verified, before };
   } catch (error) {
     return { reason: error instanceof LogConfigMismatch ? 'mismatch' : 'failed', message: messageOf(error) };
   }
 }
 
-function serve({ writer, verified }: Opened): void {
+function serve({ writer, verified, before }: Opened): void {
   const { topology, ends, positions } = verified;
   const wakeSignal = createWakeSignal(topology.partitions.length);
   const signal = new Int32Array(wakeSignal);
@@ -75,7 +87,7 @@ function serve({ writer, verified }: Opened): void {
     send(written, [message.memory]);
     raise(signal, writer.ends);
   });
-  send({ kind: 'opened', topics: topology.topics, ends, positions, wakeSignal });
+  send({ kind: 'opened', topics: topology.topics, ends, positions, writtenBy: before, wakeSignal });
 }
 
 function lookAtFiles(writer: LogWriter): void {
