@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { grpc } from '../../src/client/node/grpc.ts';
 import { Parley } from '../../src/client/parley.ts';
+import type { ParleyServer } from '../../src/testing/server.ts';
 import { untilReadable } from '../driver/history.ts';
 import { origin } from '../system/machine.ts';
 import { memory } from '../system/process-figures.ts';
-import { runJson, type Started, startEcho, startEnvoy, startParley } from '../system/processes.ts';
+import { runJson, startEcho, startEnvoyBefore, startParley } from '../system/processes.ts';
 import type { PiecesFigures } from './client.ts';
 import type { AppendFigures, EmbeddedFigures, SizeFigures } from './figures.ts';
 import { connects, loop, type Measured, pieces, runClient, shown } from './measurements.ts';
@@ -49,24 +50,23 @@ export async function measureEmbedded(plan: Plan, work: string): Promise<Embedde
       one: await shown('append, 1 appender', append(1)),
       fifty: await shown('append, 50 appenders', append(50)),
     },
-    parley: await measureLoops('parley', startIn(join(work, 'parley'), wholeReplies), plan),
-    pieces: await shown('50 replies of 100 pieces', measurePieces(plan, work)),
-    ways: await shown('ways in', measureWaysIn(plan, work)),
+    parley: await measureLoops('parley', startParley(wholeReplies), plan),
+    pieces: await shown('50 replies of 100 pieces', measurePieces(plan)),
+    ways: await shown('ways in', measureWaysIn(plan)),
   };
   const sizes: SizeFigures[] = [];
   for (const messages of plan.sizes) sizes.push(await shown(`${messages} messages`, measureSize(messages, work)));
   return { ...figures, sizes };
 }
 
-function startIn(dataDir: string, settings: Readonly<Record<string, string>>): Promise<Started> {
-  return startParley({ PARLEY_DATA_DIR: dataDir, ...settings });
-}
+/** What there is to measure of a process. */
+type Served = Pick<ParleyServer, 'address' | 'pid'> & AsyncDisposable;
 
-function measured({ address, pid }: Started): Measured {
+function measured({ address, pid }: Served): Measured {
   return { address, pids: { server: pid } };
 }
 
-async function measureLoops(name: string, starting: Promise<Started>, plan: Plan): Promise<EmbeddedFigures['parley']> {
+async function measureLoops(name: string, starting: Promise<Served>, plan: Plan): Promise<EmbeddedFigures['parley']> {
   await using server = await starting;
   return {
     one: await shown(`${name}, 1 client`, loop(measured(server), 1, plan)),
@@ -75,20 +75,20 @@ async function measureLoops(name: string, starting: Promise<Started>, plan: Plan
   };
 }
 
-async function measurePieces(plan: Plan, work: string): Promise<PiecesFigures> {
-  await using server = await startIn(join(work, 'pieces'), slowReplies);
+async function measurePieces(plan: Plan): Promise<PiecesFigures> {
+  await using server = await startParley(slowReplies);
   return await pieces(measured(server), plan);
 }
 
 /** gRPC, and the doors for browsers: the server's own, and Envoy where it can be installed. */
-async function measureWaysIn(plan: Plan, work: string): Promise<WaysFigures> {
-  await using server = await startIn(join(work, 'ways'), twoPieces);
+async function measureWaysIn(plan: Plan): Promise<WaysFigures> {
+  await using server = await startParley(twoPieces);
   const { address, httpAddress } = server;
   const ways: Way[] = [
     { name: 'gRPC', address, protocol: 'grpc' },
     { name: 'gRPC-Web on the HTTP port', address: httpAddress, protocol: 'grpc-web' },
   ];
-  const starting = startEnvoy(server).catch((error: unknown) => console.log('without Envoy:', error));
+  const starting = startEnvoyBefore(server).catch((error: unknown) => console.log('without Envoy:', error));
   await using envoy = (await starting) ?? undefined;
   if (envoy !== undefined) {
     ways.push({ name: 'gRPC through Envoy', address: envoy.address, protocol: 'grpc' });
@@ -105,7 +105,7 @@ async function measureSize(messages: number, work: string): Promise<SizeFigures>
   const audit = await runJson<{ recordsPerSecond: number }>('src/main/parley.ts', ['audit', '--json'], {
     PARLEY_DATA_DIR: dataDir,
   });
-  await using server = await startIn(dataDir, wholeReplies);
+  await using server = await startParley({ PARLEY_DATA_DIR: dataDir, ...wholeReplies });
   const { address, startMs, pid } = server;
   const pageMs = await runClient('pages', { address, conversationId, pages: 1_000 });
   const { connectMs } = await connects(server, 300);
@@ -117,7 +117,10 @@ async function measureSize(messages: number, work: string): Promise<SizeFigures>
 /** A start on a log without read models: until it listens, and until they are built. */
 async function firstStart(dataDir: string, ends: readonly Mark[]): Promise<{ firstStartMs: number; builtMs: number }> {
   const begun = performance.now();
-  await using server = await startIn(dataDir, wholeReplies);
+  await using server = await startParley({ PARLEY_DATA_DIR: dataDir, ...wholeReplies });
   await caughtUp(server.address, ends);
-  return { firstStartMs: server.startMs, builtMs: performance.now() - begun };
+  const builtMs = performance.now() - begun;
+  // In order, so that the next start finds what such an end leaves.
+  await server.stop('SIGTERM');
+  return { firstStartMs: server.startMs, builtMs };
 }

@@ -4,17 +4,15 @@
  * when a call ended as it should not.
  */
 
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { grpc } from '../../src/client/node/grpc.ts';
 import { Parley } from '../../src/client/parley.ts';
+import { installed } from '../../src/testing/engines/install.ts';
 import { conversationPage } from '../driver/history.ts';
 import { type Cell, columns } from '../report/tables.ts';
 import { startParley } from '../system/processes.ts';
@@ -34,8 +32,6 @@ function row({ name, count, perSecond, goodMs, refusedCount, codes }: Measured):
   return [name, String(count), perSecond, ...times, String(refusedCount), ended.join(', ')];
 }
 
-const script = fileURLToPath(new URL('../../src/testing/engines/run-install.ts', import.meta.url));
-
 /** Of which the page is read; as it is installed where the PATH has none (src/testing/engines/install.ts). */
 const ghzVersion = '0.121.0';
 
@@ -51,11 +47,7 @@ async function ghz(): Promise<string> {
       );
     return 'ghz';
   }
-  // With the environment of this process: installing takes the tools that its PATH names.
-  const child = spawn(process.execPath, [script, 'ghz'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [folder, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
-  if (code !== 0) throw new Error('ghz is not in the PATH, and could not be installed');
-  return join(folder.trim(), 'ghz');
+  return join(await installed('ghz'), 'ghz');
 }
 
 const folder = fileURLToPath(new URL('calls/', import.meta.url));
@@ -126,19 +118,10 @@ async function measureAll(address: string, { names, requests, concurrency, out }
   return all;
 }
 
-async function onOwnServer(given: Options): Promise<Measured[]> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'parley-ghz-'));
-  try {
-    await using server = await startParley({ PARLEY_DATA_DIR: dataDir });
-    return await measureAll(server.address, given);
-  } finally {
-    await rm(dataDir, { recursive: true, force: true });
-  }
-}
-
 try {
   const given = await options();
-  const measured = given.address === undefined ? await onOwnServer(given) : await measureAll(given.address, given);
+  await using own = given.address === undefined ? await startParley() : undefined;
+  const measured = await measureAll(given.address ?? own?.address ?? '', given);
   console.log(table(measured));
   console.log(`\nPages and calls are in ${given.out}.`);
   for (const { name, unexpected } of measured) for (const error of unexpected) console.error(`${name}: ${error}`);
