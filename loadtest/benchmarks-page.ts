@@ -26,9 +26,9 @@ export async function benchmarksPage(): Promise<string> {
   const names = (await readdir(loadBaselines)).filter((name) => name.endsWith('.json'));
   const loads = await Promise.all(names.map((name) => baseline<LoadResult>(`load/${name}`)));
   return filled(await readFile(template, 'utf8'), {
-    ...embeddedValues(await baseline<EmbeddedFigures>('embedded.json')),
-    ...distributedValues(await baseline<DistributedFigures>('distributed.json')),
-    ...loadValues(loads.sort((a, b) => placeOf(a) - placeOf(b))),
+    embedded: embeddedValues(await baseline<EmbeddedFigures>('embedded.json')),
+    distributed: distributedValues(await baseline<DistributedFigures>('distributed.json')),
+    load: loadValues(loads.sort((a, b) => placeOf(a) - placeOf(b))),
   });
 }
 
