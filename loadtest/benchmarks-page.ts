@@ -1,7 +1,8 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { DistributedFigures, EmbeddedFigures } from './bench/figures.ts';
+import type { DistributedFigures } from './bench/distributed.ts';
+import type { EmbeddedFigures } from './bench/embedded.ts';
 import { distributedValues, embeddedValues } from './bench/report.ts';
 import { filled } from './markdown.ts';
 import { loadValues } from './report/document.ts';

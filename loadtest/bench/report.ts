@@ -2,7 +2,8 @@ import { aimsSection, atLeast, atMost, originLine } from '../markdown.ts';
 import type { Aim } from '../result.ts';
 import type { ProcessesFigures, ProcessFigures } from '../system/process-figures.ts';
 import type { LoopFigures } from './client.ts';
-import type { DistributedFigures, EmbeddedFigures, OneAndFifty, SizeFigures } from './figures.ts';
+import type { DistributedFigures } from './distributed.ts';
+import type { EmbeddedFigures } from './embedded.ts';
 
 const engines = ['kafka', 'mongodb', 'nats', 's3'] as const;
 /** Of one message: received, attempt started, reply completed. */
@@ -15,13 +16,13 @@ function serverOf({ processes }: { readonly processes: ProcessesFigures }): Proc
 }
 
 /** Largest over smallest log, so that 1 is flat. */
-function growth(sizes: readonly SizeFigures[], of: (size: SizeFigures) => number): number {
+function growth(sizes: EmbeddedFigures['sizes'], of: (size: EmbeddedFigures['sizes'][number]) => number): number {
   const [first, last] = [sizes[0], sizes.at(-1)];
   return first === undefined || last === undefined ? 1 : of(last) / of(first);
 }
 
 /** None where Envoy was not there. */
-function envoyAims(ways: NonNullable<EmbeddedFigures['ways']>): readonly Aim[] {
+function envoyAims(ways: EmbeddedFigures['ways']): readonly Aim[] {
   const { gRPC: direct, 'gRPC through Envoy': through } = ways;
   if (direct === undefined || through === undefined) return [];
   return [
@@ -30,7 +31,7 @@ function envoyAims(ways: NonNullable<EmbeddedFigures['ways']>): readonly Aim[] {
   ];
 }
 
-function embeddedAims({ parley: { one, fifty }, pieces, ways = {}, sizes }: EmbeddedFigures): readonly Aim[] {
+function embeddedAims({ parley: { one, fifty }, pieces, ways, sizes }: EmbeddedFigures): readonly Aim[] {
   const refold = sizes.at(-1)?.refoldEventsPerSecond ?? 0;
   const pageGrowth = growth(sizes, ({ pageMs }) => pageMs.p50);
   const connectGrowth = growth(sizes, ({ connectMs }) => connectMs.p50);
@@ -98,7 +99,7 @@ function ratiosOf({ kafka, nats, embedded, parley }: DistributedFigures, count: 
 /** What the template of docs/benchmarks.md says of the distributed profile. */
 export function distributedValues(figures: DistributedFigures): object {
   const { parley, embedded, pieces } = figures;
-  const ownCpuOf = ({ one, fifty }: OneAndFifty<LoopFigures>) => ({
+  const ownCpuOf = ({ one, fifty }: Record<'one' | 'fifty', LoopFigures>) => ({
     one: ownCpu(one.processes),
     fifty: ownCpu(fifty.processes),
   });

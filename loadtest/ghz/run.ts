@@ -56,15 +56,7 @@ const maxHeldSessions = 40;
 /** Messages of a client that may be unanswered, by default; with as many replies, a page of 20. */
 const pageMessages = 10;
 
-interface Options {
-  readonly names: readonly string[];
-  readonly address: string | undefined;
-  readonly requests: number | undefined;
-  readonly concurrency: number | undefined;
-  readonly out: string;
-}
-
-async function options(): Promise<Options> {
+async function options() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -104,7 +96,10 @@ async function checkReachable(address: string): Promise<void> {
   });
 }
 
-async function measureAll(address: string, { names, requests, concurrency, out }: Options): Promise<Measured[]> {
+async function measureAll(
+  address: string,
+  { names, requests, concurrency, out }: Awaited<ReturnType<typeof options>>,
+): Promise<Measured[]> {
   await checkReachable(address);
   const program = await ghz();
   await mkdir(out, { recursive: true });
@@ -112,8 +107,9 @@ async function measureAll(address: string, { names, requests, concurrency, out }
   for (const name of names) {
     const file = join(folder, `${name}.json`);
     const sessions = Math.min(concurrency ?? maxHeldSessions, maxHeldSessions);
-    await using variables = await variablesOf(await readFile(file, 'utf8'), address, sessions);
-    all.push(await measure({ ghz: program, file, address, requests, concurrency, variables: variables.values, out }));
+    await using held = new AsyncDisposableStack();
+    const variables = await variablesOf(await readFile(file, 'utf8'), address, sessions, held);
+    all.push(await measure({ ghz: program, file, address, requests, concurrency, variables, out }));
   }
   return all;
 }
@@ -132,20 +128,13 @@ try {
   process.exitCode = 1;
 }
 
-/** What templates ask of the environment. It is there until this is disposed of. */
-interface Variables extends AsyncDisposable {
-  readonly values: Readonly<Record<string, string>>;
-}
-
-/** Makes those variables that the text of a configuration names. Rejects with the Refusal of what the server refuses. */
-async function variablesOf(text: string, address: string, sessions: number): Promise<Variables> {
-  await using held = new AsyncDisposableStack();
+/** Makes those variables that the text of a configuration names, for as long as what they are of is `held`. Rejects with the Refusal of what the server refuses. */
+async function variablesOf(text: string, address: string, sessions: number, held: AsyncDisposableStack) {
   const names = (variable: string) => text.includes(`env \`${variable}\``);
   const values: Record<string, string> = {};
   if (names('CONVERSATION_ID')) values['CONVERSATION_ID'] = await makeConversation(address);
   if (names('SESSION_IDS')) values['SESSION_IDS'] = (await holdSessions(address, sessions, held)).join();
-  const resources = held.move();
-  return { values, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  return values;
 }
 
 /** The ids of so many open sessions, each of a client of its own. */
