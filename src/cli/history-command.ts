@@ -73,13 +73,13 @@ async function showHistory(
   conversationId: string | undefined,
   options: HistoryOptions,
   surroundings: Surroundings,
-): Promise<boolean> {
+): Promise<void> {
   const { json, limit, newestFirst = false, timeZone } = options;
   const { endpoint, clientId } = identify(options, surroundings);
   using parley = connect(endpoint, { clientId });
   if (conversationId !== undefined) {
     await show(parley.messages(conversationId, { newestFirst, limit }), options, false);
-    return true;
+    return;
   }
   let isEmpty = true;
   for await (const one of parley.conversations({ limit })) {
@@ -88,7 +88,6 @@ async function showHistory(
   }
   // On standard error: to a script, no line is no conversation.
   if (isEmpty) process.stderr.write(nothingYet(clientId));
-  return true;
 }
 
 /** Without accounts a person is another client in each browser and on each machine, and looks for what was said as another one. */
@@ -123,12 +122,11 @@ async function renameOne(
   title: string,
   options: CommonOptions,
   surroundings: Surroundings,
-): Promise<boolean> {
+): Promise<void> {
   using parley = connect(identify(options, surroundings).endpoint);
   const { conversation } = await parley.history.renameConversation({ conversationId, title });
   const now = conversation?.title ?? title;
   process.stdout.write(`${printableLine(conversationId)} is now called ${printableLine(now)}.\n`);
-  return true;
 }
 
 async function deleteOne(conversationId: string, options: DeleteOptions, surroundings: Surroundings): Promise<boolean> {
