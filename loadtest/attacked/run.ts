@@ -8,7 +8,7 @@
 import { parseArgs } from 'node:util';
 import { memory } from '../system/process-figures.ts';
 import { runJson, startEnvoyBefore, startParley } from '../system/processes.ts';
-import { HonestClients } from './honest.ts';
+import { connectHonest } from './honest.ts';
 
 const warmUpMs = 15_000;
 
@@ -35,11 +35,12 @@ await using server = await startParley(network);
 await using envoy = values.envoy ? await startEnvoyBefore(server) : undefined;
 const address = envoy?.address ?? server.address;
 const [grpcPort, httpPort] = [address, envoy?.address ?? server.httpAddress].map((at) => at.split(':').at(-1) ?? '');
-await using honest = await HonestClients.connect(address, keepsAccounts);
+await using honest = new AsyncDisposableStack();
+const talkHonestly = await connectHonest(address, keepsAccounts, honest);
 
 /** The honest clients' figures, and the most memory that the server has had until then. */
 const talk = async (name: string, forMs: number) => {
-  const { answered, p50, p99, max } = await honest.talk(forMs);
+  const { answered, p50, p99, max } = await talkHonestly(forMs);
   // Of its whole life: the times alone come before the attack.
   const { peakMib } = memory(server.pid);
   console.log(
