@@ -3,7 +3,7 @@ import type { Chat } from '../client/chat.ts';
 import type { SessionState } from '../client/chat-events.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
-import { confirmed } from './confirm.ts';
+import { ask, isYes } from './confirm.ts';
 import { connect } from './endpoint.ts';
 import type { Identity } from './identity.ts';
 import { identify } from './identity.ts';
@@ -84,7 +84,7 @@ async function mayTakeOver(stateFile: StateFile): Promise<boolean> {
   const holder = stateFile.holder();
   if (holder === undefined) return true;
   const question = `Another terminal is in this session (process ${holder}). Take it over? Type yes: `;
-  return confirmed(question, process.stdin, process.stderr);
+  return isYes(await ask(question, process.stdin, process.stderr));
 }
 
 function replyMediaFor(options: ChatOptions, { endpoint }: Identity, show: ShowProgress): ReplyMedia {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Message } from '../client/gen/chat/v1/content_pb.js';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
-import { confirmed } from './confirm.ts';
+import { ask, isYes } from './confirm.ts';
 import { connect } from './endpoint.ts';
 import { defaultClientId, identify } from './identity.ts';
 import { conversationLine, messageFields, messageLines } from './message-lines.ts';
@@ -135,7 +135,8 @@ async function deleteOne(conversationId: string, options: DeleteOptions, surroun
     if (!process.stdin.isTTY) throw new Trouble('Nobody can be asked here: say --yes to delete it.');
     const { conversation: found } = await parley.history.getConversation({ conversationId });
     const what = `${printableLine(found?.title ?? conversationId)} (${found?.messageCount ?? '?'} messages)`;
-    if (!(await confirmed(`Delete ${what} for good? Type yes: `, process.stdin, process.stderr))) return false;
+    const sure = await ask(`Delete ${what} for good? Type yes: `, process.stdin, process.stderr);
+    if (!isYes(sure)) return false;
   }
   await parley.history.deleteConversation({ conversationId });
   process.stdout.write(`${printableLine(conversationId)} is deleted.\n`);
