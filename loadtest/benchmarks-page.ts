@@ -1,7 +1,8 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { DistributedFigures, EmbeddedFigures } from './bench/figures.ts';
+import type { DistributedFigures } from './bench/distributed.ts';
+import type { EmbeddedFigures } from './bench/embedded.ts';
 import { distributedValues, embeddedValues } from './bench/report.ts';
 import { filled } from './markdown.ts';
 import { loadValues } from './report/document.ts';
@@ -26,9 +27,9 @@ export async function benchmarksPage(): Promise<string> {
   const names = (await readdir(loadBaselines)).filter((name) => name.endsWith('.json'));
   const loads = await Promise.all(names.map((name) => baseline<LoadResult>(`load/${name}`)));
   return filled(await readFile(template, 'utf8'), {
-    ...embeddedValues(await baseline<EmbeddedFigures>('embedded.json')),
-    ...distributedValues(await baseline<DistributedFigures>('distributed.json')),
-    ...loadValues(loads.sort((a, b) => placeOf(a) - placeOf(b))),
+    embedded: embeddedValues(await baseline<EmbeddedFigures>('embedded.json')),
+    distributed: distributedValues(await baseline<DistributedFigures>('distributed.json')),
+    load: loadValues(loads.sort((a, b) => placeOf(a) - placeOf(b))),
   });
 }
 

@@ -1,6 +1,9 @@
 import type { Aim } from './result.ts';
 import type { Origin } from './system/machine.ts';
 
+/** Stands for every figure that there is not. */
+export const missing = '–';
+
 /** With as many digits as mean anything. */
 export function number(value: number): string {
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
@@ -57,11 +60,25 @@ export function aimsSection(aims: readonly Aim[]): string {
   return `${aimsSummary(aims)}\n\n${table(['', 'aim', 'figure', ''], rows)}`;
 }
 
-/** The text with a value for each `{{name}}`. Throws when it names one that there is not. */
-export function filled(template: string, values: Readonly<Record<string, string>>): string {
-  return template.replaceAll(/\{\{([\w.]+)\}\}/g, (_, name: string) => {
-    const value = values[name];
-    if (value === undefined) throw new Error(`the template names ${name}, which is not measured`);
-    return value;
-  });
+/**
+ * The text with a value for each `{{name.of.name}}`: a text as it is, a number as `number` writes it, or behind a `:` with so many decimals. Throws when there is no
+ * such value, unless a `?` is behind the name.
+ */
+export function filled(template: string, values: object): string {
+  return template.replaceAll(
+    /\{\{([^{}?:]+)(\?)?(?::(\d))?\}\}/g,
+    (_, path: string, isOptional?: string, decimals?: string) => {
+      const value = path.split('.').reduce<unknown>((at, name) => Object(at)[name], values);
+      if (typeof value === 'string') return value;
+      if (typeof value !== 'number') {
+        if (isOptional) return missing;
+        throw new Error(`the template names ${path}, which is not measured`);
+      }
+      return decimals === undefined ? number(value) : inDecimals(value, Number(decimals));
+    },
+  );
+}
+
+function inDecimals(value: number, digits: number): string {
+  return value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits });
 }

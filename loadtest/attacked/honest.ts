@@ -17,59 +17,47 @@ export interface Talk {
   readonly max: number;
 }
 
-/** Clients that attack nobody, each with a connection of its own, and an account where the server keeps some. */
-export class HonestClients implements AsyncDisposable {
-  readonly #chats: readonly Chat[];
-
-  private constructor(chats: readonly Chat[]) {
-    this.#chats = chats;
-  }
-
-  /** `withAccounts`: the server keeps accounts, and each signs up. */
-  static async connect(address: string, withAccounts: boolean): Promise<HonestClients> {
-    const wire = grpc({ address });
-    using anybody = new Parley({ wire });
-    const one = async (name: string) => {
-      if (!withAccounts) return new Parley({ wire, clientId: name }).chat();
-      const { tokens } = await anybody.accounts.signUp({ userName: name, password: 'correct horse battery' });
-      if (tokens === undefined) throw new Error(`${name} has no tokens`);
-      // Longer than any run.
-      const token = { text: tokens.accessToken, renewAtMs: Date.now() + 3_600_000 };
-      return new Parley({ wire, tokens: { fresh: async () => token } }).chat();
-    };
-    const chats: Chat[] = [];
-    // One after another: sign-ups of an address wait for each other, and too many are refused.
-    for (let index = 0; index < count; index += 1) chats.push(await one(`honest-${index}`));
-    return new HonestClients(chats);
-  }
-
-  /** Talks for so long. Rejects when a message is not answered. */
-  async talk(durationMs: number): Promise<Talk> {
+/**
+ * Connects clients that attack nobody, each with a connection of its own, and an account where the server keeps some. They are closed with what is `opened`. They
+ * talk for so many milliseconds whenever they are told to; that rejects when a message is not answered.
+ */
+export async function connectHonest(
+  address: string,
+  withAccounts: boolean,
+  opened: AsyncDisposableStack,
+): Promise<(durationMs: number) => Promise<Talk>> {
+  const wire = grpc({ address });
+  using anybody = new Parley({ wire });
+  const connect = async (name: string) => {
+    if (!withAccounts) return new Parley({ wire, clientId: name }).chat();
+    const { tokens } = await anybody.accounts.signUp({ userName: name, password: 'correct horse battery' });
+    if (tokens === undefined) throw new Error(`${name} has no tokens`);
+    // Longer than any run.
+    const token = { text: tokens.accessToken, renewAtMs: Date.now() + 3_600_000 };
+    return new Parley({ wire, tokens: { fresh: async () => token } }).chat();
+  };
+  const chats: Chat[] = [];
+  // One after another: sign-ups of an address wait for each other, and too many are refused.
+  for (let index = 0; index < count; index += 1) chats.push(opened.use(await connect(`honest-${index}`)));
+  return async (durationMs) => {
     const untilMs = performance.now() + durationMs;
     const latencies = new Latencies();
-    const say = async (chat: Chat) => {
-      const begunMs = performance.now();
-      await (await chat.send(text)).reply;
-      latencies.record(performance.now() - begunMs);
-    };
-    const talkOne = async (chat: Chat) => {
-      const said: Promise<void>[] = [];
-      while (performance.now() < untilMs) {
-        await sleep(pauseMs.min + Math.random() * (pauseMs.max - pauseMs.min));
-        said.push(say(chat));
-      }
-      await Promise.all(said);
-    };
-    await Promise.all(this.#chats.map(talkOne));
-    const [p50, p99, max] = [50, 99, 100].map((percentile) => latencies.percentile(percentile)) as [
-      number,
-      number,
-      number,
-    ];
+    await Promise.all(chats.map((chat) => talk(chat, untilMs, latencies)));
+    const { p50, p99, max } = latencies.distribution();
     return { answered: latencies.count, p50, p99, max };
-  }
+  };
+}
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#chats.map((chat) => chat.close()));
+async function talk(chat: Chat, untilMs: number, latencies: Latencies): Promise<void> {
+  const said: Promise<void>[] = [];
+  const say = async () => {
+    const begunMs = performance.now();
+    await (await chat.send(text)).reply;
+    latencies.record(performance.now() - begunMs);
+  };
+  while (performance.now() < untilMs) {
+    await sleep(pauseMs.min + Math.random() * (pauseMs.max - pauseMs.min));
+    said.push(say());
   }
+  await Promise.all(said);
 }

@@ -5,13 +5,10 @@
  * loops (src/testing/attacks/insider.ts), at the server's default limits. Shows the figures; the exit code says only whether it could be run and
  * each message was answered.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { memory } from '../system/process-figures.ts';
-import { runJson, startEnvoy, startParley } from '../system/processes.ts';
-import { HonestClients } from './honest.ts';
+import { runJson, startEnvoyBefore, startParley } from '../system/processes.ts';
+import { connectHonest } from './honest.ts';
 
 const warmUpMs = 15_000;
 
@@ -28,52 +25,48 @@ const { values } = parseArgs({
 const durationMs = Number(values.seconds) * 1_000;
 const byInsiders = values.insiders !== '0';
 const keepsAccounts = !values.open && !byInsiders;
-const work = await mkdtemp(join(tmpdir(), 'parley-attacked-'));
-try {
-  // As where clients come from the network: their addresses count, but for Envoy's.
-  const network = {
-    PARLEY_MAX_CONNECTIONS_PER_ADDRESS: '1000',
-    ...(values.envoy && { PARLEY_TRUSTED_PROXIES: '127.0.0.1' }),
-    ...(keepsAccounts && { PARLEY_AUTH: 'accounts', PARLEY_SIGN_UPS_PER_ADDRESS: '100' }),
-  };
-  await using server = await startParley({ PARLEY_DATA_DIR: join(work, 'data'), ...network });
-  await using envoy = values.envoy ? await startEnvoy(server, keepsAccounts ? 'deployed' : 'none') : undefined;
-  const address = envoy?.address ?? server.address;
-  const [grpcPort, httpPort] = [address, envoy?.address ?? server.httpAddress].map((at) => at.split(':').at(-1) ?? '');
-  await using honest = await HonestClients.connect(address, keepsAccounts);
+// As where clients come from the network: their addresses count, but for Envoy's.
+const network = {
+  PARLEY_MAX_CONNECTIONS_PER_ADDRESS: '1000',
+  ...(values.envoy && { PARLEY_TRUSTED_PROXIES: '127.0.0.1' }),
+  ...(keepsAccounts && { PARLEY_AUTH: 'accounts', PARLEY_SIGN_UPS_PER_ADDRESS: '100' }),
+};
+await using server = await startParley(network);
+await using envoy = values.envoy ? await startEnvoyBefore(server, keepsAccounts) : undefined;
+const address = envoy?.address ?? server.address;
+const [grpcPort, httpPort] = [address, envoy?.address ?? server.httpAddress].map((at) => at.split(':').at(-1) ?? '');
+await using honest = new AsyncDisposableStack();
+const talkHonestly = await connectHonest(address, keepsAccounts, honest);
 
-  /** The honest clients' figures, and the most memory that the server has had until then. */
-  const talk = async (name: string, forMs: number) => {
-    const { answered, p50, p99, max } = await honest.talk(forMs);
-    // Of its whole life: the times alone come before the attack.
-    const { peakMib } = memory(server.pid);
-    console.log(
-      `${name}: ${answered} answered, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, max ${max.toFixed(1)} ms; the server ${peakMib.toFixed(0)} MiB`,
-    );
-    return { p99, peakMib };
-  };
-
-  const attackers = (script: string, ...args: readonly (string | undefined)[]) =>
-    runJson<Record<string, number>>(`src/testing/attacks/${script}`, [
-      ...args.map(String),
-      String(durationMs),
-      ...values.way,
-    ]);
-
-  // Until the code is compiled and the heap has its size.
-  await talk('warm-up', Math.min(durationMs, warmUpMs));
-  const before = await talk('alone', durationMs);
-  const attack = () =>
-    byInsiders
-      ? attackers('insider.ts', address, values.insiders)
-      : attackers('attackers.ts', grpcPort, httpPort, values.attackers);
-  const [beside, begun] = await Promise.all([talk('attacked', durationMs), attack()]);
-  console.log(byInsiders ? 'refused:' : 'attacks begun:', JSON.stringify(begun));
-  const after = await talk('alone again', durationMs);
-  const alone = Math.max(before.p99, after.p99);
+/** The honest clients' figures, and the most memory that the server has had until then. */
+const talk = async (name: string, forMs: number) => {
+  const { answered, p50, p99, max } = await talkHonestly(forMs);
+  // Of its whole life: the times alone come before the attack.
+  const { peakMib } = memory(server.pid);
   console.log(
-    `p99 ${(beside.p99 - alone).toFixed(1)} ms above the worse of those alone; the server grew by ${(beside.peakMib - before.peakMib).toFixed(0)} MiB`,
+    `${name}: ${answered} answered, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, max ${max.toFixed(1)} ms; the server ${peakMib.toFixed(0)} MiB`,
   );
-} finally {
-  await rm(work, { recursive: true, force: true });
-}
+  return { p99, peakMib };
+};
+
+const attackers = (script: string, ...args: readonly (string | undefined)[]) =>
+  runJson<Record<string, number>>(`src/testing/attacks/${script}`, [
+    ...args.map(String),
+    String(durationMs),
+    ...values.way,
+  ]);
+
+// Until the code is compiled and the heap has its size.
+await talk('warm-up', Math.min(durationMs, warmUpMs));
+const before = await talk('alone', durationMs);
+const attack = () =>
+  byInsiders
+    ? attackers('insider.ts', address, values.insiders)
+    : attackers('attackers.ts', grpcPort, httpPort, values.attackers);
+const [beside, begun] = await Promise.all([talk('attacked', durationMs), attack()]);
+console.log(byInsiders ? 'refused:' : 'attacks begun:', JSON.stringify(begun));
+const after = await talk('alone again', durationMs);
+const alone = Math.max(before.p99, after.p99);
+console.log(
+  `p99 ${(beside.p99 - alone).toFixed(1)} ms above the worse of those alone; the server grew by ${(beside.peakMib - before.peakMib).toFixed(0)} MiB`,
+);

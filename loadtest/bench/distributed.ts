@@ -1,27 +1,29 @@
 import { join } from 'node:path';
-import { type Engines, startEngines } from '../system/engines.ts';
+import { type Engines, startEngines } from '../../src/testing/cluster.ts';
+import { runParley } from '../../src/testing/server.ts';
 import { watchLag } from '../system/lag.ts';
 import { origin } from '../system/machine.ts';
-import { run, runJson, startParley } from '../system/processes.ts';
+import { runJson, startParley } from '../system/processes.ts';
 import { type Servers, startServers } from '../system/servers.ts';
 import type { BareFigures } from './bare-loop.ts';
-import type { PiecesFigures } from './client.ts';
-import type { DistributedFigures, GrownFigures } from './figures.ts';
-import { connects, loop, type Measured, pieces, shown } from './measurements.ts';
+import { connects, filledLog, loop, type Measured, pieces, refoldsPerSecond, shown } from './measurements.ts';
 import { type Plan, slowReplies, wholeReplies } from './plan.ts';
 
+/** One run of the bench of the distributed profile. */
+export type DistributedFigures = Awaited<ReturnType<typeof measureDistributed>>;
+
 /** Measures the distributed profile on engines of its own, their data in this folder, beside what it is built on and the embedded profile. */
-export async function measureDistributed(plan: Plan, work: string): Promise<DistributedFigures> {
-  await using engines = await startEngines(join(work, 'engines'));
+export async function measureDistributed(plan: Plan, work: string) {
+  await using engines = await startEngines();
   return {
     origin: origin(),
-    ...(await measureLoops(plan, work, engines)),
+    ...(await measureLoops(plan, engines)),
     pieces: await shown('50 replies of 100 pieces', measurePieces(plan, engines)),
     grown: await shown(`${plan.grownMessages} messages`, measureGrown(plan.grownMessages, work, engines)),
   };
 }
 
-async function measurePieces(plan: Plan, engines: Engines): Promise<PiecesFigures> {
+async function measurePieces(plan: Plan, engines: Engines) {
   await using deployment = await startDeployment(engines, 'bench-pieces', slowReplies);
   return await pieces(measured(deployment), plan);
 }
@@ -36,18 +38,14 @@ function measured({ members, gateway, pids }: Servers): Measured {
 }
 
 /** One after the other, those that are compared next to each other: whatever else the machine does, they share it. */
-async function measureLoops(
-  plan: Plan,
-  work: string,
-  engines: Engines,
-): Promise<Pick<DistributedFigures, 'kafka' | 'nats' | 'embedded' | 'parley'>> {
+async function measureLoops(plan: Plan, engines: Engines) {
   await using deployment = await startDeployment(engines, 'bench-loops', wholeReplies);
-  await using server = await startParley({ PARLEY_DATA_DIR: join(work, 'embedded'), ...wholeReplies });
+  await using server = await startParley(wholeReplies);
   const embedded = { address: server.address, pids: { server: server.pid } };
   /** Clients of a loop, or messages under way in a bare one. */
   const round = async (count: 1 | 50) => ({
-    nats: await shown(`bare NATS, ${count}`, bare('nats', engines.natsServers, count, plan)),
-    kafka: await shown(`bare kafkajs, ${count}`, bare('kafka', engines.brokers, count, plan)),
+    nats: await shown(`bare NATS, ${count}`, bare('nats', engines.nats.servers, count, plan)),
+    kafka: await shown(`bare kafkajs, ${count}`, bare('kafka', engines.kafka.brokers, count, plan)),
     parley: await shown(`parley, ${count}`, loop(measured(deployment), count, plan)),
     embedded: await shown(`parley embedded, ${count}`, loop(embedded, count, plan)),
   });
@@ -62,19 +60,19 @@ async function measureLoops(
 }
 
 /** The log of an embedded server, copied to Kafka; then what a deployment does with it. Pages are not read: the stand-in for MongoDB sorts whole conversations. */
-async function measureGrown(messages: number, work: string, engines: Engines): Promise<GrownFigures> {
+async function measureGrown(messages: number, work: string, engines: Engines) {
   const dataDir = join(work, 'grown');
-  const { events } = await runJson<{ events: number }>('src/main/bench-log.ts', ['fill', dataDir, String(messages)]);
-  const settings = { ...engines.settings, PARLEY_LOG_LEVEL: 'warn', PARLEY_DATA_DIR: dataDir };
-  await run('src/main/parley.ts', ['copy-log'], settings);
+  const { events } = await filledLog(dataDir, messages);
+  const settings = { ...engines.env, PARLEY_LOG_LEVEL: 'warn', PARLEY_DATA_DIR: dataDir };
+  const { code, stdout, stderr } = await runParley(['copy-log'], settings);
+  if (code !== 0) throw new Error(`parley copy-log ended with ${code}\n${stdout}${stderr}`);
   const begun = performance.now();
   await using projector = await startParley({ ...settings, PARLEY_ROLES: 'projector' });
   await watchLag(projector.httpAddress);
   const builtMs = performance.now() - begun;
-  const audit = await runJson<{ recordsPerSecond: number }>('src/main/parley.ts', ['audit', '--json'], settings);
+  const refoldEventsPerSecond = await refoldsPerSecond(settings);
   await using gateway = await startParley({ ...settings, PARLEY_ROLES: 'gateway' });
   const { connectMs } = await connects(gateway, 300);
-  const refoldEventsPerSecond = audit.recordsPerSecond;
   return { messages, events, builtMs, startMs: gateway.startMs, connectMs, refoldEventsPerSecond };
 }
 

@@ -31,5 +31,5 @@ server.addService({ chat: ChatServiceService.chat } as grpc.ServiceDefinition, {
 });
 server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
   if (error !== null) throw error;
-  console.log(`echo is listening: 127.0.0.1:${port}`);
+  console.log(`127.0.0.1:${port}`);
 });

@@ -1,27 +1,31 @@
 import { join } from 'node:path';
 import { grpc } from '../../src/client/node/grpc.ts';
 import { Parley } from '../../src/client/parley.ts';
+import type { ParleyServer } from '../../src/testing/server.ts';
 import { untilReadable } from '../driver/history.ts';
 import { origin } from '../system/machine.ts';
+import type { Percentiles } from '../system/percentiles.ts';
 import { memory } from '../system/process-figures.ts';
-import { runJson, type Started, startEcho, startEnvoy, startParley } from '../system/processes.ts';
-import type { PiecesFigures } from './client.ts';
-import type { AppendFigures, EmbeddedFigures, SizeFigures } from './figures.ts';
-import { connects, loop, type Measured, pieces, runClient, shown } from './measurements.ts';
+import { runJson, startEcho, startEnvoyBefore, startParley } from '../system/processes.ts';
+import {
+  connects,
+  type FilledLog,
+  filledLog,
+  loop,
+  type Measured,
+  pieces,
+  refoldsPerSecond,
+  runClient,
+  shown,
+} from './measurements.ts';
 import { type Plan, slowReplies, twoPieces, wholeReplies } from './plan.ts';
 import type { Way, WaysFigures } from './ways.ts';
-
-/** A place in a conversation. */
-interface Mark {
-  readonly conversationId: string;
-  readonly sequence: number;
-}
 
 /** For one mark: read models of a log of a million messages are built in a minute, and on a slow machine in some. */
 const buildMs = 30 * 60_000;
 
-/** Resolves when history holds all the marks. Rejects with Refusal. */
-async function caughtUp(address: string, marks: readonly Mark[]): Promise<void> {
+/** Resolves when history holds all the marks. How far the read models are is not asked for: answers would take from their time. Rejects with Refusal. */
+async function caughtUp(address: string, marks: FilledLog['ends']): Promise<void> {
   using parley = new Parley({ wire: grpc({ address }) });
   for (const { conversationId, sequence } of marks) {
     const request = { conversationId, pageSize: 1, newestFirst: true, atLeastSequence: BigInt(sequence) };
@@ -29,15 +33,17 @@ async function caughtUp(address: string, marks: readonly Mark[]): Promise<void> 
   }
 }
 
-/** What a filled log is, as src/main/bench-log.ts tells it. */
-interface Filled {
-  readonly events: number;
-  readonly conversationId: string;
-  readonly ends: readonly Mark[];
+/** The log alone: events appended and synced, one at a time per appender. */
+interface AppendFigures {
+  readonly appendMs: Percentiles;
+  readonly eventsPerSecond: number;
 }
 
+/** One run of the bench of the embedded profile. */
+export type EmbeddedFigures = Awaited<ReturnType<typeof measureEmbedded>>;
+
 /** Measures the embedded profile, its data in this folder, beside what it is built on. */
-export async function measureEmbedded(plan: Plan, work: string): Promise<EmbeddedFigures> {
+export async function measureEmbedded(plan: Plan, work: string) {
   const append = (appenders: number): Promise<AppendFigures> => {
     const folder = join(work, `append-${appenders}`);
     return runJson('src/main/bench-log.ts', ['append', folder, String(appenders), String(plan.measureMs)]);
@@ -49,24 +55,23 @@ export async function measureEmbedded(plan: Plan, work: string): Promise<Embedde
       one: await shown('append, 1 appender', append(1)),
       fifty: await shown('append, 50 appenders', append(50)),
     },
-    parley: await measureLoops('parley', startIn(join(work, 'parley'), wholeReplies), plan),
-    pieces: await shown('50 replies of 100 pieces', measurePieces(plan, work)),
-    ways: await shown('ways in', measureWaysIn(plan, work)),
+    parley: await measureLoops('parley', startParley(wholeReplies), plan),
+    pieces: await shown('50 replies of 100 pieces', measurePieces(plan)),
+    ways: await shown('ways in', measureWaysIn(plan)),
   };
-  const sizes: SizeFigures[] = [];
+  const sizes = [];
   for (const messages of plan.sizes) sizes.push(await shown(`${messages} messages`, measureSize(messages, work)));
   return { ...figures, sizes };
 }
 
-function startIn(dataDir: string, settings: Readonly<Record<string, string>>): Promise<Started> {
-  return startParley({ PARLEY_DATA_DIR: dataDir, ...settings });
-}
+/** What there is to measure of a process. */
+type Served = Pick<ParleyServer, 'address' | 'pid'> & AsyncDisposable;
 
-function measured({ address, pid }: Started): Measured {
+function measured({ address, pid }: Served): Measured {
   return { address, pids: { server: pid } };
 }
 
-async function measureLoops(name: string, starting: Promise<Started>, plan: Plan): Promise<EmbeddedFigures['parley']> {
+async function measureLoops(name: string, starting: Promise<Served>, plan: Plan) {
   await using server = await starting;
   return {
     one: await shown(`${name}, 1 client`, loop(measured(server), 1, plan)),
@@ -75,20 +80,20 @@ async function measureLoops(name: string, starting: Promise<Started>, plan: Plan
   };
 }
 
-async function measurePieces(plan: Plan, work: string): Promise<PiecesFigures> {
-  await using server = await startIn(join(work, 'pieces'), slowReplies);
+async function measurePieces(plan: Plan) {
+  await using server = await startParley(slowReplies);
   return await pieces(measured(server), plan);
 }
 
 /** gRPC, and the doors for browsers: the server's own, and Envoy where it can be installed. */
-async function measureWaysIn(plan: Plan, work: string): Promise<WaysFigures> {
-  await using server = await startIn(join(work, 'ways'), twoPieces);
+async function measureWaysIn(plan: Plan): Promise<WaysFigures> {
+  await using server = await startParley(twoPieces);
   const { address, httpAddress } = server;
   const ways: Way[] = [
     { name: 'gRPC', address, protocol: 'grpc' },
     { name: 'gRPC-Web on the HTTP port', address: httpAddress, protocol: 'grpc-web' },
   ];
-  const starting = startEnvoy(server).catch((error: unknown) => console.log('without Envoy:', error));
+  const starting = startEnvoyBefore(server).catch((error: unknown) => console.log('without Envoy:', error));
   await using envoy = (await starting) ?? undefined;
   if (envoy !== undefined) {
     ways.push({ name: 'gRPC through Envoy', address: envoy.address, protocol: 'grpc' });
@@ -97,27 +102,30 @@ async function measureWaysIn(plan: Plan, work: string): Promise<WaysFigures> {
   return await runClient('ways', { address, ways, ...plan.ways });
 }
 
-async function measureSize(messages: number, work: string): Promise<SizeFigures> {
+/** The server with so many messages behind it. */
+async function measureSize(messages: number, work: string) {
   const dataDir = join(work, `size-${messages}`);
-  const filled = await runJson<Filled>('src/main/bench-log.ts', ['fill', dataDir, String(messages)]);
-  const { events, conversationId, ends } = filled;
+  const { events, conversationId, ends } = await filledLog(dataDir, messages);
   const first = await firstStart(dataDir, ends);
-  const audit = await runJson<{ recordsPerSecond: number }>('src/main/parley.ts', ['audit', '--json'], {
-    PARLEY_DATA_DIR: dataDir,
-  });
-  await using server = await startIn(dataDir, wholeReplies);
+  const refoldEventsPerSecond = await refoldsPerSecond({ PARLEY_DATA_DIR: dataDir });
+  await using server = await startParley({ PARLEY_DATA_DIR: dataDir, ...wholeReplies });
   const { address, startMs, pid } = server;
   const pageMs = await runClient('pages', { address, conversationId, pages: 1_000 });
   const { connectMs } = await connects(server, 300);
   const { residentMib } = memory(pid);
-  const refoldEventsPerSecond = audit.recordsPerSecond;
   return { messages, events, ...first, startMs, pageMs, connectMs, residentMib, refoldEventsPerSecond };
 }
 
 /** A start on a log without read models: until it listens, and until they are built. */
-async function firstStart(dataDir: string, ends: readonly Mark[]): Promise<{ firstStartMs: number; builtMs: number }> {
+async function firstStart(
+  dataDir: string,
+  ends: FilledLog['ends'],
+): Promise<{ firstStartMs: number; builtMs: number }> {
   const begun = performance.now();
-  await using server = await startIn(dataDir, wholeReplies);
+  await using server = await startParley({ PARLEY_DATA_DIR: dataDir, ...wholeReplies });
   await caughtUp(server.address, ends);
-  return { firstStartMs: server.startMs, builtMs: performance.now() - begun };
+  const builtMs = performance.now() - begun;
+  // In order, so that the next start finds what such an end leaves.
+  await server.stop('SIGTERM');
+  return { firstStartMs: server.startMs, builtMs };
 }

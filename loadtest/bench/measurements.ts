@@ -34,3 +34,22 @@ export function pieces({ address, pids }: Measured, { pieceRounds }: Plan) {
 export function connects({ address }: Pick<Measured, 'address'>, count: number) {
   return runClient('connects', { address, connects: count, atOnce: 10 });
 }
+
+/** A log that was filled, as src/main/bench-log.ts describes it. */
+export interface FilledLog {
+  readonly events: number;
+  readonly conversationId: string;
+  /** The last message of each partition. */
+  readonly ends: readonly { readonly conversationId: string; readonly sequence: number }[];
+}
+
+/** Makes a log with so many messages in it. */
+export function filledLog(dataDir: string, messages: number): Promise<FilledLog> {
+  return runJson('src/main/bench-log.ts', ['fill', dataDir, String(messages)]);
+}
+
+/** Events a second that `parley audit` folds. */
+export async function refoldsPerSecond(settings: Readonly<Record<string, string>>): Promise<number> {
+  const audit = await runJson<{ recordsPerSecond: number }>('src/main/parley.ts', ['audit', '--json'], settings);
+  return audit.recordsPerSecond;
+}

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Client, createClient } from '@connectrpc/connect';
 import { AccountService } from '../../src/client/gen/chat/v1/account_service_pb.js';
-import { ChatService } from '../../src/client/gen/chat/v1/chat_service_pb.js';
+import { ChatService, type Welcome } from '../../src/client/gen/chat/v1/chat_service_pb.js';
 import { grpc } from '../../src/client/node/grpc.ts';
-import type { WireConnection } from '../../src/client/wire.ts';
 import { grpcWebInNode } from '../driver/wire.ts';
 import { type Percentiles, percentiles } from '../system/percentiles.ts';
 
@@ -34,14 +33,18 @@ export type WaysFigures = Readonly<
  */
 export async function measureWays({ address, ways, calls, replies }: Ways): Promise<WaysFigures> {
   await using opened = new AsyncDisposableStack();
-  const sender = opened.adopt(grpc({ address }).connect(), (connection) => connection.close());
+  const { transport } = opened.adopt(grpc({ address }).connect(), (connection) => connection.close());
   const sessions: WaySession[] = [];
-  for (const way of ways) sessions.push(opened.use(await WaySession.open(way, sender)));
+  for (const way of ways) sessions.push(await openWay(way, createClient(ChatService, transport), opened));
   // A first round for the compiler of V8.
   await inTurns(sessions, calls / 4, replies / 4);
-  for (const session of sessions) session.forget();
+  for (const { unaryMs, firstPieceMs } of sessions) unaryMs.length = firstPieceMs.length = 0;
   await inTurns(sessions, calls, replies);
-  return Object.fromEntries(sessions.map((session) => [session.name, session.figures()]));
+  const figures = ({ unaryMs, firstPieceMs }: WaySession) => ({
+    unaryMs: percentiles(unaryMs),
+    firstPieceMs: percentiles(firstPieceMs),
+  });
+  return Object.fromEntries(sessions.map((session) => [session.name, figures(session)]));
 }
 
 async function inTurns(sessions: readonly WaySession[], calls: number, replies: number): Promise<void> {
@@ -49,82 +52,55 @@ async function inTurns(sessions: readonly WaySession[], calls: number, replies: 
   for (let reply = 0; reply < replies; reply += 1) for (const session of sessions) await session.ask();
 }
 
-/** One client with a session on one way, by the SDK's connection and generated calls alone: the chat above them costs the same on every way. */
-class WaySession implements AsyncDisposable {
-  readonly name: string;
-  readonly #connection: WireConnection;
-  readonly #accounts: Client<typeof AccountService>;
-  readonly #sender: Client<typeof ChatService>;
-  #sessionId = '';
-  #sent = 0;
-  #onPiece: () => void = () => undefined;
-  #onReply: () => void = () => undefined;
-  #ended: Promise<void> = Promise.resolve();
-  #unaryMs: number[] = [];
-  #firstPieceMs: number[] = [];
+type WaySession = Awaited<ReturnType<typeof openWay>>;
 
-  private constructor({ name, address, protocol }: Way, sender: WireConnection) {
-    this.name = name;
-    this.#connection = (protocol === 'grpc' ? grpc({ address }) : grpcWebInNode(`http://${address}`)).connect();
-    this.#accounts = createClient(AccountService, this.#connection.transport);
-    this.#sender = createClient(ChatService, sender.transport);
-  }
-
-  /** Resolves at Welcome. */
-  static async open(way: Way, sender: WireConnection): Promise<WaySession> {
-    const session = new WaySession(way, sender);
-    await new Promise<void>((resolve, reject) => {
-      session.#ended = session.#listen(resolve);
-      session.#ended.catch(reject);
-    });
-    return session;
-  }
-
-  async call(): Promise<void> {
-    const begun = performance.now();
-    await this.#accounts.describeSignIn({});
-    this.#unaryMs.push(performance.now() - begun);
-  }
-
-  /** Sends a message; resolves when it is answered. */
-  async ask(): Promise<void> {
-    const begun = performance.now();
-    const { promise: answered, resolve } = Promise.withResolvers<void>();
-    this.#onReply = resolve;
-    this.#onPiece = () => {
-      this.#firstPieceMs.push(performance.now() - begun);
-      this.#onPiece = () => undefined;
-    };
-    this.#sent += 1;
-    const parts = [{ value: { case: 'text', value: 'And now?' } as const }];
-    const message = { clientMessageId: `m${this.#sent}`, parts };
-    await this.#sender.send({ sessionId: this.#sessionId, message });
-    await answered;
-  }
-
-  forget(): void {
-    this.#unaryMs = [];
-    this.#firstPieceMs = [];
-  }
-
-  figures() {
-    return { unaryMs: percentiles(this.#unaryMs), firstPieceMs: percentiles(this.#firstPieceMs) };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#sender.close({ sessionId: this.#sessionId });
-    await this.#ended;
-    this.#connection.close();
-  }
-
-  async #listen(onWelcome: () => void): Promise<void> {
-    const hello = { clientId: `bench-${randomUUID()}`, timeZone: 'Europe/Paris' };
-    for await (const { event } of createClient(ChatService, this.#connection.transport).open({ hello })) {
-      if (event?.event.case === 'welcome') {
-        this.#sessionId = event.event.value.sessionId;
-        onWelcome();
-      } else if (event?.event.case === 'replyDelta') this.#onPiece();
-      else if (event?.event.case === 'message') this.#onReply();
+/**
+ * One client with a session on one way, by the SDK's connection and generated calls alone: the chat above them costs the same on every way. It is left with
+ * what is `opened`.
+ */
+async function openWay(
+  { name, address, protocol }: Way,
+  sender: Client<typeof ChatService>,
+  opened: AsyncDisposableStack,
+) {
+  const connection = (protocol === 'grpc' ? grpc({ address }) : grpcWebInNode(`http://${address}`)).connect();
+  const accounts = createClient(AccountService, connection.transport);
+  const hello = { clientId: `bench-${randomUUID()}`, timeZone: 'Europe/Paris' };
+  const events = createClient(ChatService, connection.transport).open({ hello })[Symbol.asyncIterator]();
+  const next = async (kind: 'welcome' | 'replyDelta' | 'message') => {
+    for (;;) {
+      const { value, done } = await events.next();
+      if (done) throw new Error(`${name}: the session has ended`);
+      if (value.event?.event.case === kind) return value.event.event.value;
     }
-  }
+  };
+  const { sessionId } = (await next('welcome')) as Welcome;
+  opened.defer(async () => {
+    await sender.close({ sessionId });
+    while (!(await events.next()).done);
+    connection.close();
+  });
+  const unaryMs: number[] = [];
+  const firstPieceMs: number[] = [];
+  let sent = 0;
+  return {
+    name,
+    unaryMs,
+    firstPieceMs,
+    async call() {
+      const begun = performance.now();
+      await accounts.describeSignIn({});
+      unaryMs.push(performance.now() - begun);
+    },
+    /** Sends a message and waits until it is answered. */
+    async ask() {
+      sent += 1;
+      const parts = [{ value: { case: 'text', value: 'And now?' } as const }];
+      const begun = performance.now();
+      const accepted = sender.send({ sessionId, message: { clientMessageId: `m${sent}`, parts } });
+      await next('replyDelta');
+      firstPieceMs.push(performance.now() - begun);
+      await Promise.all([next('message'), accepted]);
+    },
+  };
 }

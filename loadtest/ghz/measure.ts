@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Percentiles, percentiles } from '../system/percentiles.ts';
+import { percentiles } from '../system/percentiles.ts';
 
 /** How one configuration is run. */
 export interface Run {
@@ -12,9 +12,8 @@ export interface Run {
   readonly file: string;
   /** Host and port. */
   readonly address: string;
-  /** Calls, instead of those that the configuration says. */
+  /** Calls, and calls at once, instead of those that the configuration says. */
   readonly requests: number | undefined;
-  /** At once, likewise. */
   readonly concurrency: number | undefined;
   /** What the configuration's templates ask of the environment. */
   readonly variables: Readonly<Record<string, string>>;
@@ -23,20 +22,7 @@ export interface Run {
 }
 
 /** What ghz saw of one kind of call. */
-export interface Measured {
-  readonly name: string;
-  readonly count: number;
-  /** From the start of the first call to the end of the last. */
-  readonly perSecond: number;
-  /** Of the calls that ended as they should. */
-  readonly goodMs: Percentiles;
-  /** Beyond a limit, and told so. */
-  readonly refusedCount: number;
-  /** How many ended with each code. */
-  readonly codes: Readonly<Record<string, number>>;
-  /** What else was met, each once, in the words of ghz. */
-  readonly unexpected: readonly string[];
-}
+export type Measured = ReturnType<typeof figures>;
 
 /** The settings of a configuration that are looked at; its tags, which ghz shows on its page, say which codes are no failures. */
 interface Configuration {
@@ -47,11 +33,9 @@ interface Configuration {
   readonly tags: { readonly good: string; readonly refused?: string };
 }
 
-/** A call, as ghz keeps it. */
+/** A call, as ghz keeps it: when it ended, and its nanoseconds. */
 interface Call {
-  /** When it ended. */
   readonly timestamp: string;
-  /** Nanoseconds. */
   readonly latency: number;
   readonly status: string;
   readonly error: string;
@@ -66,44 +50,38 @@ export async function measure({ ghz, file, address, requests, concurrency, varia
   const workers = Math.min(concurrency ?? configuration.concurrency, total);
   const connections = Math.min(configuration.connections ?? 1, workers);
   const page = join(out, `${name}.html`);
-  const environment = Object.entries(variables).map(([variable, value]) => `${variable}=${value}`);
   const numbers = { total, concurrency: workers, connections };
   const flags = Object.entries(numbers).map(([flag, value]) => `--${flag}=${value}`);
   const args = ['--config', file, ...flags, '--format=html', `--output=${page}`, address];
+  const environment = Object.entries(variables).map(([variable, value]) => `${variable}=${value}`);
   await promisify(execFile)('env', [...environment, ghz, ...args]);
-  const calls = callsOf(await readFile(page, 'utf8'));
-  await writeFile(join(out, `${name}.json`), `${JSON.stringify(calls, null, 2)}\n`);
-  return figures(configuration, calls);
-}
-
-/** One run of ghz writes one format. Its page holds every call, which it offers for download; no other format has figures and page of the same run. */
-function callsOf(page: string): readonly Call[] {
-  const [, calls] = /^\s*const rawData = (\[.*\]);$/m.exec(page) ?? [];
+  // One run of ghz writes one format. Its page holds every call, which it offers for download; no other format has figures and page of the same run.
+  const [, calls] = /^\s*const rawData = (\[.*\]);$/m.exec(await readFile(page, 'utf8')) ?? [];
   if (calls === undefined) throw new Error('the page of ghz does not hold the calls: is this another release of it?');
-  return JSON.parse(calls) as readonly Call[];
+  const told = JSON.parse(calls) as readonly Call[];
+  await writeFile(join(out, `${name}.json`), `${JSON.stringify(told, null, 2)}\n`);
+  return figures(configuration, told);
 }
 
-function figures({ name, tags }: Configuration, calls: readonly Call[]): Measured {
-  const codes: Record<string, number> = {};
-  const good: number[] = [];
-  const unexpected = new Set<string>();
-  let [begunMs, endedMs] = [Number.POSITIVE_INFINITY, 0];
-  for (const { timestamp, latency, status, error } of calls) {
-    const ms = latency / 1e6;
-    const endMs = Date.parse(timestamp);
-    begunMs = Math.min(begunMs, endMs - ms);
-    endedMs = Math.max(endedMs, endMs);
-    codes[status] = (codes[status] ?? 0) + 1;
-    if (status === tags.good) good.push(ms);
-    else if (status !== tags.refused) unexpected.add(error);
-  }
+function figures({ name, tags }: Configuration, calls: readonly Call[]) {
+  const ended = calls.map(({ timestamp, latency }) => ({ endMs: Date.parse(timestamp), ms: latency / 1e6 }));
+  const begunMs = ended.reduce((first, { endMs, ms }) => Math.min(first, endMs - ms), Number.POSITIVE_INFINITY);
+  const endedMs = ended.reduce((last, { endMs }) => Math.max(last, endMs), 0);
+  const good = calls.filter(({ status }) => status === tags.good);
+  const unexpected = calls.filter(({ status }) => status !== tags.good && status !== tags.refused);
+  const codes = Object.groupBy(calls, ({ status }) => status);
   return {
     name,
     count: calls.length,
+    /** From the start of the first call to the end of the last. */
     perSecond: (calls.length * 1_000) / (endedMs - begunMs),
-    goodMs: percentiles(good),
-    refusedCount: tags.refused === undefined ? 0 : (codes[tags.refused] ?? 0),
-    codes,
-    unexpected: [...unexpected],
+    /** Of the calls that ended as they should. */
+    goodMs: percentiles(good.map(({ latency }) => latency / 1e6)),
+    /** Beyond a limit, and told so. */
+    refusedCount: codes[tags.refused ?? '']?.length ?? 0,
+    /** How many ended with each code. */
+    codes: Object.fromEntries(Object.entries(codes).map(([code, of = []]) => [code, of.length])),
+    /** What else was met, each once, in the words of ghz. */
+    unexpected: [...new Set(unexpected.map(({ error }) => error))],
   };
 }

@@ -4,17 +4,15 @@
  * when a call ended as it should not.
  */
 
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { grpc } from '../../src/client/node/grpc.ts';
 import { Parley } from '../../src/client/parley.ts';
+import { installed } from '../../src/testing/engines/install.ts';
 import { conversationPage } from '../driver/history.ts';
 import { type Cell, columns } from '../report/tables.ts';
 import { startParley } from '../system/processes.ts';
@@ -34,8 +32,6 @@ function row({ name, count, perSecond, goodMs, refusedCount, codes }: Measured):
   return [name, String(count), perSecond, ...times, String(refusedCount), ended.join(', ')];
 }
 
-const script = fileURLToPath(new URL('../../src/testing/engines/run-install.ts', import.meta.url));
-
 /** Of which the page is read; as it is installed where the PATH has none (src/testing/engines/install.ts). */
 const ghzVersion = '0.121.0';
 
@@ -51,11 +47,7 @@ async function ghz(): Promise<string> {
       );
     return 'ghz';
   }
-  // With the environment of this process: installing takes the tools that its PATH names.
-  const child = spawn(process.execPath, [script, 'ghz'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [folder, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
-  if (code !== 0) throw new Error('ghz is not in the PATH, and could not be installed');
-  return join(folder.trim(), 'ghz');
+  return join(await installed('ghz'), 'ghz');
 }
 
 const folder = fileURLToPath(new URL('calls/', import.meta.url));
@@ -64,15 +56,7 @@ const maxHeldSessions = 40;
 /** Messages of a client that may be unanswered, by default; with as many replies, a page of 20. */
 const pageMessages = 10;
 
-interface Options {
-  readonly names: readonly string[];
-  readonly address: string | undefined;
-  readonly requests: number | undefined;
-  readonly concurrency: number | undefined;
-  readonly out: string;
-}
-
-async function options(): Promise<Options> {
+async function options() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -112,7 +96,10 @@ async function checkReachable(address: string): Promise<void> {
   });
 }
 
-async function measureAll(address: string, { names, requests, concurrency, out }: Options): Promise<Measured[]> {
+async function measureAll(
+  address: string,
+  { names, requests, concurrency, out }: Awaited<ReturnType<typeof options>>,
+): Promise<Measured[]> {
   await checkReachable(address);
   const program = await ghz();
   await mkdir(out, { recursive: true });
@@ -120,25 +107,17 @@ async function measureAll(address: string, { names, requests, concurrency, out }
   for (const name of names) {
     const file = join(folder, `${name}.json`);
     const sessions = Math.min(concurrency ?? maxHeldSessions, maxHeldSessions);
-    await using variables = await variablesOf(await readFile(file, 'utf8'), address, sessions);
-    all.push(await measure({ ghz: program, file, address, requests, concurrency, variables: variables.values, out }));
+    await using held = new AsyncDisposableStack();
+    const variables = await variablesOf(await readFile(file, 'utf8'), address, sessions, held);
+    all.push(await measure({ ghz: program, file, address, requests, concurrency, variables, out }));
   }
   return all;
 }
 
-async function onOwnServer(given: Options): Promise<Measured[]> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'parley-ghz-'));
-  try {
-    await using server = await startParley({ PARLEY_DATA_DIR: dataDir });
-    return await measureAll(server.address, given);
-  } finally {
-    await rm(dataDir, { recursive: true, force: true });
-  }
-}
-
 try {
   const given = await options();
-  const measured = given.address === undefined ? await onOwnServer(given) : await measureAll(given.address, given);
+  await using own = given.address === undefined ? await startParley() : undefined;
+  const measured = await measureAll(given.address ?? own?.address ?? '', given);
   console.log(table(measured));
   console.log(`\nPages and calls are in ${given.out}.`);
   for (const { name, unexpected } of measured) for (const error of unexpected) console.error(`${name}: ${error}`);
@@ -149,20 +128,13 @@ try {
   process.exitCode = 1;
 }
 
-/** What templates ask of the environment. It is there until this is disposed of. */
-interface Variables extends AsyncDisposable {
-  readonly values: Readonly<Record<string, string>>;
-}
-
-/** Makes those variables that the text of a configuration names. Rejects with the Refusal of what the server refuses. */
-async function variablesOf(text: string, address: string, sessions: number): Promise<Variables> {
-  await using held = new AsyncDisposableStack();
+/** Makes those variables that the text of a configuration names, for as long as what they are of is `held`. Rejects with the Refusal of what the server refuses. */
+async function variablesOf(text: string, address: string, sessions: number, held: AsyncDisposableStack) {
   const names = (variable: string) => text.includes(`env \`${variable}\``);
   const values: Record<string, string> = {};
   if (names('CONVERSATION_ID')) values['CONVERSATION_ID'] = await makeConversation(address);
   if (names('SESSION_IDS')) values['SESSION_IDS'] = (await holdSessions(address, sessions, held)).join();
-  const resources = held.move();
-  return { values, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  return values;
 }
 
 /** The ids of so many open sessions, each of a client of its own. */

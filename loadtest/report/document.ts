@@ -2,9 +2,8 @@ import { kinds } from '../driver/load.ts';
 import { aimsSection, number, originLine, table, tableOf } from '../markdown.ts';
 import type { LoadResult } from '../result.ts';
 import { publishedPlots } from './plots.ts';
-import { besidePublished } from './published-load.ts';
 import { totalsOf } from './totals.ts';
-import { count, figure, figureOf, nameOf } from './wording.ts';
+import { count, figure, figureOf, nameOf, nameParts, size } from './wording.ts';
 
 const profiles = ['embedded', 'distributed'] as const;
 
@@ -71,20 +70,33 @@ function portrait(result: LoadResult): string {
   ].join('\n\n');
 }
 
+/** A run as the template of docs/benchmarks.md may name parts of it. */
+function named(result: LoadResult): object {
+  const totals = totalsOf(result);
+  const meanSizes = Object.entries(result.driver.kinds).map(([kind, { meanBytes }]) => [kind, size(meanBytes)]);
+  return {
+    ...result,
+    totals: { ...totals, failed: totals.said - totals.answered },
+    meanSizes: Object.fromEntries(meanSizes),
+  };
+}
+
 /**
- * What the template of docs/benchmarks.md says of the load test. Missed aims are shown as missed. The plots lie in docs/images/load (`plots` draws
- * them).
+ * What the template of docs/benchmarks.md says of the load test: of all runs together, and each by its name. Missed aims are shown as missed. The plots lie
+ * in docs/images/load (`plots` draws them).
  */
-export function loadValues(results: readonly LoadResult[]): Readonly<Record<string, string>> {
+export function loadValues(results: readonly LoadResult[]) {
   const ordered = inOrder(results);
   const aims = ordered.flatMap((result) =>
     result.aims.map((aim) => ({ ...aim, name: `${nameOf(result)}: ${aim.name}` })),
   );
   return {
-    'load.published': besidePublished(ordered),
-    'load.aims': aimsSection(aims),
-    'load.outcomes': outcomes(ordered),
-    'load.times': times(ordered),
-    'load.runs': ordered.map(portrait).join('\n\n'),
+    all: {
+      aims: aimsSection(aims),
+      outcomes: outcomes(ordered),
+      times: times(ordered),
+      runs: ordered.map(portrait).join('\n\n'),
+    },
+    each: Object.fromEntries(ordered.map((result) => [nameParts(result).join('-'), named(result)])),
   };
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { number, originLine } from '../markdown.ts';
+import { missing, number, originLine } from '../markdown.ts';
 import type { LoadResult } from '../result.ts';
 import type { Palette } from './draw.ts';
 import { findingsOf } from './findings.ts';
@@ -17,7 +17,7 @@ import {
   timesTable,
 } from './tables.ts';
 import { totalsOf } from './totals.ts';
-import { count, figure, missing, nameOf, nameParts, violationNames } from './wording.ts';
+import { count, figure, nameOf, nameParts, violationNames } from './wording.ts';
 
 const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8');
 

@@ -15,39 +15,29 @@ export function heightsOf(values: readonly number[]) {
   return { scale: { type: 'log', nice: true }, axis: { values: decades } } as const;
 }
 
-/** Where a point stands on the horizontal axis; its other fields are named by what draws it, and read out with it. */
-interface Placed {
+/** A point of a line: where it stands, and how high; null: the line is broken there. */
+interface Point {
   readonly at: number;
+  readonly line: string;
+  readonly value: number | null;
 }
 
-interface Lines<Point extends Placed> {
-  readonly points: readonly Point[];
-  /** The fields that say how high a point stands, and in which line. */
-  readonly height: keyof Point & string;
-  readonly line: keyof Point & string;
-  readonly axis: Readonly<Record<string, unknown>>;
-  /** What is seen of the vertical axis is chosen by these. */
-  readonly heights: readonly number[];
-  /** In their order. */
-  readonly named: readonly { readonly name: string; readonly colour: string }[];
-}
-
-/** The lines of a panel; other layers may lie on it. */
-function lineLayer<Point extends Placed>(lines: Lines<Point>): Panel['layer'][number] {
-  const { points, height, line, axis, heights, named } = lines;
+/** Lines in their order, with this axis below them and one for these heights; other layers may lie on them. */
+function lineLayer(
+  points: readonly Point[],
+  axis: Readonly<Record<string, unknown>>,
+  heights: readonly number[],
+  named: readonly { readonly name: string; readonly colour: string }[],
+): Panel['layer'][number] {
   const names = named.map(({ name }) => name);
+  const scale = { domain: names, range: named.map(({ colour }) => colour) };
   return {
     data: { values: [...points] },
     mark: 'line',
     encoding: {
       x: { field: 'at', type: 'quantitative', title: null, scale: { nice: false }, axis },
-      y: { field: height, type: 'quantitative', title: null, ...heightsOf(heights) },
-      color: {
-        field: line,
-        type: 'nominal',
-        scale: { domain: names, range: named.map(({ colour }) => colour) },
-        sort: names,
-      },
+      y: { field: 'value', type: 'quantitative', title: null, ...heightsOf(heights) },
+      color: { field: 'line', type: 'nominal', scale, sort: names },
     },
   };
 }
@@ -75,12 +65,6 @@ export function lineOf<Tick extends { readonly second: number }>(
     return { second: tick.second, value: Number.isFinite(value) ? value : undefined };
   });
   return { name, values, isRate, isAlarm };
-}
-
-interface Point {
-  readonly at: number;
-  readonly line: string;
-  readonly value: number | null;
 }
 
 /** More points than this cannot be told apart in the width of a plot. */
@@ -125,14 +109,12 @@ export function overTime(
     isAlarm ? palette.alarm : (palette.series[index] ?? palette.ink);
   return {
     layer: [
-      lineLayer({
-        points: points.map((point) => ({ ...point, at: point.at / unit.seconds })),
-        height: 'value',
-        line: 'line',
-        axis: { grid: false, tickCount: 6, tickMinStep: 1, labelExpr: `datum.label + ' ${unit.name}'` },
-        heights: values,
-        named: lines.map((line, index) => ({ name: line.name, colour: colourOf(line, index) })),
-      }),
+      lineLayer(
+        points.map((point) => ({ ...point, at: point.at / unit.seconds })),
+        { grid: false, tickCount: 6, tickMinStep: 1, labelExpr: `datum.label + ' ${unit.name}'` },
+        values,
+        lines.map((line, index) => ({ name: line.name, colour: colourOf(line, index) })),
+      ),
       ...capLayers(capAt, palette),
       ...eventLayers(events, unit.seconds, palette),
     ],
@@ -184,7 +166,7 @@ const named = [50, 90, 99, 99.9, 99.99, 99.999].map(place);
 /** The largest of n values is drawn where n values can tell anything: at the percentile 100 (1 - 1/n), since 100 is nowhere on this axis. */
 function curvePoints({ name, distribution: { curve, count } }: Curve) {
   const end = Math.log10(Math.max(count, 1));
-  return curve.map(([percentile, ms]) => ({ name, ms, at: Math.min(place(percentile), end) }));
+  return curve.map(([percentile, value]) => ({ line: name, value, at: Math.min(place(percentile), end) }));
 }
 
 /** Percentile curves, as HDR histograms are drawn. undefined when nothing was measured. */
@@ -192,13 +174,6 @@ export function distributionPanel(curves: readonly Curve[]): Panel | undefined {
   const measured = curves.filter(({ distribution }) => distribution.count > 0);
   if (measured.length === 0) return undefined;
   const labelExpr = "format(100 - pow(10, 2 - datum.value), '.6~g') + ' %'";
-  const lines = lineLayer({
-    points: measured.flatMap(curvePoints),
-    height: 'ms',
-    line: 'name',
-    axis: { values: named, labelExpr },
-    heights: measured.flatMap(({ distribution: { p50, max } }) => [p50, max]),
-    named: measured,
-  });
-  return { layer: [lines] };
+  const heights = measured.flatMap(({ distribution: { p50, max } }) => [p50, max]);
+  return { layer: [lineLayer(measured.flatMap(curvePoints), { values: named, labelExpr }, heights, measured)] };
 }

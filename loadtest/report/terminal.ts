@@ -1,10 +1,10 @@
 import type { DriverTick } from '../driver/figures.ts';
-import { number, originLine } from '../markdown.ts';
+import { missing, number, originLine } from '../markdown.ts';
 import type { LoadResult, SystemTick } from '../result.ts';
 import { findingsOf } from './findings.ts';
 import { aimsTable, columns, errorsTable, messagesTable, processesTable, type Table, timesTable } from './tables.ts';
 import { totalsOf } from './totals.ts';
-import { count, figure, missing, nameOf } from './wording.ts';
+import { count, figure, nameOf } from './wording.ts';
 
 /** A narrow terminal does not break it. */
 const maxLineColumns = 100;

@@ -1,5 +1,5 @@
 import type { Distribution, Violations } from '../driver/figures.ts';
-import { number } from '../markdown.ts';
+import { missing, number } from '../markdown.ts';
 import type { LoadResult } from '../result.ts';
 
 /** Scenario, profile and, when it is not the usual one, protocol. */
@@ -11,9 +11,6 @@ export function nameParts({ scenario, profile, load: { protocol } }: LoadResult)
 export function nameOf(result: LoadResult): string {
   return nameParts(result).join(', ');
 }
-
-/** Stands for every figure that there is not. */
-export const missing = '–';
 
 /** A figure, or that there is none: JSON has null where a number was none. */
 export function figure(value: number | null | undefined): string {

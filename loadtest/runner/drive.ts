@@ -1,10 +1,11 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { DriverFigures, DriverTick } from '../driver/figures.ts';
 import type { Target } from '../driver/load.ts';
-import { ended, node } from '../system/processes.ts';
+import { root } from '../system/processes.ts';
 
 interface Line {
   readonly tick?: DriverTick;
@@ -21,13 +22,13 @@ export async function drive(
   const file = join(work, 'target.json');
   await writeFile(file, JSON.stringify(target));
   signal.throwIfAborted();
-  const child = node('loadtest/driver/run.ts', [file], {});
-  const over = ended(child);
+  const script = `${root}loadtest/driver/run.ts`;
+  const child = spawn(process.execPath, [script, file], { env: {}, stdio: ['ignore', 'pipe', 'inherit'] });
+  const over = once(child, 'close');
   const end = () => child.kill('SIGTERM');
   signal.addEventListener('abort', end);
   let figures: DriverFigures | undefined;
   try {
-    if (child.stdout === null) throw new Error('the driver has no output');
     const lines = createInterface({ input: child.stdout });
     lines.on('line', (text) => {
       const line = JSON.parse(text) as Line;
@@ -38,7 +39,7 @@ export async function drive(
   } finally {
     signal.removeEventListener('abort', end);
   }
-  const code = await over;
+  const [code] = await over;
   signal.throwIfAborted();
   if (code !== 0 || figures === undefined) throw new Error(`the driver ended with ${code} before it was done`);
   return figures;

@@ -1,10 +1,12 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { DriverFigures, MessageLine } from '../driver/figures.ts';
 import { Latencies } from '../driver/latencies.ts';
 import { type Kind, kinds } from '../driver/load.ts';
 import type { Settings } from '../scenarios/scenario.ts';
-import { ended, node } from '../system/processes.ts';
+import { root } from '../system/processes.ts';
 
 /**
  * The figures with what each reply took above what was simulated. What the server simulated follows from its settings and from each message
@@ -38,13 +40,17 @@ export async function* withSimulated(
   await using messages = await open(messagesFile);
   await using input = await open(messagesFile);
   const simulated = Object.entries(settings).filter(([name]) => name.startsWith('PARLEY_SIMULATED_'));
-  const child = node('src/main/simulated-delays.ts', [], Object.fromEntries(simulated), { input: input.fd });
-  const over = ended(child);
+  const child = spawn(process.execPath, [`${root}src/main/simulated-delays.ts`], {
+    env: Object.fromEntries(simulated),
+    stdio: [input.fd, 'pipe', 'inherit'],
+  });
+  const over = once(child, 'close');
   if (child.stdout === null) throw new Error('the delays have no output');
   const delays = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   for await (const text of messages.readLines()) {
     const { value } = await delays.next();
-    if (value === undefined) throw new Error(`the simulated waits ended with ${await over} before the messages did`);
+    if (value === undefined)
+      throw new Error(`the simulated waits ended with ${(await over)[0]} before the messages did`);
     yield { line: JSON.parse(text) as MessageLine, simulatedMs: Number(value) };
   }
   await over;

@@ -1,7 +1,7 @@
+import { runParley } from '../../src/testing/server.ts';
 import type { DriverFigures } from '../driver/figures.ts';
 import type { Aim, Verdict } from '../result.ts';
 import type { AuditFigures, Facts, Finding, Profile, ScenarioAim, Settings } from '../scenarios/scenario.ts';
-import { runToEnd } from '../system/processes.ts';
 
 /** Each aim of a scenario with what came of it. What was not measured has not met its aim. */
 export function evaluate(aims: readonly ScenarioAim[], facts: Facts, profile: Profile): readonly Aim[] {
@@ -15,9 +15,9 @@ export function evaluate(aims: readonly ScenarioAim[], facts: Facts, profile: Pr
 
 /** What `parley audit` says of the log; a breach is a finding of it, no error. Rejects when the log cannot be read. */
 export async function audit(settings: Settings): Promise<AuditFigures> {
-  const { code, output } = await runToEnd('src/main/parley.ts', ['audit', '--json'], settings);
-  const line = output.trim().split('\n').at(-1) ?? '';
-  if (!line.startsWith('{')) throw new Error(`parley audit ended with ${code}\n${output}`);
+  const { code, stdout, stderr } = await runParley(['audit', '--json'], settings);
+  const line = stdout.trim().split('\n').at(-1) ?? '';
+  if (!line.startsWith('{')) throw new Error(`parley audit ended with ${code}\n${stdout}${stderr}`);
   return JSON.parse(line) as AuditFigures;
 }
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import { type Engines, startEngines } from '../../src/testing/cluster.ts';
+import { freePort } from '../../src/testing/engines/free-port.ts';
+import type { ParleyServer } from '../../src/testing/server.ts';
 import type { Profile, Settings } from '../scenarios/scenario.ts';
-import { type Engines, freePort, startEngines } from './engines.ts';
 import {
   cpuSeconds,
   type Pids,
@@ -9,38 +11,33 @@ import {
   type Watched,
   watchProcesses,
 } from './process-figures.ts';
-import { type Started, startEnvoy, startParley } from './processes.ts';
+import { startEnvoyBefore, startParley } from './processes.ts';
 
 /** In this order: the topics are made by the first, and clients are let in when all are there. */
 const roles = ['projector', 'worker', 'gateway'] as const;
 
 /** One process of Parley, which may be killed and come back under the same address. */
-export class Member implements Watched {
+export class Member implements Watched, AsyncDisposable {
   readonly name: string;
-  readonly #settings: Settings;
-  #running: Started;
+  #server: ParleyServer;
   #cpuSecondsOfDead = 0;
 
-  private constructor(name: string, settings: Settings, running: Started) {
+  constructor(name: string, server: ParleyServer) {
     this.name = name;
-    this.#settings = settings;
-    this.#running = running;
+    this.#server = server;
   }
 
-  static async start(name: string, settings: Settings): Promise<Member> {
-    return new Member(name, settings, await startParley(settings));
-  }
-
+  /** '' when it takes no clients. */
   get address(): string {
-    return this.#running.address;
+    return this.#server.address;
   }
 
   get httpAddress(): string {
-    return this.#running.httpAddress;
+    return this.#server.httpAddress;
   }
 
   get pid(): number {
-    return this.#running.pid;
+    return this.#server.pid;
   }
 
   /** Of it and of those before it that were killed. */
@@ -50,16 +47,12 @@ export class Member implements Watched {
 
   /** Resolves when it listens again, where it did. */
   async killAndRestart(): Promise<void> {
-    const { address, httpAddress, pid } = this.#running;
     this.#cpuSecondsOfDead = this.cpuSeconds;
-    process.kill(pid, 'SIGKILL');
-    await this.#running[Symbol.asyncDispose]();
-    const listen: Settings = address === '' ? {} : { PARLEY_GRPC_LISTEN: address };
-    this.#running = await startParley({ ...this.#settings, ...listen, PARLEY_HTTP_LISTEN: httpAddress });
+    this.#server = await this.#server.restart();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#running[Symbol.asyncDispose]();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#server[Symbol.asyncDispose]();
   }
 }
 
@@ -102,14 +95,15 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
     NODE_OPTIONS: `--inspect-port=127.0.0.1:${inspectorPort} --inspect-publish-uid=http`,
   };
   const members: Member[] = [];
-  const start = async (name: string, own: Settings) => members.push(stack.use(await Member.start(name, own)));
+  const start = async (name: string, own: Settings) =>
+    members.push(stack.use(new Member(name, await startParley(own))));
   let { engines } = options;
   let shared: Settings = { PARLEY_DATA_DIR: join(dataDir, 'parley') };
   if (profile === 'embedded') {
     await start('server', { ...ofGateway, ...shared });
   } else {
-    engines ??= stack.use(await startEngines(join(dataDir, 'engines')));
-    shared = { ...engines.settings, PARLEY_PREFIX: prefix };
+    engines ??= stack.use(await startEngines());
+    shared = { ...engines.env, PARLEY_PREFIX: prefix };
     for (const role of roles)
       await start(role, {
         ...(role === 'gateway' ? ofGateway : settings),
@@ -120,7 +114,8 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
   }
   const gateway = members.at(-1);
   if (gateway === undefined) throw new Error('nothing was started');
-  const envoy = needsWeb && profile === 'distributed' ? stack.use(await startEnvoy(gateway)) : undefined;
+  const envoy = needsWeb && profile === 'distributed' ? stack.use(await startEnvoyBefore(gateway)) : undefined;
+  const ofEngines = engines === undefined ? {} : enginePids(engines);
   const resources = stack.move();
   return {
     members,
@@ -129,13 +124,17 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
     settings: shared,
     inspectorPort,
     get pids() {
-      return { ...Object.fromEntries(members.map(({ name, pid }) => [name, pid])), ...engines?.pids };
+      return { ...Object.fromEntries(members.map(({ name, pid }) => [name, pid])), ...ofEngines };
     },
     watch: () =>
       watchProcesses({
         ...Object.fromEntries(members.map((member) => [member.name, member])),
-        ...processesOf(engines?.pids ?? {}),
+        ...processesOf(ofEngines),
       }),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+}
+
+function enginePids({ kafka, mongo, nats, s3 }: Engines): Pids {
+  return { kafka: kafka.pid, mongodb: mongo.pid, nats: nats.pid, s3: s3.pid };
 }

@@ -4,7 +4,7 @@ import type { SessionState } from '../client/chat-events.ts';
 import { isRefusal } from '../client/refusal.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
-import { confirmed } from './confirm.ts';
+import { ask, isYes } from './confirm.ts';
 import { connect, type Endpoint } from './endpoint.ts';
 import type { Identity } from './identity.ts';
 import { identify } from './identity.ts';
@@ -76,7 +76,7 @@ export async function mayEndOther(
   output: NodeJS.WritableStream,
 ): Promise<boolean> {
   if (!isRefusal(error, 'ALREADY_CONNECTED') || (await tokens?.fresh()) === undefined) return false;
-  return confirmed('You are connected on another device. End that, and go on here? Type yes: ', input, output);
+  return isYes(await ask('You are connected on another device. End that, and go on here? Type yes: ', input, output));
 }
 
 async function converse(options: ChatOptions, surroundings: Surroundings): Promise<boolean> {
@@ -112,7 +112,7 @@ async function mayTakeOver(stateFile: StateFile): Promise<boolean> {
   const holder = stateFile.holder();
   if (holder === undefined) return true;
   const question = `Another terminal is in this session (process ${holder}). Take it over? Type yes: `;
-  return confirmed(question, process.stdin, process.stderr);
+  return isYes(await ask(question, process.stdin, process.stderr));
 }
 
 function replyMediaFor(options: ChatOptions, { endpoint }: Identity, show: ShowProgress): ReplyMedia {

@@ -7,47 +7,39 @@ import {
   type ReplayParkedRequestSchema,
 } from '../client/gen/chat/v1/operations_service_pb.js';
 import { nameOf } from '../client/message-json.ts';
-import { allItems } from '../client/pages.ts';
-import type { CommonOptions, Surroundings } from './common-options.ts';
+import type { Surroundings } from './common-options.ts';
 import { withCommonOptions } from './common-options.ts';
 import { connect } from './endpoint.ts';
 import { identify } from './identity.ts';
+import { type ListOptions, list } from './list.ts';
 import { run } from './run.ts';
 import { jsonLine, localTime } from './show.ts';
 import { table } from './table.ts';
 import { printableLine } from './text.ts';
-
-interface DeadLetterOptions extends CommonOptions {
-  readonly json?: true;
-}
 
 /** Adds `parley parked` and `parley replay`. */
 export function registerDeadLetters(program: Command, surroundings: Surroundings): void {
   withCommonOptions(program.command('parked'), surroundings)
     .description('list what was put aside: records that cannot be read, messages that cost worker after worker')
     .option('--json', 'one JSON object a line')
-    .action((options: DeadLetterOptions) => run(options.address, () => showDeadLetters(options, surroundings)));
+    .action((options: ListOptions) => run(options.address, () => showDeadLetters(options, surroundings)));
   withCommonOptions(program.command('replay'), surroundings)
     .description('give what was put aside another chance: it is appended to the log again')
     .argument('<what>', 'a message id, or the place of a record, as `parley parked` shows them')
     .option('--json', 'one JSON object')
-    .action((what: string, options: DeadLetterOptions) =>
-      run(options.address, () => replay(what, options, surroundings)),
-    );
+    .action((what: string, options: ListOptions) => run(options.address, () => replay(what, options, surroundings)));
 }
 
-async function showDeadLetters(options: DeadLetterOptions, surroundings: Surroundings): Promise<boolean> {
-  const { json, timeZone } = options;
-  using parley = connect(identify(options, surroundings).endpoint);
-  const items = allItems({}, async (page, call) => {
-    const { parked, nextPageToken } = await parley.operations.listParked(page, call);
-    return { items: parked, nextPageToken };
+function showDeadLetters(options: ListOptions, surroundings: Surroundings): Promise<void> {
+  return list(options, surroundings, {
+    async fetch({ operations }, page) {
+      const { parked: items, nextPageToken } = await operations.listParked(page);
+      return { items, nextPageToken };
+    },
+    fields: (item) => ({ ...item, kind: kindOf(item) }),
+    none: 'Nothing is parked.',
+    table: deadLetterTable,
   });
-  const parked: Parked[] = [];
-  for await (const item of items) parked.push(item);
-  if (json) process.stdout.write(parked.map((item) => jsonLine({ ...item, kind: kindOf(item) })).join(''));
-  else process.stdout.write(parked.length === 0 ? 'Nothing is parked.\n' : deadLetterTable(parked, timeZone));
-  return true;
 }
 
 /** What to say to `parley replay` stands first. */
@@ -60,24 +52,20 @@ export function deadLetterTable(parked: readonly Parked[], timeZone: string): st
     printableLine(item.reason),
   ]);
   const heads = ['what', 'kind', 'since', 'replayed', 'reason'];
-  return table(
-    [heads, ...rows],
-    heads.map(() => 'left'),
-  );
+  return table([heads, ...rows]);
 }
 
-async function replay(what: string, options: DeadLetterOptions, surroundings: Surroundings): Promise<boolean> {
+async function replay(what: string, options: ListOptions, surroundings: Surroundings): Promise<void> {
   using parley = connect(identify(options, surroundings).endpoint);
   const replayed = await parley.operations.replayParked({ what: wishOf(what) });
   if (options.json) {
     process.stdout.write(jsonLine(replayed));
-    return true;
+    return;
   }
   const { place, messageId, alreadyReplayed } = replayed;
   const as = messageId === '' ? '' : ` as message ${printableLine(messageId)}`;
   const told = alreadyReplayed ? 'was replayed before' : 'is replayed';
   process.stdout.write(`${printableLine(what)} ${told}${as}, at ${printableLine(placeText(place))}.\n`);
-  return true;
 }
 
 const placeForm = /^([^/]+)\/(\d{1,9})\/(\d{1,15})$/;

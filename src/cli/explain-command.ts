@@ -32,13 +32,12 @@ async function explainMessage(
   asked: string | undefined,
   options: ExplainOptions,
   surroundings: Surroundings,
-): Promise<boolean> {
+): Promise<void> {
   const { endpoint, clientId } = identify(options, surroundings);
   using parley = connect(endpoint, { clientId });
   const messageId = asked ?? (await lastSent(parley));
   const { steps } = await parley.operations.explainMessage({ messageId });
   process.stdout.write(options.json ? steps.map(jsonLine).join('') : timeline(steps, options.timeZone));
-  return true;
 }
 
 /** @throws Trouble when nothing was said */

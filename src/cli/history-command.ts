@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { messageFields } from '../client/message-json.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
-import { confirmed } from './confirm.ts';
+import { ask, isYes } from './confirm.ts';
 import { connect } from './endpoint.ts';
 import { identify, noConversations } from './identity.ts';
 import { conversationLine, foundFields, foundLines, messageLines } from './message-lines.ts';
@@ -75,14 +75,14 @@ async function showHistory(
   conversationId: string | undefined,
   options: HistoryOptions,
   surroundings: Surroundings,
-): Promise<boolean> {
+): Promise<void> {
   const { json, limit, newestFirst = false, timeZone } = options;
   const { endpoint, clientId } = identify(options, surroundings);
   using parley = connect(endpoint, { clientId });
   if (conversationId !== undefined) {
     for await (const message of parley.messages(conversationId, { newestFirst, limit }))
       process.stdout.write(json ? jsonLine(messageFields(message)) : messageLines(message, options));
-    return true;
+    return;
   }
   let isEmpty = true;
   for await (const one of parley.conversations({ limit })) {
@@ -91,7 +91,6 @@ async function showHistory(
   }
   // On standard error: to a script, no line is no conversation.
   if (isEmpty) process.stderr.write(`${noConversations(clientId)}\n`);
-  return true;
 }
 
 /** @returns false when nothing was found, as grep does */
@@ -111,12 +110,11 @@ async function renameOne(
   title: string,
   options: CommonOptions,
   surroundings: Surroundings,
-): Promise<boolean> {
+): Promise<void> {
   using parley = connect(identify(options, surroundings).endpoint);
   const { conversation } = await parley.history.renameConversation({ conversationId, title });
   const now = conversation?.title ?? title;
   process.stdout.write(`${printableLine(conversationId)} is now called ${printableLine(now)}.\n`);
-  return true;
 }
 
 async function deleteOne(conversationId: string, options: DeleteOptions, surroundings: Surroundings): Promise<boolean> {
@@ -125,7 +123,8 @@ async function deleteOne(conversationId: string, options: DeleteOptions, surroun
     if (!process.stdin.isTTY) throw new Trouble('Nobody can be asked here: say --yes to delete it.');
     const { conversation: found } = await parley.history.getConversation({ conversationId });
     const what = `${printableLine(found?.title ?? conversationId)} (${found?.messageCount ?? '?'} messages)`;
-    if (!(await confirmed(`Delete ${what} for good? Type yes: `, process.stdin, process.stderr))) return false;
+    const sure = await ask(`Delete ${what} for good? Type yes: `, process.stdin, process.stderr);
+    if (!isYes(sure)) return false;
   }
   await parley.history.deleteConversation({ conversationId });
   process.stdout.write(`${printableLine(conversationId)} is deleted.\n`);

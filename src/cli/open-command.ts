@@ -17,7 +17,7 @@ export function registerOpen(program: Command, surroundings: Surroundings): void
     .action((options: OpenOptions) => run(options.address, async () => open(options, surroundings)));
 }
 
-function open(options: OpenOptions, surroundings: Surroundings): boolean {
+function open(options: OpenOptions, surroundings: Surroundings): void {
   const { clientId, endpoint } = identify(options, surroundings);
   const isSignedIn =
     options.tokenFile !== undefined || tokenStore(surroundings.stateHome, endpoint).read() !== undefined;
@@ -29,7 +29,6 @@ function open(options: OpenOptions, surroundings: Surroundings): boolean {
   spawn(command, [...args, url], { detached: true, stdio: 'ignore' })
     .on('error', () => undefined)
     .unref();
-  return true;
 }
 
 const OPENERS: Readonly<Partial<Record<NodeJS.Platform, readonly [string, ...string[]]>>> = {

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { ActiveConnection, ClientUsage, GetUsageResponse } from '../client/gen/chat/v1/operations_service_pb.js';
-import { allItems } from '../client/pages.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { withCommonOptions } from './common-options.ts';
 import { connect } from './endpoint.ts';
 import { identify } from './identity.ts';
+import { type ListOptions, list } from './list.ts';
 import { run } from './run.ts';
 import { duration, jsonLine, localTime } from './show.ts';
 import { table } from './table.ts';
@@ -38,7 +38,7 @@ export function registerOperations(program: Command, surroundings: Surroundings)
   withCommonOptions(program.command('connections'), surroundings)
     .description('list who is connected, the oldest first')
     .option('--json', 'one JSON object a line')
-    .action((options: UsageOptions) => run(options.address, () => showConnections(options, surroundings)));
+    .action((options: ListOptions) => run(options.address, () => showConnections(options, surroundings)));
   withCommonOptions(program.command('disconnect'), surroundings)
     .description("end a client's session")
     .argument('<client>', 'whose')
@@ -48,14 +48,14 @@ export function registerOperations(program: Command, surroundings: Surroundings)
     );
 }
 
-async function showUsage(clientId: string, options: UsageOptions, surroundings: Surroundings): Promise<boolean> {
+async function showUsage(clientId: string, options: UsageOptions, surroundings: Surroundings): Promise<void> {
   const { json, watch } = options;
   using parley = connect(identify(options, surroundings).endpoint);
   const clear = watch && process.stdout.isTTY && !json ? CLEAR_SCREEN : '';
   for (;;) {
     const usage = await parley.operations.getUsage({ clientId });
     process.stdout.write(clear + (json ? jsonLine(usage) : usageTable(usage)));
-    if (!watch) return true;
+    if (!watch) return;
     await delay(WATCH_INTERVAL_MS);
   }
 }
@@ -88,19 +88,16 @@ function clientRows(client: ClientUsage): readonly (readonly string[])[] {
   ];
 }
 
-async function showConnections(options: UsageOptions, surroundings: Surroundings): Promise<boolean> {
-  const { json, timeZone } = options;
-  using parley = connect(identify(options, surroundings).endpoint);
-  const items = allItems({}, async (page, call) => {
-    const { connections, nextPageToken } = await parley.operations.listActiveConnections(page, call);
-    return { items: connections, nextPageToken };
+function showConnections(options: ListOptions, surroundings: Surroundings): Promise<void> {
+  return list(options, surroundings, {
+    async fetch({ operations }, page) {
+      const { connections: items, nextPageToken } = await operations.listActiveConnections(page);
+      return { items, nextPageToken };
+    },
+    fields: (connection) => connection,
+    none: 'Nobody is connected.',
+    table: connectionsTable,
   });
-  const connections: ActiveConnection[] = [];
-  for await (const item of items) connections.push(item);
-  if (json) process.stdout.write(connections.map(jsonLine).join(''));
-  else
-    process.stdout.write(connections.length === 0 ? 'Nobody is connected.\n' : connectionsTable(connections, timeZone));
-  return true;
 }
 
 function connectionsTable(connections: readonly ActiveConnection[], timeZone: string): string {
@@ -114,15 +111,11 @@ function connectionsTable(connections: readonly ActiveConnection[], timeZone: st
     printableLine(one.gatewayId),
   ]);
   const heads = ['client', 'since', 'last active', 'spoke', 'time zone', 'conversation', 'server'];
-  return table(
-    [heads, ...rows],
-    heads.map(() => 'left'),
-  );
+  return table([heads, ...rows]);
 }
 
-async function disconnect(clientId: string, options: DisconnectOptions, surroundings: Surroundings): Promise<boolean> {
+async function disconnect(clientId: string, options: DisconnectOptions, surroundings: Surroundings): Promise<void> {
   using parley = connect(identify(options, surroundings).endpoint);
   await parley.operations.disconnectClient({ clientId, reason: options.reason });
   process.stdout.write(`${printableLine(clientId)} is disconnected.\n`);
-  return true;
 }

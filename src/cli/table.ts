@@ -3,8 +3,11 @@ import { columnsOf } from './wrap.ts';
 /** Which side a column's cells are pushed to. */
 export type Align = 'left' | 'right';
 
-/** Lays rows out in columns, two spaces between them. The last column is not padded. Ends with a line feed. */
-export function table(rows: readonly (readonly string[])[], aligns: readonly Align[]): string {
+/** Lays rows out in columns, two spaces between them; pushed to the left by default. The last column is not padded. Ends with a line feed. */
+export function table(
+  rows: readonly (readonly string[])[],
+  aligns: readonly Align[] = rows[0]?.map(() => 'left') ?? [],
+): string {
   const widths = aligns.map((_, column) => Math.max(0, ...rows.map((row) => columnsOf(row[column] ?? ''))));
   return rows.map((row) => `${layOut(row, aligns, widths)}\n`).join('');
 }

@@ -5,9 +5,9 @@ import { lockDataDir } from '../adapters/sqlite/event-log/lock.ts';
 import { logFolder } from '../adapters/sqlite/event-log/schema.ts';
 import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { topicsOf } from '../app/journal.ts';
+import { ask } from '../cli/confirm.ts';
 import type { Config } from '../config/config.ts';
 import { loadEnvironment } from '../config/environment.ts';
-import { ask } from './ask.ts';
 import { CleanByHand } from './clean-by-hand.ts';
 import { accountsPath, mediaFolder, readModelsPath } from './data-folder.ts';
 

@@ -2,7 +2,6 @@ import { Argument, type Command } from 'commander';
 import { wholeNumber } from '../cli/common-options.ts';
 import { ConfigInvalid } from '../config/load-config.ts';
 import { catalogue, Refused } from '../domain/errors/catalogue.ts';
-import { setPrivateUmask } from './private-umask.ts';
 
 /** Adds the commands that run a server or work on its data folder. Each is loaded when it is run: `parley chat` needs no SQLite. */
 export function registerServerCommands(program: Command): void {
@@ -125,9 +124,15 @@ function registerUserCommands(user: Command): void {
     );
 }
 
+/**
+ * Of what a process and its threads make, only its user has permissions: a data folder holds conversations, password hashes and keys. SQLite, which makes most of
+ * the files, knows no other way.
+ */
+const groupAndOthers = 0o077;
+
 /** Exit code 1: it failed or found something; 2: it was called wrongly. What is expected is told in a line, what is not with its stack. */
 async function guarded(run: () => Promise<void>): Promise<void> {
-  setPrivateUmask();
+  process.umask(groupAndOthers);
   try {
     await run();
   } catch (error) {

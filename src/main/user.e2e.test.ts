@@ -94,7 +94,9 @@ describe('parley user', () => {
     expect((await user('add', 'no name', '--password-file', join(dataDir, 'password'))).stderr).toBe(
       "That cannot be a user name. Use 3 to 64 letters, digits, '.', '_' and '-'.\n",
     );
-    expect((await user('add', 'dora', '--password-file', join(dataDir, 'nothing'))).stderr).toMatch(/^ENOENT.*\n$/);
+    expect((await user('add', 'dora', '--password-file', join(dataDir, 'nothing'))).stderr).toMatch(
+      /^The password in .*nothing cannot be read: it is not there\.\n$/,
+    );
     const nowhere = await runParley(['user', 'list'], { PARLEY_DATA_DIR: join(dataDir, 'nothing') });
     expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringMatching(/^There is no .*nothing: start .*\n$/) });
   });

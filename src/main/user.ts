@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { scryptHasher } from '../adapters/scrypt/scrypt-hasher.ts';
@@ -12,9 +11,9 @@ import {
   type UserDeps,
 } from '../app/accounts/users.ts';
 import { type Happening, recordOfCommand } from '../app/security/security-recorder.ts';
+import { readPassword } from '../cli/account/password.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import type { AccountRole } from '../ports/account-store.ts';
-import { askSecret } from './ask.ts';
 import { readCommonPasswords } from './common-passwords.ts';
 import { openingOf } from './opening-of.ts';
 
@@ -100,28 +99,11 @@ async function withAccounts(work: (deps: CommandDeps) => Promise<void>): Promise
   await work({ store, record, ...common, hasher: scryptHasher() });
 }
 
-class PasswordsDiffer extends Error {
-  override readonly name = 'PasswordsDiffer';
-}
-
-/** The first line of the file, or what is asked for (from a pipe: its first line). */
-async function passwordFrom({ passwordFile }: PasswordSource): Promise<string> {
-  return passwordFile === undefined ? askPassword() : firstLine(await readFile(passwordFile, 'utf8'));
-}
-
-/** On a terminal twice, since nobody sees what is typed. */
-async function askPassword(): Promise<string> {
-  const password = await askSecret('Password: ');
-  // Nothing was typed, or it was broken off: there is nothing to compare.
-  if (password === '' || !process.stdin.isTTY) return password;
-  if ((await askSecret('Once more: ')) !== password) throw new PasswordsDiffer('These were two different passwords.');
-  return password;
+/** The first line of the file, or what is asked for (from a pipe: its first line). Rejects with Trouble where there is none. */
+function passwordFrom({ passwordFile: file }: PasswordSource): Promise<string> {
+  return readPassword({ file, input: process.stdin, output: process.stdout, isNew: true });
 }
 
 function aRole(role: AccountRole): string {
   return role === 'operator' ? 'an operator' : `a ${role}`;
-}
-
-function firstLine(text: string): string {
-  return text.split(/\r?\n/, 1)[0] ?? '';
 }

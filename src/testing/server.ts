@@ -6,8 +6,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const entry = fileURLToPath(new URL('../main/parley.ts', import.meta.url));
-/** The options for Node that `npm start` gives, so that the server is tested as users run it. */
-const nodeOptions = startOptions(fileURLToPath(new URL('../../package.json', import.meta.url)));
+/** The options for Node, and the environment, that `npm start` gives, so that the server is tested as users run it. */
+const startWords = startCommand(fileURLToPath(new URL('../../package.json', import.meta.url)));
+const startOptions = startWords.filter((word) => word.startsWith('--'));
+export const startEnvironment: Readonly<Record<string, string>> = Object.fromEntries(
+  startWords.filter((word) => /^[A-Z_]+=/.test(word)).map((word) => word.split('=')),
+);
 const readyLine = /^parley is listening: (?:grpc (\S+) )?http (\S+)$/m;
 /** A start refolds the log; more than this on a test's log is a defect, also on a machine that does other things as well. */
 const readyTimeoutMs = 60_000;
@@ -18,9 +22,9 @@ const tailChars = 64 * 1024;
 /** Of these, what is shown of a process that ended by itself. */
 const lastLines = 30;
 
-function startOptions(packagePath: string): readonly string[] {
+function startCommand(packagePath: string): readonly string[] {
   const { scripts } = JSON.parse(readFileSync(packagePath, 'utf8')) as { scripts: { start: string } };
-  return scripts.start.split(' ').filter((word) => word.startsWith('--'));
+  return scripts.start.split(' ');
 }
 
 /** How a process ended. */
@@ -34,6 +38,8 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Kept after the test when given; otherwise a temporary folder, removed by dispose. */
   readonly dataDir?: string;
+  /** Of Node itself, instead of those that `npm start` gives. */
+  readonly nodeOptions?: readonly string[];
 }
 
 /** `parley serve` in a process of its own, as a user runs it. */
@@ -92,12 +98,13 @@ export function childEnv(settings: Readonly<Record<string, string>>): Record<str
 /** Starts the server and waits until it listens. Rejects with its last words when it does not. */
 export async function startServer(options: ServerOptions = {}): Promise<ParleyServer> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'parley-test-')));
-  const server = new ServerProcess(dataDir, options.dataDir === undefined, {
+  const env = {
     PARLEY_GRPC_LISTEN: '127.0.0.1:0',
     PARLEY_HTTP_LISTEN: '127.0.0.1:0',
     PARLEY_DATA_DIR: dataDir,
     ...options.env,
-  });
+  };
+  const server = new ServerProcess(dataDir, options.dataDir === undefined, env, options.nodeOptions);
   try {
     await server.ready();
     return server;
@@ -139,6 +146,7 @@ class ServerProcess implements ParleyServer {
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #nodeOptions: readonly string[];
   readonly #ownsData: boolean;
   readonly #startedAt = performance.now();
   #stdout = '';
@@ -147,10 +155,16 @@ class ServerProcess implements ParleyServer {
   /** Somebody asked it to end, or it never began, which its start reports. */
   #isEnding = true;
 
-  constructor(dataDir: string, ownsData: boolean, env: Readonly<Record<string, string>>) {
+  constructor(
+    dataDir: string,
+    ownsData: boolean,
+    env: Readonly<Record<string, string>>,
+    nodeOptions: readonly string[] = startOptions,
+  ) {
     this.dataDir = dataDir;
     this.#ownsData = ownsData;
     this.#env = env;
+    this.#nodeOptions = nodeOptions;
     this.#child = spawn(process.execPath, [...nodeOptions, entry, 'serve'], {
       env: childEnv(env),
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -229,7 +243,7 @@ class ServerProcess implements ParleyServer {
       PARLEY_HTTP_LISTEN: this.httpAddress,
     };
     const settings = { ...this.#env, ...ports, ...env };
-    const next = new ServerProcess(this.dataDir, this.#ownsData, settings);
+    const next = new ServerProcess(this.dataDir, this.#ownsData, settings, this.#nodeOptions);
     try {
       await next.ready();
     } catch (error) {

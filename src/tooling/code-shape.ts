@@ -30,7 +30,8 @@ const functionNodes: ReadonlySet<unknown> = new Set([
   'GetterProperty',
   'SetterProperty',
 ]);
-const suiteNames: ReadonlySet<unknown> = new Set(['describe', 'test']);
+/** A function that only groups tests. */
+const groupsTests = /(?<![.\w]|function )(?:describe|test)(?:\.\w+\(|\()/;
 
 type Node = { readonly type?: unknown; readonly span?: { readonly start: number; readonly end: number } } & Readonly<
   Record<string, unknown>
@@ -42,17 +43,14 @@ type Node = { readonly type?: unknown; readonly span?: { readonly start: number;
  */
 export function measureFunctions(path: string, source: string): readonly Measured[] {
   const bytes = Buffer.from(source);
-  const lineAt = (position: number) =>
-    bytes
-      .subarray(0, position - 1)
-      .toString()
-      .split('\n').length;
+  const textOf = (from: number, to: number) => bytes.subarray(from, to).toString();
   return functionsIn(parseSync(source, { syntax: 'typescript', tsx: path.endsWith('.tsx'), target: 'es2024' }))
-    .filter((node) => !declaresTests(node))
-    .map(({ span }) => {
-      const { start, end } = span ?? { start: 1, end: 1 };
-      return { where: `${path}:${lineAt(start)}`, lines: lineAt(end) - lineAt(start) + 1 };
-    });
+    .map(({ span: { start, end } = { start: 1, end: 1 } }) => ({ start, text: textOf(start - 1, end - 1) }))
+    .filter(({ text }) => !groupsTests.test(text))
+    .map(({ start, text }) => ({
+      where: `${path}:${textOf(0, start - 1).split('\n').length}`,
+      lines: text.split('\n').length,
+    }));
 }
 
 function functionsIn(tree: unknown): readonly Node[] {
@@ -66,21 +64,6 @@ function functionsIn(tree: unknown): readonly Node[] {
 function hasBlock(node: Node): boolean {
   const body = (node['function'] as Node | undefined)?.['body'] ?? node['body'];
   return (body as Node | null | undefined)?.['stmts'] !== undefined;
-}
-
-function declaresTests(tree: unknown): boolean {
-  let found = false;
-  walk(tree, (node) => {
-    if (node.type === 'CallExpression') found ||= suiteNames.has(calleeName(node['callee'] as Node));
-  });
-  return found;
-}
-
-/** `test` of test(…), test.each(…) and test.each(…)(…). */
-function calleeName(callee: Node): unknown {
-  if (callee.type === 'Identifier') return callee['value'];
-  const inner = callee['object'] ?? callee['callee'];
-  return inner === undefined ? undefined : calleeName(inner as Node);
 }
 
 function walk(tree: unknown, visit: (node: Node) => void): void {

@@ -64,7 +64,7 @@ async function enter(
   options: AccountOptions,
   { stateHome }: Surroundings,
   { isNew, call }: { readonly isNew: boolean; readonly call: SignIn },
-): Promise<boolean> {
+): Promise<void> {
   const endpoint = anonymously(options);
   const source = { file: options.passwordFile, input: process.stdin, output: process.stderr, isNew };
   const password = await readPassword(source);
@@ -73,7 +73,6 @@ async function enter(
   const store = tokenStore(stateHome, endpoint);
   await store.alone(async () => store.write(tokens));
   process.stdout.write(`Signed in at ${endpoint.address} as ${printableLine(userName)}.\n`);
-  return true;
 }
 
 async function signUp(parley: Parley, userName: string, password: string): Promise<Tokens | undefined> {
@@ -84,7 +83,7 @@ async function signIn(parley: Parley, userName: string, password: string): Promi
   return (await parley.accounts.signIn({ userName, password })).tokens;
 }
 
-async function leave(options: ServerOptions, { stateHome }: Surroundings): Promise<boolean> {
+async function leave(options: ServerOptions, { stateHome }: Surroundings): Promise<void> {
   const endpoint = anonymously(options);
   const store = tokenStore(stateHome, endpoint);
   await store.alone(async () => {
@@ -100,10 +99,9 @@ async function leave(options: ServerOptions, { stateHome }: Surroundings): Promi
     using parley = connect(endpoint);
     await parley.accounts.signOut({ refreshToken: stored.refreshToken });
   });
-  return true;
 }
 
-async function leaveEverywhere(options: ServerOptions, { stateHome }: Surroundings): Promise<boolean> {
+async function leaveEverywhere(options: ServerOptions, { stateHome }: Surroundings): Promise<void> {
   const endpoint = anonymously(options);
   const store = tokenStore(stateHome, endpoint);
   const { userName } = signedIn(store, endpoint);
@@ -111,10 +109,9 @@ async function leaveEverywhere(options: ServerOptions, { stateHome }: Surroundin
   await parley.accounts.signOutEverywhere({});
   await store.alone(async () => store.remove());
   process.stdout.write(`${printableLine(userName)} is signed out everywhere.\n`);
-  return true;
 }
 
-async function changePassword(options: PasswordChangeOptions, { stateHome }: Surroundings): Promise<boolean> {
+async function changePassword(options: PasswordChangeOptions, { stateHome }: Surroundings): Promise<void> {
   const endpoint = anonymously(options);
   const store = tokenStore(stateHome, endpoint);
   const { userName } = signedIn(store, endpoint);
@@ -125,7 +122,6 @@ async function changePassword(options: PasswordChangeOptions, { stateHome }: Sur
   // At the lock waits who renews the tokens from before, in vain.
   await store.alone(async () => store.write(storedTokens(tokens, userName)));
   process.stdout.write(`${printableLine(userName)} has a new password; all other sign-ins are ended.\n`);
-  return true;
 }
 
 /** @throws Trouble when nobody is signed in there */

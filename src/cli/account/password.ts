@@ -53,7 +53,13 @@ export async function readPasswordChange({
 function asking({ input, output }: PasswordTerminal): Ask {
   if (isTerminal(input)) return (question) => askHidden(question, input, output);
   const lines = createInterface({ input, crlfDelay: Infinity })[Symbol.asyncIterator]();
-  return async () => known((await lines.next()).value);
+  return async () => {
+    input.resume();
+    const { value } = await lines.next();
+    // An input that stays open must not keep the process.
+    input.pause();
+    return known(value);
+  };
 }
 
 /** On a terminal twice. */

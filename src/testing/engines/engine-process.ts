@@ -35,6 +35,8 @@ exec "$@" 3<&-
 export interface Engine extends AsyncDisposable {
   /** The folder of its data and its log (`<name>.log`). Empty when it is somebody else's. */
   readonly dataDir: string;
+  /** 0 when it is not running, or somebody else's. */
+  readonly pid: number;
   /** Ends it with -9, paused or not, and waits for its end. Does nothing when it is not running. */
   kill(): Promise<void>;
   /** Ends it in order (SIGTERM) and waits for its end; with -9 after 15 s. */
@@ -104,6 +106,7 @@ export function externalEngine(name: string): Engine {
   };
   return {
     dataDir: '',
+    pid: 0,
     kill: async () => refuse(),
     stop: async () => refuse(),
     start: async () => refuse(),
@@ -131,6 +134,10 @@ class EngineProcess implements Engine {
     this.#folder = folder;
     this.#spec = spec;
     this.#logPath = join(folder.path, `${spec.name}.log`);
+  }
+
+  get pid(): number {
+    return this.#running?.child.pid ?? 0;
   }
 
   async start(): Promise<void> {

@@ -1,11 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { certificateFile, envoyFile } from '../../../gateway/envoy/files.ts';
-import { type EnvoyValues, localValues } from '../../../gateway/envoy/values.ts';
+import { composeValues, type EnvoyValues, localValues } from '../../../gateway/envoy/values.ts';
 import type { Certificate } from '../certificates.ts';
 import { type Engine, type EngineOptions, engineFolder, startEngine } from './engine-process.ts';
 import { freePort, portFor } from './free-port.ts';
 import { installed } from './install.ts';
+
+/** What one address may ask where calls need a token. */
+export const deployedLimits: Pick<EnvoyValues, 'rateLimit' | 'rateLimitWithoutToken'> = {
+  rateLimit: composeValues.rateLimit,
+  rateLimitWithoutToken: composeValues.rateLimitWithoutToken,
+};
 
 const answerTimeoutMs = 2_000;
 

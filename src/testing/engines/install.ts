@@ -98,10 +98,6 @@ const recipes: Readonly<Record<Installable, Recipe>> = {
   },
 };
 
-export function isInstallable(name: string): name is Installable {
-  return Object.hasOwn(recipes, name);
-}
-
 /**
  * The folder that holds what is named, installed when it is not there yet, which stderr tells: from package registries only, through the clients
  * and the mirrors that the machine has configured. Folders are under ~/.cache/parley-engines, or where ENGINES_DIR says. Rejects naming what is
