@@ -15,12 +15,12 @@ const layers = {
   workers: { from: '^src/workers/', may: ['^src/(domain|ports|app|workers)/'], npm: false, core: false },
   projections: {
     from: '^projections/([^/]+)/',
-    may: ['^src/(domain|ports|app)/', '^projections/$1/', '^projections/[^/]+[.]ts$'],
+    may: ['^src/(domain|ports|app)/', '^projections/$1/', '^projections/engine/'],
     // A table of Unicode that ships with the code (docs/adr/0029).
     npm: '^node_modules/unicode-segmenter/',
     core: false,
   },
-  'projection-runner': {
+  'read-models': {
     from: '^projections/[^/]+[.]ts$',
     may: ['^src/(domain|ports|app)/', '^projections/'],
     npm: false,
@@ -122,16 +122,12 @@ forbidden.push({
   name: 'folds-are-pure',
   severity: 'error',
   from: {
-    path: [
-      '^src/domain/',
-      '^projections/(models|history-projection)[.]ts$',
-      '^projections/[^/]+/(project|document)[.]ts$',
-    ],
+    path: ['^src/domain/', '^projections/models[.]ts$', '^projections/[^/]+/(project|document)[.]ts$'],
     pathNot: tests,
   },
   to: {
     reachable: true,
-    path: ['^src/(app|adapters)/', '^src/ports/clock[.]ts$', '^projections/(runner|pace|partition-folder)[.]ts$'],
+    path: ['^src/(app|adapters)/', '^src/ports/clock[.]ts$', '^projections/engine/(runner|pace)[.]ts$'],
   },
 });
 

@@ -1,6 +1,6 @@
 import { activeConnections } from '../../projections/active-connections/query.ts';
+import { lagOf } from '../../projections/engine/lag.ts';
 import { history as historyQueries } from '../../projections/history/query.ts';
-import { lagOf } from '../../projections/lag.ts';
 import { projections } from '../../projections/models.ts';
 import { operationsViews } from '../../projections/operations-views.ts';
 import { openFolderMediaStore } from '../adapters/filesystem/folder-media-store.ts';

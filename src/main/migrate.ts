@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
+import type { Projection } from '../../projections/engine/projection.ts';
+import { rebuildModel } from '../../projections/engine/rebuild.ts';
 import { projections } from '../../projections/models.ts';
-import type { Projection } from '../../projections/projection.ts';
-import { rebuildModel } from '../../projections/rebuild.ts';
 import { layoutVersion, prepareFolder } from '../adapters/filesystem/layout.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { readAccountSchemaVersion } from '../adapters/sqlite/account-store/open-file.ts';

@@ -1,6 +1,6 @@
+import { runProjector } from '../../../projections/engine/runner.ts';
 import { historyModel } from '../../../projections/history/document.ts';
 import { projections } from '../../../projections/models.ts';
-import { runProjector } from '../../../projections/runner.ts';
 import { MemoryReadModelServer } from '../../adapters/memory/read-model/memory-read-models.ts';
 import { Journal } from '../../app/journal.ts';
 import { createEventCodec } from '../../codec/event-codec.ts';

@@ -1,7 +1,7 @@
+import { runProjector } from '../../../../projections/engine/runner.ts';
 import { historyModel } from '../../../../projections/history/document.ts';
 import { history } from '../../../../projections/history/query.ts';
 import { projections } from '../../../../projections/models.ts';
-import { runProjector } from '../../../../projections/runner.ts';
 import { inProcessBus } from '../../../adapters/memory/live-bus/in-process-bus.ts';
 import { MemoryReadModelServer } from '../../../adapters/memory/read-model/memory-read-models.ts';
 import { nodeCryptoIds } from '../../../adapters/node/node-crypto-ids.ts';

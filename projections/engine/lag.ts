@@ -1,5 +1,5 @@
-import type { Journal } from '../src/app/journal.ts';
-import type { ReadModelStore } from '../src/ports/read-model.ts';
+import type { Journal } from '../../src/app/journal.ts';
+import type { ReadModelStore } from '../../src/ports/read-model.ts';
 import type { Projection } from './projection.ts';
 
 /**

@@ -1,17 +1,19 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { MemoryReadModelServer } from '../src/adapters/memory/read-model/memory-read-models.ts';
-import type { JournalEntry } from '../src/app/journal.ts';
-import { type ConversationEvent, mediaOf } from '../src/domain/conversation/events.ts';
-import { evolve, initialPartition, type PartitionState } from '../src/domain/conversation/partition-state.ts';
-import { ReadModelUnavailable } from '../src/ports/read-model.ts';
-import { assertProperty } from '../src/testing/property.ts';
-import { rounds } from '../src/testing/rounds.ts';
-import type { ConversationDocument, MediaReferenceDocument, MessageDocument } from './history/document.ts';
-import { historyProjection } from './history-projection.ts';
-import { openModel, PartitionFolder, retryNothing } from './partition-folder.ts';
-import type { PartitionDocument } from './processing/document.ts';
-import type { Projection } from './projection.ts';
+import { MemoryReadModelServer } from '../../src/adapters/memory/read-model/memory-read-models.ts';
+import type { JournalEntry } from '../../src/app/journal.ts';
+import { type ConversationEvent, mediaOf } from '../../src/domain/conversation/events.ts';
+import { evolve, initialPartition, type PartitionState } from '../../src/domain/conversation/partition-state.ts';
+import { ReadModelUnavailable } from '../../src/ports/read-model.ts';
+import { assertProperty } from '../../src/testing/property.ts';
+import { rounds } from '../../src/testing/rounds.ts';
+import type {
+  ConversationDocument,
+  MediaReferenceDocument,
+  MessageDocument,
+  PartitionDocument,
+} from '../history/document.ts';
+import { historyProjection } from '../history/project.ts';
 import {
   conversationDeleted,
   conversationErased,
@@ -27,7 +29,9 @@ import {
   text,
   workerClaimed,
   workerReleased,
-} from './testing/conversation-events.ts';
+} from '../testing/conversation-events.ts';
+import type { Projection } from './projection.ts';
+import { openModel, PartitionFolder, retryNothing } from './runner.ts';
 
 /** `read-model-differs` of the simulation looks at the same folds, in the whole composition. */
 const runs = rounds({ usual: 500, long: 5_000 });

@@ -1,7 +1,7 @@
-import type { Journal } from '../src/app/journal.ts';
-import type { Collection, Document, ReadModelStore } from '../src/ports/read-model.ts';
-import { type OpenModel, openModel, PartitionFolder, type Retry, retryNothing } from './partition-folder.ts';
+import type { Journal } from '../../src/app/journal.ts';
+import type { Collection, Document, ReadModelStore } from '../../src/ports/read-model.ts';
 import type { Projection } from './projection.ts';
+import { type OpenModel, openModel, PartitionFolder, type Retry, retryNothing } from './runner.ts';
 
 /** Records read and folded at once. */
 const batchRecords = 1_000;

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
-import { history } from './history/query.ts';
-import { historyProjection } from './history-projection.ts';
+import { type ReadModelStore, ReadModelUnavailable } from '../../src/ports/read-model.ts';
+import { historyProjection } from '../history/project.ts';
+import { history } from '../history/query.ts';
+import { messageReceived } from '../testing/conversation-events.ts';
+import { type Harness, openHarness } from '../testing/harness.ts';
 import type { Projection } from './projection.ts';
 import { rebuildModel } from './rebuild.ts';
-import { messageReceived } from './testing/conversation-events.ts';
-import { type Harness, openHarness } from './testing/harness.ts';
 
 let harness: Harness;
 

@@ -1,6 +1,6 @@
-import { nameOfPlace } from '../src/app/journal.ts';
-import type { DeadLetterRecord } from '../src/ports/operations-views.ts';
-import type { CollectionSpec, ReadModelStore } from '../src/ports/read-model.ts';
+import { nameOfPlace } from '../../src/app/journal.ts';
+import type { DeadLetterRecord } from '../../src/ports/operations-views.ts';
+import type { CollectionSpec, ReadModelStore } from '../../src/ports/read-model.ts';
 
 /** A record that could not be decoded: put aside with its place, so that its neighbours go on and somebody can look at it. */
 export type DeadLetterDocument = DeadLetterRecord;

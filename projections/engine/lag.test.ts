@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
+import { projections } from '../models.ts';
+import { conversationStarted, messageReceived } from '../testing/conversation-events.ts';
+import { openHarness } from '../testing/harness.ts';
 import { lagOf } from './lag.ts';
-import { projections } from './models.ts';
-import { conversationStarted, messageReceived } from './testing/conversation-events.ts';
-import { openHarness } from './testing/harness.ts';
 
 test('the lag of a model is what the log holds beyond its checkpoints, over all partitions', async () => {
   await using world = await openHarness();

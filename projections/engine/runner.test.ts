@@ -1,26 +1,25 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { systemClock } from '../src/adapters/node/system-clock.ts';
-import { type DocumentWrite, type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
-import { eventually } from '../src/testing/test-sessions.ts';
-import { activeConnections } from './active-connections/query.ts';
-import { deadLettersOf } from './dead-letters.ts';
-import { historyModel } from './history/document.ts';
-import { history } from './history/query.ts';
-import { historyProjection } from './history-projection.ts';
-import { activeConnectionsProjection } from './models.ts';
-import { Pace } from './pace.ts';
-import { processing } from './processing/query.ts';
-import type { Projection } from './projection.ts';
-import { rebuildModel } from './rebuild.ts';
-import { runProjector } from './runner.ts';
+import { systemClock } from '../../src/adapters/node/system-clock.ts';
+import { type DocumentWrite, type ReadModelStore, ReadModelUnavailable } from '../../src/ports/read-model.ts';
+import { eventually } from '../../src/testing/test-sessions.ts';
+import { activeConnectionsProjection } from '../active-connections/project.ts';
+import { activeConnections } from '../active-connections/query.ts';
+import { historyModel } from '../history/document.ts';
+import { historyProjection } from '../history/project.ts';
+import { history, processingTotals } from '../history/query.ts';
 import {
   conversationDeleted,
   messageReceived,
   replyCompleted,
   replyStarted,
   workerClaimed,
-} from './testing/conversation-events.ts';
-import { type Harness, openHarness, projectAll } from './testing/harness.ts';
+} from '../testing/conversation-events.ts';
+import { type Harness, openHarness, projectAll } from '../testing/harness.ts';
+import { deadLettersOf } from './dead-letters.ts';
+import { Pace } from './pace.ts';
+import type { Projection } from './projection.ts';
+import { rebuildModel } from './rebuild.ts';
+import { runProjector } from './runner.ts';
 
 let harness: Harness;
 
@@ -69,7 +68,7 @@ test('everything in the log is in the models, from all partitions and both topic
   await harness.project();
   expect(await history(harness.store).getMessage('a')).toMatchObject({ status: 'processing' });
   expect(await history(harness.store).getMessage('c')).toMatchObject({ status: 'queued', conversationId: 'elsewhere' });
-  expect(await processing(harness.store, historyModel).totals()).toMatchObject({ processing: 1, queued: 2 });
+  expect(await processingTotals(harness.store)).toMatchObject({ processing: 1, queued: 2 });
   const snapshot = await activeConnections(harness.store).snapshot();
   expect(snapshot).toMatchObject({ nextOffset: 2, state: { limits: noLimits, waiting: [] } });
   expect([...(snapshot?.state.open.values() ?? [])]).toMatchObject([{ sessionId: 's', clientId: 'ann' }]);
@@ -175,7 +174,7 @@ describe('a store that cannot be used for a while', () => {
     await harness.project();
     expect(await history(harness.store).getMessage('a')).toMatchObject({ status: 'completed', finalSequence: 4 });
     expect(await history(harness.store).getConversation('talk')).toMatchObject({ messageCount: 2 });
-    expect(await processing(harness.store, historyModel).totals()).toMatchObject({ processing: 0, queued: 0 });
+    expect(await processingTotals(harness.store)).toMatchObject({ processing: 0, queued: 0 });
   });
 });
 

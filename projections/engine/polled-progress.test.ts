@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { systemClock } from '../src/adapters/node/system-clock.ts';
-import { type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
-import { historyModel } from './history/document.ts';
+import { systemClock } from '../../src/adapters/node/system-clock.ts';
+import { type ReadModelStore, ReadModelUnavailable } from '../../src/ports/read-model.ts';
+import { historyModel } from '../history/document.ts';
+import { messageReceived } from '../testing/conversation-events.ts';
+import { type Harness, openHarness } from '../testing/harness.ts';
 import { PolledProgress } from './polled-progress.ts';
-import { messageReceived } from './testing/conversation-events.ts';
-import { type Harness, openHarness } from './testing/harness.ts';
 
 const longMs = 60_000;
 let harness: Harness;

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { Clock } from '../src/ports/clock.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import { Pace } from './pace.ts';
 
 const intervalMs = 20;

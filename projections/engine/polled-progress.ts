@@ -1,6 +1,6 @@
-import type { Clock } from '../src/ports/clock.ts';
-import type { HistoryProgress, WholeAnswer } from '../src/ports/history.ts';
-import { type ReadModelStore, ReadModelUnavailable } from '../src/ports/read-model.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { HistoryProgress, WholeAnswer } from '../../src/ports/history.ts';
+import { type ReadModelStore, ReadModelUnavailable } from '../../src/ports/read-model.ts';
 
 /** Between two looks while somebody waits: a read of one small document. */
 const awaitedPollMs = 10;

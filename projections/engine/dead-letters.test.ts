@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { nameOfPlace } from '../src/app/journal.ts';
-import { eventCodec } from '../src/testing/event-codec.ts';
-import { historyProjection } from './history-projection.ts';
-import { operationsViews } from './operations-views.ts';
+import { nameOfPlace } from '../../src/app/journal.ts';
+import { eventCodec } from '../../src/testing/event-codec.ts';
+import { historyProjection } from '../history/project.ts';
+import { operationsViews } from '../operations-views.ts';
+import { conversationDeleted, messageReceived, replyCompleted, replyFailed } from '../testing/conversation-events.ts';
+import { type Harness, openHarness, projectAll } from '../testing/harness.ts';
 import type { Projection } from './projection.ts';
 import { rebuildModel } from './rebuild.ts';
-import { conversationDeleted, messageReceived, replyCompleted, replyFailed } from './testing/conversation-events.ts';
-import { type Harness, openHarness } from './testing/harness.ts';
 
 let harness: Harness;
 beforeEach(async () => {
@@ -27,7 +27,27 @@ async function replayOf(offset: number, partition = 0): Promise<void> {
   await harness.journal.log.append([{ topic, partition, key: '', headers: named, value }]);
 }
 
+/** A model that makes nothing of its records. */
+const emptyModelOf = (topicName: Projection['topic'], model: string): Projection => ({
+  model,
+  topic: topicName,
+  collections: [],
+  touches: () => [],
+  fold: (state) => state,
+});
+
 describe('a record that could not be decoded', () => {
+  test('is reported once, however many models are made of its topic', async () => {
+    await garbage();
+    const models = ['first', 'second'].map((model) => emptyModelOf('conversations', model));
+    const reported = await projectAll(harness.journal, harness.store, [
+      emptyModelOf('connections', 'other'),
+      ...models,
+    ]);
+    expect(reported).toMatchObject([{ topic, partition: 0, offset: 0 }]);
+    expect(await deadLetterAt(0)).toMatchObject(reported[0] ?? {});
+  });
+
   test.each([true, false])(
     'is known as replayed by what was appended in its stead (in one batch: %s)',
     async (isOne) => {

@@ -1,4 +1,4 @@
-import type { GroupMember, PartitionGroups } from '../src/ports/partition-groups.ts';
+import type { GroupMember, PartitionGroups } from '../../src/ports/partition-groups.ts';
 import { type ProjectorOptions, runProjector } from './runner.ts';
 
 export interface GroupProjectorOptions extends Omit<ProjectorOptions, 'signal' | 'isOwn'> {

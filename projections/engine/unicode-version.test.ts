@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import { graphemeSegments } from 'unicode-segmenter/grapheme';
-import { conversationsSpec, messagesSpec } from './history/document.ts';
+import { conversationsSpec, messagesSpec } from '../history/document.ts';
 import { withUnicode } from './unicode-version.ts';
 
 test('a later release of Unicode, and a later version of the rule, raise the version of a collection', () => {

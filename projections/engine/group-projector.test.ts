@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { MemoryGroupServer } from '../src/adapters/memory/partition-groups/memory-groups.ts';
-import { systemClock } from '../src/adapters/node/system-clock.ts';
-import { eventually } from '../src/testing/test-sessions.ts';
+import { MemoryGroupServer } from '../../src/adapters/memory/partition-groups/memory-groups.ts';
+import { systemClock } from '../../src/adapters/node/system-clock.ts';
+import { eventually } from '../../src/testing/test-sessions.ts';
+import { historyModel } from '../history/document.ts';
+import { projections } from '../models.ts';
+import { messageReceived } from '../testing/conversation-events.ts';
+import { type Harness, openHarness } from '../testing/harness.ts';
 import { GroupProjector } from './group-projector.ts';
-import { historyModel } from './history/document.ts';
-import { projections } from './models.ts';
-import { messageReceived } from './testing/conversation-events.ts';
-import { type Harness, openHarness } from './testing/harness.ts';
 
 /** The projector's groups. */
 const [connections, conversations] = [

@@ -1,4 +1,4 @@
-import type { Clock } from '../src/ports/clock.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 
 /** A turn is followed by at least so many times what it took without work: a store that is slow is written to less often, and more at once. */
 const restPerWork = 2;
