@@ -64,7 +64,7 @@ async function measureLoops(
 /** The log of an embedded server, copied to Kafka; then what a deployment does with it. Pages are not read: the stand-in for MongoDB sorts whole conversations. */
 async function measureGrown(messages: number, work: string, engines: Engines): Promise<GrownFigures> {
   const dataDir = join(work, 'grown');
-  const { events } = await runJson<{ events: number }>('src/main/bench-log.ts', ['fill', dataDir, String(messages)]);
+  const { events } = await runJson<{ events: number }>('src/testing/bench/log.ts', ['fill', dataDir, String(messages)]);
   const settings = { ...engines.settings, PARLEY_LOG_LEVEL: 'warn', PARLEY_DATA_DIR: dataDir };
   await run('src/main/parley.ts', ['copy-log'], settings);
   const begun = performance.now();

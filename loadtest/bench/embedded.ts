@@ -29,7 +29,7 @@ async function caughtUp(address: string, marks: readonly Mark[]): Promise<void> 
   }
 }
 
-/** What a filled log is, as src/main/bench-log.ts tells it. */
+/** What a filled log is, as src/testing/bench/log.ts tells it. */
 interface Filled {
   readonly events: number;
   readonly conversationId: string;
@@ -40,7 +40,7 @@ interface Filled {
 export async function measureEmbedded(plan: Plan, work: string): Promise<EmbeddedFigures> {
   const append = (appenders: number): Promise<AppendFigures> => {
     const folder = join(work, `append-${appenders}`);
-    return runJson('src/main/bench-log.ts', ['append', folder, String(appenders), String(plan.measureMs)]);
+    return runJson('src/testing/bench/log.ts', ['append', folder, String(appenders), String(plan.measureMs)]);
   };
   const figures = {
     origin: origin(),
@@ -99,7 +99,7 @@ async function measureWaysIn(plan: Plan, work: string): Promise<WaysFigures> {
 
 async function measureSize(messages: number, work: string): Promise<SizeFigures> {
   const dataDir = join(work, `size-${messages}`);
-  const filled = await runJson<Filled>('src/main/bench-log.ts', ['fill', dataDir, String(messages)]);
+  const filled = await runJson<Filled>('src/testing/bench/log.ts', ['fill', dataDir, String(messages)]);
   const { events, conversationId, ends } = filled;
   const first = await firstStart(dataDir, ends);
   const audit = await runJson<{ recordsPerSecond: number }>('src/main/parley.ts', ['audit', '--json'], {

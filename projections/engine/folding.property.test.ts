@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { MemoryReadModelServer } from '../../src/adapters/memory/read-model/memory-read-models.ts';
 import type { JournalEntry } from '../../src/app/journal.ts';
 import { type ConversationEvent, mediaOf } from '../../src/domain/conversation/events.ts';
 import { evolve, initialPartition, type PartitionState } from '../../src/domain/conversation/partition-state.ts';
 import { ReadModelUnavailable } from '../../src/ports/read-model.ts';
+import { MemoryReadModelServer } from '../../src/testing/memory/read-model/memory-read-models.ts';
 import { assertProperty } from '../../src/testing/property.ts';
 import { rounds } from '../../src/testing/rounds.ts';
 import type {

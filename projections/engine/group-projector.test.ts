@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { MemoryGroupServer } from '../../src/adapters/memory/partition-groups/memory-groups.ts';
 import { systemClock } from '../../src/adapters/node/system-clock.ts';
+import { MemoryGroupServer } from '../../src/testing/memory/partition-groups/memory-groups.ts';
 import { eventually } from '../../src/testing/test-sessions.ts';
 import { historyModel } from '../history/document.ts';
 import { projections } from '../models.ts';

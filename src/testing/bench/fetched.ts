@@ -1,11 +1,11 @@
-import { KeyRing } from '../adapters/kafka/event-log/key-ring.ts';
-import { Opener } from '../adapters/kafka/event-log/opener.ts';
-import type { Reader } from '../adapters/kafka/event-log/reader.ts';
-import { decodeBatches, encodeBatch } from '../adapters/kafka/event-log/record-batch.ts';
-import { type DataKey, makeDataKey, seal } from '../adapters/kafka/event-log/sealing.ts';
-import type { EventCodec } from '../ports/event-codec.ts';
-import type { LogRecord } from '../ports/event-log.ts';
-import type { Logger } from '../ports/telemetry.ts';
+import { KeyRing } from '../../adapters/kafka/event-log/key-ring.ts';
+import { Opener } from '../../adapters/kafka/event-log/opener.ts';
+import type { Reader } from '../../adapters/kafka/event-log/reader.ts';
+import { decodeBatches, encodeBatch } from '../../adapters/kafka/event-log/record-batch.ts';
+import { type DataKey, makeDataKey, seal } from '../../adapters/kafka/event-log/sealing.ts';
+import type { EventCodec } from '../../ports/event-codec.ts';
+import type { LogRecord } from '../../ports/event-log.ts';
+import type { Logger } from '../../ports/telemetry.ts';
 
 const nobody = { producerId: 1n, producerEpoch: 0, firstSequence: 0 };
 /** As a tail gives them on (adapters/kafka/event-log/limits.ts). */

@@ -2,23 +2,23 @@
  * What docs/capacity.md needs to know of following the log of conversations, as a gateway does for the clients of all: with the product's own fold and
  * codec, over the log in memory, so that no engine is in it. Printed as one line of JSON.
  *
- *     node src/main/bench-following.ts cost <text bytes> <reply bytes> <messages of a conversation> <drafts of a reply>
- *     node src/main/bench-following.ts answered <text bytes> <reply bytes> <conversations>
- *     node src/main/bench-following.ts unanswered <text bytes> <reply bytes> <conversations> <messages of each>
+ *     node src/testing/bench/following.ts cost <text bytes> <reply bytes> <messages of a conversation> <drafts of a reply>
+ *     node src/testing/bench/following.ts answered <text bytes> <reply bytes> <conversations>
+ *     node src/testing/bench/following.ts unanswered <text bytes> <reply bytes> <conversations> <messages of each>
  */
 
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { MemoryLogServer } from '../adapters/memory/event-log/memory-log.ts';
-import { nodeCryptoIds as ids } from '../adapters/node/node-crypto-ids.ts';
-import { systemClock } from '../adapters/node/system-clock.ts';
-import { Following } from '../app/following/following.ts';
-import { knownWindowIds, usualLookBackRecords } from '../app/following/limits.ts';
-import { Journal, topicsOf } from '../app/journal.ts';
-import { BenchConversations, type Placed } from './bench-conversations.ts';
-import { FetchedRecords } from './bench-fetched.ts';
-import { eventCodec } from './event-codec.ts';
+import { nodeCryptoIds as ids } from '../../adapters/node/node-crypto-ids.ts';
+import { systemClock } from '../../adapters/node/system-clock.ts';
+import { Following } from '../../app/following/following.ts';
+import { knownWindowIds, usualLookBackRecords } from '../../app/following/limits.ts';
+import { Journal, topicsOf } from '../../app/journal.ts';
+import { eventCodec } from '../../main/event-codec.ts';
+import { MemoryLogServer } from '../memory/event-log/memory-log.ts';
+import { BenchConversations, type Placed } from './conversations.ts';
+import { FetchedRecords } from './fetched.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;

@@ -1,5 +1,5 @@
-import { nodeCryptoIds as ids } from '../adapters/node/node-crypto-ids.ts';
-import type { ConversationEvent, MessageReceived } from '../domain/conversation/events.ts';
+import { nodeCryptoIds as ids } from '../../adapters/node/node-crypto-ids.ts';
+import type { ConversationEvent, MessageReceived } from '../../domain/conversation/events.ts';
 
 /** What is said in each message, and by whom it is answered. */
 export interface Said {

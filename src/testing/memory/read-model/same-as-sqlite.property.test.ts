@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { assertProperty } from '../../../testing/property.ts';
-import { answersOf, histories } from '../../../testing/read-model-answers.ts';
-import { openSqliteReadModels } from '../../sqlite/read-model/store.ts';
+import { openSqliteReadModels } from '../../../adapters/sqlite/read-model/store.ts';
+import { assertProperty } from '../../property.ts';
+import { answersOf, histories } from '../../read-model-answers.ts';
 import { MemoryReadModelServer } from './memory-read-models.ts';
 
 const runs = 100;

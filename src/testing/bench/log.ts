@@ -1,15 +1,15 @@
 /**
  * What `npm run bench` needs of the log itself: its bare speed, and logs with much in them.
  *
- *     node src/main/bench-log.ts append <folder> <appenders> <milliseconds>
- *     node src/main/bench-log.ts fill <folder> <messages>
+ *     node src/testing/bench/log.ts append <folder> <appenders> <milliseconds>
+ *     node src/testing/bench/log.ts fill <folder> <messages>
  */
 import { parseArgs } from 'node:util';
-import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
-import { topicsOf } from '../app/journal.ts';
-import type { Appended, EventLog, NewRecord } from '../ports/event-log.ts';
-import { BenchConversations, type Placed } from './bench-conversations.ts';
-import { eventCodec } from './event-codec.ts';
+import { openSqliteLog } from '../../adapters/sqlite/event-log/sqlite-log.ts';
+import { topicsOf } from '../../app/journal.ts';
+import { eventCodec } from '../../main/event-codec.ts';
+import type { Appended, EventLog, NewRecord } from '../../ports/event-log.ts';
+import { BenchConversations, type Placed } from './conversations.ts';
 
 const partitions = 10;
 const topics = topicsOf('parley');

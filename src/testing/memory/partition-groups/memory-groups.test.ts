@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { assertProperty } from '../../../testing/property.ts';
+import { assertProperty } from '../../property.ts';
 import { MemoryGroupServer, spread } from './memory-groups.ts';
 
 /** A group of six partitions, whose moves wait until they are let happen. */
