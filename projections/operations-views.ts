@@ -2,9 +2,9 @@ import { nameOfPlace } from '../src/app/journal.ts';
 import type { HistoryPlace } from '../src/ports/history.ts';
 import type { DeadLetterItem, DeadLetterRecord, OperationsViews } from '../src/ports/operations-views.ts';
 import type { ReadModelStore } from '../src/ports/read-model.ts';
-import { deadLettersSpec } from './dead-letters.ts';
-import { historyModel, type MessageDocument, messagesSpec } from './history/document.ts';
-import { processing } from './processing/query.ts';
+import { deadLettersSpec } from './engine/dead-letters.ts';
+import { type MessageDocument, messagesSpec } from './history/document.ts';
+import { processingTotals } from './history/query.ts';
 
 interface Placed {
   readonly item: DeadLetterItem;
@@ -16,7 +16,7 @@ export function operationsViews(store: ReadModelStore): OperationsViews {
   const records = store.collection(deadLettersSpec);
   const messages = store.collection(messagesSpec);
   return {
-    processing: () => processing(store, historyModel).totals(),
+    processing: () => processingTotals(store),
     async listParked(topics, { after, limit }) {
       // One more than asked for, of each: together they tell whether there is a next page.
       const range = { descending: true, limit: limit + 1, ...(after && { after }) };

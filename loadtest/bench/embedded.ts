@@ -46,7 +46,7 @@ export type EmbeddedFigures = Awaited<ReturnType<typeof measureEmbedded>>;
 export async function measureEmbedded(plan: Plan, work: string) {
   const append = (appenders: number): Promise<AppendFigures> => {
     const folder = join(work, `append-${appenders}`);
-    return runJson('src/main/bench-log.ts', ['append', folder, String(appenders), String(plan.measureMs)]);
+    return runJson('src/testing/bench/log.ts', ['append', folder, String(appenders), String(plan.measureMs)]);
   };
   const figures = {
     origin: origin(),

@@ -35,7 +35,7 @@ export function connects({ address }: Pick<Measured, 'address'>, count: number) 
   return runClient('connects', { address, connects: count, atOnce: 10 });
 }
 
-/** A log that was filled, as src/main/bench-log.ts describes it. */
+/** A log that was filled, as src/testing/bench/log.ts describes it. */
 export interface FilledLog {
   readonly events: number;
   readonly conversationId: string;
@@ -45,7 +45,7 @@ export interface FilledLog {
 
 /** Makes a log with so many messages in it. */
 export function filledLog(dataDir: string, messages: number): Promise<FilledLog> {
-  return runJson('src/main/bench-log.ts', ['fill', dataDir, String(messages)]);
+  return runJson('src/testing/bench/log.ts', ['fill', dataDir, String(messages)]);
 }
 
 /** Events a second that `parley audit` folds. */

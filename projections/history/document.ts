@@ -2,7 +2,7 @@ import { textOf } from '../../src/domain/conversation/events.ts';
 import { wordsOf } from '../../src/domain/conversation/search-words.ts';
 import type { HistoryConversation, HistoryMessage } from '../../src/ports/history.ts';
 import type { CollectionSpec } from '../../src/ports/read-model.ts';
-import { withUnicode } from '../unicode-version.ts';
+import { withUnicode } from '../engine/unicode-version.ts';
 
 /** The read model that conversations, their messages and what is in processing belong to. */
 export const historyModel = 'history';
@@ -52,6 +52,19 @@ export interface MediaReferenceDocument {
   readonly messageCount: number;
 }
 
+/** A message that waits for its answer. */
+export interface PendingMessage {
+  readonly messageId: string;
+  readonly receivedAtMs: number;
+  readonly processing: boolean;
+}
+
+/** What one partition has to do, oldest first: no longer than clients may have unanswered. */
+export interface PartitionDocument {
+  readonly partition: number;
+  readonly pending: readonly PendingMessage[];
+}
+
 export const messagesSpec: CollectionSpec<MessageDocument> = {
   name: 'messages',
   model: historyModel,
@@ -85,6 +98,14 @@ export const mediaReferencesSpec: CollectionSpec<MediaReferenceDocument> = {
     byConversation: { equals: ['conversationId'], order: 'mediaId' },
   },
   constant: ['mediaId', 'conversationId'],
+};
+
+/** In this model, because its messages tell which events count. */
+export const processingSpec: CollectionSpec<PartitionDocument> = {
+  name: 'processing',
+  model: historyModel,
+  version: 1,
+  indexes: {},
 };
 
 /** Neither id holds an @. */

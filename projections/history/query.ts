@@ -8,6 +8,7 @@ import type {
   MediaReferences,
   Missed,
 } from '../../src/ports/history.ts';
+import type { OperationsViews } from '../../src/ports/operations-views.ts';
 import type { Collection, PageQuery, Place, ReadModelStore } from '../../src/ports/read-model.ts';
 import { AskedWords } from './asked-words.ts';
 import {
@@ -18,6 +19,7 @@ import {
   mediaReferenceId,
   mediaReferencesSpec,
   messagesSpec,
+  processingSpec,
 } from './document.ts';
 
 /** The port's queries, and those of whoever calls a model, sweeps media or erases. All reads reject with ReadModelUnavailable. */
@@ -221,4 +223,19 @@ function titleOf(conversation: ConversationDocument | null): readonly Missed[] {
 function isMissed(change: Missed, afterSequence: number): boolean {
   if ('title' in change) return true;
   return change.at === change.message.sequence || change.message.sequence <= afterSequence;
+}
+
+/** More partitions than anybody configures. */
+const maxPartitions = 10_000;
+
+/** What is being answered and what waits, over all partitions. Rejects with ReadModelUnavailable. */
+export async function processingTotals(store: ReadModelStore): ReturnType<OperationsViews['processing']> {
+  const documents = await store.collection(processingSpec).scan('', maxPartitions);
+  const pending = documents.flatMap(({ document }) => document.pending);
+  const queued = pending.filter((message) => !message.processing);
+  return {
+    processing: pending.length - queued.length,
+    queued: queued.length,
+    oldestQueuedAtMs: queued.length === 0 ? null : Math.min(...queued.map(({ receivedAtMs }) => receivedAtMs)),
+  };
 }

@@ -1,17 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MemoryLogServer } from '../../src/adapters/memory/event-log/memory-log.ts';
 import { systemClock } from '../../src/adapters/node/system-clock.ts';
 import { openSqliteReadModels, type SqliteReadModels } from '../../src/adapters/sqlite/read-model/store.ts';
 import { Journal } from '../../src/app/journal.ts';
 import type { ParleyEvent } from '../../src/ports/event-codec.ts';
 import type { ReadModelStore } from '../../src/ports/read-model.ts';
 import { eventCodec } from '../../src/testing/event-codec.ts';
-import type { DeadLetterDocument } from '../dead-letters.ts';
+import { MemoryLogServer } from '../../src/testing/memory/event-log/memory-log.ts';
+import type { DeadLetterDocument } from '../engine/dead-letters.ts';
+import type { Projection } from '../engine/projection.ts';
+import { runProjector } from '../engine/runner.ts';
 import { projections } from '../models.ts';
-import type { Projection } from '../projection.ts';
-import { runProjector } from '../runner.ts';
 
 /** Between the times of two records. */
 const stepMs = 10;

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { MemoryLogServer } from '../adapters/memory/event-log/memory-log.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import { messageReceived, replyStarted } from '../testing/conversation-events.ts';
 import { eventCodec } from '../testing/event-codec.ts';
 import { FaultyLog } from '../testing/faulty-log.ts';
+import { MemoryLogServer } from '../testing/memory/event-log/memory-log.ts';
 import { RecordedTracer } from '../testing/recorded-tracer.ts';
 import { Journal } from './journal.ts';
 import { tracedLog } from './traced-log.ts';

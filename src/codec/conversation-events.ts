@@ -83,7 +83,7 @@ function encodeRenamed({ conversationId, title }: domain.ConversationRenamed, wr
 
 /**
  * Writes an event of the `conversations` topic, its words behind all its other fields: a protobuf message may have them in any order, and so
- * the value without its words is a beginning of the value (redaction.ts).
+ * the value without its words is a beginning of the value (event-codec.ts).
  */
 export function encodeConversationEvent(event: domain.ConversationEvent, writer: BinaryWriter): BinaryWriter {
   switch (event.type) {

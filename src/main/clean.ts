@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { lockDataDir } from '../adapters/sqlite/event-log/lock.ts';
+import { lockDataDir } from '../adapters/sqlite/event-log/data-folder.ts';
 import { logFolder } from '../adapters/sqlite/event-log/schema.ts';
 import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { topicsOf } from '../app/journal.ts';

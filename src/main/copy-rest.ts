@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CopiedMedia, copyMediaFolder } from '../adapters/filesystem/copy-media-folder.ts';
-import { copyAccountFile } from '../adapters/sqlite/account-store/copy-accounts.ts';
+import { copyAccountFile } from '../adapters/sqlite/account-store/account-file.ts';
 import { AccountStoreDamaged } from '../ports/account-store.ts';
 import { accountsPath, mediaFolder } from './data-folder.ts';
 import { progressBar } from './progress-bar.ts';

@@ -1,5 +1,5 @@
+import { openModel } from '../../projections/engine/runner.ts';
 import { projections } from '../../projections/models.ts';
-import { openModel } from '../../projections/partition-folder.ts';
 import { haveTimestampType, setTimestampType } from '../adapters/kafka/event-log/topic-times.ts';
 import { openMongoAccountStore } from '../adapters/mongodb/account-store/mongo-account-store.ts';
 import { openMongoReadModels } from '../adapters/mongodb/read-model/mongo-read-models.ts';

@@ -1,12 +1,12 @@
 import { activeConnections } from '../../projections/active-connections/query.ts';
-import { GroupProjector } from '../../projections/group-projector.ts';
+import { GroupProjector } from '../../projections/engine/group-projector.ts';
+import { lagOf } from '../../projections/engine/lag.ts';
+import { Pace } from '../../projections/engine/pace.ts';
+import { PolledProgress } from '../../projections/engine/polled-progress.ts';
 import { historyModel } from '../../projections/history/document.ts';
 import { history as historyQueries } from '../../projections/history/query.ts';
-import { lagOf } from '../../projections/lag.ts';
 import { projections } from '../../projections/models.ts';
 import { operationsViews } from '../../projections/operations-views.ts';
-import { Pace } from '../../projections/pace.ts';
-import { PolledProgress } from '../../projections/polled-progress.ts';
 import { kafkaPartitionGroups } from '../adapters/kafka/partition-groups/kafka-partition-groups.ts';
 import { inProcessBus } from '../adapters/memory/live-bus/in-process-bus.ts';
 import { openMongoAccountStore } from '../adapters/mongodb/account-store/mongo-account-store.ts';

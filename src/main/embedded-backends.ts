@@ -1,6 +1,6 @@
 import { activeConnections } from '../../projections/active-connections/query.ts';
+import { lagOf } from '../../projections/engine/lag.ts';
 import { history as historyQueries } from '../../projections/history/query.ts';
-import { lagOf } from '../../projections/lag.ts';
 import { projections } from '../../projections/models.ts';
 import { operationsViews } from '../../projections/operations-views.ts';
 import { openFolderMediaStore } from '../adapters/filesystem/folder-media-store.ts';
@@ -11,8 +11,8 @@ import { systemClock } from '../adapters/node/system-clock.ts';
 import { openSqliteAccountStore } from '../adapters/sqlite/account-store/sqlite-account-store.ts';
 import { openSqliteSecurityLog } from '../adapters/sqlite/account-store/sqlite-security-log.ts';
 import { openSqliteLog, type WritableSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
+import { storedCollectionVersions } from '../adapters/sqlite/read-model/generations.ts';
 import { openSqliteReadModels } from '../adapters/sqlite/read-model/store.ts';
-import { storedCollectionVersions } from '../adapters/sqlite/read-model/stored-versions.ts';
 import { Journal, topicsOf } from '../app/journal.ts';
 import { measuredLog } from '../app/measured-log.ts';
 import { tracedLog } from '../app/traced-log.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { openSqliteAccountStore } from '../adapters/sqlite/account-store/sqlite-account-store.ts';
 import { openSqliteSecurityLog } from '../adapters/sqlite/account-store/sqlite-security-log.ts';
-import { lockDataDir } from '../adapters/sqlite/event-log/lock.ts';
+import { lockDataDir } from '../adapters/sqlite/event-log/data-folder.ts';
 import { logFolder } from '../adapters/sqlite/event-log/schema.ts';
 import { openSqliteReadModels } from '../adapters/sqlite/read-model/store.ts';
 import type { Config } from '../config/config.ts';

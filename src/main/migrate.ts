@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
+import type { Projection } from '../../projections/engine/projection.ts';
+import { rebuildModel } from '../../projections/engine/rebuild.ts';
 import { projections } from '../../projections/models.ts';
-import type { Projection } from '../../projections/projection.ts';
-import { rebuildModel } from '../../projections/rebuild.ts';
 import { layoutVersion, prepareFolder } from '../adapters/filesystem/layout.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
-import { readAccountSchemaVersion } from '../adapters/sqlite/account-store/open-file.ts';
+import { readAccountSchemaVersion } from '../adapters/sqlite/account-store/account-file.ts';
 import { accountSchemaVersion } from '../adapters/sqlite/account-store/schema.ts';
 import { openSqliteAccountStore } from '../adapters/sqlite/account-store/sqlite-account-store.ts';
-import { lockDataDir } from '../adapters/sqlite/event-log/lock.ts';
+import { lockDataDir } from '../adapters/sqlite/event-log/data-folder.ts';
 import {
   logFiles,
   logFolder,
@@ -15,8 +15,8 @@ import {
   openForWriting,
   schemaVersion,
 } from '../adapters/sqlite/event-log/schema.ts';
+import { storedCollectionVersions } from '../adapters/sqlite/read-model/generations.ts';
 import { openSqliteReadModels } from '../adapters/sqlite/read-model/store.ts';
-import { storedCollectionVersions } from '../adapters/sqlite/read-model/stored-versions.ts';
 import type { Config } from '../config/config.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import { accountsPath, mediaFolder, openJournalForReading, readModelsPath } from './data-folder.ts';

@@ -1,6 +1,6 @@
 import { chmodSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { lockFile } from '../adapters/sqlite/event-log/lock.ts';
+import { lockFile } from '../adapters/sqlite/event-log/data-folder.ts';
 import { logFolder } from '../adapters/sqlite/event-log/schema.ts';
 import type { Logger } from '../ports/telemetry.ts';
 import { accountsPath, mediaFolder, readModelsPath } from './data-folder.ts';

@@ -1,9 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { Pace } from '../../projections/engine/pace.ts';
+import { openModel, runProjector } from '../../projections/engine/runner.ts';
+import { SharedProgress } from '../../projections/engine/shared-progress.ts';
 import { projections } from '../../projections/models.ts';
-import { Pace } from '../../projections/pace.ts';
-import { openModel } from '../../projections/partition-folder.ts';
-import { runProjector } from '../../projections/runner.ts';
-import { SharedProgress } from '../../projections/shared-progress.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { openSqliteReadModels } from '../adapters/sqlite/read-model/store.ts';

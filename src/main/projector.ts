@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
-import type { DeadLetterDocument } from '../../projections/dead-letters.ts';
+import type { DeadLetterDocument } from '../../projections/engine/dead-letters.ts';
+import { type ModelPartitions, SharedProgress } from '../../projections/engine/shared-progress.ts';
 import { historyModel } from '../../projections/history/document.ts';
 import { projections } from '../../projections/models.ts';
-import { type ModelPartitions, SharedProgress } from '../../projections/shared-progress.ts';
 import type { HistoryProgress, WholeAnswer } from '../ports/history.ts';
 
 /** What the thread is given. */

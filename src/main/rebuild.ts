@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Difference, type Rebuilt, rebuildModel } from '../../projections/engine/rebuild.ts';
 import { projections } from '../../projections/models.ts';
-import { type Difference, type Rebuilt, rebuildModel } from '../../projections/rebuild.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import { LogUnavailable } from '../ports/event-log.ts';
 import { ReadModelUnavailable } from '../ports/read-model.ts';

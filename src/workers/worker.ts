@@ -1,10 +1,13 @@
-import { pause } from '../app/back-off.ts';
+import { backOffMs, pause } from '../app/back-off.ts';
+import type { Journal } from '../app/journal.ts';
 import { Watchdog } from '../app/watchdog.ts';
+import type { Clock } from '../ports/clock.ts';
+import { LogUnavailable } from '../ports/event-log.ts';
 import type { GroupMember } from '../ports/partition-groups.ts';
+import type { Logger } from '../ports/telemetry.ts';
 import type { WorkerDeps } from './deps.ts';
-import { reclaimMs, watchdogTickMs } from './limits.ts';
+import { logRetryInitialDelayMs, logRetryMaxDelayMs, reclaimMs, releaseWaitMs, watchdogTickMs } from './limits.ts';
 import { type PartitionUsage, PartitionWorker } from './partition-worker.ts';
-import { Releases } from './releases.ts';
 
 /** A worker over the partitions that its group gives it. */
 export interface RunningWorker {
@@ -139,5 +142,57 @@ class GroupWorker implements RunningWorker {
 
   #newWorker(partition: number): PartitionWorker {
     return new PartitionWorker(this.#deps, partition, this.#attempts);
+  }
+}
+
+interface ReleaseDeps {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly workerId: string;
+}
+
+/**
+ * Writes that claims were given up in order: the next owner would count what was in processing as having lost a worker. In the background, and
+ * for as long as the log is away: a release counts also behind the next claim, and partitions are lost just when the log is in trouble.
+ */
+class Releases {
+  readonly #deps: ReleaseDeps;
+  readonly #ended = new AbortController();
+  readonly #writing = new Set<Promise<void>>();
+
+  constructor(deps: ReleaseDeps) {
+    this.#deps = deps;
+  }
+
+  add(partition: number, claimId: string): void {
+    const writing = this.#write(partition, claimId).finally(() => this.#writing.delete(writing));
+    this.#writing.add(writing);
+  }
+
+  /** Resolves when all are in the log, or after a while; nothing is tried then. */
+  async end(): Promise<void> {
+    const inTime = new AbortController();
+    const written = Promise.all(this.#writing);
+    await Promise.race([written, pause(this.#deps.clock, releaseWaitMs, inTime.signal)]);
+    inTime.abort();
+    this.#ended.abort();
+  }
+
+  /** Never rejects. */
+  async #write(partition: number, claimId: string): Promise<void> {
+    const { journal, clock, random, logger, workerId } = this.#deps;
+    const { signal } = this.#ended;
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        await journal.appendConversation(partition, '', [{ type: 'WorkerReleased', partition, workerId, claimId }]);
+        return;
+      } catch (error) {
+        logger.warn({ partition, err: error }, 'that a partition was given up was not written');
+        if (!(error instanceof LogUnavailable)) return;
+        await pause(clock, backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random), signal);
+      }
+    }
   }
 }

@@ -9,10 +9,9 @@ import {
   type MediaUsage,
   type StoredMedia,
 } from '../../ports/media-store.ts';
-import { answerEmpty, answerRefusal, hasBody } from './answers.ts';
+import { answerEmpty, answerRefusal, ClientGone, HttpRefusal, hasBody, nothingHere, refusalOf } from './answers.ts';
 import { type DownloadDeps, giveDownload } from './download.ts';
 import { mapSystemError } from './errors.ts';
-import { ClientGone, HttpRefusal, nothingHere, refusalOf } from './http-refusal.ts';
 import { prepareFolder } from './layout.ts';
 import { lingerMs, maxDownloads, maxUploads, maxUploadsPerOwner, preflightMaxAgeS, stallTimeoutMs } from './limits.ts';
 import { ObjectFiles } from './object-files.ts';

@@ -1,4 +1,4 @@
-import { busy } from './http-refusal.ts';
+import { busy } from './answers.ts';
 
 /** Counts what goes on at once, in all and by owner. */
 export class Transfers {

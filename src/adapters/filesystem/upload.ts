@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { MediaObject } from '../../ports/media-store.ts';
-import { answerEmpty, answerRefusal } from './answers.ts';
+import { answerEmpty, answerRefusal, ClientGone, HttpRefusal, mismatch, urlRefused } from './answers.ts';
 import { etagOf } from './download.ts';
-import { ClientGone, HttpRefusal, mismatch, urlRefused } from './http-refusal.ts';
 import { minUploadBytes } from './limits.ts';
 import type { ObjectFiles } from './object-files.ts';
 import type { PartialFile } from './partial-file.ts';

@@ -1,11 +1,94 @@
-import type { Generating, Provider, ProviderRequest, ReplyPiece, Truncated } from '../../ports/provider.ts';
-import type { Call } from './call.ts';
-import { chat } from './chat.ts';
-import { type Content, contextOf } from './context.ts';
-import { listen } from './listening.ts';
+import { mediaInWords } from '../../domain/media/in-words.ts';
+import {
+  type Generating,
+  type Provider,
+  ProviderError,
+  type ProviderRequest,
+  type ReplyPiece,
+  type RequestMedia,
+  type Truncated,
+} from '../../ports/provider.ts';
+import { type Call, chunksOf, drain, post } from './call.ts';
+import { piecesOf } from './chat-stream.ts';
+import { type ChatMessage, type Content, contextOf, type PicturePart } from './context.ts';
+import { maxShownBytes } from './limits.ts';
+import { listen, readMedia, type Transcripts } from './listening.ts';
 import { make } from './making.ts';
-import { contentOf } from './message.ts';
 import { checkSettings, type OpenAiProviderSettings } from './settings.ts';
+
+/** The pictures that the model is shown: in order, as long as they are not too large together. */
+function shown(media: readonly RequestMedia[], vision: boolean): ReadonlySet<RequestMedia> {
+  const pictures = new Set<RequestMedia>();
+  let bytes = 0;
+  for (const candidate of media) {
+    if (!vision || candidate.kind !== 'image' || bytes + candidate.sizeBytes > maxShownBytes) continue;
+    pictures.add(candidate);
+    bytes += candidate.sizeBytes;
+  }
+  return pictures;
+}
+
+/** What the model is told of media that it is not shown: what was said in them is what the user said, the rest stands in brackets. */
+function inWords(media: RequestMedia, transcript: string | undefined): string {
+  const what = mediaInWords(media);
+  if (transcript === undefined) return `[${what}]`;
+  if (transcript === '') return `[${what}, without speech]`;
+  return media.kind === 'voice' ? transcript : `[${what}, in which is said:]\n${transcript}`;
+}
+
+async function pictureOf(media: RequestMedia): Promise<PicturePart> {
+  const base64 = Buffer.from(await readMedia(media)).toString('base64');
+  return { type: 'image_url', image_url: { url: `data:${media.contentType};base64,${base64}` } };
+}
+
+/** The message to answer as the model gets it. Rejects with ProviderError when its pictures cannot be read. */
+export async function contentOf(
+  { text, media }: ProviderRequest,
+  transcripts: Transcripts,
+  vision: boolean,
+): Promise<Content> {
+  const pictures = shown(media, vision);
+  const told = media.filter((one) => !pictures.has(one)).map((one) => inWords(one, transcripts.get(one)));
+  const words = [text, ...told].filter((line) => line !== '').join('\n');
+  if (pictures.size === 0) return words;
+  const parts: PicturePart[] = [];
+  // One after the other: the store is asked for one picture at a time.
+  for (const picture of pictures) parts.push(await pictureOf(picture));
+  return words === '' ? parts : [{ type: 'text', text: words }, ...parts];
+}
+
+/** The last message is not to be closed. As vLLM has it, and llama.cpp too; servers that go on unasked take no notice of it. */
+const goesOn = { continue_final_message: true, add_generation_prompt: false };
+
+/** What the model says to the messages, the last of which it goes on with if that is its own. Throws ProviderError, or the signal's reason once aborted. */
+export async function* chat(
+  settings: OpenAiProviderSettings,
+  messages: () => readonly ChatMessage[],
+  signal: AbortSignal,
+): AsyncIterable<string | Generating | Truncated> {
+  signal.throwIfAborted();
+  const ended = new AbortController();
+  const call: Call = { settings, signal: AbortSignal.any([signal, ended.signal]) };
+  try {
+    const shown = messages();
+    const begun = shown.at(-1)?.role === 'assistant' ? goesOn : undefined;
+    const request = { model: settings.model, messages: shown, stream: true, ...begun };
+    const { contentType, reader } = await post(call, '/chat/completions', request, 'text/event-stream');
+    if (!/^text\/event-stream\b/.test(contentType)) throw new ProviderError('the answer is not an event stream', false);
+    for await (const piece of piecesOf(chunksOf(reader), begun !== undefined)) {
+      signal.throwIfAborted();
+      yield piece;
+    }
+    await drain(reader, call);
+  } catch (error) {
+    // Once aborted, whatever fails does so because of it.
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    // Closes the connection unless the response was read to its end, also when the consumer stops reading.
+    ended.abort();
+  }
+}
 
 const defaultSystemPrompt = "You are a polite assistant in a chat. Answer briefly and in the user's language.";
 

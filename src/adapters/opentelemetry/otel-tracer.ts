@@ -1,7 +1,10 @@
 import {
+  createTraceState,
+  isSpanContextValid,
   type Span as OtelSpan,
   type Tracer as OtelTracer,
   ROOT_CONTEXT,
+  type SpanContext,
   SpanStatusCode,
   TraceFlags,
   trace,
@@ -16,8 +19,6 @@ import type { Logger } from '../../ports/telemetry.ts';
 import type { Outcome, Span, Step, TraceContext, Tracer } from '../../ports/tracing.ts';
 import { attributesOf, describe, type Surroundings } from './describe.ts';
 import { closeTimeoutMs, exportTimeoutMs, maxAttributeChars } from './limits.ts';
-import { SpanClock } from './span-clock.ts';
-import { LocalContext, spanContextOf } from './span-context.ts';
 import { SpanQueue } from './span-queue.ts';
 
 export interface OtelTracingOptions extends Surroundings {
@@ -102,4 +103,72 @@ class StepSpan implements Span {
     if (outcome.error !== undefined) this.#span.setStatus({ code: SpanStatusCode.ERROR });
     this.#span.end(this.#clock.nowMs());
   }
+}
+
+/** Further apart, the machine's clock was set, or runs differently: spans follow it. */
+const maxDriftMs = 5;
+
+/**
+ * The time of spans, milliseconds since the epoch. The SDK's begins are whole milliseconds, and steps here take a fraction of one: this is as
+ * fine as the monotonic clock, and runs with it between settings of the machine's clock.
+ */
+export class SpanClock {
+  readonly #clock: Clock;
+  #offsetMs = Number.NaN;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  nowMs(): number {
+    const monotonicMs = this.#clock.monotonicMs();
+    const wallMs = this.#clock.nowMs();
+    const isNear = Math.abs(monotonicMs + this.#offsetMs - wallMs) <= maxDriftMs;
+    if (!isNear) this.#offsetMs = wallMs - monotonicMs;
+    return monotonicMs + this.#offsetMs;
+  }
+}
+
+/**
+ * W3C Trace Context, level 1, §3.2:
+ *
+ *   traceparent = version "-" trace-id "-" parent-id "-" flags [ "-" what a later version has ]
+ */
+const traceparentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+
+/** Longer ones need not be passed on (§3.3.1.5), and a client may send anything. */
+const maxTracestateChars = 512;
+
+/** A span of this process; what goes into headers is written only when somebody asks. */
+export class LocalContext implements TraceContext {
+  readonly spanContext: SpanContext;
+
+  constructor(spanContext: SpanContext) {
+    this.spanContext = spanContext;
+  }
+
+  get traceparent(): string {
+    const { traceId, spanId, traceFlags } = this.spanContext;
+    return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
+  }
+
+  get tracestate(): string {
+    return this.spanContext.traceState?.serialize() ?? '';
+  }
+}
+
+/** The context as the SDK has it; undefined when it is not well formed. */
+export function spanContextOf(context: TraceContext): SpanContext | undefined {
+  return context instanceof LocalContext ? context.spanContext : parse(context);
+}
+
+function parse({ traceparent, tracestate = '' }: TraceContext): SpanContext | undefined {
+  const [, version, traceId = '', spanId = '', flags = '', rest] = traceparentPattern.exec(traceparent) ?? [];
+  if (version === undefined || version === 'ff' || (version === '00' && rest !== undefined)) return undefined;
+  // Of the flags this version knows one.
+  const traceFlags = Number.parseInt(flags, 16) & TraceFlags.SAMPLED;
+  const spanContext = { traceId, spanId, traceFlags, isRemote: true };
+  if (!isSpanContextValid(spanContext)) return undefined;
+  const isKept = tracestate !== '' && tracestate.length <= maxTracestateChars;
+  return isKept ? { ...spanContext, traceState: createTraceState(tracestate) } : spanContext;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { SpanClock } from './span-clock.ts';
+import { SpanClock } from './otel-tracer.ts';
 
 test('is as fine as the monotonic clock, and follows the machine’s when that is set', () => {
   let [wallMs, monotonicMs] = [1_700_000_000_000, 10.25];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { LocalContext, spanContextOf } from './span-context.ts';
+import { LocalContext, spanContextOf } from './otel-tracer.ts';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 const spanId = 'b7ad6b7169203331';

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { MemoryLogServer } from '../../adapters/memory/event-log/memory-log.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import type { AdmissionEvent } from '../../domain/admission/events.ts';
 import { initialAdmission } from '../../domain/admission/state.ts';
 import type { EventLog } from '../../ports/event-log.ts';
 import { eventCodec } from '../../testing/event-codec.ts';
+import { MemoryLogServer } from '../../testing/memory/event-log/memory-log.ts';
 import { eventually } from '../../testing/test-sessions.ts';
 import { Journal } from '../journal.ts';
 import { Admission, type AdmissionListener } from './admission.ts';

@@ -7,7 +7,6 @@ import type { Ids } from '../../ports/ids.ts';
 import type { RecordPlace } from '../../ports/operations-views.ts';
 import type { Conversations } from '../gateway/conversations.ts';
 import type { Journal } from '../journal.ts';
-import { replayIdOf } from './replay-id.ts';
 
 /** Where a replay stands. */
 export interface Replayed {
@@ -18,7 +17,7 @@ export interface Replayed {
   readonly alreadyReplayed: boolean;
 }
 
-export interface DeadLetterMessagesDeps {
+interface DeadLetterMessagesDeps {
   readonly journal: Journal;
   readonly history: Pick<History, 'getMessage' | 'getConversation'>;
   readonly conversations: Pick<Conversations, 'partition' | 'partitionWhole' | 'allWhole'>;
@@ -145,4 +144,24 @@ function standing({ status, failureReason }: HistoryMessage): string {
 
 function notFound(): Refused {
   return new Refused('NOT_FOUND', 'there is no such message');
+}
+
+const replayForm = /^(.*)~replay-(\d{1,6})$/su;
+
+/** Characters kept for the longest suffix, so that all replays of one message share what stands before it. */
+const maxSuffixLength = '~replay-1000000'.length;
+
+/**
+ * The client message id of the replay of the message that has this one: the same whoever asks, and how often. `ada-7` is replayed as
+ * `ada-7~replay-1`, and that as `ada-7~replay-2`; what would be too long is cut, and told from others by its hash.
+ */
+export function replayIdOf(clientMessageId: string, hash: (text: string) => string): string {
+  const [, stem = clientMessageId, count = '0'] = replayForm.exec(clientMessageId) ?? [];
+  return `${withinLength(stem, maxIdLength - maxSuffixLength, hash)}~replay-${Number(count) + 1}`;
+}
+
+function withinLength(stem: string, maxLength: number, hash: (text: string) => string): string {
+  if (stem.length <= maxLength) return stem;
+  const mark = `~${hash(stem)}`;
+  return `${stem.slice(0, maxLength - mark.length).toWellFormed()}${mark}`;
 }

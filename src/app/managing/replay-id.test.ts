@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
 import { assertProperty } from '../../testing/property.ts';
 import { isChosenId } from '../gateway/hello.ts';
-import { replayIdOf } from './replay-id.ts';
+import { replayIdOf } from './dead-letter-messages.ts';
 
 const next = (id: string) => replayIdOf(id, (text) => nodeCryptoIds.hash(text));
 const chosen = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 128 }).filter(isChosenId);

@@ -1,5 +1,5 @@
-import { MemoryGroupServer } from '../../adapters/memory/partition-groups/memory-groups.ts';
 import { partitionGroupsContract } from '../../ports/contracts/partition-groups.contract.ts';
+import { MemoryGroupServer } from '../../testing/memory/partition-groups/memory-groups.ts';
 import { groupsOverNetwork } from './groups.ts';
 import { FreeRunning } from './testing/free-running.ts';
 

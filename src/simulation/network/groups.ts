@@ -1,5 +1,5 @@
-import type { MemoryGroupServer } from '../../adapters/memory/partition-groups/memory-groups.ts';
 import type { PartitionGroups } from '../../ports/partition-groups.ts';
+import type { MemoryGroupServer } from '../../testing/memory/partition-groups/memory-groups.ts';
 import type { SimulatedProcess } from '../world/process.ts';
 
 /** Partition groups as a process has them over a network: what the coordinator tells comes later, in order. */

@@ -1,5 +1,5 @@
-import { MemoryLogServer } from '../../adapters/memory/event-log/memory-log.ts';
 import { eventLogContract } from '../../ports/contracts/event-log.contract.ts';
+import { MemoryLogServer } from '../../testing/memory/event-log/memory-log.ts';
 import { LogOverNetwork } from './log.ts';
 import { FreeRunning } from './testing/free-running.ts';
 

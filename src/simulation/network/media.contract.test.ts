@@ -1,5 +1,5 @@
-import { servedMedia } from '../../adapters/memory/media-store/testing/served-media.ts';
 import { mediaStoreContract } from '../../ports/contracts/media-store.contract.ts';
+import { servedMedia } from '../../testing/memory/media-store/testing/served-media.ts';
 import { mediaOverNetwork } from './media.ts';
 import { FreeRunning } from './testing/free-running.ts';
 

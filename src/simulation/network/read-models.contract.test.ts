@@ -1,5 +1,5 @@
-import { MemoryReadModelServer } from '../../adapters/memory/read-model/memory-read-models.ts';
 import { readModelContract } from '../../ports/contracts/read-model.contract.ts';
+import { MemoryReadModelServer } from '../../testing/memory/read-model/memory-read-models.ts';
 import { readModelsOverNetwork } from './read-models.ts';
 import { FreeRunning } from './testing/free-running.ts';
 

@@ -1,11 +1,11 @@
+import { runProjector } from '../../../projections/engine/runner.ts';
 import { historyModel } from '../../../projections/history/document.ts';
 import { projections } from '../../../projections/models.ts';
-import { runProjector } from '../../../projections/runner.ts';
-import { MemoryReadModelServer } from '../../adapters/memory/read-model/memory-read-models.ts';
 import { Journal } from '../../app/journal.ts';
 import { createEventCodec } from '../../codec/event-codec.ts';
 import type { ConversationEvent } from '../../domain/conversation/events.ts';
 import { mediaOf } from '../../domain/conversation/events.ts';
+import { MemoryReadModelServer } from '../../testing/memory/read-model/memory-read-models.ts';
 import type { ChatClient } from '../clients/chat-client.ts';
 import type { Deployment } from '../world/deployment.ts';
 import { SimulatedProcess } from '../world/process.ts';

@@ -1,12 +1,12 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { activeConnections } from '../../../projections/active-connections/query.ts';
-import { GroupProjector } from '../../../projections/group-projector.ts';
+import { GroupProjector } from '../../../projections/engine/group-projector.ts';
+import { Pace } from '../../../projections/engine/pace.ts';
+import { PolledProgress } from '../../../projections/engine/polled-progress.ts';
 import { historyModel } from '../../../projections/history/document.ts';
 import { history as historyQueries } from '../../../projections/history/query.ts';
 import { projections } from '../../../projections/models.ts';
 import { operationsViews } from '../../../projections/operations-views.ts';
-import { Pace } from '../../../projections/pace.ts';
-import { PolledProgress } from '../../../projections/polled-progress.ts';
 import type { Following } from '../../app/following/following.ts';
 import { type Admission, InstanceIdTaken } from '../../app/gateway/admission.ts';
 import { Journal } from '../../app/journal.ts';

@@ -1,6 +1,6 @@
-import { positionKey } from '../../adapters/memory/event-log/memory-log.ts';
 import { Journal } from '../../app/journal.ts';
 import { createEventCodec } from '../../codec/event-codec.ts';
+import { positionKey } from '../../testing/memory/event-log/memory-log.ts';
 import { readGroupOf } from '../../workers/partition-worker.ts';
 import type { Deployment } from './deployment.ts';
 import type { Random } from './random.ts';

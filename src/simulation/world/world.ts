@@ -1,9 +1,9 @@
-import { MemoryLogServer } from '../../adapters/memory/event-log/memory-log.ts';
-import { MemoryMediaServer } from '../../adapters/memory/media-store/memory-media.ts';
-import { MemoryGroupServer } from '../../adapters/memory/partition-groups/memory-groups.ts';
-import { MemoryReadModelServer } from '../../adapters/memory/read-model/memory-read-models.ts';
 import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
 import type { Ids } from '../../ports/ids.ts';
+import { MemoryLogServer } from '../../testing/memory/event-log/memory-log.ts';
+import { MemoryMediaServer } from '../../testing/memory/media-store/memory-media.ts';
+import { MemoryGroupServer } from '../../testing/memory/partition-groups/memory-groups.ts';
+import { MemoryReadModelServer } from '../../testing/memory/read-model/memory-read-models.ts';
 import { BusServer } from '../network/bus.ts';
 import { SimulatedModel } from '../network/model.ts';
 import type { Rule } from '../rules.ts';

@@ -3,8 +3,7 @@ import { LogDamaged, LogTruncated, LogUnavailable } from '../../../ports/event-l
 import type { Logger } from '../../../ports/telemetry.ts';
 import { Alarm } from './alarm.ts';
 import type { Brokers, NodeId } from './brokers.ts';
-import type { FetchedPartition } from './fetch-answer.ts';
-import { FetchSession } from './fetch-session.ts';
+import { FetchSession, TailQueue } from './fetch-session.ts';
 import {
   lingerBytes,
   lingerMs,
@@ -14,8 +13,8 @@ import {
   shortPollMs,
   suspectEndMs,
 } from './limits.ts';
+import type { FetchedPartition } from './messages.ts';
 import { errorCode } from './protocol-errors.ts';
-import { TailQueue } from './tail-queue.ts';
 import { describeError, WireBroken } from './wire.ts';
 
 /** Which offsets a partition has. */

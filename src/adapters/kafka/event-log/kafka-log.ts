@@ -9,14 +9,13 @@ import {
   type NewRecord,
 } from '../../../ports/event-log.ts';
 import type { Logger } from '../../../ports/telemetry.ts';
-import type { PlacedRecord } from './append-call.ts';
 import { Brokers } from './brokers.ts';
 import type { KafkaConnectionConfig } from './client.ts';
-import { CurrentKeys } from './current-keys.ts';
 import { Eraser } from './eraser.ts';
-import { KeyRing } from './key-ring.ts';
+import { CurrentKeys, KeyRing } from './key-ring.ts';
 import { openTimeoutMs, patientFetchMs } from './limits.ts';
 import { Opener } from './opener.ts';
+import type { PlacedRecord } from './partition-queue.ts';
 import { Positions } from './positions.ts';
 import { Producer } from './producer.ts';
 import { Reader } from './reader.ts';

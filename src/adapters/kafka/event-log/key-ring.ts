@@ -1,11 +1,11 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { LogTruncated, LogUnavailable } from '../../../ports/event-log.ts';
 import type { Logger } from '../../../ports/telemetry.ts';
-import { maxFetchPartitionBytes, maxKnownGone, maxSecrets } from './limits.ts';
+import { maxCurrentKeys, maxFetchPartitionBytes, maxKnownGone, maxSecrets } from './limits.ts';
 import type { Reader } from './reader.ts';
 import type { StoredRecord } from './record-batch.ts';
 import { decodeMark, type ReleaseMark, releaseMarkKey } from './release-mark.ts';
-import { dataKeyBytes } from './sealing.ts';
+import { type DataKey, dataKeyBytes, makeDataKey, type Place } from './sealing.ts';
 
 /**
  * The data keys that there are: a fold of the keys topic, where each key is a record under its id, and a destroyed one a record without a value.
@@ -163,5 +163,72 @@ export class KeyRing {
       } else if (value.length === dataKeyBytes) this.#keys.set(id, Buffer.from(value).toString('latin1'));
       else this.#logger.error({ topic: this.#topic, offset }, 'a record of the keys topic is no key');
     }
+  }
+}
+
+/** A key to seal with. */
+interface CurrentKey extends DataKey {
+  /** Resolves when the key is stored; nothing that it seals may be stored before. undefined: it is. */
+  readonly stored: Promise<void> | undefined;
+}
+
+/** Stores a key; answers with its offset in the keys topic. */
+type StoreKey = (key: DataKey) => Promise<number>;
+
+/** The keys that this process seals with: one for each conversation that is written to, made when it first is. */
+export class CurrentKeys {
+  readonly #ring: KeyRing;
+  readonly #store: StoreKey;
+  /** The one used last is last. */
+  readonly #keys = new Map<string, CurrentKey>();
+
+  constructor(ring: KeyRing, store: StoreKey) {
+    this.#ring = ring;
+    this.#store = store;
+  }
+
+  /** The key for what is now said in a place. */
+  for({ topic, partition, key }: Place): CurrentKey {
+    const name = `${topic}/${partition}/${key}`;
+    const found = this.#keys.get(name);
+    this.#keys.delete(name);
+    const current = found === undefined || this.#isLost(found) ? this.#make(name) : found;
+    this.#keys.set(name, current);
+    this.#trim();
+    return current;
+  }
+
+  /** It was destroyed, or is stored no more: the keys topic may have lost its end. */
+  #isLost({ id, stored }: CurrentKey): boolean {
+    return this.#ring.isGone(id) || (stored === undefined && !this.#ring.has(id));
+  }
+
+  #make(name: string): CurrentKey {
+    const key = makeDataKey();
+    const replace = (by: CurrentKey | undefined) => {
+      if (this.#keys.get(name)?.id !== key.id) return;
+      if (by === undefined) this.#keys.delete(name);
+      else this.#keys.set(name, by);
+    };
+    const stored = this.#store(key).then(
+      (offset) => {
+        this.#ring.add(key.id, key.bytes, offset);
+        replace({ ...key, stored: undefined });
+      },
+      (error: unknown) => {
+        // It may or may not be stored: it will seal nothing, and the next record has another.
+        replace(undefined);
+        throw error;
+      },
+    );
+    // Whoever seals with it waits for it; nobody may.
+    stored.catch(() => undefined);
+    return { ...key, stored };
+  }
+
+  #trim(): void {
+    if (this.#keys.size <= maxCurrentKeys) return;
+    const [oldest] = this.#keys.keys();
+    if (oldest !== undefined) this.#keys.delete(oldest);
   }
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { TailQueue } from './fetch-session.ts';
 import { maxOwnBytes, maxOwnRecords, maxTailQueueRecords } from './limits.ts';
 import { OwnRecords } from './opener.ts';
 import type { StoredRecord } from './record-batch.ts';
-import { TailQueue } from './tail-queue.ts';
 
 function stored(count: number, from = 0, bytes = 10): StoredRecord[] {
   return Array.from({ length: count }, (_, index) => ({

@@ -1,8 +1,8 @@
 import { LogUnavailable } from '../../../ports/event-log.ts';
 import type { Brokers, NodeId } from './brokers.ts';
 import { commitIntervalMs } from './limits.ts';
+import { byTopic } from './messages.ts';
 import { errorCode } from './protocol-errors.ts';
-import { byTopic } from './request-bodies.ts';
 import { withRetries } from './retries.ts';
 import { api, describeError, WireBroken } from './wire.ts';
 

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Appended, LogUnavailable } from '../../../ports/event-log.ts';
 import type { Logger } from '../../../ports/telemetry.ts';
 import { Alarm } from './alarm.ts';
-import { AppendCall, type Part, type PlacedRecord } from './append-call.ts';
 import type { Brokers, NodeId } from './brokers.ts';
 import {
   appendTimeoutMs,
@@ -13,7 +12,7 @@ import {
   maxQueuedBytes,
   maxRequestBytes,
 } from './limits.ts';
-import { PartitionQueue } from './partition-queue.ts';
+import { AppendCall, type Part, PartitionQueue, type PlacedRecord } from './partition-queue.ts';
 import { errorCode, isPassing, isPoisoning } from './protocol-errors.ts';
 import { recordBytes } from './record-batch.ts';
 import { describeError, type ProducedBatch, WireBroken } from './wire.ts';

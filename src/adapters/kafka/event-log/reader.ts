@@ -1,14 +1,14 @@
 import { LogDamaged } from '../../../ports/event-log.ts';
 import type { Logger } from '../../../ports/telemetry.ts';
-import type { Brokers } from './brokers.ts';
+import type { Brokers, NodeId } from './brokers.ts';
 import { decodePartition } from './fetch-session.ts';
 import { Fetcher } from './fetcher.ts';
 import { expectedRecordBytes, maxFetchPartitionBytes, maxTailRecords } from './limits.ts';
-import { Offsets } from './offsets.ts';
+import { byTopic } from './messages.ts';
 import { errorCode } from './protocol-errors.ts';
 import type { StoredRecord } from './record-batch.ts';
 import { withRetries } from './retries.ts';
-import { describeError, WireBroken } from './wire.ts';
+import { api, describeError, WireBroken } from './wire.ts';
 
 /** Some records, and the offset behind what was looked through for them. */
 export interface Page {
@@ -122,5 +122,103 @@ export class Reader {
   #lost(topic: string, partition: number, code: number): WireBroken {
     this.#brokers.forget(topic, partition);
     return new WireBroken(`${topic}/${partition}: ${describeError(code)}`);
+  }
+}
+
+interface Question {
+  readonly topic: string;
+  readonly partition: number;
+  readonly timestamp: number;
+  readonly answer: PromiseWithResolvers<number>;
+}
+
+interface ListedOffsets {
+  readonly responses: readonly {
+    readonly topic: string;
+    readonly partitions: readonly {
+      readonly partition: number;
+      readonly errorCode: number;
+      readonly offset: string;
+    }[];
+  }[];
+}
+
+/** Kafka's names for the offset of the first record, and for the one that the next will get. */
+const earliest = -2;
+const latest = -1;
+
+/**
+ * Where partitions begin and end. What is asked in one turn of the event loop is one request to each broker: whoever connects asks for the ends of
+ * all partitions. Rejects with WireBroken.
+ */
+export class Offsets {
+  readonly #brokers: Brokers;
+  readonly #asked = new Map<string, Question>();
+
+  constructor(brokers: Brokers) {
+    this.#brokers = brokers;
+  }
+
+  /** The offset of the first record. */
+  first(topic: string, partition: number): Promise<number> {
+    return this.#of(topic, partition, earliest);
+  }
+
+  /** The offset that the next record will get, not before this call. */
+  end(topic: string, partition: number): Promise<number> {
+    return this.#of(topic, partition, latest);
+  }
+
+  #of(topic: string, partition: number, timestamp: number): Promise<number> {
+    const name = `${topic}/${partition} ${timestamp}`;
+    const asked = this.#asked.get(name);
+    if (asked !== undefined) return asked.answer.promise;
+    const question = { topic, partition, timestamp, answer: Promise.withResolvers<number>() };
+    if (this.#asked.size === 0) setImmediate(() => this.#askAll());
+    this.#asked.set(name, question);
+    return question.answer.promise;
+  }
+
+  #askAll(): void {
+    const groups = new Map<string, { readonly leader: NodeId; readonly questions: Question[] }>();
+    for (const question of this.#asked.values()) {
+      const leader = this.#brokers.leader(question.topic, question.partition);
+      // A request cannot name a partition twice.
+      const name = `${leader} ${question.timestamp}`;
+      const group = groups.get(name);
+      if (leader === undefined) void this.#askWhoLeads(question);
+      else if (group === undefined) groups.set(name, { leader, questions: [question] });
+      else group.questions.push(question);
+    }
+    this.#asked.clear();
+    for (const { leader, questions } of groups.values()) void this.#ask(leader, questions);
+  }
+
+  /** Alone: others need not wait for it. */
+  async #askWhoLeads(question: Question): Promise<void> {
+    try {
+      await this.#ask(await this.#brokers.leaderOf(question.topic, question.partition), [question]);
+    } catch (error) {
+      question.answer.reject(error);
+    }
+  }
+
+  async #ask(leader: NodeId, questions: readonly Question[]): Promise<void> {
+    try {
+      const wire = await this.#brokers.wire(leader, 'asking');
+      const topics = byTopic(questions, ({ partition, timestamp }) => ({ partition, timestamp }));
+      const { responses } = await wire.ask<ListedOffsets>(api.listOffsets, { topics });
+      for (const question of questions) this.#settle(question, responses);
+    } catch (error) {
+      for (const { answer } of questions) answer.reject(error);
+    }
+  }
+
+  #settle({ topic, partition, answer }: Question, responses: ListedOffsets['responses']): void {
+    const partitions = responses.find((response) => response.topic === topic)?.partitions;
+    const found = partitions?.find((one) => one.partition === partition);
+    if (found?.errorCode === errorCode.none) return answer.resolve(Number(found.offset));
+    this.#brokers.forget(topic, partition);
+    answer.reject(new WireBroken(`${topic}/${partition}: ${describeError(found?.errorCode ?? -1)}`));
   }
 }

@@ -1,8 +1,14 @@
 import { createRequire } from 'node:module';
 import type { SASLOptions } from 'kafkajs';
-import { decodeFetch, type FetchedPartition } from './fetch-answer.ts';
 import { connectTimeoutMs, requestTimeoutMs } from './limits.ts';
-import { type BatchToProduce, encodeFetch, encodeProduce, type PartitionToFetch } from './request-bodies.ts';
+import {
+  type BatchToProduce,
+  decodeFetch,
+  encodeFetch,
+  encodeProduce,
+  type FetchedPartition,
+  type PartitionToFetch,
+} from './messages.ts';
 
 /**
  * One connection to one broker, and the requests that the log makes on it.

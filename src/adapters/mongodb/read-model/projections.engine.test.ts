@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { deadLettersOf, deadLettersSpec } from '../../../../projections/dead-letters.ts';
-import { historyProjection } from '../../../../projections/history-projection.ts';
+import { deadLettersOf, deadLettersSpec } from '../../../../projections/engine/dead-letters.ts';
+import type { Projection } from '../../../../projections/engine/projection.ts';
+import { compareModel, rebuildModel } from '../../../../projections/engine/rebuild.ts';
+import { historyProjection } from '../../../../projections/history/project.ts';
 import { projections } from '../../../../projections/models.ts';
-import type { Projection } from '../../../../projections/projection.ts';
-import { compareModel, rebuildModel } from '../../../../projections/rebuild.ts';
 import {
   conversationDeleted,
   conversationErased,

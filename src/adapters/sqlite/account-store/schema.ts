@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { AccountStoreDamaged, AccountStoreTooNew } from '../../../ports/account-store.ts';
+import { inTransaction } from '../database.ts';
 
 /** "PACC": what file(1) and SQLite's own tools know the file by. */
 const applicationId = 0x50414343;
@@ -87,16 +88,11 @@ export function schemaVersionOf(database: DatabaseSync): number {
 export function migrate(database: DatabaseSync, steps: readonly Migration[] = migrations): void {
   // Seen before the lock is taken: nearly every open has nothing to do, and must not wait for another's transaction.
   if (checkedVersion(database, steps) === steps.length) return;
-  database.exec('BEGIN IMMEDIATE');
-  try {
+  inTransaction(database, () => {
     // Another process may have taken them while this one waited.
     for (const step of steps.slice(checkedVersion(database, steps))) step(database);
     database.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${steps.length}`);
-    database.exec('COMMIT');
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK');
-    throw error;
-  }
+  });
 }
 
 function checkedVersion(database: DatabaseSync, steps: readonly Migration[]): number {

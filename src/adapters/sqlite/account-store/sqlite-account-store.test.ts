@@ -14,7 +14,7 @@ import {
   AccountStoreUnavailable,
 } from '../../../ports/account-store.ts';
 import { StandingClock } from '../../../testing/standing-clock.ts';
-import { readAccountSchemaVersion } from './open-file.ts';
+import { readAccountSchemaVersion } from './account-file.ts';
 import { accountSchemaVersion, migrate, migrations } from './schema.ts';
 import { openSqliteAccountStore } from './sqlite-account-store.ts';
 

@@ -1,10 +1,9 @@
 import { rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import type { DatabaseSync } from 'node:sqlite';
-import { copyDatabase } from '../copy-database.ts';
-import { appear, hasLog } from './data-folder.ts';
+import { copyDatabase } from '../database.ts';
+import { appear, hasLog, lockDataDir } from './data-folder.ts';
 import { LogDamagedAtOpen, LogExists, LogNotFound } from './errors.ts';
-import { lockDataDir } from './lock.ts';
 import { frameTable, logFiles, logFolder, openForWriting, readTopics } from './schema.ts';
 import { Topology } from './topology.ts';
 import { readWitness, Witness } from './witness.ts';

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { LogDamagedAtOpen } from './errors.ts';
+import { dirname, join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { DataDirLocked, isBusy, LogDamagedAtOpen } from './errors.ts';
 import { createBaseTables, createTopics, logFiles, openForWriting } from './schema.ts';
-import type { Topic } from './topology.ts';
-import { Topology } from './topology.ts';
+import { type Topic, Topology } from './topology.ts';
 import { verifyLog } from './verify.ts';
 import { syncFolder, Witness } from './witness.ts';
 
@@ -44,4 +44,28 @@ function rename(unfinished: string, folder: string): void {
 /** Whether there is a log, or what is left of one. */
 export function hasLog(folder: string): boolean {
   return existsSync(folder);
+}
+
+/** The file that is locked. */
+export function lockFile(dataDir: string): string {
+  return join(dataDir, 'lock');
+}
+
+/**
+ * Takes the data folder for this process until disposed of, making it if it is not there. Throws DataDirLocked when it
+ * is taken.
+ *
+ * Node has no file locks, SQLite has: an exclusive transaction on an empty database, which the system ends with the
+ * process, however that ends.
+ */
+export function lockDataDir(dataDir: string): Disposable {
+  mkdirSync(dataDir, { recursive: true });
+  const database = new DatabaseSync(lockFile(dataDir));
+  try {
+    database.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    database.close();
+    throw isBusy(error) ? new DataDirLocked(dataDir) : error;
+  }
+  return { [Symbol.dispose]: () => database.close() };
 }

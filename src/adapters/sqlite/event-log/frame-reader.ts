@@ -1,10 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { LogRecord } from '../../../ports/event-log.ts';
-import { LogDamaged, LogUnavailable } from '../../../ports/event-log.ts';
-import { messageOf } from '../result-codes.ts';
+import { LogDamaged, type LogRecord, LogUnavailable } from '../../../ports/event-log.ts';
+import { messageOf } from '../database.ts';
+import { isDamage, RowsOutOfOrder } from './errors.ts';
 import { decodeRecord, isFrameOf } from './frame.ts';
 import { frameTable } from './schema.ts';
-import { isDamage, RowsOutOfOrder } from './system-errors.ts';
 import type { Partition } from './topology.ts';
 
 /** A row of a partition's table, as SQLite shows it. */

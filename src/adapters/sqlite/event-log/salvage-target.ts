@@ -1,7 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogDamage } from './errors.ts';
-import type { FrameHeader } from './frame.ts';
-import { frameTimeMs, isLeftOf, lostFrame, readFrameHeader } from './frame.ts';
+import { type FrameHeader, frameTimeMs, isLeftOf, lostFrame, readFrameHeader } from './frame.ts';
 import { frameTable, logFiles, openForWriting } from './schema.ts';
 import type { Partition, Topology } from './topology.ts';
 import { Witness } from './witness.ts';

@@ -1,19 +1,14 @@
 import { existsSync, rmSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { appear, createLog, hasLog } from './data-folder.ts';
-import type { LogDamage } from './errors.ts';
-import { LogExists, LogNotFound } from './errors.ts';
+import { appear, createLog, hasLog, lockDataDir } from './data-folder.ts';
+import { isDamage, type LogDamage, LogExists, LogNotFound } from './errors.ts';
 import { readFrameHeader } from './frame.ts';
-import type { FrameRow } from './frame-reader.ts';
-import { FrameReader } from './frame-reader.ts';
-import { lockDataDir } from './lock.ts';
+import { FrameReader, type FrameRow } from './frame-reader.ts';
 import { scanFrames } from './raw-scan.ts';
 import { SalvageTarget } from './salvage-target.ts';
 import { logFiles, logFolder, missingTopics, openForReading, readTopics } from './schema.ts';
-import { isDamage } from './system-errors.ts';
-import type { Partition, Topic } from './topology.ts';
-import { Topology } from './topology.ts';
+import { type Partition, type Topic, Topology } from './topology.ts';
 import { readWitness } from './witness.ts';
 
 /** What a salvage is doing: counted in records while reading, in bytes while searching. */

@@ -8,6 +8,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { logFormat } from '../../../ports/event-log.ts';
+import { inTransaction } from '../database.ts';
 import { LogConfigMismatch } from './errors.ts';
 import { checkpointPages, maxIdleWalBytes, pageBytes, sqliteBusyMs } from './limits.ts';
 import type { Topic, Topology } from './topology.ts';
@@ -130,8 +131,7 @@ export function scrub(connection: DatabaseSync): void {
 
 /** Adds topics with their tables, all or none. */
 export function createTopics(connection: DatabaseSync, topics: readonly Topic[]): void {
-  connection.exec('BEGIN IMMEDIATE');
-  try {
+  inTransaction(connection, () => {
     const insert = connection.prepare('INSERT INTO topics (id, name, partitions) VALUES (?, ?, ?)');
     for (const topic of topics) {
       insert.run(topic.id, topic.name, topic.partitions);
@@ -139,11 +139,7 @@ export function createTopics(connection: DatabaseSync, topics: readonly Topic[])
         connection.exec(frameTableSql(frameTable(topic, partition)));
       }
     }
-    connection.exec('COMMIT');
-  } catch (error) {
-    if (connection.isTransaction) connection.exec('ROLLBACK');
-    throw error;
-  }
+  });
 }
 
 /** The topics of a log. */

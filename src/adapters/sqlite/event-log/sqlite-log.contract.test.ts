@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LogUnderTest } from '../../../ports/contracts/event-log.contract.ts';
-import { eventLogContract } from '../../../ports/contracts/event-log.contract.ts';
+import { eventLogContract, type LogUnderTest } from '../../../ports/contracts/event-log.contract.ts';
 import { openSqliteLog } from './sqlite-log.ts';
 
 eventLogContract('SQLite', async (partitions): Promise<LogUnderTest> => {

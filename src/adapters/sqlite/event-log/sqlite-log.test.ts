@@ -1,12 +1,11 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import type { EventLog, LogRecord } from '../../../ports/event-log.ts';
-import { LogDamaged, LogUnavailable } from '../../../ports/event-log.ts';
+import { type EventLog, LogDamaged, type LogRecord, LogUnavailable } from '../../../ports/event-log.ts';
+import { lockDataDir } from './data-folder.ts';
 import { DataDirLocked, LogConfigMismatch, LogDamagedAtOpen, LogNotFound, LogOfLaterRelease } from './errors.ts';
 import { FrameBatch } from './frame.ts';
 import { maxRecordBytes } from './limits.ts';
-import { lockDataDir } from './lock.ts';
 import { LogWriter } from './log-writer.ts';
 import { logFiles, logFolder, openForReading, pragma, schemaVersion } from './schema.ts';
 import { openSqliteLog } from './sqlite-log.ts';

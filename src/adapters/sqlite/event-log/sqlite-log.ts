@@ -1,13 +1,11 @@
 import { existsSync } from 'node:fs';
-import type { EventLog } from '../../../ports/event-log.ts';
-import { LogDamaged } from '../../../ports/event-log.ts';
-import { messageOf } from '../result-codes.ts';
-import { LogDamagedAtOpen, LogNotFound, LogOfLaterRelease } from './errors.ts';
-import { lockDataDir } from './lock.ts';
+import { type EventLog, LogDamaged } from '../../../ports/event-log.ts';
+import { messageOf } from '../database.ts';
+import { lockDataDir } from './data-folder.ts';
+import { isDamage, LogDamagedAtOpen, LogNotFound, LogOfLaterRelease } from './errors.ts';
 import { ReaderHandle } from './reader-handle.ts';
 import { Reading } from './reading.ts';
 import { laterFormat, logFiles, logFolder, openForReading, schemaVersion, writtenBy } from './schema.ts';
-import { isDamage } from './system-errors.ts';
 import { Topology } from './topology.ts';
 import { type OnWriterFault, startWriter } from './writer-client.ts';
 import { WriterHandle } from './writer-handle.ts';

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { messageOf } from '../result-codes.ts';
-import { isFull } from './system-errors.ts';
+import { messageOf } from '../database.ts';
+import { isFull } from './errors.ts';
 
 /** A batch was not taken. */
 export class WriteFailed extends Error {

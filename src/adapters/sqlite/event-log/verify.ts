@@ -1,11 +1,9 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import { messageOf } from '../result-codes.ts';
-import type { LogDamage } from './errors.ts';
-import type { FrameRow } from './frame-reader.ts';
-import { FrameReader } from './frame-reader.ts';
-import type { Position } from './positions.ts';
-import { readPositions } from './positions.ts';
+import { messageOf } from '../database.ts';
+import { isDamage, type LogDamage } from './errors.ts';
+import { FrameReader, type FrameRow } from './frame-reader.ts';
+import { type Position, readPositions } from './positions.ts';
 import {
   applicationId,
   expectedTables,
@@ -18,11 +16,8 @@ import {
   schemaVersion,
   writtenBy,
 } from './schema.ts';
-import { isDamage } from './system-errors.ts';
-import type { Partition } from './topology.ts';
-import { Topology } from './topology.ts';
-import type { Witnessed } from './witness.ts';
-import { readWitness } from './witness.ts';
+import { type Partition, Topology } from './topology.ts';
+import { readWitness, type Witnessed } from './witness.ts';
 
 /** Rows checked at once: enough that the statement's cost vanishes, few enough that large records do not pile up. */
 const rowsPerStep = 256;

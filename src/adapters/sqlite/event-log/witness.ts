@@ -18,9 +18,8 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { isNotThere } from './system-errors.ts';
-import type { Topic } from './topology.ts';
-import { Topology } from './topology.ts';
+import { isNotThere } from './errors.ts';
+import { type Topic, Topology } from './topology.ts';
 
 const slotMagic = 0x01444850;
 const slotAlignmentBytes = 4_096;

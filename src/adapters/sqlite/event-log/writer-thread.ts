@@ -1,6 +1,6 @@
 /** The thread that syncs: it verifies and opens the log, then writes batches in the order they come. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { messageOf } from '../result-codes.ts';
+import { messageOf } from '../database.ts';
 import { createLog, hasLog } from './data-folder.ts';
 import { LogConfigMismatch } from './errors.ts';
 import { idleFileCheckMs } from './limits.ts';
@@ -10,8 +10,7 @@ import type { ErasedPiece, Failure, FromWriter, Refusal, ToWriter, WriterOptions
 import { createTopics, logFiles, markWritten, missingTopics, openForWriting } from './schema.ts';
 import { Topology } from './topology.ts';
 import { WriteFailed } from './transaction.ts';
-import type { Verification } from './verify.ts';
-import { verifyLog } from './verify.ts';
+import { type Verification, verifyLog } from './verify.ts';
 import { createWakeSignal, raise } from './wake-signal.ts';
 
 if (parentPort === null) throw new Error('this is a worker thread');

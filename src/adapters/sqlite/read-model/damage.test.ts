@@ -11,10 +11,10 @@ import {
   ReadModelUnavailable,
 } from '../../../ports/read-model.ts';
 import { seededRandom, testSeeds } from '../../../testing/random.ts';
+import { storedCollectionVersions } from './generations.ts';
 import { writeMeta } from './meta.ts';
 import { openToWrite } from './open-file.ts';
 import { openSqliteReadModels, type SqliteReadModels } from './store.ts';
-import { storedCollectionVersions } from './stored-versions.ts';
 
 interface Note {
   readonly owner: string;

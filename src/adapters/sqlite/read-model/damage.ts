@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, renameSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { ReadModelUnavailable } from '../../../ports/read-model.ts';
-import { fieldsOf, isCorrupt, isUnavailable, messageOf, primaryCode, resultCodes } from '../result-codes.ts';
+import { fieldsOf, isCorrupt, isUnavailable, messageOf, primaryCode, resultCodes } from '../database.ts';
 
 /** The file is not, or no longer, what was written: everything in it is made again from the log. */
 export class StoreDamaged extends Error {

@@ -1,6 +1,8 @@
 import { type CollectionSpec, ReadModelTooNew } from '../../../ports/read-model.ts';
 import type { Connection } from './connection.ts';
+import { mapSqliteError, StoreDamaged } from './damage.ts';
 import { keysUnder, readMeta, removeMeta, writeMeta } from './meta.ts';
+import { openToRead } from './open-file.ts';
 import { dropTable, Table } from './table.ts';
 
 /** Which generation of a model is read, and the newest one begun. */
@@ -10,13 +12,13 @@ interface Generations {
 }
 
 /** A collection as it was when its tables were made. */
-export interface Registered {
+interface Registered {
   readonly model: string;
   readonly version: number;
 }
 
 /** Begins the key of each collection's version. */
-export const collectionPrefix = 'collection/';
+const collectionPrefix = 'collection/';
 
 /** The generation of the model that is read. */
 export function liveGeneration(connection: Connection, model: string): number {
@@ -73,4 +75,32 @@ function generationsOf(connection: Connection, model: string): Generations {
 
 function generationKey(model: string): string {
   return `generation/${model}`;
+}
+
+/**
+ * The version of each collection in the file, by its name; empty when there is no file, null when it is damaged. Throws
+ * ReadModelUnavailable or ReadModelTooNew.
+ */
+export function storedCollectionVersions(path: string): ReadonlyMap<string, number> | null {
+  try {
+    return versionsIn(path);
+  } catch (error) {
+    const mapped = mapSqliteError(error);
+    if (mapped instanceof StoreDamaged) return null;
+    throw mapped;
+  }
+}
+
+function versionsIn(path: string): ReadonlyMap<string, number> {
+  const connection = openToRead(path);
+  if (connection === null) return new Map();
+  try {
+    const versions = keysUnder(connection, collectionPrefix).map((key): [string, number] => [
+      key.slice(collectionPrefix.length),
+      readMeta<Registered>(connection, key)?.version ?? 0,
+    ]);
+    return new Map(versions);
+  } finally {
+    connection.close();
+  }
 }

@@ -1,5 +1,5 @@
-import { MemoryLogHandle, MemoryLogServer } from '../../../adapters/memory/event-log/memory-log.ts';
 import type { Appended, LogRecord } from '../../../ports/event-log.ts';
+import { MemoryLogHandle, MemoryLogServer } from '../../../testing/memory/event-log/memory-log.ts';
 import type { TimedRecord } from '../copy-log.ts';
 
 /** A log in memory whose records have the times they are given; what `at` gives may be tampered with. */

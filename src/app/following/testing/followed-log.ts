@@ -1,9 +1,9 @@
-import { MemoryLogServer } from '../../../adapters/memory/event-log/memory-log.ts';
 import { nodeCryptoIds } from '../../../adapters/node/node-crypto-ids.ts';
 import type { ConversationEvent } from '../../../domain/conversation/events.ts';
 import type { Tracer } from '../../../ports/tracing.ts';
 import { eventCodec } from '../../../testing/event-codec.ts';
 import { FaultyLog } from '../../../testing/faulty-log.ts';
+import { MemoryLogServer } from '../../../testing/memory/event-log/memory-log.ts';
 import { StandingClock } from '../../../testing/standing-clock.ts';
 import { Journal } from '../../journal.ts';
 import { tracedLog } from '../../traced-log.ts';

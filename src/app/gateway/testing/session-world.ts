@@ -1,9 +1,8 @@
+import { runProjector } from '../../../../projections/engine/runner.ts';
 import { historyModel } from '../../../../projections/history/document.ts';
 import { history } from '../../../../projections/history/query.ts';
 import { projections } from '../../../../projections/models.ts';
-import { runProjector } from '../../../../projections/runner.ts';
 import { inProcessBus } from '../../../adapters/memory/live-bus/in-process-bus.ts';
-import { MemoryReadModelServer } from '../../../adapters/memory/read-model/memory-read-models.ts';
 import { nodeCryptoIds } from '../../../adapters/node/node-crypto-ids.ts';
 import { systemClock } from '../../../adapters/node/system-clock.ts';
 import { initialAdmission } from '../../../domain/admission/state.ts';
@@ -11,6 +10,7 @@ import type { ConversationEvent } from '../../../domain/conversation/events.ts';
 import type { HistoryProgress } from '../../../ports/history.ts';
 import type { LivePiece } from '../../../ports/live-bus.ts';
 import { ReadModelUnavailable } from '../../../ports/read-model.ts';
+import { MemoryReadModelServer } from '../../../testing/memory/read-model/memory-read-models.ts';
 import { RecordedTracer } from '../../../testing/recorded-tracer.ts';
 import { anybody } from '../../caller.ts';
 import type { Following, FollowingDeps } from '../../following/following.ts';

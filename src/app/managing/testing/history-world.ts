@@ -1,14 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Projection } from '../../../../projections/engine/projection.ts';
+import { rebuildModel } from '../../../../projections/engine/rebuild.ts';
+import { runProjector } from '../../../../projections/engine/runner.ts';
 import { historyModel } from '../../../../projections/history/document.ts';
+import { historyProjection } from '../../../../projections/history/project.ts';
 import { type HistoryQueries, history } from '../../../../projections/history/query.ts';
-import { historyProjection } from '../../../../projections/history-projection.ts';
 import { projections } from '../../../../projections/models.ts';
 import { operationsViews } from '../../../../projections/operations-views.ts';
-import type { Projection } from '../../../../projections/projection.ts';
-import { rebuildModel } from '../../../../projections/rebuild.ts';
-import { runProjector } from '../../../../projections/runner.ts';
 import { nodeCryptoIds } from '../../../adapters/node/node-crypto-ids.ts';
 import { systemClock } from '../../../adapters/node/system-clock.ts';
 import { openSqliteLog, type WritableSqliteLog } from '../../../adapters/sqlite/event-log/sqlite-log.ts';

@@ -2,15 +2,13 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
-import type { EventLog } from '../../../../ports/event-log.ts';
-import { LogDamaged } from '../../../../ports/event-log.ts';
+import { type EventLog, LogDamaged } from '../../../../ports/event-log.ts';
 import { LogDamagedAtOpen } from '../errors.ts';
 import { FrameBatch, lostRecordType } from '../frame.ts';
 import { LogWriter } from '../log-writer.ts';
 import { salvageLog } from '../salvage.ts';
 import { frameTable, logFiles, logFolder, openForReading } from '../schema.ts';
-import type { SqliteLog } from '../sqlite-log.ts';
-import { openSqliteLog } from '../sqlite-log.ts';
+import { openSqliteLog, type SqliteLog } from '../sqlite-log.ts';
 import { verifyLog } from '../verify.ts';
 import { contentOf, openForTest, placeOf, recordOf, tamper } from './logs.ts';
 

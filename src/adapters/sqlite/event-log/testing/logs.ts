@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Appended, EventLog, LogRecord, NewRecord } from '../../../../ports/event-log.ts';
 import { logFiles, logFolder } from '../schema.ts';
-import type { WritableSqliteLog } from '../sqlite-log.ts';
-import { openSqliteLog } from '../sqlite-log.ts';
+import { openSqliteLog, type WritableSqliteLog } from '../sqlite-log.ts';
 
 /** The topics of the logs that tests make: four partitions in all. */
 export const testTopics = { connections: 1, conversations: 3 };
