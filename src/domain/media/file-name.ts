@@ -14,5 +14,7 @@ export function isFileName(name: string): boolean {
 
 /** By number and not by a table of Unicode, whose releases differ: this decides what is in the log. */
 function hasControl(name: string): boolean {
-  return [...name].some((character) => character < ' ' || (character >= '\u007f' && character <= '\u009f'));
+  return Array.from(name, (character) => character.charCodeAt(0)).some(
+    (code) => code < 32 || (code > 126 && code < 160),
+  );
 }
