@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 
 /** Whether an answer is a yes. */
 export function isYes(answer: string): boolean {
@@ -12,10 +12,11 @@ export async function ask(
   output: NodeJS.WritableStream = process.stdout,
 ): Promise<string> {
   const lines = createInterface({ input, output, terminal: input.isTTY === true });
-  try {
-    const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
-    return (await Promise.race([lines.question(question), ended])).trim();
-  } finally {
-    lines.close();
-  }
+  const { promise, resolve } = Promise.withResolvers<string>();
+  // Of a line and the end of the input behind it, the line comes first.
+  lines.question(question, resolve);
+  lines.once('close', () => resolve(''));
+  const answer = await promise;
+  lines.close();
+  return answer.trim();
 }
