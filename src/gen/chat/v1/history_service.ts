@@ -7,25 +7,25 @@ import type { handleUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-j
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Message } from "./content.ts";
 
-/** What was said. */
+/** Conversations and their messages. */
 
 /** One conversation. */
 export interface Conversation {
-  /** Unique for ever. */
+  /** Globally unique. */
   conversationId: string;
-  /** Whose it is. */
+  /** Its owner. */
   clientId: string;
-  /** The first words said, until renamed. */
+  /** The beginning of the first message, until renamed. */
   title: string;
   /** When it began. */
   createTime?:
     | Date
     | undefined;
-  /** When something last happened in it. */
+  /** Time of its last event. */
   updateTime?:
     | Date
     | undefined;
-  /** How many messages it holds. */
+  /** Number of messages. */
   messageCount: bigint;
   /** The sequence of its newest message. */
   lastSequence: bigint;
@@ -33,11 +33,11 @@ export interface Conversation {
 
 /** Pages follow AIP-158. */
 export interface ListConversationsRequest {
-  /** 0: the server's default; larger than its maximum is cut to it. */
+  /** 0: the server's default; capped at its maximum. */
   pageSize: number;
-  /** From the answer before. */
+  /** From the previous response. */
   pageToken: string;
-  /** Whose; needed only where authentication is off. */
+  /** The owner; needed only without authentication. */
   clientId: string;
 }
 
@@ -57,7 +57,7 @@ export interface GetConversationRequest {
 
 /** The conversation. */
 export interface GetConversationResponse {
-  /** As it stands. */
+  /** Its current state. */
   conversation?: Conversation | undefined;
 }
 
@@ -72,23 +72,23 @@ export interface ListMessagesRequest {
   /** Newest first instead of oldest first. */
   newestFirst: boolean;
   /**
-   * Answer only once history has caught up with this sequence (read your own writes); refused as HISTORY_BEHIND
-   * when that takes longer than 5 s.
+   * Wait until history has reached this sequence (read your own writes); refused as HISTORY_BEHIND
+   * after 5 s.
    */
   atLeastSequence: bigint;
 }
 
 /** A page. */
 export interface ListMessagesResponse {
-  /** In the order asked for. */
+  /** In the requested order. */
   messages: Message[];
   /** Empty on the last page. */
   nextPageToken: string;
 }
 
-/** What to look for. */
+/** The query. */
 export interface SearchMessagesRequest {
-  /** 1 to 20 words, all of which must occur; case and accents do not matter. */
+  /** 1 to 20 words, all of which must occur; case and accents are ignored. */
   query: string;
   /** As in ListConversationsRequest. */
   pageSize: number;
@@ -110,13 +110,13 @@ export interface SearchMessagesResponse {
 export interface RenameConversationRequest {
   /** Which conversation. */
   conversationId: string;
-  /** 1 to 200 characters, no control characters; spaces around it are cut off. */
+  /** 1 to 200 characters, no control characters; trimmed. */
   title: string;
 }
 
 /** The renamed conversation. */
 export interface RenameConversationResponse {
-  /** As it stands now. */
+  /** Its new state. */
   conversation?: Conversation | undefined;
 }
 
@@ -126,7 +126,7 @@ export interface DeleteConversationRequest {
   conversationId: string;
 }
 
-/** It is gone. */
+/** It is deleted. */
 export interface DeleteConversationResponse {
 }
 
@@ -1088,7 +1088,7 @@ export const DeleteConversationResponse: MessageFns<DeleteConversationResponse> 
   },
 };
 
-/** Reads, and manages, the caller's own conversations. */
+/** Reads and manages the caller's conversations. */
 export type HistoryServiceService = typeof HistoryServiceService;
 export const HistoryServiceService = {
   /** Newest activity first. */
@@ -1126,7 +1126,7 @@ export const HistoryServiceService = {
       Buffer.from(ListMessagesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListMessagesResponse => ListMessagesResponse.decode(value),
   },
-  /** The messages in the caller's conversations, replies included, that hold every word of a query; newest first. */
+  /** The caller's messages and replies that contain every word of a query; newest first. */
   searchMessages: {
     path: "/chat.v1.HistoryService/SearchMessages" as const,
     requestStream: false as const,
@@ -1151,9 +1151,9 @@ export const HistoryServiceService = {
     responseDeserialize: (value: Buffer): RenameConversationResponse => RenameConversationResponse.decode(value),
   },
   /**
-   * Deletes a conversation with its media: from then on no list, search or session gives anything of it. A little later
-   * (10 s, unless set otherwise) its words are out of the log and its media out of the store; until then who has a
-   * medium's id or URL can still fetch it. What was being answered in it is stopped.
+   * Deletes a conversation with its media: no list, search or session returns it any more, and its replies are stopped.
+   * After `PARLEY_ERASURE_DELAY_MS` (and 15 s with media) its content is erased from the log and its media from the
+   * store; until then a media id or URL still works.
    */
   deleteConversation: {
     path: "/chat.v1.HistoryService/DeleteConversation" as const,
@@ -1175,14 +1175,14 @@ export interface HistoryServiceServer extends UntypedServiceImplementation {
   getConversation: handleUnaryCall<GetConversationRequest, GetConversationResponse>;
   /** The messages of a conversation, by sequence. */
   listMessages: handleUnaryCall<ListMessagesRequest, ListMessagesResponse>;
-  /** The messages in the caller's conversations, replies included, that hold every word of a query; newest first. */
+  /** The caller's messages and replies that contain every word of a query; newest first. */
   searchMessages: handleUnaryCall<SearchMessagesRequest, SearchMessagesResponse>;
   /** Changes a conversation's title. */
   renameConversation: handleUnaryCall<RenameConversationRequest, RenameConversationResponse>;
   /**
-   * Deletes a conversation with its media: from then on no list, search or session gives anything of it. A little later
-   * (10 s, unless set otherwise) its words are out of the log and its media out of the store; until then who has a
-   * medium's id or URL can still fetch it. What was being answered in it is stopped.
+   * Deletes a conversation with its media: no list, search or session returns it any more, and its replies are stopped.
+   * After `PARLEY_ERASURE_DELAY_MS` (and 15 s with media) its content is erased from the log and its media from the
+   * store; until then a media id or URL still works.
    */
   deleteConversation: handleUnaryCall<DeleteConversationRequest, DeleteConversationResponse>;
 }
