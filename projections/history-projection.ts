@@ -35,8 +35,8 @@ const mediaReferences = mediaReferencesSpec.name;
 const partitions = processingSpec(historyModel).name;
 
 /**
- * Conversations, messages, the media they name and what is in processing. One model, because only the messages know whether an event
- * counts: a repeat of a message answered long ago must not stand among the pending again.
+ * Conversations, messages, the media they name and what is in processing. One model, because only the messages show whether an event counts: a repeat of
+ * a message answered long ago must not become pending again.
  */
 export const historyProjection: Projection<ConversationEvent> = {
   model: historyModel,

@@ -7,8 +7,8 @@ const restPerWork = 2;
 const remembered = 0.9;
 
 /**
- * Keeps those who work side by side in step: after a turn they wait for the next one together, so that what they write shares a
- * transaction, and several changes of one document make one write. Nobody waits while somebody is waited for.
+ * Keeps concurrent folders in step: after a turn they wait for the next one together, so that their writes share a transaction, and several changes of
+ * one document make one write. None waits while a reader waits for the result.
  */
 export class Pace {
   readonly #clock: Clock;

@@ -177,7 +177,10 @@ async function beginAgain(
   throw new ReadModelReplaced(`${model} was ahead of the log`, { cause: error });
 }
 
-/** Any use of a store tells when the model began again. What was removed leaves the store's files meanwhile, once for all that came together. */
+/**
+ * Any use of a store shows that the model was restarted. Removed content leaves the store's files meanwhile, once for all requests that arrived
+ * together.
+ */
 async function watch(options: ProjectorOptions, model: OpenModel, upkeep: Upkeep, signal: AbortSignal): Promise<void> {
   const retry = retrying(options, signal);
   while (!signal.aborted) {

@@ -20,8 +20,8 @@ export interface MessageDocument extends HistoryMessage {
   /** When it was given up because it cost too many workers: only then is the document in that index. */
   readonly poisonedAtMs?: number | undefined;
   /**
-   * The conversation was deleted, and this says only that there was a message: nothing of it. Nobody is shown it; but a repeat that comes
-   * late must not look like a new message, which would be pending for ever.
+   * A message of a deleted conversation, without content. It is never returned, but without it a late repeat would look like a new message, and stay
+   * pending forever.
    */
   readonly deleted?: true | undefined;
 }

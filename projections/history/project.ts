@@ -249,7 +249,7 @@ function deletedAt(conversation: ConversationDocument, at: At): ConversationDocu
   };
 }
 
-/** What somebody still says there puts words into the log again; whether this record has lost them by now must make no difference. */
+/** Later content of the conversation is erased later; whether this record is erased already must make no difference. */
 function afterDeletion(conversation: ConversationDocument, event: ConversationEvent, at: At): ConversationDocument {
   switch (event.type) {
     case 'ConversationErased': {

@@ -165,7 +165,7 @@ async function* replay(
     after = last.at;
     const missed = changes.filter((change) => isMissed(change, afterSequence));
     if (missed.length > 0) yield missed;
-    // Nearly always: whoever comes back has missed little, and many may come back at once.
+    // The usual case: a client that resumes has missed little, and many may resume at once.
     if (said.length + ended.length < batchSize) return;
   }
 }

@@ -51,8 +51,8 @@ export const maxUnprovenRequestBytes = 16 * kibibyte;
 export const maxUnfinishedBytes = 32 * mebibyte;
 
 /**
- * Calls that watch the health of a server and go on for ever, in all: balancers have one each, and Envoy's clients none. Whoever may open connections could
- * else have a hundred on each, of 5 KB.
+ * Concurrent health watches, which never end, in total: balancers have one each, Envoy's clients none. Otherwise each connection could have a hundred,
+ * of 5 KB each.
  */
 export const maxHealthWatchStreams = 1_000;
 

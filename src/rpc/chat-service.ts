@@ -165,10 +165,9 @@ class ChatStream {
   }
 
   /**
-   * Reads on only while the client's frames are taken as fast as they come: what is not read, HTTP/2 leaves with the client. Its pings wait
-   * there as well, so while the session's frames hold up the reading it counts as heard, however long they take to be taken or refused:
-   * waiting in line, or for the log or the media store, which have deadlines of their own. Who vanishes meanwhile is noticed by HTTP/2's
-   * keepalive.
+   * Reads frames only as fast as the session handles them: HTTP/2 flow control leaves the rest with the client. Its pings wait there as well, so a
+   * client counts as active while its session blocks the reading: in line, or for the log or the media store, which have deadlines of their own. A
+   * client that vanishes meanwhile is detected by HTTP/2's keepalive.
    */
   #readOrNot(): void {
     if (this.#input === 'failed') return;

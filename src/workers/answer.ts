@@ -50,9 +50,9 @@ const waitOver = new Error('nothing is waited for any more');
 type Final = ReplyCompleted | ReplyFailed;
 
 /**
- * One message being answered, up to its final event in the log: does what its state asks for (answer-state.ts). While it waits for another attempt it
- * keeps its place among those in processing: simple, and a provider in trouble is not asked for more at once. What is in the log is known only from
- * the fold, which says `settled`; until then the final event is held and appended again.
+ * One message being answered, up to its final event in the log, as its state requires (answer-state.ts). While it waits for a further attempt it counts
+ * as in processing: a provider in trouble gets no additional calls. The log's state is known only from the fold, which calls `settled`; until then the
+ * final event is kept and appended again.
  */
 export class Answer {
   readonly message: PendingMessage;
@@ -199,8 +199,8 @@ export class Answer {
   }
 
   /**
-   * What was said before, as far as the fold is now: a goal that moved on with it would never be reached by history that is a little behind. Before
-   * the attempts: they are calls, and a read model that is away is not the provider's failure.
+   * The conversation so far, up to the fold's current offset: a moving target would never be reached by a history that is a little behind. Loaded before
+   * the attempts: an unavailable read model is not a failure of the provider.
    */
   async #loadHistory(): Promise<AnswerEvent> {
     const { deps, partition, fold } = this.#context;
@@ -313,8 +313,8 @@ export class Answer {
   }
 
   /**
-   * While the log takes nothing, the sweep finds media that no message names. Half their lifetime is left for the append, and for history to know of it;
-   * looked at just before each append, since storing may take long, too.
+   * While the log is unavailable, the sweep finds media that no message names. Half their lifetime is left for the append, and for history to follow;
+   * checked just before each append, since storing may take long, too.
    */
   async #withLastingMedia(event: Final): Promise<Final> {
     const { deps } = this.#context;
@@ -370,7 +370,7 @@ export class Answer {
     return isKept ? 'part' : 'none';
   }
 
-  /** What was said until now; if the attempt under way said nothing, what the one before did, as its own. */
+  /** The text so far; if the current attempt has none, that of the previous one, as its own. */
   #saidLast(): Pick<Attempt, 'number' | 'parts'> | undefined {
     const said = this.#said();
     if (said !== undefined || this.#before === undefined || this.#current === undefined) return said;

@@ -23,8 +23,8 @@ export interface HistoryLookupsDeps {
 }
 
 /**
- * Lookups in the history read model, as soon as it has come as far as the question needs; where it is away or behind, the log is folded. What the fold
- * remembers is asked of neither. Reject with ReadModelUnavailable or LogUnavailable.
+ * Lookups in the history read model, once it has reached the required offset; where it is unavailable or behind, the log is folded. What the fold
+ * remembers needs neither. Reject with ReadModelUnavailable or LogUnavailable.
  */
 export function historyLookups({ history, progress, refolds }: HistoryLookupsDeps): Lookups {
   async function whole<T>(partition: number, offset: number, ask: () => Promise<T>): Promise<T | undefined> {

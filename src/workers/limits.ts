@@ -38,8 +38,8 @@ export const maxContextMessages = 200;
 export const maxReplyMedia = 2;
 
 /**
- * From the loss of a partition's claim to the next try, while the group still says that it is this worker's. Longer than a former owner
- * takes to hear that it is not its own any more; short beside the 15 s in which orphaned messages are to be taken up.
+ * From the loss of a partition's claim to the next try, while the group still assigns it to this worker. Longer than a former owner takes to learn of a
+ * move; short beside the 15 s in which orphaned messages must be taken over.
  */
 export const reclaimMs = 3_000;
 

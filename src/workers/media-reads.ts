@@ -6,7 +6,7 @@ import { MediaMissing, type MediaStore, MediaUnavailable } from '../ports/media-
  */
 export class MediaReads {
   readonly #store: Pick<MediaStore, 'read'>;
-  /** What was asked for and has not come. */
+  /** Pending reads. */
   readonly #unread = new Map<string, 'unavailable' | 'missing'>();
   /** What had to be waited for. */
   readonly #loaded = new Map<string, Uint8Array>();

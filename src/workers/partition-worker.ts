@@ -61,9 +61,8 @@ export class PartitionWorker implements Partial<PartitionListener> {
   }
 
   /**
-   * Works until the signal aborts, another worker claims the partition, or the log is found to be shorter than what was read of it; then what is
-   * under way is left without a word. Resolves with the claim under which it was, if anything was: so it was given up in order. Rejects with
-   * LogDamaged.
+   * Works until the signal aborts, another worker claims the partition, or the log is found truncated; then work in progress is abandoned without
+   * events. Resolves with the claim of abandoned work, if any, so that it can be released. Rejects with LogDamaged.
    */
   async run(signal: AbortSignal): Promise<string | undefined> {
     this.#over = AbortSignal.any([signal, this.#ending.signal]);

@@ -57,7 +57,7 @@ export async function answerRefusal(
   response.end();
 }
 
-/** Whether a body comes, or is said to come, with the request. */
+/** Whether the request has, or announces, a body. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

@@ -29,8 +29,8 @@ export interface RoomDeps extends RoomLimits {
 const nothing: Disposable = { [Symbol.dispose]() {} };
 
 /**
- * How much room there is for further objects. What is there is counted once, from the files themselves, so that it is right after whatever end; from
- * then on each object is added and taken away. Nobody else uses the folder. What is being received counts as if it were there.
+ * Space for further objects. Existing ones are counted once, from the files themselves, so that the sum is right after any crash; from then on each
+ * object is added and subtracted. No other process uses the folder. Objects being received count as stored.
  */
 export class Room {
   readonly #deps: RoomDeps;

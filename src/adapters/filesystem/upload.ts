@@ -72,7 +72,7 @@ async function receive(
 ): Promise<void> {
   using _watch = watchPace(deps, request, response, partial);
   for await (const chunk of chunksOf(request)) {
-    // It was told that it is too slow: what still comes is dropped, so that the answer is read.
+    // The client was refused as too slow: the rest of the body is dropped, so that it reads the response.
     if (response.headersSent) continue;
     if (partial.sizeBytes + chunk.length > object.sizeBytes) {
       throw mismatch(400, `More than the ${object.sizeBytes} bytes that the upload is of have come.`);

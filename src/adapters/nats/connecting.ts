@@ -17,8 +17,8 @@ export interface Server {
 }
 
 /**
- * A `nats://` or `tls://` URL, with `user:password@` or `token@` where the server asks for it; `tls` insists on TLS, `nats` takes it where it is
- * offered. The client itself does not read credentials in URLs. TypeError for what is no URL.
+ * A `nats://` or `tls://` URL, with `user:password@` or `token@` if the server requires it; `tls` requires TLS, `nats` uses it when offered. The client
+ * itself does not read credentials in URLs. TypeError for an invalid URL.
  */
 export function parseServer(url: string): Server {
   const { protocol, hostname, port, username, password } = new URL(url);

@@ -4,7 +4,7 @@ import { piecesOf } from './chat-stream.ts';
 import type { ChatMessage } from './context.ts';
 import type { OpenAiProviderSettings } from './settings.ts';
 
-/** The last message is not to be closed. As vLLM has it, and llama.cpp too; servers that go on unasked take no notice of it. */
+/** Continue the last message instead of closing it, as in vLLM and llama.cpp; other servers ignore it. */
 const goesOn = { continue_final_message: true, add_generation_prompt: false };
 
 /** What the model says to the messages, the last of which it goes on with if that is its own. Throws ProviderError, or the signal's reason once aborted. */

@@ -65,8 +65,8 @@ function newestWithin(history: readonly ChatMessage[], maxTokens: number): reado
 }
 
 /**
- * What was said before, as the model is told it: of what else a user sent, its sort in brackets. A reply's own voice and picture are not
- * mentioned: a model that reads such brackets as its own words begins to write them.
+ * Earlier messages as sent to the model, with a user's media as their kind in brackets. A reply's own voice and picture are omitted: a model that sees
+ * such brackets in its own messages begins to write them.
  */
 function said({ role, text, media = [] }: Utterance): ChatMessage {
   const notes = role === 'user' ? media.map((kind) => `[${kindInWords(kind)}]`) : [];

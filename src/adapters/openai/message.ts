@@ -16,7 +16,7 @@ function shown(media: readonly RequestMedia[], vision: boolean): ReadonlySet<Req
   return pictures;
 }
 
-/** What the model is told of media that it is not shown: what was said in them is what the user said, the rest stands in brackets. */
+/** Text for media that the model does not get: their transcript, or their kind in brackets. */
 function inWords(media: RequestMedia, transcript: string | undefined): string {
   const what = mediaInWords(media);
   if (transcript === undefined) return `[${what}]`;

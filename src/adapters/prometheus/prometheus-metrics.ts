@@ -11,7 +11,7 @@ import type {
 } from '../../ports/telemetry.ts';
 import { RoleGauges, readOrLeaveOut } from './role-gauges.ts';
 
-/** What is read when somebody asks, rather than counted. */
+/** Gauges read at scrape time. */
 export interface Readings {
   /** Use and limit of each cap, by its name. Rejects when they cannot be read now. */
   caps(): Promise<Readonly<Record<string, { readonly inUse: number; readonly limit: number }>>>;

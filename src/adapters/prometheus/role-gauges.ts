@@ -1,6 +1,6 @@
 import { type Counter, Gauge, type Registry } from 'prom-client';
 
-/** What is read of a gateway when somebody asks. */
+/** Gauges of a gateway, read at scrape time. */
 export interface GatewayReadings {
   readonly sessions: () => { readonly open: number; readonly waiting: number };
   readonly suspended: () => boolean;

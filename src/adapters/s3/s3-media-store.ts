@@ -35,10 +35,10 @@ export interface S3MediaStoreOptions {
 }
 
 /**
- * The media store in a bucket. Nothing is asked of S3 before the first operation, which makes the bucket where it is not there; an operation rejects
- * with MediaUnavailable within 5 s when S3 is away, or stands still.
+ * The media store in a bucket. The first operation creates the bucket if it is missing; an operation rejects with MediaUnavailable within 5 s when S3 is
+ * unavailable or hangs.
  *
- * Durability is S3's. Clients PUT and GET without us: an upload is looked at when the object is asked for first (uploads.ts).
+ * Durability is S3's. Clients PUT and GET directly: an upload is checked when the object is first used (uploads.ts).
  */
 export function openS3MediaStore(options: S3MediaStoreOptions): MediaStore {
   return new Store(options);

@@ -12,7 +12,7 @@ export interface FoundWords {
   readonly mediaIds: Set<string>;
   /** Records that an erasure which was interrupted has left without words. */
   erasedBefore: number;
-  /** Records of a kind that this release does not know: whether they have words, it cannot say. */
+  /** Records of a type that this release does not know, and so cannot check for content. */
   unknown: number;
   /** The record that began it was met. */
   hasBeginning: boolean;

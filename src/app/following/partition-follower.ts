@@ -66,8 +66,8 @@ interface Waiting {
 }
 
 /**
- * One partition of `conversations` as a process follows it, for its sessions and its worker alike: the fold, and what was said last. It begins where the
- * workers' group has committed, before which every message has its end, and looks back a little further, to know what is repeated.
+ * One partition of `conversations` as a process follows it, for its sessions and its worker: the fold, and the recent records. It starts at the workers'
+ * committed offset, before which every message is final, and looks back a little further to detect repeats.
  */
 export class PartitionFollower {
   readonly #deps: FollowerDeps;

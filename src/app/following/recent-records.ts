@@ -69,7 +69,7 @@ export function conversationOf(record: FollowedRecord): string {
   return isAboutMessage(record) ? record.message.conversationId : record.event.conversationId;
 }
 
-/** It tells of an attempt that goes on: all of them together say no more than the fold, or the attempt's end. */
+/** Progress of an attempt: redundant with the fold, or with the attempt's final event. */
 export function isUnderWay({ event }: FollowedRecord): boolean {
   return event.type === 'ReplyStarted' || event.type === 'ReplyProgress';
 }
@@ -83,7 +83,7 @@ export function withoutDraft(record: FollowedRecord): FollowedRecord {
 /** Counted for a record besides its text: ids, times and what holds them. */
 const overheadBytes = 500;
 
-/** What was said last in one partition, in order: so many bytes of it. One array: whatever else points to what is kept costs each message, and is asked only by who resumes. */
+/** The recent records of one partition, in order, up to this many bytes. One array: an index would cost every message, and is needed only on resume. */
 export class RecentRecords {
   readonly #maxBytes: number;
   /** The oldest first, from `#oldest` on. */

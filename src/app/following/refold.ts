@@ -91,7 +91,7 @@ class PartitionRefold {
     if (!isKnown) this.#wanted.set(conversationId, Math.max(upTo, this.#wanted.get(conversationId) ?? 0));
     const { pasts } = isKnown ? this.#fold : await this.#passes.next();
     const { records, ...past } = pasts.get(conversationId) ?? new Past();
-    // The fold goes on while somebody tells what it has.
+    // The fold advances while its result is being read.
     return { ...past, records: [...records] };
   }
 

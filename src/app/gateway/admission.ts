@@ -53,8 +53,8 @@ export class InstanceIdTaken extends Error {
 }
 
 /**
- * How far the log has come with this process. `new`: it has said nothing yet. `starting`: whoever runs under its id is asked to answer. `started`: the
- * id is its own. `superseded`: the id is another process's by now.
+ * The process's registration in the log. `new`: nothing appended. `starting`: a process with the same id is asked to answer. `started`: the id is its
+ * own. `superseded`: the id is another process's by now.
  */
 type Stage = 'new' | 'starting' | 'started' | 'superseded';
 
@@ -139,7 +139,7 @@ export class Admission {
     return this.#foldingAgainTo !== undefined || this.#deps.clock.monotonicMs() - this.#lastSignMs > suspendAfterMs;
   }
 
-  /** Asks for a session; the verdict comes to the listener. Rejects with LogUnavailable, and then the listener hears nothing. */
+  /** Requests a session; the listener gets the verdict. Rejects with LogUnavailable, and then the listener gets nothing. */
   async request(request: Omit<ConnectionRequested, 'type' | 'gatewayId'>, listener: AdmissionListener): Promise<void> {
     if (this.#stopping.signal.aborted) throw new LogUnavailable('the gateway has left', 'not-written');
     if (this.#listeners.size === 0) this.#lastSignMs = this.#deps.clock.monotonicMs();
@@ -167,7 +167,7 @@ export class Admission {
     this.#active.set(sessionId, conversationId);
   }
 
-  /** Gives up a session or a place in line, whatever it takes: until the log has it, the slot stays taken. */
+  /** Releases a session or a place in line, with retries: until the log has it, the slot stays taken. */
   release(sessionId: string, reason: string, detail: string): void {
     this.#listeners.delete(sessionId);
     this.#places.delete(sessionId);

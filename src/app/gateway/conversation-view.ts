@@ -190,7 +190,7 @@ export class ConversationView {
     }
   }
 
-  /** As history has it: either what was said after what the client knew, or that something before it was given up. */
+  /** From history: either messages after the client's position, or failures of earlier ones. */
   #tellMessage(message: HistoryMessage, afterSequence: number): void {
     const isAfter = message.sequence > afterSequence;
     if (isAfter && message.role === 'assistant') return this.#emit(message);

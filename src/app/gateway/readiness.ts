@@ -22,7 +22,7 @@ export interface GatewayReadinessDeps {
   readonly clock: Clock;
 }
 
-/** Whoever asks is answered after this long with what was known before: load balancers wait a second or a few. */
+/** Readiness probes are answered after this long with the previous result: load balancers wait a second or a few. */
 const answerMs = 1_000;
 
 /** What a session needs beside its slot, as far as anybody has looked. */

@@ -34,9 +34,9 @@ export interface SaidAt {
 }
 
 /**
- * Conversations as sessions need them. What was recorded lately is known from the log as this process follows it. What is older is asked of history; where
- * that is away or behind, the partition is folded from its beginning. All reject with LogUnavailable, or with ReadModelUnavailable where the log is too
- * long for that.
+ * Conversations for sessions. Recent records are known from the log as this process follows it. Older ones come from history; where that is unavailable
+ * or behind, the partition is folded from its beginning. All reject with LogUnavailable, or with ReadModelUnavailable where the log is too long for
+ * that.
  */
 export class SessionConversations {
   readonly #deps: SessionConversationsDeps;

@@ -126,7 +126,7 @@ export class DeadLetterMessages {
     return { messageId: ids.messageId(conversationId, replayId), clientMessageId: replayId };
   }
 
-  /** The log, and not history, tells what is to be said again. */
+  /** The content to send again comes from the log, not from history. */
   async #recordOf(message: HistoryMessage): Promise<{ readonly record: LogRecord; readonly event: MessageReceived }> {
     const { topic, partition, offset } = this.placeOf(message);
     const { journal } = this.#deps;

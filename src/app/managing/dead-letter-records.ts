@@ -19,8 +19,8 @@ export interface DeadLetterRecordsDeps {
 }
 
 /**
- * What may be appended again at any later time. What a gateway or a worker said was about that moment: who was connected then is not now, and
- * a claim that came again would take the partition from the worker that has it.
+ * Events that may be appended again at any time. Events of gateways and workers are bound to their time: connections are gone, and a replayed claim
+ * would take the partition from its worker.
  */
 const replayableTypes = [
   'ConversationStarted',

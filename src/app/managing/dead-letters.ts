@@ -39,7 +39,7 @@ export type ReplayWish =
   | { readonly kind: 'record'; readonly place: RecordPlace }
   | { readonly kind: 'message'; readonly messageId: string };
 
-/** What was put aside so that its neighbours could go on: shown, and given another chance. */
+/** Lists and replays dead letters. */
 export class DeadLetters {
   readonly #deps: DeadLettersDeps;
   readonly #messages: DeadLetterMessages;

@@ -6,8 +6,8 @@ const replayForm = /^(.*)~replay-(\d{1,6})$/su;
 const maxSuffixLength = '~replay-1000000'.length;
 
 /**
- * The client message id of the replay of the message that has this one: the same whoever asks, and how often. `ada-7` is replayed as
- * `ada-7~replay-1`, and that as `ada-7~replay-2`; what would be too long is cut, and told from others by its hash.
+ * The client message id of a message's replay, deterministic: `ada-7` is replayed as `ada-7~replay-1`, and that as `ada-7~replay-2`; too long ids are
+ * cut, and distinguished by a hash.
  */
 export function replayIdOf(clientMessageId: string, hash: (text: string) => string): string {
   const [, stem = clientMessageId, count = '0'] = replayForm.exec(clientMessageId) ?? [];

@@ -102,8 +102,8 @@ export class MediaLibrary {
   }
 
   /**
-   * The parts of a message as the log takes them: what came inline is stored, what is named was found to be there, the client's own, and
-   * what it claims. Throws MEDIA_MISMATCH, MEDIA_NOT_FOUND, MEDIA_TYPE_UNSUPPORTED; then nothing of the message is stored.
+   * The parts of a message as logged: inline media are stored; named ones were found, are the client's own, and match their description. Throws
+   * MEDIA_MISMATCH, MEDIA_NOT_FOUND, MEDIA_TYPE_UNSUPPORTED; then nothing of the message is stored.
    */
   async take(parts: readonly CheckedPart[], ownerId: string): Promise<readonly Part[]> {
     const toStore: { readonly object: MediaObject; readonly bytes: Uint8Array }[] = [];

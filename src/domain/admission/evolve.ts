@@ -101,10 +101,9 @@ function takeOver(
 }
 
 /**
- * A client in line asks again. Without the token of its place it may be somebody else who uses the same client id,
- * and gets the same answer as beside an open session. With it the place is the new request's, its deadline unchanged:
- * asking again must not be a way to wait for ever. A request that is not willing to wait is answered at once, and
- * leaves the place to who waits there.
+ * A waiting client requests again. Without the token of its place it may be another client with the same id, and is refused as beside an open session.
+ * With it the new request gets the place, with the old deadline: repeating must not extend the wait. A request that does not wait is refused at once,
+ * and leaves the place to the waiting one.
  */
 function requestedAgainInLine(
   state: AdmissionState,

@@ -62,9 +62,9 @@ export interface AdmissionState {
 }
 
 /**
- * The rule that this release's gateways start with. 0, until release 0.2: a record that is older than the newest takes no time. 1: each
- * record is compared with the one before it, so that a record from the future holds the clock up by one record, not until that time has come; and a token
- * that took a session over works until the new session was active.
+ * The clock rule that this release's gateways start with. 0, until release 0.2: a record older than the newest does not advance time. 1: each record is
+ * compared with the previous one, so that a record from the future delays the clock by one record only; and a token that took a session over works until
+ * the new session was active.
  */
 export const currentClockRule = 1;
 

@@ -144,7 +144,7 @@ export interface ConversationErased {
   readonly records: number;
   /** Media objects removed. */
   readonly media: number;
-  /** Every record of the conversation up to this offset was looked at: what was said after it is still to be erased. */
+  /** Every record of the conversation up to this offset was processed: later content is still to be erased. */
   readonly throughSequence: number;
 }
 

@@ -1,9 +1,9 @@
-/** Scripts that are written without spaces: each of their characters is a word of its own, so that any stretch of a sentence is found. */
+/** Scripts without spaces between words: each character is a word of its own, so that any part of a sentence is found. */
 const unspaced = String.raw`\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}`;
 const wordForm = new RegExp(String.raw`[${unspaced}]|[[\p{L}\p{N}]--[${unspaced}]]+`, 'gv');
 const marks = /\p{M}+/gu;
 
-/** UTF-16 units of a word that count: what is longer is nobody's search. */
+/** Maximum length of an indexed word, in UTF-16 units: nobody searches for longer ones. */
 const maxWordUnits = 64;
 
 /**

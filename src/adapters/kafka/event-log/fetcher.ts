@@ -223,8 +223,8 @@ export class Fetcher {
   }
 
   /**
-   * What is before the first record was deleted. Behind the last there is nothing that was read: the log is shorter than it was. That is asked of
-   * the leader twice, once as it is known and once as it is then, since one that was deposed and does not know it may lack the newest records.
+   * Offsets before the first record were deleted. Offsets behind the last one were read before: the log has been truncated. The leader is asked twice,
+   * as it is known and after a metadata refresh, since a deposed one may lack the newest records.
    */
   async #outOfRange(session: FetchSession): Promise<void> {
     const { topic, partition, position } = session;

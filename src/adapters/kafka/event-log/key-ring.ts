@@ -83,7 +83,7 @@ export class KeyRing {
   /** Resolves when everything is known that the topic holds at this moment. Rejects with LogUnavailable. */
   sync(): Promise<void> {
     if (this.#syncing === undefined) return this.#begin();
-    // One that is under way may have asked for the end too early; all who come meanwhile share the next.
+    // A run in progress may have read the end too early; all callers meanwhile share the next.
     this.#nextSync ??= this.#syncing
       .catch(() => undefined)
       .then(() => {

@@ -26,8 +26,8 @@ const earliest = -2;
 const latest = -1;
 
 /**
- * Where partitions begin and end. What is asked in one turn of the event loop is one request to each broker: whoever connects asks for the ends of
- * all partitions. Rejects with WireBroken.
+ * First and end offsets of partitions. Requests of one turn of the event loop share one request per broker: a connect asks for the ends of all
+ * partitions. Rejects with WireBroken.
  */
 export class Offsets {
   readonly #brokers: Brokers;

@@ -8,7 +8,7 @@ export interface Identity {
   readonly producerEpoch: number;
 }
 
-/** What was sent, and is sent again as it was until the broker says what became of it: it knows a repeat by its sequence. */
+/** A batch that was sent, and is resent unchanged until the broker acknowledges or refuses it: the broker detects repeats by the sequence. */
 export interface Batch {
   readonly parts: readonly Part[];
   readonly records: number;
@@ -30,7 +30,7 @@ export class PartitionQueue {
   batch: Batch | undefined;
   /** A request with its batch is under way. */
   busy = false;
-  /** Somebody has waited in vain: nobody else should, until it is seen to go on. */
+  /** An append has timed out: further ones fail at once, until one succeeds. */
   unavailable = false;
   /** Not tried again before this time of `performance.now()`. */
   notBeforeMs = 0;

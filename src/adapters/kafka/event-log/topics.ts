@@ -24,7 +24,7 @@ export interface TopicsAt extends TopicsSpec {
   readonly brokers: readonly string[];
 }
 
-/** Kafka said no, to who asked or to what was asked, and would say so again. */
+/** A permanent error of Kafka: authorization, or an invalid request. */
 export class KafkaRefused extends Error {
   override readonly name = 'KafkaRefused';
   readonly retryable = false;

@@ -137,7 +137,7 @@ export class Wire {
       ssl: tls || null,
       sasl: sasl === undefined ? null : { ...sasl },
       clientId,
-      // What goes wrong is told to whoever asked; kafkajs would log it as well, at each attempt.
+      // Errors are returned to the caller; kafkajs would log them as well, at each attempt.
       logger: createLogger({ level: 0, logCreator: () => () => undefined }),
       socketFactory: makeSocketFactory(),
       connectionTimeout: connectTimeoutMs,
@@ -214,7 +214,7 @@ export class Wire {
     return this.#guarded(() => this.#connection.send(exchange));
   }
 
-  /** A connection on which something went wrong is not used again: what was asked on it may still be answered, to nobody. */
+  /** A connection is not reused after an error: a late response to an earlier request may still arrive on it. */
   async #guarded<T>(action: () => Promise<T>): Promise<T> {
     if (this.#closed) throw new WireBroken(`the connection to ${this.#address} is closed`);
     try {

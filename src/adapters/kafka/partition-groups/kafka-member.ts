@@ -14,7 +14,7 @@ const maxPauseMs = 250;
 const failuresPerWarning = 10;
 /** Longer than kafkajs takes for a connection with its retries: then a new one may do better. */
 const lookUpLimitMs = 10_000;
-/** An answer that needs nobody else comes within milliseconds. One that takes longer is not waited for, so that another way is tried before the lease ends. */
+/** Timeout of a response that depends on no other member: it takes milliseconds. Beyond it another path is tried before the lease ends. */
 const answerLimitMs = 2_000;
 /** Sharing takes two rounds. More in a row mean that members come and go, or disagree; then the group must not turn as fast as it can. */
 const maxQuickRounds = 5;

@@ -10,8 +10,8 @@ import {
 import { MemoryPartition } from './memory-partition.ts';
 
 /**
- * The log of processes that share an object instead of an engine: each has a handle of its own. Nothing here waits or fails by itself, and
- * what is appended is there when the call returns. Records are frozen and given to readers as they are: nobody changes a value's bytes.
+ * The log of processes that share an object instead of an engine, each with its own handle. Nothing here waits or fails by itself, and an append is
+ * visible when the call returns. Records are frozen and passed to readers without a copy: values must not be changed.
  */
 export class MemoryLogServer {
   /** The clock of a partition's leader, milliseconds since the epoch; undefined: all of them have the server's. */

@@ -73,8 +73,8 @@ export class MemoryGroupServer {
   }
 
   /**
-   * Tells these processes at once, in this order, that they have these partitions, even if somebody else has them as well, or nobody has the rest.
-   * It holds until partitions move the next time. Throws for a process that is not in the group.
+   * Assigns these partitions to these processes at once, in this order, even if others own them, or nobody owns the rest. Holds until the next move.
+   * Throws for a process that is not in the group.
    */
   move(group: string, assignment: Readonly<Record<string, readonly number[]>>): void {
     for (const [processId, partitions] of Object.entries(assignment)) {

@@ -39,8 +39,8 @@ export class MemoryReadModelServer {
   }
 
   /**
-   * Puts the copy in the place of what is there. Writers get ReadModelReplaced until they ask for their collections anew; `unnoticed`: nobody
-   * tells them, as when a database is restored beneath them.
+   * Replaces the stores by the copy. Writers get ReadModelReplaced until they reopen their collections; `unnoticed`: without notice, as when a database
+   * is restored beneath them.
    */
   restore({ models }: ReadModelSnapshot, { unnoticed = false }: { readonly unnoticed?: boolean } = {}): void {
     this.#models = copyOf(models);

@@ -41,8 +41,8 @@ export interface MongoAccountStoreOptions {
 }
 
 /**
- * Accounts in MongoDB. Nothing is asked of the server until the first use, so that a process starts without it; AccountStoreTooNew comes
- * from that use. Throws what the driver throws when the URI is none.
+ * Accounts in MongoDB. Connects at the first use, so that a process starts without the server; AccountStoreTooNew comes from that use. Throws the
+ * driver's error for an invalid URI.
  */
 export async function openMongoAccountStore(options: MongoAccountStoreOptions): Promise<AccountStore> {
   return new MongoAccountStore(options);

@@ -68,7 +68,7 @@ export const erasePieceMs = 5;
 /** The WAL cannot be emptied while a reader is in the midst of it; the writer looks again after this long. */
 export const emptyWalRetryMs = 20;
 
-/** A reader in the WAL for longer is no reader of ours, whose reads take milliseconds: whoever erases is told, and tries again. */
+/** A reader in the WAL for longer is not one of ours, whose reads take milliseconds: the erasure fails, and is retried. */
 export const emptyWalTimeoutMs = 5_000;
 
 /** A reader of another process that has no wake signal looks for new records this often. */

@@ -27,8 +27,8 @@ interface Table {
 }
 
 /**
- * Shortens frames where they stand. SQLite overwrites what was behind them in their pages (secure_delete), in the WAL first; once that is
- * copied into the database and cut to nothing, what was erased is in neither.
+ * Shortens frames in place. SQLite overwrites the rest in their pages (secure_delete), in the WAL first; after a checkpoint that truncates the WAL the
+ * erased content is in neither file.
  */
 export class LogEraser {
   readonly #wal: string;

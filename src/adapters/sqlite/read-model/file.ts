@@ -74,7 +74,7 @@ export class StoreFile {
     this.#connection = null;
   }
 
-  /** A writer whose file was removed or replaced would write where nobody reads: it goes on with what is at the path. 1.5 µs a use. */
+  /** A writer whose file was removed or replaced would write to an unlinked file: it reopens the path. 1.5 µs per use. */
   #keepPlace(): void {
     // It could not be opened at first.
     if (this.#connection === null) return this.#open();
