@@ -20,10 +20,7 @@ export class Pace {
   #next: Promise<void> | undefined;
   #hurried = new AbortController();
 
-  /**
-   * Turns begin `shortestMs` after each other, or later when the work takes long, but not more than `longestMs` (default: the same); unless
-   * `isUrgent` says that there is no time to lose.
-   */
+  /** Turns start `shortestMs` apart, or later when the work takes long, but at most `longestMs` (default: the same); `isUrgent` skips the wait. */
   constructor(clock: Clock, shortestMs: number, isUrgent: () => boolean, longestMs = shortestMs) {
     this.#clock = clock;
     this.#shortestMs = shortestMs;

@@ -58,7 +58,7 @@ export class PartitionFolder {
     this.#documents = new WorkingSet(collections);
   }
 
-  /** Goes on where the store stands. Rejects as the store does. */
+  /** Continues from the store's checkpoint. Rejects as the store does. */
   static async resume(model: OpenModel, topic: string, partition: number, retry: Retry): Promise<PartitionFolder> {
     const checkpoint = await retry(() => model.store.checkpoint(model.projection.model, topic, partition));
     return new PartitionFolder(model, retry, checkpoint);
@@ -87,7 +87,7 @@ export class PartitionFolder {
     for (const [index, record] of records.entries()) {
       const purges = this.#purgesOf(record);
       if (purges.length === 0) continue;
-      // What comes before is stored first: what is to be purged is then in the store, and nowhere else.
+      // Earlier changes are stored first: then all that is to be purged is in the store, and nowhere else.
       parked.push(...(await this.#foldTogether(records.slice(begin, index))));
       this.#hasPurged = true;
       for (const purge of purges) await this.#purge(purge, record.offset);
@@ -115,7 +115,7 @@ export class PartitionFolder {
     return decoded.kind === 'event' ? (this.#projection.purges?.(decoded.event) ?? []) : [];
   }
 
-  /** The checkpoint stays: whoever goes on from it purges again, and finds less to do. */
+  /** The checkpoint stays: a fold that continues from it purges again, which is idempotent. */
   async #purge(purge: Purge, offset: number): Promise<void> {
     const { collection, index, equals } = purge;
     const stored = this.#collections.get(collection);

@@ -45,8 +45,8 @@ export interface Purge<D extends Document = Document> {
 /**
  * How the events of one topic become the documents of one model. Pure: the same entries from the same state give the same documents.
  *
- * What a model must keep: a document is written from one partition alone. What was said leaves its documents by `purges`, which scrub the store's files, too.
- * A record that cannot be decoded is reported by each model of its topic: a second model on a topic has to share that report first.
+ * Rules for a model: a document is written from one partition only. Content leaves its documents by `purges`, which scrub the store's files, too. A
+ * record that cannot be decoded is reported by each model of its topic: a second model on a topic has to share that report first.
  */
 export interface Projection<E extends ParleyEvent = ParleyEvent> {
   readonly model: string;

@@ -103,7 +103,7 @@ async function keepUp(options: ProjectorOptions, place: Place, upkeep: Upkeep, s
     const retry = retrying(options, signal);
     const pace = paceOf(options, projection);
     const folder = await PartitionFolder.resume(model, topic, partition, retry);
-    // Before anybody is told that the model has come so far.
+    // Before the progress is published.
     const end = await retry(() => options.journal.log.endOffset(topic, partition));
     if (folder.nextOffset > end) throw new LogTruncated(topic, partition, folder.nextOffset, end);
     report(options, place, folder, upkeep);
@@ -167,7 +167,7 @@ async function beginAgain(
 ): Promise<void> {
   const { model } = place.model.projection;
   options.onTruncated?.(model, error);
-  // Before readers find the empty generation: nobody is to take what it lacks for what never was.
+  // Before readers find the empty generation: they must not take missing documents for nonexistent ones.
   for (const { topic, partition } of placesOf(options, place.model)) options.onProgress?.(model, topic, partition, 0);
   try {
     await retrying(options, signal)(async () => (await options.store.rebuild(model)).activate());

@@ -91,7 +91,7 @@ export function mediaReferenceId(mediaId: string, conversationId: string): strin
   return `${mediaId}@${conversationId}`;
 }
 
-/** A message is written several times and says the same: its words are looked for once as long as it is in memory. */
+/** A message is written several times with the same content: its words are extracted once while it is in memory. */
 const knownWords = new WeakMap<MessageDocument['parts'], readonly string[]>();
 
 /** The words of a message that it is found by, each once or more. */

@@ -254,7 +254,7 @@ function afterDeletion(conversation: ConversationDocument, event: ConversationEv
   switch (event.type) {
     case 'ConversationErased': {
       const { unerasedSinceMs, sentMessages, saidLateSequence = -1 } = conversation;
-      // The eraser may not have seen what was said while it worked.
+      // The eraser may have missed content that arrived while it worked.
       if (unerasedSinceMs === undefined || saidLateSequence > event.throughSequence) return conversation;
       // Until 0.2 erasers looked for a conversation by record times, and missed what stood where those step back.
       if (event.records < sentMessages) return conversation;

@@ -25,7 +25,7 @@ export function projectPartition(
   const before = document ?? { partition: noted.partition, pending: [] };
   switch (event.type) {
     case 'WorkerClaimed':
-      // What the former worker had is taken up anew.
+      // Messages of the former worker start again.
       return { ...before, pending: before.pending.map((message) => ({ ...message, processing: false })) };
     case 'MessageReceived': {
       if (!noted.isNew) return document;

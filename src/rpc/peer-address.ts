@@ -46,7 +46,7 @@ const localRanges = new AddressRanges([
 /** This machine's own: all that runs on it has them, clients and proxies alike. */
 const ownAddresses = new AddressRanges(['127.0.0.1', '::1']);
 
-/** What is counted as one: an IPv4 address, or the IPv6 network (/64) of an address; what is neither, as it is. */
+/** The unit of counting: an IPv4 address, or the IPv6 network (/64) of an address; anything else unchanged. */
 export function countedAddress(address: string): string {
   const plain = addressIn(address);
   return plain === undefined ? address : counted(plain);

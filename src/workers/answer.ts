@@ -65,7 +65,7 @@ export class Answer {
   #current: LoggedAttempt | undefined;
   /** The last attempt before the current one that said anything. */
   #before: Attempt | undefined;
-  /** What was said before in the conversation, once it is loaded. */
+  /** The conversation so far, once it is loaded. */
   #history: readonly Utterance[] = [];
   /** Monotonic time since which the media of the held final event may have been stored, once they were stored anew. */
   #mediaSinceMs: number | undefined;
@@ -276,7 +276,7 @@ export class Answer {
     }
   }
 
-  /** What the store could not give is not the provider's failure. What it does not have will not come; a store that is away will. */
+  /** A failure of the media store is not the provider's. Missing media are final; an unavailable store is retried. */
   async #loadMedia(): Promise<AnswerEvent> {
     await this.#awaited('what was sent cannot be read from the media store', async () => {
       await this.#reads.load().catch((error: unknown) => {
@@ -377,12 +377,12 @@ export class Answer {
     return { number: this.#current.attempt.number, parts: this.#before.parts };
   }
 
-  /** What was said until now, if anything was. */
+  /** The text so far, if any. */
   #said(): Pick<Attempt, 'number' | 'parts'> | undefined {
     const { draft, attempt } = this.message;
     if (this.#current !== undefined) return this.#current.attempt.reply.bytes > 0 ? this.#current.attempt : undefined;
     if (draft.bytes === 0) return undefined;
-    // A number of its own: whoever watched the attempt before may have seen more of it than the log has.
+    // A new attempt number: watchers of the previous attempt may have received more of it than the log has.
     return { number: attempt + 1, parts: [{ kind: 'text', text: draft.text }] };
   }
 
@@ -428,7 +428,7 @@ const faults = {
   'quota exceeded': 'PROVIDER_BUSY',
 } as const satisfies Record<ProviderFault, AttemptFailure>;
 
-/** What an operator may read. Of a defect nothing: its message may quote what was said. */
+/** Cause for operators. Not of internal errors: their messages may contain content. */
 function causeOf(end: Extract<AttemptEnd, { type: 'failed' | 'timed-out' }>): string {
   if (end.type === 'timed-out') return `no ${end.awaited} in time`;
   return end.error instanceof ProviderError ? end.error.message : '';

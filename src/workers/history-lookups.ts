@@ -41,7 +41,7 @@ export function historyLookups({ history, progress, refolds }: HistoryLookupsDep
     if (message !== null) return message.sequence < offset ? 'repeat' : 'none';
     const status = await history.conversationStatus(conversationId);
     if (status === 'deleted') return 'deleted';
-    // Whoever asks has not seen the conversation begin, so it began before the offset: a history without it lacks what it should hold.
+    // The caller has not seen the conversation start, so it started before the offset: a history without it is incomplete.
     if (status === 'unknown') throw new ReadModelUnavailable(`history does not hold conversation ${conversationId}`);
     return 'none';
   }

@@ -39,8 +39,8 @@ export class MediaReads {
   }
 
   /**
-   * Reads what did not come, and keeps it for the next attempt: so each wait is the last one for an object, also where it takes longer to read
-   * than an attempt may. Rejects with MediaMissing or MediaUnavailable.
+   * Reads pending media, and keeps them for the next attempt: so each object is waited for once, also if reading it takes longer than an attempt may.
+   * Rejects with MediaMissing or MediaUnavailable.
    */
   async load(): Promise<void> {
     for (const mediaId of [...this.#unread.keys()]) this.#loaded.set(mediaId, await this.read(mediaId));

@@ -27,9 +27,7 @@ export interface PartitionUsage {
   readonly oldestReceivedAtMs: number | null;
 }
 
-/**
- * The worker of one partition: does what the plan says of its fold, once its own claim has been read back. Whoever follows the partition awaits no call.
- */
+/** The worker of one partition: runs the plan of its fold, once its own claim has been read back. The fold never awaits a call. */
 export class PartitionWorker implements Partial<PartitionListener> {
   readonly #deps: WorkerDeps;
   readonly #partition: number;
@@ -112,7 +110,7 @@ export class PartitionWorker implements Partial<PartitionListener> {
     };
   }
 
-  /** What an event that counts means for what is under way. */
+  /** Applies an event that counts to work in progress. */
   counted(event: ConversationEvent, timeMs: number): void {
     switch (event.type) {
       case 'WorkerClaimed':

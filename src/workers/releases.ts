@@ -14,8 +14,8 @@ export interface ReleaseDeps {
 }
 
 /**
- * Writes that claims were given up in order: the next owner would count what was in processing as having lost a worker. In the background, and
- * for as long as the log is away: a release counts also behind the next claim, and partitions are lost just when the log is in trouble.
+ * Appends WorkerReleased: otherwise the next owner would count messages in processing as having lost a worker. In the background, and for as long as the
+ * log is unavailable: a release counts also after the next claim, and partitions are lost just when the log is in trouble.
  */
 export class Releases {
   readonly #deps: ReleaseDeps;

@@ -54,7 +54,7 @@ class GroupWorker implements RunningWorker {
     this.#unserve = bus.serveDrafts(
       (conversationId) => this.#held.get(ids.partition(conversationId, count))?.worker.drafts(conversationId) ?? [],
     );
-    // Whoever does not ask is told by the log.
+    // The error is logged, also if `ended` is not awaited.
     this.#end.promise.catch(() => undefined);
   }
 
@@ -85,7 +85,7 @@ class GroupWorker implements RunningWorker {
     // Before others take over: the next owner then knows from the start that no worker was lost.
     await this.#releases.end();
     this.#unserve();
-    // Who never came into the group has nothing to leave; why was told by `ended`.
+    // A member that never joined has nothing to leave; `ended` reported why.
     const member = await this.#member?.catch(() => undefined);
     await member?.[Symbol.asyncDispose]();
     this.#end.resolve();

@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpRefusal } from './http-refusal.ts';
 
 /**
- * Of every answer. URLs are the only credential, so any page may use them, wherever it comes from; and whatever an object holds, no browser
- * takes it for a page or a script of this origin.
+ * Headers of every response. The URL is the only credential, so pages of any origin may use it; and no browser may interpret an object as a page or a
+ * script of this origin.
  */
 const commonHeaders = {
   'x-content-type-options': 'nosniff',

@@ -18,12 +18,12 @@ export class HttpRefusal extends Error {
   }
 }
 
-/** The client has gone, or was too slow and was told so: there is nobody to answer. */
+/** The client has disconnected, or was refused as too slow: there is no response. */
 export class ClientGone extends Error {
   override readonly name = 'ClientGone';
 }
 
-/** The URL was not made here, or for this method, or has expired: which of these, whoever holds it need not know. */
+/** The URL was not signed here, is for another method, or has expired; the response does not say which. */
 export function urlRefused(): HttpRefusal {
   return new HttpRefusal(403, 'MEDIA_URL_INVALID', 'The URL has expired, or was changed: ask for a fresh one.');
 }

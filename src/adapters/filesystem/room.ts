@@ -62,7 +62,7 @@ export class Room {
     }
   }
 
-  /** Throws as `take` while there is no room for an object that is to come; nothing is held for it. */
+  /** Throws as `take` while there is no space for an expected object; reserves nothing. */
   async check(object: MediaObject): Promise<void> {
     await this.counted();
     try {
@@ -89,7 +89,7 @@ export class Room {
     return { ...(this.#byOwner.get(ownerId) ?? { objects: 0, bytes: 0 }) };
   }
 
-  /** Resolves when what is there has been counted. Objects come and go only after that. */
+  /** Resolves when existing objects have been counted. Objects are added and removed only after that. */
   counted(): Promise<void> {
     this.#counting ??= this.#count().catch((error: unknown) => {
       this.#counting = undefined;

@@ -42,7 +42,7 @@ export async function takeUpload(
   answerEmpty(response, outcome === 'stored' ? 201 : 200, { etag: etagOf(object), 'content-length': 0 });
 }
 
-/** Refuses by what is known before a byte of the body has come. */
+/** Refuses by the headers, before the body. */
 function checkHeaders({ headers }: IncomingMessage, object: MediaObject, maxObjectBytes: number): void {
   const { 'content-length': length, 'content-type': type, 'content-encoding': encoding } = headers;
   if (object.sizeBytes > maxObjectBytes || Number(length ?? 0) > maxObjectBytes) {

@@ -75,7 +75,7 @@ export class DraftRequests {
     const number = subject.slice(this.#answers.length + 1);
     const request = this.#requests.get(number);
     if (request === undefined) return;
-    // The server's own words: nobody listens to requests.
+    // The server's "no responders" message.
     if (headers?.code === 503) return this.#end(number);
     this.#answeredOnce(request.conversationId, number);
     const event = this.#deps.read(data);

@@ -23,7 +23,7 @@ export interface NatsBusOptions {
 export interface NatsBus extends LiveBus {
   /** Whether there is a connection now. */
   isConnected(): boolean;
-  /** Since the start: `unsent` was published without a server to take it; `unreadable` came and is of no release. */
+  /** Since the start: `unsent` messages were published without a connection; `unreadable` ones could not be decoded. */
   faults(): { readonly unsent: number; readonly unreadable: number };
 }
 

@@ -7,7 +7,7 @@ import type { OpenAiProviderSettings } from './settings.ts';
 /** Continue the last message instead of closing it, as in vLLM and llama.cpp; other servers ignore it. */
 const goesOn = { continue_final_message: true, add_generation_prompt: false };
 
-/** What the model says to the messages, the last of which it goes on with if that is its own. Throws ProviderError, or the signal's reason once aborted. */
+/** The model's reply to the messages; if the last one is the model's own, it is continued. Throws ProviderError, or the signal's reason once aborted. */
 export async function* chat(
   settings: OpenAiProviderSettings,
   messages: () => readonly ChatMessage[],

@@ -26,7 +26,7 @@ export interface OpenAiProviderSettings {
   readonly clock: Clock;
 }
 
-/** Only main tells keys apart from other settings, so no message here may show what was given. */
+/** Only main knows which settings are secret, so messages here must not show values. */
 export function checkSettings(settings: OpenAiProviderSettings): void {
   const { baseUrl, apiKey, model, maxContextTokens, speechModel = '', speechVoice = '' } = settings;
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;

@@ -11,7 +11,7 @@ const traceparentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-
 /** Longer ones need not be passed on (§3.3.1.5), and a client may send anything. */
 const maxTracestateChars = 512;
 
-/** A span of this process; what goes into headers is written only when somebody asks. */
+/** A span of this process; its headers are serialized on demand. */
 export class LocalContext implements TraceContext {
   readonly spanContext: SpanContext;
 

@@ -48,10 +48,7 @@ const secondBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 
 type Registers = Registry[];
 
-/**
- * Metrics in a registry of their own, so that two servers in one process do not meet. What only a role that the process has not would tell is
- * not shown.
- */
+/** Metrics in their own registry, so that two servers in one process do not collide. Metrics of roles that the process does not have are not exposed. */
 export function prometheusMetrics(roles: readonly Role[] = ['gateway', 'worker', 'projector']): PrometheusMetrics {
   const registry = new Registry();
   collectProcessMetrics(registry);

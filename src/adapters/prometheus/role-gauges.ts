@@ -35,7 +35,7 @@ export interface DataFolderReadings {
   readonly minFreeBytes: number;
 }
 
-/** Gauges whose values are read when somebody asks for the metrics. */
+/** Gauges evaluated at scrape time. */
 export class RoleGauges {
   readonly #registers: Registry[];
   readonly #unreadable: Counter;

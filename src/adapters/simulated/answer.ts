@@ -79,7 +79,7 @@ function partOfDay(hour: number): 'night' | 'morning' | 'afternoon' | 'evening' 
   return hour < 18 ? 'afternoon' : 'evening';
 }
 
-/** The words of a greeting at that hour; nobody is greeted with `Good night`. */
+/** A greeting for that hour; never `Good night`. */
 function salutation(hour: number): Phrases {
   const part = partOfDay(hour);
   return part === 'night'

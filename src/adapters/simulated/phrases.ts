@@ -207,7 +207,7 @@ export const followUps: Phrases = [
   'I have noted that you said it in {count}.',
 ];
 
-/** Said to fill a reply that is to come in more pieces than it has letters. */
+/** Filler for a reply that must have more pieces than it has characters. */
 export const elaborations: Phrases = [
   'Let me put it in another way.',
   'There is more to be said about it.',

@@ -65,8 +65,8 @@ export class BackOff {
   }
 
   /**
-   * The same for making an account. Rejects also with TOO_MANY_SIGN_UPS and the time to wait. Those under way count; one that makes no account does
-   * not, because nothing was hashed for a name that is taken.
+   * The same for creating an account. Rejects also with TOO_MANY_SIGN_UPS and the delay. Attempts in progress count; one that creates no account does
+   * not, because no password was hashed for a taken name.
    */
   async signUp<T>(address: string, work: () => Promise<T | null>): Promise<T | null> {
     return this.attempt({ address }, async () => {

@@ -18,7 +18,7 @@ export interface TimedRecord extends NewRecord {
   readonly timeMs: number;
 }
 
-/** A log that for as long as it is copied into takes the time of each record from whoever appends. */
+/** A log that accepts the record times of its writer while it is copied into. */
 export interface CopyTarget extends Omit<EventLog, 'append'> {
   append(records: readonly TimedRecord[]): Promise<readonly Appended[]>;
 }

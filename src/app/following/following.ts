@@ -161,7 +161,7 @@ export class Following {
     if (isAboutMessage(record)) return this.#listenersOf(record.message.clientId);
     const { conversationId } = record.event;
     const owner = this.of(conversationId).index.ownerOf(conversationId);
-    // Each listener knows in which conversation it is: a session must not miss a deletion because nobody has spoken there for long.
+    // Each listener knows its conversation: a session must not miss a deletion because the conversation has been idle for long.
     return owner === undefined ? [...this.#listeners.values()].flatMap((each) => [...each]) : this.#listenersOf(owner);
   }
 

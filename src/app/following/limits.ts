@@ -14,8 +14,8 @@ export const maxPendingTraces = 8_192;
 export const knownWindowIds = 8_192;
 
 /**
- * Records before its fold that are looked at when a partition begins to be followed: a thousand messages with their replies, in some 10 ms, or 70 on
- * Kafka. What began before these is asked of history.
+ * Records read before the committed offset when a partition is first followed: a thousand messages with their replies, in some 10 ms, or 70 on Kafka.
+ * Older conversations are looked up in history.
  */
 export const usualLookBackRecords = 4_096;
 
@@ -43,8 +43,5 @@ export const keptRefolds = 64;
 /** A refolded partition is kept for this long after its last use: while history is unavailable it is continued, instead of refolded for each query. */
 export const keptRefoldMs = 30_000;
 
-/**
- * Where history was waited for in vain and its partition is folded instead, it is waited for no longer than this: what it is behind under full load is less, so that
- * a history that is back is asked again.
- */
+/** Maximum wait for history while its partition is folded instead: more than its lag under full load, so that a history that is back is used again. */
 export const missingHistoryWaitMs = 500;

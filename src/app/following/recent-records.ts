@@ -74,7 +74,7 @@ export function isUnderWay({ event }: FollowedRecord): boolean {
   return event.type === 'ReplyStarted' || event.type === 'ReplyProgress';
 }
 
-/** The end of a reply says what its draft said. */
+/** The final event of a reply includes its draft. */
 export function withoutDraft(record: FollowedRecord): FollowedRecord {
   if (!isAboutMessage(record) || record.message.draft === noDraft) return record;
   return { ...record, message: { ...record.message, draft: noDraft } };
@@ -113,7 +113,7 @@ export class RecentRecords {
     while (this.#bytes > this.#maxBytes) this.#dropOldest();
   }
 
-  /** What was said in the conversation after this offset; undefined when some of it may not be here any more. */
+  /** The conversation's records after this offset; undefined when some may have been dropped. */
   after(conversationId: string, offset: number): readonly FollowedRecord[] | undefined {
     if (offset + 1 < this.#completeFrom) return undefined;
     const said: FollowedRecord[] = [];
@@ -126,7 +126,7 @@ export class RecentRecords {
     return said.reverse();
   }
 
-  /** Its words are not to be told any more. */
+  /** Its content must not be sent any more. */
   forget(conversationId: string): void {
     this.#records = this.#records.slice(this.#oldest).filter((record) => conversationOf(record) !== conversationId);
     this.#oldest = 0;

@@ -66,8 +66,8 @@ interface Waiting {
 }
 
 /**
- * This gateway's view of who may connect: it appends requests, follows the topic, and does what the fold says. It keeps the gateway's
- * lease by beats, and knows when the lease may have run out before others can act on it.
+ * This gateway's view of admission: it appends requests, follows the topic, and acts on the fold. It keeps the gateway's lease by heartbeats, and
+ * detects that the lease may have expired before others can act on it.
  */
 export class Admission {
   readonly #deps: AdmissionDeps;
@@ -107,7 +107,7 @@ export class Admission {
     this.#following = this.#follow();
     try {
       if (!isIdExclusive) await this.#checkAlone();
-      // What the fold says counts: sessions are admitted from then on, also when nobody answers the append.
+      // The fold decides: sessions are admitted from then on, also if the append gets no response.
       await Promise.race([this.#appendAndFold([this.#startEvent()]), this.#begun.promise]);
     } catch (error) {
       this.#endFollowing(new LogUnavailable('the gateway has not started', 'unknown'));
@@ -162,7 +162,7 @@ export class Admission {
     });
   }
 
-  /** A sign of life, told to the log by the next beat. */
+  /** Activity of a session, logged with the next heartbeat. */
   touch(sessionId: string, conversationId: string): void {
     this.#active.set(sessionId, conversationId);
   }
@@ -352,7 +352,7 @@ export class Admission {
     else if (this.#stage === 'started' && event.type === 'GatewayStarted') this.#superseded();
   }
 
-  /** Another process is about to start under this id: a beat tells it that the id is taken. */
+  /** Another process is about to start under this id: a heartbeat shows that the id is in use. */
   #answerRival(): void {
     const { gatewayId, logger } = this.#deps;
     logger.error(
@@ -452,7 +452,7 @@ export class Admission {
     const { clock, logger, gatewayId } = this.#deps;
     const { signal } = this.#stopping;
     for (;;) {
-      // Whoever has a session here waits for the beat that the log takes again.
+      // Open sessions wait for the next heartbeat that the log accepts.
       await clock.sleep(this.suspended ? retryMs : gatewayBeatMs, signal).catch(() => undefined);
       if (signal.aborted) return;
       this.#giveBackUnheld();

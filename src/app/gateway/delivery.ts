@@ -36,11 +36,11 @@ export interface DeliveryDeps {
   readonly onFault: (refused: Refused) => void;
 }
 
-/** A message that the client said here, until it is known where it stands. */
+/** A message that the client sent here, until its sequence is known. */
 interface Awaited {
   readonly clientMessageId: string;
   readonly conversationId: string;
-  /** It was said before, which the client is told when it is shown. */
+  /** A repeat, acknowledged when the message is shown. */
   readonly isRepeat: boolean;
   readonly accepted: PromiseWithResolvers<Accepted>;
 }
@@ -166,7 +166,7 @@ export class Delivery implements ClientListener {
         this.withdraw(messageId, new LogUnavailable('the log has become shorter', 'unknown'));
   }
 
-  /** The client is told nothing more; who waits to learn where a message stands is still answered. */
+  /** Sends nothing more to the client; pending sends still settle. */
   close(): void {
     this.#isClosed = true;
     this.#view.close();
@@ -218,7 +218,7 @@ export class Delivery implements ClientListener {
     this.#taken.delete(messageId);
     const { clock, metrics, tracer } = this.#deps;
     metrics.replied(clock.monotonicMs() - taken.sinceMs);
-    // A step of what the worker did or, where the record does not say, of what the client said.
+    // Traced under the worker's span or, where the record has none, under the client's.
     const step = { type: 'deliver', messageId, conversationId } as const;
     if (event.type !== 'MessageReceived') tracer?.start(step, trace ?? taken.trace)?.end();
   }

@@ -30,13 +30,13 @@ type HistoryState = 'current' | 'unreadable' | 'behind' | 'log-unreadable';
 
 const readinessAt: Readonly<Record<HistoryState, Readiness>> = {
   current: { isReady: true, text: 'ready' },
-  // Sessions are opened and resumed all the same, and what is said is answered.
+  // Sessions are opened and resumed all the same, and messages answered.
   unreadable: { isReady: true, text: 'ready; degraded: history cannot be read, older pages wait' },
   behind: { isReady: true, text: 'ready; degraded: history is behind the log, older pages wait' },
   'log-unreadable': { isReady: false, text: 'not ready: the log cannot be read' },
 };
 
-/** Whether a gateway can open sessions now: looked up when somebody asks, by what opening a session does itself. */
+/** Whether a gateway can open sessions now: checked on demand, in the same way as opening a session. */
 export class GatewayReadiness {
   readonly #deps: GatewayReadinessDeps;
   #known: HistoryState = 'current';

@@ -56,7 +56,7 @@ export interface SessionDeps {
   readonly links: MediaLinks;
   readonly writes: Pick<ClientWrites, 'take' | 'messageWaitMs' | 'takeMessage'>;
   readonly settings: SessionSettings;
-  /** Whether sessions that hold a slot may be told anything, and taken at their word. */
+  /** Whether sessions with a slot may send and receive. */
   readonly mayServe: () => boolean;
   /** The session goes by another id from now on, or (undefined) is over. */
   readonly onIdChanged: (session: Session, from: string, to: string | undefined) => void;
@@ -126,7 +126,7 @@ export class Session implements AdmissionListener {
     this.#output = this.#newOutput(output);
     this.#delivery = this.#newDelivery(this.#isNew ? deps.ids.unique() : hello.conversationId);
     this.#turn = this.#welcomed.promise;
-    // Nobody may be waiting for the welcome when it fails: the output is told why.
+    // The welcome may have no waiter when it fails: the output gets the error.
     this.#welcomed.promise.catch(() => undefined);
   }
 
@@ -249,7 +249,7 @@ export class Session implements AdmissionListener {
     this.#finish(undefined);
   }
 
-  /** The client will say no more (what it said has been accepted or refused), and reads on: the session ends once all of it is answered. */
+  /** The client sends no more (all its messages are accepted or refused), and keeps reading: the session ends once all are answered. */
   leaveWhenAnswered(): void {
     this.#inTurn(() => this.#delivery.showing).then(
       () => {
@@ -487,7 +487,7 @@ export class Session implements AdmissionListener {
     return { accepted };
   }
 
-  /** What comes of it is read in the log, whatever the append's caller is told. */
+  /** The outcome is read from the log, whatever the append returns. */
   #append(event: MessageReceived, trace: TraceContext | undefined): void {
     const { journal, following } = this.#deps;
     const { messageId, conversationId } = event;

@@ -53,7 +53,7 @@ export class DeadLetterRecords {
     const event = this.#replayable(record);
     if (event.type === 'MessageReceived') {
       const said = await this.#whole(place, () => this.#deps.history.getMessage(event.messageId));
-      // Since an upgrade history was made again, and has it at its own place, where no worker takes it: as this message it would be a repeat.
+      // History was rebuilt since an upgrade, and has it at its own place, which no worker reads: as this message it would be a repeat.
       if (said?.sequence === place.offset) return this.#deps.messages.sayAgain(record, event);
       if (said !== null)
         return { place: { ...place, offset: said.sequence }, messageId: said.messageId, alreadyReplayed: true };

@@ -19,7 +19,7 @@ export interface DeadLettersDeps {
   readonly security: Pick<SecurityRecorder, 'record'>;
 }
 
-/** Something that was put aside, as an operator sees it. Never what was said. */
+/** A dead letter for operators, without content. */
 export interface DeadLetter {
   readonly kind: DeadLetterItem['kind'];
   readonly place: RecordPlace;

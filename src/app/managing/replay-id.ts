@@ -2,7 +2,7 @@ import { maxIdLength } from '../../domain/limits.ts';
 
 const replayForm = /^(.*)~replay-(\d{1,6})$/su;
 
-/** Characters kept for the longest suffix, so that all replays of one message share what stands before it. */
+/** Characters reserved for the longest suffix, so that all replays of one message share their prefix. */
 const maxSuffixLength = '~replay-1000000'.length;
 
 /**

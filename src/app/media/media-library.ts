@@ -149,8 +149,8 @@ export class MediaLibrary {
   }
 
   /**
-   * The object, if it is this client's (undefined: anybody's) and may still be named: young, or in a message already. One that is neither
-   * may be swept at any moment. Nobody learns whether somebody else's object is there.
+   * The object, if it is this client's (undefined: any client's) and may still be named: recent, or in a message already. Otherwise it may be swept at
+   * any moment. Does not reveal whether another client's object exists.
    */
   async #usable(mediaId: string, ownerId: string | undefined): Promise<StoredMedia | null> {
     const { store, clock, settings, references } = this.#deps;

@@ -172,7 +172,7 @@ function closed(state: AdmissionState, event: ConnectionClosed, out: AdmissionOu
   return fillSlots(end(state, [ending(sessionId, held.clientId, reason, detail)], out), out);
 }
 
-/** The new limits hold at once, for what is overdue by them too; but nobody is closed because the cap is lower. */
+/** New limits hold at once, for deadlines too; but a lower cap closes no session. */
 function gatewayStarted(state: AdmissionState, event: GatewayStarted, out: AdmissionOutcome[]): AdmissionState {
   const without = end(state, endingsOf(state, event.gatewayId, 'GATEWAY_RESTARTED'), out);
   const next = fillSlots(dropOverdue({ ...without, limits: event.limits }, out), out);
@@ -183,7 +183,7 @@ function gatewayStarted(state: AdmissionState, event: GatewayStarted, out: Admis
   };
 }
 
-/** Of the gateway's own sessions only: what a gateway says of another's is not its to say. */
+/** Only the gateway's own sessions: a gateway cannot act on another's. */
 function gatewayBeat(state: AdmissionState, event: GatewayBeat): AdmissionState {
   const active: [string, OpenConnection][] = [];
   for (const { sessionId, conversationId } of event.active) {

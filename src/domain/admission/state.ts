@@ -11,8 +11,8 @@ export interface OpenConnection {
   readonly conversationId: string;
   readonly tokenHash: string;
   /**
-   * The token that took the session before over, until a beat says that this one was active: a Welcome that is lost with its gateway takes the new token
-   * with it, and the client has no other. Absent: none.
+   * The token that took the previous session over, until a heartbeat shows that this one was active: a Welcome that is lost with its gateway takes the
+   * new token with it, and the client has no other. Absent: none.
    */
   readonly formerTokenHash?: string;
   /** Record time when it opened: for people. */
@@ -39,7 +39,7 @@ export interface AdmissionState {
   readonly clockMs: number;
   /** The time of the record before, which the next one's is compared with; by rule 0, the newest record time. */
   readonly lastRecordMs: number;
-  /** How the clock follows record times: the latest rule that any gateway has started with, so that a release that comes back changes nothing. */
+  /** How the clock follows record times: the latest rule that any gateway has started with, so that an older release changes nothing. */
   readonly clockRule: number;
   /** Those of the latest GatewayStarted. */
   readonly limits: AdmissionLimits;
@@ -98,8 +98,8 @@ export function leaseEndClockMs(limits: AdmissionLimits, lastSignClockMs: number
 }
 
 /**
- * The fold clock past which the fold itself ends a session that has not spoken: a lease after its deadline, so that the
- * gateway, which tells the client, is first; `neverMs` once it has spoken.
+ * The fold clock after which the fold itself ends a session without a first message: a lease after its deadline, so that the gateway, which notifies the
+ * client, is first; `neverMs` after the first message.
  */
 export function silenceEndClockMs(limits: AdmissionLimits, session: OpenConnection): number {
   return session.hasSpoken ? neverMs : session.deadlineClockMs + limits.gatewayLeaseMs;

@@ -7,15 +7,15 @@ const marks = /\p{M}+/gu;
 const maxWordUnits = 64;
 
 /**
- * The words of a text, each once, in the order of their first occurrence. This is what search means by a word, in every engine: the text in
- * compatibility decomposition (NFKD) without marks and in lower case, cut at everything that is neither letter nor number; in scripts
- * without spaces each character.
+ * The words of a text, without repeats, in order of first occurrence. The definition of a word for search in every engine: the text in compatibility
+ * decomposition (NFKD), without marks and in lower case, split at everything that is neither letter nor number; in scripts without spaces each
+ * character.
  */
 export function wordsOf(text: string): readonly string[] {
   return [...new Set(plainText.test(text) ? plainWords(text) : anyWords(text))];
 }
 
-/** ASCII and punctuation that decomposes into nothing but punctuation: most of what is said, and five times as fast to cut. */
+/** ASCII, and punctuation that decomposes into punctuation only: most text, and five times as fast to split. */
 const plainText = /^[\u0000-\u007f\u2010-\u205e]*$/;
 
 function plainWords(text: string): readonly string[] {

@@ -21,7 +21,7 @@ export interface Part {
 export class AppendCall {
   readonly answer: Promise<readonly Appended[]>;
   readonly deadlineMs: number;
-  /** Some of it was sent: whether the log has it, only the broker can tell. */
+  /** Some of it was sent: only the broker knows whether the log has it. */
   sent = false;
   /** It may be sent. */
   ready = true;

@@ -23,7 +23,7 @@ export class CurrentKeys {
     this.#store = store;
   }
 
-  /** The key for what is now said in a place. */
+  /** The current key of a place. */
   for({ topic, partition, key }: Place): CurrentKey {
     const name = `${topic}/${partition}/${key}`;
     const found = this.#keys.get(name);
@@ -57,7 +57,7 @@ export class CurrentKeys {
         throw error;
       },
     );
-    // Whoever seals with it waits for it; nobody may.
+    // Callers that encrypt with it await it; others need not.
     stored.catch(() => undefined);
     return { ...key, stored };
   }

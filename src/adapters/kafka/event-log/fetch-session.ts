@@ -3,7 +3,7 @@ import { retryFirstMs, retryLongestMs } from './limits.ts';
 import { decodeBatches, type StoredRecord } from './record-batch.ts';
 import type { TailQueue } from './tail-queue.ts';
 
-/** Tails of one partition that have come equally far: what is fetched goes to all of them. */
+/** Tails of one partition at the same offset: fetched records go to all of them. */
 export class FetchSession {
   readonly topic: string;
   readonly partition: number;

@@ -6,7 +6,7 @@ const mebibyte = 1_024 * kibibyte;
 /** A broker on the network accepts a connection within milliseconds; one that does not is not there. */
 export const connectTimeoutMs = 2_000;
 
-/** No request waits for an answer longer than this, so that nobody hangs on a broker that was stopped: then another connection is tried. */
+/** Request timeout, so that nothing hangs on a stopped broker: then another connection is tried. */
 export const requestTimeoutMs = 5_000;
 
 /** A question that any broker can answer is put to another one after this long: ten times what a busy broker takes. */

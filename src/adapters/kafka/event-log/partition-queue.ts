@@ -20,8 +20,8 @@ export interface Batch {
 const maxSequence = 2 ** 31;
 
 /**
- * What waits for one partition. Its identity is its own: what spoils one partition's sequence leaves the others alone. One batch is under way at
- * a time, so that the order is that of the calls whatever happens.
+ * Queue of one partition. It has its own producer identity: a broken sequence of one partition does not affect others. One batch is in flight at a time,
+ * so that the order is always that of the calls.
  */
 export class PartitionQueue {
   readonly topic: string;

@@ -117,7 +117,7 @@ export class WireBroken extends Error {
   override readonly name = 'WireBroken';
 }
 
-/** Its answers come in the order of requests, and a fetch that waits holds up what comes after it. */
+/** Responses come in the order of requests, and a long poll delays later ones. */
 export class Wire {
   readonly #connection: Connection;
   readonly #address: string;
@@ -201,7 +201,7 @@ export class Wire {
     return (await this.#send(exchange)) as Answer;
   }
 
-  /** Ends the connection; whoever waits for an answer is told so. */
+  /** Closes the connection; pending requests reject. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -71,7 +71,7 @@ export class CoordinatorLink {
     return length;
   }
 
-  /** Hangs up, whatever is under way. The next question takes a new way. */
+  /** Disconnects, aborting requests. The next request looks the coordinator up again. */
   async reset(): Promise<void> {
     const [open, coordinator] = [this.#open, this.#coordinator];
     this.#open = undefined;

@@ -56,7 +56,7 @@ export class Lease implements Disposable {
     }, restMs);
   }
 
-  /** Forgets it; nobody is told. */
+  /** Drops it without notice. */
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#endsMs = undefined;

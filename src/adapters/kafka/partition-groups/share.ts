@@ -1,4 +1,4 @@
-/** What a member says that it has when it joins: the partitions of which it was told last, in the group's generation of that time. */
+/** A member's claim when it joins: its last known partitions, in the group's generation of that time. */
 export interface Claim {
   readonly memberId: string;
   readonly generation: number;

@@ -43,7 +43,7 @@ export class MemoryLogServer {
     return this.partition(topic, partition).records;
   }
 
-  /** Takes away every record from this offset on, as a log restored from an older copy has it. Committed positions stay. */
+  /** Truncates the partition at this offset, as a log restored from an older copy. Committed offsets stay. */
   truncate(topic: string, partition: number, toOffset: number): void {
     this.partition(topic, partition).truncate(toOffset);
   }

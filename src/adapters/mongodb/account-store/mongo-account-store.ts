@@ -138,7 +138,7 @@ class MongoAccountStore implements AccountStore {
       ),
     );
     if (rotated !== null) return { kind: 'rotated', account: accountOf(rotated) };
-    // A token that is not the current one never becomes it again: whichever happens in between, this says what is then so.
+    // A token that is not current never becomes current again, so this result stays valid.
     const ended = await this.#end(
       { families: { $elemMatch: { ...valid, tokenHash: { $ne: presentedHash } } } },
       familyId,

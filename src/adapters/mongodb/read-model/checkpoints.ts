@@ -13,7 +13,7 @@ export interface PlacedCheckpoint extends Checkpoint {
 
 /** A checkpoint to write. */
 export interface CheckpointWrite extends PlacedCheckpoint {
-  /** The offset that the writer knows to be stored: what it writes goes on from there. 0: nothing need be. */
+  /** The offset that the writer knows to be stored, from which it continues. 0: none. */
   readonly goesOnFrom: number;
 }
 

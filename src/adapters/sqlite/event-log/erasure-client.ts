@@ -29,7 +29,7 @@ export class ErasureClient {
     worker.on('exit', () => this.#fail("the log's writer has ended"));
   }
 
-  /** Tells of each piece what is erased. Rejects with RangeError, LogDamaged or LogUnavailable. */
+  /** Reports each step. Rejects with RangeError, LogDamaged or LogUnavailable. */
   async erase(call: ErasureCall, onErased: (erased: readonly Erasure[]) => void): Promise<void> {
     const running = this.#erase(call, onErased);
     this.#calls.add(running);

@@ -10,11 +10,9 @@ export function lockFile(dataDir: string): string {
 }
 
 /**
- * Takes the data folder for this process until disposed of, making it if it is not there. Throws DataDirLocked when it
- * is taken.
+ * Locks the data folder for this process until disposed, creating it if it is missing. Throws DataDirLocked.
  *
- * Node has no file locks, SQLite has: an exclusive transaction on an empty database, which the system ends with the
- * process, however that ends.
+ * Node has no file locks, SQLite has: an exclusive transaction on an empty database, which the system ends with the process, however that ends.
  */
 export function lockDataDir(dataDir: string): Disposable {
   mkdirSync(dataDir, { recursive: true });

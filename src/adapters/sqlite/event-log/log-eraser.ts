@@ -67,7 +67,7 @@ export class LogEraser {
   /** Copies the WAL into the database and cuts it to nothing; false when a reader is in the midst of it. Throws WriteFailed. */
   emptyWal(): boolean {
     try {
-      // Whoever waits in here keeps appends waiting, so it does not: it is asked again.
+      // Waiting here would block appends: the caller tries again.
       this.#connection.exec('PRAGMA busy_timeout = 0');
       const answer = this.#connection.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
       if (answer?.['busy'] !== 0) return false;

@@ -4,7 +4,7 @@ const { permission, busy, noMemory, full, cannotOpen } = resultCodes;
 /** What is no fault of the file's content. */
 const codesOfCircumstance: readonly number[] = [permission, busy, noMemory, full, cannotOpen];
 
-/** SQLite walked a damaged tree without noticing; whoever goes on from the last row would walk in circles. */
+/** SQLite read a damaged tree without an error; continuing from the last row would loop. */
 export class RowsOutOfOrder extends Error {
   override readonly name = 'RowsOutOfOrder';
 }

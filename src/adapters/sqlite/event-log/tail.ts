@@ -7,9 +7,8 @@ import type { PartitionFeed } from './partition-feed.ts';
 const firstRowsPerRead = 64;
 
 /**
- * Every record from the offset on: from the file until memory has them, then live. Between looking and waiting nothing
- * can happen, so no growth is missed; every read of the file gives the event loop a turn first, so that catching up
- * starves nobody.
+ * Every record from the offset on: from the file until memory has them, then live. Checking and waiting are one synchronous step, so no growth is
+ * missed; every read of the file yields to the event loop first, so that catching up starves nothing.
  */
 export async function* follow(
   feed: PartitionFeed,

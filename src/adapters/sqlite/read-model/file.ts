@@ -15,7 +15,7 @@ export interface FileOptions {
   readonly onReplacing?: () => void;
   /** Of a writer: this is the file that it writes from now on. */
   readonly onOpened?: (inode: number) => void;
-  /** Of a reader: whether that is the file that is written. A file that somebody else put there, or took away, has nothing to say. */
+  /** For a reader: whether this is the writer's file. A foreign or removed file is ignored. */
   readonly isCurrent?: (inode: number) => boolean;
 }
 
