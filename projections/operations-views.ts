@@ -18,7 +18,7 @@ export function operationsViews(store: ReadModelStore): OperationsViews {
   return {
     processing: () => processingTotals(store),
     async listParked(topics, { after, limit }) {
-      // One more than asked for, of each: together they tell whether there is a next page.
+      // One extra item of each kind, to know whether there is a next page.
       const range = { descending: true, limit: limit + 1, ...(after && { after }) };
       const ofTopics = topics.map((topic) => records.page({ index: 'byTime', equals: [topic], ...range }));
       const poisoned = await messages.page({ index: 'byPoison', equals: [], ...range });

@@ -2,7 +2,7 @@ import { nameOfPlace } from '../../src/app/journal.ts';
 import type { DeadLetterRecord } from '../../src/ports/operations-views.ts';
 import type { CollectionSpec, ReadModelStore } from '../../src/ports/read-model.ts';
 
-/** A record that could not be decoded: put aside with its place, so that its neighbours go on and somebody can look at it. */
+/** A record that could not be decoded: stored with its place, so that processing continues and an operator can inspect it. */
 export type DeadLetterDocument = DeadLetterRecord;
 
 /** A model that no fold makes alone: whichever meets the record writes it, and none begins it again. */

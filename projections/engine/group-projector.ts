@@ -40,7 +40,7 @@ export class GroupProjector implements AsyncDisposable {
     this.#stopped = true;
     this.#current.abort();
     await this.#running;
-    // Whoever could not join has nothing to leave; why was told by `onEnded`.
+    // A member that could not join has nothing to leave; `onEnded` reported why.
     const members = await this.#members.catch(() => []);
     await Promise.all(members.map((member) => member[Symbol.asyncDispose]()));
   }

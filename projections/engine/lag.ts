@@ -22,8 +22,8 @@ async function lagOfModel(
 ): Promise<number> {
   const topic = topics[projection.topic];
   const partitions = Array.from({ length: log.partitions(topic) }, async (_, partition) => {
-    // In this order a fold that goes on meanwhile makes the lag larger than it is. Yet a fold in another thread may have read what this
-    // one has not been told of yet.
+    // In this order a concurrent fold only makes the lag larger. Yet a fold in another thread may have read records that this one has not been notified
+    // of yet.
     const { offset } = await store.checkpoint(projection.model, topic, partition);
     return Math.max(0, (await log.endOffset(topic, partition)) - offset);
   });

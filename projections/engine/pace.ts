@@ -7,8 +7,8 @@ const restPerWork = 2;
 const remembered = 0.9;
 
 /**
- * Keeps those who work side by side in step: after a turn they wait for the next one together, so that what they write shares a
- * transaction, and several changes of one document make one write. Nobody waits while somebody is waited for.
+ * Keeps concurrent folders in step: after a turn they wait for the next one together, so that their writes share a transaction, and several changes of
+ * one document make one write. None waits while a reader waits for the result.
  */
 export class Pace {
   readonly #clock: Clock;
@@ -20,10 +20,7 @@ export class Pace {
   #next: Promise<void> | undefined;
   #hurried = new AbortController();
 
-  /**
-   * Turns begin `shortestMs` after each other, or later when the work takes long, but not more than `longestMs` (default: the same); unless
-   * `isUrgent` says that there is no time to lose.
-   */
+  /** Turns start `shortestMs` apart, or later when the work takes long, but at most `longestMs` (default: the same); `isUrgent` skips the wait. */
   constructor(clock: Clock, shortestMs: number, isUrgent: () => boolean, longestMs = shortestMs) {
     this.#clock = clock;
     this.#shortestMs = shortestMs;

@@ -5,7 +5,7 @@ import { type ReadModelStore, ReadModelUnavailable } from '../../src/ports/read-
 /** Between two looks while somebody waits: a read of one small document. */
 const awaitedPollMs = 10;
 
-/** Between two looks while nobody does: what is forgotten by the checkpoints is forgotten this late. */
+/** Poll interval without waiters: the maximum delay until a lost checkpoint is noticed. */
 const idlePollMs = 1_000;
 
 /** Who has waited long enough is told so at most this much later. */
@@ -30,7 +30,7 @@ export interface PolledProgressOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-/** How far a model has come that another process keeps: looked up in the store, often only while somebody waits for it. */
+/** Progress of a model that another process writes: polled from the store, usually only while there are waiters. */
 export class PolledProgress implements HistoryProgress, AsyncDisposable {
   readonly #options: PolledProgressOptions;
   readonly #known: number[];
@@ -68,7 +68,7 @@ export class PolledProgress implements HistoryProgress, AsyncDisposable {
     }
   }
 
-  /** The store is asked for its checkpoints before and after the answer: what is known of them may be of a store that was replaced since. */
+  /** Checkpoints are read before and after the result: known ones may belong to a store that was replaced since. */
   async whole<T>(
     upTo: ReadonlyMap<number, number>,
     timeoutMs: number,
@@ -92,7 +92,7 @@ export class PolledProgress implements HistoryProgress, AsyncDisposable {
     await this.#expiring;
   }
 
-  /** One timer for all: whoever connects waits for each partition, and ending a timer for each made errors with stacks that nobody read. */
+  /** One timer for all: each connect waits for every partition, and aborting one timer each created unused errors with stacks. */
   async #expire(): Promise<void> {
     const { signal } = this.#stopping;
     while (this.#waiters.size > 0 && !signal.aborted) {

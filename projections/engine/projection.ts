@@ -31,7 +31,7 @@ export interface Documents {
   create(collection: string, id: string, offset: number, document: Document): void;
 }
 
-/** Documents that an event takes away although nobody knows their ids: all that one index of a collection has under these values. */
+/** Documents that an event removes without knowing their ids: all that an index of a collection has under these values. */
 export interface Purge<D extends Document = Document> {
   readonly collection: string;
   readonly index: string;
@@ -45,7 +45,7 @@ export interface Purge<D extends Document = Document> {
 /**
  * How the events of one topic become the documents of one model. Pure: the same entries from the same state give the same documents.
  *
- * What a model must keep: a document is written from one partition alone. What was said leaves its documents by `purges`, which scrub the store's files, too.
+ * Rules for a model: a document is written from one partition only. Content leaves its documents by `purges`, which scrub the store's files, too.
  */
 export interface Projection<E extends ParleyEvent = ParleyEvent> {
   readonly model: string;
@@ -56,8 +56,8 @@ export interface Projection<E extends ParleyEvent = ParleyEvent> {
   /** The documents that must be loaded before the event is folded. */
   touches(event: E, partition: number): readonly DocumentKey[];
   /**
-   * What the event takes away, before it is itself folded. It must be so that the documents come to the same when the event, and others
-   * before it, are folded again after some of it was done.
+   * What the event removes, before it is folded. The result must be the same when the event, and others before it, are folded again after a partial
+   * removal.
    */
   purges?(event: E): readonly Purge[];
   /** Folds the entries into the documents. Takes and gives what must be known of earlier events beside the documents. */

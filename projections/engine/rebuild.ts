@@ -12,7 +12,7 @@ const batchDocuments = 500;
 /** With so few records left to fold, the switch is made: they take some milliseconds. */
 const nearlyThere = 100;
 
-/** Times that the end of the log is asked for anew: on a log that is folded twice as fast as it grows, ten are enough for any length. */
+/** Passes that read the end of the log again: on a log that is folded twice as fast as it grows, ten suffice for any length. */
 const maxRounds = 100;
 
 /** Differences that are told: the first ones show what kind they are. */
@@ -56,8 +56,8 @@ export class CannotCatchUp extends Error {
 }
 
 /**
- * Folds a model anew from the first record beside the one that is read, then switches to it. Projectors that run go on with the new one.
- * Rejects with ReadModelUnavailable, LogUnavailable, LogDamaged or CannotCatchUp; the live model is then as it was.
+ * Folds a model from the first record beside the live one, then switches to it. Running projectors continue with the new one. Rejects with
+ * ReadModelUnavailable, LogUnavailable, LogDamaged or CannotCatchUp; the live model is then unchanged.
  */
 export async function rebuildModel(options: RebuildOptions): Promise<Rebuilt> {
   const { store, projection } = options;

@@ -14,8 +14,8 @@ const firstSlot = 3;
 const noStore = 0;
 
 /**
- * How far each partition has been folded, in memory that threads share: how many wait, how often the store has begun again, which store that is, then the
- * next offset of each partition of each model. Reading it costs nothing, and nobody is told anything unless somebody waits.
+ * How far each partition has been folded, in memory shared by threads: the number of waiters, of restarts of the store, the store's id, then the next
+ * offset of each partition of each model. Reading it costs nothing, and a message is sent only if there are waiters.
  */
 export class SharedProgress {
   readonly memory: SharedArrayBuffer;
@@ -44,7 +44,7 @@ export class SharedProgress {
     Atomics.store(this.#cells, this.#slot(model, partition), BigInt(nextOffset));
   }
 
-  /** Whether somebody waits. Asked after `set`; who waits says so and then looks again: so no progress is missed. */
+  /** Whether there are waiters. Checked after `set`; a waiter registers and then checks again, so no progress is missed. */
   get isAwaited(): boolean {
     return Atomics.load(this.#cells, waitingCell) > 0n;
   }

@@ -20,8 +20,8 @@ export interface MessageDocument extends HistoryMessage {
   /** When it was given up because it cost too many workers: only then is the document in that index. */
   readonly poisonedAtMs?: number | undefined;
   /**
-   * The conversation was deleted, and this says only that there was a message: nothing of it. Nobody is shown it; but a repeat that comes
-   * late must not look like a new message, which would be pending for ever.
+   * A message of a deleted conversation, without content. It is never returned, but without it a late repeat would look like a new message, and stay
+   * pending forever.
    */
   readonly deleted?: true | undefined;
 }
@@ -113,7 +113,7 @@ export function mediaReferenceId(mediaId: string, conversationId: string): strin
   return `${mediaId}@${conversationId}`;
 }
 
-/** A message is written several times and says the same: its words are looked for once as long as it is in memory. */
+/** A message is written several times with the same content: its words are extracted once while it is in memory. */
 const knownWords = new WeakMap<MessageDocument['parts'], readonly string[]>();
 
 /** The words of a message that it is found by, each once or more. */

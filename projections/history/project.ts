@@ -400,12 +400,12 @@ function deletedAt(conversation: ConversationDocument, at: At): ConversationDocu
   };
 }
 
-/** What somebody still says there puts words into the log again; whether this record has lost them by now must make no difference. */
+/** Later content of the conversation is erased later; whether this record is erased already must make no difference. */
 function afterDeletion(conversation: ConversationDocument, event: ConversationEvent, at: At): ConversationDocument {
   switch (event.type) {
     case 'ConversationErased': {
       const { unerasedSinceMs, sentMessages, saidLateSequence = -1 } = conversation;
-      // The eraser may not have seen what was said while it worked.
+      // The eraser may have missed content that arrived while it worked.
       if (unerasedSinceMs === undefined || saidLateSequence > event.throughSequence) return conversation;
       // Until 0.2 erasers looked for a conversation by record times, and missed what stood where those step back.
       if (event.records < sentMessages) return conversation;

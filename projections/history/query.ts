@@ -104,7 +104,7 @@ interface Range {
   readonly limit: number;
 }
 
-/** One more than asked for tells whether there is a next page. */
+/** Reads one extra item, to know whether there is a next page. */
 async function readPage<D extends object>(
   read: (range: Range) => Promise<readonly D[]>,
   { after, limit }: HistoryPageRequest,
@@ -208,7 +208,7 @@ async function* replay(
     after = last.at;
     const missed = changes.filter((change) => isMissed(change, afterSequence));
     if (missed.length > 0) yield missed;
-    // Nearly always: whoever comes back has missed little, and many may come back at once.
+    // The usual case: a client that resumes has missed little, and many may resume at once.
     if (said.length + ended.length < batchSize) return;
   }
 }
@@ -219,7 +219,7 @@ function titleOf(conversation: ConversationDocument | null): readonly Missed[] {
   return [{ at: conversation.titleSequence, title: conversation.title }];
 }
 
-/** The end of a message that comes after it says itself how it ended. */
+/** The later final event of a message has its outcome. */
 function isMissed(change: Missed, afterSequence: number): boolean {
   if ('title' in change) return true;
   return change.at === change.message.sequence || change.message.sequence <= afterSequence;

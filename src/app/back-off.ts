@@ -41,7 +41,7 @@ export interface LogRetry {
   readonly random: () => number;
   readonly initialMs: number;
   readonly maxMs: number;
-  /** Where the work has come to: waits begin anew when it got on. */
+  /** Progress of the work: the delay restarts when it advances. */
   readonly position: () => number;
   readonly onFailure: (error: LogUnavailable) => void;
 }

@@ -11,7 +11,7 @@ export interface CallOrigin {
   readonly clientAddress?: string | undefined;
 }
 
-/** Who makes a call: with authentication off, anybody, who is whom they say. */
+/** The caller; without authentication the client id is not verified. */
 export type Caller = ({ readonly kind: 'anybody' } | ({ readonly kind: 'client' } & Identity)) & CallOrigin;
 
 export const anybody: Caller = { kind: 'anybody' };

@@ -63,8 +63,8 @@ export class Journal {
   }
 
   /**
-   * Appends a record once more, in its own partition: as it is but for the id, and with a header that names the one it stands for. With `event`:
-   * what it says instead, an event of the same type. Resolves to its place. Rejects with LogUnavailable.
+   * Appends a copy of a record in its own partition: with a new id, and a header that names the original. With `event`: its replacement, an event of the
+   * same type. Resolves to its place. Rejects with LogUnavailable.
    */
   async appendReplay(record: LogRecord, eventId: string, event?: ConversationEvent): Promise<RecordPlace> {
     const { topic, partition, key } = record;

@@ -21,7 +21,7 @@ export function logWith(log: EventLog, methods: Partial<EventLog>): EventLog {
   };
 }
 
-/** The log, with what its appends take, what time it gives them and how often it does not answer told to the metrics. */
+/** The log, with metrics of its appends: duration, record times, failures. */
 export function measuredLog(log: EventLog, metrics: LogMetrics, clock: Clock): EventLog {
   const lastTimes = new Map<string, number>();
   const noteTime = ({ topic, partition, timeMs }: Appended, sentMs: number) => {

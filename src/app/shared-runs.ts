@@ -1,7 +1,4 @@
-/**
- * Runs of the same work, one after the other. Whoever asks while one is under way shares the next with all who come meanwhile: it begins after they asked,
- * so its answer is not older than their question.
- */
+/** Serialized runs of one task. Callers during a run share the next one: it starts after their call, so its result is not older. */
 export class SharedRuns<T> {
   readonly #work: () => Promise<T>;
   #running: Promise<unknown> = Promise.resolve();

@@ -4,8 +4,8 @@ import type { Step, TraceContext, Tracer } from '../ports/tracing.ts';
 import { logWith } from './measured-log.ts';
 
 /**
- * The log, each append of records that name the step that led to them (`NewRecord.trace`) traced as a step of its own: the records' headers name that one.
- * What is not traced is appended as it is.
+ * The log, with a span for each append of records with a trace context (`NewRecord.trace`): the records' headers carry that span. Other records are
+ * appended unchanged.
  */
 export function tracedLog(log: EventLog, tracer: Tracer | undefined): EventLog {
   if (tracer === undefined) return log;

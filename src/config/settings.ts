@@ -21,7 +21,7 @@ import {
   webOrigin,
 } from './value-types.ts';
 
-/** 64 TiB: more than a disk has. */
+/** 64 TiB, beyond any disk. */
 const maxConfigurableDiskBytes = 2 ** 46;
 
 /** Every setting there is, in the order of the page written from it. */
@@ -29,139 +29,138 @@ export const settings = {
   PARLEY_PROFILE: {
     type: oneOf('embedded', 'distributed'),
     default: 'embedded',
-    description: 'Whether one process does everything with files of its own, or many share Kafka, MongoDB and NATS.',
+    description:
+      '`embedded`: one process on a data folder. `distributed`: many processes on Kafka, MongoDB, NATS and S3.',
   },
   PARLEY_ROLES: {
     type: listOf(oneOf('gateway', 'worker', 'projector')),
     default: 'gateway,worker,projector',
-    description: 'What this process does. In the embedded profile it does all three.',
+    description: 'The roles of this process. The embedded profile has all three.',
   },
   PARLEY_GRPC_LISTEN: {
     type: listenAddress,
     default: '127.0.0.1:50051',
-    description: 'Where gRPC is served.',
+    description: 'Listen address of gRPC.',
   },
   PARLEY_HTTP_LISTEN: {
     type: listenAddress,
     default: '127.0.0.1:8080',
-    description: 'Where the web client, gRPC-Web, media, `/docs`, `/metrics`, `/healthz` and `/readyz` are served.',
+    description: 'Listen address of the web client, gRPC-Web, media, `/docs`, `/metrics`, `/healthz` and `/readyz`.',
   },
   PARLEY_DATA_DIR: {
     type: text('a folder', 1_000),
     default: './data',
     description:
-      'The folder of the log, the read models, the accounts and the media, of its owner only (0700, its files 0600). One process at a time holds it.',
+      'The folder of log, read models, accounts and media, with mode 0700, its files 0600. One process at a time locks it.',
   },
   PARLEY_PREFIX: {
     type: matching('1 to 32 of a-z, 0-9 and -, beginning with a letter', /^[a-z][a-z0-9-]{0,31}$/),
     default: 'parley',
-    description: 'Begins the name of every topic, group, subject, bucket and collection of this deployment.',
+    description: 'Prefix of every topic, group, subject, bucket and collection of this deployment.',
   },
   PARLEY_AUTH: {
     type: oneOf('none', 'accounts', 'oidc'),
     default: 'none',
-    description: 'How clients prove who they are. With `none`, only loopback addresses may be listened on.',
+    description: 'How clients authenticate. With `none` the server listens on loopback only.',
   },
   PARLEY_ALLOW_INSECURE: {
     type: boolean,
     default: 'false',
     description:
-      'Listen beyond loopback although clients prove nothing, or although passwords and tokens can be read on the way: for tests alone.',
+      'Allow to listen beyond loopback without authentication, or with passwords and tokens in plain text: for tests only.',
   },
   PARLEY_REFLECTION: {
     type: oneOf('auto', 'on', 'off'),
     default: 'auto',
     description:
-      'Whether whoever asks is shown the contract: gRPC reflection, and `/docs`. `auto`: on with `PARLEY_AUTH=none` and where both ports listen on loopback only, off elsewhere. Calls, health and the web client are the same without.',
+      'gRPC reflection and `/docs`. `auto`: on with `PARLEY_AUTH=none` and where both ports listen on loopback only.',
   },
   PARLEY_HTTP_PUBLIC_URL: {
     type: httpUrl,
     default: '',
     description:
-      'The HTTP port as clients reach it, without a slash at its end: begins the URLs of media. Default: the address listened on.',
+      'Public base URL of the HTTP port, without a final slash, used in media URLs. Default: the listen address.',
   },
   PARLEY_WEB_ORIGINS: {
     type: listOf(webOrigin),
     default: '',
     description:
-      'Web pages of other origins that may call by gRPC-Web on the HTTP port. Without it only its own pages may, and with `PARLEY_AUTH=none` only those reached by an IP address, localhost or the name in `PARLEY_HTTP_PUBLIC_URL`.',
+      'Other origins whose pages may call gRPC-Web on the HTTP port. Default: only its own, and with `PARLEY_AUTH=none` only by an IP address, localhost or the name in `PARLEY_HTTP_PUBLIC_URL`.',
   },
   PARLEY_TRUSTED_PROXIES: {
     type: listOf(addressRange),
     default: '',
     description:
-      'Proxies before this server, e.g. `10.0.3.0/28`; whoever reaches it from one of these addresses may say which address a call comes from. Attempts to sign in are counted by address: that which the proxy appended to `x-forwarded-for`, or the sender of a call that comes from no proxy.',
+      'Addresses of proxies before this server, e.g. `10.0.3.0/28`, whose `x-forwarded-for` is trusted. Calls from other addresses are counted by their source address.',
   },
   PARLEY_TRUSTED_HOPS: {
     type: integer(1, 10, 'proxies'),
     default: '1',
     description:
-      'Proxies of `PARLEY_TRUSTED_PROXIES` that a call comes through, one after another. So many addresses of `x-forwarded-for` are read at most, from its end, and only while the one that wrote them is a trusted proxy: what a client wrote before them is never believed.',
+      'Number of proxies of `PARLEY_TRUSTED_PROXIES` in a row. At most this many addresses of `x-forwarded-for` are read, from its end, while their writer is a trusted proxy; entries of clients are ignored.',
   },
   PARLEY_SIGN_UP: {
     type: oneOf('open', 'closed'),
     default: 'open',
-    description: 'Whether anybody may sign up with `PARLEY_AUTH=accounts`, or only `parley user add` makes accounts.',
+    description: 'With `PARLEY_AUTH=accounts`: `closed` leaves creating accounts to `parley user add`.',
   },
   PARLEY_SIGN_UPS_PER_ADDRESS: {
     type: integer(1, 1_000_000, 'accounts'),
     default: '20',
     description:
-      'Accounts that one address (of IPv6: one /64) may make at once at each gateway, and again within an hour, evenly spread; one more is refused as TOO_MANY_SIGN_UPS. Behind a proxy that `PARLEY_TRUSTED_PROXIES` does not name, all clients are one address.',
+      'Accounts that one address (IPv6: one /64) may create at each gateway: a token bucket of this size, refilled within an hour. Beyond it: TOO_MANY_SIGN_UPS. Behind a proxy that `PARLEY_TRUSTED_PROXIES` does not name, all clients have one address.',
   },
   PARLEY_ACCESS_TOKEN_LIFETIME_MS: {
     type: integer(10 * second, 24 * hour, 'milliseconds'),
     default: '900000',
-    description: 'How long an access token of `accounts` works.',
+    description: 'Lifetime of an access token of `accounts`.',
   },
   PARLEY_REFRESH_TOKEN_LIFETIME_MS: {
     type: integer(minute, 366 * 24 * hour, 'milliseconds'),
     default: '2592000000',
-    description: 'How long a refresh token works when it is not used; each use gives a new one.',
+    description: 'Lifetime of an unused refresh token; each use issues a new one.',
   },
   PARLEY_TOKEN_KEY_LIFETIME_MS: {
     type: integer(hour, 366 * 24 * hour, 'milliseconds'),
     default: '2592000000',
-    description: 'How long a key signs access tokens before the next one does.',
+    description: 'Rotation interval of the keys that sign access tokens.',
   },
   PARLEY_OIDC_ISSUER: {
     type: httpUrl,
     default: '',
-    description:
-      'The OpenID Connect issuer whose tokens are taken; its keys are found by discovery. Required by `oidc`.',
+    description: 'The OpenID Connect issuer, whose keys are found by discovery. Required by `oidc`.',
   },
   PARLEY_OIDC_AUDIENCE: {
     type: text('an audience', 500),
     default: '',
     description:
-      'What `aud` of a token must name: this API, not a client that people log in with, whose ID tokens would be taken too. Required by `oidc`.',
+      'Required `aud` of a token: this API, not a client id, whose ID tokens would be accepted, too. Required by `oidc`.',
   },
   PARLEY_OIDC_CLIENT_ID_CLAIM: {
     type: matching('the name of a claim', /^[A-Za-z0-9_.:/-]{1,100}$/),
     default: 'sub',
-    description: 'The claim of a token that is the client id.',
+    description: 'The claim that has the client id.',
   },
   PARLEY_OIDC_OPERATOR: {
     type: matching('claim=value', /^[A-Za-z0-9_.:/-]{1,100}=[^\s=]{1,100}$/),
     default: 'scope=parley.operator',
     description:
-      'The claim and value that make the caller an operator; the claim may be one text, a list, or words divided by spaces.',
+      'The claim and value that make the caller an operator; the claim may be a string, a list, or a space-separated list.',
   },
   PARLEY_OIDC_WEB_CLIENT_ID: {
     type: text('a client id', 500),
     default: '',
-    description:
-      "The client id under which the web client is registered with the issuer (a public client with PKCE; redirect URI: the page's own URL).",
+    description: "The web client's id at the issuer (a public client with PKCE; redirect URI: the page's own URL).",
   },
   PARLEY_OIDC_WEB_SCOPES: {
     type: listOf(matching('a scope', /^[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,200}$/)),
     default: 'openid',
-    description: 'What the web client asks the issuer for.',
+    description: 'Scopes that the web client requests.',
   },
   PARLEY_TLS_CERT_FILE: {
     type: text('a file', 1_000),
     default: '',
-    description: 'Certificate chain (PEM) of both ports; read again when it changes. Without it neither port uses TLS.',
+    description: 'Certificate chain (PEM) of both ports; reloaded when it changes. Without it neither port uses TLS.',
   },
   PARLEY_TLS_KEY_FILE: {
     type: text('a file', 1_000),
@@ -171,43 +170,42 @@ export const settings = {
   PARLEY_TLS_CLIENT_CA_FILE: {
     type: text('a file', 1_000),
     default: '',
-    description: 'Authorities (PEM) of client certificates. With it, clients of the gRPC port must show one.',
+    description: 'CAs (PEM) of client certificates. With it, clients of the gRPC port must present one.',
   },
   PARLEY_TLS_TERMINATION: {
     type: oneOf('server', 'proxy'),
     default: 'server',
     description:
-      'Where the TLS of clients ends. A gateway that listens beyond loopback with `accounts` or `oidc` starts with a certificate of its own only, unless this is `proxy`: then a proxy in the same pod, on the same host, or on a network that nobody else can read ends it, and nobody reaches the ports past it.',
+      "Where clients' TLS ends. With `accounts` or `oidc` a gateway starts beyond loopback only with a certificate, or with `proxy`: a proxy in the same pod, on the same host, or on a private network ends TLS, and nobody bypasses it.",
   },
   PARLEY_HSTS_SUBDOMAINS: {
     type: boolean,
     default: 'false',
     description:
-      'With TLS, tell browsers to come by TLS alone to all subdomains of the name in their address bar as well (`includeSubDomains`), for a year: only where each of them speaks TLS.',
+      "With TLS, send `includeSubDomains` in `Strict-Transport-Security`, for a year: only if every subdomain of the page's name uses TLS.",
   },
   PARLEY_MAX_CONNECTIONS: {
     type: integerOr(10, 1_000_000, 'auto'),
     default: 'auto',
     description:
-      'Connections of one port at once; the one that has asked for nothing for longest gives way to a further one. `auto`: two for each client that may be connected or in line, and 1,000.',
+      'Connections per port; beyond it the longest idle one is closed. `auto`: two per client that may be connected or in line, and 1,000.',
   },
   PARLEY_MAX_CONNECTIONS_PER_ADDRESS: {
     type: integerOr(1, 1_000_000, 'auto'),
     default: 'auto',
     description:
-      'Those that one IPv4 address or IPv6 network (/64) may have of them, if it is not in `PARLEY_TRUSTED_PROXIES`. `auto`: 1,000, an office behind one address; where both ports listen on loopback only, all of them, for then every client has the same address.',
+      'Of these, connections per IPv4 address or IPv6 network (/64), trusted proxies excepted. `auto`: 1,000, an office behind one address; all of them where both ports listen on loopback only.',
   },
   PARLEY_MAX_STREAMS_PER_CONNECTION: {
     type: integer(10, 100_000, 'streams'),
     default: '100',
     description:
-      'Calls that one HTTP/2 connection may have open. Clients that have more wait or open another connection, as Envoy does.',
+      'Concurrent calls per HTTP/2 connection. Clients with more wait or open another connection, as Envoy does.',
   },
   PARLEY_CONNECTION_IDLE_MS: {
     type: integer(second, 24 * hour, 'milliseconds'),
     default: '300000',
-    description:
-      'An HTTP/2 connection without a call for this long is closed; its client connects again when it has one.',
+    description: 'An HTTP/2 connection without a call is closed after this time.',
   },
   PARLEY_MAX_CLIENTS: {
     type: integer(1, 100_000, 'clients'),
@@ -218,22 +216,22 @@ export const settings = {
     type: integerOr(1, 1_000_000, 'auto'),
     default: 'auto',
     description:
-      'Clients of one address (of IPv6: one /64) that may have a session at one gateway, open or in line; one more is refused as TOO_MANY_SESSIONS. Each gateway counts for itself. `auto`: a fifth of `PARLEY_MAX_CLIENTS`; none where both ports listen on loopback only, and none for calls with `x-forwarded-for` that come from a private address while `PARLEY_TRUSTED_PROXIES` is empty: they come by a proxy that nobody named, and all clients have its address.',
+      'Clients of one address (IPv6: one /64) with a session at one gateway, open or in line; beyond it: TOO_MANY_SESSIONS. `auto`: a fifth of `PARLEY_MAX_CLIENTS`; no limit where both ports listen on loopback only, nor for calls with `x-forwarded-for` from a private address while `PARLEY_TRUSTED_PROXIES` is empty, because an unnamed proxy gives all clients one address.',
   },
   PARLEY_MAX_WAITING_CLIENTS: {
     type: integer(0, 100_000, 'clients'),
     default: '1000',
-    description: 'Clients that may stand in line for a slot; 0: no line.',
+    description: 'Clients waiting in line for a slot; 0: no line.',
   },
   PARLEY_MAX_WAIT_FOR_SLOT_MS: {
     type: integer(0, hour, 'milliseconds'),
     default: '30000',
-    description: 'The longest that a client stands in line, whatever it asks for.',
+    description: 'Maximum wait in line, whatever the client requests.',
   },
   PARLEY_MAX_PROCESSING: {
     type: integer(1, 100_000, 'messages'),
     default: '500',
-    description: 'Messages in processing at once. Each partition may use an equal part of it, rounded down.',
+    description: 'Messages in processing at once. Each partition has an equal share, rounded down.',
   },
   PARLEY_PARTITIONS: {
     type: integer(1, 1_000, 'partitions'),
@@ -243,151 +241,149 @@ export const settings = {
   PARLEY_MAX_PENDING_PER_CLIENT: {
     type: integer(1, 10_000, 'messages'),
     default: '10',
-    description: 'Unanswered messages of one client; one more is rejected as TOO_MANY_PENDING.',
+    description: 'Unanswered messages of one client; beyond it: TOO_MANY_PENDING.',
   },
   PARLEY_WRITES_PER_CLIENT_PER_MINUTE: {
     type: integer(1, 1_000_000, 'writes'),
     default: '600',
     description:
-      'What one client may do at once at each gateway, and again within a minute, evenly spread, of what is written or stored beside messages: open sessions, begin conversations, stop replies, rename, delete, create uploads. One more is refused as TOO_MANY_WRITES.',
+      'Writes of one client other than messages at each gateway: sessions opened, conversations started, renamed and deleted, replies stopped, uploads created. A token bucket of this size, refilled within a minute. Beyond it: TOO_MANY_WRITES.',
   },
   PARLEY_WRITES_PER_ADDRESS_PER_MINUTE: {
     type: integer(1, 1_000_000, 'writes'),
     default: '6000',
     description:
-      'The same for all clients of one IPv4 address or IPv6 network (/64) together. Not counted on loopback, nor for a proxy that `PARLEY_TRUSTED_PROXIES` does not name: there all clients have one address.',
+      'The same per IPv4 address or IPv6 network (/64). Not counted on loopback, nor for a proxy that `PARLEY_TRUSTED_PROXIES` does not name: there all clients have one address.',
   },
   PARLEY_MESSAGES_PER_CLIENT_PER_MINUTE: {
     type: integer(1, 10_000_000, 'messages'),
     default: '12000',
     description:
-      'Messages that one client may send at once at each gateway, and again within a minute, evenly spread; one more is rejected as TOO_MANY_MESSAGES. One that is sent again under its id is not counted.',
+      'Messages of one client at each gateway: a token bucket of this size, refilled within a minute. Beyond it: TOO_MANY_MESSAGES. Repeats of an id are not counted.',
   },
   PARLEY_MAX_HISTORY_BYTES_PER_CLIENT: {
     type: integerOr(1, maxConfigurableDiskBytes, 'off'),
     default: 'off',
     description:
-      'Bytes of the conversations of one client: their text, and 256 for each message and reply. One more message is rejected as HISTORY_QUOTA_EXCEEDED, until conversations are deleted. `off`: no limit.',
+      "Bytes of one client's conversations: their text, and 256 for each message and reply. Beyond it: HISTORY_QUOTA_EXCEEDED, until conversations are deleted. `off`: no limit.",
   },
   PARLEY_MAX_PROCESSING_PER_CONVERSATION: {
     type: integer(1, 1_000, 'messages'),
     default: '1',
-    description: 'Messages of one conversation in processing at once. More than 1 is for bots without memory.',
+    description: 'Messages of one conversation in processing at once. More than 1 suits bots without memory only.',
   },
   PARLEY_FIRST_MESSAGE_DEADLINE_MS: {
     type: integer(second, 24 * hour, 'milliseconds'),
     default: '60000',
-    description: 'A session that says nothing for this long after Welcome ends with FIRST_MESSAGE_TIMEOUT.',
+    description: 'A session without a message for this long after Welcome ends with FIRST_MESSAGE_TIMEOUT.',
   },
   PARLEY_HEARTBEAT_INTERVAL_MS: {
     type: integer(100, hour, 'milliseconds'),
     default: '15000',
-    description: 'How often clients are asked to ping.',
+    description: 'Heartbeat interval of clients.',
   },
   PARLEY_STALE_AFTER_MS: {
     type: integer(second, 24 * hour, 'milliseconds'),
     default: '45000',
     description:
-      'A session of which nothing was heard for this long ends with STALE. More than two heartbeat intervals.',
+      'A session without a frame from its client for this long ends with STALE. More than two heartbeat intervals.',
   },
   PARLEY_MAX_TEXT_BYTES: {
     type: integer(1, maxConfigurableTextBytes, 'bytes of UTF-8'),
     default: '32768',
-    description: 'The longest text of a message; a longer one is rejected as TEXT_TOO_LONG.',
+    description: 'Maximum text of a message; beyond it: TEXT_TOO_LONG.',
   },
   PARLEY_MAX_INLINE_BYTES: {
     type: integer(0, maxConfigurableInlineBytes, 'bytes'),
     default: '1048576',
-    description: 'The largest voice, video or picture sent in the stream; a larger one needs an upload.',
+    description: 'Maximum inline voice, video or picture; larger ones need an upload.',
   },
   PARLEY_MAX_MEDIA_BYTES: {
     type: integer(1, 10 * 1_024 * 1_024 * 1_024, 'bytes'),
     default: '104857600',
-    description: 'The largest uploaded object; a larger one is refused as MEDIA_TOO_LARGE.',
+    description: 'Maximum uploaded object; beyond it: MEDIA_TOO_LARGE.',
   },
   PARLEY_MIN_FREE_DISK_BYTES: {
     type: integer(0, maxConfigurableDiskBytes, 'bytes'),
     default: '1073741824',
     description:
-      'What the disk of the data folder has left at least for the log: media that would leave less are refused as MEDIA_STORE_FULL. 0: media may fill it. In the distributed profile media are not here.',
+      'Free disk of the data folder reserved for the log: media that would leave less are refused with MEDIA_STORE_FULL. 0: none. Embedded profile only.',
   },
   PARLEY_MAX_MEDIA_BYTES_PER_CLIENT: {
     type: integerOr(1, maxConfigurableDiskBytes, 'off'),
     default: '1073741824',
     description:
-      'Bytes of media that are kept for one client: what it has uploaded, used or not, and what replies to it have; more are refused as MEDIA_QUOTA_EXCEEDED, until conversations that have media are deleted. `off`: no limit.',
+      'Bytes of media stored for one client: its uploads, used or not, and the media of its replies. Beyond it: MEDIA_QUOTA_EXCEEDED, until conversations with media are deleted. `off`: no limit.',
   },
   PARLEY_MAX_MEDIA_BYTES_IN_ALL: {
     type: integerOr(1, maxConfigurableDiskBytes, 'off'),
     default: 'off',
-    description:
-      'Bytes of all media in the data folder; more are refused as MEDIA_STORE_FULL. Not in the distributed profile: there the bucket may have a limit.',
+    description: 'Bytes of all media in the data folder; beyond it: MEDIA_STORE_FULL. Embedded profile only.',
   },
   PARLEY_UPLOAD_LIFETIME_MS: {
     type: integer(second, 24 * hour, 'milliseconds'),
     default: '3600000',
-    description:
-      'How long an upload URL works, and how long an object may wait to be named in a message before it is removed.',
+    description: 'Lifetime of an upload URL, and of an uploaded object that no message names.',
   },
   PARLEY_MEDIA_URL_LIFETIME_MS: {
     type: integer(second, 24 * hour, 'milliseconds'),
     default: '900000',
-    description: 'How long a URL to fetch media works; a new one is made at each read.',
+    description: 'Lifetime of a media URL; each read creates a new one.',
   },
   PARLEY_MEDIA_SWEEP_INTERVAL_MS: {
     type: integer(100, 24 * hour, 'milliseconds'),
     default: '600000',
-    description: 'How often unused media are looked for; one that is unused at two looks in a row is removed.',
+    description: 'How often unused media are swept; an object unused in two consecutive sweeps is removed.',
   },
   PARLEY_ERASURE_DELAY_MS: {
     type: integer(0, minute, 'milliseconds'),
     default: '10000',
     description:
-      'From the deletion of a conversation until its words are taken out of the log and its media out of the store; what was under way is in the log by then. With media it takes 15 s longer.',
+      'From the deletion of a conversation to the erasure of its content from the log and its media from the store. With media it takes 15 s longer.',
   },
   PARLEY_ALLOWED_TIME_ZONES: {
     type: listOf(matching('an IANA name in which * stands for any characters', /^[A-Za-z0-9_+\-/*]{1,64}$/)),
     default: '*',
-    description: 'The time zones served, e.g. `Asia/*,Europe/Paris`; others are refused as TIME_ZONE_REFUSED.',
+    description: 'Time zones served, e.g. `Asia/*,Europe/Paris`; others are refused with TIME_ZONE_REFUSED.',
   },
   ...providerSettings,
   PARLEY_PROVIDER_TOTAL_TIMEOUT_MS: {
     type: integer(10, 24 * hour, 'milliseconds'),
     default: '300000',
-    description: 'Of one whole call to the provider.',
+    description: 'Timeout of a whole call to the provider.',
   },
   PARLEY_MAX_ATTEMPTS: {
     type: integer(1, 20, 'attempts'),
     default: '20',
     description:
-      'Calls to the provider for one message before it is given up as PROVIDER_FAILED or PROVIDER_TIMEOUT. With the default the waits between calls that fail at once take 72 s or more in all.',
+      'Calls to the provider for one message before it fails with PROVIDER_FAILED or PROVIDER_TIMEOUT. With the default the delays between calls that fail at once are 72 s or more in total.',
   },
   PARLEY_RETRY_MS: {
     type: integer(0, hour, 'milliseconds'),
     default: '75000',
     description:
-      'From the first failed call to the provider for a message to the last one, if there may be so many: longer than a model server takes to start again. The message keeps its place among those in processing until then, and can be stopped.',
+      'Retry deadline of a message, from its first failed call to the provider: longer than a model server takes to restart. Meanwhile the message counts as in processing, and can be stopped.',
   },
   PARLEY_LOG_LEVEL: {
     type: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     default: 'info',
-    description: "The least severe of the process's own log lines that is written.",
+    description: 'Minimum level of log lines.',
   },
   PARLEY_LOG_FORMAT: {
     type: oneOf('auto', 'json', 'pretty'),
     default: 'auto',
-    description: 'Of those lines; `auto` is pretty on a terminal and JSON elsewhere.',
+    description: 'Format of log lines; `auto`: pretty on a terminal, else JSON.',
   },
   PARLEY_DRAIN_TIMEOUT_MS: {
     type: integer(0, shutdownMs - shutdownReserveMs, 'milliseconds'),
     default: '8000',
-    description: 'How long work in flight may go on after SIGTERM; the whole shutdown takes at most 10 s.',
+    description: 'How long work in flight may continue after SIGTERM; the whole shutdown takes at most 10 s.',
   },
   PARLEY_INSTANCE_ID: {
     type: matching('1 to 64 of A-Z, a-z, 0-9, ., _ and -', /^[A-Za-z0-9._-]{1,64}$/),
     default: '',
     description:
-      'The name of this process among those of a distributed deployment, such as that of its pod; no two may have the same at once: a gateway whose name another one has does not start. One that starts again after a crash ends its former sessions within seconds. Default: a new one at each start.',
+      "Unique id of this process in a distributed deployment, such as the pod's name. A gateway whose id is in use does not start. A gateway that restarts with its id after a crash ends its former sessions within seconds. Default: random.",
   },
   PARLEY_KAFKA_BROKERS: {
     type: listOf(matching('host:port', /^(\[[0-9a-fA-F:.]+\]|[0-9a-zA-Z._-]+):\d{1,5}$/)),
@@ -398,60 +394,60 @@ export const settings = {
     type: integer(1, 9, 'replicas'),
     default: '3',
     description:
-      'Brokers that hold each record of the topics that Parley makes; all but one of them must have it before it counts. With 1, what was accepted survives the death of the broker, but no power cut.',
+      'Replication factor of the topics that Parley creates; `min.insync.replicas` is one less. With 1, accepted messages survive the death of the broker, but no power cut.',
   },
   PARLEY_KAFKA_TLS: {
     type: boolean,
     default: 'false',
-    description: 'Speak TLS with the brokers; their certificates must be known to Node (NODE_EXTRA_CA_CERTS).',
+    description: 'Connect to the brokers by TLS; Node must trust their CA (NODE_EXTRA_CA_CERTS).',
   },
   PARLEY_KAFKA_SASL: {
     type: oneOf('none', 'plain', 'scram-sha-256', 'scram-sha-512'),
     default: 'none',
-    description: 'How this process proves to the brokers who it is.',
+    description: 'SASL mechanism for the brokers.',
   },
   PARLEY_KAFKA_USERNAME: {
     type: text('a user name', 200),
     default: '',
-    description: 'Required where `PARLEY_KAFKA_SASL` is not none.',
+    description: 'Required unless `PARLEY_KAFKA_SASL` is `none`.',
   },
   PARLEY_KAFKA_PASSWORD: {
     type: text('a password', 1_000),
     default: '',
-    description: 'Required where `PARLEY_KAFKA_SASL` is not none.',
+    description: 'Required unless `PARLEY_KAFKA_SASL` is `none`.',
     secret: true,
   },
   PARLEY_MONGODB_URI: {
     type: matching('a mongodb:// or mongodb+srv:// URI', /^mongodb(\+srv)?:\/\/\S{1,2000}$/),
     default: '',
     description:
-      'The database server of the read models, and of the accounts where they have none of their own. The database is the one that the URI names, or that of the prefix. Required by the distributed profile.',
+      'MongoDB of the read models, and of the accounts by default. The database is that of the URI, else the prefix. Required by the distributed profile.',
     secret: true,
   },
   PARLEY_ACCOUNTS_MONGODB_URI: {
     type: matching('a mongodb:// or mongodb+srv:// URI', /^mongodb(\+srv)?:\/\/\S{1,2000}$/),
     default: '',
     description:
-      'The database of the accounts and of the keys that sign their tokens: workers and projectors, which have `PARLEY_MONGODB_URI` only, cannot read it. Default: `PARLEY_MONGODB_URI`.',
+      'MongoDB of the accounts and of the keys that sign their tokens, so that workers and projectors cannot read them. Default: `PARLEY_MONGODB_URI`.',
     secret: true,
     usedBy: ['gateway'],
   },
   PARLEY_NATS_SERVERS: {
     type: listOf(matching('a nats:// or tls:// URL', /^(nats|tls):\/\/[^\s,]{1,500}$/)),
     default: '',
-    description: 'The live bus. Required by gateways and workers of the distributed profile.',
+    description: 'NATS servers of the live bus. Required by gateways and workers of the distributed profile.',
     secret: true,
     usedBy: ['gateway', 'worker'],
   },
   PARLEY_S3_ENDPOINT: {
     type: httpUrl,
     default: '',
-    description: 'The media store, as servers reach it. Default: that of AWS in the region.',
+    description: 'Endpoint of the media store for servers. Default: AWS in the region.',
   },
   PARLEY_S3_PUBLIC_ENDPOINT: {
     type: httpUrl,
     default: '',
-    description: 'The media store, as clients reach it: begins the URLs of media. Default: `PARLEY_S3_ENDPOINT`.',
+    description: 'Endpoint of the media store for clients, used in media URLs. Default: `PARLEY_S3_ENDPOINT`.',
   },
   PARLEY_S3_BUCKET: {
     type: matching('3 to 63 of a-z, 0-9, . and -', /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
@@ -461,34 +457,33 @@ export const settings = {
   PARLEY_S3_REGION: {
     type: matching('a region', /^[a-z0-9-]{1,50}$/),
     default: 'us-east-1',
-    description: 'Of the bucket.',
+    description: 'Region of the bucket.',
   },
   PARLEY_S3_ACCESS_KEY_ID: {
     type: text('a key id', 200),
     default: '',
-    description: "Default: the SDK's own search, such as the role of the machine.",
+    description: "Default: the SDK's credential chain, such as the machine's role.",
   },
   PARLEY_S3_SECRET_ACCESS_KEY: {
     type: text('a key', 1_000),
     default: '',
-    description: 'Of that key id.',
+    description: 'Secret of that key id.',
     secret: true,
   },
   PARLEY_S3_CORS_ORIGINS: {
     type: listOf(matching('an origin such as https://chat.example.org, or *', /^(\*|https?:\/\/[^\s,/]{1,300})$/)),
     default: '*',
-    description:
-      'Web pages that may fetch and PUT media by their URLs. What opens an object is its signed URL, not the page that uses it.',
+    description: 'Origins whose pages may GET and PUT media; access to an object needs its signed URL.',
   },
   PARLEY_OTLP_ENDPOINT: {
     type: httpUrl,
     default: '',
-    description: 'Where traces are sent, by OTLP over HTTP; `/v1/traces` is added. Default: nothing is traced.',
+    description: 'OTLP/HTTP endpoint of traces; `/v1/traces` is appended. Default: no tracing.',
   },
   PARLEY_TRACE_PERCENT: {
     type: integer(0, 100, 'percent'),
     default: '100',
-    description: 'Of the messages that are traced, where a client does not say itself by `traceparent`.',
+    description: 'Percentage of messages traced, unless the client sends `traceparent`.',
   },
 } as const satisfies Record<string, Setting<unknown>>;
 

@@ -42,8 +42,8 @@ export const helloMs = 10_000;
 export const maxRequestBytes = 2 * maxFrameBytes;
 
 /**
- * What of a request may arrive before its caller has proved who they are, where that is demanded: what signs in has a name and a password or a token. So
- * nobody without an account can take the room of others' requests.
+ * Bytes of a request that may arrive before authentication, where it is required: sign-in needs a name and a password or a token. So callers without an
+ * account cannot use up the space of others' requests.
  */
 export const maxUnprovenRequestBytes = 16 * kibibyte;
 
@@ -51,8 +51,8 @@ export const maxUnprovenRequestBytes = 16 * kibibyte;
 export const maxUnfinishedBytes = 32 * mebibyte;
 
 /**
- * Calls that watch the health of a server and go on for ever, in all: balancers have one each, and Envoy's clients none. Whoever may open connections could
- * else have a hundred on each, of 5 KB.
+ * Concurrent health watches, which never end, in total: balancers have one each, Envoy's clients none. Otherwise each connection could have a hundred,
+ * of 5 KB each.
  */
 export const maxHealthWatchStreams = 1_000;
 
@@ -63,8 +63,8 @@ export const maxResetStreams = 1_000;
 export const maxResetStreamsPerSecond = 33;
 
 /**
- * Streams that all clients of one address may reset at once, where it is no proxy's: 50 clients that each give up four calls in the same moment. Beyond, whoever
- * resets one more is cut off.
+ * Streams that all clients of one address (proxies excepted) may reset at once: 50 clients that each cancel four calls in the same moment. A further
+ * reset closes its connection.
  */
 export const maxAddressResetStreams = 200;
 
@@ -72,8 +72,8 @@ export const maxAddressResetStreams = 200;
 export const addressResetStreamsPerSecond = 20;
 
 /**
- * Calls of all clients of one address that prove nobody, or ask for what there is not, and are refused for that, at once. Clients renew their tokens before
- * they expire: so many may be late. Beyond, whoever makes one more is cut off.
+ * Unauthenticated or unimplemented calls of all clients of one address, at once. Clients renew their tokens before they expire: this many may be late. A
+ * further one closes its connection.
  */
 export const maxAddressRefusedCalls = 20;
 
@@ -84,8 +84,8 @@ export const refusedRequestCalls = 4;
 export const addressRefusedCallsPerSecond = 2;
 
 /**
- * How long nobody of an address gets in after somebody was cut off for resets or refused calls. What a connection has sent until then costs up to 50 ms of CPU (64 KiB of
- * streams that are read at once): this often the address may cause that. Those of the address that are connected stay.
+ * How long an address is blocked after a connection was closed for resets or refused calls. Until then a connection may cost up to 50 ms of CPU (64 KiB
+ * of streams that are read at once), once per this time. Open connections of the address stay.
  */
 export const addressPenaltyMs = 30_000;
 

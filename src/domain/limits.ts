@@ -9,7 +9,7 @@ const mebibyte = 1_024 * kibibyte;
 /** A gateway tells the log this often that it lives: one event for all its sessions, so the cost does not grow with them. */
 export const gatewayBeatMs = 3_000;
 
-/** A gateway without a beat for this long of the fold's time is dead: five beats, so that a few slow appends kill nobody. */
+/** A gateway without a heartbeat for this long of the fold's time is dead: five intervals, so that a few slow appends expire nothing. */
 export const gatewayLeaseMs = 15_000;
 
 /** A gateway whose last acknowledged beat is older suspends its sessions: one beat before the others count it out. */

@@ -11,7 +11,11 @@ import { childEnv, runParley } from '../testing/server.ts';
 import { eventually } from '../testing/test-sessions.ts';
 
 /** Sections whose commands are run here. */
-const runHere: ReadonlySet<string> = new Set(['README.md: Five minutes', 'docs/single-server.md: Back up and restore']);
+const runHere: ReadonlySet<string> = new Set([
+  'README.md: Five minutes',
+  'docs/usage.md: Media and history',
+  'docs/single-server.md: Back up and restore',
+]);
 
 /** Sections whose commands need more than Node, and what tests them. */
 const runElsewhere: Readonly<Record<string, string>> = {

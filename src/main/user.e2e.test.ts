@@ -92,7 +92,7 @@ describe('parley user', () => {
     expect(nobody.stderr.trim().split('\n')).toHaveLength(1);
     expect((await user('set-role', 'nobody', 'king')).code).toBe(2);
     expect((await user('add', 'no name', '--password-file', join(dataDir, 'password'))).stderr).toBe(
-      "That cannot be a user name. Use 3 to 64 letters, digits, '.', '_' and '-'.\n",
+      "The user name is invalid. Use 3 to 64 letters, digits, '.', '_' and '-'.\n",
     );
     expect((await user('add', 'dora', '--password-file', join(dataDir, 'nothing'))).stderr).toMatch(
       /^The password in .*nothing cannot be read: it is not there\.\n$/,

@@ -9,7 +9,7 @@ import type { Cut } from './refuse-stream.ts';
 import { checkWellFormed } from './tolerant-decoding.ts';
 import type { Proof } from './unfinished-requests.ts';
 
-/** What every call needs: how its errors are told, who says who makes it, and where it comes from. */
+/** Context of every call: error mapping, authentication, and source address. */
 export interface Calls {
   readonly errors: ErrorMapping;
   /** undefined: authentication is off. */

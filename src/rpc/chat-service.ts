@@ -37,7 +37,7 @@ interface StreamDeps extends ChatServiceDeps {
   readonly output: StreamOutputDeps;
 }
 
-/** Refusals of a call that, of a message, are told in the session: the message alone is concerned, and the session goes on. */
+/** Refusals of one message, sent in the session, which continues. */
 const messageReasons: ReadonlySet<Reason> = new Set([
   'LOG_UNAVAILABLE',
   'MEDIA_UNAVAILABLE',
@@ -60,7 +60,7 @@ class ChatStream {
   #untakenBytes = 0;
   #isRenewing = false;
   #isHeldUp = false;
-  /** What may still come: frames; none, for the client has said all; none that counts, for the call has failed. */
+  /** What the stream may still bring: frames; none, for the client has half-closed; none that counts, for the call has failed. */
   #input: 'open' | 'ended' | 'failed' = 'open';
 
   constructor(deps: StreamDeps, call: ServerDuplexStream<ChatRequest, ChatResponse>) {
@@ -165,10 +165,9 @@ class ChatStream {
   }
 
   /**
-   * Reads on only while the client's frames are taken as fast as they come: what is not read, HTTP/2 leaves with the client. Its pings wait
-   * there as well, so while the session's frames hold up the reading it counts as heard, however long they take to be taken or refused:
-   * waiting in line, or for the log or the media store, which have deadlines of their own. Who vanishes meanwhile is noticed by HTTP/2's
-   * keepalive.
+   * Reads frames only as fast as the session handles them: HTTP/2 flow control leaves the rest with the client. Its pings wait there as well, so a
+   * client counts as active while its session blocks the reading: in line, or for the log or the media store, which have deadlines of their own. A
+   * client that vanishes meanwhile is detected by HTTP/2's keepalive.
    */
   #readOrNot(): void {
     if (this.#input === 'failed') return;
@@ -179,7 +178,7 @@ class ChatStream {
     else if (this.#call.isPaused()) this.#call.resume();
   }
 
-  /** The session's end is told by its output; what concerns only this message is told in the session. */
+  /** The output sends the session's end; refusals of one message are sent in the session. */
   #refused(clientMessageId: string, error: unknown): void {
     const refused = this.#deps.calls.errors.refusal(error);
     const { reason, message: detail, retryDelayMs } = refused;
@@ -208,7 +207,7 @@ class ChatStream {
   }
 
   #halfClosed(): void {
-    // The stream of a call that was reset ends, too: it has said all that it will, and is told nothing.
+    // The stream of a reset call ends, too: nothing more is read or sent.
     if (isOver(this.#call) || this.#input === 'failed') return;
     if (this.#session === undefined) return this.#fail(new Refused('HELLO_EXPECTED'));
     this.#input = 'ended';
@@ -273,11 +272,11 @@ function bytesOfFrame(content: string): number {
   return frameOverheadBytes + content.length;
 }
 
-/** What unary calls bring to sessions and is not taken yet. Nobody can stop reading them one by one, so what is too much is refused. */
+/** Unhandled frames of unary calls, per session. These calls cannot be paused, so excess is refused. */
 export class UntakenCalls {
   readonly #bytes = new WeakMap<Session, number>();
 
-  /** Does what the call asks for. Rejects with TOO_MANY_PENDING when the session has more than enough to take; one call alone is never too much. */
+  /** Runs the call. Rejects with TOO_MANY_PENDING when the session has too many unhandled bytes; a single call is always allowed. */
   async taking<T>(session: Session, bytes: number, take: () => Promise<T>): Promise<T> {
     const untaken = this.#bytes.get(session) ?? 0;
     if (untaken > 0 && untaken + bytes > maxUntakenBytes)

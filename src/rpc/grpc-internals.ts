@@ -15,7 +15,7 @@ export function http2StreamOf(call: object): ServerHttp2Stream | undefined {
   return (call as { readonly call?: { readonly stream?: ServerHttp2Stream } }).call?.stream;
 }
 
-/** Nothing that is sent reaches the client any more: its stream is closed, which grpc-js tells only after the end of what the client has said. */
+/** The stream is closed, so nothing reaches the client any more; grpc-js reports that only after the end of the client's frames. */
 export function isOver(call: object & { readonly cancelled: boolean }): boolean {
   return call.cancelled || http2StreamOf(call)?.closed === true;
 }

@@ -46,7 +46,7 @@ const localRanges = new AddressRanges([
 /** This machine's own: all that runs on it has them, clients and proxies alike. */
 const ownAddresses = new AddressRanges(['127.0.0.1', '::1']);
 
-/** What is counted as one: an IPv4 address, or the IPv6 network (/64) of an address; what is neither, as it is. */
+/** The unit of counting: an IPv4 address, or the IPv6 network (/64) of an address; anything else unchanged. */
 export function countedAddress(address: string): string {
   const plain = addressIn(address);
   return plain === undefined ? address : counted(plain);
@@ -59,17 +59,14 @@ export interface CallAddressOptions {
   readonly trustedHops: number;
   /** What the door for browsers, which is always trusted, sends as `x-parley-door`. */
   readonly doorKey: string;
-  /**
-   * Whether a call from a local address that carries `x-forwarded-for` is taken for one of many that a proxy passes on, though nobody named it. Whoever
-   * writes that header there is counted by no address.
-   */
+  /** Whether a call from a private address with `x-forwarded-for` is treated as forwarded by an unnamed proxy. Such calls are counted by no address. */
   readonly allowUnnamedProxies: boolean;
 }
 
 /**
- * Where calls come from: the peer's address, or, when the peer is a trusted proxy, what it says. Each proxy appends the address that a call came to
- * it from to `x-forwarded-for`. So the list is read from its end: only while whoever wrote an entry is trusted, and never more entries than
- * there are proxies. What is left of these a client wrote, and trusted addresses are among what it may write, or be.
+ * The client address of a call: the peer's, or, from a trusted proxy, the forwarded one. Each proxy appends its peer's address to `x-forwarded-for`. So
+ * the list is read from its end: only while the writer of an entry is trusted, and at most as many entries as there are proxies. Entries before these
+ * are written by clients, and may name anything.
  */
 export class CallAddresses {
   readonly #options: CallAddressOptions;

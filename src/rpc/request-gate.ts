@@ -27,8 +27,8 @@ export interface RequestGateDeps {
 }
 
 /**
- * Looks at each call before grpc-js has it. Compressed requests are refused: 4 KB of gzip are 4 MiB to whoever holds them, and nobody has said
- * yet who sends them. Others are counted until they are complete, and those that watch the health for as long as they do.
+ * Checks each call before grpc-js gets it. Compressed requests are refused: 4 KB of gzip inflate to 4 MiB, before authentication. Others are counted
+ * until they are complete, and health watches while they last.
  */
 export function gateRequests(
   { http2 }: Pick<ConnectionServer, 'http2'>,

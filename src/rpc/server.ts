@@ -38,7 +38,7 @@ export interface RpcServerDeps extends Omit<ChatServiceDeps, 'unfinished'>, Acco
   readonly library: MediaLibrary;
   readonly operations: Operations;
   readonly securityEvents: SecurityEvents;
-  /** Whether the server shows its contract to whoever asks. */
+  /** Whether reflection is on. */
   readonly reflection: boolean;
 }
 
@@ -53,10 +53,7 @@ export interface RpcServer {
   setServing(serving: boolean): void;
 }
 
-/**
- * Without pings of its own the server never notices a client that vanished without a word. No `max_connection_age`: it kills healthy
- * streams.
- */
+/** Without its own keepalive pings the server never notices a client that vanished. No `max_connection_age`: it kills healthy streams. */
 const options: ServerOptions = {
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 5_000,

@@ -26,9 +26,9 @@ export interface StreamOutputDeps {
 }
 
 /**
- * The client's end of a session on a gRPC stream. `write` answering false is honoured: from then on events are kept here, pieces that
- * follow each other as one, until the transport takes more; a client that lets too much gather, or reads nothing for too long, is refused.
- * One that does not read its stream's end either is cut: the stream is reset, and what was written to it is dropped.
+ * Output of a session on a gRPC stream, with back-pressure: when `write` returns false, events are buffered here, consecutive pieces joined, until the
+ * transport drains; a client whose buffer exceeds its limit, or that reads nothing for too long, is refused. If it does not read its stream's end
+ * either, the stream is reset, and its buffer dropped.
  */
 export class StreamOutput implements SessionOutput {
   readonly #stream: SessionStream;
@@ -73,7 +73,7 @@ export class StreamOutput implements SessionOutput {
   end(refused: Refused | undefined): void {
     if (this.#ended !== undefined) return;
     this.#ended = { refused };
-    // Nobody is left to be told, or waited for.
+    // The client is gone.
     if (isOver(this.#stream)) return this.#release();
     if (!this.#blocked || refused !== undefined) this.#close(refused);
     else this.#release();
@@ -147,7 +147,7 @@ export class StreamOutput implements SessionOutput {
     this.end(refused);
   }
 
-  /** The end of the stream, which stands behind what was written, is given as long to be read as anything else. */
+  /** The end of the stream, queued behind earlier writes, has the same read timeout. */
   #close(refused: Refused | undefined): void {
     this.#unsent = [];
     this.#unsentBytes = 0;

@@ -11,7 +11,7 @@ class Malformed {
   }
 }
 
-/** Refuses strings that are not UTF-8, which would be read as replacement characters: the log would have what nobody said. */
+/** Refuses strings that are not UTF-8, which would be decoded to replacement characters: the log would differ from what was sent. */
 class StrictReader extends BinaryReader {
   override string(): string {
     return super.string(true);

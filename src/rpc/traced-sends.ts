@@ -10,7 +10,7 @@ export type Send = (session: Session, message: OutgoingMessage) => Promise<Accep
 
 const send: Send = (session, message) => session.send(message);
 
-/** What the messages of one call pass: each gets a span of its own, from its arrival until the log has it or it is refused. */
+/** Wraps the messages of one call: each gets a span, from its arrival until it is in the log or refused. */
 export function tracedSends(tracer: Tracer | undefined, method: 'Chat' | 'Send', metadata: Metadata): Send {
   if (tracer === undefined) return send;
   const parent = traceOf(metadata);

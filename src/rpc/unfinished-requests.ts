@@ -54,7 +54,7 @@ export class UnfinishedRequests {
     stream.on('data', count).once('end', end).once('close', end);
   }
 
-  /** The request has said what was waited for, although its stream goes on. */
+  /** The request has arrived, although its stream continues. */
   arrived(stream: ServerHttp2Stream | undefined): void {
     if (stream !== undefined) this.#ofStream.get(stream)?.();
   }

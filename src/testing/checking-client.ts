@@ -58,9 +58,9 @@ export interface Interruption {
 }
 
 /**
- * A client that keeps talking whatever happens to the server, connected again with its resume token, what is unanswered said again under the same id, with
- * the same upload. It is in one conversation, or in several in turn if it has the habit. It follows README's plain rule and none of its own: it resumes
- * after the highest sequence of the conversation that it has seen on its streams. It remembers all it was told, for the oracles.
+ * A client that keeps sending whatever happens to the server: it reconnects with its resume token, and resends what is unanswered under the same id, with
+ * the same upload. It is in one conversation, or in several in turn if so configured. It resumes as docs/protocol.md says, and by no rule of its own:
+ * after the highest sequence of the conversation seen on its streams. It records all that it receives, for the oracles.
  */
 export class CheckingClient {
   readonly clientId: string;

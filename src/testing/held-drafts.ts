@@ -1,6 +1,6 @@
 import type { Session } from './black-box-client.ts';
 
-/** Drafts of replies as a client holds them over all its streams, by README's rule; and whether one of them ever lost text. */
+/** Drafts of replies as a client keeps them over all its streams, by docs/protocol.md; and whether one of them ever lost text. */
 export class HeldDrafts {
   /** By the reply's id. */
   readonly texts = new Map<string, string>();

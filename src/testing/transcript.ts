@@ -22,7 +22,7 @@ export interface Transcript {
   readonly sent: Sent[];
 }
 
-/** What all streams of one client sent it, and where it resumes by README's rule: after the highest sequence of the conversation that it saw on a stream. */
+/** What all streams of one client sent it, and where it resumes by docs/protocol.md: after the highest sequence of the conversation that it saw on a stream. */
 export class Transcripts {
   readonly all: Transcript[] = [];
   readonly #highest = new Map<string, number>();

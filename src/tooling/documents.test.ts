@@ -26,8 +26,8 @@ test('the page of errors divides those of a call from those of a message', () =>
   });
   expect(page).toContain('| `GONE` | `NOT_FOUND` | no | It is gone. | Forget it. |');
   expect(page).toContain('| `BUSY` | `UNAVAILABLE` | after 7 ms | Busy. | Wait. |');
-  expect(page.indexOf('GONE')).toBeLessThan(page.indexOf('## That concern one message'));
-  expect(page.indexOf('BUSY')).toBeGreaterThan(page.indexOf('## That concern one message'));
+  expect(page.indexOf('GONE')).toBeLessThan(page.indexOf('## Refusals of one message'));
+  expect(page.indexOf('BUSY')).toBeGreaterThan(page.indexOf('## Refusals of one message'));
 });
 
 test('every setting is on the page of settings', () => {

@@ -22,9 +22,9 @@ export function configurationPage(table: Readonly<Record<string, Setting<unknown
   return page(
     'Configuration',
     'src/config/settings.ts',
-    `Parley is configured by environment variables, or by a \`.env\` file in the working directory; what both name, the environment
-decides. An empty value counts as not given. A name that begins with \`PARLEY_\` and is not below, or a value that is not what is
-expected, is refused at start, with one line for each. Names end in the unit of their value (\`_MS\`: milliseconds).`,
+    `Settings are environment variables, or lines of a \`.env\` file in the working directory; the environment takes precedence. An empty
+value counts as unset. Unknown names that begin with \`PARLEY_\` and invalid values are refused at start, one line for each.
+Names end in the unit of their value (\`_MS\`: milliseconds).`,
     settingsTable(Object.entries(table)),
   );
 }
@@ -48,19 +48,19 @@ export function errorsPage(table: Readonly<Record<string, Refusal>>): string {
   return page(
     'Errors',
     'src/domain/errors/catalogue.ts',
-    `Every refusal has a reason from this list. Decide by the reason, or by the gRPC code; the text beside it is for people and may change.`,
-    '## That end a call or a session',
+    `Every refusal has a reason from this list. Decide by the reason or the gRPC code; the text is for people and may change.`,
+    '## Refusals that end a call or a session',
     `The call or stream ends with the gRPC code. Its \`google.rpc.Status\` (in \`grpc-status-details-bin\`) carries an \`ErrorInfo\` with the
-reason and the domain \`parley\`, a \`RetryInfo\` with the delay where a retry may work, and a \`BadRequest\` where fields are wrong.`,
+reason and the domain \`parley\`, a \`RetryInfo\` with the delay where a retry may work, and a \`BadRequest\` for invalid fields.`,
     refusalTable(rows.filter(([, { scope }]) => scope === 'call')),
     '## Without a reason',
-    `A status without an \`ErrorInfo\` of the domain \`parley\` is not the server's decision: a connection was lost, a gateway died, or a proxy between ended the
-call. Its code says little: once a stream has begun, Envoy can only reset it (\`RST_STREAM\`, INTERNAL_ERROR) when its gateway dies, which is
-\`INTERNAL\` in grpc-go, grpc-js and gRPC of C++ and Python; a call that no gateway has begun to answer is \`UNAVAILABLE\`. Unless the code is \`INVALID_ARGUMENT\`,
-\`UNAUTHENTICATED\`, \`PERMISSION_DENIED\` or \`UNIMPLEMENTED\`, wait and connect again, with the resume token; what was not accepted is sent again under its client message id.
+    `A status without an \`ErrorInfo\` of the domain \`parley\` is not a decision of the server: the connection was lost, a gateway died, or a proxy ended the
+call. Once a stream has begun, Envoy can only reset it (\`RST_STREAM\`, INTERNAL_ERROR) when its gateway dies: grpc-go, grpc-js and gRPC of C++ and
+Python report \`INTERNAL\`. A call that no gateway has begun to answer is \`UNAVAILABLE\`. Unless the code is \`INVALID_ARGUMENT\`,
+\`UNAUTHENTICATED\`, \`PERMISSION_DENIED\` or \`UNIMPLEMENTED\`, wait, reconnect with the resume token, and resend unaccepted messages under their client message ids.
 [survive.py](examples/python/survive.py) does so.`,
-    '## That concern one message',
-    `In a session these come as \`MessageRejected\` with the reason, and the session goes on. A call of \`Send\` fails with the gRPC code.`,
+    '## Refusals of one message',
+    `In a session these are sent as \`MessageRejected\` with the reason, and the session continues. \`Send\` fails with the gRPC code.`,
     refusalTable(rows.filter(([, { scope }]) => scope === 'message')),
   );
 }

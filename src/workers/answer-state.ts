@@ -20,12 +20,12 @@ import { maxBrokenAttempts } from './limits.ts';
 /** What the message was taken up for: as the plan has it, without the message. */
 export type Task = Decision extends infer D ? (D extends Decision ? Omit<D, 'message'> : never) : never;
 
-/** What is still wanted of the message. `nothing`: its conversation was deleted, and nothing that was said is to be logged any more. */
+/** What the message still needs. `nothing`: its conversation was deleted, and no content may be logged any more. */
 export type Wish = 'reply' | 'end' | 'nothing';
 
-/** What the final event is to say: that the message failed, unless something was said that is to be kept. */
+/** The final event is a failure, unless there is text to keep. */
 export interface End {
-  /** What was said is the reply, with this outcome; `incomplete`: it was completed without its end. */
+  /** The text is the reply, with this outcome; `incomplete`: unfinished. */
   readonly keep: ReplyCompleted['outcome'] | 'incomplete' | 'nothing';
   /** Of the error catalogue. */
   readonly reason: string;
@@ -47,7 +47,7 @@ interface Count {
 export type AnswerState =
   /** History is asked whether the message is a repeat. Nothing is in the log under this claim. */
   | { readonly name: 'looking-up'; readonly wish: Wish; readonly task: Task }
-  /** What was said before is read. Nothing is in the log under this claim. */
+  /** Loads the conversation. Nothing is in the log under this claim. */
   | ({ readonly name: 'loading-history'; readonly wish: 'reply' } & Count)
   /** The provider is asked. After a stop its attempt is cancelled, and about to end. */
   | ({ readonly name: 'calling'; readonly wish: Wish } & Count)
@@ -85,7 +85,7 @@ export type AttemptOutcome =
       readonly isBroken: boolean;
       /** What there is of the text, of this attempt or, if it said nothing, of the one before. */
       readonly text: 'none' | 'part' | 'whole';
-      /** The attempt asked for media that have not come: their store's failure, not the provider's. */
+      /** The attempt needs media that were not read: a failure of their store, not of the provider. */
       readonly lacksMedia: boolean;
       /** 0 ≤ x < 1, for the spread of waits. */
       readonly chance: number;
@@ -165,7 +165,7 @@ export function isUnderWay({ name }: AnswerState): boolean {
   return name !== 'concluding' && name !== 'written' && name !== 'over';
 }
 
-/** What is to be written: nothing that was said, once the conversation is deleted. */
+/** The final event: without content, once the conversation is deleted. */
 export function endOf({ wish, end }: Extract<AnswerState, { name: 'concluding' }>): End {
   return wish === 'nothing' ? { ...stopped, keep: 'nothing' } : end;
 }
@@ -211,7 +211,7 @@ function afterStop(state: AnswerState, asked: 'end' | 'nothing'): Transition {
       // Whether it is a repeat is to be known all the same: a repeat has its end already.
       return to({ ...state, wish });
     case 'calling':
-      // How it ends is for the attempt to say: it may have come to its end before.
+      // The attempt reports its outcome: it may have finished before.
       return to({ ...state, wish }, { type: 'cancel-attempt', why: 'stopped' });
     case 'loading-history':
     case 'loading-media':

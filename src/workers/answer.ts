@@ -54,9 +54,9 @@ const waits: ReadonlySet<AnswerState['name']> = new Set(['looking-up', 'loading-
 type Final = ReplyCompleted | ReplyFailed;
 
 /**
- * One message being answered, up to its final event in the log: does what its state asks for (answer-state.ts). While it waits for another attempt it
- * keeps its place among those in processing: simple, and a provider in trouble is not asked for more at once. What is in the log is known only from
- * the fold, which says `settled`; until then the final event is held and appended again.
+ * One message being answered, up to its final event in the log, as its state requires (answer-state.ts). While it waits for a further attempt it counts
+ * as in processing: a provider in trouble gets no additional calls. The log's state is known only from the fold, which calls `settled`; until then the
+ * final event is kept and appended again.
  */
 export class Answer {
   readonly message: PendingMessage;
@@ -69,7 +69,7 @@ export class Answer {
   #current: LoggedAttempt | undefined;
   /** The last attempt before the current one that said anything. */
   #before: Attempt | undefined;
-  /** What was said before in the conversation, once it is loaded. */
+  /** The conversation so far, once it is loaded. */
   #history: readonly Utterance[] = [];
   /** Monotonic time since which the media of the held final event may have been stored, once they were stored anew. */
   #mediaSinceMs: number | undefined;
@@ -209,8 +209,8 @@ export class Answer {
   }
 
   /**
-   * What was said before, as far as the fold is now: a goal that moved on with it would never be reached by history that is a little behind. Before
-   * the attempts: they are calls, and a read model that is away is not the provider's failure.
+   * The conversation so far, up to the fold's current offset: a moving target would never be reached by a history that is a little behind. Loaded before
+   * the attempts: an unavailable read model is not a failure of the provider.
    */
   async #loadHistory(): Promise<AnswerEvent> {
     const { deps, partition, fold } = this.#context;
@@ -286,7 +286,7 @@ export class Answer {
     }
   }
 
-  /** What the store could not give is not the provider's failure. What it does not have will not come; a store that is away will. */
+  /** A failure of the media store is not the provider's. Missing media are final; an unavailable store is retried. */
   async #loadMedia(): Promise<AnswerEvent> {
     await this.#awaited('what was sent cannot be read from the media store', async () => {
       await this.#reads.load().catch((error: unknown) => {
@@ -324,8 +324,8 @@ export class Answer {
   }
 
   /**
-   * While the log takes nothing, the sweep finds media that no message names. Half their lifetime is left for the append, and for history to know of it;
-   * looked at just before each append, since storing may take long, too.
+   * While the log is unavailable, the sweep finds media that no message names. Half their lifetime is left for the append, and for history to follow;
+   * checked just before each append, since storing may take long, too.
    */
   async #withLastingMedia(event: Final): Promise<Final> {
     const { deps } = this.#context;
@@ -381,19 +381,19 @@ export class Answer {
     return isKept ? 'part' : 'none';
   }
 
-  /** What was said until now; if the attempt under way said nothing, what the one before did, as its own. */
+  /** The text so far; if the current attempt has none, that of the previous one, as its own. */
   #saidLast(): Pick<Attempt, 'number' | 'parts'> | undefined {
     const said = this.#said();
     if (said !== undefined || this.#before === undefined || this.#current === undefined) return said;
     return { number: this.#current.attempt.number, parts: this.#before.parts };
   }
 
-  /** What was said until now, if anything was. */
+  /** The text so far, if any. */
   #said(): Pick<Attempt, 'number' | 'parts'> | undefined {
     const { draft, attempt } = this.message;
     if (this.#current !== undefined) return this.#current.attempt.reply.bytes > 0 ? this.#current.attempt : undefined;
     if (draft.bytes === 0) return undefined;
-    // A number of its own: whoever watched the attempt before may have seen more of it than the log has.
+    // A new attempt number: watchers of the previous attempt may have received more of it than the log has.
     return { number: attempt + 1, parts: [{ kind: 'text', text: draft.text }] };
   }
 
@@ -439,7 +439,7 @@ const faults = {
   'quota exceeded': 'PROVIDER_BUSY',
 } as const satisfies Record<ProviderFault, AttemptFailure>;
 
-/** What an operator may read. Of a defect nothing: its message may quote what was said. */
+/** Cause for operators. Not of internal errors: their messages may contain content. */
 function causeOf(end: Extract<AttemptEnd, { type: 'failed' | 'timed-out' }>): string {
   if (end.type === 'timed-out') return `no ${end.awaited} in time`;
   return end.error instanceof ProviderError ? end.error.message : '';

@@ -142,7 +142,7 @@ export class Attempt implements Watched {
 
   #generating(): void {
     this.#isGenerating = true;
-    // Before any text of its own it may be listening: what it goes on from need not be all.
+    // Before its own text it may be transcribing: the text that it continues need not be all.
     this.#isTextWhole ||= !this.broughtNothing;
     this.#allow(this.#deps.settings.mediaTimeoutMs);
   }

@@ -44,8 +44,8 @@ export interface Lookups {
     offset: number,
   ): Promise<MessagePast>;
   /**
-   * What was said in the conversation before the message, oldest first, without it. `foldedTo` is the next offset of the
-   * worker's fold: the replies it has seen are before it, even if they came after the message. `remembered`: all that was said, if all of it is remembered.
+   * The conversation before the message, oldest first. `foldedTo` is the next offset of the worker's fold: the replies it has seen are before it, even
+   * if they came after the message. `remembered`: the whole conversation, if the fold has it.
    */
   loadHistory(
     partition: number,

@@ -25,8 +25,8 @@ export interface DraftWriterDeps {
 }
 
 /**
- * Appends what an attempt says to the log, so that whoever takes the message up can go on from there: no text waits for longer than `draftIntervalMs`, or
- * until there are `draftStretchBytes` of it, unless an append is under way. Nothing waits for the append.
+ * Appends the text of an attempt to the log, so that a worker that takes over can continue it: text waits at most `draftIntervalMs`, or until there are
+ * `draftStretchBytes` of it, unless an append is in flight. Nothing waits for the append.
  */
 export class DraftWriter implements Watched {
   deadlineMs = 0;

@@ -1,8 +1,8 @@
 import type { LiveEvent } from '../ports/live-bus.ts';
 
 /**
- * What an attempt sends to whoever watches, held until its start was read back under the claim in force. Only then is its number this worker's
- * own: where the start was never written, or stands behind another worker's claim, the next worker uses the number again, for another text.
+ * Live output of an attempt, held until its start was read back under the current claim. Only then is its number this worker's own: if the start was
+ * never written, or follows another worker's claim, the next worker reuses the number, for another text.
  */
 export class HeldOutput {
   readonly #publish: (event: LiveEvent) => void;

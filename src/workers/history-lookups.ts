@@ -23,8 +23,8 @@ export interface HistoryLookupsDeps {
 }
 
 /**
- * Lookups in the history read model, as soon as it has come as far as the question needs; where it is away or behind, the log is folded. What the fold
- * remembers is asked of neither. Reject with ReadModelUnavailable or LogUnavailable.
+ * Lookups in the history read model, once it has reached the required offset; where it is unavailable or behind, the log is folded. What the fold
+ * remembers needs neither. Reject with ReadModelUnavailable or LogUnavailable.
  */
 export function historyLookups({ history, progress, refolds }: HistoryLookupsDeps): Lookups {
   async function whole<T>(partition: number, offset: number, ask: () => Promise<T>): Promise<T | undefined> {
@@ -41,7 +41,7 @@ export function historyLookups({ history, progress, refolds }: HistoryLookupsDep
     if (message !== null) return message.sequence < offset ? 'repeat' : 'none';
     const status = await history.conversationStatus(conversationId);
     if (status === 'deleted') return 'deleted';
-    // Whoever asks has not seen the conversation begin, so it began before the offset: a history without it lacks what it should hold.
+    // The caller has not seen the conversation start, so it started before the offset: a history without it is incomplete.
     if (status === 'unknown') throw new ReadModelUnavailable(`history does not hold conversation ${conversationId}`);
     return 'none';
   }

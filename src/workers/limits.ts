@@ -22,12 +22,12 @@ export const draftStretchBytes = 2_048;
 /** The wait before a reply's media are stored again after the media store failed; it doubles up to the next. */
 export const mediaRetryInitialDelayMs = 100;
 
-/** Up to this, so that the voice of a reply comes within two seconds of the store's return. */
+/** Upper bound, so that the voice of a reply comes within two seconds of the store's return. */
 export const mediaRetryMaxDelayMs = 2_000;
 
 /**
- * Attempts for a message that fail after they said something. A model server that is restarted fails before: one that breaks off again and again would be
- * paid for what it said each time.
+ * Attempts for a message that fail after some text. A restarted model server fails before: one that breaks off repeatedly would charge for its text each
+ * time.
  */
 export const maxBrokenAttempts = 3;
 
@@ -38,12 +38,12 @@ export const maxContextMessages = 200;
 export const maxReplyMedia = 2;
 
 /**
- * From the loss of a partition's claim to the next try, while the group still says that it is this worker's. Longer than a former owner
- * takes to hear that it is not its own any more; short beside the 15 s in which orphaned messages are to be taken up.
+ * From the loss of a partition's claim to the next try, while the group still assigns it to this worker. Longer than a former owner takes to learn of a
+ * move; short beside the 15 s in which orphaned messages must be taken over.
  */
 export const reclaimMs = 3_000;
 
-/** A drain waits so long for the log to take that partitions were given up: it has the shutdown's reserve for that and what is left to do. */
+/** Maximum wait of a drain for the append of its releases, within the shutdown's reserve. */
 export const releaseWaitMs = 1_000;
 
 /**

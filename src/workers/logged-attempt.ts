@@ -32,8 +32,8 @@ export interface LoggedAttemptDeps extends AttemptDeps {
 const closed = new Error('the attempt is closed');
 
 /**
- * An attempt with what the log has of it: its start, appended beside the call until the log has taken it, and what it says, as drafts. What
- * it says is shown once its start was read back.
+ * An attempt and its log records: its start, appended beside the call until the log accepts it, and its text, as drafts. The text is sent to clients
+ * once its start was read back.
  */
 export class LoggedAttempt {
   readonly attempt: Attempt;

@@ -6,7 +6,7 @@ import { MediaMissing, type MediaStore, MediaUnavailable } from '../ports/media-
  */
 export class MediaReads {
   readonly #store: Pick<MediaStore, 'read'>;
-  /** What was asked for and has not come. */
+  /** Pending reads. */
   readonly #unread = new Map<string, 'unavailable' | 'missing'>();
   /** What had to be waited for. */
   readonly #loaded = new Map<string, Uint8Array>();
@@ -39,8 +39,8 @@ export class MediaReads {
   }
 
   /**
-   * Reads what did not come, and keeps it for the next attempt: so each wait is the last one for an object, also where it takes longer to read
-   * than an attempt may. Rejects with MediaMissing or MediaUnavailable.
+   * Reads pending media, and keeps them for the next attempt: so each object is waited for once, also if reading it takes longer than an attempt may.
+   * Rejects with MediaMissing or MediaUnavailable.
    */
   async load(): Promise<void> {
     for (const mediaId of [...this.#unread.keys()]) this.#loaded.set(mediaId, await this.read(mediaId));

@@ -27,9 +27,7 @@ export interface PartitionUsage {
   readonly oldestReceivedAtMs: number | null;
 }
 
-/**
- * The worker of one partition: does what the plan says of its fold, once its own claim has been read back. Whoever follows the partition awaits no call.
- */
+/** The worker of one partition: runs the plan of its fold, once its own claim has been read back. The fold never awaits a call. */
 export class PartitionWorker implements Partial<PartitionListener> {
   readonly #deps: WorkerDeps;
   readonly #partition: number;
@@ -63,9 +61,8 @@ export class PartitionWorker implements Partial<PartitionListener> {
   }
 
   /**
-   * Works until the signal aborts, another worker claims the partition, or the log is found to be shorter than what was read of it; then what is
-   * under way is left without a word. Resolves with the claim under which it was, if anything was: so it was given up in order. Rejects with
-   * LogDamaged.
+   * Works until the signal aborts, another worker claims the partition, or the log is found truncated; then work in progress is abandoned without
+   * events. Resolves with the claim of abandoned work, if any, so that it can be released. Rejects with LogDamaged.
    */
   async run(signal: AbortSignal): Promise<string | undefined> {
     this.#over = AbortSignal.any([signal, this.#ending.signal]);
@@ -112,7 +109,7 @@ export class PartitionWorker implements Partial<PartitionListener> {
     };
   }
 
-  /** What an event that counts means for what is under way. */
+  /** Applies an event that counts to work in progress. */
   counted(event: ConversationEvent, timeMs: number): void {
     switch (event.type) {
       case 'WorkerClaimed':

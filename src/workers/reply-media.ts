@@ -17,11 +17,11 @@ function describe({ ids, clock }: MediaDeps, { kind, contentType, bytes }: Bytes
 }
 
 /**
- * Puts voice or picture of a reply into the store, and gives the part that names it. A store that is away is tried again until the signal aborts,
- * which the attempt's time limits see to: only then it rejects with MediaUnavailable. Rejects with ProviderError when there is nothing to store,
- * and at once with MediaStoreFull or MediaQuotaExceeded.
+ * Stores a reply's voice or picture, and returns the part that names it. An unavailable store is retried until the signal aborts, within the attempt's
+ * timeouts: only then it rejects with MediaUnavailable. Rejects with ProviderError when there is nothing to store, and at once with MediaStoreFull or
+ * MediaQuotaExceeded.
  *
- * Each attempt stores objects of its own: those of an attempt that fails are named by no message, and the sweep takes them away.
+ * Each attempt stores its own objects: those of a failed attempt are named by no message, and swept.
  */
 export async function storeReplyMedia(
   deps: MediaDeps & Pick<WorkerDeps, 'random'>,
@@ -47,8 +47,8 @@ export async function storeReplyMedia(
 }
 
 /**
- * The parts of a reply with its media stored anew, under new ids: no message names them yet, and the sweep takes away what no message names for long.
- * What is gone already, or has no room, is left out. Rejects with MediaUnavailable.
+ * The parts of a reply with its media stored again, under new ids: no message names the old ones yet, and unnamed media are swept. Media that are gone,
+ * or do not fit, are omitted. Rejects with MediaUnavailable.
  */
 export async function renewReplyMedia(
   deps: MediaDeps,

@@ -5,7 +5,7 @@ import type { ProviderRequest, Utterance } from '../ports/provider.ts';
 import type { Attempt } from './attempt.ts';
 import type { MediaReads } from './media-reads.ts';
 
-/** What the provider is asked about a message. Its media are read when, and as often as, the provider asks for their bytes. */
+/** The provider's request for a message. Its media are read when, and as often as, the provider needs their bytes. */
 export function replyRequest(
   { messageId, conversationId, clientId, parts, timeZone, receivedAtMs }: PendingMessage,
   { number: attempt, beginning }: Pick<Attempt, 'number' | 'beginning'>,

@@ -16,8 +16,8 @@ export interface RunningWorker {
   /** Of each partition it has, as far as it was read. */
   usage(): readonly PartitionUsage[];
   /**
-   * Starts nothing more, lets what is under way end for at most this long, commits, logs that it gives up what is left, leaves the group so
-   * that others take over at once, and ends. What is left is taken up by them, or by the next start.
+   * Starts nothing more, lets work in progress finish for at most this long, commits, releases what is left, and leaves the group so that others take
+   * over at once.
    */
   drain(timeoutMs: number): Promise<void>;
 }
@@ -57,7 +57,7 @@ class GroupWorker implements RunningWorker {
     this.#unserve = bus.serveDrafts(
       (conversationId) => this.#held.get(ids.partition(conversationId, count))?.worker.drafts(conversationId) ?? [],
     );
-    // Whoever does not ask is told by the log.
+    // The error is logged, also if `ended` is not awaited.
     this.#end.promise.catch(() => undefined);
   }
 
@@ -85,10 +85,10 @@ class GroupWorker implements RunningWorker {
     inTime.abort();
     for (const partition of [...this.#held.keys()]) this.#giveUp(partition);
     await Promise.allSettled(this.#ending.values());
-    // Before the others take over: then the next owner knows from the beginning that nobody was lost.
+    // Before others take over: the next owner then knows from the start that no worker was lost.
     await this.#releases.end();
     this.#unserve();
-    // Who never came into the group has nothing to leave; why was told by `ended`.
+    // A member that never joined has nothing to leave; `ended` reported why.
     const member = await this.#member?.catch(() => undefined);
     await member?.[Symbol.asyncDispose]();
     this.#end.resolve();

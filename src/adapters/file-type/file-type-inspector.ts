@@ -1,7 +1,7 @@
 import { fileTypeFromBuffer } from 'file-type';
 import type { MediaInspector } from '../../ports/media-inspector.ts';
 
-/** What file-type asks for to tell all the formats that it tells by their first bytes. */
+/** Bytes that file-type needs to detect every format that it detects by its first bytes. */
 const headBytes = 4_100;
 
 /**

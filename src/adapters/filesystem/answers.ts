@@ -67,8 +67,8 @@ export function refusalOf(thrown: unknown): HttpRefusal {
 }
 
 /**
- * Of every answer. URLs are the only credential, so any page may use them, wherever it comes from; and whatever an object holds, no browser
- * takes it for a page or a script of this origin.
+ * Headers of every response. The URL is the only credential, so pages of any origin may use it; and no browser may interpret an object as a page or a
+ * script of this origin.
  */
 const commonHeaders = {
   'x-content-type-options': 'nosniff',
@@ -122,7 +122,7 @@ export async function answerRefusal(
   response.end();
 }
 
-/** Whether a body comes, or is said to come, with the request. */
+/** Whether the request has, or announces, a body. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

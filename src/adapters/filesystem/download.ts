@@ -84,7 +84,7 @@ function wanted(request: IncomingMessage, media: StoredMedia) {
   return asked === undefined ? { start: 0, end: media.sizeBytes, status: 200 } : { ...asked, status: 206 };
 }
 
-/** As fast as the client takes it; one that takes nothing for `stallTimeoutMs` is cut. */
+/** As fast as the client reads; a client that reads nothing for `stallTimeoutMs` is disconnected. */
 async function send(
   file: FileHandle,
   start: number,

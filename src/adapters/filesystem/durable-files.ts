@@ -1,6 +1,6 @@
 /**
- * Files that are durable when they are said to be. Only what waits for the disk is handed to a thread of Node's pool: opening, renaming and closing a
- * file, and writing a little, take the system some 0.05 ms, and handing them over as much again on each side.
+ * Durable files. Only calls that wait for the disk use Node's thread pool: opening, renaming and closing a file, and small writes, take some 0.05 ms in
+ * the system, and as much again on each side of the pool.
  */
 import { closeSync, constants, fsync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';

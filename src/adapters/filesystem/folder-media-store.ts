@@ -174,7 +174,7 @@ class Store implements FolderMediaStore {
     return this.#run(() => this.#files.removePartial(olderThanMs));
   }
 
-  /** Cuts what is under way; resolves when nothing is any more. */
+  /** Aborts transfers; resolves when none is left. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     for (const response of this.#open.keys()) response.destroy();
@@ -200,7 +200,7 @@ const methods = 'GET, HEAD, PUT, OPTIONS';
 
 type HandlerDeps = UploadDeps &
   DownloadDeps & {
-    /** Told what is no client's fault. */
+    /** Logs errors that are not the client's. */
     readonly onError: (error: unknown) => void;
   };
 
@@ -223,7 +223,7 @@ async function route(deps: HandlerDeps, request: IncomingMessage, response: Serv
   const target = parseTarget(request.url ?? '');
   if (target === undefined) throw nothingHere();
   if (request.method === 'PUT') return takeUpload(deps, target, request, response);
-  // Nobody would read it, and the connection could be kept with it for ever.
+  // The body would not be read, and would block the connection.
   if (hasBody(request)) throw new HttpRefusal(400, 'FRAME_INVALID', 'Only a PUT has a body.');
   switch (request.method) {
     case 'GET':

@@ -55,8 +55,8 @@ export class Layout {
 }
 
 /**
- * Makes the folder ready, and empties `partial`. The key that signs URLs is made once, so that URLs outlive a restart. Throws
- * MediaStoreTooNew, MediaStoreDamaged, or what the file system says.
+ * Prepares the folder, and empties `partial`. The signing key is created once, so that URLs survive a restart. Throws MediaStoreTooNew,
+ * MediaStoreDamaged, or errors of the file system.
  */
 export async function prepareFolder(folder: string, prefix: string): Promise<{ layout: Layout; urlKey: Uint8Array }> {
   const layout = new Layout(folder, prefix);

@@ -20,7 +20,7 @@ export const minUploadBytes = 16 * kibibyte;
 /** A refused client that still sends is listened to for this long: closing at once would reset the connection, and it would never read why. */
 export const lingerMs = 2_000;
 
-/** What is told as Retry-After when all places are taken: transfers take seconds. */
+/** Retry-After when all transfer slots are taken: transfers take seconds. */
 export const retryAfterS = 1;
 
 /** The same when there is no room: somebody must make some. */
@@ -30,8 +30,8 @@ export const retryAfterFullS = 60;
 export const maxTargetChars = 4 * kibibyte;
 
 /**
- * What is written without a thread of Node's pool, where the system only copies it: 0.1 ms. All of a chunk of an upload, and of most of what is
- * said in a message.
+ * Writes up to this size run on the main thread, not in Node's thread pool: the system only copies them, in 0.1 ms. Covers all upload chunks and most
+ * message content.
  */
 export const maxWriteAtOnceBytes = 256 * kibibyte;
 

@@ -184,7 +184,7 @@ function describe(object: MediaObject, createTimeMs: number): string {
   return `${JSON.stringify({ owner, kind, type, size, sha256, createTimeMs })}\n`;
 }
 
-/** What such a text says; undefined when it is damaged, so that its object is not there. */
+/** Parses such a text; undefined when it is damaged, so that its object does not exist. */
 export function parseDescription(mediaId: string, text: string): StoredMedia | undefined {
   const { owner, kind, type, size, sha256, createTimeMs } = fieldsOf(text);
   const media = {

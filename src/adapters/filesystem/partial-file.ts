@@ -7,7 +7,7 @@ import { maxWriteAtOnceBytes } from './limits.ts';
 
 const writeElsewhere = promisify(write);
 
-/** What has come of an object, hashed as it comes. It is nobody's until it is kept; disposing of it removes what was not. */
+/** The bytes received of an object, hashed as they arrive. The file has no owner until it is kept; dispose removes it otherwise. */
 export class PartialFile implements Disposable {
   readonly path: string;
   /** Its bytes and its description have names of their own now. */

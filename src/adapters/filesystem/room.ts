@@ -29,8 +29,8 @@ export interface RoomDeps extends RoomLimits {
 const nothing: Disposable = { [Symbol.dispose]() {} };
 
 /**
- * How much room there is for further objects. What is there is counted once, from the files themselves, so that it is right after whatever end; from
- * then on each object is added and taken away. Nobody else uses the folder. What is being received counts as if it were there.
+ * Space for further objects. Existing ones are counted once, from the files themselves, so that the sum is right after any crash; from then on each
+ * object is added and subtracted. No other process uses the folder. Objects being received count as stored.
  */
 export class Room {
   readonly #deps: RoomDeps;
@@ -62,7 +62,7 @@ export class Room {
     }
   }
 
-  /** Throws as `take` while there is no room for an object that is to come; nothing is held for it. */
+  /** Throws as `take` while there is no space for an expected object; reserves nothing. */
   async check(object: MediaObject): Promise<void> {
     await this.counted();
     try {
@@ -89,7 +89,7 @@ export class Room {
     return { ...(this.#byOwner.get(ownerId) ?? { objects: 0, bytes: 0 }) };
   }
 
-  /** Resolves when what is there has been counted. Objects come and go only after that. */
+  /** Resolves when existing objects have been counted. Objects are added and removed only after that. */
   counted(): Promise<void> {
     this.#counting ??= this.#count().catch((error: unknown) => {
       this.#counting = undefined;

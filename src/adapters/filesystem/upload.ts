@@ -41,7 +41,7 @@ export async function takeUpload(
   answerEmpty(response, outcome === 'stored' ? 201 : 200, { etag: etagOf(object), 'content-length': 0 });
 }
 
-/** Refuses by what is known before a byte of the body has come. */
+/** Refuses by the headers, before the body. */
 function checkHeaders({ headers }: IncomingMessage, object: MediaObject, maxObjectBytes: number): void {
   const { 'content-length': length, 'content-type': type, 'content-encoding': encoding } = headers;
   if (object.sizeBytes > maxObjectBytes || Number(length ?? 0) > maxObjectBytes) {
@@ -71,7 +71,7 @@ async function receive(
 ): Promise<void> {
   using _watch = watchPace(deps, request, response, partial);
   for await (const chunk of chunksOf(request)) {
-    // It was told that it is too slow: what still comes is dropped, so that the answer is read.
+    // The client was refused as too slow: the rest of the body is dropped, so that it reads the response.
     if (response.headersSent) continue;
     if (partial.sizeBytes + chunk.length > object.sizeBytes) {
       throw mismatch(400, `More than the ${object.sizeBytes} bytes that the upload is of have come.`);

@@ -15,7 +15,7 @@ interface Key extends Omit<SigningKey, 'privateJwk'> {
   readonly verifying: CryptoKey;
 }
 
-/** The keys of the store as this process knows them. What is not known is looked for there, and made when it is time for another. */
+/** The store's keys, cached in this process. Unknown keys are looked up there, and a new one is created when it is due. */
 export class KeyRing {
   readonly #options: KeyRingOptions;
   #keys: readonly Key[] = [];

@@ -7,7 +7,7 @@ import {
   socketTimeoutMs,
 } from './limits.ts';
 
-/** The code that tells that somebody else was first: the only one that anything here depends on. */
+/** Duplicate key: the only error code that anything here depends on. */
 const duplicateKeyCode = 11_000;
 
 export interface ConnectionOptions {
@@ -47,8 +47,8 @@ export class MongoConnection {
   }
 
   /**
-   * For what must not be taken back, of one document: the answer, and all that the server held before it, is the majority's. A server that
-   * stands alone knows no such thing and needs none.
+   * Linearizable reads of one document: the result, and all earlier writes, are majority-committed. A standalone server does not support it, nor need
+   * it.
    */
   get finalRead(): { readonly readConcern?: 'linearizable' } {
     return this.#isReplicated ? { readConcern: 'linearizable' } : {};

@@ -1,15 +1,15 @@
 import assert from 'node:assert';
 
-/** A call of the driver that has no answer by then is given up: whoever waits for it must be told within 5 s. */
+/** Timeout of a driver call: its caller must get an error within 5 s. */
 export const answerTimeoutMs = 4_500;
 
-/** How long a call looks for a server that takes it. An election takes longer; who calls then is told, and tries again. */
+/** Server selection timeout of a call. An election takes longer; calls fail meanwhile, and are retried. */
 export const serverSelectionTimeoutMs = 2_000;
 
 /** Of a new connection: a frozen server accepts it and says nothing. */
 export const connectTimeoutMs = 2_000;
 
-/** A connection on which nothing came for so long after a question is closed, so that a frozen server does not keep the pool. */
+/** A connection without a response for this long is closed, so that a frozen server does not exhaust the pool. */
 export const socketTimeoutMs = 6_000;
 
 /**

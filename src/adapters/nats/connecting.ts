@@ -17,8 +17,8 @@ export interface Server {
 }
 
 /**
- * A `nats://` or `tls://` URL, with `user:password@` or `token@` where the server asks for it; `tls` insists on TLS, `nats` takes it where it is
- * offered. The client itself does not read credentials in URLs. TypeError for what is no URL.
+ * A `nats://` or `tls://` URL, with `user:password@` or `token@` if the server requires it; `tls` requires TLS, `nats` uses it when offered. The client
+ * itself does not read credentials in URLs. TypeError for an invalid URL.
  */
 export function parseServer(url: string): Server {
   const { protocol, hostname, port, username, password } = new URL(url);
@@ -41,8 +41,8 @@ export async function connectTo(
     name,
     // What this process publishes reaches its own watchers without the server.
     noEcho: true,
-    // The link does it: by itself the client keeps what is published meanwhile, without a bound, and then drops it without a word; and a server
-    // that has stopped reading is never left while data waits to be sent to it.
+    // The link reconnects instead of the client, which buffers publishes without a bound and then drops them silently, and which never leaves a server
+    // that stopped reading while data wait to be sent to it.
     reconnect: false,
     pingInterval: neverMs,
     ignoreClusterUpdates: true,
@@ -51,7 +51,7 @@ export async function connectTo(
   });
 }
 
-/** Waits for the server's first words. The client alone would leave open each connection to a server that takes it and stays silent. */
+/** Waits for the server's INFO. The client alone would keep each connection to a server that accepts it and stays silent. */
 async function greeting(host: string, port: number, signal: AbortSignal): Promise<void> {
   const socket = openSocket(port, host.replace(/^\[|\]$/g, ''));
   try {

@@ -24,10 +24,10 @@ export interface DraftRequestsDeps {
 }
 
 /**
- * The requests of this process for drafts, and who waits for their answers.
+ * Draft requests of this process, and their waiters.
  *
- * One that nobody has answered yet stands for all of its conversation: what comes of it was said after whatever its askers have heard (a worker's
- * messages keep their order), and a session that has missed a piece asks with each further one.
+ * One request in flight serves all of its conversation: its response is newer than anything its waiters have received (a worker's messages keep their
+ * order), and a session that has missed a piece asks again with each further one.
  */
 export class DraftRequests {
   readonly #deps: DraftRequestsDeps;
@@ -75,7 +75,7 @@ export class DraftRequests {
     const number = subject.slice(this.#answers.length + 1);
     const request = this.#requests.get(number);
     if (request === undefined) return;
-    // The server's own words: nobody listens to requests.
+    // The server's "no responders" message.
     if (headers?.code === 503) return this.#end(number);
     this.#answeredOnce(request.conversationId, number);
     const event = this.#deps.read(data);

@@ -3,7 +3,7 @@
 const kibibyte = 1_024;
 const mebibyte = 1_024 * kibibyte;
 
-/** What a server may take to greet, and then to shake hands: a living one takes milliseconds, TLS over a continent some hundred. */
+/** Timeout of a server's greeting, and of the handshake: a running one takes milliseconds, TLS across a continent some hundred. */
 export const connectTimeoutMs = 2_000;
 
 /** What opening the bus waits for its first connection, so that an ordinary start has one; live chat starts without it too. */
@@ -12,10 +12,10 @@ export const firstConnectMs = 2_000;
 /** The least wait between two tries to connect: a server that restarts is back in about as long. */
 export const reconnectMs = 250;
 
-/** Added to each wait, at random from 0, so that the processes of a deployment do not all come at once. */
+/** Random jitter of each wait, so that the processes of a deployment do not reconnect at once. */
 export const reconnectJitterMs = 250;
 
-/** How often a silent server is asked for a sign of life. */
+/** Ping interval of an idle server. */
 export const watchEveryMs = 2_000;
 
 /** A server that leaves the question unanswered for longer is left: with `watchEveryMs`, a frozen one is noticed within 5 s. */
@@ -33,7 +33,7 @@ export const closeFlushMs = 1_000;
 /** How long answers to a request for drafts are taken: workers answer at once or never. */
 export const draftsWaitMs = 2_000;
 
-/** A request that nobody has answered stands for further ones of its conversation for this long: many round trips, and no wait that is seen. */
+/** A pending request serves further ones of its conversation for this long: many round trips, and not noticeable. */
 export const askAgainMs = 250;
 
 /** Requests for drafts open at once: each holds a timer for `draftsWaitMs`; 50 clients that all join at once are far below. */

@@ -23,7 +23,7 @@ export interface NatsBusOptions {
 export interface NatsBus extends LiveBus {
   /** Whether there is a connection now. */
   isConnected(): boolean;
-  /** Since the start: `unsent` was published without a server to take it; `unreadable` came and is of no release. */
+  /** Since the start: `unsent` messages were published without a connection; `unreadable` ones could not be decoded. */
   faults(): { readonly unsent: number; readonly unreadable: number };
 }
 
@@ -38,11 +38,11 @@ interface Watched {
 }
 
 /**
- * Opens the bus, and resolves when it is connected, or soon even if there is no server: it goes on trying, and meanwhile loses what is published.
- * TypeError for a server that is no URL.
+ * Opens the bus, and resolves when it is connected, or soon without a server: it keeps trying, and drops what is published meanwhile. TypeError for an
+ * invalid URL.
  *
- * Watchers in this process hear what it publishes at once and without the server. What others publish is handed over while it is read from the
- * connection, so a slow watcher slows the reading, and the server keeps what is not read, and in the end hangs up: here nothing gathers.
+ * Watchers in this process get its messages at once, without the server. Messages of others are delivered while they are read from the connection: a
+ * slow watcher slows the reading, the server buffers, and finally disconnects; here nothing accumulates.
  */
 export async function openNatsBus(options: NatsBusOptions): Promise<NatsBus> {
   const bus = new Bus(options);

@@ -23,7 +23,7 @@ export interface LinkOptions {
   readonly onConnected: (connection: NatsConnection) => void;
 }
 
-/** One connection to NATS at a time, for ever made anew. */
+/** One connection to NATS at a time, reconnected without a limit. */
 export class NatsLink {
   /** Settles when the first try has ended, whether or not there is a connection. */
   readonly firstTry: Promise<void>;

@@ -91,7 +91,7 @@ async function fetchKeys(url: string, signal: AbortSignal) {
   return document;
 }
 
-/** An OpenID Connect issuer, or its keys, asked for over plain HTTP: whoever is on the way could answer. */
+/** The issuer, or its keys, over plain HTTP: anybody on the path could forge the response. */
 export class OidcIssuerInsecure extends Error {
   override readonly name = 'OidcIssuerInsecure';
 }

@@ -7,7 +7,7 @@ export const discoveryRetryMs = 1_000;
 /** Discovery documents and key sets are some kilobytes. */
 export const maxDocumentBytes = 1_048_576;
 
-/** Keys are fetched anew after this long, so that one that the issuer withdrew stops working. */
+/** Keys are refetched after this long, so that a withdrawn key stops working. */
 export const keysMaxAgeMs = 600_000;
 
 /** Between two fetches because a token named an unknown key: a rotated key is known this late at most, and made-up ones cost the issuer little. */

@@ -75,7 +75,7 @@ function endpointOf(baseUrl: string, path: string): URL {
 
 async function failureOf(response: Response, reader: Reader, call: Call): Promise<ProviderError> {
   const { clock } = call.settings;
-  // A body that breaks off says no less than none: the status stands.
+  // A truncated body is ignored: the status decides.
   const body = textOf(reader, maxErrorBodyBytes).catch(() => '');
   return httpFailure(response, (await within(errorBodyMs, call, body)) ?? '', clock.nowMs());
 }

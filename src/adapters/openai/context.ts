@@ -65,8 +65,8 @@ function newestWithin(history: readonly ChatMessage[], maxTokens: number): reado
 }
 
 /**
- * What was said before, as the model is told it: of what else a user sent, its sort in brackets. A reply's own voice and picture are not
- * mentioned: a model that reads such brackets as its own words begins to write them.
+ * Earlier messages as sent to the model, with a user's media as their kind in brackets. A reply's own voice and picture are omitted: a model that sees
+ * such brackets in its own messages begins to write them.
  */
 function said({ role, text, media = [] }: Utterance): ChatMessage {
   const notes = role === 'user' ? media.map((kind) => `[${kindInWords(kind)}]`) : [];
@@ -74,9 +74,9 @@ function said({ role, text, media = [] }: Utterance): ChatMessage {
 }
 
 /**
- * What the model is shown: the system prompt with the user's local time, as much of the newest history as the budget
- * allows, the message itself, and the beginning of the reply where it is to go on from one. Prompt and message are always there whole: whether they are too long is for the
- * server to say. Throws ProviderError (not retryable) when there is no such time zone.
+ * Messages for the model: the system prompt with the user's local time, as much of the newest history as the budget allows, the message itself, and the
+ * beginning of the reply if it is to be continued. Prompt and message are always complete: the server decides whether they are too long. Throws
+ * ProviderError (not retryable) for an unknown time zone.
  */
 export function contextOf(
   { timeMs, timeZone, history, begun }: Pick<ProviderRequest, 'timeMs' | 'timeZone' | 'history' | 'begun'>,

@@ -22,13 +22,13 @@ export const maxShownBytes = 20 * mebibyte;
 /** Counted for a picture by the estimate, whatever its size: OpenAI's models count 85 to 1 600, Anthropic's and Google's fewer than the latter. */
 export const tokensPerPicture = 1_600;
 
-/** What is spoken of a reply, in UTF-16 units: OpenAI takes no more, and it is four minutes. */
+/** Spoken part of a reply, in UTF-16 units: OpenAI's maximum, and four minutes. */
 export const maxSpokenChars = 4_096;
 
 /** Five minutes at 128 kbit/s. */
 export const maxSpeechBytes = 5 * mebibyte;
 
-/** What the painter is told of a reply, in UTF-16 units: DALL·E 2 takes 1 000, the instruction before it included. */
+/** Part of a reply in an image prompt, in UTF-16 units: DALL·E 2 accepts 1 000, instruction included. */
 export const maxDepictedChars = 900;
 
 /** A PNG of 1024 × 1024 pixels seldom has 4 MB. */

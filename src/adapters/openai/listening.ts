@@ -4,7 +4,7 @@ import { type Call, postForObject } from './call.ts';
 import { HttpRefusal } from './failure.ts';
 import { maxTranscribedBytes, maxTranscriptBodyBytes } from './limits.ts';
 
-/** What was said in the sounds and videos of a message; '' in one without speech. */
+/** Transcript of a message's audio and videos; '' without speech. */
 export type Transcripts = ReadonlyMap<RequestMedia, string>;
 
 /** Statuses of a file that cannot be used, as against a request that cannot. */

@@ -67,7 +67,7 @@ function pictureIn(answer: Readonly<Record<string, unknown>>): Buffer {
   const { data } = answer;
   const first: unknown = Array.isArray(data) ? data[0] : undefined;
   const encoded = typeof first === 'object' && first !== null && 'b64_json' in first ? first.b64_json : undefined;
-  // A URL would have to be fetched from wherever the answer says: nobody configured that.
+  // A URL would have to be fetched from an address that the response chooses.
   if (typeof encoded !== 'string') throw new ProviderError('the answer of /images/generations has no b64_json', false);
   const bytes = Buffer.from(encoded, 'base64');
   if (bytes.length > maxImageBytes) throw new ProviderError(`a picture of over ${maxImageBytes} bytes`, false);

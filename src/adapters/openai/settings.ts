@@ -11,11 +11,11 @@ export interface OpenAiProviderSettings {
    */
   readonly maxContextTokens: number;
   readonly systemPrompt?: string;
-  /** The server goes on with an assistant's message that stands last, where it is asked to. */
+  /** The server can continue an assistant message that is last in the request. */
   readonly continues?: boolean;
   /** The model takes pictures. */
   readonly vision?: boolean;
-  /** Of `/audio/transcriptions`; absent or '': what was said in sounds and videos is not told to the model. */
+  /** Model of `/audio/transcriptions`; absent or '': audio is not transcribed. */
   readonly transcriptionModel?: string;
   /** Of `/audio/speech`; absent or '': replies have no voice. */
   readonly speechModel?: string;
@@ -26,7 +26,7 @@ export interface OpenAiProviderSettings {
   readonly clock: Clock;
 }
 
-/** Only main tells keys apart from other settings, so no message here may show what was given. */
+/** Only main knows which settings are secret, so messages here must not show values. */
 export function checkSettings(settings: OpenAiProviderSettings): void {
   const { baseUrl, apiKey, model, maxContextTokens, speechModel = '', speechVoice = '' } = settings;
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;

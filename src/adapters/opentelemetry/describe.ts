@@ -53,8 +53,8 @@ const outputTypes = {
 const msPerSecond = 1_000;
 
 /**
- * A step by OpenTelemetry's semantic conventions, release 1.45: RPC, messaging, generative AI, CloudEvents. Where a name was replaced lately
- * (`messaging.system`, `gen_ai.system`), the former stands beside the new one, as most viewers know only that.
+ * A span by OpenTelemetry's semantic conventions, release 1.45: RPC, messaging, generative AI, CloudEvents. Recently replaced names (`messaging.system`,
+ * `gen_ai.system`) are set, too, as most viewers know only these.
  */
 export function describe(step: Step, surroundings: Surroundings): SpanDescription {
   switch (step.type) {

@@ -13,7 +13,7 @@ export const exportTimeoutMs = 5_000;
 /** How long the last spans may take when the process ends: within what its shutdown keeps for such things. */
 export const closeTimeoutMs = 1_000;
 
-/** A collector that is away is told of at most so often. */
+/** Log interval while the collector is unavailable. */
 export const warnIntervalMs = 60_000;
 
 /** Of one attribute. All are ids, names and reasons; a client chooses some of them. */

@@ -14,8 +14,8 @@ type ExportDone = Parameters<SpanExporter['export']>[1];
 const exported = 0;
 
 /**
- * Spans on their way to the collector, in batches, with a bound. Whoever ends a span waits for nothing. The SDK's own queue loses spans without
- * a word; this one counts what is lost and says so, at most once a minute.
+ * Bounded queue of spans for the collector, sent in batches. Ending a span never waits. The SDK's own queue drops spans silently; this one counts and
+ * logs the drops, at most once a minute.
  */
 export class SpanQueue implements SpanProcessor {
   readonly #batches: BatchSpanProcessor;

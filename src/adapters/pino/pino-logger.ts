@@ -11,7 +11,7 @@ export interface PinoLoggerOptions {
   readonly format: 'auto' | 'json' | 'pretty';
 }
 
-/** What is blotted out should anybody ever log it, or something that has it: secrets, and what people say. */
+/** Redacted wherever they are logged: secrets and message content. */
 const redacted = [
   'password',
   'oldPassword',

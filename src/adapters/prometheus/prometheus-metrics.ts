@@ -13,7 +13,7 @@ import type {
 } from '../../ports/telemetry.ts';
 import { RoleGauges, readOrLeaveOut } from './role-gauges.ts';
 
-/** What is read when somebody asks, rather than counted. */
+/** Gauges read at scrape time. */
 export interface Readings {
   /** Use and limit of each cap, by its name. Rejects when they cannot be read now. */
   caps(): Promise<Readonly<Record<string, { readonly inUse: number; readonly limit: number }>>>;
@@ -55,10 +55,7 @@ const streamBuckets = [0.1, 1, 10, 60, 300, 1_800, 3_600, 14_400, 86_400];
 
 type Registers = Registry[];
 
-/**
- * Metrics in a registry of their own, so that two servers in one process do not meet. What only a role that the process has not would tell is
- * not shown.
- */
+/** Metrics in their own registry, so that two servers in one process do not collide. Metrics of roles that the process does not have are not exposed. */
 export function prometheusMetrics(
   roles: readonly Role[] = ['gateway', 'worker', 'projector'],
   version = '',

@@ -1,6 +1,6 @@
 import { type Counter, Gauge, type Registry } from 'prom-client';
 
-/** What is read of a gateway when somebody asks. */
+/** Gauges of a gateway, read at scrape time. */
 export interface GatewayReadings {
   readonly sessions: () => { readonly open: number; readonly waiting: number };
   readonly suspended: () => boolean;
@@ -35,7 +35,7 @@ export interface DataFolderReadings {
   readonly minFreeBytes: number;
 }
 
-/** Gauges whose values are read when somebody asks for the metrics. */
+/** Gauges evaluated at scrape time. */
 export class RoleGauges {
   readonly #registers: Registry[];
   readonly #unreadable: Counter;

@@ -21,8 +21,8 @@ export interface BucketSettings {
 const defaultRegion = 'us-east-1';
 
 /**
- * Makes the bucket where it is not there, and lets web pages use its URLs. Rejects with what S3 says; where it does not let us set the rules for web
- * pages, or knows none, that is logged: everything but those pages works.
+ * Creates the bucket if it is missing, and sets its CORS rules. Rejects with S3's errors; if the rules cannot be set or are not supported, that is
+ * logged: only other origins' pages are affected.
  */
 export async function prepareBucket(
   client: S3Client,

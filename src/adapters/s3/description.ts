@@ -28,7 +28,7 @@ export function checksumOf({ sha256 }: Pick<MediaObject, 'sha256'>): string {
   return Buffer.from(sha256, 'hex').toString('base64');
 }
 
-/** What S3 says that something is; undefined when it is nothing of ours, or of another length than it says. */
+/** The description in an object's metadata; undefined for foreign objects, and for another length than described. */
 export function describedBy(mediaId: string, head: HeadObjectCommandOutput): StoredMedia | undefined {
   const { owner, kind, size, sha256, created } = head.Metadata ?? {};
   const createTimeMs = created === undefined ? head.LastModified?.getTime() : Number(created);

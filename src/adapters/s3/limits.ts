@@ -25,7 +25,7 @@ export const listBatchObjects = 50;
 /** Descriptions that `list` remembers, some 500 bytes each: the next look of the sweeper then asks S3 for pages only. */
 export const maxKnownObjects = 20_000;
 
-/** Refused uploads that are remembered, so that nobody makes the store read the same wrong bytes again and again. */
+/** Refused uploads remembered, so that clients cannot make the store read the same wrong bytes repeatedly. */
 export const maxRefusedUploads = 1_000;
 
 /** Looks at an upload that changes at each: each further one means that its client has PUT it once more in that moment. */

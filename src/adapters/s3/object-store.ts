@@ -16,7 +16,7 @@ import { checksumOf, describedBy, metadataOf, metadataOfStored } from './descrip
 import { statusOf } from './errors.ts';
 import type { StallTimeout } from './stall-timeout.ts';
 
-/** What is at a key, as far as S3 knows. */
+/** An object's metadata in S3. */
 export interface Found {
   readonly media: StoredMedia;
   /** Of these very bytes and metadata. */

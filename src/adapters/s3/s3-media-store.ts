@@ -35,10 +35,10 @@ export interface S3MediaStoreOptions {
 }
 
 /**
- * The media store in a bucket. Nothing is asked of S3 before the first operation, which makes the bucket where it is not there; an operation rejects
- * with MediaUnavailable within 5 s when S3 is away, or stands still.
+ * The media store in a bucket. The first operation creates the bucket if it is missing; an operation rejects with MediaUnavailable within 5 s when S3 is
+ * unavailable or hangs.
  *
- * Durability is S3's. Clients PUT and GET without us: an upload is looked at when the object is asked for first (uploads.ts).
+ * Durability is S3's. Clients PUT and GET directly: an upload is checked when the object is first used (uploads.ts).
  */
 export function openS3MediaStore(options: S3MediaStoreOptions): MediaStore {
   return new Store(options);
@@ -52,7 +52,7 @@ class Store implements MediaStore {
   readonly #uploads: Uploads;
   /** Of the operations under way. */
   readonly #open = new Set<StallTimeout>();
-  /** What `list` has seen, by media id: objects do not change, so only one made anew under its id is looked at again. */
+  /** Cache of `list` by media id: objects do not change, so only one created again under its id is read again. */
   readonly #known = new Map<string, { readonly changeTimeMs: number; readonly media: StoredMedia }>();
   /** Looks at uploads that are under way, by media id. */
   readonly #looks = new Map<string, Promise<StoredMedia | undefined>>();
@@ -162,7 +162,7 @@ class Store implements MediaStore {
     }
   }
 
-  /** Ends what is under way. */
+  /** Aborts requests in flight. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     for (const stallTimeout of this.#open) stallTimeout.end('the media store is closed');
@@ -212,7 +212,7 @@ class Store implements MediaStore {
   }
 
   #remember(media: StoredMedia, changeTimeMs: number): void {
-    // Begun anew, rather than emptied from its end: a look goes through all objects in their order, and would miss each just before it comes to it.
+    // Cleared, not evicted from its end: a sweep visits all objects in order, and would miss each just before it comes to it.
     if (this.#known.size >= maxKnownObjects) this.#known.clear();
     this.#known.set(media.mediaId, { changeTimeMs, media });
   }

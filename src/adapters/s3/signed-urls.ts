@@ -43,9 +43,8 @@ export async function uploadTarget(client: S3Client, object: MediaObject, option
 }
 
 /**
- * A URL to GET the object, shown or saved as its type asks for, kept by browsers no longer than it works. `x-content-type-options` and
- * `content-security-policy` cannot be signed in: what stands in for them is that only sound, pictures and video are shown, and that they come from
- * another origin than any page.
+ * A URL to GET the object, inline or as an attachment by its type, cached by browsers no longer than it works. `x-content-type-options` and
+ * `content-security-policy` cannot be signed in: instead only audio, images and video are inline, and from another origin than any page.
  */
 export function downloadUrl(
   client: S3Client,

@@ -18,7 +18,7 @@ export class StallTimeout implements Disposable {
     return this.#controller.signal;
   }
 
-  /** Something has happened; what comes next may take `stallTimeoutMs`, and longer for so many bytes. */
+  /** Restarts the timeout: `stallTimeoutMs`, and longer for this many bytes. */
   renew(bytes = 0): void {
     clearTimeout(this.#timer);
     if (this.signal.aborted) return;

@@ -20,8 +20,8 @@ export class Uploads {
   }
 
   /**
-   * Looks at what was uploaded, and where it is what it was described by, copies it to the object's own key. Whoever holds the upload's URL may PUT
-   * again, so just those bytes are copied that were looked at. undefined: there is none, or it is not what it should be.
+   * Checks an upload, and copies it to the object's own key if it matches its description. The upload's URL may be used again, so exactly the checked
+   * bytes are copied. undefined: missing, or not as described.
    */
   async takeIn(mediaId: string, key: string, stallTimeout: StallTimeout): Promise<StoredMedia | undefined> {
     const from = incomingKey(this.#prefix, mediaId);

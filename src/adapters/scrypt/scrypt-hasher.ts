@@ -49,7 +49,7 @@ export function scryptHasher(cost: ScryptCost = scryptCost): PasswordHasher {
   };
 }
 
-/** Each queue has turns of its own: nobody who signs in waits for somebody who signs up. */
+/** Sign-ins and sign-ups have separate queues, so that neither waits for the other. */
 export function turnsByQueue(): Readonly<Record<HashingQueue, Turns>> {
   const retry = { retryDelayMs: busyRetryDelayMs };
   return {
@@ -121,7 +121,7 @@ function unpadded(bytes: Buffer): string {
 interface TurnsOptions {
   readonly maxAtOnce: number;
   readonly maxWaiting: number;
-  /** What whoever comes beyond that is told. */
+  /** Retry delay for callers beyond the limit. */
   readonly busy: () => Refused;
 }
 
@@ -142,7 +142,7 @@ export class Turns {
       return await work();
     } finally {
       const next = this.#waiting.shift();
-      // The turn is handed over: whoever comes now stands behind those who wait.
+      // The slot is passed on directly: a new caller queues behind the waiters.
       if (next === undefined) this.#working -= 1;
       else next();
     }

@@ -79,7 +79,7 @@ function partOfDay(hour: number): 'night' | 'morning' | 'afternoon' | 'evening' 
   return hour < 18 ? 'afternoon' : 'evening';
 }
 
-/** The words of a greeting at that hour; nobody is greeted with `Good night`. */
+/** A greeting for that hour; never `Good night`. */
 function salutation(hour: number): Phrases {
   const part = partOfDay(hour);
   return part === 'night'
@@ -142,7 +142,7 @@ class Speaker {
     }
   }
 
-  /** The longest word says most, as a rule; the next one stands in for `other`. */
+  /** The longest word is usually the most significant; the next one is `other`. */
   #keyword(rank: number): string {
     const byLength = this.#seen.keywords.toSorted((a, b) => b.length - a.length);
     return byLength[rank] ?? byLength[0] ?? 'that';
@@ -173,7 +173,7 @@ function onWords(seen: Observed, speaker: Speaker, random: Random): readonly str
   return sentences;
 }
 
-/** First what was received, in kind, format and length; then an answer to the words that came with it, if any did. */
+/** First the received media by kind, format and length; then a reply to the text, if any. */
 function onMedia(said: Said, seen: Observed, speaker: Speaker, random: Random): readonly string[] {
   const receipt = speaker.oneOf(receipts);
   return seen.words.length === 0
@@ -182,9 +182,8 @@ function onMedia(said: Said, seen: Observed, speaker: Speaker, random: Random): 
 }
 
 /**
- * One to four polite English sentences on what was said, when and where, behind one on the media if there were any. More only when
- * `minChars` (characters) asks for more than those have. Equal arguments and draws give equal answers. Throws ProviderError when there is
- * no such time zone.
+ * One to four polite English sentences on the message, its time and place, after one on its media. More only when `minChars` (characters) requires it.
+ * Equal arguments and draws give equal replies. Throws ProviderError for an unknown time zone.
  */
 export function answer(said: Said, random: Random, minChars: number): string {
   const seen = observe(said.text);

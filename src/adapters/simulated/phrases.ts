@@ -1,9 +1,8 @@
 import type { ReplyKind } from '../../ports/provider.ts';
 
 /**
- * What the simulated model can say. In braces stands what is filled in: {time} {weekday} {date} {zone} {partOfDay} of
- * the client, of the message {count} (`7 words`), {keyword}, {other} (only when there are two), {reflected} and {media}. Topics
- * whose message may have no word worth repeating name none.
+ * Phrases of the simulated model. Placeholders: {time} {weekday} {date} {zone} {partOfDay} of the client; of the message {count} (`7 words`), {keyword},
+ * {other} (only when there are two), {reflected} and {media}. Topics whose message may have no word worth repeating use none.
  */
 export type Phrases = readonly [string, ...string[]];
 
@@ -174,7 +173,7 @@ export const receipts: Phrases = [
   'I have here {media}.',
 ];
 
-/** Said of media that came without a word, by the sort of reply that they get. */
+/** For media without text, by the kind of the reply. */
 export const remarks: Readonly<Record<ReplyKind, Phrases>> = {
   text: [
     'A picture says more than a few dozen sentences of mine.',
@@ -208,7 +207,7 @@ export const followUps: Phrases = [
   'I have noted that you said it in {count}.',
 ];
 
-/** Said to fill a reply that is to come in more pieces than it has letters. */
+/** Filler for a reply that must have more pieces than it has characters. */
 export const elaborations: Phrases = [
   'Let me put it in another way.',
   'There is more to be said about it.',

@@ -118,8 +118,8 @@ async function* reply(
 }
 
 /**
- * A stand-in for a model, offline: what it says depends on the message, the client's local time and the seed, and on
- * nothing else, so equal calls get equal replies in any order. Its voice is a chime and its picture a landscape, always the same. Throws RangeError on settings that make no sense.
+ * An offline model: its replies depend only on the message, the client's local time and the seed, so equal calls get equal replies in any order. Its
+ * voice is always the same chime, its picture the same landscape. Throws RangeError for invalid settings.
  */
 export function simulatedProvider(settings: SimulatedProviderSettings): Provider {
   check(settings);

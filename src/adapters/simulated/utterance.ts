@@ -2,9 +2,9 @@
 export interface Observed {
   readonly lower: string;
   readonly words: readonly string[];
-  /** `1 word`, `7 words`, or `more than 350 words` when the text is longer than what is looked at. */
+  /** `1 word`, `7 words`, or `more than 350 words` when the text is longer than the analysed part. */
   readonly wordCount: string;
-  /** The words that say most, each once, as written; never empty unless `words` is. */
+  /** The most significant words, without repeats, as written; never empty unless `words` is. */
   readonly keywords: readonly string[];
   readonly isQuestion: boolean;
 }

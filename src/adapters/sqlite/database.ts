@@ -46,7 +46,7 @@ export function primaryCode(error: unknown): number | undefined {
   return typeof errcode === 'number' ? errcode & 0xff : undefined;
 }
 
-/** Whether SQLite says that the file is not, or no longer, one of its own. */
+/** Whether SQLite reports that the file is not, or no longer, a database. */
 export function isCorrupt(error: unknown): boolean {
   return contentCodes.has(primaryCode(error));
 }

@@ -113,8 +113,8 @@ export class Accounts {
   }
 
   /**
-   * Replaces the password of the caller's account, ends all that came of its sign-ins, and signs it in anew. PASSWORD_INVALID, PASSWORD_WRONG,
-   * TOO_MANY_ATTEMPTS: an old password that is wrong counts as a failed sign-in, because a stolen access token must not help to guess it.
+   * Replaces the password of the caller's account, revokes all its sign-ins, and signs it in again. PASSWORD_INVALID, PASSWORD_WRONG, TOO_MANY_ATTEMPTS:
+   * a wrong old password counts as a failed sign-in, because a stolen access token must not help to guess it.
    */
   async changePassword(clientId: string, passwords: PasswordChange, address: string): Promise<Tokens> {
     const { store, hasher, commonPasswords } = this.#deps;

@@ -36,9 +36,9 @@ export interface BackOffDeps {
 }
 
 /**
- * Who guesses passwords waits longer each time, by name and by address, and an address makes so many accounts an hour. Failures with a name are in the
- * account store: all gateways on it count together, and let through what one would. What is counted by address is in this process's memory: it begins
- * anew with a start, and each gateway counts for itself. Names that nobody has are counted like others.
+ * Back-off of password guesses, by name and by address, and a limit of accounts per address and hour. Failures of a name are in the account store, so
+ * all gateways on it share one count. Counts by address are in this process's memory: they restart with it, and each gateway counts for itself. Unknown
+ * names are counted like others.
  */
 export class BackOff {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
@@ -65,8 +65,8 @@ export class BackOff {
   }
 
   /**
-   * The same for making an account. Rejects also with TOO_MANY_SIGN_UPS and the time to wait. Those under way count; one that makes no account does
-   * not, because nothing was hashed for a name that is taken.
+   * The same for creating an account. Rejects also with TOO_MANY_SIGN_UPS and the delay. Attempts in progress count; one that creates no account does
+   * not, because no password was hashed for a taken name.
    */
   async signUp<T>(address: string, work: () => Promise<T | null>): Promise<T | null> {
     return this.attempt({ address }, async () => {

@@ -65,8 +65,8 @@ export async function* listUsers({ store }: Pick<UserDeps, 'store'>): AsyncGener
 }
 
 /**
- * Removes an account: its tokens stop working; what was said stays. An open session ends with its access token at the latest. Rejects
- * with Refused NOT_FOUND or AccountStoreUnavailable.
+ * Removes an account: its tokens stop working, its conversations stay. An open session ends with its access token at the latest. Rejects with Refused
+ * NOT_FOUND or AccountStoreUnavailable.
  */
 export async function removeUser({ store }: Pick<UserDeps, 'store'>, userName: string): Promise<void> {
   if (!(await store.removeAccount(userName))) throw noSuchUser(userName);

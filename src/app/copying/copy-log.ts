@@ -18,12 +18,12 @@ export interface TimedRecord extends NewRecord {
   readonly timeMs: number;
 }
 
-/** A log that for as long as it is copied into takes the time of each record from whoever appends. */
+/** A log that accepts the record times of its writer while it is copied into. */
 export interface CopyTarget extends Omit<EventLog, 'append'> {
   append(records: readonly TimedRecord[]): Promise<readonly Appended[]>;
 }
 
-/** What is in the target is not the beginning of what is to be copied, or somebody else writes to it. */
+/** The target is not a prefix of the source, or another process writes to it. */
 export class NotThisLog extends Error {
   override readonly name = 'NotThisLog';
   readonly retryable = false;
@@ -72,8 +72,8 @@ function notThisLog({ topic, partition }: Place, offset: number, what: string): 
 }
 
 /**
- * Appends what the target does not have yet, so that every record keeps its offset and time. Whoever is interrupted begins again with
- * `findBeginning`. Rejects with NotThisLog when somebody else writes to the target, and with LogUnavailable.
+ * Appends the records that the target lacks, so that every record keeps its offset and time. After an interruption start again with `findBeginning`.
+ * Rejects with NotThisLog when another process writes to the target, and with LogUnavailable.
  */
 export async function copyRecords(
   { source, onProgress }: LogCopyOptions,

@@ -15,7 +15,7 @@ export interface EraserDeps {
   readonly media: Pick<MediaStore, 'delete'>;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** From a conversation's deletion until its words are erased: what was under way when it was deleted is in the log by then. */
+  /** From a conversation's deletion to its erasure: appends in flight at the deletion are in the log by then. */
   readonly delayMs: number;
   /** Between two looks for conversations to erase. */
   readonly intervalMs: number;
@@ -39,10 +39,10 @@ const maxIdsPerQuestion = 500;
 const maxRetryMs = 60_000;
 
 /**
- * Takes deleted conversations' words out of the log and their media out of the store, then tells the log. History knows which are due.
+ * Erases deleted conversations' content from the log and their media from the store, then appends ConversationErased. History has the list of those due.
  *
- * Media first, since the words name them; then the words; then the fact that ends it. So whatever is interrupted is begun again by the next
- * round, or the next start, and ends the same; and two erasers of one log do no harm, but work twice.
+ * Media first, since the content names them; then the content; then the event. An interrupted erasure is repeated by the next round, or the next start,
+ * with the same result; two erasers of one log do no harm.
  */
 export class Eraser {
   readonly #deps: EraserDeps;

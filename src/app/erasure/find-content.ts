@@ -6,13 +6,13 @@ import type { Journal } from '../journal.ts';
 
 /** What the log holds of one conversation that is to go. */
 export interface FoundWords {
-  /** What is to remain of the records that have words, by offset. */
+  /** Remaining bytes of the records with content, by offset. */
   readonly erasures: Erasure[];
   /** The media that those records name. */
   readonly mediaIds: Set<string>;
   /** Records that an erasure which was interrupted has left without words. */
   erasedBefore: number;
-  /** Records of a kind that this release does not know: whether they have words, it cannot say. */
+  /** Records of a type that this release does not know, and so cannot check for content. */
   unknown: number;
   /** The record that began it was met. */
   hasBeginning: boolean;
@@ -22,8 +22,8 @@ export interface FoundWords {
 export type SoughtConversation = Pick<DeletedConversation, 'conversationId' | 'firstSequence'>;
 
 /**
- * Looks through a partition for the words of conversations, all at once: from where the oldest of them begins up to the end as it is
- * now, which it tells. It goes by offsets, because record times may step back. Undefined when the signal aborts first. Rejects with LogDamaged or LogUnavailable.
+ * Finds the content of conversations in a partition, in one pass: from the start of the oldest of them to the current end, which it returns. By offsets,
+ * because record times may step back. Undefined when the signal aborts first. Rejects with LogDamaged or LogUnavailable.
  */
 export async function findWords(
   journal: Journal,

@@ -26,8 +26,8 @@ export interface ClientListener {
 }
 
 /**
- * The topic of conversations as this process follows it: one fold for each partition, from which every session is told its facts. So all of them are told
- * in the log's order, and nobody is asked what is unanswered.
+ * The conversations topic as this process follows it: one fold per partition, shared by all sessions. So all of them get events in log order, without
+ * queries for what is unanswered.
  */
 export class Following {
   readonly #deps: FollowingDeps;
@@ -123,7 +123,7 @@ export class Following {
   /** As `PartitionFollower.folded`, with the time limit of whoever waits for it. */
   async folded(partition: number, offset: number): Promise<void> {
     const fold = this.at(partition);
-    // Most of what is asked for is there: it costs nobody a time limit.
+    // Usually the offset is reached already: then no timer is needed.
     if (fold.next < offset) await this.#inTime(fold.folded(offset));
   }
 
@@ -161,7 +161,7 @@ export class Following {
     if (isAboutMessage(record)) return this.#listenersOf(record.message.clientId);
     const { conversationId } = record.event;
     const owner = this.of(conversationId).index.ownerOf(conversationId);
-    // Each listener knows in which conversation it is: a session must not miss a deletion because nobody has spoken there for long.
+    // Each listener knows its conversation: a session must not miss a deletion because the conversation has been idle for long.
     return owner === undefined ? [...this.#listeners.values()].flatMap((each) => [...each]) : this.#listenersOf(owner);
   }
 

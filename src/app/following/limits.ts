@@ -1,6 +1,6 @@
 /**
- * Kept of what was said last in one partition, as memory counts it: a thousand short messages with their replies, and 10 MiB for ten partitions. Who was away
- * for longer is told from history, or the log.
+ * Recent records kept per partition, in bytes of memory: a thousand short messages with their replies, and 10 MiB for ten partitions. Clients that were
+ * away for longer are served from history, or the log.
  */
 export const maxRecentBytes = 1_024 * 1_024;
 
@@ -14,8 +14,8 @@ export const maxPendingTraces = 8_192;
 export const knownWindowIds = 8_192;
 
 /**
- * Records before its fold that are looked at when a partition begins to be followed: a thousand messages with their replies, in some 10 ms, or 70 on
- * Kafka. What began before these is asked of history.
+ * Records read before the committed offset when a partition is first followed: a thousand messages with their replies, in some 10 ms, or 70 on Kafka.
+ * Older conversations are looked up in history.
  */
 export const usualLookBackRecords = 4_096;
 
@@ -25,7 +25,7 @@ export const followRetryInitialDelayMs = 50;
 /** Up to this, so that a log that is back is noticed within two seconds and one that is not costs next to nothing. */
 export const followRetryMaxDelayMs = 2_000;
 
-/** Whoever comes waits this long at most for what the log holds to be read: beyond it, a retry is better than a stream without a word. */
+/** Maximum wait of a client until the log is read up to its request: beyond it, a retry is better than a silent stream. */
 export const followedWithinMs = 5_000;
 
 /** Who has waited too long is told so at most this much later. */
@@ -40,11 +40,8 @@ export const maxRefoldRecords = 200_000;
 /** Conversations of a partition that are kept when others are asked for. */
 export const keptRefolds = 64;
 
-/** What was folded of a partition is kept for so long after it was last asked for: while history is away it is gone on with, instead of begun anew for each question. */
+/** A refolded partition is kept for this long after its last use: while history is unavailable it is continued, instead of refolded for each query. */
 export const keptRefoldMs = 30_000;
 
-/**
- * Where history was waited for in vain and its partition is folded instead, it is waited for no longer than this: what it is behind under full load is less, so that
- * a history that is back is asked again.
- */
+/** Maximum wait for history while its partition is folded instead: more than its lag under full load, so that a history that is back is used again. */
 export const missingHistoryWaitMs = 500;

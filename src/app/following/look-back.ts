@@ -16,9 +16,8 @@ export interface Past {
 }
 
 /**
- * Looks at so many records before a committed position. All messages there have their end: they are known, so that repeats of them are, and
- * none is pending. What was said in a conversation that began there needs no look into history, and is answered while that is away.
- * Rejects with LogUnavailable or LogDamaged.
+ * Reads this many records before a committed offset. All messages there are final: they are known as repeats, and none is pending. Conversations that
+ * started there need no lookup in history, and are served while it is unavailable. Rejects with LogUnavailable or LogDamaged.
  */
 export async function lookBack(
   journal: Journal,

@@ -42,7 +42,7 @@ export interface FollowerDeps {
   readonly windowIds: number;
 }
 
-/** Told what is read, in log order, once it is part of the fold. */
+/** Gets each record, in log order, once it is folded. */
 export interface PartitionListener {
   /** An event has changed the fold. */
   counted(event: ConversationEvent, timeMs: number): void;
@@ -66,8 +66,8 @@ interface Waiting {
 }
 
 /**
- * One partition of `conversations` as a process follows it, for its sessions and its worker alike: the fold, and what was said last. It begins where the
- * workers' group has committed, before which every message has its end, and looks back a little further, to know what is repeated.
+ * One partition of `conversations` as a process follows it, for its sessions and its worker: the fold, and the recent records. It starts at the workers'
+ * committed offset, before which every message is final, and looks back a little further to detect repeats.
  */
 export class PartitionFollower {
   readonly #deps: FollowerDeps;
@@ -92,7 +92,7 @@ export class PartitionFollower {
     this.#partition = partition;
   }
 
-  /** Tells what is read from now on. Returns the way to stop. */
+  /** Subscribes to further records. Returns the unsubscribe function. */
   listen(listener: Partial<PartitionListener>): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -136,12 +136,12 @@ export class PartitionFollower {
     return Math.max(this.#knownSince, this.#state.known.completeFrom);
   }
 
-  /** No message of the conversation is older than what the fold knows: one lookup in memory, and none where the fold knows the whole log. */
+  /** No message of the conversation is older than the fold's window: one lookup in memory, and none where the fold has the whole log. */
   beganSinceKnown(conversationId: string): boolean {
     return this.knownFrom === 0 || (this.#conversations.offsetOf(conversationId) ?? -1) >= this.knownFrom;
   }
 
-  /** What was said in the conversation after this offset; undefined when some of it may not be held here any more. */
+  /** The conversation's records after this offset; undefined when some may have been dropped. */
   saidAfter(conversationId: string, offset: number): readonly FollowedRecord[] | undefined {
     if (this.#index.isQuietAfter(conversationId, offset)) return [];
     const began = this.#conversations.offsetOf(conversationId) ?? -1;
@@ -156,7 +156,7 @@ export class PartitionFollower {
     return new Promise((resolve, reject) => this.#waiting.push({ offset, resolve, reject }));
   }
 
-  /** Follows until the signal aborts; where somebody has it follow already, only waits for that. Rejects with LogDamaged. */
+  /** Follows until the signal aborts; if the partition is followed already, only waits for that. Rejects with LogDamaged. */
   async run(signal: AbortSignal): Promise<void> {
     if (this.#isRunning) return aborted(signal);
     this.#isRunning = true;

@@ -2,8 +2,8 @@ import type { TraceContext } from '../../ports/tracing.ts';
 import { maxPendingTraces } from './limits.ts';
 
 /**
- * In which traces the pending messages of a partition came, beside the fold that knows nothing of them. Over the limit the oldest are
- * forgotten: their answers are not traced.
+ * Trace contexts of the pending messages of a partition, beside the fold, which does not have them. Over the limit the oldest are dropped: their answers
+ * are not traced.
  */
 export class PendingTraces {
   readonly #traces = new Map<string, TraceContext>();

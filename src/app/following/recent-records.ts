@@ -69,12 +69,12 @@ export function conversationOf(record: FollowedRecord): string {
   return isAboutMessage(record) ? record.message.conversationId : record.event.conversationId;
 }
 
-/** It tells of an attempt that goes on: all of them together say no more than the fold, or the attempt's end. */
+/** Progress of an attempt: redundant with the fold, or with the attempt's final event. */
 export function isUnderWay({ event }: FollowedRecord): boolean {
   return event.type === 'ReplyStarted' || event.type === 'ReplyProgress';
 }
 
-/** The end of a reply says what its draft said. */
+/** The final event of a reply includes its draft. */
 export function withoutDraft(record: FollowedRecord): FollowedRecord {
   if (!isAboutMessage(record) || record.message.draft === noDraft) return record;
   return { ...record, message: { ...record.message, draft: noDraft } };
@@ -83,7 +83,7 @@ export function withoutDraft(record: FollowedRecord): FollowedRecord {
 /** Counted for a record besides its text: ids, times and what holds them. */
 const overheadBytes = 500;
 
-/** What was said last in one partition, in order: so many bytes of it. One array: whatever else points to what is kept costs each message, and is asked only by who resumes. */
+/** The recent records of one partition, in order, up to this many bytes. One array: an index would cost every message, and is needed only on resume. */
 export class RecentRecords {
   readonly #maxBytes: number;
   /** The oldest first, from `#oldest` on. */
@@ -113,7 +113,7 @@ export class RecentRecords {
     while (this.#bytes > this.#maxBytes) this.#dropOldest();
   }
 
-  /** What was said in the conversation after this offset; undefined when some of it may not be here any more. */
+  /** The conversation's records after this offset; undefined when some may have been dropped. */
   after(conversationId: string, offset: number): readonly FollowedRecord[] | undefined {
     if (offset + 1 < this.#completeFrom) return undefined;
     const said: FollowedRecord[] = [];
@@ -126,7 +126,7 @@ export class RecentRecords {
     return said.reverse();
   }
 
-  /** Its words are not to be told any more. */
+  /** Its content must not be sent any more. */
   forget(conversationId: string): void {
     this.#records = this.#records.slice(this.#oldest).filter((record) => conversationOf(record) !== conversationId);
     this.#oldest = 0;

@@ -68,8 +68,8 @@ export class Refolds {
 }
 
 /**
- * One partition, folded from its first record for some of its conversations: all that are asked for meanwhile share the next pass, and who was asked for before
- * is followed from where the last one ended.
+ * One partition, folded from its first record for some of its conversations: requests that arrive during a pass share the next one, and conversations
+ * requested before are continued from the end of the last one.
  */
 class PartitionRefold {
   /** By the monotonic clock. */
@@ -91,7 +91,7 @@ class PartitionRefold {
     if (!isKnown) this.#wanted.set(conversationId, Math.max(upTo, this.#wanted.get(conversationId) ?? 0));
     const { pasts } = isKnown ? this.#fold : await this.#passes.next();
     const { records, ...past } = pasts.get(conversationId) ?? new Past();
-    // The fold goes on while somebody tells what it has.
+    // The fold advances while its result is being read.
     return { ...past, records: [...records] };
   }
 
@@ -100,7 +100,7 @@ class PartitionRefold {
     this.#wanted = new Map();
     const { pasts } = this.#fold;
     const isNew = [...wanted.keys()].some((conversationId) => !pasts.has(conversationId));
-    // What was asked for last stays.
+    // The most recently used stay.
     const kept = [...pasts.keys()].filter((conversationId) => !wanted.has(conversationId)).slice(-keptRefolds);
     const fold = isNew ? new Fold([...kept, ...wanted.keys()]) : this.#fold;
     await fold.foldTo(Math.max(...wanted.values()), this.#journal, this.#partition);

@@ -54,8 +54,8 @@ export class InstanceIdTaken extends Error {
 }
 
 /**
- * How far the log has come with this process. `new`: it has said nothing yet. `starting`: whoever runs under its id is asked to answer. `started`: the
- * id is its own. `superseded`: the id is another process's by now.
+ * The process's registration in the log. `new`: nothing appended. `starting`: a process with the same id is asked to answer. `started`: the id is its
+ * own. `superseded`: the id is another process's by now.
  */
 type Stage = 'new' | 'starting' | 'started' | 'superseded';
 
@@ -67,8 +67,8 @@ interface Waiting {
 }
 
 /**
- * This gateway's view of who may connect: it appends requests, follows the topic, and does what the fold says. It keeps the gateway's
- * lease by beats, and knows when the lease may have run out before others can act on it.
+ * This gateway's view of admission: it appends requests, follows the topic, and acts on the fold. It keeps the gateway's lease by heartbeats, and
+ * detects that the lease may have expired before others can act on it.
  */
 export class Admission {
   readonly #deps: AdmissionDeps;
@@ -108,7 +108,7 @@ export class Admission {
     this.#following = this.#follow();
     try {
       if (!isIdExclusive) await this.#checkAlone();
-      // What the fold says counts: sessions are admitted from then on, also when nobody answers the append.
+      // The fold decides: sessions are admitted from then on, also if the append gets no response.
       await Promise.race([this.#appendAndFold([this.#startEvent()]), this.#begun.promise]);
     } catch (error) {
       this.#endFollowing(new LogUnavailable('the gateway has not started', 'unknown'));
@@ -140,7 +140,7 @@ export class Admission {
     return this.#foldingAgainTo !== undefined || this.#deps.clock.monotonicMs() - this.#lastSignMs > suspendAfterMs;
   }
 
-  /** Asks for a session; the verdict comes to the listener. Rejects with LogUnavailable, and then the listener hears nothing. */
+  /** Requests a session; the listener gets the verdict. Rejects with LogUnavailable, and then the listener gets nothing. */
   async request(request: Omit<ConnectionRequested, 'type' | 'gatewayId'>, listener: AdmissionListener): Promise<void> {
     if (this.#stopping.signal.aborted) throw new LogUnavailable('the gateway has left', 'not-written');
     if (this.#listeners.size === 0) this.#lastSignMs = this.#deps.clock.monotonicMs();
@@ -175,12 +175,12 @@ export class Admission {
     });
   }
 
-  /** A sign of life, told to the log by the next beat. */
+  /** Activity of a session, logged with the next heartbeat. */
   touch(sessionId: string, conversationId: string): void {
     this.#active.set(sessionId, conversationId);
   }
 
-  /** Gives up a session or a place in line, whatever it takes: until the log has it, the slot stays taken. */
+  /** Releases a session or a place in line, with retries: until the log has it, the slot stays taken. */
   release(sessionId: string, reason: string, detail: string): void {
     this.#listeners.delete(sessionId);
     this.#places.delete(sessionId);
@@ -365,7 +365,7 @@ export class Admission {
     else if (this.#stage === 'started' && event.type === 'GatewayStarted') this.#superseded();
   }
 
-  /** Another process is about to start under this id: a beat tells it that the id is taken. */
+  /** Another process is about to start under this id: a heartbeat shows that the id is in use. */
   #answerRival(): void {
     const { gatewayId, logger } = this.#deps;
     logger.error(
@@ -465,7 +465,7 @@ export class Admission {
     const { clock, logger, gatewayId } = this.#deps;
     const { signal } = this.#stopping;
     for (;;) {
-      // Whoever has a session here waits for the beat that the log takes again.
+      // Open sessions wait for the next heartbeat that the log accepts.
       await clock.sleep(this.suspended ? retryMs : gatewayBeatMs, signal).catch(() => undefined);
       if (signal.aborted) return;
       this.#giveBackUnheld();

@@ -19,7 +19,7 @@ import { HeldPieces } from './held-pieces.ts';
 import type { MissedRecord, SaidAt, SessionConversations } from './session-conversations.ts';
 import type { SessionOutput } from './session-event.ts';
 
-/** Kept of pieces whose attempt's start was not read yet, which takes as long as the log needs to tell of it. */
+/** Bytes of pieces buffered until the start of their attempt is read from the log. */
 const maxEarlyBytes = 2 * maxPieceBytes;
 
 interface Drawn {
@@ -36,7 +36,7 @@ export interface ConversationViewDeps {
   readonly bus: LiveBus;
   readonly ids: Pick<Ids, 'replyMessageId'>;
   readonly output: SessionOutput;
-  /** A message of the client's stands there: tells it so if it waits for that, and answers whether it did; else it is shown the message. */
+  /** A message of the client is at this place: sends Accepted if that is pending, and returns whether it was; else the message itself is sent. */
   readonly onReceived: (messageId: string, at: SaidAt) => boolean;
   /** A message has its end, which the client was just told. */
   readonly onEnded: (record: MessageRecord) => void;
@@ -55,10 +55,10 @@ export class ConversationView {
   readonly #early = new HeldPieces(maxEarlyBytes);
   /** The client knows everything of the conversation up to this offset. */
   #through: number;
-  /** What is read of the conversation is told at once. */
+  /** Records of the conversation are sent at once. */
   #isLive = false;
   #isAsking = false;
-  /** How often the log has lost its end: what was to be told then is of another log. */
+  /** Number of truncations of the log: earlier reads are of another log. */
   #shortenings = 0;
   #closed = false;
   #unsubscribe = () => {};
@@ -76,7 +76,7 @@ export class ConversationView {
     return offset <= this.#through;
   }
 
-  /** Tells what came after, as fast as the client reads, and then what happens. Rejects with LogUnavailable or ReadModelUnavailable. */
+  /** Sends events after the position, as fast as the client reads, and then live ones. Rejects with LogUnavailable or ReadModelUnavailable. */
   async show(): Promise<void> {
     while (!this.#closed) {
       const missed = this.#fold.saidAfter(this.conversationId, this.#through);
@@ -190,7 +190,7 @@ export class ConversationView {
     }
   }
 
-  /** As history has it: either what was said after what the client knew, or that something before it was given up. */
+  /** From history: either messages after the client's position, or failures of earlier ones. */
   #tellMessage(message: HistoryMessage, afterSequence: number): void {
     const isAfter = message.sequence > afterSequence;
     if (isAfter && message.role === 'assistant') return this.#emit(message);
@@ -200,7 +200,7 @@ export class ConversationView {
     this.#deps.output.emit({ type: 'rejected', clientMessageId, messageId, reason, detail });
   }
 
-  /** True when the client, which waits for that, was told where its message stands; else it was shown the message. */
+  /** True when a pending Accepted was sent; else the message was sent. */
   #received(message: HistoryMessage): boolean {
     const { messageId, sequence, createTimeMs: timeMs } = message;
     const isTold = this.#deps.onReceived(messageId, { sequence, timeMs });

@@ -26,8 +26,8 @@ export class Conversations {
   }
 
   /**
-   * The conversation, or null when the log has none. What history does not know may have begun a moment ago, and is waited for: a page that is reloaded
-   * must not be told that there is no such conversation. Throws HISTORY_BEHIND.
+   * The conversation, or null when the log has none. One unknown to history may be new, and is waited for: a reloaded page must not get NOT_FOUND.
+   * Throws HISTORY_BEHIND.
    */
   async find(conversationId: string): Promise<HistoryConversation | null> {
     const { history } = this.#deps;

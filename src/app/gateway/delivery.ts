@@ -36,11 +36,11 @@ export interface DeliveryDeps {
   readonly onFault: (refused: Refused) => void;
 }
 
-/** A message that the client said here, until it is known where it stands. */
+/** A message that the client sent here, until its sequence is known. */
 interface Awaited {
   readonly clientMessageId: string;
   readonly conversationId: string;
-  /** It was said before, which the client is told when it is shown. */
+  /** A repeat, acknowledged when the message is shown. */
   readonly isRepeat: boolean;
   readonly accepted: PromiseWithResolvers<Accepted>;
 }
@@ -52,8 +52,8 @@ interface Taken {
 }
 
 /**
- * What one session is told of facts: where its client's messages stand in the log, and everything of the conversation that it is in, each as the fold
- * of the log comes to it. So what is told has one order, the log's.
+ * Events of one session: the sequences of its client's messages, and everything of its conversation, each when the fold of the log reads it. So events
+ * have one order, the log's.
  */
 export class Delivery implements ClientListener {
   readonly #deps: DeliveryDeps;
@@ -101,13 +101,13 @@ export class Delivery implements ClientListener {
     await Promise.allSettled([...this.#awaited.values()].map(({ accepted }) => accepted.promise));
   }
 
-  /** A message is about to go into the log. Resolves when the client was told where it stands; rejects as `withdraw` says. */
+  /** A message is about to be appended. Resolves when its sequence was sent to the client; rejects as `withdraw` says. */
   await(messageId: string, clientMessageId: string, sinceMs: number, trace?: TraceContext): Promise<Accepted> {
     this.#taken.set(messageId, { sinceMs, trace });
     return this.#await(messageId, clientMessageId, false);
   }
 
-  /** The message was said before, in the conversation that the session is in. Resolves when the client was told where it stands. */
+  /** The message is a repeat, in the session's conversation. Resolves when its sequence was sent to the client. */
   async repeat(messageId: string, clientMessageId: string, at: SaidAt): Promise<Accepted> {
     if (!this.#isClosed && !this.#view.hasTold(at.sequence)) return this.#await(messageId, clientMessageId, true);
     const event: Accepted = {
@@ -131,7 +131,7 @@ export class Delivery implements ClientListener {
     awaited.accepted.reject(error);
   }
 
-  /** Turns to a conversation, when all that was said before is accepted: tells what came after the sequence, and then what happens. */
+  /** Joins a conversation, once all earlier messages are accepted: sends events after the sequence, and then live ones. */
   show(conversationId: string, afterSequence: number): void {
     this.#view.close();
     this.#conversationId = conversationId;
@@ -144,7 +144,7 @@ export class Delivery implements ClientListener {
 
   followed(record: FollowedRecord): void {
     const { event } = record;
-    // A view that is closed tells nothing, and whoever said something waits all the same.
+    // A closed view sends nothing, but pending messages must still settle.
     if (conversationOf(record) === this.#conversationId && !this.#isClosed) this.#view.followed(record);
     else if (!isAboutMessage(record)) return;
     else if (event.type === 'MessageReceived') this.#received(event.messageId, placeOf(record));
@@ -166,7 +166,7 @@ export class Delivery implements ClientListener {
         this.withdraw(messageId, new LogUnavailable('the log has become shorter', 'unknown'));
   }
 
-  /** The client is told nothing more; who waits to learn where a message stands is still answered. */
+  /** Sends nothing more to the client; pending sends still settle. */
   close(): void {
     this.#isClosed = true;
     this.#view.close();
@@ -198,7 +198,7 @@ export class Delivery implements ClientListener {
     return true;
   }
 
-  /** The fold knows the message by now; unless the view will come to it, the client is told where it stands. */
+  /** The fold knows the message by now; unless the view will reach it, its sequence is sent to the client. */
   #lookUp(messageId: string, { conversationId }: Awaited): void {
     const { following, conversations } = this.#deps;
     const sequence = following.of(conversationId).state.known.offsetOf(messageId);
@@ -218,7 +218,7 @@ export class Delivery implements ClientListener {
     this.#taken.delete(messageId);
     const { clock, metrics, tracer } = this.#deps;
     metrics.replied(clock.monotonicMs() - taken.sinceMs);
-    // A step of what the worker did or, where the record does not say, of what the client said.
+    // Traced under the worker's span or, where the record has none, under the client's.
     const step = { type: 'deliver', messageId, conversationId } as const;
     if (event.type !== 'MessageReceived') tracer?.start(step, trace ?? taken.trace)?.end();
   }

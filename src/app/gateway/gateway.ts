@@ -8,7 +8,7 @@ import type { SessionOutput } from './session-event.ts';
 import { SessionsByAddress } from './sessions-by-address.ts';
 import { Standstill } from './standstill.ts';
 
-/** Sessions swept before whoever talks has a turn: half a millisecond. Ten thousand take 20. */
+/** Sessions swept per turn of the event loop: half a millisecond. Ten thousand take 20. */
 const maxSweptAtOnce = 250;
 
 export interface GatewayDeps extends Omit<SessionDeps, 'onIdChanged' | 'mayServe'> {
@@ -71,8 +71,8 @@ export class Gateway {
   }
 
   /**
-   * A session of this caller; what becomes of it, the output is told. Throws Refused for a hello that is not well formed or names somebody
-   * else, before admission has started, while draining, or when the client or its address opens too many.
+   * A session of this caller; its output gets the outcome. Throws Refused for a malformed hello or another client's id, before admission has started,
+   * while draining, or when the client or its address exceeds its rate.
    */
   open(hello: Hello, caller: Caller, output: SessionOutput): Session {
     if (this.#draining) throw new Refused('DRAINING');

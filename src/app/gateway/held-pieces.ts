@@ -3,7 +3,7 @@ import type { LiveEvent } from '../../ports/live-bus.ts';
 /** Counted for a piece besides its text: ids and what holds them. */
 const overheadBytes = 200;
 
-/** Pieces that came before the log told that their attempt has begun, up to so many bytes. What does not fit is asked for again. */
+/** Pieces that arrived before the log's start of their attempt, up to this many bytes. Dropped ones are requested again. */
 export class HeldPieces {
   readonly #maxBytes: number;
   #pieces: LiveEvent[] = [];

@@ -46,7 +46,7 @@ export class OrderedOutput implements SessionOutput {
     if (this.#heldBytes > maxUnsentBytes) this.#deps.onOverflow('slot');
   }
 
-  /** Sends what is true whoever holds the slot, past what is held: welcome and waiting, pong and drain. */
+  /** Sends frames that do not depend on order, past held ones: welcome and waiting, pong and drain. */
   emitNow(event: SessionEvent): void {
     if (this.#linking === undefined && !needsLinks(event)) return this.#deps.output.emit(event);
     this.#behind.push(event);

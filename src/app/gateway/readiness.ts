@@ -22,7 +22,7 @@ export interface GatewayReadinessDeps {
   readonly clock: Clock;
 }
 
-/** Whoever asks is answered after this long with what was known before: load balancers wait a second or a few. */
+/** Readiness probes are answered after this long with the previous result: load balancers wait a second or a few. */
 const answerMs = 1_000;
 
 /** What a session needs beside its slot, as far as anybody has looked. */
@@ -30,13 +30,13 @@ type HistoryState = 'current' | 'unreadable' | 'behind' | 'log-unreadable';
 
 const readinessAt: Readonly<Record<HistoryState, Readiness>> = {
   current: { isReady: true, text: 'ready' },
-  // Sessions are opened and resumed all the same, and what is said is answered.
+  // Sessions are opened and resumed all the same, and messages answered.
   unreadable: { isReady: true, text: 'ready; degraded: history cannot be read, older pages wait' },
   behind: { isReady: true, text: 'ready; degraded: history is behind the log, older pages wait' },
   'log-unreadable': { isReady: false, text: 'not ready: the log cannot be read' },
 };
 
-/** Whether a gateway can open sessions now: looked up when somebody asks, by what opening a session does itself. */
+/** Whether a gateway can open sessions now: checked on demand, in the same way as opening a session. */
 export class GatewayReadiness {
   readonly #deps: GatewayReadinessDeps;
   #known: HistoryState = 'current';

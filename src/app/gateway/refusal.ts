@@ -15,7 +15,7 @@ const endReasons: ReadonlySet<string> = new Set<Reason>([
   'DRAINING',
 ]);
 
-/** What a client is told of an end that stands in the log. */
+/** Maps ConnectionClosed to the client's error. */
 export function refusalOfEnd(reason: string, detail: string): Refused {
   // Another process has taken the gateway's id, and this one ends: its clients go on elsewhere, as at a drain.
   if (reason === 'GATEWAY_RESTARTED') return new Refused('DRAINING');
@@ -27,7 +27,7 @@ function isEndReason(reason: string): reason is Reason {
   return endReasons.has(reason);
 }
 
-/** What a client is told of an error that is its own refusal, or of what is away; undefined: of nothing that is inside. */
+/** Maps an error to the client's refusal, or to what is unavailable; undefined for internal errors. */
 export function knownRefusal(error: unknown): Refused | undefined {
   if (error instanceof Refused) return error;
   if (error instanceof LogUnavailable) return new Refused('LOG_UNAVAILABLE');

@@ -22,7 +22,7 @@ export interface SessionConversationsDeps {
 /** Messages read from history at once. */
 const replayBatch = 100;
 
-/** Something that a client has missed, and where it stands: as the log has it, or as history does. */
+/** Something that a client has missed, with its offset: from the log, or from history. */
 export type MissedRecord =
   | { readonly type: 'record'; readonly record: FollowedRecord }
   | { readonly type: 'message'; readonly at: number; readonly message: HistoryMessage };
@@ -34,9 +34,9 @@ export interface SaidAt {
 }
 
 /**
- * Conversations as sessions need them. What was recorded lately is known from the log as this process follows it. What is older is asked of history; where
- * that is away or behind, the partition is folded from its beginning. All reject with LogUnavailable, or with ReadModelUnavailable where the log is too
- * long for that.
+ * Conversations for sessions. Recent records are known from the log as this process follows it. Older ones come from history; where that is unavailable
+ * or behind, the partition is folded from its beginning. All reject with LogUnavailable, or with ReadModelUnavailable where the log is too long for
+ * that.
  */
 export class SessionConversations {
   readonly #deps: SessionConversationsDeps;
@@ -171,7 +171,7 @@ export class SessionConversations {
   async #ownerOf(conversationId: string): Promise<string | undefined> {
     const { following, history } = this.#deps;
     const { index } = following.of(conversationId);
-    // It may have begun, or gone, a moment ago, at another gateway: whoever reloads a page must not be told that there is no such conversation.
+    // It may have been created or deleted a moment ago, at another gateway: a reloaded page must not get NOT_FOUND.
     if (index.ownerOf(conversationId) === undefined) await following.caughtUp();
     if (this.isDeleted(conversationId)) return undefined;
     const fold = following.of(conversationId);
@@ -206,7 +206,7 @@ export class SessionConversations {
     return record.timeMs;
   }
 
-  /** `known`: what history may say for ever, however far it is. */
+  /** `known`: what history may return permanently, however far it is. */
   async #ofPast<T>(
     conversationId: string,
     upTo: number,

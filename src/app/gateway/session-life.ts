@@ -12,7 +12,7 @@ import { Refused } from '../../domain/errors/catalogue.ts';
 export type Phase =
   /** Whether its client may be in its conversation is looked up. */
   | 'checking'
-  /** A slot is asked for; its client may stand in line. */
+  /** A slot is requested; the client may wait in line. */
   | 'applying'
   /** It was given a slot, and prepares everything that its client may rely on. */
   | 'opening'
@@ -48,7 +48,7 @@ export function phaseAfter(phase: Phase, step: LifeStep): Phase | undefined {
 export type ClientHalf =
   /** It is read, and must be heard of. */
   | 'read'
-  /** It is not read, because more was sent than is taken yet: it cannot be heard. */
+  /** The stream is paused, because too many frames are unhandled: its pings cannot be read. */
   | 'unread'
   /** It will say no more, and stays until all of it is answered. */
   | 'finished';

@@ -56,7 +56,7 @@ export interface SessionDeps {
   readonly links: MediaLinks;
   readonly writes: Pick<ClientWrites, 'take' | 'messageWaitMs' | 'takeMessage'>;
   readonly settings: SessionSettings;
-  /** Whether sessions that hold a slot may be told anything, and taken at their word. */
+  /** Whether sessions with a slot may send and receive. */
   readonly mayServe: () => boolean;
   /** The session goes by another id from now on, or (undefined) is over. */
   readonly onIdChanged: (session: Session, from: string, to: string | undefined) => void;
@@ -83,8 +83,8 @@ interface Submitted {
 }
 
 /**
- * One client's session: from its request for a slot to the last word, whatever transport carries it. What comes in is taken in the order of
- * arrival; what goes out passes its output.
+ * One client's session, from its request for a slot to its end, over any transport. Frames are handled in order of arrival; events go through its
+ * output.
  */
 export class Session implements AdmissionListener {
   readonly clientId: string;
@@ -126,7 +126,7 @@ export class Session implements AdmissionListener {
     this.#output = this.#newOutput(output);
     this.#delivery = this.#newDelivery(this.#isNew ? deps.ids.unique() : hello.conversationId);
     this.#turn = this.#welcomed.promise;
-    // Nobody may be waiting for the welcome when it fails: the output is told why.
+    // The welcome may have no waiter when it fails: the output gets the error.
     this.#welcomed.promise.catch(() => undefined);
   }
 
@@ -148,7 +148,7 @@ export class Session implements AdmissionListener {
     return this.#phase === 'open';
   }
 
-  /** Applies for a slot. What comes of it, the output is told; rejects with what is wrong with the conversation, or LogUnavailable. */
+  /** Requests a slot; the output gets the verdict. Rejects with errors of the conversation, or LogUnavailable. */
   async apply(): Promise<void> {
     if (!this.#isNew) await this.#deps.conversations.checkOwned(this.conversationId, this.clientId);
     // A slot that was freed first would go to who waits in line, so the other session is taken over, as by its token.
@@ -180,8 +180,8 @@ export class Session implements AdmissionListener {
   }
 
   /**
-   * Takes a message. Resolves when the client was told where it stands in the log; rejects when it was not taken, with Refused or
-   * with what a port rejects with. Messages with media are bounded, because each holds its bytes until its turn is over.
+   * Accepts a message. Resolves when its sequence was sent to the client; rejects when it was not accepted, with Refused or with a port's error.
+   * Messages with media are bounded, because each holds its bytes while it is handled.
    */
   async send(message: OutgoingMessage): Promise<Accepted> {
     const { metrics, clock, settings } = this.#deps;
@@ -214,7 +214,7 @@ export class Session implements AdmissionListener {
     if (conversationId !== '') checkConversationId(conversationId);
     checkAfterSequence(afterSequence);
     return this.#inTurn(async () => {
-      // What was said before is told where it was said: an Accepted of a conversation that was left would be ahead of what was not told there any more.
+      // Earlier messages are accepted first: an Accepted of a left conversation would precede events of it that were not sent.
       await this.#delivery.allAccepted();
       this.#checkServed();
       const joined = conversationId === '' ? this.#deps.ids.unique() : conversationId;
@@ -253,7 +253,7 @@ export class Session implements AdmissionListener {
     this.#finish(undefined);
   }
 
-  /** The client will say no more (what it said has been accepted or refused), and reads on: the session ends once all of it is answered. */
+  /** The client sends no more (all its messages are accepted or refused), and keeps reading: the session ends once all are answered. */
   leaveWhenAnswered(): void {
     this.#inTurn(() => this.#delivery.showing).then(
       () => {
@@ -492,14 +492,14 @@ export class Session implements AdmissionListener {
     return { accepted };
   }
 
-  /** What comes of it is read in the log, whatever the append's caller is told. */
+  /** The outcome is read from the log, whatever the append returns. */
   #append(event: MessageReceived, trace: TraceContext | undefined): void {
     const { journal, following } = this.#deps;
     const { messageId, conversationId } = event;
     const partition = following.partitionOf(conversationId);
     journal
       .appendConversation(partition, conversationId, [event], trace)
-      // A log that takes and does not give keeps nobody waiting for ever.
+      // A log that accepts appends but returns no records must not block forever.
       .then(([at]) => at && following.folded(partition, at.offset + 1))
       .catch((error: unknown) => this.#delivery.withdraw(messageId, error));
   }

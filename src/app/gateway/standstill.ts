@@ -10,8 +10,8 @@ export interface StandstillDeps {
 }
 
 /**
- * Notices that the process stood still for longer than a beat: it was frozen, or something held up its event loop. Sessions may have been taken over
- * meanwhile, and what was said in them answered. Until it has read on, what it knows is of the past, and nobody is served.
+ * Detects that the process was paused for longer than a heartbeat: frozen, or with a blocked event loop. Sessions may have been taken over meanwhile,
+ * and their messages answered. Until it has read on, its state is stale, and no session is served.
  */
 export class Standstill {
   readonly #deps: StandstillDeps;

@@ -34,10 +34,10 @@ const replayableEnds: readonly string[] = [
   'PROVIDER_TIMEOUT',
 ];
 
-/** Replays of one message: whoever needs more of them has something else to mend. It also bounds what is read to find the newest. */
+/** Maximum replays of one message, which also bounds the search for the newest. */
 const maxReplays = 100;
 
-/** Replays messages that were given up: each replay is a message of its own, said by the same client in the same conversation. */
+/** Replays messages that were given up: each replay is a message of its own, of the same client in the same conversation. */
 export class DeadLetterMessages {
   readonly #deps: DeadLetterMessagesDeps;
 
@@ -97,7 +97,7 @@ export class DeadLetterMessages {
       return found === null || (await history.getConversation(found.conversationId)) === null ? null : found;
     };
     const known = await history.getMessage(messageId);
-    // An id does not say where its message is: unless history knows it, it must have all partitions.
+    // An id does not contain its partition: unless history has it, it must have read all partitions.
     const found =
       known === null
         ? await conversations.allWhole(look)
@@ -125,7 +125,7 @@ export class DeadLetterMessages {
     return { messageId: ids.messageId(conversationId, replayId), clientMessageId: replayId };
   }
 
-  /** The log, and not history, tells what is to be said again. */
+  /** The content to send again comes from the log, not from history. */
   async #recordOf(message: HistoryMessage): Promise<{ readonly record: LogRecord; readonly event: MessageReceived }> {
     const { topic, partition, offset } = this.placeOf(message);
     const { journal } = this.#deps;

@@ -19,8 +19,8 @@ export interface DeadLetterRecordsDeps {
 }
 
 /**
- * What may be appended again at any later time. What a gateway or a worker said was about that moment: who was connected then is not now, and
- * a claim that came again would take the partition from the worker that has it.
+ * Events that may be appended again at any time. Events of gateways and workers are bound to their time: connections are gone, and a replayed claim
+ * would take the partition from its worker.
  */
 const replayableTypes = [
   'ConversationStarted',
@@ -53,7 +53,7 @@ export class DeadLetterRecords {
     const event = this.#replayable(record);
     if (event.type === 'MessageReceived') {
       const said = await this.#whole(place, () => this.#deps.history.getMessage(event.messageId));
-      // Since an upgrade history was made again, and has it at its own place, where no worker takes it: as this message it would be a repeat.
+      // History was rebuilt since an upgrade, and has it at its own place, which no worker reads: as this message it would be a repeat.
       if (said?.sequence === place.offset) return this.#deps.messages.sayAgain(record, event);
       if (said !== null)
         return { place: { ...place, offset: said.sequence }, messageId: said.messageId, alreadyReplayed: true };

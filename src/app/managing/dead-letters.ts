@@ -19,7 +19,7 @@ export interface DeadLettersDeps {
   readonly security: Pick<SecurityRecorder, 'record'>;
 }
 
-/** Something that was put aside, as an operator sees it. Never what was said. */
+/** A dead letter for operators, without content. */
 export interface DeadLetter {
   readonly kind: DeadLetterItem['kind'];
   readonly place: RecordPlace;
@@ -39,7 +39,7 @@ export type ReplayWish =
   | { readonly kind: 'record'; readonly place: RecordPlace }
   | { readonly kind: 'message'; readonly messageId: string };
 
-/** What was put aside so that its neighbours could go on: shown, and given another chance. */
+/** Lists and replays dead letters. */
 export class DeadLetters {
   readonly #deps: DeadLettersDeps;
   readonly #messages: DeadLetterMessages;

@@ -22,7 +22,7 @@ export interface ExplanationDeps {
 /** Records read at once: a few milliseconds of folding, then others have their turn. */
 const batchRecords = 1_000;
 
-/** Records folded before the message: what was unanswered when it came lies there, unless it had waited while 10,000 others came. */
+/** Records folded before the message: unanswered messages at its arrival are among them, unless it waited while 10,000 others came. */
 const lookBackRecords = 10_000;
 
 /** Records looked through, further back, for the claim in force: a worker may hold a partition for weeks, and its name is worth only so much. */
@@ -35,8 +35,8 @@ const afterEndRecords = 10_000;
 const maxSteps = 200;
 
 /**
- * Tells, from the log, why a message stands where it stands. What it costs grows with the records between the message and its end (of a
- * pending one: and now), plus the fixed numbers above: some 0.2 s on a long log, up to a second when a claim must be looked for far back.
+ * Explains the state of a message from the log. The cost grows with the records between the message and its final event (for a pending one: the end of
+ * the log), plus the fixed numbers above: some 0.2 s on a long log, up to a second when a claim is far back.
  */
 export class Explanation {
   readonly #deps: ExplanationDeps;

@@ -20,7 +20,7 @@ export interface Step {
   /** The log's time. */
   readonly timeMs: number;
   readonly event: string;
-  /** Never what was said. */
+  /** No content. */
   readonly detail: string;
 }
 
@@ -39,15 +39,15 @@ export interface StoryMessage {
   readonly sequence: number;
 }
 
-/** Where the record that is being told stands. */
+/** The current record's place. */
 interface At {
   readonly offset: number;
   readonly timeMs: number;
 }
 
 /**
- * The life of one message: a fold over its partition, from some place before it on. What counts is what the domain's fold says counts; what
- * does not is told too, with the reason.
+ * The steps of one message: a fold over its partition, from some place before it on. The domain's fold decides what counts; events that do not count are
+ * listed, too, with the reason.
  */
 export class MessageStory {
   readonly #message: StoryMessage;
@@ -126,7 +126,7 @@ export class MessageStory {
       return;
     }
     if (!('messageId' in event) || event.messageId !== this.#message.messageId) return;
-    // One a second: how far the draft had come is told where it matters.
+    // One per second: the length of the draft is shown where it matters.
     if (event.type === 'ReplyProgress') return;
     if (this.#state === before) return this.#add(at, event, `did not count: ${this.#whyNot(event, before)}`);
     switch (event.type) {
@@ -206,7 +206,7 @@ export class MessageStory {
     const end = event.incomplete ? 'without its end: ' : '';
     const how = event.outcome === 'stopped' ? 'stopped; what was said until then is kept: ' : end;
     const said = `${contentsInWords(event.parts)} by model ${event.model} at ${this.#worker(event.claimId)}`;
-    // What a lost worker had said, and a stop kept, has a number of its own.
+    // A lost worker's text that a stop kept has an attempt number of its own.
     const isKept = event.outcome === 'stopped' && pendingMessage(before, event.messageId)?.processing === false;
     const attempt = isKept
       ? 'no attempt was begun since'

@@ -102,8 +102,8 @@ export class MediaLibrary {
   }
 
   /**
-   * The parts of a message as the log takes them: what came inline is stored, what is named was found to be there, the client's own, and
-   * what it claims. Throws MEDIA_MISMATCH, MEDIA_NOT_FOUND, MEDIA_TYPE_UNSUPPORTED; then nothing of the message is stored.
+   * The parts of a message as logged: inline media are stored; named ones were found, are the client's own, and match their description. Throws
+   * MEDIA_MISMATCH, MEDIA_NOT_FOUND, MEDIA_TYPE_UNSUPPORTED; then nothing of the message is stored.
    */
   async take(parts: readonly CheckedPart[], ownerId: string): Promise<readonly Part[]> {
     const toStore: { readonly object: MediaObject; readonly bytes: Uint8Array }[] = [];
@@ -149,8 +149,8 @@ export class MediaLibrary {
   }
 
   /**
-   * The object, if it is this client's (undefined: anybody's) and may still be named: young, or in a message already. One that is neither
-   * may be swept at any moment. Nobody learns whether somebody else's object is there.
+   * The object, if it is this client's (undefined: any client's) and may still be named: recent, or in a message already. Otherwise it may be swept at
+   * any moment. Does not reveal whether another client's object exists.
    */
   async #usable(mediaId: string, ownerId: string | undefined): Promise<StoredMedia | null> {
     const { store, clock, settings, references } = this.#deps;

@@ -25,7 +25,7 @@ export class TokenBuckets {
     return Math.max(0, Math.floor(this.#capacity - missing));
   }
 
-  /** Takes a token, which `waitMs` has said is there. */
+  /** Takes a token, after `waitMs` returned 0. */
   take(key: string, nowMs: number): void {
     this.#fullAtMs.set(key, Math.max(this.#fullAtMs.get(key) ?? 0, nowMs) + this.#intervalMs);
   }

@@ -42,7 +42,7 @@ export interface FoundPage extends ReadPage<PresentedMessage & { readonly excerp
   readonly conversations: readonly FoundConversation[];
 }
 
-/** Reads what was said: everything of the caller, and nothing of anybody else. All reads reject with ReadModelUnavailable. */
+/** Reads the caller's own conversations and messages. All reads reject with ReadModelUnavailable. */
 export class HistoryReads {
   readonly #deps: HistoryReadsDeps;
 
@@ -65,7 +65,7 @@ export class HistoryReads {
     return { items, nextPageToken: pageToken(list, next) };
   }
 
-  /** Throws CONVERSATION_ID_INVALID, NOT_FOUND, NOT_YOURS, and HISTORY_BEHIND where nobody can tell yet that there is none; rejects with LogUnavailable. */
+  /** Throws CONVERSATION_ID_INVALID, NOT_FOUND, NOT_YOURS, and HISTORY_BEHIND while it may still be unknown; rejects with LogUnavailable. */
   async getConversation(caller: Caller, conversationId: string): Promise<HistoryConversation> {
     checkConversationId(conversationId);
     const conversation = await this.#deps.conversations.find(conversationId);
@@ -133,7 +133,7 @@ export class HistoryReads {
   }
 }
 
-/** Words of a query. Each costs a look into the index, and nobody remembers more of a message. */
+/** Maximum words of a query: each costs an index lookup. */
 const maxQueryWords = 20;
 
 /** UTF-16 units of a query: so many words of the greatest length that counts, and as much again between them. */

@@ -52,8 +52,8 @@ export interface OperationsDeps {
 const maxReasonLength = 500;
 
 /**
- * Looks at, and acts on, the running system. Who is connected it takes from this gateway's own fold of all gateways' sessions: the read model
- * is one document, which takes as long to read for a count as for all of it.
+ * Inspects and controls the running system. Active sessions come from this gateway's own fold of all gateways' sessions: the read model is one document,
+ * which takes as long to read for a count as for all of it.
  */
 export class Operations {
   readonly #deps: OperationsDeps;

@@ -10,8 +10,8 @@ import type { Logger, SecurityMetrics } from '../../ports/telemetry.ts';
 import type { Caller } from '../caller.ts';
 
 /**
- * Entries of failures that one gateway makes in a minute: strangers make them, from as many addresses as they have. What is over it is counted in one entry
- * that names nobody. So 90 days of it are at most 2.6 million entries for each gateway.
+ * Failure entries that one gateway writes in a minute: anybody can cause them, from any number of addresses. Beyond it they are counted in one anonymous
+ * entry. So 90 days have at most 2.6 million entries per gateway.
  */
 export const maxFailureEntriesPerMinute = 20;
 

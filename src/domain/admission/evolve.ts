@@ -101,10 +101,9 @@ function takeOver(
 }
 
 /**
- * A client in line asks again. Without the token of its place it may be somebody else who uses the same client id,
- * and gets the same answer as beside an open session. With it the place is the new request's, its deadline unchanged:
- * asking again must not be a way to wait for ever. A request that is not willing to wait is answered at once, and
- * leaves the place to who waits there.
+ * A waiting client requests again. Without the token of its place it may be another client with the same id, and is refused as beside an open session.
+ * With it the new request gets the place, with the old deadline: repeating must not extend the wait. A request that does not wait is refused at once,
+ * and leaves the place to the waiting one.
  */
 function requestedAgainInLine(
   state: AdmissionState,
@@ -173,7 +172,7 @@ function closed(state: AdmissionState, event: ConnectionClosed, out: AdmissionOu
   return fillSlots(end(state, [ending(sessionId, held.clientId, reason, detail)], out), out);
 }
 
-/** The new limits hold at once, for what is overdue by them too; but nobody is closed because the cap is lower. */
+/** New limits hold at once, for deadlines too; but a lower cap closes no session. */
 function gatewayStarted(state: AdmissionState, event: GatewayStarted, out: AdmissionOutcome[]): AdmissionState {
   const without = end(state, endingsOf(state, event.gatewayId, 'GATEWAY_RESTARTED'), out);
   const next = fillSlots(dropOverdue({ ...without, limits: event.limits }, out), out);
@@ -184,7 +183,7 @@ function gatewayStarted(state: AdmissionState, event: GatewayStarted, out: Admis
   };
 }
 
-/** Of the gateway's own sessions only: what a gateway says of another's is not its to say. */
+/** Only the gateway's own sessions: a gateway cannot act on another's. */
 function gatewayBeat(state: AdmissionState, event: GatewayBeat): AdmissionState {
   const active: [string, OpenConnection][] = [];
   for (const { sessionId, conversationId } of event.active) {

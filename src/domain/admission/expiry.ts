@@ -13,8 +13,8 @@ export function adoptRule(state: AdmissionState, event: AdmissionEvent): Admissi
 }
 
 /**
- * The fold's time at a record of this time. A record older than the one before, or without a time, takes none. From rule 1 on the next
- * is compared with it nevertheless: one clock that was ahead must not hold up every deadline until that time has come.
+ * The fold's time at a record of this time. A record older than the previous one, or without a time, does not advance it. From rule 1 on the next is
+ * compared with it nevertheless: one clock that was ahead must not delay every deadline until that time has come.
  */
 export function advanceClock(state: AdmissionState, timeMs: number): AdmissionState {
   const gapMs = timeMs - state.lastRecordMs;

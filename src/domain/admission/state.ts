@@ -49,8 +49,8 @@ export interface OpenConnection {
   readonly conversationId: string;
   readonly tokenHash: string;
   /**
-   * The token that took the session before over, until a beat says that this one was active: a Welcome that is lost with its gateway takes the new token
-   * with it, and the client has no other. Absent: none.
+   * The token that took the previous session over, until a heartbeat shows that this one was active: a Welcome that is lost with its gateway takes the
+   * new token with it, and the client has no other. Absent: none.
    */
   readonly formerTokenHash?: string;
   /** Record time when it opened: for people. */
@@ -77,7 +77,7 @@ export interface AdmissionState {
   readonly clockMs: number;
   /** The time of the record before, which the next one's is compared with; by rule 0, the newest record time. */
   readonly lastRecordMs: number;
-  /** How the clock follows record times: the latest rule that any gateway has started with, so that a release that comes back changes nothing. */
+  /** How the clock follows record times: the latest rule that any gateway has started with, so that an older release changes nothing. */
   readonly clockRule: number;
   /** Those of the latest GatewayStarted. */
   readonly limits: AdmissionLimits;
@@ -100,9 +100,9 @@ export interface AdmissionState {
 }
 
 /**
- * The rule that this release's gateways start with. 0, until release 0.2: a record that is older than the newest takes no time. 1: each
- * record is compared with the one before it, so that a record from the future holds the clock up by one record, not until that time has come; and a token
- * that took a session over works until the new session was active.
+ * The clock rule that this release's gateways start with. 0, until release 0.2: a record older than the newest does not advance time. 1: each record is
+ * compared with the previous one, so that a record from the future delays the clock by one record only; and a token that took a session over works until
+ * the new session was active.
  */
 export const currentClockRule = 1;
 
@@ -136,8 +136,8 @@ export function leaseEndClockMs(limits: AdmissionLimits, lastSignClockMs: number
 }
 
 /**
- * The fold clock past which the fold itself ends a session that has not spoken: a lease after its deadline, so that the
- * gateway, which tells the client, is first; `neverMs` once it has spoken.
+ * The fold clock after which the fold itself ends a session without a first message: a lease after its deadline, so that the gateway, which notifies the
+ * client, is first; `neverMs` after the first message.
  */
 export function silenceEndClockMs(limits: AdmissionLimits, session: OpenConnection): number {
   return session.hasSpoken ? neverMs : session.deadlineClockMs + limits.gatewayLeaseMs;

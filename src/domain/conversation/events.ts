@@ -75,11 +75,11 @@ export interface ReplyStarted {
   /** 1, 2, … over all workers. */
   readonly attempt: number;
   readonly claimId: string;
-  /** It goes on from so many bytes of what the log has of the attempt before; 0: it begins anew. */
+  /** Continues after this many bytes of the previous attempt's logged text; 0: starts over. */
   readonly continuedBytes: number;
 }
 
-/** What an attempt has said so far, while it goes on. */
+/** Text of an attempt so far. */
 export interface ReplyProgress {
   readonly type: 'ReplyProgress';
   readonly conversationId: string;
@@ -101,7 +101,7 @@ export interface ReplyCompleted {
   readonly claimId: string;
   readonly parts: readonly Part[];
   readonly model: string;
-  /** `stopped` holds what was said until the client wanted no more. */
+  /** `stopped` has the text until the stop. */
   readonly outcome: 'completed' | 'stopped';
   /** It is completed without its end: the provider cut it, or failed at every attempt to say more. */
   readonly incomplete?: true;
@@ -117,7 +117,7 @@ export interface ReplyFailed {
   /** A reason of the error catalogue. */
   readonly reason: string;
   readonly detail: string;
-  /** What an operator is to know, and a client is not told; absent when there is nothing. */
+  /** For operators, not sent to clients; may be absent. */
   readonly cause?: string;
 }
 
@@ -146,7 +146,7 @@ export interface ConversationErased {
   readonly records: number;
   /** Media objects removed. */
   readonly media: number;
-  /** Every record of the conversation up to this offset was looked at: what was said after it is still to be erased. */
+  /** Every record of the conversation up to this offset was processed: later content is still to be erased. */
   readonly throughSequence: number;
 }
 

@@ -16,8 +16,8 @@ export function checkPartition(state: PartitionState): string | null {
 }
 
 /**
- * Whether an event that counts goes on from what the log has of the draft, where it says so; a sentence on the breach, or null. `before`: the state
- * before it. Nothing can be said once the words were taken out.
+ * Whether an event that counts continues the logged draft, where it claims to; a sentence on the breach, or null. `before`: the state before it. Not
+ * checked after content was erased.
  */
 export function checkDraft(before: PartitionState, event: ConversationEvent): string | null {
   if (event.type !== 'ReplyStarted' && event.type !== 'ReplyCompleted') return null;

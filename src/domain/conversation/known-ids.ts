@@ -1,7 +1,7 @@
 /** V8 refuses a Map of more than 2^24 entries; a generation ends well before. */
 const maxGenerationIds = 2 ** 23;
 
-/** A window moves on in so many steps, each a generation: the more, the less its size goes up and down, and the more maps a lookup asks. Nearly every id that is looked up is new, so each is asked. */
+/** Generations of a window: with more its size varies less, but a lookup reads more maps. Nearly every id that is looked up is new, so each is read. */
 const windowSteps = 2;
 
 /** Ids and where each was first seen, shared by every version grown from it. */

@@ -105,10 +105,7 @@ export function oldestPendingOffset(state: PartitionState): number | undefined {
   return state.pending.first()?.sequence;
 }
 
-/**
- * Without a message that turned out to be a repeat from before the fold began, or from before its window: whoever knows
- * the whole log never counted it as pending.
- */
+/** Without a message that proved to be a repeat from before the fold's start, or its window: a fold of the whole log never counted it as pending. */
 export function forgetRepeat(state: PartitionState, messageId: string): PartitionState {
   const message = pendingMessage(state, messageId);
   return message === undefined ? state : without(state, message);
@@ -150,7 +147,7 @@ function received(state: PartitionState, event: MessageReceived, at: RecordPlace
   };
 }
 
-/** What the former worker had in processing, it has lost, unless it said, or says later, that it gave the partition up. */
+/** Messages in processing have lost their worker, unless it released its claim, before or after. */
 function claimed(state: PartitionState, event: WorkerClaimed, at: RecordPlace): PartitionState {
   return {
     ...state,

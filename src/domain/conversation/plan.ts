@@ -33,9 +33,8 @@ interface Line {
 }
 
 /**
- * What the worker that holds the current claim does next: first what is to be given up, then what is to start, in the order
- * in which to start it. Messages of one conversation go in log order, clients turn by turn, those first that had their last
- * turn the longest ago; and never more than `maxProcessing` are in processing or in flight.
+ * Next steps of the worker with the current claim: first messages to give up, then messages to start, in order. Messages of one conversation go in log
+ * order, clients round-robin, the least recently served first; and never more than `maxProcessing` are in processing or in flight.
  */
 export function plan(state: PartitionState, settings: PlanSettings, inFlight: InFlight): readonly Decision[] {
   if (state.pending.size === state.processing) return [];

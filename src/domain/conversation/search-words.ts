@@ -1,4 +1,4 @@
-/** Scripts that are written without spaces: each of their characters is a word of its own, so that any stretch of a sentence is found. */
+/** Scripts without spaces between words: each character is a word of its own, so that any part of a sentence is found. */
 const unspaced = String.raw`\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}`;
 const wordForm = new RegExp(String.raw`[${unspaced}]|[[\p{L}\p{N}]--[${unspaced}]]+`, 'gv');
 const marks = /\p{M}+/gu;
@@ -19,7 +19,7 @@ const spellings: Readonly<Record<string, string>> = {
 };
 const respelled = /[ßæœøłđðþħıς]/g;
 
-/** UTF-16 units of a word that count: what is longer is nobody's search. */
+/** Maximum length of an indexed word, in UTF-16 units: nobody searches for longer ones. */
 const maxWordUnits = 64;
 
 /** A word of a text, and where it stands there: UTF-16 units, the end excluded. */
@@ -30,9 +30,9 @@ export interface WordPlace {
 }
 
 /**
- * The words of a text, each once, in the order of their first occurrence. This is what search means by a word, in every engine: the text in
- * compatibility decomposition (NFKD) without marks, in lower case and with the letters of `spellings` spelled out, cut at everything that is neither
- * letter nor number; in scripts without spaces each character.
+ * The words of a text, without repeats, in order of first occurrence. The definition of a word for search in every engine: the text in compatibility
+ * decomposition (NFKD), without marks, in lower case and with the letters of `spellings` spelled out, split at everything that is neither letter nor
+ * number; in scripts without spaces each character.
  */
 export function wordsOf(text: string): readonly string[] {
   return [...new Set(plainText.test(text) ? plainWords(text) : anyWords(text))];
@@ -55,7 +55,7 @@ export function* placesOf(text: string): Generator<WordPlace, void, void> {
   }
 }
 
-/** ASCII and punctuation that decomposes into nothing but punctuation: most of what is said, and five times as fast to cut. */
+/** ASCII, and punctuation that decomposes into punctuation only: most text, and five times as fast to split. */
 const plainText = /^[\u0000-\u007f\u2010-\u205e]*$/;
 const plainWord = /[a-z0-9]+/g;
 

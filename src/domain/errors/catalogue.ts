@@ -13,12 +13,12 @@ export type CodeName =
   | 'UNAVAILABLE'
   | 'UNAUTHENTICATED';
 
-/** One refusal: what it is called, how it travels, and what the client should do. */
+/** One refusal: its status, and what the client should do. */
 export interface Refusal {
   readonly code: CodeName;
   /** Sending the same again later may work. */
   readonly retryable: boolean;
-  /** Not before this long, told as RetryInfo; only with `retryable`. */
+  /** Minimum delay, sent as RetryInfo; only with `retryable`. */
   readonly retryDelayMs?: number;
   /** `call`: ends the call or stream. `message`: a MessageRejected, the session goes on. */
   readonly scope: 'call' | 'message';
@@ -35,7 +35,7 @@ export const catalogue = {
     retryable: true,
     retryDelayMs: 2_000,
     scope: 'call',
-    meaning: 'Every slot is taken, and the client was not willing to wait, waited its time, or the line is full.',
+    meaning: 'Every slot is taken, and the client did not wait, waited too long, or the line is full.',
     remedy: 'Connect again after the delay, or with a longer `wait_for_slot`.',
   },
   TOO_MANY_SESSIONS: {
@@ -43,9 +43,9 @@ export const catalogue = {
     retryable: true,
     retryDelayMs: 5_000,
     scope: 'call',
-    meaning: 'As many clients as one address may have are connected or in line from this one.',
+    meaning: 'The address has its maximum of clients connected or in line.',
     remedy:
-      'Connect again when one of them has left. If a proxy passes on the calls of many, `PARLEY_TRUSTED_PROXIES` must name it.',
+      'Connect again when one of them has left. If calls of many clients come through a proxy, `PARLEY_TRUSTED_PROXIES` must name it.',
   },
   ALREADY_CONNECTED: {
     code: 'ALREADY_EXISTS',
@@ -53,42 +53,42 @@ export const catalogue = {
     scope: 'call',
     meaning: 'This client has a session already.',
     remedy:
-      'Close the other session, or take it over: with its resume token, or, with an access token and the consent of who is there, by `take_over`.',
+      'Close the other session, or take it over: with its resume token, or, after asking the person, by `take_over` with an access token.',
   },
   TIME_ZONE_REFUSED: {
     code: 'INVALID_ARGUMENT',
     retryable: false,
     scope: 'call',
-    meaning: 'The time zone is not a valid IANA zone, or this server does not serve it.',
+    meaning: 'The time zone is not a valid IANA zone, or not served here.',
     remedy: 'Send the IANA name of the client\'s zone, e.g. "Asia/Tokyo".',
   },
   FIRST_MESSAGE_TIMEOUT: {
     code: 'DEADLINE_EXCEEDED',
     retryable: false,
     scope: 'call',
-    meaning: 'The session said nothing in time: a slot is for talking.',
-    remedy: 'Connect again when there is something to say.',
+    meaning: 'The session sent no message in time.',
+    remedy: 'Connect again when there is a message to send.',
   },
   STALE: {
     code: 'DEADLINE_EXCEEDED',
     retryable: false,
     scope: 'call',
-    meaning: 'Nothing was heard of the client for too long.',
+    meaning: 'The client sent no frame for too long.',
     remedy: 'Connect again, and ping at least as often as Welcome says.',
   },
   SESSION_TAKEN_OVER: {
     code: 'ABORTED',
     retryable: false,
     scope: 'call',
-    meaning: 'The session goes on elsewhere: somebody came with its resume token.',
-    remedy: 'Nothing, if that was you; otherwise connect anew.',
+    meaning: 'The session continues elsewhere: somebody used its resume token, or `take_over` with an access token.',
+    remedy: 'Nothing, if that was you; otherwise open a new session.',
   },
   SLOW_CONSUMER: {
     code: 'RESOURCE_EXHAUSTED',
     retryable: true,
     retryDelayMs: 1_000,
     scope: 'call',
-    meaning: 'The client does not read what it is sent.',
+    meaning: 'The client does not read its stream.',
     remedy: 'Read faster; connect again with the resume token and `after_sequence`.',
   },
   DISCONNECTED: {
@@ -103,7 +103,7 @@ export const catalogue = {
     retryable: true,
     retryDelayMs: 1_000,
     scope: 'call',
-    meaning: 'This server is leaving.',
+    meaning: 'This server is draining.',
     remedy: 'Connect again, to another server or a moment later, with the resume token.',
   },
   STARTING: {
@@ -111,7 +111,7 @@ export const catalogue = {
     retryable: true,
     retryDelayMs: 1_000,
     scope: 'call',
-    meaning: 'This server has begun to listen, but may not take sessions yet.',
+    meaning: 'This server is starting, and accepts no sessions yet.',
     remedy: 'Connect again, to another server or a moment later.',
   },
   LOG_UNAVAILABLE: {
@@ -119,7 +119,7 @@ export const catalogue = {
     retryable: true,
     retryDelayMs: 1_000,
     scope: 'call',
-    meaning: 'The log cannot take the fact now, so nothing was accepted that the client was not told of.',
+    meaning: 'The log is unavailable, so this was not accepted.',
     remedy: 'Send it again, under the same client message id.',
   },
   HISTORY_BEHIND: {
@@ -127,8 +127,8 @@ export const catalogue = {
     retryable: true,
     retryDelayMs: 1_000,
     scope: 'call',
-    meaning: 'History has not caught up with the sequence asked for within the time limit.',
-    remedy: 'Ask again.',
+    meaning: 'History did not reach the requested sequence in time.',
+    remedy: 'Try again.',
   },
   HELLO_EXPECTED: {
     code: 'INVALID_ARGUMENT',
@@ -141,7 +141,7 @@ export const catalogue = {
     code: 'INVALID_ARGUMENT',
     retryable: false,
     scope: 'call',
-    meaning: 'A frame or field is not what the contract says.',
+    meaning: 'A frame or field violates the contract.',
     remedy: 'See the field violations.',
   },
   CLIENT_ID_INVALID: {
@@ -155,7 +155,7 @@ export const catalogue = {
     code: 'INVALID_ARGUMENT',
     retryable: false,
     scope: 'call',
-    meaning: 'That cannot be a conversation id.',
+    meaning: 'The conversation id is invalid.',
     remedy: 'Use an id from Welcome or ListConversations, or none for a new conversation.',
   },
   PAGE_TOKEN_INVALID: {
@@ -169,14 +169,14 @@ export const catalogue = {
     code: 'PERMISSION_DENIED',
     retryable: false,
     scope: 'call',
-    meaning: 'It belongs to somebody else.',
+    meaning: 'It belongs to another client.',
     remedy: 'Use your own.',
   },
   NOT_FOUND: {
     code: 'NOT_FOUND',
     retryable: false,
     scope: 'call',
-    meaning: 'There is no such thing.',
+    meaning: 'It does not exist.',
     remedy: 'Check the id.',
   },
   SESSION_NOT_FOUND: {
@@ -197,35 +197,35 @@ export const catalogue = {
     code: 'PERMISSION_DENIED',
     retryable: false,
     scope: 'call',
-    meaning: 'The call is for those who run the server.',
+    meaning: 'The call needs the operator role.',
     remedy: 'Use an account with the operator role.',
   },
   ACCOUNTS_OFF: {
     code: 'FAILED_PRECONDITION',
     retryable: false,
     scope: 'call',
-    meaning: 'This server keeps no accounts of its own.',
-    remedy: 'Ask whoever runs it how to sign in.',
+    meaning: 'This server has no accounts of its own.',
+    remedy: 'Ask the operator how to sign in.',
   },
   SIGN_UP_CLOSED: {
     code: 'PERMISSION_DENIED',
     retryable: false,
     scope: 'call',
-    meaning: 'Nobody can sign up by themselves here.',
+    meaning: 'Sign-up is closed.',
     remedy: 'Ask the operator for an account.',
   },
   USER_NAME_INVALID: {
     code: 'INVALID_ARGUMENT',
     retryable: false,
     scope: 'call',
-    meaning: 'That cannot be a user name.',
+    meaning: 'The user name is invalid.',
     remedy: "Use 3 to 64 letters, digits, '.', '_' and '-'.",
   },
   USER_NAME_TAKEN: {
     code: 'ALREADY_EXISTS',
     retryable: false,
     scope: 'call',
-    meaning: 'Somebody has this user name.',
+    meaning: 'The user name is taken.',
     remedy: 'Choose another one.',
   },
   PASSWORD_INVALID: {
@@ -240,7 +240,7 @@ export const catalogue = {
     retryable: false,
     scope: 'call',
     meaning: 'The old password is wrong.',
-    remedy: 'Try again, or ask the operator for another password.',
+    remedy: 'Try again, or ask the operator to set a new password.',
   },
   SIGN_IN_FAILED: {
     code: 'UNAUTHENTICATED',
@@ -255,15 +255,15 @@ export const catalogue = {
     retryDelayMs: 1000,
     scope: 'call',
     meaning: 'Too many attempts to sign in failed, with this name or from this address.',
-    remedy: 'Wait as long as the delay says.',
+    remedy: 'Try again after the delay.',
   },
   TOO_MANY_SIGN_UPS: {
     code: 'RESOURCE_EXHAUSTED',
     retryable: true,
     retryDelayMs: 1000,
     scope: 'call',
-    meaning: 'Too many accounts were made from this address, or too many people sign up at this moment.',
-    remedy: 'Wait as long as the delay says.',
+    meaning: 'Too many accounts were created from this address, or too many sign-ups are in progress.',
+    remedy: 'Try again after the delay.',
   },
   TOO_MANY_WRITES: {
     code: 'RESOURCE_EXHAUSTED',
@@ -271,15 +271,15 @@ export const catalogue = {
     retryDelayMs: 1000,
     scope: 'call',
     meaning:
-      'The client, or all clients of its address together, open, begin, stop, rename, delete or upload too often; nothing was written.',
-    remedy: 'Wait as long as the delay says, then do it again.',
+      'The client, or its address, exceeded the rate of opening, starting, stopping, renaming, deleting and uploading; nothing was written.',
+    remedy: 'Try again after the delay.',
   },
   REFRESH_TOKEN_INVALID: {
     code: 'UNAUTHENTICATED',
     retryable: false,
     scope: 'call',
     meaning:
-      'The refresh token is unknown, expired, ended or was used before; if it was used before, all tokens that came of it are ended.',
+      'The refresh token is unknown, expired, revoked or was used before; reuse revokes all tokens derived from it.',
     remedy: 'Sign in again.',
   },
   AUTHENTICATION_UNAVAILABLE: {
@@ -287,7 +287,7 @@ export const catalogue = {
     retryable: true,
     retryDelayMs: 1000,
     scope: 'call',
-    meaning: 'Who calls cannot be found out now.',
+    meaning: 'The caller cannot be authenticated now.',
     remedy: 'Try again.',
   },
   TITLE_INVALID: {
@@ -301,7 +301,7 @@ export const catalogue = {
     code: 'INVALID_ARGUMENT',
     retryable: false,
     scope: 'call',
-    meaning: 'The query holds no word, or too many.',
+    meaning: 'The query has no word, or too many.',
     remedy: 'Search for 1 to 20 words.',
   },
   MEDIA_UNAVAILABLE: {
@@ -309,7 +309,7 @@ export const catalogue = {
     retryable: true,
     retryDelayMs: 1000,
     scope: 'call',
-    meaning: 'The media store does not answer now; nothing was stored.',
+    meaning: 'The media store is unavailable; nothing was stored.',
     remedy: 'Try again.',
   },
   MEDIA_STORE_FULL: {
@@ -317,42 +317,42 @@ export const catalogue = {
     retryable: true,
     retryDelayMs: 60_000,
     scope: 'call',
-    meaning: 'The media store has no room: what is left of its disk is for the log. Nothing was stored.',
-    remedy: 'Send text, or try again later; tell whoever runs the server.',
+    meaning: 'The media store is full: the remaining disk is reserved for the log. Nothing was stored.',
+    remedy: 'Send text, or try again later; tell the operator.',
   },
   MEDIA_URL_INVALID: {
     code: 'PERMISSION_DENIED',
     retryable: false,
     scope: 'call',
-    meaning: 'The URL has expired, or was changed.',
-    remedy: 'Ask for a fresh one.',
+    meaning: 'The URL has expired, or was modified.',
+    remedy: 'Request a new one.',
   },
   NOT_REPLAYABLE: {
     code: 'FAILED_PRECONDITION',
     retryable: false,
     scope: 'call',
-    meaning: 'It was not given up, or nothing good would come of it a second time.',
-    remedy: 'Leave it as it is; the text says why.',
+    meaning: 'It was not given up, or a replay would have no use.',
+    remedy: 'Nothing; the detail says why.',
   },
   STILL_UNDECODABLE: {
     code: 'FAILED_PRECONDITION',
     retryable: false,
     scope: 'call',
-    meaning: 'This release cannot decode the record either.',
+    meaning: 'This release cannot decode the record.',
     remedy: 'Replay it after an upgrade to a release that can.',
   },
   NOT_IMPLEMENTED: {
     code: 'UNIMPLEMENTED',
     retryable: false,
     scope: 'call',
-    meaning: 'The contract has this call, this release does not answer it yet.',
+    meaning: 'This release does not implement the call.',
     remedy: 'Use a later release.',
   },
   INTERNAL: {
     code: 'INTERNAL',
     retryable: false,
     scope: 'call',
-    meaning: "A defect of the server. Its cause is in the server's own log, under the id told.",
+    meaning: "A server error. Its cause is in the server's log, under the given id.",
     remedy: 'Report the id.',
   },
   EMPTY_MESSAGE: {
@@ -360,28 +360,28 @@ export const catalogue = {
     retryable: false,
     scope: 'message',
     meaning: 'The message has no part, or a part without content.',
-    remedy: 'Say something.',
+    remedy: 'Send some content.',
   },
   TEXT_TOO_LONG: {
     code: 'INVALID_ARGUMENT',
     retryable: false,
     scope: 'message',
-    meaning: 'The text is longer than Welcome allows.',
+    meaning: 'The text exceeds the limit in Welcome.',
     remedy: 'Split it.',
   },
   MEDIA_TOO_LARGE: {
     code: 'INVALID_ARGUMENT',
     retryable: false,
     scope: 'message',
-    meaning: 'The media object is larger than Welcome allows.',
+    meaning: 'The media object exceeds the limit in Welcome.',
     remedy: 'Send a smaller one.',
   },
   MEDIA_TYPE_UNSUPPORTED: {
     code: 'INVALID_ARGUMENT',
     retryable: false,
     scope: 'message',
-    meaning: 'Media of this kind and type are not taken.',
-    remedy: 'Send one of the types that the contract names for this kind.',
+    meaning: 'Media of this kind and type are not accepted.',
+    remedy: 'Send a type that the contract lists for this kind.',
   },
   FILE_NAME_INVALID: {
     code: 'INVALID_ARGUMENT',
@@ -394,28 +394,28 @@ export const catalogue = {
     code: 'INVALID_ARGUMENT',
     retryable: false,
     scope: 'message',
-    meaning: 'The bytes are not what the message says they are.',
-    remedy: 'Send the right length, hash and type.',
+    meaning: 'The bytes do not match their description.',
+    remedy: 'Send the correct length, hash and type.',
   },
   MEDIA_NOT_FOUND: {
     code: 'NOT_FOUND',
     retryable: false,
     scope: 'message',
-    meaning: 'No such media object was uploaded by this client, or it is not in the store any more.',
+    meaning: 'This client uploaded no such media object, or it was removed.',
     remedy: 'Upload it first.',
   },
   MEDIA_QUOTA_EXCEEDED: {
     code: 'RESOURCE_EXHAUSTED',
     retryable: false,
     scope: 'message',
-    meaning: 'With it the client would keep more bytes of media than it may. Nothing was stored.',
-    remedy: 'Delete conversations that have media, or wait until uploads that were not used are removed.',
+    meaning: "The client's media quota is exceeded. Nothing was stored.",
+    remedy: 'Delete conversations with media, or wait until unused uploads are removed.',
   },
   HISTORY_QUOTA_EXCEEDED: {
     code: 'RESOURCE_EXHAUSTED',
     retryable: false,
     scope: 'message',
-    meaning: 'The conversations of this client have as many bytes as they may.',
+    meaning: "The client's history quota is exceeded.",
     remedy: 'Delete conversations.',
   },
   CLIENT_MESSAGE_ID_INVALID: {
@@ -438,36 +438,36 @@ export const catalogue = {
     retryable: true,
     retryDelayMs: 1_000,
     scope: 'message',
-    meaning: 'The client says too much in a minute; nothing was written.',
-    remedy: 'Wait as long as the delay says, then send it again.',
+    meaning: 'The client exceeded its message rate; nothing was written.',
+    remedy: 'Send it again after the delay.',
   },
   PROVIDER_FAILED: {
     code: 'UNAVAILABLE',
     retryable: false,
     scope: 'message',
     meaning: 'The model failed at every attempt.',
-    remedy: 'Say it again as a new message.',
+    remedy: 'Send it again as a new message.',
   },
   PROVIDER_BUSY: {
     code: 'RESOURCE_EXHAUSTED',
     retryable: false,
     scope: 'message',
-    meaning: 'The model takes no requests of this server for now: its limit or quota is used up.',
+    meaning: 'The model server refuses requests for now: its rate limit or quota is exhausted.',
     remedy:
-      'Say it again some minutes later; if it stays so, tell the operator. The cause is in the story of the message (`ExplainMessage`).',
+      'Send it again some minutes later; if that fails, tell the operator, who finds the cause with `ExplainMessage`.',
   },
   PROVIDER_ACCESS_DENIED: {
     code: 'UNAVAILABLE',
     retryable: false,
     scope: 'message',
-    meaning: 'The model refuses the key of this server.',
+    meaning: 'The model server refuses the API key.',
     remedy: 'Tell the operator: `PARLEY_OPENAI_API_KEY` is missing, wrong, or not allowed to use the model.',
   },
   PROVIDER_MODEL_NOT_FOUND: {
     code: 'UNAVAILABLE',
     retryable: false,
     scope: 'message',
-    meaning: 'The server of the model does not know the model that is configured.',
+    meaning: 'The model server does not have the configured model.',
     remedy:
       'Tell the operator: `PARLEY_OPENAI_MODEL` or `PARLEY_OPENAI_BASE_URL` is wrong, or the model is not installed.',
   },
@@ -476,7 +476,7 @@ export const catalogue = {
     retryable: false,
     scope: 'message',
     meaning: 'The model did not answer in time at any attempt.',
-    remedy: 'Say it again as a new message.',
+    remedy: 'Send it again as a new message.',
   },
   POISON: {
     code: 'ABORTED',
@@ -489,7 +489,7 @@ export const catalogue = {
     code: 'ABORTED',
     retryable: false,
     scope: 'message',
-    meaning: 'The client wanted no answer before there was any.',
+    meaning: 'The client stopped the reply before it began.',
     remedy: 'Nothing.',
   },
 } as const satisfies Record<string, Refusal>;
@@ -497,29 +497,29 @@ export const catalogue = {
 /** The name of a refusal: what ErrorInfo and MessageRejected carry as `reason`. */
 export type Reason = keyof typeof catalogue;
 
-/** Of a reason that this release does not know. */
+/** For a reason that this release does not know. */
 const unknownRefusal: Refusal = {
   code: 'INTERNAL',
   retryable: false,
   scope: 'message',
-  meaning: 'A later release of the server gave this reason.',
-  remedy: 'Read its documentation.',
+  meaning: 'A reason of a later release.',
+  remedy: 'See its documentation.',
 };
 
-/** The refusal that the log names so. A later release may have written it, with a reason of its own: its end stands all the same. */
+/** The refusal of a logged reason. A later release may have written a reason that this one does not know; the event counts all the same. */
 export function refusalNamed(reason: string): Refusal {
   return Object.hasOwn(catalogue, reason) ? catalogue[reason as Reason] : unknownRefusal;
 }
 
-/** A refusal as it is thrown: the reason, and what a person should read of this case. */
+/** A refusal as it is thrown: the reason, and a human-readable detail. */
 export class Refused extends Error {
   override readonly name = 'Refused';
   readonly reason: Reason;
-  /** Facts of this case, told as ErrorInfo metadata. Never contents or secrets. */
+  /** Sent as ErrorInfo metadata. No content, no secrets. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** Which fields were wrong, told as BadRequest. */
+  /** Invalid fields, sent as BadRequest. */
   readonly violations: readonly { readonly field: string; readonly description: string }[];
-  /** Not before this long; undefined where trying again is of no use. */
+  /** Minimum delay; undefined where a retry is of no use. */
   readonly retryDelayMs: number | undefined;
 
   constructor(

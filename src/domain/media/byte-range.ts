@@ -3,10 +3,7 @@ export type ByteRange = { readonly start: number; readonly end: number } | undef
 
 const rangeForm = /^bytes=(\d*)-(\d*)$/i;
 
-/**
- * The range asked for, by RFC 9110 §14. What is malformed, and what asks for several ranges (no player does), is answered with the whole object,
- * as the RFC allows.
- */
+/** The requested range, by RFC 9110 §14. Malformed and multiple ranges (no player sends them) get the whole object, as the RFC allows. */
 export function byteRange(header: string | undefined, sizeBytes: number): ByteRange {
   const [, first, last] = rangeForm.exec(header?.trim() ?? '') ?? [];
   if (first === undefined || last === undefined || first + last === '') return undefined;

@@ -13,10 +13,7 @@ export function newMediaId(unique: string, nowMs: number): string {
   return mediaId;
 }
 
-/**
- * The day that an id names, e.g. "2026-11-22"; undefined for every string that is not a media id. Whoever makes a path or a key of an id asks
- * this first, so that no other string ever becomes one.
- */
+/** The day of a media id, e.g. "2026-11-22"; undefined for any other string. Check this before making a path or key of an id. */
 export function mediaDay(mediaId: string): string | undefined {
   if (mediaId.length > maxIdLength) return undefined;
   const [, year, month, day] = form.exec(mediaId) ?? [];

@@ -28,7 +28,7 @@ const hoardedShows = 100;
 
 type Action = (connection: Connection) => 'stay' | 'leave' | Promise<'stay' | 'leave'>;
 
-/** A client as README says one is to be written, which does at random what people and networks do. */
+/** A client that follows docs/protocol.md, and does at random what people and networks do. */
 export class ChatClient {
   readonly spec: ClientSpec;
   /** All is told that was owed. */
@@ -302,7 +302,7 @@ export class ChatClient {
     return 'stay';
   }
 
-  /** Faults are over: it comes back as README says, says what is not accepted again, and waits for all that it is owed. */
+  /** After the faults: it reconnects and resends as docs/protocol.md says, and waits for every outcome that is due. */
   async #finish(): Promise<void> {
     const untilMs = this.#session.now + slotMs;
     while (this.#session.now < untilMs) {

@@ -25,7 +25,7 @@ const openTimeoutMs = 45_000;
 /** A server whose client vanishes without a word notices by its keepalive. */
 export const keepaliveMs = 25_000;
 
-/** One client's session, over all its connections: its conversations, what it has said, and what it is told, as README says a client keeps them. */
+/** One client's session over all its connections: its conversations, what it sent and what it received, kept as docs/protocol.md says. */
 export class ClientSession {
   readonly spec: ClientSpec;
   readonly random: Random;

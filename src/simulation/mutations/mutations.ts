@@ -46,7 +46,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: '04-window-too-small',
-    fault: 'a worker remembers the last messages only, and asks nobody about older ones',
+    fault: 'a worker remembers the last messages only, and looks up no older ones',
     rules: ['answered-twice'],
     mayShow: ({ rates, nodes }) => gateways(nodes) > 1 && strikes(rates, 'append-unknown-written', 'append-slow'),
   },
@@ -67,7 +67,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: '08-shown-before-start',
-    fault: 'an attempt is shown before its start was read back: where that was never written its number is used again',
+    fault: 'an attempt is sent before its start was read back: if that was never written, its number is used again',
     rules: ['delivery/two-texts', 'delivery/attempt-back', 'delivery/draft-differs'],
     mayShow: ({ rates }) =>
       strikes(
@@ -90,7 +90,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: '10-lease-without-suspension',
-    fault: 'a gateway serves on when its lease may have run out',
+    fault: 'a gateway keeps serving when its lease may have expired',
     rules: ['served-after-lease'],
     mayShow: ({ rates }) =>
       strikes(rates, 'log-away', 'log-write-away', 'log-read-away', 'freeze', 'append-slow', 'reader-lag'),
@@ -118,7 +118,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: '15-line-without-limit',
-    fault: 'the waiting line takes everybody',
+    fault: 'the waiting line accepts every client',
     rules: ['limit-broken'],
   },
   {
@@ -134,25 +134,25 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: '18-session-without-slot',
-    fault: 'a session that lost its slot while it was being opened is opened all the same',
+    fault: 'a session that lost its slot while it was being opened is opened',
     rules: ['served-without-slot', 'served-after-lease'],
     mayShow: ({ rates }) =>
       strikes(rates, 'store-away', 'store-slow', 'store-error', 'log-away', 'log-write-away', 'append-slow', 'freeze'),
   },
   {
     name: '19-admission-stop-hangs',
-    fault: 'a gateway that stops leaves those waiting who wait for events that are never read',
+    fault: 'a gateway that stops does not end waits for events that it will never read',
     rules: ['stop-hangs', 'left-behind', 'progress/no-slot', 'never-answered', 'progress/end'],
     mayShow: ({ rates }) => strikes(rates, 'log-read-away', 'log-away', 'reader-lag'),
   },
   {
     name: '20-accepted-before-written',
-    fault: 'a message is told as accepted before the log has answered',
+    fault: 'Accepted is sent before the append has returned',
     rules: ['accepted-lost'],
   },
   {
     name: '21-repeat-not-recognised',
-    fault: 'a message that was accepted is accepted again at another place',
+    fault: 'a repeat is accepted again at another sequence',
     rules: ['delivery/accepted-moved'],
   },
   {
@@ -163,7 +163,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: '23-hand-over-counts-as-lost',
-    fault: 'a worker that gives a partition up in order counts as lost',
+    fault: 'a worker that releases a partition counts as lost',
     rules: ['poison-unlost'],
     mayShow: ({ rates, nodes }) => workers(nodes) > 1 && strikes(rates, 'partitions-move'),
   },
@@ -175,13 +175,13 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: '25-time-held-up',
-    fault: 'one record of a clock that was ahead holds the time of admission up',
+    fault: "one record of a clock that was ahead stops the admission fold's time",
     rules: ['progress/time', 'progress/no-slot'],
     mayShow: ({ rates }) => strikes(rates, 'clock-step'),
   },
   {
     name: '26-position-guard-dropped',
-    fault: 'a document takes an event that is in it already',
+    fault: 'a document applies an event twice',
     rules: ['read-model-differs'],
     mayShow: ({ rates }) => strikes(rates, 'partitions-move', 'store-error', 'freeze'),
   },
@@ -193,7 +193,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: '28-replaced-store-unnoticed',
-    fault: 'a projector goes on above an older copy of its store',
+    fault: 'a projector continues on an older copy of its store',
     rules: ['read-model-differs', 'progress/read-models', 'progress/no-slot'],
     mayShow: ({ rates }) => strikes(rates, 'store-older'),
   },
@@ -204,38 +204,38 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: '30-hole-in-pieces',
-    fault: 'pieces behind a hole are shown',
+    fault: 'pieces after a gap are sent',
     rules: ['delivery/hole', 'delivery/draft-differs'],
     mayShow: ({ rates }) => strikes(rates, 'bus-loss', 'bus-away'),
   },
   {
     name: '31-older-attempt-shown',
-    fault: 'the draft of an older attempt is shown',
+    fault: 'the draft of an older attempt is sent',
     rules: ['delivery/attempt-back', 'delivery/two-texts', 'delivery/piece-unbegun', 'delivery/draft-differs'],
     mayShow: ({ rates, nodes }) =>
       workers(nodes) > 1 && strikes(rates, 'partitions-move') && strikes(rates, 'bus-delay'),
   },
   {
     name: '32-position-beyond-end',
-    fault: 'a worker whose committed position is beyond the end of a log that became shorter waits there',
+    fault: 'a worker whose committed offset is beyond the end of a truncated log waits there',
     rules: ['progress/unanswered', 'never-answered', 'progress/no-slot'],
     mayShow: ({ rates }) => strikes(rates, 'log-shorter'),
   },
   {
     name: '33-model-beyond-end',
-    fault: 'a read model that knows more than a log that became shorter is gone on with',
+    fault: 'a read model that is ahead of a truncated log is kept',
     rules: ['read-model-differs', 'progress/read-models', 'progress/no-slot'],
     mayShow: ({ rates }) => strikes(rates, 'log-shorter'),
   },
   {
     name: '34-sessions-of-a-lost-log',
-    fault: 'a gateway goes on with the sessions that it had by a log that became shorter',
+    fault: 'a gateway keeps its sessions of a log that was truncated',
     rules: ['served-without-slot', 'served-after-lease', 'served-after-end', 'limit-broken', 'progress/no-slot'],
     mayShow: ({ rates }) => strikes(rates, 'log-shorter'),
   },
   {
     name: '35-frames-without-limit',
-    fault: 'a stream is read on, however much of what it said has not been taken',
+    fault: 'a stream is read without a limit on unhandled frames',
     rules: ['buffer-over-limit'],
     mayShow: ({ clients }) => clients.some(({ kind }) => kind === 'rude'),
   },
@@ -247,45 +247,45 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: '37-served-before-reading',
-    fault: 'a process that stood still serves its sessions before it has read on',
+    fault: 'a process that was paused serves its sessions before it has read on',
     rules: ['served-before-reading'],
     mayShow: ({ rates }) => strikes(rates, 'freeze'),
   },
   {
     name: '38-accepted-by-append',
-    fault: 'where a message stands is told by the answer of the append, not in the order of the log',
+    fault: 'Accepted is sent by the result of the append, not in log order',
     rules: ['delivery/sequence-back', 'delivery/reply-skipped'],
   },
   {
     name: '39-told-from-committed',
-    fault: 'what is missing is told from the committed position on, though ends of messages before it stand behind it',
+    fault: 'a resume reads from the committed offset, although final events of earlier messages follow it',
     rules: ['delivery/reply-skipped'],
   },
   {
     name: '40-turns-before-accepted',
-    fault: 'a session turns to another conversation before it is known where stands what was said in the one before',
+    fault: 'a session joins another conversation before the sequence of its last message is known',
     rules: ['delivery/reply-skipped'],
   },
   {
     name: '41-draft-outlives-attempt',
-    fault: 'an attempt that begins anew keeps the draft of the one before',
+    fault: 'a new attempt keeps the draft of the previous one',
     rules: ['delivery/two-texts', 'delivery/draft-differs', 'draft-broken', 'delivery/hole'],
   },
   {
     name: '42-unwritten-counts-as-written',
-    fault: 'a stretch of a draft that the log did not take counts as written',
+    fault: 'a part of a draft that the log refused counts as written',
     rules: ['draft-broken'],
     mayShow: ({ continues, rates }) => continues && strikes(rates, 'append-refused', 'append-unknown-lost'),
   },
   {
     name: '43-draft-not-gone-on-with',
-    fault: 'whoever takes a message up begins anew, whatever the log has of its draft',
+    fault: 'a worker that takes over starts over, whatever the log has of the draft',
     rules: ['draft-lost'],
     mayShow: ({ continues }) => continues,
   },
   {
     name: '44-change-told-live-only',
-    fault: 'a new title or a deletion is told to who is there, and not to who comes back',
+    fault: 'a new title or a deletion is sent to connected clients, and not on resume',
     rules: ['delivery/change-skipped'],
   },
 ];

@@ -198,8 +198,8 @@ export type PageReason = keyof typeof ofCatalogue | keyof typeof ofThisPage;
 /** Reasons whose text from the server may say more than the table can (an operator's words, the id of an incident), and what it says otherwise. */
 const telling: ReadonlyMap<string, string> = new Map([
   ['DISCONNECTED', 'An operator ended the session.'],
-  ['INTERNAL', "A defect of the server. Its cause is in the server's own log, under the id told."],
-  ['NOT_REPLAYABLE', 'It was not given up, or nothing good would come of it a second time.'],
+  ['INTERNAL', "A server error. Its cause is in the server's log, under the given id."],
+  ['NOT_REPLAYABLE', 'It was not given up, or a replay would have no use.'],
 ]);
 
 /** Reasons that the table has words for. */

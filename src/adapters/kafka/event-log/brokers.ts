@@ -53,7 +53,7 @@ export class Brokers implements Disposable {
     return this.#leaders.get(`${topic}/${partition}`);
   }
 
-  /** A partition's leader is not what was thought, or cannot be reached: it is asked for before it is used again. */
+  /** A partition's leader is unknown, or unreachable: metadata are refreshed before the next use. */
   forget(topic: string, partition: number): void {
     this.#leaders.delete(`${topic}/${partition}`);
   }

@@ -22,8 +22,8 @@ export interface KafkaCredentials {
 }
 
 /**
- * A kafkajs client for administration and membership in groups. Of few retries, with short pauses: whoever uses it tries again by itself, until
- * it is told to stop, while retries of kafkajs's own cannot be stopped and would outlive their user.
+ * A kafkajs client for administration and group membership. With few retries and short pauses: callers retry by themselves until they are stopped, while
+ * kafkajs's own retries cannot be stopped and would outlive their caller.
  */
 export function kafkaClient(config: KafkaConnectionConfig, logger: Logger): Kafka {
   prepareKafkajs();
@@ -61,7 +61,7 @@ export function saslOptions({ mechanism, username, password }: KafkaCredentials)
   }
 }
 
-/** What kafkajs calls an error is one answer or attempt of many, a rebalance among them: who asked tells what becomes of it. */
+/** kafkajs logs each failed response or attempt as an error, rebalances included: callers report the outcome. */
 function tell(logger: Logger, { namespace, log }: { namespace: string; log: { message: string } }): void {
   const { message, ...fields } = log;
   const told = Object.fromEntries(

@@ -6,7 +6,7 @@ import type { Reader } from './reader.ts';
 import type { StoredRecord } from './record-batch.ts';
 import { sealOf } from './sealing.ts';
 
-/** Records looked at with one request: those of a conversation often stand near each other. */
+/** Records per request: those of a conversation are often close to each other. */
 const recordsPerLook = 32;
 
 /** Erases words by destroying their keys. */
@@ -23,7 +23,7 @@ export class Eraser {
     this.#keysTopic = keysTopic;
   }
 
-  /** As EventLog.erase: answers when the keys are destroyed for good and this process gives nobody the words any more. */
+  /** As EventLog.erase: resolves when the keys are deleted and this process returns the content no more. */
   async erase(topic: string, partition: number, erasures: readonly Erasure[]): Promise<void> {
     const keyIds = new Set<string>();
     const looked = new Map<number, StoredRecord>();

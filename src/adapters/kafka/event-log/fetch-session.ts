@@ -74,7 +74,7 @@ function sizeOf({ value }: StoredRecord): number {
   return (value?.length ?? 0) + overheadBytes;
 }
 
-/** Tails of one partition that have come equally far: what is fetched goes to all of them. */
+/** Tails of one partition at the same offset: fetched records go to all of them. */
 export class FetchSession {
   readonly topic: string;
   readonly partition: number;

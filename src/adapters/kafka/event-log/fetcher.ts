@@ -21,8 +21,8 @@ import { describeError, WireBroken } from './wire.ts';
 export type Bounds = (topic: string, partition: number) => Promise<{ readonly first: number; readonly end: number }>;
 
 /**
- * The fetches of all tails: one waits at each broker for anything new in any of the partitions that it leads. Partitions that come while it
- * waits (a new tail, or one that has room again) are fetched by short ones on a connection beside it, until it returns and takes them in.
+ * The fetches of all tails: one long poll per broker for all partitions that it leads. Partitions that join meanwhile (a new tail, or one that has space
+ * again) are fetched by short polls on a second connection, until the long poll returns and includes them.
  */
 export class Fetcher {
   readonly #brokers: Brokers;
@@ -103,7 +103,7 @@ export class Fetcher {
     }
   }
 
-  /** Tails that have met go on together, even if a fetch for one of them is under way: what it brings begins where both are. */
+  /** Tails at the same offset are merged, also while a fetch for one of them is in flight: its records start at their common offset. */
   #merge(): void {
     const byPlace = new Map<string, FetchSession>();
     for (const session of [...this.#sessions].sort((one, other) => Number(other.busy) - Number(one.busy))) {
@@ -186,7 +186,7 @@ export class Fetcher {
     }
   }
 
-  /** Lets something come before it is asked for, under load in any case; unless there was so much that there is more. */
+  /** Lingers before the next fetch, under load always; not after a full response. */
   async #gather(answers: readonly FetchedPartition[]): Promise<void> {
     const bytes = answers.reduce((sum, { records }) => sum + records.length, 0);
     if (bytes === 0 || bytes >= maxFetchPartitionBytes) return;
@@ -222,8 +222,8 @@ export class Fetcher {
   }
 
   /**
-   * What is before the first record was deleted. Behind the last there is nothing that was read: the log is shorter than it was. That is asked of
-   * the leader twice, once as it is known and once as it is then, since one that was deposed and does not know it may lack the newest records.
+   * Offsets before the first record were deleted. Offsets behind the last one were read before: the log has been truncated. The leader is asked twice,
+   * as it is known and after a metadata refresh, since a deposed one may lack the newest records.
    */
   async #outOfRange(session: FetchSession): Promise<void> {
     const { topic, partition, position } = session;

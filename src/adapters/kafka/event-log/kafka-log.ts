@@ -29,7 +29,7 @@ export interface KafkaLogOptions {
   readonly config: KafkaConnectionConfig;
   /** Name to number of partitions. They exist, with the settings of `topicDefinitions`. */
   readonly topics: Readonly<Record<string, number>>;
-  /** Topics whose words (`NewRecord.contentOffset`) can be erased, and the compacted one that keeps the keys of these words. */
+  /** Topics whose content (`NewRecord.contentOffset`) can be erased, and the compacted topic of the content's keys. */
   readonly erasable: { readonly topics: readonly string[]; readonly keysTopic: string };
   readonly logger: Logger;
   /** A log that is only read refuses appends, erasures and commits with TypeError. */

@@ -91,7 +91,7 @@ export class KeyRing {
   /** Resolves when everything is known that the topic holds at this moment. Rejects with LogUnavailable. */
   sync(): Promise<void> {
     if (this.#syncing === undefined) return this.#begin();
-    // One that is under way may have asked for the end too early; all who come meanwhile share the next.
+    // A run in progress may have read the end too early; all callers meanwhile share the next.
     this.#nextSync ??= this.#syncing
       .catch(() => undefined)
       .then(() => {
@@ -109,7 +109,7 @@ export class KeyRing {
     return syncing;
   }
 
-  /** Compaction may have left nothing at all before the end, so that no record tells that it was reached. */
+  /** Compaction may have left nothing before the end, so that no record shows that it was reached. */
   async #readToEnd(): Promise<void> {
     const end = await this.#reader.endOffset(this.#topic, 0);
     while (this.#position < end) {
@@ -133,14 +133,17 @@ export class KeyRing {
           this.#beginAgain(error);
           continue;
         }
-        // A key that is missed meanwhile is asked for by whoever meets its id.
+        // A missing key is looked up when its id is met.
         this.#logger.warn({ topic: this.#topic, err: error }, 'cannot follow the keys of words; trying again');
         if (!(error instanceof LogUnavailable)) await new Promise((resolve) => setTimeout(resolve, 1_000));
       }
     }
   }
 
-  /** What is known is of a longer topic: a key that it lost must seal nothing more, for no other process could open that. Whoever meets an id syncs first. */
+  /**
+   * The cached keys are of a topic that was truncated: a lost key must encrypt nothing more, for no other process could decrypt it. The next lookup of
+   * an id syncs first.
+   */
   #beginAgain({ offset, endOffset }: LogTruncated): void {
     const about = { topic: this.#topic, offset, endOffset };
     this.#logger.error(about, 'the topic of keys is shorter than it was; reading it from the beginning');

@@ -6,7 +6,7 @@ const mebibyte = 1_024 * kibibyte;
 /** A broker on the network accepts a connection within milliseconds; one that does not is not there. */
 export const connectTimeoutMs = 2_000;
 
-/** No request waits for an answer longer than this, so that nobody hangs on a broker that was stopped: then another connection is tried. */
+/** Request timeout, so that nothing hangs on a stopped broker: then another connection is tried. */
 export const requestTimeoutMs = 5_000;
 
 /** A question that any broker can answer is put to another one after this long: ten times what a busy broker takes. */
@@ -15,7 +15,7 @@ export const hedgeMs = 1_000;
 /** The brokers must have been reached within this time when the log is opened. */
 export const openTimeoutMs = 10_000;
 
-/** Nobody waits longer for an append: the longest that a client may be left without an answer (LOG_UNAVAILABLE tells it to come back). */
+/** Timeout of an append: the longest that a client may wait for a response (LOG_UNAVAILABLE makes it retry). */
 export const appendTimeoutMs = 5_000;
 
 /** How long a broker waits for its replicas before it answers: a little less than we wait for the broker. */
@@ -28,13 +28,13 @@ export const replicationTimeoutMs = 4_000;
 export const retryFirstMs = 100;
 export const retryLongestMs = 250;
 
-/** A leader that was deposed hears of it within this time: what it says of its end is believed when it says so twice, so far apart. */
+/** A deposed leader learns of it within this time: the end that a leader reports is accepted when it reports it twice, this far apart. */
 export const suspectEndMs = 1_000;
 
 /** One record batch: topics are made with `max.message.bytes` of 8 MiB, of which headers and lengths need a little. */
 export const maxBatchBytes = 7.5 * mebibyte;
 
-/** One request: brokers take 100 MiB, but whoever comes next waits for it, and its encoding holds up the process. */
+/** Bytes of one request: brokers accept 100 MiB, but the next request waits for it, and its encoding blocks the process. */
 export const maxRequestBytes = 16 * mebibyte;
 
 /** Bytes that wait to be sent; beyond, appends are refused rather than heaped up. */
@@ -50,9 +50,9 @@ export const shortPollMs = 5;
 export const patientFetchMs = 20;
 
 /**
- * Under load the next request to a broker, and the next fetch, begins so long after the last was answered: each costs the broker and us as much as
- * many records do, and about as many come in this time. It is under load when the last one had so much to carry; who is alone waits for nobody, and
- * in a crowd that fills requests by itself nobody waits either.
+ * Linger: under load the next request to a broker, and the next fetch, starts this long after the last response: a request costs the broker and the
+ * client as much as many records, and about as many arrive in this time. Load means that the last one carried this many; without it nothing lingers, nor
+ * when requests fill up by themselves.
  */
 export const lingerMs = 3;
 export const lingerCalls = 4;

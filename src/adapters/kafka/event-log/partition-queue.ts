@@ -72,7 +72,7 @@ export interface Identity {
   readonly producerEpoch: number;
 }
 
-/** What was sent, and is sent again as it was until the broker says what became of it: it knows a repeat by its sequence. */
+/** A batch that was sent, and is resent unchanged until the broker acknowledges or refuses it: the broker detects repeats by the sequence. */
 export interface Batch {
   readonly parts: readonly Part[];
   readonly records: number;
@@ -84,8 +84,8 @@ export interface Batch {
 const maxSequence = 2 ** 31;
 
 /**
- * What waits for one partition. Its identity is its own: what spoils one partition's sequence leaves the others alone. One batch is under way at
- * a time, so that the order is that of the calls whatever happens.
+ * Queue of one partition. It has its own producer identity: a broken sequence of one partition does not affect others. One batch is in flight at a time,
+ * so that the order is always that of the calls.
  */
 export class PartitionQueue {
   readonly topic: string;
@@ -94,7 +94,7 @@ export class PartitionQueue {
   batch: Batch | undefined;
   /** A request with its batch is under way. */
   busy = false;
-  /** Somebody has waited in vain: nobody else should, until it is seen to go on. */
+  /** An append has timed out: further ones fail at once, until one succeeds. */
   unavailable = false;
   /** Not tried again before this time of `performance.now()`. */
   notBeforeMs = 0;

@@ -71,7 +71,7 @@ export class Producer {
     return call.answer;
   }
 
-  /** Answers what was appended, within the time that it has; refuses what comes later. */
+  /** Flushes pending appends, within their timeouts; refuses later ones. */
   async close(): Promise<void> {
     this.#closing ??= Promise.withResolvers();
     this.#endIfDone();
@@ -258,7 +258,7 @@ export class Producer {
     this.#forgetSettled();
   }
 
-  /** Its broker could not be reached or could not take it: it is tried again, with whoever leads it then. */
+  /** Its broker was unreachable or could not accept it: it is retried, with the leader at that time. */
   #lost(queue: PartitionQueue, error: unknown): void {
     this.#brokers.forget(queue.topic, queue.partition);
     this.#putOff(queue, error);

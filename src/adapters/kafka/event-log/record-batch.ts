@@ -50,7 +50,7 @@ export interface StoredRecord extends RecordToWrite {
   opened?: LogRecord | undefined;
 }
 
-/** Who writes, so that the broker knows a repeat: sequences count the records of a producer in a partition. */
+/** Producer identity, by which the broker detects repeats: sequences count the records of a producer in a partition. */
 export interface BatchIdentity {
   readonly producerId: bigint;
   readonly producerEpoch: number;
@@ -65,8 +65,8 @@ export function recordBytes({ key, value, headers }: RecordToWrite): number {
 }
 
 /**
- * All records in one batch, which the broker takes or refuses as a whole. `nowMs` stands where the broker then writes its own time. Times that
- * records are to keep may lie 24 days apart, which is what their differences can hold.
+ * All records in one batch, which the broker accepts or refuses as a whole. `nowMs` is a placeholder for the broker's time. Kept times may be 24 days
+ * apart, the range of their deltas.
  */
 export function encodeBatch(records: readonly RecordToWrite[], identity: BatchIdentity, nowMs: number): Buffer {
   const size = records.reduce((sum, record) => sum + recordBytes(record), place.records);
@@ -160,8 +160,8 @@ export interface Decoded {
 }
 
 /**
- * The records from `fromOffset` on. A fetch gives whole batches, so the first may begin earlier, and as many bytes as were asked for, so the
- * last may be cut off: it comes again.
+ * The records from `fromOffset` on. A fetch returns whole batches, so the first may begin earlier, and a number of bytes, so the last may be truncated:
+ * it is fetched again.
  */
 export function decodeBatches(bytes: Buffer, fromOffset: number): Decoded {
   const records: StoredRecord[] = [];

@@ -25,7 +25,7 @@ export interface DataKey {
   readonly secret: KeyObject;
 }
 
-/** Of which conversation a record is, as far as the log knows: keys and words are bound to it. */
+/** The conversation of a record, as far as the log knows: keys and content are bound to it. */
 export interface Place {
   readonly topic: string;
   readonly partition: number;

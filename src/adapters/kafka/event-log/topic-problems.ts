@@ -27,7 +27,7 @@ export interface TopicProblem {
   readonly mend: string;
 }
 
-/** Topics of Kafka are not as they must be: nothing is begun before somebody has mended them. */
+/** Topics are misconfigured: the start fails until they are corrected. */
 export class TopicMisconfigured extends Error {
   override readonly name = 'TopicMisconfigured';
   readonly retryable = false;
@@ -124,7 +124,7 @@ function settingProblems(
   const { name, why, hint } = setting;
   const mend = `Mend it with: kafka-configs.sh --bootstrap-server ${bootstrap} --alter --entity-type topics --entity-name ${topic} --add-config ${name}=`;
   const is = found.settings[name] ?? 'unknown to these brokers';
-  // What is enough depends on the replicas that there are, which may be more than were asked for.
+  // The required number depends on the actual replicas, which may be more than configured.
   const isInSync = name === inSyncSetting;
   const value = isInSync ? String(leastInSync(fewest)) : setting.value;
   const isTooMany = isInSync && Number(is) > fewest;

@@ -9,7 +9,7 @@ const { ConfigResourceTypes, ConfigSource } = kafkajs;
 export type TimestampType = 'LogAppendTime' | 'CreateTime';
 
 const setting = 'message.timestamp.type';
-/** A change passes to all brokers within milliseconds; with one that is away it may take as long as an election. */
+/** A change reaches all brokers within milliseconds; with one that is down it may take as long as an election. */
 const passTimeoutMs = 10_000;
 const pollMs = 50;
 /** Brokers show a setting a moment before they act on it. */

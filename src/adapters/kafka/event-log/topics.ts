@@ -24,18 +24,18 @@ export interface TopicsAt extends TopicsSpec {
   readonly brokers: readonly string[];
 }
 
-/** Kafka said no, to who asked or to what was asked, and would say so again. */
+/** A permanent error of Kafka: authorization, or an invalid request. */
 export class KafkaRefused extends Error {
   override readonly name = 'KafkaRefused';
   readonly retryable = false;
 }
 
 /**
- * Makes the topics that are missing, and checks all: whoever appends to a topic that is not as it must be could not keep what it promises. Safe
- * to be called by several processes at once. `kafka` is of few retries, since what fails is tried again here.
+ * Creates missing topics, and checks all: appends to a misconfigured topic could not keep the log's guarantees. Safe in several processes at once.
+ * `kafka` has few retries, since failures are retried here.
  *
- * Rejects with TopicMisconfigured, which names everything that is wrong and how it is mended; with LogUnavailable when the brokers were not
- * reached within 10 s; and with KafkaRefused.
+ * Rejects with TopicMisconfigured, which names every problem and its correction; with LogUnavailable when the brokers were not reached within 10 s; and
+ * with KafkaRefused.
  */
 export async function ensureTopics(kafka: Kafka, { brokers, ...spec }: TopicsAt, logger: Logger): Promise<void> {
   const where = `Kafka at ${brokers.join(',')}`;
@@ -63,7 +63,7 @@ function refusedAt(where: string, error: Error): KafkaRefused {
   return new KafkaRefused(`${where} refused: ${error.message}. ${asWhom}`, { cause: error });
 }
 
-/** Whether the work was done by then. What is not goes on, to clean up after itself. */
+/** Whether the work finished in time. Otherwise it continues, to clean up after itself. */
 async function before(deadlineMs: number, work: Promise<void>): Promise<boolean> {
   const late = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => late.resolve(false), deadlineMs - performance.now());

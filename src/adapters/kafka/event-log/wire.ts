@@ -123,7 +123,7 @@ export class WireBroken extends Error {
   override readonly name = 'WireBroken';
 }
 
-/** Its answers come in the order of requests, and a fetch that waits holds up what comes after it. */
+/** Responses come in the order of requests, and a long poll delays later ones. */
 export class Wire {
   readonly #connection: Connection;
   readonly #address: string;
@@ -143,7 +143,7 @@ export class Wire {
       ssl: tls || null,
       sasl: sasl === undefined ? null : { ...sasl },
       clientId,
-      // What goes wrong is told to whoever asked; kafkajs would log it as well, at each attempt.
+      // Errors are returned to the caller; kafkajs would log them as well, at each attempt.
       logger: createLogger({ level: 0, logCreator: () => () => undefined }),
       socketFactory: makeSocketFactory(),
       connectionTimeout: connectTimeoutMs,
@@ -207,7 +207,7 @@ export class Wire {
     return (await this.#send(exchange)) as Answer;
   }
 
-  /** Ends the connection; whoever waits for an answer is told so. */
+  /** Closes the connection; pending requests reject. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -220,7 +220,7 @@ export class Wire {
     return this.#guarded(() => this.#connection.send(exchange));
   }
 
-  /** A connection on which something went wrong is not used again: what was asked on it may still be answered, to nobody. */
+  /** A connection is not reused after an error: a late response to an earlier request may still arrive on it. */
   async #guarded<T>(action: () => Promise<T>): Promise<T> {
     if (this.#closed) throw new WireBroken(`the connection to ${this.#address} is closed`);
     try {

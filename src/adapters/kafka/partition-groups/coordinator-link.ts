@@ -71,7 +71,7 @@ export class CoordinatorLink {
     return length;
   }
 
-  /** Hangs up, whatever is under way. The next question takes a new way. */
+  /** Disconnects, aborting requests. The next request looks the coordinator up again. */
   async reset(): Promise<void> {
     const [open, coordinator] = [this.#open, this.#coordinator];
     this.#open = undefined;
@@ -86,9 +86,8 @@ export class CoordinatorLink {
   }
 
   /**
-   * kafkajs gives its `Cluster` to assigners alone. The consumer that is made for the sake of it is never run: its own membership keeps
-   * fetching, gives partitions to their new member before the old one has heard of it, and goes on for ever, as a member who does no work,
-   * when it is disconnected while it joins.
+   * kafkajs passes its `Cluster` to assigners only. The consumer made for this never runs: its own group membership keeps fetching, assigns partitions
+   * to their new member before the old one has heard of it, and never ends, without working, when it is disconnected while it joins.
    */
   #opened() {
     if (this.#open !== undefined) return this.#open;

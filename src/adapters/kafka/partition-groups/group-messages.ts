@@ -46,7 +46,7 @@ export interface EncodedShare {
 
 export function decodeShare(topic: string, memberAssignment: Buffer): Share {
   const decoded = MemberAssignment.decode(memberAssignment);
-  // Kafka hands on nothing to a member whom the leader did not know of: it has to join again.
+  // Kafka sends no assignment to a member unknown to the leader: it has to rejoin.
   if (decoded === null) return { partitions: [], settled: false };
   const { settled } = JSON.parse(String(decoded.userData)) as { settled: boolean };
   return { partitions: decoded.assignment[topic] ?? [], settled };

@@ -14,9 +14,9 @@ const maxPauseMs = 250;
 const failuresPerWarning = 10;
 /** Longer than kafkajs takes for a connection with its retries: then a new one may do better. */
 const lookUpLimitMs = 10_000;
-/** An answer that needs nobody else comes within milliseconds. One that takes longer is not waited for, so that another way is tried before the lease ends. */
+/** Timeout of a response that depends on no other member: it takes milliseconds. Beyond it another path is tried before the lease ends. */
 const answerLimitMs = 2_000;
-/** Sharing takes two rounds. More in a row mean that members come and go, or disagree; then the group must not turn as fast as it can. */
+/** Sharing takes two rounds. More in a row mean that members join and leave, or disagree; then rebalances are slowed down. */
 const maxQuickRounds = 5;
 /** For each step of leaving: the others notice by themselves too, only later. */
 const leaveLimitMs = 2_000;
@@ -45,7 +45,7 @@ export class KafkaMember implements GroupMember {
   #left: Promise<void> | undefined;
   /** '': Kafka has not given one yet. */
   #memberId = '';
-  /** Ids of its own that Kafka did not know any more. See `#disown`. */
+  /** Its former member ids that Kafka no longer knew. See `#disown`. */
   readonly #formerIds = new Set<string>();
   #generation = -1;
   #mustJoin = true;
@@ -123,8 +123,8 @@ export class KafkaMember implements GroupMember {
   }
 
   /**
-   * Takes its former ids out of the group. A coordinator that loads the group again, after a freeze or a restart of its broker, has it as it was last
-   * stored: with a member that had been expelled since, for whose rejoining, or the end of whose session (6 s), everybody would wait.
+   * Removes its former ids from the group. A coordinator that reloads the group, after a freeze or a restart of its broker, has it as last stored: with
+   * a member that has been expelled since, and would delay everybody until it rejoined or its session (6 s) ended.
    */
   async #disown(coordinator: Coordinator, signal: AbortSignal): Promise<void> {
     const { group: groupId } = this.#options;
@@ -307,7 +307,7 @@ class TookTooLong extends Error {
   override readonly name = 'TookTooLong';
 }
 
-/** The work's own outcome, unless that takes longer than `limitMs` (TookTooLong) or the signal aborts first (its reason). The work itself goes on. */
+/** The work's outcome, unless it takes longer than `limitMs` (TookTooLong) or the signal aborts first (its reason). The work itself continues. */
 async function within<T>(limitMs: number, work: Promise<T>, signal?: AbortSignal): Promise<T> {
   const stop = Promise.withResolvers<never>();
   const abort = () => stop.reject(signal?.reason);

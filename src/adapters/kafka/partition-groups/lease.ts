@@ -1,9 +1,8 @@
 import type { Clock } from '../../../ports/clock.ts';
 
 /**
- * How long a member may believe that it still has what it was given: so many milliseconds from when it sent the last request that the group
- * answered, by the monotonic clock. A process that was stopped may see answers before its timers when it goes on, so whoever acts on an
- * answer asks `holds` first.
+ * How long a member may believe in its assignment: this many milliseconds from when it sent the last request that the group answered, by the monotonic
+ * clock. A process that was paused may see responses before its timers when it resumes, so check `holds` before acting on a response.
  */
 export class Lease implements Disposable {
   readonly #clock: Clock;
@@ -57,7 +56,7 @@ export class Lease implements Disposable {
     }, restMs);
   }
 
-  /** Forgets it; nobody is told. */
+  /** Drops it without notice. */
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#endsMs = undefined;

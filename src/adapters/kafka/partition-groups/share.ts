@@ -1,4 +1,4 @@
-/** What a member says that it has when it joins: the partitions of which it was told last, in the group's generation of that time. */
+/** A member's claim when it joins: its last known partitions, in the group's generation of that time. */
 export interface Claim {
   readonly memberId: string;
   readonly generation: number;
@@ -14,9 +14,9 @@ export interface Sharing {
 }
 
 /**
- * Divides the partitions evenly, such that as few as possible move: a member keeps what it has, up to its share. What it has above that is
- * taken from it and given to nobody in this round, because it still works on it until it hears of its new share: so no partition ever has
- * two members that know of having it. The second round always settles.
+ * Divides the partitions evenly, moving as few as possible: a member keeps its partitions up to its share. Those above are revoked and assigned to no
+ * member in this round, because it works on them until it hears of its new share: so no partition ever has two members that know of owning it. The
+ * second round always settles.
  */
 export function share(claims: readonly Claim[], partitionCount: number): Sharing {
   const holders = holdersOf(claims, partitionCount);

@@ -20,7 +20,7 @@ export class InProcessBusServer {
     return size;
   }
 
-  /** Disposed, it ends what was subscribed and served by it, and nothing goes through it any more; other handles go on. */
+  /** Dispose ends its subscriptions and its service, and drops further messages; other handles are not affected. */
   handle(): LiveBus {
     const stops = new Set<() => void>();
     let isClosed = false;

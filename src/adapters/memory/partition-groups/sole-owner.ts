@@ -31,7 +31,7 @@ export function soleOwner(partitionCount: (topic: string) => number): PartitionG
       const members = groups.get(group) ?? [];
       groups.set(group, members);
       members.push(member);
-      // Not at once: who joins is told only when it knows that it has joined.
+      // Asynchronous: the assignment follows the join.
       setImmediate(() => {
         if (members.includes(member)) tell(member, members[0] === member);
       });

@@ -41,8 +41,8 @@ export interface MongoAccountStoreOptions {
 }
 
 /**
- * Accounts in MongoDB. Nothing is asked of the server until the first use, so that a process starts without it; AccountStoreTooNew comes
- * from that use. Throws what the driver throws when the URI is none.
+ * Accounts in MongoDB. Connects at the first use, so that a process starts without the server; AccountStoreTooNew comes from that use. Throws the
+ * driver's error for an invalid URI.
  */
 export async function openMongoAccountStore(options: MongoAccountStoreOptions): Promise<AccountStore> {
   return new MongoAccountStore(options);
@@ -138,7 +138,7 @@ class MongoAccountStore implements AccountStore {
       ),
     );
     if (rotated !== null) return { kind: 'rotated', account: accountOf(rotated) };
-    // A token that is not the current one never becomes it again: whichever happens in between, this says what is then so.
+    // A token that is not current never becomes current again, so this result stays valid.
     const ended = await this.#end(
       { families: { $elemMatch: { ...valid, tokenHash: { $ne: presentedHash } } } },
       familyId,

@@ -16,7 +16,7 @@ export interface MongoSecurityLogOptions {
   readonly uri: string;
   /** Begins the name of the collection. */
   readonly prefix: string;
-  /** Says what is too old. */
+  /** For the cut-off of expired entries. */
   readonly clock: Pick<Clock, 'nowMs'>;
 }
 

@@ -13,7 +13,7 @@ export interface PlacedCheckpoint extends Checkpoint {
 
 /** A checkpoint to write. */
 export interface CheckpointWrite extends PlacedCheckpoint {
-  /** The offset that the writer knows to be stored: what it writes goes on from there. 0: nothing need be. */
+  /** The offset that the writer knows to be stored, from which it continues. 0: none. */
   readonly goesOnFrom: number;
 }
 
@@ -35,9 +35,9 @@ export class Checkpoints {
   }
 
   /**
-   * A final one is not taken back by an election, nor is any document that was written before it: a writer that went on from another one
-   * would leave out what the election took. It costs a round among the servers; who only wants to know how far a model is takes the other, and
-   * shares the question with all who ask in the same turn of the event loop: whoever waits for a model asks for each partition.
+   * Majority read: no election rolls it back, nor any document written before it. A writer that continued from another one would skip what the election
+   * rolled back. It costs a round trip among the servers; progress checks use local reads, and share one with all callers in the same turn of the event
+   * loop, since a waiter checks each partition.
    */
   async read(place: Omit<PlacedCheckpoint, 'offset' | 'state'>, isFinal: boolean): Promise<Checkpoint> {
     const { model, topic, partition } = place;

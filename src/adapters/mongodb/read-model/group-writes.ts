@@ -10,8 +10,8 @@ interface Member {
 type Write = (writes: readonly DocumentWrite[], checkpoints: readonly Checkpoint[]) => Promise<void>;
 
 /**
- * What is to be written while something is under way is written together after it: partitions are folded side by side, and a command to the
- * server costs as much as many documents.
+ * Group commit: writes that arrive during a command are sent together after it. Partitions are folded concurrently, and a command costs the server as
+ * much as many documents.
  */
 export class GroupWrites {
   readonly #write: Write;

@@ -8,8 +8,8 @@ export const maxPoolSize = 20;
 export const maxWritesPerCall = 250;
 
 /**
- * How long the documents of a former generation stay: a read that began before the switch still finds them. It may take two calls, the
- * first of which told it the generation.
+ * How long the documents of a former generation stay for reads that began before the switch. A read may take two calls, the first of which reads the
+ * generation.
  */
 export const retiredForMs = 15_000;
 

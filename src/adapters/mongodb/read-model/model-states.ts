@@ -5,7 +5,7 @@ import { maxChangeAttempts } from './limits.ts';
 /** Of the documents' layout. */
 const format = 1;
 
-/** Which generation of a model is read. One document says it, so that a switch is one step. */
+/** The live generation of a model. One document, so that a switch is atomic. */
 export interface ModelState {
   readonly live: number;
   /** The newest begun. Numbers are not used again. */

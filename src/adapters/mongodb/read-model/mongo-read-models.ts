@@ -37,9 +37,9 @@ export interface MongoReadModelsOptions {
 type Mode = 'read' | 'write';
 
 /**
- * Read models in MongoDB, in single-document atomic operations: no transactions. Nothing is asked of the server until the first use, so
- * that a process starts without it; ReadModelTooNew may thus come from the first use instead of from `collection`. Any number of
- * processes may write, each partition from one of them. Throws what the driver throws when the URI is none.
+ * Read models in MongoDB, in single-document atomic operations, without transactions. Connects at the first use, so that a process starts without the
+ * server; ReadModelTooNew may thus come from the first use instead of from `collection`. Any number of processes may write, each partition from one of
+ * them. Throws the driver's error for an invalid URI.
  */
 export async function openMongoReadModels(options: MongoReadModelsOptions): Promise<ReadModelStore> {
   const { uri, prefix, mode, database, logger } = options;
@@ -242,7 +242,7 @@ class MongoReadModels implements ReadModelStore {
       throw new ReadModelUnavailable(`${model} is about to change over to another generation`);
   }
 
-  /** A reader knows documents of its own release only. */
+  /** A reader can read documents of its own release only. */
   #refuseOtherVersions(model: string, state: ModelState): void {
     const specs = this.#specsOf(model);
     refuseNewer(state, specs);

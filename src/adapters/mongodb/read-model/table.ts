@@ -74,7 +74,7 @@ export class Table<D extends Document> {
     }
   }
 
-  /** Which of the operations did nothing because the id is there: somebody has stored this, or what came later, or there is one to be replaced. */
+  /** Operations refused because the id exists: this or a later state is stored, or a document is to be replaced. */
   #attempt(operations: AnyBulkWriteOperation<Row>[]): Promise<readonly number[]> {
     return this.#rows(async (rows) => {
       try {

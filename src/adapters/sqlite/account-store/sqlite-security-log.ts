@@ -13,7 +13,7 @@ import { AccountFile, type Row } from './account-file.ts';
 export interface SqliteSecurityLogOptions {
   /** The file of accounts; its folder must be there. Any number of processes may have it open. */
   readonly path: string;
-  /** Says what is too old. */
+  /** For the cut-off of expired entries. */
   readonly clock: Pick<Clock, 'nowMs'>;
 }
 

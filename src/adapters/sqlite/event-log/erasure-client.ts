@@ -13,7 +13,7 @@ export interface ErasureCall {
   readonly erasures: readonly Erasure[];
 }
 
-/** Has the writer thread erase piece by piece, so that appends come between, and answers when nothing is left of what was erased. */
+/** Has the writer thread erase in steps, with appends between them; resolves when no erased content is left in the files. */
 export class ErasureClient {
   readonly #worker: Worker;
   readonly #inFlight: PromiseWithResolvers<ErasedPiece>[] = [];
@@ -29,7 +29,7 @@ export class ErasureClient {
     worker.on('exit', () => this.#fail("the log's writer has ended"));
   }
 
-  /** Tells of each piece what is erased. Rejects with RangeError, LogDamaged or LogUnavailable. */
+  /** Reports each step. Rejects with RangeError, LogDamaged or LogUnavailable. */
   async erase(call: ErasureCall, onErased: (erased: readonly Erasure[]) => void): Promise<void> {
     const running = this.#erase(call, onErased);
     this.#calls.add(running);
@@ -40,7 +40,7 @@ export class ErasureClient {
     }
   }
 
-  /** What is under way ends with LogUnavailable, and what comes later. */
+  /** Pending and later calls reject with LogUnavailable. */
   async stop(): Promise<void> {
     this.#gone ??= new LogUnavailable('the log is closed', 'unknown');
     await Promise.allSettled(this.#calls);

@@ -108,8 +108,8 @@ export function isPoolable(memory: ArrayBuffer): boolean {
 }
 
 /**
- * A frame that stands in for a lost record. Readers get it as a record of a type that nobody knows, which folds skip:
- * so offsets stay without gap, and whoever waits to reach the end reaches it.
+ * A frame that replaces a lost record. Readers get it as a record of an unknown type, which folds skip: offsets have no gaps, and a reader reaches the
+ * end.
  */
 export function lostFrame(topicId: number, partition: number, offset: number, timeMs: number): Buffer {
   const batch = new FrameBatch();

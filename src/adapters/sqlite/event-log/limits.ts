@@ -18,10 +18,7 @@ export const checkpointPages = 1_000;
 /** The WAL file is cut back to this when a reader has kept it from being reused for a while. */
 export const maxIdleWalBytes = 16 * mebibyte;
 
-/**
- * Batches handed to the writer and not yet answered: one being synced, one waiting for it, so that it never idles and
- * what comes next gathers.
- */
+/** Batches in flight to the writer: one being synced, one queued, so that it never idles and further records are batched. */
 export const maxBatchesInFlight = 2;
 
 /** A batch goes to the writer in one buffer; more than this starts the next batch. */
@@ -33,14 +30,12 @@ export const maxQueuedBytes = 64 * mebibyte;
 /** One record; frames of clients are far smaller. */
 export const maxRecordBytes = 16 * mebibyte;
 
-/**
- * Batch buffers kept for reuse are not larger than this, so that one large record does not hold its memory for ever.
- */
+/** Maximum size of a reusable batch buffer, so that one large record does not keep its memory. */
 export const maxPooledBufferBytes = 256 * kibibyte;
 
 /**
- * Records that each partition keeps in memory for its tails: more than it gets of a thousand messages that are said at
- * once, and a tail that lags further reads the file. Each takes over 1 KB, with the event that it was made of.
+ * Records that each partition keeps in memory for its tails: more than it gets of a thousand concurrent messages; a tail that lags further reads the
+ * file. Each takes over 1 KB, with its decoded event.
  */
 export const maxRecentRecords = 128;
 
@@ -59,7 +54,7 @@ export const idleFileCheckMs = 1_000;
 /** Consumer positions go with the next batch, or alone after this long: a lost one costs only refolding. */
 export const positionFlushMs = 250;
 
-/** Erasures sent to the writer at once; the rest waits, so that appends come between. */
+/** Erasures per writer call, so that appends run between calls. */
 export const maxPieceErasures = 256;
 
 /** The writer commits what it has erased after this long: an append waits so long for it at most, and a synced write. */
@@ -68,7 +63,7 @@ export const erasePieceMs = 5;
 /** The WAL cannot be emptied while a reader is in the midst of it; the writer looks again after this long. */
 export const emptyWalRetryMs = 20;
 
-/** A reader in the WAL for longer is no reader of ours, whose reads take milliseconds: whoever erases is told, and tries again. */
+/** A reader in the WAL for longer is not one of ours, whose reads take milliseconds: the erasure fails, and is retried. */
 export const emptyWalTimeoutMs = 5_000;
 
 /** A reader of another process that has no wake signal looks for new records this often. */

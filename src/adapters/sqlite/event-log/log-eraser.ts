@@ -27,8 +27,8 @@ interface Table {
 }
 
 /**
- * Shortens frames where they stand. SQLite overwrites what was behind them in their pages (secure_delete), in the WAL first; once that is
- * copied into the database and cut to nothing, what was erased is in neither.
+ * Shortens frames in place. SQLite overwrites the rest in their pages (secure_delete), in the WAL first; after a checkpoint that truncates the WAL the
+ * erased content is in neither file.
  */
 export class LogEraser {
   readonly #wal: string;
@@ -67,7 +67,7 @@ export class LogEraser {
   /** Copies the WAL into the database and cuts it to nothing; false when a reader is in the midst of it. Throws WriteFailed. */
   emptyWal(): boolean {
     try {
-      // Whoever waits in here keeps appends waiting, so it does not: it is asked again.
+      // Waiting here would block appends: the caller tries again.
       this.#connection.exec('PRAGMA busy_timeout = 0');
       const answer = this.#connection.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
       if (answer?.['busy'] !== 0) return false;

@@ -38,8 +38,8 @@ export class LogWriter {
   readonly #nowMs: () => number;
   #lastTimeMs = 0;
   /**
-   * Of the batch before, if it was rolled back: the one that takes its offsets is no older. Its frames may still be in the file, where salvage
-   * takes the latest of an offset's frames for the committed one.
+   * Time of the previous batch, if it was rolled back: the batch that reuses its offsets is not older. Its frames may still be in the file, where
+   * salvage takes the latest frame of an offset for the committed one.
    */
   #rolledBackTimeMs = 0;
 
@@ -77,8 +77,8 @@ export class LogWriter {
   }
 
   /**
-   * Looks whether the log's files still stand at their paths: before every answer, and now and then while nothing is written. Throws
-   * WriteFailed: with the outcome `unknown`, because a folder that was moved away has what was committed.
+   * Checks that the log's files are still at their paths: before every response, and periodically without writes. Throws WriteFailed: with the outcome
+   * `unknown`, because a folder that was moved has what was committed.
    */
   checkFiles(): void {
     this.#displaced ??= this.#files.displaced();
@@ -111,7 +111,7 @@ export class LogWriter {
     return timeMs;
   }
 
-  /** Takes the ends of values out of a slot's records, as many as a piece may take. Returns how many. Throws WriteFailed, EraseRefused. */
+  /** Erases the content of a slot's records, up to the limit of a step. Returns how many. Throws WriteFailed, EraseRefused. */
   erase(slot: number, erasures: readonly Erasure[]): number {
     this.#assertInPlace();
     const erased = this.#eraser.erase(slot, erasures, this.#ends[slot] ?? 0);
@@ -119,7 +119,7 @@ export class LogWriter {
     return erased;
   }
 
-  /** Empties the WAL, where what was erased still stands; false while a reader is in the way. Throws WriteFailed. */
+  /** Truncates the WAL, which still has erased content; false while a reader blocks it. Throws WriteFailed. */
   emptyWal(): boolean {
     return this.#eraser.emptyWal();
   }

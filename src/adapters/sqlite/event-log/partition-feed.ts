@@ -4,7 +4,7 @@ import { maxRecentBytes, maxRecentRecords } from './limits.ts';
 /** How far a partition reaches, its newest records in memory, and who waits for more. */
 export class PartitionFeed {
   #end: number;
-  /** The newest records, up to `#end`. Twice what is kept, so that dropping the old ones costs nothing per record. */
+  /** The newest records, up to `#end`. Twice the retention, so that dropping old ones costs nothing per record. */
   #recent: LogRecord[] = [];
   #recentBytes = 0;
   readonly #waiters = new Set<() => void>();

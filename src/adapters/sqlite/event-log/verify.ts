@@ -71,10 +71,7 @@ export function verifyLog(folder: string): Verification {
   }
 }
 
-/**
- * SQLite takes a database with another write version for one that it may read and not write, and says so only when it
- * writes.
- */
+/** SQLite opens a database with another write version read-only, and reports that only at the first write. */
 function isMarkedAsWal(database: string): boolean {
   const versions = Buffer.alloc(walVersions.length);
   const file = openSync(database, 'r');

@@ -41,7 +41,7 @@ export class Witness {
   readonly #endsStart: number;
   #sequence = 0;
 
-  /** Replaces the file by one that says this; the old one stands until the new one is whole. */
+  /** Replaces the file atomically: the old one stays until the new one is complete. */
   constructor(path: string, topology: Topology, ends: ArrayLike<number>) {
     const topics = encodeTopics(topology.topics);
     this.#endsStart = at.topics + topics.length;

@@ -65,10 +65,7 @@ export class WriterClient {
     worker.on('exit', () => this.#fail(new Error('it has ended')));
   }
 
-  /**
-   * Takes the records for the next batch. Rejects with LogUnavailable; throws RangeError, and takes none, when one is
-   * too large.
-   */
+  /** Adds the records to the next batch. Rejects with LogUnavailable; throws RangeError, and adds none, when one is too large. */
   append(records: readonly NewRecord[]): Promise<readonly Appended[]> {
     if (this.#gone !== undefined) return Promise.reject(this.#gone);
     if (this.#closing) return Promise.reject(new LogUnavailable('the log is closed', 'not-written'));

@@ -17,7 +17,7 @@ if (parentPort === null) throw new Error('this is a worker thread');
 const port = parentPort;
 const send = (message: FromWriter, transfer: readonly ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
-/** Adds topics that the log does not have yet; they are empty, so what was verified stands. */
+/** Adds topics that the log does not have yet; they are empty, so the verification stays valid. */
 function withTopics(folder: string, verified: Verification, topics: Readonly<Record<string, number>>): Verification {
   const missing = missingTopics(verified.topology.topics, topics);
   if (missing.length === 0) return verified;

@@ -15,7 +15,7 @@ export interface FileOptions {
   readonly onReplacing?: () => void;
   /** Of a writer: this is the file that it writes from now on. */
   readonly onOpened?: (inode: number) => void;
-  /** Of a reader: whether that is the file that is written. A file that somebody else put there, or took away, has nothing to say. */
+  /** For a reader: whether this is the writer's file. A foreign or removed file is ignored. */
   readonly isCurrent?: (inode: number) => boolean;
 }
 
@@ -74,7 +74,7 @@ export class StoreFile {
     this.#connection = null;
   }
 
-  /** A writer whose file was removed or replaced would write where nobody reads: it goes on with what is at the path. 1.5 µs a use. */
+  /** A writer whose file was removed or replaced would write to an unlinked file: it reopens the path. 1.5 µs per use. */
   #keepPlace(): void {
     // It could not be opened at first.
     if (this.#connection === null) return this.#open();

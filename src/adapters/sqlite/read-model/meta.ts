@@ -47,7 +47,7 @@ export function checkTables(connection: Connection): void {
   if (!areAsMade) throw new StoreDamaged('the tables are not as they were made');
 }
 
-/** SQLite takes a damaged definition for a mistake in the statement. Returns what is wrong with the definitions; if nothing is, the error. */
+/** SQLite reports a damaged schema as an error in the statement. Returns the problem of the schema; if there is none, the error. */
 export function definitionDamage(connection: Connection, error: unknown): unknown {
   if (!isStatementError(error)) return error;
   try {

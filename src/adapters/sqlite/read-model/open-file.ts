@@ -10,7 +10,7 @@ export type Mode = 'write' | 'read';
 /** How long a statement waits for another handle's transaction. Batches take milliseconds; a rebuild in another process also writes batches. */
 const busyTimeoutMs = 5_000;
 
-/** How long emptying the write-ahead log waits for readers, which takes up the thread; reads take less than a millisecond. */
+/** Maximum wait of a WAL truncation for readers, which blocks the thread; reads take less than a millisecond. */
 const truncateTimeoutMs = 100;
 
 /** SQLite's own page cache, enough for the inner pages of a large file. The operating system's holds the rest, and is as fast. */
@@ -48,7 +48,7 @@ export function openToWrite(path: string): Connection {
     const connection = new Connection(database, statSync(path).ino);
     if (bytes === 0) createMeta(connection);
     readSchemaVersion(connection);
-    // First, because SQLite takes flipped bits in a definition for mistakes of whoever wrote it.
+    // First, because SQLite reports flipped bits in the schema as errors of the statement.
     checkTables(connection);
     if (bytes <= maxQuickCheckBytes) checkWhole(database, bytes <= maxIntegrityCheckBytes);
     if (bytes <= maxIntegrityCheckBytes) checkWordIndexes(connection);

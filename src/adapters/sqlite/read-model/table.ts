@@ -143,8 +143,8 @@ export class Table<D extends Document> {
   }
 
   /**
-   * Newest first; those of one time by id. The index does not have them in that order, so a time is read to its end; where times differ,
-   * one document more than asked for tells that it was.
+   * Newest first; those of one time by id. The index is not in that order, so all documents of a time are read; where times differ, one extra document
+   * ends it.
    */
   search(connection: Connection, { equals, words, beginnings, after, limit }: SearchQuery): readonly D[] {
     const match = matchOf(equals, words, beginnings);

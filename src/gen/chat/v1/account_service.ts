@@ -6,19 +6,19 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { handleUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.ts";
 
-/** Accounts, for servers that keep their own; others trust an OpenID Connect issuer. */
+/** Accounts, for servers with `PARLEY_AUTH=accounts`. */
 
-/** What a signed-in client holds. */
+/** The tokens of a signed-in client. */
 export interface Tokens {
   /** Bearer token for the `authorization` metadata. */
   accessToken: string;
   /** For RefreshTokens. Secret. */
   refreshToken: string;
-  /** How long `access_token` works. */
+  /** Lifetime of `access_token`. */
   accessTokenLifetime?:
     | Duration
     | undefined;
-  /** The client id the tokens speak for. */
+  /** The client id of the tokens. */
   clientId: string;
 }
 
@@ -30,13 +30,13 @@ export interface SignUpRequest {
   password: string;
 }
 
-/** The account exists and is signed in. */
+/** The account is created and signed in. */
 export interface SignUpResponse {
   /** Signed in. */
   tokens?: Tokens | undefined;
 }
 
-/** Who it is. */
+/** User name and password. */
 export interface SignInRequest {
   /** As at SignUp. */
   userName: string;
@@ -50,7 +50,7 @@ export interface SignInResponse {
   tokens?: Tokens | undefined;
 }
 
-/** The token to trade. */
+/** The token to exchange. */
 export interface RefreshTokensRequest {
   /** From Tokens. */
   refreshToken: string;
@@ -62,51 +62,51 @@ export interface RefreshTokensResponse {
   tokens?: Tokens | undefined;
 }
 
-/** The token to end. */
+/** The token to revoke. */
 export interface SignOutRequest {
   /** From Tokens. */
   refreshToken: string;
 }
 
-/** It is ended. */
+/** It is revoked. */
 export interface SignOutResponse {
 }
 
-/** Of the caller, whom the access token names. */
+/** The access token names the caller. */
 export interface SignOutEverywhereRequest {
 }
 
-/** They are ended. */
+/** They are revoked. */
 export interface SignOutEverywhereResponse {
 }
 
 /** Both passwords; the access token names the account. */
 export interface ChangePasswordRequest {
-  /** The password until now. */
+  /** The current password. */
   oldPassword: string;
   /** As at SignUp. */
   newPassword: string;
 }
 
-/** The password is the new one, and the caller is signed in anew. */
+/** The password is changed, and the caller is signed in again. */
 export interface ChangePasswordResponse {
-  /** Signed in. Those from before are ended. */
+  /** New tokens. Earlier ones are revoked. */
   tokens?: Tokens | undefined;
 }
 
-/** Asks how people sign in. */
+/** Takes no arguments. */
 export interface DescribeSignInRequest {
 }
 
-/** How people sign in. */
+/** The server's sign-in method. */
 export interface DescribeSignInResponse {
   /** Exactly one is set. */
   method?:
     | //
-    /** Clients say who they are, and are believed. */
+    /** Client ids are not verified. */
     { $case: "none"; value: NoSignIn }
     | //
-    /** With a name and a password, by SignIn. */
+    /** User name and password, by SignIn. */
     { $case: "accounts"; value: AccountSignIn }
     | //
     /** At an OpenID Connect issuer. */
@@ -114,7 +114,7 @@ export interface DescribeSignInResponse {
     | undefined;
 }
 
-/** Clients say who they are, and are believed: each chooses its `client_id`. */
+/** Client ids are not verified: each client chooses its `client_id`. */
 export interface NoSignIn {
 }
 
@@ -128,11 +128,11 @@ export interface AccountSignIn {
 export interface OidcSignIn {
   /** The issuer's URL, where discovery begins. */
   issuer: string;
-  /** The id under which the web client is registered with the issuer; empty: it is not, and people sign in elsewhere. */
+  /** The web client's id at the issuer; empty: it is not registered there. */
   webClientId: string;
-  /** What to ask the issuer for. */
+  /** Scopes to request. */
   scopes: string[];
-  /** The API that access tokens must be for. */
+  /** Required audience of access tokens. */
   audience: string;
 }
 
@@ -1227,10 +1227,10 @@ export const OidcSignIn: MessageFns<OidcSignIn> = {
   },
 };
 
-/** Signs people up and in. */
+/** Creates accounts and signs in. */
 export type AccountServiceService = typeof AccountServiceService;
 export const AccountServiceService = {
-  /** How people sign in here. Anybody may ask. */
+  /** The server's sign-in method. Needs no token. */
   describeSignIn: {
     path: "/chat.v1.AccountService/DescribeSignIn" as const,
     requestStream: false as const,
@@ -1252,7 +1252,7 @@ export const AccountServiceService = {
     responseSerialize: (value: SignUpResponse): Buffer => Buffer.from(SignUpResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SignUpResponse => SignUpResponse.decode(value),
   },
-  /** Trades a password for tokens. */
+  /** Exchanges a password for tokens. */
   signIn: {
     path: "/chat.v1.AccountService/SignIn" as const,
     requestStream: false as const,
@@ -1262,7 +1262,7 @@ export const AccountServiceService = {
     responseSerialize: (value: SignInResponse): Buffer => Buffer.from(SignInResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SignInResponse => SignInResponse.decode(value),
   },
-  /** Trades a refresh token for new tokens; the old one stops working. */
+  /** Exchanges a refresh token for new tokens; the old one stops working. */
   refreshTokens: {
     path: "/chat.v1.AccountService/RefreshTokens" as const,
     requestStream: false as const,
@@ -1273,7 +1273,7 @@ export const AccountServiceService = {
       Buffer.from(RefreshTokensResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RefreshTokensResponse => RefreshTokensResponse.decode(value),
   },
-  /** Ends a refresh token. */
+  /** Revokes a refresh token. */
   signOut: {
     path: "/chat.v1.AccountService/SignOut" as const,
     requestStream: false as const,
@@ -1284,9 +1284,8 @@ export const AccountServiceService = {
     responseDeserialize: (value: Buffer): SignOutResponse => SignOutResponse.decode(value),
   },
   /**
-   * Ends every sign-in of the caller: all refresh tokens stop working at once. An access token that was given before works until it expires,
-   * `access_token_lifetime` after it was given at most, and 5 s more for clocks that differ; a stream that it opened ends then, unless a later
-   * sign-in gives it another token.
+   * Revokes all refresh tokens of the caller. Access tokens work until they expire, at most `access_token_lifetime` after they were issued and
+   * 5 s of clock tolerance; a stream ends with its token, unless it gets a newer one.
    */
   signOutEverywhere: {
     path: "/chat.v1.AccountService/SignOutEverywhere" as const,
@@ -1299,7 +1298,7 @@ export const AccountServiceService = {
       Buffer.from(SignOutEverywhereResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SignOutEverywhereResponse => SignOutEverywhereResponse.decode(value),
   },
-  /** Replaces the caller's password, ends every sign-in as SignOutEverywhere does, and signs the caller in anew. */
+  /** Replaces the caller's password, revokes every sign-in as SignOutEverywhere does, and signs the caller in again. */
   changePassword: {
     path: "/chat.v1.AccountService/ChangePassword" as const,
     requestStream: false as const,
@@ -1314,23 +1313,22 @@ export const AccountServiceService = {
 } as const;
 
 export interface AccountServiceServer extends UntypedServiceImplementation {
-  /** How people sign in here. Anybody may ask. */
+  /** The server's sign-in method. Needs no token. */
   describeSignIn: handleUnaryCall<DescribeSignInRequest, DescribeSignInResponse>;
   /** Creates an account. */
   signUp: handleUnaryCall<SignUpRequest, SignUpResponse>;
-  /** Trades a password for tokens. */
+  /** Exchanges a password for tokens. */
   signIn: handleUnaryCall<SignInRequest, SignInResponse>;
-  /** Trades a refresh token for new tokens; the old one stops working. */
+  /** Exchanges a refresh token for new tokens; the old one stops working. */
   refreshTokens: handleUnaryCall<RefreshTokensRequest, RefreshTokensResponse>;
-  /** Ends a refresh token. */
+  /** Revokes a refresh token. */
   signOut: handleUnaryCall<SignOutRequest, SignOutResponse>;
   /**
-   * Ends every sign-in of the caller: all refresh tokens stop working at once. An access token that was given before works until it expires,
-   * `access_token_lifetime` after it was given at most, and 5 s more for clocks that differ; a stream that it opened ends then, unless a later
-   * sign-in gives it another token.
+   * Revokes all refresh tokens of the caller. Access tokens work until they expire, at most `access_token_lifetime` after they were issued and
+   * 5 s of clock tolerance; a stream ends with its token, unless it gets a newer one.
    */
   signOutEverywhere: handleUnaryCall<SignOutEverywhereRequest, SignOutEverywhereResponse>;
-  /** Replaces the caller's password, ends every sign-in as SignOutEverywhere does, and signs the caller in anew. */
+  /** Replaces the caller's password, revokes every sign-in as SignOutEverywhere does, and signs the caller in again. */
   changePassword: handleUnaryCall<ChangePasswordRequest, ChangePasswordResponse>;
 }
 

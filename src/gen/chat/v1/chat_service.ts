@@ -14,8 +14,8 @@ import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Message, Part } from "./content.ts";
 
 /**
- * The chat itself: one session, either on one bidirectional stream or, for clients that cannot
- * stream requests (gRPC-Web), split into a server stream and unary calls. Both drive the same session.
+ * Chat sessions: on one bidirectional stream or, for clients that cannot stream requests (gRPC-Web), on a
+ * server stream and unary calls.
  */
 
 /** Client to server, on the bidirectional stream. */
@@ -23,25 +23,25 @@ export interface ChatRequest {
   /** Exactly one is set. */
   frame?:
     | //
-    /** First, and only once. */
+    /** The first frame, and only once. */
     { $case: "hello"; value: Hello }
     | //
     /** A message. */
     { $case: "message"; value: OutgoingMessage }
     | //
-    /** Stop the reply to this user message id. */
+    /** Stop the reply to this user message. */
     { $case: "stopMessageId"; value: string }
     | //
-    /** The client is alive. */
+    /** Heartbeat. */
     { $case: "ping"; value: Ping }
     | //
-    /** The client is done; the server ends the stream. */
+    /** Ends the session; the server closes the stream. */
     { $case: "goodbye"; value: Goodbye }
     | //
-    /** Turn to another conversation. */
+    /** Move to another conversation. */
     { $case: "join"; value: JoinConversation }
     | //
-    /** With authentication on: a newer access token, before the former one expires. */
+    /** With authentication: a newer access token, before the current one expires. */
     { $case: "renewToken"; value: RenewToken }
     | undefined;
 }
@@ -54,7 +54,7 @@ export interface ChatResponse {
 
 /** Opens a session. */
 export interface OpenRequest {
-  /** Who is there. */
+  /** The client. */
   hello?: Hello | undefined;
 }
 
@@ -64,7 +64,7 @@ export interface OpenResponse {
   event?: ServerEvent | undefined;
 }
 
-/** Where an open session turns. */
+/** The conversation to join. */
 export interface JoinRequest {
   /** From Welcome. */
   sessionId: string;
@@ -72,9 +72,9 @@ export interface JoinRequest {
   conversation?: JoinConversation | undefined;
 }
 
-/** The session has turned. */
+/** The session has moved. */
 export interface JoinResponse {
-  /** The same that the session's stream carries. */
+  /** The same as on the session's stream. */
   joined?: Joined | undefined;
 }
 
@@ -82,13 +82,13 @@ export interface JoinResponse {
 export interface SendRequest {
   /** From Welcome. */
   sessionId: string;
-  /** What is said. */
+  /** The message. */
   message?: OutgoingMessage | undefined;
 }
 
 /** The message is in the log. */
 export interface SendResponse {
-  /** The same that the session's stream carries, which it may overtake: its sequence is not one that was seen on the stream. */
+  /** The same as on the session's stream. The response may overtake the stream: its sequence does not count as seen on the stream. */
   accepted?: Accepted | undefined;
 }
 
@@ -104,13 +104,13 @@ export interface StopReplyRequest {
 export interface StopReplyResponse {
 }
 
-/** A sign of life. */
+/** Heartbeat. */
 export interface HeartbeatRequest {
   /** From Welcome. */
   sessionId: string;
 }
 
-/** The server heard it. */
+/** Received. */
 export interface HeartbeatResponse {
   /** The server's clock. */
   serverTime?: Date | undefined;
@@ -126,7 +126,7 @@ export interface CloseRequest {
 export interface CloseResponse {
 }
 
-/** Who connects, from where, and what it has seen. */
+/** The client, its time zone, and where it resumes. */
 export interface Hello {
   /**
    * Stable id of this client; one session per client at a time. With authentication on it comes
@@ -138,111 +138,108 @@ export interface Hello {
   /** The conversation to join. Empty: a new one. */
   conversationId: string;
   /**
-   * From an earlier Welcome: takes that session over, even while the server still thinks it is open.
-   * It goes on working until the new session was active, because its Welcome may be lost.
+   * From an earlier Welcome: takes that session over, also while it is open at the server.
+   * It keeps working until the new session was active, because its Welcome may be lost.
    */
   resumeToken: string;
   /**
-   * With `conversation_id`: events after this sequence are sent again first. The highest sequence of the conversation
-   * that was seen on a session's stream; the answer of a Send call may overtake the stream, and does not count.
+   * With `conversation_id`: events after this sequence are sent first. The highest sequence of the conversation seen
+   * on a session's stream; the response of Send may overtake the stream, and does not count.
    */
   afterSequence: bigint;
-  /** How long to wait in line when every slot is taken; the server caps it. Zero: do not wait. */
+  /** How long to wait in line when every slot is taken, up to the server's limit. Zero: do not wait. */
   waitForSlot?:
     | Duration
     | undefined;
-  /** Send the bytes of reply media in the stream, not only their URLs. */
+  /** Send reply media inline, not only as URLs. */
   inlineMedia: boolean;
   /**
-   * Ends the session that this client has elsewhere, open or in line, with SESSION_TAKEN_OVER, and gives this one its place: for a second device, which
-   * has no resume token. Ask the person first. Needs an access token, which says whose session it is; where authentication is off it means nothing.
+   * Ends the session that this client has elsewhere, open or in line, with SESSION_TAKEN_OVER, and gives its slot to this one: for a second device, which
+   * has no resume token. Ask the person first. Needs an access token, which names the client; ignored where authentication is off.
    */
   takeOver: boolean;
 }
 
 /**
- * The conversation a session turns to. From then on messages go there, and events come from there; a
- * reply under way in the conversation left behind goes on, and is there when the client comes back.
+ * The conversation to join: further messages go there, and events come from there. A reply in progress in the
+ * previous conversation continues, and is there when the client returns.
  */
 export interface JoinConversation {
   /** Which one; empty: a new one. */
   conversationId: string;
-  /**
-   * Events after this sequence are sent again first: the highest of the conversation that was seen on a session's
-   * stream, as in Hello.
-   */
+  /** Events after this sequence are sent first, as in Hello. */
   afterSequence: bigint;
 }
 
 /** A message as a client sends it. */
 export interface OutgoingMessage {
-  /** Chosen by the client, unique within the conversation: a repeat is answered, not said twice. */
+  /** Chosen by the client, unique within the conversation: a repeat is acknowledged, not processed twice. */
   clientMessageId: string;
-  /** 1 to 16, each with something in it. */
+  /** 1 to 16, none empty. */
   parts: Part[];
 }
 
-/** A newer access token of the same client. In the split shape any unary call of the session that carries one does the same. */
+/** A newer access token of the same client. With Open, any unary call of the session with a newer token does the same. */
 export interface RenewToken {
   /** As in the `authorization` metadata, without "Bearer ". */
   accessToken: string;
 }
 
-/** A sign of life. */
+/** Heartbeat. */
 export interface Ping {
 }
 
-/** The end, said politely. */
+/** Ends the session. */
 export interface Goodbye {
 }
 
-/** Something the server tells a session. */
+/** An event of a session. */
 export interface ServerEvent {
   /** Exactly one is set. */
   event?:
     | //
-    /** Every slot is taken; the client stands in line. */
+    /** Every slot is taken; the client waits in line. */
     { $case: "waiting"; value: Waiting }
     | //
     /** The session is open. */
     { $case: "welcome"; value: Welcome }
     | //
-    /** A message of this client is in the log. Except for a repeat, which names the first, Accepted comes in the order of the log. */
+    /** A message of this client is in the log. Sent in log order, except for a repeat, which names the first. */
     { $case: "accepted"; value: Accepted }
     | //
-    /** A message as the log holds it: one that was missed, or a reply that is complete. In the order of the log. */
+    /** A message from the log: one that was missed, or a complete reply. In log order. */
     { $case: "message"; value: Message }
     | //
-    /** A worker has begun, or begun again, to answer. */
+    /** A worker has started an attempt to answer. */
     { $case: "replyStarted"; value: ReplyStarted }
     | //
     /** The next piece of a reply. */
     { $case: "replyDelta"; value: ReplyDelta }
     | //
-    /** A message could not be taken or answered; the session goes on. */
+    /** A message was not accepted or not answered; the session continues. */
     { $case: "rejected"; value: MessageRejected }
     | //
     /** Answer to a ping, or to a Heartbeat. */
     { $case: "pong"; value: Pong }
     | //
-    /** The server is leaving: finish, then connect again with the resume token. */
+    /** The server is draining: finish, then reconnect with the resume token. */
     { $case: "drain"; value: Drain }
     | //
-    /** The session has turned to another conversation. */
+    /** The session has moved to another conversation. */
     { $case: "joined"; value: Joined }
     | //
-    /** The conversation the session is in has a new title. In the order of the log. */
+    /** The session's conversation has a new title. In log order. */
     { $case: "renamed"; value: ConversationRenamed }
     | //
-    /** The conversation the session is in was deleted. In the order of the log. */
+    /** The session's conversation was deleted. In log order. */
     { $case: "deleted"; value: ConversationDeleted }
     | //
-    /** The model has failed, and is asked again after a while. */
+    /** An attempt to answer failed; the next one starts after a delay. */
     { $case: "replyDelayed"; value: ReplyDelayed }
     | undefined;
 }
 
-/** Where the client stands in line. */
+/** The client's place in line. */
 export interface Waiting {
   /** 1 is next. */
   place: number;
@@ -254,13 +251,13 @@ export interface Welcome {
   sessionId: string;
   /** Takes this session over after a lost connection. Secret. */
   resumeToken: string;
-  /** The conversation joined or begun. */
+  /** The conversation joined or started. */
   conversationId: string;
   /** Send a ping at least this often. */
   heartbeatInterval?:
     | Duration
     | undefined;
-  /** Say something within this time, or the session ends with FIRST_MESSAGE_TIMEOUT. */
+  /** Send a message within this time, or the session ends with FIRST_MESSAGE_TIMEOUT. */
   firstMessageDeadline?:
     | Duration
     | undefined;
@@ -272,28 +269,25 @@ export interface Welcome {
   limits?: SessionLimits | undefined;
 }
 
-/** The session has turned to this conversation. */
+/** The session has moved to this conversation. */
 export interface Joined {
   /** Which one. */
   conversationId: string;
 }
 
-/**
- * Somebody gave the conversation the session is in another title: the same client in another place, or an operator. After a resume from far back only
- * the newest title may be sent.
- */
+/** The session's conversation has a new title, set by any caller. After a resume from far back only the newest title may be sent. */
 export interface ConversationRenamed {
   /** Which one. */
   conversationId: string;
-  /** What it is called now. */
+  /** The new title. */
   title: string;
   /** Its place in the conversation's order. It counts for `after_sequence` as that of a message does. */
   sequence: bigint;
 }
 
 /**
- * Somebody deleted the conversation the session is in: the same client in another place, or an operator. The session goes on; messages to this
- * conversation are refused with NOT_FOUND until it turns to another one.
+ * The session's conversation was deleted, by any caller. The session continues; messages are refused with NOT_FOUND until it joins another
+ * conversation.
  */
 export interface ConversationDeleted {
   /** Which one. */
@@ -302,7 +296,7 @@ export interface ConversationDeleted {
   sequence: bigint;
 }
 
-/** What a client may do, so that it can say so before it is refused. */
+/** Limits that a client can check before it sends. */
 export interface SessionLimits {
   /** Sessions open at once, over all servers. */
   maxClients: number;
@@ -314,33 +308,32 @@ export interface SessionLimits {
   maxInlineBytes: number;
   /** Bytes of one uploaded media object. */
   maxMediaBytes: bigint;
-  /** Bytes of one frame with all that is in it. A larger one ends the call with RESOURCE_EXHAUSTED before it is read. */
+  /** Bytes of a whole frame. A larger one ends the call with RESOURCE_EXHAUSTED. */
   maxFrameBytes: number;
 }
 
-/** A message is in the log: it will be answered, or its failure told, whatever crashes. */
+/** A message is in the log: it will be answered, or its failure reported, whatever crashes. */
 export interface Accepted {
   /** The id the client chose. */
   clientMessageId: string;
-  /** The id for ever. */
+  /** Its permanent id. */
   messageId: string;
   /** Its place in the conversation's order. */
   sequence: bigint;
-  /** When the log took it. */
+  /** Time of the log record. */
   createTime?:
     | Date
     | undefined;
-  /** True when this id had been accepted before. */
+  /** True for a repeat of an accepted id. */
   duplicate: boolean;
   /** The conversation it is in. */
   conversationId: string;
 }
 
 /**
- * Begins the draft of `reply_message_id`. Its text comes in ReplyDeltas from byte 0: for the first attempt, for another one (a worker was lost, or the
- * model failed), and for the same one on another stream or after another turn to the conversation. Put what comes over what you have: so nothing
- * flickers, and nothing is shown twice. A higher attempt with `continued_bytes` 0 begins another text: what you have of the reply is void. The complete
- * message, when it comes, takes the draft's place.
+ * Begins the draft of `reply_message_id`. Its text comes in ReplyDeltas from byte 0: for the first attempt, for a further one (a worker was lost, or the
+ * model failed), and for the same one on another stream or after another join. Write the text over what you have, and nothing flickers or appears
+ * twice. A higher attempt with `continued_bytes` 0 starts another text: discard the draft. The complete message replaces the draft.
  */
 export interface ReplyStarted {
   /** The user message being answered. */
@@ -350,14 +343,14 @@ export interface ReplyStarted {
   /** 1, 2, … */
   attempt: number;
   /**
-   * So many bytes of its text are what the attempt before had said, which this one goes on from; they are sent again, too. What was shown of that attempt
-   * beyond them may come in other words. 0: it begins anew.
+   * The attempt continues the previous one from this many bytes of its text, which are sent again, too. Text of the previous attempt beyond them may
+   * change. 0: it starts over.
    */
   continuedBytes: bigint;
 }
 
 /**
- * The next piece of a reply's text. It goes to `offset_bytes` of the draft, over what you have, in bytes:
+ * The next piece of a reply's text. Write it at `offset_bytes` of the draft, in bytes:
  * `if not held[offset_bytes:].startswith(text): held = held[:offset_bytes] + text`.
  */
 export interface ReplyDelta {
@@ -365,16 +358,16 @@ export interface ReplyDelta {
   replyMessageId: string;
   /** The attempt it belongs to. */
   attempt: number;
-  /** Where `text` begins in the reply, in UTF-8 bytes. Pieces follow one another without a hole from each ReplyStarted on. */
+  /** Where `text` begins in the reply, in UTF-8 bytes. Pieces have no gaps from each ReplyStarted on. */
   offsetBytes: bigint;
-  /** What stands there. */
+  /** The text. */
   text: string;
 }
 
 /**
- * An attempt to answer has failed, and another one is made, so the reply waits: worth telling whoever waits for it, who can stop it meanwhile. It is over
- * with the next ReplyStarted, or the end of the message: its reply, or MessageRejected. This is not in the log: a resumed session is told of a wait
- * that goes on, and a server may tell of none.
+ * An attempt to answer failed, and the next one starts after a delay: tell the person, who can stop the reply. The next ReplyStarted ends the wait, or the
+ * end of the message: its reply, or MessageRejected. It is not in the log: a resumed session gets it again while the wait lasts, and a server may not send
+ * it at all.
  */
 export interface ReplyDelayed {
   /** The user message being answered. */
@@ -383,23 +376,23 @@ export interface ReplyDelayed {
   replyMessageId: string;
   /** The attempt that failed. */
   attempt: number;
-  /** When the next one is made, from now. */
+  /** Time until the next attempt. */
   retryDelay?: Duration | undefined;
 }
 
-/** A message was not taken, or its reply was given up. */
+/** A message was not accepted, or its reply was given up. */
 export interface MessageRejected {
   /** The id the client chose. */
   clientMessageId: string;
-  /** The id for ever, if it had got one. */
+  /** Its permanent id, if it has one. */
   messageId: string;
   /** A reason of the error catalogue, e.g. TEXT_TOO_LONG. */
   reason: string;
-  /** For a person to read. */
+  /** Human-readable. */
   detail: string;
-  /** Sending the same again later may work. */
+  /** The same message may succeed later. */
   retryable: boolean;
-  /** With `retryable`: not before this long. */
+  /** With `retryable`: the minimum delay. */
   retryDelay?: Duration | undefined;
 }
 
@@ -409,9 +402,9 @@ export interface Pong {
   serverTime?: Date | undefined;
 }
 
-/** The server is leaving. */
+/** The server is draining. */
 export interface Drain {
-  /** The stream ends by then. */
+  /** The stream ends by this time. */
   deadline?: Date | undefined;
 }
 
@@ -3184,12 +3177,12 @@ export const Drain: MessageFns<Drain> = {
 };
 
 /**
- * Talk to the bot.
+ * Sessions and messages.
  *
- * A stream that ends with a status without an ErrorInfo of the domain "parley" was not ended by the server's decision: a connection was lost, or the
- * gateway died. Unless its code is INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED or UNIMPLEMENTED, wait a little longer each time, and open
- * the session again with the resume token and `after_sequence`. Behind Envoy the death of a gateway is INTERNAL: an answer that has begun can only be
- * reset there. With an ErrorInfo, come back where the code is UNAVAILABLE or there is a RetryInfo.
+ * A stream that ends with a status without an ErrorInfo of the domain "parley" was not ended by a decision of the server: the connection was lost, or the
+ * gateway died. Unless the code is INVALID_ARGUMENT, UNAUTHENTICATED, PERMISSION_DENIED or UNIMPLEMENTED, reconnect with backoff, the resume token and
+ * `after_sequence`. Behind Envoy the death of a gateway is INTERNAL: Envoy can only reset a stream that has begun. With an ErrorInfo, reconnect if the
+ * code is UNAVAILABLE or there is a RetryInfo.
  */
 export type ChatServiceService = typeof ChatServiceService;
 export const ChatServiceService = {
@@ -3213,7 +3206,7 @@ export const ChatServiceService = {
     responseSerialize: (value: OpenResponse): Buffer => Buffer.from(OpenResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): OpenResponse => OpenResponse.decode(value),
   },
-  /** Turns an open session to another conversation. */
+  /** Moves an open session to another conversation. */
   join: {
     path: "/chat.v1.ChatService/Join" as const,
     requestStream: false as const,
@@ -3233,7 +3226,7 @@ export const ChatServiceService = {
     responseSerialize: (value: SendResponse): Buffer => Buffer.from(SendResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SendResponse => SendResponse.decode(value),
   },
-  /** Stops the reply to a message. A lost connection never stops a reply; this does. */
+  /** Stops the reply to a message. A lost connection does not stop it. */
   stopReply: {
     path: "/chat.v1.ChatService/StopReply" as const,
     requestStream: false as const,
@@ -3243,7 +3236,7 @@ export const ChatServiceService = {
     responseSerialize: (value: StopReplyResponse): Buffer => Buffer.from(StopReplyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StopReplyResponse => StopReplyResponse.decode(value),
   },
-  /** Keeps an open session alive. The session's stream carries a Pong as well, so that it is never silent for longer than the heartbeats. */
+  /** Keeps an open session alive. The session's stream carries a Pong as well, so that it is never idle for longer than the heartbeat interval. */
   heartbeat: {
     path: "/chat.v1.ChatService/Heartbeat" as const,
     requestStream: false as const,
@@ -3270,13 +3263,13 @@ export interface ChatServiceServer extends UntypedServiceImplementation {
   chat: handleBidiStreamingCall<ChatRequest, ChatResponse>;
   /** Opens the same session for a client that cannot stream requests. */
   open: handleServerStreamingCall<OpenRequest, OpenResponse>;
-  /** Turns an open session to another conversation. */
+  /** Moves an open session to another conversation. */
   join: handleUnaryCall<JoinRequest, JoinResponse>;
   /** Sends a message in an open session, to its conversation. */
   send: handleUnaryCall<SendRequest, SendResponse>;
-  /** Stops the reply to a message. A lost connection never stops a reply; this does. */
+  /** Stops the reply to a message. A lost connection does not stop it. */
   stopReply: handleUnaryCall<StopReplyRequest, StopReplyResponse>;
-  /** Keeps an open session alive. The session's stream carries a Pong as well, so that it is never silent for longer than the heartbeats. */
+  /** Keeps an open session alive. The session's stream carries a Pong as well, so that it is never idle for longer than the heartbeat interval. */
   heartbeat: handleUnaryCall<HeartbeatRequest, HeartbeatResponse>;
   /** Ends an open session and frees its slot. */
   close: handleUnaryCall<CloseRequest, CloseResponse>;

@@ -5,13 +5,13 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 
-/** What is said: the parts of a message, and the media they may hold. */
+/** Messages, their parts, and media. */
 
-/** Who speaks. */
+/** Author of a message. */
 export const Role = {
   /** UNSPECIFIED - Never sent. */
   UNSPECIFIED: 0,
-  /** USER - The person at the client. */
+  /** USER - The client's user. */
   USER: 1,
   /** ASSISTANT - The model. */
   ASSISTANT: 2,
@@ -28,7 +28,7 @@ export namespace Role {
 }
 
 /**
- * The sort of a part, and, for a request, what decides the sort of the reply:
+ * The kind of a part. It decides the kind of the reply:
  * text is answered by text; voice by text and voice; video by text, voice and an image.
  */
 export const Kind = {
@@ -36,11 +36,11 @@ export const Kind = {
   UNSPECIFIED: 0,
   /** TEXT - UTF-8 text. */
   TEXT: 1,
-  /** VOICE - Sound: MP3, WAV, OGG, WebM or M4A. */
+  /** VOICE - Audio: MP3, WAV, OGG, WebM or M4A. */
   VOICE: 2,
-  /** VIDEO - Moving pictures: MP4 or WebM. */
+  /** VIDEO - Video: MP4 or WebM. */
   VIDEO: 3,
-  /** IMAGE - A still picture: JPEG, PNG, WebP or GIF. */
+  /** IMAGE - Image: JPEG, PNG, WebP or GIF. */
   IMAGE: 4,
   UNRECOGNIZED: -1,
 } as const;
@@ -56,19 +56,19 @@ export namespace Kind {
   export type UNRECOGNIZED = typeof Kind.UNRECOGNIZED;
 }
 
-/** How a message stands. */
+/** Status of a message. */
 export const MessageStatus = {
   /** UNSPECIFIED - Never sent. */
   UNSPECIFIED: 0,
   /** QUEUED - In the log, waiting for a worker. */
   QUEUED: 1,
-  /** PROCESSING - A worker has it. */
+  /** PROCESSING - In processing. */
   PROCESSING: 2,
   /** COMPLETED - Done: for a user message, it has its reply. */
   COMPLETED: 3,
   /** FAILED - Given up; `failure_reason` says why. */
   FAILED: 4,
-  /** STOPPED - Stopped at the client's word; a reply holds what was said until then. */
+  /** STOPPED - Stopped by the client; a reply has its text until then. */
   STOPPED: 5,
   UNRECOGNIZED: -1,
 } as const;
@@ -93,7 +93,7 @@ export interface Part {
     /** Up to the server's text limit, in UTF-8 bytes. */
     { $case: "text"; value: string }
     | //
-    /** Sound, video or picture. */
+    /** Voice, video or image. */
     { $case: "media"; value: Media }
     | undefined;
 }
@@ -103,15 +103,15 @@ export interface Part {
  * `media_id` and `url`, and `inline_data` only for a session that asked for it.
  */
 export interface Media {
-  /** What it is. */
+  /** Its kind. */
   kind: Kind;
   /** IANA media type; the server checks it against the bytes. */
   contentType: string;
-  /** The bytes themselves, up to the server's inline limit. */
+  /** Content, up to the server's inline limit. */
   inlineData: Buffer;
   /** An object stored earlier by MediaService.CreateUpload. */
   mediaId: string;
-  /** Where to fetch it without further credentials, until `url_expire_time`. */
+  /** URL to fetch it without credentials, until `url_expire_time`. */
   url: string;
   /** When `url` stops working. */
   urlExpireTime?:
@@ -122,31 +122,31 @@ export interface Media {
   /** SHA-256 of the bytes, 32 bytes. */
   sha256: Buffer;
   /**
-   * What the file is called at the client, for people to read: up to 255 UTF-8 bytes, no control characters. Empty: no name. It belongs to the
-   * message, not to the object: GetMedia tells none.
+   * The file's name at the client, for display: up to 255 UTF-8 bytes, no control characters. Empty: no name. It belongs to the message, not to the
+   * object: GetMedia returns none.
    */
   fileName: string;
 }
 
-/** One message of a conversation, as history holds it. */
+/** One message of a conversation. */
 export interface Message {
-  /** Unique for ever. */
+  /** Globally unique. */
   messageId: string;
-  /** Where it belongs. */
+  /** Its conversation. */
   conversationId: string;
   /** Its place in the conversation's order: larger is later, gaps are normal. */
   sequence: bigint;
-  /** Who spoke. */
+  /** Its author. */
   role: Role;
-  /** What was said. */
+  /** Its content. */
   parts: Part[];
-  /** How it stands. */
+  /** Its status. */
   status: MessageStatus;
   /** For a reply: the user message it answers. */
   replyToMessageId: string;
-  /** The id under which the client sent it; sending it again changes nothing. */
+  /** The id under which the client sent it; a repeat changes nothing. */
   clientMessageId: string;
-  /** When the log took it. */
+  /** Time of the log record. */
   createTime?:
     | Date
     | undefined;
@@ -158,7 +158,7 @@ export interface Message {
   model: string;
   /** With FAILED: a reason of the error catalogue. */
   failureReason: string;
-  /** A reply without its end: the model cut it for its length, or failed while it spoke. Its text is what there was. */
+  /** An unfinished reply: the model cut it for its length, or failed before its end. */
   incomplete: boolean;
 }
 

@@ -7,25 +7,25 @@ import type { handleUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-j
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Message } from "./content.ts";
 
-/** What was said. */
+/** Conversations and their messages. */
 
 /** One conversation. */
 export interface Conversation {
-  /** Unique for ever. */
+  /** Globally unique. */
   conversationId: string;
-  /** Whose it is. */
+  /** Its owner. */
   clientId: string;
-  /** The first words said, until renamed. */
+  /** The beginning of the first message, until renamed. */
   title: string;
   /** When it began. */
   createTime?:
     | Date
     | undefined;
-  /** When something last happened in it. */
+  /** Time of its last event. */
   updateTime?:
     | Date
     | undefined;
-  /** How many messages it holds. */
+  /** Number of messages. */
   messageCount: bigint;
   /** The sequence of its newest message. */
   lastSequence: bigint;
@@ -33,11 +33,11 @@ export interface Conversation {
 
 /** Pages follow AIP-158. */
 export interface ListConversationsRequest {
-  /** 0: the server's default; larger than its maximum is cut to it. */
+  /** 0: the server's default; capped at its maximum. */
   pageSize: number;
-  /** From the answer before. */
+  /** From the previous response. */
   pageToken: string;
-  /** Whose; needed only where authentication is off. */
+  /** The owner; needed only without authentication. */
   clientId: string;
 }
 
@@ -57,7 +57,7 @@ export interface GetConversationRequest {
 
 /** The conversation. */
 export interface GetConversationResponse {
-  /** As it stands. */
+  /** Its current state. */
   conversation?: Conversation | undefined;
 }
 
@@ -72,25 +72,25 @@ export interface ListMessagesRequest {
   /** Newest first instead of oldest first. */
   newestFirst: boolean;
   /**
-   * Answer only once history has caught up with this sequence (read your own writes); refused as HISTORY_BEHIND
-   * when that takes longer than 5 s.
+   * Wait until history has reached this sequence (read your own writes); refused as HISTORY_BEHIND
+   * after 5 s.
    */
   atLeastSequence: bigint;
 }
 
 /** A page. */
 export interface ListMessagesResponse {
-  /** In the order asked for. */
+  /** In the requested order. */
   messages: Message[];
   /** Empty on the last page. */
   nextPageToken: string;
 }
 
-/** What to look for. */
+/** The query. */
 export interface SearchMessagesRequest {
   /**
-   * 1 to 20 words, all of which must be found. Case and accents do not matter, and ß is ss, æ is ae. Words of one or two letters are found
-   * as whole words only.
+   * 1 to 20 words, all of which must match. Case and accents are ignored; ß is ss, æ is ae. Words of one or two letters match whole words
+   * only.
    */
   query: string;
   /** As in ListConversationsRequest. */
@@ -101,21 +101,21 @@ export interface SearchMessagesRequest {
   clientId: string;
 }
 
-/** A page; it may have fewer messages than asked for, or none, and not be the last. */
+/** A page. It may have fewer messages than requested, or none, without being the last. */
 export interface SearchMessagesResponse {
   /** Newest first. */
   messages: Message[];
   /** Empty on the last page. */
   nextPageToken: string;
-  /** Of each of the messages, in their order: the words found, and what stands around them. */
+  /** One for each message, in the same order: the matches and the text around them. */
   excerpts: Excerpt[];
-  /** On the first page only: conversations in whose title every word is found, if somebody gave it; those begun last first. */
+  /** On the first page only: renamed conversations whose title contains every word, most recently started first. */
   conversations: FoundConversation[];
 }
 
-/** A conversation whose title was found. */
+/** A conversation whose title matches. */
 export interface FoundConversation {
-  /** As it stands. */
+  /** Its current state. */
   conversation?:
     | Conversation
     | undefined;
@@ -123,17 +123,17 @@ export interface FoundConversation {
   title?: Excerpt | undefined;
 }
 
-/** A part of a text, around what was found in it, as one piece after the other. */
+/** A part of a text around its matches, in pieces. */
 export interface Excerpt {
-  /** In their order. */
+  /** In order. */
   pieces: ExcerptPiece[];
 }
 
 /** A piece of an excerpt. */
 export interface ExcerptPiece {
-  /** On one line. */
+  /** Without line breaks. */
   text: string;
-  /** A word that was found. */
+  /** True for a match. */
   found: boolean;
 }
 
@@ -141,13 +141,13 @@ export interface ExcerptPiece {
 export interface RenameConversationRequest {
   /** Which conversation. */
   conversationId: string;
-  /** 1 to 200 characters, no control characters; spaces around it are cut off. */
+  /** 1 to 200 characters, no control characters; trimmed. */
   title: string;
 }
 
 /** The renamed conversation. */
 export interface RenameConversationResponse {
-  /** As it stands now. */
+  /** Its new state. */
   conversation?: Conversation | undefined;
 }
 
@@ -157,7 +157,7 @@ export interface DeleteConversationRequest {
   conversationId: string;
 }
 
-/** It is gone. */
+/** It is deleted. */
 export interface DeleteConversationResponse {
 }
 
@@ -1336,7 +1336,7 @@ export const DeleteConversationResponse: MessageFns<DeleteConversationResponse> 
   },
 };
 
-/** Reads, and manages, the caller's own conversations. */
+/** Reads and manages the caller's conversations. */
 export type HistoryServiceService = typeof HistoryServiceService;
 export const HistoryServiceService = {
   /** Newest activity first. */
@@ -1375,8 +1375,8 @@ export const HistoryServiceService = {
     responseDeserialize: (value: Buffer): ListMessagesResponse => ListMessagesResponse.decode(value),
   },
   /**
-   * The messages in the caller's conversations, replies included, in which every word of a query is found; newest first. A word is
-   * found in words that begin with it, and in its other forms in English and German.
+   * The caller's messages and replies that contain every word of a query, newest first. A query word matches words that begin with it, and
+   * its other forms in English and German.
    */
   searchMessages: {
     path: "/chat.v1.HistoryService/SearchMessages" as const,
@@ -1402,9 +1402,9 @@ export const HistoryServiceService = {
     responseDeserialize: (value: Buffer): RenameConversationResponse => RenameConversationResponse.decode(value),
   },
   /**
-   * Deletes a conversation with its media: from then on no list, search or session gives anything of it. A little later
-   * (10 s, unless set otherwise) its words are out of the log and its media out of the store; until then who has a
-   * medium's id or URL can still fetch it. What was being answered in it is stopped.
+   * Deletes a conversation with its media: no list, search or session returns it any more, and its replies are stopped.
+   * After `PARLEY_ERASURE_DELAY_MS` (and 15 s with media) its content is erased from the log and its media from the
+   * store; until then a media id or URL still works.
    */
   deleteConversation: {
     path: "/chat.v1.HistoryService/DeleteConversation" as const,
@@ -1427,16 +1427,16 @@ export interface HistoryServiceServer extends UntypedServiceImplementation {
   /** The messages of a conversation, by sequence. */
   listMessages: handleUnaryCall<ListMessagesRequest, ListMessagesResponse>;
   /**
-   * The messages in the caller's conversations, replies included, in which every word of a query is found; newest first. A word is
-   * found in words that begin with it, and in its other forms in English and German.
+   * The caller's messages and replies that contain every word of a query, newest first. A query word matches words that begin with it, and
+   * its other forms in English and German.
    */
   searchMessages: handleUnaryCall<SearchMessagesRequest, SearchMessagesResponse>;
   /** Changes a conversation's title. */
   renameConversation: handleUnaryCall<RenameConversationRequest, RenameConversationResponse>;
   /**
-   * Deletes a conversation with its media: from then on no list, search or session gives anything of it. A little later
-   * (10 s, unless set otherwise) its words are out of the log and its media out of the store; until then who has a
-   * medium's id or URL can still fetch it. What was being answered in it is stopped.
+   * Deletes a conversation with its media: no list, search or session returns it any more, and its replies are stopped.
+   * After `PARLEY_ERASURE_DELAY_MS` (and 15 s with media) its content is erased from the log and its media from the
+   * store; until then a media id or URL still works.
    */
   deleteConversation: handleUnaryCall<DeleteConversationRequest, DeleteConversationResponse>;
 }

@@ -7,11 +7,11 @@ import type { handleUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-j
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Kind, Media } from "./content.ts";
 
-/** Large media travel beside the stream, straight to and from the object store. */
+/** Large media, uploaded to and fetched from the object store directly. */
 
-/** What is to be stored. */
+/** The object to store. */
 export interface CreateUploadRequest {
-  /** What it is. */
+  /** Its kind. */
   kind: Kind;
   /** IANA media type. */
   contentType: string;
@@ -19,11 +19,11 @@ export interface CreateUploadRequest {
   sizeBytes: bigint;
   /** SHA-256 of the bytes, 32 bytes. */
   sha256: Buffer;
-  /** Whose; needed only where authentication is off. */
+  /** The owner; needed only without authentication. */
   clientId: string;
 }
 
-/** Where to put it. */
+/** Where to upload it. */
 export interface CreateUploadResponse {
   /** For Media.media_id. */
   mediaId: string;
@@ -31,7 +31,7 @@ export interface CreateUploadResponse {
   uploadUrl: string;
   /** Headers that the PUT must carry. */
   uploadHeaders: Map<string, string>;
-  /** When the URL stops working; an object not used by then is removed. */
+  /** When the URL expires; an object unused by then is removed. */
   expireTime?: Date | undefined;
 }
 
@@ -46,7 +46,7 @@ export interface GetMediaRequest {
   mediaId: string;
 }
 
-/** The object, with a fresh URL. */
+/** The object, with a new URL. */
 export interface GetMediaResponse {
   /** Without inline bytes. */
   media?: Media | undefined;
@@ -437,10 +437,10 @@ export const GetMediaResponse: MessageFns<GetMediaResponse> = {
   },
 };
 
-/** Puts media in, gets media out. */
+/** Uploads and downloads. */
 export type MediaServiceService = typeof MediaServiceService;
 export const MediaServiceService = {
-  /** Reserves an object and says where to PUT its bytes. */
+  /** Creates a URL to PUT an object's bytes to. */
   createUpload: {
     path: "/chat.v1.MediaService/CreateUpload" as const,
     requestStream: false as const,
@@ -451,7 +451,7 @@ export const MediaServiceService = {
       Buffer.from(CreateUploadResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateUploadResponse => CreateUploadResponse.decode(value),
   },
-  /** A fresh URL for a stored object. */
+  /** A new URL for a stored object. */
   getMedia: {
     path: "/chat.v1.MediaService/GetMedia" as const,
     requestStream: false as const,
@@ -464,9 +464,9 @@ export const MediaServiceService = {
 } as const;
 
 export interface MediaServiceServer extends UntypedServiceImplementation {
-  /** Reserves an object and says where to PUT its bytes. */
+  /** Creates a URL to PUT an object's bytes to. */
   createUpload: handleUnaryCall<CreateUploadRequest, CreateUploadResponse>;
-  /** A fresh URL for a stored object. */
+  /** A new URL for a stored object. */
   getMedia: handleUnaryCall<GetMediaRequest, GetMediaResponse>;
 }
 

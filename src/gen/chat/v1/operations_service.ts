@@ -6,13 +6,13 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { handleUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 
-/** For those who run the server. */
+/** Operations. */
 
-/** Why something was put aside. */
+/** The kind of a dead letter. */
 export const ParkedKind = {
   /** UNSPECIFIED - Never sent. */
   UNSPECIFIED: 0,
-  /** UNDECODABLE - A record that the release which met it could not decode. */
+  /** UNDECODABLE - A record that could not be decoded. */
   UNDECODABLE: 1,
   /** POISON - A message that lost three workers. */
   POISON: 2,
@@ -32,21 +32,21 @@ export namespace ParkedKind {
 export const SecurityEventKind = {
   /** UNSPECIFIED - Never sent. */
   UNSPECIFIED: 0,
-  /** SIGN_UP - Somebody made an account. */
+  /** SIGN_UP - An account was created. */
   SIGN_UP: 1,
-  /** SIGN_IN - Somebody signed in with a password. */
+  /** SIGN_IN - Sign-in with a password. */
   SIGN_IN: 2,
-  /** SIGN_IN_FAILED - The password of a sign-in was wrong, or nobody has the name; then the name is not told. */
+  /** SIGN_IN_FAILED - A sign-in failed: the password is wrong or the user name unknown; an unknown name is not recorded. */
   SIGN_IN_FAILED: 3,
-  /** PASSWORD_CHANGED - The owner of an account gave it another password. */
+  /** PASSWORD_CHANGED - The owner of an account changed its password. */
   PASSWORD_CHANGED: 4,
-  /** PASSWORD_CHANGE_FAILED - The old password was wrong. */
+  /** PASSWORD_CHANGE_FAILED - A password change failed: the old password was wrong. */
   PASSWORD_CHANGE_FAILED: 5,
-  /** SIGNED_OUT - A sign-in was ended. */
+  /** SIGNED_OUT - A sign-in was revoked. */
   SIGNED_OUT: 6,
-  /** SIGNED_OUT_EVERYWHERE - All sign-ins of an account were ended. */
+  /** SIGNED_OUT_EVERYWHERE - All sign-ins of an account were revoked. */
   SIGNED_OUT_EVERYWHERE: 7,
-  /** REFRESH_TOKEN_REUSED - A refresh token came a second time: it may be stolen, and its sign-in was ended. */
+  /** REFRESH_TOKEN_REUSED - A refresh token was used twice: it may be stolen, and its sign-in was revoked. */
   REFRESH_TOKEN_REUSED: 8,
   /** ACCOUNT_ADDED - `parley user add`. */
   ACCOUNT_ADDED: 9,
@@ -58,11 +58,11 @@ export const SecurityEventKind = {
   ROLE_CHANGED: 12,
   /** SESSION_ENDED - An operator ended the session of a client. */
   SESSION_ENDED: 13,
-  /** DEAD_LETTER_REPLAYED - An operator replayed what was put aside. */
+  /** DEAD_LETTER_REPLAYED - An operator replayed a dead letter. */
   DEAD_LETTER_REPLAYED: 14,
   /**
-   * ATTEMPTS_REFUSED - Attempts to sign in, to sign up or to change a password were refused before they were looked at, because too many had failed. One gateway tells of an
-   * address once a minute, however many there were.
+   * ATTEMPTS_REFUSED - Attempts to sign in, sign up or change a password were refused without a check, because too many had failed. At most one event a minute per address
+   * and gateway.
    */
   ATTEMPTS_REFUSED: 15,
   UNRECOGNIZED: -1,
@@ -90,31 +90,31 @@ export namespace SecurityEventKind {
   export type UNRECOGNIZED = typeof SecurityEventKind.UNRECOGNIZED;
 }
 
-/** Whether of a client, too. */
+/** An optional client. */
 export interface GetUsageRequest {
-  /** What this client keeps is told as well; empty: of none. */
+  /** Include this client's usage; empty: none. */
   clientId: string;
 }
 
-/** What one client keeps, and may still write. */
+/** What one client stores, and may still write. */
 export interface ClientUsage {
-  /** Conversations in which something was said. */
+  /** Conversations with messages. */
   conversations: bigint;
-  /** Messages and replies in them. */
+  /** Their messages and replies. */
   messages: bigint;
-  /** Bytes of them, as PARLEY_MAX_HISTORY_BYTES_PER_CLIENT counts them. */
+  /** Their bytes, as PARLEY_MAX_HISTORY_BYTES_PER_CLIENT counts them. */
   historyBytes: bigint;
   /** That setting; 0: no limit. */
   maxHistoryBytes: bigint;
-  /** Media objects that are kept, used or not. */
+  /** Stored media objects, used or not. */
   mediaObjects: bigint;
   /** Their bytes. */
   mediaBytes: bigint;
   /** PARLEY_MAX_MEDIA_BYTES_PER_CLIENT; 0: no limit. */
   maxMediaBytes: bigint;
-  /** What it may write at once now, beside messages, at the gateway that answers. */
+  /** Writes other than messages left in its bucket, at the gateway that answers. */
   writesLeft: number;
-  /** Messages that it may send at once now, at that gateway. */
+  /** Messages left in its bucket, at that gateway. */
   messagesLeft: number;
 }
 
@@ -142,19 +142,19 @@ export interface GetUsageResponse {
 export interface ActiveConnection {
   /** The session. */
   sessionId: string;
-  /** Whose. */
+  /** Its client. */
   clientId: string;
-  /** In which conversation. */
+  /** Its conversation. */
   conversationId: string;
   /** IANA time zone. */
   timeZone: string;
-  /** The server that holds it. */
+  /** Its gateway. */
   gatewayId: string;
   /** Since when. */
   connectTime?:
     | Date
     | undefined;
-  /** Its last sign of life, as far as the log knows. */
+  /** Its last activity recorded in the log. */
   lastActiveTime?:
     | Date
     | undefined;
@@ -182,39 +182,39 @@ export interface ListActiveConnectionsResponse {
 export interface DisconnectClientRequest {
   /** Which client. */
   clientId: string;
-  /** Told to the client. */
+  /** Sent to the client. */
   reason: string;
 }
 
-/** It is gone. */
+/** It is disconnected. */
 export interface DisconnectClientResponse {
 }
 
 /** Which message. */
 export interface ExplainMessageRequest {
-  /** Which one; of a reply, the message that it answers is explained. */
+  /** The message; for a reply, the message that it answers is explained. */
   messageId: string;
 }
 
-/** Its life. */
+/** Its events. */
 export interface ExplainMessageResponse {
   /** In log order. Of more than 200 the first and the last, with a step `More` between them. */
   steps: MessageStep[];
 }
 
-/** One event in a message's life. */
+/** One event of a message. */
 export interface MessageStep {
-  /** When the log took it. */
+  /** Time of the log record. */
   time?:
     | Date
     | undefined;
-  /** The event's name; `Now` for how a message stands that has no end yet. */
+  /** The event's name; `Now` for the current state of a message without a final event. */
   event: string;
-  /** For a person to read: attempt, worker, wait, reason; why it did not count, if it did not. Never what was said. */
+  /** Human-readable: attempt, worker, wait, reason, or why it did not count. No content. */
   detail: string;
 }
 
-/** Where a record stands in the log. */
+/** The place of a record in the log. */
 export interface RecordPlace {
   /** The topic, with its prefix. */
   topic: string;
@@ -224,29 +224,29 @@ export interface RecordPlace {
   offset: bigint;
 }
 
-/** Something that was put aside. Never what was said. */
+/** A dead letter, without content. */
 export interface Parked {
-  /** Why. */
+  /** Its kind. */
   kind: ParkedKind;
-  /** The record; of a message, the one that holds it. */
+  /** The record; for a message, its record. */
   place?:
     | RecordPlace
     | undefined;
-  /** When the log took the record; of a message, when it was given up. */
+  /** Time of the record; for a message, when it was given up. */
   time?:
     | Date
     | undefined;
-  /** For a person to read. */
+  /** Human-readable. */
   reason: string;
-  /** Of a message: which one. */
+  /** The message, if it is one. */
   messageId: string;
-  /** Of a message: where it was said. */
+  /** The message's conversation. */
   conversationId: string;
-  /** When it was replayed last; absent if it never was. */
+  /** When it was last replayed; absent if never. */
   replayTime?:
     | Date
     | undefined;
-  /** Of a message: its newest replay, which is a message of its own; empty if there is none. */
+  /** The newest replay of a message, which is a message of its own; empty if none. */
   replayMessageId: string;
 }
 
@@ -271,49 +271,49 @@ export interface ReplayParkedRequest {
   /** Exactly one of them. */
   what?:
     | //
-    /** A record that could not be decoded. It is appended as it is, once this release can; only what clients and their conversations did is replayed, not what workers and gateways did. */
+    /** An undecodable record. It is appended unchanged if this release can decode it. Events of workers and gateways are not replayed. */
     { $case: "place"; value: RecordPlace }
     | //
-    /** A message that ended with POISON or one of the reasons that begin with PROVIDER_. It is said again in the same conversation, under a client message id of its own, and answered like any other. If it was replayed before, its newest replay is meant. */
+    /** A message that ended with POISON or a reason that begins with PROVIDER_. It is sent again in the same conversation, under a new client message id. If it was replayed before, this is its newest replay. */
     { $case: "messageId"; value: string }
     | undefined;
 }
 
 /** It is in the log. */
 export interface ReplayParkedResponse {
-  /** Where the replay stands. */
+  /** The place of the replay. */
   place?:
     | RecordPlace
     | undefined;
-  /** The message that will be answered; empty when what was replayed is no message. */
+  /** The message to be answered; empty if the replay is no message. */
   messageId: string;
-  /** It had been replayed before and has not failed since: nothing was appended. */
+  /** It was replayed before and has not failed since: nothing was appended. */
   alreadyReplayed: boolean;
 }
 
-/** Something that happened, or that happened several times within a minute, alike in all but its time. */
+/** An event, or several within a minute that differ only in time. */
 export interface SecurityEvent {
   /** What. */
   kind: SecurityEventKind;
-  /** When, the first time. */
+  /** Time of the first. */
   time?:
     | Date
     | undefined;
-  /** When, the last time. */
+  /** Time of the last. */
   lastTime?:
     | Date
     | undefined;
-  /** How often. */
+  /** Number of events. */
   count: bigint;
-  /** The client that it concerns; empty when it is not known. */
+  /** The client concerned; empty if unknown. */
   clientId: string;
-  /** The name of its account; empty when there is none, or it is not known. */
+  /** Its user name; empty if none or unknown. */
   userName: string;
-  /** Who did it, when that is not the client that it concerns: the client id of an operator, or `command line`. */
+  /** The actor, if not the client concerned: the client id of an operator, or `command line`. */
   operator: string;
-  /** From where: an IPv4 address, or an IPv6 network (/64). Empty when that is not known. */
+  /** Source: an IPv4 address, or an IPv6 network (/64). Empty if unknown. */
   address: string;
-  /** More for a person to read: a role, the place of a record. */
+  /** Human-readable: a role, the place of a record. */
   detail: string;
 }
 
@@ -2147,10 +2147,10 @@ export const ListSecurityEventsResponse: MessageFns<ListSecurityEventsResponse> 
   },
 };
 
-/** Looks at, and acts on, the running system. Needs the operator role. */
+/** Inspects and controls the running system. Needs the operator role. */
 export type OperationsServiceService = typeof OperationsServiceService;
 export const OperationsServiceService = {
-  /** The limits, and how much of each is used, from the read models. */
+  /** The limits and their use, from the read models. */
   getUsage: {
     path: "/chat.v1.OperationsService/GetUsage" as const,
     requestStream: false as const,
@@ -2184,7 +2184,7 @@ export const OperationsServiceService = {
       Buffer.from(DisconnectClientResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DisconnectClientResponse => DisconnectClientResponse.decode(value),
   },
-  /** Everything that happened to one message, from the log: why it stands where it stands. */
+  /** Every event of a message, from the log. */
   explainMessage: {
     path: "/chat.v1.OperationsService/ExplainMessage" as const,
     requestStream: false as const,
@@ -2196,7 +2196,7 @@ export const OperationsServiceService = {
       Buffer.from(ExplainMessageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExplainMessageResponse => ExplainMessageResponse.decode(value),
   },
-  /** What was put aside so that the rest could go on: records that cannot be read, and messages that cost worker after worker. */
+  /** Dead letters: records that cannot be decoded, and messages that lost three workers. */
   listParked: {
     path: "/chat.v1.OperationsService/ListParked" as const,
     requestStream: false as const,
@@ -2206,7 +2206,7 @@ export const OperationsServiceService = {
     responseSerialize: (value: ListParkedResponse): Buffer => Buffer.from(ListParkedResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListParkedResponse => ListParkedResponse.decode(value),
   },
-  /** Gives what was put aside another chance: it is appended to the log again, as something new. Doing it twice appends it once. */
+  /** Retries a dead letter: appends it to the log as a new record. Idempotent. */
   replayParked: {
     path: "/chat.v1.OperationsService/ReplayParked" as const,
     requestStream: false as const,
@@ -2217,7 +2217,7 @@ export const OperationsServiceService = {
       Buffer.from(ReplayParkedResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReplayParkedResponse => ReplayParkedResponse.decode(value),
   },
-  /** Who did what to accounts, and what operators did, from where and when: kept for 90 days. No passwords or tokens. */
+  /** Account events and operators' actions of the last 90 days. No passwords or tokens. */
   listSecurityEvents: {
     path: "/chat.v1.OperationsService/ListSecurityEvents" as const,
     requestStream: false as const,
@@ -2232,19 +2232,19 @@ export const OperationsServiceService = {
 } as const;
 
 export interface OperationsServiceServer extends UntypedServiceImplementation {
-  /** The limits, and how much of each is used, from the read models. */
+  /** The limits and their use, from the read models. */
   getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
   /** Who is connected. */
   listActiveConnections: handleUnaryCall<ListActiveConnectionsRequest, ListActiveConnectionsResponse>;
   /** Ends a client's session. */
   disconnectClient: handleUnaryCall<DisconnectClientRequest, DisconnectClientResponse>;
-  /** Everything that happened to one message, from the log: why it stands where it stands. */
+  /** Every event of a message, from the log. */
   explainMessage: handleUnaryCall<ExplainMessageRequest, ExplainMessageResponse>;
-  /** What was put aside so that the rest could go on: records that cannot be read, and messages that cost worker after worker. */
+  /** Dead letters: records that cannot be decoded, and messages that lost three workers. */
   listParked: handleUnaryCall<ListParkedRequest, ListParkedResponse>;
-  /** Gives what was put aside another chance: it is appended to the log again, as something new. Doing it twice appends it once. */
+  /** Retries a dead letter: appends it to the log as a new record. Idempotent. */
   replayParked: handleUnaryCall<ReplayParkedRequest, ReplayParkedResponse>;
-  /** Who did what to accounts, and what operators did, from where and when: kept for 90 days. No passwords or tokens. */
+  /** Account events and operators' actions of the last 90 days. No passwords or tokens. */
   listSecurityEvents: handleUnaryCall<ListSecurityEventsRequest, ListSecurityEventsResponse>;
 }
 

@@ -5,15 +5,15 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
 /**
- * Facts of the `connections` topic: who asked to connect, who spoke, who left, and which gateways live.
- * Stored for ever: numbers and meanings never change, additions are free.
+ * Events of the `connections` topic: connection requests, first messages, closes, and gateways.
+ * Stored permanently: numbers and meanings never change, fields may be added.
  */
 
 /** A client asked for a session. Whether it got one is decided by folding the topic in order. */
 export interface ConnectionRequested {
   /** The session that the request would open. */
   sessionId: string;
-  /** Who asks. */
+  /** The client. */
   clientId: string;
   /** The gateway that holds the stream. */
   gatewayId: string;
@@ -25,43 +25,43 @@ export interface ConnectionRequested {
   tokenHash: string;
   /** Hash of the resume token presented, empty when there was none. */
   resumeTokenHash: string;
-  /** How long the client stands in line, in milliseconds; 0: not at all. */
+  /** How long the client waits in line, in milliseconds; 0: not at all. */
   waitMs: bigint;
   /**
-   * No token was presented: by its access token the client asked to end whatever session it has elsewhere, and `resume_token_hash` is the
-   * one that its gateway knew of that. Decides nothing by itself.
+   * The client presented no resume token: authenticated by its access token, it asked to end its session elsewhere, and `resume_token_hash` is the
+   * one that the gateway knew of that session. Decides nothing by itself.
    */
   takeOver: boolean;
 }
 
-/** The first message of a session: its slot is used for talking. */
+/** The first message of a session. */
 export interface ConnectionSpoke {
   /** Which session. */
   sessionId: string;
 }
 
-/** A session, or a place in line, is given up. */
+/** A session, or a place in line, has ended. */
 export interface ConnectionClosed {
   /** Which session. */
   sessionId: string;
   /** A reason of the error catalogue, or GOODBYE, LOST, GAVE_UP, DISCONNECTED. */
   reason: string;
-  /** For a person to read. */
+  /** Human-readable. */
   detail: string;
 }
 
 /**
- * A process is about to start under this gateway id. One that already runs under it answers with a GatewayBeat, and then the other does not
- * start. Decides nothing: sessions of this gateway id go on.
+ * A process is about to start under this gateway id. A process that runs under it answers with a GatewayBeat, and the new one does not
+ * start. Sessions of this gateway id are not affected.
  */
 export interface GatewayStarting {
   /** Which gateway. */
   gatewayId: string;
-  /** Which process: another one at each start. */
+  /** Which process: new at each start. */
   incarnation: string;
 }
 
-/** A gateway began, or began again: sessions it held before have ended. */
+/** A gateway started or restarted: its former sessions have ended. */
 export interface GatewayStarted {
   /** Which gateway. */
   gatewayId: string;
@@ -69,36 +69,36 @@ export interface GatewayStarted {
   limits?:
     | AdmissionLimits
     | undefined;
-  /** Which process: another one at each start. Empty in records of releases before 0.3. */
+  /** Which process: new at each start. Empty in records of releases before 0.3. */
   incarnation: string;
   /**
-   * How time is taken from record times from here on, unless a higher rule holds already. 0, until release 0.2: a record older than
-   * the newest takes no time. 1: each record is compared with the one before it.
+   * How the fold's time follows record times from here on, unless a higher rule is in force. 0, until release 0.2: a record older than
+   * the newest does not advance it. 1: each record is compared with the previous one.
    */
   clockRule: number;
 }
 
-/** The limits of admission, recorded so that anyone can check them later. */
+/** The limits of admission, recorded so that they can be verified later. */
 export interface AdmissionLimits {
   /** Sessions open at once. */
   maxClients: number;
   /** Clients in line at once. */
   maxWaitingClients: number;
-  /** A gateway without a sign of life for this long is dead, in milliseconds. */
+  /** A gateway without a heartbeat for this long is dead, in milliseconds. */
   gatewayLeaseMs: bigint;
-  /** A session that has said nothing for this long after it opened ends, in milliseconds. */
+  /** A session without a message for this long after it opened ends, in milliseconds. */
   firstMessageDeadlineMs: bigint;
 }
 
-/** A gateway is alive, and these of its sessions were active since its last beat. */
+/** Heartbeat of a gateway, with the sessions that were active since the last one. */
 export interface GatewayBeat {
   /** Which gateway. */
   gatewayId: string;
-  /** Sessions that gave a sign of life. */
+  /** Active sessions. */
   active: ActiveSession[];
 }
 
-/** A session's sign of life. */
+/** Activity of a session. */
 export interface ActiveSession {
   /** Which session. */
   sessionId: string;
@@ -106,7 +106,7 @@ export interface ActiveSession {
   conversationId: string;
 }
 
-/** A gateway left in order: its sessions have ended. */
+/** A gateway stopped in order: its sessions have ended. */
 export interface GatewayStopped {
   /** Which gateway. */
   gatewayId: string;

@@ -5,22 +5,22 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
 /**
- * Facts of the `conversations` topic: at once the history and the work queue.
- * Stored for ever: numbers and meanings never change, additions are free.
+ * Events of the `conversations` topic: both the history and the work queue.
+ * Stored permanently: numbers and meanings never change, fields may be added.
  *
- * The words of an event (`parts`, `title`, a progress's `text`) are written behind all other fields, whatever their numbers, which protobuf allows: when a
- * conversation is deleted the end of each value is taken away, and what remains is the fact without its words.
+ * The content of an event (`parts`, `title`, a progress's `text`) is serialized after all other fields, whatever their numbers, which protobuf allows: when a
+ * conversation is deleted, the end of each value is erased, and the event remains without its content.
  */
 
-/** The sort of a media object. */
+/** The kind of a media object. */
 export const MediaKind = {
   /** UNSPECIFIED - Never written. */
   UNSPECIFIED: 0,
-  /** VOICE - Sound. */
+  /** VOICE - Audio. */
   VOICE: 1,
-  /** VIDEO - Moving pictures. */
+  /** VIDEO - Video. */
   VIDEO: 2,
-  /** IMAGE - A still picture. */
+  /** IMAGE - Image. */
   IMAGE: 3,
   UNRECOGNIZED: -1,
 } as const;
@@ -35,13 +35,13 @@ export namespace MediaKind {
   export type UNRECOGNIZED = typeof MediaKind.UNRECOGNIZED;
 }
 
-/** How a reply ended that has something to show. */
+/** Outcome of a reply with content. */
 export const ReplyOutcome = {
   /** UNSPECIFIED - Never written. */
   UNSPECIFIED: 0,
-  /** COMPLETED - Whole. */
+  /** COMPLETED - Complete. */
   COMPLETED: 1,
-  /** STOPPED - Stopped at the client's word; holds what was said until then. */
+  /** STOPPED - Stopped by the client; has the text until then. */
   STOPPED: 2,
   UNRECOGNIZED: -1,
 } as const;
@@ -63,19 +63,19 @@ export interface ConversationStarted {
   clientId: string;
 }
 
-/** A client said something. The same message id again is a repeat and changes nothing. */
+/** A client's message. The same message id again is a repeat and changes nothing. */
 export interface MessageReceived {
   /** Derived from the conversation and the client's own id. */
   messageId: string;
-  /** Where it was said. */
+  /** Its conversation. */
   conversationId: string;
-  /** Who said it. */
+  /** Its client. */
   clientId: string;
   /** The id the client chose. */
   clientMessageId: string;
-  /** What was said. */
+  /** Its content. */
   parts: Part[];
-  /** IANA time zone of the client when it spoke. */
+  /** IANA time zone of the client. */
   timeZone: string;
 }
 
@@ -92,9 +92,9 @@ export interface Part {
     | undefined;
 }
 
-/** An object of the media store, whole and checked before it was named. */
+/** An object of the media store, complete and checked. */
 export interface Media {
-  /** What it is. */
+  /** Its kind. */
   kind: MediaKind;
   /** Its id in the store. */
   mediaId: string;
@@ -104,11 +104,11 @@ export interface Media {
   sizeBytes: bigint;
   /** SHA-256 of the bytes, 32 bytes. */
   sha256: Buffer;
-  /** What its client called it. Empty, as until release 0.2: no name. */
+  /** The file's name at the client. Empty, as until release 0.2: no name. */
   fileName: string;
 }
 
-/** A worker took the partition. Events of an earlier claim that come after this one do not count. */
+/** A worker took the partition. Later events of an earlier claim do not count. */
 export interface WorkerClaimed {
   /** Which partition. */
   partition: number;
@@ -121,8 +121,8 @@ export interface WorkerClaimed {
 }
 
 /**
- * A worker that lives gave its claim up: it was drained, or the partition became another's. What it had in processing has not lost a worker, also
- * where the next claim came before this. Its events go on counting until the next claim.
+ * A running worker released its claim: it was drained, or the partition was reassigned. Its messages in processing have not lost a worker, also
+ * if the next claim precedes this. Its events count until the next claim.
  */
 export interface WorkerReleased {
   /** Which partition. */
@@ -133,9 +133,9 @@ export interface WorkerReleased {
   claimId: string;
 }
 
-/** A worker began an attempt to answer. */
+/** A worker started an attempt to answer. */
 export interface ReplyStarted {
-  /** Where. */
+  /** Its conversation. */
   conversationId: string;
   /** The user message being answered. */
   messageId: string;
@@ -145,31 +145,31 @@ export interface ReplyStarted {
   attempt: number;
   /** The claim under which the worker acts. */
   claimId: string;
-  /** The attempt goes on from so many bytes (UTF-8) of what the log has of the one before. 0, as until release 0.2: it begins anew. */
+  /** The attempt continues after this many UTF-8 bytes of the previous one's logged text. 0, as until release 0.2: it starts over. */
   continuedBytes: bigint;
 }
 
-/** What an attempt has said so far, while it goes on: the worker that takes the message up can go on from there. */
+/** Text of an attempt so far: a worker that takes over can continue from there. */
 export interface ReplyProgress {
-  /** Where. */
+  /** Its conversation. */
   conversationId: string;
   /** The user message being answered. */
   messageId: string;
   /** The reply's own id. */
   replyMessageId: string;
-  /** The attempt that says it. */
+  /** The attempt. */
   attempt: number;
   /** The claim under which the worker acts. */
   claimId: string;
-  /** Where `text` begins in the reply, in UTF-8 bytes: not behind the end of what the log has of it, and maybe before. */
+  /** Where `text` begins in the reply, in UTF-8 bytes: at or before the end of the logged text. */
   offsetBytes: bigint;
-  /** The stretch that begins there. */
+  /** The text from there. */
   text: string;
 }
 
 /** A message has its reply. Final. */
 export interface ReplyCompleted {
-  /** Where. */
+  /** Its conversation. */
   conversationId: string;
   /** The user message answered. */
   messageId: string;
@@ -183,15 +183,15 @@ export interface ReplyCompleted {
   parts: Part[];
   /** The model that wrote it. */
   model: string;
-  /** Whole or stopped. */
+  /** Complete or stopped. */
   outcome: ReplyOutcome;
-  /** It is completed without its end: the model cut it, or failed at every attempt to say more. */
+  /** The reply is unfinished: the model cut it, or failed at every attempt to continue. */
   incomplete: boolean;
 }
 
 /** A message was given up. Final. */
 export interface ReplyFailed {
-  /** Where. */
+  /** Its conversation. */
   conversationId: string;
   /** The user message given up. */
   messageId: string;
@@ -201,15 +201,15 @@ export interface ReplyFailed {
   claimId: string;
   /** A reason of the error catalogue. */
   reason: string;
-  /** For a person to read. */
+  /** Human-readable. */
   detail: string;
-  /** What an operator is to know, and a client is not told; empty when there is nothing. */
+  /** For operators, not sent to clients; may be empty. */
   cause: string;
 }
 
-/** The client wants no more of a reply. */
+/** The client stopped a reply. */
 export interface StopRequested {
-  /** Where. */
+  /** Its conversation. */
   conversationId: string;
   /** The user message whose reply is to stop. */
   messageId: string;
@@ -229,15 +229,15 @@ export interface ConversationDeleted {
   conversationId: string;
 }
 
-/** The words of a deleted conversation are out of the log, and its media out of the store. */
+/** The content of a deleted conversation is erased from the log, and its media from the store. */
 export interface ConversationErased {
   /** Which conversation. */
   conversationId: string;
-  /** How many records lost their words, repeats included. */
+  /** Number of records whose content was erased, repeats included. */
   records: number;
-  /** How many media objects were removed. */
+  /** Number of media objects removed. */
   media: number;
-  /** Every record of the conversation up to this offset was looked at. */
+  /** Every record of the conversation up to this offset was processed. */
   throughSequence: bigint;
 }
 

@@ -10,8 +10,8 @@ import {
 import { MemoryPartition } from './memory-partition.ts';
 
 /**
- * The log of processes that share an object instead of an engine: each has a handle of its own. Nothing here waits or fails by itself, and
- * what is appended is there when the call returns. Records are frozen and given to readers as they are: nobody changes a value's bytes.
+ * The log of processes that share an object instead of an engine, each with its own handle. Nothing here waits or fails by itself, and an append is
+ * visible when the call returns. Records are frozen and passed to readers without a copy: values must not be changed.
  */
 export class MemoryLogServer {
   /** The clock of a partition's leader, milliseconds since the epoch; undefined: all of them have the server's. */
@@ -43,7 +43,7 @@ export class MemoryLogServer {
     return this.partition(topic, partition).records;
   }
 
-  /** Takes away every record from this offset on, as a log restored from an older copy has it. Committed positions stay. */
+  /** Truncates the partition at this offset, as a log restored from an older copy. Committed offsets stay. */
   truncate(topic: string, partition: number, toOffset: number): void {
     this.partition(topic, partition).truncate(toOffset);
   }

@@ -5,7 +5,7 @@ export class MemoryPartition {
   readonly topic: string;
   readonly partition: number;
   readonly #records: LogRecord[] = [];
-  /** What is to remain of each record once its words are erased, in bytes; all of one without words. */
+  /** Bytes that remain of each record after its content is erased; all of one without content. */
   readonly #wordsAt: number[] = [];
   readonly #waiters = new Set<() => void>();
 

@@ -21,7 +21,7 @@ interface Group {
 
 /**
  * The groups of processes that share an object instead of a coordinator. Partitions are spread evenly among the members, and move when one joins or
- * leaves, or as whoever holds the server wants it; nobody is found dead here by itself.
+ * leaves, or on demand; no member is expelled automatically.
  */
 export class MemoryGroupServer {
   readonly #partitionCount: (topic: string) => number;
@@ -62,7 +62,7 @@ export class MemoryGroupServer {
     }
   }
 
-  /** One that was given up is counted on again, in all groups or in one: it is told to have none, unless it knows, and partitions move to it. */
+  /** Reinstates an expelled member, in all groups or in one: it is notified that it has no partitions, unless it knows, and partitions move to it. */
   rejoin(processId: string, group?: string): void {
     for (const [name, membership] of this.#of(processId, group)) {
       if (membership.isIn) continue;
@@ -73,8 +73,8 @@ export class MemoryGroupServer {
   }
 
   /**
-   * Tells these processes at once, in this order, that they have these partitions, even if somebody else has them as well, or nobody has the rest.
-   * It holds until partitions move the next time. Throws for a process that is not in the group.
+   * Assigns these partitions to these processes at once, in this order, even if others own them, or nobody owns the rest. Holds until the next move.
+   * Throws for a process that is not in the group.
    */
   move(group: string, assignment: Readonly<Record<string, readonly number[]>>): void {
     for (const [processId, partitions] of Object.entries(assignment)) {
@@ -160,7 +160,7 @@ function tell(membership: Membership, partitions: readonly number[]): void {
 export function spread(held: readonly (readonly number[])[], partitionCount: number): readonly (readonly number[])[] {
   const free = new Set(Array.from({ length: partitionCount }, (_, partition) => partition));
   const own = held.map((partitions) => partitions.filter((partition) => free.delete(partition)));
-  // Whoever has most keeps one more where it does not come out even.
+  // The member with the most keeps one more if the division has a remainder.
   const byOwned = own.toSorted((left, right) => right.length - left.length);
   for (const [place, partitions] of byOwned.entries()) {
     for (const partition of partitions.splice(quota(place, held.length, partitionCount))) free.add(partition);

@@ -226,7 +226,7 @@ function raise(checkpoints: Map<string, Checkpoint>, { model, topic, partition, 
   checkpoints.set(key, Object.freeze({ model, topic, partition, offset, state: own }));
 }
 
-/** A reader knows documents of its own release only. */
+/** A reader can read documents of its own release only. */
 function refuseOtherVersion({ versions }: ModelState, { name, version }: CollectionSpec<never>): void {
   const stored = versions.get(name) ?? version;
   if (stored > version) throw new ReadModelTooNew(`${name} has version ${stored}; this release knows up to ${version}`);

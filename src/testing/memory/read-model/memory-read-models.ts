@@ -9,8 +9,8 @@ export interface ReadModelSnapshot {
 }
 
 /**
- * Read models of processes that share an object instead of an engine: each has a handle of its own. Nothing here waits or fails by itself.
- * Documents are frozen and given to readers as they are. As in MongoDB, what was removed keeps its position, and checkpoints only rise.
+ * Read models of processes that share an object instead of an engine, each with its own handle. Nothing here waits or fails by itself. Documents are
+ * frozen and passed to readers without a copy. As in MongoDB, a removed document keeps its offset, and checkpoints only rise.
  */
 export class MemoryReadModelServer {
   /**
@@ -39,8 +39,8 @@ export class MemoryReadModelServer {
   }
 
   /**
-   * Puts the copy in the place of what is there. Writers get ReadModelReplaced until they ask for their collections anew; `unnoticed`: nobody
-   * tells them, as when a database is restored beneath them.
+   * Replaces the stores by the copy. Writers get ReadModelReplaced until they reopen their collections; `unnoticed`: without notice, as when a database
+   * is restored beneath them.
    */
   restore({ models }: ReadModelSnapshot, { unnoticed = false }: { readonly unnoticed?: boolean } = {}): void {
     this.#models = copyOf(models);
