@@ -47,8 +47,14 @@ async function identityOf(authenticator: Authenticator, metadata: AddressedCall[
   return authenticator.authenticate(token);
 }
 
-/** How the caller of a request that goes on for long proves who they are; undefined: authentication is off. */
-export function proofOf({ authenticator, errors }: Calls): Proof | undefined {
+/**
+ * How the caller of a request that goes on for long proves who they are; undefined: authentication is off. `refusalOf`: what the request of whoever does not is
+ * refused with.
+ */
+export function proofOf(
+  { authenticator, errors }: Calls,
+  refusalOf: (error: unknown) => unknown = (error) => error,
+): Proof | undefined {
   return (
     authenticator &&
     (async (authorization) => {
@@ -56,23 +62,16 @@ export function proofOf({ authenticator, errors }: Calls): Proof | undefined {
         await identityOf(authenticator, { get: () => (authorization === undefined ? [] : [authorization]) });
         return undefined;
       } catch (error) {
-        return cutFor(errors, error);
+        return cutFor(errors, refusalOf(error));
       }
     })
   );
 }
 
-/** What a call for an address that is out is refused with, unless its caller proves who they are; undefined: authentication is off. */
+/** The same of calls for an address that is out. */
 export function proofOfOutcasts(calls: Calls): Proof | undefined {
-  const proof = proofOf(calls);
   const why = 'too many calls from this address were refused';
-  return (
-    proof &&
-    (async (authorization) => {
-      if ((await proof(authorization)) === undefined) return undefined;
-      return cutFor(calls.errors, new Refused('TOO_MANY_ATTEMPTS', why, { retryDelayMs: addressPenaltyMs }));
-    })
-  );
+  return proofOf(calls, () => new Refused('TOO_MANY_ATTEMPTS', why, { retryDelayMs: addressPenaltyMs }));
 }
 
 /** The status of an error, for a call that grpc-js does not have. */

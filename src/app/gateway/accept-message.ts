@@ -153,8 +153,7 @@ function refuse(refused: Refused): Decision {
 
 /** What history will count of it. */
 function addedBytes(parts: readonly CheckedPart[]): number {
-  const names = parts.map((part) => (part.kind === 'text' ? '' : part.stated.fileName));
-  return historyBytesOf(parts.filter((part) => part.kind === 'text')) + utf8Length(names.join(''));
+  return historyBytesOf(parts.map((part) => (part.kind === 'text' ? part : part.stated)));
 }
 
 /** Counted for a frame besides its content: the objects that it is decoded to, and its turn. */
