@@ -117,6 +117,6 @@ function startProjector(
       metrics.parked();
       logger.error(parked, 'a record cannot be decoded and was put aside');
     },
-    onTrouble: (what) => logger.warn({ what }, 'trouble with the read models'),
+    onTrouble: (what) => logger.warn({ what }, 'the read models cannot be written'),
   });
 }
