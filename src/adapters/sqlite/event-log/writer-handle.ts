@@ -42,7 +42,7 @@ export class WriterHandle implements EventLog {
     this.#writer = new WriterClient(worker, reading.topology, onCommitted, onFault);
     this.#erasures = new ErasureClient(worker);
     this.#check = check;
-    check?.damage.then((damage) => damage && this.#writer.fail(damage));
+    void check?.damage.then((damage) => damage && this.#writer.fail(damage));
     for (const { group, topicId, partition, offset } of positions) {
       this.#positions.set(positionKey(group, topicId, partition), offset);
     }
