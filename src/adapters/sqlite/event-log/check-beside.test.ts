@@ -40,7 +40,9 @@ beforeEach(async () => {
   const place = verifyLog(logFolder(folder.path)).topology.partitions[1]!;
   table = frameTable(place.topic, place.partition);
 });
-afterEach(() => folder[Symbol.asyncDispose]());
+afterEach(async () => {
+  await folder[Symbol.asyncDispose]();
+});
 
 test('an old record that is damaged ends the writer while it serves, and from then on keeps the log from being opened', async () => {
   setFirstByte(7, '00');
