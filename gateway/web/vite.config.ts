@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
@@ -6,7 +6,28 @@ import { defineConfig, type Plugin } from 'vite';
 /** Smaller files are a packet either way. */
 const minCompressedBytes = 1_024;
 
-/** Writes each text once more, as small as it gets: servers hand that out, and compress nothing themselves. */
+const dist = join(import.meta.dirname, 'dist');
+/** Processes that are started side by side each build the page: none may remove what another writes, or loads to serve it. */
+const building = `${dist}-${process.pid}`;
+
+/** Puts the whole of this build in the place of the former one. */
+function publish(): void {
+  const former = `${building}-former`;
+  rename(dist, former);
+  rename(building, dist);
+  for (const left of [former, building]) rmSync(left, { recursive: true, force: true });
+}
+
+/** Renames a folder; nothing when another build has just taken the one away, or put its own there. */
+function rename(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
+
+/** Writes each text once more, as small as it gets, which servers hand out: they compress nothing themselves. Then the build is complete. */
 function compressed(): Plugin {
   return {
     name: 'compressed',
@@ -22,6 +43,7 @@ function compressed(): Plugin {
         writeFileSync(`${path}.br`, brotliCompressSync(bytes));
         writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
       }
+      publish();
     },
   };
 }
@@ -34,7 +56,7 @@ export default defineConfig({
   plugins: [compressed()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
-    outDir: 'dist',
+    outDir: building,
     emptyOutDir: true,
     target: 'es2023',
     // Nothing may be inlined as a `data:` URL: the content security policy takes files of this origin and no other.
