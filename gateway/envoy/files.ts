@@ -12,6 +12,9 @@ import {
 const origin = 'Written by `npm run generate`: change it in gateway/envoy.';
 const lineWidth = 150;
 
+/** Of envoy.yaml, in its order. */
+const clusters = ['admin', 'gateways', 'pages'];
+
 /** Heartbeats that may be missed before a long call is taken for dead. More than two: one that is late must not cost a session. */
 const missedHeartbeats = 6;
 
@@ -39,7 +42,7 @@ export function productionFiles(head: string, values: EnvoyValues & { readonly t
 
 /** Envoy's configuration: envoy.yaml, in which the values stand for each `$name`. What deployments differ in is there, all else is in the template. */
 export function envoyFile(head: string, values: EnvoyValues): string {
-  const { tls, gateways, rateLimit, rateLimitWithoutToken } = values;
+  const { tls, gateways, gatewayTls, rateLimit, rateLimitWithoutToken } = values;
   const configuration = template('envoy.yaml');
   const chain = ['static_resources', 'listeners', 0, 'filter_chains', 0];
   const manager = [...chain, 'filters', 0, 'typed_config'];
@@ -48,6 +51,9 @@ export function envoyFile(head: string, values: EnvoyValues): string {
     configuration.deleteIn([...chain, 'transport_socket']);
     configuration.deleteIn([...manager, 'route_config', 'virtual_hosts', 0, 'response_headers_to_add']);
   }
+  if (gatewayTls == null)
+    for (const cluster of ['gateways', 'pages'])
+      configuration.deleteIn(['static_resources', 'clusters', clusters.indexOf(cluster), 'transport_socket']);
   // Whoever writes values in YAML says null.
   if (rateLimitWithoutToken == null)
     for (const list of ['descriptors', 'rate_limits'])
@@ -68,6 +74,8 @@ export function envoyFile(head: string, values: EnvoyValues): string {
     hsts: `max-age=31536000${values.hstsSubdomains ? '; includeSubDomains' : ''}`,
     streamIdleTimeout: `${(missedHeartbeats * values.heartbeatMs) / 1_000}s`,
     certificateFile: tls?.file,
+    gatewayName: gatewayTls?.name,
+    gatewayAuthority: gatewayTls?.authorityFile,
     grpcEndpoints: endpointsBy(({ grpcPort }) => grpcPort),
     httpEndpoints: endpointsBy(({ httpPort }) => httpPort),
   });

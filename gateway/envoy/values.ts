@@ -19,6 +19,14 @@ export interface TlsFiles {
   readonly folder: string;
 }
 
+/** How Envoy knows gateways that end TLS themselves (PARLEY_TLS_CERT_FILE). */
+export interface GatewayTls {
+  /** The authority of their certificates, PEM, read at the start. Absolute path. */
+  readonly authorityFile: string;
+  /** The DNS name that each certificate has. */
+  readonly name: string;
+}
+
 /** What one deployment's Envoy differs in from another's. */
 export interface EnvoyValues {
   /** Where clients reach it: gRPC, gRPC-Web and the web client on one port. */
@@ -36,6 +44,8 @@ export interface EnvoyValues {
   /** Proxies before Envoy, each of which appends to `x-forwarded-for`. More than there are would let clients choose their addresses. */
   readonly trustedHops: number;
   readonly gateways: readonly GatewayHost[];
+  /** undefined: they are spoken to without TLS, on a network that nobody else reaches. */
+  readonly gatewayTls: GatewayTls | undefined;
   /** Pages of other origins that may call, as browsers name them (`https://chat.example.org`). The web client that Envoy serves needs none. */
   readonly origins: readonly string[];
   /** PARLEY_HEARTBEAT_INTERVAL_MS of the gateways. */
@@ -61,6 +71,7 @@ const common = {
   // A page under another name has no token, nor with TLS a certificate.
   hosts: ['*'],
   trustedHops: 0,
+  gatewayTls: undefined,
   origins: [],
   heartbeatMs: 15_000,
   // An office behind one address: 50 clients that all load the page at once, or send once a second and list their conversations.

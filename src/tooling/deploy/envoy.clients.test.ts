@@ -65,11 +65,13 @@ describe('Envoy takes', () => {
     const write = () => runTool(process.execPath, ['--no-warnings', script, values, made], folder);
     writeFileSync(
       values,
-      'gateways:\n  - { host: gateway.example, grpcPort: 50051, httpPort: 8080 }\norigins: [https://a.example]\n',
+      'gateways:\n  - { host: gateway.example, grpcPort: 50051, httpPort: 8080 }\norigins: [https://a.example]\n' +
+        `gatewayTls: { authorityFile: ${join(folder, 'authority.crt')}, name: gateways }\n`,
     );
     expect(await write()).toContain('envoy.yaml');
     const text = readFileSync(join(made, 'envoy.yaml'), 'utf8');
     expect(text).toContain('exact: https://a.example');
+    writeFileSync(join(folder, 'authority.crt'), (await newAuthority('of gateways')).cert);
     here(readFileSync(join(made, 'certificate.yaml'), 'utf8'), 'certificate.yaml');
     expect(await validate(here(text, 'envoy.yaml'))).toContain('OK');
     writeFileSync(values, 'orgins: []\n');
