@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -36,6 +37,7 @@ const tools = toolsFolder(process.env['PARLEY_TEST_TOOLS']);
 const folder = mkdtempSync(join(tmpdir(), 'parley-page-'));
 const clone = join(folder, 'parley');
 const deployment = join(clone, 'my-deployment');
+const manifests = join(clone, 'deploy/kubernetes/my-deployment');
 /** Of the tree, what a clone does not have. */
 const isMade = (path: string) => /^(\.git|node_modules|data|dist|my-deployment|gateway\/web\/dist)$/.test(path);
 const demos = demosIn(readFileSync(join(root, 'docs/deployment.md'), 'utf8'));
@@ -61,8 +63,7 @@ beforeAll(async () => {
   shell = new DemoShell(ownNetwork ? [...inNetwork, ...bash] : bash, { env, cwd: clone });
   outside = new DemoShell(bash, { env, cwd: clone });
   if (ownNetwork) await succeed('ip link set lo up');
-  // What `npm ci` installs is linked; src/tooling/production-install.clients.test.ts runs it.
-  await succeed('npm() { [ "$1" = ci ] || command npm "$@"; }; set -o pipefail');
+  await succeed('set -o pipefail');
 });
 afterAll(async () => {
   await shell?.[Symbol.asyncDispose]();
@@ -93,21 +94,23 @@ async function loadCompose(): Promise<void> {
 /** The files of secrets name settings, and leave no value out. */
 function readSecrets(): void {
   for (const role of ['gateway', 'worker', 'projector']) {
-    const secrets = parseEnv(readFileSync(join(clone, 'deploy/kubernetes/my-deployment', `${role}.env`), 'utf8'));
+    const secrets = parseEnv(readFileSync(join(manifests, `${role}.env`), 'utf8'));
     expect(Object.keys(secrets).filter((name) => !Object.hasOwn(settings, name))).toEqual([]);
     expect(Object.values(secrets)).not.toContain('');
     expect(secrets).toHaveProperty('PARLEY_MONGODB_URI');
   }
 }
 
+function readCertificate(): void {
+  const [cert, key] = ['tls.crt', 'tls.key'].map((name) => readFileSync(join(manifests, name)));
+  expect(new X509Certificate(cert!).checkPrivateKey(createPrivateKey(key!))).toBe(true);
+}
+
 /** What would be applied is as Kubernetes and KEDA want it. */
 async function buildManifests(): Promise<void> {
   const [built, schemas] = [join(folder, 'built.yaml'), join(folder, 'schemas')];
   await writeSchemas(tools, schemas);
-  writeFileSync(
-    built,
-    await runTool(join(tools, 'kustomize'), ['build', '.'], join(clone, 'deploy/kubernetes/my-deployment')),
-  );
+  writeFileSync(built, await runTool(join(tools, 'kustomize'), ['build', '.'], manifests));
   const location = `${schemas}/{{.ResourceKind}}{{.KindSuffix}}.json`;
   await runTool(join(tools, 'kubeconform'), ['-strict', '-schema-location', location, built], folder);
 }
@@ -117,15 +120,17 @@ const notRun: readonly (readonly [RegExp, () => Promise<void> | void])[] = [
   [/^docker compose up/, loadCompose],
   [/^docker (build|run|exec|compose) /, () => {}],
   [/kubectl .*--from-env-file=/, readSecrets],
+  [/^kubectl .*create secret tls /, readCertificate],
   [/^kubectl apply -k \.$/, buildManifests],
-  [/^kubectl .*create (namespace|secret) /, () => {}],
+  [/^kubectl .*create namespace /, () => {}],
 ];
 
 async function follow(demo: Demo): Promise<void> {
   const [, check] = notRun.find(([pattern]) => pattern.test(demo.command)) ?? [];
   if (check !== undefined) await check();
   else if (demo.command.includes('pip install')) await succeed(`cd ${deployment} && ${demo.command}`, outside);
-  else expectShape(demo, await succeed(demo.command));
+  // What `npm ci` installs is linked; src/tooling/production-install.clients.test.ts runs it.
+  else expectShape(demo, await succeed(demo.command.replace('npm ci && ', '')));
 }
 
 test('the page is followed from a clone to a chat through Envoy, by the command line and by grpcurl', async () => {
@@ -152,8 +157,12 @@ test('somebody signs in and chats in a browser', async () => {
   expect(await (await chat.ask('Hello from a browser.')).textContent()).not.toBe('');
 });
 
-test('what the page started ends in order', async () => {
-  await succeed('kill $(jobs -p); wait');
+test('what the page started ends in order, and leaves no process behind', async () => {
+  const end = (jobs: string) => succeed(`kill ${jobs} && for job in ${jobs}; do wait $job || echo "$job: $?"; done`);
+  const [engines = '', ...processes] = await succeed('jobs -p');
+  expect(await end(processes.join(' '))).toEqual([]);
+  expect(await end(engines)).toEqual([]);
+  if (ownNetwork) expect(await succeed('cat /proc/[0-9]*/comm')).toEqual(['bash']);
 });
 
 test('the web client is there, whole, while another process builds it', async () => {
