@@ -99,7 +99,7 @@ export class StreamOutput implements SessionOutput {
     if (this.#isCorked) return;
     this.#isCorked = true;
     this.#stream.cork();
-    process.nextTick(() => {
+    queueMicrotask(() => {
       this.#isCorked = false;
       this.#stream.uncork();
     });

@@ -70,7 +70,9 @@ describe('a worker that takes over from a lost one', () => {
     expect(await world.ended('completed', 'c/1')).toMatchObject({ attempt: 2, parts: said('Grüße aus Köln') });
     expect(begun(scripted)).toEqual(['Grüße ']);
     expect((await drafts(world)).slice(2)).toEqual(['#2 from 8']);
-    expect(world.live.map(({ attempt, offsetBytes, text }) => [attempt, offsetBytes, text])).toEqual([[2, 8, 'aus Köln']]);
+    expect(world.live.map(({ attempt, offsetBytes, text }) => [attempt, offsetBytes, text])).toEqual([
+      [2, 8, 'aus Köln'],
+    ]);
   });
 
   test('begins anew where its provider cannot go on', async () => {
