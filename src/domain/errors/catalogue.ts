@@ -80,7 +80,7 @@ export const catalogue = {
     code: 'ABORTED',
     retryable: false,
     scope: 'call',
-    meaning: 'The session continues elsewhere: somebody used its resume token, or `take_over` with an access token.',
+    meaning: 'Another terminal, tab or device has taken the session over, with its resume token or with `take_over`.',
     remedy: 'Nothing, if that was you; otherwise open a new session.',
   },
   SLOW_CONSUMER: {
