@@ -456,6 +456,14 @@ export const catalogue = {
     remedy:
       'Send it again some minutes later; if that fails, tell the operator, who finds the cause with `ExplainMessage`.',
   },
+  PROVIDER_REFUSED: {
+    code: 'UNAVAILABLE',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The model server cannot answer this request, and another attempt would not change that.',
+    remedy:
+      'Send a shorter message, or one without media, in a new conversation; if that fails, tell the operator, who finds the cause with `ExplainMessage`.',
+  },
   PROVIDER_ACCESS_DENIED: {
     code: 'UNAVAILABLE',
     retryable: false,
