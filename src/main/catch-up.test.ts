@@ -40,7 +40,7 @@ const caughtUp = 'the read model has caught up with the log';
 
 test('an upgrade says which read models it makes anew, and how far each is', async () => {
   expect(await told(['away', { history: 7, processing: 3 }, { history: 2 }, { history: 0 }], ['history'])).toEqual([
-    { models: ['history'], message: 'read models of an older release are made anew from the log' },
+    { models: ['history'], message: 'read models of an older release are rebuilt from the log' },
     { model: 'history', recordsLeft: 7, message: upTo },
     { model: 'history', recordsLeft: 2, message: upTo },
     { model: 'history', message: caughtUp },
@@ -49,7 +49,7 @@ test('an upgrade says which read models it makes anew, and how far each is', asy
 
 test('also when only the first look at the store finds that', async () => {
   expect(await told(['away', { history: 7 }, { history: 0 }], [], 'history')).toEqual([
-    { models: ['history'], message: 'read models of an older release are made anew from the log' },
+    { models: ['history'], message: 'read models of an older release are rebuilt from the log' },
     { model: 'history', recordsLeft: 7, message: upTo },
     { model: 'history', message: caughtUp },
   ]);
@@ -62,7 +62,7 @@ test('a model of a log that grows has caught up when each partition has what was
     { history: [place(20, 31), place(16, 19)] },
   ];
   expect(await told(lags, ['history'])).toEqual([
-    { models: ['history'], message: 'read models of an older release are made anew from the log' },
+    { models: ['history'], message: 'read models of an older release are rebuilt from the log' },
     { model: 'history', recordsLeft: 10, message: upTo },
     { model: 'history', recordsLeft: 13, message: upTo },
     { model: 'history', message: caughtUp },

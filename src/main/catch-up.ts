@@ -28,7 +28,7 @@ export function tellCatchUp({ standings, outdated, logger, clock }: CatchUpOptio
   const told = new Set<string>();
   const tellOutdated = () => {
     const models = [...outdated].filter((model) => !told.has(model));
-    if (models.length > 0) logger.info({ models }, 'read models of an older release are made anew from the log');
+    if (models.length > 0) logger.info({ models }, 'read models of an older release are rebuilt from the log');
     for (const model of models) told.add(model);
     return models;
   };
