@@ -15,7 +15,7 @@ const clients = 8;
 const longWinded = { PARLEY_SIMULATED_PIECE_INTERVAL_MS: '400' };
 /** Guards against hanging on a busy machine. */
 const caughtUpWithinMs = 120_000;
-/** Fourteen processes are replaced, one after the other; a guard against hanging. */
+/** Ten processes are replaced, one after the other; a guard against hanging. */
 jest.setTimeout(600_000);
 
 const resources = new AsyncDisposableStack();
@@ -74,11 +74,11 @@ test(`the release before is replaced, process by process, while ${clients} clien
   await replace(['worker-0', 'worker-1', 'gateway-0', 'gateway-1', 'projector-1'], ownRoot);
 });
 
-test('it comes back, and is replaced again: nothing is lost, told twice or over its limit, and history is whole', async () => {
+test('it comes back: nothing is lost, told twice or over its limit, and history is whole at both releases', async () => {
   await replace(['projector-0', 'worker-0', 'gateway-0', 'gateway-1'], previousRoot);
-  await replace(['gateway-1', 'gateway-0', 'worker-0', 'projector-0'], ownRoot);
   await talk.end();
   console.info(`${talk.accepted} messages accepted; ${talk.interruptions().text}`);
+  // Read from the gateways of the former release, while the audit and the rebuild, which compares, are this one's.
   expect(await talk.breaches()).toEqual([]);
   // Each had its streams at both releases, and resumed.
   for (const client of talk.checkingClients) expect(client.welcomes).toBeGreaterThan(3);
