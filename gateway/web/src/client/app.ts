@@ -304,10 +304,20 @@ export interface Usage {
   readonly oldestQueuedMs: number;
 }
 
+/** What the gateways that answered have counted in the last minute, as far as it was watched. */
+export interface LastMinute {
+  readonly accepted: number;
+  /** Answered, or given up. */
+  readonly ended: number;
+  /** By reason; none is 0. */
+  readonly refusals: ReadonlyMap<string, number>;
+}
+
 export interface UsageSample {
   /** As `performance.now()` tells time. */
   readonly atMs: number;
   readonly usage: Usage;
+  readonly lastMinute: LastMinute;
 }
 
 export interface ActiveConnection {
