@@ -32,7 +32,7 @@ const caughtUp = 'the read model has caught up with the log';
 
 test('an upgrade says which read models it makes anew, and how far each is', async () => {
   expect(await told(['away', { history: 7, processing: 3 }, { history: 2 }, { history: 0 }], ['history'])).toEqual([
-    { models: ['history'], message: 'read models of an older release are made anew from the log' },
+    { models: ['history'], message: 'read models of an older release are rebuilt from the log' },
     { model: 'history', recordsLeft: 7, message: upTo },
     { model: 'history', recordsLeft: 2, message: upTo },
     { model: 'history', message: caughtUp },

@@ -20,7 +20,7 @@ export function tellCatchUp({ lag, outdated, logger, clock }: CatchUpOptions): A
   const stopping = new AbortController();
   const { signal } = stopping;
   if (outdated.length > 0)
-    logger.info({ models: outdated }, 'read models of an older release are made anew from the log');
+    logger.info({ models: outdated }, 'read models of an older release are rebuilt from the log');
   const telling = (async () => {
     let behind = new Set(outdated);
     for (let isFirst = true; !signal.aborted; await clock.sleep(tellMs, signal).catch(() => undefined)) {

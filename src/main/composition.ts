@@ -173,6 +173,7 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
     }),
     bus: backends.bus,
     media: library,
+    security,
     settings: limits,
     maxSessionsPerAddress: limits.maxSessionsPerAddress,
     helloRules: { allowedTimeZones: config.allowedTimeZones, isTimeZone: timeZones() },

@@ -96,7 +96,8 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
 async function openLog({ config, logger, onFault }: BackendsOptions): Promise<WritableSqliteLog> {
   const { connections, conversations } = topicsOf(config.prefix);
   const topics = { [connections]: 1, [conversations]: config.limits.partitions };
-  const log = await openSqliteLog({ mode: 'write', dataDir: config.dataDir, topics, release, onFault });
+  const { dataDir } = config;
+  const log = await openSqliteLog({ mode: 'write', dataDir, topics, release, checksFirst: 'newest', onFault });
   if (log.writtenBy !== undefined && log.writtenBy !== release)
     logger.info({ before: log.writtenBy }, 'another release has written the log before');
   return log;
@@ -117,6 +118,6 @@ function startProjector(
       metrics.parked();
       logger.error(parked, 'a record cannot be decoded and was put aside');
     },
-    onTrouble: (what) => logger.warn({ what }, 'trouble with the read models'),
+    onTrouble: (what) => logger.warn({ what }, 'the read models cannot be written'),
   });
 }

@@ -40,7 +40,7 @@ describe('a data folder of release 0.1', () => {
     const history = clientOf('chat.v1.HistoryService', server.address);
     try {
       // What an older release made of history is made again, while the server serves.
-      expect(server.stderr()).toContain('read models of an older release are made anew from the log');
+      expect(server.stderr()).toContain('read models of an older release are rebuilt from the log');
       const { conversations } = await eventually(
         () => call(history, 'ListConversations', { clientId: 'olga' }),
         ({ conversations: [first] }) => first?.messageCount === 4,

@@ -23,7 +23,7 @@ export async function serve({ roles }: ServeOptions): Promise<void> {
   logger.debug({ config: describeConfig(config) }, 'starting');
   const onFault = (error: unknown) => {
     // What keeps the promises is gone (a damaged log, a dead projector): going on would be worse than a restart.
-    logger.error({ err: error }, 'cannot go on');
+    logger.error({ err: error }, 'fatal error');
     process.exitCode = 1;
     faulty.resolve();
   };
@@ -55,7 +55,7 @@ function drainAndExit(running: RunningServer, logger: Logger): void {
       process.exit(process.exitCode ?? 0);
     },
     (error: unknown) => {
-      logger.error({ err: error }, 'could not stop in order');
+      logger.error({ err: error }, 'the shutdown failed');
       process.exit(1);
     },
   );

@@ -183,7 +183,7 @@ test('a collector that is away is told of once, and nobody waits for it', async 
   await using server = await startServer({ env: { ...quick, PARLEY_OTLP_ENDPOINT: endpoint } });
   const { session } = await talk(server, 'bidi', undefined, 'somebody');
   await ask(session);
-  const told = () => server.stderr().split('the collector does not take traces').length - 1;
+  const told = () => server.stderr().split('the trace collector cannot be reached').length - 1;
   await eventually(
     async () => told(),
     (times) => times > 0,

@@ -177,7 +177,7 @@ export class PartitionWorker implements Partial<PartitionListener> {
   #retried(signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
     const { clock, random, logger } = this.#deps;
     const onFailure = (err: LogUnavailable) =>
-      logger.warn({ partition: this.#partition, err }, 'the log does not answer the worker');
+      logger.warn({ partition: this.#partition, err }, 'the worker cannot read the log');
     const waits = { initialMs: logRetryInitialDelayMs, maxMs: logRetryMaxDelayMs };
     return retriedWithLog(signal, { clock, random, ...waits, position: () => this.#fold.next, onFailure }, attempt);
   }
@@ -292,7 +292,7 @@ export class PartitionWorker implements Partial<PartitionListener> {
       this.#committed = position;
     } catch (error) {
       // The next one, or the next start, makes up for it.
-      logger.warn({ partition: this.#partition, err: error }, 'the position was not committed');
+      logger.warn({ partition: this.#partition, err: error }, 'the offset was not committed');
     }
   }
 }

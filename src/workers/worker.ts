@@ -100,7 +100,7 @@ class GroupWorker implements RunningWorker {
     for (const partition of [...this.#held.keys()])
       if (!given.has(partition) && !this.#draining) this.#giveUp(partition);
     for (const partition of given) if (!this.#held.has(partition)) this.#take(partition);
-    this.#deps.logger.debug({ partitions: [...this.#held.keys()] }, 'works on partitions');
+    this.#deps.logger.debug({ partitions: [...this.#held.keys()] }, 'partitions assigned');
   }
 
   #take(partition: number): void {
@@ -189,7 +189,7 @@ class Releases {
         await journal.appendConversation(partition, '', [{ type: 'WorkerReleased', partition, workerId, claimId }]);
         return;
       } catch (error) {
-        logger.warn({ partition, err: error }, 'that a partition was given up was not written');
+        logger.warn({ partition, err: error }, 'the release of the partition was not appended');
         if (!(error instanceof LogUnavailable)) return;
         await pause(clock, backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random), signal);
       }

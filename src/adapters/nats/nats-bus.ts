@@ -64,7 +64,7 @@ class Bus implements NatsBus {
   constructor({ prefix, logger, servers, name }: NatsBusOptions) {
     this.#prefix = prefix;
     this.#logger = logger;
-    this.#unreadable = new Tally(logger, 'what came over the live bus cannot be read');
+    this.#unreadable = new Tally(logger, 'a message of the live bus cannot be decoded');
     this.#requests = new DraftRequests({
       prefix,
       ask: (conversationId, answerTo) =>

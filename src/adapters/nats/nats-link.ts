@@ -44,8 +44,8 @@ export class NatsLink {
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#servers = options.servers.map(parseServer);
-    this.lost = new Tally(options.logger, 'the live bus did not take what was published; clients get it from the log');
-    this.#refused = new Tally(options.logger, 'the live bus has refused something');
+    this.lost = new Tally(options.logger, 'a publish to the live bus failed; clients get it from the log');
+    this.#refused = new Tally(options.logger, 'the live bus refused a request');
     this.firstTry = this.#tried.promise;
     this.#running = this.#run();
   }
@@ -125,7 +125,7 @@ export class NatsLink {
     void this.#watch(connection);
     const error = await connection.closed();
     this.#connection = undefined;
-    if (!this.#closing.signal.aborted) logger.warn({ err: error, server }, 'the live bus is gone');
+    if (!this.#closing.signal.aborted) logger.warn({ err: error, server }, 'the connection to the live bus is lost');
   }
 
   /** Hangs up when the server no longer answers. */

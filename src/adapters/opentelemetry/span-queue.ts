@@ -72,7 +72,7 @@ export class SpanQueue implements SpanProcessor {
   #taken(): void {
     if (!this.#isAway) return;
     this.#isAway = false;
-    this.#logger.info({ lost: this.#lost }, 'the collector takes traces again');
+    this.#logger.info({ lost: this.#lost }, 'the trace collector can be reached again');
     this.#lost = 0;
   }
 
@@ -82,6 +82,9 @@ export class SpanQueue implements SpanProcessor {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#warnedAtMs < warnIntervalMs) return;
     this.#warnedAtMs = nowMs;
-    this.#logger.warn({ err: error, lost: this.#lost }, 'the collector does not take traces; they are lost meanwhile');
+    this.#logger.warn(
+      { err: error, lost: this.#lost },
+      'the trace collector cannot be reached; traces are lost meanwhile',
+    );
   }
 }

@@ -36,7 +36,7 @@ export async function prepareBucket(
   } catch (error) {
     if (statusOf(error) !== 404) throw error;
     await createBucket(client, Bucket, region, abortSignal);
-    logger.info({ bucket: Bucket }, 'made the bucket for media');
+    logger.info({ bucket: Bucket }, 'created the bucket for media');
   }
   try {
     await letPagesIn(client, settings, abortSignal);

@@ -174,9 +174,12 @@ export class Eraser {
     };
     await journal.appendConversation(partition, conversationId, [event]);
     const { records } = event;
-    logger.info({ conversationId, records, media: removed.length }, 'erased the words of a deleted conversation');
+    logger.info({ conversationId, records, media: removed.length }, 'erased the texts of a deleted conversation');
     if (unknown > 0)
-      logger.warn({ conversationId, records: unknown }, 'left records of it that this release cannot read');
+      logger.warn(
+        { conversationId, records: unknown },
+        'kept records of a deleted conversation that this release cannot decode',
+      );
   }
 
   /**

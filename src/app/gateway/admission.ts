@@ -170,7 +170,10 @@ export class Admission {
   /** Records a session's first message. It is repeated by the next beat if the log cannot take it now. */
   spoke(sessionId: string): void {
     this.#append([{ type: 'ConnectionSpoke', sessionId }]).catch((error: unknown) => {
-      this.#deps.logger.warn({ err: error, sessionId }, 'could not record that the session spoke; trying again');
+      this.#deps.logger.warn(
+        { err: error, sessionId },
+        'the first message of the session was not recorded; trying again',
+      );
       this.#retryLater(() => this.spoke(sessionId));
     });
   }
@@ -193,7 +196,10 @@ export class Admission {
         this.#releasing.delete(sessionId);
       },
       (error: unknown) =>
-        this.#deps.logger.warn({ err: error, sessionId }, 'could not record the end; the next beat tries again'),
+        this.#deps.logger.warn(
+          { err: error, sessionId },
+          'the end of the session was not appended; the next heartbeat tries again',
+        ),
     );
   }
 
@@ -253,7 +259,7 @@ export class Admission {
 
   #startAgain(): void {
     this.#append([this.#startEvent()]).catch((error: unknown) => {
-      this.#deps.logger.warn({ err: error }, 'could not record that the gateway begins again; trying again');
+      this.#deps.logger.warn({ err: error }, 'the restart of the gateway was not appended; trying again');
       this.#retryLater(() => this.#startAgain());
     });
   }
@@ -373,7 +379,7 @@ export class Admission {
       'another process starts under the instance id of this one; it is told that the id is taken',
     );
     this.#append([{ type: 'GatewayBeat', gatewayId, active: [] }]).catch((error: unknown) =>
-      logger.warn({ err: error }, 'could not tell it'),
+      logger.warn({ err: error }, 'the answer to the other process was not appended'),
     );
   }
 
@@ -483,7 +489,7 @@ export class Admission {
           if (!this.#active.has(sessionId) && this.#listeners.has(sessionId))
             this.#active.set(sessionId, conversationId);
         }
-        if (!this.suspended) logger.warn({ err: error }, 'the log did not take the beat');
+        if (!this.suspended) logger.warn({ err: error }, 'the heartbeat was not appended to the log');
       }
     }
   }

@@ -65,11 +65,6 @@ export class Gateway {
     return { open, waiting: this.#sessions.size - open };
   }
 
-  /** Ids of the sessions that hold a slot, as far as this process knows. */
-  openSessionIds(): readonly string[] {
-    return [...this.#sessions.values()].filter((session) => session.isOpen).map(({ sessionId }) => sessionId);
-  }
-
   /**
    * A session of this caller; its output gets the outcome. Throws Refused for a malformed hello or another client's id, before admission has started,
    * while draining, or when the client or its address exceeds its rate.

@@ -93,7 +93,10 @@ export class OrderedOutput implements SessionOutput {
       return { type: 'message', ...(await links.present(event.message, { inline })) };
     } catch (error) {
       // Its words are worth telling without: GetMedia makes the URLs when the store is back.
-      logger.warn({ err: error, messageId: event.message.messageId }, 'could not make the URLs of a message');
+      logger.warn(
+        { err: error, messageId: event.message.messageId },
+        'the pre-signed URLs of a message could not be created',
+      );
       return event;
     }
   }

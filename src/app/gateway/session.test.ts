@@ -7,9 +7,12 @@ import type { Refused } from '../../domain/errors/catalogue.ts';
 import { LogUnavailable } from '../../ports/event-log.ts';
 import { messageReceived, replyFailed } from '../../testing/conversation-events.ts';
 import { StandingClock } from '../../testing/standing-clock.ts';
+import { anybody } from '../caller.ts';
 import type { Following } from '../following/following.ts';
 import { FollowedLog } from '../following/testing/followed-log.ts';
+import type { Happening } from '../security/security-recorder.ts';
 import type { Admission, AdmissionListener } from './admission.ts';
+import type { Hello } from './hello.ts';
 import { Session, type SessionDeps } from './session.ts';
 import type { SessionEvent } from './session-event.ts';
 
@@ -27,7 +30,9 @@ const hello = {
 };
 
 /** Decides as the test says: what the fold would tell a session is told by the test. */
-class DecidedAdmission implements Pick<Admission, 'request' | 'release' | 'touch' | 'spoke' | 'state' | 'suspended'> {
+class DecidedAdmission
+  implements Pick<Admission, 'request' | 'release' | 'touch' | 'spoke' | 'state' | 'suspended' | 'heldTokenHash'>
+{
   readonly state = initialAdmission;
   suspended = false;
   readonly requests: {
@@ -37,6 +42,12 @@ class DecidedAdmission implements Pick<Admission, 'request' | 'release' | 'touch
     readonly reject: (error: Error) => void;
   }[] = [];
   readonly released: string[] = [];
+  /** Of the client's session elsewhere. */
+  heldHash: string | undefined;
+
+  async heldTokenHash(): Promise<string | undefined> {
+    return this.heldHash;
+  }
 
   request({ sessionId }: { sessionId: string }, listener: AdmissionListener): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -86,11 +97,13 @@ let following: Following;
 let events: SessionEvent[];
 let ends: (Refused | undefined)[];
 let session: Session;
+let secured: Happening[];
+let opened: (own?: Partial<Hello>) => Session;
 
 beforeEach(async () => {
   admission = new DecidedAdmission();
   [starts, caughtUp, checks] = [new Step(), new Step(), new Step()];
-  [events, ends] = [[], []];
+  [events, ends, secured] = [[], [], []];
   clock = new StandingClock();
   bus = inProcessBus();
   log = new FollowedLog();
@@ -118,6 +131,7 @@ beforeEach(async () => {
       maxTextBytes: 1_000,
       maxInlineBytes: 1_000,
     },
+    security: { record: async (happening: Happening) => void secured.push(happening) },
     onIdChanged() {},
   };
   const output = {
@@ -125,8 +139,13 @@ beforeEach(async () => {
     writable: async () => {},
     end: (refused: Refused | undefined) => void ends.push(refused),
   };
-  session = new Session(deps as unknown as SessionDeps, hello, { kind: 'anybody' }, output);
-  session.apply().catch((error: unknown) => session.end(error as Refused));
+  opened = (own) => {
+    const caller = { ...anybody, clientAddress: '192.0.2.1' };
+    const made = new Session(deps as unknown as SessionDeps, { ...hello, ...own }, caller, output);
+    made.apply().catch((error: unknown) => made.end(error as Refused));
+    return made;
+  };
+  session = opened();
   await settled();
 });
 
@@ -310,4 +329,30 @@ describe('what is kept while the gateway is suspended', () => {
     session.sweep();
     expect(told('rejected')).toHaveLength(1);
   });
+});
+
+test('a session that its client took over from another device is in the security log, with where from', async () => {
+  admission.requests.at(-1)?.resolve();
+  admission.heldHash = 'hash of the token of the session elsewhere';
+  opened({ takeOver: true });
+  await settled();
+  expect(secured).toEqual([]);
+  admission.requests.at(-1)?.resolve();
+  await settled();
+  expect(secured).toEqual([
+    {
+      kind: 'session_ended',
+      clientId: 'ann',
+      address: '192.0.2.1',
+      detail: 'taken over by another session of this client',
+    },
+  ]);
+});
+
+test('a take-over that found no other session is not in the security log', async () => {
+  opened({ takeOver: true });
+  await settled();
+  admission.requests.at(-1)?.resolve();
+  await settled();
+  expect(secured).toEqual([]);
 });

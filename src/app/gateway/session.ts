@@ -13,6 +13,7 @@ import type { Journal } from '../journal.ts';
 import type { MediaLibrary } from '../media/media-library.ts';
 import type { MediaLinks } from '../media/media-links.ts';
 import type { ClientWrites } from '../rate-limits/client-writes.ts';
+import type { SecurityRecorder } from '../security/security-recorder.ts';
 import {
   type Accept,
   decideMessage,
@@ -55,6 +56,7 @@ export interface SessionDeps {
   readonly media: Pick<MediaLibrary, 'take'>;
   readonly links: MediaLinks;
   readonly writes: Pick<ClientWrites, 'take' | 'messageWaitMs' | 'takeMessage'>;
+  readonly security: Pick<SecurityRecorder, 'record'>;
   readonly settings: SessionSettings;
   /** Whether sessions with a slot may send and receive. */
   readonly mayServe: () => boolean;
@@ -75,6 +77,9 @@ const countedAs: Readonly<Partial<Record<Reason, WriteKind>>> = {
   TOO_MANY_MESSAGES: 'message',
   HISTORY_QUOTA_EXCEEDED: 'history',
 };
+
+/** In the security log, of a session that its client ended from another device. */
+const takenOver = 'taken over by another session of this client';
 
 /** A message whose place in the log is before that of those that arrive later. */
 interface Submitted {
@@ -155,7 +160,11 @@ export class Session implements AdmissionListener {
     const otherHash = this.#hello.takeOver ? await this.#deps.admission.heldTokenHash(this.clientId) : undefined;
     const { resumeToken, waitMs } = this.#hello;
     const tokenHash = resumeToken === '' ? '' : this.#deps.ids.hash(resumeToken);
-    if (this.#advance('request')) await this.#request(otherHash ?? tokenHash, waitMs, otherHash !== undefined);
+    if (!this.#advance('request')) return;
+    await this.#request(otherHash ?? tokenHash, waitMs, otherHash !== undefined);
+    if (otherHash === undefined) return;
+    const { clientId, clientAddress: address } = this;
+    await this.#deps.security.record({ kind: 'session_ended', clientId, address: address ?? '', detail: takenOver });
   }
 
   opened(): void {

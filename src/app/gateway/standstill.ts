@@ -56,7 +56,7 @@ export class Standstill {
       // It may have stood still again while it read.
       if (this.#standstills === standstills && this.#stoodStillMs() <= gatewayBeatMs) this.#isBehind = false;
     } catch (error) {
-      this.#deps.logger.warn({ err: error }, 'cannot read on; trying again');
+      this.#deps.logger.warn({ err: error }, 'the log cannot be read to its end; trying again');
     } finally {
       this.#isReading = false;
     }

@@ -100,7 +100,7 @@ export class MediaSweeper {
         metrics.mediaSwept(objects, bytes);
         if (objects > 0) logger.info({ objects, bytes }, 'removed media that no message names');
       } catch (error) {
-        logger.warn({ err: error }, 'could not look for unused media; the next look begins anew');
+        logger.warn({ err: error }, 'the sweep of unused media failed; the next one starts over');
       }
     }
   }

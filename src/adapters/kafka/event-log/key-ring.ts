@@ -134,7 +134,7 @@ export class KeyRing {
           continue;
         }
         // A missing key is looked up when its id is met.
-        this.#logger.warn({ topic: this.#topic, err: error }, 'cannot follow the keys of words; trying again');
+        this.#logger.warn({ topic: this.#topic, err: error }, 'cannot follow the topic of keys; trying again');
         if (!(error instanceof LogUnavailable)) await new Promise((resolve) => setTimeout(resolve, 1_000));
       }
     }
@@ -164,7 +164,7 @@ export class KeyRing {
         this.#secrets.delete(id);
         this.noteGone(id);
       } else if (value.length === dataKeyBytes) this.#keys.set(id, Buffer.from(value).toString('latin1'));
-      else this.#logger.error({ topic: this.#topic, offset }, 'a record of the keys topic is no key');
+      else this.#logger.error({ topic: this.#topic, offset }, 'a record of the keys topic cannot be decoded');
     }
   }
 }

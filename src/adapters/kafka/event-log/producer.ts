@@ -275,7 +275,7 @@ export class Producer {
   #isBack(queue: PartitionQueue): void {
     if (!queue.unavailable) return;
     queue.unavailable = false;
-    this.#logger.info({ topic: queue.topic, partition: queue.partition }, 'Kafka takes records again');
+    this.#logger.info({ topic: queue.topic, partition: queue.partition }, 'Kafka accepts records again');
   }
 
   #isOverdue(): boolean {
@@ -294,7 +294,7 @@ export class Producer {
       if (queue.unavailable || !queue.hasExpired()) continue;
       queue.unavailable = true;
       const { topic, partition, lastError } = queue;
-      this.#logger.warn({ topic, partition, err: lastError }, 'Kafka takes no records');
+      this.#logger.warn({ topic, partition, err: lastError }, 'Kafka accepts no records');
     }
     this.#sweep();
   }

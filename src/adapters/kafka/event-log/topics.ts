@@ -95,7 +95,7 @@ async function makeAndCheck(kafka: Kafka, definitions: readonly TopicDefinition[
     for (const definition of definitions) {
       if (existing.has(definition.name)) continue;
       const unmade = await make(admin, definition, cluster);
-      if (unmade === undefined) logger.info({ topic: definition.name }, 'the topic was made');
+      if (unmade === undefined) logger.info({ topic: definition.name }, 'created the topic');
       else problems.push(unmade);
     }
     const made = definitions.filter(({ name }) => !problems.some(({ topic }) => topic === name));

@@ -202,7 +202,7 @@ export class KafkaMember implements GroupMember {
       }
     } catch (error) {
       // The request to join will tell; without these beats, the lease ends.
-      if (!signal.aborted) logger.debug({ group, err: error }, 'no beat while joining the group');
+      if (!signal.aborted) logger.debug({ group, err: error }, 'no heartbeat while joining the group');
     } finally {
       void link.reset();
     }
@@ -260,7 +260,7 @@ export class KafkaMember implements GroupMember {
     if (this.#told?.join() === sorted.join()) return;
     this.#told = sorted;
     const { logger, group, onAssigned } = this.#options;
-    logger.info({ group, generation, partitions: sorted }, 'has partitions');
+    logger.info({ group, generation, partitions: sorted }, 'partitions assigned by the group');
     onAssigned(sorted);
   }
 
@@ -283,7 +283,10 @@ export class KafkaMember implements GroupMember {
       const coordinator = await within(leaveLimitMs, this.#link.coordinator());
       await within(leaveLimitMs, coordinator.leaveGroup({ groupId, memberId }));
     } catch (error) {
-      logger.warn({ group: groupId, err: error }, 'could not leave the group: the others will notice later');
+      logger.warn(
+        { group: groupId, err: error },
+        'could not leave the group: the other members notice by the session time-out',
+      );
     } finally {
       void this.#link.reset();
     }

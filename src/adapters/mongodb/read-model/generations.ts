@@ -35,7 +35,7 @@ export async function register(shared: Shared, model: string, specs: Specs): Pro
     const next = { ...state, versions, ...(isOlder && begunAgain) };
     if (!(await shared.states.replace(model, state, next))) continue;
     if (isOlder)
-      shared.logger?.info({ model, generation }, 'a read model begins again: this release makes another one');
+      shared.logger?.info({ model, generation }, 'a read model is rebuilt: this release has another version of it');
     return generation;
   }
 }

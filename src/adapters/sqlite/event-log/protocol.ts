@@ -11,6 +11,8 @@ export interface WriterOptions {
   readonly topics: Readonly<Record<string, number>>;
   /** Which release writes; undefined: the log is not marked. */
   readonly release?: string | undefined;
+  /** Only the newest records are checked before it is opened. */
+  readonly checksNewestFirst: boolean;
 }
 
 export type ToWriter =
@@ -56,6 +58,8 @@ export type FromWriter =
       readonly positions: readonly Position[];
       /** Which release wrote before; undefined for one that did not mark it. */
       readonly writtenBy: string | undefined;
+      /** Older records are still to be checked. */
+      readonly isPartlyChecked: boolean;
       /** How far the log reaches, for other threads (wake-signal.ts). */
       readonly wakeSignal: SharedArrayBuffer;
     }

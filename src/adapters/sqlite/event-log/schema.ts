@@ -4,6 +4,7 @@
  *   lock            empty; locked by the process that writes
  *   log/log.db      topics, consumer positions, one table of frames per partition; log.db-wal and -shm belong to it
  *   log/head        the witness: how far the log reached (witness.ts)
+ *   log/suspect     empty; there when damage was found beside the running writer (check-thread.ts)
  */
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -24,8 +25,9 @@ export function logFolder(dataDir: string): string {
 }
 
 /** The files of a log's folder. */
-export function logFiles(folder: string): { readonly database: string; readonly wal: string; readonly head: string } {
-  return { database: join(folder, 'log.db'), wal: join(folder, 'log.db-wal'), head: join(folder, 'head') };
+export function logFiles(folder: string): Readonly<Record<'database' | 'wal' | 'head' | 'suspect', string>> {
+  const named = (name: string) => join(folder, name);
+  return { database: named('log.db'), wal: named('log.db-wal'), head: named('head'), suspect: named('suspect') };
 }
 
 /** The table that holds a partition's frames: appends touch its last page only, and reads are one range. */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type EventLog, LogDamaged } from '../../../ports/event-log.ts';
 import { messageOf } from '../database.ts';
+import { checkBeside } from './check-beside.ts';
 import { lockDataDir } from './data-folder.ts';
 import { isDamage, LogDamagedAtOpen, LogNotFound, LogOfLaterRelease } from './errors.ts';
 import { ReaderHandle } from './reader-handle.ts';
@@ -18,6 +19,11 @@ export interface WriteOptions {
   readonly topics: Readonly<Record<string, number>>;
   /** Which release of Parley opens it: the log is marked with it. Tools that write nothing of their own leave it out. */
   readonly release?: string;
+  /**
+   * `newest`: older records and the structure are checked beside the writer, for logs that take long to check; what is wrong with them is told to
+   * `onFault` with LogDamagedAtOpen as its cause, and the next opening checks everything first. Default: `all`.
+   */
+  readonly checksFirst?: 'all' | 'newest';
   /** The log's files are no longer at their paths, or its writer died: every append is refused until the log is opened again. */
   readonly onFault?: OnWriterFault;
 }
@@ -50,7 +56,7 @@ export interface WritableSqliteLog extends SqliteLog {
 /**
  * Opens the log of a data folder.
  *
- * For writing: makes it if there is none, and reads and checks every record first. Rejects with DataDirLocked,
+ * For writing: makes it if there is none, and reads and checks every record first, unless the newest are enough. Rejects with DataDirLocked,
  * LogConfigMismatch, LogDamagedAtOpen or LogOfLaterRelease (the files are then as they were) or LogUnavailable. For
  * reading: checks each record when it is read. Rejects with LogNotFound, LogDamagedAtOpen or LogOfLaterRelease.
  */
@@ -60,15 +66,21 @@ export async function openSqliteLog(options: WriteOptions | ReadOptions): Promis
   return options.mode === 'write' ? openWriter(options) : openReader(options);
 }
 
-async function openWriter({ dataDir, topics, release, onFault = () => {} }: WriteOptions): Promise<WritableSqliteLog> {
+async function openWriter(options: WriteOptions): Promise<WritableSqliteLog> {
+  const { dataDir, topics, release, checksFirst = 'all', onFault = () => {} } = options;
   const lock = lockDataDir(dataDir);
   const folder = logFolder(dataDir);
   try {
-    const { worker, opened } = await startWriter({ folder, topics, release });
+    const { worker, opened } = await startWriter({
+      folder,
+      topics,
+      release,
+      checksNewestFirst: checksFirst === 'newest',
+    });
     const topology = new Topology(opened.topics);
     const reading = new Reading(openForReading(logFiles(folder).database), topology, opened.ends);
-    const { positions, wakeSignal, writtenBy } = opened;
-    return new WriterHandle({ lock, worker, reading, positions, wakeSignal, writtenBy, onFault });
+    const check = opened.isPartlyChecked ? checkBeside(folder) : undefined;
+    return new WriterHandle({ ...opened, lock, worker, reading, check, onFault });
   } catch (error) {
     lock[Symbol.dispose]();
     throw error;

@@ -41,14 +41,23 @@ export interface Verification {
   readonly laterFormat?: number;
   /** With it: which release that was, if the log says so. */
   readonly laterRelease?: string | undefined;
+  /** There are records that were not looked at, because only the newest were asked for; SQLite's structure was not either then. */
+  readonly isPartial: boolean;
+}
+
+export interface VerifyOptions {
+  /** Of each partition that the witness knows, only so many; default: all. */
+  readonly newestRecords?: number;
+  /** Called after every few hundred records. */
+  readonly afterStep?: () => void;
 }
 
 /**
- * Reads and checks everything in a log's folder, without changing its database or WAL: each record's checksum, place
+ * Reads and checks everything in a log's folder, without changing its database or WAL, also beside its writer: each record's checksum, place
  * and contiguity, the ends against the witness, the tables, and SQLite's own structure. Throws only what is not the
  * file's fault.
  */
-export function verifyLog(folder: string): Verification {
+export function verifyLog(folder: string, options: VerifyOptions = {}): Verification {
   const files = logFiles(folder);
   const witnessed = readWitness(files.head);
   const damages: LogDamage[] = witnessed === undefined ? [{ what: 'the file head is missing or damaged' }] : [];
@@ -61,7 +70,7 @@ export function verifyLog(folder: string): Verification {
       if (later !== undefined)
         return { ...nothingReadable(undefined, []), laterFormat: later, laterRelease: writtenBy(connection) };
       if (!isMarkedAsWal(files.database)) damages.push({ what: 'log.db is not marked as a database in WAL mode' });
-      return new Verifier(connection, witnessed, damages).run();
+      return new Verifier(connection, witnessed, damages, options).run();
     } finally {
       connection.close();
     }
@@ -90,7 +99,7 @@ function nothingReadable(witnessed: Witnessed | undefined, damages: readonly Log
     return place === undefined || end === 0 ? [] : [rangeDamage(place, 0, end - 1, 'missing')];
   });
   const ends = topology.partitions.map(() => 0);
-  return { topology, ends, positions: [], damages: [...damages, ...lost] };
+  return { topology, ends, positions: [], damages: [...damages, ...lost], isPartial: false };
 }
 
 function rangeDamage(place: Partition, firstOffset: number, lastOffset: number, what: string): LogDamage {
@@ -102,11 +111,19 @@ class Verifier {
   readonly #connection: DatabaseSync;
   readonly #witnessed: Witnessed | undefined;
   readonly #damages: LogDamage[];
+  readonly #options: VerifyOptions;
+  #isPartial = false;
 
-  constructor(connection: DatabaseSync, witnessed: Witnessed | undefined, damages: LogDamage[]) {
+  constructor(
+    connection: DatabaseSync,
+    witnessed: Witnessed | undefined,
+    damages: LogDamage[],
+    options: VerifyOptions,
+  ) {
     this.#connection = connection;
     this.#witnessed = witnessed;
     this.#damages = damages;
+    this.#options = options;
   }
 
   run(): Verification {
@@ -114,14 +131,20 @@ class Verifier {
       this.#attempt('the table of topics', () => this.#topology()) ?? this.#witnessed?.topology ?? new Topology([]);
     this.#attempt('the header', () => this.#checkFormat());
     const intact = this.#attempt('the schema', () => this.#checkTables(topology)) ?? false;
-    const ends = topology.partitions.map((place) => {
-      const scan = new PartitionScan(place, this.#witnessedEnd(place), this.#damages);
-      const table = frameTable(place.topic, place.partition);
-      return this.#attempt(`table ${table}`, () => scan.run(new FrameReader(this.#connection, place))) ?? 0;
-    });
-    this.#attempt('the structure', () => this.#checkStructure());
+    const ends = topology.partitions.map((place) => this.#checkRecords(place));
+    if (!this.#isPartial) this.#attempt('the structure', () => this.#checkStructure());
     const positions = intact ? (this.#attempt('consumer positions', () => readPositions(this.#connection)) ?? []) : [];
-    return { topology, ends, positions, damages: this.#damages };
+    return { topology, ends, positions, damages: this.#damages, isPartial: this.#isPartial };
+  }
+
+  #checkRecords(place: Partition): number {
+    const { newestRecords = Number.POSITIVE_INFINITY, afterStep } = this.#options;
+    const witnessedEnd = this.#witnessedEnd(place);
+    const from = Math.max(0, (witnessedEnd ?? 0) - newestRecords);
+    if (from > 0) this.#isPartial = true;
+    const scan = new PartitionScan(place, witnessedEnd, this.#damages, from);
+    const table = frameTable(place.topic, place.partition);
+    return this.#attempt(`table ${table}`, () => scan.run(new FrameReader(this.#connection, place), afterStep)) ?? 0;
   }
 
   /** One part of the examination; that SQLite cannot do it is a finding, and the others go on. */
@@ -187,19 +210,21 @@ class PartitionScan {
   readonly #witnessedEnd: number | undefined;
   readonly #damages: LogDamage[];
   /** Up to here everything is checked. */
-  #next = 0;
+  #next: number;
   /** From here rows are read: past `#next` when there are rows that cannot be placed. */
-  #cursor = 0;
+  #cursor: number;
 
-  constructor(place: Partition, witnessedEnd: number | undefined, damages: LogDamage[]) {
+  constructor(place: Partition, witnessedEnd: number | undefined, damages: LogDamage[], from: number) {
     this.#place = place;
     this.#witnessedEnd = witnessedEnd;
     this.#damages = damages;
+    this.#next = from;
+    this.#cursor = from;
   }
 
-  /** Returns the end offset: what lies before it is whole or named as damaged. */
-  run(reader: FrameReader): number {
-    while (this.#step(reader));
+  /** Returns the end offset: what lies between it and the beginning of the scan is whole or named as damaged. */
+  run(reader: FrameReader, afterStep: (() => void) | undefined): number {
+    while (this.#step(reader)) afterStep?.();
     const witnessedEnd = this.#witnessedEnd ?? 0;
     this.#missingUntil(witnessedEnd, 'missing, although the witness has seen them');
     return this.#next;

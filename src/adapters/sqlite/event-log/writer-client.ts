@@ -59,10 +59,10 @@ export class WriterClient {
     this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()));
     worker.on('message', (message: FromWriter) => {
       if (message.kind === 'written') this.#answer(message.memory, message.timeMs, message.failure);
-      else if (message.kind === 'displaced') this.#fail(new Error(message.message));
+      else if (message.kind === 'displaced') this.fail(new Error(message.message));
     });
-    worker.on('error', (error) => this.#fail(error));
-    worker.on('exit', () => this.#fail(new Error('it has ended')));
+    worker.on('error', (error) => this.fail(error));
+    worker.on('exit', () => this.fail(new Error('it has ended')));
   }
 
   /** Adds the records to the next batch. Rejects with LogUnavailable; throws RangeError, and adds none, when one is too large. */
@@ -168,8 +168,8 @@ export class WriterClient {
     else reject(unavailable(failure));
   }
 
-  /** The writer, or what it writes to, is gone: what is in flight may be written or not. */
-  #fail(cause: Error): void {
+  /** The writer, or what it writes to, is gone or damaged: what is in flight may be written or not, and nothing more is. */
+  fail(cause: Error): void {
     if (this.#gone === undefined) {
       this.#gone = new LogUnavailable(`the log's writer has failed: ${cause.message}`, 'not-written', { cause });
       if (!this.#closing) this.#onFault(this.#gone);

@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import type { Appended, Erasure, EventLog, LogRecord, NewRecord } from '../../../ports/event-log.ts';
+import type { CheckBeside } from './check-beside.ts';
 import { ErasureClient } from './erasure-client.ts';
 import type { Position } from './positions.ts';
 import type { Reading } from './reading.ts';
@@ -13,6 +14,8 @@ export interface OpenedForWriting {
   readonly positions: readonly Position[];
   readonly wakeSignal: SharedArrayBuffer;
   readonly writtenBy: string | undefined;
+  /** The check of what was not checked before it was opened; undefined: there is nothing left to check. */
+  readonly check: CheckBeside | undefined;
   readonly onFault: OnWriterFault;
 }
 
@@ -25,10 +28,11 @@ export class WriterHandle implements EventLog {
   readonly #reading: Reading;
   readonly #writer: WriterClient;
   readonly #erasures: ErasureClient;
+  readonly #check: CheckBeside | undefined;
   #closed: Promise<void> | undefined;
   readonly #positions = new Map<string, number>();
 
-  constructor({ lock, worker, reading, positions, wakeSignal, writtenBy, onFault }: OpenedForWriting) {
+  constructor({ lock, worker, reading, positions, wakeSignal, writtenBy, check, onFault }: OpenedForWriting) {
     this.writtenBy = writtenBy;
     this.#lock = lock;
     this.#reading = reading;
@@ -37,6 +41,8 @@ export class WriterHandle implements EventLog {
     const onCommitted: OnCommitted = (records, timeMs) => this.#committed(records, timeMs);
     this.#writer = new WriterClient(worker, reading.topology, onCommitted, onFault);
     this.#erasures = new ErasureClient(worker);
+    this.#check = check;
+    void check?.damage.then((damage) => damage && this.#writer.fail(damage));
     for (const { group, topicId, partition, offset } of positions) {
       this.#positions.set(positionKey(group, topicId, partition), offset);
     }
@@ -98,6 +104,7 @@ export class WriterHandle implements EventLog {
   }
 
   async #close(): Promise<void> {
+    await this.#check?.stop();
     await this.#erasures.stop();
     await this.#writer.drain();
     // Before the writer's: the last connection to close tidies the WAL away, and this one may not write.

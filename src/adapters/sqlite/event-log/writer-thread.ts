@@ -1,9 +1,10 @@
 /** The thread that syncs: it verifies and opens the log, then writes batches in the order they come. */
+import { existsSync, rmSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../database.ts';
 import { createLog, hasLog } from './data-folder.ts';
 import { LogConfigMismatch } from './errors.ts';
-import { idleFileCheckMs } from './limits.ts';
+import { checkedFirstRecords, idleFileCheckMs } from './limits.ts';
 import { EraseRefused } from './log-eraser.ts';
 import { LogWriter } from './log-writer.ts';
 import type { ErasedPiece, Failure, FromWriter, Refusal, ToWriter, WriterOptions } from './protocol.ts';
@@ -47,10 +48,23 @@ interface Opened {
   readonly verified: Verification;
 }
 
-function open({ folder, topics, release }: WriterOptions): Opened | Refusal {
+/** Where something is wrong with the newest records or was with older ones, all are checked: what is damaged is told as a whole. */
+function verify(folder: string, checksNewestFirst: boolean): Verification {
+  const { suspect } = logFiles(folder);
+  const isSuspect = existsSync(suspect);
+  if (checksNewestFirst && !isSuspect) {
+    const newest = verifyLog(folder, { newestRecords: checkedFirstRecords });
+    if (!newest.isPartial || newest.damages.length === 0) return newest;
+  }
+  const found = verifyLog(folder);
+  if (isSuspect && found.damages.length === 0) rmSync(suspect);
+  return found;
+}
+
+function open({ folder, topics, release, checksNewestFirst }: WriterOptions): Opened | Refusal {
   try {
     if (!hasLog(folder)) createLog(folder, missingTopics([], topics));
-    const found = verifyLog(folder);
+    const found = verify(folder, checksNewestFirst);
     if (found.laterFormat !== undefined)
       return { reason: 'later-release', format: found.laterFormat, release: found.laterRelease };
     if (found.damages.length > 0) return { reason: 'damaged', damages: found.damages };
@@ -63,7 +77,7 @@ function open({ folder, topics, release }: WriterOptions): Opened | Refusal {
 }
 
 function serve({ writer, verified, before }: Opened): void {
-  const { topology, ends, positions } = verified;
+  const { topology, ends, positions, isPartial: isPartlyChecked } = verified;
   const wakeSignal = createWakeSignal(topology.partitions.length);
   const signal = new Int32Array(wakeSignal);
   raise(signal, ends);
@@ -86,7 +100,7 @@ function serve({ writer, verified, before }: Opened): void {
     send(written, [message.memory]);
     raise(signal, writer.ends);
   });
-  send({ kind: 'opened', topics: topology.topics, ends, positions, writtenBy: before, wakeSignal });
+  send({ kind: 'opened', topics: topology.topics, ends, positions, writtenBy: before, isPartlyChecked, wakeSignal });
 }
 
 function lookAtFiles(writer: LogWriter): void {
