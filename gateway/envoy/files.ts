@@ -69,9 +69,11 @@ export function envoyFile(head: string, values: EnvoyValues): string {
     configuration.deleteIn(['static_resources', 'clusters', clusters.indexOf('media-store')]);
     configuration.deleteIn([...host, 'routes', mediaRoute(configuration, host)]);
   }
-  if (rateLimitWithoutToken == null)
+  if (rateLimitWithoutToken == null) {
     for (const list of ['descriptors', 'rate_limits'])
       configuration.deleteIn([...manager, 'http_filters', 2, 'typed_config', list, 1]);
+    configuration.deleteIn([...manager, 'route_config', 'virtual_hosts', 0, 'routes', 4]);
+  }
   const endpointsBy = (portOf: (gateway: GatewayHost) => number) =>
     gateways.map((gateway) => ({ endpoint: { address: addressOf(gateway.host, portOf(gateway)) } }));
   return complete(head, configuration, {

@@ -60,7 +60,7 @@ export interface EnvoyValues {
   readonly heartbeatMs: number;
   /** Calls and requests of one address (of one /64 network, by IPv6): so many a second for ever, so many at once. */
   readonly rateLimit: RateLimit;
-  /** Of these, calls without a token. undefined: calls need none. */
+  /** Of these, calls without a token, which only calls that sign in (AccountService) may lack. undefined: calls need none. */
   readonly rateLimitWithoutToken: RateLimit | undefined;
 }
 
