@@ -5,6 +5,7 @@ import type { Surroundings } from './common-options.ts';
 import { registerDeadLetters } from './dead-letter-commands.ts';
 import { registerExplain } from './explain-command.ts';
 import { registerHistory } from './history-command.ts';
+import { registerInstructions } from './instructions-command.ts';
 import { registerOpen } from './open-command.ts';
 import { registerOperations } from './operations-commands.ts';
 import { registerSecurityLog } from './security-log-command.ts';
@@ -14,6 +15,7 @@ export function registerClientCommands(program: Command, surroundings: Surroundi
   program.commandsGroup('Chat:');
   registerChat(program, surroundings);
   registerOpen(program, surroundings);
+  registerInstructions(program, surroundings);
   registerHistory(program, surroundings);
   program.commandsGroup('Accounts:');
   registerAccounts(program, surroundings);

@@ -34,6 +34,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   STILL_UNDECODABLE: 'replay it after an upgrade of the server',
   NOT_IMPLEMENTED: 'use a later release of the server',
   INTERNAL: 'report it with the id told',
+  INSTRUCTIONS_TOO_LONG: 'shorten them with `parley instructions`',
   TEXT_TOO_LONG: 'split the message',
   MEDIA_TOO_LARGE: 'send a smaller file',
   MEDIA_TYPE_UNSUPPORTED: 'convert the file',

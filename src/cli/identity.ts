@@ -26,6 +26,11 @@ export function identify(options: CommonOptions, { stateHome }: Surroundings): I
   return { endpoint: { address, tls, tokens }, clientId: client ?? store.read()?.clientId ?? defaultClientId() };
 }
 
+/** Under whose name something is kept, also where the client id comes with the token alone. */
+export function ownerOf({ clientId }: Identity, { tokenFile = '' }: CommonOptions): string {
+  return clientId || tokenFile;
+}
+
 /** What is kept of who is signed in there. */
 export function tokenStore(stateHome: string | undefined, { address, tls }: Endpoint): TokenStore {
   // Two, so that a token given over TLS is never sent without.

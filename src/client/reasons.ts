@@ -51,6 +51,7 @@ export const reasons = {
   TEXT_TOO_LONG: { code: Code.InvalidArgument, retryable: false },
   MEDIA_TOO_LARGE: { code: Code.InvalidArgument, retryable: false },
   MEDIA_TYPE_UNSUPPORTED: { code: Code.InvalidArgument, retryable: false },
+  INSTRUCTIONS_TOO_LONG: { code: Code.InvalidArgument, retryable: false },
   FILE_NAME_INVALID: { code: Code.InvalidArgument, retryable: false },
   MEDIA_MISMATCH: { code: Code.InvalidArgument, retryable: false },
   MEDIA_NOT_FOUND: { code: Code.NotFound, retryable: false },

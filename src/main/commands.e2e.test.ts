@@ -43,6 +43,8 @@ test('commands go to the server that PARLEY_GRPC_LISTEN names, in the environmen
 
 test('CHANGELOG.md says first what this release changes', async () => {
   const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
-  const releases = [...(await readFile('CHANGELOG.md', 'utf8')).matchAll(/^## (\S+)$/gm)].map(([, name]) => name);
+  const releases = [...(await readFile('CHANGELOG.md', 'utf8')).matchAll(/^## (?!Unreleased$)(\S+)$/gm)].map(
+    ([, name]) => name,
+  );
   expect(releases[0]).toBe(version);
 });

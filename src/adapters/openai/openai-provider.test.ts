@@ -391,6 +391,12 @@ describe('the request', () => {
     );
   });
 
+  test('has the person’s own instructions behind the operator’s, in the one system message', async () => {
+    const { body } = await sent({ instructions: 'Answer in rhyme.' }, { systemPrompt: 'Be brief.' });
+    expect(body.messages.map(({ role }) => role)).toEqual(['system', 'user']);
+    expect(body.messages[0]?.content).toMatch(/^Be brief\.\n\n.*\n\nThe user has given .*:\nAnswer in rhyme\.$/);
+  });
+
   test('has the whole history between prompt and message when it fits', async () => {
     const { body } = await sent({ text: 'And now?', history: turns(6) });
     expect(body.messages.slice(1)).toEqual([

@@ -6,7 +6,7 @@ import { pick, type Random } from './seeded-random.ts';
 import { type Observed, observe, reflect } from './utterance.ts';
 
 /** A message to answer. */
-export type Said = Pick<ProviderRequest, 'text' | 'media' | 'replyKind' | 'timeZone' | 'timeMs'>;
+export type Said = Pick<ProviderRequest, 'text' | 'media' | 'replyKind' | 'timeZone' | 'timeMs' | 'instructions'>;
 
 /** Greetings belong at the start of something short; `hi` in a long question is not its topic. */
 const maxGreetingWords = 5;
@@ -183,15 +183,24 @@ function onMedia(said: Said, seen: Observed, speaker: Speaker, random: Random): 
     : [receipt, ...onWords(seen, speaker, random)];
 }
 
+/** Repeated of a person's own instructions, which no phrase can follow: enough to see that they arrive. */
+const maxRepeatedChars = 80;
+
+function beginningOf(text: string): string {
+  const chars = Array.from(text);
+  return chars.length <= maxRepeatedChars ? text : `${chars.slice(0, maxRepeatedChars).join('')}…`;
+}
+
 /**
- * One to four polite English sentences on the message, its time and place, after one on its media. More only when `minChars` (characters) requires it.
+ * One to four polite English sentences on the message, its time and place, after one on its media and before the person's own instructions. More only when `minChars` (characters) requires it.
  * Equal arguments and draws give equal replies. Throws ProviderError for an unknown time zone.
  */
 export function answer(said: Said, random: Random, minChars: number): string {
   const seen = observe(said.text);
   const speaker = new Speaker(said, seen, random);
   const sentences = said.media.length > 0 ? onMedia(said, seen, speaker, random) : onWords(seen, speaker, random);
-  let text = sentences.join(' ');
+  const own = said.instructions === '' ? [] : [`You want me to keep to this: “${beginningOf(said.instructions)}”`];
+  let text = [...sentences, ...own].join(' ');
   while (minChars > 0 && charsOf(text) < minChars) text += ` ${speaker.oneOf(elaborations)}`;
   return text;
 }

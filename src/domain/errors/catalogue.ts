@@ -383,6 +383,13 @@ export const catalogue = {
     meaning: 'Media of this kind and type are not accepted.',
     remedy: 'Send a type that the contract lists for this kind.',
   },
+  INSTRUCTIONS_TOO_LONG: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'message',
+    meaning: "The message's `instructions` are longer than 4,096 UTF-8 bytes.",
+    remedy: 'Shorten them, or send none.',
+  },
   FILE_NAME_INVALID: {
     code: 'INVALID_ARGUMENT',
     retryable: false,
