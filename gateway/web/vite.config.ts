@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
@@ -31,6 +31,35 @@ function compressed(): Plugin {
   };
 }
 
+const dist = join(import.meta.dirname, 'dist');
+/** Its own for each build: servers that are started together in one checkout build at the same time. */
+const building = `${dist}.${process.pid}`;
+
+/** Renames. @returns false when the source is gone or the target has come: another build was first */
+function moved(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(code)) return false;
+    throw error;
+  }
+}
+
+/** Puts a complete build in the place of the former one: nobody finds half of it. */
+function replaced(): Plugin {
+  return {
+    name: 'replaced',
+    apply: 'build',
+    closeBundle(error) {
+      if (error === undefined && moved(dist, `${building}.old`)) rmSync(`${building}.old`, { recursive: true });
+      if (error === undefined) moved(building, dist);
+      rmSync(building, { recursive: true, force: true });
+    },
+  };
+}
+
 const inFolder = (name: string): string => join(import.meta.dirname, name);
 
 /** Static files that any server can hand out from any path: `npm run web` writes them to dist/. */
@@ -38,10 +67,10 @@ export default defineConfig({
   root: import.meta.dirname,
   // Relative: the files work below whatever path they are served.
   base: './',
-  plugins: [compressed()],
+  plugins: [compressed(), replaced()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
-    outDir: 'dist',
+    outDir: building,
     emptyOutDir: true,
     target: 'es2023',
     // Nothing may be inlined as a `data:` URL: the content security policy takes files of this origin and no other.

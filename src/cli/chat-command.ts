@@ -39,7 +39,7 @@ interface ChatOptions extends CommonOptions {
 /** Adds `parley chat`. */
 export function registerChat(program: Command, surroundings: Surroundings): void {
   withCommonOptions(program.command('chat'), surroundings)
-    .description('talk to the bot; with input from a pipe, say each line and print the replies')
+    .description('chat with the model; with piped input, send each line as a message and print the replies')
     .option('--conversation <id>', 'the conversation to go on with; default: the last one')
     .option('--new', 'begin a new conversation')
     .option(

@@ -12,11 +12,14 @@ import { registerSecurityLog } from './security-log-command.ts';
 
 /** Adds every command that talks to a running server. */
 export function registerClientCommands(program: Command, surroundings: Surroundings = {}): void {
+  program.commandsGroup('Chat:');
   registerChat(program, surroundings);
   registerOpen(program, surroundings);
   registerInstructions(program, surroundings);
   registerHistory(program, surroundings);
+  program.commandsGroup('Accounts:');
   registerAccounts(program, surroundings);
+  program.commandsGroup('For operators:');
   registerOperations(program, surroundings);
   registerExplain(program, surroundings);
   registerDeadLetters(program, surroundings);

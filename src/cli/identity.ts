@@ -60,6 +60,11 @@ export function defaultClientId(): string {
   return `${userInfo().username}@${hostname()}`;
 }
 
+/** To be added to what was found of a client; empty where only the server knows who that is. */
+export function inWhose(clientId: string): string {
+  return clientId === '' ? '' : ` in the conversations of ${printableLine(clientId)}`;
+}
+
 /** Without accounts a person is another client in each browser and on each machine, and looks for what was said as another one. */
 export function noConversations(clientId: string): string {
   const hint =

@@ -62,6 +62,7 @@ export const reasons = {
   TOO_MANY_MESSAGES: { code: Code.ResourceExhausted, retryable: true },
   PROVIDER_FAILED: { code: Code.Unavailable, retryable: false },
   PROVIDER_BUSY: { code: Code.ResourceExhausted, retryable: false },
+  PROVIDER_REFUSED: { code: Code.Unavailable, retryable: false },
   PROVIDER_ACCESS_DENIED: { code: Code.Unavailable, retryable: false },
   PROVIDER_MODEL_NOT_FOUND: { code: Code.Unavailable, retryable: false },
   PROVIDER_TIMEOUT: { code: Code.DeadlineExceeded, retryable: false },

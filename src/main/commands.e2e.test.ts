@@ -16,7 +16,7 @@ test.each([
 ])('$args is told in two lines, and exits with 2', async ({ args, told }) => {
   const { code, stdout, stderr } = await runParley(args, {});
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-  expect(stderr).toBe(`error: ${told}\n\`--help\` behind the command tells how it is called.\n`);
+  expect(stderr).toBe(`error: ${told}\nRun the command with --help for its usage.\n`);
 });
 
 test('parley open names the page, as the client of the other commands', async () => {

@@ -224,7 +224,8 @@ describe('a refusal', () => {
     expect(error).toMatchObject({
       name: 'ProviderError',
       retryable,
-      message: `HTTP ${status}`,
+      // The path tells a wrong base URL from a model that is not there.
+      message: status === 404 ? 'HTTP 404 from /v1/chat/completions' : `HTTP ${status}`,
       retryAfterMs: undefined,
     });
   });

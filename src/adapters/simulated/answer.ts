@@ -23,6 +23,7 @@ const asksName = /\b(?:who|what) are you\b|\byour name\b/;
 const asksNature = /\bare you (?:a |an )?(?:real|human|robot|bot|ai|model)\b/;
 const asksWellbeing = /\bhow (?:are|do) you(?: doing| feel| today)?\b(?! \w)|\bhow(?: i|['’])s it going\b/;
 const asksHelp = /^help\b|\bhelp me\b|\bwhat can you do\b|\bcan you help\b/;
+const asksMarkdown = /\bmarkdown\b|\bcode block\b|\ba table\b/;
 const thanks = /\bthank(?:s| you)\b|\bcheers\b/;
 const takesLeave = /\b(?:good)?bye\b|\bsee you\b|\bgood night\b|\bfarewell\b/;
 const greets = /^\W*(?:hi|hello|hey|greetings|good (?:morning|afternoon|evening|day))\b/;
@@ -52,6 +53,7 @@ const topics: readonly (readonly [Topic, Fits])[] = [
   ['zone', says(asksZone)],
   ['identity', says(asksName, asksNature)],
   ['wellbeing', says(asksWellbeing)],
+  ['markdown', says(asksMarkdown)],
   ['help', says(asksHelp)],
   ['thanks', says(thanks)],
   ['farewell', says(takesLeave)],
@@ -156,7 +158,7 @@ const greetingChance = 0.25;
 const followUpChance = 0.4;
 
 /** Between them the two keep a reply within four sentences: no answer has more than two. */
-const topicsWithoutFollowUp: ReadonlySet<Topic> = new Set(['farewell', 'thanks', 'wordless', 'wellbeing']);
+const topicsWithoutFollowUp: ReadonlySet<Topic> = new Set(['farewell', 'thanks', 'wordless', 'wellbeing', 'markdown']);
 
 /** How many characters, not splitting those of two UTF-16 units. */
 function charsOf(text: string): number {

@@ -161,6 +161,11 @@ const ofCatalogue = {
     title: 'The assistant takes no more messages for now.',
     advice: 'Try again in some minutes. If it stays so, tell whoever runs this server.',
   },
+  PROVIDER_REFUSED: {
+    title: 'The assistant does not take this message.',
+    advice:
+      'Send a shorter one, or one without files, in a new conversation. If that fails, tell whoever runs this server.',
+  },
   PROVIDER_ACCESS_DENIED: {
     title: 'This server may not use the assistant.',
     advice: 'Tell whoever runs this server: its key is refused.',
