@@ -5,6 +5,7 @@ import {
   composeValues,
   type EnvoyValues,
   type GatewayHost,
+  gatewayTlsValues,
   localValues,
   productionValues,
   type TlsFiles,
@@ -36,6 +37,7 @@ export function envoyFiles(): Readonly<Record<string, string>> {
     'deploy/envoy/tls/certificate.yaml': compose['certificate.yaml'],
     'deploy/kubernetes/envoy/envoy.yaml': production['envoy.yaml'],
     'deploy/kubernetes/envoy/certificate.yaml': production['certificate.yaml'],
+    'deploy/kubernetes/gateway-tls/envoy.yaml': productionFiles(origin, gatewayTlsValues)['envoy.yaml'],
   };
 }
 

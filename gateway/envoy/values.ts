@@ -124,6 +124,12 @@ export const productionValues = {
   gateways: [{ host: 'parley-gateways', grpcPort: 50051, httpPort: 8080 }],
 } satisfies EnvoyValues;
 
+/** With deploy/kubernetes/gateway-tls. */
+export const gatewayTlsValues = {
+  ...productionValues,
+  gatewayTls: { authorityFile: '/gateways/ca.crt', name: 'parley-gateways' },
+} satisfies EnvoyValues;
+
 /** In deploy/compose.tls.yaml. */
 export const composeTlsValues = {
   ...productionValues,

@@ -16,14 +16,20 @@ import { runTool } from './testing/tools.ts';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'parley-envoy-'));
 /** Where the files look for each other in a container, and where they are here. */
-const places = { '/etc/envoy/': `${folder}/`, '/certificates': `${folder}/certificates` } as const;
+const places = {
+  '/etc/envoy/': `${folder}/`,
+  '/certificates': `${folder}/certificates`,
+  '/gateways/': `${folder}/`,
+} as const;
 let program: string;
 let envoy: EnvoyEngine;
 
 beforeAll(async () => {
   program = join(await installed('envoy'), 'envoy/_bin/envoy');
   envoy = await startEnvoy({ gateways: [] });
-  const { cert, key } = await newCertificate(await newAuthority('an authority'), 'Envoy');
+  const authority = await newAuthority('an authority');
+  writeFileSync(join(folder, 'ca.crt'), authority.cert);
+  const { cert, key } = await newCertificate(authority, 'Envoy');
   mkdirSync(places['/certificates']);
   writeFileSync(`${places['/certificates']}/tls.crt`, cert);
   writeFileSync(`${places['/certificates']}/tls.key`, key);
@@ -50,8 +56,7 @@ describe('Envoy takes', () => {
   test.each(files)('%s', async (path) => {
     const text = readFileSync(join(root, path), 'utf8');
     if (text.includes('certificate.yaml')) {
-      const beside = join(root, path, '../certificate.yaml');
-      here(readFileSync(beside, 'utf8'), 'certificate.yaml');
+      here(envoyFiles()['deploy/kubernetes/envoy/certificate.yaml'] ?? '', 'certificate.yaml');
     }
     expect(await validate(here(text, 'envoy.yaml'))).toContain('OK');
   });
@@ -66,12 +71,11 @@ describe('Envoy takes', () => {
     writeFileSync(
       values,
       'gateways:\n  - { host: gateway.example, grpcPort: 50051, httpPort: 8080 }\norigins: [https://a.example]\n' +
-        `gatewayTls: { authorityFile: ${join(folder, 'authority.crt')}, name: gateways }\n`,
+        `gatewayTls: { authorityFile: ${join(folder, 'ca.crt')}, name: gateways }\n`,
     );
     expect(await write()).toContain('envoy.yaml');
     const text = readFileSync(join(made, 'envoy.yaml'), 'utf8');
     expect(text).toContain('exact: https://a.example');
-    writeFileSync(join(folder, 'authority.crt'), (await newAuthority('of gateways')).cert);
     here(readFileSync(join(made, 'certificate.yaml'), 'utf8'), 'certificate.yaml');
     expect(await validate(here(text, 'envoy.yaml'))).toContain('OK');
     writeFileSync(values, 'orgins: []\n');

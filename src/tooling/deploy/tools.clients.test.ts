@@ -115,6 +115,30 @@ describe('the Kubernetes manifests', () => {
     }
   });
 
+  test('gateway-tls is as Kubernetes wants it, and nothing asks gateways without TLS', async () => {
+    const copy = join(folder, 'kubernetes');
+    await cp(`${deploy}kubernetes`, copy, { recursive: true });
+    const example = join(copy, 'example/kustomization.yaml');
+    const components = readFileSync(example, 'utf8').replace('../envoy]', '../envoy, ../gateway-tls]');
+    writeFileSync(example, components);
+    expect(await check(join(copy, 'example'))).toMatch(/Valid: [1-9]\d*, Invalid: 0, Errors: 0, Skipped: 0/);
+    const built: Manifest[] = parseAllDocuments(readFileSync(join(folder, 'built.yaml'), 'utf8')).map((document) =>
+      document.toJS(),
+    );
+    const named = (kind: string, name: string) =>
+      built.find((found) => found.kind === kind && found.metadata.name.startsWith(name)) as Manifest;
+    const [gateway] = named('Deployment', 'parley-gateway').spec.template.spec.containers;
+    for (const probe of [gateway.startupProbe, gateway.readinessProbe, gateway.livenessProbe])
+      expect([probe.grpc, probe.httpGet.scheme, probe.periodSeconds > 0]).toEqual([undefined, 'HTTPS', true]);
+    const paths = (container: Manifest) => container.volumeMounts.map(({ mountPath }: Manifest) => mountPath);
+    expect(paths(gateway)).toEqual(expect.arrayContaining(['/tmp', '/certificates']));
+    const [envoy] = named('Deployment', 'parley-envoy').spec.template.spec.containers;
+    expect(paths(envoy)).toEqual(expect.arrayContaining(['/etc/envoy', '/certificates', '/gateways']));
+    const files = named('ConfigMap', 'parley-envoy').data;
+    expect(Object.keys(files)).toEqual(['certificate.yaml', 'envoy.yaml']);
+    expect(files['envoy.yaml']).toContain('filename: /gateways/ca.crt');
+  });
+
   test('KEDA alone decides how many workers there are, where it is used', async () => {
     const workers = (text: string) =>
       text.split('---\n').find((part) => part.includes('kind: Deployment') && part.includes('name: parley-worker\n'));
