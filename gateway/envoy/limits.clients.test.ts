@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type ServiceError, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ErrorInfo } from '../../src/gen/google/rpc/error_details.ts';
 import { Status } from '../../src/gen/google/rpc/status.ts';
 import { answerOf, callHead, framed, openConnection, unfinishedCall } from '../../src/testing/attacks/calls.ts';
 import { shapes } from '../../src/testing/black-box-client.ts';
@@ -71,22 +72,45 @@ describe('a stream on which nobody says anything', () => {
   });
 });
 
-test('of calls without a token an address may make fewer, and those with one go on', async () => {
-  const rateLimit = { perSecond: 10_000, burst: 10_000 };
-  await using careful = await startEnvoy({
-    gateways: [server],
-    values: { rateLimit, rateLimitWithoutToken: { perSecond: 1, burst } },
+describe('where calls need a token', () => {
+  let careful: EnvoyEngine;
+  beforeAll(async () => {
+    const rateLimit = { perSecond: 10_000, burst: 10_000 };
+    const values = { rateLimit, rateLimitWithoutToken: { perSecond: 1, burst } };
+    careful = await startEnvoy({ gateways: [server], values });
   });
-  const isRefused = async (headers: Record<string, string>) =>
-    (await webCall(careful.origin, 'OperationsService/GetUsage', new Uint8Array(), { headers })).headers[
-      'grpc-status-details-bin'
-    ] !== undefined;
-  const refused = async (headers: Record<string, string>) =>
-    (await Promise.all(Array.from({ length: 2 * burst }, () => isRefused(headers)))).filter(Boolean).length;
-  expect(await refused({})).toBeGreaterThanOrEqual(burst / 2);
-  expect(await refused({ authorization: 'Bearer any' })).toBe(0);
-  // Pages are no calls.
-  expect((await ask(careful.origin, '/docs')).statusCode).toBe(200);
+  afterAll(() => careful?.[Symbol.asyncDispose]());
+
+  /** What calls that all begin at once are refused with in Envoy, as the codes of gRPC: the gateway needs no token. */
+  async function refusals(method: string, headers: Record<string, string>, calls = 2 * burst) {
+    const answers = await Promise.all(
+      Array.from({ length: calls }, () => webCall(careful.origin, method, new Uint8Array(), { headers })),
+    );
+    const details = answers.flatMap(({ headers: { 'grpc-status-details-bin': bytes } }) =>
+      bytes ? [String(bytes)] : [],
+    );
+    return details.map((bytes) => Status.decode(Buffer.from(bytes, 'base64')));
+  }
+
+  test('those without one are refused at their head, but for those that sign in', async () => {
+    const [refusal] = await refusals('OperationsService/GetUsage', {}, 1);
+    expect(refusal?.code).toBe(status.UNAUTHENTICATED);
+    expect(ErrorInfo.decode(refusal?.details[0]?.value ?? Buffer.of()).reason).toBe('UNAUTHENTICATED');
+    expect(await refusals('AccountService/DescribeSignIn', {}, 1)).toEqual([]);
+    const client = clientOf('chat.v1.OperationsService', careful.address);
+    const refused = { code: 'UNAUTHENTICATED', reason: 'UNAUTHENTICATED' };
+    await expect(call(client, 'GetUsage', {})).rejects.toMatchObject(refused);
+    hangUp(client);
+  });
+
+  test('an address may make fewer of them, and those with one go on', async () => {
+    const limited = await refusals('AccountService/DescribeSignIn', {});
+    expect(limited.length).toBeGreaterThanOrEqual(burst / 2);
+    expect(new Set(limited.map(({ code }) => code))).toEqual(new Set([status.RESOURCE_EXHAUSTED]));
+    expect(await refusals('OperationsService/GetUsage', { authorization: 'Bearer any' })).toEqual([]);
+    // Pages are no calls.
+    expect((await ask(careful.origin, '/docs')).statusCode).toBe(200);
+  });
 });
 
 describe('an address over its limit', () => {
@@ -220,9 +244,10 @@ describe('requests of somebody who attacks', () => {
     return answers.map((answer) => answer['grpc-status']);
   }
 
-  test('are refused by the gateway when they are compressed', async () => {
+  test('do not reach the gateway when they are compressed', async () => {
     const codes = await answersTo(callHead(sendPath, { 'grpc-encoding': 'gzip' }), Buffer.alloc(5), 30_000);
     expect(new Set(codes)).toEqual(new Set(['12']));
+    expect(await metrics()).toContain('parley_cut_connections_total{reason="compressed"} 0');
   });
 
   test('are held neither here nor there when they never end', async () => {

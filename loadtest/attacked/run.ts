@@ -5,12 +5,15 @@
  * loops (src/testing/attacks/insider.ts), at the server's default limits. Shows the figures; the exit code says only whether it could be run and
  * each message was answered.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { memory } from '../system/process-figures.ts';
 import { runJson, startEnvoyBefore, startParley } from '../system/processes.ts';
 import { connectHonest } from './honest.ts';
 
 const warmUpMs = 15_000;
+/** What a process that attacks may take to load. */
+const loadMs = 2_000;
 
 const { values } = parseArgs({
   options: {
@@ -49,7 +52,7 @@ const talk = async (name: string, forMs: number) => {
   return { p99, peakMib };
 };
 
-const attackers = (script: string, ...args: readonly (string | undefined)[]) =>
+const attackers = (script: string, ...args: readonly (string | number | undefined)[]) =>
   runJson<Record<string, number>>(`src/testing/attacks/${script}`, [
     ...args.map(String),
     String(durationMs),
@@ -59,11 +62,11 @@ const attackers = (script: string, ...args: readonly (string | undefined)[]) =>
 // Until the code is compiled and the heap has its size.
 await talk('warm-up', Math.min(durationMs, warmUpMs));
 const before = await talk('alone', durationMs);
-const attack = () =>
-  byInsiders
-    ? attackers('insider.ts', address, values.insiders)
-    : attackers('attackers.ts', grpcPort, httpPort, values.attackers);
-const [beside, begun] = await Promise.all([talk('attacked', durationMs), attack()]);
+const beginMs = Date.now() + loadMs;
+const attack = byInsiders
+  ? attackers('insider.ts', address, values.insiders, beginMs)
+  : attackers('attackers.ts', grpcPort, httpPort, values.attackers, beginMs);
+const [beside, begun] = await Promise.all([sleep(loadMs).then(() => talk('attacked', durationMs)), attack]);
 console.log(byInsiders ? 'refused:' : 'attacks begun:', JSON.stringify(begun));
 const after = await talk('alone again', durationMs);
 const alone = Math.max(before.p99, after.p99);

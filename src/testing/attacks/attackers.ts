@@ -1,16 +1,17 @@
 /**
- * `node src/testing/attacks/attackers.ts GRPC_PORT HTTP_PORT CONNECTIONS MILLISECONDS [WAY…]`: so many connections attack a server at once, each in one of
+ * `node src/testing/attacks/attackers.ts GRPC_PORT HTTP_PORT CONNECTIONS BEGIN_MS MILLISECONDS [WAY…]`: so many connections attack a server at once, each in one of
  * the ways below, or of those named, each from an address of its own; one that the server ends begins anew. Prints how many were begun in each way, as JSON.
  */
 import type { ClientHttp2Session } from 'node:http2';
-import { constants, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { attackFrom } from './attacker-process.ts';
 import { answerOf, callHead, framed, openConnection, unfinishedCall } from './calls.ts';
 import { callFields, flags, frame, frameTypes, preface, word } from './http2-frames.ts';
 import { flood, HeldConnections } from './sockets.ts';
 
-const [grpcPort, httpPort, connections, durationMs] = process.argv.slice(2, 6).map(Number) as [
+const [grpcPort, httpPort, connections, beginMs, durationMs] = process.argv.slice(2, 7).map(Number) as [
+  number,
   number,
   number,
   number,
@@ -18,14 +19,13 @@ const [grpcPort, httpPort, connections, durationMs] = process.argv.slice(2, 6).m
 ];
 /** An attacker that was thrown out comes back so soon. */
 const againMs = 500;
-const untilMs = performance.now() + durationMs;
 const send = '/chat.v1.ChatService/Send';
 const chat = '/chat.v1.ChatService/Chat';
 /** A million bytes of one letter: 1 KB of gzip. */
 const inflated = gzipSync(Buffer.alloc(1_000_000, 'x'));
 const bodyBytes = 256 * 1_024;
 
-const left = () => Math.max(0, untilMs - performance.now());
+const left = () => Math.max(0, beginMs + durationMs - Date.now());
 
 async function held(localAddress: string, port: number, first?: Uint8Array | string): Promise<void> {
   using connection = await HeldConnections.open({
@@ -77,9 +77,6 @@ const ways: Readonly<Record<string, (localAddress: string) => Promise<unknown>>>
   'calls that are reset': resets,
 };
 
-// Whoever attacks has machines of his own: what is measured is what the server has to do.
-setPriority(constants.priority.PRIORITY_LOW);
-
 const begun: Record<string, number> = {};
 
 async function attack(name: string, way: () => Promise<unknown>): Promise<void> {
@@ -92,9 +89,10 @@ async function attack(name: string, way: () => Promise<unknown>): Promise<void> 
   }
 }
 
-const chosen = process.argv.slice(6);
+const chosen = process.argv.slice(7);
 const names = Object.keys(ways).filter((name) => chosen.length === 0 || chosen.includes(name));
 if (names.length === 0) throw new Error(`there is no such way; there are: ${Object.keys(ways).join('; ')}`);
+await attackFrom(beginMs);
 await Promise.all(
   Array.from({ length: connections }, (_, index) => {
     const name = names[index % names.length] as string;

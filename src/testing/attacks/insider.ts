@@ -1,13 +1,13 @@
 /**
- * `node src/testing/attacks/insider.ts GRPC_ADDRESS CLIENTS MILLISECONDS`: so many clients do all that a client may, each act in tight loops. Prints how often they were refused, by
+ * `node src/testing/attacks/insider.ts GRPC_ADDRESS CLIENTS BEGIN_MS MILLISECONDS`: so many clients do all that a client may, each act in tight loops. Prints how often they were refused, by
  * reason, as JSON.
  */
 import { randomUUID } from 'node:crypto';
-import { constants, setPriority } from 'node:os';
 import { dial } from '../black-box-client.ts';
 import { call, clientOf, hangUp } from '../contract.ts';
 import { padded, picture, type Sample } from '../media-samples.ts';
 import { putTo, reserve } from '../uploads.ts';
+import { attackFrom } from './attacker-process.ts';
 import { refusalIn } from './writes.ts';
 
 const sample: Sample = { ...picture, bytes: padded(picture, 20_000) };
@@ -74,9 +74,8 @@ export async function attackFromInside(
 }
 
 if (import.meta.main) {
-  // Whoever attacks has a machine of his own: what is measured is what the server has to do.
-  setPriority(constants.priority.PRIORITY_LOW);
-  const [address = '', clients, durationMs] = process.argv.slice(2);
+  const [address = '', clients, beginMs, durationMs] = process.argv.slice(2);
+  await attackFrom(Number(beginMs));
   const untilMs = performance.now() + Number(durationMs);
   const one = () => attackFromInside({ address, clientId: `insider-${randomUUID()}`, textBytes: 1_000 }, untilMs);
   const each = await Promise.all(Array.from({ length: Number(clients) }, one));

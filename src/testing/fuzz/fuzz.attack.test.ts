@@ -74,6 +74,6 @@ test('the command shows the figures of a target, and refuses one that there is n
   expect(code).toBe(0);
   expect(await run('nonsense')).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('http2|grpc|web|media|token'),
+    stderr: expect.stringContaining('http2|tls|grpc|web|media|token'),
   });
 });

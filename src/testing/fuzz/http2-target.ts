@@ -1,6 +1,9 @@
+import { connect } from 'node:tls';
 import { frameTypes } from '../attacks/http2-frames.ts';
 import { portOf } from '../attacks/target.ts';
+import { CertificateFolder, newAuthority, newCertificate } from '../certificates.ts';
 import type { ParleyServer } from '../server.ts';
+import { startTcpRelay } from '../tcp-relay.ts';
 import { rawExchange } from './raw-exchange.ts';
 import { clientNumber, recordedClient, talkAboutEverything } from './recorded-talk.ts';
 import { record } from './recording.ts';
@@ -35,12 +38,15 @@ function answerIn(received: Buffer): string {
 
 /** Connections of a real client: mutated as a whole, or in one of their frames. */
 class Connections implements FuzzInputs {
-  readonly #port: number;
+  readonly #ports: readonly number[];
+  readonly #tls: boolean;
   readonly #connections: readonly (readonly Buffer[])[];
   #made = 0;
 
-  constructor(port: number, connections: readonly Buffer[]) {
-    this.#port = port;
+  /** The ports take turns. */
+  constructor(ports: readonly number[], connections: readonly Buffer[], tls = false) {
+    this.#ports = ports;
+    this.#tls = tls;
     this.#connections = connections.map(piecesOf);
   }
 
@@ -49,9 +55,10 @@ class Connections implements FuzzInputs {
     const chosen = Math.floor(random() * pieces.length);
     this.#made += 1;
     const client = clientNumber(this.#made);
+    const port = this.#ports[this.#made % this.#ports.length] as number;
     const send = async (before: readonly Buffer[], mutated: Buffer, after: readonly Buffer[]) => {
       const bytes = Buffer.concat([...before, mutated, ...after]);
-      const { received, ended } = await rawExchange(this.#port, replaced(bytes, recordedClient, client));
+      const { received, ended } = await rawExchange(port, replaced(bytes, recordedClient, client), this.#tls);
       return `${answerIn(received)}, ${ended}`;
     };
     if (random() < 0.5) return { bytes: Buffer.concat(pieces), send: (mutated) => send([], mutated, []) };
@@ -67,8 +74,36 @@ export async function http2Target(): Promise<FuzzTarget> {
   return {
     settings: {},
     async inputs({ address }: ParleyServer) {
-      return new Connections(portOf(address), await record(address, talkAboutEverything));
+      return new Connections([portOf(address)], await record(address, talkAboutEverything));
     },
     async [Symbol.asyncDispose]() {},
+  };
+}
+
+/** Connections to both ports by TLS: what is within it is mutated. */
+export async function tlsTarget(): Promise<FuzzTarget> {
+  const opened = new AsyncDisposableStack();
+  const files = opened.use(await CertificateFolder.make());
+  const { cert, key } = await newCertificate(await newAuthority('fuzz'), 'a server');
+  const withoutTls = async (address: string) => {
+    const to = { hostname: '127.0.0.1', port: portOf(address) };
+    const relay = await startTcpRelay(to, ({ client, server }) => {
+      const secured = connect({ socket: server, ALPNProtocols: ['h2'], rejectUnauthorized: false });
+      secured.on('error', () => undefined).pipe(client);
+      client.pipe(secured);
+    });
+    return `127.0.0.1:${opened.use(relay).port}`;
+  };
+  return {
+    settings: {
+      PARLEY_TLS_CERT_FILE: await files.write('cert.pem', cert),
+      PARLEY_TLS_KEY_FILE: await files.write('key.pem', key),
+    },
+    withoutTls,
+    async inputs({ address, httpAddress }: ParleyServer) {
+      const connections = await record(await withoutTls(address), talkAboutEverything);
+      return new Connections([portOf(address), portOf(httpAddress)], connections, true);
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }

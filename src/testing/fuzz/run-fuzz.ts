@@ -5,14 +5,21 @@ import { seededRandom } from '../random.ts';
 import { type ParleyServer, runParley, startServer } from '../server.ts';
 import { grpcTarget } from './grpc-target.ts';
 import { HonestClient } from './honest-client.ts';
-import { http2Target } from './http2-target.ts';
+import { http2Target, tlsTarget } from './http2-target.ts';
 import { mediaTarget } from './media-target.ts';
 import { Mutator } from './mutator.ts';
 import type { FuzzInput, FuzzInputs, FuzzTarget } from './target.ts';
 import { tokenTarget } from './token-target.ts';
 import { webTarget } from './web-target.ts';
 
-const targets = { http2: http2Target, grpc: grpcTarget, web: webTarget, media: mediaTarget, token: tokenTarget };
+const targets = {
+  http2: http2Target,
+  tls: tlsTarget,
+  grpc: grpcTarget,
+  web: webTarget,
+  media: mediaTarget,
+  token: tokenTarget,
+};
 export type TargetName = keyof typeof targets;
 export const targetNames = Object.keys(targets) as readonly TargetName[];
 
@@ -91,7 +98,8 @@ class FuzzRun {
     void exited.then(() => {
       this.#hasEnded = true;
     });
-    const honest = await HonestClient.greet(address, this.#target.accessToken);
+    const { accessToken, withoutTls } = this.#target;
+    const honest = await HonestClient.greet((await withoutTls?.(address)) ?? address, accessToken);
     await using inputs = await this.#target.inputs(this.#server);
     const { residentMib } = await memoryOf(pid);
     await this.#send(inputs);

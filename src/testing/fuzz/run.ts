@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz -- --target http2|grpc|web|media|token [--inputs N] [--seed S]`: sends what radamsa makes of a real client's octets to a server in a
+ * `npm run fuzz -- --target http2|tls|grpc|web|media|token [--inputs N] [--seed S]`: sends what radamsa makes of a real client's octets to a server in a
  * process of its own. What is mutated, and how, follows from the seed. Without a target each has its turn. The exit code is 1 when the server ended, had an
  * error that nobody expected, grew too much, or lost something of a client beside it.
  */

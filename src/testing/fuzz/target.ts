@@ -19,6 +19,8 @@ export interface FuzzTarget extends AsyncDisposable {
   readonly settings: Readonly<Record<string, string>>;
   /** What an honest client shows; undefined: none is needed. */
   readonly accessToken?: string;
+  /** Where a server with TLS is reached without it, by its address. undefined: it has none. */
+  readonly withoutTls?: (address: string) => Promise<string>;
   inputs(server: ParleyServer): Promise<FuzzInputs>;
 }
 

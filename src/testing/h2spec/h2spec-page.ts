@@ -6,8 +6,8 @@ const page = new URL('../../../docs/h2spec.md', import.meta.url);
 export const expectations = ['passed', 'failed', 'skipped', 'varies'] as const;
 export type Expectation = (typeof expectations)[number];
 
-/** The gRPC port without TLS, and the HTTP port with it: without, it does not speak HTTP/2. */
-export const ports = ['grpc', 'http'] as const;
+/** The gRPC port without TLS, the HTTP port with it (without, it does not speak HTTP/2), and Envoy's with it, before a gateway. */
+export const ports = ['grpc', 'http', 'envoy'] as const;
 export type Port = (typeof ports)[number];
 
 /** A case that one of the ports does not pass, or not always. */
@@ -16,7 +16,7 @@ export interface Row extends Readonly<Record<Port, Expectation>> {
   readonly title: string;
 }
 
-const row = /^\| `([^`]+)` (.+?) \| (\w+) \| (\w+) \|/gm;
+const row = /^\| `([^`]+)` (.+?) \| (\w+) \| (\w+) \| (\w+) \|/gm;
 
 /** docs/h2spec.md. */
 export interface Page {
@@ -27,8 +27,8 @@ export interface Page {
 /** Throws when a row says of a port what none can do. */
 export async function readPage(): Promise<Page> {
   const text = await readFile(page, 'utf8');
-  const rows = Array.from(text.matchAll(row), ([, id = '', title = '', grpc = '', http = '']) => {
-    return { id, title, grpc: expectation(grpc), http: expectation(http) };
+  const rows = Array.from(text.matchAll(row), ([, id = '', title = '', grpc = '', http = '', envoy = '']) => {
+    return { id, title, grpc: expectation(grpc), http: expectation(http), envoy: expectation(envoy) };
   });
   return { text, rows };
 }

@@ -1,7 +1,10 @@
+import { credentials } from '@grpc/grpc-js';
 import { beforeAll, expect, test } from '@jest/globals';
 import { callFields, flags, frame, frameTypes, preface, word } from '../attacks/http2-frames.ts';
 import { portOf, startTarget } from '../attacks/target.ts';
 import { type Certificate, CertificateFolder, newAuthority, newCertificate } from '../certificates.ts';
+import { call, clientOf, hangUp } from '../contract.ts';
+import { startEnvoy } from '../engines/envoy.ts';
 import { installed } from '../engines/install.ts';
 import { rawExchange } from '../fuzz/raw-exchange.ts';
 import { startServer } from '../server.ts';
@@ -17,22 +20,27 @@ const attempts = 5;
 
 type Results = Map<string, CaseResult>;
 
+/** Those where node:http2 serves. */
+const nodePorts = ['grpc', 'http'] as const;
+
 let page: Page;
 let parley: Readonly<Record<Port, Results>>;
-let bare: Readonly<Record<Port, Results>>;
+let bare: Readonly<Record<(typeof nodePorts)[number], Results>>;
 
 beforeAll(async () => {
   page = await readPage();
   // Once, before those that need it at the same time.
   await installed('h2spec');
-  const certificate = await newCertificate(await newAuthority('h2spec'), 'a server');
-  const [grpc, http, bareGrpc, bareHttp] = await Promise.all([
+  const authority = await newAuthority('h2spec');
+  const certificate = await newCertificate(authority, 'a server');
+  const [grpc, http, envoy, bareGrpc, bareHttp] = await Promise.all([
     testGrpcPort(),
     testHttpPort(certificate),
+    testEnvoy(certificate, authority.cert),
     testBare(startBareGrpc()),
     testBare(startBareHttps(certificate)),
   ]);
-  parley = { grpc, http };
+  parley = { grpc, http, envoy };
   bare = { grpc: bareGrpc, http: bareHttp };
 });
 
@@ -55,21 +63,34 @@ async function testHttpPort({ cert, key }: Certificate): Promise<Results> {
   return results;
 }
 
+/** Envoy closes a connection that it has found wrong a second later: so cases last longer, and their groups run at once. */
+async function testEnvoy(certificate: Certificate, authority: string): Promise<Results> {
+  await using gateway = await startServer();
+  await using envoy = await startEnvoy({ gateways: [gateway], certificate });
+  const server = { port: portOf(envoy.address), tls: true, answerSeconds: 3 };
+  const groups = [['generic', 'hpack', 'http2/3', 'http2/4', 'http2/7'], ['http2/5'], ['http2/6'], ['http2/8']];
+  const results = await Promise.all(groups.map((sections) => settled(server, 'envoy', sections)));
+  const client = clientOf('chat.v1.AccountService', envoy.address, {}, credentials.createSsl(Buffer.from(authority)));
+  await call(client, 'DescribeSignIn', {});
+  hangUp(client);
+  return new Map(results.flatMap((each) => [...each]));
+}
+
 async function testBare(started: Promise<H2Server & AsyncDisposable>): Promise<Results> {
   await using server = await started;
   return byId(await runH2spec(server));
 }
 
-/** All cases. Those that fail against the page are tried again. */
-async function settled(server: H2Server, port: Port): Promise<Results> {
-  const results = byId(await runH2spec(server));
+/** All cases, or those of these sections. Those that fail against the page are tried again. */
+async function settled(server: H2Server, port: Port, sections?: readonly string[]): Promise<Results> {
+  const results = byId(await runH2spec(server, sections));
   for (let attempt = 1; attempt < attempts; attempt += 1) {
     const unexpected = [...results.values()].filter(
       ({ id, outcome }) => outcome === 'failed' && expected(id, port) === 'passed',
     );
     if (unexpected.length === 0) break;
-    const sections = new Set(unexpected.map(({ id }) => id.slice(0, id.lastIndexOf('/'))));
-    const again = byId(await runH2spec(server, [...sections]));
+    const failed = new Set(unexpected.map(({ id }) => id.slice(0, id.lastIndexOf('/'))));
+    const again = byId(await runH2spec(server, [...failed]));
     for (const result of unexpected) results.set(result.id, again.get(result.id) ?? result);
   }
   return results;
@@ -92,7 +113,7 @@ test.each(ports)('the page lists the cases that the %s port does not pass', (por
   expect(differences).toEqual([]);
 });
 
-test.each(ports)('what fails at the %s port fails at node:http2 alone, too', (port) => {
+test.each(nodePorts)('what fails at the %s port fails at node:http2 alone, too', (port) => {
   const failed = [...parley[port].values()].filter(
     ({ id, outcome }) => outcome === 'failed' && expected(id, port) === 'failed',
   );
@@ -105,6 +126,7 @@ test('the page counts the cases, and lists none that there is not', () => {
   for (const [port, name] of [
     ['grpc', 'gRPC'],
     ['http', 'HTTP'],
+    ['envoy', 'Envoy'],
   ] as const) {
     const all = [...parley[port].keys()].map((id) => expected(id, port));
     const counts = expectations.map((one) => all.filter((other) => other === one).length);
