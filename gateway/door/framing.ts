@@ -6,6 +6,9 @@
  *   message   = %x00 length bytes            a protobuf, not compressed: exactly a message of gRPC
  *   trailers  = %x80 length *( name ":" SP value CRLF )    names in small letters; what HTTP/2 would send as trailers
  *   length    = 4 octets, big-endian, of what follows
+ *
+ * With content-type "application/grpc-web-text" [ "+proto" ] the body of the request is the same in base64; with such an `accept` the response's is.
+ * Each piece is encoded, and padded, by itself.
  */
 
 const prefixBytes = 5;

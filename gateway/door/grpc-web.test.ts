@@ -6,7 +6,18 @@ import { Metadata, type ServerWritableStream, status } from '@grpc/grpc-js';
 import { describe, expect, test } from '@jest/globals';
 import { seededRandom, testSeeds } from '../../src/testing/random.ts';
 import { eventually } from '../../src/testing/test-sessions.ts';
-import { allFrames, bodyOf, ended, exchange, framed, framesOf, post } from './testing/browser.ts';
+import {
+  allFrames,
+  asText,
+  bodyOf,
+  ended,
+  exchange,
+  framed,
+  framesOf,
+  fromBase64,
+  inSegments,
+  post,
+} from './testing/browser.ts';
 import { type ByteServer, startByteServer } from './testing/byte-server.ts';
 
 const hello = framed(Buffer.from('hello'));
@@ -292,6 +303,100 @@ async function standstill(count: () => number): Promise<number> {
   return last;
 }
 
+describe('a call in base64', () => {
+  test('comes with its bytes, however they are divided, and is answered with them in base64', async () => {
+    await using server = await startByteServer();
+    for (const [size, segmentBytes] of [
+      [0, 5],
+      [1, 1],
+      [70_000, 7],
+      [70_000, 70_005],
+      [4 * 1_024 * 1_024, 3 * 1_024 * 1_024],
+    ] as const) {
+      const message = Buffer.alloc(size, size % 251);
+      const response = await post(server.once, inSegments(framed(message), segmentBytes), { headers: asText });
+      expect(response.headers.get('content-type')).toBe('application/grpc-web-text+proto');
+      const { code, messages } = await ended(response);
+      expect([code, messages.length]).toEqual([0, 1]);
+      expect(messages[0]?.equals(message)).toBe(true);
+    }
+  });
+
+  test('is answered in bytes unless it asks for base64, and bytes are answered in base64 when they do', async () => {
+    await using server = await startByteServer();
+    const typeOf = async (body: string | Buffer, headers: Record<string, string>) => {
+      const response = await post(server.once, body, { headers });
+      const type = response.headers.get('content-type');
+      expect(String((await ended(response)).messages[0])).toBe('hello');
+      return type;
+    };
+    const text = hello.toString('base64');
+    const binary = 'application/grpc-web+proto';
+    expect(await typeOf(text, { 'content-type': 'application/grpc-web-text+proto' })).toBe(binary);
+    expect(await typeOf(text, { ...asText, accept: binary })).toBe(binary);
+    expect(await typeOf(hello, { accept: asText.accept })).toBe('application/grpc-web-text+proto');
+  });
+
+  test('has each piece of its stream as soon as there is one, and its refusal in base64 as well', async () => {
+    let call: ServerWritableStream<Buffer, Buffer> | undefined;
+    await using server = await startByteServer({
+      many(begun) {
+        call = begun;
+        begun.write(Buffer.from('0'));
+      },
+    });
+    let count = 0;
+    const response = await post(server.many, hello.toString('base64'), { headers: asText });
+    for await (const { flags, bytes } of framesOf(fromBase64(bodyOf(response)))) {
+      if (flags !== 0) break;
+      expect(String(bytes)).toBe(String(count));
+      count += 1;
+      if (count < 5) call?.write(Buffer.from(String(count)));
+      else call?.end();
+    }
+    expect(count).toBe(5);
+    const refused = await exchange(`${server.origin}/test.Bytes/Other`, hello.toString('base64'), { headers: asText });
+    expect(refused.code).toBe(status.UNIMPLEMENTED);
+  });
+
+  test.each([
+    ['the alphabet of URLs', Buffer.from([0xfb, 0xff, 0xfe]).toString('base64url')],
+    ['bytes', hello],
+    ['an octet beyond ASCII', `${hello.toString('base64').slice(0, -1)}\xff`],
+    ['padding within a group', 'A=AA'],
+    ['nothing but padding', '===='],
+    ['a group that is not whole', hello.toString('base64').slice(0, -1)],
+    ['a line break', `${hello.toString('base64')}\n`],
+  ])('is told what is no base64: %s', async (_, body) => {
+    await using server = await startByteServer();
+    const { http, code, trailers } = await exchange(server.once, body, { headers: asText });
+    expect([http, code]).toEqual([200, status.INVALID_ARGUMENT]);
+    expect(decodeURIComponent(trailers.get('grpc-message') ?? '')).toMatch(/base64/);
+  });
+
+  test('is counted by what its base64 stands for, and is too large as soon as that is', async () => {
+    const counted: number[] = [];
+    const count = (bytes: number) => counted.push(bytes) > 0;
+    const deps = { maxMessageBytes: 100_000, arriving: () => ({ count, end() {} }) };
+    await using server = await startByteServer({ deps });
+    const largest = framed(Buffer.alloc(100_000));
+    for (const segmentBytes of [1, largest.length]) {
+      counted.length = 0;
+      expect((await exchange(server.once, inSegments(largest, segmentBytes), { headers: asText })).code).toBe(0);
+      expect(counted.reduce((sum, bytes) => sum + bytes, 0)).toBe(largest.length);
+      const larger = inSegments(framed(Buffer.alloc(100_001)), segmentBytes);
+      const chunked = new ReadableStream({
+        start(controller) {
+          controller.enqueue(Buffer.from(larger));
+          controller.close();
+        },
+      });
+      for (const body of [larger, chunked])
+        expect((await exchange(server.once, body, { headers: asText })).code).toBe(status.RESOURCE_EXHAUSTED);
+    }
+  });
+});
+
 describe('what is no call', () => {
   test.each([
     ['nothing', Buffer.alloc(0), /empty/],
@@ -345,10 +450,9 @@ describe('what is no call', () => {
 
   test('is another method or type', async () => {
     await using server = await startByteServer();
-    const other = { headers: { 'content-type': 'application/grpc-web-text' } };
     expect((await fetch(server.once)).status).toBe(405);
-    expect((await exchange(server.once, hello, other)).http).toBe(415);
-    expect((await exchange(server.once, hello, { headers: { 'content-type': 'text/plain' } })).http).toBe(415);
+    for (const type of ['text/plain', 'application/grpc-web-text+json', 'application/grpc'])
+      expect((await exchange(server.once, hello, { headers: { 'content-type': type } })).http).toBe(415);
   });
 });
 

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { framingProblem, maxBodyBytes, type Status, trailersFrame, trailersOf } from './framing.ts';
 import { InProcessConnection } from './in-process-connection.ts';
 import { corsHeaders, type OriginRules, originProblem, preflightHeaders } from './origins.ts';
-import { type BeginBody, endAfterRequest, readBody } from './request-body.ts';
+import { type BeginBody, endAfterRequest, isTooLarge, readBody } from './request-body.ts';
 
 export interface GrpcWebDeps {
   /** Hands a connection to the gRPC server, as if it had been accepted. */
@@ -31,7 +31,9 @@ export interface GrpcWebDoor {
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 
-const contentType = /^application\/grpc-web(\+proto)?$/;
+const contentType = /^application\/grpc-web(-text)?(\+proto)?$/;
+const acceptsText = /(^|[\s,])application\/grpc-web-text(\+proto)?($|[\s,;])/;
+const acceptedTypes = 'application/grpc-web+proto, application/grpc-web-text+proto';
 
 /** Metadata that a browser may send. */
 const passedOn = ['authorization', 'traceparent', 'tracestate', 'grpc-timeout'] as const;
@@ -44,7 +46,8 @@ const codes = { resourceExhausted: 8, unimplemented: 12, unavailable: 14 } as co
 
 /**
  * gRPC-Web for a gRPC server in this process. A message has the same bytes in both, so they are passed on as they are; only the trailers, which
- * browsers cannot see, become a frame of the body. The call is cancelled when its client is gone, and goes no faster than the client takes it.
+ * browsers cannot see, become a frame of the body. Who cannot read bytes as they come has them in base64, piece by piece. The call is cancelled when its
+ * client is gone, and goes no faster than the client takes it.
  */
 export function grpcWebDoor(deps: GrpcWebDeps): GrpcWebDoor {
   const connection = new InProcessConnection(deps.serve);
@@ -62,9 +65,9 @@ export function grpcWebDoor(deps: GrpcWebDeps): GrpcWebDoor {
       response.once('close', () => gone.abort());
       const body = await messageOf(deps, request, response);
       if (body === undefined || gone.signal.aborted) return;
-      const head = headOf(deps, request);
-      if (!Buffer.isBuffer(body)) return refuse(request, response, head, body);
-      pass(connection, { deps, request, response, head, gone: gone.signal }, body);
+      const form = formOf(deps, request);
+      if (!Buffer.isBuffer(body)) return refuse(request, response, form, body);
+      pass(connection, { deps, request, response, form, gone: gone.signal }, body);
     },
   };
 }
@@ -83,7 +86,7 @@ function refusalOf({ origins }: GrpcWebDeps, request: IncomingMessage): HttpRefu
   if (request.method === 'OPTIONS') return undefined;
   if (request.method !== 'POST') return [405, 'calls are made by POST', { allow: 'POST, OPTIONS' }];
   if (contentType.test(request.headers['content-type'] ?? '')) return undefined;
-  return [415, 'calls are made as application/grpc-web+proto', { 'accept-post': 'application/grpc-web+proto' }];
+  return [415, `calls are made as one of ${acceptedTypes}`, { 'accept-post': acceptedTypes }];
 }
 
 /** The message that the server is to have; or the status that the call ends with; or, when the client is gone, nothing. */
@@ -94,26 +97,39 @@ async function messageOf(
 ): Promise<Buffer | Status | undefined> {
   const { url = '', headers } = request;
   if (!paths.has(url)) return { code: codes.unimplemented, message: `The server has no call ${url} for browsers.` };
-  const maxBytes = maxBodyBytes(maxMessageBytes);
-  if (headers.expect !== undefined && Number(headers['content-length']) <= maxBytes) response.writeContinue();
-  const body = await readBody(request, maxBytes, arriving);
+  const isBase64 = contentType.exec(headers['content-type'] ?? '')?.[1] !== undefined;
+  const rules = { maxBytes: maxBodyBytes(maxMessageBytes), isBase64, begin: arriving };
+  if (headers.expect !== undefined && !isTooLarge(request, rules)) response.writeContinue();
+  const body = await readBody(request, rules);
   if (body === 'too large')
     return {
       code: codes.resourceExhausted,
       message: `A message may have ${maxMessageBytes} bytes, this one has more.`,
     };
+  if (body === 'not base64')
+    return malformed('the body must be base64, in groups of four characters, and nothing else');
   if (!Buffer.isBuffer(body)) return body;
   const problem = framingProblem(body);
   return problem === undefined ? body : malformed(problem);
 }
 
-/** Of every response that has frames. */
-function headOf({ origins }: GrpcWebDeps, request: IncomingMessage): OutgoingHttpHeaders {
+/** How the frames of a response are sent. */
+interface Form {
+  readonly head: OutgoingHttpHeaders;
+  /** Each piece by itself: a client reads it without those that follow. */
+  readonly encode: (bytes: Buffer) => Buffer | string;
+}
+
+function formOf({ origins }: GrpcWebDeps, request: IncomingMessage): Form {
+  const isText = acceptsText.test(request.headers.accept ?? '');
   return {
-    'content-type': 'application/grpc-web+proto',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    ...corsHeaders(origins, request),
+    head: {
+      'content-type': isText ? 'application/grpc-web-text+proto' : 'application/grpc-web+proto',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      ...corsHeaders(origins, request),
+    },
+    encode: isText ? (bytes) => bytes.toString('base64') : (bytes) => bytes,
   };
 }
 
@@ -121,11 +137,11 @@ function headOf({ origins }: GrpcWebDeps, request: IncomingMessage): OutgoingHtt
 function refuse(
   request: IncomingMessage,
   response: ServerResponse,
-  head: OutgoingHttpHeaders,
+  { head, encode }: Form,
   status: Status,
 ): Promise<void> {
   response.writeHead(200, { ...head, ...closing(request) });
-  response.write(trailersFrame(trailersOf(status)));
+  response.write(encode(trailersFrame(trailersOf(status))));
   return endAfterRequest(request, response);
 }
 
@@ -156,12 +172,12 @@ interface Call {
   readonly deps: GrpcWebDeps;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly head: OutgoingHttpHeaders;
+  readonly form: Form;
   /** The client. */
   readonly gone: AbortSignal;
 }
 
-function pass(connection: InProcessConnection, { deps, request, response, head, gone }: Call, message: Buffer): void {
+function pass(connection: InProcessConnection, { deps, request, response, form, gone }: Call, message: Buffer): void {
   const { stallMs = defaultStallMs } = deps;
   const call = connection.request(metadataOf(deps, request));
   let trailers: IncomingHttpHeaders | undefined;
@@ -169,16 +185,16 @@ function pass(connection: InProcessConnection, { deps, request, response, head, 
     if (gone.aborted) return;
     // A call without a single message ends with its head.
     if (headers['grpc-status'] !== undefined) trailers = statusOf(headers);
-    response.writeHead(200, head);
+    response.writeHead(200, form.head);
     // Not before: a message that comes with the head would be told first.
-    pump(call, response, stallMs);
+    pump(call, response, form, stallMs);
   });
   call.once('trailers', (headers) => {
     trailers = headers;
   });
   let isOver = false;
   const finish = () => {
-    if (!isOver) end(response, head, trailers, stallMs);
+    if (!isOver) end(response, form, trailers, stallMs);
     isOver = true;
   };
   call.once('end', () => trailers && finish());
@@ -194,10 +210,10 @@ function pass(connection: InProcessConnection, { deps, request, response, head, 
 }
 
 /** As fast as the client takes it: meanwhile the server writes into a stream that is full, and counts how long. */
-function pump(call: ClientHttp2Stream, response: ServerResponse, stallMs: number): void {
+function pump(call: ClientHttp2Stream, response: ServerResponse, { encode }: Form, stallMs: number): void {
   let stalled: ReturnType<typeof setTimeout> | undefined;
   call.on('data', (chunk: Buffer) => {
-    if (response.write(chunk)) return;
+    if (response.write(encode(chunk))) return;
     call.pause();
     stalled = setTimeout(() => response.destroy(), stallMs);
   });
@@ -210,13 +226,13 @@ function pump(call: ClientHttp2Stream, response: ServerResponse, stallMs: number
 
 function end(
   response: ServerResponse,
-  head: OutgoingHttpHeaders,
+  { head, encode }: Form,
   trailers: IncomingHttpHeaders | undefined,
   stallMs: number,
 ): void {
   const last = trailers ?? trailersOf({ code: codes.unavailable, message: 'The call was cut off by the server.' });
   if (!response.headersSent) response.writeHead(200, head);
-  response.end(trailersFrame(last));
+  response.end(encode(trailersFrame(last)));
   // Behind what was written before it: who does not take the one does not take the other.
   const stalled = setTimeout(() => response.destroy(), stallMs);
   response.once('close', () => clearTimeout(stalled));

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { decodeBase64, maxBase64PerByte, NotBase64 } from './base64.ts';
 import type { Status } from './framing.ts';
 
 /** A body that has begun to arrive, as whoever holds all of them counts it. */
@@ -17,29 +18,49 @@ const maxLingerBytes = 256 * 1_024;
 /** Begins to count the body of a request with this `authorization`. `cut` is given what the request ends with when it may not go on. */
 export type BeginBody = (cut: (why: Status) => void, authorization: string | undefined) => ArrivingBody;
 
-/** The body; `too large` as soon as that is known; what it was cut with; undefined: it did not come, and nobody waits for an answer. */
+export interface BodyRules {
+  /** Of what is kept of it. */
+  readonly maxBytes: number;
+  /** Whether it comes in base64. Its bytes are kept and counted, not its characters. */
+  readonly isBase64: boolean;
+  readonly begin: BeginBody;
+}
+
+/** Whether the head of a request already says that its body is too large. */
+export function isTooLarge({ headers }: IncomingMessage, { maxBytes, isBase64 }: Omit<BodyRules, 'begin'>): boolean {
+  return Number(headers['content-length'] ?? 0) > (isBase64 ? maxBase64PerByte * maxBytes : maxBytes);
+}
+
+/**
+ * The body; `too large` as soon as that is known; `not base64`; what it was cut with; undefined: it did not come, and nobody waits for an
+ * answer.
+ */
 export async function readBody(
   request: IncomingMessage,
-  maxBytes: number,
-  begin: BeginBody,
-): Promise<Buffer | 'too large' | Status | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return 'too large';
+  rules: BodyRules,
+): Promise<Buffer | 'too large' | 'not base64' | Status | undefined> {
+  if (isTooLarge(request, rules)) return 'too large';
   const cut = Promise.withResolvers<Status>();
-  const body = begin(cut.resolve, request.headers.authorization);
+  const body = rules.begin(cut.resolve, request.headers.authorization);
   try {
-    return await Promise.race([allOf(request, maxBytes, body), cut.promise]);
-  } catch {
-    // The connection was lost: there is nobody to tell.
-    return undefined;
+    return await Promise.race([allOf(request, rules, body), cut.promise]);
+  } catch (error) {
+    // Else the connection was lost: there is nobody to tell.
+    return error instanceof NotBase64 ? 'not base64' : undefined;
   } finally {
     body.end();
   }
 }
 
-async function allOf(request: IncomingMessage, maxBytes: number, body: ArrivingBody): Promise<Buffer | 'too large'> {
+async function allOf(
+  request: IncomingMessage,
+  { maxBytes, isBase64 }: BodyRules,
+  body: ArrivingBody,
+): Promise<Buffer | 'too large'> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  const arriving = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+  for await (const chunk of isBase64 ? decodeBase64(arriving) : arriving) {
     bytes += chunk.length;
     if (bytes > maxBytes) return 'too large';
     // It has been cut: nobody waits for this.

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { pageHeaders } from './page-headers.ts';
+import { diagramHeaders, pageHeaders } from './page-headers.ts';
 import { staticFiles } from './static-files.ts';
 
 const script = 'console.log("a script");\n'.repeat(200);
@@ -117,6 +117,7 @@ test('lets nothing run or be fetched but what is its own', async () => {
   expect(headers['content-security-policy']).toBe(
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' blob: https://media.example; " +
       "media-src 'self' blob: https://media.example; connect-src 'self' https://media.example; manifest-src 'self'; " +
+      "frame-src 'self'; " +
       "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   );
   expect(headers).toMatchObject({
@@ -130,6 +131,18 @@ test('lets nothing run or be fetched but what is its own', async () => {
 test('lets the page reach the issuer where people sign in there', () => {
   const { 'content-security-policy': policy } = pageHeaders({ media: [], issuer: 'https://issuer.example' });
   expect(policy).toContain("connect-src 'self' https://issuer.example;");
+});
+
+test('lets the page alone show the frame for diagrams, which has no origin and fetches nothing but its script', async () => {
+  expect(diagramHeaders()['content-security-policy']).toBe(
+    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; " +
+      "frame-ancestors 'self'; sandbox allow-scripts",
+  );
+  // As which it asks for it.
+  expect((await ask('/assets/index-abc.js', { origin: 'null' })).headers).toMatchObject({
+    'access-control-allow-origin': '*',
+  });
+  expect((await ask('/')).headers).not.toHaveProperty('access-control-allow-origin');
 });
 
 test('is nothing where nothing was built', async () => {

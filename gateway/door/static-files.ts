@@ -46,7 +46,7 @@ const encodings = [
  */
 export async function staticFiles(
   folder: string,
-  headers: () => Readonly<Record<string, string>>,
+  headers: (path: string) => Readonly<Record<string, string>>,
 ): Promise<StaticFiles | undefined> {
   const files = await load(folder);
   const index = files.get('/index.html');
@@ -55,7 +55,7 @@ export async function staticFiles(
   return (request, response, path) => {
     const file = files.get(path);
     if (file === undefined) return false;
-    answer(file, headers(), request, response);
+    answer(file, headers(path), request, response);
     return true;
   };
 }
@@ -74,6 +74,8 @@ function answer(
     etag: variant.etag,
     vary: 'accept-encoding',
     'cache-control': isHashed ? 'public, max-age=31536000, immutable' : 'no-cache',
+    // Public, and the script of a frame without an origin is asked for as by a stranger.
+    ...(isHashed && { 'access-control-allow-origin': '*' }),
   };
   if (isKnown(request, variant)) {
     response.writeHead(304, common).end();

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { type Document, parseDocument, visit } from 'yaml';
+import { type Document, isSeq, parseDocument, visit, type YAMLMap } from 'yaml';
 import {
+  composeTlsValues,
   composeValues,
   type EnvoyValues,
   type GatewayHost,
@@ -12,18 +13,27 @@ import {
 const origin = 'Written by `npm run generate`: change it in gateway/envoy.';
 const lineWidth = 150;
 
+/** Of envoy.yaml, in its order. */
+const clusters = ['admin', 'gateways', 'pages', 'media-store'];
+
 /** Heartbeats that may be missed before a long call is taken for dead. More than two: one that is late must not cost a session. */
 const missedHeartbeats = 6;
 
 /** Every configuration of Envoy that the repository holds, by its path. */
 export function envoyFiles(): Readonly<Record<string, string>> {
   const production = productionFiles(origin, productionValues);
+  const compose = productionFiles(
+    `${origin} Before the gateways and the media store of compose.tls.yaml.`,
+    composeTlsValues,
+  );
   return {
     'deploy/envoy/local.yaml': envoyFile(
       `${origin} Before one \`npm start\` on this machine, without TLS.`,
       localValues,
     ),
     'deploy/envoy/envoy.yaml': envoyFile(`${origin} Before the gateways of compose.yaml, without TLS.`, composeValues),
+    'deploy/envoy/tls/envoy.yaml': compose['envoy.yaml'],
+    'deploy/envoy/tls/certificate.yaml': compose['certificate.yaml'],
     'deploy/kubernetes/envoy/envoy.yaml': production['envoy.yaml'],
     'deploy/kubernetes/envoy/certificate.yaml': production['certificate.yaml'],
   };
@@ -39,16 +49,24 @@ export function productionFiles(head: string, values: EnvoyValues & { readonly t
 
 /** Envoy's configuration: envoy.yaml, in which the values stand for each `$name`. What deployments differ in is there, all else is in the template. */
 export function envoyFile(head: string, values: EnvoyValues): string {
-  const { tls, gateways, rateLimit, rateLimitWithoutToken } = values;
+  const { tls, gateways, gatewayTls, mediaStore, rateLimit, rateLimitWithoutToken } = values;
   const configuration = template('envoy.yaml');
   const chain = ['static_resources', 'listeners', 0, 'filter_chains', 0];
   const manager = [...chain, 'filters', 0, 'typed_config'];
+  const host = [...manager, 'route_config', 'virtual_hosts', 0];
   if (tls === undefined) {
     configuration.deleteIn([...chain, 'transport_socket_connect_timeout']);
     configuration.deleteIn([...chain, 'transport_socket']);
-    configuration.deleteIn([...manager, 'route_config', 'virtual_hosts', 0, 'response_headers_to_add']);
+    configuration.deleteIn([...host, 'response_headers_to_add']);
   }
   // Whoever writes values in YAML says null.
+  if (gatewayTls == null)
+    for (const cluster of ['gateways', 'pages'])
+      configuration.deleteIn(['static_resources', 'clusters', clusters.indexOf(cluster), 'transport_socket']);
+  if (mediaStore == null) {
+    configuration.deleteIn(['static_resources', 'clusters', clusters.indexOf('media-store')]);
+    configuration.deleteIn([...host, 'routes', mediaRoute(configuration, host)]);
+  }
   if (rateLimitWithoutToken == null) {
     for (const list of ['descriptors', 'rate_limits'])
       configuration.deleteIn([...manager, 'http_filters', 2, 'typed_config', list, 1]);
@@ -70,9 +88,21 @@ export function envoyFile(head: string, values: EnvoyValues): string {
     hsts: `max-age=31536000${values.hstsSubdomains ? '; includeSubDomains' : ''}`,
     streamIdleTimeout: `${(missedHeartbeats * values.heartbeatMs) / 1_000}s`,
     certificateFile: tls?.file,
+    mediaPrefix: mediaStore && `/${mediaStore.bucket}/`,
+    mediaStore: mediaStore && addressOf(mediaStore.host, mediaStore.port),
+    gatewayName: gatewayTls?.name,
+    gatewayAuthority: gatewayTls?.authorityFile,
     grpcEndpoints: endpointsBy(({ grpcPort }) => grpcPort),
     httpEndpoints: endpointsBy(({ httpPort }) => httpPort),
   });
+}
+
+/** The place of the route to the media store among the host's. */
+function mediaRoute(configuration: Document, host: readonly (string | number)[]): number {
+  const routes = configuration.getIn([...host, 'routes']);
+  return isSeq<YAMLMap>(routes)
+    ? routes.items.findIndex((route) => route.getIn(['match', 'prefix']) === '$mediaPrefix')
+    : -1;
 }
 
 /**

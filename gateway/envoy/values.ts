@@ -19,6 +19,20 @@ export interface TlsFiles {
   readonly folder: string;
 }
 
+/** How Envoy knows gateways that end TLS themselves (PARLEY_TLS_CERT_FILE). */
+export interface GatewayTls {
+  /** The authority of their certificates, PEM, read at the start. Absolute path. */
+  readonly authorityFile: string;
+  /** The DNS name that each certificate has. */
+  readonly name: string;
+}
+
+/** A media store that clients reach through Envoy, at the page's own origin: PARLEY_S3_PUBLIC_ENDPOINT is that of Envoy. */
+export interface MediaStore extends Endpoint {
+  /** PARLEY_S3_BUCKET of the gateways. */
+  readonly bucket: string;
+}
+
 /** What one deployment's Envoy differs in from another's. */
 export interface EnvoyValues {
   /** Where clients reach it: gRPC, gRPC-Web and the web client on one port. */
@@ -36,6 +50,10 @@ export interface EnvoyValues {
   /** Proxies before Envoy, each of which appends to `x-forwarded-for`. More than there are would let clients choose their addresses. */
   readonly trustedHops: number;
   readonly gateways: readonly GatewayHost[];
+  /** undefined: they are spoken to without TLS, on a network that nobody else reaches. */
+  readonly gatewayTls: GatewayTls | undefined;
+  /** undefined: clients reach it elsewhere, by HTTPS where the page comes by HTTPS. */
+  readonly mediaStore: MediaStore | undefined;
   /** Pages of other origins that may call, as browsers name them (`https://chat.example.org`). The web client that Envoy serves needs none. */
   readonly origins: readonly string[];
   /** PARLEY_HEARTBEAT_INTERVAL_MS of the gateways. */
@@ -61,6 +79,8 @@ const common = {
   // A page under another name has no token, nor with TLS a certificate.
   hosts: ['*'],
   trustedHops: 0,
+  gatewayTls: undefined,
+  mediaStore: undefined,
   origins: [],
   heartbeatMs: 15_000,
   // An office behind one address: 50 clients that all load the page at once, or send once a second and list their conversations.
@@ -102,4 +122,11 @@ export const productionValues = {
   listen: { host: '0.0.0.0', port: 8443 },
   tls: { file: '/etc/envoy/certificate.yaml', folder: '/certificates' },
   gateways: [{ host: 'parley-gateways', grpcPort: 50051, httpPort: 8080 }],
+} satisfies EnvoyValues;
+
+/** In deploy/compose.tls.yaml. */
+export const composeTlsValues = {
+  ...productionValues,
+  gateways: composeValues.gateways,
+  mediaStore: { host: 's3', port: 7070, bucket: 'parley-media' },
 } satisfies EnvoyValues;

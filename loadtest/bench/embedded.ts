@@ -6,7 +6,7 @@ import { untilReadable } from '../driver/history.ts';
 import { origin } from '../system/machine.ts';
 import type { Percentiles } from '../system/percentiles.ts';
 import { memory } from '../system/process-figures.ts';
-import { runJson, startEcho, startEnvoyBefore, startParley } from '../system/processes.ts';
+import { runJson, startBeside, startEnvoyBefore, startParley } from '../system/processes.ts';
 import {
   connects,
   type FilledLog,
@@ -50,12 +50,14 @@ export async function measureEmbedded(plan: Plan, work: string) {
   };
   const figures = {
     origin: origin(),
-    echo: await measureLoops('echo', startEcho(), plan),
+    echo: await measureLoops('echo', startBeside('loadtest/bench/echo-server.ts'), plan),
+    bare: await measureLoops('bare path', startBeside('loadtest/bench/bare-server.ts', work), plan),
     append: {
       one: await shown('append, 1 appender', append(1)),
       fifty: await shown('append, 50 appenders', append(50)),
     },
     parley: await measureLoops('parley', startParley(wholeReplies), plan),
+    eightPieces: await shown('parley, 8 pieces, 50 clients', measureEightPieces(plan)),
     pieces: await shown('50 replies of 100 pieces', measurePieces(plan)),
     ways: await shown('ways in', measureWaysIn(plan)),
   };
@@ -78,6 +80,12 @@ async function measureLoops(name: string, starting: Promise<Served>, plan: Plan)
     fifty: await shown(`${name}, 50 clients`, loop(measured(server), 50, plan)),
     connects: await shown(`${name}, connects`, connects(server, plan.connects)),
   };
+}
+
+/** Replies in as many pieces as the simulated bot gives by default, each as soon as the one before. */
+async function measureEightPieces(plan: Plan) {
+  await using server = await startParley();
+  return await loop(measured(server), 50, plan);
 }
 
 async function measurePieces(plan: Plan) {

@@ -67,7 +67,8 @@ export class LeanSession {
 
   say(text: string): void {
     this.#sent += 1;
-    const value = { clientMessageId: `m${this.#sent}`, parts: [{ value: { $case: 'text' as const, value: text } }] };
+    const parts = [{ value: { $case: 'text' as const, value: text } }];
+    const value = { clientMessageId: `m${this.#sent}`, parts, instructions: '' };
     this.#stream.write({ frame: { $case: 'message', value } });
   }
 

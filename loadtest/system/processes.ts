@@ -22,11 +22,12 @@ export function startParley(settings: Readonly<Record<string, string>> = {}): Pr
   });
 }
 
-/** Starts the bare echo. */
-export async function startEcho(): Promise<AsyncDisposable & { readonly address: string; readonly pid: number }> {
-  const child = spawn(process.execPath, [`${root}loadtest/bench/echo-server.ts`], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+/** Starts a script that stands beside Parley in a bench, and says on its first line where it listens. */
+export async function startBeside(
+  script: string,
+  ...args: readonly string[]
+): Promise<AsyncDisposable & { readonly address: string; readonly pid: number }> {
+  const child = spawn(process.execPath, [`${root}${script}`, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const over = once(child, 'close');
   const [address] = await once(createInterface({ input: child.stdout }), 'line');
   const stop = async () => {

@@ -113,16 +113,9 @@ export function mediaReferenceId(mediaId: string, conversationId: string): strin
   return `${mediaId}@${conversationId}`;
 }
 
-/** A message is written several times with the same content: its words are extracted once while it is in memory. */
-const knownWords = new WeakMap<MessageDocument['parts'], readonly string[]>();
-
 /** The words of a message that it is found by, each once or more. */
 export function wordsSaid({ parts }: MessageDocument): readonly string[] {
-  const known = knownWords.get(parts);
-  if (known !== undefined) return known;
-  const words = wordsOf(textOf(parts));
-  knownWords.set(parts, words);
-  return words;
+  return wordsOf(textOf(parts));
 }
 
 /** Only of a title that somebody gave: the words of others are those of a message, and would be kept twice. */

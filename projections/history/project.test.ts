@@ -244,6 +244,12 @@ describe('a conversation', () => {
     });
   });
 
+  test('counts the instructions of a message to what its client stores', () => {
+    const plain = conversationAfter(conversationStarted(), messageReceived('m'));
+    const instructed = conversationAfter(conversationStarted(), messageReceived('m', { instructions: 'é' }));
+    expect(instructed).toEqual({ ...plain, historyBytes: (plain?.historyBytes ?? 0) + 2 });
+  });
+
   test('takes its title from the first words, and counts what is said', () => {
     expect(
       conversationAfter(

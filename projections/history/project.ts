@@ -367,7 +367,12 @@ function afterSent(conversation: ConversationDocument, event: MessageReceived, a
 
 function afterMessage(
   conversation: ConversationDocument,
-  { clientId, parts, title }: { readonly clientId: string; readonly parts: readonly Part[]; readonly title: string },
+  {
+    clientId,
+    parts,
+    instructions,
+    title,
+  }: Pick<MessageReceived, 'clientId' | 'parts' | 'instructions'> & { readonly title: string },
   at: At,
 ): ConversationDocument {
   return {
@@ -375,7 +380,7 @@ function afterMessage(
     title: conversation.title === '' ? title : conversation.title,
     updateTimeMs: at.timeMs,
     messageCount: conversation.messageCount + 1,
-    historyBytes: conversation.historyBytes + historyBytesOf(parts),
+    historyBytes: conversation.historyBytes + historyBytesOf(parts, instructions),
     lastSequence: at.offset,
     listedFor: clientId,
   };

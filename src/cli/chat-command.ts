@@ -7,7 +7,8 @@ import { wholeNumber, withCommonOptions } from './common-options.ts';
 import { ask, isYes } from './confirm.ts';
 import { connect, type Endpoint } from './endpoint.ts';
 import type { Identity } from './identity.ts';
-import { identify } from './identity.ts';
+import { identify, ownerOf } from './identity.ts';
+import { InstructionsFile } from './instructions-command.ts';
 import { chatInteractively, contextBefore } from './interactive-chat.ts';
 import { MediaFolder } from './media/incoming-media.ts';
 import type { ShowProgress } from './media/progress.ts';
@@ -38,7 +39,7 @@ interface ChatOptions extends CommonOptions {
 /** Adds `parley chat`. */
 export function registerChat(program: Command, surroundings: Surroundings): void {
   withCommonOptions(program.command('chat'), surroundings)
-    .description('talk to the bot; with input from a pipe, say each line and print the replies')
+    .description('chat with the model; with piped input, send each line as a message and print the replies')
     .option('--conversation <id>', 'the conversation to go on with; default: the last one')
     .option('--new', 'begin a new conversation')
     .option(
@@ -82,15 +83,15 @@ export async function mayEndOther(
 async function converse(options: ChatOptions, surroundings: Surroundings): Promise<boolean> {
   const identity = identify(options, surroundings);
   const { address, timeZone } = options;
-  // Whose state it is, where the client id comes with the token alone.
-  const owner = identity.clientId || (options.tokenFile ?? '');
+  const owner = ownerOf(identity, options);
   const stateFile = new StateFile(surroundings.stateHome, address, owner);
+  const instructions = new InstructionsFile(surroundings.stateHome, address, owner);
   const interactive = isInteractive();
   if (interactive && !(await mayTakeOver(stateFile))) return false;
   const last = lastPosition(options, stateFile.read());
   const client = interactive
-    ? clientFor(options, identity, await withContext(last, identity))
-    : clientFor(options, identity, last, PIPED_GIVE_UP_MS);
+    ? clientFor(options, identity, instructions, await withContext(last, identity))
+    : clientFor(options, identity, instructions, last, PIPED_GIVE_UP_MS);
   client.on('session', (state) => stateFile.write(state));
   // Taken over, it is another process's file.
   client.on('status', ({ state }) => state === 'closed' && stateFile.holder() === undefined && stateFile.release());
@@ -138,11 +139,12 @@ async function withContext(last: SessionState, { endpoint }: Identity): Promise<
 function clientFor(
   options: ChatOptions,
   { endpoint, clientId }: Identity,
+  file: InstructionsFile,
   last: SessionState,
   giveUpAfterMs?: number,
 ): Chat {
   // For its chat, which has a connection of its own.
-  using parley = connect(endpoint, { clientId, timeZone: options.timeZone });
+  using parley = connect(endpoint, { clientId, timeZone: options.timeZone, instructions: () => file.read() });
   return parley.newChat({
     ...last,
     elseNewConversation: options.conversation === undefined,

@@ -69,9 +69,28 @@ describe('a chat view', () => {
   test('says when it will try again, and that it is back', () => {
     client.tell('status', { state: 'connected', welcome });
     client.tell('status', { state: 'reconnecting', delayMs: 1_800, refusal: new Refusal(Code.Unavailable, 'gone') });
-    expect(screen.now).toBe('127.0.0.1:50051: no connection; trying again in 2 s…');
+    expect(screen.now).toBe('127.0.0.1:50051: no connection; trying again in 2 s; what you type is sent then');
     client.tell('status', { state: 'connected', welcome });
     expect(screen.text.endsWith('— Connected again.\n')).toBe(true);
+  });
+
+  test('before the first connection says once what to do, and keeps the reason on the status line', () => {
+    const refusal = new Refusal(Code.Unavailable, 'gone');
+    for (const delayMs of [100, 2_000]) {
+      client.tell('status', { state: 'connecting' });
+      client.tell('status', { state: 'reconnecting', delayMs, refusal });
+    }
+    client.tell('status', { state: 'connecting' });
+    expect(screen.now).toContain('trying again in 2 s');
+    expect(screen.text).toBe(
+      '— No server answers at 127.0.0.1:50051. Start one with `npm start`, or name another with --address.\n',
+    );
+  });
+
+  test('says of an earlier message that it was not answered', () => {
+    const failed = { messageId: 'm', status: MessageStatus.FAILED, failureReason: 'PROVIDER_BUSY' };
+    client.tell('message', create(MessageSchema, failed));
+    expect(screen.text).toBe('you: \n— (not answered: the model server was busy)\n');
   });
 
   test('draws a reply as it grows, without obeying what is in it', () => {

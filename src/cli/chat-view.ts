@@ -50,6 +50,7 @@ export class ChatView {
   /** Replies of which something is on the screen. */
   readonly #drawn = new Set<string>();
   readonly #viewed: Viewing | undefined;
+  #isRetrying = false;
   /** Media are kept in the order of their replies. */
   #told: Promise<void> = Promise.resolve();
 
@@ -58,7 +59,7 @@ export class ChatView {
     this.#address = address;
     this.#viewed = viewed;
     client.on('status', (status) => this.#status(status));
-    client.on('message', (message) => this.#line(`you: ${messageText(message)}`));
+    client.on('message', (message) => this.#said(message));
     client.on('replyStarted', () => screen.status('answering…'));
     client.on('replyDelayed', (delayed) => this.#delayed(delayed));
     client.on('replyRestarted', ({ replyMessageId }) => this.#restarted(replyMessageId));
@@ -74,7 +75,8 @@ export class ChatView {
   #status(status: ChatStatus): void {
     switch (status.state) {
       case 'connecting':
-        return this.#screen.status(`connecting to ${this.#address}…`);
+        // While it is tried again and again, the reason stays to be read.
+        return this.#isRetrying ? undefined : this.#screen.status(`connecting to ${this.#address}…`);
       case 'waiting':
         return this.#screen.status(`every slot is taken; number ${status.place} in line…`);
       case 'connected':
@@ -84,9 +86,7 @@ export class ChatView {
       case 'draining':
         return this.#screen.status('the server is leaving; what you say now is sent when it is back');
       case 'reconnecting':
-        return this.#screen.status(
-          `${this.#address}: ${briefly(status.refusal)}; trying again in ${seconds(status.delayMs)}…`,
-        );
+        return this.#reconnecting(status);
       case 'parked':
         this.#screen.status('');
         return this.#note('Nothing was said in time, so the slot went to others. Your next message connects again.');
@@ -97,7 +97,18 @@ export class ChatView {
     }
   }
 
+  #reconnecting({ refusal, delayMs }: Extract<ChatStatus, { state: 'reconnecting' }>): void {
+    // Before the first connection, a person may have named the wrong server, or not started it.
+    const isFirst = this.#conversationId === '' && !this.#isRetrying;
+    if (isFirst && refusal !== undefined) this.#note(explainInChat(refusal, this.#address));
+    this.#isRetrying = true;
+    this.#screen.status(
+      `${this.#address}: ${briefly(refusal)}; trying again in ${seconds(delayMs)}; what you type is sent then`,
+    );
+  }
+
   #connected({ conversationId, firstMessageDeadline }: Welcome): void {
+    this.#isRetrying = false;
     this.#screen.status('');
     if (conversationId === this.#conversationId) return this.#note('Connected again.');
     this.#conversationId = conversationId;
@@ -110,6 +121,12 @@ export class ChatView {
     if (conversationId === this.#conversationId) return;
     this.#conversationId = conversationId;
     this.#note(`In conversation ${printableLine(conversationId)}.`);
+  }
+
+  #said(message: Message): void {
+    this.#line(`you: ${messageText(message)}`);
+    if (message.status === MessageStatus.FAILED)
+      this.#note(`(not answered: ${printableLine(brieflyOf(message.failureReason))})`);
   }
 
   #grown(replyMessageId: string, text: string): void {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Chat } from '../client/chat.ts';
 import { textOf } from '../client/message-text.ts';
@@ -5,6 +8,7 @@ import { grpc } from '../client/node/grpc.ts';
 import { Parley } from '../client/parley.ts';
 import type { ParleyServer } from '../testing/server.ts';
 import { runParley, startServer } from '../testing/server.ts';
+import { runClient } from './testing/client-process.ts';
 
 let server: ParleyServer;
 const clients: Chat[] = [];
@@ -66,6 +70,27 @@ describe('with a real server', () => {
     expect(lines[1]).toMatchObject({ role: 'ASSISTANT', status: 'COMPLETED', conversationId });
     const newest = await parley('history', conversationId, '--newest-first', '--limit', '1');
     expect(newest).toContain(`bot: ${replies.at(-1)}`);
+  });
+
+  test('instructions are kept for one client, and go to the model with what it says until they are removed', async () => {
+    const stateHome = await mkdtemp(join(tmpdir(), 'parley-instructions-'));
+    const as = async (client: string, command: string, args: readonly string[] = [], input = '') => {
+      const common = ['--address', server.address, '--client', client];
+      return (await runClient(stateHome, [command, ...args, ...common], input)).output;
+    };
+    try {
+      expect(await as('poet', 'instructions')).toBe('No instructions of your own.\n');
+      expect(await as('poet', 'instructions', ['Answer', 'in rhyme.'])).toBe('Answer in rhyme.\n');
+      expect(await as('poet', 'chat', [], 'hello\n')).toContain('“Answer in rhyme.”');
+      expect(await as('other', 'chat', [], 'hello\n')).not.toContain('rhyme');
+      const tooLong = 'x'.repeat(4_097);
+      expect(await as('poet', 'instructions', [tooLong])).toBe('');
+      expect(await as('poet', 'instructions')).toBe('Answer in rhyme.\n');
+      expect(await as('poet', 'instructions', ['--remove'])).toBe('No instructions of your own.\n');
+      expect(await as('poet', 'chat', [], 'hello\n')).not.toContain('rhyme');
+    } finally {
+      await rm(stateHome, { recursive: true });
+    }
   });
 
   test('usage and connections show who is there, and disconnect ends a session for good', async () => {

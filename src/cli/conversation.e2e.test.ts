@@ -63,7 +63,7 @@ describe('with accounts and TLS', () => {
     const { exitCode, errors } = await chat('mallory', ['hello']);
     expect(exitCode).toBe(1);
     expect(errors).toMatch(
-      /^UNAUTHENTICATED: .* — sign in first, with `parley sign-in NAME`, or give a token with --token-file\.\n$/,
+      /^UNAUTHENTICATED: .* — use `parley sign-in NAME`, or `parley sign-up NAME` for a new account, or --token-file\.\n$/,
     );
   });
 

@@ -20,11 +20,11 @@ import { printableLine } from './text.ts';
 /** Adds `parley parked` and `parley replay`. */
 export function registerDeadLetters(program: Command, surroundings: Surroundings): void {
   withCommonOptions(program.command('parked'), surroundings)
-    .description('list what was put aside: records that cannot be read, messages that cost worker after worker')
+    .description('list dead letters: records that cannot be decoded, and messages given up')
     .option('--json', 'one JSON object a line')
     .action((options: ListOptions) => run(options.address, () => showDeadLetters(options, surroundings)));
   withCommonOptions(program.command('replay'), surroundings)
-    .description('give what was put aside another chance: it is appended to the log again')
+    .description('retry a dead letter: it is appended to the log again')
     .argument('<what>', 'a message id, or the place of a record, as `parley parked` shows them')
     .option('--json', 'one JSON object')
     .action((what: string, options: ListOptions) => run(options.address, () => replay(what, options, surroundings)));

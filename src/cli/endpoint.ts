@@ -1,6 +1,6 @@
 import type { AccessTokens } from '../client/access-tokens.ts';
 import { grpc, type TlsMaterial } from '../client/node/grpc.ts';
-import { Parley } from '../client/parley.ts';
+import { Parley, type ParleyOptions } from '../client/parley.ts';
 
 /** A server, and what it takes to speak to it. */
 export interface Endpoint {
@@ -15,7 +15,7 @@ export interface Endpoint {
 /** The server, as a client of it sees it. @param who default: whom the token says */
 export function connect(
   { address, tls, tokens }: Endpoint,
-  who: { readonly clientId?: string; readonly timeZone?: string } = {},
+  who: Pick<ParleyOptions, 'clientId' | 'timeZone' | 'instructions'> = {},
 ): Parley {
   return new Parley({ wire: grpc({ address, tls }), tokens, ...who });
 }

@@ -6,7 +6,7 @@ import type { Parley } from '../client/parley.ts';
 import type { CommonOptions, Surroundings } from './common-options.ts';
 import { withCommonOptions } from './common-options.ts';
 import { connect } from './endpoint.ts';
-import { identify } from './identity.ts';
+import { identify, inWhose } from './identity.ts';
 import { run } from './run.ts';
 import { dateOf, duration, jsonLine, localTime } from './show.ts';
 import { table } from './table.ts';
@@ -20,7 +20,7 @@ interface ExplainOptions extends CommonOptions {
 /** Adds `parley explain`. */
 export function registerExplain(program: Command, surroundings: Surroundings): void {
   withCommonOptions(program.command('explain'), surroundings)
-    .description('tell everything that happened to one message, from the log')
+    .description('list every event of a message, from the log')
     .argument('[message]', "the message's id, as `parley history --json` shows it; default: the last one that you sent")
     .option('--json', 'one JSON object a line')
     .action((messageId: string | undefined, options: ExplainOptions) =>
@@ -35,17 +35,17 @@ async function explainMessage(
 ): Promise<void> {
   const { endpoint, clientId } = identify(options, surroundings);
   using parley = connect(endpoint, { clientId });
-  const messageId = asked ?? (await lastSent(parley));
+  const messageId = asked ?? (await lastSent(parley, clientId));
   const { steps } = await parley.operations.explainMessage({ messageId });
   process.stdout.write(options.json ? steps.map(jsonLine).join('') : timeline(steps, options.timeZone));
 }
 
 /** @throws Trouble when nothing was said */
-async function lastSent(parley: Parley): Promise<string> {
+async function lastSent(parley: Parley, clientId: string): Promise<string> {
   for await (const { conversationId } of parley.conversations({ limit: 1 }))
     for await (const { messageId, role } of parley.messages(conversationId, { newestFirst: true }))
       if (role === Role.USER) return messageId;
-  throw new Trouble('You have said nothing yet: there is no message to explain.');
+  throw new Trouble(`There is no message to explain${inWhose(clientId)}. --client names another client.`);
 }
 
 /** The steps with how long after the first each came; below the time of the first. */

@@ -80,7 +80,8 @@ describe('parley search', () => {
       exitCode: 0,
     });
     expect(history.searched).toMatchObject([{ query: 'the sea', clientId: 'ann', pageSize: 20 }]);
-    expect(await parley(['search', 'mountains'])).toEqual({ output: '', exitCode: 1, errors: '' });
+    const errors = 'Nothing was found in the conversations of ann.\n';
+    expect(await parley(['search', 'mountains'])).toEqual({ output: '', exitCode: 1, errors });
   });
 
   test('shows the words in bold, and titles first, where the output is a terminal', async () => {

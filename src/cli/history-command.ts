@@ -4,7 +4,7 @@ import type { CommonOptions, Surroundings } from './common-options.ts';
 import { wholeNumber, withCommonOptions } from './common-options.ts';
 import { ask, isYes } from './confirm.ts';
 import { connect } from './endpoint.ts';
-import { identify, noConversations } from './identity.ts';
+import { identify, inWhose, noConversations } from './identity.ts';
 import { conversationLine, foundFields, foundLines, messageLines } from './message-lines.ts';
 import { run } from './run.ts';
 import { jsonLine } from './show.ts';
@@ -39,22 +39,20 @@ export function registerHistory(program: Command, surroundings: Surroundings): v
       run(options.address, () => showHistory(conversationId, options, surroundings)),
     );
   withReading(program.command('search'), surroundings, DEFAULT_FOUND)
-    .description(
-      'find messages of yours, in any conversation, that have all of the words; titles of conversations, too',
-    )
+    .description('find your messages and titles of conversations that contain all the words')
     .argument('<words...>', 'what to look for: words, or their beginnings from three letters on')
     .action((words: string[], options: ReadOptions) =>
       run(options.address, () => search(words.join(' '), options, surroundings)),
     );
   withCommonOptions(program.command('rename'), surroundings)
-    .description('give a conversation another title')
+    .description('rename a conversation')
     .argument('<conversation>', 'which')
     .argument('<title...>', 'its title')
     .action((conversationId: string, title: string[], options: CommonOptions) =>
       run(options.address, () => renameOne(conversationId, title.join(' '), options, surroundings)),
     );
   withCommonOptions(program.command('delete'), surroundings)
-    .description('delete a conversation with its media, for good')
+    .description('delete a conversation and its media')
     .argument('<conversation>', 'which')
     .option('--yes', 'do not ask')
     .action((conversationId: string, options: DeleteOptions) =>
@@ -102,6 +100,8 @@ async function search(query: string, options: ReadOptions, surroundings: Surroun
     isFound = true;
     process.stdout.write(options.json ? jsonLine(foundFields(found)) : foundLines(found, options));
   }
+  // On standard error: to a script, no line is nothing found.
+  if (!isFound) process.stderr.write(`Nothing was found${inWhose(clientId)}.\n`);
   return isFound;
 }
 

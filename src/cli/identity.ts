@@ -26,6 +26,11 @@ export function identify(options: CommonOptions, { stateHome }: Surroundings): I
   return { endpoint: { address, tls, tokens }, clientId: client ?? store.read()?.clientId ?? defaultClientId() };
 }
 
+/** Under whose name something is kept, also where the client id comes with the token alone. */
+export function ownerOf({ clientId }: Identity, { tokenFile = '' }: CommonOptions): string {
+  return clientId || tokenFile;
+}
+
 /** What is kept of who is signed in there. */
 export function tokenStore(stateHome: string | undefined, { address, tls }: Endpoint): TokenStore {
   // Two, so that a token given over TLS is never sent without.
@@ -53,6 +58,11 @@ function tlsMaterial({ tls, ca, cert, key }: ServerOptions): TlsMaterial | undef
 /** User and machine: stable, and different for two people who share a server. */
 export function defaultClientId(): string {
   return `${userInfo().username}@${hostname()}`;
+}
+
+/** To be added to what was found of a client; empty where only the server knows who that is. */
+export function inWhose(clientId: string): string {
+  return clientId === '' ? '' : ` in the conversations of ${printableLine(clientId)}`;
 }
 
 /** Without accounts a person is another client in each browser and on each machine, and looks for what was said as another one. */

@@ -12,7 +12,7 @@ interface OpenOptions extends CommonOptions {
 export function registerOpen(program: Command, surroundings: Surroundings): void {
   const { pageAddress = DEFAULT_PAGE_ADDRESS } = surroundings;
   withCommonOptions(program.command('open'), surroundings)
-    .description('open the page in a browser as the client of the other commands, with the same conversations')
+    .description('open the web client in a browser, with the same client id and conversations')
     .option('--page <url>', 'where the page is; as PARLEY_HTTP_LISTEN, here or in .env, says', `http://${pageAddress}/`)
     .action((options: OpenOptions) => run(options.address, async () => open(options, surroundings)));
 }

@@ -28,7 +28,7 @@ interface DisconnectOptions extends CommonOptions {
 /** Adds `parley usage`, `parley connections` and `parley disconnect`. */
 export function registerOperations(program: Command, surroundings: Surroundings): void {
   withCommonOptions(program.command('usage'), surroundings)
-    .description('show the limits, and how much of each is used; of a client what it keeps, too')
+    .description('show the limits and their use; for a client, also what it stores')
     .argument('[client]', 'whose', '')
     .option('--json', 'one JSON object a line')
     .option('--watch', 'again every second, until interrupted')

@@ -16,7 +16,7 @@ const MAX_LIMIT = 1_000_000;
 /** Adds `parley security-log`. */
 export function registerSecurityLog(program: Command, surroundings: Surroundings): void {
   withCommonOptions(program.command('security-log'), surroundings)
-    .description('list who did what to accounts, and what operators did, the newest first')
+    .description('list sign-ins, account changes and actions of operators, newest first')
     .option('--limit <n>', 'how many at most', wholeNumber(1, MAX_LIMIT), DEFAULT_LIMIT)
     .option('--json', 'one JSON object a line')
     .action((options: ListOptions) => run(options.address, () => showSecurityLog(options, surroundings)));
@@ -29,7 +29,7 @@ function showSecurityLog(options: ListOptions, surroundings: Surroundings): Prom
       return { items, nextPageToken };
     },
     fields: (event) => ({ ...event, kind: kindOf(event) }),
-    none: 'Nothing is recorded.',
+    none: 'No sign-ins, account changes or actions of operators in the last 90 days.',
     table: securityTable,
   });
 }

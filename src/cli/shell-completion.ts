@@ -7,7 +7,7 @@ type Shell = (typeof shells)[number];
 export function registerCompletion(program: Command): void {
   program
     .command('completion')
-    .description('print what completes commands and options in a shell, e.g. `source <(parley completion bash)`')
+    .description('print completion for bash, zsh or fish: `source <(parley completion bash)`')
     .addArgument(new Argument('<shell>').choices(shells))
     .action((shell: Shell) => {
       process.stdout.write(completionScript(program, shell));

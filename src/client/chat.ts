@@ -69,6 +69,8 @@ export interface Caller {
   readonly clientId: string;
   /** IANA time zone. A function is called for each attempt, where it may change. */
   readonly timeZone: string | (() => string);
+  /** The person's own to the model, up to `maxInstructionsBytes`. A function is called for each message, where they may change. Default: none. */
+  readonly instructions?: string | (() => string) | undefined;
   /** Default: calls carry no credentials. */
   readonly tokens?: AccessTokens | undefined;
 }
@@ -134,8 +136,14 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
       conversation = new Conversation(options.conversationId, options.afterSequence),
       catchUp,
       storage,
+      instructions,
     } = options;
-    this.#dialogue = new Dialogue((name, payload) => this.emit(name, payload), { conversation, catchUp, storage });
+    this.#dialogue = new Dialogue((name, payload) => this.emit(name, payload), {
+      conversation,
+      catchUp,
+      storage,
+      instructions,
+    });
     this.restored = this.#dialogue.restore(storage?.load() ?? []);
     // Nobody needs to wait for it: the status tells the same.
     this.#firstWelcome.promise.catch(() => undefined);

@@ -39,6 +39,8 @@ export interface DialogueOptions {
   readonly catchUp?: CatchUp | undefined;
   /** Keeps messages over the end of the process. */
   readonly storage?: OutboxStorage | undefined;
+  /** Sent with each message. Default: none. */
+  readonly instructions?: string | (() => string) | undefined;
 }
 
 /** After a conversation could not be read, in a session that goes on. */
@@ -53,6 +55,7 @@ interface Wish {
 export class Dialogue {
   readonly #emit: Emit;
   readonly #catchUp: CatchUp | undefined;
+  readonly #instructions: string | (() => string);
   readonly #outbox: Outbox;
   readonly #drafts = new Drafts();
   readonly #conversations = new Map<string, Conversation>();
@@ -69,9 +72,10 @@ export class Dialogue {
   /** The last one that the server let us into. */
   #lastJoined: Conversation | undefined;
 
-  constructor(emit: Emit, { conversation, catchUp, storage }: DialogueOptions) {
+  constructor(emit: Emit, { conversation, catchUp, storage, instructions = '' }: DialogueOptions) {
     this.#emit = emit;
     this.#catchUp = catchUp;
+    this.#instructions = instructions;
     this.#outbox = new Outbox(storage);
     this.#here = this.#known(conversation);
     this.#wish = wishFor(this.#here);
@@ -323,7 +327,8 @@ export class Dialogue {
 
   #sendMessage(item: OutgoingItem, send: Send): void {
     item.sentInSession = this.#sessionNumber;
-    send({ case: 'message', value: { clientMessageId: item.clientMessageId, parts: [...item.parts] } });
+    const instructions = typeof this.#instructions === 'string' ? this.#instructions : this.#instructions();
+    send({ case: 'message', value: { clientMessageId: item.clientMessageId, parts: [...item.parts], instructions } });
   }
 
   #sendStop(item: OutgoingItem): void {

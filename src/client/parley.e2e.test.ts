@@ -3,8 +3,9 @@ import { voice } from '../testing/media-samples.ts';
 import { type ParleyServer, startServer } from '../testing/server.ts';
 import type { Chat } from './chat.ts';
 import type { ChatEvent, ChatStatus, SessionState } from './chat-events.ts';
-import { Kind, MessageStatus } from './gen/chat/v1/content_pb.js';
+import { Kind, MessageStatus, Role } from './gen/chat/v1/content_pb.js';
 import { grpcWeb } from './grpc-web.ts';
+import { maxInstructionsBytes } from './instructions.ts';
 import { textOf } from './message-text.ts';
 import { grpc } from './node/grpc.ts';
 import { Parley } from './parley.ts';
@@ -77,6 +78,25 @@ describe.each(Object.entries(wires))('over %s', (name, wireTo) => {
     const again: ReplyPiece[] = [];
     for await (const piece of sent.reply) again.push(piece);
     expect(again).toEqual([{ text: textOf(reply), isReplacement: false }]);
+  });
+
+  test('each message has the instructions that its person has at the time, which nothing lists', async () => {
+    let instructions = 'Answer in rhyme.';
+    const mine = { clientId: `poet-${name}`.replaceAll(/\W+/g, '-'), instructions: () => instructions };
+    using parley = new Parley({ wire: wireTo(server), ...mine });
+    await using chat = await parley.chat();
+    const answer = async () => textOf(await (await chat.send('hello')).reply);
+    expect(await answer()).toContain('“Answer in rhyme.”');
+    instructions = 'Answer in prose.';
+    expect(await answer()).toContain('“Answer in prose.”');
+    instructions = 'é'.repeat(maxInstructionsBytes / 2);
+    expect(await answer()).toContain('éé…”');
+    instructions = '';
+    expect(await answer()).not.toContain('“');
+    instructions = 'x'.repeat(maxInstructionsBytes + 1);
+    await expect(answer()).rejects.toMatchObject({ reason: 'INSTRUCTIONS_TOO_LONG' });
+    const messages = await all(parley.messages(chat.conversationId, { atLeastSequence: chat.receivedUpTo }));
+    expect(messages.filter(({ role }) => role === Role.USER).map(textOf)).toEqual(Array(4).fill('hello'));
   });
 
   test('messages that are posted at once are accepted and answered in order', async () => {

@@ -1,7 +1,7 @@
 import { type Client, createClient } from '@connectrpc/connect';
 import type { AccessTokens } from './access-tokens.ts';
 import { callsOver } from './calls.ts';
-import { Chat, type ChatOptions } from './chat.ts';
+import { type Caller, Chat, type ChatOptions } from './chat.ts';
 import { AccountService } from './gen/chat/v1/account_service_pb.js';
 import type { Message } from './gen/chat/v1/content_pb.js';
 import { type Conversation, type ExcerptPiece, HistoryService } from './gen/chat/v1/history_service_pb.js';
@@ -21,6 +21,8 @@ export interface ParleyOptions {
   readonly clientId?: string | undefined;
   /** IANA. Default: that of this machine. */
   readonly timeZone?: string | undefined;
+  /** The person's own to the model, which chats send with each message. Default: none. */
+  readonly instructions?: Caller['instructions'];
   /** Default: calls carry no credentials. */
   readonly tokens?: AccessTokens | undefined;
 }
@@ -77,8 +79,8 @@ export class Parley implements Disposable {
 
   /** The same before its `connect`, for whoever wants to hear of all that comes. */
   newChat(options: ChatOptions = {}): Chat {
-    const { wire, tokens, timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone } = this.#options;
-    return new Chat({ wire, tokens, timeZone, clientId: this.clientId, ...options });
+    const { wire, tokens, instructions, timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone } = this.#options;
+    return new Chat({ wire, tokens, timeZone, instructions, clientId: this.clientId, ...options });
   }
 
   /** The conversations of the client, newest activity first, fetched page by page. */

@@ -58,8 +58,9 @@ const outcomesToWire = {
 } as const satisfies Record<domain.ReplyCompleted['outcome'], wire.ReplyOutcome>;
 
 function encodeReceived(event: domain.MessageReceived, writer: BinaryWriter): BinaryWriter {
-  wire.MessageReceived.encode({ ...event, parts: [] }, writer);
-  return wire.MessageReceived.encode({ ...nothingReceived, parts: partsToWire(event.parts) }, writer);
+  const { parts, instructions = '', ...facts } = event;
+  wire.MessageReceived.encode({ ...nothingReceived, ...facts }, writer);
+  return wire.MessageReceived.encode({ ...nothingReceived, parts: partsToWire(parts), instructions }, writer);
 }
 
 function encodeCompleted(event: domain.ReplyCompleted, writer: BinaryWriter): BinaryWriter {
@@ -153,8 +154,13 @@ function outcomeFromWire(outcome: wire.ReplyOutcome, hasWords: boolean): domain.
 }
 
 function messageReceived(bytes: Uint8Array): domain.MessageReceived {
-  const event = wire.MessageReceived.decode(bytes);
-  return { type: 'MessageReceived', ...event, parts: partsFromWire(event.parts) };
+  const { instructions, parts, ...event } = wire.MessageReceived.decode(bytes);
+  return {
+    type: 'MessageReceived',
+    ...event,
+    parts: partsFromWire(parts),
+    ...(instructions !== '' && { instructions }),
+  };
 }
 
 function conversationErased(bytes: Uint8Array): domain.ConversationErased {

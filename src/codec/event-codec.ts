@@ -107,24 +107,24 @@ export function createEventCodec(ids: Pick<Ids, 'unique'>): EventCodec {
  * last, other fields came behind them; those are lost with them (a time zone, a reply's model and outcome).
  */
 
-/** The number of the field that holds an event's words, in chat_events.v1. */
-const wordsFields: Readonly<Record<string, number>> = {
-  MessageReceived: 5,
-  ReplyProgress: 7,
-  ReplyCompleted: 6,
-  ConversationRenamed: 2,
+/** The numbers of the fields that hold an event's words, in chat_events.v1. */
+const wordsFields: Readonly<Record<string, readonly number[]>> = {
+  MessageReceived: [5, 7],
+  ReplyProgress: [7],
+  ReplyCompleted: [6],
+  ConversationRenamed: [2],
 };
 
 /** The value of an event up to its words; undefined when it has none, or is no protobuf message up to there. */
 function redactedValue(eventName: string, value: Uint8Array): Uint8Array | undefined {
-  const wordsField = wordsFields[eventName];
-  if (wordsField === undefined) return undefined;
+  const fields = wordsFields[eventName];
+  if (fields === undefined) return undefined;
   const reader = new BinaryReader(value);
   try {
     while (reader.pos < reader.len) {
       const start = reader.pos;
       const [field, wireType] = reader.tag();
-      if (field === wordsField) return value.subarray(0, start);
+      if (fields.includes(field)) return value.subarray(0, start);
       reader.skip(wireType, field);
     }
   } catch {

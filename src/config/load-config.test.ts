@@ -96,6 +96,7 @@ describe('bad values', () => {
     expect(problemsOf({ PARLEY_MAX_CLIENT: '3' })).toEqual([
       'PARLEY_MAX_CLIENT is not a setting; the nearest one is PARLEY_MAX_CLIENTS',
     ]);
+    expect(problemsOf({ PARLEY_FOO: '1' })).toEqual(['PARLEY_FOO is not a setting; docs/configuration.md lists them']);
   });
 
   test('all problems are told at once', () => {

@@ -1,4 +1,4 @@
-import { closest } from 'fastest-levenshtein';
+import { closest, distance } from 'fastest-levenshtein';
 import { assemble, type Config } from './config.ts';
 import { brokenRelations } from './relations.ts';
 import type { Setting } from './setting.ts';
@@ -57,7 +57,16 @@ function unknownNames(env: Readonly<Record<string, string | undefined>>): string
   return Object.keys(env)
     .filter((name) => ownNames.test(name) && env[name] !== undefined && !Object.hasOwn(settings, name))
     .sort()
-    .map((name) => `${shown(name)} is not a setting; the nearest one is ${closest(name, names)}`);
+    .map((name) => `${shown(name)} is not a setting; ${hintFor(name)}`);
+}
+
+/** Of a name's letters after PARLEY_, the part that a slip of the pen changes. */
+const maxMistyped = 0.4;
+
+function hintFor(name: string): string {
+  const nearest = closest(name, names);
+  const isNear = distance(name, nearest) <= maxMistyped * name.replace(ownNames, '').length;
+  return isNear ? `the nearest one is ${nearest}` : 'docs/configuration.md lists them';
 }
 
 function parseSetting(name: SettingName, given: string): { value?: unknown; problem?: string } {

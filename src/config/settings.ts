@@ -147,6 +147,12 @@ export const settings = {
     description:
       'The claim and value that make the caller an operator; the claim may be a string, a list, or a space-separated list.',
   },
+  PARLEY_OIDC_CLOCK_TOLERANCE_MS: {
+    type: integer(0, 300_000, 'milliseconds'),
+    default: '5000',
+    description:
+      "How far the issuer's clock may differ from this one: a token is accepted for so long before it is valid and after it has expired. Tokens count whole seconds.",
+  },
   PARLEY_OIDC_WEB_CLIENT_ID: {
     type: text('a client id', 500),
     default: '',

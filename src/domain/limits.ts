@@ -60,6 +60,9 @@ export const maxInlineReplyBytes = 512 * kibibyte;
 /** Parts of a message: a text and a handful of media are usual. */
 export const maxParts = 16;
 
+/** Of a person's own instructions: about a page of text. They are in every message's record, and take of what a model can read. */
+export const maxInstructionsBytes = 4 * kibibyte;
+
 /** Of the name of a file in a message: the longest that common file systems have. */
 export const maxFileNameBytes = 255;
 

@@ -109,6 +109,12 @@ describe('a page', () => {
     expect((await fetch(origin, { method: 'POST', body: 'x' })).status).toBe(405);
   });
 
+  test('gives the frame for diagrams a policy of its own', async () => {
+    const policy = async (path: string) => (await fetch(origin + path)).headers.get('content-security-policy');
+    expect(await policy('/diagrams.html')).toMatch(/style-src 'unsafe-inline'.*sandbox allow-scripts$/);
+    expect(await policy('/')).not.toMatch(/unsafe-inline|sandbox/);
+  });
+
   test('shows the API with examples for its own gRPC address', async () => {
     const docs = await (await fetch(`${origin}/docs`)).text();
     expect(docs).toContain(`grpcurl -plaintext ${server.address} list`);

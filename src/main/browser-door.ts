@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { type GrpcWebDoor, grpcWebDoor } from '../../gateway/door/grpc-web.ts';
-import { pageHeaders } from '../../gateway/door/page-headers.ts';
+import { diagramHeaders, pageHeaders } from '../../gateway/door/page-headers.ts';
 import { type StaticFiles, staticFiles } from '../../gateway/door/static-files.ts';
 import type { Config } from '../config/config.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
@@ -46,7 +46,8 @@ export async function openBrowserDoor({
   if (config.tls !== undefined && config.tls.clientCaFile !== '')
     return { grpcWeb: undefined, page: 'chat is on the gRPC port, for clients with a certificate.' };
   const issuer = config.auth.kind === 'oidc' ? new URL(config.auth.issuer).origin : undefined;
-  const headers = () => pageHeaders({ media: mediaOrigins(config, httpAddress()), issuer });
+  const headers = (path: string) =>
+    path === '/diagrams.html' ? diagramHeaders() : pageHeaders({ media: mediaOrigins(config, httpAddress()), issuer });
   const unbuilt = 'the web client is not built: `npm run web` does, then start again.';
   return {
     grpcWeb: openGrpcWeb(config, rpc, errors, doorKey),

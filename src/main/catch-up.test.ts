@@ -5,19 +5,27 @@ import { StandingClock } from '../testing/standing-clock.ts';
 import { tellCatchUp } from './catch-up.ts';
 
 const hundredThousand = 100_000;
+const place = (offset: number, endOffset: number) => ({ offset, endOffset });
+
+/** Records behind a log that stands still, or where each partition is. */
+type Lag = number | readonly ReturnType<typeof place>[];
+
+const placesWith = (lag: Lag) => (typeof lag === 'number' ? [place(1_000_000 - lag, 1_000_000)] : lag);
 
 /** What is told while the lag is as these say, one after the other, and then for ever as the last one. */
-async function told(lags: readonly (Record<string, number> | 'away')[], outdated: readonly string[] = []) {
+async function told(lags: readonly (Record<string, Lag> | 'away')[], outdated: readonly string[] = [], found = '') {
   const lines: object[] = [];
   const left = [...lags];
+  const models = new Set(outdated);
   const clock = Object.assign(new StandingClock(), { sleep: () => nextTurn() });
   await using _catchUp = tellCatchUp({
-    lag: async () => {
+    standings: async () => {
       const now = left.shift() ?? {};
       if (now === 'away') throw new ReadModelUnavailable('away');
-      return now;
+      if (found !== '') models.add(found);
+      return new Map(Object.entries(now).map(([model, lag]) => [model, placesWith(lag)]));
     },
-    outdated,
+    outdated: models,
     logger: { info: (fields, message) => void lines.push({ ...fields, message }) },
     clock,
   });
@@ -35,6 +43,28 @@ test('an upgrade says which read models it makes anew, and how far each is', asy
     { models: ['history'], message: 'read models of an older release are rebuilt from the log' },
     { model: 'history', recordsLeft: 7, message: upTo },
     { model: 'history', recordsLeft: 2, message: upTo },
+    { model: 'history', message: caughtUp },
+  ]);
+});
+
+test('also when only the first look at the store finds that', async () => {
+  expect(await told(['away', { history: 7 }, { history: 0 }], [], 'history')).toEqual([
+    { models: ['history'], message: 'read models of an older release are rebuilt from the log' },
+    { model: 'history', recordsLeft: 7, message: upTo },
+    { model: 'history', message: caughtUp },
+  ]);
+});
+
+test('a model of a log that grows has caught up when each partition has what was there at the last look', async () => {
+  const lags = [
+    { history: [place(0, 9), place(4, 5)] },
+    { history: [place(8, 20), place(15, 16)] },
+    { history: [place(20, 31), place(16, 19)] },
+  ];
+  expect(await told(lags, ['history'])).toEqual([
+    { models: ['history'], message: 'read models of an older release are rebuilt from the log' },
+    { model: 'history', recordsLeft: 10, message: upTo },
+    { model: 'history', recordsLeft: 13, message: upTo },
     { model: 'history', message: caughtUp },
   ]);
 });

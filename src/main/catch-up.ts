@@ -1,3 +1,4 @@
+import { recordsLeft, type Standing } from '../../projections/engine/lag.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/telemetry.ts';
 
@@ -6,37 +7,42 @@ const tellMs = 5_000;
 /** Fewer are caught up with before anybody would look. */
 const farBehindRecords = 10_000;
 
+type Standings = ReadonlyMap<string, readonly Standing[]>;
+
 export interface CatchUpOptions {
-  /** Records that each model is behind the log. Rejects while store or log are away. */
-  readonly lag: () => Promise<Readonly<Record<string, number>>>;
-  /** Models of an older release, which are made anew whatever their lag. */
-  readonly outdated: readonly string[];
+  /** How far each model is. Rejects while store or log are away. */
+  readonly standings: () => Promise<Standings>;
+  /** Models of an older release, which are made anew whatever their lag. A store may find more of them when it is first used. */
+  readonly outdated: Iterable<string>;
   readonly logger: Pick<Logger, 'info'>;
   readonly clock: Clock;
 }
 
-/** Says in the process's log, until it is disposed of, which read models an upgrade or a rebuild makes anew, and how many records they still lack. */
-export function tellCatchUp({ lag, outdated, logger, clock }: CatchUpOptions): AsyncDisposable {
+/**
+ * Says in the process's log, until it is disposed of, which read models an upgrade or a rebuild makes anew, how many records they still lack, and when
+ * each has caught up: it has everything that the log had at the last look. While clients talk, a model never has everything.
+ */
+export function tellCatchUp({ standings, outdated, logger, clock }: CatchUpOptions): AsyncDisposable {
   const stopping = new AbortController();
   const { signal } = stopping;
-  if (outdated.length > 0)
-    logger.info({ models: outdated }, 'read models of an older release are rebuilt from the log');
+  const told = new Set<string>();
+  const tellOutdated = () => {
+    const models = [...outdated].filter((model) => !told.has(model));
+    if (models.length > 0) logger.info({ models }, 'read models of an older release are rebuilt from the log');
+    for (const model of models) told.add(model);
+    return models;
+  };
+  const behind = new Set(tellOutdated());
   const telling = (async () => {
-    let behind = new Set(outdated);
-    for (let isFirst = true; !signal.aborted; await clock.sleep(tellMs, signal).catch(() => undefined)) {
-      const lags = await readable(lag);
-      if (lags === undefined) continue;
-      if (isFirst)
-        behind = new Set([...behind, ...Object.keys(lags).filter((model) => (lags[model] ?? 0) > farBehindRecords)]);
-      isFirst = false;
-      for (const model of behind) {
-        const recordsLeft = lags[model] ?? 0;
-        if (recordsLeft > 0) logger.info({ model, recordsLeft }, 'the read model is being brought up to the log');
-        else {
-          behind.delete(model);
-          logger.info({ model }, 'the read model has caught up with the log');
-        }
-      }
+    for (let before: Standings | undefined; !signal.aborted; await clock.sleep(tellMs, signal).catch(() => undefined)) {
+      const now = await readable(standings);
+      if (now === undefined) continue;
+      for (const model of tellOutdated()) behind.add(model);
+      if (before === undefined)
+        for (const [model, places] of now) if (recordsLeft(places) > farBehindRecords) behind.add(model);
+      for (const model of behind)
+        if (tell(model, now.get(model) ?? [], before?.get(model), logger)) behind.delete(model);
+      before = now;
       if (behind.size === 0) return;
     }
   })();
@@ -46,6 +52,21 @@ export function tellCatchUp({ lag, outdated, logger, clock }: CatchUpOptions): A
       await telling;
     },
   };
+}
+
+/** Whether the model has caught up. */
+function tell(
+  model: string,
+  now: readonly Standing[],
+  before: readonly Standing[] | undefined,
+  logger: Pick<Logger, 'info'>,
+): boolean {
+  const left = recordsLeft(now);
+  const hasCaughtUp =
+    left === 0 || now.every(({ offset }, place) => offset >= (before?.[place]?.endOffset ?? Infinity));
+  if (hasCaughtUp) logger.info({ model }, 'the read model has caught up with the log');
+  else logger.info({ model, recordsLeft: left }, 'the read model is being brought up to the log');
+  return hasCaughtUp;
 }
 
 /** What keeps it from being read, the projector tells, who needs it as well. */

@@ -1,3 +1,4 @@
+import { projectorGroupOf } from '../../projections/models.ts';
 import { topicsOf } from '../app/journal.ts';
 import type { DistributedConfig } from '../config/config.ts';
 import { readGroupOf } from '../workers/partition-worker.ts';
@@ -19,8 +20,8 @@ function byHand(prefix: string, { kafka, mongodbUri, accountsMongodbUri, s3 }: D
     `${prefix}.workers`,
     readGroupOf(`${prefix}.workers`),
     `${prefix}.workers.members`,
-    `${prefix}.projectors.${connections}`,
-    `${prefix}.projectors.${conversations}`,
+    `${projectorGroupOf(prefix)}.${connections}`,
+    `${projectorGroupOf(prefix)}.${conversations}`,
   ];
   const dropFrom = (variable: string, uri: string) => {
     const database = /^[^/]+\/\/[^/]+\/([^?]+)/.exec(uri)?.[1] ?? prefix;

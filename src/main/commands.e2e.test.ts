@@ -16,7 +16,7 @@ test.each([
 ])('$args is told in two lines, and exits with 2', async ({ args, told }) => {
   const { code, stdout, stderr } = await runParley(args, {});
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-  expect(stderr).toBe(`error: ${told}\n\`--help\` behind the command tells how it is called.\n`);
+  expect(stderr).toBe(`error: ${told}\nRun the command with --help for its usage.\n`);
 });
 
 test('parley open names the page, as the client of the other commands', async () => {
@@ -43,6 +43,8 @@ test('commands go to the server that PARLEY_GRPC_LISTEN names, in the environmen
 
 test('CHANGELOG.md says first what this release changes', async () => {
   const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
-  const releases = [...(await readFile('CHANGELOG.md', 'utf8')).matchAll(/^## (\S+)$/gm)].map(([, name]) => name);
+  const releases = [...(await readFile('CHANGELOG.md', 'utf8')).matchAll(/^## (?!Unreleased$)(\S+)$/gm)].map(
+    ([, name]) => name,
+  );
   expect(releases[0]).toBe(version);
 });

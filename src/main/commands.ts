@@ -14,14 +14,15 @@ const program = new Command('parley')
     'A chatbot backend whose every fact is one event in a log, and whose limits anyone can check afterwards.',
   )
   .version(release, '--version')
-  .showHelpAfterError('`--help` behind the command tells how it is called.')
+  .showHelpAfterError('Run the command with --help for its usage.')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : usageErrorCode));
 
-registerServerCommands(program);
 registerClientCommands(program, {
   stateHome: stateHome(),
   address: serverAddress('PARLEY_GRPC_LISTEN'),
   pageAddress: serverAddress('PARLEY_HTTP_LISTEN'),
 });
+registerServerCommands(program);
+program.commandsGroup('Help:').helpCommand('help [command]', 'show the usage of a command');
 registerCompletion(program);
 await program.parseAsync(messageIdsLast(process.argv.slice(2)), { from: 'user' });

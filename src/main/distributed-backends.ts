@@ -1,11 +1,12 @@
 import { activeConnections } from '../../projections/active-connections/query.ts';
 import { GroupProjector } from '../../projections/engine/group-projector.ts';
-import { lagOf } from '../../projections/engine/lag.ts';
+import { lagOf, standingsOf } from '../../projections/engine/lag.ts';
 import { Pace } from '../../projections/engine/pace.ts';
 import { PolledProgress } from '../../projections/engine/polled-progress.ts';
+import { openModel } from '../../projections/engine/runner.ts';
 import { historyModel } from '../../projections/history/document.ts';
 import { history as historyQueries } from '../../projections/history/query.ts';
-import { projections } from '../../projections/models.ts';
+import { projections, projectorGroupOf } from '../../projections/models.ts';
 import { operationsViews } from '../../projections/operations-views.ts';
 import { kafkaPartitionGroups } from '../adapters/kafka/partition-groups/kafka-partition-groups.ts';
 import { inProcessBus } from '../adapters/memory/live-bus/in-process-bus.ts';
@@ -54,6 +55,8 @@ export async function openDistributed(options: BackendsOptions): Promise<Backend
     }),
   );
   const store = opened.use(await openMongoReadModels({ uri, prefix, mode: 'read', logger }));
+  // Before anybody asks how far it is: which release's history that is about depends on the collections.
+  const history = historyQueries(store);
   const { conversations } = journal.topics;
   const followed = { model: historyModel, topic: conversations, partitions: limits.partitions, onFault };
   const progress = opened.use(new PolledProgress({ store, clock: systemClock, ...followed }));
@@ -62,7 +65,7 @@ export async function openDistributed(options: BackendsOptions): Promise<Backend
   return {
     instanceId,
     journal,
-    history: historyQueries(store),
+    history,
     progress,
     views: operationsViews(store),
     connections: activeConnections(store),
@@ -84,14 +87,18 @@ async function startProjector(
   const { prefix } = config;
   await using opened = new AsyncDisposableStack();
   const uri = distributedOf(config).mongodbUri;
-  const store = opened.use(await openMongoReadModels({ uri, prefix, mode: 'write', logger }));
+  const outdated = new Set<string>();
+  const onBegun = (model: string) => outdated.add(model);
+  const store = opened.use(await openMongoReadModels({ uri, prefix, mode: 'write', logger, onBegun }));
+  // Before their lag is asked for, as above.
+  for (const projection of projections) openModel(projection, store);
   const projector = opened.use(
     new GroupProjector({
       journal,
       store,
       projections,
       groups,
-      group: `${prefix}.projectors`,
+      group: projectorGroupOf(prefix),
       clock: systemClock,
       pace: new Pace(systemClock, shortestPaceMs, () => false, longestPaceMs),
       onDeadLetter: (parked) => {
@@ -108,9 +115,9 @@ async function startProjector(
       onEnded: onFault,
     }),
   );
-  const lag = () => lagOf(journal, store, projections);
-  metrics.roles.projector({ lag });
-  opened.use(tellCatchUp({ lag, outdated: [], logger, clock: systemClock }));
+  metrics.roles.projector({ lag: () => lagOf(journal, store, projections) });
+  const standings = () => standingsOf(journal, store, projections);
+  opened.use(tellCatchUp({ standings, outdated, logger, clock: systemClock }));
   projector.start();
   return opened.move();
 }

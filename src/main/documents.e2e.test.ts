@@ -6,7 +6,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Demo, demosIn, shapeOf } from '../testing/demos.ts';
+import { DemoShell, expectShape } from '../testing/demo-shell.ts';
+import { type Demo, demosIn } from '../testing/demos.ts';
 import { childEnv, runParley } from '../testing/server.ts';
 import { eventually } from '../testing/test-sessions.ts';
 
@@ -17,9 +18,10 @@ const runHere: ReadonlySet<string> = new Set([
   'docs/single-server.md: Back up and restore',
 ]);
 
-/** Sections whose commands need more than Node, and what tests them. */
+/** Sections, or whole documents, whose commands need more than Node, and what tests them. */
 const runElsewhere: Readonly<Record<string, string>> = {
   'README.md: Many processes': 'test:engines and test:clusters (cluster.engine.test.ts starts the same processes)',
+  'docs/deployment.md: ': 'test:clients (page.clients.test.ts follows the page)',
   'README.md: Call it': 'test:clients (every call of docs/api.md by grpcurl)',
 };
 
@@ -68,7 +70,9 @@ async function freePort(): Promise<number> {
 }
 
 test('every command that a document shows is run, here or elsewhere', () => {
-  const unknown = demos.filter(({ section }) => !runHere.has(section) && !Object.hasOwn(runElsewhere, section));
+  const isRun = (section: string) =>
+    runHere.has(section) || Object.keys(runElsewhere).some((key) => section.startsWith(key));
+  const unknown = demos.filter(({ section }) => !isRun(section));
   expect(unknown).toEqual([]);
   for (const document of documents) expect(readFileSync(document, 'utf8')).not.toContain('pkill');
 });
@@ -76,7 +80,7 @@ test('every command that a document shows is run, here or elsewhere', () => {
 test.each([...runHere])('%s: what is shown is what is printed', async (section) => {
   const shown = demos.filter((demo) => demo.section === section);
   expect(shown.length).toBeGreaterThan(0);
-  await using shell = new Shell();
+  await using shell = new DemoShell(['bash', '--norc'], { env });
   for (const demo of shown) {
     if (demo.command === 'npm start') await startAs(demo);
     else {
@@ -87,8 +91,8 @@ test.each([...runHere])('%s: what is shown is what is printed', async (section) 
   }
 });
 
-async function run(shell: Shell, { command }: Demo): Promise<readonly string[]> {
-  const printed = shell.run(command);
+async function run(shell: DemoShell, { command }: Demo): Promise<readonly string[]> {
+  const printed = shell.run(command).then(({ lines }) => lines);
   if (command.includes(killedDuring)) {
     await eventually(
       async () => (await runParley(['tail', '--no-follow', '--texts'], env)).stdout,
@@ -132,46 +136,4 @@ async function kill(started: ChildProcess): Promise<void> {
   const ended = once(started, 'exit');
   process.kill(-started.pid, 'SIGKILL');
   await ended;
-}
-
-/** Line by line; `…` alone stands for any number of lines. */
-function expectShape({ command, output }: Demo, printed: readonly string[]): void {
-  const isChat = command.includes('parley chat');
-  const end = output.at(-1)?.trim() === '…' ? output.length - 1 : Math.max(output.length, printed.length);
-  for (let index = 0; index < end; index += 1) {
-    const line = output[index];
-    const shape = line === undefined ? 'nothing' : shapeOf(line, isChat);
-    const found = printed[index] ?? '(nothing)';
-    if (!(shape instanceof RegExp && shape.test(found)))
-      throw new Error(
-        `$ ${command}\n${printed.join('\n')}\n\nLine ${index + 1} should be of the shape ${String(shape)}`,
-      );
-  }
-}
-
-/** A bash to which commands are given one after the other, as to one in a terminal. */
-class Shell implements AsyncDisposable {
-  readonly #process = spawn('bash', ['--norc'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
-  readonly #end = '<end of the output>';
-  #printed = '';
-
-  constructor() {
-    this.#process.stdout.on('data', (chunk) => {
-      this.#printed += String(chunk);
-    });
-  }
-
-  /** The lines that the command prints on standard output. */
-  async run(command: string): Promise<readonly string[]> {
-    this.#printed = '';
-    this.#process.stdin.write(`{ ${command}\n} < /dev/null 2>&1\necho "${this.#end}"\n`);
-    while (!this.#printed.endsWith(`${this.#end}\n`)) await once(this.#process.stdout, 'data');
-    return this.#printed.split('\n').slice(0, -2);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const ended = once(this.#process, 'exit');
-    this.#process.stdin.end();
-    await ended;
-  }
 }

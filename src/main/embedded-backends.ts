@@ -1,5 +1,5 @@
 import { activeConnections } from '../../projections/active-connections/query.ts';
-import { lagOf } from '../../projections/engine/lag.ts';
+import { lagOf, standingsOf } from '../../projections/engine/lag.ts';
 import { history as historyQueries } from '../../projections/history/query.ts';
 import { projections } from '../../projections/models.ts';
 import { operationsViews } from '../../projections/operations-views.ts';
@@ -70,9 +70,9 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
   });
   const bus = opened.use(inProcessBus());
   const journal = new Journal(tracedLog(measuredLog(log, metrics, systemClock), tracer), eventCodec, prefix);
-  const lag = () => lagOf(journal, store, projections);
-  metrics.roles.projector({ lag });
-  opened.use(tellCatchUp({ lag, outdated, logger, clock: systemClock }));
+  metrics.roles.projector({ lag: () => lagOf(journal, store, projections) });
+  const standings = () => standingsOf(journal, store, projections);
+  opened.use(tellCatchUp({ standings, outdated, logger, clock: systemClock }));
   const resources = opened.move();
   return {
     // The data folder is locked, so there is one gateway on it: under one name, each start ends the sessions of the one before.

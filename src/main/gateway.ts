@@ -72,6 +72,9 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     signInMethod: signInMethodOf(config.auth),
     reflection: config.reflection,
     facts: welcomeFacts(config),
+    gatewayId: backends.instanceId,
+    gatewayStart: new Date(systemClock.nowMs()),
+    counts: () => metrics.counts(),
     clock: systemClock,
   });
   const health = new HealthKeeper(rpc, admission);

@@ -6,6 +6,7 @@ import { catalogue, Refused } from '../domain/errors/catalogue.ts';
 /** Adds the commands that run a server or work on its data folder. Each is loaded when it is run: `parley chat` needs no SQLite. */
 export function registerServerCommands(program: Command): void {
   program
+    .commandsGroup('Run a server:')
     .command('serve')
     .description('run the server; settings come from PARLEY_… (docs/configuration.md)')
     .option('--roles <roles>', 'what this process does, of gateway,worker,projector; as PARLEY_ROLES')
@@ -13,13 +14,17 @@ export function registerServerCommands(program: Command): void {
   program
     .command('check-config')
     .description(
-      'read the settings as serve does, start nothing, and print what they expose; exit code 2 for a bad one',
+      'validate the settings and print what they expose, without starting anything; exit code 2 when one is invalid',
     )
     .option('--roles <roles>', 'as of serve')
     .action((options) => guarded(async () => (await import('./check-config.ts')).checkConfig(options)));
+  registerUserCommands(
+    program.command('user').description('manage the accounts of PARLEY_AUTH=accounts, also while the server runs'),
+  );
   program
+    .commandsGroup('Work on the log and the stores:')
     .command('tail')
-    .description('print the log, human-readable, and follow it')
+    .description('print the log as it grows')
     .option('--no-follow', 'stop at the end')
     .option('--lines <n>', 'begin with so many of the newest records', wholeNumber(0, 1_000_000), 100)
     .option('--conversation <id>', 'only this conversation')
@@ -29,20 +34,20 @@ export function registerServerCommands(program: Command): void {
     .action((options) => guarded(async () => (await import('./tail.ts')).tail(options)));
   program
     .command('audit')
-    .description('fold the whole log again and check every prefix against the limits; exit code 1 at a breach')
+    .description('fold the whole log and check every prefix against the limits; exit code 1 at a breach')
     .option('--json', 'print the report as JSON')
     .action((options) => guarded(async () => (await import('./audit.ts')).audit(options)));
   program
     .command('rebuild')
     .argument('<read-model>', 'history or active-connections')
     .description(
-      'build a read model anew from the log beside the old one, compare them, and switch; of a data folder the server must not be running',
+      'rebuild a read model from the log, compare it with the old one, and replace it; not while a server runs on the data folder',
     )
     .action((model: string) => guarded(async () => (await import('./rebuild.ts')).rebuild(model)));
   registerCopies(program);
   program
     .command('migrate')
-    .description('bring the stores of an older release in the data folder up to date; the server must not be running')
+    .description('upgrade the stores of an older release in the data folder; not while a server runs on it')
     .action(() => guarded(async () => (await import('./migrate.ts')).migrate()));
   program
     .command('seed')
@@ -51,18 +56,15 @@ export function registerServerCommands(program: Command): void {
     .action((options) => guarded(async () => (await import('./seed.ts')).seed(options)));
   program
     .command('clean')
-    .description("remove this deployment's data from the data folder, after asking; the server must not be running")
+    .description("remove this deployment's data from the data folder, after asking; not while a server runs on it")
     .option('--yes', 'do not ask')
     .action((options) => guarded(async () => (await import('./clean.ts')).clean(options)));
   program
     .command('copy-log')
     .description(
-      'copy the log, media and accounts of a data folder whose server is stopped (PARLEY_DATA_DIR) to the configured distributed deployment, which must be empty, and compare both sides; run again, it goes on where it stopped',
+      'copy the log, media and accounts of a data folder whose server is stopped (PARLEY_DATA_DIR) to the configured distributed deployment, which must be empty, and compare both; an interrupted copy is continued',
     )
     .action(() => guarded(async () => (await import('./copy-log.ts')).copyLog()));
-  registerUserCommands(
-    program.command('user').description('the accounts of PARLEY_AUTH=accounts, also beside a server'),
-  );
 }
 
 /** What makes one data folder of another. */
@@ -71,7 +73,7 @@ function registerCopies(program: Command): void {
     .command('salvage')
     .argument('<target>', 'folder to make, for the new data folder')
     .description(
-      'write every whole record of a damaged log, the media and the accounts of a data folder into a new one, and list what is missing',
+      'copy every intact record of a damaged log, the media and the accounts to a new data folder, and list what is missing',
     )
     .action((target: string) => guarded(async () => (await import('./salvage.ts')).salvage(target)));
   program

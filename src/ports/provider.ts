@@ -54,6 +54,8 @@ export interface ProviderRequest {
   readonly replyKind: ReplyKind;
   /** IANA zone of the client. */
   readonly timeZone: string;
+  /** The person's own, to be obeyed beside the operator's; '': none. */
+  readonly instructions: string;
   /** When the log took the message, milliseconds since the epoch. */
   readonly timeMs: number;
   readonly attempt: number;

@@ -24,6 +24,15 @@ export interface Metrics {
   writeRefused(kind: WriteKind): void;
 }
 
+/** What a gateway has counted since its start. */
+export interface GatewayCounts {
+  readonly acceptedMessages: number;
+  /** Their reply is complete, or was given up. */
+  readonly endedMessages: number;
+  /** By reason; none is 0. */
+  readonly refusals: ReadonlyMap<string, number>;
+}
+
 /** What a client makes a gateway write or store. */
 export type WriteKind =
   | 'open'

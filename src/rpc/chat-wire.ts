@@ -38,7 +38,8 @@ export function helloFromWire(hello: WireHello | undefined): Hello {
 
 /** A message as the session takes it; an absent one is an empty one. */
 export function messageFromWire(message: WireMessage | undefined): OutgoingMessage {
-  return { clientMessageId: message?.clientMessageId ?? '', parts: (message?.parts ?? []).map(partFromWire) };
+  const { clientMessageId = '', parts = [], instructions } = message ?? {};
+  return { clientMessageId, parts: parts.map(partFromWire), instructions };
 }
 
 function partFromWire({ value }: WirePart): OutgoingPart {

@@ -1,5 +1,5 @@
 import type { Http2SecureServer, Http2Server, SecureServerOptions, ServerHttp2Stream } from 'node:http2';
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
 
 /*
@@ -24,6 +24,33 @@ export function isOver(call: object & { readonly cancelled: boolean }): boolean 
 export function readOneAhead(call: Readable): void {
   const { _readableState: state } = call as unknown as { readonly _readableState: { highWaterMark: number } };
   state.highWaterMark = 1;
+}
+
+interface SentFrame {
+  readonly chunk: unknown;
+}
+
+interface WritableInternals {
+  readonly call?: { sendMessage(frame: unknown, sent: () => void): void };
+  _writev?: (frames: readonly SentFrame[], done: () => void) => void;
+}
+
+/** Frames that wait to be written become one write to the socket: grpc-js waits after each until the socket has taken it. */
+export function writeTogether(stream: Writable): void {
+  const internals = stream as unknown as WritableInternals;
+  const { call } = internals;
+  if (call === undefined) return;
+  internals._writev = (frames, done) => {
+    const http2Stream = http2StreamOf(stream);
+    let unsent = frames.length;
+    http2Stream?.cork();
+    for (const { chunk } of frames)
+      call.sendMessage(chunk, () => {
+        unsent -= 1;
+        if (unsent === 0) done();
+      });
+    http2Stream?.uncork();
+  };
 }
 
 /** A server of HTTP/2 connections that listens nowhere: it is handed connections. */

@@ -19,6 +19,7 @@ import {
 } from '../gen/chat/v1/operations_service.ts';
 import type { RecordPlace } from '../ports/operations-views.ts';
 import type { SecurityEntry } from '../ports/security-log.ts';
+import type { GatewayCounts } from '../ports/telemetry.ts';
 import { type Calls, unary } from './calls.ts';
 import { numberOf } from './wire-values.ts';
 
@@ -128,6 +129,9 @@ export interface OperationsServiceDeps {
   readonly deadLetters: DeadLetters;
   readonly securityEvents: SecurityEvents;
   readonly calls: Calls;
+  readonly gatewayId: string;
+  readonly gatewayStart: Date;
+  readonly counts: () => Promise<GatewayCounts>;
 }
 
 /** OperationsService over the read models, the log and the security log. */
@@ -137,12 +141,28 @@ export function operationsService({
   deadLetters,
   securityEvents,
   calls,
+  gatewayId,
+  gatewayStart,
+  counts,
 }: OperationsServiceDeps): OperationsServiceServer {
   return {
     getUsage: unary(calls, async ({ clientId }, caller) => {
       const usage = await operations.usageFor(caller);
       const client = clientId === '' ? undefined : clientUsageToWire(await operations.clientUsageFor(caller, clientId));
-      return { ...usage, queued: BigInt(usage.queued), oldestQueuedMs: BigInt(usage.oldestQueuedMs), client };
+      const { acceptedMessages, endedMessages, refusals } = await counts();
+      return {
+        ...usage,
+        queued: BigInt(usage.queued),
+        oldestQueuedMs: BigInt(usage.oldestQueuedMs),
+        client,
+        counts: {
+          gatewayId,
+          startTime: gatewayStart,
+          acceptedMessages: BigInt(acceptedMessages),
+          endedMessages: BigInt(endedMessages),
+          refusals: Array.from(refusals, ([reason, count]) => ({ reason, count: BigInt(count) })),
+        },
+      };
     }),
     listActiveConnections: unary(calls, async (page, caller) => {
       const { items, nextPageToken } = operations.listActiveConnections(caller, page);

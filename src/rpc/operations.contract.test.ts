@@ -56,6 +56,21 @@ describe('OperationsService', () => {
     expect(used).toMatchObject({ maxClients: 3, maxProcessing: 500 });
   });
 
+  test('GetUsage has what this gateway has counted since its start', async () => {
+    await using testSessions = new TestSessions(server, 'bidi');
+    const before = (await usage()).counts;
+    const { session } = await testSessions.connect();
+    await session.ask('Count me.');
+    await expect(session.ask(' ')).rejects.toMatchObject({ reason: 'EMPTY_MESSAGE' });
+    const { counts } = await usage();
+    expect(counts.gatewayId).toBe(before.gatewayId);
+    expect(timestampMs(counts.startTime)).toBe(timestampMs(before.startTime));
+    expect(counts.acceptedMessages - before.acceptedMessages).toBe(1);
+    expect(counts.endedMessages - before.endedMessages).toBe(1);
+    const empty = ({ refusals }: Dynamic) => refusals.find(({ reason }: Dynamic) => reason === 'EMPTY_MESSAGE')?.count;
+    expect(empty(counts) - (empty(before) ?? 0)).toBe(1);
+  });
+
   test('GetUsage tells of one client what it keeps, and of none unless asked', async () => {
     await using testSessions = new TestSessions(server, 'bidi');
     const { session, clientId } = await testSessions.connect();

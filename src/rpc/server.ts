@@ -4,12 +4,8 @@ import type { PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { ConversationsManager } from '../app/managing/conversations-manager.ts';
-import type { DeadLetters } from '../app/managing/dead-letters.ts';
-import type { Explanation } from '../app/managing/explanation.ts';
 import type { MediaLibrary } from '../app/media/media-library.ts';
 import type { HistoryReads } from '../app/reading/history-reads.ts';
-import type { Operations } from '../app/reading/operations.ts';
-import type { SecurityEvents } from '../app/security/security-events.ts';
 import { maxFrameBytes } from '../domain/limits.ts';
 import { AccountServiceService } from '../gen/chat/v1/account_service.ts';
 import { ChatResponse, ChatServiceService } from '../gen/chat/v1/chat_service.ts';
@@ -25,19 +21,15 @@ import { proofOf, proofOfOutcasts } from './calls.ts';
 import { type ChatServiceDeps, chatService } from './chat-service.ts';
 import { historyService } from './history-service.ts';
 import { mediaService } from './media-service.ts';
-import { operationsService } from './operations-service.ts';
+import { type OperationsServiceDeps, operationsService } from './operations-service.ts';
 import { withTolerantDecoding } from './tolerant-decoding.ts';
 import { type Proof, UnfinishedRequests } from './unfinished-requests.ts';
 
-export interface RpcServerDeps extends Omit<ChatServiceDeps, 'unfinished'>, AccountServiceDeps {
+export interface RpcServerDeps extends Omit<ChatServiceDeps, 'unfinished'>, AccountServiceDeps, OperationsServiceDeps {
   readonly metrics: Metrics & ConnectionMetrics;
   readonly reads: HistoryReads;
   readonly manager: ConversationsManager;
-  readonly explanation: Explanation;
-  readonly deadLetters: DeadLetters;
   readonly library: MediaLibrary;
-  readonly operations: Operations;
-  readonly securityEvents: SecurityEvents;
   /** Whether reflection is on. */
   readonly reflection: boolean;
 }

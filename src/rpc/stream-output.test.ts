@@ -51,10 +51,10 @@ function slowClient(highWaterMark = 1) {
   };
   const output = new StreamOutput(stream as unknown as SessionStream, deps, (refused) => slow.push(refused));
   const readAll = async () => {
-    while (reads.length > 0) {
+    do {
       reads.shift()?.();
       await new Promise((resolve) => setImmediate(resolve));
-    }
+    } while (reads.length > 0);
   };
   return { output, frames, slow, reads, readAll, stream, clock };
 }

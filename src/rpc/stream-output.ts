@@ -8,7 +8,7 @@ import type { ChatRequest, ChatResponse, OpenRequest } from '../gen/chat/v1/chat
 import type { Clock } from '../ports/clock.ts';
 import { eventToWire, type WelcomeFacts } from './chat-wire.ts';
 import type { ErrorMapping } from './errors.ts';
-import { http2StreamOf, isOver } from './grpc-internals.ts';
+import { http2StreamOf, isOver, writeTogether } from './grpc-internals.ts';
 
 /** OpenResponse has the same fields as ChatResponse, so one output serves both shapes. */
 export type SessionStream =
@@ -40,6 +40,8 @@ export class StreamOutput implements SessionOutput {
   /** Written, and not yet taken by the transport. */
   #inFlightBytes = 0;
   #blocked = false;
+  /** Until the events of this turn of the event loop are all there. */
+  #isCorked = false;
   #ended: { readonly refused: Refused | undefined } | undefined;
   #waiters: (() => void)[] = [];
 
@@ -48,6 +50,7 @@ export class StreamOutput implements SessionOutput {
     this.#stream = stream;
     this.#deps = deps;
     this.#onSlow = onSlow;
+    writeTogether(stream);
     stream.on('close', () => this.#release());
     // Later than the call's: until then the client has not closed its half, and the stream costs memory.
     (http2StreamOf(stream) ?? stream).once('close', () => deps.watchdog.unwatch(this.#deadline));
@@ -83,11 +86,23 @@ export class StreamOutput implements SessionOutput {
   #write(event: SessionEvent): void {
     const bytes = bytesOfEvent(event);
     this.#inFlightBytes += bytes;
+    this.#cork();
     const frame = { event: { event: eventToWire(event, this.#deps.facts) } };
     const takesMore = this.#stream.write(frame, () => this.#written(bytes));
     if (takesMore && this.#inFlightBytes <= maxInFlightBytes) return;
     this.#blocked = true;
     this.#awaitReader();
+  }
+
+  /** What one record of the log, or one batch of them, brings the client goes as one write. */
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#stream.cork();
+    queueMicrotask(() => {
+      this.#isCorked = false;
+      this.#stream.uncork();
+    });
   }
 
   #written(bytes: number): void {

@@ -48,6 +48,8 @@ export interface ClusterOptions {
   readonly workers?: number;
   readonly projectors?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** As startServer's. */
+  readonly root?: string;
 }
 
 export type ClusterRole = 'gateway' | 'worker' | 'projector';
@@ -83,7 +85,8 @@ export class Cluster implements AsyncDisposable {
     this.#resources = resources;
   }
 
-  static async start({ gateways = 2, workers = 2, projectors = 1, env = {} }: ClusterOptions = {}): Promise<Cluster> {
+  static async start(options: ClusterOptions = {}): Promise<Cluster> {
+    const { gateways = 2, workers = 2, projectors = 1, env = {}, root } = options;
     await using started = new AsyncDisposableStack();
     const engines = started.use(await startEngines());
     const settings = { ...engines.env, ...env };
@@ -98,7 +101,8 @@ export class Cluster implements AsyncDisposable {
     // All at once, as they would be started together by whatever runs them.
     const starting = await Promise.allSettled(
       names.map(async ({ role, name }): Promise<Member> => {
-        const server = await startServer({ env: { ...settings, PARLEY_ROLES: role, PARLEY_INSTANCE_ID: name } });
+        const ownEnv = { ...settings, PARLEY_ROLES: role, PARLEY_INSTANCE_ID: name };
+        const server = await startServer({ env: ownEnv, ...(root !== undefined && { root }) });
         const member = { name, role, server };
         started.defer(() => member.server[Symbol.asyncDispose]());
         return member;
@@ -163,6 +167,13 @@ export class Cluster implements AsyncDisposable {
   /** Kills the process with -9 and starts it again, under its name and on its ports. */
   async restart(member: Member): Promise<void> {
     member.server = await member.server.restart();
+  }
+
+  /** Drains the process and starts the release of that checkout in its place. Rejects when it does not end in order. */
+  async replace(member: Member, root: string): Promise<void> {
+    const { code, signal } = await member.server.stop('SIGTERM');
+    if (code !== 0) throw new Error(`${member.name} ended with ${code ?? signal}:\n${member.server.stderr()}`);
+    member.server = await member.server.restart({}, root);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

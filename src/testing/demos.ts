@@ -10,19 +10,27 @@ export interface Demo {
 
 const prompt = '$ ';
 
-/** The commands in the code blocks of a Markdown text: each begins with `$ `; the lines below are what it prints, up to a line that is empty. */
+/**
+ * The commands in the code blocks of a Markdown text: each begins with `$ `, and goes on after a backslash; the lines below are what it prints, up to
+ * a line that is empty. A block that begins with a comment which is the name of a file, `# NAME`, is a command that writes it.
+ */
 export function demosIn(markdown: string): readonly Demo[] {
   let section = '';
   return lexer(markdown).flatMap((token: Token) => {
     if (token.type === 'heading') section = String(token.text);
-    return token.type === 'code' ? demosOfBlock(String(token.text), section) : [];
+    if (token.type !== 'code') return [];
+    const text = String(token.text);
+    const [, file] = /^# ([\w.-]+\.(?:env|sh|yaml))\n/.exec(text) ?? [];
+    return file === undefined
+      ? demosOfBlock(text, section)
+      : [{ section, command: `cat > ${file} <<'END'\n${text}\nEND`, output: [] }];
   });
 }
 
 function demosOfBlock(text: string, section: string): readonly Demo[] {
   const demos: { section: string; command: string; output: string[] }[] = [];
   let isOutput = false;
-  for (const line of text.split('\n')) {
+  for (const line of text.replaceAll('\\\n', '').split('\n')) {
     if (line.startsWith(prompt)) demos.push({ section, command: line.slice(prompt.length), output: [] });
     else if (isOutput && line.trim() !== '') demos.at(-1)?.output.push(line);
     isOutput = line.startsWith(prompt) || (isOutput && line.trim() !== '');

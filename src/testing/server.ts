@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const entry = fileURLToPath(new URL('../main/parley.ts', import.meta.url));
+/** The checkout of this release. */
+export const ownRoot = fileURLToPath(new URL('../../', import.meta.url));
 /** The options for Node, and the environment, that `npm start` gives, so that the server is tested as users run it. */
-const startWords = startCommand(fileURLToPath(new URL('../../package.json', import.meta.url)));
-const startOptions = startWords.filter((word) => word.startsWith('--'));
+const startWords = startCommand(ownRoot);
 export const startEnvironment: Readonly<Record<string, string>> = Object.fromEntries(
   startWords.filter((word) => /^[A-Z_]+=/.test(word)).map((word) => word.split('=')),
 );
@@ -22,9 +22,13 @@ const tailChars = 64 * 1024;
 /** Of these, what is shown of a process that ended by itself. */
 const lastLines = 30;
 
-function startCommand(packagePath: string): readonly string[] {
-  const { scripts } = JSON.parse(readFileSync(packagePath, 'utf8')) as { scripts: { start: string } };
+function startCommand(root: string): readonly string[] {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } };
   return scripts.start.split(' ');
+}
+
+function entryOf(root: string): string {
+  return join(root, 'src/main/parley.ts');
 }
 
 /** How a process ended. */
@@ -40,6 +44,8 @@ export interface ServerOptions {
   readonly dataDir?: string;
   /** Of Node itself, instead of those that `npm start` gives. */
   readonly nodeOptions?: readonly string[];
+  /** The checkout that it runs, of another release. Default: this one. */
+  readonly root?: string;
 }
 
 /** `parley serve` in a process of its own, as a user runs it. */
@@ -62,8 +68,8 @@ export interface ParleyServer extends AsyncDisposable {
   pause(): void;
   /** Lets it go on after `pause`. */
   resume(): void;
-  /** Starts again on the same data and ports, killed with -9 first when it still runs. */
-  restart(env?: Readonly<Record<string, string>>): Promise<ParleyServer>;
+  /** Starts again on the same data and ports, killed with -9 first when it still runs; `root` is another release's checkout. */
+  restart(env?: Readonly<Record<string, string>>, root?: string): Promise<ParleyServer>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -104,7 +110,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ParleySe
     PARLEY_DATA_DIR: dataDir,
     ...options.env,
   };
-  const server = new ServerProcess(dataDir, options.dataDir === undefined, env, options.nodeOptions);
+  const server = new ServerProcess(dataDir, options.dataDir === undefined, env, options.root, options.nodeOptions);
   try {
     await server.ready();
     return server;
@@ -119,17 +125,20 @@ export type Ran = Exit & { readonly stdout: string; readonly stderr: string };
 
 /** Runs one `parley` command to its end, in this folder by default. */
 export function runParley(args: readonly string[], env: Readonly<Record<string, string>>, cwd?: string): Promise<Ran> {
-  return runScript(entry, args, childEnv(env), cwd);
+  return runScript(entryOf(ownRoot), args, childEnv(env), cwd);
 }
 
-/** Runs a script to its end. */
+/** Runs a script to its end, its input piped. */
 export async function runScript(
   script: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   cwd?: string,
+  input = '',
 ): Promise<Ran> {
-  const child = spawn(process.execPath, [script, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [script, ...args], { env, cwd, stdio: 'pipe' });
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
@@ -146,7 +155,8 @@ class ServerProcess implements ParleyServer {
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #env: Readonly<Record<string, string>>;
-  readonly #nodeOptions: readonly string[];
+  readonly #root: string;
+  readonly #nodeOptions: readonly string[] | undefined;
   readonly #ownsData: boolean;
   readonly #startedAt = performance.now();
   #stdout = '';
@@ -159,13 +169,16 @@ class ServerProcess implements ParleyServer {
     dataDir: string,
     ownsData: boolean,
     env: Readonly<Record<string, string>>,
-    nodeOptions: readonly string[] = startOptions,
+    root: string = ownRoot,
+    nodeOptions?: readonly string[],
   ) {
     this.dataDir = dataDir;
     this.#ownsData = ownsData;
     this.#env = env;
+    this.#root = root;
     this.#nodeOptions = nodeOptions;
-    this.#child = spawn(process.execPath, [...nodeOptions, entry, 'serve'], {
+    const options = nodeOptions ?? startCommand(root).filter((word) => word.startsWith('--'));
+    this.#child = spawn(process.execPath, [...options, entryOf(root), 'serve'], {
       env: childEnv(env),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -236,14 +249,14 @@ class ServerProcess implements ParleyServer {
     return exit;
   }
 
-  async restart(env: Readonly<Record<string, string>> = {}): Promise<ParleyServer> {
+  async restart(env: Readonly<Record<string, string>> = {}, root = this.#root): Promise<ParleyServer> {
     await this.stop('SIGKILL');
     const ports = {
       ...(this.address === '' ? {} : { PARLEY_GRPC_LISTEN: this.address }),
       PARLEY_HTTP_LISTEN: this.httpAddress,
     };
     const settings = { ...this.#env, ...ports, ...env };
-    const next = new ServerProcess(this.dataDir, this.#ownsData, settings, this.#nodeOptions);
+    const next = new ServerProcess(this.dataDir, this.#ownsData, settings, root, this.#nodeOptions);
     try {
       await next.ready();
     } catch (error) {

@@ -79,7 +79,7 @@ function apiPage(contract: readonly DescFile[], refusals: readonly string[]): st
 
 function introduction(services: readonly DescService[]): readonly string[] {
   return [
-    `Parley speaks gRPC. The contract is in \`proto/chat/v1\`; a server with \`PARLEY_REFLECTION\` tells it by reflection, too (\`grpcurl -plaintext 127.0.0.1:50051 list\`).
+    `Parley speaks gRPC. The contract is in \`proto/chat/v1\`; a server with \`PARLEY_REFLECTION\` also gives it by reflection (\`grpcurl -plaintext 127.0.0.1:50051 list\`).
 This page has every call, with a line of [grpcurl](https://github.com/fullstorydev/grpcurl) that makes it against a server started with
 \`npm start\`.`,
     markdownTable(
@@ -94,7 +94,7 @@ ids that calls below need in \`SESSION_ID\`, \`CONVERSATION_ID\` and \`MESSAGE_I
     `In JSON, as above, \`bytes\` are base64, \`int64\` is a text of digits, \`Timestamp\` is RFC 3339 (\`"2026-11-21T13:39:52Z"\`) and \`Duration\` is in
 seconds (\`"1.5s"\`). A field that is not sent is empty, 0 or false. Lists come in pages: send \`next_page_token\` of the answer before as
 \`page_token\`, with the same other fields, until it is empty.`,
-    `Where authentication is on, every call carries an access token (\`-H "authorization: Bearer $ACCESS_TOKEN"\`), but those of AccountService that are shown without one, and
+    `Where authentication is on, every call carries an access token (\`-H "authorization: Bearer $ACCESS_TOKEN"\`), except those of AccountService shown without one, and
 \`client_id\` comes from it: leave it empty. Where it is off, \`client_id\` is whoever you say, and everybody is an operator.`,
     `A refused call has a gRPC code and a reason. Each call names the reasons of its own; any call may meet ${reasons(commonRefusals)}.
 [Refusals](#refusals) says what they mean.`,

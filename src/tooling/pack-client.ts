@@ -14,6 +14,7 @@ const entries: Readonly<Record<string, string>> = {
   './chat-events': 'chat-events',
   './grpc': 'node/grpc',
   './grpc-web': 'grpc-web',
+  './instructions': 'instructions',
   './message-text': 'message-text',
   './outbox': 'outbox',
   './reasons': 'reasons',

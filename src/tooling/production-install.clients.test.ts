@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { cpSync } from 'node:fs';
+import { cpSync, readdirSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
@@ -34,6 +34,19 @@ afterAll(async () => {
 test('`npm ci --omit=dev` installs at most 150 MB', async () => {
   const { stdout } = await run('du', ['-sm', 'node_modules'], { cwd: folder });
   expect(Number.parseInt(stdout, 10)).toBeLessThanOrEqual(150);
+});
+
+test('two builds of the page at once leave a complete one', async () => {
+  const build = () => run('npm', ['run', 'web'], { cwd: folder, env: outsideEnv() });
+  await Promise.all([build(), build()]);
+  const made = readdirSync(join(folder, 'gateway/web')).filter((name) => name.startsWith('dist'));
+  expect(made).toEqual(['dist']);
+  const files = readdirSync(join(folder, 'gateway/web/dist'), { recursive: true, encoding: 'utf8' });
+  for (const script of files.filter((name) => name.endsWith('.js'))) {
+    const { size } = statSync(join(folder, 'gateway/web/dist', script));
+    if (size >= 1_024) expect(files).toContain(`${script}.br`);
+  }
+  expect(files).toContain('index.html');
 });
 
 test('`npm start` serves the page after it, whatever Node the machine has, and ends in order', async () => {

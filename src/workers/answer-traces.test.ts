@@ -73,7 +73,7 @@ describe('an answer', () => {
     world.worker({ tracer, provider: answering((call) => call.fail(new ProviderError('never', false))) });
     await world.ended('failed', 'c/1');
     await ended(tracer);
-    expect(tracer.of('process')).toMatchObject([{ outcome: { error: 'PROVIDER_FAILED' } }]);
+    expect(tracer.of('process')).toMatchObject([{ outcome: { error: 'PROVIDER_REFUSED' } }]);
     expect(await logged(world)).toEqual([sent, tracer.of('append')[0]?.traceparent]);
   });
 

@@ -413,7 +413,9 @@ export class Answer {
     const { metrics, logger } = this.#context.deps;
     metrics.attemptFailed(end.type === 'failed' ? 'error' : 'timeout');
     const { messageId, conversationId } = this.message;
-    const why = end.type === 'failed' ? { err: end.error } : { awaited: end.awaited };
+    // What a provider says of itself needs no stack, and there may be twenty of them for one message.
+    const isTold = end.type === 'timed-out' || end.error instanceof ProviderError;
+    const why = isTold ? { cause: causeOf(end) } : { err: end.error };
     logger.warn({ messageId, conversationId, attempt, ...why }, 'an attempt to answer failed');
   }
 
@@ -429,8 +431,10 @@ function hasMedia(event: Final): event is ReplyCompleted {
 
 function reasonOf(end: Extract<AttemptEnd, { type: 'failed' | 'timed-out' }>): AttemptFailure {
   if (end.type === 'timed-out') return 'PROVIDER_TIMEOUT';
-  const fault = end.error instanceof ProviderError ? end.error.fault : undefined;
-  return fault === undefined ? 'PROVIDER_FAILED' : faults[fault];
+  if (!(end.error instanceof ProviderError)) return 'PROVIDER_FAILED';
+  const { fault, retryable } = end.error;
+  if (fault !== undefined) return faults[fault];
+  return retryable ? 'PROVIDER_FAILED' : 'PROVIDER_REFUSED';
 }
 
 const faults = {

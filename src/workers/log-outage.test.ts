@@ -13,7 +13,7 @@ function echo(): ScriptedProvider {
   return provider;
 }
 
-test('a reply that the log does not take is held, and its pieces are sent when the log has its start', async () => {
+test('a reply that the log does not take is held, and its text is sent when the log has its start', async () => {
   await using world = await WorkerWorld.open();
   const worker = world.worker({ provider: echo() });
   await eventually(
@@ -32,7 +32,7 @@ test('a reply that the log does not take is held, and its pieces are sent when t
   worker.log.appendFault = () => 'none';
   const end = await world.ended('completed', 'c/1');
   expect(await world.story()).toEqual(['received c/1', 'started c/1 #1', 'completed c/1 #1']);
-  expect(world.live.map(({ text }) => text)).toEqual(['You said: ', 'What about c/1?']);
+  expect(world.live.map(({ text }) => text)).toEqual(['You said: What about c/1?']);
   expect(end).toMatchObject({ sequence: (await world.entries()).length - 1 });
   expect(worker.provider.calls).toHaveLength(1);
 });

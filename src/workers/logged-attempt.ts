@@ -6,7 +6,6 @@ import { maxPieceBytes } from '../domain/limits.ts';
 import type { LiveDelay, LiveEvent, LivePiece } from '../ports/live-bus.ts';
 import { Attempt, type AttemptDeps, type AttemptOutput } from './attempt.ts';
 import { DraftWriter } from './draft-writer.ts';
-import { HeldOutput } from './held-output.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
 
 /** What the events of an attempt, and its pieces, name. */
@@ -39,8 +38,14 @@ export class LoggedAttempt {
   readonly attempt: Attempt;
   readonly #facts: AttemptFacts;
   readonly #deps: LoggedAttemptDeps;
-  readonly #output: HeldOutput;
-  readonly #closed = new AbortController();
+  /**
+   * Its start was read back under this worker's claim. Only then is its number this worker's own: if the start was never written, or follows another
+   * worker's claim, the next worker reuses the number, for another text.
+   */
+  #isShown = false;
+  #isClosed = false;
+  /** Ends the wait before its start is appended again. Made only when there is one. */
+  #waiting: AbortController | undefined;
   #draft: DraftWriter | undefined;
   #unwritten: ReplyStarted | undefined;
   /** Monotonic time of the next attempt, once this one has failed. */
@@ -49,10 +54,9 @@ export class LoggedAttempt {
   constructor(facts: AttemptFacts, beginning: Draft, deps: LoggedAttemptDeps) {
     this.#facts = facts;
     this.#deps = deps;
-    this.#output = new HeldOutput(deps.publish);
     this.attempt = new Attempt(facts.attempt, beginning, deps, {
       say: (text, offsetBytes) => {
-        for (const piece of this.#pieces(text, offsetBytes)) this.#output.send(piece);
+        if (this.#isShown) for (const piece of this.#pieces(text, offsetBytes)) deps.publish(piece);
         this.#draft?.grown();
       },
       store: deps.store,
@@ -71,11 +75,12 @@ export class LoggedAttempt {
     return this.#draft?.written ?? this.attempt.beginning;
   }
 
-  /** Its start was read back under this worker's claim: from now on watchers may see it. */
+  /** Its start was read back under this worker's claim: from now on watchers may see it. What it has said by then goes as one piece, where it fits. */
   show(): void {
-    if (this.#output.isOpen) return;
-    this.#output.open();
-    if (this.#closed.signal.aborted) return;
+    if (this.#isShown) return;
+    this.#isShown = true;
+    for (const event of this.#since(this.attempt.beginning)) this.#deps.publish(event);
+    if (this.#isClosed) return;
     const { clock, random, watchdog, append, onFailure } = this.#deps;
     this.#draft = new DraftWriter(this.attempt.reply, this.attempt.beginning, {
       clock,
@@ -90,22 +95,27 @@ export class LoggedAttempt {
   /** It has failed, and another one is made after so long. */
   delayNext(delayMs: number): void {
     this.#retryAtMs = this.#deps.clock.monotonicMs() + delayMs;
-    for (const delay of this.#delays()) this.#output.send(delay);
+    if (this.#isShown) for (const delay of this.#delays()) this.#deps.publish(delay);
   }
 
   /** What a watcher who comes now has missed: its text from the beginning, once it is shown, and that another attempt is waited for. */
   shown(): readonly LiveEvent[] {
-    return this.#output.isOpen ? [...this.#pieces(this.attempt.reply.text, 0), ...this.#delays()] : [];
+    return this.#isShown ? this.#since(noDraft) : [];
   }
 
   /** Neither its start nor its drafts are appended any more; what it says is still shown. */
   close(): void {
-    this.#closed.abort(closed);
+    this.#isClosed = true;
+    this.#waiting?.abort(closed);
     this.#draft?.close();
   }
 
+  #since({ text, bytes }: Draft): readonly LiveEvent[] {
+    return [...this.#pieces(this.attempt.reply.text.slice(text.length), bytes), ...this.#delays()];
+  }
+
   #delays(): readonly LiveDelay[] {
-    if (this.#retryAtMs === undefined || this.#closed.signal.aborted) return [];
+    if (this.#retryAtMs === undefined || this.#isClosed) return [];
     const { messageId, replyMessageId, attempt } = this.#facts;
     const retryInMs = Math.max(0, Math.ceil(this.#retryAtMs - this.#deps.clock.monotonicMs()));
     return [{ type: 'delay', messageId, replyMessageId, attempt, retryInMs }];
@@ -120,8 +130,7 @@ export class LoggedAttempt {
   /** Never rejects. Not awaited: the call goes on beside it, and the log keeps the order of appends. */
   async #logStart(event: ReplyStarted): Promise<void> {
     const { clock, random, append, onFailure } = this.#deps;
-    const { signal } = this.#closed;
-    for (let failures = 1; !signal.aborted; failures += 1) {
+    for (let failures = 1; !this.#isClosed; failures += 1) {
       try {
         await append([event]);
         this.#unwritten = undefined;
@@ -129,7 +138,11 @@ export class LoggedAttempt {
       } catch (error) {
         this.#unwritten = event;
         onFailure(error, 'the start of an attempt was not written');
-        await pause(clock, backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random), signal);
+        // It may have been closed meanwhile.
+        if (this.#isClosed) return;
+        this.#waiting ??= new AbortController();
+        const waitMs = backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random);
+        await pause(clock, waitMs, this.#waiting.signal);
       }
     }
   }

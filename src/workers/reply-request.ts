@@ -7,7 +7,7 @@ import type { MediaReads } from './media-reads.ts';
 
 /** The provider's request for a message. Its media are read when, and as often as, the provider needs their bytes. */
 export function replyRequest(
-  { messageId, conversationId, clientId, parts, timeZone, receivedAtMs }: PendingMessage,
+  { messageId, conversationId, clientId, parts, timeZone, instructions, receivedAtMs }: PendingMessage,
   { number: attempt, beginning }: Pick<Attempt, 'number' | 'beginning'>,
   history: readonly Utterance[],
   reads: MediaReads,
@@ -25,6 +25,7 @@ export function replyRequest(
     })),
     replyKind: replyKindOf(parts),
     timeZone,
+    instructions,
     timeMs: receivedAtMs,
     attempt,
     begun: beginning.text,

@@ -29,6 +29,17 @@ export function framed(message: Uint8Array, flags = 0): Buffer {
   return Buffer.concat([prefix, message]);
 }
 
+/** Headers of a page that sends and reads base64, as Google's client does to read a stream piece by piece. */
+export const asText = { 'content-type': 'application/grpc-web-text', accept: 'application/grpc-web-text' };
+
+/** Bytes as base64 of which each piece of this length is encoded by itself. */
+export function inSegments(bytes: Buffer, segmentBytes: number): string {
+  const pieces = Math.ceil(bytes.length / segmentBytes);
+  return Array.from({ length: pieces }, (_, index) =>
+    bytes.subarray(index * segmentBytes, (index + 1) * segmentBytes).toString('base64'),
+  ).join('');
+}
+
 /** POSTs a body as a page does. */
 export function post(url: string, body: RequestInit['body'], init: Asked = {}): Promise<Response> {
   const headers = { 'content-type': 'application/grpc-web+proto', 'x-grpc-web': '1', ...init.headers };
@@ -54,8 +65,10 @@ export async function* framesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator
 export async function ended(response: Response): Promise<Ended> {
   const messages: Buffer[] = [];
   let trailers: ReadonlyMap<string, string> | undefined;
-  const isCall = response.headers.get('content-type') === 'application/grpc-web+proto';
-  for await (const { flags, bytes } of isCall ? framesOf(bodyOf(response)) : []) {
+  const type = response.headers.get('content-type') ?? '';
+  const isCall = /^application\/grpc-web(-text)?\+proto$/.test(type);
+  const body = isCall ? (type.includes('-text') ? fromBase64(bodyOf(response)) : bodyOf(response)) : undefined;
+  for await (const { flags, bytes } of body === undefined ? [] : framesOf(body)) {
     if (trailers !== undefined) throw new Error('a frame follows the trailers');
     if (flags === 0) messages.push(bytes);
     else trailers = trailersIn(bytes);
@@ -67,6 +80,18 @@ export async function ended(response: Response): Promise<Ended> {
     trailers: trailers ?? new Map(),
     messages,
   };
+}
+
+/** Reads base64 group by group, as Google's client does: any of them may be padded. */
+export async function* fromBase64(body: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  let kept = '';
+  for await (const chunk of body) {
+    kept += Buffer.from(chunk).toString('latin1');
+    const groups = kept.match(/.{4}/gs) ?? [];
+    kept = kept.slice(groups.length * 4);
+    yield Buffer.concat(groups.map((group) => Buffer.from(group, 'base64')));
+  }
+  if (kept !== '') throw new Error(`the base64 of the response ends with ${kept}`);
 }
 
 /** Makes a call with these bytes and reads its whole answer. */

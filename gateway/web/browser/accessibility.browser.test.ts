@@ -16,7 +16,7 @@ import { World } from './testing/world.ts';
 const chromium = browsing();
 
 const reply =
-  'Of **words** and `code`:\n\n- a list\n- [a link](https://example.org)\n\n> said before\n\n```ts\n// All of it.\nconst a: string = make(1, `b`);\n```\n\n| a | b |\n| - | - |\n| 1 | 2 |\n';
+  'Of **words** and `code`:\n\n- a list\n- [a link](https://example.org)\n\n> said before\n\n```ts\n// All of it.\nconst a: string = make(1, `b`);\n```\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n```mermaid\nflowchart LR\n  A --> B\n```\n';
 const script = ({ text }: RecordedChatRequest) =>
   text === 'Show me.' ? ({ kind: 'reply', pieces: [reply] } as const) : echoAnswer(text);
 
@@ -51,6 +51,7 @@ describe.each(looks)('$name', ({ colorScheme, viewport }) => {
     expect(await violations(chat.page)).toEqual([]);
     const shown = await chat.ask('Show me.');
     await shown.locator('pre .hljs-keyword').waitFor();
+    await shown.getByRole('img', { name: 'Diagram of the code' }).waitFor();
     await bring(pictureFile, chat.composer, 'paste');
     await chat.page.getByRole('list', { name: 'Attachments' }).getByRole('listitem').waitFor();
     expect(await violations(chat.page)).toEqual([]);
@@ -66,6 +67,9 @@ describe.each(looks)('$name', ({ colorScheme, viewport }) => {
     await chat.page.keyboard.press('Escape');
     await chat.page.goto(`${world.url}#/settings`);
     await chat.page.getByRole('combobox', { name: 'Time zone' }).waitFor();
+    await chat.page.getByRole('textbox', { name: 'Instructions to the assistant' }).fill('x'.repeat(4_097));
+    await chat.button('Save').click();
+    await chat.alert.waitFor();
     expect(await violations(chat.page)).toEqual([]);
     await chat.page.goto(`${world.url}#/operator`);
     await chat.page.getByRole('table', { name: 'Connections' }).waitFor();

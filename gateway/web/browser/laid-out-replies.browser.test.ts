@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, test } from '@jest/globals';
 import type { Locator } from 'playwright-core';
 import { eventually } from '../../../src/testing/test-sessions.ts';
@@ -75,6 +77,80 @@ test('mathematics is set from a library that is loaded with the first formula; n
   const refused = await chat.ask(bad.map((one) => `$${one}$`).join('\n\n'));
   await refused.getByText('$\\nosuchthing$').waitFor();
   expect(await refused.locator('.prose :is(a, img, [href])').count()).toBe(0);
+});
+
+/** Notes the paths that it is asked for. */
+async function trackerOf(asked: string[]) {
+  const server = createServer(({ url = '' }, response) => {
+    asked.push(url);
+    response.setHeader('access-control-allow-origin', '*');
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const close = () => new Promise<void>((resolve) => server.close(() => resolve()));
+  return { origin: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: close };
+}
+
+/** What becomes of a diagram's text in a reply. */
+const diagramIn = (reply: Locator) => reply.getByRole('img', { name: 'Diagram of the code' });
+
+test('a diagram is drawn in a frame without an origin, which is loaded with the first; without its end, or broken, it stays code', async () => {
+  await using world = await echoed();
+  await using visitor = await chromium.visitor(world.url, { viewport: { width: 390, height: 844 } });
+  const loaded: string[] = [];
+  visitor.context.on('request', (request) => loaded.push(request.url()));
+  const chat = await ChatPage.connected(visitor);
+  const code = 'flowchart LR\n  A[The sea] --> B{Windy?}\n  B -- yes --> C[Fly a kite]';
+  const open = await chat.ask(`\`\`\`mermaid\n${code}`);
+  expect(await open.locator('pre code').textContent()).toContain('The sea');
+  expect(loaded.filter((url) => url.includes('diagrams'))).toEqual([]);
+  const broken = await chat.ask(fenced('mermaid', 'flowchart LR\n  A[['));
+  const reply = await chat.ask(fenced('mermaid', code));
+  const picture = diagramIn(reply);
+  await picture.waitFor();
+  // A picture of which the browser can make nothing has no width.
+  await eventually(
+    () => picture.evaluate((image) => (image as HTMLImageElement).naturalWidth),
+    (width) => width > 100,
+    waitTimeoutMs,
+  );
+  expect(await diagramIn(broken).count()).toBe(0);
+  expect(await broken.locator('pre code').textContent()).toContain('A[[');
+  expect(loaded.filter((url) => url.endsWith('/diagrams.html'))).toHaveLength(1);
+  const sequence = await chat.ask(fenced('mermaid', 'sequenceDiagram\n  Ann->>Ben: Hello'));
+  await diagramIn(sequence).waitFor();
+  await sequence.getByRole('button', { name: 'Show code' }).click();
+  expect(await sequence.locator('pre code').textContent()).toContain('Ann->>Ben');
+  await sequence.getByRole('button', { name: 'Show diagram' }).click();
+  await chat.page.emulateMedia({ colorScheme: 'dark' });
+  await diagramIn(sequence).waitFor();
+  expect(await chat.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+});
+
+test('a diagram can neither run anything, nor lead anywhere, nor hold up the page', async () => {
+  await using world = await echoed();
+  const asked: string[] = [];
+  await using tracker = await trackerOf(asked);
+  await fetch(`${tracker.origin}/itself`);
+  await using visitor = await chromium.visitor(world.url, { triesHarm: true, mayAsk: [tracker.origin] });
+  const chat = await ChatPage.connected(visitor);
+  const harm = "parent.postMessage('harm', '*'); top.__harmed = true";
+  const hostile = [
+    `flowchart LR\n  A["<script>${harm}</script><img src=x onerror='${harm}'>"]\n  click A "javascript:${harm}" "tip" _self`,
+    `%%{init: {"securityLevel": "loose", "htmlLabels": true}}%%\nflowchart LR\n  A["<img src='${tracker.origin}/a.png' onerror='${harm}'>"]\n  click A call alert()`,
+    `%%{init: {"themeCSS": "* { background: url(${tracker.origin}/b.png); fill: url(${tracker.origin}/c.svg#c) } @import url(${tracker.origin}/d.css);"}}%%\nflowchart LR\n  A --> B`,
+    `flowchart LR\n  A --> B\n  style A fill:url(${tracker.origin}/e.svg),stroke:red;background:url(${tracker.origin}/f.png)`,
+    `flowchart LR\n${Array.from({ length: 199 }, (_, edge) => `n${edge % 20}-->n${(edge * 7) % 19}`).join('\n')}`,
+    `flowchart LR\n${'  A --> B\n'.repeat(600)}`,
+  ];
+  for (const code of hostile) await chat.ask(fenced('mermaid', code));
+  const last = await chat.ask(fenced('mermaid', 'flowchart LR\n  A --> B'));
+  await diagramIn(last).waitFor();
+  expect(await chat.page.evaluate(() => '__harmed' in globalThis)).toBe(false);
+  expect(await chat.page.locator('main svg foreignObject').count()).toBe(0);
+  expect(new URL(chat.page.url()).origin).toBe(new URL(world.url).origin);
+  expect(asked).toEqual(['/itself']);
 });
 
 test('a message is copied as it was written', async () => {

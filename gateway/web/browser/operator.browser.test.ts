@@ -22,6 +22,12 @@ describe.each(doors)('over %s', (door) => {
     // One client and the page itself; the server of this test lets 50 in.
     await page.getByRole('img', { name: 'Clients connected over time: now 2, at most 2, limit 50' }).waitFor();
     await page.getByRole('img', { name: 'Messages queued over time: now 0, at most 0' }).waitFor();
+    // Nothing of what was counted before somebody looked.
+    await page.getByRole('img', { name: 'Messages accepted in a minute over time: now 0, at most 0' }).waitFor();
+    await session.ask('Hello again.');
+    await expect(session.ask(' ')).rejects.toMatchObject({ reason: 'EMPTY_MESSAGE' });
+    for (const name of ['Messages accepted in a minute', 'Replies in a minute', 'Refused in a minute', 'EMPTY_MESSAGE'])
+      await page.getByRole('img', { name: `${name} over time: now 1, at most 1` }).waitFor();
     const row = page.getByRole('table', { name: 'Connections' }).getByRole('row', { name: /a-guest/ });
     await row.waitFor();
     await page.getByRole('textbox', { name: 'Message id' }).fill(accepted.messageId);

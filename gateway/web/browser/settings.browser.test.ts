@@ -59,6 +59,33 @@ test('the time zone that is chosen is that of the session and of the times that 
   expect(await timeZone()).toBe('Australia/Eucla');
 });
 
+test('instructions go to the assistant with each message, also after a reload, until they are removed', async () => {
+  await using world = await World.start('bridge', { env: prompt });
+  await using visitor = await chromium.visitor(world.url);
+  const chat = await openSettings(visitor);
+  const { page } = chat;
+  const field = page.getByRole('textbox', { name: 'Instructions to the assistant' });
+  const save = page.getByRole('button', { name: 'Save' });
+  await field.fill('é'.repeat(2_049));
+  await save.click();
+  await page.getByRole('alert').getByText('Your instructions are too long.').waitFor();
+  expect(await page.getByRole('button', { name: 'Remove' }).count()).toBe(0);
+  await field.fill(' Answer in rhyme. ');
+  await save.click();
+  await page.getByRole('status').getByText('The assistant gets them from your next message on.').waitFor();
+  expect(await page.getByRole('alert').count()).toBe(0);
+  await page.reload();
+  expect(await field.inputValue()).toBe('Answer in rhyme.');
+  await page.goto(`${world.url}#/`);
+  const told = async (text: string) => (await (await chat.ask(text)).textContent()) ?? '';
+  expect(await told('Hello')).toContain('“Answer in rhyme.”');
+  await page.goto(`${world.url}#/settings`);
+  await page.getByRole('button', { name: 'Remove' }).click();
+  await page.getByRole('status').getByText('The assistant gets none.').waitFor();
+  await page.goto(`${world.url}#/`);
+  expect(await told('Hello again')).not.toContain('rhyme');
+});
+
 test('all conversations are exported into a file, whoever else talks here', async () => {
   await using world = await World.start('bridge', { env: prompt });
   await using visitor = await chromium.visitor(world.url);

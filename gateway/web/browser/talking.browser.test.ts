@@ -29,6 +29,9 @@ describe.each(doors)('over %s', (door) => {
     await using visitor = await chromium.visitor(world.url);
     const chat = await ChatPage.connected(visitor);
     await chat.page.getByText('Those of the command line are another client’s').waitFor();
+    // Cause: the focus stayed on the suggestion, where Enter only chose it again.
+    await chat.button('What can you do?').click();
+    expect(await chat.composer.evaluate((box) => box === document.activeElement)).toBe(true);
     await watchReplies(chat.page);
     await chat.say('Count.');
     await chat.wholeReply(0);

@@ -1,8 +1,8 @@
 /** Of discovery and of fetching keys: a client waits meanwhile. */
 export const fetchTimeoutMs = 5_000;
 
-/** An issuer that does not answer is asked again this often at most, however many clients call. */
-export const discoveryRetryMs = 1_000;
+/** An issuer that does not answer is asked again this often at most, for discovery and for keys, however many clients call. */
+export const issuerRetryMs = 1_000;
 
 /** Discovery documents and key sets are some kilobytes. */
 export const maxDocumentBytes = 1_048_576;
@@ -10,11 +10,11 @@ export const maxDocumentBytes = 1_048_576;
 /** Keys are refetched after this long, so that a withdrawn key stops working. */
 export const keysMaxAgeMs = 600_000;
 
-/** Between two fetches because a token named an unknown key: a rotated key is known this late at most, and made-up ones cost the issuer little. */
-export const keysCooldownMs = 5_000;
+/** Fetches in a row because tokens named unknown keys: a new key is accepted at once, and several rotations in a minute are more than any issuer makes. */
+export const unknownKeyCalls = 10;
 
-/** Clocks of issuers differ by a second or two. */
-export const clockToleranceMs = 5_000;
+/** The bucket of these is full again after this long. Made-up keys cost the issuer one fetch in 5 s, from each gateway. */
+export const unknownKeyRefillMs = 50_000;
 
 /** The last moment that a Date can tell: later expiries count as it. */
 export const maxTimeMs = 8_640_000_000_000_000;

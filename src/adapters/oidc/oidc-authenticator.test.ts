@@ -3,12 +3,14 @@ import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '
 import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose';
 import { AuthenticationUnavailable } from '../../ports/authenticator.ts';
 import { StandingClock } from '../../testing/standing-clock.ts';
+import { eventually } from '../../testing/test-sessions.ts';
 import { OidcIssuerInsecure } from './issuer.ts';
-import { clockToleranceMs, discoveryRetryMs, maxDocumentBytes } from './limits.ts';
+import { issuerRetryMs, maxDocumentBytes, unknownKeyCalls, unknownKeyRefillMs } from './limits.ts';
 import { claimHolds, claimOf, type OidcAuthenticatorOptions, oidcAuthenticator } from './oidc-authenticator.ts';
 import { type IssuerKey, issuerKey, signedBy, TestIssuer } from './testing/issuer.ts';
 
 const audience = 'https://parley.example';
+const clockToleranceMs = 30_000;
 const refused = { name: 'Refused', reason: 'UNAUTHENTICATED' };
 const base64url = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
@@ -35,7 +37,7 @@ afterEach(async () => {
 
 function authenticator(more: Partial<OidcAuthenticatorOptions> = {}) {
   const claims = { clientIdClaim: 'sub', operatorClaim: 'scope', operatorValue: 'parley.operator' };
-  return oidcAuthenticator({ issuer: issuer.url, audience, ...claims, clock, ...more });
+  return oidcAuthenticator({ issuer: issuer.url, audience, ...claims, clockToleranceMs, clock, ...more });
 }
 
 /** What a good token of the issuer says. */
@@ -47,7 +49,7 @@ function goodClaims(more: JWTPayload = {}): JWTPayload {
 describe('a token of the issuer', () => {
   test('says who calls, and until when', async () => {
     const token = await issuer.token(audience);
-    const expireTimeMs = (decodeJwt(token).exp ?? 0) * 1_000;
+    const expireTimeMs = (decodeJwt(token).exp ?? 0) * 1_000 + clockToleranceMs;
     expect(await authenticator().authenticate(token)).toEqual({ clientId: 'bot', isOperator: false, expireTimeMs });
   });
 
@@ -96,6 +98,18 @@ describe('a token of the issuer', () => {
       await expect(subject.authenticate(await signedBy(first, goodClaims(claims)))).rejects.toMatchObject(refused);
     const late = await subject.authenticate(await signedBy(first, goodClaims({ exp: 1e300 })));
     expect(new Date(late.expireTimeMs).getTime()).toBe(late.expireTimeMs);
+  });
+
+  // Cause: the session that a tolerated token opened was over by the token's own time.
+  test('opens a session that lasts as long as the token is tolerated', async () => {
+    const token = await issuer.token(audience);
+    const expMs = (decodeJwt(token).exp ?? 0) * 1_000;
+    clock.advance(expMs + clockToleranceMs - 1_000 - clock.nowMs());
+    expect((await authenticator().authenticate(token)).expireTimeMs).toBeGreaterThan(clock.nowMs());
+    const strict = authenticator({ clockToleranceMs: 0 });
+    await expect(strict.authenticate(token)).rejects.toMatchObject({ ...refused, message: /expired/ });
+    clock.advance(expMs - 1_000 - clock.nowMs());
+    expect(await strict.authenticate(token)).toMatchObject({ expireTimeMs: expMs });
   });
 
   test('is refused when it was changed', async () => {
@@ -173,28 +187,58 @@ describe('a token of the issuer', () => {
 });
 
 describe('keys', () => {
-  test('that are new to the issuer are fetched, and withdrawn ones are forgotten then', async () => {
+  // Cause: within 5 s of a fetch an unknown key was not looked for, and whoever had a token of it was signed out.
+  test('that are new to the issuer are accepted at once, and withdrawn ones are forgotten then', async () => {
     const subject = authenticator();
     const old = await issuer.token(audience);
     await subject.authenticate(old);
     issuer.up([second]);
     const token = await issuer.token(audience);
     expect(decodeProtectedHeader(token).kid).toBe('second');
-    await withJosesClock(10_000, async () => {
-      expect(await subject.authenticate(token)).toMatchObject({ clientId: 'bot' });
-      await expect(subject.authenticate(old)).rejects.toMatchObject(refused);
-    });
+    expect(await subject.authenticate(token)).toMatchObject({ clientId: 'bot' });
+    await expect(subject.authenticate(old)).rejects.toMatchObject(refused);
   });
 
-  test('that are made up are looked for once in a while only', async () => {
+  test('that are made up are looked for once in a while only, and a new one waits its turn among them', async () => {
     const subject = authenticator();
     await subject.authenticate(await issuer.token(audience));
-    const before = issuer.asked.length;
-    for (let index = 0; index < 20; index += 1) {
-      const token = await signedBy({ ...second, kid: `made up ${index}` }, goodClaims());
-      await expect(subject.authenticate(token)).rejects.toMatchObject(refused);
-    }
-    expect(issuer.asked.length).toBe(before);
+    const fetches = () => issuer.asked.filter((path) => path === '/jwks').length;
+    const before = fetches();
+    const forged = async (count: number) =>
+      subject.authenticate(await signedBy({ ...second, kid: `made up ${count}` }, goodClaims()));
+    await Promise.all(Array.from({ length: 20 }, (_, index) => expect(forged(index)).rejects.toMatchObject(refused)));
+    expect(fetches()).toBeLessThan(before + unknownKeyCalls);
+    while (fetches() < before + unknownKeyCalls) await expect(forged(fetches())).rejects.toMatchObject(refused);
+    issuer.up([second]);
+    const waiting = [
+      expect(forged(0)).rejects.toMatchObject(refused),
+      subject.authenticate(await issuer.token(audience)),
+    ];
+    await eventually(
+      async () => clock.sleeping,
+      (count) => count === 1,
+    );
+    expect(fetches()).toBe(before + unknownKeyCalls);
+    clock.advance(unknownKeyRefillMs / unknownKeyCalls);
+    expect((await Promise.all(waiting))[1]).toMatchObject({ clientId: 'bot' });
+    expect(fetches()).toBe(before + unknownKeyCalls + 1);
+  });
+
+  // Cause: jose asked for old keys again at each call, however the last attempt had ended.
+  test('are not asked for at each call while the issuer is down', async () => {
+    const subject = authenticator();
+    const token = await issuer.token(audience);
+    await subject.authenticate(token);
+    issuer.down();
+    await withJosesClock(11 * 60_000, async () => {
+      const before = issuer.asked.length;
+      for (let round = 0; round < 20; round += 1)
+        await expect(subject.authenticate(token)).rejects.toThrow(AuthenticationUnavailable);
+      expect(issuer.asked).toHaveLength(before + 1);
+      clock.advance(issuerRetryMs);
+      issuer.up([first]);
+      expect(await subject.authenticate(token)).toMatchObject({ clientId: 'bot' });
+    });
   });
 
   test('are still good while the issuer is down, until they are too old', async () => {
@@ -237,7 +281,7 @@ describe('discovery', () => {
     // Whoever calls at once is told the same, and the issuer is left alone.
     await expect(subject.authenticate(token)).rejects.toThrow(AuthenticationUnavailable);
     expect(issuer.asked).toHaveLength(asked);
-    clock.advance(discoveryRetryMs);
+    clock.advance(issuerRetryMs);
     expect(await subject.authenticate(token)).toMatchObject({ clientId: 'bot' });
   });
 

@@ -4,7 +4,7 @@ import { maxIdLength } from '../../domain/limits.ts';
 import { AuthenticationUnavailable, type Authenticator } from '../../ports/authenticator.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { Issuer, unavailable } from './issuer.ts';
-import { algorithms, clockToleranceMs, maxTimeMs } from './limits.ts';
+import { algorithms, maxTimeMs } from './limits.ts';
 
 export interface OidcAuthenticatorOptions {
   /** URL without a slash at its end; https, or http on this machine. */
@@ -16,6 +16,8 @@ export interface OidcAuthenticatorOptions {
   /** The claim, and the value in it, that make an operator. */
   readonly operatorClaim: string;
   readonly operatorValue: string;
+  /** By how much the issuer's clock and this one may differ. */
+  readonly clockToleranceMs: number;
   readonly clock: Clock;
 }
 
@@ -29,7 +31,7 @@ const tokenTypes: ReadonlySet<string> = new Set(['jwt', 'at+jwt', 'application/a
  * OidcIssuerInsecure.
  */
 export function oidcAuthenticator(options: OidcAuthenticatorOptions): Authenticator {
-  const { audience, clock } = options;
+  const { audience, clock, clockToleranceMs } = options;
   const issuer = new Issuer(options.issuer, clock);
   return {
     async authenticate(accessToken) {
@@ -59,7 +61,8 @@ function identityOf(payload: JWTPayload, options: OidcAuthenticatorOptions) {
   return {
     clientId: clientIdOf(payload, options.clientIdClaim),
     isOperator: claimHolds(payload, options.operatorClaim, options.operatorValue),
-    expireTimeMs: Math.min((payload.exp ?? 0) * secondMs, maxTimeMs),
+    // As long as calls are accepted: a stream that is opened with the token must not end at once.
+    expireTimeMs: Math.min((payload.exp ?? 0) * secondMs + options.clockToleranceMs, maxTimeMs),
   };
 }
 

@@ -73,19 +73,30 @@ function said({ role, text, media = [] }: Utterance): ChatMessage {
   return { role, content: [text, ...notes].filter((line) => line !== '').join('\n') };
 }
 
+/** Before a user's own instructions: the operator's prompt goes before them. */
+const introduction = 'The user has given these instructions. Follow them, unless they contradict what is said above:';
+
 /**
- * Messages for the model: the system prompt with the user's local time, as much of the newest history as the budget allows, the message itself, and the
+ * Messages for the model: the system prompt with the user's local time and own instructions, as much of the newest history as the budget allows, the message itself, and the
  * beginning of the reply if it is to be continued. Prompt and message are always complete: the server decides whether they are too long. Throws
  * ProviderError (not retryable) for an unknown time zone.
  */
 export function contextOf(
-  { timeMs, timeZone, history, begun }: Pick<ProviderRequest, 'timeMs' | 'timeZone' | 'history' | 'begun'>,
+  {
+    timeMs,
+    timeZone,
+    instructions,
+    history,
+    begun,
+  }: Pick<ProviderRequest, 'timeMs' | 'timeZone' | 'instructions' | 'history' | 'begun'>,
   content: Content,
   systemPrompt: string,
   maxContextTokens: number,
 ): readonly ChatMessage[] {
   const clock = `The user's local time is ${localTime(timeMs, timeZone)}, time zone ${timeZone}.`;
-  const prompt: ChatMessage = { role: 'system', content: `${systemPrompt}\n\n${clock}` };
+  const own = instructions === '' ? [] : [`${introduction}\n${instructions}`];
+  // One system message: the templates of many models take no second one. What was said before comes last, so that nothing of the operator's reads as the user's.
+  const prompt: ChatMessage = { role: 'system', content: [systemPrompt, clock, ...own].join('\n\n') };
   const message: ChatMessage = { role: 'user', content };
   const toAnswer = begun === '' ? [message] : [message, { role: 'assistant', content: begun } as const];
   const past = history.map(said).filter((before) => before.content !== '');

@@ -80,16 +80,25 @@ function retryAfterMs(header: string | null, nowMs: number): number | undefined 
 export class HttpRefusal extends ProviderError {
   readonly status: number;
 
-  constructor(status: number, body: unknown, retryAfterMs: number | undefined) {
+  /** @param path where it came from, which tells a wrong base URL from a model that is not there */
+  constructor(status: number, path: string, body: unknown, retryAfterMs: number | undefined) {
     const fault = faultOf(status, body);
-    super(`HTTP ${status}${kindIn(body)}`, fault === undefined && statusIsRetryable(status), retryAfterMs, { fault });
+    const from = status === 404 ? ` from ${path}` : '';
+    super(`HTTP ${status}${from}${kindIn(body)}`, fault === undefined && statusIsRetryable(status), retryAfterMs, {
+      fault,
+    });
     this.status = status;
   }
 }
 
 /** The refusal in an answer with a status that is not 200. */
-export function httpFailure({ status, headers }: Response, body: string, nowMs: number): HttpRefusal {
-  return new HttpRefusal(status, parsed(body), retryAfterMs(headers.get('retry-after'), nowMs));
+export function httpFailure({ status, headers, url }: Response, body: string, nowMs: number): HttpRefusal {
+  return new HttpRefusal(
+    status,
+    URL.parse(url)?.pathname ?? '',
+    parsed(body),
+    retryAfterMs(headers.get('retry-after'), nowMs),
+  );
 }
 
 /** An error object within a stream that had begun with status 200: `code` is a status or a name, `type` a name. */

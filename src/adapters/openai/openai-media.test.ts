@@ -268,7 +268,11 @@ describe.each<[MediaEndpoint, Partial<ProviderRequest>]>([
     ],
     ['a fault of the server', { kind: 'status', status: 500 }, { retryable: true, message: 'HTTP 500' }],
     ['a wrong key', { kind: 'status', status: 401, body: apiKey }, { retryable: false, message: 'HTTP 401' }],
-    ['an endpoint that is not there', { kind: 'status', status: 404 }, { retryable: false, message: 'HTTP 404' }],
+    [
+      'an endpoint that is not there',
+      { kind: 'status', status: 404 },
+      { retryable: false, message: expect.stringMatching(/^HTTP 404 from \/\S+$/) },
+    ],
     ['a connection that is reset', { kind: 'cut', pieces: [], by: 'reset' }, { retryable: true }],
   ])('%s is reported like one of the chat', async (_what, answer, expected) => {
     const { error } = await answering(endpoint, answer, () => failureOf(request));

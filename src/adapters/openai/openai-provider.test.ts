@@ -224,7 +224,8 @@ describe('a refusal', () => {
     expect(error).toMatchObject({
       name: 'ProviderError',
       retryable,
-      message: `HTTP ${status}`,
+      // The path tells a wrong base URL from a model that is not there.
+      message: status === 404 ? 'HTTP 404 from /v1/chat/completions' : `HTTP ${status}`,
       retryAfterMs: undefined,
     });
   });
@@ -388,6 +389,12 @@ describe('the request', () => {
     expect(body.messages[0]?.content).toBe(
       "Be brief.\n\nThe user's local time is Wednesday, 4 March 2026 at 12:35, time zone Asia/Kolkata.",
     );
+  });
+
+  test('has the person’s own instructions behind the operator’s, in the one system message', async () => {
+    const { body } = await sent({ instructions: 'Answer in rhyme.' }, { systemPrompt: 'Be brief.' });
+    expect(body.messages.map(({ role }) => role)).toEqual(['system', 'user']);
+    expect(body.messages[0]?.content).toMatch(/^Be brief\.\n\n.*\n\nThe user has given .*:\nAnswer in rhyme\.$/);
   });
 
   test('has the whole history between prompt and message when it fits', async () => {

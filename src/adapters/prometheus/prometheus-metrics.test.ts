@@ -58,6 +58,17 @@ const usage = [
 ];
 
 describe('metrics', () => {
+  test('tell a gateway what it has counted', async () => {
+    const metrics = prometheusMetrics();
+    expect(await metrics.counts()).toEqual({ acceptedMessages: 0, endedMessages: 0, refusals: new Map() });
+    metrics.accepted(1);
+    metrics.accepted(2);
+    metrics.replied(3);
+    metrics.refused('TEXT_TOO_LONG');
+    const refusals = new Map([['TEXT_TOO_LONG', 1]]);
+    expect(await metrics.counts()).toEqual({ acceptedMessages: 2, endedMessages: 1, refusals });
+  });
+
   test.each([
     ['gateway', ofGateway],
     ['worker', ofWorker],

@@ -6,6 +6,7 @@ import type {
   CallMetrics,
   ConnectionMetrics,
   CutReason,
+  GatewayCounts,
   LogMetrics,
   Metrics,
   SecurityMetrics,
@@ -35,6 +36,8 @@ export interface PrometheusMetrics extends Metrics, CallMetrics, ConnectionMetri
   parked(): void;
   /** Media objects were removed because no message names them. */
   mediaSwept(objects: number, bytes: number): void;
+  /** What a gateway has counted until now. */
+  counts(): Promise<GatewayCounts>;
   /** Of the whole deployment, as a gateway knows it. */
   observe(readings: Readings): void;
   /** Of this process, role by role: each once, for the roles it has. */
@@ -133,10 +136,19 @@ function counterOfEach<Value extends string>(
   return (value) => counted.inc({ [label]: value });
 }
 
+function secondsHistogram(registers: Registers, name: string, help: string): Histogram {
+  return new Histogram({ name, help, buckets: secondBuckets, registers });
+}
+
 /** Gives the way to observe milliseconds. */
 function histogram(registers: Registers, name: string, help: string): (ms: number) => void {
-  const seconds = new Histogram({ name, help, buckets: secondBuckets, registers });
+  const seconds = secondsHistogram(registers, name, help);
   return (ms) => seconds.observe(ms / msPerSecond);
+}
+
+async function countOf(histogram: Histogram): Promise<number> {
+  const { name, values } = await histogram.get();
+  return values.find(({ metricName }) => metricName === `${name}_count`)?.value ?? 0;
 }
 
 const writeKinds: Readonly<Record<WriteKind, true>> = {
@@ -200,7 +212,7 @@ function callMetrics(registers: Registers): CallMetrics {
   };
 }
 
-function gatewayMetrics(registers: Registers): Metrics {
+function gatewayMetrics(registers: Registers): Metrics & Pick<PrometheusMetrics, 'counts'> {
   const refused = counter(registers, 'parley_refusals_total', 'Calls and messages refused.', 'reason', reasons);
   const ended = counter(registers, 'parley_sessions_ended_total', 'Sessions ended.', 'reason', ['GOODBYE', ...ofCalls]);
   const reads = new Counter({
@@ -213,17 +225,33 @@ function gatewayMetrics(registers: Registers): Metrics {
     help: 'Writes refused because a client or an address was over a limit of what may be written.',
     label: 'kind',
   };
+  const accepted = secondsHistogram(
+    registers,
+    'parley_accept_seconds',
+    "From a message's arrival until the log has it.",
+  );
+  const replied = secondsHistogram(
+    registers,
+    'parley_reply_seconds',
+    "From a message's arrival until its reply is complete or given up.",
+  );
   return {
+    async counts() {
+      const [acceptedMessages, endedMessages, { values }] = await Promise.all([
+        countOf(accepted),
+        countOf(replied),
+        refused.get(),
+      ]);
+      const counted = values.filter(({ value }) => value > 0);
+      const refusals = new Map(counted.map(({ labels, value }) => [String(labels['reason']), value]));
+      return { acceptedMessages, endedMessages, refusals };
+    },
     refused: (reason) => refused.inc({ reason }),
     writeRefused: counterOfEach(registers, writes, writeKinds),
     historyRead: () => reads.inc(),
     sessionEnded: (reason) => ended.inc({ reason }),
-    accepted: histogram(registers, 'parley_accept_seconds', "From a message's arrival until the log has it."),
-    replied: histogram(
-      registers,
-      'parley_reply_seconds',
-      "From a message's arrival until its reply is complete or given up.",
-    ),
+    accepted: (ms) => accepted.observe(ms / msPerSecond),
+    replied: (ms) => replied.observe(ms / msPerSecond),
   };
 }
 

@@ -6,7 +6,7 @@ import { pick, type Random } from './seeded-random.ts';
 import { type Observed, observe, reflect } from './utterance.ts';
 
 /** A message to answer. */
-export type Said = Pick<ProviderRequest, 'text' | 'media' | 'replyKind' | 'timeZone' | 'timeMs'>;
+export type Said = Pick<ProviderRequest, 'text' | 'media' | 'replyKind' | 'timeZone' | 'timeMs' | 'instructions'>;
 
 /** Greetings belong at the start of something short; `hi` in a long question is not its topic. */
 const maxGreetingWords = 5;
@@ -23,6 +23,7 @@ const asksName = /\b(?:who|what) are you\b|\byour name\b/;
 const asksNature = /\bare you (?:a |an )?(?:real|human|robot|bot|ai|model)\b/;
 const asksWellbeing = /\bhow (?:are|do) you(?: doing| feel| today)?\b(?! \w)|\bhow(?: i|['’])s it going\b/;
 const asksHelp = /^help\b|\bhelp me\b|\bwhat can you do\b|\bcan you help\b/;
+const asksMarkdown = /\bmarkdown\b|\bcode block\b|\ba table\b/;
 const thanks = /\bthank(?:s| you)\b|\bcheers\b/;
 const takesLeave = /\b(?:good)?bye\b|\bsee you\b|\bgood night\b|\bfarewell\b/;
 const greets = /^\W*(?:hi|hello|hey|greetings|good (?:morning|afternoon|evening|day))\b/;
@@ -52,6 +53,7 @@ const topics: readonly (readonly [Topic, Fits])[] = [
   ['zone', says(asksZone)],
   ['identity', says(asksName, asksNature)],
   ['wellbeing', says(asksWellbeing)],
+  ['markdown', says(asksMarkdown)],
   ['help', says(asksHelp)],
   ['thanks', says(thanks)],
   ['farewell', says(takesLeave)],
@@ -156,7 +158,7 @@ const greetingChance = 0.25;
 const followUpChance = 0.4;
 
 /** Between them the two keep a reply within four sentences: no answer has more than two. */
-const topicsWithoutFollowUp: ReadonlySet<Topic> = new Set(['farewell', 'thanks', 'wordless', 'wellbeing']);
+const topicsWithoutFollowUp: ReadonlySet<Topic> = new Set(['farewell', 'thanks', 'wordless', 'wellbeing', 'markdown']);
 
 /** How many characters, not splitting those of two UTF-16 units. */
 function charsOf(text: string): number {
@@ -181,15 +183,24 @@ function onMedia(said: Said, seen: Observed, speaker: Speaker, random: Random): 
     : [receipt, ...onWords(seen, speaker, random)];
 }
 
+/** Repeated of a person's own instructions, which no phrase can follow: enough to see that they arrive. */
+const maxRepeatedChars = 80;
+
+function beginningOf(text: string): string {
+  const chars = Array.from(text);
+  return chars.length <= maxRepeatedChars ? text : `${chars.slice(0, maxRepeatedChars).join('')}…`;
+}
+
 /**
- * One to four polite English sentences on the message, its time and place, after one on its media. More only when `minChars` (characters) requires it.
+ * One to four polite English sentences on the message, its time and place, after one on its media and before the person's own instructions. More only when `minChars` (characters) requires it.
  * Equal arguments and draws give equal replies. Throws ProviderError for an unknown time zone.
  */
 export function answer(said: Said, random: Random, minChars: number): string {
   const seen = observe(said.text);
   const speaker = new Speaker(said, seen, random);
   const sentences = said.media.length > 0 ? onMedia(said, seen, speaker, random) : onWords(seen, speaker, random);
-  let text = sentences.join(' ');
+  const own = said.instructions === '' ? [] : [`You want me to keep to this: “${beginningOf(said.instructions)}”`];
+  let text = [...sentences, ...own].join(' ');
   while (minChars > 0 && charsOf(text) < minChars) text += ` ${speaker.oneOf(elaborations)}`;
   return text;
 }

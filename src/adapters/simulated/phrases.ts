@@ -15,6 +15,7 @@ export type Topic =
   | 'identity'
   | 'wellbeing'
   | 'help'
+  | 'markdown'
   | 'thanks'
   | 'farewell'
   | 'greeting'
@@ -69,9 +70,22 @@ export const phrases: Readonly<Record<Topic, Phrases>> = {
     'I cannot complain; nobody has written the sentence for it. How are you this {partOfDay}?',
   ],
   help: [
-    'I can tell you the time and the day where you are, count words, and repeat yours back to you.',
-    'Ask me the time, the date or your time zone, or just talk: I will pick up a word of yours.',
+    'I can tell you the time and the day where you are, count words, and show you a code block and a table.',
+    'Ask me the time, the date or your time zone, or for a table, or just talk: I will pick up a word of yours.',
     'I am only simulated, so my help is modest: the time ({time}), the day ({weekday}), and some company.',
+  ],
+  // Enough of Markdown to see how a client shows it.
+  markdown: [
+    `Here are both, at {time}:
+
+\`\`\`ts
+const words: string[] = ['{keyword}'];
+for (const word of words) console.log(word.length);
+\`\`\`
+
+| Asked | Where | In |
+| --- | --- | ---: |
+| **{weekday}** | *{zone}* | {count} |`,
   ],
   thanks: [
     'You are welcome.',
@@ -101,7 +115,7 @@ export const phrases: Readonly<Record<Topic, Phrases>> = {
   how: [
     'Step by step, I would say, beginning with “{keyword}”.',
     'There is more than one way, and “{keyword}” is a good place to start.',
-    'Carefully: “{keyword}” rewards stallTimeout, even at {time}.',
+    'Carefully: “{keyword}” rewards patience, even at {time}.',
     'I would try it with “{other}” first and see where “{keyword}” leads.',
   ],
   when: [

@@ -249,6 +249,15 @@ describe('what it says', () => {
     for (const reply of all.filter((said) => /\d+ words?/.test(said))) expect(reply).toContain(count);
   });
 
+  test('shows a code block and a table when asked', async () => {
+    for (const reply of await replies({ text: 'Show me a code block and a table.' }, 20)) {
+      expect(reply).toContain("\n\n```ts\nconst words: string[] = ['block'];\n");
+      expect(reply).toMatch(
+        /\n```\n\n\| Asked \| Where \| In \|\n\| --- \| --- \| ---: \|\n\| \*\*.*\*\* \| .* \| 8 words \|$/,
+      );
+    }
+  });
+
   test('takes up a word of what was said', async () => {
     const all = await replies({ text: 'Zanzibar' });
     expect(all.filter((reply) => reply.includes('“Zanzibar”')).length).toBeGreaterThan(all.length / 2);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { messageOverheadBytes } from '../../domain/conversation/history-bytes.ts';
-import { maxIdLength, maxParts } from '../../domain/limits.ts';
+import { maxIdLength, maxInstructionsBytes, maxParts } from '../../domain/limits.ts';
 import {
   bytesOfMessage,
   type Decision,
@@ -43,12 +43,13 @@ const named = { ...voice, inlineData: Buffer.alloc(0), mediaId: 'v' };
 interface Case {
   readonly clientMessageId?: string;
   readonly parts?: readonly OutgoingPart[];
+  readonly instructions?: string;
   readonly facts?: Partial<MessageFacts>;
   readonly limits?: Partial<MessageLimits>;
 }
 
-function decided({ clientMessageId = 'a', parts = [words], ...over }: Case): Decision {
-  const message: OutgoingMessage = { clientMessageId, parts };
+function decided({ clientMessageId = 'a', parts = [words], instructions, ...over }: Case): Decision {
+  const message: OutgoingMessage = { clientMessageId, parts, instructions };
   return decideMessage(message, place, { ...facts, ...over.facts }, { ...limits, ...over.limits });
 }
 
@@ -72,11 +73,21 @@ const refusals: readonly (readonly [reason: string, what: string, Case])[] = [
   ['MEDIA_TYPE_UNSUPPORTED', 'a type of another kind', { parts: [{ ...voice, mediaKind: 'image' }] }],
   ['MEDIA_TOO_LARGE', 'a byte too many inline', { parts: [voice], limits: { maxInlineBytes: 3 } }],
   ['TEXT_TOO_LONG', 'a byte too many of text', { parts: [words, { kind: 'text', text: 'wörds' }] }],
+  [
+    'INSTRUCTIONS_TOO_LONG',
+    'a byte too many of instructions',
+    { instructions: `${'x'.repeat(maxInstructionsBytes - 1)}é`, facts: { isDeleted: true } },
+  ],
   ['NOT_FOUND', 'a conversation that was deleted', { facts: { isDeleted: true, seen: 'before' } }],
   [
     'HISTORY_QUOTA_EXCEEDED',
     'a byte too many in history',
     { facts: { usedBytes: 1, unanswered: 2 }, limits: { maxHistoryBytesPerClient: room } },
+  ],
+  [
+    'HISTORY_QUOTA_EXCEEDED',
+    'a byte too many of instructions',
+    { instructions: 'a', facts: { usedBytes: 0 }, limits: { maxHistoryBytesPerClient: room } },
   ],
   [
     'HISTORY_QUOTA_EXCEEDED',

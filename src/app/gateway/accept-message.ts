@@ -2,7 +2,7 @@ import type { MediaKind, MessageReceived, TextPart } from '../../domain/conversa
 import { historyBytesOf } from '../../domain/conversation/history-bytes.ts';
 import { utf8Length } from '../../domain/conversation/utf8.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
-import { maxParts } from '../../domain/limits.ts';
+import { maxInstructionsBytes, maxParts } from '../../domain/limits.ts';
 import { isFileName } from '../../domain/media/file-name.ts';
 import { isAllowed, normalContentType } from '../../domain/media/formats.ts';
 import type { TraceContext } from '../../ports/tracing.ts';
@@ -12,6 +12,8 @@ import { isChosenId } from './hello.ts';
 export interface OutgoingMessage {
   readonly clientMessageId: string;
   readonly parts: readonly OutgoingPart[];
+  /** The person's own to the model; absent: none. */
+  readonly instructions?: string | undefined;
   /** The step in which it came; absent: it is not traced. */
   readonly trace?: TraceContext;
 }
@@ -120,6 +122,7 @@ export function decideMessage(
 ): Decision {
   const { serving, isDeleted, seen, usedBytes, unanswered, messageWaitMs } = facts;
   const { maxPendingPerClient: maxPending, maxHistoryBytesPerClient: maxBytes } = limits;
+  const { clientMessageId, instructions = '' } = message;
   const unserved = refusalUnlessServed(serving);
   if (unserved !== undefined) return refuse(unserved);
   const parts = checkMessage(message, limits);
@@ -127,7 +130,7 @@ export function decideMessage(
   if (isDeleted) return refuse(new Refused('NOT_FOUND', 'the conversation was deleted'));
   if (seen !== 'never') return { type: 'find-first' };
   if (maxBytes !== undefined && usedBytes === 'unknown') return { type: 'read-usage' };
-  if (maxBytes !== undefined && typeof usedBytes === 'number' && usedBytes + addedBytes(parts) > maxBytes)
+  if (maxBytes !== undefined && typeof usedBytes === 'number' && usedBytes + addedBytes(parts, instructions) > maxBytes)
     return refuse(new Refused('HISTORY_QUOTA_EXCEEDED', `${usedBytes} of ${maxBytes} bytes are used`));
   if (unanswered >= maxPending) return refuse(new Refused('TOO_MANY_PENDING', `${maxPending} messages are unanswered`));
   if (messageWaitMs > 0)
@@ -135,8 +138,9 @@ export function decideMessage(
   const event: MessageReceived = {
     type: 'MessageReceived',
     ...place,
-    clientMessageId: message.clientMessageId,
+    clientMessageId,
     parts: isTextOnly(parts) ? parts : [],
+    ...(instructions !== '' && { instructions }),
   };
   return { type: 'accept', event, parts };
 }
@@ -152,8 +156,9 @@ function refuse(refused: Refused): Decision {
 }
 
 /** What history will count of it. */
-function addedBytes(parts: readonly CheckedPart[]): number {
-  return historyBytesOf(parts.map((part) => (part.kind === 'text' ? part : part.stated)));
+function addedBytes(parts: readonly CheckedPart[], instructions: string): number {
+  const counted = parts.map((part) => (part.kind === 'text' ? part : part.stated));
+  return historyBytesOf(counted, instructions);
 }
 
 /** Counted for a frame besides its content: the objects that it is decoded to, and its turn. */
@@ -163,8 +168,8 @@ export const frameOverheadBytes = 500;
 const partOverheadBytes = 150;
 
 /** What a message costs while it waits to be taken, in bytes. */
-export function bytesOfMessage({ clientMessageId, parts }: OutgoingMessage): number {
-  let bytes = frameOverheadBytes + clientMessageId.length;
+export function bytesOfMessage({ clientMessageId, parts, instructions = '' }: OutgoingMessage): number {
+  let bytes = frameOverheadBytes + clientMessageId.length + instructions.length;
   for (const part of parts) {
     bytes += partOverheadBytes;
     if (part.kind === 'text') bytes += part.text.length;
@@ -184,7 +189,7 @@ export function isTextOnly(parts: readonly OutgoingPart[] | readonly CheckedPart
 
 /** The parts of a message that may be taken, as far as they alone can tell; or the refusal, the first by the order of its fields. */
 export function checkMessage(
-  { clientMessageId, parts }: OutgoingMessage,
+  { clientMessageId, parts, instructions = '' }: OutgoingMessage,
   limits: Pick<MessageLimits, 'maxTextBytes' | 'maxInlineBytes'>,
 ): readonly CheckedPart[] | Refused {
   if (!isChosenId(clientMessageId)) return new Refused('CLIENT_MESSAGE_ID_INVALID');
@@ -203,8 +208,9 @@ export function checkMessage(
     if (one.kind === 'text') bytes += utf8Length(one.text);
     checked.push(one);
   }
-  if (bytes <= maxTextBytes) return checked;
-  return new Refused('TEXT_TOO_LONG', `${bytes} bytes of text; ${maxTextBytes} are allowed`);
+  if (bytes > maxTextBytes) return new Refused('TEXT_TOO_LONG', `${bytes} bytes of text; ${maxTextBytes} are allowed`);
+  if (utf8Length(instructions) > maxInstructionsBytes) return new Refused('INSTRUCTIONS_TOO_LONG');
+  return checked;
 }
 
 function checkPart(part: OutgoingPart, maxInlineBytes: number): CheckedPart | Refused {

@@ -211,6 +211,22 @@ describe('two gateways on one log', () => {
     await Promise.all([a.stop(), b.stop()]);
   });
 
+  // Each end was recorded, and whoever was in line got the slot before its client could come back.
+  test('one that leaves keeps its slots and places for its clients, who take them over at the other', async () => {
+    const [a, b] = [await startGateway('a', new ManualClock()), await startGateway('b', new ManualClock())];
+    const crowd = await Promise.all(Array.from({ length: 5 }, (_, index) => request(a, `client-${index}`)));
+    const first = await request(a, 'first', 60_000);
+    const second = await request(b, 'second', 60_000);
+    a.leave();
+    for (const { sessionId } of [...crowd, first]) a.release(sessionId, 'DRAINING', '');
+    await a.stop();
+    const back = await request(b, 'client-0', 0, await b.heldTokenHash('client-0'));
+    const backInLine = await request(b, 'first', 60_000, await b.heldTokenHash('first'));
+    expect([back.last, backInLine.last, second.last]).toEqual(['opened', 'queued 1', 'queued 2']);
+    expect(b.state.open.size).toBe(5);
+    await b.stop();
+  });
+
   test('a gateway without a sign of life loses its sessions to the fold, and hears of it', async () => {
     const a = await startGateway('a', new ManualClock(), { gatewayLeaseMs: 50 });
     const lost = await request(a, 'client');
@@ -267,8 +283,10 @@ describe('two processes under one id', () => {
     await again.stop();
   });
 
-  test('one that has left in order is not waited for', async () => {
-    await startGateway('a', new ManualClock()).then((former) => former.stop());
+  test('one that has left in order, and had no clients, is not waited for', async () => {
+    const former = await startGateway('a', new ManualClock());
+    former.leave();
+    await former.stop();
     const again = await startGateway('a', new ManualClock());
     await again.stop();
   });

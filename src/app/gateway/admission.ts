@@ -5,7 +5,7 @@ import type {
   ConnectionRequested,
 } from '../../domain/admission/events.ts';
 import { type AdmissionOutcome, evolve } from '../../domain/admission/evolve.ts';
-import { findWaiting } from '../../domain/admission/slots.ts';
+import { endingsOf, findWaiting } from '../../domain/admission/slots.ts';
 import { type AdmissionState, currentClockRule, initialAdmission, placeInLine } from '../../domain/admission/state.ts';
 import { gatewayBeatMs, suspendAfterMs, twinAnswerMs } from '../../domain/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -81,6 +81,7 @@ export class Admission {
   #state: AdmissionState;
   #position: number;
   #stage: Stage = 'new';
+  #isLeaving = false;
   /** Settles when another process shows that it runs under this gateway's id, while this one starts. */
   readonly #rival = Promise.withResolvers<'rival'>();
   /** Resolves when the fold has come to this gateway's start. */
@@ -188,6 +189,7 @@ export class Admission {
     this.#listeners.delete(sessionId);
     this.#places.delete(sessionId);
     this.#active.delete(sessionId);
+    if (this.#isLeaving) return;
     this.#releasing.set(sessionId, { reason, detail });
     // Kept until it is read back: a log that comes back without its last records has lost what it had acknowledged.
     this.#append([{ type: 'ConnectionClosed', sessionId, reason, detail }]).then(
@@ -214,16 +216,28 @@ export class Admission {
     await this.#folded(await log.endOffset(topics.connections, 0));
   }
 
+  /**
+   * Ends of sessions are not recorded from now on: until the lease has run out their slots and places are kept from those in line, for clients that come
+   * back to another gateway with their tokens. A gateway whose id no other process can have is the only one, and ends them.
+   */
+  leave(): void {
+    this.#isLeaving = this.#deps.isIdExclusive !== true;
+  }
+
   /** Leaves in order; nothing is read any more, and no beat written after the last event. Rejects with LogUnavailable: then the lease ends the sessions. */
   async stop(): Promise<void> {
     if (this.isStarted) await this.#lastLook();
-    const isOwn = this.#stage === 'started';
+    const endsSessions = this.#stage === 'started' && !(this.#isLeaving && this.#holdsSlots());
     this.#endFollowing(new LogUnavailable('the gateway is leaving', 'unknown'));
     try {
-      if (isOwn) await this.#append([{ type: 'GatewayStopped', gatewayId: this.#deps.gatewayId }]);
+      if (endsSessions) await this.#append([{ type: 'GatewayStopped', gatewayId: this.#deps.gatewayId }]);
     } finally {
       await Promise.all([this.#following, this.#beating]);
     }
+  }
+
+  #holdsSlots(): boolean {
+    return endingsOf(this.#state, this.#deps.gatewayId, 'DRAINING').length > 0;
   }
 
   #startEvent(): AdmissionEvent {
@@ -452,7 +466,7 @@ export class Admission {
 
   /** Sessions of this gateway that the fold has open and nobody holds here: the log has lost their end, after it had acknowledged it. */
   #giveBackUnheld(): void {
-    if (this.#stage !== 'started' || this.#foldingAgainTo !== undefined) return;
+    if (this.#stage !== 'started' || this.#foldingAgainTo !== undefined || this.#isLeaving) return;
     for (const [sessionId, { gatewayId }] of this.#state.open)
       if (gatewayId === this.#deps.gatewayId && !this.#listeners.has(sessionId) && !this.#releasing.has(sessionId))
         this.#releasing.set(sessionId, { reason: 'LOST', detail: 'no stream holds it' });

@@ -105,6 +105,7 @@ export class Gateway {
   /** Ends every session, and with them the loops. */
   async stop(reason: Reason): Promise<void> {
     this.#draining = true;
+    this.#deps.admission.leave();
     for (const session of [...this.#sessions.values()]) session.end(new Refused(reason));
     this.#stopping.abort();
     await this.#sweeping;

@@ -29,6 +29,7 @@ const replayableEnds: readonly string[] = [
   'POISON',
   'PROVIDER_FAILED',
   'PROVIDER_BUSY',
+  'PROVIDER_REFUSED',
   'PROVIDER_ACCESS_DENIED',
   'PROVIDER_MODEL_NOT_FOUND',
   'PROVIDER_TIMEOUT',

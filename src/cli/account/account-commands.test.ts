@@ -129,7 +129,7 @@ describe('an account', () => {
       exitCode: 1,
       output: '',
       errors:
-        'UNAUTHENTICATED: No credentials — sign in first, with `parley sign-in NAME`, or give a token with --token-file.\n',
+        'UNAUTHENTICATED: No credentials — use `parley sign-in NAME`, or `parley sign-up NAME` for a new account, or --token-file.\n',
     });
   });
 

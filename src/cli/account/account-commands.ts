@@ -34,7 +34,7 @@ export function registerAccounts(program: Command, surroundings: Surroundings): 
       run(options.address, () => enter(userName, options, surroundings, { isNew: true, call: signUp })),
     );
   withPassword(program.command('sign-in'), surroundings)
-    .description('sign in; every command to this server then speaks for you')
+    .description('sign in; later commands to this server then use your account')
     .action((userName: string, options: AccountOptions) =>
       run(options.address, () => enter(userName, options, surroundings, { isNew: false, call: signIn })),
     );

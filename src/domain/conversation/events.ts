@@ -48,6 +48,8 @@ export interface MessageReceived {
   readonly parts: readonly Part[];
   /** IANA zone of the client when it spoke. */
   readonly timeZone: string;
+  /** The person's own, which the model gets with this message; absent: none. */
+  readonly instructions?: string;
 }
 
 export interface WorkerClaimed {

@@ -133,6 +133,7 @@ function received(state: PartitionState, event: MessageReceived, at: RecordPlace
       clientMessageId: event.clientMessageId,
       parts: event.parts,
       timeZone: event.timeZone,
+      instructions: event.instructions ?? '',
       sequence: at.offset,
       receivedAtMs: at.timeMs,
       attempt: 0,

@@ -11,6 +11,7 @@ function message(sequence: number, attempt = 0): PendingMessage {
     clientMessageId: 'chosen',
     parts: [],
     timeZone: 'UTC',
+    instructions: '',
     sequence,
     receivedAtMs: 0,
     attempt,

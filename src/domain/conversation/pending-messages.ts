@@ -18,6 +18,8 @@ export interface PendingMessage {
   readonly parts: readonly Part[];
   /** IANA zone of the client when it spoke. */
   readonly timeZone: string;
+  /** '': none. */
+  readonly instructions: string;
   /** Its offset in the partition. */
   readonly sequence: number;
   /** The log's time. */

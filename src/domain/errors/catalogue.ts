@@ -80,7 +80,7 @@ export const catalogue = {
     code: 'ABORTED',
     retryable: false,
     scope: 'call',
-    meaning: 'The session continues elsewhere: somebody used its resume token, or `take_over` with an access token.',
+    meaning: 'Another terminal, tab or device has taken the session over, with its resume token or with `take_over`.',
     remedy: 'Nothing, if that was you; otherwise open a new session.',
   },
   SLOW_CONSUMER: {
@@ -383,6 +383,13 @@ export const catalogue = {
     meaning: 'Media of this kind and type are not accepted.',
     remedy: 'Send a type that the contract lists for this kind.',
   },
+  INSTRUCTIONS_TOO_LONG: {
+    code: 'INVALID_ARGUMENT',
+    retryable: false,
+    scope: 'message',
+    meaning: "The message's `instructions` are longer than 4,096 UTF-8 bytes.",
+    remedy: 'Shorten them, or send none.',
+  },
   FILE_NAME_INVALID: {
     code: 'INVALID_ARGUMENT',
     retryable: false,
@@ -455,6 +462,14 @@ export const catalogue = {
     meaning: 'The model server refuses requests for now: its rate limit or quota is exhausted.',
     remedy:
       'Send it again some minutes later; if that fails, tell the operator, who finds the cause with `ExplainMessage`.',
+  },
+  PROVIDER_REFUSED: {
+    code: 'UNAVAILABLE',
+    retryable: false,
+    scope: 'message',
+    meaning: 'The model server cannot answer this request, and another attempt would not change that.',
+    remedy:
+      'Send a shorter message, or one without media, in a new conversation; if that fails, tell the operator, who finds the cause with `ExplainMessage`.',
   },
   PROVIDER_ACCESS_DENIED: {
     code: 'UNAVAILABLE',

@@ -35,6 +35,7 @@ export function providerRequest(overrides: Partial<ProviderRequest> = {}): Provi
     replyKind: 'text',
     text: 'Could you tell me about the night trains, please?',
     timeZone: 'Europe/Paris',
+    instructions: '',
     timeMs: Date.UTC(2026, 2, 4, 7, 5),
     attempt: 1,
     begun: '',

@@ -13,7 +13,7 @@ const tooLongText = 'y'.repeat(1_048_576);
 const shortestTooLong = 40_000;
 
 function message(clientMessageId: string, parts: OutgoingMessage['parts']): Frame {
-  return { $case: 'message', value: { clientMessageId, parts } };
+  return { $case: 'message', value: { clientMessageId, parts, instructions: '' } };
 }
 
 function text(value: string): OutgoingMessage['parts'][number] {

@@ -16,8 +16,8 @@ export interface SaidMessage {
 /** The frame of a message. */
 export function messageOf({ clientMessageId, text, media }: SaidMessage): OutgoingMessage {
   const words = { value: { $case: 'text' as const, value: text } };
-  if (media === undefined) return { clientMessageId, parts: [words] };
-  return { clientMessageId, parts: [words, { value: { $case: 'media', value: partOf(media) } }] };
+  const parts = media === undefined ? [] : [{ value: { $case: 'media' as const, value: partOf(media) } }];
+  return { clientMessageId, parts: [words, ...parts], instructions: '' };
 }
 
 function partOf(media: SaidMedia): Media {

@@ -32,6 +32,8 @@ export class ServerEnd extends EventEmitter {
   /** As in Node: nothing flows before somebody listens. */
   #isFlowing = false;
   #isPaused = false;
+  /** What is written while the stream is corked; undefined: it is not. */
+  #corked: (() => void)[] | undefined;
 
   constructor(transport: ServerTransport, metadata: Metadata, request: OpenRequest | undefined) {
     super();
@@ -44,9 +46,21 @@ export class ServerEnd extends EventEmitter {
 
   write(response: ChatResponse, onTaken: () => void = () => {}): boolean {
     if (this.writableEnded) return false;
-    this.#transport.fromServer(response, () => this.#taken(onTaken));
-    this.writableNeedDrain ||= this.#transport.written >= highWaterMarkFrames;
+    const send = () => this.#transport.fromServer(response, () => this.#taken(onTaken));
+    if (this.#corked === undefined) send();
+    else this.#corked.push(send);
+    this.writableNeedDrain ||= this.#transport.written + (this.#corked?.length ?? 0) >= highWaterMarkFrames;
     return !this.writableNeedDrain;
+  }
+
+  cork(): void {
+    this.#corked ??= [];
+  }
+
+  uncork(): void {
+    const corked = this.#corked ?? [];
+    this.#corked = undefined;
+    for (const send of corked) send();
   }
 
   end(): void {
@@ -95,6 +109,7 @@ export class ServerEnd extends EventEmitter {
   #end(status: CallStatus): void {
     if (this.writableEnded) return;
     this.writableEnded = true;
+    this.uncork();
     this.#transport.endedByServer(status);
   }
 

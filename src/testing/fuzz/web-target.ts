@@ -7,12 +7,12 @@ import { RecordedCalls } from './recorded-calls.ts';
 import { type FuzzInput, type FuzzInputs, type FuzzTarget, oneOf } from './target.ts';
 
 /** A request by HTTP/1 as a page makes it. */
-export function webRequest(path: string, body: Buffer, more: readonly string[] = []): Buffer {
+export function webRequest(path: string, body: Buffer, more: readonly string[] = [], type = 'grpc-web'): Buffer {
   const head = [
     `POST ${path} HTTP/1.1`,
     'host: 127.0.0.1',
     'connection: close',
-    'content-type: application/grpc-web+proto',
+    `content-type: application/${type}+proto`,
     'x-grpc-web: 1',
     ...more,
     `content-length: ${body.length}`,
@@ -48,7 +48,9 @@ class Requests implements FuzzInputs {
       return webAnswer(received, ended);
     };
     if (random() < 0.5) return { bytes: webRequest(path, body), send };
-    return { bytes: body, send: (mutated) => send(webRequest(path, mutated)) };
+    if (random() < 0.5) return { bytes: body, send: (mutated) => send(webRequest(path, mutated)) };
+    const text = Buffer.from(body.toString('base64'));
+    return { bytes: text, send: (mutated) => send(webRequest(path, mutated, [], 'grpc-web-text')) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { composeTlsValues } from '../../../gateway/envoy/values.ts';
 import { describeExposure } from '../../config/exposure.ts';
 import { loadConfig } from '../../config/load-config.ts';
 import { type SettingName, settings } from '../../config/settings.ts';
@@ -194,6 +195,15 @@ describe('compose.yaml', () => {
     expect(warnings).toEqual([expect.stringContaining('/metrics asks nobody')]);
   });
 
+  test('Envoy of compose.tls.yaml passes on what the gateways sign URLs for, and reads no file that is not mounted', () => {
+    const [gateway] = roles.map(([, service]) => loadConfig(environmentOf(service, read)));
+    const { endpoint, bucket } = gateway?.distributed?.s3 ?? {};
+    const { mediaStore, gateways } = composeTlsValues;
+    expect([`http://${mediaStore.host}:${mediaStore.port}`, mediaStore.bucket]).toEqual([endpoint, bucket]);
+    expect(gateways.map(({ host }) => host)).toEqual(['gateway-1', 'gateway-2']);
+    expect(existsSync(`${folder}envoy/tls${composeTlsValues.tls.file.replace('/etc/envoy', '')}`)).toBe(true);
+  });
+
   test('gateways alone reach the accounts', () => {
     const [gateway] = roles.map(([, service]) => environmentOf(service, read));
     const host = new URL(gateway?.['PARLEY_ACCOUNTS_MONGODB_URI'] ?? '').hostname;
@@ -204,7 +214,7 @@ describe('compose.yaml', () => {
   });
 
   test('every variable is in .env.example, apart from that of the image', () => {
-    const asked = [...text.matchAll(/\$\{(\w+)/g)].map(([, name]) => name);
+    const asked = [...`${text}${read('compose.tls.yaml')}`.matchAll(/\$\{(\w+)/g)].map(([, name]) => name);
     expect(new Set(asked)).toEqual(new Set([...names, 'IMAGE_TAG']));
   });
 

@@ -12,6 +12,7 @@ import { freePort } from '../../testing/engines/free-port.ts';
 import { eventually, TestSessions } from '../../testing/test-sessions.ts';
 import { carryOut, type Made, readDockerfile, wordsOf } from './testing/dockerfile.ts';
 import { outsideEnv } from './testing/outside-env.ts';
+import { runTool, toolsFolder } from './testing/tools.ts';
 
 /** Two installations from the registry, on a slow machine. */
 const makeTimeoutMs = 600_000;
@@ -58,6 +59,40 @@ test('the image holds what production needs, and no more', () => {
   // Whoever the container runs as can keep files there.
   expect(statSync(join(image.workdir, 'data')).mode & 0o7777).toBe(0o1777);
 });
+
+/** Prints what is wrong with the file by the schema of CycloneDX, if anything. */
+const validateSbom = `
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+found = JsonStrictValidator(SchemaVersion.V1_5).validate_str(open(sys.argv[1]).read())
+print('' if found is None else found)`;
+
+test('the image has a valid bill of materials, with every package that is installed in it or bundled in the page', async () => {
+  const path = join(image.workdir, 'dist/sbom.cdx.json');
+  const python = join(toolsFolder(process.env['PARLEY_TEST_TOOLS']), 'python/bin/python');
+  expect(await runTool(python, ['-c', validateSbom, path], folder)).toBe('\n');
+  const { metadata, components } = JSON.parse(readFileSync(path, 'utf8'));
+  const { name, version } = JSON.parse(readFileSync(join(context, 'package.json'), 'utf8'));
+  expect(metadata.component).toMatchObject({ type: 'application', name, version });
+  const listed = new Set(components.map((component: { name: string; version: string }) => nameVersion(component)));
+  const installed = JSON.parse(readFileSync(join(image.workdir, 'node_modules/.package-lock.json'), 'utf8'));
+  const packages = Object.entries<{ version: string }>(installed.packages).map(([place, { version }]) =>
+    nameVersion({ name: place.replace(/^.*node_modules\//, ''), version }),
+  );
+  expect(packages.length).toBeGreaterThan(50);
+  expect(packages.filter((one) => !listed.has(one))).toEqual([]);
+  const names = new Set(components.map((component: { name: string }) => component.name));
+  expect(['preact', 'marked', 'temml', 'jest', 'typescript'].filter((one) => names.has(one))).toEqual([
+    'preact',
+    'marked',
+    'temml',
+  ]);
+});
+
+function nameVersion({ name, version }: { name: string; version: string }): string {
+  return `${name}@${version}`;
+}
 
 test('what was made serves whoever has an account, tells its health, says nothing of npm, and ends in order', async () => {
   const [grpc, http] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];

@@ -9,7 +9,6 @@ import { newAuthority, newCertificate } from '../../testing/certificates.ts';
 import { type EnvoyEngine, startEnvoy } from '../../testing/engines/envoy.ts';
 import { freePort } from '../../testing/engines/free-port.ts';
 import { installed } from '../../testing/engines/install.ts';
-import { startServer } from '../../testing/server.ts';
 import { readCompose } from './testing/compose.ts';
 import { runTool } from './testing/tools.ts';
 
@@ -66,11 +65,13 @@ describe('Envoy takes', () => {
     const write = () => runTool(process.execPath, ['--no-warnings', script, values, made], folder);
     writeFileSync(
       values,
-      'gateways:\n  - { host: gateway.example, grpcPort: 50051, httpPort: 8080 }\norigins: [https://a.example]\n',
+      'gateways:\n  - { host: gateway.example, grpcPort: 50051, httpPort: 8080 }\norigins: [https://a.example]\n' +
+        `gatewayTls: { authorityFile: ${join(folder, 'authority.crt')}, name: gateways }\n`,
     );
     expect(await write()).toContain('envoy.yaml');
     const text = readFileSync(join(made, 'envoy.yaml'), 'utf8');
     expect(text).toContain('exact: https://a.example');
+    writeFileSync(join(folder, 'authority.crt'), (await newAuthority('of gateways')).cert);
     here(readFileSync(join(made, 'certificate.yaml'), 'utf8'), 'certificate.yaml');
     expect(await validate(here(text, 'envoy.yaml'))).toContain('OK');
     writeFileSync(values, 'orgins: []\n');
@@ -112,25 +113,4 @@ describe('its health check passes while it runs, and not otherwise', () => {
     const [, , script] = container.lifecycle.preStop.exec.command as string[];
     await run(['bash', '-c', script?.replace('sleep 20', 'grep -q OK <&3') ?? ''], envoy.admin.split(':')[1] ?? '');
   });
-});
-
-test('both answer that docs/deployment.md asks through Envoy, where nobody has signed in yet', async () => {
-  const [, lines = ''] =
-    /^Now both must answer.*\n\n((?: {4}.*\n)+)/m.exec(readFileSync(join(root, 'docs/deployment.md'), 'utf8')) ?? [];
-  const commands = lines.replaceAll('\\\n', ' ').trim().split('\n');
-  expect(commands).toHaveLength(2);
-  const authority = await newAuthority('an authority');
-  writeFileSync(join(folder, 'authority.crt'), authority.cert);
-  await using server = await startServer({ env: { PARLEY_AUTH: 'accounts', PARLEY_TLS_TERMINATION: 'proxy' } });
-  await using door = await startEnvoy({
-    gateways: [server],
-    certificate: await newCertificate(authority, 'localhost'),
-  });
-  for (const command of commands) {
-    const [line = '', answer] = command.split(/ +# /);
-    const here = line
-      .replace('certificates/tls.crt', join(folder, 'authority.crt'))
-      .replace('https://localhost/', `https://localhost:${door.address.split(':')[1]}/`);
-    expect(await runTool('bash', ['-c', here], folder)).toBe(`${answer}\n`);
-  }
 });

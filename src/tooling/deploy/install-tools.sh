@@ -7,6 +7,7 @@ export GOBIN=$folder GOFLAGS=-mod=mod
 has() { [ -x "$folder/$1" ]; }
 
 has kubeconform || go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+has helm || go install helm.sh/helm/v4/cmd/helm@v4.3.1
 has kustomize || go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.2
 
 # Loads compose files as Docker does: it is the library that Docker Compose is made with.
@@ -35,8 +36,8 @@ if [ ! -f "$folder/scaledobjects.yaml" ]; then
   )
 fi
 
-# The schemas of Kubernetes.
-if [ ! -x "$folder/python/bin/kubernetes-validate" ]; then
+# The schemas of Kubernetes and of CycloneDX.
+if [ ! -d "$folder"/python/lib/python*/site-packages/cyclonedx ]; then
   python3 -m venv "$folder/python"
-  "$folder/python/bin/pip" install --quiet kubernetes-validate==1.37.0
+  "$folder/python/bin/pip" install --quiet kubernetes-validate==1.37.0 'cyclonedx-python-lib[json-validation]==11.12.0'
 fi

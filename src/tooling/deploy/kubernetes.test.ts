@@ -25,7 +25,8 @@ import {
   selectsPods,
 } from './testing/kubernetes.ts';
 
-const [scaled] = documentsOf('keda/scaled-object.yaml');
+const scaledOf = (role: Role): Manifest =>
+  documentsOf('keda/scaled-object.yaml').find(({ metadata }) => metadata.name === `parley-${role}`);
 /** What somebody puts into the Secret of the role: all that the example has, what is only needed sometimes as well. */
 const secretsOf = (role: Role) => parseEnv(secretExampleOf(role).replace(/^#(?=PARLEY_)/gm, ''));
 const isSecret = (name: string) => 'secret' in settings[name as SettingName];
@@ -145,10 +146,16 @@ describe('every pod', () => {
     const [own] = parse(readKubernetes('example/kustomization.yaml')).images;
     const { version } = JSON.parse(readFileSync(`${kubernetesFolder}../../package.json`, 'utf8'));
     expect(own).toMatchObject({ name: 'parley', newTag: version });
+    expect(parse(readKubernetes('Chart.yaml'))).toMatchObject({ version, appVersion: version });
   });
 });
 
 describe('secrets', () => {
+  test('are no values of the chart', () => {
+    const { not } = JSON.parse(readKubernetes('values.schema.json')).properties.settings.propertyNames;
+    expect(not.enum).toEqual(Object.keys(settings).filter(isSecret).toSorted());
+  });
+
   test('are in Secrets alone', () => {
     expect(Object.keys(parseEnv(readKubernetes('base/parley.env'))).filter(isSecret)).toEqual([]);
     for (const { literals } of parse(readKubernetes('example/kustomization.yaml')).configMapGenerator)
@@ -182,12 +189,26 @@ describe('secrets', () => {
   });
 });
 
-test('workers are never more than partitions', () => {
-  expect(scaled.spec.scaleTargetRef.name).toBe(deploymentOf('worker').metadata.name);
-  expect(scaled.spec.maxReplicaCount).toBe(configOf('worker').limits.partitions);
-  expect(scaled.spec.minReplicaCount).toBe(deploymentOf('worker').spec.replicas);
-  // So that the alert on partitions without a worker counts the same.
-  expect(readFileSync(`${kubernetesFolder}../prometheus/rules.yaml`, 'utf8')).toContain(
-    `sum(parley_worker_partitions) < ${configOf('worker').limits.partitions}`,
-  );
+describe('KEDA', () => {
+  test.each(['worker', 'gateway'] as const)('never leaves fewer of the %s than stand in the manifest', (role) => {
+    const scaled = scaledOf(role);
+    expect(scaled.spec.scaleTargetRef.name).toBe(deploymentOf(role).metadata.name);
+    expect(scaled.spec.minReplicaCount).toBe(deploymentOf(role).spec.replicas);
+    expect(scaled.spec.fallback.replicas).toBeGreaterThanOrEqual(scaled.spec.minReplicaCount);
+  });
+
+  test('takes one gateway away at a time, each after the drain of the one before', () => {
+    const { policies } = scaledOf('gateway').spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleDown;
+    expect(policies).toEqual([{ type: 'Pods', value: 1, periodSeconds: expect.any(Number) }]);
+    const { terminationGracePeriodSeconds } = deploymentOf('gateway').spec.template.spec;
+    expect(policies[0].periodSeconds).toBeGreaterThan(terminationGracePeriodSeconds);
+  });
+
+  test('never runs more workers than there are partitions', () => {
+    expect(scaledOf('worker').spec.maxReplicaCount).toBe(configOf('worker').limits.partitions);
+    // So that the alert on partitions without a worker counts the same.
+    expect(readFileSync(`${kubernetesFolder}../prometheus/rules.yaml`, 'utf8')).toContain(
+      `sum(parley_worker_partitions) < ${configOf('worker').limits.partitions}`,
+    );
+  });
 });

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { parseAllDocuments, stringify } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+import { composeTlsValues } from '../../../gateway/envoy/values.ts';
 import { readCompose } from './testing/compose.ts';
 import { documentsOf, type Manifest } from './testing/kubernetes.ts';
 import { writeSchemas } from './testing/schemas.ts';
@@ -33,6 +34,32 @@ describe('compose.yaml', () => {
 
   test('is loaded by the library of Docker Compose', async () => {
     expect(await load()).toContain('PARLEY_INSTANCE_ID: gateway-2');
+  });
+
+  test('is loaded with compose.tls.yaml over it: clients reach Envoy alone, and are told its address', async () => {
+    const url = 'https://chat.example.org';
+    const over = join(folder, 'compose.tls.yaml');
+    writeFileSync(over, readFileSync(`${deploy}compose.tls.yaml`, 'utf8').replace(/\$\{PUBLIC_URL[^}]*\}/g, url));
+    const base = join(folder, 'compose.yaml');
+    writeFileSync(base, stringify(readCompose(readFileSync(`${deploy}compose.yaml`, 'utf8'), secrets)));
+    const args = ['--no-interpolation', '--no-path-resolution', base, over];
+    const { services } = parse(await run('compose-go', args, folder));
+    for (const name of ['gateway-1', 'gateway-2', 'worker', 'projector'])
+      expect(services[name].environment).toEqual(
+        expect.arrayContaining([`PARLEY_S3_PUBLIC_ENDPOINT=${url}`, `PARLEY_S3_CORS_ORIGINS=${url}`]),
+      );
+    expect(services['gateway-2'].environment).toContain('PARLEY_INSTANCE_ID=gateway-2');
+    const published = Object.entries<{ ports?: { published: string; target: number }[] }>(services).flatMap(
+      ([name, { ports = [] }]) => ports.map((port) => [name, Number(port.published), port.target]),
+    );
+    const watching = ['grafana', 'prometheus'];
+    expect(published.filter(([name]) => !watching.includes(String(name)))).toEqual([
+      ['envoy', 443, composeTlsValues.listen.port],
+    ]);
+    expect(services.envoy.volumes).toMatchObject([
+      { source: './envoy/tls', target: '/etc/envoy', read_only: true },
+      { source: './certificates', target: composeTlsValues.tls.folder, read_only: true },
+    ]);
   });
 
   test.each([

@@ -31,7 +31,8 @@ const flags = [
 /** A browser on a machine that does other things as well. */
 const launchTimeoutMs = 60_000;
 
-function installed(): string {
+/** The program. Throws with how to get it when there is none. */
+export function installedChromium(): string {
   const { PARLEY_TEST_CHROMIUM: given } = process.env;
   const found = given ?? usualPlaces.find((place) => existsSync(place));
   if (found !== undefined && existsSync(found)) return found;
@@ -40,10 +41,10 @@ function installed(): string {
   );
 }
 
-/** The Chromium of this machine, without a window. Rejects with how to get it when there is none. */
-export function launchChromium(): Promise<Browser> {
+/** The Chromium of this machine, or what starts it, without a window. */
+export async function launchChromium(executablePath = installedChromium()): Promise<Browser> {
   return chromium.launch({
-    executablePath: installed(),
+    executablePath,
     args: flags,
     chromiumSandbox: false,
     timeout: launchTimeoutMs,

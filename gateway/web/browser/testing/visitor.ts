@@ -7,6 +7,9 @@ export const waitTimeoutMs = 30_000;
 const outageWords =
   /^Failed to load resource: (?:net::ERR_(?!BLOCKED)\w+|the server responded with a status of 50[234])/;
 
+/** What it says when a policy has refused something. */
+const refusedWords = /violates the following Content Security Policy directive/;
+
 function isLocal({ hostname }: URL): boolean {
   return hostname === '127.0.0.1';
 }
@@ -14,6 +17,8 @@ function isLocal({ hostname }: URL): boolean {
 export interface VisitorOptions extends Pick<BrowserContextOptions, 'colorScheme' | 'viewport' | 'locale'> {
   /** The server, or the way to it, goes away in this test: what Chromium says about that is no fault of the page. */
   readonly outage?: boolean;
+  /** What is said in this test tries what a policy refuses: what Chromium says about that is no fault. */
+  readonly triesHarm?: boolean;
   /** Origins beside its own that the page may ask, such as the issuer's. */
   readonly mayAsk?: readonly string[];
 }
@@ -40,7 +45,7 @@ export class Visitor implements AsyncDisposable {
   }
 
   static async come(browser: Browser, url: string, options: VisitorOptions, faults: string[]): Promise<Visitor> {
-    const { outage: _outage, mayAsk: _mayAsk, ...settings } = options;
+    const { outage: _outage, triesHarm: _triesHarm, mayAsk: _mayAsk, ...settings } = options;
     const context = await browser.newContext({
       locale: 'en-GB',
       timezoneId: 'Europe/Paris',
@@ -68,6 +73,7 @@ export class Visitor implements AsyncDisposable {
     if (message.type() !== 'error' || !this.#isOwn(message.page()?.url() ?? '')) return;
     const text = message.text();
     if (this.#options.outage === true && outageWords.test(text)) return;
+    if (this.#options.triesHarm === true && refusedWords.test(text)) return;
     this.#faults.push(`console: ${text} (${message.location().url})`);
   }
 

@@ -268,6 +268,10 @@ export interface Settings {
   readonly timeZone: ReadonlySignal<string>;
   /** For all tabs, from now on. */
   setTimeZone(timeZone: string): void;
+  /** What the assistant is to keep to in all conversations of who is signed in; '': nothing. */
+  instructions(): string;
+  /** From the next message on, until they sign out. @returns why they cannot be kept */
+  setInstructions(text: string): Refusal | undefined;
   /** What was said in all conversations, as JSON. @param onProgress told how many conversations are in it */
   exportConversations(onProgress: (conversations: number) => void): Promise<Blob | Refusal>;
 }
@@ -300,10 +304,20 @@ export interface Usage {
   readonly oldestQueuedMs: number;
 }
 
+/** What the gateways that answered have counted in the last minute, as far as it was watched. */
+export interface LastMinute {
+  readonly accepted: number;
+  /** Answered, or given up. */
+  readonly ended: number;
+  /** By reason; none is 0. */
+  readonly refusals: ReadonlyMap<string, number>;
+}
+
 export interface UsageSample {
   /** As `performance.now()` tells time. */
   readonly atMs: number;
   readonly usage: Usage;
+  readonly lastMinute: LastMinute;
 }
 
 export interface ActiveConnection {

@@ -48,6 +48,7 @@ export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp
   const settings = createSettings({
     page,
     storage,
+    storageOfClient: () => signedIn.peek()?.storage,
     newParley: () => new Parley({ wire, tokens, clientId: signIn.wireClientId }),
   });
   const appShell: AppShell = new AppShell(

@@ -37,7 +37,10 @@ describe('what somebody wants to send', () => {
   });
 
   test('is refused before it is sent', () => {
-    expect(examined(file('application/pdf', 'a.pdf'), limits)).toMatchObject({ reason: 'MEDIA_TYPE_UNSUPPORTED' });
+    expect(examined(file('application/pdf', 'a.pdf'), limits)).toMatchObject({
+      reason: 'MEDIA_TYPE_UNSUPPORTED',
+      title: 'Files like a.pdf are not taken.',
+    });
     expect(examined(file('image/svg+xml', 'a.svg'), limits)).toMatchObject({ reason: 'MEDIA_TYPE_UNSUPPORTED' });
     expect(examined(file('image/png', 'a.png', 0), limits)).toMatchObject({ reason: 'EMPTY_MESSAGE' });
     expect(examined(file('image/png', 'a.png', 3 * 1024 * 1024 + 1), limits)).toMatchObject({

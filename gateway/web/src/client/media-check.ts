@@ -41,7 +41,10 @@ export interface Examined {
 export function examined(file: Blob & { readonly name?: string }, limits: Limits | undefined): Examined | Refusal {
   const { name = '', size: sizeBytes } = file;
   const known = byType(file.type) ?? byEnding(name);
-  if (known === undefined) return refusal('MEDIA_TYPE_UNSUPPORTED');
+  if (known === undefined) {
+    const told = refusal('MEDIA_TYPE_UNSUPPORTED');
+    return name === '' ? told : { ...told, title: `Files like ${name} are not taken.` };
+  }
   if (sizeBytes === 0) return refusal('EMPTY_MESSAGE');
   const maxBytes = limits === undefined ? Infinity : Math.max(limits.maxMediaBytes, limits.maxInlineBytes);
   if (sizeBytes > maxBytes) return tooLarge(sizeBytes, maxBytes);

@@ -6,6 +6,7 @@ import type {
 } from '../../../../src/client/gen/chat/v1/operations_service_pb.js';
 import type { ActiveConnection, OperatorCommands, Refusal, SignInState, Step, Usage, UsageSample } from './app.ts';
 import { type Calls, orRefusal, shownRefusal } from './calls.ts';
+import { LastMinutes } from './last-minute.ts';
 
 /** As often as figures change in a way that somebody can follow. */
 const readEveryMs = 2_000;
@@ -24,6 +25,7 @@ export function createOperatorCommands(calls: Calls, signedIn: ReadonlySignal<Si
   const isOperator = signal(false);
   const usage = signal<Usage | undefined>(undefined);
   const usageSamples = signal<readonly UsageSample[]>([]);
+  const minutes = new LastMinutes();
   const connections = signal<readonly ActiveConnection[]>([]);
   const trouble = signal<Refusal | undefined>(undefined);
 
@@ -33,7 +35,8 @@ export function createOperatorCommands(calls: Calls, signedIn: ReadonlySignal<Si
       usage.value = usageOf(used);
       const atMs = performance.now();
       const recent = usageSamples.peek().filter((sample) => sample.atMs > atMs - sampledMs);
-      usageSamples.value = [...recent, { atMs, usage: usage.value }];
+      const lastMinute = minutes.add(atMs, used.counts);
+      usageSamples.value = [...recent, { atMs, usage: usage.value, lastMinute }];
       connections.value = connected;
       trouble.value = undefined;
     } catch (error) {
@@ -45,6 +48,7 @@ export function createOperatorCommands(calls: Calls, signedIn: ReadonlySignal<Si
     const state = signedIn.value;
     isOperator.value = false;
     usageSamples.value = [];
+    minutes.clear();
     if (state.kind !== 'in') return;
     void orRefusal(calls.operations.getUsage({})).then((why) => {
       // Another may be in by now. Where the server does not answer, the page says so to whoever opens it.

@@ -11,6 +11,7 @@ describe('the words for refusals', () => {
       'ISSUER_FAILED',
       'ISSUER_UNREACHABLE',
       'NETWORK',
+      'STORAGE_FULL',
       'TOO_MANY_PARTS',
     ];
     expect(reasonsWithWords().toSorted()).toEqual([...Object.keys(catalogue), ...own].toSorted());

@@ -124,6 +124,10 @@ const ofCatalogue = {
   },
   EMPTY_MESSAGE: { title: 'There is nothing in this message.', advice: 'Write something.' },
   TEXT_TOO_LONG: { title: 'This message is too long.', advice: 'Send it in parts.' },
+  INSTRUCTIONS_TOO_LONG: {
+    title: 'Your instructions are too long.',
+    advice: 'They may have some 4,000 letters; shorten them in the settings.',
+  },
   MEDIA_TOO_LARGE: { title: 'This file is too large.', advice: 'Send a smaller one.' },
   MEDIA_TYPE_UNSUPPORTED: {
     title: 'Files of this type are not taken.',
@@ -157,6 +161,11 @@ const ofCatalogue = {
     title: 'The assistant takes no more messages for now.',
     advice: 'Try again in some minutes. If it stays so, tell whoever runs this server.',
   },
+  PROVIDER_REFUSED: {
+    title: 'The assistant does not take this message.',
+    advice:
+      'Send a shorter one, or one without files, in a new conversation. If that fails, tell whoever runs this server.',
+  },
   PROVIDER_ACCESS_DENIED: {
     title: 'This server may not use the assistant.',
     advice: 'Tell whoever runs this server: its key is refused.',
@@ -186,6 +195,7 @@ const ofThisPage = {
     title: 'This conversation was deleted.',
     advice: 'Here is a new one; the others are in the list.',
   },
+  STORAGE_FULL: { title: 'This browser has no room left for this page.', advice: 'Make room, then try again.' },
   ISSUER_FAILED: { title: 'Signing in did not work.', advice: 'Try again, or ask whoever runs the service.' },
   ISSUER_UNREACHABLE: { title: 'The sign-in service cannot be reached.', advice: 'Try again in a moment.' },
 } as const satisfies Readonly<Record<string, Words>>;

@@ -1,15 +1,19 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
+import { instructionsToSend } from '../../../../src/client/instructions.ts';
 import type { Parley } from '../../../../src/client/parley.ts';
 import type { Settings } from './app.ts';
 import { shownRefusal } from './calls.ts';
 import { exportConversations } from './export.ts';
 import type { JsonStorage } from './json-storage.ts';
 import type { Page } from './page.ts';
+import { refusal } from './refusals.ts';
 
 export interface SettingsDeps {
   /** Of this browser, whoever is signed in. */
   readonly storage: JsonStorage;
   readonly page: Pick<Page, 'onStored'>;
+  /** Of who is signed in; undefined: nobody. */
+  readonly storageOfClient: () => JsonStorage | undefined;
   /** Of whoever is signed in. */
   readonly newParley: () => Parley;
 }
@@ -20,7 +24,7 @@ export interface RunningSettings extends Settings {
 }
 
 /** What people choose for themselves, stored in their browser. */
-export function createSettings({ storage, page, newParley }: SettingsDeps): RunningSettings {
+export function createSettings({ storage, page, storageOfClient, newParley }: SettingsDeps): RunningSettings {
   const timeZone = signal(storedTimeZone(storage));
   const stop = page.onStored(() => {
     timeZone.value = storedTimeZone(storage);
@@ -32,6 +36,12 @@ export function createSettings({ storage, page, newParley }: SettingsDeps): Runn
       else storage.write('timeZone', chosen);
       timeZone.value = storedTimeZone(storage);
     },
+    instructions: () => storedInstructions(storageOfClient()),
+    setInstructions(text) {
+      const instructions = instructionsToSend(text);
+      if (instructions === undefined) return refusal('INSTRUCTIONS_TOO_LONG');
+      return storageOfClient()?.write('instructions', instructions) === false ? refusal('STORAGE_FULL') : undefined;
+    },
     async exportConversations(onProgress) {
       try {
         using parley = newParley();
@@ -42,6 +52,12 @@ export function createSettings({ storage, page, newParley }: SettingsDeps): Runn
     },
     stop,
   };
+}
+
+/** A person's own instructions to the model; '': none. */
+export function storedInstructions(ofClient: JsonStorage | undefined): string {
+  const instructions = ofClient?.read('instructions');
+  return typeof instructions === 'string' ? instructions : '';
 }
 
 /** One that this browser does not know, or no more, counts as none. */

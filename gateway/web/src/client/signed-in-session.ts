@@ -16,6 +16,7 @@ import { type FileWithBytes, Outbox, type WireLimits } from './outbox.ts';
 import type { Page } from './page.ts';
 import { refusal } from './refusals.ts';
 import { Session, storedResumeToken } from './session.ts';
+import { storedInstructions } from './settings.ts';
 import { wireKinds } from './shown-parts.ts';
 
 export interface SignedInDeps {
@@ -84,6 +85,11 @@ export class SignedInSession {
     this.#stopFollowing = this.#followTimeZone();
     void this.#restore();
     void this.list.loadMore();
+  }
+
+  /** What this browser keeps of them. */
+  get storage(): JsonStorage {
+    return this.#deps.storage;
   }
 
   get connection(): ReadonlySignal<Connection> {
@@ -163,6 +169,7 @@ export class SignedInSession {
       tokens,
       clientId,
       timeZone: () => timeZone.peek() || page.timeZone,
+      instructions: () => storedInstructions(storage),
       conversation: place,
       catchUp: (asked) => this.dialogue.catchUp(asked),
       resumeToken: () => storedResumeToken(storage),

@@ -168,6 +168,10 @@ describe('a transcript', () => {
     const transcript = new Transcript();
     transcript.page([said(1, 1), { ...replied(1, 4), incomplete: true }]);
     expect(lines(transcript)).toEqual(['completed: question 1', 'incomplete: answer 1']);
+    // Cause: the message that was waiting for it was marked as well.
+    transcript.message(said(2, 5, MessageStatus.QUEUED));
+    transcript.message({ ...replied(2, 8), incomplete: true });
+    expect(lines(transcript).slice(2)).toEqual(['completed: question 2', 'incomplete: answer 2']);
   });
 
   test('is the same whatever order its messages come in, and however often', () => {

@@ -175,7 +175,7 @@ export class Transcript {
     this.#orphans.delete(message.messageId);
     this.#entries.set(orphan, reply, [sequence, 1, 0]);
     if (isOpen(message.status)) {
-      const status = reply.status === 'growing' ? 'processing' : reply.status;
+      const status = statusOfQuestion(reply.status);
       this.#entries.update(key, (said) => withStatus(said, status));
     }
   }
@@ -193,7 +193,7 @@ export class Transcript {
     const question = this.#questions.get(replyToMessageId);
     const awaited = question === undefined ? undefined : this.#entries.get(question.key)?.status;
     if (question !== undefined && isOpen(awaited)) {
-      this.#entries.update(question.key, (said) => withStatus(said, status));
+      this.#entries.update(question.key, (said) => withStatus(said, statusOfQuestion(status)));
     }
     return before?.status === 'growing' || isOpen(awaited) ? textOf(parts) : undefined;
   }
@@ -239,6 +239,12 @@ function replyKey(replyMessageId: string): string {
 /** It is in the log and has no final state. */
 function isOpen(status: ShownStatus | undefined): boolean {
   return status === 'queued' || status === 'processing';
+}
+
+/** Of a message, by that of its reply: what the reply itself shows is not repeated. */
+function statusOfQuestion(reply: ShownMessage['status']): ShownMessage['status'] {
+  if (reply === 'growing') return 'processing';
+  return reply === 'incomplete' ? 'completed' : reply;
 }
 
 function withStatus(message: ShownMessage, status: ShownStatus): ShownMessage {

@@ -23,3 +23,9 @@ export const longestHoldMs = 5_000;
 export const maxChangeAttempts = 50;
 
 assert(retiredForMs > 2 * answerTimeoutMs, 'no read outlives what it reads');
+
+/** More than a model is ever rebuilt: by its generation's number it is known which release a table belongs to. */
+export const generationsPerRelease = 1_000_000;
+
+/** Of how many releases a model is kept, the newest: its own, and the one that an upgrade comes from or goes back to. */
+export const keptReleases = 2;

@@ -1,10 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import {
-  ReadModelReplaced,
-  type ReadModelStore,
-  ReadModelTooNew,
-  ReadModelUnavailable,
-} from '../../../ports/read-model.ts';
+import { ReadModelReplaced, type ReadModelStore, ReadModelUnavailable } from '../../../ports/read-model.ts';
 import { type MongoEngine, startMongo } from '../../../testing/engines/mongo.ts';
 import { type TestDatabase, testDatabase } from '../../../testing/engines/test-database.ts';
 import { type Note, notes, noteWrite, upTo } from '../../../testing/notes.ts';
@@ -59,7 +54,7 @@ describe('several processes', () => {
     expect(await collectionNames()).toEqual(['parley_checkpoints', 'parley_models', 'parley_notes_1']);
   });
 
-  test('that bring a newer version at the same time begin the model again once', async () => {
+  test('that bring a newer version at the same time begin the model once, beside the one of those before', async () => {
     const before = await open();
     const old = before.collection(notes);
     await before.apply([noteWrite('a', 3, note(1))], [upTo(4)]);
@@ -72,10 +67,10 @@ describe('several processes', () => {
     );
     const scanned = await stores[0]!.collection({ ...notes, version: 2 }).scan('', 100);
     expect(scanned.map(({ id }) => id)).toEqual(['n0', 'n1', 'n2', 'n3', 'n4', 'n5']);
-    await expect(old.get('a')).rejects.toThrow(ReadModelReplaced);
-    await expect(before.apply([noteWrite('b', 9, note(1))], [upTo(10)])).rejects.toThrow(ReadModelReplaced);
-    before.collection(notes);
-    await expect(before.checkpoint('notebook', 'events', 0)).rejects.toThrow(ReadModelTooNew);
+    await before.apply([noteWrite('b', 9, note(1))], [upTo(10)]);
+    expect((await old.scan('', 100)).map(({ id }) => id)).toEqual(['a', 'b']);
+    expect(await before.checkpoint('notebook', 'events', 0)).toEqual(upTo(10));
+    expect(await stores[0]!.checkpoint('notebook', 'events', 0)).toEqual(upTo(4));
   });
 
   test('neither bring back what was removed nor set back a checkpoint when they were held up', async () => {
@@ -232,19 +227,46 @@ describe('generations', () => {
     expect(scanned.map(({ id }) => id)).toEqual([`of ${winner}`]);
   });
 
-  test('of another release are not read', async () => {
-    const writer = await open();
-    const reader = await open('read');
-    writer.collection({ ...notes, version: 2 });
+  test('of another release are not read, but those of the own one, which is told that it begins them', async () => {
+    const begun: string[] = [];
+    const openTold = (mode: 'read' | 'write') =>
+      openMongoReadModels({ uri: database.uri, prefix: 'parley', mode, onBegun: (model) => begun.push(model) });
+    await using writer = await openTold('write');
+    await using reader = await open('read');
+    writer.collection(notes);
     await writer.apply([noteWrite('a', 1, note(1))], [upTo(2)]);
-    await expect(reader.collection(notes).get('a')).rejects.toThrow(ReadModelTooNew);
-    await expect(reader.checkpoint('notebook', 'events', 0)).rejects.toThrow(ReadModelTooNew);
-    expect(await reader.collection({ ...notes, version: 2 }).get('a')).toEqual(note(1));
-    const ahead = await open('read');
-    await expect(ahead.collection({ ...notes, version: 3 }).get('a')).rejects.toThrow(ReadModelUnavailable);
-    writer.collection({ ...notes, version: 3 });
-    await writer.apply([noteWrite('a', 1, note(3))], [upTo(2)]);
-    expect(await ahead.collection({ ...notes, version: 3 }).get('a')).toEqual(note(3));
+    expect(begun).toEqual([]);
+    const ahead = (await open('read')).collection({ ...notes, version: 2 });
+    await expect(ahead.get('a')).rejects.toThrow(ReadModelUnavailable);
+    writer.collection({ ...notes, version: 2 });
+    await writer.apply([noteWrite('a', 1, note(2))], [upTo(3)]);
+    expect(begun).toEqual(['notebook']);
+    expect(await ahead.get('a')).toEqual(note(2));
+    expect(await reader.collection(notes).get('a')).toEqual(note(1));
+    expect(await reader.checkpoint('notebook', 'events', 0)).toEqual(upTo(2));
+  });
+
+  test('of the release before are kept, rebuilt or not, and those of the one before that leave the database', async () => {
+    const versions = [1, 2, 3].map((version) => ({ ...notes, version }));
+    for (const [index, spec] of versions.entries()) {
+      const writer = await open('write', 100);
+      writer.collection(spec);
+      await writer.apply([noteWrite('a', 1, note(index))], [upTo(2)]);
+      const rebuild = await writer.rebuild('notebook');
+      rebuild.store.collection(spec);
+      await rebuild.store.apply([noteWrite('a', 1, note(index))], [upTo(2)]);
+      await rebuild.activate();
+    }
+    const kept = ['parley_notes_1000002', 'parley_notes_2000002'];
+    await until(
+      async () => (await collectionNames()).join() === ['parley_checkpoints', 'parley_models', ...kept].join(),
+    );
+    const checkpoints = database.client.db(database.name).collection('parley_checkpoints');
+    expect(new Set(await checkpoints.distinct('generation'))).toEqual(new Set([1_000_002, 2_000_002]));
+    const reader = await open('read');
+    expect(await reader.collection(versions[1]!).get('a')).toEqual(note(1));
+    const gone = (await open('read')).collection(notes);
+    await expect(gone.get('a')).rejects.toThrow(ReadModelUnavailable);
   });
 });
 

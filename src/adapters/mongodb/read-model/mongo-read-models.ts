@@ -14,7 +14,7 @@ import {
 import type { Logger } from '../../../ports/telemetry.ts';
 import { MongoConnection } from '../connection.ts';
 import { Checkpoints, type CheckpointWrite } from './checkpoints.ts';
-import { createTables, refuseNewer, register, type Shared } from './generations.ts';
+import { createTables, register, type Shared } from './generations.ts';
 import { GroupWrites } from './group-writes.ts';
 import { holdSettleMs, longestHoldMs, maxPoolSize, retiredForMs } from './limits.ts';
 import { type ModelState, ModelStates, type ModelStatesById, stateOf } from './model-states.ts';
@@ -29,6 +29,8 @@ export interface MongoReadModelsOptions {
   /** Instead of the database that the URI names; when neither is there it is that of the prefix. */
   readonly database?: string;
   readonly logger?: Logger;
+  /** The model is of another release so far: this handle begins to make it anew, beside it. */
+  readonly onBegun?: (model: string) => void;
   /** How long documents of a former generation stay, for reads that have begun. Default: longer than any read takes. */
   readonly retiredForMs?: number;
 }
@@ -38,11 +40,11 @@ type Mode = 'read' | 'write';
 
 /**
  * Read models in MongoDB, in single-document atomic operations, without transactions. Connects at the first use, so that a process starts without the
- * server; ReadModelTooNew may thus come from the first use instead of from `collection`. Any number of processes may write, each partition from one of
- * them. Throws the driver's error for an invalid URI.
+ * server. Any number of processes may write, each partition from one of them. Collections of several versions are kept side by side: each handle works on
+ * those of its own, and a handle that only reads gets ReadModelUnavailable until they are there. Throws the driver's error for an invalid URI.
  */
 export async function openMongoReadModels(options: MongoReadModelsOptions): Promise<ReadModelStore> {
-  const { uri, prefix, mode, database, logger } = options;
+  const { uri, prefix, mode, database, logger, onBegun } = options;
   const connection = new MongoConnection({
     uri,
     fallbackDatabase: prefix,
@@ -51,7 +53,7 @@ export async function openMongoReadModels(options: MongoReadModelsOptions): Prom
     ...(database !== undefined && { database }),
   });
   const states = new ModelStates(connection, prefix);
-  const shared = { connection, prefix, states, checkpoints: new Checkpoints(connection, prefix), logger };
+  const shared = { connection, prefix, states, checkpoints: new Checkpoints(connection, prefix), logger, onBegun };
   return new MongoReadModels(shared, mode, new Sweeper(shared, options.retiredForMs ?? retiredForMs), null);
 }
 
@@ -164,20 +166,21 @@ class MongoReadModels implements ReadModelStore {
     this.#requireWriter();
     await this.#pinned(model);
     const { states } = this.#shared;
-    const { generation, abandoned } = await states.begin(model);
+    const specs = this.#specsOf(model);
+    const { generation, abandoned } = await states.begin(model, specs);
     if (abandoned !== null) await this.#sweeper.drop(model, abandoned);
     return {
       store: new MongoReadModels(this.#shared, this.#mode, this.#sweeper, { model, generation }),
       hold: async () => {
-        await states.hold(model, generation);
+        await states.hold(model, specs, generation);
         await sleep(holdSettleMs);
       },
       activate: async () => {
-        await states.activate(model, generation);
+        await states.activate(model, specs, generation);
         this.#sweeper.sweepLater(model);
       },
       discard: async () => {
-        await states.discard(model, generation);
+        await states.discard(model, specs, generation);
         await this.#sweeper.drop(model, generation);
       },
     };
@@ -214,43 +217,38 @@ class MongoReadModels implements ReadModelStore {
   async #generations(models: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
     const pins = await Promise.all([...models].map(async (model) => [model, await this.#pinned(model)] as const));
     const states = await this.#shared.states.read();
-    for (const [model, pin] of pins) this.#refuseHeld(model, pin, stateOf(states, model));
+    for (const [model, pin] of pins) this.#refuseHeld(model, pin, this.#stateOf(model, states));
     return new Map(pins.map(([model, pin]) => [model, this.#checked(model, pin, states)]));
   }
 
-  /** The generation to work on. Throws ReadModelReplaced, ReadModelTooNew or ReadModelUnavailable. */
+  #stateOf(model: string, states: ModelStatesById): ModelState | undefined {
+    return stateOf(states, model, this.#specsOf(model));
+  }
+
+  /** The generation to work on. Throws ReadModelReplaced or ReadModelUnavailable. */
   #checked(model: string, expected: number | undefined, states: ModelStatesById): number {
-    const state = stateOf(states, model);
+    const state = this.#stateOf(model, states);
     if (this.#mode === 'read') {
-      this.#refuseOtherVersions(model, state);
+      if (state === undefined)
+        throw new ReadModelUnavailable(`${model} is of another release until a projector of this one begins it`);
       this.#lastRead.set(model, state.live);
       return state.live;
     }
-    if (expected === undefined) return state.live;
-    const isThere = state.live === expected || (this.#beside?.model === model && state.building === expected);
-    if (isThere) return expected;
-    throw new ReadModelReplaced(`${model} has another generation`);
+    const isBuilt = this.#beside?.model === model && state?.building === expected;
+    if (state === undefined || !(expected === undefined || state.live === expected || isBuilt))
+      throw new ReadModelReplaced(`${model} has another generation`);
+    return expected ?? state.live;
   }
 
   /** Whoever holds the writers of the live generation and dies holds them for so long at most. */
-  #refuseHeld(model: string, pin: number | undefined, { live, holding = null }: ModelState): void {
-    if (holding === null || pin !== live) return;
+  #refuseHeld(model: string, pin: number | undefined, state: ModelState | undefined): void {
+    const holding = state?.holding ?? null;
+    if (holding === null || pin !== state?.live) return;
     const known = this.#held.get(model);
     const held = known?.generation === holding ? known : { generation: holding, sinceMs: performance.now() };
     this.#held.set(model, held);
     if (performance.now() - held.sinceMs < longestHoldMs)
       throw new ReadModelUnavailable(`${model} is about to change over to another generation`);
-  }
-
-  /** A reader can read documents of its own release only. */
-  #refuseOtherVersions(model: string, state: ModelState): void {
-    const specs = this.#specsOf(model);
-    refuseNewer(state, specs);
-    const older = specs.find(({ name, version }) => (state.versions[name] ?? version) < version);
-    if (older !== undefined)
-      throw new ReadModelUnavailable(
-        `${older.name} is of an earlier release until a projector of this one begins it again`,
-      );
   }
 
   /** The generation that this handle writes, found or made at its first use. Without collections of the model it keeps to none. */

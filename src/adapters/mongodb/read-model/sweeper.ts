@@ -1,5 +1,6 @@
 import type { Shared } from './generations.ts';
-import { stateOf } from './model-states.ts';
+import { generationsPerRelease, keptReleases } from './limits.ts';
+import { type ModelState, statesOf } from './model-states.ts';
 
 /**
  * Drops former generations. Who retires one does, and who opens a model to write does too, because processes die in between, and because
@@ -29,8 +30,7 @@ export class Sweeper {
   /** Drops one generation, which nobody reads. */
   async drop(model: string, generation: number): Promise<void> {
     const { connection, states, checkpoints } = this.#shared;
-    const { versions } = stateOf(await states.read(), model);
-    const stored = await this.#stored(Object.keys(versions));
+    const stored = await this.#stored(statesOf(await states.read(), model));
     for (const { table } of stored.filter((each) => each.generation === generation))
       await connection.use((database) => database.collection(table).drop());
     await checkpoints.remove(model, [generation]);
@@ -51,20 +51,23 @@ export class Sweeper {
 
   async #sweep(model: string): Promise<void> {
     const { states, checkpoints, logger } = this.#shared;
-    const { live, newest, building, versions } = stateOf(await states.read(), model);
-    const stored = await this.#stored(Object.keys(versions));
+    const all = statesOf(await states.read(), model);
+    const [retired, kept] = [all.slice(0, -keptReleases), all.slice(-keptReleases)];
+    const stored = await this.#stored(all);
     const found = new Set([...stored.map(({ generation }) => generation), ...(await checkpoints.generations(model))]);
+    // First, so that nobody begins to read or write what is dropped.
+    for (const state of retired) await states.remove(state);
     for (const generation of found) {
-      // A number past the newest is being prepared.
-      if (generation === live || generation === building || generation > newest) continue;
+      if (isNeeded(generation, kept)) continue;
       await this.drop(model, generation);
       logger?.info({ model, generation }, 'dropped a former generation of a read model');
     }
   }
 
   /** All generations of these collections that are there. */
-  async #stored(collections: readonly string[]): Promise<readonly { table: string; generation: number }[]> {
+  async #stored(states: readonly ModelState[]): Promise<readonly { table: string; generation: number }[]> {
     const { connection, prefix } = this.#shared;
+    const collections = states.flatMap(({ versions }) => Object.keys(versions));
     const found = await connection.use((database) => database.listCollections({}, { nameOnly: true }).toArray());
     return found.flatMap(({ name: table }) => {
       const [, collection = '', generation] = /^(.+)_(\d+)$/.exec(table) ?? [];
@@ -72,4 +75,11 @@ export class Sweeper {
       return isOurs ? [{ table, generation: Number(generation) }] : [];
     });
   }
+}
+
+/** A number past the newest of its release, or of all, is being prepared. */
+function isNeeded(generation: number, kept: readonly ModelState[]): boolean {
+  const releaseOf = (number: number) => Math.floor(number / generationsPerRelease);
+  const own = kept.find(({ newest }) => releaseOf(newest) === releaseOf(generation)) ?? kept.at(-1);
+  return own === undefined || [own.live, own.building].includes(generation) || generation > own.newest;
 }

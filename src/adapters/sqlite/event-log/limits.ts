@@ -34,12 +34,12 @@ export const maxRecordBytes = 16 * mebibyte;
 export const maxPooledBufferBytes = 256 * kibibyte;
 
 /**
- * Records that each partition keeps in memory for its tails: more than it gets of a thousand concurrent messages; a tail that lags further reads the
+ * Records that each partition keeps in memory for a tail that lags: more than it gets of a thousand concurrent messages; one that lags further reads the
  * file. Each takes over 1 KB, with its decoded event.
  */
 export const maxRecentRecords = 128;
 
-/** Bytes of values that each partition keeps in memory for its tails, whatever the records' size. */
+/** Bytes of values that each partition keeps in memory for a tail that lags, whatever the records' size. */
 export const maxRecentBytes = 1 * mebibyte;
 
 /** Records that a tail yields at once. */

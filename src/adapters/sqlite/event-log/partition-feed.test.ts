@@ -1,14 +1,23 @@
 import { describe, expect, test } from '@jest/globals';
 import type { LogRecord } from '../../../ports/event-log.ts';
 import { maxRecentBytes, maxRecentRecords } from './limits.ts';
-import { PartitionFeed } from './partition-feed.ts';
+import { type FeedTail, PartitionFeed } from './partition-feed.ts';
 
 function record(offset: number, bytes = 1): LogRecord {
   return { topic: 't', partition: 0, key: '', headers: {}, value: new Uint8Array(bytes), offset, timeMs: 1 };
 }
 
+const lagging: FeedTail = { isWaiting: false, wake() {} };
+
+/** Beginning here, with a tail that reads nothing. */
+function feedAt(end: number): PartitionFeed {
+  const feed = new PartitionFeed(end);
+  feed.watch(lagging);
+  return feed;
+}
+
 function fedWith(count: number, bytes?: number): PartitionFeed {
-  const feed = new PartitionFeed(0);
+  const feed = feedAt(0);
   for (let offset = 0; offset < count; offset += 1) feed.push(record(offset, bytes));
   return feed;
 }
@@ -21,8 +30,26 @@ describe('partition feed', () => {
     expect(feed.end).toBe(10);
   });
 
+  test('forgets what every tail has read as soon as there is more', () => {
+    const feed = fedWith(2);
+    const tail = { isWaiting: true, wake() {} };
+    feed.watch(tail);
+    feed.push(record(2));
+    expect(feed.recent(0, 10)).toHaveLength(3);
+    const alone = new PartitionFeed(0);
+    alone.watch(tail);
+    alone.push(record(0));
+    tail.isWaiting = false;
+    alone.push(record(1));
+    expect(alone.recent(0, 10)).toHaveLength(2);
+    tail.isWaiting = true;
+    alone.push(record(2));
+    expect(alone.recent(1, 10)).toBeUndefined();
+    expect(alone.recent(2, 10)).toHaveLength(1);
+  });
+
   test('knows that it does not have what was there before it', () => {
-    const feed = new PartitionFeed(5);
+    const feed = feedAt(5);
     feed.push(record(5));
     expect(feed.recent(4, 10)).toBeUndefined();
     expect(feed.recent(5, 10)?.map(({ offset }) => offset)).toEqual([5]);
@@ -42,7 +69,7 @@ describe('partition feed', () => {
     const value = new Uint8Array([7]);
     feed.replaceValue(3, value);
     feed.replaceValue(5, value);
-    const late = new PartitionFeed(5);
+    const late = feedAt(5);
     late.push(record(5));
     late.replaceValue(4, value);
     expect(feed.recent(0, 10)?.map((one) => one.value.length)).toEqual([100, 100, 100, 1, 100]);

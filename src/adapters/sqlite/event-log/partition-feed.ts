@@ -1,13 +1,24 @@
 import type { LogRecord } from '../../../ports/event-log.ts';
 import { maxRecentBytes, maxRecentRecords } from './limits.ts';
 
-/** How far a partition reaches, its newest records in memory, and who waits for more. */
+/** One who reads all of a partition. */
+export interface FeedTail {
+  /** It has read everything, and waits for more. */
+  readonly isWaiting: boolean;
+  /** There is more. */
+  wake(): void;
+}
+
+/** How far a partition reaches, who reads it, and the records that one of them has not read yet. */
 export class PartitionFeed {
   #end: number;
-  /** The newest records, up to `#end`. Twice the retention, so that dropping old ones costs nothing per record. */
+  /**
+   * The newest records, up to `#end`: none that every tail has read, because a record that is kept for a moment is collected as one that is kept for
+   * long. At most twice the retention, so that dropping old ones costs nothing per record.
+   */
   #recent: LogRecord[] = [];
   #recentBytes = 0;
-  readonly #waiters = new Set<() => void>();
+  readonly #tails = new Set<FeedTail>();
 
   constructor(end: number) {
     this.#end = end;
@@ -18,8 +29,9 @@ export class PartitionFeed {
     return this.#end;
   }
 
-  /** The partition has one more record. Waiters are told by `wake`, once for all records of a batch. */
+  /** The partition has one more record. Tails are told by `wake`, once for all records of a batch. */
   push(record: LogRecord): void {
+    if (this.#isReadByAll) this.#forget();
     this.#recent.push(record);
     this.#recentBytes += record.value.length;
     this.#end = record.offset + 1;
@@ -50,13 +62,23 @@ export class PartitionFeed {
 
   /** Wakes everybody who waits. */
   wake(): void {
-    for (const waiter of this.#waiters) waiter();
+    for (const tail of this.#tails) tail.wake();
   }
 
-  /** Calls `waiter` at every growth until the function that is returned is called. */
-  watch(waiter: () => void): () => void {
-    this.#waiters.add(waiter);
-    return () => this.#waiters.delete(waiter);
+  /** Calls `wake` at every growth until the function that is returned is called. */
+  watch(tail: FeedTail): () => void {
+    this.#tails.add(tail);
+    return () => this.#tails.delete(tail);
+  }
+
+  get #isReadByAll(): boolean {
+    for (const { isWaiting } of this.#tails) if (!isWaiting) return false;
+    return true;
+  }
+
+  #forget(): void {
+    this.#recent = [];
+    this.#recentBytes = 0;
   }
 
   #trim(): void {
@@ -67,7 +89,8 @@ export class PartitionFeed {
       if (bytes > maxRecentBytes) break;
       kept += 1;
     }
-    this.#recent = kept === 0 ? [] : this.#recent.slice(-kept);
+    if (kept === 0) return this.#forget();
+    this.#recent = this.#recent.slice(-kept);
     this.#recentBytes = this.#recent.reduce((sum, record) => sum + record.value.length, 0);
   }
 }

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type LogRecord, LogTruncated, LogUnavailable } from '../../../ports/event-log.ts';
 import { FrameReader } from './frame-reader.ts';
 import { maxTailRecords, readAheadBytes } from './limits.ts';
-import { PartitionFeed } from './partition-feed.ts';
+import { type FeedTail, PartitionFeed } from './partition-feed.ts';
 import type { Topology } from './topology.ts';
 
 /**
@@ -129,13 +129,13 @@ function nextRowsPerRead(rowsPerByte: number): number {
 }
 
 /** One tail's wait for growth or abort. */
-class Waiting implements Disposable {
-  #wake: () => void = () => {};
+class Waiting implements FeedTail, Disposable {
+  #resolve: (() => void) | undefined;
   readonly #stop: () => void;
 
   constructor(feed: PartitionFeed, signal: AbortSignal) {
-    const wake = () => this.#wake();
-    const unwatch = feed.watch(wake);
+    const wake = () => this.wake();
+    const unwatch = feed.watch(this);
     signal.addEventListener('abort', wake);
     this.#stop = () => {
       unwatch();
@@ -143,10 +143,19 @@ class Waiting implements Disposable {
     };
   }
 
+  get isWaiting(): boolean {
+    return this.#resolve !== undefined;
+  }
+
+  wake(): void {
+    this.#resolve?.();
+    this.#resolve = undefined;
+  }
+
   /** Resolves at the next growth or abort after this call. */
   change(): Promise<void> {
     return new Promise((resolve) => {
-      this.#wake = resolve;
+      this.#resolve = resolve;
     });
   }
 

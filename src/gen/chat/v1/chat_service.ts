@@ -177,6 +177,11 @@ export interface OutgoingMessage {
   clientMessageId: string;
   /** 1 to 16, none empty. */
   parts: Part[];
+  /**
+   * The person's own instructions, which the model gets as a system text with this message alone: up to 4,096 UTF-8 bytes, else INSTRUCTIONS_TOO_LONG. Empty:
+   * none. They are stored and erased with the message, count towards the client's history, and are returned by no call.
+   */
+  instructions: string;
 }
 
 /** A newer access token of the same client. With Open, any unary call of the session with a newer token does the same. */
@@ -1541,7 +1546,7 @@ export const JoinConversation: MessageFns<JoinConversation> = {
 };
 
 function createBaseOutgoingMessage(): OutgoingMessage {
-  return { clientMessageId: "", parts: [] };
+  return { clientMessageId: "", parts: [], instructions: "" };
 }
 
 export const OutgoingMessage: MessageFns<OutgoingMessage> = {
@@ -1551,6 +1556,9 @@ export const OutgoingMessage: MessageFns<OutgoingMessage> = {
     }
     for (const v of message.parts) {
       Part.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.instructions !== "") {
+      writer.uint32(26).string(message.instructions);
     }
     return writer;
   },
@@ -1584,6 +1592,14 @@ export const OutgoingMessage: MessageFns<OutgoingMessage> = {
             message.parts.push(Part.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.instructions = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1603,6 +1619,7 @@ export const OutgoingMessage: MessageFns<OutgoingMessage> = {
     const message = createBaseOutgoingMessage();
     message.clientMessageId = object.clientMessageId ?? "";
     message.parts = object.parts?.map((e) => Part.fromPartial(e)) || [];
+    message.instructions = object.instructions ?? "";
     return message;
   },
 };

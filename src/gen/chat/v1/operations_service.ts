@@ -135,7 +135,35 @@ export interface GetUsageResponse {
   /** Age of the oldest waiting message, in milliseconds. */
   oldestQueuedMs: bigint;
   /** Of the client named in the request. */
-  client?: ClientUsage | undefined;
+  client?:
+    | ClientUsage
+    | undefined;
+  /** Of the gateway that answers alone: another one may answer the next call. */
+  counts?: GatewayCounts | undefined;
+}
+
+/** What one gateway has counted since its start, as its metrics do. Of two answers of the same `gateway_id` and `start_time` the difference is a rate. */
+export interface GatewayCounts {
+  /** Which gateway. */
+  gatewayId: string;
+  /** When it started: it counts from there. */
+  startTime?:
+    | Date
+    | undefined;
+  /** Messages that it accepted. */
+  acceptedMessages: bigint;
+  /** Messages of sessions here whose reply is complete, or was given up. */
+  endedMessages: bigint;
+  /** Calls and messages that it refused, by reason; reasons without any are not in it. */
+  refusals: RefusalCount[];
+}
+
+/** Refusals for one reason. */
+export interface RefusalCount {
+  /** A reason of the error catalogue. */
+  reason: string;
+  /** How many. */
+  count: bigint;
 }
 
 /** One open session. */
@@ -592,6 +620,7 @@ function createBaseGetUsageResponse(): GetUsageResponse {
     queued: 0n,
     oldestQueuedMs: 0n,
     client: undefined,
+    counts: undefined,
   };
 }
 
@@ -626,6 +655,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     }
     if (message.client !== undefined) {
       ClientUsage.encode(message.client, writer.uint32(66).fork()).join();
+    }
+    if (message.counts !== undefined) {
+      GatewayCounts.encode(message.counts, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -707,6 +739,14 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
             message.client = ClientUsage.decode(reader, reader.uint32());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.counts = GatewayCounts.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -736,6 +776,192 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     message.client = (object.client !== undefined && object.client !== null)
       ? ClientUsage.fromPartial(object.client)
       : undefined;
+    message.counts = (object.counts !== undefined && object.counts !== null)
+      ? GatewayCounts.fromPartial(object.counts)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseGatewayCounts(): GatewayCounts {
+  return { gatewayId: "", startTime: undefined, acceptedMessages: 0n, endedMessages: 0n, refusals: [] };
+}
+
+export const GatewayCounts: MessageFns<GatewayCounts> = {
+  encode(message: GatewayCounts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.gatewayId !== "") {
+      writer.uint32(10).string(message.gatewayId);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(18).fork()).join();
+    }
+    if (message.acceptedMessages !== 0n) {
+      if (BigInt.asIntN(64, message.acceptedMessages) !== message.acceptedMessages) {
+        throw new globalThis.Error("value provided for field message.acceptedMessages of type int64 too large");
+      }
+      writer.uint32(24).int64(message.acceptedMessages);
+    }
+    if (message.endedMessages !== 0n) {
+      if (BigInt.asIntN(64, message.endedMessages) !== message.endedMessages) {
+        throw new globalThis.Error("value provided for field message.endedMessages of type int64 too large");
+      }
+      writer.uint32(32).int64(message.endedMessages);
+    }
+    for (const v of message.refusals) {
+      RefusalCount.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GatewayCounts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGatewayCounts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.gatewayId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.acceptedMessages = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.endedMessages = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.refusals.push(RefusalCount.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GatewayCounts>): GatewayCounts {
+    return GatewayCounts.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GatewayCounts>): GatewayCounts {
+    const message = createBaseGatewayCounts();
+    message.gatewayId = object.gatewayId ?? "";
+    message.startTime = object.startTime ?? undefined;
+    message.acceptedMessages = (object.acceptedMessages !== undefined && object.acceptedMessages !== null)
+      ? BigInt(object.acceptedMessages)
+      : 0n;
+    message.endedMessages = (object.endedMessages !== undefined && object.endedMessages !== null)
+      ? BigInt(object.endedMessages)
+      : 0n;
+    message.refusals = object.refusals?.map((e) => RefusalCount.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRefusalCount(): RefusalCount {
+  return { reason: "", count: 0n };
+}
+
+export const RefusalCount: MessageFns<RefusalCount> = {
+  encode(message: RefusalCount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(16).int64(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RefusalCount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefusalCount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RefusalCount>): RefusalCount {
+    return RefusalCount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RefusalCount>): RefusalCount {
+    const message = createBaseRefusalCount();
+    message.reason = object.reason ?? "";
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : 0n;
     return message;
   },
 };

@@ -8,7 +8,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
  * Events of the `conversations` topic: both the history and the work queue.
  * Stored permanently: numbers and meanings never change, fields may be added.
  *
- * The content of an event (`parts`, `title`, a progress's `text`) is serialized after all other fields, whatever their numbers, which protobuf allows: when a
+ * The content of an event (`parts`, `instructions`, `title`, a progress's `text`) is serialized after all other fields, whatever their numbers, which protobuf allows: when a
  * conversation is deleted, the end of each value is erased, and the event remains without its content.
  */
 
@@ -77,6 +77,8 @@ export interface MessageReceived {
   parts: Part[];
   /** IANA time zone of the client. */
   timeZone: string;
+  /** The person's own instructions to the model, for this message. Content, serialized behind `parts`. Empty, as until release 0.2: none. */
+  instructions: string;
 }
 
 /** One piece of a message. */
@@ -309,7 +311,15 @@ export const ConversationStarted: MessageFns<ConversationStarted> = {
 };
 
 function createBaseMessageReceived(): MessageReceived {
-  return { messageId: "", conversationId: "", clientId: "", clientMessageId: "", parts: [], timeZone: "" };
+  return {
+    messageId: "",
+    conversationId: "",
+    clientId: "",
+    clientMessageId: "",
+    parts: [],
+    timeZone: "",
+    instructions: "",
+  };
 }
 
 export const MessageReceived: MessageFns<MessageReceived> = {
@@ -331,6 +341,9 @@ export const MessageReceived: MessageFns<MessageReceived> = {
     }
     if (message.timeZone !== "") {
       writer.uint32(50).string(message.timeZone);
+    }
+    if (message.instructions !== "") {
+      writer.uint32(58).string(message.instructions);
     }
     return writer;
   },
@@ -396,6 +409,14 @@ export const MessageReceived: MessageFns<MessageReceived> = {
             message.timeZone = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.instructions = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -419,6 +440,7 @@ export const MessageReceived: MessageFns<MessageReceived> = {
     message.clientMessageId = object.clientMessageId ?? "";
     message.parts = object.parts?.map((e) => Part.fromPartial(e)) || [];
     message.timeZone = object.timeZone ?? "";
+    message.instructions = object.instructions ?? "";
     return message;
   },
 };

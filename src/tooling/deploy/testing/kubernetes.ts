@@ -37,13 +37,14 @@ export function containerOf(role: Role): Manifest {
 /** What somebody copies, to make the Secret of the role of it. */
 export const secretExampleOf = (role: Role): string => readKubernetes(`base/secrets/${role}.env.example`);
 
-/** The environment of a pod of the role, given its settings (default: those of `parley.env`) and what is in its Secret (default: the example). */
+/** The environment of a pod of the role, given its settings (default: those of `parley.env`), what is in its Secret (default: the example), and its container. */
 export function podEnvironment(
   role: Role,
   given: Readonly<Record<string, string | undefined>> = parseEnv(readKubernetes('base/parley.env')),
   secrets: Readonly<Record<string, string | undefined>> = parseEnv(secretExampleOf(role)),
+  container: Manifest = containerOf(role),
 ): Record<string, string | undefined> {
-  const own = containerOf(role).env.map(({ name, value, valueFrom }: Manifest) => [
+  const own = container.env.map(({ name, value, valueFrom }: Manifest) => [
     name,
     value ?? (valueFrom.fieldRef.fieldPath === 'metadata.name' ? `parley-${role}-5f6d8c7b9-abcde` : ''),
   ]);

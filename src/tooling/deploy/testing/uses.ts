@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { Exposed } from './exposition.ts';
+import { documentsOf, type Manifest } from './kubernetes.ts';
 import { type Selector, selectorsOf } from './promql.ts';
 
 /** A query of deploy/, where it stands, and the labels that its words show. */
@@ -45,12 +46,9 @@ export function alertUses(): readonly Use[] {
 }
 
 export function scalerUses(): readonly Use[] {
-  const { spec } = parse(deploy('kubernetes/keda/scaled-object.yaml'));
-  return spec.triggers.map(({ metadata }: { metadata: { query: string } }) => ({
-    where: 'KEDA',
-    query: metadata.query,
-    shown: [],
-  }));
+  return documentsOf('keda/scaled-object.yaml').flatMap(({ spec }) =>
+    spec.triggers.map(({ metadata }: Manifest) => ({ where: 'KEDA', query: metadata.query, shown: [] })),
+  );
 }
 
 /** What of the query is not in the metrics, one sentence each. `of`: the others' metrics are not looked for. */

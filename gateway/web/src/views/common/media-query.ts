@@ -14,3 +14,6 @@ export const isNarrow = follow('(max-width: 52rem)');
 
 /** A mouse or the like: focusing a field does not push a keyboard over half of the page. */
 export const hasFinePointer = follow('(hover: hover) and (pointer: fine)');
+
+/** What the device is set to; the page's own theme may be another. */
+export const prefersDark = follow('(prefers-color-scheme: dark)');

@@ -2,6 +2,7 @@ import type { Token, Tokens } from 'marked';
 import type { ComponentChildren, VNode } from 'preact';
 import { useRef } from 'preact/hooks';
 import { CodeBlock } from './code-block.tsx';
+import { Diagram } from './diagram.tsx';
 import { Formula } from './formula.tsx';
 import { type Reading, type ReplyToken, readMarkdown, safeAddress, unescapeCharacters } from './reply-words.ts';
 
@@ -33,6 +34,9 @@ function drawnOnce(block: ReplyToken): VNode {
   return node;
 }
 
+/** A block of code that has its end: of one that still grows, or was cut, no diagram is drawn. */
+const closedFence = /\n {0,3}(?:`{3,}|~{3,})\s*$/;
+
 /** Deeper than this, lists and quotes are words: no reader follows, and no stack has to. */
 const maxDepth = 20;
 
@@ -49,6 +53,7 @@ function Block({ token, depth }: TokenProps) {
     case 'heading':
       return <Heading level={token.depth}>{inline(token.tokens)}</Heading>;
     case 'code':
+      if (token.lang === 'mermaid' && closedFence.test(token.raw)) return <Diagram code={token.text} />;
       return <CodeBlock language={token.lang?.split(/\s/, 1)[0] ?? ''} code={token.text} />;
     case 'blockquote':
       return <blockquote>{blocks(token.tokens, depth + 1)}</blockquote>;

@@ -1,6 +1,6 @@
 import type { App } from '../../client/app.ts';
 
-const openings = ['What can you do?', 'Tell me something about the sea.', 'What time is it where I am?'];
+const openings = ['What can you do?', 'Show me a code block and a table.', 'What time is it where I am?'];
 
 /** What stands where nothing has been said yet. */
 export function Welcome({ app }: { readonly app: App }) {
@@ -16,7 +16,7 @@ export function Welcome({ app }: { readonly app: App }) {
       <ul>
         {openings.map((words) => (
           <li key={words}>
-            <button type="button" class="plain" onClick={() => app.composer.setText(words)}>
+            <button type="button" class="plain" onClick={() => choose(app, words)}>
               {words}
             </button>
           </li>
@@ -24,4 +24,10 @@ export function Welcome({ app }: { readonly app: App }) {
       </ul>
     </div>
   );
+}
+
+/** Enter then sends it. */
+function choose(app: App, words: string): void {
+  app.composer.setText(words);
+  document.getElementById('message-box')?.focus();
 }

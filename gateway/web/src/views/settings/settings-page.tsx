@@ -6,6 +6,7 @@ import { Icon } from '../common/icon.tsx';
 import { ThemeSwitch } from '../common/theme-switch.tsx';
 import { Trouble } from '../common/trouble.tsx';
 import { AccountSection } from './account-section.tsx';
+import { InstructionsForm } from './instructions-form.tsx';
 import { TimeZoneField } from './time-zone-field.tsx';
 import '../../styles/settings.css';
 
@@ -21,6 +22,9 @@ export function SettingsPage({ app }: { readonly app: App }) {
         <Section title="Time zone">
           <p>The assistant is told what time it is for you, and times on this page are shown so.</p>
           <TimeZoneField settings={app.settings} />
+        </Section>
+        <Section title="Your instructions">
+          <InstructionsForm settings={app.settings} />
         </Section>
         <Section title="Your conversations">
           <Export app={app} />

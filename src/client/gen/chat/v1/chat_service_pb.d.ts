@@ -480,6 +480,14 @@ export declare type OutgoingMessage = Message<"chat.v1.OutgoingMessage"> & {
    * @generated from field: repeated chat.v1.Part parts = 2;
    */
   parts: Part[];
+
+  /**
+   * The person's own instructions, which the model gets as a system text with this message alone: up to 4,096 UTF-8 bytes, else INSTRUCTIONS_TOO_LONG. Empty:
+   * none. They are stored and erased with the message, count towards the client's history, and are returned by no call.
+   *
+   * @generated from field: string instructions = 3;
+   */
+  instructions: string;
 };
 
 /**

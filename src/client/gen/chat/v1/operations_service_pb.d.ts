@@ -170,6 +170,13 @@ export declare type GetUsageResponse = Message<"chat.v1.GetUsageResponse"> & {
    * @generated from field: chat.v1.ClientUsage client = 8;
    */
   client?: ClientUsage | undefined;
+
+  /**
+   * Of the gateway that answers alone: another one may answer the next call.
+   *
+   * @generated from field: chat.v1.GatewayCounts counts = 9;
+   */
+  counts?: GatewayCounts | undefined;
 };
 
 /**
@@ -177,6 +184,81 @@ export declare type GetUsageResponse = Message<"chat.v1.GetUsageResponse"> & {
  * Use `create(GetUsageResponseSchema)` to create a new message.
  */
 export declare const GetUsageResponseSchema: GenMessage<GetUsageResponse>;
+
+/**
+ * What one gateway has counted since its start, as its metrics do. Of two answers of the same `gateway_id` and `start_time` the difference is a rate.
+ *
+ * @generated from message chat.v1.GatewayCounts
+ */
+export declare type GatewayCounts = Message<"chat.v1.GatewayCounts"> & {
+  /**
+   * Which gateway.
+   *
+   * @generated from field: string gateway_id = 1;
+   */
+  gatewayId: string;
+
+  /**
+   * When it started: it counts from there.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 2;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * Messages that it accepted.
+   *
+   * @generated from field: int64 accepted_messages = 3;
+   */
+  acceptedMessages: bigint;
+
+  /**
+   * Messages of sessions here whose reply is complete, or was given up.
+   *
+   * @generated from field: int64 ended_messages = 4;
+   */
+  endedMessages: bigint;
+
+  /**
+   * Calls and messages that it refused, by reason; reasons without any are not in it.
+   *
+   * @generated from field: repeated chat.v1.RefusalCount refusals = 5;
+   */
+  refusals: RefusalCount[];
+};
+
+/**
+ * Describes the message chat.v1.GatewayCounts.
+ * Use `create(GatewayCountsSchema)` to create a new message.
+ */
+export declare const GatewayCountsSchema: GenMessage<GatewayCounts>;
+
+/**
+ * Refusals for one reason.
+ *
+ * @generated from message chat.v1.RefusalCount
+ */
+export declare type RefusalCount = Message<"chat.v1.RefusalCount"> & {
+  /**
+   * A reason of the error catalogue.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * How many.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message chat.v1.RefusalCount.
+ * Use `create(RefusalCountSchema)` to create a new message.
+ */
+export declare const RefusalCountSchema: GenMessage<RefusalCount>;
 
 /**
  * One open session.

@@ -1,0 +1,12 @@
+/** What the frame is asked. */
+export interface DiagramRequest {
+  readonly code: string;
+  readonly isDark: boolean;
+}
+
+/** A picture, and its size in CSS pixels. The frame answers undefined to what is no diagram. */
+export interface DiagramAnswer {
+  readonly svg: string;
+  readonly width: number;
+  readonly height: number;
+}

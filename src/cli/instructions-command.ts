@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { instructionsToSend, maxInstructionsBytes } from '../client/instructions.ts';
+import { type CommonOptions, type Surroundings, withCommonOptions } from './common-options.ts';
+import { identify, ownerOf } from './identity.ts';
+import { fileNameOf, readPrivateJson, stateFolder, writePrivateJson } from './private-file.ts';
+import { run } from './run.ts';
+import { printable } from './text.ts';
+import { Trouble } from './trouble.ts';
+
+/** A person's own instructions to the model, kept on this machine for one client at one server. */
+export class InstructionsFile {
+  readonly #path: string;
+
+  /** @param stateHome as XDG_STATE_HOME; default `~/.local/state` */
+  constructor(stateHome: string | undefined, address: string, owner: string) {
+    this.#path = join(stateFolder(stateHome), 'instructions', `${fileNameOf(`${address} ${owner}`)}.json`);
+  }
+
+  /** '': none. */
+  read(): string {
+    const { instructions } = Object(readPrivateJson(this.#path));
+    return typeof instructions === 'string' ? instructions : '';
+  }
+
+  /** Throws Trouble when the file cannot be written. */
+  write(instructions: string): void {
+    writePrivateJson(this.#path, { instructions });
+  }
+}
+
+interface InstructionsOptions extends CommonOptions {
+  readonly remove?: true;
+}
+
+/** Adds `parley instructions`. */
+export function registerInstructions(program: Command, surroundings: Surroundings): void {
+  withCommonOptions(program.command('instructions'), surroundings)
+    .description('tell the model what to keep to in all your conversations, or show it')
+    .argument('[text...]', 'sent to the model with each message of `parley chat` from now on')
+    .option('--remove', 'send none any more')
+    .action((text: readonly string[], options: InstructionsOptions) =>
+      run(options.address, async () => change(text.join(' '), options, surroundings)),
+    );
+}
+
+function change(text: string, options: InstructionsOptions, surroundings: Surroundings): void {
+  const owner = ownerOf(identify(options, surroundings), options);
+  const file = new InstructionsFile(surroundings.stateHome, options.address, owner);
+  const asked = options.remove === true ? '' : instructionsToSend(text);
+  if (asked === undefined) throw new Trouble(`Instructions may have ${maxInstructionsBytes} bytes.`);
+  if (options.remove === true || asked !== '') file.write(asked);
+  const kept = file.read();
+  process.stdout.write(`${kept === '' ? 'No instructions of your own.' : printable(kept)}\n`);
+}
