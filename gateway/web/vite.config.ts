@@ -35,15 +35,13 @@ const dist = join(import.meta.dirname, 'dist');
 /** Its own for each build: servers that are started together in one checkout build at the same time. */
 const building = `${dist}.${process.pid}`;
 
-/** Renames. @returns false when the source is gone or the target has come: another build was first */
-function moved(from: string, to: string): boolean {
+/** Renames, unless the source is gone or the target has come: another build was first. */
+function move(from: string, to: string): void {
   try {
     renameSync(from, to);
-    return true;
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
-    if (['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(code)) return false;
-    throw error;
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(code)) throw error;
   }
 }
 
@@ -53,9 +51,13 @@ function replaced(): Plugin {
     name: 'replaced',
     apply: 'build',
     closeBundle(error) {
-      if (error === undefined && moved(dist, `${building}.old`)) rmSync(`${building}.old`, { recursive: true });
-      if (error === undefined) moved(building, dist);
-      rmSync(building, { recursive: true, force: true });
+      const former = `${building}.old`;
+      if (error === undefined) {
+        // The former one is removed later: until the second there is no page.
+        move(dist, former);
+        move(building, dist);
+      }
+      for (const left of [former, building]) rmSync(left, { recursive: true, force: true });
     },
   };
 }

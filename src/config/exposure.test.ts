@@ -25,12 +25,12 @@ describe('what a configuration exposes', () => {
   test('is nothing to other machines by default', () => {
     expect(told()).toBe(`gRPC       127.0.0.1:50051, reached from this machine alone
 HTTP       127.0.0.1:8080, reached from this machine alone
-clients    prove nothing: each is whom it says
-sign-up    there is none
+clients    not authenticated: each names itself
+sign-up    not available
 TLS        none
 contract   shown by reflection and /docs
 web pages  its own
-proxies    none is believed
+proxies    none trusted
 `);
   });
 

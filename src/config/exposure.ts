@@ -39,7 +39,7 @@ function listeners({ roles, grpcListen, httpListen, tls }: Config): readonly Lin
 function clientsOf(auth: AuthConfig): string {
   switch (auth.kind) {
     case 'none':
-      return 'prove nothing: each is whom it says';
+      return 'not authenticated: each names itself';
     case 'accounts':
       return 'sign in with accounts of this deployment';
     case 'oidc':
@@ -50,7 +50,7 @@ function clientsOf(auth: AuthConfig): string {
 }
 
 function signUpOf(auth: AuthConfig): string {
-  if (auth.kind !== 'accounts') return 'there is none';
+  if (auth.kind !== 'accounts') return 'not available';
   return auth.signUpOpen
     ? `open to anybody, ${auth.signUpsPerAddress} accounts an hour for each address at each gateway`
     : 'closed: `parley user add` makes accounts';
@@ -63,7 +63,7 @@ function tlsOf({ tls, isTlsEndedByProxy }: Config): string {
 }
 
 function proxiesOf({ trustedProxies, trustedHops }: Config): string {
-  if (trustedProxies.length === 0) return 'none is believed';
+  if (trustedProxies.length === 0) return 'none trusted';
   const last = trustedHops === 1 ? 'the last address' : `at most the last ${trustedHops} addresses`;
   return `${trustedProxies.join(', ')}: ${last} of x-forwarded-for`;
 }

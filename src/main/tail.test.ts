@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { EraserWorld, picture, said } from '../app/erasure/testing/eraser-world.ts';
-import { replyCompleted, replyProgress } from '../testing/conversation-events.ts';
+import { messageReceived, replyCompleted, replyProgress } from '../testing/conversation-events.ts';
 
 const parley = fileURLToPath(new URL('./parley.ts', import.meta.url));
 
@@ -24,26 +24,35 @@ test('tail shows words and titles only when asked for, and says where they were 
   await world.tell('c', { type: 'ConversationRenamed', conversationId: 'c', title: 'my title' });
   await world.tell('c', replyProgress('c/1', 'claim', { offsetBytes: 0, text: 'and' }));
   await world.tell('c', replyCompleted('c/1', 'claim', { parts: [said('and you')] }));
+  await world.tell('c', messageReceived('c/2', { instructions: 'be brief' }));
   const hidden = await tail(world.dataDir);
   expect(hidden.map((line) => line.split(' ').slice(0, 1).join())).toEqual([
     'MessageReceived',
     'ConversationRenamed',
     'ReplyProgress',
     'ReplyCompleted',
+    'MessageReceived',
   ]);
   expect(hidden[0]).toContain('text=11 characters image=p (image/png, 4 bytes)');
   expect(hidden[1]).toContain('title=8 characters');
   expect(hidden[2]).toMatch(/ attempt=1 .* text=3 characters offsetBytes=0$/);
   expect(hidden[3]).toContain('text=7 characters');
+  expect(hidden[4]).toContain('instructions=8 characters');
   const shown = (await tail(world.dataDir, '--texts')).join('\n');
-  for (const words of ['text="hello there"', 'title="my title"', 'text="and"', 'text="and you"'])
+  for (const words of [
+    'text="hello there"',
+    'title="my title"',
+    'text="and"',
+    'text="and you"',
+    'instructions="be brief"',
+  ])
     expect(shown).toContain(words);
 
   await world.delete('c');
   await world.eraser().round();
   const erased = await tail(world.dataDir, '--texts');
-  for (const line of erased.slice(0, 4)) expect(line).toContain('words=erased');
-  expect(erased.at(-1)).toMatch(/^ConversationErased conversationId=c records=4 media=1 throughSequence=\d+$/);
+  for (const line of erased.slice(0, 5)) expect(line).toContain('words=erased');
+  expect(erased.at(-1)).toMatch(/^ConversationErased conversationId=c records=5 media=1 throughSequence=\d+$/);
 });
 
 test('tail prints JSON for scripts, with the lengths of words unless they are asked for', async () => {

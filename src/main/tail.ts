@@ -98,13 +98,16 @@ function concerns({ decoded }: JournalEntry, { conversation: conversationId, hea
   );
 }
 
+/** Content beside parts: of a conversation, what a reply has said so far, and what a person wants the model to keep to. */
+const textFields: ReadonlySet<string> = new Set(['title', 'text', 'instructions']);
+
 /** The event, with the lengths of its words where they are not asked for. */
 function shownFields(event: ParleyEvent, texts: boolean): object {
   if (texts) return event;
   return Object.fromEntries(
     Object.entries(event).map(([name, value]) => {
       if (name === 'parts') return [name, (value as readonly Part[]).map(lengthOf)];
-      return name === 'title' || name === 'text' ? [name, `${String(value).length} characters`] : [name, value];
+      return [name, textFields.has(name) ? `${String(value).length} characters` : value];
     }),
   );
 }
@@ -118,8 +121,7 @@ function describe({ type, ...event }: ParleyEvent, texts: boolean): string {
   const fields = Object.entries(event).flatMap(([name, value]) => {
     if (name.endsWith('Hash')) return value === '' ? [] : [`${name}=…`];
     if (name === 'parts') return [describeParts(value as readonly Part[], texts)];
-    // Of a conversation, and what a reply has said so far.
-    if (name === 'title' || name === 'text') return [value === '' ? erased : describeText(name, String(value), texts)];
+    if (textFields.has(name)) return [value === '' ? erased : describeText(name, String(value), texts)];
     return [`${name}=${typeof value === 'string' ? neutral(value) : JSON.stringify(value)}`];
   });
   return [type, ...fields].join(' ');

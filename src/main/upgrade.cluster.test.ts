@@ -9,7 +9,7 @@ import { eventually } from '../testing/test-sessions.ts';
 // Cause: the first projector of another release began its read models in the place of the former ones, upon which every process of the release before
 // ended: all gateways within a second, and none could be started again.
 
-/** Enough that each process always has some, and few enough for the stand-in for MongoDB to fold everything anew beside them. */
+/** Enough that each process always has some. */
 const clients = 8;
 /** Replies of three seconds: each process that is replaced has some under way, and few records are folded anew beside them. */
 const longWinded = { PARLEY_SIMULATED_PIECE_INTERVAL_MS: '400' };
@@ -38,12 +38,9 @@ afterAll(() => resources.disposeAsync());
 async function replace(names: readonly string[], root: string): Promise<void> {
   for (const name of names) {
     const member = cluster.member(name);
-    const beganMs = performance.now();
     await cluster.replace(member, root);
-    const replacedMs = performance.now();
     await talk.answered();
     for (const gateway of cluster.of('gateway')) await expectHistoryAt(gateway);
-    console.info(name, replacedMs - beganMs, performance.now() - replacedMs);
   }
 }
 

@@ -55,4 +55,12 @@ export const regressions: readonly Regression[] = [
     cause:
       'a gateway that had read its own start admitted sessions while the append was not answered, and was not looked after when it stood still',
   },
+  {
+    seed: 702_758_171,
+    cause: 'read models were compared with a log that had grown since its end was looked for',
+  },
+  {
+    seed: 721_097_028,
+    cause: 'a draft that was erased with its conversation was missed when the log was folded again',
+  },
 ];

@@ -135,7 +135,7 @@ describe('a worker that takes over from a lost one', () => {
       world,
       provider(true, (call) => call.say('y').end()),
     );
-    expect(await world.ended('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_FAILED' });
+    expect(await world.ended('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_REFUSED' });
   });
 
   test('writes on from there', async () => {

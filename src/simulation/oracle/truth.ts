@@ -205,7 +205,8 @@ export class Truth {
     if (broken !== null) this.#world.find('draft-broken', broken);
     if (event.type !== 'ReplyStarted' || !this.#world.model.continues) return;
     const message = pendingMessage(before, event.messageId);
-    if (message === undefined || message.processing) return;
+    // Without its words it is folded again after it was erased, and its draft was erased with it.
+    if (message === undefined || message.processing || message.parts.length === 0) return;
     // Whoever goes on in vain begins anew: an attempt whose start was never written may have gone on.
     const isNext = event.attempt === message.attempt + 1;
     if (event.continuedBytes !== message.draft.bytes && (isNext || event.continuedBytes !== 0))

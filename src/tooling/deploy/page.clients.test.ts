@@ -107,27 +107,28 @@ function readCertificate(): void {
 }
 
 /** What would be applied is as Kubernetes and KEDA want it. */
-async function buildManifests(): Promise<void> {
+async function validate(tool: string, args: readonly string[], cwd: string): Promise<void> {
   const [built, schemas] = [join(folder, 'built.yaml'), join(folder, 'schemas')];
-  await writeSchemas(tools, schemas);
-  writeFileSync(built, await runTool(join(tools, 'kustomize'), ['build', '.'], manifests));
+  if (!existsSync(schemas)) await writeSchemas(tools, schemas);
+  writeFileSync(built, await runTool(join(tools, tool), args, cwd));
   const location = `${schemas}/{{.ResourceKind}}{{.KindSuffix}}.json`;
   await runTool(join(tools, 'kubeconform'), ['-strict', '-schema-location', location, built], folder);
 }
 
 /** Lines that need Docker or a cluster, and what is checked of them here; dockerfile.clients.test.ts carries out the steps of the image. */
-const notRun: readonly (readonly [RegExp, () => Promise<void> | void])[] = [
+const notRun: readonly (readonly [RegExp, (command: string) => Promise<void> | void])[] = [
   [/^docker compose up/, loadCompose],
   [/^docker (build|run|exec|compose) /, () => {}],
   [/kubectl .*--from-env-file=/, readSecrets],
   [/^kubectl .*create secret tls /, readCertificate],
-  [/^kubectl apply -k \.$/, buildManifests],
+  [/^kubectl apply -k \.$/, () => validate('kustomize', ['build', '.'], manifests)],
+  [/^helm upgrade --install /, (command) => validate('helm', ['template', ...command.split(' ').slice(3)], clone)],
   [/^kubectl .*create namespace /, () => {}],
 ];
 
 async function follow(demo: Demo): Promise<void> {
   const [, check] = notRun.find(([pattern]) => pattern.test(demo.command)) ?? [];
-  if (check !== undefined) await check();
+  if (check !== undefined) await check(demo.command);
   else if (demo.command.includes('pip install')) await succeed(`cd ${deployment} && ${demo.command}`, outside);
   // What `npm ci` installs is linked; src/tooling/production-install.clients.test.ts runs it.
   else expectShape(demo, await succeed(demo.command.replace('npm ci && ', '')));
