@@ -14,9 +14,6 @@ import {
 const origin = 'Written by `npm run generate`: change it in gateway/envoy.';
 const lineWidth = 150;
 
-/** Of envoy.yaml, in its order. */
-const clusters = ['admin', 'gateways', 'pages', 'media-store'];
-
 /** Heartbeats that may be missed before a long call is taken for dead. More than two: one that is late must not cost a session. */
 const missedHeartbeats = 6;
 
@@ -61,18 +58,20 @@ export function envoyFile(head: string, values: EnvoyValues): string {
     configuration.deleteIn([...chain, 'transport_socket']);
     configuration.deleteIn([...host, 'response_headers_to_add']);
   }
+  const clusters = ['static_resources', 'clusters'];
+  const removeRoute = (prefix: string) => removeItem(configuration, [...host, 'routes'], ['match', 'prefix'], prefix);
   // Whoever writes values in YAML says null.
   if (gatewayTls == null)
     for (const cluster of ['gateways', 'pages'])
-      configuration.deleteIn(['static_resources', 'clusters', clusters.indexOf(cluster), 'transport_socket']);
+      configuration.deleteIn([...itemPath(configuration, clusters, ['name'], cluster), 'transport_socket']);
   if (mediaStore == null) {
-    configuration.deleteIn(['static_resources', 'clusters', clusters.indexOf('media-store')]);
-    configuration.deleteIn([...host, 'routes', mediaRoute(configuration, host)]);
+    removeItem(configuration, clusters, ['name'], 'media-store');
+    removeRoute('$mediaPrefix');
   }
   if (rateLimitWithoutToken == null) {
     for (const list of ['descriptors', 'rate_limits'])
       configuration.deleteIn([...manager, 'http_filters', 2, 'typed_config', list, 1]);
-    configuration.deleteIn([...manager, 'route_config', 'virtual_hosts', 0, 'routes', 4]);
+    removeRoute('/chat.v1.');
   }
   const endpointsBy = (portOf: (gateway: GatewayHost) => number) =>
     gateways.map((gateway) => ({ endpoint: { address: addressOf(gateway.host, portOf(gateway)) } }));
@@ -99,12 +98,18 @@ export function envoyFile(head: string, values: EnvoyValues): string {
   });
 }
 
-/** The place of the route to the media store among the host's. */
-function mediaRoute(configuration: Document, host: readonly (string | number)[]): number {
-  const routes = configuration.getIn([...host, 'routes']);
-  return isSeq<YAMLMap>(routes)
-    ? routes.items.findIndex((route) => route.getIn(['match', 'prefix']) === '$mediaPrefix')
-    : -1;
+type Path = readonly (string | number)[];
+
+/** The path of the item of a list whose `field` has the value. Throws where there is none: the template has changed. */
+function itemPath(configuration: Document, list: Path, field: Path, value: string): Path {
+  const items = configuration.getIn(list);
+  const index = isSeq<YAMLMap>(items) ? items.items.findIndex((item) => item.getIn(field) === value) : -1;
+  if (index < 0) throw new Error(`envoy.yaml: nothing in ${list.join('.')} has the ${field.join('.')} ${value}`);
+  return [...list, index];
+}
+
+function removeItem(configuration: Document, list: Path, field: Path, value: string): void {
+  configuration.deleteIn(itemPath(configuration, list, field, value));
 }
 
 /**
