@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
 
@@ -31,33 +31,40 @@ function compressed(): Plugin {
   };
 }
 
+const pages = ['diagrams.html', 'index.html'];
 const dist = join(import.meta.dirname, 'dist');
 /** Its own for each build: servers that are started together in one checkout build at the same time. */
 const building = `${dist}.${process.pid}`;
 
-/** Renames, unless the source is gone or the target has come: another build was first. */
-function move(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException;
-    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(code)) throw error;
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+
+/** Pages after what they refer to, and the one by which `npm start` knows that a build is complete at the end. */
+const rankOf = (file: string): number => pages.indexOf(file);
+
+/**
+ * Puts a complete build in the place of the former one, file by file: a folder cannot replace another one in one step, and a server that starts
+ * meanwhile would find no page.
+ */
+function replace(): void {
+  const made = filesIn(building).toSorted((a, b) => rankOf(a) - rankOf(b));
+  for (const file of made) {
+    mkdirSync(dirname(join(dist, file)), { recursive: true });
+    renameSync(join(building, file), join(dist, file));
   }
+  // What only former pages refer to. Another build of the same sources has the same names.
+  for (const file of filesIn(dist)) if (!made.includes(file)) rmSync(join(dist, file), { force: true });
 }
 
-/** Puts a complete build in the place of the former one: nobody finds half of it. */
 function replaced(): Plugin {
   return {
     name: 'replaced',
     apply: 'build',
     closeBundle(error) {
-      const former = `${building}.old`;
-      if (error === undefined) {
-        // The former one is removed later: until the second there is no page.
-        move(dist, former);
-        move(building, dist);
-      }
-      for (const left of [former, building]) rmSync(left, { recursive: true, force: true });
+      if (error === undefined) replace();
+      rmSync(building, { recursive: true, force: true });
     },
   };
 }
@@ -81,6 +88,6 @@ export default defineConfig({
     // The diagrams' library is one file.
     chunkSizeWarningLimit: 3_000,
     // Nobody who starts the server wants to know which part of the build took longest.
-    rolldownOptions: { checks: { pluginTimings: false }, input: ['index.html', 'diagrams.html'].map(inFolder) },
+    rolldownOptions: { checks: { pluginTimings: false }, input: pages.map(inFolder) },
   },
 });
