@@ -128,6 +128,29 @@ test('a diagram is drawn in a frame without an origin, which is loaded with the 
   expect(await chat.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
 });
 
+test('diagrams are drawn again after their library could not be loaded', async () => {
+  await using world = await echoed();
+  await using visitor = await chromium.visitor(world.url, { outage: true });
+  const library = /mermaid[^/]*\.js$/;
+  let refused = 0;
+  await visitor.context.route(library, async (route) => {
+    refused += 1;
+    await route.abort();
+  });
+  const chat = await ChatPage.connected(visitor);
+  const code = fenced('mermaid', 'flowchart LR\n  A --> B');
+  const before = await chat.ask(code);
+  // The frame is given up, so that the next diagram loads the library again.
+  await eventually(
+    async () => [refused, await chat.page.locator('.diagrams-frame').count()],
+    ([asked, frames]) => asked === 1 && frames === 0,
+    waitTimeoutMs,
+  );
+  expect(await before.locator('pre code').textContent()).toContain('A --> B');
+  await visitor.context.unroute(library);
+  await diagramIn(await chat.ask(code)).waitFor();
+});
+
 test('a diagram can neither run anything, nor lead anywhere, nor hold up the page', async () => {
   await using world = await echoed();
   const asked: string[] = [];
@@ -144,9 +167,12 @@ test('a diagram can neither run anything, nor lead anywhere, nor hold up the pag
     `flowchart LR\n${Array.from({ length: 199 }, (_, edge) => `n${edge % 20}-->n${(edge * 7) % 19}`).join('\n')}`,
     `flowchart LR\n${'  A --> B\n'.repeat(600)}`,
   ];
-  for (const code of hostile) await chat.ask(fenced('mermaid', code));
+  const replies: Locator[] = [];
+  for (const code of hostile) replies.push(await chat.ask(fenced('mermaid', code)));
   const last = await chat.ask(fenced('mermaid', 'flowchart LR\n  A --> B'));
   await diagramIn(last).waitFor();
+  // Longer than the limit: it was not even tried.
+  expect(await replies.at(-1)?.locator('pre code').count()).toBe(1);
   expect(await chat.page.evaluate(() => '__harmed' in globalThis)).toBe(false);
   expect(await chat.page.locator('main svg foreignObject').count()).toBe(0);
   expect(new URL(chat.page.url()).origin).toBe(new URL(world.url).origin);

@@ -1,15 +1,15 @@
-import type { DiagramAnswer, DiagramRequest } from './request.ts';
+import { type DiagramAnswer, type DiagramRequest, unavailable } from './request.ts';
 
 /** Longer ones stay code: how long the layout takes grows faster than the text. */
 const maxDiagramChars = 5_000;
-/** From a request to its picture, the library's first load included. */
+/** From a request to its picture, the first load of frame and library included. */
 const maxDrawingMs = 10_000;
 /** Of the picture: it is text that is kept as long as it is shown. */
 const maxPictureChars = 2_000_000;
 
 /** Draws one diagram after the other in a hidden frame, which is made for the first. */
 class Diagrams {
-  #frame: Promise<HTMLIFrameElement> | undefined;
+  #frame: Frame | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   /** @returns undefined where the code is to stay */
@@ -22,20 +22,21 @@ class Diagrams {
 
   async #ask(request: DiagramRequest): Promise<DiagramAnswer | undefined> {
     this.#frame ??= newFrame();
-    const frame = await this.#frame;
+    const { element, loaded } = this.#frame;
     const { port1, port2 } = new MessageChannel();
     const answer = await new Promise<unknown>((resolve) => {
-      const timer = setTimeout(() => resolve('late'), maxDrawingMs);
+      const timer = setTimeout(() => resolve(unavailable), maxDrawingMs);
       port1.onmessage = ({ data }) => {
         clearTimeout(timer);
         resolve(data);
       };
       // It has no origin that could be named.
-      frame.contentWindow?.postMessage(request, '*', [port2]);
+      void loaded.then(() => element.contentWindow?.postMessage(request, '*', [port2]));
     });
     port1.close();
-    if (answer === 'late') {
-      frame.remove();
+    // The next diagram gets another frame: what hung, or could not be loaded while the server was away, may work then.
+    if (answer === unavailable) {
+      element.remove();
       this.#frame = undefined;
     }
     return asPicture(answer);
@@ -45,19 +46,26 @@ class Diagrams {
 /** For all diagrams of the page. */
 export const diagrams = new Diagrams();
 
-/** Hidden, but laid out: text is measured in it. Resolves once its script has run, or could not be loaded. */
-function newFrame(): Promise<HTMLIFrameElement> {
-  const frame = document.createElement('iframe');
-  frame.className = 'diagrams-frame';
-  frame.title = 'Diagrams';
-  frame.ariaHidden = 'true';
-  frame.tabIndex = -1;
-  frame.sandbox.add('allow-scripts');
-  frame.src = 'diagrams.html';
-  return new Promise((resolve) => {
-    frame.onload = () => resolve(frame);
-    document.body.append(frame);
+interface Frame {
+  readonly element: HTMLIFrameElement;
+  /** Its script has run, or could not be loaded. */
+  readonly loaded: Promise<void>;
+}
+
+/** Hidden, but laid out: text is measured in it. */
+function newFrame(): Frame {
+  const element = document.createElement('iframe');
+  element.className = 'diagrams-frame';
+  element.title = 'Diagrams';
+  element.ariaHidden = 'true';
+  element.tabIndex = -1;
+  element.sandbox.add('allow-scripts');
+  element.src = 'diagrams.html';
+  const loaded = new Promise<void>((resolve) => {
+    element.onload = () => resolve();
   });
+  document.body.append(element);
+  return { element, loaded };
 }
 
 /** Whatever drew it is not trusted. */

@@ -1,5 +1,5 @@
 import libraryUrl from '@mermaid-js/tiny/dist/mermaid.tiny.js?url';
-import type { DiagramAnswer, DiagramRequest } from './request.ts';
+import { type DiagramAnswer, type DiagramRequest, unavailable } from './request.ts';
 
 /**
  * Draws diagrams in a frame without an origin and with a policy of its own (gateway/door/page-headers.ts): Mermaid sets styles in its elements, which the
@@ -10,20 +10,19 @@ interface Mermaid {
   render(id: string, code: string): Promise<{ readonly svg: string }>;
 }
 
-/** It is no module, but a script that names itself. */
-const library = new Promise<Mermaid>((resolve, reject) => {
+/** It is no module, but a script that names itself. undefined: it could not be loaded. */
+const library = new Promise<Mermaid | undefined>((resolve) => {
   const script = document.createElement('script');
   script.src = libraryUrl;
   script.onload = () => resolve((globalThis as unknown as { readonly mermaid: Mermaid }).mermaid);
-  script.onerror = () => reject(new Error('the library cannot be loaded'));
+  script.onerror = () => resolve(undefined);
   document.head.append(script);
 });
 
 /** Lines between boxes; how long the layout takes grows faster than they do. */
 const maxEdges = 200;
 
-async function draw({ code, isDark }: DiagramRequest): Promise<DiagramAnswer> {
-  const mermaid = await library;
+async function draw(mermaid: Mermaid, { code, isDark }: DiagramRequest): Promise<DiagramAnswer> {
   mermaid.initialize({
     startOnLoad: false,
     securityLevel: 'strict',
@@ -48,8 +47,9 @@ async function draw({ code, isDark }: DiagramRequest): Promise<DiagramAnswer> {
 
 addEventListener('message', ({ source, data, ports: [port] }: MessageEvent<DiagramRequest>) => {
   if (source !== parent || port === undefined) return;
-  draw(data).then(
-    (answer) => port.postMessage(answer),
-    () => port.postMessage(undefined),
-  );
+  void library.then(async (mermaid) => {
+    // What cannot be drawn is no diagram.
+    const drawn = mermaid === undefined ? unavailable : await draw(mermaid, data).catch(() => undefined);
+    port.postMessage(drawn);
+  });
 });
