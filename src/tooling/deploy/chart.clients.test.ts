@@ -151,6 +151,18 @@ test('a changed setting rolls the processes, and a changed configuration Envoy',
   expect(await changed('--set', 'envoy.configuration=x')).toEqual(['parley-envoy']);
 });
 
+test('secrets of an overlay beside the manifests are no part of the chart', async () => {
+  const copy = mkdtempSync(join(folder, 'overlay-'));
+  cpSync(kubernetesFolder, copy, { recursive: true });
+  mkdirSync(join(copy, 'own'));
+  const names = ['kustomization.yaml', 'tls.key', ...roles.map((role) => `${role}.env`)];
+  for (const name of names) writeFileSync(join(copy, 'own', name), 'x');
+  await run('helm', ['package', copy, '--destination', folder]);
+  const packed = await runTool('tar', ['-tzf', `parley-${version}.tgz`], folder);
+  expect(packed.split('\n').filter((path) => path.includes('/own/'))).toEqual(['parley/own/kustomization.yaml']);
+  expect(packed).toContain('parley/base/parley.env');
+});
+
 test.each([
   ['a value that there is not', 'keda.enable=true', 'enable'],
   ['a secret among the settings', 'settings.PARLEY_MONGODB_URI=x', 'PARLEY_MONGODB_URI'],
