@@ -164,11 +164,15 @@ test('secrets of an overlay beside the manifests are no part of the chart', asyn
 });
 
 test.each([
-  ['a value that there is not', 'keda.enable=true', 'enable'],
-  ['a secret among the settings', 'settings.PARLEY_MONGODB_URI=x', 'PARLEY_MONGODB_URI'],
-  ['a setting of something else', 'settings.POSTGRES_URL=x', 'POSTGRES_URL'],
-  ['a patch of an object that there is not', 'patches.Service/parley-gatway.spec=x', 'Service/parley-gatway'],
-  ['half a digest', 'image.digest=sha256:0123', 'sha256:0123'],
-])('%s is refused', async (_, set, named) => {
-  await expect(helm('--set', set)).rejects.toThrow(named);
+  ['a value that there is not', 'keda.enable=true', "additional properties 'enable' not allowed"],
+  ['a secret among the settings', 'settings.PARLEY_MONGODB_URI=x', "invalid propertyName 'PARLEY_MONGODB_URI'"],
+  ['a setting of something else', 'settings.POSTGRES_URL=x', "'POSTGRES_URL' does not match"],
+  [
+    'a patch of an object that there is not',
+    'patches.Service/parley-gatway.spec=x',
+    'no object is named Service/parley-gatway',
+  ],
+  ['half a digest', 'image.digest=sha256:0123', "'sha256:0123' does not match"],
+])('%s is refused', async (_, set, reason) => {
+  await expect(helm('--set', set)).rejects.toThrow(reason);
 });
