@@ -12,10 +12,13 @@ class Diagrams {
   #frame: Frame | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @returns undefined where the code is to stay */
-  draw(request: DiagramRequest): Promise<DiagramAnswer | undefined> {
+  /**
+   * @param gone once aborted, the diagram is not drawn any more: those that follow must not wait for a hundred slow ones that nobody sees
+   * @returns undefined where the code is to stay
+   */
+  draw(request: DiagramRequest, gone: AbortSignal): Promise<DiagramAnswer | undefined> {
     if (request.code.length > maxDiagramChars) return Promise.resolve(undefined);
-    const drawn = this.#last.then(() => this.#ask(request));
+    const drawn = this.#last.then(() => (gone.aborted ? undefined : this.#ask(request)));
     this.#last = drawn;
     return drawn;
   }

@@ -22,15 +22,13 @@ export function Diagram({ code }: { readonly code: string }) {
   const [picture, setPicture] = useState<Picture>();
   const [isCode, setIsCode] = useState(false);
   useEffect(() => {
-    let isGone = false;
-    void diagrams.draw({ code, isDark }).then((drawn) => {
-      if (isGone || drawn === undefined) return;
+    const gone = new AbortController();
+    void diagrams.draw({ code, isDark }, gone.signal).then((drawn) => {
+      if (gone.signal.aborted || drawn === undefined) return;
       const url = URL.createObjectURL(new Blob([drawn.svg], { type: 'image/svg+xml' }));
       setPicture({ of: code, url, width: drawn.width, height: drawn.height });
     });
-    return () => {
-      isGone = true;
-    };
+    return () => gone.abort();
   }, [code, isDark]);
   useEffect(
     () => () => {
