@@ -53,6 +53,12 @@ test('subdomains are meant by Strict-Transport-Security where the values say tha
   expect(told({ hstsSubdomains: true, tls: undefined })).toBeUndefined();
 });
 
+test('docs/deployment.md has each value with its default', () => {
+  const [block = ''] = /^ {4}listen: (?:.+\n)+/m.exec(readFileSync(`${root}docs/deployment.md`, 'utf8')) ?? [];
+  const defaults = Object.entries(productionValues).map(([name, value]) => [name, value ?? null]);
+  expect(parse(block)).toEqual(Object.fromEntries(defaults));
+});
+
 test('the files are what is written from their values', () => {
   for (const [path, text] of Object.entries(envoyFiles())) expect(readFileSync(root + path, 'utf8')).toBe(text);
 });
