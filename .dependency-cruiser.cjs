@@ -16,7 +16,7 @@ const layers = {
   projections: {
     from: '^projections/([^/]+)/',
     may: ['^src/(domain|ports|app)/', '^projections/$1/', '^projections/engine/'],
-    // A table of Unicode that ships with the code (docs/adr/0027), and what queries are asked by (docs/adr/0028).
+    // A table of Unicode that ships with the code (docs/adr/0029), and what queries are asked by (docs/adr/0030).
     npm: '^node_modules/(unicode-segmenter|@orama/stemmers)/',
     core: false,
   },

@@ -1,6 +1,6 @@
 /**
  * Version of the Unicode tables used to split and compare words (domain/conversation/search-words.ts), as a whole number: 17.0 is 1,700. They come with
- * Node, and are the only part of the runtime that a fold may depend on, because the version of each collection that does includes it (ADR 27).
+ * Node, and are the only part of the runtime that a fold may depend on, because the version of each collection that does includes it (ADR 29).
  */
 // biome-ignore lint/style/noRestrictedGlobals: it is recorded, and a model that was folded by other tables begins again.
 const [major = 0, minor = 0] = process.versions['unicode']?.split('.').map(Number) ?? [];

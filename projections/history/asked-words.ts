@@ -3,7 +3,7 @@ import { stemmer as german } from '@orama/stemmers/german';
 import { type Excerpt, excerptOf, type FoundPlace } from '../../src/domain/conversation/excerpt.ts';
 import { placesOf } from '../../src/domain/conversation/search-words.ts';
 
-/** Asked of each word, whatever the language of a text: nothing that is stored depends on them (docs/adr/0028). */
+/** Asked of each word, whatever the language of a text: nothing that is stored depends on them (docs/adr/0030). */
 const stemmers = [english, german];
 
 /** UTF-16 units that a word begins with. Fewer begin too many, and are looked for as a whole word. */

@@ -72,7 +72,7 @@ test('the linter refuses time and chance that do not come through the ports', as
   expect([...found].sort()).toEqual(planted.map(([file]) => file).sort());
 });
 
-/** Those that say which release of Unicode they depend on (docs/adr/0027). */
+/** Those that say which release of Unicode they depend on (docs/adr/0029). */
 const recorded = new Set(['src/domain/conversation/search-words.ts']);
 
 test('what folds depends on no table of Unicode but the recorded one', async () => {
