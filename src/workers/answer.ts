@@ -5,7 +5,7 @@ import { type Draft, noDraft, type PendingMessage } from '../domain/conversation
 import { maxReplyBytes } from '../domain/limits.ts';
 import type { LiveEvent } from '../ports/live-bus.ts';
 import { isNoRoom } from '../ports/media-store.ts';
-import { type GeneratedMedia, ProviderError, type Utterance } from '../ports/provider.ts';
+import type { GeneratedMedia, Utterance } from '../ports/provider.ts';
 import type { TraceContext } from '../ports/tracing.ts';
 import {
   type AnswerEvent,
@@ -22,7 +22,7 @@ import {
 } from './answer-state.ts';
 import { AnswerTrace } from './answer-trace.ts';
 import type { Attempt, AttemptDeps, AttemptEnd } from './attempt.ts';
-import { causeOf, type FailedEnd, notBeforeMs, reasonOf } from './attempt-failure.ts';
+import { causeOf, type FailedEnd, loggedCauseOf, notBeforeMs, reasonOf } from './attempt-failure.ts';
 import type { WorkerDeps } from './deps.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
 import { LoggedAttempt } from './logged-attempt.ts';
@@ -413,10 +413,7 @@ export class Answer {
     const { metrics, logger } = this.#context.deps;
     metrics.attemptFailed(end.type === 'failed' ? 'error' : 'timeout');
     const { messageId, conversationId } = this.message;
-    // What a provider says of itself needs no stack, and there may be twenty of them for one message.
-    const isTold = end.type === 'timed-out' || end.error instanceof ProviderError;
-    const why = isTold ? { cause: causeOf(end) } : { err: end.error };
-    logger.warn({ messageId, conversationId, attempt, ...why }, 'an attempt to answer failed');
+    logger.warn({ messageId, conversationId, attempt, ...loggedCauseOf(end) }, 'an attempt to answer failed');
   }
 
   #warn(error: unknown, what: string): void {

@@ -26,6 +26,17 @@ export function causeOf(end: FailedEnd): string {
   return end.error instanceof ProviderError ? end.error.message : '';
 }
 
+/**
+ * For the process's log. What a provider says of itself needs no stack, and there may be twenty of them for one message; an error beneath a failure that
+ * is final may be a defect of this process.
+ */
+export function loggedCauseOf(end: FailedEnd): object {
+  if (end.type === 'timed-out') return { cause: causeOf(end) };
+  if (!(end.error instanceof ProviderError)) return { err: end.error };
+  const { retryable, cause } = end.error;
+  return { cause: causeOf(end), ...(!retryable && cause !== undefined && { err: cause }) };
+}
+
 /** Milliseconds before which another attempt is of no use; infinite when none is. A provider may refuse to go on from a beginning for good, and answer without one. */
 export function notBeforeMs(error: unknown, { beginning, broughtNothing }: Attempt): number {
   const isRefusal = error instanceof ProviderError && !error.retryable && error.fault === undefined;
