@@ -119,7 +119,7 @@ describe('parley chat, with input from a pipe', () => {
     };
     expect(await chat('one\n/new\nthree\nfour\n')).toMatchObject({
       exitCode: 1,
-      errors: 'SESSION_TAKEN_OVER: It goes on elsewhere — nothing, if that was you; otherwise start again.\n',
+      errors: 'SESSION_TAKEN_OVER: It goes on elsewhere — start again to take it back.\n',
     });
   });
 

@@ -86,6 +86,8 @@ describe('with a real server', () => {
       const tooLong = 'x'.repeat(4_097);
       expect(await as('poet', 'instructions', [tooLong])).toBe('');
       expect(await as('poet', 'instructions')).toBe('Answer in rhyme.\n');
+      expect(await as('poet', 'instructions', ['Answer in prose.', '--remove'])).toBe('');
+      expect(await as('poet', 'instructions')).toBe('Answer in rhyme.\n');
       expect(await as('poet', 'instructions', ['--remove'])).toBe('No instructions of your own.\n');
       expect(await as('poet', 'chat', [], 'hello\n')).not.toContain('rhyme');
     } finally {

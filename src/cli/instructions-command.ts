@@ -36,19 +36,20 @@ interface InstructionsOptions extends CommonOptions {
 /** Adds `parley instructions`. */
 export function registerInstructions(program: Command, surroundings: Surroundings): void {
   withCommonOptions(program.command('instructions'), surroundings)
-    .description('tell the model what to keep to in all your conversations, or show it')
+    .description('show or set your own instructions to the model, for all your conversations')
     .argument('[text...]', 'sent to the model with each message of `parley chat` from now on')
-    .option('--remove', 'send none any more')
+    .option('--remove', 'remove them')
     .action((text: readonly string[], options: InstructionsOptions) =>
       run(options.address, async () => change(text.join(' '), options, surroundings)),
     );
 }
 
 function change(text: string, options: InstructionsOptions, surroundings: Surroundings): void {
+  if (options.remove === true && text !== '') throw new Trouble('Give either new instructions or --remove.');
   const owner = ownerOf(identify(options, surroundings), options);
   const file = new InstructionsFile(surroundings.stateHome, options.address, owner);
   const asked = options.remove === true ? '' : instructionsToSend(text);
-  if (asked === undefined) throw new Trouble(`Instructions may have ${maxInstructionsBytes} bytes.`);
+  if (asked === undefined) throw new Trouble(`Instructions can have at most ${maxInstructionsBytes} bytes.`);
   if (options.remove === true || asked !== '') file.write(asked);
   const kept = file.read();
   process.stdout.write(`${kept === '' ? 'No instructions of your own.' : printable(kept)}\n`);

@@ -69,7 +69,7 @@ export interface Caller {
   readonly clientId: string;
   /** IANA time zone. A function is called for each attempt, where it may change. */
   readonly timeZone: string | (() => string);
-  /** The person's own to the model, up to `maxInstructionsBytes`. A function is called for each message, where they may change. Default: none. */
+  /** The person's own instructions to the model, up to `maxInstructionsBytes`. A function is called for each message, where they may change. Default: none. */
   readonly instructions?: string | (() => string) | undefined;
   /** Default: calls carry no credentials. */
   readonly tokens?: AccessTokens | undefined;

@@ -72,7 +72,7 @@ describe.each(Object.entries(wires))('over %s', (name, wireTo) => {
     expect(sent.accepted).toMatchObject({ conversationId: chat.conversationId, duplicate: false });
     const pieces: ReplyPiece[] = [];
     for await (const piece of sent.reply) pieces.push(piece);
-    expect(pieces.length).toBeGreaterThan(3);
+    expect(pieces.length).toBeGreaterThan(1);
     const reply = await sent.reply;
     expect(drawn(pieces)).toBe(textOf(reply));
     const again: ReplyPiece[] = [];

@@ -21,7 +21,7 @@ export interface ParleyOptions {
   readonly clientId?: string | undefined;
   /** IANA. Default: that of this machine. */
   readonly timeZone?: string | undefined;
-  /** The person's own to the model, which chats send with each message. Default: none. */
+  /** The person's own instructions to the model, which chats send with each message. Default: none. */
   readonly instructions?: Caller['instructions'];
   /** Default: calls carry no credentials. */
   readonly tokens?: AccessTokens | undefined;

@@ -60,12 +60,12 @@ function unknownNames(env: Readonly<Record<string, string | undefined>>): string
     .map((name) => `${shown(name)} is not a setting; ${hintFor(name)}`);
 }
 
-/** Of a name's letters after PARLEY_, the part that a slip of the pen changes. */
-const maxMistyped = 0.4;
+/** Of a name's letters after PARLEY_: a name that differs in more is hardly a typing error, and the nearest one would mislead. */
+const maxMistypedShare = 0.4;
 
 function hintFor(name: string): string {
   const nearest = closest(name, names);
-  const isNear = distance(name, nearest) <= maxMistyped * name.replace(ownNames, '').length;
+  const isNear = distance(name, nearest) <= maxMistypedShare * name.replace(ownNames, '').length;
   return isNear ? `the nearest one is ${nearest}` : 'docs/configuration.md lists them';
 }
 

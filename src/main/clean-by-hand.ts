@@ -16,6 +16,7 @@ export class CleanByHand extends Error {
 function byHand(prefix: string, { kafka, mongodbUri, accountsMongodbUri, s3 }: DistributedConfig): string {
   const { connections, conversations } = topicsOf(prefix);
   const server = `--bootstrap-server ${kafka.brokers.join()}`;
+  // Kafka itself removes those of projectors of other releases: they have no members.
   const groups = [
     `${prefix}.workers`,
     readGroupOf(`${prefix}.workers`),

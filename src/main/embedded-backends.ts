@@ -118,6 +118,6 @@ function startProjector(
       metrics.parked();
       logger.error(parked, 'a record cannot be decoded and was put aside');
     },
-    onTrouble: (what) => logger.warn({ what }, 'the read models cannot be written'),
+    onTrouble: (what) => logger.warn({ what }, 'the projector met a fault and goes on'),
   });
 }

@@ -54,7 +54,7 @@ export interface ProviderRequest {
   readonly replyKind: ReplyKind;
   /** IANA zone of the client. */
   readonly timeZone: string;
-  /** The person's own, to be obeyed beside the operator's; '': none. */
+  /** The person's own instructions, to be followed beside the operator's; '': none. */
   readonly instructions: string;
   /** When the log took the message, milliseconds since the epoch. */
   readonly timeMs: number;

@@ -10,10 +10,9 @@
  */
 export interface ReadModelStore extends AsyncDisposable {
   /**
-   * The collection of this name, created with its indexes if it is not there. Known to `apply` from then on. A store that holds
-   * only other versions of it begins its model again, empty: in the place of the older one, or beside the others. Throws ReadModelTooNew when a newer one
-   * has the place. A handle that writes keeps to
-   * the generation that is live at the last such call: once another is, all it does with the model rejects with ReadModelReplaced.
+   * The collection of this name, created with its indexes if it is not there. Known to `apply` from then on. A store that holds only other versions of it
+   * begins its model again, empty: in the place of the older one, or beside the others. Throws ReadModelTooNew when a newer one has the place. A handle
+   * that writes keeps to the generation that is live at the last such call: once another is, all it does with the model rejects with ReadModelReplaced.
    */
   collection<D extends Document>(spec: CollectionSpec<D>): Collection<D>;
 

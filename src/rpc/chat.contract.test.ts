@@ -52,13 +52,13 @@ describe.each(shapes)('a session (%s)', (shape) => {
     expect(session.pieces(reply.messageId)).toEqual(new Map([[1, textOf(reply)]]));
   });
 
-  // A reply that is whole before the log has its start is told in one piece: its end is read together with its start.
+  // What there is of a reply when the log has its start is sent as one piece: how many of the eight that is depends on how fast the log is.
   test('hears the pieces one by one while the reply is being made', async () => {
     await using slow = await startServer({ env: { ...env, PARLEY_SIMULATED_PIECE_INTERVAL_MS: '200' } });
     await using testSessions = new TestSessions(slow, shape);
     const { session } = await testSessions.connect();
     const { reply } = await session.ask('How are you?');
-    expect(session.all('replyDelta')).toHaveLength(8);
+    expect(session.all('replyDelta').length).toBeGreaterThan(1);
     expect(session.pieces(reply.messageId)).toEqual(new Map([[1, textOf(reply)]]));
   });
 

@@ -137,6 +137,7 @@ export async function runScript(
   input = '',
 ): Promise<Ran> {
   const child = spawn(process.execPath, [script, ...args], { env, cwd, stdio: 'pipe' });
+  // It may end before it has read its input.
   child.stdin.on('error', () => undefined);
   child.stdin.end(input);
   const stdout: Buffer[] = [];

@@ -82,6 +82,8 @@ export interface WorkerUnderTest extends RunningWorker {
   readonly clock: HastyClock;
   readonly metrics: CountingMetrics;
   readonly warnings: readonly string[];
+  /** The fields of each of these. */
+  readonly warned: readonly object[];
   /** What its group tells it; at first that the one partition is its own. */
   assign(partitions: readonly number[]): void;
 }
@@ -165,7 +167,11 @@ export class WorkerWorld implements AsyncDisposable {
     const clock = new HastyClock(options.haste ?? 20);
     const metrics = countingMetrics();
     const warnings: string[] = [];
-    const warn = (_fields: object, message: string) => warnings.push(message);
+    const warned: object[] = [];
+    const warn = (fields: object, message: string) => {
+      warnings.push(message);
+      warned.push(fields);
+    };
     let assign: WorkerUnderTest['assign'] = () => {};
     // Two that believe to have the partition are told apart by their claims alone.
     const groups: PartitionGroups = {
@@ -208,6 +214,7 @@ export class WorkerWorld implements AsyncDisposable {
       clock,
       metrics,
       warnings,
+      warned,
     };
     this.#workers.push(worker);
     return worker;

@@ -2,6 +2,7 @@ import type { PendingMessage } from '../domain/conversation/pending-messages.ts'
 import { replyKindOf } from '../domain/media/formats.ts';
 import type { Outcome, Span, TraceContext } from '../ports/tracing.ts';
 import type { Attempt, AttemptEnd } from './attempt.ts';
+import { reasonOf } from './attempt-failure.ts';
 import type { WorkerDeps } from './deps.ts';
 
 /** The spans of one answer. A message that is not traced has none of this. */
@@ -71,9 +72,8 @@ function errorOf(end: AttemptEnd): string | undefined {
     case 'abandoned':
       return 'ABANDONED';
     case 'timed-out':
-      return 'PROVIDER_TIMEOUT';
     case 'failed':
-      return 'PROVIDER_FAILED';
+      return reasonOf(end);
     default:
       return end satisfies never;
   }

@@ -74,6 +74,7 @@ describe('an answer', () => {
     await world.ended('failed', 'c/1');
     await ended(tracer);
     expect(tracer.of('process')).toMatchObject([{ outcome: { error: 'PROVIDER_REFUSED' } }]);
+    expect(tracer.of('ask')).toMatchObject([{ outcome: { error: 'PROVIDER_REFUSED' } }]);
     expect(await logged(world)).toEqual([sent, tracer.of('append')[0]?.traceparent]);
   });
 

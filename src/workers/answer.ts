@@ -5,13 +5,12 @@ import { type Draft, noDraft, type PendingMessage } from '../domain/conversation
 import { maxReplyBytes } from '../domain/limits.ts';
 import type { LiveEvent } from '../ports/live-bus.ts';
 import { isNoRoom } from '../ports/media-store.ts';
-import { type GeneratedMedia, ProviderError, type ProviderFault, type Utterance } from '../ports/provider.ts';
+import type { GeneratedMedia, Utterance } from '../ports/provider.ts';
 import type { TraceContext } from '../ports/tracing.ts';
 import {
   type AnswerEvent,
   type AnswerRules,
   type AnswerState,
-  type AttemptFailure,
   type AttemptOutcome,
   type Effect,
   type End,
@@ -23,6 +22,7 @@ import {
 } from './answer-state.ts';
 import { AnswerTrace } from './answer-trace.ts';
 import type { Attempt, AttemptDeps, AttemptEnd } from './attempt.ts';
+import { causeOf, type FailedEnd, loggedCauseOf, notBeforeMs, reasonOf } from './attempt-failure.ts';
 import type { WorkerDeps } from './deps.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
 import { LoggedAttempt } from './logged-attempt.ts';
@@ -409,14 +409,11 @@ export class Answer {
     return { conversationId, messageId, replyMessageId: this.#replyMessageId, attempt, claimId };
   }
 
-  #noteFailure(end: Extract<AttemptEnd, { type: 'failed' | 'timed-out' }>, { number: attempt }: Attempt): void {
+  #noteFailure(end: FailedEnd, { number: attempt }: Attempt): void {
     const { metrics, logger } = this.#context.deps;
     metrics.attemptFailed(end.type === 'failed' ? 'error' : 'timeout');
     const { messageId, conversationId } = this.message;
-    // What a provider says of itself needs no stack, and there may be twenty of them for one message.
-    const isTold = end.type === 'timed-out' || end.error instanceof ProviderError;
-    const why = isTold ? { cause: causeOf(end) } : { err: end.error };
-    logger.warn({ messageId, conversationId, attempt, ...why }, 'an attempt to answer failed');
+    logger.warn({ messageId, conversationId, attempt, ...loggedCauseOf(end) }, 'an attempt to answer failed');
   }
 
   #warn(error: unknown, what: string): void {
@@ -427,38 +424,4 @@ export class Answer {
 
 function hasMedia(event: Final): event is ReplyCompleted {
   return event.type === 'ReplyCompleted' && event.parts.some(({ kind }) => kind !== 'text');
-}
-
-function reasonOf(end: Extract<AttemptEnd, { type: 'failed' | 'timed-out' }>): AttemptFailure {
-  if (end.type === 'timed-out') return 'PROVIDER_TIMEOUT';
-  if (!(end.error instanceof ProviderError)) return 'PROVIDER_FAILED';
-  const { fault, retryable } = end.error;
-  if (fault !== undefined) return faults[fault];
-  return retryable ? 'PROVIDER_FAILED' : 'PROVIDER_REFUSED';
-}
-
-const faults = {
-  'access denied': 'PROVIDER_ACCESS_DENIED',
-  'model not found': 'PROVIDER_MODEL_NOT_FOUND',
-  'quota exceeded': 'PROVIDER_BUSY',
-} as const satisfies Record<ProviderFault, AttemptFailure>;
-
-/** Cause for operators. Not of internal errors: their messages may contain content. */
-function causeOf(end: Extract<AttemptEnd, { type: 'failed' | 'timed-out' }>): string {
-  if (end.type === 'timed-out') return `no ${end.awaited} in time`;
-  return end.error instanceof ProviderError ? end.error.message : '';
-}
-
-/** A provider may refuse to go on from a beginning for good, and answer without one. */
-function notBeforeMs(error: unknown, { beginning, broughtNothing }: Attempt): number {
-  const isRefusal = error instanceof ProviderError && !error.retryable && error.fault === undefined;
-  return isRefusal && beginning.bytes > 0 && broughtNothing ? 0 : retryAfterMs(error);
-}
-
-/** Not before so long is another attempt of use; infinite when none is. */
-function retryAfterMs(error: unknown): number {
-  if (error instanceof ProviderError) return error.retryable ? (error.retryAfterMs ?? 0) : Number.POSITIVE_INFINITY;
-  // The log's and the read models' errors say so too; anything else is a defect, and would fail again.
-  const retryable = error instanceof Error && 'retryable' in error && error.retryable === true;
-  return retryable ? 0 : Number.POSITIVE_INFINITY;
 }

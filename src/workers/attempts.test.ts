@@ -100,6 +100,20 @@ describe('a provider that fails', () => {
     expect(worker.provider.calls).toHaveLength(1);
   });
 
+  // Cause: the process's log had the provider's message alone, and so nothing of a defect in reading the media for it.
+  test('for good is logged with what lies beneath, and for a moment without', async () => {
+    await using world = await WorkerWorld.open();
+    const defect = new TypeError('x is not a function');
+    const busy = new ProviderError('no connection (ECONNREFUSED)', true, undefined, { cause: defect });
+    const unreadable = new ProviderError('what was sent cannot be read', false, undefined, { cause: defect });
+    const worker = world.worker({ provider: provider(fail(busy), fail(unreadable)) });
+    await world.say('c/1');
+    await world.ended('failed', 'c/1');
+    const failures = worker.warned.filter((fields) => 'cause' in fields);
+    expect(failures).toMatchObject([{ cause: busy.message }, { cause: unreadable.message, err: defect }]);
+    expect(failures[0]).not.toHaveProperty('err');
+  });
+
   // Causes: each of these was told as PROVIDER_FAILED, with the advice to say it again, and its cause stood nowhere but in the worker's own log.
   test.each([
     ['for long', new ProviderError('HTTP 429', true, 3_600_000), 'PROVIDER_BUSY'],

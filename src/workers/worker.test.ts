@@ -542,8 +542,8 @@ test('a watcher who comes late gets the draft from its beginning', async () => {
   await asked(provider, 1);
   provider.callFor('c/1').say('Grüße ', 'aus ');
   await eventually(
-    async () => world.live,
-    (live) => live.length >= 2,
+    async () => world.live.map(({ text }) => text).join(''),
+    (text) => text === 'Grüße aus ',
   );
   const draft: unknown[] = [];
   world.bus.requestDrafts('c', (event) => draft.push(event));

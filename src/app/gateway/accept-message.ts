@@ -12,7 +12,7 @@ import { isChosenId } from './hello.ts';
 export interface OutgoingMessage {
   readonly clientMessageId: string;
   readonly parts: readonly OutgoingPart[];
-  /** The person's own to the model; absent: none. */
+  /** The person's own instructions to the model; absent: none. */
   readonly instructions?: string | undefined;
   /** The step in which it came; absent: it is not traced. */
   readonly trace?: TraceContext;

@@ -33,7 +33,7 @@ const hello = {
 class DecidedAdmission
   implements Pick<Admission, 'request' | 'release' | 'touch' | 'spoke' | 'state' | 'suspended' | 'heldTokenHash'>
 {
-  readonly state = initialAdmission;
+  state = initialAdmission;
   suspended = false;
   readonly requests: {
     readonly sessionId: string;
@@ -61,6 +61,19 @@ class DecidedAdmission
 
   touch(): void {}
   spoke(): void {}
+
+  /** The last request is acknowledged, and gets the slot or the place of the client's session elsewhere. */
+  takesOver(): void {
+    const { sessionId = '', resolve } = this.requests.at(-1) ?? {};
+    this.state = { ...this.state, sessionOfClient: this.state.sessionOfClient.set(hello.clientId, sessionId) };
+    resolve?.();
+  }
+
+  refuses(): void {
+    const last = this.requests.at(-1);
+    last?.listener.refused('TOO_MANY_CLIENTS');
+    last?.resolve();
+  }
 
   opens(): void {
     this.requests.at(-1)?.listener.opened();
@@ -337,7 +350,7 @@ test('a session that its client took over from another device is in the security
   opened({ takeOver: true });
   await settled();
   expect(secured).toEqual([]);
-  admission.requests.at(-1)?.resolve();
+  admission.takesOver();
   await settled();
   expect(secured).toEqual([
     {
@@ -352,7 +365,17 @@ test('a session that its client took over from another device is in the security
 test('a take-over that found no other session is not in the security log', async () => {
   opened({ takeOver: true });
   await settled();
-  admission.requests.at(-1)?.resolve();
+  admission.takesOver();
+  await settled();
+  expect(secured).toEqual([]);
+});
+
+// Cause: who would not wait for the place in line of the other session was refused, and the log said that it was taken over.
+test('a take-over that is refused is not in the security log', async () => {
+  admission.heldHash = 'hash of the token of the session in line';
+  opened({ takeOver: true });
+  await settled();
+  admission.refuses();
   await settled();
   expect(secured).toEqual([]);
 });

@@ -14,7 +14,7 @@ import type { ShowProgress } from './progress.ts';
 import { progressOf } from './progress.ts';
 import { fetchInto } from './transfer.ts';
 
-/** A reply is not worth more patience than its reader has: some 2 s. */
+/** Before each further attempt to fetch media, some 2 s in all: a person waits for the reply. */
 const WAITS_MS = [250, 500, 1_000] as const;
 /** More media of one second than anybody gets. */
 const MAX_SAME_NAMES = 10_000;

@@ -48,7 +48,7 @@ export interface MessageReceived {
   readonly parts: readonly Part[];
   /** IANA zone of the client when it spoke. */
   readonly timeZone: string;
-  /** The person's own, which the model gets with this message; absent: none. */
+  /** The person's own instructions, which the model gets with this message; absent: none. */
   readonly instructions?: string;
 }
 

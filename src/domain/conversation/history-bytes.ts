@@ -6,7 +6,7 @@ export const messageOverheadBytes = 256;
 /** What is counted of a part: its text, or the name of its file. The objects of media are counted where they are. */
 type Counted = { readonly text: string } | { readonly fileName?: string | undefined };
 
-/** What a message adds to its client's history. @param instructions the log has them with it */
+/** What a message adds to its client's history. @param instructions stored with it */
 export function historyBytesOf(parts: readonly Counted[], instructions = ''): number {
   const said = parts.map((part) => ('text' in part ? part.text : (part.fileName ?? '')));
   return messageOverheadBytes + utf8Length(said.join('')) + utf8Length(instructions);

@@ -18,7 +18,7 @@ export interface PendingMessage {
   readonly parts: readonly Part[];
   /** IANA zone of the client when it spoke. */
   readonly timeZone: string;
-  /** '': none. */
+  /** The person's own instructions to the model; '': none. */
   readonly instructions: string;
   /** Its offset in the partition. */
   readonly sequence: number;

@@ -250,10 +250,12 @@ describe('generations', () => {
     const versions = [1, 2, 3].map((version) => ({ ...notes, version }));
     for (const [index, spec] of versions.entries()) {
       const writer = await open('write', 100);
-      writer.collection(spec);
+      // A collection that only the first release has goes with it.
+      const specs = index === 0 ? [spec, { ...spec, name: 'drafts' }] : [spec];
+      for (const each of specs) writer.collection(each);
       await writer.apply([noteWrite('a', 1, note(index))], [upTo(2)]);
       const rebuild = await writer.rebuild('notebook');
-      rebuild.store.collection(spec);
+      for (const each of specs) rebuild.store.collection(each);
       await rebuild.store.apply([noteWrite('a', 1, note(index))], [upTo(2)]);
       await rebuild.activate();
     }

@@ -2,6 +2,11 @@ import type { Shared } from './generations.ts';
 import { generationsPerRelease, keptReleases } from './limits.ts';
 import { type ModelState, statesOf } from './model-states.ts';
 
+interface StoredTable {
+  readonly table: string;
+  readonly generation: number;
+}
+
 /**
  * Drops former generations. Who retires one does, and who opens a model to write does too, because processes die in between, and because
  * a writer that was held up may make a collection anew by writing to it.
@@ -29,16 +34,19 @@ export class Sweeper {
 
   /** Drops one generation, which nobody reads. */
   async drop(model: string, generation: number): Promise<void> {
-    const { connection, states, checkpoints } = this.#shared;
-    const stored = await this.#stored(statesOf(await states.read(), model));
-    for (const { table } of stored.filter((each) => each.generation === generation))
-      await connection.use((database) => database.collection(table).drop());
-    await checkpoints.remove(model, [generation]);
+    await this.#drop(model, generation, await this.#stored(statesOf(await this.#shared.states.read(), model)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     await Promise.all(this.#sweeping);
+  }
+
+  async #drop(model: string, generation: number, stored: readonly StoredTable[]): Promise<void> {
+    const { connection, checkpoints } = this.#shared;
+    for (const { table } of stored.filter((each) => each.generation === generation))
+      await connection.use((database) => database.collection(table).drop());
+    await checkpoints.remove(model, [generation]);
   }
 
   #begin(model: string): void {
@@ -59,13 +67,14 @@ export class Sweeper {
     for (const state of retired) await states.remove(state);
     for (const generation of found) {
       if (isNeeded(generation, kept)) continue;
-      await this.drop(model, generation);
+      // As found before: no state names the collections any more that a retired release alone has.
+      await this.#drop(model, generation, stored);
       logger?.info({ model, generation }, 'dropped a former generation of a read model');
     }
   }
 
   /** All generations of these collections that are there. */
-  async #stored(states: readonly ModelState[]): Promise<readonly { table: string; generation: number }[]> {
+  async #stored(states: readonly ModelState[]): Promise<readonly StoredTable[]> {
     const { connection, prefix } = this.#shared;
     const collections = states.flatMap(({ versions }) => Object.keys(versions));
     const found = await connection.use((database) => database.listCollections({}, { nameOnly: true }).toArray());

@@ -29,7 +29,7 @@ export class PartitionFeed {
     return this.#end;
   }
 
-  /** The partition has one more record. Tails are told by `wake`, once for all records of a batch. */
+  /** The partition has one more record. `wake` must be called before the next: until then a tail that waits counts as one that has read this. */
   push(record: LogRecord): void {
     if (this.#isReadByAll) this.#forget();
     this.#recent.push(record);
