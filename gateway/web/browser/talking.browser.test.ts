@@ -117,8 +117,8 @@ describe.each(doors)('over %s', (door) => {
   });
 
   test('what got no reply is sent again as a new message, and the reply names its model', async () => {
-    const refused = { kind: 'status', status: 400 } as const;
-    await using world = await World.start(door, { script: () => refused });
+    const failing = { kind: 'status', status: 500 } as const;
+    await using world = await World.start(door, { script: () => failing, env: { PARLEY_MAX_ATTEMPTS: '1' } });
     await using visitor = await chromium.visitor(world.url);
     const chat = await ChatPage.connected(visitor);
     const announcements = chat.page.getByRole('log', { name: 'Announcements' });
