@@ -202,7 +202,10 @@ describe.each(doors)('over %s', (door) => {
     const sent: string[] = [];
     visitor.context.on('request', (request) => sent.push(`${request.method()} ${new URL(request.url()).pathname}`));
     const refused = [
-      [{ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('notes') }, 'Files like notes.txt are not taken.'],
+      [
+        { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('notes') },
+        'Files like notes.txt are not taken.',
+      ],
       [videoFile(3 * mib), /at most/],
     ] as const;
     for (const [file, words] of refused) {
