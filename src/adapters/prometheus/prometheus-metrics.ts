@@ -140,10 +140,13 @@ function secondsHistogram(registers: Registers, name: string, help: string): His
   return new Histogram({ name, help, buckets: secondBuckets, registers });
 }
 
-/** Gives the way to observe milliseconds. */
-function histogram(registers: Registers, name: string, help: string): (ms: number) => void {
-  const seconds = secondsHistogram(registers, name, help);
+/** The way to observe milliseconds. */
+function inMs(seconds: Histogram): (ms: number) => void {
   return (ms) => seconds.observe(ms / msPerSecond);
+}
+
+function histogram(registers: Registers, name: string, help: string): (ms: number) => void {
+  return inMs(secondsHistogram(registers, name, help));
 }
 
 async function countOf(histogram: Histogram): Promise<number> {
@@ -250,8 +253,8 @@ function gatewayMetrics(registers: Registers): Metrics & Pick<PrometheusMetrics,
     writeRefused: counterOfEach(registers, writes, writeKinds),
     historyRead: () => reads.inc(),
     sessionEnded: (reason) => ended.inc({ reason }),
-    accepted: (ms) => accepted.observe(ms / msPerSecond),
-    replied: (ms) => replied.observe(ms / msPerSecond),
+    accepted: inMs(accepted),
+    replied: inMs(replied),
   };
 }
 

@@ -162,10 +162,10 @@ export class Session implements AdmissionListener {
     const tokenHash = resumeToken === '' ? '' : this.#deps.ids.hash(resumeToken);
     if (!this.#advance('request')) return;
     await this.#request(otherHash ?? tokenHash, waitMs, otherHash !== undefined);
+    if (otherHash === undefined) return;
     const { clientId, clientAddress: address } = this;
     // A request that was refused, or not acknowledged, has ended no session.
-    const isHolder = this.#deps.admission.state.sessionOfClient.get(clientId) === this.#sessionId;
-    if (otherHash === undefined || !isHolder) return;
+    if (this.#deps.admission.state.sessionOfClient.get(clientId) !== this.#sessionId) return;
     await this.#deps.security.record({ kind: 'session_ended', clientId, address: address ?? '', detail: takenOver });
   }
 

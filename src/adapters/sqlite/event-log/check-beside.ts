@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { type LogDamage, LogDamagedAtOpen } from './errors.ts';
+import { threadUrl } from './writer-client.ts';
 
 /** A check of a whole log that runs beside its writer. */
 export interface CheckBeside {
@@ -10,8 +11,7 @@ export interface CheckBeside {
 
 /** Checks everything in a log's folder in a thread of its own. */
 export function checkBeside(folder: string): CheckBeside {
-  const file = import.meta.url.endsWith('.ts') ? './check-thread.ts' : './check-thread.js';
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: folder });
+  const worker = new Worker(threadUrl('check-thread'), { workerData: folder });
   const damage = new Promise<Error | undefined>((resolve) => {
     worker.once('message', (damages: readonly LogDamage[]) =>
       resolve(damages.length > 0 ? new LogDamagedAtOpen(folder, damages) : undefined),

@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Appended, NewRecord } from '../../../ports/event-log.ts';
 import { LogUnavailable } from '../../../ports/event-log.ts';
@@ -186,6 +187,11 @@ function unavailable({ outcome, message }: Failure): LogUnavailable {
   return new LogUnavailable(`the log cannot be written: ${message}`, outcome === 'not-written' ? outcome : 'unknown');
 }
 
+/** The file of a thread in this folder: as source, or as it was built. */
+export function threadUrl(name: 'writer-thread' | 'check-thread'): URL {
+  return new URL(`./${name}${extname(import.meta.url)}`, import.meta.url);
+}
+
 /** The writer's objects live for one batch: without these limits the heap would grow to what the machine has, not to what it needs. */
 const writerHeap = { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 128 };
 
@@ -196,8 +202,7 @@ const writerHeap = { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 128 };
 export async function startWriter(
   options: WriterOptions,
 ): Promise<{ worker: Worker; opened: FromWriter & { kind: 'opened' } }> {
-  const file = import.meta.url.endsWith('.ts') ? './writer-thread.ts' : './writer-thread.js';
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: options, resourceLimits: writerHeap });
+  const worker = new Worker(threadUrl('writer-thread'), { workerData: options, resourceLimits: writerHeap });
   const first = await new Promise<FromWriter>((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);
