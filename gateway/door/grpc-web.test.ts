@@ -101,24 +101,33 @@ describe('a call', () => {
   });
 });
 
+/** Five messages, each of which is written when the one before has been read. */
+function countingStream() {
+  let call: ServerWritableStream<Buffer, Buffer> | undefined;
+  return {
+    many: (begun: ServerWritableStream<Buffer, Buffer>) => {
+      call = begun;
+      begun.write(Buffer.from('0'));
+    },
+    async isReadInTurn(body: AsyncIterable<Uint8Array>) {
+      let count = 0;
+      for await (const { flags, bytes } of framesOf(body)) {
+        if (flags !== 0) break;
+        expect(String(bytes)).toBe(String(count));
+        count += 1;
+        if (count < 5) call?.write(Buffer.from(String(count)));
+        else call?.end();
+      }
+      expect(count).toBe(5);
+    },
+  };
+}
+
 describe('a stream', () => {
   test('is read piece by piece: the next one is written when the one before has been read', async () => {
-    let call: ServerWritableStream<Buffer, Buffer> | undefined;
-    await using server = await startByteServer({
-      many(begun) {
-        call = begun;
-        begun.write(Buffer.from('0'));
-      },
-    });
-    let count = 0;
-    for await (const { flags, bytes } of framesOf(bodyOf(await post(server.many, hello)))) {
-      if (flags !== 0) break;
-      expect(String(bytes)).toBe(String(count));
-      count += 1;
-      if (count < 5) call?.write(Buffer.from(String(count)));
-      else call?.end();
-    }
-    expect(count).toBe(5);
+    const counting = countingStream();
+    await using server = await startByteServer({ many: counting.many });
+    await counting.isReadInTurn(bodyOf(await post(server.many, hello)));
   });
 
   test('tells that the server cut it off, whether or not it had answered', async () => {
@@ -338,23 +347,10 @@ describe('a call in base64', () => {
   });
 
   test('has each piece of its stream as soon as there is one, and its refusal in base64 as well', async () => {
-    let call: ServerWritableStream<Buffer, Buffer> | undefined;
-    await using server = await startByteServer({
-      many(begun) {
-        call = begun;
-        begun.write(Buffer.from('0'));
-      },
-    });
-    let count = 0;
+    const counting = countingStream();
+    await using server = await startByteServer({ many: counting.many });
     const response = await post(server.many, hello.toString('base64'), { headers: asText });
-    for await (const { flags, bytes } of framesOf(fromBase64(bodyOf(response)))) {
-      if (flags !== 0) break;
-      expect(String(bytes)).toBe(String(count));
-      count += 1;
-      if (count < 5) call?.write(Buffer.from(String(count)));
-      else call?.end();
-    }
-    expect(count).toBe(5);
+    await counting.isReadInTurn(fromBase64(bodyOf(response)));
     const refused = await exchange(`${server.origin}/test.Bytes/Other`, hello.toString('base64'), { headers: asText });
     expect(refused.code).toBe(status.UNIMPLEMENTED);
   });
