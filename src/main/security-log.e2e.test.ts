@@ -58,13 +58,18 @@ test('who did what to accounts, and what operators did, is listed for operators,
     expect.objectContaining({ kind: `SECURITY_EVENT_KIND_${kind}`, count: 1, ...more });
   const { clientId } = bob;
   const address = '127.0.0.1';
-  expect(events).toHaveLength(6);
+  // Attempts of two minutes are two entries.
+  const attempts = events.filter(
+    ({ kind, userName }) => kind === 'SECURITY_EVENT_KIND_SIGN_IN_FAILED' && userName === 'Bob',
+  );
+  expect(attempts.reduce((sum, { count }) => sum + count, 0)).toBe(2);
+  expect(events).toHaveLength(5 + attempts.length);
   expect(events).toEqual(
     expect.arrayContaining([
       event('SESSION_ENDED', { clientId, operator: ann.clientId, address }),
       event('ROLE_CHANGED', { userName: 'ann', operator: 'command line', detail: 'operator', address: '' }),
       event('SIGN_IN_FAILED', { clientId: '', userName: '', address }),
-      event('SIGN_IN_FAILED', { clientId, userName: 'Bob', count: 2, address }),
+      event('SIGN_IN_FAILED', { clientId, userName: 'Bob', count: expect.any(Number), address }),
       event('SIGN_UP', { clientId, userName: 'Bob', operator: '', address }),
       event('SIGN_UP', { clientId: ann.clientId, userName: 'ann', address }),
     ]),
@@ -74,7 +79,7 @@ test('who did what to accounts, and what operators did, is listed for operators,
   await writeFile(tokenFile, ann.accessToken, { mode: 0o600 });
   const shown = await runParley(['security-log', '--address', server.address, '--token-file', tokenFile], {});
   expect(shown).toMatchObject({ code: 0, stderr: '' });
-  expect(shown.stdout).toMatch(/sign_in_failed +2 times +Bob +127\.0\.0\.1/);
+  expect(shown.stdout).toMatch(/sign_in_failed +(?:2 times +)?Bob +127\.0\.0\.1/);
   const stored = `${JSON.stringify(events)}${await readFile(join(dataDir, 'accounts.db-wal'), 'latin1')}`;
   // Not toContain, which would print it.
   for (const secret of [password, guess, password.replace(' ', '-'), ann.accessToken, bob.refreshToken])

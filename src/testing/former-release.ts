@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createReadStream, existsSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
 import { createBrotliDecompress } from 'node:zlib';
 import { ownRoot } from './server.ts';
 
@@ -34,9 +34,9 @@ export async function formerRelease(name: FormerRelease): Promise<string> {
 }
 
 async function extract(archive: string, into: string): Promise<void> {
-  const tar = spawn('tar', ['-x', '-C', into], { stdio: ['pipe', 'ignore', 'inherit'] });
-  const ended = once(tar, 'exit');
-  await pipeline(createReadStream(archive), createBrotliDecompress(), tar.stdin);
-  const [code] = await ended;
-  if (code !== 0) throw new Error(`${archive}: tar ended with ${code}`);
+  // Not by tar's standard input: tar may end, having read all that it needs, before the last write to it has ended.
+  const unpacked = join(into, 'release.tar');
+  await pipeline(createReadStream(archive), createBrotliDecompress(), createWriteStream(unpacked));
+  await promisify(execFile)('tar', ['-x', '-f', unpacked, '-C', into]);
+  await rm(unpacked);
 }
