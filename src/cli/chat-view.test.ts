@@ -112,8 +112,14 @@ describe('a chat view', () => {
 
   test('says that a reply waits for its model, for how long, and how to end that', () => {
     const retryDelay = durationFromMs(9_700);
-    client.tell('replyDelayed', create(ReplyDelayedSchema, { replyMessageId: 'r', retryDelay }));
-    expect(screen.now).toBe('the model does not answer; trying again in 10 s; Ctrl-C or /stop stops it');
+    const delayed = (reason: string) =>
+      client.tell('replyDelayed', create(ReplyDelayedSchema, { replyMessageId: 'r', retryDelay, reason }));
+    delayed('PROVIDER_BUSY');
+    expect(screen.now).toBe('The model is busy; trying again in 10 s; Ctrl-C or /stop stops it');
+    delayed('PROVIDER_TIMEOUT');
+    expect(screen.now).toMatch(/^The model does not answer; /);
+    delayed('PROVIDER_FAILED');
+    expect(screen.now).toMatch(/^The model failed to answer; /);
     client.tell('replyStarted', create(ReplyStartedSchema, { replyMessageId: 'r', attempt: 2 }));
     expect(screen.now).toBe('answering…');
   });

@@ -1,6 +1,7 @@
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import type { Chat } from '../client/chat.ts';
 import type { ChatStatus } from '../client/chat-events.ts';
+import { whyDelayed } from '../client/delayed-reply.ts';
 import type {
   ConversationDeleted,
   ConversationRenamed,
@@ -140,9 +141,10 @@ export class ChatView {
     this.#screen.append(printable(text));
   }
 
-  #delayed({ retryDelay }: ReplyDelayed): void {
-    const delayMs = retryDelay === undefined ? 0 : durationMs(retryDelay);
-    this.#screen.status(`the model does not answer; trying again in ${seconds(delayMs)}; Ctrl-C or /stop stops it`);
+  #delayed(delayed: ReplyDelayed): void {
+    const delayMs = delayed.retryDelay === undefined ? 0 : durationMs(delayed.retryDelay);
+    const again = `trying again in ${seconds(delayMs)}; Ctrl-C or /stop stops it`;
+    this.#screen.status(`${whyDelayed(delayed)}; ${again}`);
   }
 
   #restarted(replyMessageId: string): void {

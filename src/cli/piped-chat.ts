@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import type { Chat } from '../client/chat.ts';
+import { whyDelayed } from '../client/delayed-reply.ts';
 import { MessageStatus } from '../client/gen/chat/v1/content_pb.js';
 import { textOf } from '../client/message-text.ts';
 import type { Refusal } from '../client/refusal.ts';
@@ -105,10 +106,10 @@ class Script {
     this.#commands = new ConversationCommands(client, identity, timeZone);
     this.#output = output;
     client.on('replyGrown', () => this.#begin());
-    client.on('replyDelayed', ({ messageId }) => {
-      if (messageId === this.#delayed) return;
-      this.#delayed = messageId;
-      errors.write('The model does not answer; trying again.\n');
+    client.on('replyDelayed', (delayed) => {
+      if (delayed.messageId === this.#delayed) return;
+      this.#delayed = delayed.messageId;
+      errors.write(`${whyDelayed(delayed)}; trying again.\n`);
     });
   }
 

@@ -411,7 +411,7 @@ describe('a reply', () => {
       const delay = (attempt: number, seconds: bigint) =>
         tell({
           $case: 'replyDelayed',
-          value: { messageId, replyMessageId, attempt, retryDelay: { seconds, nanos: 0 } },
+          value: { messageId, replyMessageId, attempt, retryDelay: { seconds, nanos: 0 }, reason: '' },
         });
       start(1);
       delay(1, 5n);

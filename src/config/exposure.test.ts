@@ -31,7 +31,21 @@ TLS        none
 contract   shown by reflection and /docs
 web pages  its own
 proxies    none trusted
+model      simulated, in this process
 `);
+  });
+
+  // Cause: whoever had mistyped the model's address found it nowhere but in what he had typed.
+  test('names the model and where it is, without credentials, in a process that calls it', () => {
+    const model = {
+      PARLEY_PROVIDER: 'openai',
+      PARLEY_OPENAI_BASE_URL: 'https://models.example.org/v1',
+      PARLEY_OPENAI_MODEL: 'llama3',
+      PARLEY_OPENAI_API_KEY: 'hidden',
+    };
+    expect(told(model)).toContain('model      llama3 at https://models.example.org/v1\n');
+    expect(told(model)).not.toContain('hidden');
+    expect(told({ ...model, ...engines, PARLEY_ROLES: 'gateway' })).not.toContain('llama3');
   });
 
   test('is told of every setting that opens something', () => {

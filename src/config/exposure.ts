@@ -18,6 +18,7 @@ export function describeExposure(config: Config): string {
     ['contract', config.reflection ? 'shown by reflection and /docs' : 'not shown'] as const,
     ['web pages', ['its own', ...config.webOrigins].join(', ')] as const,
     ['proxies', proxiesOf(config)] as const,
+    ...(config.roles.includes('worker') ? [['model', modelOf(config.provider)] as const] : []),
     ...enginesOf(config),
   ];
   const width = Math.max(...lines.map(([what]) => what.length));
@@ -66,6 +67,13 @@ function proxiesOf({ trustedProxies, trustedHops }: Config): string {
   if (trustedProxies.length === 0) return 'none trusted';
   const last = trustedHops === 1 ? 'the last address' : `at most the last ${trustedHops} addresses`;
   return `${trustedProxies.join(', ')}: ${last} of x-forwarded-for`;
+}
+
+/** The model that answers, and where it is; no credentials. */
+export function modelOf(provider: Config['provider']): string {
+  if (provider.kind === 'simulated') return 'simulated, in this process';
+  const { origin, pathname } = new URL(provider.baseUrl);
+  return `${provider.model} at ${origin}${pathname}`;
 }
 
 /** Which engines of other machines are spoken to so that whoever is on the way can read it. */

@@ -25,6 +25,13 @@ describe('what a server tells when it has started', () => {
     );
   });
 
+  test('names the model that answers, unless it is the simulated one', () => {
+    const model = { PARLEY_OPENAI_BASE_URL: 'http://127.0.0.1:11434/v1', PARLEY_OPENAI_MODEL: 'llama3' };
+    const text = told({ PARLEY_PROVIDER: 'openai', ...model });
+    expect(text).toContain('127.0.0.1:2\nAnswers: llama3 at http://127.0.0.1:11434/v1\nTry next');
+    expect(told({})).not.toContain('Answers');
+  });
+
   test('names the page of the API only where it is shown', () => {
     expect(told({})).toContain('http://127.0.0.1:2/docs');
     expect(told({ PARLEY_REFLECTION: 'off' })).not.toContain('/docs');

@@ -1,5 +1,6 @@
 import { DEFAULT_ADDRESS } from '../cli/common-options.ts';
 import type { Config } from '../config/config.ts';
+import { modelOf } from '../config/exposure.ts';
 
 /** A command, or a URL, and what it is for. */
 type Try = readonly [string, string];
@@ -14,7 +15,7 @@ export interface Addresses {
 /** What a server that has started tells: its addresses in one line that scripts wait for, then what works against it as it is configured. */
 export function announcement(
   { grpcAddress, httpAddress }: Addresses,
-  { auth, tls, reflection }: Pick<Config, 'auth' | 'tls' | 'reflection'>,
+  { auth, tls, reflection, roles, provider }: Pick<Config, 'auth' | 'tls' | 'reflection' | 'roles' | 'provider'>,
   isFromSource: boolean = import.meta.url.endsWith('.ts'),
 ): string {
   if (grpcAddress === undefined) return `parley is listening: http ${httpAddress}\n`;
@@ -33,8 +34,9 @@ export function announcement(
     ...(reflection ? [[`${url}/docs`, 'every call, with an example'] as const] : []),
   ];
   const width = Math.max(...tries.map(([what]) => what.length));
+  const answers = roles.includes('worker') && provider.kind !== 'simulated' ? `Answers: ${modelOf(provider)}\n` : '';
   return `parley is listening: grpc ${grpcAddress} http ${httpAddress}
-Try next, in a browser or another terminal:
+${answers}Try next, in a browser or another terminal:
 ${tries.map(([what, purpose]) => `  ${what.padEnd(width)}  ${purpose}`).join('\n')}
 Ctrl-C stops it; nothing accepted is lost, whatever stops it.
 `;

@@ -36,6 +36,8 @@ export interface LiveDelay {
   readonly attempt: number;
   /** From now. */
   readonly retryInMs: number;
+  /** Why it failed, of the error catalogue; absent until release 0.3. */
+  readonly reason?: string;
 }
 
 export type LiveEvent = LivePiece | LiveDelay;

@@ -81,8 +81,13 @@ export interface Utterance {
   readonly media?: readonly MediaKind[];
 }
 
-/** Why no attempt is of any use until an operator does something. */
-export type ProviderFault = 'access denied' | 'model not found' | 'quota exceeded';
+/** What is wrong, where that is known. All but `rate limited` last until an operator does something. */
+export type ProviderFault =
+  | 'access denied'
+  | 'model not found'
+  | 'not a model server'
+  | 'quota exceeded'
+  | 'rate limited';
 
 /** The provider could not answer. The message holds nothing that a user said, and no key: operators read it. */
 export class ProviderError extends Error {

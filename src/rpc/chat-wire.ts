@@ -101,7 +101,7 @@ export function eventToWire(event: SessionEvent, facts: WelcomeFacts): WireEvent
     case 'started':
       return { $case: 'replyStarted', value: { ...event, continuedBytes: BigInt(event.continuedBytes) } };
     case 'delayed':
-      return { $case: 'replyDelayed', value: { ...event, retryDelay: durationOf(event.retryInMs) } };
+      return { $case: 'replyDelayed', value: { reason: '', ...event, retryDelay: durationOf(event.retryInMs) } };
     case 'message':
       return { $case: 'message', value: messageToWire(event) };
     case 'rejected':

@@ -31,7 +31,15 @@ const calling: AnswerState = { name: 'calling', wish: 'reply', ...first };
 const last: AnswerState = { name: 'calling', wish: 'reply', attempt: 6, tries: 3, failedAtMs: 1_000 };
 const loadingHistory: AnswerState = { name: 'loading-history', wish: 'reply', ...first };
 const loadingMedia: AnswerState = { name: 'loading-media', wish: 'reply', attempt: 5, tries: 1 };
-const waiting: AnswerState = { name: 'waiting', wish: 'reply', attempt: 5, tries: 2, failedAtMs: 1_000, delayMs: 250 };
+const waiting: AnswerState = {
+  name: 'waiting',
+  wish: 'reply',
+  attempt: 5,
+  tries: 2,
+  failedAtMs: 1_000,
+  delayMs: 250,
+  reason: 'PROVIDER_FAILED',
+};
 const written: AnswerState = { name: 'written', wish: 'reply' };
 const over: AnswerState = { name: 'over' };
 const concluding = (of: End, wish: 'reply' | 'end' | 'nothing' = 'reply'): AnswerState => ({
@@ -117,6 +125,7 @@ const table: readonly Row[] = [
   ['a whole reply is the end', calling, ended('whole'), concluding(end('PROVIDER_FAILED', 'completed'))],
   ['a failed attempt is followed by a wait', calling, failed(), waiting],
   ['the provider says how long', calling, failed({ notBeforeMs: 4_321 }), { ...waiting, delayMs: 4_321 }],
+  ['why it waits is known', calling, failed({ reason: 'PROVIDER_BUSY' }), { ...waiting, reason: 'PROVIDER_BUSY' }],
   [
     'a wait that is too long is none',
     calling,

@@ -59,6 +59,8 @@ export type AnswerState =
       readonly wish: 'reply';
       readonly failedAtMs: number;
       readonly delayMs: number;
+      /** Why the last attempt failed. */
+      readonly reason: AttemptFailure;
     } & Count)
   /** The final event is appended, until the log has taken it. */
   | { readonly name: 'concluding'; readonly wish: Wish; readonly end: End }
@@ -293,5 +295,5 @@ function afterFailure(
   if (wish !== 'reply') return concluding(wish, stopped);
   const backOff = backOffMs(tries, retryInitialDelayMs, retryMaxDelayMs, () => chance);
   const delayMs = Math.max(Math.min(backOff, leftMs), notBeforeMs);
-  return { name: 'waiting', wish, ...counted, tries: tries + 1, failedAtMs, delayMs };
+  return { name: 'waiting', wish, ...counted, tries: tries + 1, failedAtMs, delayMs, reason: outcome.reason };
 }

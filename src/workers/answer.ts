@@ -180,7 +180,7 @@ export class Answer {
       case 'loading-media':
         return this.#loadMedia();
       case 'waiting':
-        return this.#wait(state.delayMs);
+        return this.#wait(state);
       case 'concluding':
         return this.#conclude();
       case 'written':
@@ -296,8 +296,8 @@ export class Answer {
     return { type: 'media-loaded', isMissing: this.#reads.problem === 'missing' };
   }
 
-  async #wait(delayMs: number): Promise<AnswerEvent> {
-    this.#current?.delayNext(delayMs);
+  async #wait({ delayMs, reason }: Extract<AnswerState, { name: 'waiting' }>): Promise<AnswerEvent> {
+    this.#current?.delayNext(delayMs, reason);
     await pause(this.#context.deps.clock, delayMs, this.#newWait());
     return { type: 'waited' };
   }

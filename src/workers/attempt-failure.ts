@@ -17,7 +17,9 @@ export function reasonOf(end: FailedEnd): AttemptFailure {
 const faults = {
   'access denied': 'PROVIDER_ACCESS_DENIED',
   'model not found': 'PROVIDER_MODEL_NOT_FOUND',
+  'not a model server': 'PROVIDER_MODEL_NOT_FOUND',
   'quota exceeded': 'PROVIDER_BUSY',
+  'rate limited': 'PROVIDER_BUSY',
 } as const satisfies Record<ProviderFault, AttemptFailure>;
 
 /** Cause for operators. Not of internal errors: their messages may contain content. */

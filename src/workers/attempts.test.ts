@@ -52,7 +52,12 @@ describe('a provider that fails', () => {
       [3, 'Here you are.'],
     ]);
     await counted(metrics, { error: 2, completed: 1 });
-    expect(world.delays).toContainEqual({ ...about, attempt: 1, retryInMs: expect.any(Number) });
+    expect(world.delays).toContainEqual({
+      ...about,
+      attempt: 1,
+      retryInMs: expect.any(Number),
+      reason: 'PROVIDER_FAILED',
+    });
   });
 
   // Cause: whoever waited for the reply was told nothing of it for a minute.
@@ -68,7 +73,7 @@ describe('a provider that fails', () => {
     expect(told).toMatchObject({ ...about, attempt: 1 });
     const drafts: LiveEvent[] = [];
     world.bus.requestDrafts('c', (event) => drafts.push(event));
-    expect(drafts).toEqual([{ ...about, attempt: 1, retryInMs: expect.any(Number) }]);
+    expect(drafts).toEqual([{ ...about, attempt: 1, retryInMs: expect.any(Number), reason: 'PROVIDER_FAILED' }]);
     const [asked] = drafts.filter(({ type }) => type === 'delay') as LiveDelay[];
     expect(asked?.retryInMs).toBeGreaterThan(0);
     expect(asked?.retryInMs).toBeLessThanOrEqual(told?.retryInMs ?? 0);
@@ -128,6 +133,11 @@ describe('a provider that fails', () => {
       'PROVIDER_MODEL_NOT_FOUND',
     ],
     ['until it is paid', new ProviderError('HTTP 402', false, undefined, { fault: 'quota exceeded' }), 'PROVIDER_BUSY'],
+    [
+      'until another server is named',
+      new ProviderError('HTML', false, undefined, { fault: 'not a model server' }),
+      'PROVIDER_MODEL_NOT_FOUND',
+    ],
   ])('and is of no use %s is asked once, and the operator is told why', async (_how, error, reason) => {
     await using world = await WorkerWorld.open();
     const worker = world.worker({ provider: provider(fail(error)) });
@@ -136,6 +146,15 @@ describe('a provider that fails', () => {
     expect(ended).toMatchObject({ reason, cause: error.message });
     expect((ended as { detail: string }).detail).not.toContain(error.message);
     expect(worker.provider.calls).toHaveLength(1);
+  });
+
+  test('for its rate limit at every attempt is told as one that is busy', async () => {
+    await using world = await WorkerWorld.open();
+    const limited = new ProviderError('HTTP 429', true, undefined, { fault: 'rate limited' });
+    const worker = world.worker({ provider: provider(fail(limited)), haste: 100 });
+    await world.say('c/1');
+    expect(await world.ended('failed', 'c/1')).toMatchObject({ reason: 'PROVIDER_BUSY', cause: 'HTTP 429' });
+    expect(worker.provider.calls.length).toBeGreaterThan(1);
   });
 
   // Cause: three attempts were over within two seconds, and a model server that was started again cost every message that came meanwhile.

@@ -4,6 +4,7 @@ import { type Draft, noDraft } from '../domain/conversation/pending-messages.ts'
 import { stretches } from '../domain/conversation/utf8.ts';
 import { maxPieceBytes } from '../domain/limits.ts';
 import type { LiveDelay, LiveEvent, LivePiece } from '../ports/live-bus.ts';
+import type { AttemptFailure } from './answer-state.ts';
 import { Attempt, type AttemptDeps, type AttemptOutput } from './attempt.ts';
 import { DraftWriter } from './draft-writer.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
@@ -48,8 +49,8 @@ export class LoggedAttempt {
   #waiting: AbortController | undefined;
   #draft: DraftWriter | undefined;
   #unwritten: ReplyStarted | undefined;
-  /** Monotonic time of the next attempt, once this one has failed. */
-  #retryAtMs: number | undefined;
+  /** Monotonic time of the next attempt, and why there is one, once this one has failed. */
+  #retry: { readonly atMs: number; readonly reason: AttemptFailure } | undefined;
 
   constructor(facts: AttemptFacts, beginning: Draft, deps: LoggedAttemptDeps) {
     this.#facts = facts;
@@ -92,9 +93,9 @@ export class LoggedAttempt {
     this.#draft.grown();
   }
 
-  /** It has failed, and another one is made after so long. */
-  delayNext(delayMs: number): void {
-    this.#retryAtMs = this.#deps.clock.monotonicMs() + delayMs;
+  /** It has failed for this reason, and another one is made after so long. */
+  delayNext(delayMs: number, reason: AttemptFailure): void {
+    this.#retry = { atMs: this.#deps.clock.monotonicMs() + delayMs, reason };
     if (this.#isShown) for (const delay of this.#delays()) this.#deps.publish(delay);
   }
 
@@ -115,10 +116,11 @@ export class LoggedAttempt {
   }
 
   #delays(): readonly LiveDelay[] {
-    if (this.#retryAtMs === undefined || this.#isClosed) return [];
+    if (this.#retry === undefined || this.#isClosed) return [];
     const { messageId, replyMessageId, attempt } = this.#facts;
-    const retryInMs = Math.max(0, Math.ceil(this.#retryAtMs - this.#deps.clock.monotonicMs()));
-    return [{ type: 'delay', messageId, replyMessageId, attempt, retryInMs }];
+    const { atMs, reason } = this.#retry;
+    const retryInMs = Math.max(0, Math.ceil(atMs - this.#deps.clock.monotonicMs()));
+    return [{ type: 'delay', messageId, replyMessageId, attempt, retryInMs, reason }];
   }
 
   #pieces(text: string, offsetBytes: number): readonly LivePiece[] {

@@ -139,10 +139,10 @@ describe.each(doors)('over %s', (door) => {
     await using visitor = await chromium.visitor(world.url);
     const chat = await ChatPage.connected(visitor);
     await chat.say('Is there anybody?');
-    await chat.replies.getByText(/^The model does not answer; trying again in \d s$/).waitFor();
+    await chat.replies.getByText(/^The model failed to answer; trying again in \d s$/).waitFor();
     await chat.button('Stop the reply').click();
     await chat.questions.getByText('Stopped').waitFor();
-    expect(await chat.page.getByText('The model does not answer').count()).toBe(0);
+    expect(await chat.page.getByText('The model failed to answer').count()).toBe(0);
     world.model.follow(script);
     await chat.ask('And now?');
   });

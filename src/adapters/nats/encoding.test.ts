@@ -22,8 +22,9 @@ test.each(['Grüße\n', '"\u0000😀', ''])('a piece arrives as it was: %j', (te
   expect(decodeEvent(bytes(encodeEvent({ ...piece, text })))).toEqual({ ...piece, text });
 });
 
-test('a delay arrives as it was', () => {
-  expect(decodeEvent(bytes(encodeEvent(delay)))).toEqual(delay);
+test('a delay arrives as it was, with a reason or, as from a release before, without', () => {
+  for (const event of [delay, { ...delay, reason: 'PROVIDER_BUSY' }])
+    expect(decodeEvent(bytes(encodeEvent(event)))).toEqual(event);
 });
 
 test.each([

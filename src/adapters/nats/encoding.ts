@@ -22,12 +22,14 @@ type Check = (value: unknown) => boolean;
 const isText: Check = (value) => typeof value === 'string';
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 
+const isOptionalText: Check = (value) => value === undefined || isText(value);
+
 type Form<Event> = Readonly<Record<Exclude<keyof Event, 'type'>, Check>>;
 
 const about = { messageId: isText, replyMessageId: isText, attempt: isCount } as const;
 const forms: { readonly piece: Form<LivePiece>; readonly delay: Form<LiveDelay> } = {
   piece: { ...about, offsetBytes: isCount, text: isText },
-  delay: { ...about, retryInMs: isCount },
+  delay: { ...about, retryInMs: isCount, reason: isOptionalText },
 };
 const checks = new Map(Object.entries(forms).map(([type, form]) => [type, Object.entries<Check>(form)]));
 

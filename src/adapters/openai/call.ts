@@ -86,8 +86,9 @@ async function failureOf(response: Response, reader: Reader, call: Call): Promis
  */
 export async function post(call: Call, path: string, body: object | FormData, accept: string): Promise<Answer> {
   const { baseUrl, apiKey } = call.settings;
+  const url = endpointOf(baseUrl, path);
   const response = await overNetwork(
-    fetch(endpointOf(baseUrl, path), {
+    fetch(url, {
       method: 'POST',
       headers: {
         // That of a form names its boundary, which only fetch knows.
@@ -100,6 +101,7 @@ export async function post(call: Call, path: string, body: object | FormData, ac
       redirect: 'manual',
       signal: call.signal,
     }),
+    url.host,
   );
   const reader = response.body?.getReader();
   if (reader === undefined) throw new ProviderError(`HTTP ${response.status} without a body`, true);

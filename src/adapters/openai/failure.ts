@@ -16,26 +16,23 @@ const permanentFaults = new Set([
   'content_filter',
 ]);
 
+/** Too many requests for now, by the same names. */
+const rateLimits = new Set(['rate_limit_error', 'rate_limit_exceeded']);
+
 /** Faults that may pass, by the same names. */
-const passingFaults = new Set([
-  'rate_limit_error',
-  'rate_limit_exceeded',
-  'overloaded_error',
-  'server_error',
-  'api_error',
-  'timeout_error',
-]);
+const passingFaults = new Set([...rateLimits, 'overloaded_error', 'server_error', 'api_error', 'timeout_error']);
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
-/** What only an operator can mend, by status or name. A server whose path is wrong answers 404, too. */
+/** By status or name. A server whose path is wrong answers 404, too. */
 function faultOf(status: number, body: unknown): ProviderFault | undefined {
   const names = namesIn(body).map(String);
   if (names.includes('insufficient_quota') || status === 402) return 'quota exceeded';
   if (names.includes('model_not_found') || status === 404) return 'model not found';
-  return status === 401 || status === 403 ? 'access denied' : undefined;
+  if (status === 401 || status === 403) return 'access denied';
+  return status === 429 || names.some((name) => rateLimits.has(name)) ? 'rate limited' : undefined;
 }
 
 /** Request time-out, too early, too many requests, and faults of the server may pass; other refusals will not. */
@@ -84,9 +81,8 @@ export class HttpRefusal extends ProviderError {
   constructor(status: number, path: string, body: unknown, retryAfterMs: number | undefined) {
     const fault = faultOf(status, body);
     const from = status === 404 ? ` from ${path}` : '';
-    super(`HTTP ${status}${from}${kindIn(body)}`, fault === undefined && statusIsRetryable(status), retryAfterMs, {
-      fault,
-    });
+    const mayPass = (fault === undefined || fault === 'rate limited') && statusIsRetryable(status);
+    super(`HTTP ${status}${from}${kindIn(body)}`, mayPass, retryAfterMs, { fault });
     this.status = status;
   }
 }
@@ -115,13 +111,14 @@ export function streamFailure(error: unknown): ProviderError {
   );
 }
 
-/** Waits for the network; its errors name a code such as ECONNREFUSED, if anything. */
-export async function overNetwork<T>(operation: Promise<T>): Promise<T> {
+/** Waits for the network; its errors name the host, if it is given, and a code such as ECONNREFUSED, if there is one. */
+export async function overNetwork<T>(operation: Promise<T>, host?: string): Promise<T> {
   try {
     return await operation;
   } catch (cause) {
     const origin = isRecord(cause) && isRecord(cause['cause']) ? cause['cause'] : cause;
     const code = isRecord(origin) && typeof origin['code'] === 'string' ? `: ${origin['code']}` : '';
-    throw new ProviderError(`the connection to the provider failed${code}`, true, undefined, { cause });
+    const where = host === undefined ? '' : ` at ${host}`;
+    throw new ProviderError(`the connection to the provider${where} failed${code}`, true, undefined, { cause });
   }
 }

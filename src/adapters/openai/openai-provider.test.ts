@@ -186,9 +186,19 @@ describe('a fault in the stream', () => {
       'a refusal by the content filter',
       { kind: 'event', pieces: [], data: '{"choices":[{"delta":{},"finish_reason":"content_filter"}]}' },
     ],
-    ['a page instead of a stream', { kind: 'raw', chunks: ['<html></html>'], contentType: 'text/html' }],
   ])('%s: no other attempt', async (_, answer) => {
     expect((await failure(answer)).error).toMatchObject({ name: 'ProviderError', retryable: false });
+  });
+
+  // Cause: with the address of a website as its base URL, a deployment told its users to send shorter messages.
+  test('a page instead of a stream is no model server', async () => {
+    const { error } = await failure({
+      kind: 'raw',
+      chunks: ['<html></html>'],
+      contentType: 'text/html; charset=utf-8',
+    });
+    expect(error).toMatchObject({ retryable: false, fault: 'not a model server' });
+    expect(error.message).toContain('the answer is text/html, not an event stream');
   });
 
   test('a reply without a word: another attempt may work', async () => {
@@ -238,9 +248,19 @@ describe('a refusal', () => {
     [404, '', 'model not found'],
     [400, '{"error":{"code":"model_not_found"}}', 'model not found'],
     [429, '{"error":{"type":"insufficient_quota"}}', 'quota exceeded'],
+    [403, '{"error":{"type":"rate_limit_error"}}', 'access denied'],
   ])('HTTP %d %s is for an operator: %s', async (status, body, fault) => {
     const { error } = await failure({ kind: 'status', status, body });
     expect(error).toMatchObject({ retryable: false, fault });
+  });
+
+  // Cause: a rate limit at every attempt was told as a model that fails.
+  test.each([
+    [429, ''],
+    [503, '{"error":{"type":"rate_limit_exceeded"}}'],
+  ])('HTTP %d %s is a rate limit: another attempt may work', async (status, body) => {
+    const { error } = await failure({ kind: 'status', status, body });
+    expect(error).toMatchObject({ retryable: true, fault: 'rate limited' });
   });
 
   test.each([
@@ -312,12 +332,14 @@ describe('a refusal', () => {
     expect(sentBytes).toBeLessThan(32 * 1024 * 1024);
   });
 
-  test('a server that is not there: another attempt may work, the address is not told', async () => {
+  // Cause: whoever looked for the mistake had to know which address it was about.
+  test('a server that is not there: another attempt may work, its host is told', async () => {
     const gone = await startOpenAiTestServer();
     const { baseUrl } = gone;
     await gone[Symbol.asyncDispose]();
     const { error } = await failure({ kind: 'stall' }, { baseUrl });
-    expect(error).toMatchObject({ retryable: true, message: 'the connection to the provider failed: ECONNREFUSED' });
+    const message = `the connection to the provider at ${new URL(baseUrl).host} failed: ECONNREFUSED`;
+    expect(error).toMatchObject({ retryable: true, message });
   });
 });
 

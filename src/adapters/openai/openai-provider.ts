@@ -60,6 +60,13 @@ export async function contentOf(
 /** The last message is not to be closed. As vLLM has it, and llama.cpp too; servers that go on unasked take no notice of it. */
 const goesOn = { continue_final_message: true, add_generation_prompt: false };
 
+/** A website, or a proxy before the server, answers with status 200 as well. */
+function notAModelServer(contentType: string): ProviderError {
+  const [type] = contentType.split(';');
+  const what = `the answer is ${type === '' ? 'of no type' : type}, not an event stream: is the base URL that of a model server?`;
+  return new ProviderError(what, false, undefined, { fault: 'not a model server' });
+}
+
 /** What the model says to the messages, the last of which it goes on with if that is its own. Throws ProviderError, or the signal's reason once aborted. */
 export async function* chat(
   settings: OpenAiProviderSettings,
@@ -74,7 +81,7 @@ export async function* chat(
     const begun = shown.at(-1)?.role === 'assistant' ? goesOn : undefined;
     const request = { model: settings.model, messages: shown, stream: true, ...begun };
     const { contentType, reader } = await post(call, '/chat/completions', request, 'text/event-stream');
-    if (!/^text\/event-stream\b/.test(contentType)) throw new ProviderError('the answer is not an event stream', false);
+    if (!/^text\/event-stream\b/.test(contentType)) throw notAModelServer(contentType);
     for await (const piece of piecesOf(chunksOf(reader), begun !== undefined)) {
       signal.throwIfAborted();
       yield piece;

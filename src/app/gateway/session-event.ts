@@ -65,6 +65,8 @@ export type SessionEvent =
       readonly replyMessageId: string;
       readonly attempt: number;
       readonly retryInMs: number;
+      /** Of the error catalogue; absent: a worker of release 0.3 has not said. */
+      readonly reason?: string;
     }
   | {
       readonly type: 'rejected';

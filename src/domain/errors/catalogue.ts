@@ -453,7 +453,8 @@ export const catalogue = {
     retryable: false,
     scope: 'message',
     meaning: 'The model failed at every attempt.',
-    remedy: 'Send it again as a new message.',
+    remedy:
+      'Send it again as a new message; if that fails, tell the operator, who finds the cause with `ExplainMessage` or `parley explain`.',
   },
   PROVIDER_BUSY: {
     code: 'RESOURCE_EXHAUSTED',
@@ -461,7 +462,7 @@ export const catalogue = {
     scope: 'message',
     meaning: 'The model server refuses requests for now: its rate limit or quota is exhausted.',
     remedy:
-      'Send it again some minutes later; if that fails, tell the operator, who finds the cause with `ExplainMessage`.',
+      'Send it again some minutes later; if that fails, tell the operator, who finds the cause with `ExplainMessage` or `parley explain`.',
   },
   PROVIDER_REFUSED: {
     code: 'UNAVAILABLE',
@@ -469,7 +470,7 @@ export const catalogue = {
     scope: 'message',
     meaning: 'The model server cannot answer this request, and another attempt would not change that.',
     remedy:
-      'Send a shorter message, or one without media, in a new conversation; if that fails, tell the operator, who finds the cause with `ExplainMessage`.',
+      'Send a shorter message, or one without media, in a new conversation; if that fails, tell the operator, who finds the cause with `ExplainMessage` or `parley explain`.',
   },
   PROVIDER_ACCESS_DENIED: {
     code: 'UNAVAILABLE',
@@ -482,7 +483,7 @@ export const catalogue = {
     code: 'UNAVAILABLE',
     retryable: false,
     scope: 'message',
-    meaning: 'The model server does not have the configured model.',
+    meaning: 'The model server does not have the configured model, or what answers at its address is no model server.',
     remedy:
       'Tell the operator: `PARLEY_OPENAI_MODEL` or `PARLEY_OPENAI_BASE_URL` is wrong, or the model is not installed.',
   },
@@ -491,7 +492,8 @@ export const catalogue = {
     retryable: false,
     scope: 'message',
     meaning: 'The model did not answer in time at any attempt.',
-    remedy: 'Send it again as a new message.',
+    remedy:
+      'Send it again as a new message. The operator sets how long is waited: `PARLEY_PROVIDER_FIRST_PIECE_TIMEOUT_MS`, `PARLEY_PROVIDER_PIECE_TIMEOUT_MS`, `PARLEY_PROVIDER_MEDIA_TIMEOUT_MS` and `PARLEY_PROVIDER_TOTAL_TIMEOUT_MS`.',
   },
   POISON: {
     code: 'ABORTED',

@@ -20,6 +20,7 @@ const delay: LiveEvent = {
   replyMessageId: 'reply',
   attempt: 1,
   retryInMs: 12_000,
+  reason: 'PROVIDER_BUSY',
 };
 
 /** Published over and over until somebody hears it. */

@@ -179,6 +179,14 @@ export interface Entry {
   readonly message: ReadonlySignal<ShownMessage>;
 }
 
+/** The model is asked again. */
+interface Retry {
+  /** As `performance.now()` tells time. */
+  readonly atMs: number;
+  /** Why the last attempt failed, in words. */
+  readonly why: string;
+}
+
 export interface ShownMessage {
   /** '' until it is accepted. */
   readonly messageId: string;
@@ -191,8 +199,8 @@ export interface ShownMessage {
   readonly refusal?: Refusal;
   /** For a reply. */
   readonly model?: string;
-  /** With `growing`: the model has failed, and is asked again then, as `performance.now()` tells time. */
-  readonly retryAtMs?: number;
+  /** With `growing`: the model has failed, and is asked again. */
+  readonly retry?: Retry;
   /** For a reply: the user message it answers. */
   readonly replyToMessageId?: string;
 }

@@ -91,10 +91,12 @@ describe('a transcript', () => {
     say(transcript, 1);
     transcript.accepted(accepted(1, 5));
     transcript.replyStarted(started(1));
-    const waits = () => transcript.entries.value[1]?.message.value.retryAtMs !== undefined;
-    const delayed = { ...started(1), retryDelay: durationFromMs(9_000) };
+    const waits = () => transcript.entries.value[1]?.message.value.retry !== undefined;
+    const delayed = { ...started(1), retryDelay: durationFromMs(9_000), reason: 'PROVIDER_BUSY' };
     transcript.replyDelayed(delayed);
-    expect(transcript.entries.value[1]?.message.value.retryAtMs).toBeGreaterThan(performance.now());
+    const { retry } = transcript.entries.value[1]?.message.value ?? {};
+    expect(retry).toEqual({ atMs: expect.any(Number), why: 'The model is busy' });
+    expect(retry?.atMs).toBeGreaterThan(performance.now());
     transcript.replyStarted(started(1));
     expect(waits()).toBe(false);
     transcript.replyDelayed(delayed);

@@ -1,5 +1,6 @@
 import { durationMs, timestampDate } from '@bufbuild/protobuf/wkt';
 import type { ReadonlySignal } from '@preact/signals';
+import { whyDelayed } from '../../../../src/client/delayed-reply.ts';
 import type {
   Accepted,
   MessageRejected,
@@ -113,7 +114,7 @@ export class Transcript {
   /** A worker has begun to answer. */
   replyStarted({ messageId, replyMessageId }: Pick<ReplyStarted, 'messageId' | 'replyMessageId'>): void {
     const key = replyKey(replyMessageId);
-    if (this.#entries.get(key) !== undefined) return this.#retryAt(replyMessageId, undefined);
+    if (this.#entries.get(key) !== undefined) return this.#retry(replyMessageId, undefined);
     const question = this.#questions.get(messageId)?.key;
     if (question !== undefined) this.#entries.update(question, (message) => withStatus(message, 'processing'));
     const ids = { messageId: replyMessageId, replyToMessageId: messageId };
@@ -122,8 +123,10 @@ export class Transcript {
   }
 
   /** The model has failed, and is asked again after a while. */
-  replyDelayed({ replyMessageId, retryDelay }: Pick<ReplyDelayed, 'replyMessageId' | 'retryDelay'>): void {
-    this.#retryAt(replyMessageId, performance.now() + (retryDelay === undefined ? 0 : durationMs(retryDelay)));
+  replyDelayed(delayed: Pick<ReplyDelayed, 'replyMessageId' | 'retryDelay' | 'reason'>): void {
+    const { replyMessageId, retryDelay } = delayed;
+    const atMs = performance.now() + (retryDelay === undefined ? 0 : durationMs(retryDelay));
+    this.#retry(replyMessageId, { atMs, why: whyDelayed(delayed) });
   }
 
   /** Text to show at the end of a reply that is being written. */
@@ -133,7 +136,7 @@ export class Transcript {
 
   /** What is shown of a reply that is being written is void. */
   replyRestarted({ replyMessageId }: { readonly replyMessageId: string }): void {
-    this.#retryAt(replyMessageId, undefined);
+    this.#retry(replyMessageId, undefined);
     this.#redraw(replyMessageId, () => []);
   }
 
@@ -212,11 +215,11 @@ export class Transcript {
     );
   }
 
-  #retryAt(replyMessageId: string, retryAtMs: number | undefined): void {
+  #retry(replyMessageId: string, retry: ShownMessage['retry']): void {
     this.#entries.update(replyKey(replyMessageId), (message) => {
-      if (message.status !== 'growing' || message.retryAtMs === retryAtMs) return message;
-      const { retryAtMs: _, ...reply } = message;
-      return retryAtMs === undefined ? reply : { ...reply, retryAtMs };
+      if (message.status !== 'growing' || message.retry === retry) return message;
+      const { retry: _, ...reply } = message;
+      return retry === undefined ? reply : { ...reply, retry };
     });
   }
 

@@ -382,7 +382,11 @@ export interface ReplyDelayed {
   /** The attempt that failed. */
   attempt: number;
   /** Time until the next attempt. */
-  retryDelay?: Duration | undefined;
+  retryDelay?:
+    | Duration
+    | undefined;
+  /** Why it failed: a reason of the error catalogue, PROVIDER_BUSY, PROVIDER_TIMEOUT or PROVIDER_FAILED. Empty, as until release 0.3: not known. */
+  reason: string;
 }
 
 /** A message was not accepted, or its reply was given up. */
@@ -2874,7 +2878,7 @@ export const ReplyDelta: MessageFns<ReplyDelta> = {
 };
 
 function createBaseReplyDelayed(): ReplyDelayed {
-  return { messageId: "", replyMessageId: "", attempt: 0, retryDelay: undefined };
+  return { messageId: "", replyMessageId: "", attempt: 0, retryDelay: undefined, reason: "" };
 }
 
 export const ReplyDelayed: MessageFns<ReplyDelayed> = {
@@ -2890,6 +2894,9 @@ export const ReplyDelayed: MessageFns<ReplyDelayed> = {
     }
     if (message.retryDelay !== undefined) {
       Duration.encode(message.retryDelay, writer.uint32(34).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
     }
     return writer;
   },
@@ -2939,6 +2946,14 @@ export const ReplyDelayed: MessageFns<ReplyDelayed> = {
             message.retryDelay = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2962,6 +2977,7 @@ export const ReplyDelayed: MessageFns<ReplyDelayed> = {
     message.retryDelay = (object.retryDelay !== undefined && object.retryDelay !== null)
       ? Duration.fromPartial(object.retryDelay)
       : undefined;
+    message.reason = object.reason ?? "";
     return message;
   },
 };

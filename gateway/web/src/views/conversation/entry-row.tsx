@@ -66,11 +66,11 @@ function NearMessage({ app, entryKey, message }: NearMessageProps) {
         })}
         {message.status === 'growing' && message.parts.length === 0 && <Dots />}
       </div>
-      {message.retryAtMs !== undefined && (
+      {message.retry !== undefined && (
         <p class="thinking" role="status">
-          The model does not answer; trying again{' '}
+          {message.retry.why}; trying again{' '}
           <span aria-hidden="true">
-            <Countdown untilMs={message.retryAtMs} />
+            <Countdown untilMs={message.retry.atMs} />
           </span>
         </p>
       )}

@@ -1063,6 +1063,13 @@ export declare type ReplyDelayed = Message<"chat.v1.ReplyDelayed"> & {
    * @generated from field: google.protobuf.Duration retry_delay = 4;
    */
   retryDelay?: Duration | undefined;
+
+  /**
+   * Why it failed: a reason of the error catalogue, PROVIDER_BUSY, PROVIDER_TIMEOUT or PROVIDER_FAILED. Empty, as until release 0.3: not known.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
 };
 
 /**
