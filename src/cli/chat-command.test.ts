@@ -8,7 +8,7 @@ import { Code } from '@connectrpc/connect';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Refusal } from '../client/refusal.ts';
-import { answerAtOnce, ScriptedServer } from '../client/testing/scripted-server.ts';
+import { answerAtOnce, complete, ScriptedServer } from '../client/testing/scripted-server.ts';
 import { mayEndOther } from './chat-command.ts';
 import { StateFile } from './state-file.ts';
 import type { Outcome } from './testing/client-process.ts';
@@ -27,11 +27,11 @@ afterEach(async () => {
   rmSync(stateHome, { recursive: true });
 });
 
-function parley(args: readonly string[], input = ''): Promise<Outcome> {
+function parley(args: readonly string[], input: string | Uint8Array = ''): Promise<Outcome> {
   return runClient(stateHome, args, input);
 }
 
-function chat(input: string, ...more: string[]): Promise<Outcome> {
+function chat(input: string | Uint8Array, ...more: string[]): Promise<Outcome> {
   return parley(['chat', '--address', server.address, '--client', 'ann', ...more], input);
 }
 
@@ -110,6 +110,59 @@ describe('parley chat, with input from a pipe', () => {
     const { exitCode, output, errors } = await chat('one\ntwo\n');
     expect({ exitCode, output }).toEqual({ exitCode: 1, output: 'You said: two\n' });
     expect(errors).toBe('POISON: Given up — put it in other words.\n');
+  });
+
+  // Cause: a script took the beginning of a reply for all of it.
+  test('fails when a reply has no end, and goes on', async () => {
+    server.answer = (message, tell) => {
+      complete(message, 'The half of', () => undefined, server);
+      tell({ $case: 'message', value: { ...server.messages.at(-1), incomplete: true } as never });
+    };
+    expect(await chat('one\n')).toEqual({
+      exitCode: 1,
+      output: 'The half of  [incomplete]\n',
+      errors: 'The reply is incomplete: the model ended it before its end.\n',
+    });
+  });
+
+  // Cause: bytes of another encoding were said as replacement characters.
+  test('says no line that is not UTF-8, and the others', async () => {
+    expect(await chat(Buffer.from('caf\xe9\ncaf\xc3\xa9\n', 'latin1'))).toEqual({
+      exitCode: 1,
+      output: 'You said: café\n',
+      errors: 'A line that is not UTF-8 was not sent.\n',
+    });
+    expect(server.messages).toHaveLength(2);
+  });
+
+  // Cause: a script ended the chat of whoever had forgotten a terminal.
+  test('takes over no chat that is open, unless it is told to', async () => {
+    await chat('one\n');
+    const open = startClient(stateHome, ['chat', '--address', server.address, '--client', 'ann']);
+    const second = once(server, 'frame');
+    open.stdin?.write('two\n');
+    await second;
+    const refused = await chat('three\n');
+    expect(refused).toMatchObject({ exitCode: 1, output: '' });
+    expect(refused.errors).toMatch(
+      /^Another terminal is in this session \(process \d+\)\. End it there, or .*--take-over\.\n$/,
+    );
+    expect(await chat('four\n', '--take-over')).toMatchObject({ exitCode: 0, output: 'You said: four\n' });
+    open.kill('SIGKILL');
+  });
+
+  // Cause: a script that was ended while there was no server wrote CANCELLED.
+  test('is ended by a signal without a word, whatever it waits for', async () => {
+    server.kill();
+    const child = startClient(stateHome, ['chat', '--address', server.address, '--client', 'ann'], 'pipe');
+    let told = '';
+    child.stderr?.on('data', (text) => (told += String(text)));
+    const failed = once(child.stderr ?? child, 'data');
+    await failed;
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'close');
+    expect(code).toBe(143);
+    expect(told).toMatch(/^Connecting to .* trying again\.\n$/);
   });
 
   test('ends, and tells why in one line, when another chat has taken its session over', async () => {

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { Command } from 'commander';
 import type { Chat } from '../client/chat.ts';
 import type { SessionState } from '../client/chat-events.ts';
@@ -17,11 +18,14 @@ import { ReplyMedia } from './media/reply-media.ts';
 import { chatThroughPipes } from './piped-chat.ts';
 import { run } from './run.ts';
 import { StateFile } from './state-file.ts';
+import { Trouble } from './trouble.ts';
 
 /** As long as a server lets anybody stand in line by default. */
 const DEFAULT_WAIT_SECONDS = 30;
 /** A person waits for the server: one that is back is found at once. */
 const BACKOFF = { initialMs: 100, maxMs: 1_000 };
+/** As shells tell the end by a signal: this and its number. */
+const SIGNALLED = 128;
 /** More than a restart takes; a script should not hang where no server is. */
 const PIPED_GIVE_UP_MS = 15_000;
 
@@ -48,7 +52,10 @@ export function registerChat(program: Command, surroundings: Surroundings): void
       wholeNumber(0, 86_400),
       DEFAULT_WAIT_SECONDS,
     )
-    .option('--take-over', 'end the session that you have elsewhere, without being asked; only when signed in')
+    .option(
+      '--take-over',
+      'end the session that you have elsewhere, without being asked: on other machines only when signed in',
+    )
     .option('--media-dir <folder>', 'where the media of replies are kept', './parley-media')
     .option('--no-media', 'keep no media')
     .option('--inline', 'have small media sent in the stream instead of fetching them')
@@ -88,6 +95,7 @@ async function converse(options: ChatOptions, surroundings: Surroundings): Promi
   const instructions = new InstructionsFile(surroundings.stateHome, address, owner);
   const interactive = isInteractive();
   if (interactive && !(await mayTakeOver(stateFile))) return false;
+  if (!interactive && options.takeOver !== true) requireFree(stateFile);
   const last = lastPosition(options, stateFile.read());
   const client = interactive
     ? clientFor(options, identity, instructions, await withContext(last, identity))
@@ -95,25 +103,47 @@ async function converse(options: ChatOptions, surroundings: Surroundings): Promi
   client.on('session', (state) => stateFile.write(state));
   // Taken over, it is another process's file.
   client.on('status', ({ state }) => state === 'closed' && stateFile.holder() === undefined && stateFile.release());
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void client.close());
+  let exitCode: number | undefined;
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      exitCode = SIGNALLED + constants.signals[signal];
+      void client.close();
+    });
+  }
   const replyMedia = (show: ShowProgress): ReplyMedia => replyMediaFor(options, identity, show);
   if (interactive) {
     await chatInteractively({ client, identity, timeZone, replyMedia }, process.stdin, process.stdout);
     return true;
   }
   const show = progressLine(process.stderr);
-  return chatThroughPipes(
-    { client, identity, timeZone, show, replyMedia: replyMedia(show) },
-    { input: process.stdin, output: process.stdout, errors: process.stderr },
-  );
+  try {
+    return await chatThroughPipes(
+      { client, identity, timeZone, show, replyMedia: replyMedia(show) },
+      { input: process.stdin, output: process.stdout, errors: process.stderr },
+    );
+  } catch (error) {
+    // Whatever it was at, it was broken off.
+    if (exitCode === undefined) throw error;
+    process.exitCode = exitCode;
+    return true;
+  }
 }
 
-/** A person who forgot another terminal would end the chat there. A script is not asked: it goes on where the one before it was. */
+/** A person who forgot another terminal would end the chat there. */
 async function mayTakeOver(stateFile: StateFile): Promise<boolean> {
   const holder = stateFile.holder();
   if (holder === undefined) return true;
   const question = `Another terminal is in this session (process ${holder}). Take it over? Type yes: `;
   return isYes(await ask(question, process.stdin, process.stderr));
+}
+
+/** A script goes on where the one before it was, and ends nobody's chat unless it is told to. @throws Trouble */
+function requireFree(stateFile: StateFile): void {
+  const holder = stateFile.holder();
+  if (holder === undefined) return;
+  throw new Trouble(
+    `Another terminal is in this session (process ${holder}). End it there, or take it over with --take-over.`,
+  );
 }
 
 function replyMediaFor(options: ChatOptions, { endpoint }: Identity, show: ShowProgress): ReplyMedia {

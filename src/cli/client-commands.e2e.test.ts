@@ -80,7 +80,8 @@ describe('with a real server', () => {
     };
     try {
       expect(await as('poet', 'instructions')).toBe('No instructions of your own.\n');
-      expect(await as('poet', 'instructions', ['Answer', 'in rhyme.'])).toBe('Answer in rhyme.\n');
+      const told = 'Sent with each message of `parley chat` from now on:\nAnswer in rhyme.\n';
+      expect(await as('poet', 'instructions', ['Answer', 'in rhyme.'])).toBe(told);
       expect(await as('poet', 'chat', [], 'hello\n')).toContain('“Answer in rhyme.”');
       expect(await as('other', 'chat', [], 'hello\n')).not.toContain('rhyme');
       const tooLong = 'x'.repeat(4_097);
@@ -93,6 +94,13 @@ describe('with a real server', () => {
     } finally {
       await rm(stateHome, { recursive: true });
     }
+  });
+
+  // Cause: whoever gave the address of the page was told that no server answers there.
+  test('the HTTP port is told from one at which nothing answers', async () => {
+    const { code, stderr } = await runParley(['usage', '--address', server.httpAddress], {});
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^What answers at .* does not speak gRPC\. .* 127\.0\.0\.1:50051\.\n$/);
   });
 
   test('usage and connections show who is there, and disconnect ends a session for good', async () => {

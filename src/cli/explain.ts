@@ -1,6 +1,7 @@
 import { Code } from '@connectrpc/connect';
 import { Refusal } from '../client/refusal.ts';
 import { TransferFailed } from '../client/transfer-failed.ts';
+import { DEFAULT_ADDRESS } from './common-options.ts';
 import { duration } from './show.ts';
 import { printableLine } from './text.ts';
 import { Trouble } from './trouble.ts';
@@ -18,7 +19,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   CLIENT_ID_INVALID: 'choose another name with --client',
   CONVERSATION_ID_INVALID: '`parley history` lists your conversations',
   NOT_YOURS: '`parley history`, without --client, lists your conversations',
-  NOT_FOUND: 'check the id',
+  NOT_FOUND: 'check the id or the name',
   UNAUTHENTICATED: 'use `parley sign-in NAME`, or `parley sign-up NAME` for a new account, or --token-file',
   REFRESH_TOKEN_INVALID: 'sign in again: parley sign-in NAME',
   SIGN_IN_FAILED: 'try again',
@@ -94,6 +95,8 @@ function remedyOf({ reason, retryDelayMs, violations }: Refusal): string | undef
 
 /** What OpenSSL, and servers of the other kind, say. */
 const TLS_TROUBLE = /certificate|SSL routines|altnames/i;
+/** What HTTP/1 is answered with, read as HTTP/2. */
+const NOT_HTTP2 = /^Protocol error/;
 /** Somebody took the connection and closed it at the first byte. */
 const CLOSED_AT_ONCE = /^http\/2 stream closed|socket disconnected before secure TLS/;
 
@@ -102,6 +105,8 @@ function unavailable(message: string, address: string): string {
     return `The server at ${address} and you do not agree on TLS: ${tlsCause(message)}. See --tls, --ca, --cert and --key.`;
   if (CLOSED_AT_ONCE.test(message))
     return `Something at ${address} takes connections, but does not answer. If it wants TLS, say --tls, or --ca FILE.`;
+  if (NOT_HTTP2.test(message))
+    return `What answers at ${address} does not speak gRPC. A server's first line names its gRPC port; without settings it is ${DEFAULT_ADDRESS}.`;
   return `No server answers at ${address}. Start one with \`npm start\`, or name another with --address.`;
 }
 

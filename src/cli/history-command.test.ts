@@ -122,7 +122,7 @@ describe('parley rename and parley delete', () => {
     });
     expect(await parley(['delete', 'c9', '--yes'])).toMatchObject({
       exitCode: 1,
-      errors: 'NOT_FOUND: There is no such conversation — check the id.\n',
+      errors: 'NOT_FOUND: There is no such conversation — check the id or the name.\n',
     });
     expect(history.deleted).toEqual([]);
   });

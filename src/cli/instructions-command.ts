@@ -52,5 +52,6 @@ function change(text: string, options: InstructionsOptions, surroundings: Surrou
   if (asked === undefined) throw new Trouble(`Instructions can have at most ${maxInstructionsBytes} bytes.`);
   if (options.remove === true || asked !== '') file.write(asked);
   const kept = file.read();
-  process.stdout.write(`${kept === '' ? 'No instructions of your own.' : printable(kept)}\n`);
+  const head = asked === '' ? '' : 'Sent with each message of `parley chat` from now on:\n';
+  process.stdout.write(`${head}${kept === '' ? 'No instructions of your own.' : printable(kept)}\n`);
 }

@@ -38,7 +38,7 @@ export interface Piped {
 
 /**
  * A chat for scripts: each line is a message and waits for its reply. A message refused is told, and the next one is
- * said. A line `/stop` right after a message stops its reply once it has begun.
+ * said; so is a reply without its end. A line `/stop` right after a message stops its reply once it has begun.
  * @returns whether every line was answered and all media were kept
  * @throws Refusal when the client is refused, or its session ended for good
  */
@@ -53,6 +53,8 @@ export async function chatThroughPipes(piped: Piped, { input, output, errors }: 
   await client.connect();
   off();
   const script = new Script(piped, { input, output, errors });
+  // A character a byte: what is no UTF-8 is found line by line.
+  input.setEncoding('latin1');
   const reader = createInterface({ input, crlfDelay: Infinity });
   const lines = reader[Symbol.asyncIterator]();
   let ending: Refusal | undefined;
@@ -84,7 +86,18 @@ export async function chatThroughPipes(piped: Piped, { input, output, errors }: 
 /** Undefined at the end. */
 async function nextInput(lines: AsyncIterator<string>): Promise<Input | undefined> {
   const { done, value } = await lines.next();
-  return done ? undefined : parseInput(value);
+  if (done) return undefined;
+  const text = utf8Of(value);
+  return text === undefined ? { kind: 'mistake', told: 'A line that is not UTF-8 was not sent.' } : parseInput(text);
+}
+
+/** The text that bytes, each a character, are in UTF-8; undefined: they are not. */
+function utf8Of(bytes: string): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(bytes, 'latin1'));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Does what one line after the other asks for. */
@@ -156,6 +169,7 @@ class Script {
     else if (reply.incomplete) this.#write(`${text}  [incomplete]`);
     else if (text !== '' || mediaOf(reply).length === 0) this.#write(text);
     for await (const line of this.#replyMedia.lines(reply)) this.#write(line);
+    if (reply.incomplete) throw new Trouble('The reply is incomplete: the model ended it before its end.');
   }
 
   #write(text: string): void {

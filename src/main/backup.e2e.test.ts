@@ -56,6 +56,11 @@ test('nothing is copied over what is there, and what is damaged is not taken for
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toMatch(/^.* is not empty; name a folder that is not there yet\n$/);
   }
+  // Cause: what the system says of a path was told in its own terms.
+  expect(await parley('data', 'backup', join(path('data'), 'log', 'log.db', 'backup'))).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/log\.db\/backup: a part of the path is no folder\n$/),
+  });
   const [damaged = ''] = mediaFilesOf(path('data')).filter((name) => !name.endsWith('.json'));
   appendFileSync(join(path('data'), damaged), 'x');
   const partly = await parley('data', 'backup', path('partly'));

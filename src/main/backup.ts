@@ -44,7 +44,7 @@ async function copy(fromDir: string, toDir: string): Promise<void> {
       const media = await copyMediaOf(fromDir, toDir);
       const hasAccounts = await copyAccountsOf(fromDir, toDir);
       missing.push(...media.missing);
-      rest = `${media.objects} media objects, ${hasAccounts ? 'the accounts' : 'no accounts'}`;
+      rest = `${media.objects} media ${media.objects === 1 ? 'object' : 'objects'}, ${hasAccounts ? 'the accounts' : 'no accounts'}`;
     },
   });
   process.stdout.write(`${records} records, ${rest} copied to ${toDir}, and checked\n`);

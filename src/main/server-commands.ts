@@ -1,5 +1,6 @@
 import { Argument, type Command } from 'commander';
 import { wholeNumber } from '../cli/common-options.ts';
+import { systemWords } from '../cli/trouble.ts';
 import { ConfigInvalid } from '../config/load-config.ts';
 import { catalogue, Refused } from '../domain/errors/catalogue.ts';
 
@@ -29,7 +30,7 @@ export function registerServerCommands(program: Command): void {
     .option('--lines <n>', 'begin with so many of the newest records', wholeNumber(0, 1_000_000), 100)
     .option('--conversation <id>', 'only this conversation')
     .option('--texts', 'show what was said, not only its length')
-    .option('--heartbeats', 'show the signs of life of gateways, too')
+    .option('--heartbeats', 'show the signs of life of gateways and the claims of workers, too')
     .option('--json', 'one JSON object a line')
     .action((options) => guarded(async () => (await import('./tail.ts')).tail(options)));
   program
@@ -157,7 +158,9 @@ function isExpected(error: unknown): error is Error {
   return error.name !== 'TypeError';
 }
 
-/** Of a refusal also what can be done about it. */
+/** Of a refusal also what can be done about it; of a file what is wrong with it, in words. */
 function toldIn(error: Error): string {
+  const { path } = error as NodeJS.ErrnoException;
+  if (path !== undefined) return `${path}: ${systemWords(error)}`;
   return error instanceof Refused ? `${error.message} ${catalogue[error.reason].remedy}` : error.message;
 }

@@ -20,6 +20,8 @@ async function tail(dataDir: string, ...options: readonly string[]): Promise<str
 
 test('tail shows words and titles only when asked for, and says where they were erased', async () => {
   await using world = await EraserWorld.open();
+  // What servers say of themselves is shown only when asked for, too.
+  await world.tell('c', { type: 'WorkerClaimed', partition: 0, workerId: 'w', claimId: 'claim', maxProcessing: 50 });
   await world.say('c/1', said('hello there'), picture('p'));
   await world.tell('c', { type: 'ConversationRenamed', conversationId: 'c', title: 'my title' });
   await world.tell('c', replyProgress('c/1', 'claim', { offsetBytes: 0, text: 'and' }));
@@ -38,6 +40,7 @@ test('tail shows words and titles only when asked for, and says where they were 
   expect(hidden[2]).toMatch(/ attempt=1 .* text=3 characters offsetBytes=0$/);
   expect(hidden[3]).toContain('text=7 characters');
   expect(hidden[4]).toContain('instructions=8 characters');
+  expect((await tail(world.dataDir, '--heartbeats'))[0]).toMatch(/^WorkerClaimed /);
   const shown = (await tail(world.dataDir, '--texts')).join('\n');
   for (const words of [
     'text="hello there"',

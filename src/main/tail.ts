@@ -10,7 +10,7 @@ export interface TailOptions {
   readonly follow: boolean;
   readonly conversation?: string;
   readonly texts?: boolean;
-  /** Also the signs of life of gateways, of which there is one every few seconds. */
+  /** Also what servers say of themselves: the signs of life of gateways, of which there is one every few seconds, and which worker has which partition. */
   readonly heartbeats?: boolean;
   /** One JSON object a line. */
   readonly json?: boolean;
@@ -90,9 +90,11 @@ function linesOf(
     });
 }
 
+const ofServers: ReadonlySet<ParleyEvent['type']> = new Set(['GatewayBeat', 'WorkerClaimed', 'WorkerReleased']);
+
 function concerns({ decoded }: JournalEntry, { conversation: conversationId, heartbeats }: TailOptions): boolean {
   if (conversationId === undefined)
-    return heartbeats === true || decoded.kind !== 'event' || decoded.event.type !== 'GatewayBeat';
+    return heartbeats === true || decoded.kind !== 'event' || !ofServers.has(decoded.event.type);
   return (
     decoded.kind === 'event' && 'conversationId' in decoded.event && decoded.event.conversationId === conversationId
   );

@@ -30,7 +30,10 @@ describe('parley user', () => {
       expect(await user('set-role', 'dora', 'operator')).toMatchObject({ code: 0 });
       expect((await user('list')).stdout).toContain('operator');
       expect(await user('remove', 'dora')).toMatchObject({ code: 0 });
-      expect((await user('list')).stdout).toBe('');
+      expect(await user('list')).toMatchObject({
+        stdout: '',
+        stderr: expect.stringMatching(/^There are no accounts; /),
+      });
       await expect(call(accounts, 'SignIn', credentials)).rejects.toMatchObject({ reason: 'SIGN_IN_FAILED' });
     } finally {
       hangUp(accounts);
@@ -68,7 +71,7 @@ describe('parley user', () => {
     expect(await user('sign-out', 'dora')).toMatchObject({ code: 0 });
     expect(await user('sign-out', 'nobody')).toMatchObject({
       code: 1,
-      stderr: 'There is no user "nobody". Check the id.\n',
+      stderr: 'There is no user "nobody". Check the id or the name.\n',
     });
   });
 

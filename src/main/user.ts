@@ -33,11 +33,15 @@ export async function add(
 
 /** Prints every account, one a line. */
 export async function list(): Promise<void> {
+  let isEmpty = true;
   await withAccounts(async (deps) => {
     for await (const { userName, clientId, role, createTimeMs } of listUsers(deps)) {
+      isEmpty = false;
       process.stdout.write(`${userName}\t${role}\t${clientId}\t${new Date(createTimeMs).toISOString()}\n`);
     }
   });
+  // Not among the lines that a script reads.
+  if (isEmpty) process.stderr.write('There are no accounts; `parley user add NAME` makes one.\n');
 }
 
 /** Removes an account and ends its sign-ins; what was said with it stays. */

@@ -46,6 +46,13 @@ describe('an account', () => {
     expect((await parley(['sign-out'])).output).toBe(`Nobody is signed in at ${server.address}.\n`);
   });
 
+  // Cause: at a server that has no accounts any more it was told that the sign-out had worked, and then that it had not.
+  test('is signed out of a server that has no accounts any more', async () => {
+    await parley(['sign-in', 'ann'], 'correct horse\n');
+    accounts.refusal = { code: status.UNIMPLEMENTED, reason: 'ACCOUNTS_OFF', detail: 'No accounts here.' };
+    expect(await parley(['sign-out'])).toEqual({ exitCode: 0, output: 'ann is signed out.\n', errors: '' });
+  });
+
   test('is entered with a password from a file', async () => {
     const file = join(stateHome, 'password');
     writeFileSync(file, 'from a file\nnot this');

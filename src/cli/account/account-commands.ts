@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Tokens } from '../../client/gen/chat/v1/account_service_pb.js';
 import type { Parley } from '../../client/parley.ts';
+import { isRefusal } from '../../client/refusal.ts';
 import { type StoredTokens, storedTokens } from '../../client/saved-tokens.ts';
 import type { ServerOptions, Surroundings } from '../common-options.ts';
 import { withServerOptions } from '../common-options.ts';
@@ -97,7 +98,10 @@ async function leave(options: ServerOptions, { stateHome }: Surroundings): Promi
     // First here: whether or not the server hears of it, this machine speaks for nobody from now on.
     store.remove();
     using parley = connect(endpoint);
-    await parley.accounts.signOut({ refreshToken: stored.refreshToken });
+    await parley.accounts.signOut({ refreshToken: stored.refreshToken }).catch((error: unknown) => {
+      // The server has no accounts any more: it has no sign-in to end.
+      if (!isRefusal(error, 'ACCOUNTS_OFF')) throw error;
+    });
   });
 }
 

@@ -16,7 +16,12 @@ export interface Outcome {
 }
 
 /** Runs a client command as a process of its own, its input piped. `env`: beside that of this process. */
-export function runClient(stateHome: string, args: readonly string[], input = '', env = {}): Promise<Outcome> {
+export function runClient(
+  stateHome: string,
+  args: readonly string[],
+  input: string | Uint8Array = '',
+  env = {},
+): Promise<Outcome> {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   const options = { env: { ...process.env, ...env } };
   const child = execFile(process.execPath, commandLine(stateHome, args), options, (_error, output, errors) =>
@@ -27,8 +32,12 @@ export function runClient(stateHome: string, args: readonly string[], input = ''
 }
 
 /** The same, its input left open and its output unread. */
-export function startClient(stateHome: string, args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, commandLine(stateHome, args), { stdio: ['pipe', 'ignore', 'ignore'] });
+export function startClient(
+  stateHome: string,
+  args: readonly string[],
+  errors: 'ignore' | 'pipe' = 'ignore',
+): ChildProcess {
+  return spawn(process.execPath, commandLine(stateHome, args), { stdio: ['pipe', 'ignore', errors] });
 }
 
 function commandLine(stateHome: string, args: readonly string[]): string[] {

@@ -177,7 +177,7 @@ export const catalogue = {
     retryable: false,
     scope: 'call',
     meaning: 'It does not exist.',
-    remedy: 'Check the id.',
+    remedy: 'Check the id or the name.',
   },
   SESSION_NOT_FOUND: {
     code: 'NOT_FOUND',
