@@ -477,9 +477,10 @@ export class Chat extends Emitter<ChatEvents> implements AsyncIterable<ChatEvent
     const mayBeRenewed = this.#failures === 0 || (this.#token !== undefined && tokens?.instead !== undefined);
     const mayRenewToken = tokens !== undefined && mayBeRenewed && refusal !== this.#unauthenticated;
     if (refusal?.reason === 'UNAUTHENTICATED') this.#unauthenticated = mayRenewToken ? refusal : undefined;
+    const hasOwnToken = this.#resumeToken !== '' && (this.#hadSession || this.#token === undefined);
     return afterLoss(refusal, {
       hadSession: this.#hadSession,
-      mayHoldSession: this.#resumeToken !== '' || this.#brokeBeforeWelcome,
+      mayHoldSession: hasOwnToken || this.#brokeBeforeWelcome,
       withoutSessionMs,
       hasPending: this.#dialogue.pendingCount > 0,
       mayRenewToken,

@@ -50,7 +50,7 @@ describe('a persistent chat', () => {
   });
 
   test('asks for the session of another device only when told to, and once', async () => {
-    // That of a device that is gone would be free within 5 s, which are not waited for here.
+    // That of a device that is gone would be free within 2 s, which are not waited for here.
     server.refusals.push({ code: status.ALREADY_EXISTS, reason: 'ALREADY_CONNECTED' });
     const chat = chatOf({ persistent: false });
     await expect(chat.connect()).rejects.toMatchObject({ reason: 'ALREADY_CONNECTED' });
@@ -62,6 +62,18 @@ describe('a persistent chat', () => {
     third.takeOver();
     await third.connect();
     expect(server.hellos.map(({ takeOver }) => takeOver)).toEqual([false, true, false, true]);
+  });
+
+  // Cause: with the token of a session that was over, a minute passed before anybody was asked.
+  test('leaves the question to who is signed in, and waits where nobody can be asked', async () => {
+    const refusal = { code: status.ALREADY_EXISTS, reason: 'ALREADY_CONNECTED' };
+    const tokens = { fresh: async () => ({ text: 'access', renewAtMs: undefined }) };
+    const former = { persistent: false, resumeToken: 'of a former process' };
+    server.refusals.push(refusal);
+    await expect(chatOf({ ...former, tokens }).connect()).rejects.toMatchObject({ reason: 'ALREADY_CONNECTED' });
+    server.refusals.push(refusal);
+    await chatOf(former).connect();
+    expect(server.hellos).toHaveLength(3);
   });
 
   test('waits after a refusal until it is started again, and then sends what was posted', async () => {

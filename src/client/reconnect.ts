@@ -18,8 +18,11 @@ export const DEFAULT_BACKOFF: BackoffOptions = { initialMs: 100, maxMs: 5_000 };
  */
 export const ALREADY_CONNECTED_WAIT_MS = 60_000;
 
-/** A page that is reloaded before it has the token of its session comes back before the server has noticed that it went. */
-export const RELOAD_WAIT_MS = 5_000;
+/**
+ * A page that is reloaded before it has the token of its session comes back before the server has noticed that it went, which takes no longer than a
+ * round trip. Who has a session on another device waits as long before he is asked about it.
+ */
+export const RELOAD_WAIT_MS = 2_000;
 
 /** What to do about a lost stream. `park`: wait until there is something to say. */
 export type AfterLoss = 'again' | 'park' | 'end';
@@ -28,7 +31,10 @@ export type AfterLoss = 'again' | 'park' | 'end';
 export interface LossContext {
   /** There has been a session. Before that a refusal is the answer to the user, not something to sit out. */
   readonly hadSession: boolean;
-  /** The server may hold a session that this client lost: it has its token, or a stream broke before Welcome. */
+  /**
+   * The server may hold a session that this client lost: it has its token, or a stream broke before Welcome. A token of a former process is none to whoever
+   * is signed in: if the server does not take it, the session is another one, which a person can end.
+   */
   readonly mayHoldSession: boolean;
   /** Since the last session, or since the first attempt. */
   readonly withoutSessionMs: number;
