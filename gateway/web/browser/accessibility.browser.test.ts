@@ -59,7 +59,10 @@ describe.each(looks)('$name', ({ colorScheme, viewport }) => {
       await chat.button('Show conversations').click();
       await chat.conversation('Show me.').waitFor();
       expect(await violations(chat.page)).toEqual([]);
+      // After a touch the focus is nowhere.
+      await chat.page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
       await chat.page.keyboard.press('Escape');
+      await chat.page.getByRole('button', { name: 'Show conversations', expanded: false }).waitFor();
     }
     await chat.page.keyboard.press('Control+/');
     await chat.dialog('Keyboard and help').waitFor();

@@ -229,6 +229,8 @@ describe.each(doors)('over %s', (door) => {
     const unsent = chat.questions.and(chat.page.locator('[data-status=unsent]'));
     await unsent.waitFor();
     expect(await unsent.textContent()).not.toContain('MEDIA_MISMATCH');
+    // The same file would be refused again.
+    expect(await unsent.getByRole('button', { name: 'Try again' }).count()).toBe(0);
     await unsent.getByRole('button', { name: 'Discard' }).click();
     await unsent.waitFor({ state: 'detached' });
     await chat.ask('Never mind.');

@@ -64,11 +64,13 @@ test('instructions go to the assistant with each message, also after a reload, u
   await using visitor = await chromium.visitor(world.url);
   const chat = await openSettings(visitor);
   const { page } = chat;
+  // Nobody signs in here, so nobody signs out.
+  await page.getByText('until you remove it.').waitFor();
   const field = page.getByRole('textbox', { name: 'Instructions to the assistant' });
   const save = page.getByRole('button', { name: 'Save' });
   await field.fill('é'.repeat(2_049));
   await save.click();
-  await page.getByRole('alert').getByText('Your instructions are too long.').waitFor();
+  await page.getByRole('alert').getByText('Your instructions take 4098 bytes; at most 4096 are taken.').waitFor();
   expect(await page.getByRole('button', { name: 'Remove' }).count()).toBe(0);
   await field.fill(' Answer in rhyme. ');
   await save.click();

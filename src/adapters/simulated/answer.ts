@@ -24,6 +24,7 @@ const asksNature = /\bare you (?:a |an )?(?:real|human|robot|bot|ai|model)\b/;
 const asksWellbeing = /\bhow (?:are|do) you(?: doing| feel| today)?\b(?! \w)|\bhow(?: i|['’])s it going\b/;
 const asksHelp = /^help\b|\bhelp me\b|\bwhat can you do\b|\bcan you help\b/;
 const asksMarkdown = /\bmarkdown\b|\bcode block\b|\ba table\b/;
+const asksDrawing = /\bdiagram\b|\bflow ?chart\b|\bformula\b/;
 const thanks = /\bthank(?:s| you)\b|\bcheers\b/;
 const takesLeave = /\b(?:good)?bye\b|\bsee you\b|\bgood night\b|\bfarewell\b/;
 const greets = /^\W*(?:hi|hello|hey|greetings|good (?:morning|afternoon|evening|day))\b/;
@@ -54,6 +55,7 @@ const topics: readonly (readonly [Topic, Fits])[] = [
   ['identity', says(asksName, asksNature)],
   ['wellbeing', says(asksWellbeing)],
   ['markdown', says(asksMarkdown)],
+  ['drawing', says(asksDrawing)],
   ['help', says(asksHelp)],
   ['thanks', says(thanks)],
   ['farewell', says(takesLeave)],
@@ -158,7 +160,14 @@ const greetingChance = 0.25;
 const followUpChance = 0.4;
 
 /** Between them the two keep a reply within four sentences: no answer has more than two. */
-const topicsWithoutFollowUp: ReadonlySet<Topic> = new Set(['farewell', 'thanks', 'wordless', 'wellbeing', 'markdown']);
+const topicsWithoutFollowUp: ReadonlySet<Topic> = new Set([
+  'farewell',
+  'thanks',
+  'wordless',
+  'wellbeing',
+  'markdown',
+  'drawing',
+]);
 
 /** How many characters, not splitting those of two UTF-16 units. */
 function charsOf(text: string): number {
@@ -200,7 +209,9 @@ export function answer(said: Said, random: Random, minChars: number): string {
   const speaker = new Speaker(said, seen, random);
   const sentences = said.media.length > 0 ? onMedia(said, seen, speaker, random) : onWords(seen, speaker, random);
   const own = said.instructions === '' ? [] : [`You want me to keep to this: “${beginningOf(said.instructions)}”`];
-  let text = [...sentences, ...own].join(' ');
+  const onWhatWasSaid = sentences.join(' ');
+  // Behind a table or a diagram a sentence would belong to it.
+  let text = [onWhatWasSaid, ...own].join(onWhatWasSaid.includes('\n') ? '\n\n' : ' ');
   while (minChars > 0 && charsOf(text) < minChars) text += ` ${speaker.oneOf(elaborations)}`;
   return text;
 }

@@ -16,6 +16,7 @@ export type Topic =
   | 'wellbeing'
   | 'help'
   | 'markdown'
+  | 'drawing'
   | 'thanks'
   | 'farewell'
   | 'greeting'
@@ -70,7 +71,7 @@ export const phrases: Readonly<Record<Topic, Phrases>> = {
     'I cannot complain; nobody has written the sentence for it. How are you this {partOfDay}?',
   ],
   help: [
-    'I can tell you the time and the day where you are, count words, and show you a code block and a table.',
+    'I can tell you the time and the day where you are, count words, and show you a table, a code block, a diagram and a formula.',
     'Ask me the time, the date or your time zone, or for a table, or just talk: I will pick up a word of yours.',
     'I am only simulated, so my help is modest: the time ({time}), the day ({weekday}), and some company.',
   ],
@@ -86,6 +87,17 @@ for (const word of words) console.log(word.length);
 | Asked | Where | In |
 | --- | --- | ---: |
 | **{weekday}** | *{zone}* | {count} |`,
+  ],
+  drawing: [
+    `Here are both, at {time}:
+
+$$a^2 + b^2 = c^2$$
+
+\`\`\`mermaid
+flowchart LR
+  You --> Gateway --> Log --> Model
+  Model --> Log
+\`\`\``,
   ],
   thanks: [
     'You are welcome.',

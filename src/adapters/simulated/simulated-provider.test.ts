@@ -258,6 +258,19 @@ describe('what it says', () => {
     }
   });
 
+  test('shows a diagram and a formula when asked', async () => {
+    for (const reply of await replies({ text: 'Show me a diagram and a formula.' }, 20))
+      expect(reply).toMatch(/\n\n\$\$.*\$\$\n\n```mermaid\nflowchart LR\n(?: .*\n)+```$/);
+  });
+
+  // Cause: behind a table it became a row of the table.
+  test('repeats a person’s own instructions on a line of their own behind a table', async () => {
+    for (const reply of await replies({ text: 'Show me a table.', instructions: 'Be brief' }, 20))
+      expect(reply).toMatch(/\|\n\nYou want me to keep to this: “Be brief”$/);
+    for (const reply of await replies({ text: 'Zanzibar', instructions: 'Be brief' }))
+      expect(reply).not.toContain('\n');
+  });
+
   test('takes up a word of what was said', async () => {
     const all = await replies({ text: 'Zanzibar' });
     expect(all.filter((reply) => reply.includes('“Zanzibar”')).length).toBeGreaterThan(all.length / 2);

@@ -42,7 +42,10 @@ describe('what somebody wants to send', () => {
       title: 'Files like a.pdf are not taken.',
     });
     expect(examined(file('image/svg+xml', 'a.svg'), limits)).toMatchObject({ reason: 'MEDIA_TYPE_UNSUPPORTED' });
-    expect(examined(file('image/png', 'a.png', 0), limits)).toMatchObject({ reason: 'EMPTY_MESSAGE' });
+    expect(examined(file('image/png', 'a.png', 0), limits)).toMatchObject({
+      reason: 'EMPTY_MESSAGE',
+      title: 'This file is empty.',
+    });
     expect(examined(file('image/png', 'a.png', 3 * 1024 * 1024 + 1), limits)).toMatchObject({
       reason: 'MEDIA_TOO_LARGE',
       title: 'This file has 3.1 MB; at most 3 MB are taken.',

@@ -45,7 +45,8 @@ export function examined(file: Blob & { readonly name?: string }, limits: Limits
     const told = refusal('MEDIA_TYPE_UNSUPPORTED');
     return name === '' ? told : { ...told, title: `Files like ${name} are not taken.` };
   }
-  if (sizeBytes === 0) return refusal('EMPTY_MESSAGE');
+  if (sizeBytes === 0)
+    return { ...refusal('EMPTY_MESSAGE'), title: 'This file is empty.', advice: 'Choose another one.' };
   const maxBytes = limits === undefined ? Infinity : Math.max(limits.maxMediaBytes, limits.maxInlineBytes);
   if (sizeBytes > maxBytes) return tooLarge(sizeBytes, maxBytes);
   return { ...known, name: name === '' ? known.kind : name, fileName: name, sizeBytes };

@@ -1,7 +1,7 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
-import { instructionsToSend } from '../../../../src/client/instructions.ts';
+import { instructionsBytes, instructionsToSend, maxInstructionsBytes } from '../../../../src/client/instructions.ts';
 import type { Parley } from '../../../../src/client/parley.ts';
-import type { Settings } from './app.ts';
+import type { Refusal, Settings } from './app.ts';
 import { shownRefusal } from './calls.ts';
 import { exportConversations } from './export.ts';
 import type { JsonStorage } from './json-storage.ts';
@@ -39,7 +39,7 @@ export function createSettings({ storage, page, storageOfClient, newParley }: Se
     instructions: () => storedInstructions(storageOfClient()),
     setInstructions(text) {
       const instructions = instructionsToSend(text);
-      if (instructions === undefined) return refusal('INSTRUCTIONS_TOO_LONG');
+      if (instructions === undefined) return tooLong(text);
       return storageOfClient()?.write('instructions', instructions) === false ? refusal('STORAGE_FULL') : undefined;
     },
     async exportConversations(onProgress) {
@@ -51,6 +51,14 @@ export function createSettings({ storage, page, storageOfClient, newParley }: Se
       }
     },
     stop,
+  };
+}
+
+function tooLong(instructions: string): Refusal {
+  return {
+    ...refusal('INSTRUCTIONS_TOO_LONG'),
+    title: `Your instructions take ${instructionsBytes(instructions)} bytes; at most ${maxInstructionsBytes} are taken.`,
+    advice: 'Shorten them. A letter takes one byte, or up to four in other scripts.',
   };
 }
 

@@ -99,6 +99,16 @@ function Dots() {
 /** Reasons for which the same content may get a reply later. Elsewhere an operator or the author must change something first. */
 const sendableAgain: ReadonlySet<string> = new Set(['PROVIDER_FAILED', 'PROVIDER_TIMEOUT', 'PROVIDER_BUSY']);
 
+/** Reasons for which the same content will never be taken. */
+const neverTaken: ReadonlySet<string> = new Set([
+  'EMPTY_MESSAGE',
+  'TEXT_TOO_LONG',
+  'FILE_NAME_INVALID',
+  'MEDIA_MISMATCH',
+  'MEDIA_TOO_LARGE',
+  'MEDIA_TYPE_UNSUPPORTED',
+]);
+
 /** What did not work, and for what is still here: again, or away with it. */
 function Refused({ app, entryKey, message }: NearMessageProps) {
   const { refusal, status } = message;
@@ -111,9 +121,11 @@ function Refused({ app, entryKey, message }: NearMessageProps) {
       </p>
       {status === 'unsent' && (
         <div class="trouble-acts">
-          <button type="button" class="plain small" onClick={() => app.conversation.retry(entryKey)}>
-            Try again
-          </button>
+          {!neverTaken.has(refusal.reason) && (
+            <button type="button" class="plain small" onClick={() => app.conversation.retry(entryKey)}>
+              Try again
+            </button>
+          )}
           <button type="button" class="plain small" onClick={() => app.conversation.discard(entryKey)}>
             Discard
           </button>

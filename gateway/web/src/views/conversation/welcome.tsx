@@ -1,6 +1,12 @@
 import type { App } from '../../client/app.ts';
+import { hasFinePointer } from '../common/media-query.ts';
 
-const openings = ['What can you do?', 'Show me a code block and a table.', 'What time is it where I am?'];
+const openings = [
+  'What can you do?',
+  'Show me a code block and a table.',
+  'Show me a diagram and a formula.',
+  'What time is it where I am?',
+];
 
 /** What stands where nothing has been said yet. */
 export function Welcome({ app }: { readonly app: App }) {
@@ -12,7 +18,11 @@ export function Welcome({ app }: { readonly app: App }) {
   return (
     <div class="welcome">
       <p class="welcome-title">What would you like to talk about?</p>
-      <p>Write below, speak, or drop a picture, a recording or a video anywhere on this page.</p>
+      <p>
+        {hasFinePointer.value
+          ? 'Write below, speak, or drop a picture, a recording or a video anywhere on this page.'
+          : 'Write below, speak, or attach a picture, a recording or a video.'}
+      </p>
       <ul>
         {openings.map((words) => (
           <li key={words}>

@@ -3,8 +3,14 @@ import { useId } from 'preact/hooks';
 import type { Refusal, Settings } from '../../client/app.ts';
 import { Trouble } from '../common/trouble.tsx';
 
+interface InstructionsFormProps {
+  readonly settings: Settings;
+  /** They end with a sign-out. */
+  readonly isAccount: boolean;
+}
+
 /** What a person wants the assistant to keep to, whatever they say. */
-export function InstructionsForm({ settings }: { readonly settings: Settings }) {
+export function InstructionsForm({ settings, isAccount }: InstructionsFormProps) {
   const id = useId();
   const troubleId = useId();
   const text = useSignal(settings.instructions());
@@ -29,8 +35,8 @@ export function InstructionsForm({ settings }: { readonly settings: Settings }) 
       }}
     >
       <p>
-        The assistant gets this text with every message that you send from this browser, until you remove it or sign
-        out.
+        The assistant gets this text with every message that you send from this browser, until you remove it
+        {isAccount ? ' or sign out.' : '.'}
       </p>
       {refused.value !== undefined && <Trouble refusal={refused.value} id={troubleId} />}
       <div class="field">

@@ -12,6 +12,7 @@ import '../../styles/settings.css';
 
 /** What people choose for themselves. */
 export function SettingsPage({ app }: { readonly app: App }) {
+  const signIn = app.signIn.state.value;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard.
     <div class="settings" tabIndex={0}>
@@ -24,7 +25,7 @@ export function SettingsPage({ app }: { readonly app: App }) {
           <TimeZoneField settings={app.settings} />
         </Section>
         <Section title="Your instructions">
-          <InstructionsForm settings={app.settings} />
+          <InstructionsForm settings={app.settings} isAccount={signIn.kind === 'in' && signIn.canSignOut} />
         </Section>
         <Section title="Your conversations">
           <Export app={app} />

@@ -104,9 +104,6 @@ function Drawer({ isOpen, children }: DrawerProps) {
       class="sidebar"
       aria-label="Conversations"
       inert={isHidden}
-      onKeyDown={(event) => {
-        if (event.key === 'Escape') isOpen.value = false;
-      }}
       onClick={(event) => {
         // Whoever has chosen wants to see what was chosen, though it be what is open already.
         if (event.target instanceof Element && event.target.closest('a') !== null) isOpen.value = false;
@@ -166,6 +163,8 @@ function useShortcuts(isDrawerOpen: Signal<boolean>, isHelpOpen: Signal<boolean>
       write: () => document.getElementById('message-box')?.focus(),
     };
     const onKeyDown = (event: KeyboardEvent) => {
+      // Wherever the focus is: with a touch it may be nowhere.
+      if (event.key === 'Escape') isDrawerOpen.value = false;
       const shortcut = shortcutOf(event);
       if (shortcut === undefined) return;
       event.preventDefault();
