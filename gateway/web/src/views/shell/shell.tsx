@@ -99,6 +99,7 @@ function Drawer({ isOpen, children }: DrawerProps) {
     wasOpen.current = isOpen.value;
   }, [isOpen.value]);
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Enter on a link is a click.
     <nav
       ref={drawer}
       class="sidebar"
