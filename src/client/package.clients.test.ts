@@ -27,10 +27,10 @@ function programsIn(page: string): readonly string[] {
 let folder: string;
 let server: ParleyServer;
 
-/** An empty project with the package in it, as npm installs it from the tarball and a registry. */
+/** A project as `npm init` makes it, whose `.ts` and `.js` files are CommonJS modules, with the package as npm installs it. */
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'parley-package-'));
-  writeFileSync(join(folder, 'package.json'), '{ "name": "user", "version": "1.0.0", "type": "module" }');
+  execFileSync('npm', ['init', '--yes'], { cwd: folder, stdio: 'pipe' });
   const tarball = packClient(folder);
   execFileSync('npm', ['install', '--no-audit', '--no-fund', tarball], { cwd: folder, stdio: 'pipe' });
   server = await startServer({
@@ -78,15 +78,15 @@ describe('the package', () => {
 
   test('has types for every program of its page, under the strictest rules', () => {
     symlinkSync(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types'));
-    for (const [index, code] of programs.entries()) put(`typed-${index}.ts`, code);
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['typed-*.ts'] }));
+    for (const [index, code] of programs.entries()) put(`typed-${index}.mts`, code);
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['typed-*.mts'] }));
     const tsc = join(root, 'node_modules/.bin/tsc');
     expect(execFileSync(tsc, ['-p', folder], { encoding: 'utf8' })).toBe('');
   });
 
   test('runs every program of its page in Node', async () => {
     const said: string[] = [];
-    for (const [index, code] of programs.entries()) said.push((await run(put(`program-${index}.ts`, code))).stdout);
+    for (const [index, code] of programs.entries()) said.push((await run(put(`program-${index}.mts`, code))).stdout);
     expect(programs).toHaveLength(10);
     expect(said.filter((text) => text.trim() === '')).toEqual([]);
     const [, , , resumed, kept, persistent, refused, stopped, read, signedIn] = said;
@@ -103,13 +103,13 @@ describe('the package', () => {
 
   test('is bundled for a browser without Node, and talks over gRPC-Web', async () => {
     const page = programs.find((code) => code.includes('grpcWeb')) ?? '';
-    const input = put('page.ts', page);
+    const input = put('page.mts', page);
     const lib = { entry: input, formats: ['es'], fileName: 'page' };
     const config = { logLevel: 'error', build: { outDir: 'bundle', target: 'esnext', lib } };
-    writeFileSync(join(folder, 'vite.config.js'), `export default ${JSON.stringify(config)};`);
+    writeFileSync(join(folder, 'vite.config.mjs'), `export default ${JSON.stringify(config)};`);
     execFileSync(join(root, 'node_modules/.bin/vite'), ['build', folder], { stdio: 'pipe' });
-    const bundle = readFileSync(join(folder, 'bundle/page.js'), 'utf8');
+    const bundle = readFileSync(join(folder, 'bundle/page.mjs'), 'utf8');
     expect(bundle.match(/\bimport\b[^.]{0,80}|['"`]node:.{0,40}/g)).toBeNull();
-    expect((await run(join(folder, 'bundle/page.js'))).stdout.trim()).not.toBe('');
+    expect((await run(join(folder, 'bundle/page.mjs'))).stdout.trim()).not.toBe('');
   });
 });
