@@ -10,6 +10,7 @@ import type { CallMetrics, ConnectionMetrics, Logger } from '../ports/telemetry.
 import { apiPage } from '../rpc/api-page.ts';
 import { ErrorMapping } from '../rpc/errors.ts';
 import { AddressRanges, CallAddresses } from '../rpc/peer-address.ts';
+import { RefusedCallers } from '../rpc/refused-callers.ts';
 import type { RpcServer } from '../rpc/server.ts';
 import { openAuthentication } from './authentication.ts';
 import type { Backends } from './backends.ts';
@@ -60,7 +61,9 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   const parts = { config, backends, logger, metrics, onFault };
   const doorKey = nodeCryptoIds.unique();
   const addresses = new CallAddresses({ ...config, trusted: new AddressRanges(config.trustedProxies), doorKey });
-  const calls = { errors: new ErrorMapping(logger, metrics, nodeCryptoIds), authenticator, addresses };
+  const errors = new ErrorMapping(logger, metrics, nodeCryptoIds);
+  const refusedCallers = new RefusedCallers({ errors, clock: systemClock, ids: nodeCryptoIds });
+  const calls = { errors, authenticator, addresses, refusedCallers };
   const gateway = has('gateway')
     ? started.use(await openGateway({ ...parts, tracer, calls, accounts, security, securityLog }))
     : undefined;
@@ -69,7 +72,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
     ...(await openBrowserDoor({
       config,
       doorKey,
-      errors: calls.errors,
+      errors,
       rpc: gateway?.rpc,
       httpAddress: () => httpAddress,
     })),
