@@ -8,6 +8,7 @@ import type { Config } from '../config/config.ts';
 import type { Role } from '../config/setting.ts';
 import type { CallMetrics, ConnectionMetrics, Logger } from '../ports/telemetry.ts';
 import { apiPage } from '../rpc/api-page.ts';
+import type { Calls } from '../rpc/calls.ts';
 import { ErrorMapping } from '../rpc/errors.ts';
 import { AddressRanges, CallAddresses } from '../rpc/peer-address.ts';
 import { RefusedCallers } from '../rpc/refused-callers.ts';
@@ -61,9 +62,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   const parts = { config, backends, logger, metrics, onFault };
   const doorKey = nodeCryptoIds.unique();
   const addresses = new CallAddresses({ ...config, trusted: new AddressRanges(config.trustedProxies), doorKey });
-  const errors = new ErrorMapping(logger, metrics, nodeCryptoIds);
-  const refusedCallers = new RefusedCallers({ errors, clock: systemClock, ids: nodeCryptoIds });
-  const calls = { errors, authenticator, addresses, refusedCallers };
+  const calls = { ...refusals(logger, metrics), authenticator, addresses };
   const gateway = has('gateway')
     ? started.use(await openGateway({ ...parts, tracer, calls, accounts, security, securityLog }))
     : undefined;
@@ -72,7 +71,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
     ...(await openBrowserDoor({
       config,
       doorKey,
-      errors,
+      errors: calls.errors,
       rpc: gateway?.rpc,
       httpAddress: () => httpAddress,
     })),
@@ -120,6 +119,11 @@ function serverMetrics({ roles }: Config, certificates: CertificateFiles | undef
   const metrics = prometheusMetrics(roles, release);
   metrics.roles.certificate(() => certificates?.expiresMs);
   return metrics;
+}
+
+function refusals(logger: Logger, metrics: PrometheusMetrics): Pick<Calls, 'errors' | 'refusedCallers'> {
+  const errors = new ErrorMapping(logger, metrics, nodeCryptoIds);
+  return { errors, refusedCallers: new RefusedCallers({ errors, clock: systemClock, ids: nodeCryptoIds }) };
 }
 
 interface PortParts {
