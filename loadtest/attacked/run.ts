@@ -1,7 +1,7 @@
 /**
  * `npm run load:attacked [-- --envoy] [--open] [--seconds N] [--attackers N] [--way NAME …]`: what an attack by people without an account costs those who have one. 20 honest
  * clients talk, alone, beside 200 connections that attack (src/testing/attacks/attackers.ts), and alone again; of each time their p99, and how much memory the server gained.
- * With --envoy all come through Envoy; with --open the server keeps no accounts, and anybody may talk; with --insiders N clients who may talk attack instead, by all that a client may do in tight
+ * With --envoy all come through Envoy; with --open the server keeps no accounts, and anybody may talk; with --insiders N clients who may talk (with --open: without an account) attack instead, by all that a client may do in tight
  * loops (src/testing/attacks/insider.ts), at the server's default limits. Shows the figures; the exit code says only whether it could be run and
  * each message was answered.
  */
@@ -27,7 +27,7 @@ const { values } = parseArgs({
 });
 const durationMs = Number(values.seconds) * 1_000;
 const byInsiders = values.insiders !== '0';
-const keepsAccounts = !values.open && !byInsiders;
+const keepsAccounts = !values.open;
 // As where clients come from the network: their addresses count, but for Envoy's.
 const network = {
   PARLEY_MAX_CONNECTIONS_PER_ADDRESS: '1000',
@@ -53,19 +53,15 @@ const talk = async (name: string, forMs: number) => {
 };
 
 const attackers = (script: string, ...args: readonly (string | number | undefined)[]) =>
-  runJson<Record<string, number>>(`src/testing/attacks/${script}`, [
-    ...args.map(String),
-    String(durationMs),
-    ...values.way,
-  ]);
+  runJson<Record<string, number>>(`src/testing/attacks/${script}`, args.map(String));
 
 // Until the code is compiled and the heap has its size.
 await talk('warm-up', Math.min(durationMs, warmUpMs));
 const before = await talk('alone', durationMs);
 const beginMs = Date.now() + loadMs;
 const attack = byInsiders
-  ? attackers('insider.ts', address, values.insiders, beginMs)
-  : attackers('attackers.ts', grpcPort, httpPort, values.attackers, beginMs);
+  ? attackers('insider.ts', address, values.insiders, beginMs, durationMs, ...(keepsAccounts ? ['accounts'] : []))
+  : attackers('attackers.ts', grpcPort, httpPort, values.attackers, beginMs, durationMs, ...values.way);
 const [beside, begun] = await Promise.all([sleep(loadMs).then(() => talk('attacked', durationMs)), attack]);
 console.log(byInsiders ? 'refused:' : 'attacks begun:', JSON.stringify(begun));
 const after = await talk('alone again', durationMs);

@@ -89,6 +89,24 @@ export const addressRefusedCallsPerSecond = 2;
  */
 export const addressPenaltyMs = 30_000;
 
+/**
+ * Calls of one authenticated client that end with a refusal it can cause, at once. A client that works waits for RetryInfo's delay; one whose outbox sends
+ * everything again after an outage has some hundreds refused at most.
+ */
+export const maxAccountRefusedCalls = 300;
+
+/** Those that it may make again each second. */
+export const accountRefusedCallsPerSecond = 10;
+
+/** How long calls of a client are refused by their headers after that. Its open streams go on. */
+export const accountPenaltyMs = 30_000;
+
+/** How late such a refusal is sent: each loop of the client makes one call in this time. */
+export const heldRefusalMs = 1_000;
+
+/** Refusals that are held back at once, of all clients; further ones are sent without delay. */
+export const maxHeldRefusals = 200;
+
 /** Invalid frames before a connection is closed; a client that works sends none. */
 export const maxInvalidFrames = 100;
 
@@ -102,6 +120,7 @@ const relations: readonly (readonly [string, boolean])[] = [
   ['a Hello is due before the request of any other call', helloMs <= requestBodyMs],
   ['eight of the largest frames may arrive at once', 8 * maxFrameBytes <= maxUnfinishedBytes],
   ['a caller proves who they are before others have to make room', maxUnprovenRequestBytes < maxFrameBytes],
+  ['a refusal is sent while it is true', heldRefusalMs < accountPenaltyMs],
   ['headers fit into a frame', maxHeaderBytes < maxFrameBytes],
   ['an address may reset no more than a connection of a proxy', maxAddressResetStreams <= maxResetStreams],
   ['an address may not reset faster than a proxy', addressResetStreamsPerSecond <= maxResetStreamsPerSecond],

@@ -6,8 +6,7 @@ import { type StaticFiles, staticFiles } from '../../gateway/door/static-files.t
 import type { Config } from '../config/config.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import { maxFrameBytes } from '../domain/limits.ts';
-import { cutFor } from '../rpc/calls.ts';
-import type { ErrorMapping } from '../rpc/errors.ts';
+import { cutFor, type ErrorMapping } from '../rpc/errors.ts';
 import { doorKeyHeader } from '../rpc/peer-address.ts';
 import { browserPaths, type RpcServer } from '../rpc/server.ts';
 import { mediaOrigins } from './public-url.ts';

@@ -7,7 +7,7 @@ import type {
   ServerHttp2Stream,
 } from 'node:http2';
 import type { Server as NetServer, Socket } from 'node:net';
-import { TokenBuckets } from '../app/rate-limits/token-buckets.ts';
+import { Penalties } from '../app/rate-limits/penalties.ts';
 import { Watchdog, type Watched } from '../app/watchdog.ts';
 import {
   addressPenaltyMs,
@@ -56,8 +56,8 @@ export class ConnectionGate {
   readonly #proxies = new WeakMap<Http2Session, Connection>();
   /** Of what clients do that costs more than it brings, by address. */
   readonly #offences = {
-    resets: bucketsOf(maxAddressResetStreams, addressResetStreamsPerSecond),
-    refused: bucketsOf(maxAddressRefusedCalls, addressRefusedCallsPerSecond),
+    resets: new Penalties(maxAddressResetStreams, addressResetStreamsPerSecond, addressPenaltyMs),
+    refused: new Penalties(maxAddressRefusedCalls, addressRefusedCallsPerSecond, addressPenaltyMs),
   };
 
   constructor(options: GateOptions) {
@@ -169,17 +169,9 @@ export class ConnectionGate {
   #hasOffended({ connection, address }: Offender, offence: Offence, times = 1): void {
     // Where one address may have all connections, it tells nobody apart; those that a proxy names do.
     if (address === undefined || (connection.address !== undefined && this.#mayHaveAll)) return;
-    const buckets = this.#offences[offence];
-    const nowMs = this.#options.clock.monotonicMs();
-    for (let left = times; left > 0; left -= 1) {
-      if (buckets.waitMs(address, nowMs) > 0) {
-        buckets.empty(address, nowMs, addressPenaltyMs);
-        this.#options.metrics.cut(offence);
-        if (connection.address !== undefined) connection.socket.destroy();
-        return;
-      }
-      buckets.take(address, nowMs);
-    }
+    if (!this.#offences[offence].offend(address, this.#options.clock.monotonicMs(), times)) return;
+    this.#options.metrics.cut(offence);
+    if (connection.address !== undefined) connection.socket.destroy();
   }
 
   /** Where a port has all its connections, the one that has said nothing for longest gives way: silence never keeps anybody out. */
@@ -204,7 +196,7 @@ export class ConnectionGate {
   #offenceOf(address: string | undefined): Offence | undefined {
     if (address === undefined) return undefined;
     const nowMs = this.#options.clock.monotonicMs();
-    return offences.find((offence) => this.#offences[offence].waitMs(address, nowMs) > 0);
+    return offences.find((offence) => this.#offences[offence].outForMs(address, nowMs) > 0);
   }
 
   #remove(connection: Connection): void {
@@ -251,10 +243,6 @@ type Offence = (typeof offences)[number];
 interface Offender {
   readonly connection: Connection;
   readonly address: string | undefined;
-}
-
-function bucketsOf(capacity: number, perSecond: number): TokenBuckets {
-  return new TokenBuckets(capacity, (1_000 * capacity) / perSecond);
 }
 
 /** UNIMPLEMENTED and UNAUTHENTICATED, as gRPC numbers them: what clients that work are hardly ever told. */

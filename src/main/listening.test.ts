@@ -26,7 +26,12 @@ function grpcPort(address: { readonly host: string; readonly port: number }) {
     clock: systemClock,
     metrics,
   });
-  const rpc = { server: new Server(), unfinished: new UnfinishedRequests(systemClock, metrics), outcasts: undefined };
+  const rpc = {
+    server: new Server(),
+    unfinished: new UnfinishedRequests(systemClock, metrics),
+    outcasts: undefined,
+    refusedCallers: { refusalBy: () => undefined },
+  };
   const credentials = ServerCredentials.createInsecure();
   return listenGrpc(rpc, address, { credentials, gate, maxStreamsPerConnection: 10, metrics });
 }

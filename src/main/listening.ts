@@ -57,7 +57,8 @@ export async function listenGrpc(
     afterReading: setImmediate,
     // Where nobody can prove who they are, nobody is looked at.
     asOutcast: (stream, headers) =>
-      rpc.outcasts && gate.isOut(stream, headers) ? rpc.outcasts(headers.authorization) : undefined,
+      rpc.refusedCallers.refusalBy(headers.authorization, stream) ??
+      (rpc.outcasts && gate.isOut(stream, headers) ? rpc.outcasts(headers.authorization) : undefined),
   });
   measureCalls(connections, metrics, systemClock);
   gate.watchSessions(connections.http2);

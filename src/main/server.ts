@@ -8,8 +8,10 @@ import type { Config } from '../config/config.ts';
 import type { Role } from '../config/setting.ts';
 import type { CallMetrics, ConnectionMetrics, Logger } from '../ports/telemetry.ts';
 import { apiPage } from '../rpc/api-page.ts';
+import type { Calls } from '../rpc/calls.ts';
 import { ErrorMapping } from '../rpc/errors.ts';
 import { AddressRanges, CallAddresses } from '../rpc/peer-address.ts';
+import { RefusedCallers } from '../rpc/refused-callers.ts';
 import type { RpcServer } from '../rpc/server.ts';
 import { openAuthentication } from './authentication.ts';
 import type { Backends } from './backends.ts';
@@ -60,7 +62,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   const parts = { config, backends, logger, metrics, onFault };
   const doorKey = nodeCryptoIds.unique();
   const addresses = new CallAddresses({ ...config, trusted: new AddressRanges(config.trustedProxies), doorKey });
-  const calls = { errors: new ErrorMapping(logger, metrics, nodeCryptoIds), authenticator, addresses };
+  const calls = { ...refusals(logger, metrics), authenticator, addresses };
   const gateway = has('gateway')
     ? started.use(await openGateway({ ...parts, tracer, calls, accounts, security, securityLog }))
     : undefined;
@@ -117,6 +119,11 @@ function serverMetrics({ roles }: Config, certificates: CertificateFiles | undef
   const metrics = prometheusMetrics(roles, release);
   metrics.roles.certificate(() => certificates?.expiresMs);
   return metrics;
+}
+
+function refusals(logger: Logger, metrics: PrometheusMetrics): Pick<Calls, 'errors' | 'refusedCallers'> {
+  const errors = new ErrorMapping(logger, metrics, nodeCryptoIds);
+  return { errors, refusedCallers: new RefusedCallers({ errors, clock: systemClock, ids: nodeCryptoIds }) };
 }
 
 interface PortParts {

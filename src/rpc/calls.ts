@@ -3,9 +3,9 @@ import { anybody, type Caller } from '../app/caller.ts';
 import { addressPenaltyMs } from '../domain/connection-limits.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import type { Authenticator, Identity } from '../ports/authenticator.ts';
-import type { ErrorMapping } from './errors.ts';
+import { cutFor, type ErrorMapping } from './errors.ts';
 import type { AddressedCall, CallAddresses } from './peer-address.ts';
-import type { Cut } from './refuse-stream.ts';
+import type { RefusedCallers } from './refused-callers.ts';
 import { checkWellFormed } from './tolerant-decoding.ts';
 import type { Proof } from './unfinished-requests.ts';
 
@@ -15,6 +15,7 @@ export interface Calls {
   /** undefined: authentication is off. */
   readonly authenticator: Authenticator | undefined;
   readonly addresses: Pick<CallAddresses, 'originOf'>;
+  readonly refusedCallers: RefusedCallers;
 }
 
 const bearer = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i;
@@ -34,11 +35,13 @@ export function anybodyAt({ addresses }: Calls, call: AddressedCall): Caller {
   return { ...anybody, ...addresses.originOf(call) };
 }
 
-/** Who makes this call. Rejects with Refused UNAUTHENTICATED or AuthenticationUnavailable. */
+/** Who makes this call. Rejects with Refused UNAUTHENTICATED or TOO_MANY_ATTEMPTS, or with AuthenticationUnavailable. */
 export async function callerOf(calls: Calls, call: AddressedCall): Promise<Caller> {
-  const { authenticator, addresses } = calls;
+  const { authenticator, addresses, refusedCallers } = calls;
   if (authenticator === undefined) return anybodyAt(calls, call);
-  return { kind: 'client', ...(await identityOf(authenticator, call.metadata)), ...addresses.originOf(call) };
+  const identity = await identityOf(authenticator, call.metadata);
+  refusedCallers.admit(identity.clientId, call);
+  return { kind: 'client', ...identity, ...addresses.originOf(call) };
 }
 
 async function identityOf(authenticator: Authenticator, metadata: AddressedCall['metadata']): Promise<Identity> {
@@ -72,13 +75,6 @@ export function proofOf(
 export function proofOfOutcasts(calls: Calls): Proof | undefined {
   const why = 'too many calls from this address were refused';
   return proofOf(calls, () => new Refused('TOO_MANY_ATTEMPTS', why, { retryDelayMs: addressPenaltyMs }));
-}
-
-/** The status of an error, for a call that grpc-js does not have. */
-export function cutFor(errors: ErrorMapping, error: unknown): Cut {
-  const { code, details: message, metadata } = errors.toServiceError(error);
-  const [details] = metadata.get('grpc-status-details-bin');
-  return { code, message, details: details === undefined ? undefined : Buffer.from(details) };
 }
 
 /** A unary call answered by an async function: what it rejects with becomes a status, in one place. */

@@ -5,6 +5,7 @@ import { BadRequest, ErrorInfo, RetryInfo } from '../gen/google/rpc/error_detail
 import { Status } from '../gen/google/rpc/status.ts';
 import type { Ids } from '../ports/ids.ts';
 import type { Logger, Metrics } from '../ports/telemetry.ts';
+import type { Cut } from './refuse-stream.ts';
 import { durationOf } from './wire-values.ts';
 
 /** `domain` of every ErrorInfo. */
@@ -44,6 +45,13 @@ export class ErrorMapping {
     this.#logger.error({ err: error, incident }, 'unexpected error in a call');
     return new Refused('INTERNAL', `internal error ${incident}`, { metadata: { incident } });
   }
+}
+
+/** The status of an error, for a call that grpc-js does not have. */
+export function cutFor(errors: ErrorMapping, error: unknown): Cut {
+  const { code, details: message, metadata } = errors.toServiceError(error);
+  const [details] = metadata.get('grpc-status-details-bin');
+  return { code, message, details: details === undefined ? undefined : Buffer.from(details) };
 }
 
 function detailsOf(refused: Refused): Status['details'] {

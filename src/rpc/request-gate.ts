@@ -22,7 +22,7 @@ export interface RequestGateDeps {
   readonly metrics: ConnectionMetrics;
   /** Does it when what came in this turn of the event loop has been read: `setImmediate`. */
   readonly afterReading: (work: () => void) => void;
-  /** Of a call that a proxy makes for an address that is out: what it is refused with, unless its caller proves who they are. Of others: undefined. */
+  /** Of a call of a client that is out, or that a proxy makes for an address that is out: what it is refused with, unless its caller proves who they are. Of others: undefined. */
   readonly asOutcast: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => ReturnType<Proof> | undefined;
 }
 

@@ -22,6 +22,7 @@ import { type ChatServiceDeps, chatService } from './chat-service.ts';
 import { historyService } from './history-service.ts';
 import { mediaService } from './media-service.ts';
 import { type OperationsServiceDeps, operationsService } from './operations-service.ts';
+import type { RefusedCallers } from './refused-callers.ts';
 import { withTolerantDecoding } from './tolerant-decoding.ts';
 import { type Proof, UnfinishedRequests } from './unfinished-requests.ts';
 
@@ -41,6 +42,7 @@ export interface RpcServer {
   readonly unfinished: UnfinishedRequests;
   /** Who may call although nobody else of their address may. */
   readonly outcasts: Proof | undefined;
+  readonly refusedCallers: Pick<RefusedCallers, 'refusalBy'>;
   /** Health of the whole and of each service, as grpc.health.v1 tells it. */
   setServing(serving: boolean): void;
 }
@@ -91,7 +93,7 @@ export function createRpcServer(deps: RpcServerDeps): RpcServer {
     for (const name of ['', ...Object.keys(services)]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
   };
   setServing(false);
-  return { server, unfinished, outcasts: proofOfOutcasts(calls), setServing };
+  return { server, unfinished, outcasts: proofOfOutcasts(calls), refusedCallers: calls.refusedCallers, setServing };
 }
 
 /** Fed with compiled descriptors: what proto-loader makes of the .proto files, grpcurl and ghz cannot resolve. */

@@ -254,7 +254,8 @@ export const catalogue = {
     retryable: true,
     retryDelayMs: 1000,
     scope: 'call',
-    meaning: 'Too many attempts to sign in failed, with this name or from this address.',
+    meaning:
+      'Too many attempts to sign in failed, with this name or from this address, or too many calls of this account or address were refused.',
     remedy: 'Try again after the delay.',
   },
   TOO_MANY_SIGN_UPS: {

@@ -29,6 +29,7 @@ import { chatService } from '../../rpc/chat-service.ts';
 import { ErrorMapping } from '../../rpc/errors.ts';
 import { historyService } from '../../rpc/history-service.ts';
 import { mediaService } from '../../rpc/media-service.ts';
+import { RefusedCallers } from '../../rpc/refused-callers.ts';
 import type { RunningWorker } from '../../workers/worker.ts';
 import { simulatedAuthenticator } from '../network/authenticator.ts';
 import { groupsOverNetwork } from '../network/groups.ts';
@@ -261,7 +262,9 @@ export class ServerNode {
     const authenticator = scenario.usesTokens ? simulatedAuthenticator(this.process, faults) : undefined;
     // The simulated network has no addresses.
     const addresses = { originOf: () => ({ address: '' }) };
-    const calls = { errors: new ErrorMapping(logger, metrics, ids), authenticator, addresses };
+    const errors = new ErrorMapping(logger, metrics, ids);
+    const refusedCallers = new RefusedCallers({ errors, clock: this.process.clock, ids });
+    const calls = { errors, authenticator, addresses, refusedCallers };
     this.admission = admission;
     this.parts = uses;
     // It listens before it announces itself.

@@ -1,10 +1,10 @@
 /**
- * `node src/testing/attacks/insider.ts GRPC_ADDRESS CLIENTS BEGIN_MS MILLISECONDS`: so many clients do all that a client may, each act in tight loops. Prints how often they were refused, by
- * reason, as JSON.
+ * `node src/testing/attacks/insider.ts GRPC_ADDRESS CLIENTS BEGIN_MS MILLISECONDS [accounts]`: so many clients do all that a client may, each act in tight loops; with `accounts` each has one.
+ * Prints how often they were refused, by reason, as JSON.
  */
 import { randomUUID } from 'node:crypto';
-import { dial } from '../black-box-client.ts';
-import { call, clientOf, hangUp } from '../contract.ts';
+import { dial, withToken } from '../black-box-client.ts';
+import { call, clientOf, type DynamicClient, hangUp } from '../contract.ts';
 import { padded, picture, type Sample } from '../media-samples.ts';
 import { putTo, reserve } from '../uploads.ts';
 import { attackFrom } from './attacker-process.ts';
@@ -15,19 +15,22 @@ const sample: Sample = { ...picture, bytes: padded(picture, 20_000) };
 /** Where this client does what it does. */
 export interface InsiderTarget {
   readonly address: string;
+  /** '': whose the access token is. */
   readonly clientId: string;
+  readonly accessToken?: string;
   /** Of each message. */
   readonly textBytes: number;
 }
 
 /** Does all that a client may do, each in loops of its own, whatever it is answered; resolves with how often each was refused, by reason. */
 export async function attackFromInside(
-  { address, clientId, textBytes }: InsiderTarget,
+  { textBytes, ...who }: InsiderTarget,
   untilMs: number,
 ): Promise<ReadonlyMap<string, number>> {
+  const { address, clientId } = who;
   const refused = new Map<string, number>();
   const [chat, history] = [clientOf('chat.v1.ChatService', address), clientOf('chat.v1.HistoryService', address)];
-  const session = dial({ address, shape: 'split', client: chat }, { clientId });
+  const session = dial({ ...who, shape: 'split', client: chat }, { clientId });
   const { sessionId, conversationId } = await session.welcome();
   const note = (reason: string) => refused.set(reason, (refused.get(reason) ?? 0) + 1);
   const noted = async (answer: Promise<unknown>) => {
@@ -36,28 +39,29 @@ export async function attackFromInside(
     return why;
   };
   const messageIds: string[] = [];
-  const who = { address, clientId };
+  const ask = (client: DynamicClient, method: string, request: object) =>
+    call(client, method, request, undefined, withToken(who.accessToken));
   const acts: (() => Promise<unknown>)[] = [
     async () => {
       const message = { clientMessageId: randomUUID(), parts: [{ text: 'x'.repeat(textBytes) }] };
       await noted(
-        call(chat, 'Send', { sessionId, message }).then((sent) => {
+        ask(chat, 'Send', { sessionId, message }).then((sent) => {
           messageIds.push(sent.accepted.messageId);
         }),
       );
     },
-    async () => noted(call(chat, 'StopReply', { sessionId, messageId: messageIds.at(-1) ?? 'none' })),
-    async () => noted(call(history, 'RenameConversation', { conversationId, title: randomUUID() })),
+    async () => noted(ask(chat, 'StopReply', { sessionId, messageId: messageIds.at(-1) ?? 'none' })),
+    async () => noted(ask(history, 'RenameConversation', { conversationId, title: randomUUID() })),
     async () => {
       const begun = await session.join('').catch((error: { reason?: string }) => void note(error.reason ?? 'unknown'));
-      if (begun) await noted(call(history, 'DeleteConversation', { conversationId: begun.conversationId }));
+      if (begun) await noted(ask(history, 'DeleteConversation', { conversationId: begun.conversationId }));
     },
     async () => {
       const reserved = await reserve(who, sample).catch((error: { reason?: string }) => void note(error.reason ?? ''));
       if (reserved) await putTo(reserved, sample.bytes);
     },
     async () => {
-      const second = dial({ address, shape: 'bidi', client: chat }, { clientId });
+      const second = dial({ ...who, shape: 'bidi', client: chat }, { clientId });
       await second.welcome().catch(() => undefined);
       second.drop();
       note((await second.ended)?.reason ?? 'none');
@@ -73,12 +77,25 @@ export async function attackFromInside(
   return refused;
 }
 
+async function withAccount(
+  address: string,
+  userName: string,
+): Promise<Pick<InsiderTarget, 'clientId' | 'accessToken'>> {
+  const client = clientOf('chat.v1.AccountService', address);
+  const { tokens } = await call(client, 'SignUp', { userName, password: 'correct horse battery' });
+  hangUp(client);
+  return { clientId: '', accessToken: tokens.accessToken };
+}
+
 if (import.meta.main) {
-  const [address = '', clients, beginMs, durationMs] = process.argv.slice(2);
+  const [address = '', clients, beginMs, durationMs, accounts] = process.argv.slice(2);
+  const whoIs = accounts === 'accounts' ? withAccount : async (_: string, clientId: string) => ({ clientId });
+  const insiders = [];
+  for (let index = 0; index < Number(clients); index += 1)
+    insiders.push({ address, textBytes: 1_000, ...(await whoIs(address, `insider-${index}`)) });
   await attackFrom(Number(beginMs));
   const untilMs = performance.now() + Number(durationMs);
-  const one = () => attackFromInside({ address, clientId: `insider-${randomUUID()}`, textBytes: 1_000 }, untilMs);
-  const each = await Promise.all(Array.from({ length: Number(clients) }, one));
+  const each = await Promise.all(insiders.map((insider) => attackFromInside(insider, untilMs)));
   const reasons = each.flatMap((refused) => [...refused.keys()]);
   const sums = [...new Set(reasons)].map((reason) => [
     reason,

@@ -85,7 +85,7 @@ const ofCatalogue = {
   PASSWORD_WRONG: { title: 'The current password is wrong.', advice: 'Check it and try again.' },
   SIGN_IN_FAILED: { title: 'The user name or the password is wrong.', advice: 'Check both and try again.' },
   TOO_MANY_ATTEMPTS: {
-    title: 'There were too many attempts to sign in.',
+    title: 'There were too many attempts.',
     advice: 'Wait a little, then try again.',
   },
   TOO_MANY_SIGN_UPS: {
