@@ -57,6 +57,29 @@ const outcomesToWire = {
   stopped: wire.ReplyOutcome.STOPPED,
 } as const satisfies Record<domain.ReplyCompleted['outcome'], wire.ReplyOutcome>;
 
+const endsToWire = {
+  completed: wire.AttemptEnd.COMPLETED,
+  failed: wire.AttemptEnd.FAILED,
+  stopped: wire.AttemptEnd.STOPPED,
+  lost: wire.AttemptEnd.LOST,
+} as const satisfies Record<domain.AttemptUsage['end'], wire.AttemptEnd>;
+
+const endsFromWire: ReadonlyMap<wire.AttemptEnd, domain.AttemptUsage['end']> = new Map([
+  [wire.AttemptEnd.COMPLETED, 'completed'],
+  [wire.AttemptEnd.FAILED, 'failed'],
+  [wire.AttemptEnd.STOPPED, 'stopped'],
+  [wire.AttemptEnd.LOST, 'lost'],
+]);
+
+function usageToWire(usage: domain.AttemptUsage | undefined): wire.AttemptUsage | undefined {
+  return usage && { firstPieceMs: undefined, ...usage, end: endsToWire[usage.end] };
+}
+
+/** An end of a later release is one that gave no reply. */
+function usageFromWire({ firstPieceMs, end, ...usage }: wire.AttemptUsage): domain.AttemptUsage {
+  return { ...usage, end: endsFromWire.get(end) ?? 'failed', ...(firstPieceMs !== undefined && { firstPieceMs }) };
+}
+
 function encodeReceived(event: domain.MessageReceived, writer: BinaryWriter): BinaryWriter {
   const { parts, instructions = '', ...facts } = event;
   wire.MessageReceived.encode({ ...nothingReceived, ...facts }, writer);
@@ -65,10 +88,21 @@ function encodeReceived(event: domain.MessageReceived, writer: BinaryWriter): Bi
 
 function encodeCompleted(event: domain.ReplyCompleted, writer: BinaryWriter): BinaryWriter {
   wire.ReplyCompleted.encode(
-    { incomplete: false, ...event, parts: [], outcome: outcomesToWire[event.outcome] },
+    { incomplete: false, ...event, parts: [], outcome: outcomesToWire[event.outcome], usage: usageToWire(event.usage) },
     writer,
   );
   return wire.ReplyCompleted.encode({ ...nothingCompleted, parts: partsToWire(event.parts) }, writer);
+}
+
+function encodeStarted(event: domain.ReplyStarted, writer: BinaryWriter): BinaryWriter {
+  const { continuedBytes, previous, ...facts } = event;
+  const started = {
+    call: undefined,
+    ...facts,
+    continuedBytes: BigInt(continuedBytes),
+    previous: usageToWire(previous),
+  };
+  return wire.ReplyStarted.encode(started, writer);
 }
 
 function encodeProgress(event: domain.ReplyProgress, writer: BinaryWriter): BinaryWriter {
@@ -97,13 +131,13 @@ export function encodeConversationEvent(event: domain.ConversationEvent, writer:
     case 'WorkerReleased':
       return wire.WorkerReleased.encode(event, writer);
     case 'ReplyStarted':
-      return wire.ReplyStarted.encode({ ...event, continuedBytes: BigInt(event.continuedBytes) }, writer);
+      return encodeStarted(event, writer);
     case 'ReplyProgress':
       return encodeProgress(event, writer);
     case 'ReplyCompleted':
       return encodeCompleted(event, writer);
     case 'ReplyFailed':
-      return wire.ReplyFailed.encode({ cause: '', ...event }, writer);
+      return wire.ReplyFailed.encode({ cause: '', ...event, usage: usageToWire(event.usage) }, writer);
     case 'StopRequested':
       return wire.StopRequested.encode(event, writer);
     case 'ConversationRenamed':
@@ -120,8 +154,14 @@ export function encodeConversationEvent(event: domain.ConversationEvent, writer:
 type Decoder = (bytes: Uint8Array) => domain.ConversationEvent;
 
 function replyStarted(bytes: Uint8Array): domain.ReplyStarted {
-  const { continuedBytes, ...event } = wire.ReplyStarted.decode(bytes);
-  return { type: 'ReplyStarted', ...event, continuedBytes: Number(continuedBytes) };
+  const { continuedBytes, call, previous, ...event } = wire.ReplyStarted.decode(bytes);
+  return {
+    type: 'ReplyStarted',
+    ...event,
+    continuedBytes: Number(continuedBytes),
+    ...(call && { call }),
+    ...(previous && { previous: usageFromWire(previous) }),
+  };
 }
 
 function replyProgress(bytes: Uint8Array): domain.ReplyProgress {
@@ -130,19 +170,25 @@ function replyProgress(bytes: Uint8Array): domain.ReplyProgress {
 }
 
 function replyCompleted(bytes: Uint8Array): domain.ReplyCompleted {
-  const { outcome, parts, incomplete, ...event } = wire.ReplyCompleted.decode(bytes);
+  const { outcome, parts, incomplete, usage, ...event } = wire.ReplyCompleted.decode(bytes);
   return {
     type: 'ReplyCompleted',
     ...event,
     parts: partsFromWire(parts),
     outcome: outcomeFromWire(outcome, parts.length > 0),
     ...(incomplete && { incomplete }),
+    ...(usage && { usage: usageFromWire(usage) }),
   };
 }
 
 function replyFailed(bytes: Uint8Array): domain.ReplyFailed {
-  const { cause, ...event } = wire.ReplyFailed.decode(bytes);
-  return { type: 'ReplyFailed', ...event, ...(cause !== '' && { cause }) };
+  const { cause, usage, ...event } = wire.ReplyFailed.decode(bytes);
+  return {
+    type: 'ReplyFailed',
+    ...event,
+    ...(cause !== '' && { cause }),
+    ...(usage && { usage: usageFromWire(usage) }),
+  };
 }
 
 function outcomeFromWire(outcome: wire.ReplyOutcome, hasWords: boolean): domain.ReplyCompleted['outcome'] {
