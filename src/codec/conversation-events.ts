@@ -71,13 +71,19 @@ const endsFromWire: ReadonlyMap<wire.AttemptEnd, domain.AttemptUsage['end']> = n
   [wire.AttemptEnd.LOST, 'lost'],
 ]);
 
-function usageToWire(usage: domain.AttemptUsage | undefined): wire.AttemptUsage | undefined {
-  return usage && { firstPieceMs: undefined, ...usage, end: endsToWire[usage.end] };
+function usagesToWire(usages: readonly domain.AttemptUsage[] = []): wire.AttemptUsage[] {
+  return usages.map((usage) => ({ firstPieceMs: undefined, ...usage, end: endsToWire[usage.end] }));
 }
 
 /** An end of a later release is one that gave no reply. */
-function usageFromWire({ firstPieceMs, end, ...usage }: wire.AttemptUsage): domain.AttemptUsage {
-  return { ...usage, end: endsFromWire.get(end) ?? 'failed', ...(firstPieceMs !== undefined && { firstPieceMs }) };
+function endedFromWire(usages: readonly wire.AttemptUsage[]): { readonly ended?: readonly domain.AttemptUsage[] } {
+  if (usages.length === 0) return {};
+  const ended = usages.map(({ firstPieceMs, end, ...usage }) => ({
+    ...usage,
+    end: endsFromWire.get(end) ?? ('failed' as const),
+    ...(firstPieceMs !== undefined && { firstPieceMs }),
+  }));
+  return { ended };
 }
 
 function encodeReceived(event: domain.MessageReceived, writer: BinaryWriter): BinaryWriter {
@@ -88,19 +94,25 @@ function encodeReceived(event: domain.MessageReceived, writer: BinaryWriter): Bi
 
 function encodeCompleted(event: domain.ReplyCompleted, writer: BinaryWriter): BinaryWriter {
   wire.ReplyCompleted.encode(
-    { incomplete: false, ...event, parts: [], outcome: outcomesToWire[event.outcome], usage: usageToWire(event.usage) },
+    {
+      incomplete: false,
+      ...event,
+      parts: [],
+      outcome: outcomesToWire[event.outcome],
+      ended: usagesToWire(event.ended),
+    },
     writer,
   );
   return wire.ReplyCompleted.encode({ ...nothingCompleted, parts: partsToWire(event.parts) }, writer);
 }
 
 function encodeStarted(event: domain.ReplyStarted, writer: BinaryWriter): BinaryWriter {
-  const { continuedBytes, previous, ...facts } = event;
+  const { continuedBytes, ended, ...facts } = event;
   const started = {
     call: undefined,
     ...facts,
     continuedBytes: BigInt(continuedBytes),
-    previous: usageToWire(previous),
+    ended: usagesToWire(ended),
   };
   return wire.ReplyStarted.encode(started, writer);
 }
@@ -137,7 +149,7 @@ export function encodeConversationEvent(event: domain.ConversationEvent, writer:
     case 'ReplyCompleted':
       return encodeCompleted(event, writer);
     case 'ReplyFailed':
-      return wire.ReplyFailed.encode({ cause: '', ...event, usage: usageToWire(event.usage) }, writer);
+      return wire.ReplyFailed.encode({ cause: '', ...event, ended: usagesToWire(event.ended) }, writer);
     case 'StopRequested':
       return wire.StopRequested.encode(event, writer);
     case 'ConversationRenamed':
@@ -154,13 +166,13 @@ export function encodeConversationEvent(event: domain.ConversationEvent, writer:
 type Decoder = (bytes: Uint8Array) => domain.ConversationEvent;
 
 function replyStarted(bytes: Uint8Array): domain.ReplyStarted {
-  const { continuedBytes, call, previous, ...event } = wire.ReplyStarted.decode(bytes);
+  const { continuedBytes, call, ended, ...event } = wire.ReplyStarted.decode(bytes);
   return {
     type: 'ReplyStarted',
     ...event,
     continuedBytes: Number(continuedBytes),
     ...(call && { call }),
-    ...(previous && { previous: usageFromWire(previous) }),
+    ...endedFromWire(ended),
   };
 }
 
@@ -170,24 +182,24 @@ function replyProgress(bytes: Uint8Array): domain.ReplyProgress {
 }
 
 function replyCompleted(bytes: Uint8Array): domain.ReplyCompleted {
-  const { outcome, parts, incomplete, usage, ...event } = wire.ReplyCompleted.decode(bytes);
+  const { outcome, parts, incomplete, ended, ...event } = wire.ReplyCompleted.decode(bytes);
   return {
     type: 'ReplyCompleted',
     ...event,
     parts: partsFromWire(parts),
     outcome: outcomeFromWire(outcome, parts.length > 0),
     ...(incomplete && { incomplete }),
-    ...(usage && { usage: usageFromWire(usage) }),
+    ...endedFromWire(ended),
   };
 }
 
 function replyFailed(bytes: Uint8Array): domain.ReplyFailed {
-  const { cause, usage, ...event } = wire.ReplyFailed.decode(bytes);
+  const { cause, ended, ...event } = wire.ReplyFailed.decode(bytes);
   return {
     type: 'ReplyFailed',
     ...event,
     ...(cause !== '' && { cause }),
-    ...(usage && { usage: usageFromWire(usage) }),
+    ...endedFromWire(ended),
   };
 }
 

@@ -45,6 +45,7 @@ const usage = fc
     fc.record({ firstPieceMs: count }, { requiredKeys: [] }),
   )
   .map(([facts, firstPiece]) => ({ ...facts, ...firstPiece }));
+const ended = fc.array(usage, { minLength: 1, maxLength: 2 });
 
 const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
   fc.record({
@@ -105,7 +106,7 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
   }),
   fc.record({ type: fc.constant('WorkerReleased' as const), partition: count, workerId: id, claimId: id }),
   fc.record(
-    { type: fc.constant('ReplyStarted' as const), ...reply, continuedBytes: count, call, previous: usage },
+    { type: fc.constant('ReplyStarted' as const), ...reply, continuedBytes: count, call, ended },
     { requiredKeys: ['type', ...replyKeys, 'continuedBytes'] },
   ),
   fc.record({ type: fc.constant('ReplyProgress' as const), ...reply, offsetBytes: count, text }),
@@ -116,7 +117,7 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
       parts,
       model: text,
       outcome: fc.constantFrom('completed' as const, 'stopped' as const),
-      usage,
+      ended,
     },
     { requiredKeys: ['type', ...replyKeys, 'parts', 'model', 'outcome'] },
   ),
@@ -129,7 +130,7 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
       claimId: id,
       reason: text,
       detail: text,
-      usage,
+      ended,
     },
     { requiredKeys: ['type', 'conversationId', 'messageId', 'attempt', 'claimId', 'reason', 'detail'] },
   ),
@@ -208,7 +209,7 @@ describe('the event codec', () => {
     assertProperty(
       fc.property(events, (event) => {
         // No release that wrote so knew of instructions or of usage.
-        fc.pre(!('instructions' in event || 'usage' in event));
+        fc.pre(!('instructions' in event || 'ended' in event));
         const { headers, value } = eventCodec.encode(event);
         const before = { headers, value: inFieldOrder(value) };
         expect(eventCodec.decode(before)).toEqual({ kind: 'event', event });

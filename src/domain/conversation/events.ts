@@ -116,8 +116,8 @@ export interface ReplyStarted {
   readonly continuedBytes: number;
   /** Absent until release 0.3: then no event says what the attempt used. */
   readonly call?: ModelCall;
-  /** What the previous attempt used; absent: there was none, or its call is not known. */
-  readonly previous?: AttemptUsage;
+  /** What attempts used that have ended since the last event of the message that says so, by attempt; one that was told before is a repeat. Absent: none. */
+  readonly ended?: readonly AttemptUsage[];
 }
 
 /** Text of an attempt so far. */
@@ -146,8 +146,8 @@ export interface ReplyCompleted {
   readonly outcome: 'completed' | 'stopped';
   /** It is completed without its end: the provider cut it, or failed at every attempt to say more. */
   readonly incomplete?: true;
-  /** What the last attempt used; absent: an earlier event has said so, or its call is not known. */
-  readonly usage?: AttemptUsage;
+  /** As in ReplyStarted. */
+  readonly ended?: readonly AttemptUsage[];
 }
 
 export interface ReplyFailed {
@@ -162,8 +162,8 @@ export interface ReplyFailed {
   readonly detail: string;
   /** For operators, not sent to clients; may be absent. */
   readonly cause?: string;
-  /** What the last attempt used; absent: an earlier event has said so, or its call is not known. */
-  readonly usage?: AttemptUsage;
+  /** As in ReplyStarted. */
+  readonly ended?: readonly AttemptUsage[];
 }
 
 export interface StopRequested {

@@ -179,8 +179,8 @@ export interface ReplyStarted {
   call?:
     | ModelCall
     | undefined;
-  /** What the previous attempt used. Absent: there was none, or its call is not known. */
-  previous?: AttemptUsage | undefined;
+  /** What attempts used that have ended since the last event of the message that says so, by attempt. One that was told before is a repeat. Empty: there was none, or its call is not known. */
+  ended: AttemptUsage[];
 }
 
 /** A call to a model, as it begins. */
@@ -267,8 +267,8 @@ export interface ReplyCompleted {
   outcome: ReplyOutcome;
   /** The reply is unfinished: the model cut it, or failed at every attempt to continue. */
   incomplete: boolean;
-  /** What the last attempt used. Absent: no attempt ended since the last event that says so, or its call is not known. */
-  usage?: AttemptUsage | undefined;
+  /** As in ReplyStarted. */
+  ended: AttemptUsage[];
 }
 
 /** A message was given up. Final. */
@@ -287,8 +287,8 @@ export interface ReplyFailed {
   detail: string;
   /** For operators, not sent to clients; may be empty. */
   cause: string;
-  /** What the last attempt used. Absent: no attempt ended since the last event that says so, or its call is not known. */
-  usage?: AttemptUsage | undefined;
+  /** As in ReplyStarted. */
+  ended: AttemptUsage[];
 }
 
 /** The client stopped a reply. */
@@ -905,7 +905,7 @@ function createBaseReplyStarted(): ReplyStarted {
     claimId: "",
     continuedBytes: 0n,
     call: undefined,
-    previous: undefined,
+    ended: [],
   };
 }
 
@@ -935,8 +935,8 @@ export const ReplyStarted: MessageFns<ReplyStarted> = {
     if (message.call !== undefined) {
       ModelCall.encode(message.call, writer.uint32(58).fork()).join();
     }
-    if (message.previous !== undefined) {
-      AttemptUsage.encode(message.previous, writer.uint32(66).fork()).join();
+    for (const v of message.ended) {
+      AttemptUsage.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1015,7 +1015,7 @@ export const ReplyStarted: MessageFns<ReplyStarted> = {
               break;
             }
 
-            message.previous = AttemptUsage.decode(reader, reader.uint32());
+            message.ended.push(AttemptUsage.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -1044,9 +1044,7 @@ export const ReplyStarted: MessageFns<ReplyStarted> = {
       ? BigInt(object.continuedBytes)
       : 0n;
     message.call = (object.call !== undefined && object.call !== null) ? ModelCall.fromPartial(object.call) : undefined;
-    message.previous = (object.previous !== undefined && object.previous !== null)
-      ? AttemptUsage.fromPartial(object.previous)
-      : undefined;
+    message.ended = object.ended?.map((e) => AttemptUsage.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1512,7 +1510,7 @@ function createBaseReplyCompleted(): ReplyCompleted {
     model: "",
     outcome: 0,
     incomplete: false,
-    usage: undefined,
+    ended: [],
   };
 }
 
@@ -1545,8 +1543,8 @@ export const ReplyCompleted: MessageFns<ReplyCompleted> = {
     if (message.incomplete !== false) {
       writer.uint32(72).bool(message.incomplete);
     }
-    if (message.usage !== undefined) {
-      AttemptUsage.encode(message.usage, writer.uint32(82).fork()).join();
+    for (const v of message.ended) {
+      AttemptUsage.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1641,7 +1639,7 @@ export const ReplyCompleted: MessageFns<ReplyCompleted> = {
               break;
             }
 
-            message.usage = AttemptUsage.decode(reader, reader.uint32());
+            message.ended.push(AttemptUsage.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -1670,24 +1668,13 @@ export const ReplyCompleted: MessageFns<ReplyCompleted> = {
     message.model = object.model ?? "";
     message.outcome = object.outcome ?? 0;
     message.incomplete = object.incomplete ?? false;
-    message.usage = (object.usage !== undefined && object.usage !== null)
-      ? AttemptUsage.fromPartial(object.usage)
-      : undefined;
+    message.ended = object.ended?.map((e) => AttemptUsage.fromPartial(e)) || [];
     return message;
   },
 };
 
 function createBaseReplyFailed(): ReplyFailed {
-  return {
-    conversationId: "",
-    messageId: "",
-    attempt: 0,
-    claimId: "",
-    reason: "",
-    detail: "",
-    cause: "",
-    usage: undefined,
-  };
+  return { conversationId: "", messageId: "", attempt: 0, claimId: "", reason: "", detail: "", cause: "", ended: [] };
 }
 
 export const ReplyFailed: MessageFns<ReplyFailed> = {
@@ -1713,8 +1700,8 @@ export const ReplyFailed: MessageFns<ReplyFailed> = {
     if (message.cause !== "") {
       writer.uint32(58).string(message.cause);
     }
-    if (message.usage !== undefined) {
-      AttemptUsage.encode(message.usage, writer.uint32(66).fork()).join();
+    for (const v of message.ended) {
+      AttemptUsage.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1793,7 +1780,7 @@ export const ReplyFailed: MessageFns<ReplyFailed> = {
               break;
             }
 
-            message.usage = AttemptUsage.decode(reader, reader.uint32());
+            message.ended.push(AttemptUsage.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -1820,9 +1807,7 @@ export const ReplyFailed: MessageFns<ReplyFailed> = {
     message.reason = object.reason ?? "";
     message.detail = object.detail ?? "";
     message.cause = object.cause ?? "";
-    message.usage = (object.usage !== undefined && object.usage !== null)
-      ? AttemptUsage.fromPartial(object.usage)
-      : undefined;
+    message.ended = object.ended?.map((e) => AttemptUsage.fromPartial(e)) || [];
     return message;
   },
 };
