@@ -57,6 +57,35 @@ const outcomesToWire = {
   stopped: wire.ReplyOutcome.STOPPED,
 } as const satisfies Record<domain.ReplyCompleted['outcome'], wire.ReplyOutcome>;
 
+const endsToWire = {
+  completed: wire.AttemptEnd.COMPLETED,
+  failed: wire.AttemptEnd.FAILED,
+  stopped: wire.AttemptEnd.STOPPED,
+  lost: wire.AttemptEnd.LOST,
+} as const satisfies Record<domain.AttemptUsage['end'], wire.AttemptEnd>;
+
+const endsFromWire: ReadonlyMap<wire.AttemptEnd, domain.AttemptUsage['end']> = new Map([
+  [wire.AttemptEnd.COMPLETED, 'completed'],
+  [wire.AttemptEnd.FAILED, 'failed'],
+  [wire.AttemptEnd.STOPPED, 'stopped'],
+  [wire.AttemptEnd.LOST, 'lost'],
+]);
+
+function usagesToWire(usages: readonly domain.AttemptUsage[] = []): wire.AttemptUsage[] {
+  return usages.map((usage) => ({ firstPieceMs: undefined, ...usage, end: endsToWire[usage.end] }));
+}
+
+/** An end of a later release is one that gave no reply. */
+function endedFromWire(usages: readonly wire.AttemptUsage[]): { readonly ended?: readonly domain.AttemptUsage[] } {
+  if (usages.length === 0) return {};
+  const ended = usages.map(({ firstPieceMs, end, ...usage }) => ({
+    ...usage,
+    end: endsFromWire.get(end) ?? ('failed' as const),
+    ...(firstPieceMs !== undefined && { firstPieceMs }),
+  }));
+  return { ended };
+}
+
 function encodeReceived(event: domain.MessageReceived, writer: BinaryWriter): BinaryWriter {
   const { parts, instructions = '', ...facts } = event;
   wire.MessageReceived.encode({ ...nothingReceived, ...facts }, writer);
@@ -65,10 +94,27 @@ function encodeReceived(event: domain.MessageReceived, writer: BinaryWriter): Bi
 
 function encodeCompleted(event: domain.ReplyCompleted, writer: BinaryWriter): BinaryWriter {
   wire.ReplyCompleted.encode(
-    { incomplete: false, ...event, parts: [], outcome: outcomesToWire[event.outcome] },
+    {
+      incomplete: false,
+      ...event,
+      parts: [],
+      outcome: outcomesToWire[event.outcome],
+      ended: usagesToWire(event.ended),
+    },
     writer,
   );
   return wire.ReplyCompleted.encode({ ...nothingCompleted, parts: partsToWire(event.parts) }, writer);
+}
+
+function encodeStarted(event: domain.ReplyStarted, writer: BinaryWriter): BinaryWriter {
+  const { continuedBytes, ended, ...facts } = event;
+  const started = {
+    call: undefined,
+    ...facts,
+    continuedBytes: BigInt(continuedBytes),
+    ended: usagesToWire(ended),
+  };
+  return wire.ReplyStarted.encode(started, writer);
 }
 
 function encodeProgress(event: domain.ReplyProgress, writer: BinaryWriter): BinaryWriter {
@@ -97,13 +143,13 @@ export function encodeConversationEvent(event: domain.ConversationEvent, writer:
     case 'WorkerReleased':
       return wire.WorkerReleased.encode(event, writer);
     case 'ReplyStarted':
-      return wire.ReplyStarted.encode({ ...event, continuedBytes: BigInt(event.continuedBytes) }, writer);
+      return encodeStarted(event, writer);
     case 'ReplyProgress':
       return encodeProgress(event, writer);
     case 'ReplyCompleted':
       return encodeCompleted(event, writer);
     case 'ReplyFailed':
-      return wire.ReplyFailed.encode({ cause: '', ...event }, writer);
+      return wire.ReplyFailed.encode({ cause: '', ...event, ended: usagesToWire(event.ended) }, writer);
     case 'StopRequested':
       return wire.StopRequested.encode(event, writer);
     case 'ConversationRenamed':
@@ -120,8 +166,14 @@ export function encodeConversationEvent(event: domain.ConversationEvent, writer:
 type Decoder = (bytes: Uint8Array) => domain.ConversationEvent;
 
 function replyStarted(bytes: Uint8Array): domain.ReplyStarted {
-  const { continuedBytes, ...event } = wire.ReplyStarted.decode(bytes);
-  return { type: 'ReplyStarted', ...event, continuedBytes: Number(continuedBytes) };
+  const { continuedBytes, call, ended, ...event } = wire.ReplyStarted.decode(bytes);
+  return {
+    type: 'ReplyStarted',
+    ...event,
+    continuedBytes: Number(continuedBytes),
+    ...(call && { call }),
+    ...endedFromWire(ended),
+  };
 }
 
 function replyProgress(bytes: Uint8Array): domain.ReplyProgress {
@@ -130,19 +182,25 @@ function replyProgress(bytes: Uint8Array): domain.ReplyProgress {
 }
 
 function replyCompleted(bytes: Uint8Array): domain.ReplyCompleted {
-  const { outcome, parts, incomplete, ...event } = wire.ReplyCompleted.decode(bytes);
+  const { outcome, parts, incomplete, ended, ...event } = wire.ReplyCompleted.decode(bytes);
   return {
     type: 'ReplyCompleted',
     ...event,
     parts: partsFromWire(parts),
     outcome: outcomeFromWire(outcome, parts.length > 0),
     ...(incomplete && { incomplete }),
+    ...endedFromWire(ended),
   };
 }
 
 function replyFailed(bytes: Uint8Array): domain.ReplyFailed {
-  const { cause, ...event } = wire.ReplyFailed.decode(bytes);
-  return { type: 'ReplyFailed', ...event, ...(cause !== '' && { cause }) };
+  const { cause, ended, ...event } = wire.ReplyFailed.decode(bytes);
+  return {
+    type: 'ReplyFailed',
+    ...event,
+    ...(cause !== '' && { cause }),
+    ...endedFromWire(ended),
+  };
 }
 
 function outcomeFromWire(outcome: wire.ReplyOutcome, hasWords: boolean): domain.ReplyCompleted['outcome'] {

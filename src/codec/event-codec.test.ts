@@ -22,6 +22,30 @@ const media = fc.record(
 );
 const parts = fc.array(fc.oneof(fc.record({ kind: fc.constant('text' as const), text }), media), { maxLength: 3 });
 const reply = { conversationId: id, messageId: id, replyMessageId: id, attempt: count, claimId: id };
+const replyKeys = ['conversationId', 'messageId', 'replyMessageId', 'attempt', 'claimId'] as const;
+const call = fc.record({ provider: id, model: id, inputTokens: count });
+const usage = fc
+  .tuple(
+    fc.record({
+      attempt: count,
+      end: fc.constantFrom('completed' as const, 'failed' as const, 'stopped' as const, 'lost' as const),
+      provider: id,
+      model: id,
+      inputTokens: count,
+      cachedInputTokens: count,
+      outputTokens: count,
+      reasoningTokens: count,
+      soundInMs: count,
+      soundOutMs: count,
+      picturesIn: count,
+      picturesOut: count,
+      durationMs: count,
+      estimated: fc.boolean(),
+    }),
+    fc.record({ firstPieceMs: count }, { requiredKeys: [] }),
+  )
+  .map(([facts, firstPiece]) => ({ ...facts, ...firstPiece }));
+const ended = fc.array(usage, { minLength: 1, maxLength: 2 });
 
 const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
   fc.record({
@@ -81,24 +105,35 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
     maxProcessing: count,
   }),
   fc.record({ type: fc.constant('WorkerReleased' as const), partition: count, workerId: id, claimId: id }),
-  fc.record({ type: fc.constant('ReplyStarted' as const), ...reply, continuedBytes: count }),
+  fc.record(
+    { type: fc.constant('ReplyStarted' as const), ...reply, continuedBytes: count, call, ended },
+    { requiredKeys: ['type', ...replyKeys, 'continuedBytes'] },
+  ),
   fc.record({ type: fc.constant('ReplyProgress' as const), ...reply, offsetBytes: count, text }),
-  fc.record({
-    type: fc.constant('ReplyCompleted' as const),
-    ...reply,
-    parts,
-    model: text,
-    outcome: fc.constantFrom('completed' as const, 'stopped' as const),
-  }),
-  fc.record({
-    type: fc.constant('ReplyFailed' as const),
-    conversationId: id,
-    messageId: id,
-    attempt: count,
-    claimId: id,
-    reason: text,
-    detail: text,
-  }),
+  fc.record(
+    {
+      type: fc.constant('ReplyCompleted' as const),
+      ...reply,
+      parts,
+      model: text,
+      outcome: fc.constantFrom('completed' as const, 'stopped' as const),
+      ended,
+    },
+    { requiredKeys: ['type', ...replyKeys, 'parts', 'model', 'outcome'] },
+  ),
+  fc.record(
+    {
+      type: fc.constant('ReplyFailed' as const),
+      conversationId: id,
+      messageId: id,
+      attempt: count,
+      claimId: id,
+      reason: text,
+      detail: text,
+      ended,
+    },
+    { requiredKeys: ['type', 'conversationId', 'messageId', 'attempt', 'claimId', 'reason', 'detail'] },
+  ),
   fc.record({ type: fc.constant('StopRequested' as const), conversationId: id, messageId: id }),
   fc.record({ type: fc.constant('ConversationRenamed' as const), conversationId: id, title: text }),
   fc.record({ type: fc.constant('ConversationDeleted' as const), conversationId: id }),
@@ -173,8 +208,8 @@ describe('the event codec', () => {
   test('reads words that stand among the other fields, and what is left of them without what stood behind', () => {
     assertProperty(
       fc.property(events, (event) => {
-        // No release that wrote so knew of instructions.
-        fc.pre(!('instructions' in event));
+        // No release that wrote so knew of instructions or of usage.
+        fc.pre(!('instructions' in event || 'ended' in event));
         const { headers, value } = eventCodec.encode(event);
         const before = { headers, value: inFieldOrder(value) };
         expect(eventCodec.decode(before)).toEqual({ kind: 'event', event });

@@ -17,6 +17,17 @@ export async function audit(options: { readonly json?: boolean }): Promise<void>
   if (report.breaches.length > 0) process.exitCode = 1;
 }
 
+function usageLines(usage: AuditReport['usage']): readonly string[] {
+  const { attempts, estimated, inputTokens, cachedInputTokens, outputTokens, reasoningTokens } = usage;
+  if (Object.keys(attempts).length === 0) return [];
+  const { soundInMs, soundOutMs, picturesIn, picturesOut } = usage;
+  return [
+    `used       attempts: ${counts(attempts)}; ${estimated} of them estimated`,
+    `           tokens in ${inputTokens} (${cachedInputTokens} from caches), out ${outputTokens} (${reasoningTokens} of reasoning)`,
+    `           sound in ${soundInMs} ms, out ${soundOutMs} ms; pictures in ${picturesIn}, out ${picturesOut}`,
+  ];
+}
+
 function counts(of: Readonly<Record<string, number>>): string {
   const entries = Object.entries(of);
   return entries.length === 0 ? 'none' : entries.map(([reason, times]) => `${reason} ${times}`).join(', ');
@@ -32,6 +43,7 @@ function describe(report: AuditReport, seconds: number): string {
     `           completed ${messages.completed}, stopped ${messages.stopped}; failed: ${counts(messages.failed)}`,
     `           ${messages.attempts} attempts, ${messages.lostAttempts} of them lost with their worker and ${messages.releasedAttempts} given up with their partition, ${messages.claims} claims`,
     `           most in processing in one partition ${messages.mostInPartition}`,
+    ...usageLines(report.usage),
     ...undecodable.map(
       ({ topic, partition, offset, what }) => `undecodable ${topic}/${partition} offset ${offset}: ${what}`,
     ),

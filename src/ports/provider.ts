@@ -1,4 +1,4 @@
-import type { MediaKind } from '../domain/conversation/events.ts';
+import type { AttemptUsage, MediaKind } from '../domain/conversation/events.ts';
 
 /**
  * A model that answers: a conversation in, a stream of pieces out. It keeps no state between calls, obeys the abort signal within
@@ -10,6 +10,10 @@ export interface Provider {
    * take longer than a piece of text. Ends when the reply is whole. Throws ProviderError, or the signal's reason once aborted.
    */
   reply(request: ProviderRequest, signal: AbortSignal): AsyncIterable<ReplyPiece>;
+  /** About how many tokens the request takes, before anything comes back. Never throws. */
+  estimatedInputTokens(request: ProviderRequest): number;
+  /** Whose model it is, as the log names it: `openai`, `simulated`. */
+  readonly name: string;
   /** The model's name, as history shows it. */
   readonly model: string;
   /** Whether `history` of the request is read: when not, nobody needs to load it. */
@@ -19,7 +23,44 @@ export interface Provider {
 }
 
 /** What a reply is made of: a string is the next piece of its text. */
-export type ReplyPiece = string | Generating | GeneratedMedia | Truncated;
+export type ReplyPiece = string | Generating | GeneratedMedia | Truncated | Usage;
+
+/** What the call has used so far, as the provider says: at any time, the last word of each figure counts. What no word was said of is estimated. */
+export interface Usage extends Partial<UsedUnits> {
+  readonly type: 'usage';
+}
+
+/** What a call can use. */
+export type UsedUnits = Pick<
+  AttemptUsage,
+  | 'inputTokens'
+  | 'cachedInputTokens'
+  | 'outputTokens'
+  | 'reasoningTokens'
+  | 'soundInMs'
+  | 'soundOutMs'
+  | 'picturesIn'
+  | 'picturesOut'
+>;
+
+/**
+ * Tokenizers differ by model, so tokens are estimated: one per 3 bytes of UTF-8. English has about 4 bytes per token, Chinese and Japanese about 3 (one
+ * character), so the estimate errs to the safe side. Emoji and rare scripts can need more.
+ */
+const bytesPerToken = 3;
+
+/** Compressed sound has 64 to 128 kbit/s: where nobody says how long it is, it is taken for that of the lower rate, and so rather for too long. */
+const soundBytesPerMs = 8;
+
+/** How long so many bytes of sound are, about, in milliseconds. */
+export function estimatedSoundMs(bytes: number): number {
+  return Math.ceil(bytes / soundBytesPerMs);
+}
+
+/** How many tokens so many bytes of text are, about. */
+export function estimatedTokens(textBytes: number): number {
+  return Math.ceil(textBytes / bytesPerToken);
+}
 
 /** The text is whole; voice or picture is being made (or what was sent is being listened to, or thought about, before the first piece of text). */
 export interface Generating {

@@ -11,6 +11,8 @@ export type TestAnswer =
       readonly pieces: readonly string[];
       readonly intervalMs?: number;
       readonly ending?: 'both' | 'finish_reason' | 'done';
+      /** Said behind the reply. */
+      readonly usage?: object;
     }
   /** The pieces, then the end of the response, orderly (`end`) or by a reset connection. */
   | { readonly kind: 'cut'; readonly pieces: readonly string[]; readonly by: 'end' | 'reset' }
@@ -48,7 +50,8 @@ const finishData = JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reas
 
 /** What a server without a script says: the words of the text, one piece each. */
 export function echoAnswer(text: string): TestAnswer & { readonly kind: 'reply' } {
-  return { kind: 'reply', pieces: ['You said: ', ...(text.match(/\S+\s*/g) ?? [])] };
+  const pieces = ['You said: ', ...(text.match(/\S+\s*/g) ?? [])];
+  return { kind: 'reply', pieces, usage: { prompt_tokens: text.length, completion_tokens: pieces.length } };
 }
 
 /** A JSON answer. */
@@ -108,9 +111,10 @@ async function stream(response: ServerResponse, pieces: readonly string[], inter
 export async function give(answer: TestAnswer, response: ServerResponse): Promise<void> {
   switch (answer.kind) {
     case 'reply': {
-      const { pieces, intervalMs, ending = 'both' } = answer;
+      const { pieces, intervalMs, ending = 'both', usage } = answer;
       await stream(response, pieces, intervalMs);
       if (ending !== 'done') response.write(event(finishData));
+      if (usage !== undefined) response.write(event(JSON.stringify({ choices: [], usage })));
       response.end(ending === 'finish_reason' ? '' : event('[DONE]'));
       return;
     }

@@ -1,4 +1,4 @@
-import type { Provider, ProviderRequest, ReplyPiece } from '../ports/provider.ts';
+import { estimatedTokens, type Provider, type ProviderRequest, type ReplyPiece } from '../ports/provider.ts';
 
 /** One call to the provider, led by the test. */
 export class ScriptedCall {
@@ -44,12 +44,17 @@ export class ScriptedCall {
 
 /** A provider whose calls do what the test says: with `answer` at once, otherwise when told. */
 export class ScriptedProvider implements Provider {
+  readonly name = 'scripted';
   readonly model = 'scripted';
   readonly calls: ScriptedCall[] = [];
   usesHistory = false;
   continues = false;
   /** Leads each call as it begins. */
   answer: ((call: ScriptedCall) => void) | undefined;
+
+  estimatedInputTokens({ text }: ProviderRequest): number {
+    return estimatedTokens(text.length);
+  }
 
   reply(request: ProviderRequest, signal: AbortSignal): AsyncIterable<ReplyPiece> {
     const call = new ScriptedCall(request, signal);

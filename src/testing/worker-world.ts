@@ -57,7 +57,7 @@ function countingMetrics(): CountingMetrics {
   const count = (name: string) => {
     counts[name] = (counts[name] ?? 0) + 1;
   };
-  return { counts, recordSkipped: count, called: () => {}, attemptFailed: count, finished: count };
+  return { counts, recordSkipped: count, called: () => {}, used: () => {}, attemptFailed: count, finished: count };
 }
 
 /** Waits until the worker has counted exactly this: it counts an end when it reads it back, a moment after it is in the log. */

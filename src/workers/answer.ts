@@ -1,6 +1,6 @@
 import { backOffMs, pause, unlessAborted } from '../app/back-off.ts';
 import type { PartitionFollower } from '../app/following/partition-follower.ts';
-import type { MediaPart, ReplyCompleted, ReplyFailed } from '../domain/conversation/events.ts';
+import type { AttemptUsage, MediaPart, ModelCall, ReplyCompleted, ReplyFailed } from '../domain/conversation/events.ts';
 import { type Draft, noDraft, type PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { maxReplyBytes } from '../domain/limits.ts';
 import type { LiveEvent } from '../ports/live-bus.ts';
@@ -23,6 +23,7 @@ import {
 import { AnswerTrace } from './answer-trace.ts';
 import type { Attempt, AttemptDeps, AttemptEnd } from './attempt.ts';
 import { causeOf, type FailedEnd, loggedCauseOf, notBeforeMs, reasonOf } from './attempt-failure.ts';
+import { lostUsageOf, usageOf } from './attempt-usage.ts';
 import type { WorkerDeps } from './deps.ts';
 import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
 import { LoggedAttempt } from './logged-attempt.ts';
@@ -71,6 +72,8 @@ export class Answer {
   #before: Attempt | undefined;
   /** The conversation so far, once it is loaded. */
   #history: readonly Utterance[] = [];
+  /** What attempts used of which the log is not known to say so; the first one may be a lost worker's. */
+  #untold: readonly AttemptUsage[];
   /** Monotonic time since which the media of the held final event may have been stored, once they were stored anew. */
   #mediaSinceMs: number | undefined;
   /** Ends the wait or the read that is under way. Made only when there is one: most answers never wait. */
@@ -84,6 +87,8 @@ export class Answer {
     this.#reads = new MediaReads(context.deps.media);
     const { maxAttempts, retryMs } = context.deps.settings;
     this.#rules = { maxAttempts, retryMs, usesHistory: context.deps.provider.usesHistory };
+    const lost = lostUsageOf(message);
+    this.#untold = lost === undefined ? [] : [lost];
     this.#replyMessageId = context.deps.ids.replyMessageId(message.messageId);
     this.#trace = AnswerTrace.begin(context.deps, context.partition, message, trace);
   }
@@ -225,24 +230,40 @@ export class Answer {
 
   async #call(number: number): Promise<AnswerEvent> {
     const { provider, metrics } = this.#context.deps;
-    const { attempt } = this.#begin(number);
+    const beginning = this.#beginning();
+    const request = replyRequest(this.message, { number, beginning }, this.#history, this.#reads);
+    const call = {
+      provider: provider.name,
+      model: provider.model,
+      inputTokens: provider.estimatedInputTokens(request),
+    };
+    const { attempt } = this.#begin(number, beginning, call);
     const ended = this.#trace?.ask(attempt);
-    const request = replyRequest(this.message, attempt, this.#history, this.#reads);
     const end = await attempt.run((signal) => provider.reply(request, signal));
     ended?.(end);
     metrics.called(attempt.elapsedMs, attempt.firstPieceMs);
+    const usage = usageOf(attempt, call, end);
+    if (usage !== undefined) {
+      metrics.used(usage);
+      this.#untold = [...this.#untold, usage];
+    }
     return { type: 'attempt-ended', outcome: this.#outcomeOf(end, attempt) };
   }
 
-  #begin(number: number): LoggedAttempt {
+  #begin(number: number, beginning: Draft, call: ModelCall): LoggedAttempt {
     const { deps, attempts } = this.#context;
     const { conversationId } = this.message;
-    const begun = new LoggedAttempt(this.#factsOf(number), this.#beginning(), {
+    const ended = [...this.#untold];
+    const start = { call, ...(ended.length > 0 && { ended }) };
+    const begun = new LoggedAttempt(this.#factsOf(number), beginning, start, {
       ...attempts,
       random: deps.random,
       publish: (event) => deps.bus.publish(conversationId, event),
       append: (events) => deps.journal.appendConversation(this.#context.partition, conversationId, events),
       store: (media, signal) => this.#storeMedia(media, signal),
+      onStartWritten: () => {
+        this.#untold = this.#untold.filter((usage) => !ended.includes(usage));
+      },
       onFailure: (error, what) => this.#warn(error, what),
     });
     if (this.#current !== undefined && this.#current.attempt.reply.bytes > 0) this.#before = this.#current.attempt;
@@ -372,7 +393,7 @@ export class Answer {
     if (keep === 'nothing' || said === undefined) return this.#failed(failure);
     const { model } = this.#context.deps.provider;
     const how = keep === 'incomplete' ? ({ outcome: 'completed', incomplete: true } as const) : { outcome: keep };
-    return { type: 'ReplyCompleted', ...this.#factsOf(said.number), parts: said.parts, model, ...how };
+    return { type: 'ReplyCompleted', ...this.#factsOf(said.number), parts: said.parts, model, ...how, ...this.#ended };
   }
 
   #textOf(attempt: Attempt): 'none' | 'part' | 'whole' {
@@ -400,7 +421,13 @@ export class Answer {
   #failed(failure: Omit<End, 'keep'>): ReplyFailed {
     const { messageId, conversationId } = this.message;
     const attempt = this.#current?.attempt.number ?? this.message.attempt;
-    return { type: 'ReplyFailed', conversationId, messageId, attempt, claimId: this.#context.claimId, ...failure };
+    const { claimId } = this.#context;
+    return { type: 'ReplyFailed', conversationId, messageId, attempt, claimId, ...failure, ...this.#ended };
+  }
+
+  /** What the final event says of attempts. */
+  get #ended(): Pick<Final, 'ended'> {
+    return this.#untold.length > 0 ? { ended: this.#untold } : {};
   }
 
   #factsOf(attempt: number) {

@@ -3,7 +3,7 @@ import type { MediaPart, Part } from '../domain/conversation/events.ts';
 import type { Draft } from '../domain/conversation/pending-messages.ts';
 import { maxReplyBytes } from '../domain/limits.ts';
 import type { Clock } from '../ports/clock.ts';
-import { type GeneratedMedia, ProviderError, type ReplyPiece } from '../ports/provider.ts';
+import { type GeneratedMedia, ProviderError, type ReplyPiece, type Usage, type UsedUnits } from '../ports/provider.ts';
 import type { WorkerSettings } from './deps.ts';
 import { maxReplyMedia } from './limits.ts';
 import { ReplyText } from './reply-text.ts';
@@ -45,6 +45,8 @@ export class Attempt implements Watched {
   firstPieceMs: number | undefined;
   /** Its text ended early, by the provider's own word. */
   isTruncated = false;
+  /** What the provider has said that it used. */
+  readonly used: { -readonly [Unit in keyof UsedUnits]?: UsedUnits[Unit] } = {};
   readonly #deps: AttemptDeps;
   readonly #startedMs: number;
   readonly #totalDeadlineMs: number;
@@ -118,6 +120,7 @@ export class Attempt implements Watched {
         if (typeof piece === 'string') this.#take(piece);
         else if (piece.type === 'generating') this.#generating();
         else if (piece.type === 'truncated') this.isTruncated = true;
+        else if (piece.type === 'usage') this.#note(piece);
         else this.#keep(piece);
       }
       if (this.#stores.length > 0) await this.#stored();
@@ -138,6 +141,11 @@ export class Attempt implements Watched {
     if (this.reply.bytes > maxReplyBytes) {
       this.cancel({ type: 'failed', error: new ProviderError(`a reply of over ${maxReplyBytes} bytes`, false) });
     }
+  }
+
+  #note(usage: Usage): void {
+    const { type: _, ...used } = usage;
+    Object.assign(this.used, used);
   }
 
   #generating(): void {

@@ -1,6 +1,7 @@
 import type { PartitionFollower } from '../app/following/partition-follower.ts';
 import type { FollowedRecord } from '../app/following/recent-records.ts';
 import type { Journal } from '../app/journal.ts';
+import type { AttemptUsage } from '../domain/conversation/events.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ids } from '../ports/ids.ts';
@@ -60,6 +61,8 @@ export interface WorkerMetrics {
   recordSkipped(kind: 'unknown' | 'undecodable'): void;
   /** A call to the model is over, however it ended. `firstPieceMs`: from the call to the first piece, if one came. */
   called(elapsedMs: number, firstPieceMs: number | undefined): void;
+  /** What an attempt used. */
+  used(usage: AttemptUsage): void;
   /** An attempt ended without a reply. */
   attemptFailed(why: 'timeout' | 'error'): void;
   /** A message has its final event in the log: `completed`, `stopped` or the reason of its failure. */

@@ -25,6 +25,8 @@ export interface LoggedAttemptDeps extends AttemptDeps {
   readonly publish: (event: LiveEvent) => void;
   /** Rejects with LogUnavailable. */
   readonly append: (events: readonly (ReplyStarted | ReplyProgress)[]) => Promise<unknown>;
+  /** The log has accepted the start. */
+  readonly onStartWritten: () => void;
   readonly onFailure: (error: unknown, what: string) => void;
 }
 
@@ -52,7 +54,13 @@ export class LoggedAttempt {
   /** Monotonic time of the next attempt, and why there is one, once this one has failed. */
   #retry: { readonly atMs: number; readonly reason: AttemptFailure } | undefined;
 
-  constructor(facts: AttemptFacts, beginning: Draft, deps: LoggedAttemptDeps) {
+  /** `start`: what its start says beside. */
+  constructor(
+    facts: AttemptFacts,
+    beginning: Draft,
+    start: Pick<ReplyStarted, 'call' | 'ended'>,
+    deps: LoggedAttemptDeps,
+  ) {
     this.#facts = facts;
     this.#deps = deps;
     this.attempt = new Attempt(facts.attempt, beginning, deps, {
@@ -62,7 +70,7 @@ export class LoggedAttempt {
       },
       store: deps.store,
     });
-    void this.#logStart({ type: 'ReplyStarted', ...facts, continuedBytes: beginning.bytes });
+    void this.#logStart({ type: 'ReplyStarted', ...facts, continuedBytes: beginning.bytes, ...start });
   }
 
   /** What the log has not taken of its start, as far as is known: it goes with the final event. */
@@ -131,11 +139,12 @@ export class LoggedAttempt {
 
   /** Never rejects. Not awaited: the call goes on beside it, and the log keeps the order of appends. */
   async #logStart(event: ReplyStarted): Promise<void> {
-    const { clock, random, append, onFailure } = this.#deps;
+    const { clock, random, append, onStartWritten, onFailure } = this.#deps;
     for (let failures = 1; !this.#isClosed; failures += 1) {
       try {
         await append([event]);
         this.#unwritten = undefined;
+        onStartWritten();
         return;
       } catch (error) {
         this.#unwritten = event;

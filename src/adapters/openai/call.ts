@@ -51,7 +51,7 @@ async function bytesOf(reader: Reader, maxBytes: number): Promise<Buffer> {
 }
 
 /** What the operation gives within the time, or else undefined. */
-async function within<T>(ms: number, { settings, signal }: Call, operation: Promise<T>): Promise<T | undefined> {
+export async function within<T>(ms: number, { settings, signal }: Call, operation: Promise<T>): Promise<T | undefined> {
   return Promise.race([operation, settings.clock.sleep(ms, signal).then(() => undefined)]);
 }
 

@@ -12,7 +12,7 @@
  */
 import { TextDecoder } from 'node:util';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import { type Generating, ProviderError, type Truncated } from '../../ports/provider.ts';
+import { type Generating, ProviderError, type Truncated, type Usage } from '../../ports/provider.ts';
 import { streamFailure } from './failure.ts';
 import { Reasoning } from './reasoning.ts';
 
@@ -22,6 +22,7 @@ const maxEventChars = 1024 * 1024;
 /** What one event says. */
 interface Delta {
   readonly text: string;
+  readonly usage: Usage | undefined;
   /** `done` for [DONE]. */
   readonly finish: string | undefined;
 }
@@ -38,7 +39,7 @@ function decode(decoder: TextDecoder, chunk: Uint8Array): string {
   }
 }
 
-async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncIterable<EventSourceMessage> {
+async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<EventSourceMessage, void> {
   const arrived: EventSourceMessage[] = [];
   let overflow = false;
   const parser = createParser({
@@ -60,6 +61,7 @@ async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Event
 interface Chunk {
   readonly error?: unknown;
   readonly choices?: readonly Choice[] | null;
+  readonly usage?: unknown;
 }
 
 interface Choice {
@@ -79,15 +81,38 @@ function chunkOf(data: string): Chunk {
 }
 
 function deltaOf({ event, data }: EventSourceMessage): Delta {
-  if (data.trim() === '[DONE]') return { text: '', finish: 'done' };
-  const { error, choices } = chunkOf(data);
+  if (data.trim() === '[DONE]') return { text: '', finish: 'done', usage: undefined };
+  const { error, choices, usage } = chunkOf(data);
   if (error !== undefined && error !== null) throw streamFailure(error);
   if (event === 'error') throw streamFailure(undefined);
   if (choices !== undefined && choices !== null && !Array.isArray(choices)) throw malformed('choices is not a list');
   const choice = choices?.[0];
   const text = choice?.delta?.content ?? '';
   if (typeof text !== 'string') throw malformed('content is not text');
-  return { text, finish: choice?.finish_reason ?? undefined };
+  return { text, finish: choice?.finish_reason ?? undefined, usage: usageOf(usage) };
+}
+
+/** Some servers say it with each chunk, most as `null` until the last. undefined: not said, or not as numbers. */
+function usageOf(usage: unknown): Usage | undefined {
+  if (typeof usage !== 'object' || usage === null) return undefined;
+  const { prompt_tokens, completion_tokens, prompt_tokens_details, completion_tokens_details } = usage as Readonly<
+    Record<string, unknown>
+  >;
+  if (!isCount(prompt_tokens) || !isCount(completion_tokens)) return undefined;
+  const { cached_tokens: cached } = Object(prompt_tokens_details);
+  const { reasoning_tokens: reasoning } = Object(completion_tokens_details);
+  return {
+    type: 'usage',
+    inputTokens: prompt_tokens,
+    cachedInputTokens: isCount(cached) ? Math.min(cached, prompt_tokens) : 0,
+    outputTokens: completion_tokens,
+    reasoningTokens: isCount(reasoning) ? Math.min(reasoning, completion_tokens) : 0,
+  };
+}
+
+/** As many as the log can hold. */
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31;
 }
 
 function checkFinish(finish: string, empty: boolean, isBegun: boolean): void {
@@ -106,20 +131,43 @@ function endsWithinCharacter(text: string): boolean {
 /** Reasons of an end at which the answer is not whole. */
 const endsEarly: ReadonlySet<string> = new Set(['length', 'content_filter']);
 
+/** Waits for what comes behind the reply; undefined: no longer. */
+export type RestWait = <T>(next: Promise<T>) => Promise<T | undefined>;
+
+/** The usage stands behind the reply, in an event of its own. The reply is whole: whatever is wrong with the rest takes nothing of it. */
+async function* usageBehind(events: AsyncGenerator<EventSourceMessage, void>, wait: RestWait): AsyncGenerator<Usage> {
+  try {
+    for (;;) {
+      const next = await wait(events.next());
+      if (next === undefined || next.done === true) return;
+      const { usage, finish } = deltaOf(next.value);
+      if (usage !== undefined) yield usage;
+      if (usage !== undefined || finish === 'done') return;
+    }
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+  }
+}
+
 /**
  * The reply's pieces out of the bytes of the stream, none empty, each well-formed, without what the model thinks before it answers (`Generating`
- * stands for that). Ends at finish_reason or [DONE], whatever comes after. Throws ProviderError on a malformed, erroneous or empty reply, and
+ * stands for that), and what they used, where the server says so. Ends at finish_reason or [DONE], whatever comes after but the usage, for which `wait` waits. Throws ProviderError on a malformed, erroneous or empty reply, and
  * when the bytes end before the reply does. `isBegun`: they follow a beginning, which may have been all of it.
  */
 export async function* piecesOf(
   chunks: AsyncIterable<Uint8Array>,
   isBegun: boolean,
-): AsyncIterable<string | Generating | Truncated> {
+  wait: RestWait = (next) => next,
+): AsyncIterable<string | Generating | Truncated | Usage> {
+  const events = eventsOf(chunks);
   let empty = true;
   let held = '';
   const reasoning = isBegun ? undefined : new Reasoning();
-  for await (const event of eventsOf(chunks)) {
-    const { text, finish } = deltaOf(event);
+  for (;;) {
+    const { done, value: event } = await events.next();
+    if (done) break;
+    const { text, finish, usage } = deltaOf(event);
+    if (usage !== undefined) yield usage;
     const answer = reasoning?.answerIn(text) ?? text;
     const said = held + answer + (finish === undefined ? '' : (reasoning?.end() ?? ''));
     held = finish === undefined && endsWithinCharacter(said) ? said.slice(-1) : '';
@@ -130,6 +178,7 @@ export async function* piecesOf(
     if (finish === undefined) continue;
     checkFinish(finish, empty, isBegun);
     if (endsEarly.has(finish)) yield { type: 'truncated' };
+    if (usage === undefined && finish !== 'done') yield* usageBehind(events, wait);
     return;
   }
   throw new ProviderError('the stream ended before the reply did', true);

@@ -1,5 +1,5 @@
 import { kindInWords } from '../../domain/media/in-words.ts';
-import { ProviderError, type ProviderRequest, type Utterance } from '../../ports/provider.ts';
+import { estimatedTokens, ProviderError, type ProviderRequest, type Utterance } from '../../ports/provider.ts';
 import { tokensPerPicture } from './limits.ts';
 
 export interface TextPart {
@@ -20,25 +20,18 @@ export interface ChatMessage {
   readonly content: Content;
 }
 
-/**
- * Tokenizers differ by model, so tokens are estimated: one per 3 bytes of UTF-8. English has about 4 bytes per token,
- * Chinese and Japanese about 3 (one character), so the estimate errs to the safe side. Emoji and rare scripts can need
- * more.
- */
-const bytesPerToken = 3;
-
 /** Role and separators of each message, in the chat formats that are published. */
 const tokensPerMessage = 4;
 
 /** How many tokens the message will take, about. */
-export function estimatedTokens({ content }: ChatMessage): number {
+export function messageTokens({ content }: ChatMessage): number {
   if (typeof content === 'string') return tokensOf(content) + tokensPerMessage;
   const tokens = content.map((part) => (part.type === 'text' ? tokensOf(part.text) : tokensPerPicture));
   return tokens.reduce((sum, more) => sum + more, tokensPerMessage);
 }
 
 function tokensOf(text: string): number {
-  return Math.ceil(Buffer.byteLength(text) / bytesPerToken);
+  return estimatedTokens(Buffer.byteLength(text));
 }
 
 /** A formatter for each call: 130 µs do not matter beside a model's answer. */
@@ -56,7 +49,7 @@ function newestWithin(history: readonly ChatMessage[], maxTokens: number): reado
   let start = history.length;
   let tokens = 0;
   for (const [index, message] of [...history.entries()].reverse()) {
-    tokens += estimatedTokens(message);
+    tokens += messageTokens(message);
     if (tokens > maxTokens) break;
     start = index;
   }
@@ -100,6 +93,19 @@ export function contextOf(
   const message: ChatMessage = { role: 'user', content };
   const toAnswer = begun === '' ? [message] : [message, { role: 'assistant', content: begun } as const];
   const past = history.map(said).filter((before) => before.content !== '');
-  const maxHistoryTokens = [prompt, ...toAnswer].reduce((left, one) => left - estimatedTokens(one), maxContextTokens);
+  const maxHistoryTokens = [prompt, ...toAnswer].reduce((left, one) => left - messageTokens(one), maxContextTokens);
   return [prompt, ...newestWithin(past, maxHistoryTokens), ...toAnswer];
+}
+
+/** How many tokens the request takes, about: of the history at most what the budget allows. Pictures count where the model is shown them. */
+export function inputTokensOf(
+  { text, instructions, history, begun, media }: ProviderRequest,
+  systemPrompt: string,
+  maxContextTokens: number,
+  vision: boolean,
+): number {
+  const pictures = vision ? media.filter(({ kind }) => kind === 'image').length : 0;
+  const own = tokensOf(systemPrompt) + tokensOf(instructions) + tokensOf(text) + tokensOf(begun) + 3 * tokensPerMessage;
+  const past = history.reduce((sum, utterance) => sum + tokensOf(utterance.text) + tokensPerMessage, 0);
+  return pictures * tokensPerPicture + Math.max(own, Math.min(own + past, maxContextTokens));
 }

@@ -76,25 +76,24 @@ function retryAfterMs(header: string | null, nowMs: number): number | undefined 
 /** An answer with a status that is not 200. */
 export class HttpRefusal extends ProviderError {
   readonly status: number;
+  /** It is about the wish to be told the usage, which the server does not know. */
+  readonly isOfUsage: boolean;
 
   /** @param path where it came from, which tells a wrong base URL from a model that is not there */
-  constructor(status: number, path: string, body: unknown, retryAfterMs: number | undefined) {
+  constructor(status: number, path: string, text: string, retryAfterMs: number | undefined) {
+    const body = parsed(text);
     const fault = faultOf(status, body);
     const from = status === 404 ? ` from ${path}` : '';
     const mayPass = (fault === undefined || fault === 'rate limited') && statusIsRetryable(status);
     super(`HTTP ${status}${from}${kindIn(body)}`, mayPass, retryAfterMs, { fault });
     this.status = status;
+    this.isOfUsage = text.includes('stream_options');
   }
 }
 
 /** The refusal in an answer with a status that is not 200. */
 export function httpFailure({ status, headers, url }: Response, body: string, nowMs: number): HttpRefusal {
-  return new HttpRefusal(
-    status,
-    URL.parse(url)?.pathname ?? '',
-    parsed(body),
-    retryAfterMs(headers.get('retry-after'), nowMs),
-  );
+  return new HttpRefusal(status, URL.parse(url)?.pathname ?? '', body, retryAfterMs(headers.get('retry-after'), nowMs));
 }
 
 /** An error object within a stream that had begun with status 200: `code` is a status or a name, `type` a name. */

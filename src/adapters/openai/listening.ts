@@ -1,5 +1,12 @@
 import { extensionOf } from '../../domain/media/formats.ts';
-import { type Generating, ProviderError, type ProviderRequest, type RequestMedia } from '../../ports/provider.ts';
+import {
+  estimatedSoundMs,
+  type Generating,
+  ProviderError,
+  type ProviderRequest,
+  type RequestMedia,
+  type Usage,
+} from '../../ports/provider.ts';
 import { type Call, postForObject } from './call.ts';
 import { HttpRefusal } from './failure.ts';
 import { maxTranscribedBytes, maxTranscriptBodyBytes } from './limits.ts';
@@ -20,37 +27,51 @@ export async function readMedia(media: RequestMedia): Promise<Uint8Array<ArrayBu
   }
 }
 
-async function transcribe(call: Call, model: string, media: RequestMedia): Promise<string> {
+interface Heard {
+  /** '' without speech. */
+  readonly text: string;
+  readonly soundMs: number;
+}
+
+async function transcribe(call: Call, model: string, media: RequestMedia): Promise<Heard> {
   const form = new FormData();
   // Servers tell the format by the name's ending.
   const name = `${media.kind}.${extensionOf(media.contentType)}`;
   form.set('file', new Blob([await readMedia(media)], { type: media.contentType }), name);
   form.set('model', model);
   form.set('response_format', 'json');
-  const { text } = await postForObject(call, '/audio/transcriptions', form, maxTranscriptBodyBytes);
+  const { text, usage } = await postForObject(call, '/audio/transcriptions', form, maxTranscriptBodyBytes);
   if (typeof text !== 'string') throw new ProviderError('the transcript is not text', true);
-  return text.toWellFormed().trim();
+  const { seconds } = Object(usage);
+  const isSaid = typeof seconds === 'number' && seconds >= 0;
+  const soundMs = isSaid ? Math.round(seconds * 1_000) : estimatedSoundMs(media.sizeBytes);
+  return { text: text.toWellFormed().trim(), soundMs };
 }
 
 /** Listens to one of them. Many videos have no sound, which servers answer with a refusal of the file: nothing is said in those. */
-async function heard(call: Call, model: string, media: RequestMedia): Promise<string> {
+async function heard(call: Call, model: string, media: RequestMedia): Promise<Heard> {
   try {
     return await transcribe(call, model, media);
   } catch (error) {
-    if (media.kind === 'video' && error instanceof HttpRefusal && unusableFile.has(error.status)) return '';
+    if (media.kind === 'video' && error instanceof HttpRefusal && unusableFile.has(error.status))
+      return { text: '', soundMs: 0 };
     throw error;
   }
 }
 
 /** Listens to every sound and video that is not too large, if there is a model for it, one after the other. Throws ProviderError. */
-export async function* listen(call: Call, request: ProviderRequest): AsyncGenerator<Generating, Transcripts> {
+export async function* listen(call: Call, request: ProviderRequest): AsyncGenerator<Generating | Usage, Transcripts> {
   const transcripts = new Map<RequestMedia, string>();
   const { transcriptionModel = '' } = call.settings;
   if (transcriptionModel === '') return transcripts;
+  let soundInMs = 0;
   for (const media of request.media) {
     if (media.kind === 'image' || media.sizeBytes > maxTranscribedBytes) continue;
     yield { type: 'generating' };
-    transcripts.set(media, await heard(call, transcriptionModel, media));
+    const { text, soundMs } = await heard(call, transcriptionModel, media);
+    transcripts.set(media, text);
+    soundInMs += soundMs;
+    yield { type: 'usage', soundInMs };
   }
   return transcripts;
 }

@@ -1,4 +1,11 @@
-import { type GeneratedMedia, type Generating, ProviderError, type ReplyKind } from '../../ports/provider.ts';
+import {
+  estimatedSoundMs,
+  type GeneratedMedia,
+  type Generating,
+  ProviderError,
+  type ReplyKind,
+  type Usage,
+} from '../../ports/provider.ts';
 import { type Call, postForBytes, postForObject } from './call.ts';
 import { maxDepictedChars, maxImageBodyBytes, maxImageBytes, maxSpeechBytes, maxSpokenChars } from './limits.ts';
 
@@ -89,14 +96,18 @@ export async function* make(
   call: Call,
   replyKind: ReplyKind,
   text: string,
-): AsyncGenerator<Generating | GeneratedMedia, void> {
+): AsyncGenerator<Generating | GeneratedMedia | Usage, void> {
   const { speechModel = '', imageModel = '' } = call.settings;
   if (replyKind !== 'text' && speechModel !== '') {
     yield { type: 'generating' };
-    yield await speak(call, speechModel, text);
+    const voice = await speak(call, speechModel, text);
+    yield { type: 'usage', soundOutMs: estimatedSoundMs(voice.bytes.length) };
+    yield voice;
   }
   if (replyKind === 'video' && imageModel !== '') {
     yield { type: 'generating' };
-    yield await paint(call, imageModel, text);
+    const picture = await paint(call, imageModel, text);
+    yield { type: 'usage', picturesOut: 1 };
+    yield picture;
   }
 }

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { mediaIn, providerRequest, requestMedia, wholeReply } from '../../ports/contracts/provider.contract.ts';
+import { mediaIn, providerRequest, requestMedia, usedIn, wholeReply } from '../../ports/contracts/provider.contract.ts';
 import { MediaMissing, MediaUnavailable } from '../../ports/media-store.ts';
 import type { ProviderError, ProviderRequest, ReplyPiece, RequestMedia } from '../../ports/provider.ts';
 import {
@@ -79,7 +79,13 @@ describe('listening', () => {
     const wav = requestMedia('voice', 'audio/wav', sample('voice.wav'));
     const { pieces, content, asked } = await replyTo({ ...voice, text: 'Listen:', media: [recording, wav] });
     expect(content).toBe('Listen:\nThese are 2016 bytes.\nThese are 12844 bytes.');
-    expect(pieces.slice(0, 2)).toEqual([{ type: 'generating' }, { type: 'generating' }]);
+    // Nobody says how long the sounds are: by their bytes.
+    expect(pieces.slice(0, 4)).toEqual([
+      { type: 'generating' },
+      { type: 'usage', soundInMs: 252 },
+      { type: 'generating' },
+      { type: 'usage', soundInMs: 252 + 1_606 },
+    ]);
     expect(asked[0]).toMatchObject({
       endpoint: 'transcriptions',
       headers: { authorization: `Bearer ${apiKey}`, accept: 'application/json' },
@@ -89,10 +95,17 @@ describe('listening', () => {
     expect(asked[1]).toMatchObject({ file: { name: 'voice.wav', type: 'audio/wav' } });
   });
 
+  test('counts as long as the server says that it is', async () => {
+    const heard = jsonAnswer({ text: 'Hello.', usage: { type: 'duration', seconds: 7 } });
+    const { pieces } = await answering('transcriptions', heard, () => replyTo({ ...voice, media: [recording] }));
+    expect(usedIn(pieces)).toMatchObject({ soundInMs: 7_000 });
+  });
+
   test('without a model is left out: the model is told that there was something', async () => {
     const { content, pieces, asked } = await replyTo({ ...voice, media: [recording, film] }, textOnly);
     expect(content).toBe('[a voice message, MP3, 2.02 kB]\n[a video, MP4, 1.69 kB]');
-    expect([pieces.filter((piece) => typeof piece !== 'string'), asked]).toEqual([[], []]);
+    expect(pieces.filter((piece) => typeof piece !== 'string').map(({ type }) => type)).toEqual(['usage']);
+    expect(asked).toEqual([]);
   });
 
   test('to a video hears its sound, and names the video too', async () => {

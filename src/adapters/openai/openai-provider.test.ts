@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { piecesOfReply, providerRequest } from '../../ports/contracts/provider.contract.ts';
+import { piecesOfReply, providerRequest, usedIn, wholeReply } from '../../ports/contracts/provider.contract.ts';
 import type { Provider, ProviderError, ProviderRequest, Utterance } from '../../ports/provider.ts';
 import { chunkData, type TestAnswer } from '../../testing/openai-test-answers.ts';
 import { type OpenAiTestServer, startOpenAiTestServer } from '../../testing/openai-test-server.ts';
@@ -117,7 +117,7 @@ describe('a reply that was begun', () => {
 
   test('leaves no trace in the request when there is none', async () => {
     const body = await bodyOf({ text: 'Hello', history: [{ role: 'assistant', text: 'said before' }] });
-    expect(Object.keys(body ?? {}).toSorted()).toEqual(['messages', 'model', 'stream']);
+    expect(Object.keys(body ?? {}).toSorted()).toEqual(['messages', 'model', 'stream', 'stream_options']);
     expect(body?.messages.at(-1)).toEqual({ role: 'user', content: 'Hello' });
   });
 
@@ -213,6 +213,54 @@ describe('a fault in the stream', () => {
     const { error } = await failure({ kind: 'raw', chunks: ['data: ', ...chunks] });
     expect(error.message).toBe('malformed stream: an event is too long');
     await server.idle();
+  });
+});
+
+describe('what a reply used', () => {
+  const used = async (answer: TestAnswer) => {
+    server.follow(answer);
+    return usedIn(await wholeReply(provider(), providerRequest()));
+  };
+
+  test('is as the server says, behind the reply or with it', async () => {
+    const usage = {
+      prompt_tokens: 12,
+      prompt_tokens_details: { cached_tokens: 8 },
+      completion_tokens: 5,
+      completion_tokens_details: { reasoning_tokens: 2 },
+    };
+    const told = { inputTokens: 12, cachedInputTokens: 8, outputTokens: 5, reasoningTokens: 2 };
+    expect(await used({ kind: 'reply', pieces: ['Hello.'], usage })).toEqual(told);
+    const last = JSON.stringify({ choices: [{ delta: {}, finish_reason: 'stop' }], usage });
+    expect(await used({ kind: 'event', pieces: ['Hello.'], data: last })).toEqual(told);
+    expect(server.requests.at(-1)?.body).toMatchObject({ stream_options: { include_usage: true } });
+  });
+
+  test.each<[string, object]>([
+    ['no numbers', { prompt_tokens: 'many', completion_tokens: 5 }],
+    ['less than nothing', { prompt_tokens: -1, completion_tokens: 5 }],
+    ['more than the log can hold', { prompt_tokens: 2 ** 31, completion_tokens: 5 }],
+  ])('is not known from %s', async (_, usage) => {
+    expect(await used({ kind: 'reply', pieces: ['Hello.'], usage })).toEqual({});
+  });
+
+  test('takes nothing from a reply, whatever is wrong behind it', async () => {
+    const finish = JSON.stringify({ choices: [{ delta: { content: 'Hello.' }, finish_reason: 'stop' }] });
+    const chunks = [`data: ${finish}\n\n`, 'data: {"usage":\n\n'];
+    server.follow({ kind: 'raw', chunks });
+    expect(await wholeReply(provider(), providerRequest())).toEqual(['Hello.']);
+  });
+
+  test('is not asked for again of a server that refuses to say it', async () => {
+    const body = '{"error":{"message":"Unknown parameter: stream_options"}}';
+    server.follow((request) =>
+      'stream_options' in request.body ? { kind: 'status', status: 400, body } : { kind: 'reply', pieces: ['Hello.'] },
+    );
+    const before = server.requests.length;
+    const asking = provider();
+    for (const _ of [1, 2]) expect(await wholeReply(asking, providerRequest())).toEqual(['Hello.']);
+    const asked = server.requests.slice(before).map((request) => 'stream_options' in request.body);
+    expect(asked).toEqual([true, false, false]);
   });
 });
 

@@ -7,11 +7,13 @@ import {
   type ReplyPiece,
   type RequestMedia,
   type Truncated,
+  type Usage,
 } from '../../ports/provider.ts';
-import { type Call, chunksOf, drain, post } from './call.ts';
+import { type Answer, type Call, chunksOf, drain, post, within } from './call.ts';
 import { piecesOf } from './chat-stream.ts';
-import { type ChatMessage, type Content, contextOf, type PicturePart } from './context.ts';
-import { maxShownBytes } from './limits.ts';
+import { type ChatMessage, type Content, contextOf, inputTokensOf, type PicturePart } from './context.ts';
+import { HttpRefusal } from './failure.ts';
+import { drainMs, maxShownBytes } from './limits.ts';
 import { listen, readMedia, type Transcripts } from './listening.ts';
 import { make } from './making.ts';
 import { checkSettings, type OpenAiProviderSettings } from './settings.ts';
@@ -67,12 +69,32 @@ function notAModelServer(contentType: string): ProviderError {
   return new ProviderError(what, false, undefined, { fault: 'not a model server' });
 }
 
+/** Whether the server is asked to say what a reply used: not, once it has refused to. */
+interface UsageWish {
+  isAsked: boolean;
+}
+
+/** Asks for the usage as well, unless the server knows nothing of that. */
+async function ask(call: Call, request: object, usage: UsageWish): Promise<Answer> {
+  const path = '/chat/completions';
+  const accept = 'text/event-stream';
+  if (!usage.isAsked) return post(call, path, request, accept);
+  try {
+    return await post(call, path, { ...request, stream_options: { include_usage: true } }, accept);
+  } catch (error) {
+    if (!(error instanceof HttpRefusal) || !error.isOfUsage) throw error;
+    usage.isAsked = false;
+    return post(call, path, request, accept);
+  }
+}
+
 /** What the model says to the messages, the last of which it goes on with if that is its own. Throws ProviderError, or the signal's reason once aborted. */
 export async function* chat(
   settings: OpenAiProviderSettings,
   messages: () => readonly ChatMessage[],
+  usage: UsageWish,
   signal: AbortSignal,
-): AsyncIterable<string | Generating | Truncated> {
+): AsyncIterable<string | Generating | Truncated | Usage> {
   signal.throwIfAborted();
   const ended = new AbortController();
   const call: Call = { settings, signal: AbortSignal.any([signal, ended.signal]) };
@@ -80,9 +102,10 @@ export async function* chat(
     const shown = messages();
     const begun = shown.at(-1)?.role === 'assistant' ? goesOn : undefined;
     const request = { model: settings.model, messages: shown, stream: true, ...begun };
-    const { contentType, reader } = await post(call, '/chat/completions', request, 'text/event-stream');
+    const { contentType, reader } = await ask(call, request, usage);
     if (!/^text\/event-stream\b/.test(contentType)) throw notAModelServer(contentType);
-    for await (const piece of piecesOf(chunksOf(reader), begun !== undefined)) {
+    const pieces = piecesOf(chunksOf(reader), begun !== undefined, (next) => within(drainMs, call, next));
+    for await (const piece of pieces) {
       signal.throwIfAborted();
       yield piece;
     }
@@ -103,25 +126,30 @@ function textReply(
   settings: OpenAiProviderSettings,
   request: ProviderRequest,
   content: Content,
+  usage: UsageWish,
   signal: AbortSignal,
-): AsyncIterable<string | Generating | Truncated> {
+): AsyncIterable<string | Generating | Truncated | Usage> {
   const { maxContextTokens, systemPrompt = defaultSystemPrompt } = settings;
-  return chat(settings, () => contextOf(request, content, systemPrompt, maxContextTokens), signal);
+  return chat(settings, () => contextOf(request, content, systemPrompt, maxContextTokens), usage, signal);
 }
 
 /** Listens, answers in text, then makes of that text what else is wanted. */
 async function* replyWithMedia(
   settings: OpenAiProviderSettings,
   request: ProviderRequest,
+  usage: UsageWish,
   signal: AbortSignal,
 ): AsyncIterable<ReplyPiece> {
   signal.throwIfAborted();
   const call: Call = { settings, signal };
   try {
     const transcripts = yield* listen(call, request);
-    const content = await contentOf(request, transcripts, settings.vision ?? false);
+    const { vision = false } = settings;
+    const content = await contentOf(request, transcripts, vision);
+    const pictures = shown(request.media, vision).size;
+    if (pictures > 0) yield { type: 'usage', picturesIn: pictures };
     let text = request.begun;
-    for await (const piece of textReply(settings, request, content, signal)) {
+    for await (const piece of textReply(settings, request, content, usage, signal)) {
       if (typeof piece === 'string') text += piece;
       yield piece;
     }
@@ -140,13 +168,17 @@ async function* replyWithMedia(
  */
 export function openAiProvider(settings: OpenAiProviderSettings): Provider {
   checkSettings(settings);
+  const usage: UsageWish = { isAsked: true };
+  const { systemPrompt = defaultSystemPrompt, maxContextTokens, vision = false } = settings;
   return {
+    estimatedInputTokens: (request) => inputTokensOf(request, systemPrompt, maxContextTokens, vision),
+    name: 'openai',
     model: settings.model,
     usesHistory: true,
     continues: settings.continues ?? false,
     reply: (request, signal) =>
       request.replyKind === 'text' && request.media.length === 0
-        ? textReply(settings, request, request.text, signal)
-        : replyWithMedia(settings, request, signal),
+        ? textReply(settings, request, request.text, usage, signal)
+        : replyWithMedia(settings, request, usage, signal),
   };
 }

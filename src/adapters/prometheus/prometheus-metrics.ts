@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { AttemptUsage } from '../../domain/conversation/events.ts';
 import { catalogue, type Reason } from '../../domain/errors/catalogue.ts';
 import { type SecurityEventKind, securityEventKinds } from '../../ports/security-log.ts';
 import type {
@@ -28,6 +29,8 @@ export interface PrometheusMetrics extends Metrics, CallMetrics, ConnectionMetri
   recordSkipped(kind: string): void;
   /** A call to the model is over; `firstPieceMs` when a piece came. */
   called(elapsedMs: number, firstPieceMs: number | undefined): void;
+  /** What an attempt used. */
+  used(usage: AttemptUsage): void;
   /** An attempt to answer ended without a reply. */
   attemptFailed(why: string): void;
   /** A message has its final event in the log. */
@@ -269,7 +272,7 @@ const finalEnds = [
 
 function workerMetrics(
   registers: Registers,
-): Pick<PrometheusMetrics, 'recordSkipped' | 'called' | 'attemptFailed' | 'finished'> {
+): Pick<PrometheusMetrics, 'recordSkipped' | 'called' | 'used' | 'attemptFailed' | 'finished'> {
   const skipped = counter(registers, 'parley_skipped_records_total', 'Records that workers passed over.', 'kind', [
     'unknown',
     'undecodable',
@@ -281,6 +284,12 @@ function workerMetrics(
     'why',
     ['error', 'timeout'],
   );
+  const tokens = new Counter({
+    name: 'parley_model_tokens_total',
+    help: 'Tokens of attempts, as the provider said or, where it said nothing, estimated; cached_input is part of input, reasoning of output.',
+    labelNames: ['provider', 'model', 'kind'],
+    registers,
+  });
   const finished = counter(
     registers,
     'parley_finished_messages_total',
@@ -304,6 +313,15 @@ function workerMetrics(
     called(elapsedMs, firstPieceMs) {
       called(elapsedMs);
       if (firstPieceMs !== undefined) firstPiece(firstPieceMs);
+    },
+    used({ provider, model, inputTokens, cachedInputTokens, outputTokens, reasoningTokens }) {
+      const amounts = {
+        input: inputTokens,
+        cached_input: cachedInputTokens,
+        output: outputTokens,
+        reasoning: reasoningTokens,
+      };
+      for (const [kind, amount] of Object.entries(amounts)) tokens.inc({ provider, model, kind }, amount);
     },
     attemptFailed: (why) => failed.inc({ why }),
     finished(how, elapsedMs) {

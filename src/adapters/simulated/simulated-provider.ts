@@ -2,12 +2,15 @@ import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../ports/clock.ts';
 import {
+  estimatedSoundMs,
+  estimatedTokens,
   type GeneratedMedia,
   type Provider,
   ProviderError,
   type ProviderRequest,
   type ReplyKind,
   type ReplyPiece,
+  type Usage,
 } from '../../ports/provider.ts';
 import { answer } from './answer.ts';
 import { type Random, seededRandom } from './seeded-random.ts';
@@ -99,7 +102,8 @@ async function* reply(
   if (delayMs > 0) await clock.sleep(delayMs, signal);
   let dueMs = pieceIntervalMs > 0 ? clock.monotonicMs() : 0;
   let begunUnits = request.begun.length;
-  for (const piece of cut(answer(request, random, pieces), pieces)) {
+  const whole = answer(request, random, pieces);
+  for (const piece of cut(whole, pieces)) {
     const fresh = piece.slice(begunUnits);
     begunUnits = Math.max(0, begunUnits - piece.length);
     if (fresh === '') continue;
@@ -115,6 +119,28 @@ async function* reply(
     signal.throwIfAborted();
     yield media;
   }
+  yield usedBy(request, whole);
+}
+
+/** As its own word, not as an estimate: equal requests use the same. */
+function usedBy(request: ProviderRequest, reply: string): Usage {
+  const samples = samplesOf[request.replyKind];
+  return {
+    type: 'usage',
+    inputTokens: inputTokensOf(request),
+    outputTokens: estimatedTokens(Buffer.byteLength(reply.slice(request.begun.length))),
+    soundInMs: request.media.reduce(
+      (sum, { kind, sizeBytes }) => sum + (kind === 'image' ? 0 : estimatedSoundMs(sizeBytes)),
+      0,
+    ),
+    soundOutMs: samples.includes(chime) ? chimeMs : 0,
+    picturesIn: request.media.filter(({ kind }) => kind === 'image').length,
+    picturesOut: samples.includes(landscape) ? 1 : 0,
+  };
+}
+
+function inputTokensOf({ text, instructions, begun }: ProviderRequest): number {
+  return estimatedTokens(Buffer.byteLength(text) + Buffer.byteLength(instructions) + Buffer.byteLength(begun));
 }
 
 /**
@@ -125,6 +151,8 @@ export function simulatedProvider(settings: SimulatedProviderSettings): Provider
   check(settings);
   const seed = settings.seed === 'random' ? randomInt(2 ** 32) : settings.seed;
   return {
+    estimatedInputTokens: inputTokensOf,
+    name: 'simulated',
     model: 'simulated',
     usesHistory: false,
     continues: settings.seed !== 'random',
@@ -141,6 +169,8 @@ interface Sample extends Omit<GeneratedMedia, 'type' | 'bytes'> {
   readonly file: string;
 }
 
+/** How long the chime is, in milliseconds. */
+const chimeMs = 2_250;
 const chime: Sample = { kind: 'voice', contentType: 'audio/mpeg', file: 'voice.mp3' };
 const landscape: Sample = { kind: 'image', contentType: 'image/jpeg', file: 'picture.jpg' };
 

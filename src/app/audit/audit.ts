@@ -2,12 +2,19 @@ import type { AdmissionEvent } from '../../domain/admission/events.ts';
 import { evolve as evolveAdmission } from '../../domain/admission/evolve.ts';
 import { checkAdmission } from '../../domain/admission/invariants.ts';
 import { initialAdmission } from '../../domain/admission/state.ts';
-import type { ConversationEvent } from '../../domain/conversation/events.ts';
-import { checkCounters, checkDraft, checkPartition } from '../../domain/conversation/invariants.ts';
+import type { AttemptUsage, ConversationEvent } from '../../domain/conversation/events.ts';
+import {
+  checkCounters,
+  checkDraft,
+  checkPartition,
+  checkUsage,
+  newlyTold,
+} from '../../domain/conversation/invariants.ts';
 import {
   evolve as evolvePartition,
   initialPartition,
   type PartitionState,
+  pendingMessage,
 } from '../../domain/conversation/partition-state.ts';
 import type { ParleyEvent } from '../../ports/event-codec.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
@@ -21,6 +28,22 @@ export interface Finding {
   readonly partition: number;
   readonly offset: number;
   readonly what: string;
+}
+
+/** What attempts used, as far as the log says. */
+export interface UsageReport {
+  /** By how they ended: `completed`, `failed`, `stopped`, `lost`. */
+  readonly attempts: Readonly<Record<string, number>>;
+  /** Of them, those with an estimated figure. */
+  readonly estimated: number;
+  readonly inputTokens: number;
+  readonly cachedInputTokens: number;
+  readonly outputTokens: number;
+  readonly reasoningTokens: number;
+  readonly soundInMs: number;
+  readonly soundOutMs: number;
+  readonly picturesIn: number;
+  readonly picturesOut: number;
 }
 
 /** What the log says when it is folded once more from its first record. */
@@ -52,6 +75,7 @@ export interface AuditReport {
     readonly mostInPartition: number;
     readonly claims: number;
   };
+  readonly usage: UsageReport;
   /** Limits broken. Empty: in every prefix of the log they held. */
   readonly breaches: readonly Finding[];
   /** Records that this release cannot decode. */
@@ -119,7 +143,15 @@ export async function auditLog({ journal, onProgress }: AuditOptions): Promise<A
     await auditPartition(journal, partition, end, messages, findings, done);
   }
   const { breaches, undecodable, unknown } = findings;
-  return { records, connections: connectionFigures, messages: messages.report(), breaches, undecodable, unknown };
+  return {
+    records,
+    connections: connectionFigures,
+    messages: messages.report(),
+    usage: messages.usage(),
+    breaches,
+    undecodable,
+    unknown,
+  };
 }
 
 async function* partitionUpTo<E extends ParleyEvent>(journal: Journal, topic: string, partition: number, end: number) {
@@ -164,9 +196,23 @@ async function auditConnections(
   return { ...figures, refused, closed, openNow: state.open.size, cap: state.limits.maxClients };
 }
 
+const units = [
+  'inputTokens',
+  'cachedInputTokens',
+  'outputTokens',
+  'reasoningTokens',
+  'soundInMs',
+  'soundOutMs',
+  'picturesIn',
+  'picturesOut',
+] as const satisfies readonly (keyof AttemptUsage)[];
+
 /** Counts over all partitions. */
 class MessageFigures {
   readonly #failed: Record<string, number> = {};
+  readonly #ends: Record<string, number> = {};
+  readonly #used = Object.fromEntries(units.map((unit) => [unit, 0])) as Record<(typeof units)[number], number>;
+  #estimated = 0;
   #accepted = 0;
   #repeats = 0;
   #completed = 0;
@@ -187,6 +233,10 @@ class MessageFigures {
       else this.#repeats += 1;
     }
     if (!counted) return;
+    if (event.type === 'ReplyStarted' || event.type === 'ReplyCompleted' || event.type === 'ReplyFailed') {
+      const message = pendingMessage(before, event.messageId);
+      if (message !== undefined) for (const usage of newlyTold(message, event)) this.#use(usage);
+    }
     if (event.type === 'ReplyStarted') this.#attempts += 1;
     if (event.type === 'ReplyCompleted' && event.outcome === 'completed') this.#completed += 1;
     if (event.type === 'ReplyCompleted' && event.outcome === 'stopped') this.#stopped += 1;
@@ -198,6 +248,16 @@ class MessageFigures {
         else if (processing) this.#lostAttempts += 1;
       }
     }
+  }
+
+  #use(usage: AttemptUsage): void {
+    count(this.#ends, usage.end);
+    if (usage.estimated) this.#estimated += 1;
+    for (const unit of units) this.#used[unit] += usage[unit];
+  }
+
+  usage(): UsageReport {
+    return { attempts: this.#ends, estimated: this.#estimated, ...this.#used };
   }
 
   end(state: PartitionState): void {
@@ -238,7 +298,8 @@ async function auditPartition(
       const before = state;
       state = evolvePartition(state, event, entry);
       figures.add(event, before, state);
-      const breach = checkPartition(state) ?? (state === before ? null : checkDraft(before, event));
+      const ofEvent = state === before ? null : (checkDraft(before, event) ?? checkUsage(before, event));
+      const breach = checkPartition(state) ?? ofEvent;
       if (breach !== null) findings.breach({ topic, partition, offset: entry.offset, what: breach });
     }
     const wrong = checkCounters(state);

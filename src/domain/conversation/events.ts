@@ -69,6 +69,41 @@ export interface WorkerReleased {
   readonly claimId: string;
 }
 
+/** A call to a model, as it begins. */
+export interface ModelCall {
+  /** Whose model: `openai`, `simulated`. */
+  readonly provider: string;
+  readonly model: string;
+  /** Tokens that are sent, estimated. */
+  readonly inputTokens: number;
+}
+
+/** What an attempt used, whatever became of it. */
+export interface AttemptUsage {
+  readonly attempt: number;
+  /** `lost`: its worker was lost, was superseded or gave it up, and its successor estimates what it used. */
+  readonly end: 'completed' | 'failed' | 'stopped' | 'lost';
+  readonly provider: string;
+  readonly model: string;
+  /** Those in the provider's cache included. */
+  readonly inputTokens: number;
+  readonly cachedInputTokens: number;
+  /** Those of reasoning included. */
+  readonly outputTokens: number;
+  readonly reasoningTokens: number;
+  /** Sound that was listened to, in milliseconds. */
+  readonly soundInMs: number;
+  readonly soundOutMs: number;
+  readonly picturesIn: number;
+  readonly picturesOut: number;
+  /** From the call to the first piece of text; absent: there was none, or it is not known. */
+  readonly firstPieceMs?: number;
+  /** From the call to the end; 0: not known. */
+  readonly durationMs: number;
+  /** Some figure is an estimate. */
+  readonly estimated: boolean;
+}
+
 export interface ReplyStarted {
   readonly type: 'ReplyStarted';
   readonly conversationId: string;
@@ -79,6 +114,10 @@ export interface ReplyStarted {
   readonly claimId: string;
   /** Continues after this many bytes of the previous attempt's logged text; 0: starts over. */
   readonly continuedBytes: number;
+  /** Absent until release 0.3: then no event says what the attempt used. */
+  readonly call?: ModelCall;
+  /** What attempts used that have ended since the last event of the message that says so, by attempt; one that was told before is a repeat. Absent: none. */
+  readonly ended?: readonly AttemptUsage[];
 }
 
 /** Text of an attempt so far. */
@@ -107,6 +146,8 @@ export interface ReplyCompleted {
   readonly outcome: 'completed' | 'stopped';
   /** It is completed without its end: the provider cut it, or failed at every attempt to say more. */
   readonly incomplete?: true;
+  /** As in ReplyStarted. */
+  readonly ended?: readonly AttemptUsage[];
 }
 
 export interface ReplyFailed {
@@ -121,6 +162,8 @@ export interface ReplyFailed {
   readonly detail: string;
   /** For operators, not sent to clients; may be absent. */
   readonly cause?: string;
+  /** As in ReplyStarted. */
+  readonly ended?: readonly AttemptUsage[];
 }
 
 export interface StopRequested {

@@ -1,5 +1,13 @@
-import { type ConversationEvent, textOf } from './events.ts';
+import {
+  type AttemptUsage,
+  type ConversationEvent,
+  type ReplyCompleted,
+  type ReplyFailed,
+  type ReplyStarted,
+  textOf,
+} from './events.ts';
 import { type PartitionState, pendingMessage } from './partition-state.ts';
+import type { PendingMessage } from './pending-messages.ts';
 
 /**
  * What must hold after every record, in constant time; a sentence on the breach, or null. Holds of a fold from the first record.
@@ -30,6 +38,32 @@ export function checkDraft(before: PartitionState, event: ConversationEvent): st
       : `attempt ${event.attempt} at ${event.messageId} goes on from ${event.continuedBytes} bytes, of which the log has ${draft.bytes}`;
   if (event.attempt !== attempt || event.parts.length === 0 || textOf(event.parts).startsWith(draft.text)) return null;
   return `the reply to ${event.messageId} does not begin with what the log has of its draft`;
+}
+
+/**
+ * Whether an event that counts says what the attempt used that ended before it; a sentence on the breach, or null. Of releases that do not say so a start
+ * names no call. `before`: the state before it.
+ */
+export function checkUsage(before: PartitionState, event: ConversationEvent): string | null {
+  if (event.type !== 'ReplyStarted' && event.type !== 'ReplyCompleted' && event.type !== 'ReplyFailed') return null;
+  const message = pendingMessage(before, event.messageId);
+  if (message === undefined) return null;
+  const told = newlyTold(message, event).map(({ attempt }) => attempt);
+  if (told.some((attempt, index) => index > 0 && attempt <= (told[index - 1] ?? 0)))
+    return `what attempts at ${event.messageId} used is told out of order: ${told.join(', ')}`;
+  const isKnown = message.call !== undefined && message.attempt > message.toldAttempt;
+  const knows = event.type === 'ReplyStarted' ? event.call !== undefined : event.claimId === message.claimId;
+  return isKnown && knows && !told.includes(message.attempt)
+    ? `nothing says what attempt ${message.attempt} at ${event.messageId} used`
+    : null;
+}
+
+/** What the event tells of attempts that no event told of before. */
+export function newlyTold(
+  { toldAttempt }: PendingMessage,
+  { ended = [] }: ReplyStarted | ReplyCompleted | ReplyFailed,
+): readonly AttemptUsage[] {
+  return ended.filter(({ attempt }) => attempt > toldAttempt);
 }
 
 /** Whether the state's counters are what its messages say; reads them all. A sentence on the difference, or null. */

@@ -139,6 +139,7 @@ function received(state: PartitionState, event: MessageReceived, at: RecordPlace
       attempt: 0,
       draft: noDraft,
       continuedBytes: 0,
+      toldAttempt: 0,
       processing: false,
       claimId: '',
       released: false,
@@ -187,12 +188,15 @@ function started(state: PartitionState, event: ReplyStarted, at: RecordPlace): P
   if (message === undefined || (message.processing && event.attempt <= message.attempt)) return state;
   const turn = state.turns.get(message.clientId);
   const draft = beginningOf(message.draft, event.continuedBytes);
+  const { call: _, ...before } = message;
   return {
     ...state,
     processing: state.processing + (message.processing ? 0 : 1),
     turns: state.turns.set(message.clientId, { pending: turn?.pending ?? 1, lastTurn: at.offset }),
     pending: state.pending.replace({
-      ...message,
+      ...before,
+      ...(event.call && { call: event.call }),
+      toldAttempt: Math.max(message.toldAttempt, event.ended?.at(-1)?.attempt ?? 0),
       processing: true,
       claimId: event.claimId,
       released: message.released && message.claimId === event.claimId,

@@ -17,6 +17,7 @@ function message(sequence: number, attempt = 0): PendingMessage {
     attempt,
     draft: noDraft,
     continuedBytes: 0,
+    toldAttempt: 0,
     processing: false,
     claimId: '',
     released: false,

@@ -1,4 +1,4 @@
-import type { Part } from './events.ts';
+import type { ModelCall, Part } from './events.ts';
 
 /** The text of a reply that has no end yet, as far as it is in the log. */
 export interface Draft {
@@ -30,6 +30,10 @@ export interface PendingMessage {
   readonly draft: Draft;
   /** So much of it is the text of the attempt before. */
   readonly continuedBytes: number;
+  /** What the last attempt asked of the model; absent: there was none, or a release before 0.4 has not said. */
+  readonly call?: ModelCall;
+  /** The last attempt of which an event says what it used; 0: none. */
+  readonly toldAttempt: number;
   /** An attempt was started under the current claim. */
   readonly processing: boolean;
   /** The claim under which its last attempt was started; '' when there was none. */

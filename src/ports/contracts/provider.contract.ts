@@ -7,6 +7,7 @@ import {
   type ProviderRequest,
   type ReplyPiece,
   type RequestMedia,
+  type UsedUnits,
 } from '../provider.ts';
 
 /** A provider to be held to its port. */
@@ -61,12 +62,20 @@ export function mediaIn(pieces: readonly ReplyPiece[]): readonly GeneratedMedia[
   return pieces.filter((piece) => typeof piece !== 'string').filter((piece) => piece.type === 'media');
 }
 
-/** The order of a reply in words: its text is one, however many pieces it has. */
+/** The order of a reply in words: its text is one, however many pieces it has, and what it used may be said at any time. */
 function orderOf(pieces: readonly ReplyPiece[]): readonly string[] {
-  const names = pieces.map((piece) =>
+  const parts = pieces.filter((piece) => typeof piece === 'string' || piece.type !== 'usage');
+  const names = parts.map((piece) =>
     typeof piece === 'string' ? 'text' : piece.type === 'media' ? piece.kind : piece.type,
   );
   return names.filter((name, index) => name !== 'text' || names[index - 1] !== 'text');
+}
+
+/** What the reply used, by its last word on each. */
+export function usedIn(pieces: readonly ReplyPiece[]): Partial<UsedUnits> {
+  const told = pieces.filter((piece) => typeof piece !== 'string').filter((piece) => piece.type === 'usage');
+  const { type: _, ...used } = Object.assign({ type: 'usage' }, ...told);
+  return used;
 }
 
 const sound = requestMedia('voice', 'audio/mpeg', Buffer.from('a recording'));
@@ -106,6 +115,23 @@ export function providerContract(name: string, make: () => Promise<ProviderSubje
     test('it has its model’s name', async () => {
       await using subject = await make();
       expect(subject.provider.model).toBe(subject.model);
+    });
+
+    test('it says what a reply used, the same each time, and estimates before how much goes in', async () => {
+      await using subject = await make();
+      const picture = requestMedia('image', 'image/png', Buffer.from('a picture'));
+      const request = providerRequest({ replyKind: 'video', media: [sound, picture] });
+      const used = usedIn(await wholeReply(subject.provider, request));
+      expect(used.inputTokens).toBeGreaterThan(0);
+      expect(used.outputTokens).toBeGreaterThan(0);
+      expect(used).toMatchObject({ picturesOut: 1, soundInMs: expect.any(Number), soundOutMs: expect.any(Number) });
+      for (const amount of Object.values(used)) expect(Number.isInteger(amount) && amount >= 0).toBe(true);
+      expect(usedIn(await wholeReply(subject.provider, request))).toEqual(used);
+      expect(subject.provider.estimatedInputTokens(request)).toBeGreaterThan(0);
+      const longer = { ...request, text: request.text.repeat(10) };
+      expect(subject.provider.estimatedInputTokens(longer)).toBeGreaterThan(
+        subject.provider.estimatedInputTokens(request),
+      );
     });
 
     test('a hundred calls at once do not mix', async () => {
@@ -215,7 +241,8 @@ export function providerContract(name: string, make: () => Promise<ProviderSubje
       const reason = new Error('stopped');
       const request = providerRequest({ replyKind: 'voice' });
       const pieces = subject.generating.reply(request, abort.signal)[Symbol.asyncIterator]();
-      for (let next = await pieces.next(); typeof next.value === 'string'; ) next = await pieces.next();
+      const isGenerating = (piece: ReplyPiece) => typeof piece !== 'string' && piece.type === 'generating';
+      for (let next = await pieces.next(); !isGenerating(next.value); ) next = await pieces.next();
       const voice = pieces.next();
       const abortedAtMs = performance.now();
       abort.abort(reason);

@@ -288,4 +288,15 @@ export const mutations: readonly Mutation[] = [
     fault: 'a new title or a deletion is sent to connected clients, and not on resume',
     rules: ['delivery/change-skipped'],
   },
+  {
+    name: '45-usage-of-last-attempt-only',
+    fault: 'what failed attempts used is forgotten when another one begins',
+    rules: ['usage-untold'],
+  },
+  {
+    name: '46-usage-of-the-lost-forgotten',
+    fault: 'a worker that takes over says nothing of what the attempt of the lost one used',
+    rules: ['usage-untold'],
+    mayShow: ({ rates }) => strikes(rates, 'crash', 'restart'),
+  },
 ];

@@ -1,4 +1,10 @@
-import { type Provider, ProviderError, type ProviderRequest, type ReplyPiece } from '../../ports/provider.ts';
+import {
+  estimatedTokens,
+  type Provider,
+  ProviderError,
+  type ProviderRequest,
+  type ReplyPiece,
+} from '../../ports/provider.ts';
 import type { Scenario } from '../scenario.ts';
 import type { Faults } from '../world/faults.ts';
 import type { SimulatedProcess } from '../world/process.ts';
@@ -32,6 +38,8 @@ export class SimulatedModel {
 
   provider(process: SimulatedProcess): Provider {
     return {
+      estimatedInputTokens: ({ text }) => estimatedTokens(text.length),
+      name: 'simulated',
       model: 'simulated',
       usesHistory: this.usesHistory,
       continues: this.continues,
@@ -59,6 +67,7 @@ export class SimulatedModel {
       yield `call ${call} answers ${messageId}, é${piece} ${padding}`;
       await clock.sleep(random.between(1, isSlow && faults.isActive ? 1_500 : 300), signal);
     }
+    if (call % 2 === 0) yield { type: 'usage', inputTokens: request.text.length, outputTokens: pieces };
     // One whose media could not be stored in time is asked for again, and rightly.
     if (request.replyKind === 'text') record.isWhole = true;
     else yield* this.#media(process, request, call, signal);

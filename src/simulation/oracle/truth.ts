@@ -11,7 +11,7 @@ import {
   type ReplyCompleted,
   type ReplyFailed,
 } from '../../domain/conversation/events.ts';
-import { checkDraft, checkPartition } from '../../domain/conversation/invariants.ts';
+import { checkDraft, checkPartition, checkUsage } from '../../domain/conversation/invariants.ts';
 import {
   evolve as evolvePartition,
   initialPartition,
@@ -236,6 +236,8 @@ export class Truth {
     this.#noteChange(event, offset, before);
     if (state === before) return;
     this.#checkDraft(before, event);
+    const untold = checkUsage(before, event);
+    if (untold !== null) this.#world.find('usage-untold', untold);
     if ('attempt' in event && event.claimId !== this.#claimIds.get(partition))
       this.#world.find(
         'superseded-counts',
@@ -272,7 +274,7 @@ function summaryOf(event: AdmissionEvent | ConversationEvent): string {
   const fields = Object.entries(event).flatMap(([name, value]) => {
     if (name === 'type' || name === 'limits' || name === 'parts' || name === 'text' || name.endsWith('Hash')) return [];
     if (Array.isArray(value)) return value.length === 0 ? [] : [`${name}=${value.length}`];
-    return value === '' ? [] : [`${name}=${String(value)}`];
+    return value === '' ? [] : [`${name}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`];
   });
   return [event.type, ...fields].join(' ');
 }

@@ -330,6 +330,7 @@ function metricsOf(world: World) {
     writeRefused: nothing,
     recordSkipped: nothing,
     called: nothing,
+    used: nothing,
     attemptFailed: nothing,
     finished: nothing,
     mediaSwept: nothing,

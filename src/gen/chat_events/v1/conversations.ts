@@ -35,6 +35,32 @@ export namespace MediaKind {
   export type UNRECOGNIZED = typeof MediaKind.UNRECOGNIZED;
 }
 
+/** How an attempt ended. */
+export const AttemptEnd = {
+  /** UNSPECIFIED - Never written. */
+  UNSPECIFIED: 0,
+  /** COMPLETED - It gave the reply, or as much of it as the model would. */
+  COMPLETED: 1,
+  /** FAILED - An error, or a time limit. */
+  FAILED: 2,
+  /** STOPPED - The client stopped it, or deleted the conversation. */
+  STOPPED: 3,
+  /** LOST - Its worker was lost, or superseded, or gave it up: what it used is estimated by its successor. */
+  LOST: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type AttemptEnd = typeof AttemptEnd[keyof typeof AttemptEnd];
+
+export namespace AttemptEnd {
+  export type UNSPECIFIED = typeof AttemptEnd.UNSPECIFIED;
+  export type COMPLETED = typeof AttemptEnd.COMPLETED;
+  export type FAILED = typeof AttemptEnd.FAILED;
+  export type STOPPED = typeof AttemptEnd.STOPPED;
+  export type LOST = typeof AttemptEnd.LOST;
+  export type UNRECOGNIZED = typeof AttemptEnd.UNRECOGNIZED;
+}
+
 /** Outcome of a reply with content. */
 export const ReplyOutcome = {
   /** UNSPECIFIED - Never written. */
@@ -149,6 +175,58 @@ export interface ReplyStarted {
   claimId: string;
   /** The attempt continues after this many UTF-8 bytes of the previous one's logged text. 0, as until release 0.2: it starts over. */
   continuedBytes: bigint;
+  /** What is asked of the model. Absent, as until release 0.3: not known, and no event says what the attempt used. */
+  call?:
+    | ModelCall
+    | undefined;
+  /** What attempts used that have ended since the last event of the message that says so, by attempt. One that was told before is a repeat. Empty: there was none, or its call is not known. */
+  ended: AttemptUsage[];
+}
+
+/** A call to a model, as it begins. */
+export interface ModelCall {
+  /** Whose model: `openai`, `simulated`. */
+  provider: string;
+  /** The model's name. */
+  model: string;
+  /** Tokens that are sent, estimated. */
+  inputTokens: number;
+}
+
+/** What an attempt used, whatever became of it. */
+export interface AttemptUsage {
+  /** Which attempt at the message. */
+  attempt: number;
+  /** How it ended. */
+  end: AttemptEnd;
+  /** Whose model. */
+  provider: string;
+  /** The model's name. */
+  model: string;
+  /** Tokens that were sent, `cached_input_tokens` included. */
+  inputTokens: number;
+  /** Of them, those that the provider had read before. */
+  cachedInputTokens: number;
+  /** Tokens that came back, `reasoning_tokens` included. */
+  outputTokens: number;
+  /** Of them, those that are not part of the reply. */
+  reasoningTokens: number;
+  /** Sound that was listened to, in milliseconds. */
+  soundInMs: number;
+  /** Sound that was made. */
+  soundOutMs: number;
+  /** Pictures that were sent to the model. */
+  picturesIn: number;
+  /** Pictures that were made. */
+  picturesOut: number;
+  /** From the call to the first piece of text. Absent: there was none, or it is not known. */
+  firstPieceMs?:
+    | number
+    | undefined;
+  /** From the call to the end. 0: not known. */
+  durationMs: number;
+  /** Some figure is an estimate: the provider did not say all of them. */
+  estimated: boolean;
 }
 
 /** Text of an attempt so far: a worker that takes over can continue from there. */
@@ -189,6 +267,8 @@ export interface ReplyCompleted {
   outcome: ReplyOutcome;
   /** The reply is unfinished: the model cut it, or failed at every attempt to continue. */
   incomplete: boolean;
+  /** As in ReplyStarted. */
+  ended: AttemptUsage[];
 }
 
 /** A message was given up. Final. */
@@ -207,6 +287,8 @@ export interface ReplyFailed {
   detail: string;
   /** For operators, not sent to clients; may be empty. */
   cause: string;
+  /** As in ReplyStarted. */
+  ended: AttemptUsage[];
 }
 
 /** The client stopped a reply. */
@@ -815,7 +897,16 @@ export const WorkerReleased: MessageFns<WorkerReleased> = {
 };
 
 function createBaseReplyStarted(): ReplyStarted {
-  return { conversationId: "", messageId: "", replyMessageId: "", attempt: 0, claimId: "", continuedBytes: 0n };
+  return {
+    conversationId: "",
+    messageId: "",
+    replyMessageId: "",
+    attempt: 0,
+    claimId: "",
+    continuedBytes: 0n,
+    call: undefined,
+    ended: [],
+  };
 }
 
 export const ReplyStarted: MessageFns<ReplyStarted> = {
@@ -840,6 +931,12 @@ export const ReplyStarted: MessageFns<ReplyStarted> = {
         throw new globalThis.Error("value provided for field message.continuedBytes of type int64 too large");
       }
       writer.uint32(48).int64(message.continuedBytes);
+    }
+    if (message.call !== undefined) {
+      ModelCall.encode(message.call, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.ended) {
+      AttemptUsage.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -905,6 +1002,22 @@ export const ReplyStarted: MessageFns<ReplyStarted> = {
             message.continuedBytes = reader.int64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.call = ModelCall.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.ended.push(AttemptUsage.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -930,6 +1043,326 @@ export const ReplyStarted: MessageFns<ReplyStarted> = {
     message.continuedBytes = (object.continuedBytes !== undefined && object.continuedBytes !== null)
       ? BigInt(object.continuedBytes)
       : 0n;
+    message.call = (object.call !== undefined && object.call !== null) ? ModelCall.fromPartial(object.call) : undefined;
+    message.ended = object.ended?.map((e) => AttemptUsage.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseModelCall(): ModelCall {
+  return { provider: "", model: "", inputTokens: 0 };
+}
+
+export const ModelCall: MessageFns<ModelCall> = {
+  encode(message: ModelCall, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.provider !== "") {
+      writer.uint32(10).string(message.provider);
+    }
+    if (message.model !== "") {
+      writer.uint32(18).string(message.model);
+    }
+    if (message.inputTokens !== 0) {
+      writer.uint32(24).int32(message.inputTokens);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ModelCall {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseModelCall();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.inputTokens = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ModelCall>): ModelCall {
+    return ModelCall.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ModelCall>): ModelCall {
+    const message = createBaseModelCall();
+    message.provider = object.provider ?? "";
+    message.model = object.model ?? "";
+    message.inputTokens = object.inputTokens ?? 0;
+    return message;
+  },
+};
+
+function createBaseAttemptUsage(): AttemptUsage {
+  return {
+    attempt: 0,
+    end: 0,
+    provider: "",
+    model: "",
+    inputTokens: 0,
+    cachedInputTokens: 0,
+    outputTokens: 0,
+    reasoningTokens: 0,
+    soundInMs: 0,
+    soundOutMs: 0,
+    picturesIn: 0,
+    picturesOut: 0,
+    firstPieceMs: undefined,
+    durationMs: 0,
+    estimated: false,
+  };
+}
+
+export const AttemptUsage: MessageFns<AttemptUsage> = {
+  encode(message: AttemptUsage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.attempt !== 0) {
+      writer.uint32(8).int32(message.attempt);
+    }
+    if (message.end !== 0) {
+      writer.uint32(16).int32(message.end);
+    }
+    if (message.provider !== "") {
+      writer.uint32(26).string(message.provider);
+    }
+    if (message.model !== "") {
+      writer.uint32(34).string(message.model);
+    }
+    if (message.inputTokens !== 0) {
+      writer.uint32(40).int32(message.inputTokens);
+    }
+    if (message.cachedInputTokens !== 0) {
+      writer.uint32(48).int32(message.cachedInputTokens);
+    }
+    if (message.outputTokens !== 0) {
+      writer.uint32(56).int32(message.outputTokens);
+    }
+    if (message.reasoningTokens !== 0) {
+      writer.uint32(64).int32(message.reasoningTokens);
+    }
+    if (message.soundInMs !== 0) {
+      writer.uint32(72).int32(message.soundInMs);
+    }
+    if (message.soundOutMs !== 0) {
+      writer.uint32(80).int32(message.soundOutMs);
+    }
+    if (message.picturesIn !== 0) {
+      writer.uint32(88).int32(message.picturesIn);
+    }
+    if (message.picturesOut !== 0) {
+      writer.uint32(96).int32(message.picturesOut);
+    }
+    if (message.firstPieceMs !== undefined) {
+      writer.uint32(104).int32(message.firstPieceMs);
+    }
+    if (message.durationMs !== 0) {
+      writer.uint32(112).int32(message.durationMs);
+    }
+    if (message.estimated !== false) {
+      writer.uint32(120).bool(message.estimated);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AttemptUsage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttemptUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.end = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.inputTokens = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.cachedInputTokens = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.outputTokens = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.reasoningTokens = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.soundInMs = reader.int32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.soundOutMs = reader.int32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.picturesIn = reader.int32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.picturesOut = reader.int32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.firstPieceMs = reader.int32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.durationMs = reader.int32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.estimated = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AttemptUsage>): AttemptUsage {
+    return AttemptUsage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AttemptUsage>): AttemptUsage {
+    const message = createBaseAttemptUsage();
+    message.attempt = object.attempt ?? 0;
+    message.end = object.end ?? 0;
+    message.provider = object.provider ?? "";
+    message.model = object.model ?? "";
+    message.inputTokens = object.inputTokens ?? 0;
+    message.cachedInputTokens = object.cachedInputTokens ?? 0;
+    message.outputTokens = object.outputTokens ?? 0;
+    message.reasoningTokens = object.reasoningTokens ?? 0;
+    message.soundInMs = object.soundInMs ?? 0;
+    message.soundOutMs = object.soundOutMs ?? 0;
+    message.picturesIn = object.picturesIn ?? 0;
+    message.picturesOut = object.picturesOut ?? 0;
+    message.firstPieceMs = object.firstPieceMs ?? undefined;
+    message.durationMs = object.durationMs ?? 0;
+    message.estimated = object.estimated ?? false;
     return message;
   },
 };
@@ -1077,6 +1510,7 @@ function createBaseReplyCompleted(): ReplyCompleted {
     model: "",
     outcome: 0,
     incomplete: false,
+    ended: [],
   };
 }
 
@@ -1108,6 +1542,9 @@ export const ReplyCompleted: MessageFns<ReplyCompleted> = {
     }
     if (message.incomplete !== false) {
       writer.uint32(72).bool(message.incomplete);
+    }
+    for (const v of message.ended) {
+      AttemptUsage.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1197,6 +1634,14 @@ export const ReplyCompleted: MessageFns<ReplyCompleted> = {
             message.incomplete = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.ended.push(AttemptUsage.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1223,12 +1668,13 @@ export const ReplyCompleted: MessageFns<ReplyCompleted> = {
     message.model = object.model ?? "";
     message.outcome = object.outcome ?? 0;
     message.incomplete = object.incomplete ?? false;
+    message.ended = object.ended?.map((e) => AttemptUsage.fromPartial(e)) || [];
     return message;
   },
 };
 
 function createBaseReplyFailed(): ReplyFailed {
-  return { conversationId: "", messageId: "", attempt: 0, claimId: "", reason: "", detail: "", cause: "" };
+  return { conversationId: "", messageId: "", attempt: 0, claimId: "", reason: "", detail: "", cause: "", ended: [] };
 }
 
 export const ReplyFailed: MessageFns<ReplyFailed> = {
@@ -1253,6 +1699,9 @@ export const ReplyFailed: MessageFns<ReplyFailed> = {
     }
     if (message.cause !== "") {
       writer.uint32(58).string(message.cause);
+    }
+    for (const v of message.ended) {
+      AttemptUsage.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1326,6 +1775,14 @@ export const ReplyFailed: MessageFns<ReplyFailed> = {
             message.cause = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.ended.push(AttemptUsage.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1350,6 +1807,7 @@ export const ReplyFailed: MessageFns<ReplyFailed> = {
     message.reason = object.reason ?? "";
     message.detail = object.detail ?? "";
     message.cause = object.cause ?? "";
+    message.ended = object.ended?.map((e) => AttemptUsage.fromPartial(e)) || [];
     return message;
   },
 };

@@ -1,0 +1,70 @@
+import { describe, expect, test } from '@jest/globals';
+import type { AttemptUsage, ReplyCompleted, ReplyFailed, ReplyStarted } from '../domain/conversation/events.ts';
+import { ProviderError } from '../ports/provider.ts';
+import { type ScriptedCall, ScriptedProvider } from '../testing/scripted-provider.ts';
+import { WorkerWorld } from '../testing/worker-world.ts';
+
+/** What the log says of each attempt at the message, in order, repeats left out. */
+async function told(world: WorkerWorld, messageId: string): Promise<readonly AttemptUsage[]> {
+  const usages = new Map<number, AttemptUsage>();
+  for (const { decoded } of await world.entries()) {
+    if (decoded.kind !== 'event' || !('messageId' in decoded.event) || decoded.event.messageId !== messageId) continue;
+    const { ended = [] } = decoded.event as ReplyStarted | ReplyCompleted | ReplyFailed;
+    for (const usage of ended) if (!usages.has(usage.attempt)) usages.set(usage.attempt, usage);
+  }
+  return [...usages.values()];
+}
+
+function scripted(...scripts: readonly ((call: ScriptedCall) => void)[]): ScriptedProvider {
+  const provider = new ScriptedProvider();
+  provider.answer = (call) => scripts[Math.min(provider.calls.length, scripts.length) - 1]?.(call);
+  return provider;
+}
+
+const used = { inputTokens: 30, cachedInputTokens: 20, outputTokens: 5, reasoningTokens: 1 };
+
+describe('what attempts used', () => {
+  test('is in the log as the provider says, or estimated, also of those that failed', async () => {
+    await using world = await WorkerWorld.open();
+    const provider = scripted(
+      (call) => call.say('Half').fail(new ProviderError('cut', true)),
+      (call) => call.fail(new ProviderError('refused', true)),
+      (call) => call.say('Whole.', { type: 'usage', ...used, picturesOut: 2 }).end(),
+    );
+    world.worker({ provider });
+    await world.say('c/1');
+    await world.ended('completed', 'c/1');
+    const common = { provider: 'scripted', model: 'scripted', durationMs: expect.any(Number) };
+    const usages = await told(world, 'c/1');
+    expect(usages).toMatchObject([
+      { ...common, attempt: 1, end: 'failed', outputTokens: 2, firstPieceMs: expect.any(Number), estimated: true },
+      { ...common, attempt: 2, end: 'failed', outputTokens: 0, estimated: true },
+      { ...common, ...used, attempt: 3, end: 'completed', picturesOut: 2, soundInMs: 0, estimated: false },
+    ]);
+    expect(usages[0]?.inputTokens).toBeGreaterThan(0);
+    expect(usages[1]).not.toHaveProperty('firstPieceMs');
+  });
+
+  test('is in the log of one that was stopped', async () => {
+    await using world = await WorkerWorld.open();
+    world.worker({ provider: scripted((call) => call.say('On and on')) });
+    await world.say('c/1');
+    await world.logged('started c/1 #1');
+    await world.append({ type: 'StopRequested', conversationId: 'c', messageId: 'c/1' });
+    await world.ended('completed', 'c/1');
+    expect(await told(world, 'c/1')).toMatchObject([{ attempt: 1, end: 'stopped', estimated: true }]);
+  });
+
+  test('is estimated by whoever takes up what a lost worker had begun', async () => {
+    await using world = await WorkerWorld.open();
+    world.worker({ provider: scripted((call) => call.say('It is')) });
+    await world.say('c/1');
+    await world.logged('started c/1 #1');
+    world.worker({ provider: scripted((call) => call.say('It is so.').end()) });
+    await world.ended('completed', 'c/1');
+    expect(await told(world, 'c/1')).toMatchObject([
+      { attempt: 1, end: 'lost', provider: 'scripted', estimated: true, durationMs: 0 },
+      { attempt: 2, end: 'completed' },
+    ]);
+  });
+});

@@ -1,0 +1,54 @@
+import type { AttemptUsage, ModelCall } from '../domain/conversation/events.ts';
+import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
+import { estimatedTokens } from '../ports/provider.ts';
+import type { Attempt, AttemptEnd } from './attempt.ts';
+
+const ends = {
+  whole: 'completed',
+  stopped: 'stopped',
+  failed: 'failed',
+  'timed-out': 'failed',
+} as const satisfies Record<Exclude<AttemptEnd['type'], 'abandoned'>, AttemptUsage['end']>;
+
+/** What an attempt used that has just ended: as the provider said, or else estimated. undefined: it was abandoned, and its successor tells. */
+export function usageOf(attempt: Attempt, { provider, model, inputTokens }: ModelCall, end: AttemptEnd) {
+  if (end.type === 'abandoned') return undefined;
+  const { number, used, firstPieceMs, elapsedMs, reply, beginning } = attempt;
+  return {
+    ...nothing,
+    attempt: number,
+    end: ends[end.type],
+    provider,
+    model,
+    inputTokens,
+    outputTokens: estimatedTokens(reply.bytes - beginning.bytes),
+    ...used,
+    ...(firstPieceMs !== undefined && { firstPieceMs: Math.round(firstPieceMs) }),
+    durationMs: Math.round(elapsedMs),
+    estimated: used.inputTokens === undefined || used.outputTokens === undefined,
+  } satisfies AttemptUsage;
+}
+
+/** What the last attempt at a message used, whose worker has not told: estimated from its start and its draft. undefined: it is told, or its call is not known. */
+export function lostUsageOf({ call, attempt, toldAttempt, draft, continuedBytes }: PendingMessage) {
+  if (call === undefined || attempt <= toldAttempt) return undefined;
+  const outputTokens = estimatedTokens(draft.bytes - continuedBytes);
+  return {
+    ...nothing,
+    ...call,
+    attempt,
+    end: 'lost',
+    outputTokens,
+    durationMs: 0,
+    estimated: true,
+  } satisfies AttemptUsage;
+}
+
+const nothing = {
+  cachedInputTokens: 0,
+  reasoningTokens: 0,
+  soundInMs: 0,
+  soundOutMs: 0,
+  picturesIn: 0,
+  picturesOut: 0,
+} as const;
