@@ -12,8 +12,8 @@ export function systemWords(error: unknown): string {
 
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: 'it is not there',
-  EACCES: 'you may not',
-  EPERM: 'you may not',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
   EEXIST: 'a file is in the way',
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of the path is no folder',

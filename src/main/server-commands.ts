@@ -160,7 +160,8 @@ function isExpected(error: unknown): error is Error {
 
 /** Of a refusal also what can be done about it; of a file what is wrong with it, in words. */
 function toldIn(error: Error): string {
-  const { path } = error as NodeJS.ErrnoException;
-  if (path !== undefined) return `${path}: ${systemWords(error)}`;
+  const { path, dest } = error as NodeJS.ErrnoException & { readonly dest?: string };
+  // Of a copy or a rename it may be the one or the other.
+  if (path !== undefined) return `${dest === undefined ? path : `${path} to ${dest}`}: ${systemWords(error)}`;
   return error instanceof Refused ? `${error.message} ${catalogue[error.reason].remedy}` : error.message;
 }
