@@ -105,7 +105,7 @@ export const accountPenaltyMs = 30_000;
 export const heldRefusalMs = 1_000;
 
 /** Refusals that are held back at once, of all clients; further ones are sent without delay. */
-export const maxHeldRefusals = 200;
+export const maxHeldCalls = 200;
 
 /** Invalid frames before a connection is closed; a client that works sends none. */
 export const maxInvalidFrames = 100;

@@ -7,7 +7,7 @@ import {
   accountRefusedCallsPerSecond,
   heldRefusalMs,
   maxAccountRefusedCalls,
-  maxHeldRefusals,
+  maxHeldCalls,
 } from '../domain/connection-limits.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -78,7 +78,7 @@ export class RefusedCallers {
   }
 
   async #hold(refused: Refused, stream: ServerHttp2Stream): Promise<Cut> {
-    if (this.#held < maxHeldRefusals) {
+    if (this.#held < maxHeldCalls) {
       this.#held += 1;
       stream.resume();
       await this.#deps.clock.sleep(heldRefusalMs);
