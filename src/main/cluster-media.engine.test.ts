@@ -43,14 +43,15 @@ afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]();
 });
 
+/** All sign up at once, and each costs a hash: a guard against hanging on a busy machine. */
+const signUpWithinMs = 120_000;
+
 /** A checkingClient with an account of its own, who says all that can be said. */
 async function somebody(index: number): Promise<CheckingClient> {
   const accounts = clientOf('chat.v1.AccountService', cluster.nextAddress());
   try {
-    const { tokens } = await call(accounts, 'SignUp', {
-      userName: `u${randomUUID().slice(1)}`,
-      password: 'a long password',
-    });
+    const somebody = { userName: `u${randomUUID().slice(1)}`, password: 'a long password' };
+    const { tokens } = await call(accounts, 'SignUp', somebody, signUpWithinMs);
     const { clientId, accessToken } = tokens;
     return rover(cluster, index, { clientId, accessToken, sayings: mixedSayings(random) });
   } finally {
