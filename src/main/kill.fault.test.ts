@@ -18,7 +18,7 @@ const clients = 50;
 const mixedClients = 25;
 const longestQuietMs = 800;
 const settleTimeoutMs = 60_000;
-jest.setTimeout(120_000 + kills * 20_000);
+jest.setTimeout(300_000 + kills * 40_000);
 
 let server: ParleyServer;
 const checkingClients: CheckingClient[] = [];
