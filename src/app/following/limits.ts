@@ -1,5 +1,5 @@
 /**
- * Recent records kept per partition, in bytes of memory: a thousand short messages with their replies, and 10 MiB for ten partitions. Clients that were
+ * Recent records kept per partition, in bytes of memory: 500 short messages with their replies, and 10 MiB for ten partitions. Clients that were
  * away for longer are served from history, or the log.
  */
 export const maxRecentBytes = 1_024 * 1_024;

@@ -1,3 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
 import type { PendingMessage } from '../../domain/conversation/pending-messages.ts';
 import { messageReceived } from '../../testing/conversation-events.ts';
@@ -48,6 +51,23 @@ describe('what was said last', () => {
     expect(offsetsOf(recent.after('c', 0))).toEqual([7, 9]);
     recent.add(recordAt(10));
     expect([recent.completeFrom, recent.after('d', 5)]).toEqual([6, []]);
+  });
+
+  test('is not kept once it is dropped', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage: () => void = runInNewContext('gc');
+    const recent = new RecentRecords(0, 5 * overheadBytes);
+    const added = Array.from({ length: 8 }, (_, offset) => {
+      const record = recordAt(offset);
+      recent.add(record);
+      return new WeakRef(record);
+    });
+    // What a WeakRef has given lives until the turn of the event loop ends.
+    await setImmediate();
+    collectGarbage();
+    const kept = added.flatMap((record) => record.deref()?.offset ?? []);
+    expect(kept).toEqual([3, 4, 5, 6, 7]);
+    expect(offsetsOf(recent.after('c', 2))).toEqual(kept);
   });
 
   test('holds titles and deletions in their places, and counts a title', () => {
