@@ -162,7 +162,7 @@ describe('parley chat, with input from a pipe', () => {
     child.kill('SIGTERM');
     const [code] = await once(child, 'close');
     expect(code).toBe(143);
-    expect(told).toMatch(/^Connecting to .* trying again\.\n$/);
+    expect(told).toMatch(/^Connecting to .* trying again\. `npm start` starts a server\.\n$/);
   });
 
   test('ends, and tells why in one line, when another chat has taken its session over', async () => {

@@ -14,6 +14,12 @@ describe('an error is told in one line', () => {
     );
   });
 
+  test('as a sentence, but for the name of a field', () => {
+    const told = (message: string) => explain(new Refusal(Code.NotFound, message, { reason: 'OUT_OF_TEA' }), address);
+    expect(told('there is no such conversation')).toBe('OUT_OF_TEA: There is no such conversation');
+    expect(told('page_size must not be negative')).toBe('OUT_OF_TEA: page_size must not be negative');
+  });
+
   test('when no server answers', () => {
     expect(explain(new Refusal(Code.Unavailable, 'ECONNREFUSED'), address)).toContain(
       'No server answers at 127.0.0.1:50051.',

@@ -139,11 +139,14 @@ const BRIEFLY: Readonly<Record<string, string>> = {
   POISON: 'each attempt at it crashed',
 };
 
+/** What `briefly` says where no server answers. */
+export const noConnection = 'no connection';
+
 /** In a few words, for a status line. */
 export function briefly(refusal: Refusal | undefined): string {
   if (refusal === undefined) return 'the server ended the session';
   if (refusal.reason !== '') return brieflyOf(refusal.reason);
-  return refusal.code === Code.Unavailable ? 'no connection' : refusal.codeName;
+  return refusal.code === Code.Unavailable ? noConnection : refusal.codeName;
 }
 
 /** A reason in a few words; one of a newer release as it is. */
@@ -153,7 +156,9 @@ export function brieflyOf(reason: string): string {
 
 function detailOf({ message, violations }: Refusal): string {
   const fields = violations.map(({ field, description }) => `${field}: ${description}`);
-  return [message, ...fields].filter((part) => part !== '').join(' ');
+  // A sentence, whether the server has begun it as one or not; names of fields stay.
+  const sentence = message.replace(/^[a-z](?=[a-z]* )/, (first) => first.toUpperCase());
+  return [sentence, ...fields].filter((part) => part !== '').join(' ');
 }
 
 function line(detail: string, remedy: string | undefined): string {

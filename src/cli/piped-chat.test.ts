@@ -25,5 +25,7 @@ test('a piped chat without a server says at the first attempt where it connects 
   const chat = chatThroughPipes(piped, { input: new PassThrough(), output: new PassThrough(), errors });
   await expect(chat).rejects.toMatchObject({ codeName: 'UNAVAILABLE' });
   errors.end();
-  expect(await text(errors)).toBe(`Connecting to ${address} failed (no connection); trying again.\n`);
+  expect(await text(errors)).toBe(
+    `Connecting to ${address} failed (no connection); trying again. \`npm start\` starts a server.\n`,
+  );
 });

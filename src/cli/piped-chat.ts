@@ -5,7 +5,7 @@ import { MessageStatus } from '../client/gen/chat/v1/content_pb.js';
 import { textOf } from '../client/message-text.ts';
 import type { Refusal } from '../client/refusal.ts';
 import { ConversationCommands } from './conversation-commands.ts';
-import { briefly, explain } from './explain.ts';
+import { briefly, explain, noConnection } from './explain.ts';
 import type { Identity } from './identity.ts';
 import type { Input } from './input.ts';
 import { parseInput } from './input.ts';
@@ -48,7 +48,9 @@ export async function chatThroughPipes(piped: Piped, { input, output, errors }: 
   const off = client.on('status', (told) => {
     if (told.state !== 'reconnecting') return;
     off();
-    errors.write(`Connecting to ${address} failed (${briefly(told.refusal)}); trying again.\n`);
+    const why = briefly(told.refusal);
+    const hint = why === noConnection ? ' `npm start` starts a server.' : '';
+    errors.write(`Connecting to ${address} failed (${why}); trying again.${hint}\n`);
   });
   await client.connect();
   off();

@@ -129,7 +129,8 @@ function showPage(deps: HttpDoorDeps, request: IncomingMessage, response: Server
   const docs = apiPage === undefined ? '' : '/docs, ';
   const elsewhere = `${docs}/metrics, /healthz and /readyz here`;
   if (typeof page === 'string') return say(response, path === '/' ? 200 : 404, `There is ${elsewhere}; ${page}\n`);
-  if (!page(request, response, path)) say(response, 404, `There is /, ${elsewhere}.\n`);
+  if (!page(request, response, path))
+    say(response, 404, `Nothing is at this path. The chat page is at /; there are ${elsewhere}.\n`);
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

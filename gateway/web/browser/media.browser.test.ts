@@ -220,19 +220,32 @@ describe.each(doors)('over %s', (door) => {
     await chat.wholeReply(0);
   });
 
-  test('a file that is not what it says is refused by the server, and shown so', async () => {
+  test('a file that is not what it says is refused: a picture at once, another by the server, and then its message can be changed', async () => {
     await using world = await World.start(door, { env: prompt });
     await using visitor = await chromium.visitor(world.url);
     const chat = await ChatPage.connected(visitor);
-    await attach(chat, { ...pictureFile, buffer: Buffer.from('<!doctype html><script>alert(1)</script>') });
+    const noMedia = Buffer.from('<!doctype html><script>alert(1)</script>');
+    await chat.page.locator('input[type=file]').setInputFiles([{ ...pictureFile, buffer: noMedia }]);
+    await chat.page.getByText('This file is not what its name says.').waitFor();
+    expect(await attachments(chat).count()).toBe(0);
+
+    const fake = { ...videoFile(videoBytes), buffer: noMedia };
+    await attach(chat, fake, { ...pictureFile, name: 'real.png' });
+    await chat.composer.fill('Look at this.');
     await send(chat);
     const unsent = chat.questions.and(chat.page.locator('[data-status=unsent]'));
     await unsent.waitFor();
     expect(await unsent.textContent()).not.toContain('MEDIA_MISMATCH');
     // The same file would be refused again.
     expect(await unsent.getByRole('button', { name: 'Try again' }).count()).toBe(0);
-    await unsent.getByRole('button', { name: 'Discard' }).click();
+    await unsent.getByRole('button', { name: 'Edit' }).click();
     await unsent.waitFor({ state: 'detached' });
-    await chat.ask('Never mind.');
+    expect(await chat.composer.inputValue()).toBe('Look at this.');
+    await attachments(chat)
+      .getByRole('button', { name: `Remove ${fake.name}` })
+      .click();
+    await send(chat);
+    await chat.questions.getByText('real.png', { exact: true }).waitFor();
+    await chat.replies.first().waitFor();
   });
 });

@@ -248,6 +248,8 @@ export interface Composer {
   /** Looks at size and type first: what the server would refuse is not taken, and the refusal told. Never rejects. */
   attach(file: Blob & { readonly name?: string }): Promise<Refusal | undefined>;
   detach(key: string): void;
+  /** Takes back an unsent message of the conversation: its text and its files are written on from here. */
+  edit(key: string): void;
   /** Why the draft cannot be sent as it is (too long); undefined when it can, or is empty. */
   readonly problem: ReadonlySignal<Refusal | undefined>;
   /** True when there is something to send and nothing against it. */

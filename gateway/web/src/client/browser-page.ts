@@ -13,6 +13,14 @@ export function browserPage(): Page {
     timeZone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
     isOnline: () => navigator.onLine,
     put: putByXhr,
+    canShow: (file) =>
+      createImageBitmap(file).then(
+        (picture) => {
+          picture.close();
+          return true;
+        },
+        () => false,
+      ),
     onChange,
     onStored(listener) {
       const heard = ({ key, storageArea }: StorageEvent) => {

@@ -1,8 +1,10 @@
 import { computed, type ReadonlySignal } from '@preact/signals';
 import type { Attachment, Composer, Limits, Refusal } from './app.ts';
-import type { Conversation } from './conversation.ts';
+import type { ChosenFile, Conversation } from './conversation.ts';
 import type { JsonStorage } from './json-storage.ts';
 import { examined } from './media-check.ts';
+import type { Outbox } from './outbox.ts';
+import type { Page } from './page.ts';
 import { refusal } from './refusals.ts';
 
 /** A message has 16 parts at most; one is for the words. */
@@ -18,6 +20,9 @@ export interface ComposerDeps {
   /** Who says it is known. */
   readonly mayPost: ReadonlySignal<boolean>;
   readonly post: (conversation: Conversation) => void;
+  /** Takes back the unsent message of this entry; undefined: there is none. */
+  readonly takeBack: (key: string) => ReturnType<Outbox['takeBack']>;
+  readonly canShow: Page['canShow'];
 }
 
 /** Texts that are being written, kept for each conversation until they are sent. */
@@ -50,28 +55,31 @@ function nameOf(conversation: Conversation): string {
 }
 
 /** What is being written in the conversation that is open. */
-export function createComposer({ open, limits, drafts, onWriting, mayPost, post }: ComposerDeps): Composer {
+export function createComposer(deps: ComposerDeps): Composer {
+  const { open, limits, drafts, onWriting, mayPost, post } = deps;
   const text = computed(() => open.value.draftText.value);
   const attachments = computed((): readonly Attachment[] => open.value.chosen.value);
   const problem = computed(() => problemOf(text.value, limits.value));
   const canSend = computed(
     () => mayPost.value && problem.value === undefined && (text.value.trim() !== '' || attachments.value.length > 0),
   );
+  const setText = (written: string) => {
+    const conversation = open.peek();
+    conversation.draftText.value = written;
+    drafts()?.write(conversation, written);
+    if (written !== '') onWriting();
+  };
   return {
     text,
     attachments,
     problem,
     canSend,
-    setText(written) {
-      const conversation = open.peek();
-      conversation.draftText.value = written;
-      drafts()?.write(conversation, written);
-      if (written !== '') onWriting();
-    },
+    setText,
     async attach(file) {
       const conversation = open.peek();
       const found = examined(file, limits.peek());
       if ('reason' in found) return found;
+      if (found.kind === 'image' && !(await deps.canShow(file))) return refusal('MEDIA_MISMATCH');
       if (conversation.chosen.peek().length >= maxFiles) return refusal('TOO_MANY_PARTS');
       const chosen = { ...found, key: crypto.randomUUID(), bytes: file, previewUrl: URL.createObjectURL(file) };
       conversation.chosen.value = [...conversation.chosen.peek(), chosen];
@@ -83,6 +91,17 @@ export function createComposer({ open, limits, drafts, onWriting, mayPost, post 
       const gone = chosen.peek().find((one) => one.key === key);
       if (gone !== undefined) URL.revokeObjectURL(gone.previewUrl);
       chosen.value = chosen.peek().filter((one) => one !== gone);
+    },
+    edit(key) {
+      const { text: said, files } = deps.takeBack(key) ?? { text: '', files: [] };
+      const { draftText, chosen } = open.peek();
+      setText([draftText.peek(), said].filter((words) => words !== '').join('\n'));
+      const back = files.flatMap(({ bytes, kind, contentType, sizeBytes, fileName }): ChosenFile[] => {
+        if (bytes === undefined) return [];
+        const shown = { name: fileName || kind, key: crypto.randomUUID(), previewUrl: URL.createObjectURL(bytes) };
+        return [{ ...shown, bytes, kind, contentType, sizeBytes, fileName }];
+      });
+      chosen.value = [...chosen.peek(), ...back];
     },
     send() {
       if (!canSend.peek()) return;

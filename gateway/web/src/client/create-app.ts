@@ -9,7 +9,7 @@ import { Calls } from './calls.ts';
 import { createComposer } from './composer.ts';
 import { JsonStorage } from './json-storage.ts';
 import { Notifications } from './notifications.ts';
-import { createOpenConversation } from './open-conversation.ts';
+import { createOpenConversation, idOf } from './open-conversation.ts';
 import { createOperatorCommands } from './operator-commands.ts';
 import type { Page } from './page.ts';
 import { refusal } from './refusals.ts';
@@ -84,7 +84,7 @@ export function createApp({ page = browserPage() }: AppOptions = {}): RunningApp
     limits,
     conversations,
     conversation: createOpenConversation({ open, signedIn, items: conversations.items, calls }),
-    composer: newComposer(appShell, limits),
+    composer: newComposer(appShell, limits, page),
     settings,
     operator,
     async close() {
@@ -117,7 +117,7 @@ function followSignIn(signIn: SignInCommands, appShell: AppShell): () => void {
   });
 }
 
-function newComposer({ signedIn, open }: AppShell, limits: ReadonlySignal<Limits | undefined>): Composer {
+function newComposer({ signedIn, open }: AppShell, limits: ReadonlySignal<Limits | undefined>, page: Page): Composer {
   return createComposer({
     open,
     limits,
@@ -125,6 +125,8 @@ function newComposer({ signedIn, open }: AppShell, limits: ReadonlySignal<Limits
     mayPost: computed(() => signedIn.value !== undefined),
     onWriting: () => signedIn.peek()?.wake(),
     post: (conversation) => signedIn.peek()?.post(conversation),
+    takeBack: (key) => signedIn.peek()?.outbox.takeBack(idOf(key)),
+    canShow: (file) => page.canShow(file),
   });
 }
 

@@ -58,6 +58,6 @@ export function createOpenConversation({ open, signedIn, items, calls }: OpenCon
   };
 }
 
-function idOf(key: string): string {
+export function idOf(key: string): string {
   return key.startsWith(saidPrefix) ? key.slice(saidPrefix.length) : '';
 }

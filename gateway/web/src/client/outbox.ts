@@ -158,6 +158,13 @@ export class Outbox {
     this.#handOver(message.conversation);
   }
 
+  /** Takes back what was refused, so that it can be changed. undefined: there is no such message. */
+  takeBack(clientMessageId: string): Pick<Outgoing, 'text' | 'files'> | undefined {
+    const message = this.#messages.get(clientMessageId);
+    this.discard(clientMessageId);
+    return message;
+  }
+
   /** It is gone, and nobody looks at it. */
   discardAllOf(conversation: Conversation): void {
     const all = [...this.#messages.values()].filter((message) => message.conversation === conversation);

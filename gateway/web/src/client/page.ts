@@ -17,6 +17,8 @@ export interface Page {
   /** False when the browser knows that there is no network. */
   isOnline(): boolean;
   readonly put: PutBlob;
+  /** Whether the file is a picture, whatever its name says. */
+  canShow(file: Blob): Promise<boolean>;
   /** Calls back when the network has gone or come, or somebody looks at the page again. Returns how to end that. */
   onChange(listener: () => void): () => void;
   /** Calls back when another tab has changed what is stored. Returns how to end that. */

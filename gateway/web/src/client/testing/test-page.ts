@@ -43,6 +43,10 @@ export class TestPage implements Page {
     return this.isThere;
   }
 
+  async canShow(): Promise<boolean> {
+    return true;
+  }
+
   async put(url: string, body: Blob, { headers, onProgress, signal }: PutOptions): Promise<TransferAnswer> {
     try {
       const answer = await fetch(url, { method: 'PUT', headers, body, signal: signal ?? null });

@@ -8,7 +8,7 @@ import { stoppable } from '../conversation/under-way.ts';
 import { Attachments } from './attachments.tsx';
 import { charactersLeft } from './characters-left.ts';
 import { DropTarget } from './dropping.tsx';
-import { MessageBox } from './message-box.tsx';
+import { focusMessageBox, MessageBox } from './message-box.tsx';
 import { createRecorder, type Recorder } from './recorder.ts';
 import { Recording } from './recording.tsx';
 
@@ -64,10 +64,6 @@ export function ComposerForm({ app }: { readonly app: App }) {
       <Room app={app} id={roomId} />
     </form>
   );
-}
-
-function focusMessageBox(): void {
-  document.getElementById('message-box')?.focus();
 }
 
 /** Turning to a conversation is turning to write in it, unless that pushes a keyboard over it or takes the focus from another field. */

@@ -60,3 +60,7 @@ function isComposing({ isComposing: isUnderWay, keyCode }: KeyboardEvent): boole
 function isTooLong(text: string, limits: Limits | undefined): boolean {
   return limits !== undefined && (charactersLeft(text, limits.maxTextBytes) ?? 0) < 0;
 }
+
+export function focusMessageBox(): void {
+  document.getElementById('message-box')?.focus();
+}

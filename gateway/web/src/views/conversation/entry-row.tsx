@@ -4,6 +4,7 @@ import { Countdown } from '../common/countdown.tsx';
 import { Icon } from '../common/icon.tsx';
 import { dayLabel, timeLabel, wholeTimeLabel } from '../common/times.ts';
 import { today } from '../common/today.ts';
+import { focusMessageBox } from '../composer/message-box.tsx';
 import { hashOf } from '../navigation/route.ts';
 import { Media } from './media.tsx';
 import { ReplyText } from './reply-text.tsx';
@@ -109,7 +110,7 @@ const neverTaken: ReadonlySet<string> = new Set([
   'MEDIA_TYPE_UNSUPPORTED',
 ]);
 
-/** What did not work, and for what is still here: again, or away with it. */
+/** What did not work, and for what is still here: again, changed, or away with it. */
 function Refused({ app, entryKey, message }: NearMessageProps) {
   const { refusal, status } = message;
   if (refusal === undefined) return null;
@@ -121,7 +122,11 @@ function Refused({ app, entryKey, message }: NearMessageProps) {
       </p>
       {status === 'unsent' && (
         <div class="trouble-acts">
-          {!neverTaken.has(refusal.reason) && (
+          {neverTaken.has(refusal.reason) ? (
+            <button type="button" class="plain small" onClick={() => edit(app, entryKey)}>
+              Edit
+            </button>
+          ) : (
             <button type="button" class="plain small" onClick={() => app.conversation.retry(entryKey)}>
               Try again
             </button>
@@ -140,6 +145,11 @@ function Refused({ app, entryKey, message }: NearMessageProps) {
       )}
     </div>
   );
+}
+
+function edit(app: App, entryKey: string): void {
+  app.composer.edit(entryKey);
+  focusMessageBox();
 }
 
 const statusWords: Partial<Record<ShownMessage['status'], string>> = {

@@ -69,7 +69,12 @@ function Conversations({ app }: { readonly app: App }) {
 }
 
 /** Where nobody signs in, this browser and the command line are different clients, and each lists its own. */
-const clientHint = ' Those of the command line are another client’s: npm run parley -- open shows them here.';
+const clientHint = (
+  <>
+    {' '}
+    Those of the command line are another client’s: <code>npm run parley -- open</code> shows them here.
+  </>
+);
 
 function isNobodySignedIn(app: App): boolean {
   const state = app.signIn.state.value;
