@@ -1,7 +1,5 @@
-import { joseAccessTokens } from '../adapters/jose/jose-access-tokens.ts';
 import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
-import { oidcAuthenticator } from '../adapters/oidc/oidc-authenticator.ts';
 import { scryptHasher } from '../adapters/scrypt/scrypt-hasher.ts';
 import { Accounts, type AccountsDeps } from '../app/accounts/accounts.ts';
 import { accountAuthenticator } from '../app/accounts/authenticator.ts';
@@ -20,7 +18,7 @@ export interface Authentication extends AsyncDisposable {
   readonly accounts: Accounts | undefined;
 }
 
-/** As configured, for a gateway; other roles take no callers, and open neither accounts nor keys. Rejects with AccountStoreUnavailable, …TooNew, …Damaged, or OidcIssuerInsecure. */
+/** What a configuration does not use is not loaded. As configured, for a gateway; other roles take no callers, and open neither accounts nor keys. Rejects with AccountStoreUnavailable, …TooNew, …Damaged, or OidcIssuerInsecure. */
 export async function openAuthentication(
   config: Config,
   backends: Backends,
@@ -33,8 +31,10 @@ export async function openAuthentication(
   switch (auth.kind) {
     case 'none':
       return { ...nothingOpen, authenticator: undefined };
-    case 'oidc':
+    case 'oidc': {
+      const { oidcAuthenticator } = await import('../adapters/oidc/oidc-authenticator.ts');
       return { ...nothingOpen, authenticator: oidcAuthenticator({ ...auth, clock: systemClock }) };
+    }
     case 'accounts':
       return openAccounts(config.prefix, auth, { store: await backends.openAccounts(), logger, security });
     default:
@@ -42,11 +42,12 @@ export async function openAuthentication(
   }
 }
 
-function openAccounts(
+async function openAccounts(
   prefix: string,
   auth: AccountsConfig,
   deps: Pick<AccountsDeps, 'store' | 'logger' | 'security'>,
-): Authentication {
+): Promise<Authentication> {
+  const { joseAccessTokens } = await import('../adapters/jose/jose-access-tokens.ts');
   const clock = systemClock;
   const { store } = deps;
   const tokens = joseAccessTokens({

@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { registerClientCommands } from '../cli/client-commands.ts';
 import { messageIdsLast } from '../cli/message-id-arguments.ts';
 import { registerCompletion } from '../cli/shell-completion.ts';
 import { serverAddress, stateHome } from '../config/environment.ts';
@@ -17,12 +16,17 @@ const program = new Command('parley')
   .showHelpAfterError('Run the command with --help for its usage.')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : usageErrorCode));
 
-registerClientCommands(program, {
-  stateHome: stateHome(),
-  address: serverAddress('PARLEY_GRPC_LISTEN'),
-  pageAddress: serverAddress('PARLEY_HTTP_LISTEN'),
-});
+const args = process.argv.slice(2);
+// A server would start later for the code of its clients, and keep it in memory.
+if (args[0] !== 'serve') {
+  const { registerClientCommands } = await import('../cli/client-commands.ts');
+  registerClientCommands(program, {
+    stateHome: stateHome(),
+    address: serverAddress('PARLEY_GRPC_LISTEN'),
+    pageAddress: serverAddress('PARLEY_HTTP_LISTEN'),
+  });
+}
 registerServerCommands(program);
 program.commandsGroup('Help:').helpCommand('help [command]', 'show the usage of a command');
 registerCompletion(program);
-await program.parseAsync(messageIdsLast(process.argv.slice(2)), { from: 'user' });
+await program.parseAsync(messageIdsLast(args), { from: 'user' });

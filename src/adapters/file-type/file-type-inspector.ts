@@ -1,4 +1,3 @@
-import { fileTypeFromBuffer } from 'file-type';
 import type { MediaInspector } from '../../ports/media-inspector.ts';
 
 /** Bytes that file-type needs to detect every format that it detects by its first bytes. */
@@ -29,6 +28,8 @@ export const fileTypeInspector: MediaInspector = {
 
 async function nameOf(head: Uint8Array): Promise<string | undefined> {
   try {
+    // Loaded with the first medium: many servers never have one.
+    const { fileTypeFromBuffer } = await import('file-type');
     const found = await fileTypeFromBuffer(head);
     // Codecs are told as a parameter.
     return found?.mime.split(';', 1)[0];
