@@ -134,6 +134,23 @@ forbidden.push({
   },
 });
 
+// A server would start later, and keep the code in memory (docs/adr/0033).
+const clients = ['^src/client/', '^src/cli/client-commands[.]ts$'];
+forbidden.push(
+  {
+    name: 'serve-loads-no-client',
+    severity: 'error',
+    from: { path: '^src/main/serve[.]ts$' },
+    to: { reachable: true, path: clients },
+  },
+  {
+    name: 'client-commands-are-loaded-last',
+    severity: 'error',
+    from: { path: '^src/main/(server-)?commands[.]ts$' },
+    to: { dynamic: false, path: clients },
+  },
+);
+
 module.exports = {
   forbidden,
   options: {
