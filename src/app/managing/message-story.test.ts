@@ -168,6 +168,26 @@ describe('the story of a message', () => {
     ]);
   });
 
+  test('tells once what attempts used that have ended', () => {
+    const usage = {
+      ...{ provider: 'openai', model: 'm', inputTokens: 12, cachedInputTokens: 0, outputTokens: 3, reasoningTokens: 0 },
+      ...{ soundInMs: 0, soundOutMs: 0, picturesIn: 0, picturesOut: 0, durationMs: 10, estimated: false },
+    };
+    const failed = { ...usage, attempt: 1, end: 'failed' } as const;
+    const completed = { ...usage, attempt: 2, end: 'completed' } as const;
+    const steps = followed([
+      [0, claimA],
+      [100, messageReceived('c/1')],
+      [200, replyStarted('c/1', 'A')],
+      [1_200, { ...replyStarted('c/1', 'A', 2), ended: [failed] }],
+      [1_300, replyCompleted('c/1', 'A', { attempt: 2, ended: [failed, completed] })],
+    ]);
+    expect(steps.slice(1).map((step) => step.split('; ').slice(2))).toEqual([
+      ['1 s after it began', 'attempt 1 failed and used 12 tokens in, 3 tokens out'],
+      ['attempt 2 completed and used 12 tokens in, 3 tokens out'],
+    ]);
+  });
+
   test('tells of a stop, before and after there was something to keep', () => {
     expect(
       followed([

@@ -8,11 +8,12 @@ import type {
   WorkerClaimed,
   WorkerReleased,
 } from '../../domain/conversation/events.ts';
+import { newlyTold } from '../../domain/conversation/invariants.ts';
 import { evolve, type PartitionState, pendingMessage } from '../../domain/conversation/partition-state.ts';
 import type { PendingMessage } from '../../domain/conversation/pending-messages.ts';
 import { maxLostWorkers } from '../../domain/limits.ts';
 import type { JournalEntry } from '../journal.ts';
-import { contentsInWords, counted, timeInWords } from './story-words.ts';
+import { contentsInWords, counted, timeInWords, usageInWords } from './story-words.ts';
 import { aheadOf, lineInWords, Waiting } from './waiting.ts';
 
 /** Something that happened to a message, for a person to read. */
@@ -165,7 +166,7 @@ export class MessageStory {
     this.#attemptAtMs = at.timeMs;
     const continued = pendingMessage(this.#state, event.messageId)?.continuedBytes ?? 0;
     const from = continued > 0 ? `, going on from the ${continued} bytes that the log had of its draft` : '';
-    this.#add(at, event, `${attempt}${from}; ${why}`);
+    this.#add(at, event, `${attempt}${from}; ${why}${usedBefore(event, message)}`);
   }
 
   #claimed(event: WorkerClaimed, before: PartitionState, at: At): void {
@@ -194,6 +195,7 @@ export class MessageStory {
 
   #ended(event: ReplyCompleted | ReplyFailed, before: PartitionState, at: At): void {
     this.#endOffset = at.offset;
+    const used = usedBefore(event, pendingMessage(before, event.messageId));
     const total = timeInWords(at.timeMs - this.#receivedAtMs);
     const attempts = event.attempt === 0 ? 'no attempt was begun' : `after ${counted(event.attempt, 'attempt')}`;
     if (event.type === 'ReplyFailed') {
@@ -201,7 +203,7 @@ export class MessageStory {
       const detail = event.detail === '' ? '' : ` (${event.detail})`;
       const cause = event.cause === undefined ? '' : `; cause: ${event.cause}`;
       this.#waiting = undefined;
-      return this.#add(at, event, `${end}${detail}${cause}; ${attempts}, ${total} after it was received`);
+      return this.#add(at, event, `${end}${detail}${cause}; ${attempts}, ${total} after it was received${used}`);
     }
     const end = event.incomplete ? 'without its end: ' : '';
     const how = event.outcome === 'stopped' ? 'stopped; what was said until then is kept: ' : end;
@@ -211,7 +213,7 @@ export class MessageStory {
     const attempt = isKept
       ? 'no attempt was begun since'
       : `attempt ${event.attempt} took ${timeInWords(at.timeMs - this.#attemptAtMs)}`;
-    this.#add(at, event, `${how}${said}; ${attempt}, ${total} after it was received`);
+    this.#add(at, event, `${how}${said}; ${attempt}, ${total} after it was received${used}`);
   }
 
   /** Why an event about the message changed nothing. */
@@ -246,4 +248,10 @@ export class MessageStory {
   #add({ timeMs }: At, { type }: ConversationEvent, detail: string): void {
     this.#steps.push({ timeMs, event: type, detail });
   }
+}
+
+/** What the event is the first to tell of: attempts that have ended before it, or by it. */
+function usedBefore(event: ReplyStarted | ReplyCompleted | ReplyFailed, before: PendingMessage | undefined): string {
+  const told = before === undefined ? [] : newlyTold(before, event);
+  return told.map((usage) => `; ${usageInWords(usage)}`).join('');
 }

@@ -1,5 +1,6 @@
-import { expect, test } from '@jest/globals';
-import { contentsInWords, counted, enumerated, timeInWords } from './story-words.ts';
+import { describe, expect, test } from '@jest/globals';
+import type { AttemptUsage } from '../../domain/conversation/events.ts';
+import { contentsInWords, counted, enumerated, timeInWords, usageInWords } from './story-words.ts';
 
 test.each([
   [-5_000, '0 ms'],
@@ -30,4 +31,41 @@ test('enumerates none, one, two, three', () => {
 test('a message without parts, as one whose words were taken out of the log, consists of nothing', () => {
   expect(contentsInWords([])).toBe('nothing');
   expect(contentsInWords([{ kind: 'text', text: '' }])).toBe('text of 0 characters');
+});
+
+describe('what an attempt used', () => {
+  const text: AttemptUsage = {
+    attempt: 1,
+    end: 'completed',
+    provider: 'openai',
+    model: 'm',
+    inputTokens: 1_200,
+    cachedInputTokens: 0,
+    outputTokens: 1,
+    reasoningTokens: 0,
+    soundInMs: 0,
+    soundOutMs: 0,
+    picturesIn: 0,
+    picturesOut: 0,
+    durationMs: 100,
+    estimated: false,
+  };
+
+  test.each([
+    [{}, 'attempt 1 completed and used 1,200 tokens in, 1 token out'],
+    [
+      { cachedInputTokens: 800, outputTokens: 30, reasoningTokens: 20 },
+      'attempt 1 completed and used 1,200 tokens in (800 tokens from the cache), 30 tokens out (20 tokens of reasoning)',
+    ],
+    [
+      { attempt: 3, end: 'lost', estimated: true } as const,
+      'attempt 3 was lost and used 1,200 tokens in, 1 token out, estimated',
+    ],
+    [
+      { end: 'failed', soundInMs: 2_500, picturesIn: 2, soundOutMs: 900, picturesOut: 1 } as const,
+      'attempt 1 failed and used 1,200 tokens in, 1 token out, 2.5 s of sound in, 2 pictures in, 900 ms of sound out, 1 picture out',
+    ],
+  ])('%o', (over, words) => {
+    expect(usageInWords({ ...text, ...over })).toBe(words);
+  });
 });

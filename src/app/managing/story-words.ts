@@ -1,4 +1,4 @@
-import { mediaOf, type Part, textOf } from '../../domain/conversation/events.ts';
+import { type AttemptUsage, mediaOf, type Part, textOf } from '../../domain/conversation/events.ts';
 
 const second = 1_000;
 const minute = 60 * second;
@@ -34,4 +34,25 @@ export function counted(count: number, what: string): string {
 export function enumerated(items: readonly string[]): string {
   const last = items.at(-1) ?? '';
   return items.length < 2 ? last : `${items.slice(0, -1).join(', ')} and ${last}`;
+}
+
+/** What an attempt used: `attempt 2 failed and used 120 tokens in (80 from the cache), 34 tokens out, estimated`. */
+export function usageInWords(usage: AttemptUsage): string {
+  const { cachedInputTokens, reasoningTokens } = usage;
+  const cached = cachedInputTokens > 0 ? ` (${counted(cachedInputTokens, 'token')} from the cache)` : '';
+  const reasoning = reasoningTokens > 0 ? ` (${counted(reasoningTokens, 'token')} of reasoning)` : '';
+  const used = [
+    `${counted(usage.inputTokens, 'token')} in${cached}`,
+    `${counted(usage.outputTokens, 'token')} out${reasoning}`,
+    ...media(usage.soundInMs, usage.picturesIn, 'in'),
+    ...media(usage.soundOutMs, usage.picturesOut, 'out'),
+  ];
+  const estimated = usage.estimated ? ', estimated' : '';
+  const end = usage.end === 'lost' || usage.end === 'stopped' ? `was ${usage.end}` : usage.end;
+  return `attempt ${usage.attempt} ${end} and used ${used.join(', ')}${estimated}`;
+}
+
+function media(soundMs: number, pictures: number, way: 'in' | 'out'): readonly string[] {
+  const sound = soundMs > 0 ? [`${timeInWords(soundMs)} of sound ${way}`] : [];
+  return pictures > 0 ? [...sound, `${counted(pictures, 'picture')} ${way}`] : sound;
 }
