@@ -1,6 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Chat } from '../client/chat.ts';
 import { textOf } from '../client/message-text.ts';
@@ -93,6 +94,48 @@ describe('with a real server', () => {
       expect(await as('poet', 'chat', [], 'hello\n')).not.toContain('rhyme');
     } finally {
       await rm(stateHome, { recursive: true });
+    }
+  });
+
+  test('export prints every conversation with its messages, for programs and for people, and saves the media', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'parley-export-'));
+    const as = (...args: string[]) => [
+      '--address',
+      server.address,
+      '--client',
+      'exporter',
+      '--time-zone',
+      'UTC',
+      ...args,
+    ];
+    try {
+      const nothing = await runClient(folder, ['export', ...as()]);
+      expect(nothing).toMatchObject({ output: '', exitCode: 0 });
+      expect(nothing.errors).toContain('No conversations of exporter yet.');
+      const samples = fileURLToPath(new URL('../testing/samples/', import.meta.url));
+      const said = `/image "${samples}picture.png" What is this?\n/new\nIs # a heading?\n`;
+      expect((await runClient(folder, ['chat', ...as()], said)).exitCode).toBe(0);
+      await until(() => parley('history', '--client', 'exporter'), /2 messages(.*\n)*.*2 messages/);
+
+      const media = join(folder, 'saved');
+      const exported = await parley('export', ...as('--media', media));
+      const [newest, oldest] = exported
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      expect(newest.messages.map(({ role }: { role: string }) => role)).toEqual(['USER', 'ASSISTANT']);
+      expect(newest.messages[0].parts).toEqual([{ text: 'Is # a heading?' }]);
+      const [picture] = oldest.messages[0].parts.flatMap((part: { media?: object }) => part.media ?? []);
+      expect(picture).toMatchObject({ fileName: 'picture.png', url: '' });
+      const saved = await readFile(join(media, oldest.mediaFiles[picture.mediaId]));
+      expect(saved).toEqual(await readFile(`${samples}picture.png`));
+
+      const text = await parley('export', ...as('--format', 'markdown', '--media', media));
+      expect(text).toContain(`# Is # a heading?\n\nConversation ${newest.conversationId}\n\n**You**, 2`);
+      expect(text).toMatch(/\*\*Assistant \(simulated\)\*\*, 2\d{3}-/);
+      expect(text).toContain(`[image, PNG, 7.2 kB, picture.png](${oldest.mediaFiles[picture.mediaId]})`);
+    } finally {
+      await rm(folder, { recursive: true });
     }
   });
 

@@ -4,6 +4,7 @@ import { registerChat } from './chat-command.ts';
 import type { Surroundings } from './common-options.ts';
 import { registerDeadLetters } from './dead-letter-commands.ts';
 import { registerExplain } from './explain-command.ts';
+import { registerExport } from './export-command.ts';
 import { registerHistory } from './history-command.ts';
 import { registerInstructions } from './instructions-command.ts';
 import { registerOpen } from './open-command.ts';
@@ -17,6 +18,7 @@ export function registerClientCommands(program: Command, surroundings: Surroundi
   registerOpen(program, surroundings);
   registerInstructions(program, surroundings);
   registerHistory(program, surroundings);
+  registerExport(program, surroundings);
   program.commandsGroup('Accounts:');
   registerAccounts(program, surroundings);
   program.commandsGroup('For operators:');

@@ -1,9 +1,10 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
+import { exportedConversations, exportedFields } from '../../../../src/client/export.ts';
 import { instructionsBytes, instructionsToSend, maxInstructionsBytes } from '../../../../src/client/instructions.ts';
+import { jsonField } from '../../../../src/client/message-json.ts';
 import type { Parley } from '../../../../src/client/parley.ts';
 import type { Refusal, Settings } from './app.ts';
 import { shownRefusal } from './calls.ts';
-import { exportConversations } from './export.ts';
 import type { JsonStorage } from './json-storage.ts';
 import type { Page } from './page.ts';
 import { refusal } from './refusals.ts';
@@ -45,7 +46,13 @@ export function createSettings({ storage, page, storageOfClient, newParley }: Se
     async exportConversations(onProgress) {
       try {
         using parley = newParley();
-        return await exportConversations(parley, onProgress);
+        const conversations: object[] = [];
+        for await (const exported of exportedConversations(parley)) {
+          conversations.push(exportedFields(exported));
+          onProgress(conversations.length);
+        }
+        const file = { exportTime: new Date().toISOString(), conversations };
+        return new Blob([JSON.stringify(file, jsonField, 2)], { type: 'application/json' });
       } catch (error) {
         return shownRefusal(error);
       }
