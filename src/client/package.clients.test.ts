@@ -34,7 +34,12 @@ beforeAll(async () => {
   const tarball = packClient(folder);
   execFileSync('npm', ['install', '--no-audit', '--no-fund', tarball], { cwd: folder, stdio: 'pipe' });
   server = await startServer({
-    env: { PARLEY_SIMULATED_TEXT_DELAY_MS: '0', PARLEY_SIMULATED_PIECE_INTERVAL_MS: '20' },
+    env: {
+      PARLEY_SIMULATED_TEXT_DELAY_MS: '0',
+      // Two seconds a reply: enough to stop one, however busy the machine is.
+      PARLEY_SIMULATED_PIECES: '20',
+      PARLEY_SIMULATED_PIECE_INTERVAL_MS: '100',
+    },
   });
 });
 afterAll(async () => {
