@@ -72,7 +72,7 @@ function Conversations({ app }: { readonly app: App }) {
 const clientHint = (
   <>
     {' '}
-    Those of the command line are another client’s: <code>npm run parley -- open</code> shows them here.
+    Those of the command line are another client’s. To show them here, run <code>npm run parley -- open</code>
   </>
 );
 
