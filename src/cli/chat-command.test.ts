@@ -145,7 +145,7 @@ describe('parley chat, with input from a pipe', () => {
     const refused = await chat('three\n');
     expect(refused).toMatchObject({ exitCode: 1, output: '' });
     expect(refused.errors).toMatch(
-      /^Another terminal is in this session \(process \d+\)\. End it there, or .*--take-over\.\n$/,
+      /^Another chat \(process \d+\) is in this session\. End it there, or .*--take-over\.\n$/,
     );
     expect(await chat('four\n', '--take-over')).toMatchObject({ exitCode: 0, output: 'You said: four\n' });
     open.kill('SIGKILL');

@@ -133,7 +133,7 @@ async function converse(options: ChatOptions, surroundings: Surroundings): Promi
 async function mayTakeOver(stateFile: StateFile): Promise<boolean> {
   const holder = stateFile.holder();
   if (holder === undefined) return true;
-  const question = `Another terminal is in this session (process ${holder}). Take it over? Type yes: `;
+  const question = `Another chat (process ${holder}) is in this session. Take it over? Type yes: `;
   return isYes(await ask(question, process.stdin, process.stderr));
 }
 
@@ -142,7 +142,7 @@ function requireFree(stateFile: StateFile): void {
   const holder = stateFile.holder();
   if (holder === undefined) return;
   throw new Trouble(
-    `Another terminal is in this session (process ${holder}). End it there, or take it over with --take-over.`,
+    `Another chat (process ${holder}) is in this session. End it there, or take it over with --take-over.`,
   );
 }
 

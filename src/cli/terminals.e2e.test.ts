@@ -31,7 +31,7 @@ test('a second terminal asks before it takes the session over, and leaves it whe
   await first.sees('bot: ');
 
   await using second = chat('--client', 'ann');
-  await second.sees('Another terminal is in this session (process ');
+  await second.sees('Another chat (process ');
   await second.sees('Take it over? Type yes: ');
   second.types('no\n');
   expect(await second.exitCode).toBe(1);
