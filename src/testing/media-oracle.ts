@@ -133,12 +133,19 @@ export async function mediaBreaches(dataDir: string): Promise<string[]> {
   return breaches;
 }
 
+/** Thousands of objects, one after the other, would wait for each answer. */
+const fetchesAtOnce = 8;
+
 /** What is wrong with the media that these messages name, as a client can fetch them from their URLs; empty when nothing is. */
 export async function fetchBreaches(messages: readonly Dynamic[]): Promise<string[]> {
   const breaches: string[] = [];
-  for (const media of messages.flatMap(mediaIn)) {
-    const breach = await objectBreach(media);
-    if (breach !== undefined) breaches.push(breach);
-  }
+  const left = messages.flatMap(mediaIn).values();
+  const fetchAll = async () => {
+    for (const media of left) {
+      const breach = await objectBreach(media);
+      if (breach !== undefined) breaches.push(breach);
+    }
+  };
+  await Promise.all(Array.from({ length: fetchesAtOnce }, fetchAll));
   return breaches;
 }
