@@ -86,7 +86,7 @@ async function answeredAgain(session: Session): Promise<void> {
     () =>
       session.ask('after', 'after').then(
         () => 'answered',
-        (error: unknown) => `${error}, after ${session.events.map(({ event }) => event).join(' ')}`,
+        (error: unknown) => `${String(error)}, after ${session.events.map(({ event }) => event).join(' ')}`,
       ),
     (outcome) => outcome === 'answered',
     90_000,
