@@ -3,7 +3,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import { shapes } from '../testing/black-box-client.ts';
 import { wholeConversation } from '../testing/oracle.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
-import { eventually, TestSessions } from '../testing/test-sessions.ts';
+import { askUntilAnswered, eventually, TestSessions } from '../testing/test-sessions.ts';
 
 const clients = 5;
 /** A gateway suspends its sessions after 12 s without the log's answer; the rest is for a busy machine. */
@@ -57,10 +57,7 @@ async function readiness({ httpAddress }: ParleyServer): Promise<string> {
       (text) => text === 'ready\n',
     );
     for (const { session, welcome } of sessions) {
-      await eventually(
-        () => session.ask('after', 'after').catch(() => undefined),
-        (answer) => answer !== undefined,
-      );
+      await askUntilAnswered(session, 'after');
       expect(session.isOver).toBe(false);
       // History follows the log; whoever has the reply may ask before it is there.
       const said = await eventually(

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { type Session, shapes } from '../testing/black-box-client.ts';
+import { shapes } from '../testing/black-box-client.ts';
 import { Cluster } from '../testing/cluster.ts';
 import { ClusterTalk, noticing, rover, spread, unhurried } from '../testing/cluster-talk.ts';
 import { claimsIn, takenUpAfterMs } from '../testing/log-oracle.ts';
 import { percentile } from '../testing/percentile.ts';
 import { rounds } from '../testing/rounds.ts';
-import { eventually, TestSessions } from '../testing/test-sessions.ts';
+import { askUntilAnswered, eventually, TestSessions } from '../testing/test-sessions.ts';
 
 const clients = Number(process.env['PARLEY_TEST_CLIENTS'] ?? 20);
 /** Longer than the lease of a gateway and the time in which a worker's messages are taken up, 15 s each. */
@@ -70,7 +70,7 @@ test('clients of a gateway that stands still go on over the other; who waits for
   stalled.server.resume();
 
   // It was counted out by then. On the same streams its clients apply again. Side by side: who says nothing meanwhile counts as gone.
-  await Promise.all(patient.map(({ session }) => answeredAgain(session)));
+  await Promise.all(patient.map(({ session }) => askUntilAnswered(session, 'after')));
   for (const { session } of patient) {
     expect(session.isOver).toBe(false);
     expect(session.all('welcome')).toHaveLength(2);
@@ -79,16 +79,3 @@ test('clients of a gateway that stands still go on over the other; who waits for
   console.info(`${talk.accepted} messages accepted`);
   expect(await talk.breaches()).toEqual([]);
 });
-
-/** Resolves when what the client says, as often as it takes, is answered. Rejects with what kept it from that. */
-async function answeredAgain(session: Session): Promise<void> {
-  await eventually(
-    () =>
-      session.ask('after', 'after').then(
-        () => 'answered',
-        (error: unknown) => `${String(error)}, after ${session.events.map(({ event }) => event).join(' ')}`,
-      ),
-    (outcome) => outcome === 'answered',
-    90_000,
-  );
-}

@@ -59,3 +59,15 @@ export async function eventually<T>(
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+/** Says this, under the same client message id, until it is answered. Rejects as `eventually`: with what kept it from that, and what the session was sent. */
+export async function askUntilAnswered(session: Session, text: string): Promise<void> {
+  await eventually(
+    () =>
+      session.ask(text, text).then(
+        () => 'answered',
+        (error: unknown) => `${String(error)}, after ${session.events.map(({ event }) => event).join(' ')}`,
+      ),
+    (outcome) => outcome === 'answered',
+  );
+}

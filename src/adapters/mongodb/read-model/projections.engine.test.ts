@@ -31,7 +31,7 @@ const partitions = 2;
 const rounds = 4;
 const eventsPerRound = 60;
 /** Messages of a conversation that nobody deletes: what there is to compare however the rest is drawn. */
-const keptMessages = 20;
+const keptMessages = 60;
 
 let engine: MongoEngine;
 let database: TestDatabase;
