@@ -2,14 +2,15 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Cluster, type Member } from '../testing/cluster.ts';
 import { ClusterTalk, rover, unhurried } from '../testing/cluster-talk.ts';
 import { type ClaimEntry, claimsIn } from '../testing/log-oracle.ts';
+import { promisedMs } from '../testing/promised.ts';
 import { eventually } from '../testing/test-sessions.ts';
 
 const partitions = 2;
 const clients = 8;
 /** Of a death others hear when a session of 6 s has ended. */
-const takenOverWithinMs = 10_000;
+const takenOverWithinMs = promisedMs(10_000);
 /** Whoever drains says so. */
-const handedOverWithinMs = 3_000;
+const handedOverWithinMs = promisedMs(3_000);
 
 let cluster: Cluster;
 let talk: ClusterTalk;

@@ -7,6 +7,7 @@ import { CallRefused, type Dynamic } from '../testing/contract.ts';
 import type { Engine } from '../testing/engines/engine-process.ts';
 import { inlinePart, voice } from '../testing/media-samples.ts';
 import { wholeConversation } from '../testing/oracle.ts';
+import { promisedMs } from '../testing/promised.ts';
 import { rounds } from '../testing/rounds.ts';
 import { objectBreach } from '../testing/sayings.ts';
 import { eventually, refusalOf, TestSessions } from '../testing/test-sessions.ts';
@@ -16,11 +17,11 @@ const kafkaKills = rounds({ usual: 2, long: 5 });
 const kafkaAwayMs = rounds({ usual: 25_000, long: 60_000 });
 const awayMs = Number(process.env['PARLEY_TEST_ENGINE_AWAY_MS'] ?? 10_000);
 const clients = Number(process.env['PARLEY_TEST_CLIENTS'] ?? 20);
-const backWithinMs = 10_000;
-/** Nobody waits for longer than 5 s to be told; the rest is for a busy machine. */
-const toldWithinMs = 7_000;
-/** A gateway suspends its sessions after 12 s without the log's answer; the rest is for a busy machine. */
-const suspendedWithinMs = 18_000;
+const backWithinMs = promisedMs(10_000);
+/** Nobody waits for longer than 5 s to be told; the rest is the machine's. */
+const toldWithinMs = 5_000 + promisedMs(2_000);
+/** A gateway suspends its sessions after 12 s without the log's answer; the rest is the machine's. */
+const suspendedWithinMs = 12_000 + promisedMs(6_000);
 jest.setTimeout(300_000 + kafkaKills * 30_000 + kafkaAwayMs);
 
 /** Those who wait on their streams say nothing for long. */

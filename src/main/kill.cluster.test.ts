@@ -4,6 +4,7 @@ import { Cluster, type ClusterRole } from '../testing/cluster.ts';
 import { ClusterTalk, rover, spread, unhurried } from '../testing/cluster-talk.ts';
 import { takenUpAfterMs } from '../testing/log-oracle.ts';
 import { percentile } from '../testing/percentile.ts';
+import { promisedMs } from '../testing/promised.ts';
 import { seededRandom } from '../testing/random.ts';
 import { rounds } from '../testing/rounds.ts';
 
@@ -14,9 +15,8 @@ const clients = Number(process.env['PARLEY_TEST_CLIENTS'] ?? 50);
 /** Replies of four seconds: the stand-in for MongoDB looks at every message for each client that comes back, so there must be few. */
 const longWinded = { PARLEY_SIMULATED_PIECES: '20' };
 const longestQuietMs = 800;
-const takenUpWithinMs = 15_000;
-/** On two cores that do nothing else; elsewhere `PARLEY_TEST_SLOWNESS=3` says that three times as long is as good. */
-const streamingWithinMs = 3_000 * Number(process.env['PARLEY_TEST_SLOWNESS'] ?? 1);
+const takenUpWithinMs = promisedMs(15_000);
+const streamingWithinMs = promisedMs(3_000);
 jest.setTimeout(240_000 + kills * 60_000);
 
 let cluster: Cluster;

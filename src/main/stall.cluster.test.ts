@@ -5,14 +5,15 @@ import { Cluster } from '../testing/cluster.ts';
 import { ClusterTalk, noticing, rover, spread, unhurried } from '../testing/cluster-talk.ts';
 import { claimsIn, takenUpAfterMs } from '../testing/log-oracle.ts';
 import { percentile } from '../testing/percentile.ts';
+import { promisedMs } from '../testing/promised.ts';
 import { rounds } from '../testing/rounds.ts';
 import { askUntilAnswered, eventually, TestSessions } from '../testing/test-sessions.ts';
 
 const clients = Number(process.env['PARLEY_TEST_CLIENTS'] ?? 20);
 /** Longer than the lease of a gateway and the time in which a worker's messages are taken up, 15 s each. */
 const stallMs = rounds({ usual: 22_000, long: 30_000 });
-const takenUpWithinMs = 15_000;
-const streamingWithinMs = 3_000 * Number(process.env['PARLEY_TEST_SLOWNESS'] ?? 1);
+const takenUpWithinMs = promisedMs(15_000);
+const streamingWithinMs = promisedMs(3_000);
 jest.setTimeout(300_000 + 4 * stallMs);
 
 let cluster: Cluster;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type KafkaEngine, startKafka } from '../../../testing/engines/kafka.ts';
+import { promisedMs } from '../../../testing/promised.ts';
 import { seededRandom } from '../../../testing/random.ts';
 import { rounds } from '../../../testing/rounds.ts';
 import { systemClock } from '../../node/system-clock.ts';
@@ -13,7 +14,7 @@ const testLimitMs = 300_000;
 /** Of things that no promise hurries: processes start slowly on a busy machine. */
 const waitTimeoutMs = 30_000;
 /** Promised by the port: partitions of a member that dies pass to the others. */
-const takeOverMs = 10_000;
+const takeOverMs = promisedMs(10_000);
 const comingsAndGoings = rounds({ usual: 20, long: 200 });
 
 let engine: KafkaEngine;
@@ -127,7 +128,7 @@ describe('partition groups on Kafka, member processes', () => {
       const left = members.leave(1);
       const leftMs = machineMs();
       const heldMs = await members.untilAllHeld(10, waitTimeoutMs);
-      expect(heldMs - leftMs).toBeLessThan(3_000);
+      expect(heldMs - leftMs).toBeLessThan(promisedMs(3_000));
       await left;
       expect(members.now()[0]).toHaveLength(10);
       expect(members.overlaps()).toEqual([]);
@@ -159,7 +160,7 @@ describe('partition groups on Kafka, member processes', () => {
       await engine.kill();
       await members.until((now) => now.flat().length === 0, waitTimeoutMs);
       // The session is 6 s; who asks for less than that needs a machine that runs everything at once.
-      expect(machineMs() - diedMs).toBeLessThan(7_000);
+      expect(machineMs() - diedMs).toBeLessThan(promisedMs(7_000));
       await new Promise((resolve) => setTimeout(resolve, 3_000));
       await engine.start();
       const backMs = machineMs();
@@ -193,7 +194,7 @@ describe('partition groups on Kafka, member processes', () => {
       const hungMs = machineMs();
       await engine.pause();
       await members.until((now) => now.flat().length === 0, waitTimeoutMs);
-      expect(machineMs() - hungMs).toBeLessThan(7_000);
+      expect(machineMs() - hungMs).toBeLessThan(promisedMs(7_000));
       await new Promise((resolve) => setTimeout(resolve, 3_000));
       engine.resume();
       const backMs = machineMs();
