@@ -2,7 +2,14 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { JournalEntry } from '../../src/app/journal.ts';
 import { type ConversationEvent, mediaOf } from '../../src/domain/conversation/events.ts';
-import { evolve, initialPartition, type PartitionState } from '../../src/domain/conversation/partition-state.ts';
+import { newlyTold } from '../../src/domain/conversation/invariants.ts';
+import {
+  evolve,
+  initialPartition,
+  type PartitionState,
+  pendingMessage,
+} from '../../src/domain/conversation/partition-state.ts';
+import { nothingUsed, type UsageSums, withAttempt, withSums } from '../../src/domain/conversation/usage-sums.ts';
 import { ReadModelUnavailable } from '../../src/ports/read-model.ts';
 import { MemoryReadModelServer } from '../../src/testing/memory/read-model/memory-read-models.ts';
 import { assertProperty } from '../../src/testing/property.ts';
@@ -14,6 +21,7 @@ import type {
   PartitionDocument,
 } from '../history/document.ts';
 import { historyProjection } from '../history/project.ts';
+import { dayMs, hourMs, type UsageDocument } from '../history/usage.ts';
 import {
   conversationDeleted,
   conversationErased,
@@ -27,6 +35,7 @@ import {
   replyStarted,
   stopRequested,
   text,
+  usageOf,
   workerClaimed,
   workerReleased,
 } from '../testing/conversation-events.ts';
@@ -40,6 +49,15 @@ const runs = rounds({ usual: 500, long: 5_000 });
 const talk = fc.constantFrom('talk-0', 'talk-1');
 const message = fc.constantFrom('m0', 'm1', 'm2', 'm3', 'm4');
 const reply = fc.record({ claimId: fc.constantFrom('c0', 'c1', 'c2'), attempt: fc.integer({ min: 1, max: 3 }) });
+const ends = ['completed', 'failed', 'stopped', 'lost'] as const;
+/** What a record tells of the attempts at a message up to this one: of an attempt that some release did not tell of, nothing. */
+function endedUpTo(attempt: number, messageId: string) {
+  const number = Number(messageId.slice(1));
+  const told = Array.from({ length: attempt }, (_, index) => index + 1).filter((each) => (each + number) % 3 > 0);
+  return told.map((each) =>
+    usageOf(each, { end: ends[(each * number) % ends.length] ?? 'lost', model: each === 2 ? 'owl' : 'parrot' }),
+  );
+}
 const talkOf = (messageId: string) => `talk-${Number(messageId.slice(1)) % 2}`;
 const clientOf = (conversationId: string) => `client of ${conversationId}`;
 
@@ -68,7 +86,9 @@ const event: fc.Arbitrary<ConversationEvent> = fc.oneof(
     weight: 5,
     arbitrary: fc
       .tuple(message, reply)
-      .map(([id, fields]) => replyStarted(id, { ...fields, conversationId: talkOf(id) })),
+      .map(([id, fields]) =>
+        replyStarted(id, { ...fields, ended: endedUpTo(fields.attempt - 1, id), conversationId: talkOf(id) }),
+      ),
   },
   {
     weight: 2,
@@ -81,14 +101,22 @@ const event: fc.Arbitrary<ConversationEvent> = fc.oneof(
     arbitrary: fc
       .tuple(message, reply, fc.constantFrom('completed' as const, 'stopped' as const), said)
       .map(([id, fields, outcome, parts]) =>
-        replyCompleted(id, { ...fields, outcome, conversationId: talkOf(id), ...(parts && { parts }) }),
+        replyCompleted(id, {
+          ...fields,
+          outcome,
+          ended: endedUpTo(fields.attempt, id),
+          conversationId: talkOf(id),
+          ...(parts && { parts }),
+        }),
       ),
   },
   {
     weight: 2,
     arbitrary: fc
       .tuple(message, reply, fc.constantFrom('STOPPED', 'POISON'))
-      .map(([id, fields, reason]) => replyFailed(id, { ...fields, reason, conversationId: talkOf(id) })),
+      .map(([id, fields, reason]) =>
+        replyFailed(id, { ...fields, reason, ended: endedUpTo(fields.attempt, id), conversationId: talkOf(id) }),
+      ),
   },
   { weight: 1, arbitrary: message.map(stopRequested) },
   {
@@ -116,8 +144,12 @@ const step = fc.record({
   ),
 });
 
-function recordsOf(happened: readonly ConversationEvent[]): readonly JournalEntry[] {
-  return happened.map((each, offset) => ({ offset, timeMs: 1_000 + offset, decoded: { kind: 'event', event: each } }));
+function recordsOf(happened: readonly ConversationEvent[], stepMs = 1): readonly JournalEntry[] {
+  return happened.map((each, offset) => ({
+    offset,
+    timeMs: 1_000 + offset * stepMs,
+    decoded: { kind: 'event', event: each },
+  }));
 }
 
 function resume(server: MemoryReadModelServer): Promise<PartitionFolder> {
@@ -309,6 +341,45 @@ test('what is pending in the models is what the workers hold pending', async () 
     { numRuns: runs },
   );
 });
+
+test('usage is what the rule of the partition counts, by client, model, hour and day', async () => {
+  await assertProperty(
+    fc.asyncProperty(events, async (happened) => {
+      const records = recordsOf(happened, hourMs / 3);
+      const documents = (await inOnePass(records)).everything();
+      const found = Object.entries(documents).flatMap(([key, document]) =>
+        key.startsWith('usage/') ? [document as UsageDocument] : [],
+      );
+      const keys = found.map(({ period, startMs, clientId, model }) => [period, startMs, clientId, model].join());
+      expect(new Set(keys).size).toBe(found.length);
+      const sums = found.map((document, index) => [keys[index], withSums(nothingUsed, document)]);
+      expect(Object.fromEntries(sums)).toEqual(usageOfAll(records));
+    }),
+    { numRuns: runs },
+  );
+});
+
+/** By period, its beginning, client and model: what the log's rule counts. */
+function usageOfAll(records: readonly JournalEntry[]): Record<string, UsageSums> {
+  const sums: Record<string, UsageSums> = {};
+  let state = initialPartition;
+  for (const { decoded, offset, timeMs } of records) {
+    if (decoded.kind !== 'event') continue;
+    const event = decoded.event as ConversationEvent;
+    const before = state;
+    state = evolve(before, event, { offset, timeMs });
+    if (event.type !== 'ReplyStarted' && event.type !== 'ReplyCompleted' && event.type !== 'ReplyFailed') continue;
+    const message = pendingMessage(before, event.messageId);
+    if (message === undefined || state === before) continue;
+    for (const usage of newlyTold(message, event)) {
+      for (const [period, ms] of [['hour', hourMs] as const, ['day', dayMs] as const]) {
+        const key = [period, timeMs - (timeMs % ms), message.clientId, usage.model].join();
+        sums[key] = withAttempt(sums[key] ?? nothingUsed, usage);
+      }
+    }
+  }
+  return sums;
+}
 
 test('each message has one final event, and each conversation counts its messages', async () => {
   await assertProperty(

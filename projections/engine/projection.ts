@@ -27,6 +27,16 @@ export interface Documents {
     offset: number,
     project: (before: D | null) => D | null,
   ): D | null;
+  /**
+   * As `update`, of a document that the event names only together with others, so that it is not among those touched. It happens when all entries are
+   * folded, in their order.
+   */
+  updateLater<D extends Document>(
+    collection: string,
+    id: string,
+    offset: number,
+    project: (before: D | null) => D,
+  ): void;
   /** Stores a document that only this event can give, unless it is there. It need not be named among those touched. */
   create(collection: string, id: string, offset: number, document: Document): void;
 }

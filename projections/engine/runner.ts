@@ -371,7 +371,9 @@ export class PartitionFolder {
     const { state, partition } = this.#checkpoint;
     const touched = entries.flatMap(({ event }) => this.#projection.touches(event, partition));
     await this.#retry(() => this.#documents.load(touched));
-    return this.#projection.fold(state, entries, partition, this.#documents);
+    const after = this.#projection.fold(state, entries, partition, this.#documents);
+    await this.#retry(() => this.#documents.updateNow());
+    return after;
   }
 
   /** The parked records in whose stead one of these was appended. What was replayed but never parked is of no concern here. */
@@ -423,6 +425,13 @@ interface Held {
   isNew: boolean;
 }
 
+/** An update that waits for its document. */
+interface Later {
+  readonly key: DocumentKey;
+  readonly offset: number;
+  readonly project: (before: never) => Document;
+}
+
 /** One partition's documents in memory: loaded before a batch is folded, written after it. Several events make one write. */
 export class WorkingSet implements Documents {
   readonly #collections: ReadonlyMap<
@@ -430,6 +439,7 @@ export class WorkingSet implements Documents {
     { readonly stored: Collection<Document>; readonly held: Map<string, Held> }
   >;
   #changed: Held[] = [];
+  #later: Later[] = [];
 
   constructor(collections: ReadonlyMap<string, Collection<Document>>) {
     this.#collections = new Map([...collections].map(([name, stored]) => [name, { stored, held: new Map() }]));
@@ -477,6 +487,24 @@ export class WorkingSet implements Documents {
     held.offset = offset;
     this.#change(held);
     return after;
+  }
+
+  updateLater<D extends Document>(
+    collection: string,
+    id: string,
+    offset: number,
+    project: (before: D | null) => D,
+  ): void {
+    this.#later.push({ key: { collection, id }, offset, project });
+  }
+
+  /** Makes the updates that were left for later. Rejects as the store does, and can then be asked again. */
+  async updateNow(): Promise<void> {
+    if (this.#later.length === 0) return;
+    await this.load(this.#later.map(({ key }) => key));
+    for (const { key, offset, project } of this.#later)
+      this.update(key.collection, key.id, offset, project as (before: Document | null) => Document);
+    this.#later = [];
   }
 
   create(collection: string, id: string, offset: number, document: Document): void {

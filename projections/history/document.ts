@@ -21,9 +21,17 @@ export interface MessageDocument extends HistoryMessage {
   readonly poisonedAtMs?: number | undefined;
   /**
    * A message of a deleted conversation, without content. It is never returned, but without it a late repeat would look like a new message, and stay
-   * pending forever.
+   * pending forever, and what its attempts use would count twice or not at all.
    */
   readonly deleted?: true | undefined;
+  /** Attempts whose usage is counted because the start of a later one said what they used. */
+  readonly told?: readonly ToldAttempt[] | undefined;
+}
+
+/** An attempt, and the offset of the start that was the first to say what it used. */
+export interface ToldAttempt {
+  readonly attempt: number;
+  readonly at: number;
 }
 
 /** A conversation, without its messages. `lastSequence` is −1 before the first. */
@@ -68,7 +76,7 @@ export interface PartitionDocument {
 export const messagesSpec: CollectionSpec<MessageDocument> = {
   name: 'messages',
   model: historyModel,
-  version: withUnicode(6),
+  version: withUnicode(7),
   indexes: {
     bySequence: { equals: ['conversationId'], order: 'sequence' },
     byUnanswered: { equals: ['unansweredIn'], order: 'finalSequence' },

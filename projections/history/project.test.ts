@@ -205,14 +205,18 @@ describe('when the conversation is deleted', () => {
     deleted: true,
   };
 
-  test('a message is left as nothing but its place, whatever had become of it', () => {
+  test('a message is left as nothing but its place and where it ended, whatever had become of it', () => {
     for (const events of [[], [replyStarted('m')], [replyCompleted('m')], [replyFailed('m')]]) {
       const message = messageAfter(messageReceived('m'), ...events) as MessageDocument;
       const left = remainsOf(message);
       expect(left).toMatchObject(remains);
-      expect(left).toEqual(remainsOf(messageAfter(messageReceived('m', { parts: [] })) as MessageDocument));
+      const { finalSequence } = message;
+      const place = remainsOf(messageAfter(messageReceived('m', { parts: [] })) as MessageDocument);
+      expect(left).toEqual({ ...place, finalSequence });
       expect(left && remainsOf(left)).toBe(left);
-      expect(projectMessage(left, replyCompleted('m'), at(9), 'claim')).toBe(left);
+      const later = projectMessage(left, replyCompleted('m'), at(9), 'claim');
+      expect(later).toEqual({ ...place, finalSequence: finalSequence ?? 9 });
+      expect(later && projectReply(later, replyCompleted('m'), at(9))).toBeNull();
     }
   });
 

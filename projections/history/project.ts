@@ -1,5 +1,6 @@
 import { graphemeSegments } from 'unicode-segmenter/grapheme';
 import {
+  type AttemptUsage,
   type ConversationEvent,
   type MediaKind,
   type MessageReceived,
@@ -23,7 +24,9 @@ import {
   messagesSpec,
   type PartitionDocument,
   processingSpec,
+  type ToldAttempt,
 } from './document.ts';
+import { noteUsage, usageSpec } from './usage.ts';
 
 /** What the history fold knows of earlier events beside its documents: the partition's newest claims, the one in force last. */
 interface Claims {
@@ -45,7 +48,7 @@ const partitions = processingSpec.name;
 export const historyProjection: Projection<ConversationEvent> = {
   model: historyModel,
   topic: 'conversations',
-  collections: [messagesSpec, conversationsSpec, mediaReferencesSpec, processingSpec],
+  collections: [messagesSpec, conversationsSpec, mediaReferencesSpec, processingSpec, usageSpec],
   touches(event, partition) {
     if (event.type === 'StopRequested') return [];
     // What a reply has said so far matters to a conversation that was deleted, and to nothing else.
@@ -84,6 +87,8 @@ function foldConversationEvent(
   if (event.type === 'StopRequested') return;
   const isMessages = 'messageId' in event && event.type !== 'ReplyProgress';
   const message = isMessages ? foldMessage(event, at, claimId, documents) : null;
+  if (message !== null)
+    noteUsage(newlyTold(message, event, at), { partition, clientId: message.clientId, ...at }, documents);
   if ('conversationId' in event) {
     documents.update<ConversationDocument>(conversations, event.conversationId, at.offset, (before) =>
       projectConversation(before, event, at, message),
@@ -189,27 +194,57 @@ export function projectMessage(
 ): MessageDocument | null {
   if (event.type === 'MessageReceived')
     return message ?? (deleted ? remainder(received(event, at)) : received(event, at));
-  if (event.type !== 'ReplyStarted' && event.type !== 'ReplyCompleted' && event.type !== 'ReplyFailed') return message;
-  if (message === null || message.deleted || message.finalSequence !== null) return message;
+  if (!isOfAttempt(event) || message === null || message.finalSequence !== null) return message;
   if (claimId !== '' && event.claimId !== claimId) return message;
   if (event.type === 'ReplyStarted') {
+    const told = withTold(message, event, at);
+    if (message.deleted) return told;
     const attempt = Math.max(message.attempt, event.attempt);
-    if (message.status === 'processing' && attempt === message.attempt) return message;
-    return { ...message, status: 'processing', attempt, changedSequence: at.offset };
+    if (told === message && message.status === 'processing' && attempt === message.attempt) return message;
+    return { ...told, status: 'processing', attempt, changedSequence: at.offset };
   }
+  if (message.deleted) return { ...message, finalSequence: at.offset };
   const ended = { ...message, completeTimeMs: at.timeMs, changedSequence: at.offset, finalSequence: at.offset };
   return event.type === 'ReplyCompleted' ? answered(ended, event) : givenUp(ended, event, at);
 }
 
-/** What is left of a message when its conversation is deleted; null: nothing. The same, whatever had become of it by then. */
+function isOfAttempt(event: ConversationEvent): event is ReplyStarted | ReplyCompleted | ReplyFailed {
+  return event.type === 'ReplyStarted' || event.type === 'ReplyCompleted' || event.type === 'ReplyFailed';
+}
+
+/** The message, with the attempts that a start is the first to tell of. The same object when there is none. */
+function withTold(message: MessageDocument, { ended = [] }: ReplyStarted, at: At): MessageDocument {
+  const newly = ended.filter(({ attempt }) => attempt > lastTold(message));
+  if (newly.length === 0) return message;
+  return { ...message, told: [...(message.told ?? []), ...newly.map(({ attempt }) => ({ attempt, at: at.offset }))] };
+}
+
+function lastTold({ told }: MessageDocument): number {
+  return told?.at(-1)?.attempt ?? 0;
+}
+
+/**
+ * What the event tells of attempts that none before it told of; `message`: after it, or, when the fold goes over it again, after later events. It
+ * is the rule of domain/conversation/invariants.ts.
+ */
+function newlyTold(message: MessageDocument, event: ConversationEvent, at: At): readonly AttemptUsage[] {
+  if (!isOfAttempt(event) || event.ended === undefined) return [];
+  if (message.finalSequence === at.offset) return event.ended.filter(({ attempt }) => attempt > lastTold(message));
+  const toldHere = new Set(message.told?.flatMap((told) => (told.at === at.offset ? [told.attempt] : [])));
+  return event.ended.filter(({ attempt }) => toldHere.has(attempt));
+}
+
+/** What is left of a message when its conversation is deleted; null: nothing. */
 export function remainsOf(message: MessageDocument): MessageDocument | null {
   if (message.deleted) return message;
-  return message.role === 'user' ? remainder(message) : null;
+  if (message.role !== 'user') return null;
+  const { finalSequence, told } = message;
+  return { ...remainder(message), finalSequence, ...(told && { told }) };
 }
 
 /** The reply that an event makes of the message it answers; null when the event did not count. */
 export function projectReply(message: MessageDocument | null, event: ReplyCompleted, at: At): MessageDocument | null {
-  if (message === null || message.finalSequence !== at.offset) return null;
+  if (message === null || message.deleted || message.finalSequence !== at.offset) return null;
   return {
     messageId: event.replyMessageId,
     conversationId: message.conversationId,

@@ -1,4 +1,5 @@
 import type {
+  AttemptUsage,
   ConversationDeleted,
   ConversationErased,
   ConversationRenamed,
@@ -47,6 +48,7 @@ interface ReplyFields {
   readonly attempt?: number;
   readonly conversationId?: string;
   readonly parts?: readonly Part[];
+  readonly ended?: readonly AttemptUsage[];
 }
 
 export function replyStarted(messageId: string, fields: ReplyFields = {}): ReplyStarted {
@@ -117,6 +119,27 @@ export function replyIdOf(messageId: string): string {
   return `reply-to-${messageId}`;
 }
 
-function replyTo(messageId: string, { claimId = 'claim', attempt = 1, conversationId = 'talk' }: ReplyFields) {
-  return { conversationId, messageId, attempt, claimId };
+/** What an attempt used: of each token as many as its number. */
+export function usageOf(attempt: number, fields: Partial<AttemptUsage> = {}): AttemptUsage {
+  return {
+    attempt,
+    end: 'completed',
+    provider: 'zoo',
+    model: 'parrot',
+    inputTokens: attempt,
+    cachedInputTokens: 0,
+    outputTokens: attempt,
+    reasoningTokens: 0,
+    soundInMs: 0,
+    soundOutMs: 0,
+    picturesIn: 0,
+    picturesOut: 0,
+    durationMs: 5,
+    estimated: false,
+    ...fields,
+  };
+}
+
+function replyTo(messageId: string, { claimId = 'claim', attempt = 1, conversationId = 'talk', ended }: ReplyFields) {
+  return { conversationId, messageId, attempt, claimId, ...(ended && { ended }) };
 }

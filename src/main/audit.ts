@@ -1,5 +1,6 @@
 import { type AuditReport, auditLog } from '../app/audit/audit.ts';
 import { loadEnvironment } from '../config/environment.ts';
+import { attemptEnds, attemptsIn } from '../domain/conversation/usage-sums.ts';
 import { openingOf } from './opening-of.ts';
 import { progressBar } from './progress-bar.ts';
 
@@ -18,11 +19,12 @@ export async function audit(options: { readonly json?: boolean }): Promise<void>
 }
 
 function usageLines(usage: AuditReport['usage']): readonly string[] {
-  const { attempts, estimated, inputTokens, cachedInputTokens, outputTokens, reasoningTokens } = usage;
-  if (Object.keys(attempts).length === 0) return [];
+  const { estimated, inputTokens, cachedInputTokens, outputTokens, reasoningTokens } = usage;
+  if (attemptsIn(usage) === 0) return [];
+  const ended = attemptEnds.filter((end) => usage[end] > 0).map((end) => `${end} ${usage[end]}`);
   const { soundInMs, soundOutMs, picturesIn, picturesOut } = usage;
   return [
-    `used       attempts: ${counts(attempts)}; ${estimated} of them estimated`,
+    `used       attempts: ${ended.join(', ')}; ${estimated} of them estimated`,
     `           tokens in ${inputTokens} (${cachedInputTokens} from caches), out ${outputTokens} (${reasoningTokens} of reasoning)`,
     `           sound in ${soundInMs} ms, out ${soundOutMs} ms; pictures in ${picturesIn}, out ${picturesOut}`,
   ];

@@ -2,7 +2,7 @@ import type { AdmissionEvent } from '../../domain/admission/events.ts';
 import { evolve as evolveAdmission } from '../../domain/admission/evolve.ts';
 import { checkAdmission } from '../../domain/admission/invariants.ts';
 import { initialAdmission } from '../../domain/admission/state.ts';
-import type { AttemptUsage, ConversationEvent } from '../../domain/conversation/events.ts';
+import type { ConversationEvent } from '../../domain/conversation/events.ts';
 import {
   checkCounters,
   checkDraft,
@@ -16,6 +16,7 @@ import {
   type PartitionState,
   pendingMessage,
 } from '../../domain/conversation/partition-state.ts';
+import { nothingUsed, type UsageSums, withAttempt } from '../../domain/conversation/usage-sums.ts';
 import type { ParleyEvent } from '../../ports/event-codec.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 
@@ -28,22 +29,6 @@ export interface Finding {
   readonly partition: number;
   readonly offset: number;
   readonly what: string;
-}
-
-/** What attempts used, as far as the log says. */
-export interface UsageReport {
-  /** By how they ended: `completed`, `failed`, `stopped`, `lost`. */
-  readonly attempts: Readonly<Record<string, number>>;
-  /** Of them, those with an estimated figure. */
-  readonly estimated: number;
-  readonly inputTokens: number;
-  readonly cachedInputTokens: number;
-  readonly outputTokens: number;
-  readonly reasoningTokens: number;
-  readonly soundInMs: number;
-  readonly soundOutMs: number;
-  readonly picturesIn: number;
-  readonly picturesOut: number;
 }
 
 /** What the log says when it is folded once more from its first record. */
@@ -75,7 +60,8 @@ export interface AuditReport {
     readonly mostInPartition: number;
     readonly claims: number;
   };
-  readonly usage: UsageReport;
+  /** What attempts used, as far as the log says. */
+  readonly usage: UsageSums;
   /** Limits broken. Empty: in every prefix of the log they held. */
   readonly breaches: readonly Finding[];
   /** Records that this release cannot decode. */
@@ -147,7 +133,7 @@ export async function auditLog({ journal, onProgress }: AuditOptions): Promise<A
     records,
     connections: connectionFigures,
     messages: messages.report(),
-    usage: messages.usage(),
+    usage: messages.usage,
     breaches,
     undecodable,
     unknown,
@@ -196,23 +182,10 @@ async function auditConnections(
   return { ...figures, refused, closed, openNow: state.open.size, cap: state.limits.maxClients };
 }
 
-const units = [
-  'inputTokens',
-  'cachedInputTokens',
-  'outputTokens',
-  'reasoningTokens',
-  'soundInMs',
-  'soundOutMs',
-  'picturesIn',
-  'picturesOut',
-] as const satisfies readonly (keyof AttemptUsage)[];
-
 /** Counts over all partitions. */
 class MessageFigures {
   readonly #failed: Record<string, number> = {};
-  readonly #ends: Record<string, number> = {};
-  readonly #used = Object.fromEntries(units.map((unit) => [unit, 0])) as Record<(typeof units)[number], number>;
-  #estimated = 0;
+  usage: UsageSums = nothingUsed;
   #accepted = 0;
   #repeats = 0;
   #completed = 0;
@@ -235,7 +208,7 @@ class MessageFigures {
     if (!counted) return;
     if (event.type === 'ReplyStarted' || event.type === 'ReplyCompleted' || event.type === 'ReplyFailed') {
       const message = pendingMessage(before, event.messageId);
-      if (message !== undefined) for (const usage of newlyTold(message, event)) this.#use(usage);
+      if (message !== undefined) this.usage = newlyTold(message, event).reduce(withAttempt, this.usage);
     }
     if (event.type === 'ReplyStarted') this.#attempts += 1;
     if (event.type === 'ReplyCompleted' && event.outcome === 'completed') this.#completed += 1;
@@ -248,16 +221,6 @@ class MessageFigures {
         else if (processing) this.#lostAttempts += 1;
       }
     }
-  }
-
-  #use(usage: AttemptUsage): void {
-    count(this.#ends, usage.end);
-    if (usage.estimated) this.#estimated += 1;
-    for (const unit of units) this.#used[unit] += usage[unit];
-  }
-
-  usage(): UsageReport {
-    return { attempts: this.#ends, estimated: this.#estimated, ...this.#used };
   }
 
   end(state: PartitionState): void {
