@@ -2,13 +2,9 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { JournalEntry } from '../../src/app/journal.ts';
 import { type ConversationEvent, mediaOf } from '../../src/domain/conversation/events.ts';
-import { newlyTold } from '../../src/domain/conversation/invariants.ts';
-import {
-  evolve,
-  initialPartition,
-  type PartitionState,
-  pendingMessage,
-} from '../../src/domain/conversation/partition-state.ts';
+import { toldUsage } from '../../src/domain/conversation/invariants.ts';
+import { evolve, initialPartition, type PartitionState } from '../../src/domain/conversation/partition-state.ts';
+import { hourMs, startOf, usagePeriods } from '../../src/domain/conversation/usage-periods.ts';
 import { nothingUsed, type UsageSums, withAttempt, withSums } from '../../src/domain/conversation/usage-sums.ts';
 import { ReadModelUnavailable } from '../../src/ports/read-model.ts';
 import { MemoryReadModelServer } from '../../src/testing/memory/read-model/memory-read-models.ts';
@@ -21,7 +17,7 @@ import type {
   PartitionDocument,
 } from '../history/document.ts';
 import { historyProjection } from '../history/project.ts';
-import { dayMs, hourMs, type UsageDocument } from '../history/usage.ts';
+import type { UsageDocument } from '../history/usage.ts';
 import {
   conversationDeleted,
   conversationErased,
@@ -342,15 +338,17 @@ test('what is pending in the models is what the workers hold pending', async () 
   );
 });
 
-test('usage is what the rule of the partition counts, by client, model, hour and day', async () => {
+test('usage is what the rule of the partition counts, by client and for all, by model, hour, day and month', async () => {
   await assertProperty(
     fc.asyncProperty(events, async (happened) => {
-      const records = recordsOf(happened, hourMs / 3);
+      const records = recordsOf(happened, 7 * hourMs);
       const documents = (await inOnePass(records)).everything();
       const found = Object.entries(documents).flatMap(([key, document]) =>
         key.startsWith('usage/') ? [document as UsageDocument] : [],
       );
-      const keys = found.map(({ period, startMs, clientId, model }) => [period, startMs, clientId, model].join());
+      const keys = found.map(({ period, startMs, clientId = 'all', model }) =>
+        [period, startMs, clientId, model].join(),
+      );
       expect(new Set(keys).size).toBe(found.length);
       const sums = found.map((document, index) => [keys[index], withSums(nothingUsed, document)]);
       expect(Object.fromEntries(sums)).toEqual(usageOfAll(records));
@@ -359,7 +357,7 @@ test('usage is what the rule of the partition counts, by client, model, hour and
   );
 });
 
-/** By period, its beginning, client and model: what the log's rule counts. */
+/** By period, its beginning, client or all, and model: what the log's rule counts. */
 function usageOfAll(records: readonly JournalEntry[]): Record<string, UsageSums> {
   const sums: Record<string, UsageSums> = {};
   let state = initialPartition;
@@ -368,13 +366,13 @@ function usageOfAll(records: readonly JournalEntry[]): Record<string, UsageSums>
     const event = decoded.event as ConversationEvent;
     const before = state;
     state = evolve(before, event, { offset, timeMs });
-    if (event.type !== 'ReplyStarted' && event.type !== 'ReplyCompleted' && event.type !== 'ReplyFailed') continue;
-    const message = pendingMessage(before, event.messageId);
-    if (message === undefined || state === before) continue;
-    for (const usage of newlyTold(message, event)) {
-      for (const [period, ms] of [['hour', hourMs] as const, ['day', dayMs] as const]) {
-        const key = [period, timeMs - (timeMs % ms), message.clientId, usage.model].join();
-        sums[key] = withAttempt(sums[key] ?? nothingUsed, usage);
+    const told = toldUsage(before, event, state);
+    for (const usage of told?.usages ?? []) {
+      for (const period of usagePeriods) {
+        for (const whose of [told?.clientId, 'all']) {
+          const key = [period, startOf(period, timeMs), whose, usage.model].join();
+          sums[key] = withAttempt(sums[key] ?? nothingUsed, usage);
+        }
       }
     }
   }

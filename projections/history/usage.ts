@@ -1,26 +1,26 @@
 import type { AttemptUsage } from '../../src/domain/conversation/events.ts';
+import {
+  type Stretch,
+  startOf,
+  stretchesOf,
+  type UsagePeriod,
+  usagePeriods,
+} from '../../src/domain/conversation/usage-periods.ts';
 import { nothingUsed, type UsageSums, withAttempt } from '../../src/domain/conversation/usage-sums.ts';
 import type { Collection, CollectionSpec, Place, ReadModelStore } from '../../src/ports/read-model.ts';
 import type { Usage, UsageEntry, UsageSpan } from '../../src/ports/usage.ts';
 import type { Documents } from '../engine/projection.ts';
 import { historyModel } from './document.ts';
 
-export const hourMs = 3_600_000;
-export const dayMs = 24 * hourMs;
-
-/** Each attempt counts in an hour and in a day, so that a month is read by its days. */
-const periods = { hour: hourMs, day: dayMs } as const;
-type Period = keyof typeof periods;
-
-/** Those of one partition, because a document is written from one only. */
-export interface UsageDocument extends UsageSums {
-  readonly period: Period;
-  /** Of the hour or day (UTC), milliseconds since the epoch. */
-  readonly startMs: number;
+/**
+ * Each attempt counts in an hour, a day and a month, once for its client and once for all: a report reads few documents, however many messages it is
+ * about.
+ */
+export interface UsageDocument extends UsageEntry {
+  readonly period: UsagePeriod;
+  readonly scope: 'client' | 'all';
+  /** A document is written from one partition only. */
   readonly partition: number;
-  readonly clientId: string;
-  readonly provider: string;
-  readonly model: string;
 }
 
 /** In the model of the messages, because they tell which events count. */
@@ -29,10 +29,10 @@ export const usageSpec: CollectionSpec<UsageDocument> = {
   model: historyModel,
   version: 1,
   indexes: {
-    byTime: { equals: ['period'], order: 'startMs' },
-    byClient: { equals: ['period', 'clientId'], order: 'startMs' },
+    byTime: { equals: ['scope', 'period'], order: 'startMs' },
+    byClient: { equals: ['clientId', 'period'], order: 'startMs' },
   },
-  constant: ['period', 'clientId', 'startMs'],
+  constant: ['scope', 'period', 'clientId', 'startMs'],
 };
 
 /** Whose attempts, told of by which record. */
@@ -44,30 +44,32 @@ interface Told {
 }
 
 /** Counts what the record tells of attempts that none before it told of. */
-export function noteUsage(told: readonly AttemptUsage[], of: Told, documents: Documents): void {
+export function noteUsage(told: readonly AttemptUsage[], { clientId, ...of }: Told, documents: Documents): void {
   // A record changes a document once: what it tells of attempts at one model goes in together.
-  for (const [model, used] of Map.groupBy(told, ({ provider, model }) => JSON.stringify([provider, model]))) {
-    for (const period of ['hour', 'day'] as const) noteIn(period, model, used, of, documents);
+  for (const used of Map.groupBy(told, ({ provider, model }) => JSON.stringify([provider, model])).values()) {
+    for (const period of usagePeriods) {
+      noteIn({ period, scope: 'client', clientId }, used, of, documents);
+      noteIn({ period, scope: 'all' }, used, of, documents);
+    }
   }
 }
 
 function noteIn(
-  period: Period,
-  providersModel: string,
+  key: Pick<UsageDocument, 'period' | 'scope' | 'clientId'>,
   used: readonly AttemptUsage[],
-  { partition, clientId, offset, timeMs }: Told,
+  { partition, offset, timeMs }: Omit<Told, 'clientId'>,
   documents: Documents,
 ): void {
-  const [provider = '', model = ''] = JSON.parse(providersModel) as string[];
-  const startMs = timeMs - (timeMs % periods[period]);
-  const key = { period, startMs, partition, clientId, provider, model };
-  documents.updateLater<UsageDocument>(usageSpec.name, idOf(key), offset, (before) => ({
-    ...key,
+  const { provider = '', model = '' } = used[0] ?? {};
+  const whole = { ...key, startMs: startOf(key.period, timeMs), partition, provider, model };
+  documents.updateLater<UsageDocument>(usageSpec.name, idOf(whole), offset, (before) => ({
+    ...whole,
     ...used.reduce(withAttempt, before ?? nothingUsed),
   }));
 }
 
-function idOf({ period, startMs, partition, clientId, provider, model }: Omit<UsageDocument, keyof UsageSums>): string {
+function idOf(of: Omit<UsageDocument, keyof UsageSums>): string {
+  const { period, startMs, partition, clientId = null, provider, model } = of;
   return JSON.stringify([period, startMs, partition, clientId, provider, model]);
 }
 
@@ -78,42 +80,23 @@ const batchSize = 1_000;
 export function usageIn(store: ReadModelStore): Usage {
   const documents = store.collection(usageSpec);
   return {
-    async *between(span) {
-      for (const { period, fromMs, toMs } of stretchesOf(span)) {
-        yield* documentsOf(documents, { ...span, fromMs, toMs }, period);
-      }
+    async *between({ fromMs, toMs, longest, of }) {
+      for (const stretch of stretchesOf(fromMs, toMs, longest)) yield* documentsOf(documents, stretch, of);
     },
   };
 }
 
-interface Stretch {
-  readonly period: Period;
-  readonly fromMs: number;
-  readonly toMs: number;
-}
-
-/** Whole days where they may be, and the hours before and after them. */
-function stretchesOf({ fromMs, toMs, byDay }: UsageSpan): readonly Stretch[] {
-  const firstDayMs = Math.ceil(fromMs / dayMs) * dayMs;
-  const lastDayMs = Math.floor(toMs / dayMs) * dayMs;
-  if (!byDay || firstDayMs >= lastDayMs) return [{ period: 'hour', fromMs, toMs }];
-  const stretches: readonly Stretch[] = [
-    { period: 'hour', fromMs, toMs: firstDayMs },
-    { period: 'day', fromMs: firstDayMs, toMs: lastDayMs },
-    { period: 'hour', fromMs: lastDayMs, toMs },
-  ];
-  return stretches.filter((stretch) => stretch.fromMs < stretch.toMs);
-}
-
 async function* documentsOf(
   documents: Collection<UsageDocument>,
-  { fromMs, toMs, clientId }: UsageSpan,
-  period: Period,
+  { period, fromMs, toMs }: Stretch,
+  of: UsageSpan['of'],
 ): AsyncIterable<readonly UsageEntry[]> {
-  const index = clientId === undefined ? 'byTime' : 'byClient';
-  const equals = clientId === undefined ? [period] : [period, clientId];
+  const which =
+    typeof of === 'string'
+      ? { index: 'byTime', equals: [of === 'all clients' ? 'all' : 'client', period] }
+      : { index: 'byClient', equals: [of.clientId, period] };
   for (let after: Place = { order: fromMs, id: '' }; ; ) {
-    const found = await documents.page({ index, equals, after, limit: batchSize });
+    const found = await documents.page({ ...which, after, limit: batchSize });
     const within = found.filter(({ startMs }) => startMs < toMs);
     if (within.length > 0) yield within;
     const last = found.at(-1);

@@ -9,6 +9,7 @@ import type { MediaStore } from '../ports/media-store.ts';
 import type { OperationsViews } from '../ports/operations-views.ts';
 import type { PartitionGroups } from '../ports/partition-groups.ts';
 import type { SecurityLog } from '../ports/security-log.ts';
+import type { Usage } from '../ports/usage.ts';
 
 /** What the profiles differ in: where the log, the read models, media and accounts are, and how processes hear of each other. */
 export interface Backends extends AsyncDisposable {
@@ -18,6 +19,7 @@ export interface Backends extends AsyncDisposable {
   readonly isInstanceExclusive?: boolean;
   readonly journal: Journal;
   readonly history: HistoryQueries;
+  readonly usage: Usage;
   readonly progress: HistoryProgress;
   readonly views: OperationsViews;
   readonly connections: ActiveConnections;

@@ -17,6 +17,7 @@ import { MediaSweeper, type SweepMetrics } from '../app/media/sweeper.ts';
 import { ClientWrites } from '../app/rate-limits/client-writes.ts';
 import { HistoryReads } from '../app/reading/history-reads.ts';
 import { Operations } from '../app/reading/operations.ts';
+import { UsageReads } from '../app/reading/usage-reads.ts';
 import type { SecurityRecorder } from '../app/security/security-recorder.ts';
 import type { Config } from '../config/config.ts';
 import { initialAdmission } from '../domain/admission/state.ts';
@@ -98,6 +99,7 @@ export interface GatewayParts {
   readonly operations: Operations;
   readonly library: MediaLibrary;
   readonly reads: HistoryReads;
+  readonly usage: UsageReads;
   readonly manager: ConversationsManager;
   readonly explanation: Explanation;
   readonly deadLetters: DeadLetters;
@@ -191,6 +193,7 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
       clock,
       security,
     }),
+    usage: new UsageReads({ ...backends, ids }),
     reads: new HistoryReads({ ...backends, conversations, ids, links }),
     manager: new ConversationsManager({ ...backends, conversations, writes }),
     explanation: new Explanation({ ...backends, ...limits, conversations, clock }),

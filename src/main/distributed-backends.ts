@@ -6,6 +6,7 @@ import { PolledProgress } from '../../projections/engine/polled-progress.ts';
 import { openModel } from '../../projections/engine/runner.ts';
 import { historyModel } from '../../projections/history/document.ts';
 import { history as historyQueries } from '../../projections/history/query.ts';
+import { usageIn } from '../../projections/history/usage.ts';
 import { projections, projectorGroupOf } from '../../projections/models.ts';
 import { operationsViews } from '../../projections/operations-views.ts';
 import { kafkaPartitionGroups } from '../adapters/kafka/partition-groups/kafka-partition-groups.ts';
@@ -66,6 +67,7 @@ export async function openDistributed(options: BackendsOptions): Promise<Backend
     instanceId,
     journal,
     history,
+    usage: usageIn(store),
     progress,
     views: operationsViews(store),
     connections: activeConnections(store),

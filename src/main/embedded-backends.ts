@@ -1,6 +1,7 @@
 import { activeConnections } from '../../projections/active-connections/query.ts';
 import { lagOf, standingsOf } from '../../projections/engine/lag.ts';
 import { history as historyQueries } from '../../projections/history/query.ts';
+import { usageIn } from '../../projections/history/usage.ts';
 import { projections } from '../../projections/models.ts';
 import { operationsViews } from '../../projections/operations-views.ts';
 import { openFolderMediaStore } from '../adapters/filesystem/folder-media-store.ts';
@@ -80,6 +81,7 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
     isInstanceExclusive: true,
     journal,
     history: historyQueries(store),
+    usage: usageIn(store),
     progress: projector.history,
     views: operationsViews(store),
     connections: activeConnections(store),

@@ -1,3 +1,4 @@
+import type { UsagePeriod } from '../domain/conversation/usage-periods.ts';
 import type { UsageSums } from '../domain/conversation/usage-sums.ts';
 
 /** Which usage: of a span of the log's time, and of whom. */
@@ -6,23 +7,24 @@ export interface UsageSpan {
   readonly fromMs: number;
   /** Not included. The beginning of an hour. */
   readonly toMs: number;
-  /** undefined: of all clients. */
-  readonly clientId: string | undefined;
-  /** Whole days may come as one. */
-  readonly byDay: boolean;
+  /** The longest time that may come as one. */
+  readonly longest: UsagePeriod;
+  /** One client's; each client's, told apart; that of all together. */
+  readonly of: { readonly clientId: string } | 'each client' | 'all clients';
 }
 
-/** What the attempts of one client at one model used in an hour or a day, of one partition. */
+/** What attempts at one model used in an hour, a day or a month, of one partition. */
 export interface UsageEntry extends UsageSums {
-  /** Of the hour or the day (UTC), milliseconds since the epoch. */
+  /** Of the hour, day or month (UTC), milliseconds since the epoch. */
   readonly startMs: number;
-  readonly clientId: string;
+  /** undefined: of all together. */
+  readonly clientId?: string | undefined;
   readonly provider: string;
   readonly model: string;
 }
 
 /** What attempts at replies used, by the log's time at which it was told, as far as the projection has come. */
 export interface Usage {
-  /** In batches, by time within each; an hour and a client may come several times. Rejects with ReadModelUnavailable. */
+  /** In batches, in no order; a time, a client and a model may come several times. Rejects with ReadModelUnavailable. */
   between(span: UsageSpan): AsyncIterable<readonly UsageEntry[]>;
 }

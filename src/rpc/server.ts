@@ -6,12 +6,14 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { ConversationsManager } from '../app/managing/conversations-manager.ts';
 import type { MediaLibrary } from '../app/media/media-library.ts';
 import type { HistoryReads } from '../app/reading/history-reads.ts';
+import type { UsageReads } from '../app/reading/usage-reads.ts';
 import { maxFrameBytes } from '../domain/limits.ts';
 import { AccountServiceService } from '../gen/chat/v1/account_service.ts';
 import { ChatResponse, ChatServiceService } from '../gen/chat/v1/chat_service.ts';
 import { HistoryServiceService } from '../gen/chat/v1/history_service.ts';
 import { MediaServiceService } from '../gen/chat/v1/media_service.ts';
 import { OperationsServiceService } from '../gen/chat/v1/operations_service.ts';
+import { UsageServiceService } from '../gen/chat/v1/usage_service.ts';
 import { fileDescriptors as chatDescriptors } from '../gen/descriptors/chat-v1.ts';
 import { fileDescriptors as errorDescriptors } from '../gen/descriptors/google-rpc.ts';
 import { fileDescriptors as healthDescriptors } from '../gen/descriptors/health-v1.ts';
@@ -25,10 +27,12 @@ import { type OperationsServiceDeps, operationsService } from './operations-serv
 import type { RefusedCallers } from './refused-callers.ts';
 import { withTolerantDecoding } from './tolerant-decoding.ts';
 import { type Proof, UnfinishedRequests } from './unfinished-requests.ts';
+import { usageService } from './usage-service.ts';
 
 export interface RpcServerDeps extends Omit<ChatServiceDeps, 'unfinished'>, AccountServiceDeps, OperationsServiceDeps {
   readonly metrics: Metrics & ConnectionMetrics;
   readonly reads: HistoryReads;
+  readonly usage: UsageReads;
   readonly manager: ConversationsManager;
   readonly library: MediaLibrary;
   /** Whether reflection is on. */
@@ -61,6 +65,7 @@ const options: ServerOptions = {
 const services = {
   'chat.v1.ChatService': ChatServiceService,
   'chat.v1.HistoryService': HistoryServiceService,
+  'chat.v1.UsageService': UsageServiceService,
   'chat.v1.OperationsService': OperationsServiceService,
   'chat.v1.MediaService': MediaServiceService,
   'chat.v1.AccountService': AccountServiceService,
@@ -83,6 +88,7 @@ export function createRpcServer(deps: RpcServerDeps): RpcServer {
   const unfinished = new UnfinishedRequests(deps.clock, deps.metrics, proofOf(calls));
   server.addService(withTolerantDecoding(withSharedWriter(ChatServiceService)), chatService({ ...deps, unfinished }));
   server.addService(withTolerantDecoding(HistoryServiceService), historyService(deps.reads, deps.manager, calls));
+  server.addService(withTolerantDecoding(UsageServiceService), usageService(deps.usage, calls));
   server.addService(withTolerantDecoding(OperationsServiceService), operationsService(deps));
   server.addService(withTolerantDecoding(MediaServiceService), mediaService(deps.library, calls));
   server.addService(withTolerantDecoding(AccountServiceService), accountService(deps));

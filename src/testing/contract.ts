@@ -4,7 +4,14 @@ import * as loader from '@grpc/proto-loader';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const includeDirs = [`${root}proto`, `${root}node_modules/google-proto-files`];
-const services = ['chat_service', 'history_service', 'operations_service', 'media_service', 'account_service'];
+const services = [
+  'chat_service',
+  'history_service',
+  'operations_service',
+  'media_service',
+  'account_service',
+  'usage_service',
+];
 
 const definition = loader.loadSync(
   [

@@ -148,6 +148,16 @@ export const examples: Readonly<Record<string, Example>> = {
     requests: [{ media_id: '$MEDIA_ID' }],
     refusals: ['NOT_FOUND', 'MEDIA_UNAVAILABLE'],
   },
+  'chat.v1.UsageService/QueryUsage': {
+    requests: [
+      {
+        from_time: '2026-11-01T00:00:00Z',
+        group_by: ['USAGE_GROUPING_CLIENT', 'USAGE_GROUPING_MODEL'],
+        filter: 'client = "ada"',
+      },
+    ],
+    refusals: ['NOT_YOURS', 'PAGE_TOKEN_INVALID'],
+  },
   'chat.v1.OperationsService/GetUsage': {
     requests: [{ client_id: 'ada' }],
     refusals: ['OPERATOR_REQUIRED', 'CLIENT_ID_INVALID', 'MEDIA_UNAVAILABLE'],

@@ -32,7 +32,14 @@ const origin = 'Written from proto/chat/v1 and src/tooling/api-examples.ts by `n
 const spoken = 'chat.v1';
 
 /** What a reader meets first first. Services that are not named come last. */
-const serviceOrder = ['ChatService', 'HistoryService', 'MediaService', 'OperationsService', 'AccountService'];
+const serviceOrder = [
+  'ChatService',
+  'HistoryService',
+  'MediaService',
+  'UsageService',
+  'OperationsService',
+  'AccountService',
+];
 
 /** The .proto files of the API, compiled from the working directory. Throws what `buf` has to say about them. */
 export function readContract(): readonly DescFile[] {

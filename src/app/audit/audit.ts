@@ -8,13 +8,12 @@ import {
   checkDraft,
   checkPartition,
   checkUsage,
-  newlyTold,
+  toldUsage,
 } from '../../domain/conversation/invariants.ts';
 import {
   evolve as evolvePartition,
   initialPartition,
   type PartitionState,
-  pendingMessage,
 } from '../../domain/conversation/partition-state.ts';
 import { nothingUsed, type UsageSums, withAttempt } from '../../domain/conversation/usage-sums.ts';
 import type { ParleyEvent } from '../../ports/event-codec.ts';
@@ -206,10 +205,7 @@ class MessageFigures {
       else this.#repeats += 1;
     }
     if (!counted) return;
-    if (event.type === 'ReplyStarted' || event.type === 'ReplyCompleted' || event.type === 'ReplyFailed') {
-      const message = pendingMessage(before, event.messageId);
-      if (message !== undefined) this.usage = newlyTold(message, event).reduce(withAttempt, this.usage);
-    }
+    this.usage = (toldUsage(before, event, after)?.usages ?? []).reduce(withAttempt, this.usage);
     if (event.type === 'ReplyStarted') this.#attempts += 1;
     if (event.type === 'ReplyCompleted' && event.outcome === 'completed') this.#completed += 1;
     if (event.type === 'ReplyCompleted' && event.outcome === 'stopped') this.#stopped += 1;

@@ -58,6 +58,25 @@ export function checkUsage(before: PartitionState, event: ConversationEvent): st
     : null;
 }
 
+/** Whose message an event that counts is about, and what it is the first to tell of attempts at it. */
+export interface ToldUsage {
+  readonly clientId: string;
+  readonly usages: readonly AttemptUsage[];
+}
+
+/** What the event tells of attempts, if it counts; undefined: nothing. `before` and `after`: the states on either side of it. */
+export function toldUsage(
+  before: PartitionState,
+  event: ConversationEvent,
+  after: PartitionState,
+): ToldUsage | undefined {
+  if (before === after) return undefined;
+  if (event.type !== 'ReplyStarted' && event.type !== 'ReplyCompleted' && event.type !== 'ReplyFailed')
+    return undefined;
+  const message = pendingMessage(before, event.messageId);
+  return message && { clientId: message.clientId, usages: newlyTold(message, event) };
+}
+
 /** What the event tells of attempts that no event told of before. */
 export function newlyTold(
   { toldAttempt }: PendingMessage,

@@ -15,10 +15,11 @@ const units = [
   'picturesOut',
 ] as const satisfies readonly (keyof AttemptUsage)[];
 
-const figures = [...attemptEnds, 'estimated', ...units] as const;
+/** All that is summed up. */
+export const usageFigures = [...attemptEnds, 'estimated', ...units] as const;
 
 /** Attempts by how they ended, those of them with an estimated figure, and what all of them used. */
-export type UsageSums = Readonly<Record<(typeof figures)[number], number>>;
+export type UsageSums = Readonly<Record<(typeof usageFigures)[number], number>>;
 
 export const nothingUsed: UsageSums = sumsOf(() => 0);
 
@@ -38,6 +39,6 @@ export function attemptsIn(sums: UsageSums): number {
   return attemptEnds.reduce((sum, end) => sum + sums[end], 0);
 }
 
-function sumsOf(figureOf: (figure: (typeof figures)[number]) => number): UsageSums {
-  return Object.fromEntries(figures.map((figure) => [figure, figureOf(figure)])) as UsageSums;
+function sumsOf(figureOf: (figure: (typeof usageFigures)[number]) => number): UsageSums {
+  return Object.fromEntries(usageFigures.map((figure) => [figure, figureOf(figure)])) as UsageSums;
 }

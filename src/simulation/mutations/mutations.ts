@@ -299,4 +299,9 @@ export const mutations: readonly Mutation[] = [
     rules: ['usage-untold'],
     mayShow: ({ rates }) => strikes(rates, 'crash', 'restart'),
   },
+  {
+    name: '47-usage-of-the-deleted-dropped',
+    fault: 'what attempts at a message used whose conversation was deleted meanwhile is not counted',
+    rules: ['usage-differs'],
+  },
 ];

@@ -1,10 +1,14 @@
 import { runProjector } from '../../../projections/engine/runner.ts';
 import { historyModel } from '../../../projections/history/document.ts';
+import { usageIn } from '../../../projections/history/usage.ts';
 import { projections } from '../../../projections/models.ts';
+import { anybody } from '../../app/caller.ts';
 import { Journal } from '../../app/journal.ts';
+import { type UsageGrouping, UsageReads } from '../../app/reading/usage-reads.ts';
 import { createEventCodec } from '../../codec/event-codec.ts';
 import type { ConversationEvent } from '../../domain/conversation/events.ts';
 import { mediaOf } from '../../domain/conversation/events.ts';
+import { nothingUsed, withSums } from '../../domain/conversation/usage-sums.ts';
 import { MemoryReadModelServer } from '../../testing/memory/read-model/memory-read-models.ts';
 import type { ChatClient } from '../clients/chat-client.ts';
 import type { Deployment } from '../world/deployment.ts';
@@ -119,6 +123,28 @@ async function checkReadModels(world: World, truth: Truth, clients: readonly Cha
   for (const id of Object.keys(live))
     if (rebuilt[id] === undefined) world.find('read-model-differs', `${id} should not be there`);
   for (const client of clients) checkTranscripts(world, truth, client, live);
+  await checkUsageReports(world, truth);
+}
+
+/** What reports say, whatever they are grouped by, is the sum of what the log tells. */
+async function checkUsageReports(world: World, truth: Truth): Promise<void> {
+  const reads = new UsageReads({ usage: usageIn(world.models.handle('read')), ids: world.ids });
+  const total = async (groupBy: readonly UsageGrouping[], filter: string) => {
+    const question = { fromMs: undefined, toMs: undefined, groupBy, filter };
+    const report = await reads.query(anybody, question, { pageSize: 0, pageToken: '' });
+    return JSON.stringify(sorted(withSums(nothingUsed, report.total)));
+  };
+  const used = truth.usageByClient();
+  const all = JSON.stringify(sorted([...used.values()].reduce(withSums, nothingUsed)));
+  for (const groupBy of [[], ['model'], ['client'], ['client', 'hour'], ['day']] as const) {
+    const told = await total(groupBy, '');
+    if (told !== all) world.find('usage-differs', `by ${groupBy.join(', ')}: ${told}, should be ${all}`);
+  }
+  for (const [clientId, ofIt] of used) {
+    const told = await total(['month'], `client = ${JSON.stringify(clientId)}`);
+    const should = JSON.stringify(sorted(ofIt));
+    if (told !== should) world.find('usage-differs', `of ${clientId}: ${told}, should be ${should}`);
+  }
 }
 
 /** How many records conversations have. */

@@ -11,13 +11,20 @@ import {
   type ReplyCompleted,
   type ReplyFailed,
 } from '../../domain/conversation/events.ts';
-import { checkDraft, checkPartition, checkUsage } from '../../domain/conversation/invariants.ts';
+import {
+  checkDraft,
+  checkPartition,
+  checkUsage,
+  type ToldUsage,
+  toldUsage,
+} from '../../domain/conversation/invariants.ts';
 import {
   evolve as evolvePartition,
   initialPartition,
   type PartitionState,
   pendingMessage,
 } from '../../domain/conversation/partition-state.ts';
+import { nothingUsed, type UsageSums, withAttempt, withSums } from '../../domain/conversation/usage-sums.ts';
 import type { LogRecord } from '../../ports/event-log.ts';
 import { contentTypeOf } from '../network/inspector.ts';
 import type { World } from '../world/world.ts';
@@ -59,6 +66,8 @@ export class Truth {
   readonly ends = new Map<string, TrueEnd>();
   /** Offsets of the claims of each partition. */
   readonly claims: number[][];
+  /** What attempts of each client used, by partition. */
+  readonly #usage: Map<string, UsageSums>[];
   /** Told of each session that the start of a process of its gateway's id has ended. */
   onRestarted: (gatewayId: string, sessionId: string) => void = () => {};
   /** Messages that were in the log, and were lost with its end. */
@@ -85,6 +94,7 @@ export class Truth {
     const { partitions } = world.scenario.config.limits;
     this.partitions = Array.from({ length: partitions }, () => initialPartition);
     this.claims = Array.from({ length: partitions }, () => []);
+    this.#usage = Array.from({ length: partitions }, () => new Map());
     this.#journal = new Journal(world.log.handle(), createEventCodec(world.ids), prefix);
     world.log.onAppend((records) => {
       for (const record of records) this.#take(record);
@@ -145,6 +155,7 @@ export class Truth {
     }
     this.partitions[partition] = initialPartition;
     this.claims[partition] = [];
+    this.#usage[partition] = new Map();
     this.#claimIds.delete(partition);
     this.losses.set(partition, (this.losses.get(partition) ?? 0) + 1);
     for (const { event, record } of this.#held(topics.conversations, partition))
@@ -216,6 +227,20 @@ export class Truth {
       );
   }
 
+  #noteUsage(told: ToldUsage | undefined, partition: number): void {
+    const used = this.#usage[partition];
+    if (told === undefined || used === undefined || told.usages.length === 0) return;
+    used.set(told.clientId, told.usages.reduce(withAttempt, used.get(told.clientId) ?? nothingUsed));
+  }
+
+  /** What attempts of each client used. */
+  usageByClient(): ReadonlyMap<string, UsageSums> {
+    const sums = new Map<string, UsageSums>();
+    for (const used of this.#usage)
+      for (const [clientId, ofIt] of used) sums.set(clientId, withSums(sums.get(clientId) ?? nothingUsed, ofIt));
+    return sums;
+  }
+
   #noteChange(event: ConversationEvent, sequence: number, { deleted }: PartitionState): void {
     if (event.type !== 'ConversationRenamed' && event.type !== 'ConversationDeleted') return;
     const { conversationId } = event;
@@ -238,6 +263,7 @@ export class Truth {
     this.#checkDraft(before, event);
     const untold = checkUsage(before, event);
     if (untold !== null) this.#world.find('usage-untold', untold);
+    this.#noteUsage(toldUsage(before, event, state), partition);
     if ('attempt' in event && event.claimId !== this.#claimIds.get(partition))
       this.#world.find(
         'superseded-counts',

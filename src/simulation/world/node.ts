@@ -5,6 +5,7 @@ import { Pace } from '../../../projections/engine/pace.ts';
 import { PolledProgress } from '../../../projections/engine/polled-progress.ts';
 import { historyModel } from '../../../projections/history/document.ts';
 import { history as historyQueries } from '../../../projections/history/query.ts';
+import { usageIn } from '../../../projections/history/usage.ts';
 import { projections } from '../../../projections/models.ts';
 import { operationsViews } from '../../../projections/operations-views.ts';
 import type { Following } from '../../app/following/following.ts';
@@ -193,6 +194,7 @@ export class ServerNode {
       instanceId: this.instanceId,
       journal,
       history: historyQueries(store),
+      usage: usageIn(store),
       progress,
       views: operationsViews(store),
       connections: activeConnections(store),
