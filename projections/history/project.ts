@@ -24,7 +24,6 @@ import {
   messagesSpec,
   type PartitionDocument,
   processingSpec,
-  type ToldAttempt,
 } from './document.ts';
 import { noteUsage, usageSpec } from './usage.ts';
 

@@ -13,9 +13,6 @@ import type { Projection } from '../engine/projection.ts';
 import { runProjector } from '../engine/runner.ts';
 import { projections } from '../models.ts';
 
-/** Between the times of two records. */
-const stepMs = 10;
-
 /** A log in memory, read models in a temporary folder. */
 export interface Harness extends AsyncDisposable {
   readonly server: MemoryLogServer;
@@ -30,7 +27,8 @@ export interface Harness extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function openHarness(partitions = 2): Promise<Harness> {
+/** `stepMs`: between the times of two records. */
+export async function openHarness(partitions = 2, stepMs = 10): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'parley-projections-'));
   const path = join(folder, 'read-models.db');
   let timeMs = 1_000;

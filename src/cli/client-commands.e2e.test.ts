@@ -168,6 +168,24 @@ describe('with a real server', () => {
     await until(() => parley('connections'), /^Nobody is connected/);
   });
 
+  test('usage report sums up what replies used, as a table, CSV or JSON', async () => {
+    const client = await connected('payer');
+    await (await client.send('How much is that?')).reply;
+    const report = (...args: string[]) => parley('usage', 'report', '--filter', 'client = payer', ...args);
+    const table = await until(() => report('--by', 'client,day'), /payer/);
+    expect(table).toMatch(/^client +day +completed +tokens in +tokens out\npayer +2\d{3}-\d\d-\d\d +1 +\d+ +\d+\n$/);
+    const row = JSON.parse(await report('--format', 'json'));
+    expect(row).toMatchObject({ clientId: 'payer', completed: 1, failed: 0 });
+    expect(row.outputTokens).toBeGreaterThan(0);
+    const [heads = '', cells = ''] = (await report('--by', 'model', '--format', 'csv')).split('\n');
+    expect(heads).toMatch(/^provider,model,completed,failed,stopped,lost,estimated,input_tokens,/);
+    expect(cells).toMatch(/^simulated,simulated,1,0,0,0,0,/);
+    expect(await report('--from', '2999-01')).toBe('Nothing was used.\n');
+    expect(await report('--to', '1999-12-31T23:59+01:00')).toBe('Nothing was used.\n');
+    const { code, stderr } = await runParley(['usage', 'report', '--from', 'yesterday'], {});
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('Give 2026-11, 2026-11-01') });
+  });
+
   test('a second process with the saved token takes the session over, and goes on in its conversation', async () => {
     const first = await connected('traveller');
     let saved = { resumeToken: '', conversationId: '', afterSequence: 0n };

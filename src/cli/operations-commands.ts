@@ -10,6 +10,7 @@ import { run } from './run.ts';
 import { duration, jsonLine, localTime } from './show.ts';
 import { table } from './table.ts';
 import { printableLine } from './text.ts';
+import { registerUsageReport } from './usage-report-command.ts';
 
 /** As often as a person can follow. */
 const WATCH_INTERVAL_MS = 1_000;
@@ -25,9 +26,9 @@ interface DisconnectOptions extends CommonOptions {
   readonly reason: string;
 }
 
-/** Adds `parley usage`, `parley connections` and `parley disconnect`. */
+/** Adds `parley usage`, what is below it, `parley connections` and `parley disconnect`. */
 export function registerOperations(program: Command, surroundings: Surroundings): void {
-  withCommonOptions(program.command('usage'), surroundings)
+  const usage = withCommonOptions(program.command('usage'), surroundings)
     .description('show the limits and their use; for a client, also what it stores')
     .argument('[client]', 'whose', '')
     .option('--json', 'one JSON object a line')
@@ -35,6 +36,7 @@ export function registerOperations(program: Command, surroundings: Surroundings)
     .action((clientId: string, options: UsageOptions) =>
       run(options.address, () => showUsage(clientId, options, surroundings)),
     );
+  registerUsageReport(usage, surroundings);
   withCommonOptions(program.command('connections'), surroundings)
     .description('list who is connected, the oldest first')
     .option('--json', 'one JSON object a line')

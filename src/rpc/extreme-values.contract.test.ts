@@ -59,7 +59,8 @@ const moments = [
 ];
 
 function extremesOf({ type, typeName, isRepeated }: ContractField, normal: Dynamic): readonly unknown[] {
-  if (type !== 'TYPE_MESSAGE') return scalars[type] ?? [];
+  const values = scalars[type] ?? [];
+  if (type !== 'TYPE_MESSAGE') return isRepeated ? [[], values, ...values.map((value) => [value])] : values;
   if (typeName.startsWith('google.protobuf.')) return [undefined, {}, ...moments];
   const one = isRepeated ? normal?.[0] : normal;
   const varied = variationsOf(typeName, one ?? {});
@@ -149,6 +150,7 @@ const unaryCalls: readonly (readonly [service: string, method: string, normal: o
     { clientId: 'extreme', kind: 2, contentType: 'audio/mpeg', sizeBytes: '10', sha256: Buffer.alloc(32) },
   ],
   ['MediaService', 'GetMedia', { mediaId: 'm' }],
+  ['UsageService', 'QueryUsage', { filter: 'client = "extreme"', groupBy: [1, 3] }],
   ['OperationsService', 'GetUsage', {}],
   ['OperationsService', 'ListActiveConnections', {}],
   ['OperationsService', 'DisconnectClient', { clientId: 'nobody', reason: 'r' }],

@@ -197,8 +197,56 @@ describe('OperationsService', () => {
   });
 });
 
+describe('UsageService', () => {
+  const query = (question: object) => call(client('chat.v1.UsageService'), 'QueryUsage', question);
+
+  test('sums up what replies used, by client, model and time', async () => {
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session, clientId } = await testSessions.connect();
+    await session.ask('What does it cost?');
+    await session.ask('And that?');
+    const filter = `client = ${JSON.stringify(clientId)}`;
+    const groupBy = ['USAGE_GROUPING_MODEL', 'USAGE_GROUPING_HOUR'];
+    const report = await eventually(
+      () => query({ filter, groupBy }),
+      ({ total }) => total.completed === 2,
+    );
+    const { rows, total, fromTime, toTime, nextPageToken } = report;
+    expect({ fromTime, toTime, nextPageToken }).toEqual({ fromTime: null, toTime: null, nextPageToken: '' });
+    // Between the two an hour may have begun.
+    for (const row of rows) {
+      expect(row).toMatchObject({ clientId, provider: 'simulated', model: 'simulated', failed: 0, estimated: 0 });
+      expect(Date.now() - timestampMs(row.startTime)).toBeLessThan(2 * 3_600_000);
+      expect(timestampMs(row.startTime) % 3_600_000).toBe(0);
+    }
+    const sum = (field: string) => rows.reduce((all: number, row: Dynamic) => all + row[field], 0);
+    for (const field of ['completed', 'inputTokens', 'outputTokens']) expect(sum(field)).toBe(total[field]);
+    expect(total.inputTokens).toBeGreaterThan(1);
+    expect(total).toMatchObject({ clientId, model: '', startTime: null });
+  });
+
+  test('says at which full hours its sums begin and end', async () => {
+    const fromTime = { seconds: 1_700_000_100, nanos: 5 };
+    const report = await query({ fromTime, toTime: { seconds: 1_700_010_001, nanos: 0 } });
+    expect(timestampMs(report.fromTime)).toBe(Date.parse('2023-11-14T22:00:00Z'));
+    expect(timestampMs(report.toTime)).toBe(Date.parse('2023-11-15T02:00:00Z'));
+    expect(report).toMatchObject({ rows: [], total: { completed: 0 } });
+  });
+
+  test.each([
+    [{ groupBy: ['USAGE_GROUPING_UNSPECIFIED'] }, 'group_by'],
+    [{ groupBy: [77] }, 'group_by'],
+    [{ groupBy: ['USAGE_GROUPING_DAY', 'USAGE_GROUPING_HOUR'] }, 'group_by'],
+    [{ filter: 'client > "x"' }, 'filter'],
+    [{ fromTime: { seconds: 9 }, toTime: { seconds: 5 } }, 'to_time'],
+  ])('refuses %j', async (question, field) => {
+    const refusal = { code: 'INVALID_ARGUMENT', reason: 'FRAME_INVALID', fields: [field] };
+    await expect(query(question)).rejects.toMatchObject(refusal);
+  });
+});
+
 describe('health', () => {
-  test.each(['', 'chat.v1.ChatService', 'chat.v1.HistoryService', 'chat.v1.OperationsService'])(
+  test.each(['', 'chat.v1.ChatService', 'chat.v1.HistoryService', 'chat.v1.UsageService', 'chat.v1.OperationsService'])(
     'Check says SERVING for "%s"',
     async (service) => {
       expect(await call(client('grpc.health.v1.Health'), 'Check', { service })).toEqual({ status: 'SERVING' });
@@ -236,6 +284,7 @@ describe('reflection', () => {
       expect.arrayContaining([
         'chat.v1.ChatService',
         'chat.v1.HistoryService',
+        'chat.v1.UsageService',
         'chat.v1.OperationsService',
         'chat.v1.MediaService',
         'chat.v1.AccountService',

@@ -100,6 +100,17 @@ describe('with authentication on', () => {
     expect(messages.map((message: Dynamic) => message.messageId)).toContain(messageId);
   });
 
+  test('QueryUsage tells operators of everybody, others of themselves', async () => {
+    const question = { groupBy: ['USAGE_GROUPING_CLIENT'] };
+    const clientsOf = ({ rows }: Dynamic) => rows.map((row: Dynamic) => row.clientId);
+    expect(await ask(undefined, 'UsageService/QueryUsage', question)).toMatchObject(noToken);
+    expect(clientsOf(await ask(olga, 'UsageService/QueryUsage', question))).toEqual([ann.clientId]);
+    expect(clientsOf(await ask(ann, 'UsageService/QueryUsage', question))).toEqual([ann.clientId]);
+    expect(clientsOf(await ask(bob, 'UsageService/QueryUsage', question))).toEqual([]);
+    const others = { filter: `client = "${ann.clientId}"` };
+    expect(await ask(bob, 'UsageService/QueryUsage', others)).toMatchObject(notYours);
+  });
+
   test('operators are answered', async () => {
     expect(await ask(olga, 'OperationsService/GetUsage', {})).toMatchObject({ maxClients: 50 });
     expect(await ask(olga, 'OperationsService/ListActiveConnections', {})).toMatchObject({ nextPageToken: '' });

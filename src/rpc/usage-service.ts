@@ -7,6 +7,7 @@ import {
   type UsageServiceServer,
 } from '../gen/chat/v1/usage_service.ts';
 import { type Calls, unary } from './calls.ts';
+import { timeMsOf } from './wire-values.ts';
 
 const groupings: Readonly<Partial<Record<GroupingOnWire, UsageGrouping>>> = {
   [GroupingOnWire.CLIENT]: 'client',
@@ -45,7 +46,7 @@ function dateOf(timeMs: number | undefined): Date | undefined {
 export function usageService(usage: UsageReads, calls: Calls): UsageServiceServer {
   return {
     queryUsage: unary(calls, async ({ fromTime, toTime, groupBy, filter, ...page }, caller) => {
-      const times = { fromMs: fromTime?.getTime(), toMs: toTime?.getTime() };
+      const times = { fromMs: timeMsOf(fromTime, 'from_time'), toMs: timeMsOf(toTime, 'to_time') };
       const question = { ...times, groupBy: groupBy.map(groupingFromWire), filter };
       const { rows, total, fromMs, toMs, nextPageToken } = await usage.query(caller, question, page);
       return {

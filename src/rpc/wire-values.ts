@@ -28,3 +28,15 @@ export function numberOf(value: bigint, field: string): number {
     violations: [{ field, description: 'a sequence' }],
   });
 }
+
+/** The last millisecond that a protobuf Timestamp can name: of the year 9999. */
+const lastTimeMs = Date.UTC(10_000, 0) - 1;
+
+/** Milliseconds since the epoch of a protobuf Timestamp; undefined when there is none. Throws FRAME_INVALID for one out of its range. */
+export function timeMsOf(time: Date | undefined, field: string): number | undefined {
+  const timeMs = time?.getTime();
+  if (timeMs === undefined || Math.abs(timeMs) <= lastTimeMs) return timeMs;
+  throw new Refused('FRAME_INVALID', `${field} is out of range`, {
+    violations: [{ field, description: 'a time from the year 1 to the year 9999' }],
+  });
+}

@@ -28,5 +28,5 @@ export function usageFilter(filter: string): UsageFilter {
 }
 
 function refusal(description: string): Refused {
-  return new Refused('FRAME_INVALID', 'filter is none of usage', { violations: [{ field: 'filter', description }] });
+  return new Refused('FRAME_INVALID', 'the filter is invalid', { violations: [{ field: 'filter', description }] });
 }

@@ -81,7 +81,7 @@ export class UsageReads {
     const of = filter.client === undefined ? everybody : { clientId: filter.client };
     const longest = groupBy.find((each) => each !== 'client' && each !== 'model') ?? 'month';
     const rows = new Map<string, UsageRow>();
-    let total: UsageRow = nothingUsed;
+    let total: UsageRow = { ...(filter.client !== undefined && { clientId: filter.client }), ...nothingUsed };
     let entries = 0;
     for await (const batch of this.#deps.usage.between({ fromMs: fromMs ?? 0, toMs: toMs ?? Infinity, longest, of })) {
       entries += batch.length;
@@ -92,7 +92,7 @@ export class UsageReads {
         );
       for (const entry of batch) {
         if (!isAskedFor(entry, filter)) continue;
-        total = withSums(total, entry);
+        total = { ...total, ...withSums(total, entry) };
         const key = groupBy.map((grouping) => keyOf(grouping, entry)).join(separator);
         const row = rows.get(key) ?? rowOf(groupBy, entry, filter);
         rows.set(key, { ...row, ...withSums(row, entry) });
@@ -128,7 +128,7 @@ function spanOf({ fromMs, toMs, groupBy }: UsageQuestion): Span {
 }
 
 function invalid(field: string, description: string): Refused {
-  return new Refused('FRAME_INVALID', `${field} is none of usage`, { violations: [{ field, description }] });
+  return new Refused('FRAME_INVALID', `${field} is invalid`, { violations: [{ field, description }] });
 }
 
 function isAskedFor(entry: UsageEntry, { provider = entry.provider, model = entry.model }: UsageFilter): boolean {

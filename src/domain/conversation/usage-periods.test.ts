@@ -34,9 +34,9 @@ test('a span is covered by months where whole ones lie in it, then days, then ho
   ]);
 });
 
-test('stretches follow each other without a gap, from the first to the last hour, and periods in them are whole', async () => {
+test('stretches follow each other without a gap, from the first to the last hour, and periods in them are whole', () => {
   const hours = fc.integer({ min: 0, max: 600_000 });
-  await assertProperty(
+  assertProperty(
     fc.property(hours, fc.nat(5_000), fc.constantFrom(...usagePeriods), (from, length, longest) => {
       const fromMs = from * hourMs;
       const toMs = fromMs + length * hourMs;
