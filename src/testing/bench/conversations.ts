@@ -1,5 +1,10 @@
 import { nodeCryptoIds as ids } from '../../adapters/node/node-crypto-ids.ts';
-import type { ConversationEvent, MessageReceived } from '../../domain/conversation/events.ts';
+import {
+  type AttemptUsage,
+  type ConversationEvent,
+  type MessageReceived,
+  textOf,
+} from '../../domain/conversation/events.ts';
 
 /** What is said in each message, and by whom it is answered. */
 export interface Said {
@@ -136,7 +141,8 @@ export class BenchConversations {
 
   #replyCompleted({ partition }: Conversation, message: MessageReceived): Placed {
     const { reply, model } = this.#said;
-    const said = { parts: [{ kind: 'text', text: reply }], model, outcome: 'completed' } as const;
+    const ended = [usageOf(message, reply, model)];
+    const said = { parts: [{ kind: 'text', text: reply }], model, outcome: 'completed', ended } as const;
     return { partition, event: { type: 'ReplyCompleted', ...this.#attempt(partition, message), ...said } };
   }
 
@@ -144,6 +150,27 @@ export class BenchConversations {
     const claimId = this.#claims[partition] ?? '';
     return { conversationId, messageId, replyMessageId: ids.replyMessageId(messageId), attempt: 1, claimId };
   }
+}
+
+/** As `simulated` tells it. */
+function usageOf({ parts }: MessageReceived, reply: string, model: string): AttemptUsage {
+  return {
+    attempt: 1,
+    end: 'completed',
+    provider: 'simulated',
+    model,
+    inputTokens: Math.ceil(textOf(parts).length / 4),
+    cachedInputTokens: 0,
+    outputTokens: Math.ceil(reply.length / 4),
+    reasoningTokens: 0,
+    soundInMs: 0,
+    soundOutMs: 0,
+    picturesIn: 0,
+    picturesOut: 0,
+    firstPieceMs: 120,
+    durationMs: 250,
+    estimated: false,
+  };
 }
 
 function started({ conversationId, clientId, partition }: Conversation): Placed {

@@ -15,6 +15,7 @@ import {
   replyFailed,
   replyStarted,
   text,
+  usageOf,
   workerClaimed,
 } from '../../../../projections/testing/conversation-events.ts';
 import { openHarness, projectAll } from '../../../../projections/testing/harness.ts';
@@ -53,12 +54,17 @@ function conversationEvent(random: () => number): { partition: number; event: Co
   const messageId = `m${talk}-${Math.floor(random() * 12)}`;
   const said = [text(among(['night train to Zürich', 'day train', 'two words', '東京 station']))];
   const parts = random() < 0.3 ? [...said, media(`p${Math.floor(random() * 3)}`)] : said;
-  const reply = { conversationId, claimId: 'claim', attempt: 1 + Math.floor(random() * 2) };
+  const attempt = 1 + Math.floor(random() * 2);
+  const reply = { conversationId, claimId: 'claim', attempt };
+  const ended = [usageOf(attempt, { model: among(['parrot', 'owl $x.y']) })];
   const make = among([
     () => conversationStarted(conversationId, clientId),
     ...Array.from({ length: 6 }, () => () => messageReceived(messageId, { conversationId, clientId, parts })),
-    ...Array.from({ length: 3 }, () => () => replyStarted(messageId, reply)),
-    ...Array.from({ length: 4 }, () => () => replyCompleted(messageId, { ...reply, parts })),
+    ...Array.from(
+      { length: 3 },
+      () => () => replyStarted(messageId, { ...reply, ...(attempt > 1 && { ended: [usageOf(1)] }) }),
+    ),
+    ...Array.from({ length: 4 }, () => () => replyCompleted(messageId, { ...reply, parts, ended })),
     () => replyFailed(messageId, reply),
     () => conversationRenamed(among(['Plans', 'Dreams $x.y']), conversationId),
     () => (random() < 0.4 ? conversationDeleted(conversationId) : conversationErased(conversationId)),
