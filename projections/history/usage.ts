@@ -6,7 +6,13 @@ import {
   type UsagePeriod,
   usagePeriods,
 } from '../../src/domain/conversation/usage-periods.ts';
-import { nothingUsed, type UsageSums, withAttempt } from '../../src/domain/conversation/usage-sums.ts';
+import {
+  nonZero,
+  nothingUsed,
+  type UsageSums,
+  withAttempt,
+  withSums,
+} from '../../src/domain/conversation/usage-sums.ts';
 import type { Collection, CollectionSpec, Place, ReadModelStore } from '../../src/ports/read-model.ts';
 import type { Usage, UsageEntry, UsageSpan } from '../../src/ports/usage.ts';
 import type { Documents } from '../engine/projection.ts';
@@ -64,7 +70,7 @@ function noteIn(
   const whole = { ...key, startMs: startOf(key.period, timeMs), partition, provider, model };
   documents.updateLater<UsageDocument>(usageSpec.name, idOf(whole), offset, (before) => ({
     ...whole,
-    ...used.reduce(withAttempt, before ?? nothingUsed),
+    ...nonZero(used.reduce(withAttempt, withSums(nothingUsed, before ?? {}))),
   }));
 }
 

@@ -13,8 +13,8 @@ export interface UsageSpan {
   readonly of: { readonly clientId: string } | 'each client' | 'all clients';
 }
 
-/** What attempts at one model used in an hour, a day or a month, of one partition. */
-export interface UsageEntry extends UsageSums {
+/** What attempts at one model used in an hour, a day or a month, of one partition; what is absent is 0. */
+export interface UsageEntry extends Partial<UsageSums> {
   /** Of the hour, day or month (UTC), milliseconds since the epoch. */
   readonly startMs: number;
   /** undefined: of all together. */

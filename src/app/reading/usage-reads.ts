@@ -1,5 +1,5 @@
 import { startOf, startOfNext, type UsagePeriod } from '../../domain/conversation/usage-periods.ts';
-import { nothingUsed, type UsageSums, withSums } from '../../domain/conversation/usage-sums.ts';
+import { addSums, nothingUsed, type UsageSums } from '../../domain/conversation/usage-sums.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { Usage, UsageEntry } from '../../ports/usage.ts';
@@ -81,7 +81,7 @@ export class UsageReads {
     const of = filter.client === undefined ? everybody : { clientId: filter.client };
     const longest = groupBy.find((each) => each !== 'client' && each !== 'model') ?? 'month';
     const rows = new Map<string, UsageRow>();
-    let total: UsageRow = { ...(filter.client !== undefined && { clientId: filter.client }), ...nothingUsed };
+    const total = { ...(filter.client !== undefined && { clientId: filter.client }), ...nothingUsed };
     let entries = 0;
     for await (const batch of this.#deps.usage.between({ fromMs: fromMs ?? 0, toMs: toMs ?? Infinity, longest, of })) {
       entries += batch.length;
@@ -92,10 +92,11 @@ export class UsageReads {
         );
       for (const entry of batch) {
         if (!isAskedFor(entry, filter)) continue;
-        total = { ...total, ...withSums(total, entry) };
+        addSums(total, entry);
         const key = groupBy.map((grouping) => keyOf(grouping, entry)).join(separator);
         const row = rows.get(key) ?? rowOf(groupBy, entry, filter);
-        rows.set(key, { ...row, ...withSums(row, entry) });
+        addSums(row, entry);
+        rows.set(key, row);
       }
     }
     return { rows, total };

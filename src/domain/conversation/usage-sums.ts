@@ -21,7 +21,7 @@ export const usageFigures = [...attemptEnds, 'estimated', ...units] as const;
 /** Attempts by how they ended, those of them with an estimated figure, and what all of them used. */
 export type UsageSums = Readonly<Record<(typeof usageFigures)[number], number>>;
 
-export const nothingUsed: UsageSums = sumsOf(() => 0);
+export const nothingUsed = Object.fromEntries(usageFigures.map((figure) => [figure, 0])) as UsageSums;
 
 /** The sums with one more attempt. */
 export function withAttempt(sums: UsageSums, usage: AttemptUsage): UsageSums {
@@ -31,14 +31,22 @@ export function withAttempt(sums: UsageSums, usage: AttemptUsage): UsageSums {
 
 /** The sums of both; what one of them lacks is 0. */
 export function withSums(left: UsageSums, right: Partial<UsageSums>): UsageSums {
-  return sumsOf((figure) => left[figure] + (right[figure] ?? 0));
+  const sums = { ...left };
+  addSums(sums, right);
+  return sums;
+}
+
+/** Adds to sums that nobody else has: a report is made of thousands. What is lacking is 0. */
+export function addSums(sums: { -readonly [Figure in keyof UsageSums]: number }, more: Partial<UsageSums>): void {
+  for (const figure of usageFigures) sums[figure] += more[figure] ?? 0;
+}
+
+/** Without what is 0. */
+export function nonZero(sums: UsageSums): Partial<UsageSums> {
+  return Object.fromEntries(usageFigures.flatMap((figure) => (sums[figure] === 0 ? [] : [[figure, sums[figure]]])));
 }
 
 /** Attempts, however they ended. */
 export function attemptsIn(sums: UsageSums): number {
   return attemptEnds.reduce((sum, end) => sum + sums[end], 0);
-}
-
-function sumsOf(figureOf: (figure: (typeof usageFigures)[number]) => number): UsageSums {
-  return Object.fromEntries(usageFigures.map((figure) => [figure, figureOf(figure)])) as UsageSums;
 }
