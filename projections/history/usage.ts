@@ -6,13 +6,7 @@ import {
   type UsagePeriod,
   usagePeriods,
 } from '../../src/domain/conversation/usage-periods.ts';
-import {
-  nonZero,
-  nothingUsed,
-  type UsageSums,
-  withAttempt,
-  withSums,
-} from '../../src/domain/conversation/usage-sums.ts';
+import { sumsOf, type UsageSums, withNonZero } from '../../src/domain/conversation/usage-sums.ts';
 import type { Collection, CollectionSpec, Place, ReadModelStore } from '../../src/ports/read-model.ts';
 import type { Usage, UsageEntry, UsageSpan } from '../../src/ports/usage.ts';
 import type { Documents } from '../engine/projection.ts';
@@ -51,32 +45,45 @@ interface Told {
 
 /** Counts what the record tells of attempts that none before it told of. */
 export function noteUsage(told: readonly AttemptUsage[], { clientId, ...of }: Told, documents: Documents): void {
-  // A record changes a document once: what it tells of attempts at one model goes in together.
-  for (const used of Map.groupBy(told, ({ provider, model }) => JSON.stringify([provider, model])).values()) {
+  for (const { provider, model, used } of byModel(told)) {
     for (const period of usagePeriods) {
-      noteIn({ period, scope: 'client', clientId }, used, of, documents);
-      noteIn({ period, scope: 'all' }, used, of, documents);
+      const startMs = startOf(period, of.timeMs);
+      const ofAll = { period, startMs, partition: of.partition, provider, model };
+      noteIn({ ...ofAll, scope: 'client', clientId }, used, of.offset, documents);
+      noteIn({ ...ofAll, scope: 'all' }, used, of.offset, documents);
     }
   }
 }
 
-function noteIn(
-  key: Pick<UsageDocument, 'period' | 'scope' | 'clientId'>,
-  used: readonly AttemptUsage[],
-  { partition, offset, timeMs }: Omit<Told, 'clientId'>,
-  documents: Documents,
-): void {
-  const { provider = '', model = '' } = used[0] ?? {};
-  const whole = { ...key, startMs: startOf(key.period, timeMs), partition, provider, model };
-  documents.updateLater<UsageDocument>(usageSpec.name, idOf(whole), offset, (before) => ({
-    ...whole,
-    ...nonZero(used.reduce(withAttempt, withSums(nothingUsed, before ?? {}))),
-  }));
+interface UsedAtModel {
+  readonly provider: string;
+  readonly model: string;
+  readonly used: Partial<UsageSums>;
 }
 
-function idOf(of: Omit<UsageDocument, keyof UsageSums>): string {
-  const { period, startMs, partition, clientId = null, provider, model } = of;
-  return JSON.stringify([period, startMs, partition, clientId, provider, model]);
+/** A record changes a document once: what it tells of attempts at one model goes in together. */
+function byModel(told: readonly AttemptUsage[]): readonly UsedAtModel[] {
+  const models: UsedAtModel[] = [];
+  for (const usage of told) {
+    const { provider, model } = usage;
+    const known = models.findIndex((one) => one.provider === provider && one.model === model);
+    const used = withNonZero(models[known]?.used ?? {}, sumsOf(usage));
+    models[known < 0 ? models.length : known] = { provider, model, used };
+  }
+  return models;
+}
+
+type Key = Omit<UsageDocument, keyof UsageSums>;
+
+function noteIn(key: Key, used: Partial<UsageSums>, offset: number, documents: Documents): void {
+  documents.updateLater<UsageDocument>(usageSpec.name, idOf(key), offset, (before) => {
+    const known: UsageDocument = before ?? key;
+    return withNonZero(known, used);
+  });
+}
+
+function idOf({ period, startMs, partition, clientId, provider, model }: Key): string {
+  return JSON.stringify([period, startMs, partition, clientId ?? null, provider, model]);
 }
 
 /** Documents read at once. */

@@ -25,8 +25,15 @@ export const nothingUsed = Object.fromEntries(usageFigures.map((figure) => [figu
 
 /** The sums with one more attempt. */
 export function withAttempt(sums: UsageSums, usage: AttemptUsage): UsageSums {
-  const used = Object.fromEntries(units.map((unit) => [unit, usage[unit]]));
-  return withSums(sums, { ...used, [usage.end]: 1, estimated: usage.estimated ? 1 : 0 });
+  return withSums(sums, sumsOf(usage));
+}
+
+/** Of one attempt, without what is 0: a message is summed up several times. */
+export function sumsOf(usage: AttemptUsage): Partial<UsageSums> {
+  const sums: Partial<Record<keyof UsageSums, number>> = { [usage.end]: 1 };
+  if (usage.estimated) sums.estimated = 1;
+  for (const unit of units) if (usage[unit] !== 0) sums[unit] = usage[unit];
+  return sums;
 }
 
 /** The sums of both; what one of them lacks is 0. */
@@ -41,9 +48,12 @@ export function addSums(sums: { -readonly [Figure in keyof UsageSums]: number },
   for (const figure of usageFigures) sums[figure] += more[figure] ?? 0;
 }
 
-/** Without what is 0. */
-export function nonZero(sums: UsageSums): Partial<UsageSums> {
-  return Object.fromEntries(usageFigures.flatMap((figure) => (sums[figure] === 0 ? [] : [[figure, sums[figure]]])));
+/** An object with sums, to which others are added; what one of them lacks is 0, and is not there unless it is in the other. */
+export function withNonZero<Sums extends Partial<UsageSums>>(left: Sums, right: Partial<UsageSums>): Sums {
+  const sums: { -readonly [Figure in keyof UsageSums]?: number | undefined } = { ...left };
+  for (const figure of Object.keys(right) as (keyof UsageSums)[])
+    sums[figure] = (left[figure] ?? 0) + (right[figure] ?? 0);
+  return sums as Sums;
 }
 
 /** Attempts, however they ended. */
