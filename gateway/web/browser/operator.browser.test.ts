@@ -28,6 +28,14 @@ describe.each(doors)('over %s', (door) => {
     await expect(session.ask(' ')).rejects.toMatchObject({ reason: 'EMPTY_MESSAGE' });
     for (const name of ['Messages accepted in a minute', 'Replies in a minute', 'Refused in a minute', 'EMPTY_MESSAGE'])
       await page.getByRole('img', { name: `${name} over time: now 1, at most 1` }).waitFor();
+    await page.getByRole('button', { name: 'Read again' }).click();
+    await page.getByRole('img', { name: /^Tokens by hour: \d+ in all, at most \d+$/ }).waitFor();
+    const used = page.getByRole('table', { name: 'What replies used' });
+    await used.getByRole('row', { name: /^a-guest 2 0 \d+ \d+$/ }).waitFor();
+    await page.getByRole('combobox', { name: 'By' }).selectOption('model');
+    await used.getByRole('row', { name: /^simulated simulated 2 0 / }).waitFor();
+    await page.getByRole('combobox', { name: 'Time' }).selectOption('the last 12 months');
+    await page.getByRole('img', { name: /^Tokens by month: \d+ in all/ }).waitFor();
     const row = page.getByRole('table', { name: 'Connections' }).getByRole('row', { name: /a-guest/ });
     await row.waitFor();
     await page.getByRole('textbox', { name: 'Message id' }).fill(accepted.messageId);

@@ -302,6 +302,38 @@ export interface OperatorCommands {
   watch(): () => void;
   disconnect(clientId: string): Promise<Refusal | undefined>;
   explain(messageId: string): Promise<readonly Step[] | Refusal>;
+  readUsageReport(wish: UsageReportWish): Promise<UsageReport | Refusal>;
+}
+
+export interface UsageReportWish {
+  /** The last 24 hours, 30 days or 12 months. */
+  readonly span: 'day' | 'month' | 'year';
+  readonly by: 'client' | 'model';
+}
+
+/** What replies used in a span. */
+export interface UsageReport {
+  /** Its hours, days or months (UTC), in their order. */
+  readonly bars: readonly UsageBar[];
+  /** By client or model, those of most tokens first. */
+  readonly rows: readonly UsageReportRow[];
+  /** There are more rows. */
+  readonly isCut: boolean;
+}
+
+export interface UsageBar {
+  readonly at: Date;
+  readonly tokensIn: number;
+  readonly tokensOut: number;
+}
+
+export interface UsageReportRow {
+  readonly name: string;
+  readonly replies: number;
+  /** That failed, were stopped or were lost. */
+  readonly others: number;
+  readonly tokensIn: number;
+  readonly tokensOut: number;
 }
 
 export interface Usage {

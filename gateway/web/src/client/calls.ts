@@ -16,6 +16,7 @@ export class Calls {
   readonly history;
   readonly media;
   readonly operations;
+  readonly usage;
 
   constructor(wire: Wire, tokens: AccessTokens) {
     const caller = new Parley({ wire, tokens });
@@ -24,6 +25,7 @@ export class Calls {
     this.history = caller.history;
     this.media = caller.media;
     this.operations = caller.operations;
+    this.usage = caller.usage;
   }
 }
 

@@ -7,6 +7,7 @@ import type {
 import type { ActiveConnection, OperatorCommands, Refusal, SignInState, Step, Usage, UsageSample } from './app.ts';
 import { type Calls, orRefusal, shownRefusal } from './calls.ts';
 import { LastMinutes } from './last-minute.ts';
+import { readUsageReport } from './usage-report.ts';
 
 /** As often as figures change in a way that somebody can follow. */
 const readEveryMs = 2_000;
@@ -81,15 +82,18 @@ export function createOperatorCommands(calls: Calls, signedIn: ReadonlySignal<Si
       await read();
       return why;
     },
-    async explain(messageId) {
-      try {
-        const { steps } = await calls.operations.explainMessage({ messageId });
-        return steps.map(({ time, event, detail }): Step => ({ at: dateOf(time), event, detail }));
-      } catch (error) {
-        return shownRefusal(error);
-      }
-    },
+    readUsageReport: (wish) => readUsageReport(calls, wish, new Date()),
+    explain: (messageId) => explain(calls, messageId),
   };
+}
+
+async function explain(calls: Calls, messageId: string): Promise<readonly Step[] | Refusal> {
+  try {
+    const { steps } = await calls.operations.explainMessage({ messageId });
+    return steps.map(({ time, event, detail }): Step => ({ at: dateOf(time), event, detail }));
+  } catch (error) {
+    return shownRefusal(error);
+  }
 }
 
 async function listConnections(calls: Calls): Promise<readonly ActiveConnection[]> {

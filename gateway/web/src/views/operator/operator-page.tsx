@@ -5,6 +5,7 @@ import { Trouble } from '../common/trouble.tsx';
 import { Connections } from './connections.tsx';
 import { Explanation } from './explanation.tsx';
 import { UsagePlots } from './usage-plots.tsx';
+import { UsageReportSection } from './usage-report.tsx';
 import '../../styles/operator.css';
 
 /** For those who run it: how much of the limits is used, who is there, and what became of a message. */
@@ -22,6 +23,7 @@ export function OperatorPage({ app, messageId }: { readonly app: App; readonly m
           <>
             <Use usage={usage.value} />
             <UsagePlots samples={app.operator.usageSamples.value} />
+            <UsageReportSection app={app} />
             <Connections app={app} />
           </>
         )}

@@ -1,0 +1,72 @@
+import { timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { UsageGrouping, type UsageRow as WireRow } from '../../../../src/client/gen/chat/v1/usage_service_pb.js';
+import { allItems } from '../../../../src/client/pages.ts';
+import type { Refusal, UsageBar, UsageReport, UsageReportRow, UsageReportWish } from './app.ts';
+import { type Calls, shownRefusal } from './calls.ts';
+
+/** More than anybody reads here; `parley usage report` has all. */
+const maxRows = 200;
+
+/** How many bars a plot of each span has, and when the nth before the one of now began (UTC), in milliseconds since the epoch. */
+const spans = {
+  day: { bars: 24, by: UsageGrouping.HOUR, startMs: (now: Date, before: number) => utcOf(now, 0, 0, -before) },
+  month: { bars: 30, by: UsageGrouping.DAY, startMs: (now: Date, before: number) => utcOf(now, 0, -before) },
+  year: { bars: 12, by: UsageGrouping.MONTH, startMs: (now: Date, before: number) => utcOf(now, -before) },
+} as const;
+
+/** The beginning of the month, day or hour of this time, moved by so many. */
+function utcOf(now: Date, months: number, days?: number, hours?: number): number {
+  const month = now.getUTCMonth() + months;
+  if (days === undefined) return Date.UTC(now.getUTCFullYear(), month);
+  const day = now.getUTCDate() + days;
+  if (hours === undefined) return Date.UTC(now.getUTCFullYear(), month, day);
+  return Date.UTC(now.getUTCFullYear(), month, day, now.getUTCHours() + hours);
+}
+
+/** What replies used in a span that ends now: by its parts, and by client or model. Resolves with the refusal when it cannot be read. */
+export async function readUsageReport(
+  calls: Calls,
+  { span, by }: UsageReportWish,
+  now: Date,
+): Promise<UsageReport | Refusal> {
+  const { bars, by: period, startMs } = spans[span];
+  const starts = Array.from({ length: bars }, (_, index) => startMs(now, bars - 1 - index));
+  const fromTime = timestampFromMs(starts[0] ?? 0);
+  const list = async (grouping: UsageGrouping) => {
+    const rows: WireRow[] = [];
+    const all = allItems({ limit: maxRows }, async (page) => {
+      const answer = await calls.usage.queryUsage({ fromTime, groupBy: [grouping], ...page });
+      return { items: answer.rows, nextPageToken: answer.nextPageToken };
+    });
+    for await (const row of all) rows.push(row);
+    return rows;
+  };
+  try {
+    const [overTime, rows] = await Promise.all([
+      list(period),
+      list(by === 'client' ? UsageGrouping.CLIENT : UsageGrouping.MODEL),
+    ]);
+    const at = new Map(overTime.map((row) => [row.startTime && timestampDate(row.startTime).getTime(), row]));
+    return {
+      bars: starts.map((start) => barOf(new Date(start), at.get(start))),
+      rows: rows.map(rowOf).sort((left, right) => right.tokensOut - left.tokensOut),
+      isCut: rows.length === maxRows,
+    };
+  } catch (error) {
+    return shownRefusal(error);
+  }
+}
+
+function barOf(at: Date, row: WireRow | undefined): UsageBar {
+  return { at, tokensIn: Number(row?.inputTokens ?? 0), tokensOut: Number(row?.outputTokens ?? 0) };
+}
+
+function rowOf({ clientId, provider, model, completed, failed, stopped, lost, ...used }: WireRow): UsageReportRow {
+  return {
+    name: clientId === '' ? `${provider} ${model}` : clientId,
+    replies: Number(completed),
+    others: Number(failed + stopped + lost),
+    tokensIn: Number(used.inputTokens),
+    tokensOut: Number(used.outputTokens),
+  };
+}
