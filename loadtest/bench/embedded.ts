@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { UsageGrouping } from '../../src/client/gen/chat/v1/usage_service_pb.js';
 import { grpc } from '../../src/client/node/grpc.ts';
 import { Parley } from '../../src/client/parley.ts';
 import type { ParleyServer } from '../../src/testing/server.ts';
@@ -119,9 +120,14 @@ async function measureSize(messages: number, work: string) {
   await using server = await startParley({ PARLEY_DATA_DIR: dataDir, ...wholeReplies });
   const { address, startMs, pid } = server;
   const pageMs = await runClient('pages', { address, conversationId, pages: 1_000 });
+  const report = (...groupBy: UsageGrouping[]) => runClient('reports', { address, groupBy, reports: 200 });
+  const reportMs = {
+    byModelAndDay: await report(UsageGrouping.MODEL, UsageGrouping.DAY),
+    byClient: await report(UsageGrouping.CLIENT),
+  };
   const { connectMs } = await connects(server, 300);
   const { residentMib } = memory(pid);
-  return { messages, events, ...first, startMs, pageMs, connectMs, residentMib, refoldEventsPerSecond };
+  return { messages, events, ...first, startMs, pageMs, reportMs, connectMs, residentMib, refoldEventsPerSecond };
 }
 
 /** A start on a log without read models: until it listens, and until they are built. */
