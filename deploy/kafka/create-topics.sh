@@ -45,4 +45,5 @@ keys=(
 
 create connections 1 "${events[@]}"
 create conversations "${PARTITIONS:-10}" "${events[@]}"
+create spending 1 "${events[@]}"
 create keys 1 "${keys[@]}"

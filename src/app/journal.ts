@@ -1,5 +1,6 @@
 import type { AdmissionEvent } from '../domain/admission/events.ts';
 import type { ConversationEvent } from '../domain/conversation/events.ts';
+import type { SpendingEvent } from '../domain/spending/events.ts';
 import type { Decoded, EventCodec, ParleyEvent } from '../ports/event-codec.ts';
 import type { Appended, EventLog, LogRecord } from '../ports/event-log.ts';
 import type { RecordPlace } from '../ports/operations-views.ts';
@@ -9,11 +10,22 @@ import type { TraceContext } from '../ports/tracing.ts';
 export interface Topics {
   readonly connections: string;
   readonly conversations: string;
+  readonly spending: string;
 }
 
 /** The topics of the deployment with this prefix. */
 export function topicsOf(prefix: string): Topics {
-  return { connections: `${prefix}.connections`, conversations: `${prefix}.conversations` };
+  return {
+    connections: `${prefix}.connections`,
+    conversations: `${prefix}.conversations`,
+    spending: `${prefix}.spending`,
+  };
+}
+
+/** How many partitions each topic has, by its name, in a deployment with so many of conversations. */
+export function partitionsOf(prefix: string, partitions: number): Readonly<Record<string, number>> {
+  const { connections, conversations, spending } = topicsOf(prefix);
+  return { [connections]: 1, [conversations]: partitions, [spending]: 1 };
 }
 
 /** A decoded record and its place. */
@@ -50,6 +62,11 @@ export class Journal {
   /** Appends to the one partition of `connections`. Rejects with LogUnavailable. */
   appendConnection(events: readonly AdmissionEvent[]): Promise<readonly Appended[]> {
     return this.#append(this.topics.connections, 0, '', events, undefined);
+  }
+
+  /** Appends to the one partition of `spending`. Rejects with LogUnavailable. */
+  appendSpending(events: readonly SpendingEvent[]): Promise<readonly Appended[]> {
+    return this.#append(this.topics.spending, 0, '', events, undefined);
   }
 
   /** Appends events of one conversation to its partition, in order, as a step of `trace`, if it is given and traced. Rejects with LogUnavailable. */

@@ -9,6 +9,7 @@ import { registerHistory } from './history-command.ts';
 import { registerInstructions } from './instructions-command.ts';
 import { registerOpen } from './open-command.ts';
 import { registerOperations } from './operations-commands.ts';
+import { registerPrices } from './price-commands.ts';
 import { registerSecurityLog } from './security-log-command.ts';
 
 /** Adds every command that talks to a running server. */
@@ -23,6 +24,7 @@ export function registerClientCommands(program: Command, surroundings: Surroundi
   registerAccounts(program, surroundings);
   program.commandsGroup('For operators:');
   registerOperations(program, surroundings);
+  registerPrices(program, surroundings);
   registerExplain(program, surroundings);
   registerDeadLetters(program, surroundings);
   registerSecurityLog(program, surroundings);

@@ -1,6 +1,7 @@
 import { type Timestamp, timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { UsageGrouping, type UsageRow } from '../client/gen/chat/v1/usage_service_pb.js';
+import { moneyText } from '../client/money.ts';
 import { allItems } from '../client/pages.ts';
 import { type CommonOptions, type Surroundings, withCommonOptions } from './common-options.ts';
 import { connect } from './endpoint.ts';
@@ -73,28 +74,34 @@ async function showReport(options: ReportOptions, surroundings: Surroundings): P
     ...(to !== undefined && { toTime: timestampFromMs(to) }),
   };
   let total: UsageRow | undefined;
+  let currency = '';
   const rows = await Array.fromAsync(
     allItems({}, async (page) => {
       const { rows: items, nextPageToken, ...report } = await parley.usage.queryUsage({ ...question, ...page });
       total = report.total;
+      ({ currency } = report);
       return { items, nextPageToken };
     }),
   );
-  process.stdout.write(reportText({ rows, total, by, format }));
+  process.stdout.write(reportText({ rows, total, currency, by, format }));
 }
 
 interface Report {
   readonly rows: readonly UsageRow[];
   readonly total: UsageRow | undefined;
+  /** Of costs; '': prices were never set. */
+  readonly currency: string;
   readonly by: readonly Grouping[];
   readonly format: ReportOptions['format'];
 }
 
 /** What a report prints. */
-export function reportText({ rows, total, by, format }: Report): string {
-  if (format === 'json') return rows.map((row) => jsonLine(asked(row))).join('');
-  if (format === 'csv') return csvOf(rows, by);
-  return rows.length === 0 ? 'Nothing was used.\n' : reportTable(rows, total, by);
+export function reportText(report: Report): string {
+  const { rows, currency, format } = report;
+  if (format === 'json')
+    return rows.map((row) => jsonLine({ ...asked(row), ...(currency !== '' && { currency }) })).join('');
+  if (format === 'csv') return csvOf(report);
+  return rows.length === 0 ? 'Nothing was used.\n' : reportTable(report);
 }
 
 /** Without what rows are not told apart by. */
@@ -117,15 +124,18 @@ const figures = [
   ['ms spoken', 'soundOutMs'],
   ['pictures in', 'picturesIn'],
   ['pictures out', 'picturesOut'],
+  ['priced', 'priced'],
+  ['cost', 'costMicros'],
 ] as const satisfies readonly (readonly [string, keyof UsageRow])[];
 
 /** What every table shows, also where it is 0. */
 const alwaysShown: ReadonlySet<string> = new Set(['completed', 'inputTokens', 'outputTokens']);
 
-function reportTable(rows: readonly UsageRow[], total: UsageRow | undefined, by: readonly Grouping[]): string {
-  const shown = figures.filter(([, field]) => alwaysShown.has(field) || rows.some((row) => row[field] !== 0n));
+function reportTable({ rows, total, currency, by }: Report): string {
+  const shown = figures.filter(([, field]) => isShown(rows, field));
   const keys = by.flatMap((grouping) => (grouping === 'model' ? ['provider', 'model'] : [grouping]));
-  const line = (row: UsageRow) => shown.map(([, field]) => String(row[field]));
+  const line = (row: UsageRow) =>
+    shown.map(([, field]) => (field === 'costMicros' ? `${moneyText(row[field])} ${currency}` : String(row[field])));
   const lines = rows.map((row) => [
     ...by.flatMap((grouping) => keysOf(row, grouping)).map(printableLine),
     ...line(row),
@@ -135,6 +145,17 @@ function reportTable(rows: readonly UsageRow[], total: UsageRow | undefined, by:
     [[...keys, ...shown.map(([head]) => head)], ...lines, ...sum],
     [...keys.map(() => 'left' as const), ...shown.map(() => 'right' as const)],
   );
+}
+
+/** How many attempts had a price is of interest where some had none. */
+function isShown(rows: readonly UsageRow[], field: (typeof figures)[number][1]): boolean {
+  if (field === 'priced')
+    return rows.some(({ priced }) => priced > 0n) && rows.some((row) => row.priced < attemptsIn(row));
+  return alwaysShown.has(field) || rows.some((row) => row[field] !== 0n);
+}
+
+function attemptsIn({ completed, failed, stopped, lost }: UsageRow): bigint {
+  return completed + failed + stopped + lost;
 }
 
 function keysOf({ clientId, provider, model, startTime }: UsageRow, grouping: Grouping): readonly string[] {
@@ -157,14 +178,15 @@ function timeText(time: Timestamp | undefined, grouping: 'hour' | 'day' | 'month
 }
 
 /** RFC 4180, with LF. */
-function csvOf(rows: readonly UsageRow[], by: readonly Grouping[]): string {
+function csvOf({ rows, currency, by }: Report): string {
   const keys = by.flatMap((grouping) => (grouping === 'model' ? ['provider', 'model'] : [grouping]));
   const heads = figures.map(([, field]) => field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
   const lines = rows.map((row) => [
     ...by.flatMap((grouping) => keysOf(row, grouping)).map(csvText),
     ...figures.map(([, field]) => String(row[field])),
+    currency,
   ]);
-  return [[...keys, ...heads], ...lines].map((cells) => `${cells.join(',')}\n`).join('');
+  return [[...keys, ...heads, 'currency'], ...lines].map((cells) => `${cells.join(',')}\n`).join('');
 }
 
 /** A cell that a spreadsheet takes for a formula would be run there: clients choose their ids. */

@@ -7,6 +7,7 @@ import type { Message } from './gen/chat/v1/content_pb.js';
 import { type Conversation, type ExcerptPiece, HistoryService } from './gen/chat/v1/history_service_pb.js';
 import { MediaService } from './gen/chat/v1/media_service_pb.js';
 import { OperationsService } from './gen/chat/v1/operations_service_pb.js';
+import { SpendingService } from './gen/chat/v1/spending_service_pb.js';
 import { UsageService } from './gen/chat/v1/usage_service_pb.js';
 import { textOf } from './message-text.ts';
 import type { OutgoingPart } from './outbox.ts';
@@ -50,6 +51,7 @@ export class Parley implements Disposable {
   readonly media: Client<typeof MediaService>;
   readonly operations: Client<typeof OperationsService>;
   readonly usage: Client<typeof UsageService>;
+  readonly spending: Client<typeof SpendingService>;
   readonly #options: ParleyOptions;
   readonly #connection: WireConnection;
 
@@ -62,6 +64,7 @@ export class Parley implements Disposable {
     this.media = createClient(MediaService, transport);
     this.operations = createClient(OperationsService, transport);
     this.usage = createClient(UsageService, transport);
+    this.spending = createClient(SpendingService, transport);
   }
 
   /** Empty: whom the access token says. */

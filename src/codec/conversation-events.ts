@@ -1,6 +1,7 @@
 import type { BinaryWriter } from '@bufbuild/protobuf/wire';
 import type * as domain from '../domain/conversation/events.ts';
 import * as wire from '../gen/chat_events/v1/conversations.ts';
+import { callPricesFromWire, callPricesToWire } from './spending-events.ts';
 
 /** Parts as the log stores them. */
 export function partsToWire(parts: readonly domain.Part[]): wire.Part[] {
@@ -72,16 +73,30 @@ const endsFromWire: ReadonlyMap<wire.AttemptEnd, domain.AttemptUsage['end']> = n
 ]);
 
 function usagesToWire(usages: readonly domain.AttemptUsage[] = []): wire.AttemptUsage[] {
-  return usages.map((usage) => ({ firstPieceMs: undefined, ...usage, end: endsToWire[usage.end] }));
+  return usages.map(({ cost, ...usage }) => ({
+    firstPieceMs: undefined,
+    ...usage,
+    end: endsToWire[usage.end],
+    cost: cost && { ...cost, microUnits: BigInt(cost.microUnits) },
+  }));
+}
+
+function callToWire({ prices, ...call }: domain.ModelCall): wire.ModelCall {
+  return { ...call, prices: prices && callPricesToWire(prices) };
+}
+
+function callFromWire({ prices, ...call }: wire.ModelCall): domain.ModelCall {
+  return prices === undefined ? call : { ...call, prices: callPricesFromWire(prices) };
 }
 
 /** An end of a later release is one that gave no reply. */
 function endedFromWire(usages: readonly wire.AttemptUsage[]): { readonly ended?: readonly domain.AttemptUsage[] } {
   if (usages.length === 0) return {};
-  const ended = usages.map(({ firstPieceMs, end, ...usage }) => ({
+  const ended = usages.map(({ firstPieceMs, end, cost, ...usage }) => ({
     ...usage,
     end: endsFromWire.get(end) ?? ('failed' as const),
     ...(firstPieceMs !== undefined && { firstPieceMs }),
+    ...(cost && { cost: { ...cost, microUnits: Number(cost.microUnits) } }),
   }));
   return { ended };
 }
@@ -107,10 +122,10 @@ function encodeCompleted(event: domain.ReplyCompleted, writer: BinaryWriter): Bi
 }
 
 function encodeStarted(event: domain.ReplyStarted, writer: BinaryWriter): BinaryWriter {
-  const { continuedBytes, ended, ...facts } = event;
+  const { continuedBytes, call, ended, ...facts } = event;
   const started = {
-    call: undefined,
     ...facts,
+    call: call && callToWire(call),
     continuedBytes: BigInt(continuedBytes),
     ended: usagesToWire(ended),
   };
@@ -171,7 +186,7 @@ function replyStarted(bytes: Uint8Array): domain.ReplyStarted {
     type: 'ReplyStarted',
     ...event,
     continuedBytes: Number(continuedBytes),
-    ...(call && { call }),
+    ...(call && { call: callFromWire(call) }),
     ...endedFromWire(ended),
   };
 }

@@ -23,7 +23,19 @@ const media = fc.record(
 const parts = fc.array(fc.oneof(fc.record({ kind: fc.constant('text' as const), text }), media), { maxLength: 3 });
 const reply = { conversationId: id, messageId: id, replyMessageId: id, attempt: count, claimId: id };
 const replyKeys = ['conversationId', 'messageId', 'replyMessageId', 'attempt', 'claimId'] as const;
-const call = fc.record({ provider: id, model: id, inputTokens: count });
+const unitPrices = fc.record({
+  inputPerMillion: fc.maxSafeNat(),
+  cachedInputPerMillion: count,
+  outputPerMillion: count,
+  soundInPerMinute: count,
+  soundOutPerMinute: count,
+  pictureIn: count,
+  pictureOut: count,
+});
+const call = fc.record(
+  { provider: id, model: id, inputTokens: count, prices: fc.record({ version: count, prices: unitPrices }) },
+  { requiredKeys: ['provider', 'model', 'inputTokens'] },
+);
 const usage = fc
   .tuple(
     fc.record({
@@ -42,12 +54,22 @@ const usage = fc
       durationMs: count,
       estimated: fc.boolean(),
     }),
-    fc.record({ firstPieceMs: count }, { requiredKeys: [] }),
+    fc.record(
+      { firstPieceMs: count, cost: fc.record({ microUnits: fc.maxSafeNat(), priceVersion: count }) },
+      { requiredKeys: [] },
+    ),
   )
   .map(([facts, firstPiece]) => ({ ...facts, ...firstPiece }));
 const ended = fc.array(usage, { minLength: 1, maxLength: 2 });
 
 const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
+  fc.record({
+    type: fc.constant('PriceListSet' as const),
+    listId: id,
+    setBy: text,
+    currency: text,
+    prices: fc.array(fc.record({ provider: id, model: id, prices: unitPrices }), { maxLength: 3 }),
+  }),
   fc.record({
     type: fc.constant('ConnectionRequested' as const),
     sessionId: id,

@@ -1,9 +1,11 @@
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { AdmissionEvent } from '../domain/admission/events.ts';
+import type { SpendingEvent } from '../domain/spending/events.ts';
 import type { Decoded, EventCodec, ParleyEvent } from '../ports/event-codec.ts';
 import type { Ids } from '../ports/ids.ts';
 import { admissionDecoders, encodeAdmissionEvent } from './admission-events.ts';
 import { conversationDecoders, encodeConversationEvent } from './conversation-events.ts';
+import { encodeSpendingEvent, spendingDecoders } from './spending-events.ts';
 
 /** CloudEvents `type` of every event: this and the event's name. */
 const typePrefix = 'chat_events.v1.';
@@ -11,6 +13,7 @@ const typePrefix = 'chat_events.v1.';
 const decoders: Readonly<Record<string, (bytes: Uint8Array) => ParleyEvent>> = {
   ...admissionDecoders,
   ...conversationDecoders,
+  ...spendingDecoders,
 };
 
 /** The field without which an event of each type says nothing. Bytes of something else often decode to empty fields. */
@@ -34,10 +37,15 @@ const requiredField = {
   ConversationRenamed: 'conversationId',
   ConversationDeleted: 'conversationId',
   ConversationErased: 'conversationId',
+  PriceListSet: 'listId',
 } as const satisfies Record<ParleyEvent['type'], string>;
 
 function isAdmissionEvent(event: ParleyEvent): event is AdmissionEvent {
   return event.type in admissionDecoders;
+}
+
+function isSpendingEvent(event: ParleyEvent): event is SpendingEvent {
+  return event.type in spendingDecoders;
 }
 
 /** The name of the event whose CloudEvents `type` this is; '' when it is none of ours. */
@@ -63,12 +71,14 @@ function decode(type: string, value: Uint8Array): Decoded {
 /** One for all: a new writer for each event costs more than the event. Encoding is synchronous, so events never meet in it. */
 const writer = new BinaryWriter();
 
+function encodeInto(event: ParleyEvent): BinaryWriter {
+  if (isAdmissionEvent(event)) return encodeAdmissionEvent(event, writer);
+  return isSpendingEvent(event) ? encodeSpendingEvent(event, writer) : encodeConversationEvent(event, writer);
+}
+
 function encodeValue(event: ParleyEvent): Uint8Array {
   try {
-    const written = isAdmissionEvent(event)
-      ? encodeAdmissionEvent(event, writer)
-      : encodeConversationEvent(event, writer);
-    return written.finish();
+    return encodeInto(event).finish();
   } catch (error) {
     // What a failed event left in the writer must not lead the next one.
     writer.finish();

@@ -1,4 +1,5 @@
 import { type AuditReport, auditLog } from '../app/audit/audit.ts';
+import { moneyText } from '../client/money.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import { attemptEnds, attemptsIn } from '../domain/conversation/usage-sums.ts';
 import { openingOf } from './opening-of.ts';
@@ -18,7 +19,7 @@ export async function audit(options: { readonly json?: boolean }): Promise<void>
   if (report.breaches.length > 0) process.exitCode = 1;
 }
 
-function usageLines(usage: AuditReport['usage']): readonly string[] {
+function usageLines({ usage, prices }: AuditReport): readonly string[] {
   const { estimated, inputTokens, cachedInputTokens, outputTokens, reasoningTokens } = usage;
   if (attemptsIn(usage) === 0) return [];
   const ended = attemptEnds.filter((end) => usage[end] > 0).map((end) => `${end} ${usage[end]}`);
@@ -27,7 +28,13 @@ function usageLines(usage: AuditReport['usage']): readonly string[] {
     `used       attempts: ${ended.join(', ')}; ${estimated} of them estimated`,
     `           tokens in ${inputTokens} (${cachedInputTokens} from caches), out ${outputTokens} (${reasoningTokens} of reasoning)`,
     `           sound in ${soundInMs} ms, out ${soundOutMs} ms; pictures in ${picturesIn}, out ${picturesOut}`,
+    ...(prices.lists === 0 ? [] : [costLine(usage, prices)]),
   ];
+}
+
+function costLine(usage: AuditReport['usage'], { lists, currency }: AuditReport['prices']): string {
+  const unpriced = attemptsIn(usage) - usage.priced;
+  return `cost       ${moneyText(usage.costMicros)} ${currency} by ${lists} price list${lists === 1 ? '' : 's'}; ${unpriced} attempts without a price`;
 }
 
 function counts(of: Readonly<Record<string, number>>): string {
@@ -45,7 +52,7 @@ function describe(report: AuditReport, seconds: number): string {
     `           completed ${messages.completed}, stopped ${messages.stopped}; failed: ${counts(messages.failed)}`,
     `           ${messages.attempts} attempts, ${messages.lostAttempts} of them lost with their worker and ${messages.releasedAttempts} given up with their partition, ${messages.claims} claims`,
     `           most in processing in one partition ${messages.mostInPartition}`,
-    ...usageLines(report.usage),
+    ...usageLines(report),
     ...undecodable.map(
       ({ topic, partition, offset, what }) => `undecodable ${topic}/${partition} offset ${offset}: ${what}`,
     ),

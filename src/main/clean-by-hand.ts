@@ -14,7 +14,7 @@ export class CleanByHand extends Error {
 
 /** What to remove is exact; that nobody needs it any more, and that all servers are stopped, a person has to know. */
 function byHand(prefix: string, { kafka, mongodbUri, accountsMongodbUri, s3 }: DistributedConfig): string {
-  const { connections, conversations } = topicsOf(prefix);
+  const { connections, conversations, spending } = topicsOf(prefix);
   const server = `--bootstrap-server ${kafka.brokers.join()}`;
   // Kafka itself removes those of projectors of other releases: they have no members.
   const groups = [
@@ -31,7 +31,7 @@ function byHand(prefix: string, { kafka, mongodbUri, accountsMongodbUri, s3 }: D
   };
   return [
     `parley clean works on a data folder; what ${prefix} has in Kafka, MongoDB and S3 is removed by hand, for good, with all its servers stopped:`,
-    ...[connections, conversations, `${prefix}.keys`].map(
+    ...[connections, conversations, spending, `${prefix}.keys`].map(
       (topic) => `  kafka-topics.sh ${server} --delete --topic ${topic}`,
     ),
     ...groups.map((group) => `  kafka-consumer-groups.sh ${server} --delete --group ${group}`),

@@ -19,6 +19,8 @@ import { HistoryReads } from '../app/reading/history-reads.ts';
 import { Operations } from '../app/reading/operations.ts';
 import { UsageReads } from '../app/reading/usage-reads.ts';
 import type { SecurityRecorder } from '../app/security/security-recorder.ts';
+import { PriceBook } from '../app/spending/price-book.ts';
+import { Prices } from '../app/spending/prices.ts';
 import type { Config } from '../config/config.ts';
 import { initialAdmission } from '../domain/admission/state.ts';
 import { gatewayLeaseMs, maxFrameBytes } from '../domain/limits.ts';
@@ -100,6 +102,7 @@ export interface GatewayParts {
   readonly library: MediaLibrary;
   readonly reads: HistoryReads;
   readonly usage: UsageReads;
+  readonly prices: Prices;
   readonly manager: ConversationsManager;
   readonly explanation: Explanation;
   readonly deadLetters: DeadLetters;
@@ -108,6 +111,7 @@ export interface GatewayParts {
 export interface GatewayPartsOptions extends PartsOptions {
   readonly admission: Admission;
   readonly following: Following;
+  readonly priceBook: PriceBook;
   readonly metrics: Metrics;
   readonly inspector: MediaInspector;
   readonly security: Pick<SecurityRecorder, 'record'>;
@@ -116,6 +120,11 @@ export interface GatewayPartsOptions extends PartsOptions {
 export interface FollowingOptions extends AdmissionOptions {
   /** 0 ≤ x < 1, for the spread of waits. */
   readonly random: () => number;
+}
+
+/** What models cost, as this process follows it. Not started. */
+export function newPriceBook({ backends, world, onFault }: AdmissionOptions): PriceBook {
+  return new PriceBook({ ...world, journal: backends.journal, onFault });
 }
 
 /** The topic of conversations as this process follows it. Not started. */
@@ -142,7 +151,7 @@ function workersGroup({ prefix }: PartsConfig): string {
 
 /** The use cases of a gateway. It is not started, and its admission need not be: that announces it, once its ports are open. */
 export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
-  const { config, backends, world, admission, following, metrics, inspector, security } = options;
+  const { config, backends, world, admission, following, priceBook, metrics, inspector, security } = options;
   const { limits, media: settings } = config;
   const { clock, ids, logger } = world;
   const store = backends.media;
@@ -194,6 +203,7 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
       security,
     }),
     usage: new UsageReads({ ...backends, ids }),
+    prices: new Prices({ book: priceBook, security }),
     reads: new HistoryReads({ ...backends, conversations, ids, links }),
     manager: new ConversationsManager({ ...backends, conversations, writes }),
     explanation: new Explanation({ ...backends, ...limits, conversations, clock }),
@@ -239,6 +249,7 @@ export function welcomeFacts({ limits }: PartsConfig) {
 export interface WorkersOptions extends PartsOptions {
   readonly metrics: WorkerMetrics;
   readonly provider: Provider;
+  readonly priceBook: PriceBook;
   /** 0 ≤ x < 1, for the spread of waits. */
   readonly random: () => number;
   /** What the gateway of this process follows; undefined without one. */
@@ -246,13 +257,14 @@ export interface WorkersOptions extends PartsOptions {
 }
 
 /** Starts the worker of this process. */
-export function startWorkerOf({ following, ...options }: WorkersOptions): RunningWorker {
+export function startWorkerOf({ following, priceBook, ...options }: WorkersOptions): RunningWorker {
   const { config, backends, world, ...parts } = options;
   const { maxProcessingPerPartition, maxProcessingPerConversation } = config.limits;
   return startWorker({
     ...backends,
     ...world,
     ...parts,
+    prices: priceBook,
     follower: (partition) => following?.at(partition) ?? new PartitionFollower(followerDeps(options), partition),
     lookups: historyLookups({ ...backends, refolds: new Refolds({ ...backends, clock: world.clock }) }),
     workerId: `${backends.instanceId}-${world.ids.unique()}`,

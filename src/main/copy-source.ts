@@ -3,7 +3,7 @@ import { openFolderMediaStore } from '../adapters/filesystem/folder-media-store.
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { openSqliteAccountStore } from '../adapters/sqlite/account-store/sqlite-account-store.ts';
 import { openSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
-import { Journal, topicsOf } from '../app/journal.ts';
+import { Journal, partitionsOf, topicsOf } from '../app/journal.ts';
 import type { Config } from '../config/config.ts';
 import type { AccountStore } from '../ports/account-store.ts';
 import type { MediaStore } from '../ports/media-store.ts';
@@ -29,9 +29,8 @@ export interface CopySource extends AsyncDisposable {
  */
 export async function openCopySource(config: Config): Promise<CopySource> {
   const { dataDir, prefix, limits } = config;
-  const topics = topicsOf(prefix);
-  const expected = { [topics.connections]: 1, [topics.conversations]: limits.partitions };
-  await refuseOther(dataDir, expected);
+  const expected = partitionsOf(prefix, limits.partitions);
+  await refuseOther(config, expected);
   await using opened = new AsyncDisposableStack();
   // As its writer, who has the folder for itself and finds out at once whether a record is damaged.
   const log = opened.use(await openSqliteLog({ mode: 'write', dataDir, topics: expected }));
@@ -49,10 +48,13 @@ export async function openCopySource(config: Config): Promise<CopySource> {
 }
 
 /** Before anything is opened for writing, which would make topics that are missing. */
-async function refuseOther(dataDir: string, expected: Readonly<Record<string, number>>): Promise<void> {
+async function refuseOther({ dataDir, prefix }: Config, expected: Readonly<Record<string, number>>): Promise<void> {
   await using log = await openSqliteLog({ mode: 'read', dataDir });
+  const { spending } = topicsOf(prefix);
   for (const [topic, partitions] of Object.entries(expected)) {
     const found = log.topics.get(topic);
+    // Releases until 0.3 had none.
+    if (found === undefined && topic === spending) continue;
     if (found === undefined)
       throw new OtherLog(
         `the log in ${dataDir} has the topics ${[...log.topics.keys()].join(', ')}, and not ${topic}: set the PARLEY_PREFIX that it was made with`,

@@ -15,6 +15,7 @@ import { eventually } from '../testing/test-sessions.ts';
 const runHere: ReadonlySet<string> = new Set([
   'README.md: Five minutes',
   'docs/usage.md: Media and history',
+  'docs/usage.md: What replies cost',
   'docs/single-server.md: Back up and restore',
 ]);
 

@@ -14,7 +14,7 @@ import { openSqliteSecurityLog } from '../adapters/sqlite/account-store/sqlite-s
 import { openSqliteLog, type WritableSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { storedCollectionVersions } from '../adapters/sqlite/read-model/generations.ts';
 import { openSqliteReadModels } from '../adapters/sqlite/read-model/store.ts';
-import { Journal, topicsOf } from '../app/journal.ts';
+import { Journal, partitionsOf } from '../app/journal.ts';
 import { measuredLog } from '../app/measured-log.ts';
 import { tracedLog } from '../app/traced-log.ts';
 import type { Backends } from './backends.ts';
@@ -96,8 +96,7 @@ export async function openEmbedded(options: BackendsOptions): Promise<Backends> 
 }
 
 async function openLog({ config, logger, onFault }: BackendsOptions): Promise<WritableSqliteLog> {
-  const { connections, conversations } = topicsOf(config.prefix);
-  const topics = { [connections]: 1, [conversations]: config.limits.partitions };
+  const topics = partitionsOf(config.prefix, config.limits.partitions);
   const { dataDir } = config;
   const log = await openSqliteLog({ mode: 'write', dataDir, topics, release, checksFirst: 'newest', onFault });
   if (log.writtenBy !== undefined && log.writtenBy !== release)

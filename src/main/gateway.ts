@@ -8,6 +8,7 @@ import type { Readiness } from '../app/gateway/readiness.ts';
 import type { Operations } from '../app/reading/operations.ts';
 import { SecurityEvents } from '../app/security/security-events.ts';
 import type { SecurityRecorder } from '../app/security/security-recorder.ts';
+import type { PriceBook } from '../app/spending/price-book.ts';
 import type { AuthConfig, Config } from '../config/config.ts';
 import type { SecurityLog } from '../ports/security-log.ts';
 import type { Logger } from '../ports/telemetry.ts';
@@ -46,18 +47,28 @@ export interface GatewayOptions {
   readonly accounts: Accounts | undefined;
   readonly security: SecurityRecorder;
   readonly securityLog: SecurityLog;
+  readonly priceBook: PriceBook;
 }
 
 /** A gateway that answers calls, and takes no sessions before it is started; its gRPC server does not listen yet. */
 export async function openGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const { config, backends, logger, metrics, tracer, calls, accounts, onFault, security, securityLog } = options;
+  const { config, backends, logger, metrics, tracer, calls, accounts, onFault, security, securityLog, priceBook } =
+    options;
   await using started = new AsyncDisposableStack();
   const parts = { config, backends, world: systemWorld(logger, tracer) };
   const admission = await openAdmission({ ...parts, onFault });
   started.defer(() => admission.stop());
   const following = newFollowing({ ...parts, random: Math.random, onFault });
   started.defer(() => following.stop());
-  const uses = gatewayParts({ ...parts, admission, following, metrics, inspector: fileTypeInspector, security });
+  const uses = gatewayParts({
+    ...parts,
+    admission,
+    following,
+    priceBook,
+    metrics,
+    inspector: fileTypeInspector,
+    security,
+  });
   const { gateway, operations } = uses;
   started.defer(() => gateway.stop('DRAINING'));
   observe(metrics, operations, config);

@@ -3,7 +3,7 @@ import { kafkaClient } from '../adapters/kafka/event-log/client.ts';
 import { openKafkaLog } from '../adapters/kafka/event-log/kafka-log.ts';
 import { ensureTopics } from '../adapters/kafka/event-log/topics.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
-import { Journal, topicsOf } from '../app/journal.ts';
+import { Journal, partitionsOf, topicsOf } from '../app/journal.ts';
 import { measuredLog } from '../app/measured-log.ts';
 import { tracedLog } from '../app/traced-log.ts';
 import type { Config, DistributedConfig } from '../config/config.ts';
@@ -39,7 +39,7 @@ export async function openKafkaJournal(
 ): Promise<{ readonly kafka: Kafka; readonly journal: Journal }> {
   const { prefix, limits } = config;
   const settings = distributedOf(config).kafka;
-  const { connections, conversations } = topicsOf(prefix);
+  const { conversations, spending } = topicsOf(prefix);
   const clientConfig = { ...settings, clientId: `${prefix}-${instanceId}` };
   const kafka = kafkaClient(clientConfig, logger);
   const { brokers, replicationFactor } = settings;
@@ -47,7 +47,8 @@ export async function openKafkaJournal(
   if (mode !== 'read') await ensureTopics(kafka, { ...spec, copying: mode === 'copy' }, logger);
   const log = await openKafkaLog({
     config: clientConfig,
-    topics: { [connections]: 1, [conversations]: limits.partitions },
+    topics: partitionsOf(prefix, limits.partitions),
+    mayLack: [spending],
     erasable: { topics: [conversations], keysTopic: `${prefix}.keys` },
     logger,
     mode: mode === 'read' ? 'read' : 'write',

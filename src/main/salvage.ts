@@ -1,6 +1,6 @@
 import { describeDamage } from '../adapters/sqlite/event-log/errors.ts';
 import { salvageLog } from '../adapters/sqlite/event-log/salvage.ts';
-import { topicsOf } from '../app/journal.ts';
+import { partitionsOf } from '../app/journal.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import { copyMediaOf, salvageAccountsOf } from './copy-rest.ts';
 import { requireEmbedded } from './opening.ts';
@@ -14,12 +14,11 @@ export async function salvage(targetDir: string): Promise<void> {
   const config = loadEnvironment();
   requireEmbedded(config, 'salvage', 'Kafka keeps copies of its records, from which it mends itself.');
   const { dataDir, prefix, limits } = config;
-  const topics = topicsOf(prefix);
   const bars = { 'reading records': progressBar('reading records'), 'searching bytes': progressBar('searching bytes') };
   const rest: Rest = { objects: 0, missing: [] };
   const report = await salvageLog(dataDir, targetDir, {
     onProgress: ({ step, done, total }) => bars[step](done, total),
-    topics: { [topics.connections]: 1, [topics.conversations]: limits.partitions },
+    topics: partitionsOf(prefix, limits.partitions),
     copyRest: async () => {
       const media = await copyMediaOf(dataDir, targetDir);
       const accounts = await salvageAccountsOf(dataDir, targetDir);

@@ -3,6 +3,7 @@ import { nodeCryptoIds } from '../adapters/node/node-crypto-ids.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { openTracing } from '../adapters/opentelemetry/open-tracing.ts';
 import { type PrometheusMetrics, prometheusMetrics } from '../adapters/prometheus/prometheus-metrics.ts';
+import type { Readiness } from '../app/gateway/readiness.ts';
 import { SecurityRecorder } from '../app/security/security-recorder.ts';
 import type { Config } from '../config/config.ts';
 import type { Role } from '../config/setting.ts';
@@ -18,9 +19,9 @@ import type { Backends } from './backends.ts';
 import type { BackendsOptions } from './backends-options.ts';
 import { openBrowserDoor } from './browser-door.ts';
 import { CertificateFiles } from './certificate-files.ts';
-import { startUpkeep } from './composition.ts';
+import { newPriceBook, startUpkeep } from './composition.ts';
 import { ConnectionGate } from './connection-gate.ts';
-import { openGateway } from './gateway.ts';
+import { openGateway, type RunningGateway } from './gateway.ts';
 import { createHttpDoor } from './http-door.ts';
 import { type GrpcPort, lastWordsMs, listenGrpc, listenHttp } from './listening.ts';
 import { release } from './release.ts';
@@ -35,6 +36,8 @@ export interface RunningServer {
   /** Drains and stops: sessions are told, calls under way finish or are left to others or the next start. */
   stop(): Promise<void>;
 }
+
+type State = 'starting' | 'running' | 'draining';
 
 export interface ServerOptions {
   readonly config: Config;
@@ -63,10 +66,11 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   const doorKey = nodeCryptoIds.unique();
   const addresses = new CallAddresses({ ...config, trusted: new AddressRanges(config.trustedProxies), doorKey });
   const calls = { ...refusals(logger, metrics), authenticator, addresses };
+  const priceBook = started.use(newPriceBook({ ...parts, world }));
   const gateway = has('gateway')
-    ? started.use(await openGateway({ ...parts, tracer, calls, accounts, security, securityLog }))
+    ? started.use(await openGateway({ ...parts, tracer, calls, accounts, security, securityLog, priceBook }))
     : undefined;
-  let state: 'starting' | 'running' | 'draining' = 'starting';
+  let state: State = 'starting';
   const door = createHttpDoor({
     ...(await openBrowserDoor({
       config,
@@ -76,10 +80,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
       httpAddress: () => httpAddress,
     })),
     metrics: () => metrics.expose(),
-    readiness: async () => {
-      if (state !== 'running') return { isReady: false, text: `not ready: ${state}` };
-      return gateway?.readiness() ?? { isReady: true, text: 'ready' };
-    },
+    readiness: () => readinessOf(state, gateway),
     media: backends.mediaHandler,
     apiPage: config.reflection ? () => apiPage(grpc?.address) : undefined,
     onError: (error, what) => logger.error({ err: error }, what),
@@ -93,10 +94,11 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   const grpc = gateway && started.use(await openGrpcPort(gateway.rpc, { config, addresses, certificates, metrics }));
   httpAddress = await listenHttp(door.server, config.httpListen);
   // A process that cannot listen, or whose instance id is another's, has ended nobody's session and taken no worker's partition by now.
+  if (has('gateway') || has('worker')) await priceBook.start();
   await gateway?.start();
   if (has('projector')) started.use(startUpkeep({ config, backends, world, metrics }));
   const workers = has('worker')
-    ? startWorkers({ config, backends, world, metrics, onFault, following: gateway?.following })
+    ? startWorkers({ config, backends, world, metrics, onFault, priceBook, following: gateway?.following })
     : undefined;
   if (workers) metrics.roles.worker({ usage: () => workers.usage(), nowMs: () => systemClock.nowMs() });
   started.defer(() => workers?.drain(0));
@@ -113,6 +115,11 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
       await resources.disposeAsync();
     },
   };
+}
+
+async function readinessOf(state: State, gateway: RunningGateway | undefined): Promise<Readiness> {
+  if (state !== 'running') return { isReady: false, text: `not ready: ${state}` };
+  return gateway?.readiness() ?? { isReady: true, text: 'ready' };
 }
 
 function serverMetrics({ roles }: Config, certificates: CertificateFiles | undefined): PrometheusMetrics {

@@ -1,8 +1,9 @@
 import type { AdmissionEvent } from '../domain/admission/events.ts';
 import type { ConversationEvent } from '../domain/conversation/events.ts';
+import type { SpendingEvent } from '../domain/spending/events.ts';
 import type { LogRecord } from './event-log.ts';
 
-export type ParleyEvent = AdmissionEvent | ConversationEvent;
+export type ParleyEvent = AdmissionEvent | ConversationEvent | SpendingEvent;
 
 /** What a record says. Neither an unknown nor an undecodable one stops a reader: its neighbours go on. */
 export type Decoded<E extends ParleyEvent = ParleyEvent> =

@@ -22,7 +22,7 @@ export const logFormat = 2;
  * back, when that clock is set or another one takes over, so nothing may be ordered or looked for by it, and only differences of neighbours say how much time went by.
  */
 export interface EventLog extends AsyncDisposable {
-  /** How many partitions a topic has. Throws on a topic that does not exist. */
+  /** How many partitions a topic has; 0: the log lacks it, as that of an earlier release may. */
   partitions(topic: string): number;
 
   /** Appends all records durably. Rejects with LogUnavailable. */

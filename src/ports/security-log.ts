@@ -38,6 +38,7 @@ export const securityEventKinds = [
   'session_ended',
   'dead_letter_replayed',
   'attempts_refused',
+  'prices_set',
 ] as const;
 
 export type SecurityEventKind = (typeof securityEventKinds)[number];

@@ -151,6 +151,12 @@ const unaryCalls: readonly (readonly [service: string, method: string, normal: o
   ],
   ['MediaService', 'GetMedia', { mediaId: 'm' }],
   ['UsageService', 'QueryUsage', { filter: 'client = "extreme"', groupBy: [1, 3] }],
+  ['SpendingService', 'GetPriceList', {}],
+  [
+    'SpendingService',
+    'SetPriceList',
+    { currency: 'EUR', prices: [{ provider: 'simulated', model: 'simulated', inputPerMillion: 1 }] },
+  ],
   ['OperationsService', 'GetUsage', {}],
   ['OperationsService', 'ListActiveConnections', {}],
   ['OperationsService', 'DisconnectClient', { clientId: 'nobody', reason: 'r' }],

@@ -110,6 +110,7 @@ const securityKindToWire: Readonly<Record<SecurityEntry['kind'], SecurityEventKi
   session_ended: SecurityEventKind.SESSION_ENDED,
   dead_letter_replayed: SecurityEventKind.DEAD_LETTER_REPLAYED,
   attempts_refused: SecurityEventKind.ATTEMPTS_REFUSED,
+  prices_set: SecurityEventKind.PRICES_SET,
 };
 
 function securityEventToWire(entry: SecurityEntry): SecurityEvent {

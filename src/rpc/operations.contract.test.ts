@@ -197,6 +197,52 @@ describe('OperationsService', () => {
   });
 });
 
+describe('SpendingService', () => {
+  const spending = (method: string, request: object) => call(client('chat.v1.SpendingService'), method, request);
+  const model = { provider: 'simulated', model: 'simulated', inputPerMillion: 1_000_000, outputPerMillion: 3_000_000 };
+
+  test('a reply costs what was in force when it began, and reports say so', async () => {
+    await expect(spending('GetPriceList', {})).rejects.toMatchObject({ reason: 'NOT_FOUND' });
+    const { priceList: list } = await spending('SetPriceList', { currency: 'EUR', prices: [model] });
+    expect(list).toMatchObject({ version: 1, setBy: '', currency: 'EUR', prices: [model] });
+    expect(list.prices[0]).toMatchObject({ cachedInputPerMillion: 1_000_000, pictureOut: 0 });
+    expect(Date.now() - timestampMs(list.setTime)).toBeLessThan(60_000);
+    await using testSessions = new TestSessions(server, 'bidi');
+    const { session, clientId } = await testSessions.connect();
+    await session.ask('What does it cost?');
+    await spending('SetPriceList', { currency: 'EUR', prices: [] });
+    await session.ask('And now?');
+    const filter = `client = ${JSON.stringify(clientId)}`;
+    const { total, currency } = await eventually(
+      () => call(client('chat.v1.UsageService'), 'QueryUsage', { filter, groupBy: ['USAGE_GROUPING_DAY'] }),
+      (report) => report.total.completed === 2,
+    );
+    expect({ currency, priced: total.priced }).toEqual({ currency: 'EUR', priced: 1 });
+    expect(total.costMicros).toBeGreaterThan(3);
+    expect(total.costMicros).toBeLessThan(total.inputTokens + 3 * total.outputTokens);
+    expect(await spending('GetPriceList', { version: 1 })).toEqual({ priceList: list });
+    expect(await spending('GetPriceList', {})).toMatchObject({ priceList: { version: 2, prices: [] } });
+    await expect(spending('GetPriceList', { version: 3 })).rejects.toMatchObject({ reason: 'NOT_FOUND' });
+  });
+
+  test.each([
+    [{ currency: 'euro', prices: [] }, ['currency']],
+    [
+      {
+        currency: 'EUR',
+        prices: [
+          { ...model, model: '' },
+          { ...model, pictureIn: -1 },
+        ],
+      },
+      ['prices[0].model', 'prices[1]'],
+    ],
+  ])('refuses %j', async (request, fields) => {
+    const refusal = { code: 'INVALID_ARGUMENT', reason: 'FRAME_INVALID', fields };
+    await expect(spending('SetPriceList', request)).rejects.toMatchObject(refusal);
+  });
+});
+
 describe('UsageService', () => {
   const query = (question: object) => call(client('chat.v1.UsageService'), 'QueryUsage', question);
 

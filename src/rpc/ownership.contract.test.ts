@@ -69,6 +69,8 @@ const ofConversations: readonly (readonly [string, () => object])[] = [
   ['HistoryService/DeleteConversation', () => ({ conversationId })],
 ];
 const ofOperators: readonly (readonly [string, () => object])[] = [
+  ['SpendingService/SetPriceList', () => ({ currency: 'EUR', prices: [] })],
+  ['SpendingService/GetPriceList', () => ({})],
   ['OperationsService/GetUsage', () => ({})],
   ['OperationsService/ListActiveConnections', () => ({})],
   ['OperationsService/ExplainMessage', () => ({ messageId })],

@@ -7,12 +7,14 @@ import type { ConversationsManager } from '../app/managing/conversations-manager
 import type { MediaLibrary } from '../app/media/media-library.ts';
 import type { HistoryReads } from '../app/reading/history-reads.ts';
 import type { UsageReads } from '../app/reading/usage-reads.ts';
+import type { Prices } from '../app/spending/prices.ts';
 import { maxFrameBytes } from '../domain/limits.ts';
 import { AccountServiceService } from '../gen/chat/v1/account_service.ts';
 import { ChatResponse, ChatServiceService } from '../gen/chat/v1/chat_service.ts';
 import { HistoryServiceService } from '../gen/chat/v1/history_service.ts';
 import { MediaServiceService } from '../gen/chat/v1/media_service.ts';
 import { OperationsServiceService } from '../gen/chat/v1/operations_service.ts';
+import { SpendingServiceService } from '../gen/chat/v1/spending_service.ts';
 import { UsageServiceService } from '../gen/chat/v1/usage_service.ts';
 import { fileDescriptors as chatDescriptors } from '../gen/descriptors/chat-v1.ts';
 import { fileDescriptors as errorDescriptors } from '../gen/descriptors/google-rpc.ts';
@@ -25,6 +27,7 @@ import { historyService } from './history-service.ts';
 import { mediaService } from './media-service.ts';
 import { type OperationsServiceDeps, operationsService } from './operations-service.ts';
 import type { RefusedCallers } from './refused-callers.ts';
+import { spendingService } from './spending-service.ts';
 import { withTolerantDecoding } from './tolerant-decoding.ts';
 import { type Proof, UnfinishedRequests } from './unfinished-requests.ts';
 import { usageService } from './usage-service.ts';
@@ -33,6 +36,7 @@ export interface RpcServerDeps extends Omit<ChatServiceDeps, 'unfinished'>, Acco
   readonly metrics: Metrics & ConnectionMetrics;
   readonly reads: HistoryReads;
   readonly usage: UsageReads;
+  readonly prices: Prices;
   readonly manager: ConversationsManager;
   readonly library: MediaLibrary;
   /** Whether reflection is on. */
@@ -66,6 +70,7 @@ const services = {
   'chat.v1.ChatService': ChatServiceService,
   'chat.v1.HistoryService': HistoryServiceService,
   'chat.v1.UsageService': UsageServiceService,
+  'chat.v1.SpendingService': SpendingServiceService,
   'chat.v1.OperationsService': OperationsServiceService,
   'chat.v1.MediaService': MediaServiceService,
   'chat.v1.AccountService': AccountServiceService,
@@ -88,7 +93,8 @@ export function createRpcServer(deps: RpcServerDeps): RpcServer {
   const unfinished = new UnfinishedRequests(deps.clock, deps.metrics, proofOf(calls));
   server.addService(withTolerantDecoding(withSharedWriter(ChatServiceService)), chatService({ ...deps, unfinished }));
   server.addService(withTolerantDecoding(HistoryServiceService), historyService(deps.reads, deps.manager, calls));
-  server.addService(withTolerantDecoding(UsageServiceService), usageService(deps.usage, calls));
+  server.addService(withTolerantDecoding(UsageServiceService), usageService(deps.usage, deps.prices, calls));
+  server.addService(withTolerantDecoding(SpendingServiceService), spendingService(deps.prices, calls));
   server.addService(withTolerantDecoding(OperationsServiceService), operationsService(deps));
   server.addService(withTolerantDecoding(MediaServiceService), mediaService(deps.library, calls));
   server.addService(withTolerantDecoding(AccountServiceService), accountService(deps));

@@ -1,4 +1,5 @@
 import type { UsageGrouping, UsageReads, UsageRow } from '../app/reading/usage-reads.ts';
+import type { Prices } from '../app/spending/prices.ts';
 import { type UsageSums, usageFigures } from '../domain/conversation/usage-sums.ts';
 import { Refused } from '../domain/errors/catalogue.ts';
 import {
@@ -43,7 +44,7 @@ function dateOf(timeMs: number | undefined): Date | undefined {
 }
 
 /** UsageService over the read model of usage. */
-export function usageService(usage: UsageReads, calls: Calls): UsageServiceServer {
+export function usageService(usage: UsageReads, prices: Pick<Prices, 'currency'>, calls: Calls): UsageServiceServer {
   return {
     queryUsage: unary(calls, async ({ fromTime, toTime, groupBy, filter, ...page }, caller) => {
       const times = { fromMs: timeMsOf(fromTime, 'from_time'), toMs: timeMsOf(toTime, 'to_time') };
@@ -55,6 +56,7 @@ export function usageService(usage: UsageReads, calls: Calls): UsageServiceServe
         fromTime: dateOf(fromMs),
         toTime: dateOf(toMs),
         nextPageToken,
+        currency: prices.currency,
       };
     }),
   };

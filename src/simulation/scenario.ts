@@ -64,6 +64,7 @@ const rateFactors: Readonly<Partial<Record<FaultName, number>>> = {
   'log-shorter': 0.5,
   'bus-delay': 2,
   'partitions-move': 3,
+  'prices-change': 5,
   twin: 0.5,
 };
 

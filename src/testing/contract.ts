@@ -11,6 +11,7 @@ const services = [
   'media_service',
   'account_service',
   'usage_service',
+  'spending_service',
 ];
 
 const definition = loader.loadSync(

@@ -13,6 +13,7 @@ import { Journal, type JournalEntry } from '../app/journal.ts';
 import { tracedLog } from '../app/traced-log.ts';
 import type { ConversationEvent, MessageReceived, ReplyCompleted, ReplyFailed } from '../domain/conversation/events.ts';
 import { evolve, initialPartition, pendingMessage } from '../domain/conversation/partition-state.ts';
+import type { CallPrices } from '../domain/spending/events.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LiveDelay, LivePiece } from '../ports/live-bus.ts';
 import type { PartitionGroups } from '../ports/partition-groups.ts';
@@ -93,6 +94,8 @@ export interface WorkerOptions {
   readonly lookups?: Partial<Lookups>;
   /** Says how each call goes. */
   readonly provider?: ScriptedProvider;
+  /** What its model costs; default: it has no price. */
+  readonly prices?: CallPrices;
   readonly fault?: FaultyLog['appendFault'];
   readonly tracer?: Tracer;
   /** Default: none, so that each fold begins where the one before committed. */
@@ -189,6 +192,7 @@ export class WorkerWorld implements AsyncDisposable {
       journal,
       tracer: options.tracer,
       provider,
+      prices: { pricesOf: () => options.prices },
       media: this.media,
       bus: this.bus,
       clock,

@@ -158,6 +158,21 @@ export const examples: Readonly<Record<string, Example>> = {
     ],
     refusals: ['NOT_YOURS', 'PAGE_TOKEN_INVALID'],
   },
+  'chat.v1.SpendingService/SetPriceList': {
+    requests: [
+      {
+        currency: 'EUR',
+        prices: [
+          { provider: 'simulated', model: 'simulated', input_per_million: 1_250_000, output_per_million: 10_000_000 },
+        ],
+      },
+    ],
+    refusals: ['OPERATOR_REQUIRED'],
+  },
+  'chat.v1.SpendingService/GetPriceList': {
+    requests: [{}],
+    refusals: ['OPERATOR_REQUIRED', 'NOT_FOUND'],
+  },
   'chat.v1.OperationsService/GetUsage': {
     requests: [{ client_id: 'ada' }],
     refusals: ['OPERATOR_REQUIRED', 'CLIENT_ID_INVALID', 'MEDIA_UNAVAILABLE'],

@@ -22,6 +22,7 @@ describe('the contract', () => {
       'HistoryService',
       'MediaService',
       'OperationsService',
+      'SpendingService',
       'UsageService',
     ]);
     const fileComments = services.map(({ file }) => getSyntaxComments(file).leading?.trim() ?? '');

@@ -37,6 +37,7 @@ const serviceOrder = [
   'HistoryService',
   'MediaService',
   'UsageService',
+  'SpendingService',
   'OperationsService',
   'AccountService',
 ];

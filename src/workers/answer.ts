@@ -229,13 +229,15 @@ export class Answer {
   }
 
   async #call(number: number): Promise<AnswerEvent> {
-    const { provider, metrics } = this.#context.deps;
+    const { provider, prices, metrics } = this.#context.deps;
     const beginning = this.#beginning();
     const request = replyRequest(this.message, { number, beginning }, this.#history, this.#reads);
+    const callPrices = prices.pricesOf(provider.name, provider.model);
     const call = {
       provider: provider.name,
       model: provider.model,
       inputTokens: provider.estimatedInputTokens(request),
+      ...(callPrices && { prices: callPrices }),
     };
     const { attempt } = this.#begin(number, beginning, call);
     const ended = this.#trace?.ask(attempt);

@@ -23,6 +23,45 @@ function scripted(...scripts: readonly ((call: ScriptedCall) => void)[]): Script
 
 const used = { inputTokens: 30, cachedInputTokens: 20, outputTokens: 5, reasoningTokens: 1 };
 
+const prices = {
+  version: 2,
+  prices: {
+    inputPerMillion: 1_000_000,
+    cachedInputPerMillion: 100_000,
+    outputPerMillion: 5_000_000,
+    soundInPerMinute: 0,
+    soundOutPerMinute: 0,
+    pictureIn: 0,
+    pictureOut: 40_000,
+  },
+};
+
+describe('what attempts cost', () => {
+  test('is by the prices of their call, also where a lost worker had begun it and other prices are in force', async () => {
+    await using world = await WorkerWorld.open();
+    world.worker({ prices, provider: scripted((call) => call.say('It is')) });
+    await world.say('c/1');
+    await world.logged('started c/1 #1');
+    const dearer = { ...prices, version: 3, prices: { ...prices.prices, outputPerMillion: 50_000_000 } };
+    const next = scripted((call) => call.say('Whole.', { type: 'usage', ...used, picturesOut: 2 }).end());
+    world.worker({ prices: dearer, provider: next });
+    await world.ended('completed', 'c/1');
+    const [lost, completed] = await told(world, 'c/1');
+    const { inputTokens = 0, outputTokens = 0 } = lost ?? {};
+    expect(lost).toMatchObject({ end: 'lost', cost: { microUnits: inputTokens + 5 * outputTokens, priceVersion: 2 } });
+    expect(completed).toMatchObject({ cost: { microUnits: 10 + 2 + 5 * 50 + 2 * 40_000, priceVersion: 3 } });
+  });
+
+  test('is not said where their model has no price', async () => {
+    await using world = await WorkerWorld.open();
+    world.worker({ provider: scripted((call) => call.say('Free.').end()) });
+    await world.say('c/1');
+    await world.ended('completed', 'c/1');
+    const [usage] = await told(world, 'c/1');
+    expect(usage).not.toHaveProperty('cost');
+  });
+});
+
 describe('what attempts used', () => {
   test('is in the log as the provider says, or estimated, also of those that failed', async () => {
     await using world = await WorkerWorld.open();

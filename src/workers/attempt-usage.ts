@@ -1,5 +1,7 @@
 import type { AttemptUsage, ModelCall } from '../domain/conversation/events.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
+import type { CallPrices } from '../domain/spending/events.ts';
+import { costOf } from '../domain/spending/prices.ts';
 import { estimatedTokens } from '../ports/provider.ts';
 import type { Attempt, AttemptEnd } from './attempt.ts';
 
@@ -11,10 +13,14 @@ const ends = {
 } as const satisfies Record<Exclude<AttemptEnd['type'], 'abandoned'>, AttemptUsage['end']>;
 
 /** What an attempt used that has just ended: as the provider said, or else estimated. undefined: it was abandoned, and its successor tells. */
-export function usageOf(attempt: Attempt, { provider, model, inputTokens }: ModelCall, end: AttemptEnd) {
+export function usageOf(
+  attempt: Attempt,
+  { provider, model, inputTokens, prices }: ModelCall,
+  end: AttemptEnd,
+): AttemptUsage | undefined {
   if (end.type === 'abandoned') return undefined;
   const { number, used, firstPieceMs, elapsedMs, reply, beginning } = attempt;
-  return {
+  return withCost(prices, {
     ...nothing,
     attempt: number,
     end: ends[end.type],
@@ -26,22 +32,33 @@ export function usageOf(attempt: Attempt, { provider, model, inputTokens }: Mode
     ...(firstPieceMs !== undefined && { firstPieceMs: Math.round(firstPieceMs) }),
     durationMs: Math.round(elapsedMs),
     estimated: used.inputTokens === undefined || used.outputTokens === undefined,
-  } satisfies AttemptUsage;
+  });
 }
 
 /** What the last attempt at a message used, whose worker has not told: estimated from its start and its draft. undefined: it is told, or its call is not known. */
-export function lostUsageOf({ call, attempt, toldAttempt, draft, continuedBytes }: PendingMessage) {
+export function lostUsageOf({
+  call,
+  attempt,
+  toldAttempt,
+  draft,
+  continuedBytes,
+}: PendingMessage): AttemptUsage | undefined {
   if (call === undefined || attempt <= toldAttempt) return undefined;
+  const { prices, ...facts } = call;
   const outputTokens = estimatedTokens(draft.bytes - continuedBytes);
-  return {
+  return withCost(prices, {
     ...nothing,
-    ...call,
+    ...facts,
     attempt,
     end: 'lost',
     outputTokens,
     durationMs: 0,
     estimated: true,
-  } satisfies AttemptUsage;
+  });
+}
+
+function withCost(prices: CallPrices | undefined, usage: AttemptUsage): AttemptUsage {
+  return prices === undefined ? usage : { ...usage, cost: costOf(usage, prices) };
 }
 
 const nothing = {

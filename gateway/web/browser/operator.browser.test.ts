@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { grpc } from '../../../src/client/node/grpc.ts';
+import { Parley } from '../../../src/client/parley.ts';
 import { TestSessions } from '../../../src/testing/test-sessions.ts';
 import { browsing } from './testing/browsing.ts';
 import { ChatPage } from './testing/chat-page.ts';
@@ -7,6 +9,17 @@ import { doors, World } from './testing/world.ts';
 
 const chromium = browsing();
 const prompt = { PARLEY_SIMULATED_TEXT_DELAY_MS: '0' };
+
+async function setPrices(address: string): Promise<void> {
+  using parley = new Parley({ wire: grpc({ address }) });
+  const model = {
+    provider: 'simulated',
+    model: 'simulated',
+    inputPerMillion: 1_000_000n,
+    outputPerMillion: 5_000_000n,
+  };
+  await parley.spending.setPriceList({ currency: 'EUR', prices: [model] });
+}
 
 describe.each(doors)('over %s', (door) => {
   test('an operator sees use and connections, ends a session, and has a message explained', async () => {
@@ -32,8 +45,13 @@ describe.each(doors)('over %s', (door) => {
     await page.getByRole('img', { name: /^Tokens by hour: \d+ in all, at most \d+$/ }).waitFor();
     const used = page.getByRole('table', { name: 'What replies used' });
     await used.getByRole('row', { name: /^a-guest 2 0 \d+ \d+$/ }).waitFor();
+    await setPrices(world.server.address);
+    await session.ask('What do you cost?');
     await page.getByRole('combobox', { name: 'By' }).selectOption('model');
-    await used.getByRole('row', { name: /^simulated simulated 2 0 / }).waitFor();
+    await used.getByRole('row', { name: /^simulated simulated [23] 0 / }).waitFor();
+    await page.getByRole('button', { name: 'Read again' }).click();
+    await used.getByRole('columnheader', { name: 'Cost in EUR' }).waitFor();
+    await used.getByRole('row', { name: /^simulated simulated 3 0 \d+ \d+ 0\.\d{2,6}$/ }).waitFor();
     await page.getByRole('combobox', { name: 'Time' }).selectOption('the last 12 months');
     await page.getByRole('img', { name: /^Tokens by month: \d+ in all/ }).waitFor();
     const row = page.getByRole('table', { name: 'Connections' }).getByRole('row', { name: /a-guest/ });

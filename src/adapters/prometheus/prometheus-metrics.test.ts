@@ -34,6 +34,7 @@ const ofWorker = [
   'parley_model_call_seconds',
   'parley_model_first_piece_seconds',
   'parley_model_tokens_total',
+  'parley_model_cost_total',
   'parley_processing_seconds',
   'parley_skipped_records_total',
 ];
@@ -112,18 +113,22 @@ describe('metrics', () => {
   });
 });
 
-test('tokens are counted by model and kind', async () => {
+test('tokens are counted by model and kind, and what they cost', async () => {
   const metrics = prometheusMetrics();
   const none = { soundInMs: 0, soundOutMs: 0, picturesIn: 0, picturesOut: 0, durationMs: 1, estimated: false };
   const tokens = { inputTokens: 30, cachedInputTokens: 20, outputTokens: 5, reasoningTokens: 1 };
   for (const attempt of [1, 2])
-    metrics.used({ ...none, ...tokens, attempt, end: 'completed', provider: 'openai', model: 'llama3' });
+    metrics.used({
+      ...{ ...none, ...tokens, attempt, end: 'completed', provider: 'openai', model: 'llama3' },
+      cost: { microUnits: 250_000, priceVersion: 1 },
+    });
   const name = (kind: string) => `parley_model_tokens_total{provider="openai",model="llama3",kind="${kind}"}`;
   expect(await exposed(metrics)).toMatchObject({
     [name('input')]: 60,
     [name('cached_input')]: 40,
     [name('output')]: 10,
     [name('reasoning')]: 2,
+    'parley_model_cost_total{provider="openai",model="llama3"}': 0.5,
   });
 });
 

@@ -290,6 +290,12 @@ function workerMetrics(
     labelNames: ['provider', 'model', 'kind'],
     registers,
   });
+  const costs = new Counter({
+    name: 'parley_model_cost_total',
+    help: 'Cost of attempts, in the currency of the price lists; of models without a price there is none.',
+    labelNames: ['provider', 'model'],
+    registers,
+  });
   const finished = counter(
     registers,
     'parley_finished_messages_total',
@@ -314,7 +320,7 @@ function workerMetrics(
       called(elapsedMs);
       if (firstPieceMs !== undefined) firstPiece(firstPieceMs);
     },
-    used({ provider, model, inputTokens, cachedInputTokens, outputTokens, reasoningTokens }) {
+    used({ provider, model, inputTokens, cachedInputTokens, outputTokens, reasoningTokens, cost }) {
       const amounts = {
         input: inputTokens,
         cached_input: cachedInputTokens,
@@ -322,6 +328,7 @@ function workerMetrics(
         reasoning: reasoningTokens,
       };
       for (const [kind, amount] of Object.entries(amounts)) tokens.inc({ provider, model, kind }, amount);
+      if (cost !== undefined) costs.inc({ provider, model }, cost.microUnits / 1_000_000);
     },
     attemptFailed: (why) => failed.inc({ why }),
     finished(how, elapsedMs) {

@@ -62,3 +62,47 @@ test('a reply that does not go on from what the log has of its draft is a breach
     [7, 'the reply to c/1 does not begin with what the log has of its draft'],
   ]);
 });
+
+test('an attempt that costs other than the prices of its call say is a breach', async () => {
+  const log = new PlainLog({ 'test.connections': 1, 'test.conversations': 1, 'test.spending': 1 });
+  const units = {
+    inputPerMillion: 1_000_000,
+    cachedInputPerMillion: 0,
+    outputPerMillion: 2_000_000,
+    soundInPerMinute: 0,
+    soundOutPerMinute: 0,
+    pictureIn: 0,
+    pictureOut: 0,
+  };
+  const models = [{ provider: 'p', model: 'm', prices: units }];
+  const list = { type: 'PriceListSet', listId: 'l1', setBy: '', currency: 'EUR', prices: models } as const;
+  log.put({ topic: 'test.spending', partition: 0, key: '', ...eventCodec.encode(list), timeMs: 1 });
+  const call = { provider: 'p', model: 'm', inputTokens: 5, prices: { version: 1, prices: units } };
+  const used = {
+    ...{ attempt: 1, end: 'completed' as const, provider: 'p', model: 'm', durationMs: 0, estimated: false },
+    ...{ inputTokens: 5, cachedInputTokens: 0, outputTokens: 3, reasoningTokens: 0 },
+    ...{ soundInMs: 0, soundOutMs: 0, picturesIn: 0, picturesOut: 0 },
+  };
+  const cost = (microUnits: number, priceVersion = 1) => ({ cost: { microUnits, priceVersion } });
+  const ends = [cost(11), cost(10), {}, cost(11, 2)];
+  const events = [
+    workerClaimed('a'),
+    ...ends.flatMap((costs, index) => [
+      messageReceived(`c/${index}`),
+      { ...replyStarted(`c/${index}`, 'a'), call },
+      replyCompleted(`c/${index}`, 'a', { ended: [{ ...used, ...costs }] }),
+    ]),
+    messageReceived('c/dear'),
+    { ...replyStarted('c/dear', 'a'), call: { ...call, prices: { version: 1, prices: { ...units, pictureIn: 9 } } } },
+  ];
+  for (const [timeMs, event] of events.entries())
+    log.put({ topic: 'test.conversations', partition: 0, key: 'c', ...eventCodec.encode(event), timeMs });
+  const report = await auditLog({ journal: new Journal(log, eventCodec, 'test') });
+  expect(report.breaches.map(({ offset, what }) => [offset, what])).toEqual([
+    [6, 'attempt 1 at c/1 costs 10, should cost 11'],
+    [9, 'attempt 1 at c/2 costs by price list 0, and began by 1'],
+    [12, 'attempt 1 at c/3 costs by price list 2, and began by 1'],
+    [14, 'attempt 1 at c/dear has prices that are not those of list 1'],
+  ]);
+  expect(report).toMatchObject({ prices: { lists: 1, currency: 'EUR' }, usage: { priced: 3, costMicros: 32 } });
+});

@@ -16,6 +16,9 @@ import {
   type PartitionState,
 } from '../../domain/conversation/partition-state.ts';
 import { nothingUsed, type UsageSums, withAttempt } from '../../domain/conversation/usage-sums.ts';
+import type { SpendingEvent } from '../../domain/spending/events.ts';
+import { checkCosts } from '../../domain/spending/invariants.ts';
+import { currencyOf, noPrices, type PriceLists, withPriceList } from '../../domain/spending/prices.ts';
 import type { ParleyEvent } from '../../ports/event-codec.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 
@@ -61,6 +64,12 @@ export interface AuditReport {
   };
   /** What attempts used, as far as the log says. */
   readonly usage: UsageSums;
+  readonly prices: {
+    /** How many lists were in force, one after another. */
+    readonly lists: number;
+    /** ISO 4217, of all costs; '': prices were never set. */
+    readonly currency: string;
+  };
   /** Limits broken. Empty: in every prefix of the log they held. */
   readonly breaches: readonly Finding[];
   /** Records that this release cannot decode. */
@@ -105,7 +114,7 @@ function count(counts: Record<string, number>, reason: string): void {
  * LogDamaged at a damaged record, LogUnavailable.
  */
 export async function auditLog({ journal, onProgress }: AuditOptions): Promise<AuditReport> {
-  const { connections, conversations } = journal.topics;
+  const { connections, conversations, spending } = journal.topics;
   const places = [
     { topic: connections, partition: 0 },
     ...Array.from({ length: journal.log.partitions(conversations) }, (_, partition) => ({
@@ -114,7 +123,9 @@ export async function auditLog({ journal, onProgress }: AuditOptions): Promise<A
     })),
   ];
   const ends = await Promise.all(places.map(({ topic, partition }) => journal.log.endOffset(topic, partition)));
-  const inAll = ends.reduce((sum, end) => sum + end, 0);
+  // After the others, so that it has the prices of every call up to there. Logs of releases until 0.3 have none.
+  const spendingEnd = journal.log.partitions(spending) === 0 ? 0 : await journal.log.endOffset(spending, 0);
+  const inAll = ends.reduce((sum, end) => sum + end, spendingEnd);
   const findings = new Findings();
   let records = 0;
   const done = (batch: number) => {
@@ -123,9 +134,10 @@ export async function auditLog({ journal, onProgress }: AuditOptions): Promise<A
   };
   const [connectionsEnd = 0, ...partitionEnds] = ends;
   const connectionFigures = await auditConnections(journal, connectionsEnd, findings, done);
+  const prices = await foldPrices(journal, spendingEnd, findings, done);
   const messages = new MessageFigures();
   for (const [partition, end] of partitionEnds.entries()) {
-    await auditPartition(journal, partition, end, messages, findings, done);
+    await auditPartition(journal, { partition, end, prices }, messages, findings, done);
   }
   const { breaches, undecodable, unknown } = findings;
   return {
@@ -133,6 +145,7 @@ export async function auditLog({ journal, onProgress }: AuditOptions): Promise<A
     connections: connectionFigures,
     messages: messages.report(),
     usage: messages.usage,
+    prices: { lists: prices.length, currency: currencyOf(prices) ?? '' },
     breaches,
     undecodable,
     unknown,
@@ -240,10 +253,33 @@ class MessageFigures {
   }
 }
 
+async function foldPrices(
+  journal: Journal,
+  end: number,
+  findings: Findings,
+  done: (records: number) => void,
+): Promise<PriceLists> {
+  const topic = journal.topics.spending;
+  let lists = noPrices;
+  for await (const batch of partitionUpTo<SpendingEvent>(journal, topic, 0, end)) {
+    for (const entry of batch) {
+      const event = findings.eventOf(entry, topic, 0);
+      if (event !== undefined) lists = withPriceList(lists, event, entry.timeMs);
+    }
+    done(batch.length);
+  }
+  return lists;
+}
+
+interface PartitionAudit {
+  readonly partition: number;
+  readonly end: number;
+  readonly prices: PriceLists;
+}
+
 async function auditPartition(
   journal: Journal,
-  partition: number,
-  end: number,
+  { partition, end, prices }: PartitionAudit,
   figures: MessageFigures,
   findings: Findings,
   done: (records: number) => void,
@@ -257,7 +293,10 @@ async function auditPartition(
       const before = state;
       state = evolvePartition(state, event, entry);
       figures.add(event, before, state);
-      const ofEvent = state === before ? null : (checkDraft(before, event) ?? checkUsage(before, event));
+      const ofEvent =
+        state === before
+          ? null
+          : (checkDraft(before, event) ?? checkUsage(before, event) ?? checkCosts(prices, before, event));
       const breach = checkPartition(state) ?? ofEvent;
       if (breach !== null) findings.breach({ topic, partition, offset: entry.offset, what: breach });
     }

@@ -58,6 +58,10 @@ describe('what an attempt used', () => {
       'attempt 1 completed and used 1,200 tokens in (800 tokens from the cache), 30 tokens out (20 tokens of reasoning)',
     ],
     [
+      { cost: { microUnits: 12_345, priceVersion: 2 } },
+      'attempt 1 completed and used 1,200 tokens in, 1 token out; it cost 12,345 micro-units by price list 2',
+    ],
+    [
       { attempt: 3, end: 'lost', estimated: true } as const,
       'attempt 3 was lost and used 1,200 tokens in, 1 token out, estimated',
     ],

@@ -49,7 +49,9 @@ export function usageInWords(usage: AttemptUsage): string {
   ];
   const estimated = usage.estimated ? ', estimated' : '';
   const end = usage.end === 'lost' || usage.end === 'stopped' ? `was ${usage.end}` : usage.end;
-  return `attempt ${usage.attempt} ${end} and used ${used.join(', ')}${estimated}`;
+  const cost =
+    usage.cost && `; it cost ${counted(usage.cost.microUnits, 'micro-unit')} by price list ${usage.cost.priceVersion}`;
+  return `attempt ${usage.attempt} ${end} and used ${used.join(', ')}${estimated}${cost ?? ''}`;
 }
 
 function media(soundMs: number, pictures: number, way: 'in' | 'out'): readonly string[] {

@@ -1,3 +1,5 @@
+import type { CallPrices, Cost } from '../spending/events.ts';
+
 export interface TextPart {
   readonly kind: 'text';
   readonly text: string;
@@ -76,6 +78,8 @@ export interface ModelCall {
   readonly model: string;
   /** Tokens that are sent, estimated. */
   readonly inputTokens: number;
+  /** What the model takes, whatever is set later. Absent: it has no price. */
+  readonly prices?: CallPrices;
 }
 
 /** What an attempt used, whatever became of it. */
@@ -102,6 +106,8 @@ export interface AttemptUsage {
   readonly durationMs: number;
   /** Some figure is an estimate. */
   readonly estimated: boolean;
+  /** By the prices of its call. Absent: the model had no price. */
+  readonly cost?: Cost;
 }
 
 export interface ReplyStarted {

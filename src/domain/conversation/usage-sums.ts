@@ -16,9 +16,9 @@ const units = [
 ] as const satisfies readonly (keyof AttemptUsage)[];
 
 /** All that is summed up. */
-export const usageFigures = [...attemptEnds, 'estimated', ...units] as const;
+export const usageFigures = [...attemptEnds, 'estimated', ...units, 'priced', 'costMicros'] as const;
 
-/** Attempts by how they ended, those of them with an estimated figure, and what all of them used. */
+/** Attempts by how they ended, those of them with an estimated figure, what all of them used, those whose model had a price, and what they cost. */
 export type UsageSums = Readonly<Record<(typeof usageFigures)[number], number>>;
 
 export const nothingUsed = Object.fromEntries(usageFigures.map((figure) => [figure, 0])) as UsageSums;
@@ -33,6 +33,10 @@ export function sumsOf(usage: AttemptUsage): Partial<UsageSums> {
   const sums: Partial<Record<keyof UsageSums, number>> = { [usage.end]: 1 };
   if (usage.estimated) sums.estimated = 1;
   for (const unit of units) if (usage[unit] !== 0) sums[unit] = usage[unit];
+  if (usage.cost !== undefined) {
+    sums.priced = 1;
+    if (usage.cost.microUnits !== 0) sums.costMicros = usage.cost.microUnits;
+  }
   return sums;
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
 import { openSqliteLog } from '../../adapters/sqlite/event-log/sqlite-log.ts';
-import { Journal, topicsOf } from '../../app/journal.ts';
+import { Journal, partitionsOf } from '../../app/journal.ts';
 import { call, clientOf, type Dynamic, hangUp } from '../../testing/contract.ts';
 import { eventCodec } from '../../testing/event-codec.ts';
 import { runParley, startServer } from '../../testing/server.ts';
@@ -121,8 +121,7 @@ async function remove(address: string, conversationId: string): Promise<Dynamic>
 }
 
 async function addTitles(dataDir: string, titles: number): Promise<void> {
-  const topics = topicsOf('parley');
-  const counts = { [topics.connections]: 1, [topics.conversations]: partitions };
+  const counts = partitionsOf('parley', partitions);
   await using log = await openSqliteLog({ mode: 'write', dataDir, topics: counts });
   const journal = new Journal(log, eventCodec, 'parley');
   const appends = Array.from({ length: titles }, (_, index) => {

@@ -168,7 +168,8 @@ function appending(): void {
 function reading(): void {
   test('knows the partitions of its topics, and refuses others', async () => {
     expect(log.partitions(topic)).toBe(partitions);
-    expect(() => log.partitions(`${topic}-no`)).toThrow();
+    expect(log.partitions(`${topic}-no`)).toBe(0);
+    await expect(log.read(`${topic}-no`, 0, 0, 1)).rejects.toThrow();
     await expect(log.read(topic, partitions, 0, 1)).rejects.toThrow();
   });
 

@@ -304,4 +304,16 @@ export const mutations: readonly Mutation[] = [
     fault: 'what attempts at a message used whose conversation was deleted meanwhile is not counted',
     rules: ['usage-differs'],
   },
+  {
+    name: '48-cost-by-prices-at-the-end',
+    fault: 'an attempt costs by the prices that are in force when it ends',
+    rules: ['cost-wrong'],
+    mayShow: ({ rates }) => strikes(rates, 'prices-change'),
+  },
+  {
+    name: '49-lost-attempt-costs-nothing',
+    fault: 'a worker that takes over says what the attempt of the lost one used, and no cost',
+    rules: ['cost-wrong'],
+    mayShow: ({ rates }) => strikes(rates, 'prices-change') && strikes(rates, 'crash', 'restart'),
+  },
 ];

@@ -25,6 +25,10 @@ import {
   pendingMessage,
 } from '../../domain/conversation/partition-state.ts';
 import { nothingUsed, type UsageSums, withAttempt, withSums } from '../../domain/conversation/usage-sums.ts';
+import type { SpendingEvent } from '../../domain/spending/events.ts';
+import { checkCosts } from '../../domain/spending/invariants.ts';
+import { noPrices, type PriceLists, withPriceList } from '../../domain/spending/prices.ts';
+import type { ParleyEvent } from '../../ports/event-codec.ts';
 import type { LogRecord } from '../../ports/event-log.ts';
 import { contentTypeOf } from '../network/inspector.ts';
 import type { World } from '../world/world.ts';
@@ -57,6 +61,7 @@ export interface TrueEnd {
 /** What the log says, folded from its first record as it is written: what everybody else must come to. */
 export class Truth {
   admission: AdmissionState = initialAdmission;
+  prices: PriceLists = noPrices;
   readonly partitions: PartitionState[];
   readonly messages = new Map<string, TrueMessage>();
   readonly ownerOf = new Map<string, string>();
@@ -103,10 +108,12 @@ export class Truth {
 
   #take(record: LogRecord): void {
     const decoded = this.#journal.decode(record);
-    const at = `${record.topic === topics.connections ? 'connections' : `conversations/${record.partition}`}@${record.offset}`;
+    const at = `${record.topic.slice(prefix.length + 1)}${record.topic === topics.conversations ? `/${record.partition}` : ''}@${record.offset}`;
     if (decoded.kind !== 'event') return this.#world.trace.note('log', `${at} ${decoded.kind}`);
     this.#world.trace.note('log', `${at} ${summaryOf(decoded.event)}`);
     if (record.topic === topics.connections) this.#takeAdmission(decoded.event as AdmissionEvent, record);
+    else if (record.topic === topics.spending)
+      this.prices = withPriceList(this.prices, decoded.event as SpendingEvent, record.timeMs);
     else this.#takeConversation(decoded.event as ConversationEvent, record);
   }
 
@@ -263,6 +270,8 @@ export class Truth {
     this.#checkDraft(before, event);
     const untold = checkUsage(before, event);
     if (untold !== null) this.#world.find('usage-untold', untold);
+    const wrong = checkCosts(this.prices, before, event);
+    if (wrong !== null) this.#world.find('cost-wrong', wrong);
     this.#noteUsage(toldUsage(before, event, state), partition);
     if ('attempt' in event && event.claimId !== this.#claimIds.get(partition))
       this.#world.find(
@@ -296,7 +305,7 @@ export class Truth {
 }
 
 /** An event in a line: ids and what counts, without contents. */
-function summaryOf(event: AdmissionEvent | ConversationEvent): string {
+function summaryOf(event: ParleyEvent): string {
   const fields = Object.entries(event).flatMap(([name, value]) => {
     if (name === 'type' || name === 'limits' || name === 'parts' || name === 'text' || name.endsWith('Hash')) return [];
     if (Array.isArray(value)) return value.length === 0 ? [] : [`${name}=${value.length}`];

@@ -1,3 +1,5 @@
+import { anybody } from '../../app/caller.ts';
+import type { UnitPrices } from '../../domain/spending/events.ts';
 import type { Deployment } from './deployment.ts';
 import { type MomentFault, momentFaults, type Service } from './faults.ts';
 import type { ServerNode } from './node.ts';
@@ -60,12 +62,34 @@ function processStrikes(world: World, deployment: Deployment) {
       for (const stream of [...node.streams]) stream.break(noticesMs);
     }),
     'partitions-move': (random: Random) => moveOne(world, random),
+    'prices-change': onAny((node, random) => setPrices(world, node, random)),
     'limits-change': (random: Random) => {
       const limits = world.scenario.config.limits as { maxClients: number };
       limits.maxClients = 1 + random.below(5);
       world.trace.note('operator', `from the next start on ${limits.maxClients} clients`);
     },
   } satisfies Partial<Record<MomentFault, Strike>>;
+}
+
+/** An operator sets what the model costs, and now and then nothing. */
+function setPrices({ trace }: World, { parts, process }: ServerNode, random: Random): void {
+  if (parts === undefined) return;
+  const currency = random.chance(0.9) ? 'EUR' : 'USD';
+  const price = () => (random.chance(0.1) ? 0 : Math.floor(random.logarithmic(1, 1e9)));
+  const prices: UnitPrices = {
+    inputPerMillion: price(),
+    cachedInputPerMillion: price(),
+    outputPerMillion: price(),
+    soundInPerMinute: price(),
+    soundOutPerMinute: price(),
+    pictureIn: price(),
+    pictureOut: price(),
+  };
+  const models = random.chance(0.8) ? [{ provider: 'simulated', model: 'simulated', prices }] : [];
+  parts.prices.set(anybody, currency, models).then(
+    ({ version }) => trace.note(process.name, `has price list ${version}`),
+    (error: unknown) => trace.note(process.name, `has not set prices: ${String(error)}`),
+  );
 }
 
 function serviceStrikes(world: World, deployment: Deployment) {

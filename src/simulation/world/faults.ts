@@ -44,6 +44,7 @@ export const momentFaults = [
   'partitions-move',
   'connections-reset',
   'limits-change',
+  'prices-change',
   'foreign-record',
   'log-shorter',
 ] as const;

@@ -11,6 +11,7 @@ import { operationsViews } from '../../../projections/operations-views.ts';
 import type { Following } from '../../app/following/following.ts';
 import { type Admission, InstanceIdTaken } from '../../app/gateway/admission.ts';
 import { Journal } from '../../app/journal.ts';
+import type { PriceBook } from '../../app/spending/price-book.ts';
 import { createEventCodec } from '../../codec/event-codec.ts';
 import type { ChatServiceServer } from '../../gen/chat/v1/chat_service.ts';
 import type { HistoryServiceServer } from '../../gen/chat/v1/history_service.ts';
@@ -19,6 +20,7 @@ import {
   type GatewayParts,
   gatewayParts,
   newFollowing,
+  newPriceBook,
   openAdmission,
   type PartsOptions,
   startUpkeep,
@@ -114,9 +116,12 @@ export class ServerNode {
     const parts: PartsOptions = { config, backends, world };
     const roles = new Set(this.spec.roles);
     if (roles.has('projector')) this.#startProjector(parts);
-    if (roles.has('gateway')) await this.#startGateway(parts, logger);
+    const onFault = (error: unknown) => this.#faulted(error);
+    const priceBook = this.#running.use(newPriceBook({ ...parts, onFault }));
+    if (roles.has('gateway') || roles.has('worker')) await priceBook.start();
+    if (roles.has('gateway')) await this.#startGateway(parts, priceBook, logger);
     if (roles.has('projector')) this.#running.use(startUpkeep({ ...parts, metrics: this.#metrics }));
-    if (roles.has('worker')) this.#startWorker(parts);
+    if (roles.has('worker')) this.#startWorker(parts, priceBook);
   }
 
   /** Leaves in order, as on SIGTERM. */
@@ -228,10 +233,11 @@ export class ServerNode {
     projector.start();
   }
 
-  #startWorker(parts: PartsOptions): void {
+  #startWorker(parts: PartsOptions, priceBook: PriceBook): void {
     const { process } = this;
     const worker = startWorkerOf({
       ...parts,
+      priceBook,
       following: this.#following,
       metrics: this.#metrics,
       provider: this.#world.model.provider(process),
@@ -242,7 +248,7 @@ export class ServerNode {
     this.#running.defer(() => worker.drain(0));
   }
 
-  async #startGateway(parts: PartsOptions, logger: Logger): Promise<void> {
+  async #startGateway(parts: PartsOptions, priceBook: PriceBook, logger: Logger): Promise<void> {
     const metrics = this.#metrics;
     const admission = await openAdmission({ ...parts, onFault: (error) => this.#faulted(error) });
     this.#running.defer(() => admission.stop());
@@ -254,6 +260,7 @@ export class ServerNode {
       ...parts,
       admission,
       following,
+      priceBook,
       metrics,
       inspector: simulatedInspector,
       security: { record: async () => {} },

@@ -1,4 +1,5 @@
 import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
+import { partitionsOf } from '../../app/journal.ts';
 import type { Ids } from '../../ports/ids.ts';
 import { MemoryLogServer } from '../../testing/memory/event-log/memory-log.ts';
 import { MemoryMediaServer } from '../../testing/memory/media-store/memory-media.ts';
@@ -67,10 +68,7 @@ export class World {
     this.trace = new Trace(() => scheduler.nowMs, keepsStory);
     this.faults = new Faults(seed, scenario.rates);
     this.random = new Random(seed, 'world');
-    this.log = new MemoryLogServer(
-      { [topics.connections]: 1, [topics.conversations]: scenario.config.limits.partitions },
-      () => this.nowMs,
-    );
+    this.log = new MemoryLogServer(partitionsOf(prefix, scenario.config.limits.partitions), () => this.nowMs);
     this.log.timeOf = (topic, partition) => this.#logTimeMs(topic, partition);
     this.models = new MemoryReadModelServer(() => scheduler.nowMs);
     this.groups = new MemoryGroupServer(

@@ -6,7 +6,7 @@
  */
 import { parseArgs } from 'node:util';
 import { openSqliteLog } from '../../adapters/sqlite/event-log/sqlite-log.ts';
-import { topicsOf } from '../../app/journal.ts';
+import { partitionsOf, topicsOf } from '../../app/journal.ts';
 import { eventCodec } from '../../main/event-codec.ts';
 import type { Appended, EventLog, NewRecord } from '../../ports/event-log.ts';
 import { BenchConversations, type Placed } from './conversations.ts';
@@ -25,7 +25,7 @@ function openLog(dataDir: string) {
   return openSqliteLog({
     mode: 'write',
     dataDir,
-    topics: { [topics.connections]: 1, [topics.conversations]: partitions },
+    topics: partitionsOf('parley', partitions),
   });
 }
 

@@ -317,6 +317,8 @@ export interface UsageReport {
   readonly bars: readonly UsageBar[];
   /** By client or model, those of most tokens first. */
   readonly rows: readonly UsageReportRow[];
+  /** ISO 4217, of costs; '': prices were never set. */
+  readonly currency: string;
   /** There are more rows. */
   readonly isCut: boolean;
 }
@@ -334,6 +336,8 @@ export interface UsageReportRow {
   readonly others: number;
   readonly tokensIn: number;
   readonly tokensOut: number;
+  /** In decimals; of attempts whose model had a price. */
+  readonly cost: string;
 }
 
 export interface Usage {

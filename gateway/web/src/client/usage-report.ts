@@ -1,5 +1,6 @@
 import { timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { UsageGrouping, type UsageRow as WireRow } from '../../../../src/client/gen/chat/v1/usage_service_pb.js';
+import { moneyText } from '../../../../src/client/money.ts';
 import { allItems } from '../../../../src/client/pages.ts';
 import type { Refusal, UsageBar, UsageReport, UsageReportRow, UsageReportWish } from './app.ts';
 import { type Calls, shownRefusal } from './calls.ts';
@@ -34,22 +35,25 @@ export async function readUsageReport(
   const fromTime = timestampFromMs(starts[0] ?? 0);
   const list = async (grouping: UsageGrouping) => {
     const rows: WireRow[] = [];
+    let currency = '';
     const all = allItems({ limit: maxRows }, async (page) => {
       const answer = await calls.usage.queryUsage({ fromTime, groupBy: [grouping], ...page });
+      ({ currency } = answer);
       return { items: answer.rows, nextPageToken: answer.nextPageToken };
     });
     for await (const row of all) rows.push(row);
-    return rows;
+    return { rows, currency };
   };
   try {
-    const [overTime, rows] = await Promise.all([
+    const [overTime, { rows, currency }] = await Promise.all([
       list(period),
       list(by === 'client' ? UsageGrouping.CLIENT : UsageGrouping.MODEL),
     ]);
-    const at = new Map(overTime.map((row) => [row.startTime && timestampDate(row.startTime).getTime(), row]));
+    const at = new Map(overTime.rows.map((row) => [row.startTime && timestampDate(row.startTime).getTime(), row]));
     return {
       bars: starts.map((start) => barOf(new Date(start), at.get(start))),
       rows: rows.map(rowOf).sort((left, right) => right.tokensOut - left.tokensOut),
+      currency,
       isCut: rows.length === maxRows,
     };
   } catch (error) {
@@ -68,5 +72,6 @@ function rowOf({ clientId, provider, model, completed, failed, stopped, lost, ..
     others: Number(failed + stopped + lost),
     tokensIn: Number(used.inputTokens),
     tokensOut: Number(used.outputTokens),
+    cost: moneyText(used.costMicros),
   };
 }

@@ -29,6 +29,8 @@ export interface KafkaLogOptions {
   readonly config: KafkaConnectionConfig;
   /** Name to number of partitions. They exist, with the settings of `topicDefinitions`. */
   readonly topics: Readonly<Record<string, number>>;
+  /** Those of the topics that a log that is only read may lack, since an earlier release has not made them. */
+  readonly mayLack?: readonly string[];
   /** Topics whose content (`NewRecord.contentOffset`) can be erased, and the compacted topic of the content's keys. */
   readonly erasable: { readonly topics: readonly string[]; readonly keysTopic: string };
   readonly logger: Logger;
@@ -57,19 +59,25 @@ export interface RecordToAppend extends NewRecord {
 
 /** Opens the log. Rejects with LogOfLaterRelease when a later release has written to it, and with LogUnavailable when its brokers cannot be reached within 10 s, or the topics are not there. */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> {
-  const { config, topics, erasable } = options;
-  const places = Object.entries({ ...topics, ...(erasable.topics.length === 0 ? {} : { [erasable.keysTopic]: 1 }) });
+  const { config, erasable, mode } = options;
+  const all = Object.entries({
+    ...options.topics,
+    ...(erasable.topics.length === 0 ? {} : { [erasable.keysTopic]: 1 }),
+  });
   const brokers = new Brokers(
     config,
-    places.map(([topic]) => topic),
+    all.map(([topic]) => topic),
   );
+  const mayLack = new Set(mode === 'read' ? options.mayLack : []);
+  const isThere = ([topic]: readonly [string, number]) => !mayLack.has(topic) || brokers.leader(topic, 0) !== undefined;
   try {
-    await withRetries('Kafka', 'not-written', () => findLeaders(brokers, places), openTimeoutMs);
+    await withRetries('Kafka', 'not-written', () => findLeaders(brokers, all, isThere), openTimeoutMs);
   } catch (error) {
     brokers[Symbol.dispose]();
     throw error;
   }
-  const log = new KafkaHandle(options, brokers);
+  const topics = Object.fromEntries(Object.entries(options.topics).filter(isThere));
+  const log = new KafkaHandle({ ...options, topics }, brokers);
   try {
     if (options.mode === 'write' && options.release !== undefined) await log.mark(options.release);
     return log;
@@ -79,9 +87,13 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog> 
   }
 }
 
-async function findLeaders(brokers: Brokers, topics: readonly (readonly [string, number])[]): Promise<void> {
+async function findLeaders(
+  brokers: Brokers,
+  topics: readonly (readonly [string, number])[],
+  isThere: (topic: readonly [string, number]) => boolean,
+): Promise<void> {
   await brokers.refresh();
-  for (const [topic, partitions] of topics) {
+  for (const [topic, partitions] of topics.filter(isThere)) {
     for (let partition = 0; partition < partitions; partition += 1) {
       if (brokers.leader(topic, partition) === undefined)
         throw new WireBroken(`${topic}/${partition} does not exist, or has no leader`);
@@ -277,16 +289,15 @@ class Topology {
     this.#topics = topics;
   }
 
-  /** Throws RangeError when there is no such topic. */
+  /** 0: there is no such topic. */
   partitions(topic: string): number {
-    const partitions = this.#topics.get(topic);
-    if (partitions === undefined) throw new RangeError(`the log has no topic ${topic}`);
-    return partitions;
+    return this.#topics.get(topic) ?? 0;
   }
 
   /** Throws RangeError when there is no such partition. */
   check(topic: string, partition: number): void {
-    const partitions = this.partitions(topic);
+    const partitions = this.#topics.get(topic);
+    if (partitions === undefined) throw new RangeError(`the log has no topic ${topic}`);
     if (!Number.isInteger(partition) || partition < 0 || partition >= partitions)
       throw new RangeError(`topic ${topic} has partitions 0 to ${partitions - 1}, not ${partition}`);
   }

@@ -52,6 +52,7 @@ export function topicDefinitions({
   return [
     { name: `${prefix}.connections`, partitions: 1, replicationFactor, settings: events },
     { name: `${prefix}.conversations`, partitions, replicationFactor, settings: events },
+    { name: `${prefix}.spending`, partitions: 1, replicationFactor, settings: events },
     { name: `${prefix}.keys`, partitions: 1, replicationFactor, settings: [...keySettings, ...common] },
   ];
 }

@@ -27,7 +27,7 @@ export class ReaderHandle implements EventLog {
   }
 
   partitions(topic: string): number {
-    return this.#reading.topology.topic(topic).partitions;
+    return this.#reading.topology.partitionsOf(topic);
   }
 
   async append(): Promise<readonly Appended[]> {

@@ -40,6 +40,11 @@ export class Topology {
     return this.#entry(name).topic;
   }
 
+  /** How many the topic has; 0: there is no such topic. */
+  partitionsOf(name: string): number {
+    return this.#byName.get(name)?.topic.partitions ?? 0;
+  }
+
   /** Throws RangeError when there is no such topic or partition. */
   slot(name: string, partition: number): number {
     const { topic, firstSlot } = this.#entry(name);

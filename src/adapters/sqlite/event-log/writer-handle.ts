@@ -49,7 +49,7 @@ export class WriterHandle implements EventLog {
   }
 
   partitions(topic: string): number {
-    return this.#reading.topology.topic(topic).partitions;
+    return this.#reading.topology.partitionsOf(topic);
   }
 
   async append(records: readonly NewRecord[]): Promise<readonly Appended[]> {

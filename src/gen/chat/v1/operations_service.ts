@@ -65,6 +65,8 @@ export const SecurityEventKind = {
    * and gateway.
    */
   ATTEMPTS_REFUSED: 15,
+  /** PRICES_SET - An operator set prices. */
+  PRICES_SET: 16,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -87,6 +89,7 @@ export namespace SecurityEventKind {
   export type SESSION_ENDED = typeof SecurityEventKind.SESSION_ENDED;
   export type DEAD_LETTER_REPLAYED = typeof SecurityEventKind.DEAD_LETTER_REPLAYED;
   export type ATTEMPTS_REFUSED = typeof SecurityEventKind.ATTEMPTS_REFUSED;
+  export type PRICES_SET = typeof SecurityEventKind.PRICES_SET;
   export type UNRECOGNIZED = typeof SecurityEventKind.UNRECOGNIZED;
 }
 

@@ -95,6 +95,10 @@ export interface UsageRow {
   picturesIn: bigint;
   /** Pictures that were made. */
   picturesOut: bigint;
+  /** Of all attempts, those whose model had a price. */
+  priced: bigint;
+  /** What these cost, in millionths of the currency, each by the prices that were in force when it began. */
+  costMicros: bigint;
 }
 
 /** A page. */
@@ -115,6 +119,8 @@ export interface QueryUsageResponse {
     | undefined;
   /** Empty on the last page. */
   nextPageToken: string;
+  /** ISO 4217, of costs. Empty: prices were never set. */
+  currency: string;
 }
 
 function createBaseQueryUsageRequest(): QueryUsageRequest {
@@ -265,6 +271,8 @@ function createBaseUsageRow(): UsageRow {
     soundOutMs: 0n,
     picturesIn: 0n,
     picturesOut: 0n,
+    priced: 0n,
+    costMicros: 0n,
   };
 }
 
@@ -359,6 +367,18 @@ export const UsageRow: MessageFns<UsageRow> = {
         throw new globalThis.Error("value provided for field message.picturesOut of type int64 too large");
       }
       writer.uint32(136).int64(message.picturesOut);
+    }
+    if (message.priced !== 0n) {
+      if (BigInt.asIntN(64, message.priced) !== message.priced) {
+        throw new globalThis.Error("value provided for field message.priced of type int64 too large");
+      }
+      writer.uint32(144).int64(message.priced);
+    }
+    if (message.costMicros !== 0n) {
+      if (BigInt.asIntN(64, message.costMicros) !== message.costMicros) {
+        throw new globalThis.Error("value provided for field message.costMicros of type int64 too large");
+      }
+      writer.uint32(152).int64(message.costMicros);
     }
     return writer;
   },
@@ -512,6 +532,22 @@ export const UsageRow: MessageFns<UsageRow> = {
             message.picturesOut = reader.int64() as bigint;
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.priced = reader.int64() as bigint;
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.costMicros = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -560,12 +596,16 @@ export const UsageRow: MessageFns<UsageRow> = {
     message.picturesOut = (object.picturesOut !== undefined && object.picturesOut !== null)
       ? BigInt(object.picturesOut)
       : 0n;
+    message.priced = (object.priced !== undefined && object.priced !== null) ? BigInt(object.priced) : 0n;
+    message.costMicros = (object.costMicros !== undefined && object.costMicros !== null)
+      ? BigInt(object.costMicros)
+      : 0n;
     return message;
   },
 };
 
 function createBaseQueryUsageResponse(): QueryUsageResponse {
-  return { rows: [], total: undefined, fromTime: undefined, toTime: undefined, nextPageToken: "" };
+  return { rows: [], total: undefined, fromTime: undefined, toTime: undefined, nextPageToken: "", currency: "" };
 }
 
 export const QueryUsageResponse: MessageFns<QueryUsageResponse> = {
@@ -584,6 +624,9 @@ export const QueryUsageResponse: MessageFns<QueryUsageResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(42).string(message.nextPageToken);
+    }
+    if (message.currency !== "") {
+      writer.uint32(50).string(message.currency);
     }
     return writer;
   },
@@ -641,6 +684,14 @@ export const QueryUsageResponse: MessageFns<QueryUsageResponse> = {
             message.nextPageToken = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -665,6 +716,7 @@ export const QueryUsageResponse: MessageFns<QueryUsageResponse> = {
     message.fromTime = object.fromTime ?? undefined;
     message.toTime = object.toTime ?? undefined;
     message.nextPageToken = object.nextPageToken ?? "";
+    message.currency = object.currency ?? "";
     return message;
   },
 };

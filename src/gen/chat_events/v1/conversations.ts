@@ -3,6 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { CallPrices } from "./spending.ts";
 
 /**
  * Events of the `conversations` topic: both the history and the work queue.
@@ -191,6 +192,8 @@ export interface ModelCall {
   model: string;
   /** Tokens that are sent, estimated. */
   inputTokens: number;
+  /** What the model takes, whatever is set later. Absent: it has no price. */
+  prices?: CallPrices | undefined;
 }
 
 /** What an attempt used, whatever became of it. */
@@ -227,6 +230,16 @@ export interface AttemptUsage {
   durationMs: number;
   /** Some figure is an estimate: the provider did not say all of them. */
   estimated: boolean;
+  /** What it cost, by the prices of its call. Absent: the model had no price. */
+  cost?: Cost | undefined;
+}
+
+/** What an attempt cost. */
+export interface Cost {
+  /** In millionths of the currency, rounded up. */
+  microUnits: bigint;
+  /** The list of prices that it rests on. */
+  priceVersion: number;
 }
 
 /** Text of an attempt so far: a worker that takes over can continue from there. */
@@ -1050,7 +1063,7 @@ export const ReplyStarted: MessageFns<ReplyStarted> = {
 };
 
 function createBaseModelCall(): ModelCall {
-  return { provider: "", model: "", inputTokens: 0 };
+  return { provider: "", model: "", inputTokens: 0, prices: undefined };
 }
 
 export const ModelCall: MessageFns<ModelCall> = {
@@ -1063,6 +1076,9 @@ export const ModelCall: MessageFns<ModelCall> = {
     }
     if (message.inputTokens !== 0) {
       writer.uint32(24).int32(message.inputTokens);
+    }
+    if (message.prices !== undefined) {
+      CallPrices.encode(message.prices, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1104,6 +1120,14 @@ export const ModelCall: MessageFns<ModelCall> = {
             message.inputTokens = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.prices = CallPrices.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1124,6 +1148,9 @@ export const ModelCall: MessageFns<ModelCall> = {
     message.provider = object.provider ?? "";
     message.model = object.model ?? "";
     message.inputTokens = object.inputTokens ?? 0;
+    message.prices = (object.prices !== undefined && object.prices !== null)
+      ? CallPrices.fromPartial(object.prices)
+      : undefined;
     return message;
   },
 };
@@ -1145,6 +1172,7 @@ function createBaseAttemptUsage(): AttemptUsage {
     firstPieceMs: undefined,
     durationMs: 0,
     estimated: false,
+    cost: undefined,
   };
 }
 
@@ -1194,6 +1222,9 @@ export const AttemptUsage: MessageFns<AttemptUsage> = {
     }
     if (message.estimated !== false) {
       writer.uint32(120).bool(message.estimated);
+    }
+    if (message.cost !== undefined) {
+      Cost.encode(message.cost, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -1331,6 +1362,14 @@ export const AttemptUsage: MessageFns<AttemptUsage> = {
             message.estimated = reader.bool();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.cost = Cost.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1363,6 +1402,79 @@ export const AttemptUsage: MessageFns<AttemptUsage> = {
     message.firstPieceMs = object.firstPieceMs ?? undefined;
     message.durationMs = object.durationMs ?? 0;
     message.estimated = object.estimated ?? false;
+    message.cost = (object.cost !== undefined && object.cost !== null) ? Cost.fromPartial(object.cost) : undefined;
+    return message;
+  },
+};
+
+function createBaseCost(): Cost {
+  return { microUnits: 0n, priceVersion: 0 };
+}
+
+export const Cost: MessageFns<Cost> = {
+  encode(message: Cost, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.microUnits !== 0n) {
+      if (BigInt.asIntN(64, message.microUnits) !== message.microUnits) {
+        throw new globalThis.Error("value provided for field message.microUnits of type int64 too large");
+      }
+      writer.uint32(8).int64(message.microUnits);
+    }
+    if (message.priceVersion !== 0) {
+      writer.uint32(16).int32(message.priceVersion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Cost {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCost();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.microUnits = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.priceVersion = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Cost>): Cost {
+    return Cost.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Cost>): Cost {
+    const message = createBaseCost();
+    message.microUnits = (object.microUnits !== undefined && object.microUnits !== null)
+      ? BigInt(object.microUnits)
+      : 0n;
+    message.priceVersion = object.priceVersion ?? 0;
     return message;
   },
 };

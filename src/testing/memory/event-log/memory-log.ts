@@ -74,6 +74,11 @@ export class MemoryLogServer {
     return stored.map(({ topic, partition, offset, timeMs }) => ({ topic, partition, offset, timeMs }));
   }
 
+  /** How many the topic has; 0: there is no such topic. */
+  partitionsOf(topic: string): number {
+    return this.#topics.get(topic)?.length ?? 0;
+  }
+
   /** Every partition of a topic. Throws RangeError when there is none of this name. */
   topic(name: string): readonly MemoryPartition[] {
     const found = this.#topics.get(name);
@@ -102,7 +107,7 @@ export class MemoryLogHandle implements EventLog {
   }
 
   partitions(topic: string): number {
-    return this.#log.topic(topic).length;
+    return this.#log.partitionsOf(topic);
   }
 
   async append(records: readonly NewRecord[]): Promise<readonly Appended[]> {

@@ -135,16 +135,18 @@ function UsageTable({ report, by }: { readonly report: UsageReport; readonly by:
             <th scope="col">Other attempts</th>
             <th scope="col">Tokens in</th>
             <th scope="col">Tokens out</th>
+            {report.currency !== '' && <th scope="col">Cost in {report.currency}</th>}
           </tr>
         </thead>
         <tbody>
-          {report.rows.map(({ name, replies, others, tokensIn, tokensOut }) => (
+          {report.rows.map(({ name, replies, others, tokensIn, tokensOut, cost }) => (
             <tr key={name}>
               <th scope="row">{name}</th>
               <td>{grouped(replies)}</td>
               <td>{grouped(others)}</td>
               <td>{grouped(tokensIn)}</td>
               <td>{grouped(tokensOut)}</td>
+              {report.currency !== '' && <td>{cost}</td>}
             </tr>
           ))}
         </tbody>

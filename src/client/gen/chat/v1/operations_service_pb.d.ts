@@ -1006,6 +1006,13 @@ export enum SecurityEventKind {
    * @generated from enum value: SECURITY_EVENT_KIND_ATTEMPTS_REFUSED = 15;
    */
   ATTEMPTS_REFUSED = 15,
+
+  /**
+   * An operator set prices.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_PRICES_SET = 16;
+   */
+  PRICES_SET = 16,
 }
 
 /**

@@ -192,6 +192,20 @@ export declare type UsageRow = Message<"chat.v1.UsageRow"> & {
    * @generated from field: int64 pictures_out = 17;
    */
   picturesOut: bigint;
+
+  /**
+   * Of all attempts, those whose model had a price.
+   *
+   * @generated from field: int64 priced = 18;
+   */
+  priced: bigint;
+
+  /**
+   * What these cost, in millionths of the currency, each by the prices that were in force when it began.
+   *
+   * @generated from field: int64 cost_micros = 19;
+   */
+  costMicros: bigint;
 };
 
 /**
@@ -240,6 +254,13 @@ export declare type QueryUsageResponse = Message<"chat.v1.QueryUsageResponse"> &
    * @generated from field: string next_page_token = 5;
    */
   nextPageToken: string;
+
+  /**
+   * ISO 4217, of costs. Empty: prices were never set.
+   *
+   * @generated from field: string currency = 6;
+   */
+  currency: string;
 };
 
 /**

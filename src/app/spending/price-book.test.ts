@@ -1,0 +1,150 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
+import { systemClock } from '../../adapters/node/system-clock.ts';
+import type { UnitPrices } from '../../domain/spending/events.ts';
+import { LogUnavailable } from '../../ports/event-log.ts';
+import { eventCodec } from '../../testing/event-codec.ts';
+import { MemoryLogServer } from '../../testing/memory/event-log/memory-log.ts';
+import { eventually } from '../../testing/test-sessions.ts';
+import { anybody, type Caller } from '../caller.ts';
+import { Journal, partitionsOf } from '../journal.ts';
+import type { Happening } from '../security/security-recorder.ts';
+import { PriceBook } from './price-book.ts';
+import { Prices } from './prices.ts';
+
+const topic = 'test.spending';
+const prices: UnitPrices = {
+  inputPerMillion: 1,
+  cachedInputPerMillion: 1,
+  outputPerMillion: 2,
+  soundInPerMinute: 0,
+  soundOutPerMinute: 0,
+  pictureIn: 0,
+  pictureOut: 0,
+};
+const models = [{ provider: 'p', model: 'm', prices }];
+
+const log = () => new MemoryLogServer(partitionsOf('test', 1), () => systemClock.nowMs());
+const books: PriceBook[] = [];
+afterEach(() => Promise.all(books.splice(0).map((book) => book[Symbol.asyncDispose]())));
+
+async function opened(server: MemoryLogServer): Promise<PriceBook> {
+  const silent = () => undefined;
+  const book = new PriceBook({
+    journal: new Journal(server.handle(), eventCodec, 'test'),
+    clock: systemClock,
+    ids: nodeCryptoIds,
+    logger: { debug: silent, info: silent, warn: silent, error: silent },
+    onFault: (error) => {
+      throw error;
+    },
+  });
+  books.push(book);
+  await book.start();
+  return book;
+}
+
+function operated(book: PriceBook) {
+  const happenings: Happening[] = [];
+  const record = async (happening: Happening) => void happenings.push(happening);
+  return { prices: new Prices({ book, security: { record } }), happenings };
+}
+
+const client = (clientId: string, isOperator: boolean): Caller => ({
+  kind: 'client',
+  clientId,
+  isOperator,
+  expireTimeMs: Number.MAX_SAFE_INTEGER,
+});
+const olga = client('olga', true);
+
+describe('a price book', () => {
+  test('knows at its start what was set before, and each list that another process sets', async () => {
+    const server = log();
+    const first = await opened(server);
+    const list = await first.set('olga', 'EUR', models);
+    expect(list).toMatchObject({ version: 1, setBy: 'olga', currency: 'EUR', prices: models });
+    const second = await opened(server);
+    expect(second.pricesOf('p', 'm')).toEqual({ version: 1, prices });
+    await second.set('olga', 'EUR', []);
+    await eventually(
+      async () => first.pricesOf('p', 'm'),
+      (found) => found === undefined,
+    );
+    expect(first.lists).toHaveLength(2);
+  });
+
+  test('takes one currency where two are set at once', async () => {
+    const server = log();
+    const both = [await opened(server), await opened(server)] as const;
+    const lists = await Promise.all([both[0].set('a', 'EUR', models), both[1].set('b', 'USD', models)]);
+    expect(lists.filter((list) => list !== undefined)).toHaveLength(1);
+    await eventually(
+      async () => both.map(({ lists: known }) => known.length),
+      ([one, other]) => one === 1 && other === 1,
+    );
+  });
+
+  test('folds the topic again where it has lost its end', async () => {
+    const server = log();
+    const book = await opened(server);
+    await book.set('olga', 'EUR', models);
+    await book.set('olga', 'EUR', []);
+    server.truncate(topic, 0, 1);
+    await eventually(
+      async () => book.lists.length,
+      (count) => count === 1,
+    );
+    expect(book.pricesOf('p', 'm')).toEqual({ version: 1, prices });
+  });
+
+  test('that was stopped sets nothing any more', async () => {
+    const book = await opened(log());
+    await book[Symbol.asyncDispose]();
+    await expect(book.set('olga', 'EUR', models)).rejects.toThrow(LogUnavailable);
+  });
+});
+
+describe('operators', () => {
+  test('set prices, which the security log has, and the same ones only once', async () => {
+    const server = log();
+    const { prices: uses, happenings } = operated(await opened(server));
+    const list = await uses.set(olga, 'EUR', models);
+    expect(await uses.set(olga, 'EUR', structuredClone(models))).toEqual(list);
+    expect(server.records(topic, 0)).toHaveLength(1);
+    expect(happenings).toEqual([{ kind: 'prices_set', operator: 'olga', address: '', detail: 'version 1' }]);
+    expect(await uses.set(anybody, 'EUR', [])).toMatchObject({ version: 2, setBy: '' });
+    expect(uses.get(olga, 0)).toMatchObject({ version: 2 });
+    expect(uses.get(olga, 1)).toEqual(list);
+    expect(uses.currency).toBe('EUR');
+  });
+
+  test('alone set and read them', async () => {
+    const { prices: uses } = operated(await opened(log()));
+    const required = { reason: 'OPERATOR_REQUIRED' };
+    await expect(uses.set(client('bob', false), 'EUR', models)).rejects.toMatchObject(required);
+    expect(() => uses.get(client('bob', false), 0)).toThrow(expect.objectContaining(required));
+    expect(() => uses.get(olga, 0)).toThrow(expect.objectContaining({ reason: 'NOT_FOUND' }));
+    expect(uses.currency).toBe('');
+  });
+
+  test.each([
+    ['eur', models, ['currency']],
+    ['EUR', [...models, ...models], ['prices[1]']],
+    ['EUR', [{ provider: '', model: 'x'.repeat(201), prices }], ['prices[0].provider', 'prices[0].model']],
+    ['EUR', [{ provider: 'p', model: 'm', prices: { ...prices, pictureIn: -1 } }], ['prices[0]']],
+    ['EUR', [{ provider: 'p', model: 'm', prices: { ...prices, pictureIn: 1e12 + 1 } }], ['prices[0]']],
+    ['EUR', Array.from({ length: 201 }, (_, index) => ({ provider: 'p', model: `m${index}`, prices })), ['prices']],
+  ])('are refused nonsense, %#', async (currency, list, fields) => {
+    const { prices: uses } = operated(await opened(log()));
+    const refused = await uses.set(olga, currency, list).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ reason: 'FRAME_INVALID', violations: fields.map((field) => ({ field })) });
+  });
+
+  test('are refused another currency', async () => {
+    const { prices: uses } = operated(await opened(log()));
+    await uses.set(olga, 'EUR', models);
+    const violations = [{ field: 'currency', description: 'all costs are in EUR' }];
+    await expect(uses.set(olga, 'USD', models)).rejects.toMatchObject({ reason: 'FRAME_INVALID', violations });
+  });
+});
