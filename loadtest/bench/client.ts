@@ -1,7 +1,7 @@
 /** The load, in a process of its own: the name of a task and its options as JSON in the arguments, its figures as one line of JSON on stdout. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { UsageGrouping } from '../../src/client/gen/chat/v1/usage_service_pb.js';
+import { type UsageGrouping, UsageService } from '../../src/client/gen/chat/v1/usage_service_pb.js';
 import { grpc } from '../../src/client/node/grpc.ts';
 import { Parley } from '../../src/client/parley.ts';
 import { type LagFigures, watchLag } from '../system/lag.ts';
@@ -152,10 +152,11 @@ async function pages(task: { address: string; conversationId: string; pages: num
 /** Asks for a report of what everybody's replies used, again and again. */
 async function reports(task: { address: string; groupBy: UsageGrouping[]; reports: number }): Promise<Percentiles> {
   using parley = new Parley({ wire: grpc({ address: task.address }) });
+  const service = parley.service(UsageService);
   const times: number[] = [];
   for (let report = 0; report < task.reports; report += 1) {
     const begun = performance.now();
-    const { total } = await parley.usage.queryUsage({ groupBy: task.groupBy });
+    const { total } = await service.queryUsage({ groupBy: task.groupBy });
     if (total === undefined || total.completed === 0n) throw new Error('a report of nothing');
     times.push(performance.now() - begun);
   }

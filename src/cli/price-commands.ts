@@ -1,7 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { create } from '@bufbuild/protobuf';
 import type { Command } from 'commander';
-import { type ModelPrices, type PriceList, PriceListSchema } from '../client/gen/chat/v1/spending_service_pb.js';
+import {
+  type ModelPrices,
+  type PriceList,
+  PriceListSchema,
+  SpendingService,
+} from '../client/gen/chat/v1/spending_service_pb.js';
 import { moneyText } from '../client/money.ts';
 import type { Parley } from '../client/parley.ts';
 import { isRefusal } from '../client/refusal.ts';
@@ -49,7 +54,7 @@ async function showPrices(options: ShowOptions, surroundings: Surroundings): Pro
 /** undefined: none is in force. @throws Refusal */
 async function read(parley: Parley, version: number): Promise<PriceList | undefined> {
   try {
-    return (await parley.spending.getPriceList({ version })).priceList;
+    return (await parley.service(SpendingService).getPriceList({ version })).priceList;
   } catch (error) {
     if (version === 0 && isRefusal(error, 'NOT_FOUND')) return undefined;
     throw error;
@@ -59,7 +64,9 @@ async function read(parley: Parley, version: number): Promise<PriceList | undefi
 async function setPrices(options: SetOptions, surroundings: Surroundings): Promise<void> {
   const asked = await priceListIn(options.file);
   using parley = connect(identify(options, surroundings).endpoint);
-  const { priceList: { version, prices } = create(PriceListSchema) } = await parley.spending.setPriceList(asked);
+  const { priceList: { version, prices } = create(PriceListSchema) } = await parley
+    .service(SpendingService)
+    .setPriceList(asked);
   const models = `${prices.length} model${prices.length === 1 ? '' : 's'}`;
   process.stdout.write(`Price list ${version} is in force, with ${models}.\n`);
 }

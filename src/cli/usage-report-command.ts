@@ -1,6 +1,6 @@
 import { type Timestamp, timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { UsageGrouping, type UsageRow } from '../client/gen/chat/v1/usage_service_pb.js';
+import { UsageGrouping, type UsageRow, UsageService } from '../client/gen/chat/v1/usage_service_pb.js';
 import { moneyText } from '../client/money.ts';
 import { allItems } from '../client/pages.ts';
 import { type CommonOptions, type Surroundings, withCommonOptions } from './common-options.ts';
@@ -73,11 +73,12 @@ async function showReport(options: ReportOptions, surroundings: Surroundings): P
     ...(from !== undefined && { fromTime: timestampFromMs(from) }),
     ...(to !== undefined && { toTime: timestampFromMs(to) }),
   };
+  const service = parley.service(UsageService);
   let total: UsageRow | undefined;
   let currency = '';
   const rows = await Array.fromAsync(
     allItems({}, async (page) => {
-      const { rows: items, nextPageToken, ...report } = await parley.usage.queryUsage({ ...question, ...page });
+      const { rows: items, nextPageToken, ...report } = await service.queryUsage({ ...question, ...page });
       total = report.total;
       ({ currency } = report);
       return { items, nextPageToken };

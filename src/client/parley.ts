@@ -1,4 +1,5 @@
-import { type Client, createClient } from '@connectrpc/connect';
+import type { DescService } from '@bufbuild/protobuf';
+import { type Client, createClient, type Transport } from '@connectrpc/connect';
 import type { AccessTokens } from './access-tokens.ts';
 import { callsOver } from './calls.ts';
 import { type Caller, Chat, type ChatOptions } from './chat.ts';
@@ -7,8 +8,6 @@ import type { Message } from './gen/chat/v1/content_pb.js';
 import { type Conversation, type ExcerptPiece, HistoryService } from './gen/chat/v1/history_service_pb.js';
 import { MediaService } from './gen/chat/v1/media_service_pb.js';
 import { OperationsService } from './gen/chat/v1/operations_service_pb.js';
-import { SpendingService } from './gen/chat/v1/spending_service_pb.js';
-import { UsageService } from './gen/chat/v1/usage_service_pb.js';
 import { textOf } from './message-text.ts';
 import type { OutgoingPart } from './outbox.ts';
 import { allItems, type ListOptions } from './pages.ts';
@@ -50,21 +49,23 @@ export class Parley implements Disposable {
   readonly history: Client<typeof HistoryService>;
   readonly media: Client<typeof MediaService>;
   readonly operations: Client<typeof OperationsService>;
-  readonly usage: Client<typeof UsageService>;
-  readonly spending: Client<typeof SpendingService>;
   readonly #options: ParleyOptions;
   readonly #connection: WireConnection;
+  readonly #transport: Transport;
 
   constructor(options: ParleyOptions) {
     this.#options = options;
     this.#connection = options.wire.connect();
-    const transport = callsOver(this.#connection.transport, options.tokens);
-    this.accounts = createClient(AccountService, transport);
-    this.history = createClient(HistoryService, transport);
-    this.media = createClient(MediaService, transport);
-    this.operations = createClient(OperationsService, transport);
-    this.usage = createClient(UsageService, transport);
-    this.spending = createClient(SpendingService, transport);
+    this.#transport = callsOver(this.#connection.transport, options.tokens);
+    this.accounts = createClient(AccountService, this.#transport);
+    this.history = createClient(HistoryService, this.#transport);
+    this.media = createClient(MediaService, this.#transport);
+    this.operations = createClient(OperationsService, this.#transport);
+  }
+
+  /** Another service of the contract, by its generated code: a page that does not use it need not load that. */
+  service<Service extends DescService>(service: Service): Client<Service> {
+    return createClient(service, this.#transport);
   }
 
   /** Empty: whom the access token says. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { SpendingService } from '../../../src/client/gen/chat/v1/spending_service_pb.js';
 import { grpc } from '../../../src/client/node/grpc.ts';
 import { Parley } from '../../../src/client/parley.ts';
 import { TestSessions } from '../../../src/testing/test-sessions.ts';
@@ -18,7 +19,7 @@ async function setPrices(address: string): Promise<void> {
     inputPerMillion: 1_000_000n,
     outputPerMillion: 5_000_000n,
   };
-  await parley.spending.setPriceList({ currency: 'EUR', prices: [model] });
+  await parley.service(SpendingService).setPriceList({ currency: 'EUR', prices: [model] });
 }
 
 describe.each(doors)('over %s', (door) => {

@@ -16,7 +16,8 @@ export class Calls {
   readonly history;
   readonly media;
   readonly operations;
-  readonly usage;
+  /** One whose code is loaded when it is used. */
+  readonly service: Parley['service'];
 
   constructor(wire: Wire, tokens: AccessTokens) {
     const caller = new Parley({ wire, tokens });
@@ -25,7 +26,7 @@ export class Calls {
     this.history = caller.history;
     this.media = caller.media;
     this.operations = caller.operations;
-    this.usage = caller.usage;
+    this.service = caller.service.bind(caller);
   }
 }
 

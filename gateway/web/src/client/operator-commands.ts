@@ -7,7 +7,6 @@ import type {
 import type { ActiveConnection, OperatorCommands, Refusal, SignInState, Step, Usage, UsageSample } from './app.ts';
 import { type Calls, orRefusal, shownRefusal } from './calls.ts';
 import { LastMinutes } from './last-minute.ts';
-import { readUsageReport } from './usage-report.ts';
 
 /** As often as figures change in a way that somebody can follow. */
 const readEveryMs = 2_000;
@@ -82,7 +81,11 @@ export function createOperatorCommands(calls: Calls, signedIn: ReadonlySignal<Si
       await read();
       return why;
     },
-    readUsageReport: (wish) => readUsageReport(calls, wish, new Date()),
+    async readUsageReport(wish) {
+      // Most people never ask: the page is drawn without its code.
+      const { readUsageReport } = await import('./usage-report.ts');
+      return readUsageReport(calls, wish, new Date());
+    },
     explain: (messageId) => explain(calls, messageId),
   };
 }

@@ -1,5 +1,9 @@
 import { timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { UsageGrouping, type UsageRow as WireRow } from '../../../../src/client/gen/chat/v1/usage_service_pb.js';
+import {
+  UsageGrouping,
+  UsageService,
+  type UsageRow as WireRow,
+} from '../../../../src/client/gen/chat/v1/usage_service_pb.js';
 import { moneyText } from '../../../../src/client/money.ts';
 import { allItems } from '../../../../src/client/pages.ts';
 import type { Refusal, UsageBar, UsageReport, UsageReportRow, UsageReportWish } from './app.ts';
@@ -32,12 +36,13 @@ export async function readUsageReport(
 ): Promise<UsageReport | Refusal> {
   const { bars, by: period, startMs } = spans[span];
   const starts = Array.from({ length: bars }, (_, index) => startMs(now, bars - 1 - index));
+  const service = calls.service(UsageService);
   const fromTime = timestampFromMs(starts[0] ?? 0);
   const list = async (grouping: UsageGrouping) => {
     const rows: WireRow[] = [];
     let currency = '';
     const all = allItems({ limit: maxRows }, async (page) => {
-      const answer = await calls.usage.queryUsage({ fromTime, groupBy: [grouping], ...page });
+      const answer = await service.queryUsage({ fromTime, groupBy: [grouping], ...page });
       ({ currency } = answer);
       return { items: answer.rows, nextPageToken: answer.nextPageToken };
     });
