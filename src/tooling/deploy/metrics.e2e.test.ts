@@ -1,10 +1,20 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { SpendingService } from '../../client/gen/chat/v1/spending_service_pb.js';
+import { grpc } from '../../client/node/grpc.ts';
+import { Parley } from '../../client/parley.ts';
 import { freePort } from '../../testing/engines/free-port.ts';
 import { type ParleyServer, startServer } from '../../testing/server.ts';
 import { eventually, TestSessions } from '../../testing/test-sessions.ts';
 import { type Exposed, exposedIn } from './testing/exposition.ts';
 import { selectorsOf } from './testing/promql.ts';
 import { alertUses, dashboardUses, gapsOf, scalerUses } from './testing/uses.ts';
+
+/** What costs nothing has no cost to show. */
+async function setPrices({ address }: ParleyServer): Promise<void> {
+  using parley = new Parley({ wire: grpc({ address }) });
+  const prices = [{ provider: 'openai', model: 'none', inputPerMillion: 1_000_000n }];
+  await parley.service(SpendingService).setPriceList({ currency: 'EUR', prices });
+}
 
 /** A model that nobody serves: an attempt that fails and a message that is given up; and one message that is refused. */
 async function traffic(server: ParleyServer): Promise<void> {
@@ -28,6 +38,7 @@ describe('the metrics of a running server', () => {
         PARLEY_MAX_ATTEMPTS: '1',
       },
     });
+    await setPrices(server);
     await traffic(server);
     const metrics = async () => exposedIn(await (await fetch(`http://${server.httpAddress}/metrics`)).text());
     exposed = await eventually(metrics, (now) => now.get('parley_sessions_ended_total')?.labels.has('reason') === true);
