@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { registerAccounts } from './account/account-commands.ts';
+import { registerBudgets } from './budget-commands.ts';
 import { registerChat } from './chat-command.ts';
 import type { Surroundings } from './common-options.ts';
 import { registerDeadLetters } from './dead-letter-commands.ts';
@@ -25,6 +26,7 @@ export function registerClientCommands(program: Command, surroundings: Surroundi
   program.commandsGroup('For operators:');
   registerOperations(program, surroundings);
   registerPrices(program, surroundings);
+  registerBudgets(program, surroundings);
   registerExplain(program, surroundings);
   registerDeadLetters(program, surroundings);
   registerSecurityLog(program, surroundings);

@@ -59,6 +59,7 @@ export const reasons = {
   HISTORY_QUOTA_EXCEEDED: { code: Code.ResourceExhausted, retryable: false },
   CLIENT_MESSAGE_ID_INVALID: { code: Code.InvalidArgument, retryable: false },
   TOO_MANY_PENDING: { code: Code.ResourceExhausted, retryable: true },
+  BUDGET_EXHAUSTED: { code: Code.ResourceExhausted, retryable: false },
   TOO_MANY_MESSAGES: { code: Code.ResourceExhausted, retryable: true },
   PROVIDER_FAILED: { code: Code.Unavailable, retryable: false },
   PROVIDER_BUSY: { code: Code.ResourceExhausted, retryable: false },

@@ -148,7 +148,8 @@ export class SplitLine implements Line {
       clientMessageId: value.clientMessageId ?? '',
       reason: reason === '' ? codeName : reason,
       detail,
-      retryable: retryDelayMs !== undefined,
+      // A budget tells when it begins anew, which may be in weeks: nothing is sent again for that by itself.
+      retryable: retryDelayMs !== undefined && reason !== 'BUDGET_EXHAUSTED',
       ...(retryDelayMs !== undefined && { retryDelay: durationFromMs(retryDelayMs) }),
     });
     this.#handlers.onEvent({ case: 'rejected', value: rejected });

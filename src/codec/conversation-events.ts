@@ -102,8 +102,8 @@ function endedFromWire(usages: readonly wire.AttemptUsage[]): { readonly ended?:
 }
 
 function encodeReceived(event: domain.MessageReceived, writer: BinaryWriter): BinaryWriter {
-  const { parts, instructions = '', ...facts } = event;
-  wire.MessageReceived.encode({ ...nothingReceived, ...facts }, writer);
+  const { parts, instructions = '', spendingOffset = 0, ...facts } = event;
+  wire.MessageReceived.encode({ ...nothingReceived, ...facts, spendingOffset: BigInt(spendingOffset) }, writer);
   return wire.MessageReceived.encode({ ...nothingReceived, parts: partsToWire(parts), instructions }, writer);
 }
 
@@ -227,12 +227,13 @@ function outcomeFromWire(outcome: wire.ReplyOutcome, hasWords: boolean): domain.
 }
 
 function messageReceived(bytes: Uint8Array): domain.MessageReceived {
-  const { instructions, parts, ...event } = wire.MessageReceived.decode(bytes);
+  const { instructions, parts, spendingOffset, ...event } = wire.MessageReceived.decode(bytes);
   return {
     type: 'MessageReceived',
     ...event,
     parts: partsFromWire(parts),
     ...(instructions !== '' && { instructions }),
+    ...(spendingOffset > 0n && { spendingOffset: Number(spendingOffset) }),
   };
 }
 

@@ -63,6 +63,20 @@ const usage = fc
 const ended = fc.array(usage, { minLength: 1, maxLength: 2 });
 
 const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
+  fc.record(
+    {
+      type: fc.constant('BudgetSet' as const),
+      setBy: text,
+      scope: fc.oneof(
+        fc.constantFrom({ kind: 'all' as const }, { kind: 'each' as const }),
+        id.map((clientId) => ({ kind: 'client' as const, clientId })),
+      ),
+      period: fc.constantFrom('minute' as const, 'hour' as const, 'day' as const, 'month' as const),
+      messages: count,
+    },
+    { requiredKeys: ['type', 'setBy', 'scope', 'period'] },
+  ),
+  fc.record({ type: fc.constant('MessageBudgeted' as const), messageId: id, clientId: id }),
   fc.record({
     type: fc.constant('PriceListSet' as const),
     listId: id,
@@ -116,6 +130,7 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
       parts,
       timeZone: id,
       instructions: id,
+      spendingOffset: fc.maxSafeNat().filter((offset) => offset > 0),
     },
     { requiredKeys: ['type', 'messageId', 'conversationId', 'clientId', 'clientMessageId', 'parts', 'timeZone'] },
   ),
@@ -230,8 +245,8 @@ describe('the event codec', () => {
   test('reads words that stand among the other fields, and what is left of them without what stood behind', () => {
     assertProperty(
       fc.property(events, (event) => {
-        // No release that wrote so knew of instructions or of usage.
-        fc.pre(!('instructions' in event || 'ended' in event));
+        // No release that wrote so knew of instructions, of usage or of budgets.
+        fc.pre(!('instructions' in event || 'ended' in event || 'spendingOffset' in event));
         const { headers, value } = eventCodec.encode(event);
         const before = { headers, value: inFieldOrder(value) };
         expect(eventCodec.decode(before)).toEqual({ kind: 'event', event });

@@ -38,6 +38,8 @@ const requiredField = {
   ConversationDeleted: 'conversationId',
   ConversationErased: 'conversationId',
   PriceListSet: 'listId',
+  BudgetSet: 'period',
+  MessageBudgeted: 'messageId',
 } as const satisfies Record<ParleyEvent['type'], string>;
 
 function isAdmissionEvent(event: ParleyEvent): event is AdmissionEvent {

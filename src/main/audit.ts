@@ -2,6 +2,7 @@ import { type AuditReport, auditLog } from '../app/audit/audit.ts';
 import { moneyText } from '../client/money.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import { attemptEnds, attemptsIn } from '../domain/conversation/usage-sums.ts';
+import type { Budget } from '../domain/spending/budgets.ts';
 import { openingOf } from './opening-of.ts';
 import { progressBar } from './progress-bar.ts';
 
@@ -37,6 +38,21 @@ function costLine(usage: AuditReport['usage'], { lists, currency }: AuditReport[
   return `cost       ${moneyText(usage.costMicros)} ${currency} by ${lists} price list${lists === 1 ? '' : 's'}; ${unpriced} attempts without a price`;
 }
 
+function budgetLines({ granted, refused, closest }: AuditReport['budgets']): readonly string[] {
+  if (granted + refused === 0) return [];
+  const { budget, granted: most } = closest ?? {};
+  const nearest =
+    budget === undefined
+      ? ''
+      : `; closest ${most} of ${budget.messages} in a ${budget.period}, of ${scopeText(budget.scope)}`;
+  return [`budgets    ${granted} messages granted, ${refused} not${nearest}`];
+}
+
+function scopeText(scope: Budget['scope']): string {
+  if (scope.kind === 'client') return scope.clientId;
+  return scope.kind === 'all' ? 'all clients' : 'one of each client';
+}
+
 function counts(of: Readonly<Record<string, number>>): string {
   const entries = Object.entries(of);
   return entries.length === 0 ? 'none' : entries.map(([reason, times]) => `${reason} ${times}`).join(', ');
@@ -53,6 +69,7 @@ function describe(report: AuditReport, seconds: number): string {
     `           ${messages.attempts} attempts, ${messages.lostAttempts} of them lost with their worker and ${messages.releasedAttempts} given up with their partition, ${messages.claims} claims`,
     `           most in processing in one partition ${messages.mostInPartition}`,
     ...usageLines(report),
+    ...budgetLines(report.budgets),
     ...undecodable.map(
       ({ topic, partition, offset, what }) => `undecodable ${topic}/${partition} offset ${offset}: ${what}`,
     ),

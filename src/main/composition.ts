@@ -19,8 +19,9 @@ import { HistoryReads } from '../app/reading/history-reads.ts';
 import { Operations } from '../app/reading/operations.ts';
 import { UsageReads } from '../app/reading/usage-reads.ts';
 import type { SecurityRecorder } from '../app/security/security-recorder.ts';
-import { PriceBook } from '../app/spending/price-book.ts';
+import { BudgetKeeper } from '../app/spending/budgets.ts';
 import { Prices } from '../app/spending/prices.ts';
+import { SpendingBook } from '../app/spending/spending-book.ts';
 import type { Config } from '../config/config.ts';
 import { initialAdmission } from '../domain/admission/state.ts';
 import { gatewayLeaseMs, maxFrameBytes } from '../domain/limits.ts';
@@ -103,6 +104,7 @@ export interface GatewayParts {
   readonly reads: HistoryReads;
   readonly usage: UsageReads;
   readonly prices: Prices;
+  readonly budgets: BudgetKeeper;
   readonly manager: ConversationsManager;
   readonly explanation: Explanation;
   readonly deadLetters: DeadLetters;
@@ -111,7 +113,7 @@ export interface GatewayParts {
 export interface GatewayPartsOptions extends PartsOptions {
   readonly admission: Admission;
   readonly following: Following;
-  readonly priceBook: PriceBook;
+  readonly spendingBook: SpendingBook;
   readonly metrics: Metrics;
   readonly inspector: MediaInspector;
   readonly security: Pick<SecurityRecorder, 'record'>;
@@ -123,8 +125,8 @@ export interface FollowingOptions extends AdmissionOptions {
 }
 
 /** What models cost, as this process follows it. Not started. */
-export function newPriceBook({ backends, world, onFault }: AdmissionOptions): PriceBook {
-  return new PriceBook({ ...world, journal: backends.journal, onFault });
+export function newSpendingBook({ backends, world, onFault }: AdmissionOptions): SpendingBook {
+  return new SpendingBook({ ...world, journal: backends.journal, onFault });
 }
 
 /** The topic of conversations as this process follows it. Not started. */
@@ -151,7 +153,7 @@ function workersGroup({ prefix }: PartsConfig): string {
 
 /** The use cases of a gateway. It is not started, and its admission need not be: that announces it, once its ports are open. */
 export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
-  const { config, backends, world, admission, following, priceBook, metrics, inspector, security } = options;
+  const { config, backends, world, admission, following, spendingBook, metrics, inspector, security } = options;
   const { limits, media: settings } = config;
   const { clock, ids, logger } = world;
   const store = backends.media;
@@ -184,6 +186,7 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
     }),
     bus: backends.bus,
     media: library,
+    spending: spendingBook,
     security,
     settings: limits,
     maxSessionsPerAddress: limits.maxSessionsPerAddress,
@@ -203,7 +206,8 @@ export function gatewayParts(options: GatewayPartsOptions): GatewayParts {
       security,
     }),
     usage: new UsageReads({ ...backends, ids }),
-    prices: new Prices({ book: priceBook, security }),
+    prices: new Prices({ book: spendingBook, security }),
+    budgets: new BudgetKeeper({ book: spendingBook, clock, ids, security }),
     reads: new HistoryReads({ ...backends, conversations, ids, links }),
     manager: new ConversationsManager({ ...backends, conversations, writes }),
     explanation: new Explanation({ ...backends, ...limits, conversations, clock }),
@@ -249,7 +253,7 @@ export function welcomeFacts({ limits }: PartsConfig) {
 export interface WorkersOptions extends PartsOptions {
   readonly metrics: WorkerMetrics;
   readonly provider: Provider;
-  readonly priceBook: PriceBook;
+  readonly spendingBook: SpendingBook;
   /** 0 ≤ x < 1, for the spread of waits. */
   readonly random: () => number;
   /** What the gateway of this process follows; undefined without one. */
@@ -257,14 +261,14 @@ export interface WorkersOptions extends PartsOptions {
 }
 
 /** Starts the worker of this process. */
-export function startWorkerOf({ following, priceBook, ...options }: WorkersOptions): RunningWorker {
+export function startWorkerOf({ following, spendingBook, ...options }: WorkersOptions): RunningWorker {
   const { config, backends, world, ...parts } = options;
   const { maxProcessingPerPartition, maxProcessingPerConversation } = config.limits;
   return startWorker({
     ...backends,
     ...world,
     ...parts,
-    prices: priceBook,
+    prices: spendingBook,
     follower: (partition) => following?.at(partition) ?? new PartitionFollower(followerDeps(options), partition),
     lookups: historyLookups({ ...backends, refolds: new Refolds({ ...backends, clock: world.clock }) }),
     workerId: `${backends.instanceId}-${world.ids.unique()}`,

@@ -8,7 +8,7 @@ import type { Readiness } from '../app/gateway/readiness.ts';
 import type { Operations } from '../app/reading/operations.ts';
 import { SecurityEvents } from '../app/security/security-events.ts';
 import type { SecurityRecorder } from '../app/security/security-recorder.ts';
-import type { PriceBook } from '../app/spending/price-book.ts';
+import type { SpendingBook } from '../app/spending/spending-book.ts';
 import type { AuthConfig, Config } from '../config/config.ts';
 import type { SecurityLog } from '../ports/security-log.ts';
 import type { Logger } from '../ports/telemetry.ts';
@@ -47,12 +47,12 @@ export interface GatewayOptions {
   readonly accounts: Accounts | undefined;
   readonly security: SecurityRecorder;
   readonly securityLog: SecurityLog;
-  readonly priceBook: PriceBook;
+  readonly spendingBook: SpendingBook;
 }
 
 /** A gateway that answers calls, and takes no sessions before it is started; its gRPC server does not listen yet. */
 export async function openGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const { config, backends, logger, metrics, tracer, calls, accounts, onFault, security, securityLog, priceBook } =
+  const { config, backends, logger, metrics, tracer, calls, accounts, onFault, security, securityLog, spendingBook } =
     options;
   await using started = new AsyncDisposableStack();
   const parts = { config, backends, world: systemWorld(logger, tracer) };
@@ -64,7 +64,7 @@ export async function openGateway(options: GatewayOptions): Promise<RunningGatew
     ...parts,
     admission,
     following,
-    priceBook,
+    spendingBook,
     metrics,
     inspector: fileTypeInspector,
     security,

@@ -19,7 +19,7 @@ import type { Backends } from './backends.ts';
 import type { BackendsOptions } from './backends-options.ts';
 import { openBrowserDoor } from './browser-door.ts';
 import { CertificateFiles } from './certificate-files.ts';
-import { newPriceBook, startUpkeep } from './composition.ts';
+import { newSpendingBook, startUpkeep } from './composition.ts';
 import { ConnectionGate } from './connection-gate.ts';
 import { openGateway, type RunningGateway } from './gateway.ts';
 import { createHttpDoor } from './http-door.ts';
@@ -66,9 +66,9 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   const doorKey = nodeCryptoIds.unique();
   const addresses = new CallAddresses({ ...config, trusted: new AddressRanges(config.trustedProxies), doorKey });
   const calls = { ...refusals(logger, metrics), authenticator, addresses };
-  const priceBook = started.use(newPriceBook({ ...parts, world }));
+  const spendingBook = started.use(newSpendingBook({ ...parts, world }));
   const gateway = has('gateway')
-    ? started.use(await openGateway({ ...parts, tracer, calls, accounts, security, securityLog, priceBook }))
+    ? started.use(await openGateway({ ...parts, tracer, calls, accounts, security, securityLog, spendingBook }))
     : undefined;
   let state: State = 'starting';
   const door = createHttpDoor({
@@ -94,11 +94,11 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   const grpc = gateway && started.use(await openGrpcPort(gateway.rpc, { config, addresses, certificates, metrics }));
   httpAddress = await listenHttp(door.server, config.httpListen);
   // A process that cannot listen, or whose instance id is another's, has ended nobody's session and taken no worker's partition by now.
-  if (has('gateway') || has('worker')) await priceBook.start();
+  if (has('gateway') || has('worker')) await spendingBook.start();
   await gateway?.start();
   if (has('projector')) started.use(startUpkeep({ config, backends, world, metrics }));
   const workers = has('worker')
-    ? startWorkers({ config, backends, world, metrics, onFault, priceBook, following: gateway?.following })
+    ? startWorkers({ config, backends, world, metrics, onFault, spendingBook, following: gateway?.following })
     : undefined;
   if (workers) metrics.roles.worker({ usage: () => workers.usage(), nowMs: () => systemClock.nowMs() });
   started.defer(() => workers?.drain(0));

@@ -2,7 +2,7 @@ import { systemClock } from '../adapters/node/system-clock.ts';
 import { openAiProvider } from '../adapters/openai/openai-provider.ts';
 import { simulatedProvider } from '../adapters/simulated/simulated-provider.ts';
 import type { Following } from '../app/following/following.ts';
-import type { PriceBook } from '../app/spending/price-book.ts';
+import type { SpendingBook } from '../app/spending/spending-book.ts';
 import type { Config, ProviderConfig } from '../config/config.ts';
 import type { Provider } from '../ports/provider.ts';
 import type { WorkerMetrics } from '../workers/deps.ts';
@@ -14,7 +14,7 @@ export interface WorkersOptions extends PartsOptions {
   readonly metrics: WorkerMetrics;
   /** What the gateway of this process follows; undefined without one. */
   readonly following: Following | undefined;
-  readonly priceBook: PriceBook;
+  readonly spendingBook: SpendingBook;
   readonly onFault: (error: unknown) => void;
 }
 

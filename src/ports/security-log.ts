@@ -39,6 +39,7 @@ export const securityEventKinds = [
   'dead_letter_replayed',
   'attempts_refused',
   'prices_set',
+  'budget_set',
 ] as const;
 
 export type SecurityEventKind = (typeof securityEventKinds)[number];

@@ -42,6 +42,8 @@ export type WriteKind =
   | 'delete'
   | 'create_upload'
   | 'message'
+  /** A message that a budget did not grant. */
+  | 'budget'
   /** Media that the store has no room for. */
   | 'media'
   /** A message for which its client's conversations have no room. */

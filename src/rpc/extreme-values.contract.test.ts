@@ -152,6 +152,10 @@ const unaryCalls: readonly (readonly [service: string, method: string, normal: o
   ['MediaService', 'GetMedia', { mediaId: 'm' }],
   ['UsageService', 'QueryUsage', { filter: 'client = "extreme"', groupBy: [1, 3] }],
   ['SpendingService', 'GetPriceList', {}],
+  ['SpendingService', 'GetBudget', { clientId: 'extreme' }],
+  ['SpendingService', 'ListBudgets', {}],
+  // Of somebody who says nothing: the others go on.
+  ['SpendingService', 'SetBudget', { scope: 3, clientId: 'silent', period: 4, messages: 1_000_000_000 }],
   [
     'SpendingService',
     'SetPriceList',

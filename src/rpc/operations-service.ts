@@ -111,6 +111,7 @@ const securityKindToWire: Readonly<Record<SecurityEntry['kind'], SecurityEventKi
   dead_letter_replayed: SecurityEventKind.DEAD_LETTER_REPLAYED,
   attempts_refused: SecurityEventKind.ATTEMPTS_REFUSED,
   prices_set: SecurityEventKind.PRICES_SET,
+  budget_set: SecurityEventKind.BUDGET_SET,
 };
 
 function securityEventToWire(entry: SecurityEntry): SecurityEvent {

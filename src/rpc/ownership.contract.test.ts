@@ -71,6 +71,8 @@ const ofConversations: readonly (readonly [string, () => object])[] = [
 const ofOperators: readonly (readonly [string, () => object])[] = [
   ['SpendingService/SetPriceList', () => ({ currency: 'EUR', prices: [] })],
   ['SpendingService/GetPriceList', () => ({})],
+  ['SpendingService/SetBudget', () => ({ scope: 'BUDGET_SCOPE_ALL', period: 'BUDGET_PERIOD_DAY', messages: 5 })],
+  ['SpendingService/ListBudgets', () => ({})],
   ['OperationsService/GetUsage', () => ({})],
   ['OperationsService/ListActiveConnections', () => ({})],
   ['OperationsService/ExplainMessage', () => ({ messageId })],
@@ -111,6 +113,14 @@ describe('with authentication on', () => {
     expect(clientsOf(await ask(bob, 'UsageService/QueryUsage', question))).toEqual([]);
     const others = { filter: `client = "${ann.clientId}"` };
     expect(await ask(bob, 'UsageService/QueryUsage', others)).toMatchObject(notYours);
+  });
+
+  test('GetBudget tells operators of anybody, others of themselves', async () => {
+    const ofAnn = { clientId: ann.clientId };
+    for (const person of [olga, ann])
+      expect(await ask(person, 'SpendingService/GetBudget', ofAnn)).toEqual({ budgets: [] });
+    expect(await ask(bob, 'SpendingService/GetBudget', ofAnn)).toMatchObject(notYours);
+    expect(await ask(undefined, 'SpendingService/GetBudget', ofAnn)).toMatchObject(noToken);
   });
 
   test('operators are answered', async () => {

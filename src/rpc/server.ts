@@ -7,6 +7,7 @@ import type { ConversationsManager } from '../app/managing/conversations-manager
 import type { MediaLibrary } from '../app/media/media-library.ts';
 import type { HistoryReads } from '../app/reading/history-reads.ts';
 import type { UsageReads } from '../app/reading/usage-reads.ts';
+import type { BudgetKeeper } from '../app/spending/budgets.ts';
 import type { Prices } from '../app/spending/prices.ts';
 import { maxFrameBytes } from '../domain/limits.ts';
 import { AccountServiceService } from '../gen/chat/v1/account_service.ts';
@@ -37,6 +38,7 @@ export interface RpcServerDeps extends Omit<ChatServiceDeps, 'unfinished'>, Acco
   readonly reads: HistoryReads;
   readonly usage: UsageReads;
   readonly prices: Prices;
+  readonly budgets: BudgetKeeper;
   readonly manager: ConversationsManager;
   readonly library: MediaLibrary;
   /** Whether reflection is on. */
@@ -94,7 +96,7 @@ export function createRpcServer(deps: RpcServerDeps): RpcServer {
   server.addService(withTolerantDecoding(withSharedWriter(ChatServiceService)), chatService({ ...deps, unfinished }));
   server.addService(withTolerantDecoding(HistoryServiceService), historyService(deps.reads, deps.manager, calls));
   server.addService(withTolerantDecoding(UsageServiceService), usageService(deps.usage, deps.prices, calls));
-  server.addService(withTolerantDecoding(SpendingServiceService), spendingService(deps.prices, calls));
+  server.addService(withTolerantDecoding(SpendingServiceService), spendingService(deps.prices, deps.budgets, calls));
   server.addService(withTolerantDecoding(OperationsServiceService), operationsService(deps));
   server.addService(withTolerantDecoding(MediaServiceService), mediaService(deps.library, calls));
   server.addService(withTolerantDecoding(AccountServiceService), accountService(deps));

@@ -1,14 +1,20 @@
+import type { BudgetKeeper, BudgetNow } from '../app/spending/budgets.ts';
 import type { Prices } from '../app/spending/prices.ts';
-import type { ModelPrices } from '../domain/spending/events.ts';
+import { Refused } from '../domain/errors/catalogue.ts';
+import * as domain from '../domain/spending/events.ts';
 import type { PriceList } from '../domain/spending/prices.ts';
-import type {
-  PriceList as ListOnWire,
-  ModelPrices as PricesOnWire,
-  SpendingServiceServer,
+import {
+  type Budget,
+  BudgetPeriod,
+  BudgetScope,
+  type PriceList as ListOnWire,
+  type ModelPrices as PricesOnWire,
+  type SetBudgetRequest,
+  type SpendingServiceServer,
 } from '../gen/chat/v1/spending_service.ts';
 import { type Calls, unary } from './calls.ts';
 
-function pricesFromWire({ provider, model, ...prices }: PricesOnWire): ModelPrices {
+function pricesFromWire({ provider, model, ...prices }: PricesOnWire): domain.ModelPrices {
   return {
     provider,
     model,
@@ -24,7 +30,7 @@ function pricesFromWire({ provider, model, ...prices }: PricesOnWire): ModelPric
   };
 }
 
-function pricesToWire({ provider, model, prices }: ModelPrices): PricesOnWire {
+function pricesToWire({ provider, model, prices }: domain.ModelPrices): PricesOnWire {
   return {
     provider,
     model,
@@ -42,14 +48,71 @@ function listToWire({ version, timeMs, setBy, currency, prices }: PriceList): Li
   return { version, setTime: new Date(timeMs), setBy, currency, prices: prices.map(pricesToWire) };
 }
 
+const scopesToWire = {
+  all: BudgetScope.ALL,
+  each: BudgetScope.EACH,
+  client: BudgetScope.CLIENT,
+} as const satisfies Record<domain.BudgetScope['kind'], BudgetScope>;
+
+const periodsToWire = {
+  minute: BudgetPeriod.MINUTE,
+  hour: BudgetPeriod.HOUR,
+  day: BudgetPeriod.DAY,
+  month: BudgetPeriod.MONTH,
+} as const satisfies Record<domain.BudgetPeriod, BudgetPeriod>;
+
+/** Throws FRAME_INVALID. */
+function scopeFromWire({ scope, clientId }: SetBudgetRequest): domain.BudgetScope {
+  if (scope === BudgetScope.CLIENT) return { kind: 'client', clientId };
+  if (clientId !== '') throw invalid('client_id', 'empty, unless the scope is one client');
+  if (scope === BudgetScope.ALL) return { kind: 'all' };
+  if (scope === BudgetScope.EACH) return { kind: 'each' };
+  throw invalid('scope', 'all, each or client');
+}
+
+/** Throws FRAME_INVALID. */
+function periodFromWire(period: BudgetPeriod): domain.BudgetPeriod {
+  const found = domain.budgetPeriods.find((each) => periodsToWire[each] === period);
+  if (found === undefined) throw invalid('period', domain.budgetPeriods.join(', '));
+  return found;
+}
+
+function invalid(field: string, description: string): Refused {
+  return new Refused('FRAME_INVALID', `${field} is invalid`, { violations: [{ field, description }] });
+}
+
+function budgetToWire({ scope, period, messages, left, resetMs }: BudgetNow): Budget {
+  return {
+    scope: scopesToWire[scope.kind],
+    clientId: scope.kind === 'client' ? scope.clientId : '',
+    period: periodsToWire[period],
+    messages: BigInt(messages),
+    left: left === undefined ? undefined : BigInt(left),
+    resetTime: new Date(resetMs),
+  };
+}
+
 /** SpendingService over the log. */
-export function spendingService(prices: Prices, calls: Calls): SpendingServiceServer {
+export function spendingService(prices: Prices, budgets: BudgetKeeper, calls: Calls): SpendingServiceServer {
   return {
     setPriceList: unary(calls, async ({ currency, prices: asked }, caller) => ({
       priceList: listToWire(await prices.set(caller, currency, asked.map(pricesFromWire))),
     })),
     getPriceList: unary(calls, async ({ version }, caller) => ({
       priceList: listToWire(prices.get(caller, version)),
+    })),
+    setBudget: unary(calls, async (request, caller) => {
+      const { period, messages } = request;
+      const amount = messages === undefined ? undefined : Number(messages);
+      await budgets.set(caller, scopeFromWire(request), periodFromWire(period), amount);
+      return {};
+    }),
+    listBudgets: unary(calls, async (page, caller) => {
+      const { items, nextPageToken } = budgets.list(caller, page);
+      return { budgets: items.map(budgetToWire), nextPageToken };
+    }),
+    getBudget: unary(calls, async ({ clientId }, caller) => ({
+      budgets: budgets.of(caller, clientId).map(budgetToWire),
     })),
   };
 }

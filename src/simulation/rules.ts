@@ -19,6 +19,7 @@ export const rules = {
   'poison-unlost': 'no message ends with POISON whose workers all released it',
   'draft-broken': 'a continued reply starts from the text in the log',
   'usage-untold': 'what each attempt used is told by the next start of the message or by its end',
+  'budget-broken': 'no message is accepted without a grant of the budgets that its gateway knows of',
   'cost-wrong': 'each attempt costs what the prices in force at its start make of what it used',
   'usage-differs': 'reports of usage equal the sum of what the log tells (O4)',
   'draft-lost': 'a worker that takes over continues the draft, if the model can',

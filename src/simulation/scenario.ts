@@ -65,6 +65,7 @@ const rateFactors: Readonly<Partial<Record<FaultName, number>>> = {
   'bus-delay': 2,
   'partitions-move': 3,
   'prices-change': 5,
+  'budgets-change': 5,
   twin: 0.5,
 };
 
@@ -82,6 +83,7 @@ const besideNoShorterLog: readonly FaultName[] = [
   'store-away',
   'store-older',
   'store-empty',
+  'partitions-move',
 ];
 
 /** The scenario of a seed. */

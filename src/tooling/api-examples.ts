@@ -54,6 +54,7 @@ const messageRefusals: readonly Reason[] = [
   'INSTRUCTIONS_TOO_LONG',
   'TOO_MANY_PENDING',
   'TOO_MANY_MESSAGES',
+  'BUDGET_EXHAUSTED',
   'HISTORY_QUOTA_EXCEEDED',
   'NOT_FOUND',
   'MEDIA_TOO_LARGE',
@@ -172,6 +173,18 @@ export const examples: Readonly<Record<string, Example>> = {
   'chat.v1.SpendingService/GetPriceList': {
     requests: [{}],
     refusals: ['OPERATOR_REQUIRED', 'NOT_FOUND'],
+  },
+  'chat.v1.SpendingService/SetBudget': {
+    requests: [{ scope: 'BUDGET_SCOPE_EACH', period: 'BUDGET_PERIOD_DAY', messages: 1_000 }],
+    refusals: ['OPERATOR_REQUIRED', 'CLIENT_ID_INVALID'],
+  },
+  'chat.v1.SpendingService/ListBudgets': {
+    requests: [{ page_size: 10 }],
+    refusals: ['OPERATOR_REQUIRED', 'PAGE_TOKEN_INVALID'],
+  },
+  'chat.v1.SpendingService/GetBudget': {
+    requests: [{ client_id: 'ada' }],
+    refusals: ['NOT_YOURS', 'CLIENT_ID_INVALID'],
   },
   'chat.v1.OperationsService/GetUsage': {
     requests: [{ client_id: 'ada' }],

@@ -1,7 +1,7 @@
 import type { PartitionFollower } from '../app/following/partition-follower.ts';
 import type { FollowedRecord } from '../app/following/recent-records.ts';
 import type { Journal } from '../app/journal.ts';
-import type { PriceBook } from '../app/spending/price-book.ts';
+import type { SpendingBook } from '../app/spending/spending-book.ts';
 import type { AttemptUsage } from '../domain/conversation/events.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -74,7 +74,7 @@ export interface WorkerDeps {
   readonly journal: Journal;
   readonly provider: Provider;
   /** What calls cost that begin now. */
-  readonly prices: Pick<PriceBook, 'pricesOf'>;
+  readonly prices: Pick<SpendingBook, 'pricesOf'>;
   /** Where the media of messages are read, and those of replies put. */
   readonly media: Pick<MediaStore, 'put' | 'read'>;
   readonly bus: LiveBus;

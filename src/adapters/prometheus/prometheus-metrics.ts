@@ -165,6 +165,7 @@ const writeKinds: Readonly<Record<WriteKind, true>> = {
   delete: true,
   create_upload: true,
   message: true,
+  budget: true,
   media: true,
   history: true,
 };

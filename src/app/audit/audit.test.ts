@@ -106,3 +106,41 @@ test('an attempt that costs other than the prices of its call say is a breach', 
   ]);
   expect(report).toMatchObject({ prices: { lists: 1, currency: 'EUR' }, usage: { priced: 3, costMicros: 32 } });
 });
+
+test('a message without a grant of the budgets that its gateway knew of is a breach', async () => {
+  const log = new PlainLog({ 'test.connections': 1, 'test.conversations': 1, 'test.spending': 1 });
+  const asks = (messageId: string) => ({ type: 'MessageBudgeted', messageId, clientId: 'ann' }) as const;
+  const spending = [
+    { type: 'BudgetSet', setBy: '', scope: { kind: 'each' }, period: 'day', messages: 2 } as const,
+    ...['c/1', 'c/2', 'c/3'].map(asks),
+  ];
+  for (const [timeMs, event] of spending.entries())
+    log.put({ topic: 'test.spending', partition: 0, key: '', ...eventCodec.encode(event), timeMs });
+  const said = (messageId: string, spendingOffset?: number) =>
+    messageReceived(messageId, { clientId: 'ann', ...(spendingOffset !== undefined && { spendingOffset }) });
+  const events = [
+    said('c/0'),
+    said('c/1', 2),
+    said('c/2', 2),
+    said('c/2', 3),
+    said('c/3', 4),
+    said('c/4', 4),
+    messageReceived('c/5', { clientId: 'bob', spendingOffset: 1 }),
+  ];
+  for (const [timeMs, event] of events.entries())
+    log.put({ topic: 'test.conversations', partition: 0, key: 'c', ...eventCodec.encode(event), timeMs });
+  const report = await auditLog({ journal: new Journal(log, eventCodec, 'test') });
+  const what = (messageId: string, clientId = 'ann') =>
+    `message ${messageId} was accepted without a grant of the budgets of ${clientId}`;
+  expect(report.breaches.map((breach) => [breach.offset, breach.what])).toEqual([
+    [2, what('c/2')],
+    [4, what('c/3')],
+    [5, what('c/4')],
+    [6, what('c/5', 'bob')],
+  ]);
+  expect(report.budgets).toEqual({
+    granted: 2,
+    refused: 1,
+    closest: { budget: { scope: { kind: 'each' }, period: 'day', messages: 2 }, granted: 2 },
+  });
+});

@@ -17,8 +17,9 @@ import {
 } from '../../domain/conversation/partition-state.ts';
 import { nothingUsed, type UsageSums, withAttempt } from '../../domain/conversation/usage-sums.ts';
 import type { SpendingEvent } from '../../domain/spending/events.ts';
-import { checkCosts } from '../../domain/spending/invariants.ts';
-import { currencyOf, noPrices, type PriceLists, withPriceList } from '../../domain/spending/prices.ts';
+import { evolve as evolveSpending, nothingSpent } from '../../domain/spending/evolve.ts';
+import { BudgetHistory, checkCosts } from '../../domain/spending/invariants.ts';
+import { currencyOf, type PriceLists } from '../../domain/spending/prices.ts';
 import type { ParleyEvent } from '../../ports/event-codec.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 
@@ -69,6 +70,13 @@ export interface AuditReport {
     readonly lists: number;
     /** ISO 4217, of all costs; '': prices were never set. */
     readonly currency: string;
+  };
+  readonly budgets: {
+    /** Messages that budgets granted, and did not grant. */
+    readonly granted: number;
+    readonly refused: number;
+    /** The closest that any budget came to its end; null: none counted a message. */
+    readonly closest: BudgetHistory['closest'] | null;
   };
   /** Limits broken. Empty: in every prefix of the log they held. */
   readonly breaches: readonly Finding[];
@@ -134,10 +142,10 @@ export async function auditLog({ journal, onProgress }: AuditOptions): Promise<A
   };
   const [connectionsEnd = 0, ...partitionEnds] = ends;
   const connectionFigures = await auditConnections(journal, connectionsEnd, findings, done);
-  const prices = await foldPrices(journal, spendingEnd, findings, done);
+  const { prices, budgets } = await foldSpending(journal, spendingEnd, findings, done);
   const messages = new MessageFigures();
   for (const [partition, end] of partitionEnds.entries()) {
-    await auditPartition(journal, { partition, end, prices }, messages, findings, done);
+    await auditPartition(journal, { partition, end, prices, budgets }, messages, findings, done);
   }
   const { breaches, undecodable, unknown } = findings;
   return {
@@ -146,6 +154,7 @@ export async function auditLog({ journal, onProgress }: AuditOptions): Promise<A
     messages: messages.report(),
     usage: messages.usage,
     prices: { lists: prices.length, currency: currencyOf(prices) ?? '' },
+    budgets: { granted: budgets.granted, refused: budgets.refused, closest: budgets.closest ?? null },
     breaches,
     undecodable,
     unknown,
@@ -253,33 +262,37 @@ class MessageFigures {
   }
 }
 
-async function foldPrices(
+async function foldSpending(
   journal: Journal,
   end: number,
   findings: Findings,
   done: (records: number) => void,
-): Promise<PriceLists> {
+): Promise<{ readonly prices: PriceLists; readonly budgets: BudgetHistory }> {
   const topic = journal.topics.spending;
-  let lists = noPrices;
+  const budgets = new BudgetHistory();
+  let state = nothingSpent;
   for await (const batch of partitionUpTo<SpendingEvent>(journal, topic, 0, end)) {
     for (const entry of batch) {
       const event = findings.eventOf(entry, topic, 0);
-      if (event !== undefined) lists = withPriceList(lists, event, entry.timeMs);
+      if (event === undefined) continue;
+      state = evolveSpending(state, event, entry);
+      budgets.add(event, entry, state.budgets);
     }
     done(batch.length);
   }
-  return lists;
+  return { prices: state.prices, budgets };
 }
 
 interface PartitionAudit {
   readonly partition: number;
   readonly end: number;
   readonly prices: PriceLists;
+  readonly budgets: BudgetHistory;
 }
 
 async function auditPartition(
   journal: Journal,
-  { partition, end, prices }: PartitionAudit,
+  { partition, end, prices, budgets }: PartitionAudit,
   figures: MessageFigures,
   findings: Findings,
   done: (records: number) => void,
@@ -296,7 +309,10 @@ async function auditPartition(
       const ofEvent =
         state === before
           ? null
-          : (checkDraft(before, event) ?? checkUsage(before, event) ?? checkCosts(prices, before, event));
+          : (checkDraft(before, event) ??
+            checkUsage(before, event) ??
+            checkCosts(prices, before, event) ??
+            budgets.check(event));
       const breach = checkPartition(state) ?? ofEvent;
       if (breach !== null) findings.breach({ topic, partition, offset: entry.offset, what: breach });
     }

@@ -20,6 +20,8 @@ const facts: MessageFacts = {
   usedBytes: 'unknown',
   unanswered: 0,
   messageWaitMs: 0,
+  spendingOffset: 0,
+  needsGrant: false,
 };
 const limits: MessageLimits = {
   maxTextBytes: 10,
@@ -99,7 +101,7 @@ const refusals: readonly (readonly [reason: string, what: string, Case])[] = [
     },
   ],
   ['TOO_MANY_PENDING', 'as many unanswered as may be', { facts: { unanswered: 2, messageWaitMs: 1 } }],
-  ['TOO_MANY_MESSAGES', 'too many in a minute', { facts: { messageWaitMs: 0.5 } }],
+  ['TOO_MANY_MESSAGES', 'too many in a minute', { facts: { messageWaitMs: 0.5, needsGrant: true } }],
 ];
 
 describe('a message is refused', () => {
@@ -123,6 +125,12 @@ describe('a message that nothing refuses', () => {
       'may have as many bytes of text as there are, over all its parts',
       { parts: [words, words] },
       { type: 'accept', event: { ...said, parts: [words, words] } },
+    ],
+    ['asks the budgets that count it', { facts: { needsGrant: true, spendingOffset: 3 } }, { type: 'ask-budgets' }],
+    [
+      'says how far its gateway had read of budgets',
+      { facts: { spendingOffset: 3 } },
+      { type: 'accept', event: { ...said, spendingOffset: 3 } },
     ],
     ['may be the last that may be unanswered', { facts: { unanswered: 1 } }, { type: 'accept' }],
     ['is counted by history, where that has a limit', { limits: quota }, { type: 'read-usage' }],

@@ -93,6 +93,10 @@ export interface MessageFacts {
   readonly usedBytes: number | undefined | 'unknown';
   /** Messages of the client that have no end yet, those on their way into the log included. */
   readonly unanswered: number;
+  /** So far the topic of budgets was read: the offset behind the last record. */
+  readonly spendingOffset: number;
+  /** A budget counts the message, and has not granted it as far as that was read. */
+  readonly needsGrant: boolean;
   /** How long until the rate limit lets the client send another message; 0: it does now. */
   readonly messageWaitMs: number;
 }
@@ -111,6 +115,8 @@ export type Decision =
   | { readonly type: 'find-first' }
   /** The usage of history is to be read; then decide again. */
   | { readonly type: 'read-usage' }
+  /** The message is to be counted by its client's budgets; if they grant it, decide again. */
+  | { readonly type: 'ask-budgets' }
   | { readonly type: 'refuse'; readonly refused: Refused };
 
 /** Decides on a message; pure. The first reason in the order of these lines refuses it. */
@@ -120,7 +126,7 @@ export function decideMessage(
   facts: MessageFacts,
   limits: MessageLimits,
 ): Decision {
-  const { serving, isDeleted, seen, usedBytes, unanswered, messageWaitMs } = facts;
+  const { serving, isDeleted, seen, usedBytes, unanswered, messageWaitMs, needsGrant, spendingOffset } = facts;
   const { maxPendingPerClient: maxPending, maxHistoryBytesPerClient: maxBytes } = limits;
   const { clientMessageId, instructions = '' } = message;
   const unserved = refusalUnlessServed(serving);
@@ -135,12 +141,14 @@ export function decideMessage(
   if (unanswered >= maxPending) return refuse(new Refused('TOO_MANY_PENDING', `${maxPending} messages are unanswered`));
   if (messageWaitMs > 0)
     return refuse(new Refused('TOO_MANY_MESSAGES', undefined, { retryDelayMs: Math.ceil(messageWaitMs) }));
+  if (needsGrant) return { type: 'ask-budgets' };
   const event: MessageReceived = {
     type: 'MessageReceived',
     ...place,
     clientMessageId,
     parts: isTextOnly(parts) ? parts : [],
     ...(instructions !== '' && { instructions }),
+    ...(spendingOffset > 0 && { spendingOffset }),
   };
   return { type: 'accept', event, parts };
 }

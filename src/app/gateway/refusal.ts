@@ -4,7 +4,14 @@ import { AuthenticationUnavailable } from '../../ports/authenticator.ts';
 import { LogUnavailable } from '../../ports/event-log.ts';
 import { MediaQuotaExceeded, MediaStoreFull, MediaUnavailable } from '../../ports/media-store.ts';
 import { ReadModelUnavailable } from '../../ports/read-model.ts';
-import type { Logger } from '../../ports/telemetry.ts';
+import type { Logger, WriteKind } from '../../ports/telemetry.ts';
+
+/** Refusals that are counted as writes that were refused. */
+export const countedAs: Readonly<Partial<Record<Reason, WriteKind>>> = {
+  TOO_MANY_MESSAGES: 'message',
+  HISTORY_QUOTA_EXCEEDED: 'history',
+  BUDGET_EXHAUSTED: 'budget',
+};
 
 /** Reasons of the log's ConnectionClosed that are told to the client as they are. */
 const endReasons: ReadonlySet<string> = new Set<Reason>([

@@ -144,6 +144,7 @@ beforeEach(async () => {
       maxTextBytes: 1_000,
       maxInlineBytes: 1_000,
     },
+    spending: { position: 0, needsGrant: () => false, refusalUnlessGranted: async () => undefined },
     security: { record: async (happening: Happening) => void secured.push(happening) },
     onIdChanged() {},
   };

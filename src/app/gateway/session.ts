@@ -1,11 +1,11 @@
 import type { MessageReceived } from '../../domain/conversation/events.ts';
-import { type Reason, Refused } from '../../domain/errors/catalogue.ts';
+import { Refused } from '../../domain/errors/catalogue.ts';
 import { maxIdLength } from '../../domain/limits.ts';
 import type { Identity } from '../../ports/authenticator.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { LiveBus } from '../../ports/live-bus.ts';
-import type { Logger, Metrics, WriteKind } from '../../ports/telemetry.ts';
+import type { Logger, Metrics } from '../../ports/telemetry.ts';
 import type { TraceContext, Tracer } from '../../ports/tracing.ts';
 import type { Caller } from '../caller.ts';
 import type { Following } from '../following/following.ts';
@@ -14,6 +14,7 @@ import type { MediaLibrary } from '../media/media-library.ts';
 import type { MediaLinks } from '../media/media-links.ts';
 import type { ClientWrites } from '../rate-limits/client-writes.ts';
 import type { SecurityRecorder } from '../security/security-recorder.ts';
+import type { SpendingBook } from '../spending/spending-book.ts';
 import {
   type Accept,
   decideMessage,
@@ -29,7 +30,7 @@ import type { Admission, AdmissionListener } from './admission.ts';
 import { Delivery } from './delivery.ts';
 import { checkAfterSequence, checkConversationId, type Hello } from './hello.ts';
 import { OrderedOutput } from './ordered-output.ts';
-import { refusalOf, refusalOfEnd } from './refusal.ts';
+import { countedAs, refusalOf, refusalOfEnd } from './refusal.ts';
 import type { SaidAt, SessionConversations } from './session-conversations.ts';
 import type { Accepted, SessionOutput } from './session-event.ts';
 import { type ClientHalf, type LifeStep, overdue, type Phase, phaseAfter } from './session-life.ts';
@@ -56,6 +57,7 @@ export interface SessionDeps {
   readonly media: Pick<MediaLibrary, 'take'>;
   readonly links: MediaLinks;
   readonly writes: Pick<ClientWrites, 'take' | 'messageWaitMs' | 'takeMessage'>;
+  readonly spending: Pick<SpendingBook, 'position' | 'needsGrant' | 'refusalUnlessGranted'>;
   readonly security: Pick<SecurityRecorder, 'record'>;
   readonly settings: SessionSettings;
   /** Whether sessions with a slot may send and receive. */
@@ -70,12 +72,6 @@ const fromNow = Number.MAX_SAFE_INTEGER;
 const overflows = {
   slot: () => new Refused('LOG_UNAVAILABLE', 'the log was away for too long'),
   links: () => new Refused('MEDIA_UNAVAILABLE', 'the media of a message could not be had in time'),
-};
-
-/** Refusals that are counted as writes that were refused. */
-const countedAs: Readonly<Partial<Record<Reason, WriteKind>>> = {
-  TOO_MANY_MESSAGES: 'message',
-  HISTORY_QUOTA_EXCEEDED: 'history',
 };
 
 /** In the security log, of a session that its client ended from another device. */
@@ -416,7 +412,7 @@ export class Session implements AdmissionListener {
 
   /** Decides on a message and carries the decision out. Facts that are not in memory are read only when the decision asks for them. */
   async #accept(message: OutgoingMessage, arrivedMs: number): Promise<Submitted> {
-    const { conversations, settings } = this.#deps;
+    const { conversations, spending, settings } = this.#deps;
     const place = this.#placeOf(message);
     const { clientId, conversationId, messageId } = place;
     const asked: { seen?: 'never'; usedBytes?: number | undefined } = {};
@@ -434,6 +430,11 @@ export class Session implements AdmissionListener {
         case 'read-usage':
           asked.usedBytes = await conversations.usedBytes(clientId);
           break;
+        case 'ask-budgets': {
+          const refused = await spending.refusalUnlessGranted(messageId, clientId);
+          if (refused !== undefined) throw this.#counted(refused);
+          break;
+        }
         case 'refuse':
           throw this.#counted(decision.refused);
         default:
@@ -454,7 +455,7 @@ export class Session implements AdmissionListener {
     { messageId, conversationId, clientId }: MessagePlace,
     asked: { readonly seen?: 'never'; readonly usedBytes?: number | undefined },
   ): MessageFacts {
-    const { conversations, writes } = this.#deps;
+    const { conversations, writes, spending } = this.#deps;
     const isOnItsWay = this.#delivery.awaited(messageId) !== undefined;
     return {
       serving: this.#serving,
@@ -463,6 +464,8 @@ export class Session implements AdmissionListener {
       usedBytes: 'usedBytes' in asked ? asked.usedBytes : 'unknown',
       unanswered: this.unanswered,
       messageWaitMs: writes.messageWaitMs(clientId),
+      spendingOffset: spending.position,
+      needsGrant: spending.needsGrant(messageId, clientId),
     };
   }
 

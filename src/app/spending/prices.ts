@@ -3,10 +3,10 @@ import type { ModelPrices, UnitPrices } from '../../domain/spending/events.ts';
 import { currencyOf, type PriceList } from '../../domain/spending/prices.ts';
 import { type Caller, requireOperator } from '../caller.ts';
 import { operatorOf, type SecurityRecorder } from '../security/security-recorder.ts';
-import type { PriceBook } from './price-book.ts';
+import type { SpendingBook } from './spending-book.ts';
 
 export interface PricesDeps {
-  readonly book: PriceBook;
+  readonly book: SpendingBook;
   readonly security: Pick<SecurityRecorder, 'record'>;
 }
 
@@ -38,7 +38,7 @@ export class Prices {
     if (violations.length > 0) throw new Refused('FRAME_INVALID', 'the price list is invalid', { violations });
     const inForce = book.lists.at(-1);
     if (inForce !== undefined && isSame(inForce, { currency, prices })) return inForce;
-    const list = await book.set(caller.kind === 'client' ? caller.clientId : '', currency, prices);
+    const list = await book.setPrices(caller.kind === 'client' ? caller.clientId : '', currency, prices);
     if (list === undefined) {
       const description = `all costs are in ${currencyOf(book.lists)}`;
       throw new Refused('FRAME_INVALID', 'the price list is invalid', {

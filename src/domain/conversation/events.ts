@@ -52,6 +52,8 @@ export interface MessageReceived {
   readonly timeZone: string;
   /** The person's own instructions, which the model gets with this message; absent: none. */
   readonly instructions?: string;
+  /** So far its gateway had read the topic `spending` when it accepted the message: the offset behind the last record. Absent: nothing was there. */
+  readonly spendingOffset?: number;
 }
 
 export interface WorkerClaimed {

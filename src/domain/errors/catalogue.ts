@@ -441,6 +441,13 @@ export const catalogue = {
     meaning: 'Too many messages of this client are unanswered.',
     remedy: 'Wait for a reply, then send it again.',
   },
+  BUDGET_EXHAUSTED: {
+    code: 'RESOURCE_EXHAUSTED',
+    retryable: false,
+    scope: 'message',
+    meaning: 'A budget of the client, or of all clients, is used up; nothing was written.',
+    remedy: 'Send it again when the budget begins anew, after the delay; or ask an operator.',
+  },
   TOO_MANY_MESSAGES: {
     code: 'RESOURCE_EXHAUSTED',
     retryable: true,

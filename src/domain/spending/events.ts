@@ -47,5 +47,36 @@ export interface PriceListSet {
   readonly prices: readonly ModelPrices[];
 }
 
+/** Over which time a budget is, of UTC and by the log's time; each begins anew. */
+export const budgetPeriods = ['minute', 'hour', 'day', 'month'] as const;
+export type BudgetPeriod = (typeof budgetPeriods)[number];
+
+/**
+ * Whose messages a budget counts: `all` clients' together, `each` client's by itself, or one `client`'s, which has it instead of the one of
+ * `each` over the same time.
+ */
+export type BudgetScope =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'each' }
+  | { readonly kind: 'client'; readonly clientId: string };
+
+/** An operator has set a budget, in force for what comes behind it in the topic. */
+export interface BudgetSet {
+  readonly type: 'BudgetSet';
+  /** As in PriceListSet. */
+  readonly setBy: string;
+  readonly scope: BudgetScope;
+  readonly period: BudgetPeriod;
+  /** Messages that are accepted. Absent: there is no such budget any more. */
+  readonly messages?: number;
+}
+
+/** A gateway asks whether a message keeps all budgets; the fold decides. One that was granted is granted for good. */
+export interface MessageBudgeted {
+  readonly type: 'MessageBudgeted';
+  readonly messageId: string;
+  readonly clientId: string;
+}
+
 /** The events of the `spending` topic. */
-export type SpendingEvent = PriceListSet;
+export type SpendingEvent = PriceListSet | BudgetSet | MessageBudgeted;

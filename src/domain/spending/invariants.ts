@@ -1,7 +1,8 @@
 import type { AttemptUsage, ConversationEvent, ModelCall } from '../conversation/events.ts';
 import { newlyTold } from '../conversation/invariants.ts';
 import { type PartitionState, pendingMessage } from '../conversation/partition-state.ts';
-import type { CallPrices, Cost } from './events.ts';
+import { type Budget, type Budgets, budgetsOf, grantedOf, noBudgets } from './budgets.ts';
+import type { CallPrices, Cost, SpendingEvent } from './events.ts';
 import { costOf, type PriceLists, pricesOf } from './prices.ts';
 
 /**
@@ -39,4 +40,51 @@ function isOfList(lists: PriceLists, { provider, model }: ModelCall, { version, 
   const listed = pricesOf(lists.slice(0, version), provider, model);
   const keys = Object.keys(prices) as (keyof typeof prices)[];
   return listed?.version === version && keys.every((key) => prices[key] === listed.prices[key]);
+}
+
+/** What the topic of budgets said at each of its offsets: gateways decide by what they have read of it. */
+export class BudgetHistory {
+  /** From an offset on. */
+  readonly #changes: { readonly fromOffset: number; readonly budgets: Budgets }[] = [];
+  readonly #grantedAt = new Map<string, number>();
+  /** Messages that budgets granted and did not grant. */
+  granted = 0;
+  refused = 0;
+  /** The closest that any budget came to its end, as a share of it; undefined: none counted anything. */
+  closest: { readonly budget: Budget; readonly granted: number } | undefined;
+
+  /** One more record of the topic, and what the fold made of it. */
+  add(
+    event: SpendingEvent,
+    { offset, timeMs }: { readonly offset: number; readonly timeMs: number },
+    after: Budgets,
+  ): void {
+    if (event.type === 'BudgetSet') this.#changes.push({ fromOffset: offset + 1, budgets: after });
+    if (event.type !== 'MessageBudgeted') return;
+    const { messageId, clientId } = event;
+    if (!after.messages.has(messageId)) this.refused += 1;
+    else if (!this.#grantedAt.has(messageId)) {
+      this.granted += 1;
+      this.#grantedAt.set(messageId, offset);
+      for (const budget of budgetsOf(after, clientId)) this.#look(budget, grantedOf(after, budget, clientId, timeMs));
+    }
+  }
+
+  #look(budget: Budget, granted: number): void {
+    const { closest } = this;
+    if (closest === undefined || granted / budget.messages > closest.granted / closest.budget.messages)
+      this.closest = { budget, granted };
+  }
+
+  /** Whether a message that counts had its grant, as far as its gateway had read. A sentence on it, or null. */
+  check(event: ConversationEvent): string | null {
+    if (event.type !== 'MessageReceived') return null;
+    const { messageId, clientId, spendingOffset = 0 } = event;
+    const inForce = this.#changes.findLast(({ fromOffset }) => fromOffset <= spendingOffset)?.budgets ?? noBudgets;
+    if (budgetsOf(inForce, clientId).length === 0) return null;
+    const grantedAt = this.#grantedAt.get(messageId);
+    return grantedAt !== undefined && grantedAt < spendingOffset
+      ? null
+      : `message ${messageId} was accepted without a grant of the budgets of ${clientId}`;
+  }
 }

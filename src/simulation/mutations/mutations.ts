@@ -316,4 +316,10 @@ export const mutations: readonly Mutation[] = [
     rules: ['cost-wrong'],
     mayShow: ({ rates }) => strikes(rates, 'prices-change') && strikes(rates, 'crash', 'restart'),
   },
+  {
+    name: '50-budget-of-all-forgotten',
+    fault: 'a gateway asks no budget that counts the messages of all clients together',
+    rules: ['budget-broken'],
+    mayShow: ({ rates }) => strikes(rates, 'budgets-change'),
+  },
 ];

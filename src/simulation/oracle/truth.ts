@@ -26,8 +26,8 @@ import {
 } from '../../domain/conversation/partition-state.ts';
 import { nothingUsed, type UsageSums, withAttempt, withSums } from '../../domain/conversation/usage-sums.ts';
 import type { SpendingEvent } from '../../domain/spending/events.ts';
-import { checkCosts } from '../../domain/spending/invariants.ts';
-import { noPrices, type PriceLists, withPriceList } from '../../domain/spending/prices.ts';
+import { evolve as evolveSpending, nothingSpent, type Spending } from '../../domain/spending/evolve.ts';
+import { BudgetHistory, checkCosts } from '../../domain/spending/invariants.ts';
 import type { ParleyEvent } from '../../ports/event-codec.ts';
 import type { LogRecord } from '../../ports/event-log.ts';
 import { contentTypeOf } from '../network/inspector.ts';
@@ -61,7 +61,8 @@ export interface TrueEnd {
 /** What the log says, folded from its first record as it is written: what everybody else must come to. */
 export class Truth {
   admission: AdmissionState = initialAdmission;
-  prices: PriceLists = noPrices;
+  #spending: Spending = nothingSpent;
+  readonly budgets = new BudgetHistory();
   readonly partitions: PartitionState[];
   readonly messages = new Map<string, TrueMessage>();
   readonly ownerOf = new Map<string, string>();
@@ -112,9 +113,13 @@ export class Truth {
     if (decoded.kind !== 'event') return this.#world.trace.note('log', `${at} ${decoded.kind}`);
     this.#world.trace.note('log', `${at} ${summaryOf(decoded.event)}`);
     if (record.topic === topics.connections) this.#takeAdmission(decoded.event as AdmissionEvent, record);
-    else if (record.topic === topics.spending)
-      this.prices = withPriceList(this.prices, decoded.event as SpendingEvent, record.timeMs);
+    else if (record.topic === topics.spending) this.#takeSpending(decoded.event as SpendingEvent, record);
     else this.#takeConversation(decoded.event as ConversationEvent, record);
+  }
+
+  #takeSpending(event: SpendingEvent, record: LogRecord): void {
+    this.#spending = evolveSpending(this.#spending, event, record);
+    this.budgets.add(event, record, this.#spending.budgets);
   }
 
   #takeAdmission(event: AdmissionEvent, { timeMs, offset }: LogRecord): void {
@@ -270,8 +275,10 @@ export class Truth {
     this.#checkDraft(before, event);
     const untold = checkUsage(before, event);
     if (untold !== null) this.#world.find('usage-untold', untold);
-    const wrong = checkCosts(this.prices, before, event);
+    const wrong = checkCosts(this.#spending.prices, before, event);
     if (wrong !== null) this.#world.find('cost-wrong', wrong);
+    const ungranted = this.budgets.check(event);
+    if (ungranted !== null) this.#world.find('budget-broken', ungranted);
     this.#noteUsage(toldUsage(before, event, state), partition);
     if ('attempt' in event && event.claimId !== this.#claimIds.get(partition))
       this.#world.find(

@@ -63,6 +63,7 @@ function processStrikes(world: World, deployment: Deployment) {
     }),
     'partitions-move': (random: Random) => moveOne(world, random),
     'prices-change': onAny((node, random) => setPrices(world, node, random)),
+    'budgets-change': onAny((node, random) => setBudget(world, node, random)),
     'limits-change': (random: Random) => {
       const limits = world.scenario.config.limits as { maxClients: number };
       limits.maxClients = 1 + random.below(5);
@@ -89,6 +90,18 @@ function setPrices({ trace }: World, { parts, process }: ServerNode, random: Ran
   parts.prices.set(anybody, currency, models).then(
     ({ version }) => trace.note(process.name, `has price list ${version}`),
     (error: unknown) => trace.note(process.name, `has not set prices: ${String(error)}`),
+  );
+}
+
+/** An operator sets a small budget, or removes one. */
+function setBudget({ trace }: World, { parts, process }: ServerNode, random: Random): void {
+  if (parts === undefined) return;
+  const scope = random.pick([{ kind: 'all' }, { kind: 'each' }, { kind: 'client', clientId: 'c1' }] as const);
+  const period = random.pick(['minute', 'minute', 'hour'] as const);
+  const messages = random.chance(0.3) ? undefined : random.below(8);
+  parts.budgets.set(anybody, scope, period, messages).then(
+    () => trace.note(process.name, `has set ${scope.kind} ${messages ?? 'no'} messages a ${period}`),
+    (error: unknown) => trace.note(process.name, `has not set a budget: ${String(error)}`),
   );
 }
 

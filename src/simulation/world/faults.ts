@@ -45,6 +45,7 @@ export const momentFaults = [
   'connections-reset',
   'limits-change',
   'prices-change',
+  'budgets-change',
   'foreign-record',
   'log-shorter',
 ] as const;

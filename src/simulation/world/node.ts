@@ -11,7 +11,7 @@ import { operationsViews } from '../../../projections/operations-views.ts';
 import type { Following } from '../../app/following/following.ts';
 import { type Admission, InstanceIdTaken } from '../../app/gateway/admission.ts';
 import { Journal } from '../../app/journal.ts';
-import type { PriceBook } from '../../app/spending/price-book.ts';
+import type { SpendingBook } from '../../app/spending/spending-book.ts';
 import { createEventCodec } from '../../codec/event-codec.ts';
 import type { ChatServiceServer } from '../../gen/chat/v1/chat_service.ts';
 import type { HistoryServiceServer } from '../../gen/chat/v1/history_service.ts';
@@ -20,7 +20,7 @@ import {
   type GatewayParts,
   gatewayParts,
   newFollowing,
-  newPriceBook,
+  newSpendingBook,
   openAdmission,
   type PartsOptions,
   startUpkeep,
@@ -117,11 +117,11 @@ export class ServerNode {
     const roles = new Set(this.spec.roles);
     if (roles.has('projector')) this.#startProjector(parts);
     const onFault = (error: unknown) => this.#faulted(error);
-    const priceBook = this.#running.use(newPriceBook({ ...parts, onFault }));
-    if (roles.has('gateway') || roles.has('worker')) await priceBook.start();
-    if (roles.has('gateway')) await this.#startGateway(parts, priceBook, logger);
+    const spendingBook = this.#running.use(newSpendingBook({ ...parts, onFault }));
+    if (roles.has('gateway') || roles.has('worker')) await spendingBook.start();
+    if (roles.has('gateway')) await this.#startGateway(parts, spendingBook, logger);
     if (roles.has('projector')) this.#running.use(startUpkeep({ ...parts, metrics: this.#metrics }));
-    if (roles.has('worker')) this.#startWorker(parts, priceBook);
+    if (roles.has('worker')) this.#startWorker(parts, spendingBook);
   }
 
   /** Leaves in order, as on SIGTERM. */
@@ -233,11 +233,11 @@ export class ServerNode {
     projector.start();
   }
 
-  #startWorker(parts: PartsOptions, priceBook: PriceBook): void {
+  #startWorker(parts: PartsOptions, spendingBook: SpendingBook): void {
     const { process } = this;
     const worker = startWorkerOf({
       ...parts,
-      priceBook,
+      spendingBook,
       following: this.#following,
       metrics: this.#metrics,
       provider: this.#world.model.provider(process),
@@ -248,7 +248,7 @@ export class ServerNode {
     this.#running.defer(() => worker.drain(0));
   }
 
-  async #startGateway(parts: PartsOptions, priceBook: PriceBook, logger: Logger): Promise<void> {
+  async #startGateway(parts: PartsOptions, spendingBook: SpendingBook, logger: Logger): Promise<void> {
     const metrics = this.#metrics;
     const admission = await openAdmission({ ...parts, onFault: (error) => this.#faulted(error) });
     this.#running.defer(() => admission.stop());
@@ -260,7 +260,7 @@ export class ServerNode {
       ...parts,
       admission,
       following,
-      priceBook,
+      spendingBook,
       metrics,
       inspector: simulatedInspector,
       security: { record: async () => {} },

@@ -152,6 +152,10 @@ const ofCatalogue = {
     title: 'Too many of your messages wait for an answer.',
     advice: 'This one is sent by itself once one is answered.',
   },
+  BUDGET_EXHAUSTED: {
+    title: 'Your budget is used up.',
+    advice: 'Send it again when it begins anew, or ask an operator.',
+  },
   TOO_MANY_MESSAGES: {
     title: 'You have sent too many messages within a minute.',
     advice: 'This one is sent by itself in a moment.',

@@ -145,6 +145,7 @@ export class SessionWorld implements AsyncDisposable {
       ...{ following, conversations, bus, metrics, clock, logger, journal, ids, admission },
       links: { present: () => Promise.reject(new Error('no links in this world')) },
       writes: { ...unlimited, messageWaitMs: () => 0, takeMessage() {} },
+      spending: { position: 0, needsGrant: () => false, refusalUnlessGranted: async () => undefined },
       mayServe: () => true,
       onIdChanged() {},
       ...over,

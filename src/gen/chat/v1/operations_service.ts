@@ -67,6 +67,8 @@ export const SecurityEventKind = {
   ATTEMPTS_REFUSED: 15,
   /** PRICES_SET - An operator set prices. */
   PRICES_SET: 16,
+  /** BUDGET_SET - An operator set or removed a budget. */
+  BUDGET_SET: 17,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -90,6 +92,7 @@ export namespace SecurityEventKind {
   export type DEAD_LETTER_REPLAYED = typeof SecurityEventKind.DEAD_LETTER_REPLAYED;
   export type ATTEMPTS_REFUSED = typeof SecurityEventKind.ATTEMPTS_REFUSED;
   export type PRICES_SET = typeof SecurityEventKind.PRICES_SET;
+  export type BUDGET_SET = typeof SecurityEventKind.BUDGET_SET;
   export type UNRECOGNIZED = typeof SecurityEventKind.UNRECOGNIZED;
 }
 

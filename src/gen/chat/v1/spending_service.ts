@@ -8,6 +8,55 @@ import { Timestamp } from "../../google/protobuf/timestamp.ts";
 
 /** Spending. */
 
+/** Whose messages a budget counts. */
+export const BudgetScope = {
+  /** UNSPECIFIED - Not allowed. */
+  UNSPECIFIED: 0,
+  /** ALL - Those of all clients together. */
+  ALL: 1,
+  /** EACH - Those of each client by itself. */
+  EACH: 2,
+  /** CLIENT - Those of one client, which has it instead of the one of each over the same time. */
+  CLIENT: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type BudgetScope = typeof BudgetScope[keyof typeof BudgetScope];
+
+export namespace BudgetScope {
+  export type UNSPECIFIED = typeof BudgetScope.UNSPECIFIED;
+  export type ALL = typeof BudgetScope.ALL;
+  export type EACH = typeof BudgetScope.EACH;
+  export type CLIENT = typeof BudgetScope.CLIENT;
+  export type UNRECOGNIZED = typeof BudgetScope.UNRECOGNIZED;
+}
+
+/** Over which time, of UTC and by the log's clock. Each begins anew. */
+export const BudgetPeriod = {
+  /** UNSPECIFIED - Not allowed. */
+  UNSPECIFIED: 0,
+  /** MINUTE - A minute. */
+  MINUTE: 1,
+  /** HOUR - An hour. */
+  HOUR: 2,
+  /** DAY - A day. */
+  DAY: 3,
+  /** MONTH - A month of the calendar. */
+  MONTH: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type BudgetPeriod = typeof BudgetPeriod[keyof typeof BudgetPeriod];
+
+export namespace BudgetPeriod {
+  export type UNSPECIFIED = typeof BudgetPeriod.UNSPECIFIED;
+  export type MINUTE = typeof BudgetPeriod.MINUTE;
+  export type HOUR = typeof BudgetPeriod.HOUR;
+  export type DAY = typeof BudgetPeriod.DAY;
+  export type MONTH = typeof BudgetPeriod.MONTH;
+  export type UNRECOGNIZED = typeof BudgetPeriod.UNRECOGNIZED;
+}
+
 /** Prices to be set. */
 export interface SetPriceListRequest {
   /** ISO 4217, for example EUR. All lists have that of the first one. */
@@ -72,6 +121,68 @@ export interface ModelPrices {
   pictureIn: bigint;
   /** For each picture that is made. */
   pictureOut: bigint;
+}
+
+/** A budget to be set. */
+export interface SetBudgetRequest {
+  /** Whose messages. */
+  scope: BudgetScope;
+  /** Of BUDGET_SCOPE_CLIENT; else empty. */
+  clientId: string;
+  /** Over which time. */
+  period: BudgetPeriod;
+  /** Messages that are accepted. Unset: there is no such budget any more. */
+  messages?: bigint | undefined;
+}
+
+/** It is in force. */
+export interface SetBudgetResponse {
+}
+
+/** Pages follow AIP-158. */
+export interface ListBudgetsRequest {
+  /** As in ListConversationsRequest. */
+  pageSize: number;
+  /** As in ListConversationsRequest. */
+  pageToken: string;
+}
+
+/** A page. */
+export interface ListBudgetsResponse {
+  /** By scope, client and period. */
+  budgets: Budget[];
+  /** Empty on the last page. */
+  nextPageToken: string;
+}
+
+/** Whose budgets. */
+export interface GetBudgetRequest {
+  /** With authentication off: whose. Else the caller, or, for operators, anybody. */
+  clientId: string;
+}
+
+/** None: messages are not counted. */
+export interface GetBudgetResponse {
+  /** A message is accepted if all of them have one left. */
+  budgets: Budget[];
+}
+
+/** A budget, and what is left of it. */
+export interface Budget {
+  /** Whose messages. */
+  scope: BudgetScope;
+  /** Of BUDGET_SCOPE_CLIENT. */
+  clientId: string;
+  /** Over which time. */
+  period: BudgetPeriod;
+  /** Messages that are accepted in it. */
+  messages: bigint;
+  /** Messages that are left now. Unset where it would tell of others: of each client in lists, of all for clients. */
+  left?:
+    | bigint
+    | undefined;
+  /** When it begins anew. */
+  resetTime?: Date | undefined;
 }
 
 function createBaseSetPriceListRequest(): SetPriceListRequest {
@@ -608,7 +719,511 @@ export const ModelPrices: MessageFns<ModelPrices> = {
   },
 };
 
-/** What models cost. Needs the operator role. */
+function createBaseSetBudgetRequest(): SetBudgetRequest {
+  return { scope: 0, clientId: "", period: 0, messages: undefined };
+}
+
+export const SetBudgetRequest: MessageFns<SetBudgetRequest> = {
+  encode(message: SetBudgetRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scope !== 0) {
+      writer.uint32(8).int32(message.scope);
+    }
+    if (message.clientId !== "") {
+      writer.uint32(18).string(message.clientId);
+    }
+    if (message.period !== 0) {
+      writer.uint32(24).int32(message.period);
+    }
+    if (message.messages !== undefined) {
+      if (BigInt.asIntN(64, message.messages) !== message.messages) {
+        throw new globalThis.Error("value provided for field message.messages of type int64 too large");
+      }
+      writer.uint32(32).int64(message.messages);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetBudgetRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetBudgetRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.scope = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clientId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.period = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.messages = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetBudgetRequest>): SetBudgetRequest {
+    return SetBudgetRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetBudgetRequest>): SetBudgetRequest {
+    const message = createBaseSetBudgetRequest();
+    message.scope = object.scope ?? 0;
+    message.clientId = object.clientId ?? "";
+    message.period = object.period ?? 0;
+    message.messages = (object.messages !== undefined && object.messages !== null)
+      ? BigInt(object.messages)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSetBudgetResponse(): SetBudgetResponse {
+  return {};
+}
+
+export const SetBudgetResponse: MessageFns<SetBudgetResponse> = {
+  encode(_: SetBudgetResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetBudgetResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetBudgetResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetBudgetResponse>): SetBudgetResponse {
+    return SetBudgetResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SetBudgetResponse>): SetBudgetResponse {
+    const message = createBaseSetBudgetResponse();
+    return message;
+  },
+};
+
+function createBaseListBudgetsRequest(): ListBudgetsRequest {
+  return { pageSize: 0, pageToken: "" };
+}
+
+export const ListBudgetsRequest: MessageFns<ListBudgetsRequest> = {
+  encode(message: ListBudgetsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListBudgetsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListBudgetsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListBudgetsRequest>): ListBudgetsRequest {
+    return ListBudgetsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListBudgetsRequest>): ListBudgetsRequest {
+    const message = createBaseListBudgetsRequest();
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListBudgetsResponse(): ListBudgetsResponse {
+  return { budgets: [], nextPageToken: "" };
+}
+
+export const ListBudgetsResponse: MessageFns<ListBudgetsResponse> = {
+  encode(message: ListBudgetsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.budgets) {
+      Budget.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListBudgetsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListBudgetsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.budgets.push(Budget.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListBudgetsResponse>): ListBudgetsResponse {
+    return ListBudgetsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListBudgetsResponse>): ListBudgetsResponse {
+    const message = createBaseListBudgetsResponse();
+    message.budgets = object.budgets?.map((e) => Budget.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseGetBudgetRequest(): GetBudgetRequest {
+  return { clientId: "" };
+}
+
+export const GetBudgetRequest: MessageFns<GetBudgetRequest> = {
+  encode(message: GetBudgetRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clientId !== "") {
+      writer.uint32(10).string(message.clientId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetBudgetRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetBudgetRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clientId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetBudgetRequest>): GetBudgetRequest {
+    return GetBudgetRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetBudgetRequest>): GetBudgetRequest {
+    const message = createBaseGetBudgetRequest();
+    message.clientId = object.clientId ?? "";
+    return message;
+  },
+};
+
+function createBaseGetBudgetResponse(): GetBudgetResponse {
+  return { budgets: [] };
+}
+
+export const GetBudgetResponse: MessageFns<GetBudgetResponse> = {
+  encode(message: GetBudgetResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.budgets) {
+      Budget.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetBudgetResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetBudgetResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.budgets.push(Budget.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetBudgetResponse>): GetBudgetResponse {
+    return GetBudgetResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetBudgetResponse>): GetBudgetResponse {
+    const message = createBaseGetBudgetResponse();
+    message.budgets = object.budgets?.map((e) => Budget.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBudget(): Budget {
+  return { scope: 0, clientId: "", period: 0, messages: 0n, left: undefined, resetTime: undefined };
+}
+
+export const Budget: MessageFns<Budget> = {
+  encode(message: Budget, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scope !== 0) {
+      writer.uint32(8).int32(message.scope);
+    }
+    if (message.clientId !== "") {
+      writer.uint32(18).string(message.clientId);
+    }
+    if (message.period !== 0) {
+      writer.uint32(24).int32(message.period);
+    }
+    if (message.messages !== 0n) {
+      if (BigInt.asIntN(64, message.messages) !== message.messages) {
+        throw new globalThis.Error("value provided for field message.messages of type int64 too large");
+      }
+      writer.uint32(32).int64(message.messages);
+    }
+    if (message.left !== undefined) {
+      if (BigInt.asIntN(64, message.left) !== message.left) {
+        throw new globalThis.Error("value provided for field message.left of type int64 too large");
+      }
+      writer.uint32(40).int64(message.left);
+    }
+    if (message.resetTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.resetTime), writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Budget {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBudget();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.scope = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clientId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.period = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.messages = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.left = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.resetTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Budget>): Budget {
+    return Budget.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Budget>): Budget {
+    const message = createBaseBudget();
+    message.scope = object.scope ?? 0;
+    message.clientId = object.clientId ?? "";
+    message.period = object.period ?? 0;
+    message.messages = (object.messages !== undefined && object.messages !== null) ? BigInt(object.messages) : 0n;
+    message.left = (object.left !== undefined && object.left !== null) ? BigInt(object.left) : undefined;
+    message.resetTime = object.resetTime ?? undefined;
+    return message;
+  },
+};
+
+/** What models cost, and budgets. All but GetBudget needs the operator role. */
 export type SpendingServiceService = typeof SpendingServiceService;
 export const SpendingServiceService = {
   /** Sets prices, in force for every call to a model that begins from now on. What began before costs what it did. The same prices once more change nothing. */
@@ -633,6 +1248,36 @@ export const SpendingServiceService = {
       Buffer.from(GetPriceListResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetPriceListResponse => GetPriceListResponse.decode(value),
   },
+  /** Sets a budget of messages in place of the one of its scope and period, or removes it. In force for messages that come behind it in the log. */
+  setBudget: {
+    path: "/chat.v1.SpendingService/SetBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetBudgetRequest): Buffer => Buffer.from(SetBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetBudgetRequest => SetBudgetRequest.decode(value),
+    responseSerialize: (value: SetBudgetResponse): Buffer => Buffer.from(SetBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetBudgetResponse => SetBudgetResponse.decode(value),
+  },
+  /** All budgets. */
+  listBudgets: {
+    path: "/chat.v1.SpendingService/ListBudgets" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListBudgetsRequest): Buffer => Buffer.from(ListBudgetsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListBudgetsRequest => ListBudgetsRequest.decode(value),
+    responseSerialize: (value: ListBudgetsResponse): Buffer => Buffer.from(ListBudgetsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListBudgetsResponse => ListBudgetsResponse.decode(value),
+  },
+  /** The budgets that count the caller's messages. Operators may ask about others. */
+  getBudget: {
+    path: "/chat.v1.SpendingService/GetBudget" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetBudgetRequest): Buffer => Buffer.from(GetBudgetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetBudgetRequest => GetBudgetRequest.decode(value),
+    responseSerialize: (value: GetBudgetResponse): Buffer => Buffer.from(GetBudgetResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetBudgetResponse => GetBudgetResponse.decode(value),
+  },
 } as const;
 
 export interface SpendingServiceServer extends UntypedServiceImplementation {
@@ -640,6 +1285,12 @@ export interface SpendingServiceServer extends UntypedServiceImplementation {
   setPriceList: handleUnaryCall<SetPriceListRequest, SetPriceListResponse>;
   /** The list that is in force, or an earlier one. */
   getPriceList: handleUnaryCall<GetPriceListRequest, GetPriceListResponse>;
+  /** Sets a budget of messages in place of the one of its scope and period, or removes it. In force for messages that come behind it in the log. */
+  setBudget: handleUnaryCall<SetBudgetRequest, SetBudgetResponse>;
+  /** All budgets. */
+  listBudgets: handleUnaryCall<ListBudgetsRequest, ListBudgetsResponse>;
+  /** The budgets that count the caller's messages. Operators may ask about others. */
+  getBudget: handleUnaryCall<GetBudgetRequest, GetBudgetResponse>;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;

@@ -106,6 +106,8 @@ export interface MessageReceived {
   timeZone: string;
   /** The person's own instructions to the model, for this message. Content, serialized behind `parts`. Empty, as until release 0.2: none. */
   instructions: string;
+  /** So far the gateway had read the topic `spending` when it accepted the message: the offset behind the last record. 0: nothing was there. */
+  spendingOffset: bigint;
 }
 
 /** One piece of a message. */
@@ -414,6 +416,7 @@ function createBaseMessageReceived(): MessageReceived {
     parts: [],
     timeZone: "",
     instructions: "",
+    spendingOffset: 0n,
   };
 }
 
@@ -439,6 +442,12 @@ export const MessageReceived: MessageFns<MessageReceived> = {
     }
     if (message.instructions !== "") {
       writer.uint32(58).string(message.instructions);
+    }
+    if (message.spendingOffset !== 0n) {
+      if (BigInt.asIntN(64, message.spendingOffset) !== message.spendingOffset) {
+        throw new globalThis.Error("value provided for field message.spendingOffset of type int64 too large");
+      }
+      writer.uint32(64).int64(message.spendingOffset);
     }
     return writer;
   },
@@ -512,6 +521,14 @@ export const MessageReceived: MessageFns<MessageReceived> = {
             message.instructions = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.spendingOffset = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -536,6 +553,9 @@ export const MessageReceived: MessageFns<MessageReceived> = {
     message.parts = object.parts?.map((e) => Part.fromPartial(e)) || [];
     message.timeZone = object.timeZone ?? "";
     message.instructions = object.instructions ?? "";
+    message.spendingOffset = (object.spendingOffset !== undefined && object.spendingOffset !== null)
+      ? BigInt(object.spendingOffset)
+      : 0n;
     return message;
   },
 };

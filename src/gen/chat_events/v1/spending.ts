@@ -5,9 +5,58 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
 /**
- * Events of the `spending` topic: what models cost.
+ * Events of the `spending` topic: what models cost, budgets, and the messages that are counted by them.
  * Stored permanently: numbers and meanings never change, fields may be added.
  */
+
+/** Whose messages a budget counts. */
+export const BudgetScope = {
+  /** UNSPECIFIED - Never written. */
+  UNSPECIFIED: 0,
+  /** ALL - Those of all clients together. */
+  ALL: 1,
+  /** EACH - Those of each client by itself. */
+  EACH: 2,
+  /** CLIENT - Those of one client, instead of the budget of each over the same time. */
+  CLIENT: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type BudgetScope = typeof BudgetScope[keyof typeof BudgetScope];
+
+export namespace BudgetScope {
+  export type UNSPECIFIED = typeof BudgetScope.UNSPECIFIED;
+  export type ALL = typeof BudgetScope.ALL;
+  export type EACH = typeof BudgetScope.EACH;
+  export type CLIENT = typeof BudgetScope.CLIENT;
+  export type UNRECOGNIZED = typeof BudgetScope.UNRECOGNIZED;
+}
+
+/** Over which time, of UTC. */
+export const BudgetPeriod = {
+  /** UNSPECIFIED - Never written. */
+  UNSPECIFIED: 0,
+  /** MINUTE - 60 seconds. */
+  MINUTE: 1,
+  /** HOUR - 60 minutes. */
+  HOUR: 2,
+  /** DAY - 24 hours. */
+  DAY: 3,
+  /** MONTH - Of the calendar. */
+  MONTH: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type BudgetPeriod = typeof BudgetPeriod[keyof typeof BudgetPeriod];
+
+export namespace BudgetPeriod {
+  export type UNSPECIFIED = typeof BudgetPeriod.UNSPECIFIED;
+  export type MINUTE = typeof BudgetPeriod.MINUTE;
+  export type HOUR = typeof BudgetPeriod.HOUR;
+  export type DAY = typeof BudgetPeriod.DAY;
+  export type MONTH = typeof BudgetPeriod.MONTH;
+  export type UNRECOGNIZED = typeof BudgetPeriod.UNRECOGNIZED;
+}
 
 /** An operator has set prices. In force from here on, unless the currency is another than that of the first list. */
 export interface PriceListSet {
@@ -55,6 +104,28 @@ export interface CallPrices {
   version: number;
   /** What the model takes. */
   prices?: UnitPrices | undefined;
+}
+
+/** An operator has set a budget, in force for what comes behind it in the topic. */
+export interface BudgetSet {
+  /** As in PriceListSet. */
+  setBy: string;
+  /** Whose messages. */
+  scope: BudgetScope;
+  /** Of BUDGET_SCOPE_CLIENT. */
+  clientId: string;
+  /** Over which time. */
+  period: BudgetPeriod;
+  /** Messages that are accepted. Absent: there is no such budget any more. */
+  messages?: bigint | undefined;
+}
+
+/** A gateway asks whether a message keeps all budgets; the fold decides. */
+export interface MessageBudgeted {
+  /** The message, accepted if it is granted. */
+  messageId: string;
+  /** Who sends it. */
+  clientId: string;
 }
 
 function createBasePriceListSet(): PriceListSet {
@@ -463,6 +534,181 @@ export const CallPrices: MessageFns<CallPrices> = {
     message.prices = (object.prices !== undefined && object.prices !== null)
       ? UnitPrices.fromPartial(object.prices)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseBudgetSet(): BudgetSet {
+  return { setBy: "", scope: 0, clientId: "", period: 0, messages: undefined };
+}
+
+export const BudgetSet: MessageFns<BudgetSet> = {
+  encode(message: BudgetSet, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.setBy !== "") {
+      writer.uint32(10).string(message.setBy);
+    }
+    if (message.scope !== 0) {
+      writer.uint32(16).int32(message.scope);
+    }
+    if (message.clientId !== "") {
+      writer.uint32(26).string(message.clientId);
+    }
+    if (message.period !== 0) {
+      writer.uint32(32).int32(message.period);
+    }
+    if (message.messages !== undefined) {
+      if (BigInt.asIntN(64, message.messages) !== message.messages) {
+        throw new globalThis.Error("value provided for field message.messages of type int64 too large");
+      }
+      writer.uint32(40).int64(message.messages);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BudgetSet {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBudgetSet();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.setBy = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.scope = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.clientId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.period = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.messages = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BudgetSet>): BudgetSet {
+    return BudgetSet.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BudgetSet>): BudgetSet {
+    const message = createBaseBudgetSet();
+    message.setBy = object.setBy ?? "";
+    message.scope = object.scope ?? 0;
+    message.clientId = object.clientId ?? "";
+    message.period = object.period ?? 0;
+    message.messages = (object.messages !== undefined && object.messages !== null)
+      ? BigInt(object.messages)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseMessageBudgeted(): MessageBudgeted {
+  return { messageId: "", clientId: "" };
+}
+
+export const MessageBudgeted: MessageFns<MessageBudgeted> = {
+  encode(message: MessageBudgeted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.messageId !== "") {
+      writer.uint32(10).string(message.messageId);
+    }
+    if (message.clientId !== "") {
+      writer.uint32(18).string(message.clientId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MessageBudgeted {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMessageBudgeted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clientId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MessageBudgeted>): MessageBudgeted {
+    return MessageBudgeted.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MessageBudgeted>): MessageBudgeted {
+    const message = createBaseMessageBudgeted();
+    message.messageId = object.messageId ?? "";
+    message.clientId = object.clientId ?? "";
     return message;
   },
 };

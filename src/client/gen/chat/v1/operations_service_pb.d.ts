@@ -1013,6 +1013,13 @@ export enum SecurityEventKind {
    * @generated from enum value: SECURITY_EVENT_KIND_PRICES_SET = 16;
    */
   PRICES_SET = 16,
+
+  /**
+   * An operator set or removed a budget.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_BUDGET_SET = 17;
+   */
+  BUDGET_SET = 17,
 }
 
 /**

@@ -4,7 +4,7 @@
 // @generated from file chat/v1/spending_service.proto (package chat.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
@@ -225,7 +225,298 @@ export declare type ModelPrices = Message<"chat.v1.ModelPrices"> & {
 export declare const ModelPricesSchema: GenMessage<ModelPrices>;
 
 /**
- * What models cost. Needs the operator role.
+ * A budget to be set.
+ *
+ * @generated from message chat.v1.SetBudgetRequest
+ */
+export declare type SetBudgetRequest = Message<"chat.v1.SetBudgetRequest"> & {
+  /**
+   * Whose messages.
+   *
+   * @generated from field: chat.v1.BudgetScope scope = 1;
+   */
+  scope: BudgetScope;
+
+  /**
+   * Of BUDGET_SCOPE_CLIENT; else empty.
+   *
+   * @generated from field: string client_id = 2;
+   */
+  clientId: string;
+
+  /**
+   * Over which time.
+   *
+   * @generated from field: chat.v1.BudgetPeriod period = 3;
+   */
+  period: BudgetPeriod;
+
+  /**
+   * Messages that are accepted. Unset: there is no such budget any more.
+   *
+   * @generated from field: optional int64 messages = 4;
+   */
+  messages?: bigint | undefined;
+};
+
+/**
+ * Describes the message chat.v1.SetBudgetRequest.
+ * Use `create(SetBudgetRequestSchema)` to create a new message.
+ */
+export declare const SetBudgetRequestSchema: GenMessage<SetBudgetRequest>;
+
+/**
+ * It is in force.
+ *
+ * @generated from message chat.v1.SetBudgetResponse
+ */
+export declare type SetBudgetResponse = Message<"chat.v1.SetBudgetResponse"> & {
+};
+
+/**
+ * Describes the message chat.v1.SetBudgetResponse.
+ * Use `create(SetBudgetResponseSchema)` to create a new message.
+ */
+export declare const SetBudgetResponseSchema: GenMessage<SetBudgetResponse>;
+
+/**
+ * Pages follow AIP-158.
+ *
+ * @generated from message chat.v1.ListBudgetsRequest
+ */
+export declare type ListBudgetsRequest = Message<"chat.v1.ListBudgetsRequest"> & {
+  /**
+   * As in ListConversationsRequest.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * As in ListConversationsRequest.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message chat.v1.ListBudgetsRequest.
+ * Use `create(ListBudgetsRequestSchema)` to create a new message.
+ */
+export declare const ListBudgetsRequestSchema: GenMessage<ListBudgetsRequest>;
+
+/**
+ * A page.
+ *
+ * @generated from message chat.v1.ListBudgetsResponse
+ */
+export declare type ListBudgetsResponse = Message<"chat.v1.ListBudgetsResponse"> & {
+  /**
+   * By scope, client and period.
+   *
+   * @generated from field: repeated chat.v1.Budget budgets = 1;
+   */
+  budgets: Budget[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message chat.v1.ListBudgetsResponse.
+ * Use `create(ListBudgetsResponseSchema)` to create a new message.
+ */
+export declare const ListBudgetsResponseSchema: GenMessage<ListBudgetsResponse>;
+
+/**
+ * Whose budgets.
+ *
+ * @generated from message chat.v1.GetBudgetRequest
+ */
+export declare type GetBudgetRequest = Message<"chat.v1.GetBudgetRequest"> & {
+  /**
+   * With authentication off: whose. Else the caller, or, for operators, anybody.
+   *
+   * @generated from field: string client_id = 1;
+   */
+  clientId: string;
+};
+
+/**
+ * Describes the message chat.v1.GetBudgetRequest.
+ * Use `create(GetBudgetRequestSchema)` to create a new message.
+ */
+export declare const GetBudgetRequestSchema: GenMessage<GetBudgetRequest>;
+
+/**
+ * None: messages are not counted.
+ *
+ * @generated from message chat.v1.GetBudgetResponse
+ */
+export declare type GetBudgetResponse = Message<"chat.v1.GetBudgetResponse"> & {
+  /**
+   * A message is accepted if all of them have one left.
+   *
+   * @generated from field: repeated chat.v1.Budget budgets = 1;
+   */
+  budgets: Budget[];
+};
+
+/**
+ * Describes the message chat.v1.GetBudgetResponse.
+ * Use `create(GetBudgetResponseSchema)` to create a new message.
+ */
+export declare const GetBudgetResponseSchema: GenMessage<GetBudgetResponse>;
+
+/**
+ * A budget, and what is left of it.
+ *
+ * @generated from message chat.v1.Budget
+ */
+export declare type Budget = Message<"chat.v1.Budget"> & {
+  /**
+   * Whose messages.
+   *
+   * @generated from field: chat.v1.BudgetScope scope = 1;
+   */
+  scope: BudgetScope;
+
+  /**
+   * Of BUDGET_SCOPE_CLIENT.
+   *
+   * @generated from field: string client_id = 2;
+   */
+  clientId: string;
+
+  /**
+   * Over which time.
+   *
+   * @generated from field: chat.v1.BudgetPeriod period = 3;
+   */
+  period: BudgetPeriod;
+
+  /**
+   * Messages that are accepted in it.
+   *
+   * @generated from field: int64 messages = 4;
+   */
+  messages: bigint;
+
+  /**
+   * Messages that are left now. Unset where it would tell of others: of each client in lists, of all for clients.
+   *
+   * @generated from field: optional int64 left = 5;
+   */
+  left?: bigint | undefined;
+
+  /**
+   * When it begins anew.
+   *
+   * @generated from field: google.protobuf.Timestamp reset_time = 6;
+   */
+  resetTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message chat.v1.Budget.
+ * Use `create(BudgetSchema)` to create a new message.
+ */
+export declare const BudgetSchema: GenMessage<Budget>;
+
+/**
+ * Whose messages a budget counts.
+ *
+ * @generated from enum chat.v1.BudgetScope
+ */
+export enum BudgetScope {
+  /**
+   * Not allowed.
+   *
+   * @generated from enum value: BUDGET_SCOPE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Those of all clients together.
+   *
+   * @generated from enum value: BUDGET_SCOPE_ALL = 1;
+   */
+  ALL = 1,
+
+  /**
+   * Those of each client by itself.
+   *
+   * @generated from enum value: BUDGET_SCOPE_EACH = 2;
+   */
+  EACH = 2,
+
+  /**
+   * Those of one client, which has it instead of the one of each over the same time.
+   *
+   * @generated from enum value: BUDGET_SCOPE_CLIENT = 3;
+   */
+  CLIENT = 3,
+}
+
+/**
+ * Describes the enum chat.v1.BudgetScope.
+ */
+export declare const BudgetScopeSchema: GenEnum<BudgetScope>;
+
+/**
+ * Over which time, of UTC and by the log's clock. Each begins anew.
+ *
+ * @generated from enum chat.v1.BudgetPeriod
+ */
+export enum BudgetPeriod {
+  /**
+   * Not allowed.
+   *
+   * @generated from enum value: BUDGET_PERIOD_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A minute.
+   *
+   * @generated from enum value: BUDGET_PERIOD_MINUTE = 1;
+   */
+  MINUTE = 1,
+
+  /**
+   * An hour.
+   *
+   * @generated from enum value: BUDGET_PERIOD_HOUR = 2;
+   */
+  HOUR = 2,
+
+  /**
+   * A day.
+   *
+   * @generated from enum value: BUDGET_PERIOD_DAY = 3;
+   */
+  DAY = 3,
+
+  /**
+   * A month of the calendar.
+   *
+   * @generated from enum value: BUDGET_PERIOD_MONTH = 4;
+   */
+  MONTH = 4,
+}
+
+/**
+ * Describes the enum chat.v1.BudgetPeriod.
+ */
+export declare const BudgetPeriodSchema: GenEnum<BudgetPeriod>;
+
+/**
+ * What models cost, and budgets. All but GetBudget needs the operator role.
  *
  * @generated from service chat.v1.SpendingService
  */
@@ -249,6 +540,36 @@ export declare const SpendingService: GenService<{
     methodKind: "unary";
     input: typeof GetPriceListRequestSchema;
     output: typeof GetPriceListResponseSchema;
+  },
+  /**
+   * Sets a budget of messages in place of the one of its scope and period, or removes it. In force for messages that come behind it in the log.
+   *
+   * @generated from rpc chat.v1.SpendingService.SetBudget
+   */
+  setBudget: {
+    methodKind: "unary";
+    input: typeof SetBudgetRequestSchema;
+    output: typeof SetBudgetResponseSchema;
+  },
+  /**
+   * All budgets.
+   *
+   * @generated from rpc chat.v1.SpendingService.ListBudgets
+   */
+  listBudgets: {
+    methodKind: "unary";
+    input: typeof ListBudgetsRequestSchema;
+    output: typeof ListBudgetsResponseSchema;
+  },
+  /**
+   * The budgets that count the caller's messages. Operators may ask about others.
+   *
+   * @generated from rpc chat.v1.SpendingService.GetBudget
+   */
+  getBudget: {
+    methodKind: "unary";
+    input: typeof GetBudgetRequestSchema;
+    output: typeof GetBudgetResponseSchema;
   },
 }>;
 

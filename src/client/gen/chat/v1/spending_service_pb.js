@@ -4,14 +4,14 @@
 // @generated from file chat/v1/spending_service.proto (package chat.v1, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file chat/v1/spending_service.proto.
  */
 export const file_chat_v1_spending_service = /*@__PURE__*/
-  fileDesc("Ch5jaGF0L3YxL3NwZW5kaW5nX3NlcnZpY2UucHJvdG8SB2NoYXQudjEiTQoTU2V0UHJpY2VMaXN0UmVxdWVzdBIQCghjdXJyZW5jeRgBIAEoCRIkCgZwcmljZXMYAiADKAsyFC5jaGF0LnYxLk1vZGVsUHJpY2VzIj4KFFNldFByaWNlTGlzdFJlc3BvbnNlEiYKCnByaWNlX2xpc3QYASABKAsyEi5jaGF0LnYxLlByaWNlTGlzdCImChNHZXRQcmljZUxpc3RSZXF1ZXN0Eg8KB3ZlcnNpb24YASABKAUiPgoUR2V0UHJpY2VMaXN0UmVzcG9uc2USJgoKcHJpY2VfbGlzdBgBIAEoCzISLmNoYXQudjEuUHJpY2VMaXN0IpIBCglQcmljZUxpc3QSDwoHdmVyc2lvbhgBIAEoBRIsCghzZXRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc2V0X2J5GAMgASgJEhAKCGN1cnJlbmN5GAQgASgJEiQKBnByaWNlcxgFIAMoCzIULmNoYXQudjEuTW9kZWxQcmljZXMijQIKC01vZGVsUHJpY2VzEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEhkKEWlucHV0X3Blcl9taWxsaW9uGAMgASgDEiUKGGNhY2hlZF9pbnB1dF9wZXJfbWlsbGlvbhgEIAEoA0gAiAEBEhoKEm91dHB1dF9wZXJfbWlsbGlvbhgFIAEoAxIbChNzb3VuZF9pbl9wZXJfbWludXRlGAYgASgDEhwKFHNvdW5kX291dF9wZXJfbWludXRlGAcgASgDEhIKCnBpY3R1cmVfaW4YCCABKAMSEwoLcGljdHVyZV9vdXQYCSABKANCGwoZX2NhY2hlZF9pbnB1dF9wZXJfbWlsbGlvbjKrAQoPU3BlbmRpbmdTZXJ2aWNlEksKDFNldFByaWNlTGlzdBIcLmNoYXQudjEuU2V0UHJpY2VMaXN0UmVxdWVzdBodLmNoYXQudjEuU2V0UHJpY2VMaXN0UmVzcG9uc2USSwoMR2V0UHJpY2VMaXN0EhwuY2hhdC52MS5HZXRQcmljZUxpc3RSZXF1ZXN0Gh0uY2hhdC52MS5HZXRQcmljZUxpc3RSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch5jaGF0L3YxL3NwZW5kaW5nX3NlcnZpY2UucHJvdG8SB2NoYXQudjEiTQoTU2V0UHJpY2VMaXN0UmVxdWVzdBIQCghjdXJyZW5jeRgBIAEoCRIkCgZwcmljZXMYAiADKAsyFC5jaGF0LnYxLk1vZGVsUHJpY2VzIj4KFFNldFByaWNlTGlzdFJlc3BvbnNlEiYKCnByaWNlX2xpc3QYASABKAsyEi5jaGF0LnYxLlByaWNlTGlzdCImChNHZXRQcmljZUxpc3RSZXF1ZXN0Eg8KB3ZlcnNpb24YASABKAUiPgoUR2V0UHJpY2VMaXN0UmVzcG9uc2USJgoKcHJpY2VfbGlzdBgBIAEoCzISLmNoYXQudjEuUHJpY2VMaXN0IpIBCglQcmljZUxpc3QSDwoHdmVyc2lvbhgBIAEoBRIsCghzZXRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc2V0X2J5GAMgASgJEhAKCGN1cnJlbmN5GAQgASgJEiQKBnByaWNlcxgFIAMoCzIULmNoYXQudjEuTW9kZWxQcmljZXMijQIKC01vZGVsUHJpY2VzEhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEhkKEWlucHV0X3Blcl9taWxsaW9uGAMgASgDEiUKGGNhY2hlZF9pbnB1dF9wZXJfbWlsbGlvbhgEIAEoA0gAiAEBEhoKEm91dHB1dF9wZXJfbWlsbGlvbhgFIAEoAxIbChNzb3VuZF9pbl9wZXJfbWludXRlGAYgASgDEhwKFHNvdW5kX291dF9wZXJfbWludXRlGAcgASgDEhIKCnBpY3R1cmVfaW4YCCABKAMSEwoLcGljdHVyZV9vdXQYCSABKANCGwoZX2NhY2hlZF9pbnB1dF9wZXJfbWlsbGlvbiKVAQoQU2V0QnVkZ2V0UmVxdWVzdBIjCgVzY29wZRgBIAEoDjIULmNoYXQudjEuQnVkZ2V0U2NvcGUSEQoJY2xpZW50X2lkGAIgASgJEiUKBnBlcmlvZBgDIAEoDjIVLmNoYXQudjEuQnVkZ2V0UGVyaW9kEhUKCG1lc3NhZ2VzGAQgASgDSACIAQFCCwoJX21lc3NhZ2VzIhMKEVNldEJ1ZGdldFJlc3BvbnNlIjsKEkxpc3RCdWRnZXRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJQChNMaXN0QnVkZ2V0c1Jlc3BvbnNlEiAKB2J1ZGdldHMYASADKAsyDy5jaGF0LnYxLkJ1ZGdldBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiJQoQR2V0QnVkZ2V0UmVxdWVzdBIRCgljbGllbnRfaWQYASABKAkiNQoRR2V0QnVkZ2V0UmVzcG9uc2USIAoHYnVkZ2V0cxgBIAMoCzIPLmNoYXQudjEuQnVkZ2V0IsUBCgZCdWRnZXQSIwoFc2NvcGUYASABKA4yFC5jaGF0LnYxLkJ1ZGdldFNjb3BlEhEKCWNsaWVudF9pZBgCIAEoCRIlCgZwZXJpb2QYAyABKA4yFS5jaGF0LnYxLkJ1ZGdldFBlcmlvZBIQCghtZXNzYWdlcxgEIAEoAxIRCgRsZWZ0GAUgASgDSACIAQESLgoKcmVzZXRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBwoFX2xlZnQqcQoLQnVkZ2V0U2NvcGUSHAoYQlVER0VUX1NDT1BFX1VOU1BFQ0lGSUVEEAASFAoQQlVER0VUX1NDT1BFX0FMTBABEhUKEUJVREdFVF9TQ09QRV9FQUNIEAISFwoTQlVER0VUX1NDT1BFX0NMSUVOVBADKo8BCgxCdWRnZXRQZXJpb2QSHQoZQlVER0VUX1BFUklPRF9VTlNQRUNJRklFRBAAEhgKFEJVREdFVF9QRVJJT0RfTUlOVVRFEAESFgoSQlVER0VUX1BFUklPRF9IT1VSEAISFQoRQlVER0VUX1BFUklPRF9EQVkQAxIXChNCVURHRVRfUEVSSU9EX01PTlRIEAQy/QIKD1NwZW5kaW5nU2VydmljZRJLCgxTZXRQcmljZUxpc3QSHC5jaGF0LnYxLlNldFByaWNlTGlzdFJlcXVlc3QaHS5jaGF0LnYxLlNldFByaWNlTGlzdFJlc3BvbnNlEksKDEdldFByaWNlTGlzdBIcLmNoYXQudjEuR2V0UHJpY2VMaXN0UmVxdWVzdBodLmNoYXQudjEuR2V0UHJpY2VMaXN0UmVzcG9uc2USQgoJU2V0QnVkZ2V0EhkuY2hhdC52MS5TZXRCdWRnZXRSZXF1ZXN0GhouY2hhdC52MS5TZXRCdWRnZXRSZXNwb25zZRJICgtMaXN0QnVkZ2V0cxIbLmNoYXQudjEuTGlzdEJ1ZGdldHNSZXF1ZXN0GhwuY2hhdC52MS5MaXN0QnVkZ2V0c1Jlc3BvbnNlEkIKCUdldEJ1ZGdldBIZLmNoYXQudjEuR2V0QnVkZ2V0UmVxdWVzdBoaLmNoYXQudjEuR2V0QnVkZ2V0UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Describes the message chat.v1.SetPriceListRequest.
@@ -56,7 +56,84 @@ export const ModelPricesSchema = /*@__PURE__*/
   messageDesc(file_chat_v1_spending_service, 5);
 
 /**
- * What models cost. Needs the operator role.
+ * Describes the message chat.v1.SetBudgetRequest.
+ * Use `create(SetBudgetRequestSchema)` to create a new message.
+ */
+export const SetBudgetRequestSchema = /*@__PURE__*/
+  messageDesc(file_chat_v1_spending_service, 6);
+
+/**
+ * Describes the message chat.v1.SetBudgetResponse.
+ * Use `create(SetBudgetResponseSchema)` to create a new message.
+ */
+export const SetBudgetResponseSchema = /*@__PURE__*/
+  messageDesc(file_chat_v1_spending_service, 7);
+
+/**
+ * Describes the message chat.v1.ListBudgetsRequest.
+ * Use `create(ListBudgetsRequestSchema)` to create a new message.
+ */
+export const ListBudgetsRequestSchema = /*@__PURE__*/
+  messageDesc(file_chat_v1_spending_service, 8);
+
+/**
+ * Describes the message chat.v1.ListBudgetsResponse.
+ * Use `create(ListBudgetsResponseSchema)` to create a new message.
+ */
+export const ListBudgetsResponseSchema = /*@__PURE__*/
+  messageDesc(file_chat_v1_spending_service, 9);
+
+/**
+ * Describes the message chat.v1.GetBudgetRequest.
+ * Use `create(GetBudgetRequestSchema)` to create a new message.
+ */
+export const GetBudgetRequestSchema = /*@__PURE__*/
+  messageDesc(file_chat_v1_spending_service, 10);
+
+/**
+ * Describes the message chat.v1.GetBudgetResponse.
+ * Use `create(GetBudgetResponseSchema)` to create a new message.
+ */
+export const GetBudgetResponseSchema = /*@__PURE__*/
+  messageDesc(file_chat_v1_spending_service, 11);
+
+/**
+ * Describes the message chat.v1.Budget.
+ * Use `create(BudgetSchema)` to create a new message.
+ */
+export const BudgetSchema = /*@__PURE__*/
+  messageDesc(file_chat_v1_spending_service, 12);
+
+/**
+ * Describes the enum chat.v1.BudgetScope.
+ */
+export const BudgetScopeSchema = /*@__PURE__*/
+  enumDesc(file_chat_v1_spending_service, 0);
+
+/**
+ * Whose messages a budget counts.
+ *
+ * @generated from enum chat.v1.BudgetScope
+ */
+export const BudgetScope = /*@__PURE__*/
+  tsEnum(BudgetScopeSchema);
+
+/**
+ * Describes the enum chat.v1.BudgetPeriod.
+ */
+export const BudgetPeriodSchema = /*@__PURE__*/
+  enumDesc(file_chat_v1_spending_service, 1);
+
+/**
+ * Over which time, of UTC and by the log's clock. Each begins anew.
+ *
+ * @generated from enum chat.v1.BudgetPeriod
+ */
+export const BudgetPeriod = /*@__PURE__*/
+  tsEnum(BudgetPeriodSchema);
+
+/**
+ * What models cost, and budgets. All but GetBudget needs the operator role.
  *
  * @generated from service chat.v1.SpendingService
  */

@@ -1,12 +1,8 @@
-import type { CallPrices, ModelPrices, SpendingEvent } from '../../domain/spending/events.ts';
-import {
-  currencyOf,
-  noPrices,
-  type PriceList,
-  type PriceLists,
-  pricesOf,
-  withPriceList,
-} from '../../domain/spending/prices.ts';
+import { Refused } from '../../domain/errors/catalogue.ts';
+import { type Budgets, budgetsOf, endOfPeriod, usedUp } from '../../domain/spending/budgets.ts';
+import type { BudgetSet, CallPrices, ModelPrices, SpendingEvent } from '../../domain/spending/events.ts';
+import { evolve, nothingSpent, type Spending } from '../../domain/spending/evolve.ts';
+import { currencyOf, type PriceList, type PriceLists, pricesOf } from '../../domain/spending/prices.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { LogDamaged, LogTruncated, LogUnavailable } from '../../ports/event-log.ts';
 import type { Ids } from '../../ports/ids.ts';
@@ -16,7 +12,7 @@ import type { Journal, JournalEntry } from '../journal.ts';
 /** Before the topic is followed again after an error. */
 const retryMs = 500;
 
-export interface PriceBookDeps {
+export interface SpendingBookDeps {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'unique'>;
@@ -25,17 +21,17 @@ export interface PriceBookDeps {
   readonly onFault: (error: unknown) => void;
 }
 
-/** What models cost: the fold of the `spending` topic, as this process follows it. */
-export class PriceBook implements AsyncDisposable {
-  readonly #deps: PriceBookDeps;
+/** What models cost, and budgets: the fold of the `spending` topic, as this process follows it. */
+export class SpendingBook implements AsyncDisposable {
+  readonly #deps: SpendingBookDeps;
   readonly #stopping = new AbortController();
-  #lists: PriceLists = noPrices;
+  #spending: Spending = nothingSpent;
   /** The next offset to be read. */
   #position = 0;
   #waiting: { readonly offset: number; readonly isFolded: PromiseWithResolvers<void> }[] = [];
   #following: Promise<void> = Promise.resolve();
 
-  constructor(deps: PriceBookDeps) {
+  constructor(deps: SpendingBookDeps) {
     this.#deps = deps;
   }
 
@@ -52,24 +48,72 @@ export class PriceBook implements AsyncDisposable {
     await this.#following;
   }
 
-  /** All lists that were in force, and last the one that is. */
+  /** How far the topic was read: the offset behind the last record. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** All price lists that were in force, and last the one that is. */
   get lists(): PriceLists {
-    return this.#lists;
+    return this.#spending.prices;
+  }
+
+  get budgets(): Budgets {
+    return this.#spending.budgets;
   }
 
   /** What a call to the model costs that begins now; undefined: it has no price. */
   pricesOf(provider: string, model: string): CallPrices | undefined {
-    return pricesOf(this.#lists, provider, model);
+    return pricesOf(this.lists, provider, model);
   }
 
   /** Sets prices, in force for each call that begins from now on. undefined: costs are in another currency already. Rejects with LogUnavailable. */
-  async set(setBy: string, currency: string, prices: readonly ModelPrices[]): Promise<PriceList | undefined> {
-    const { journal, ids } = this.#deps;
-    if (currency !== (currencyOf(this.#lists) ?? currency)) return undefined;
-    const listId = ids.unique();
-    const [at] = await journal.appendSpending([{ type: 'PriceListSet', listId, setBy, currency, prices }]);
-    await this.#folded((at?.offset ?? -1) + 1);
-    return this.#lists.find((list) => list.listId === listId);
+  async setPrices(setBy: string, currency: string, prices: readonly ModelPrices[]): Promise<PriceList | undefined> {
+    if (currency !== (currencyOf(this.lists) ?? currency)) return undefined;
+    const listId = this.#deps.ids.unique();
+    await this.#append({ type: 'PriceListSet', listId, setBy, currency, prices });
+    return this.lists.find((list) => list.listId === listId);
+  }
+
+  /** Sets or removes a budget. Rejects with LogUnavailable. */
+  async setBudget(budget: BudgetSet): Promise<void> {
+    await this.#append(budget);
+  }
+
+  /** Whether a message of the client needs a grant before it is accepted. */
+  needsGrant(messageId: string, clientId: string): boolean {
+    const { budgets } = this.#spending;
+    return budgetsOf(budgets, clientId).length > 0 && !budgets.messages.has(messageId);
+  }
+
+  /**
+   * Has a message counted by all budgets of its client; BUDGET_EXHAUSTED, if one of them is used up. One that was found used up in the period of now is
+   * not asked again: a client that goes on trying makes no records. Rejects with LogUnavailable.
+   */
+  async refusalUnlessGranted(messageId: string, clientId: string): Promise<Refused | undefined> {
+    const known = this.#refusal(clientId, this.#deps.clock.nowMs());
+    if (known !== undefined) return known;
+    const timeMs = await this.#append({ type: 'MessageBudgeted', messageId, clientId });
+    return this.budgets.messages.has(messageId) ? undefined : this.#refusal(clientId, timeMs);
+  }
+
+  /** Names the budget by its kind: figures of others are none of the client's business. */
+  #refusal(clientId: string, timeMs: number): Refused | undefined {
+    const budget = usedUp(this.budgets, clientId, timeMs);
+    if (budget === undefined) return undefined;
+    const { scope, period } = budget;
+    return new Refused('BUDGET_EXHAUSTED', `the budget of this ${period} is used up`, {
+      metadata: { scope: scope.kind, period },
+      retryDelayMs: endOfPeriod(period, timeMs) - timeMs,
+    });
+  }
+
+  /** Appends, and reads on until the fold has met it. Resolves to its time. */
+  async #append(event: SpendingEvent): Promise<number> {
+    const [at] = await this.#deps.journal.appendSpending([event]);
+    if (at === undefined) throw new Error('the log answered an append of one record with none');
+    await this.#folded(at.offset + 1);
+    return at.timeMs;
   }
 
   /** Rejects with LogUnavailable when nothing is read any more. */
@@ -104,7 +148,7 @@ export class PriceBook implements AsyncDisposable {
           onFault(error);
         } else if (error instanceof LogTruncated) {
           logger.error({ err: error }, 'the spending topic is shorter than what was read of it; folding it again');
-          this.#lists = noPrices;
+          this.#spending = nothingSpent;
           this.#position = 0;
           this.#rejectWaiting(new LogUnavailable('the log has become shorter', 'unknown', { cause: error }));
         } else {
@@ -117,11 +161,11 @@ export class PriceBook implements AsyncDisposable {
 
   #fold(batch: readonly JournalEntry<SpendingEvent>[]): void {
     for (const { decoded, timeMs, offset } of batch) {
-      if (decoded.kind === 'event') this.#lists = withPriceList(this.#lists, decoded.event, timeMs);
+      if (decoded.kind === 'event') this.#spending = evolve(this.#spending, decoded.event, { offset, timeMs });
       if (decoded.kind === 'undecodable')
         this.#deps.logger.error(
           { offset, reason: decoded.reason },
-          'a record of prices cannot be decoded; it is passed over',
+          'a record of the spending topic cannot be decoded; it is passed over',
         );
       this.#position = offset + 1;
     }

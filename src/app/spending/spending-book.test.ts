@@ -9,8 +9,8 @@ import { eventually } from '../../testing/test-sessions.ts';
 import { anybody, type Caller } from '../caller.ts';
 import { Journal, partitionsOf } from '../journal.ts';
 import type { Happening } from '../security/security-recorder.ts';
-import { PriceBook } from './price-book.ts';
 import { Prices } from './prices.ts';
+import { SpendingBook } from './spending-book.ts';
 
 const topic = 'test.spending';
 const prices: UnitPrices = {
@@ -25,12 +25,12 @@ const prices: UnitPrices = {
 const models = [{ provider: 'p', model: 'm', prices }];
 
 const log = () => new MemoryLogServer(partitionsOf('test', 1), () => systemClock.nowMs());
-const books: PriceBook[] = [];
+const books: SpendingBook[] = [];
 afterEach(() => Promise.all(books.splice(0).map((book) => book[Symbol.asyncDispose]())));
 
-async function opened(server: MemoryLogServer): Promise<PriceBook> {
+async function opened(server: MemoryLogServer): Promise<SpendingBook> {
   const silent = () => undefined;
-  const book = new PriceBook({
+  const book = new SpendingBook({
     journal: new Journal(server.handle(), eventCodec, 'test'),
     clock: systemClock,
     ids: nodeCryptoIds,
@@ -44,7 +44,7 @@ async function opened(server: MemoryLogServer): Promise<PriceBook> {
   return book;
 }
 
-function operated(book: PriceBook) {
+function operated(book: SpendingBook) {
   const happenings: Happening[] = [];
   const record = async (happening: Happening) => void happenings.push(happening);
   return { prices: new Prices({ book, security: { record } }), happenings };
@@ -62,11 +62,11 @@ describe('a price book', () => {
   test('knows at its start what was set before, and each list that another process sets', async () => {
     const server = log();
     const first = await opened(server);
-    const list = await first.set('olga', 'EUR', models);
+    const list = await first.setPrices('olga', 'EUR', models);
     expect(list).toMatchObject({ version: 1, setBy: 'olga', currency: 'EUR', prices: models });
     const second = await opened(server);
     expect(second.pricesOf('p', 'm')).toEqual({ version: 1, prices });
-    await second.set('olga', 'EUR', []);
+    await second.setPrices('olga', 'EUR', []);
     await eventually(
       async () => first.pricesOf('p', 'm'),
       (found) => found === undefined,
@@ -77,7 +77,7 @@ describe('a price book', () => {
   test('takes one currency where two are set at once', async () => {
     const server = log();
     const both = [await opened(server), await opened(server)] as const;
-    const lists = await Promise.all([both[0].set('a', 'EUR', models), both[1].set('b', 'USD', models)]);
+    const lists = await Promise.all([both[0].setPrices('a', 'EUR', models), both[1].setPrices('b', 'USD', models)]);
     expect(lists.filter((list) => list !== undefined)).toHaveLength(1);
     await eventually(
       async () => both.map(({ lists: known }) => known.length),
@@ -88,8 +88,8 @@ describe('a price book', () => {
   test('folds the topic again where it has lost its end', async () => {
     const server = log();
     const book = await opened(server);
-    await book.set('olga', 'EUR', models);
-    await book.set('olga', 'EUR', []);
+    await book.setPrices('olga', 'EUR', models);
+    await book.setPrices('olga', 'EUR', []);
     server.truncate(topic, 0, 1);
     await eventually(
       async () => book.lists.length,
@@ -101,7 +101,45 @@ describe('a price book', () => {
   test('that was stopped sets nothing any more', async () => {
     const book = await opened(log());
     await book[Symbol.asyncDispose]();
-    await expect(book.set('olga', 'EUR', models)).rejects.toThrow(LogUnavailable);
+    await expect(book.setPrices('olga', 'EUR', models)).rejects.toThrow(LogUnavailable);
+  });
+});
+
+describe('budgets', () => {
+  const all = { kind: 'all' } as const;
+  const budget = (messages: number) =>
+    ({ type: 'BudgetSet', setBy: '', scope: all, period: 'month', messages }) as const;
+
+  test('let exactly what is left through, 200 times 50 clients at two processes racing for it', async () => {
+    const server = log();
+    const both = [await opened(server), await opened(server)] as const;
+    for (let round = 0, sum = 0; round < 200; round += 1) {
+      sum += round % 5;
+      await both[round % 2 === 0 ? 0 : 1].setBudget(budget(sum));
+      const verdicts = await Promise.all(
+        Array.from({ length: 50 }, (_, client) =>
+          both[client % 2 === 0 ? 0 : 1].refusalUnlessGranted(`${round}/${client}`, `c${client}`),
+        ),
+      );
+      expect(verdicts.filter((refused) => refused === undefined)).toHaveLength(round % 5);
+    }
+  });
+
+  test('grant once what is asked for again, and ask no more where one is used up', async () => {
+    const server = log();
+    const book = await opened(server);
+    expect(book.needsGrant('m1', 'ada')).toBe(false);
+    await book.setBudget(budget(1));
+    expect(book.needsGrant('m1', 'ada')).toBe(true);
+    expect(await book.refusalUnlessGranted('m1', 'ada')).toBeUndefined();
+    expect(book.needsGrant('m1', 'ada')).toBe(false);
+    const records = server.records(topic, 0).length;
+    const refused = await book.refusalUnlessGranted('m2', 'ada');
+    expect(refused).toMatchObject({ reason: 'BUDGET_EXHAUSTED', metadata: { scope: 'all', period: 'month' } });
+    expect(refused?.retryDelayMs).toBeGreaterThan(0);
+    expect(server.records(topic, 0)).toHaveLength(records);
+    await book.setBudget({ type: 'BudgetSet', setBy: '', scope: all, period: 'month' });
+    expect(book.needsGrant('m2', 'ada')).toBe(false);
   });
 });
 
