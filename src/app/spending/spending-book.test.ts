@@ -98,6 +98,24 @@ describe('a price book', () => {
     expect(book.pricesOf('p', 'm')).toEqual({ version: 1, prices });
   });
 
+  test('keeps what it knew until it has folded the shorter topic', async () => {
+    const server = log();
+    const book = await opened(server);
+    const budget = (period: 'day' | 'month') =>
+      book.setBudget({ type: 'BudgetSet', setBy: '', scope: { kind: 'each' }, period, messages: 1 });
+    await budget('day');
+    await budget('month');
+    server.truncate(topic, 0, 1);
+    while (book.budgets.inForce.length === 2) await new Promise((resolve) => setImmediate(resolve));
+    expect(book.budgets.inForce).toMatchObject([{ period: 'day' }]);
+    server.truncate(topic, 0, 0);
+    await eventually(
+      async () => book.position,
+      (position) => position === 0,
+    );
+    expect(book.needsGrant('m', 'ada')).toBe(false);
+  });
+
   test('that was stopped sets nothing any more', async () => {
     const book = await opened(log());
     await book[Symbol.asyncDispose]();

@@ -21,13 +21,19 @@ export interface SpendingBookDeps {
   readonly onFault: (error: unknown) => void;
 }
 
+interface Fold {
+  readonly spending: Spending;
+  /** The next offset to be read. */
+  readonly position: number;
+}
+
 /** What models cost, and budgets: the fold of the `spending` topic, as this process follows it. */
 export class SpendingBook implements AsyncDisposable {
   readonly #deps: SpendingBookDeps;
   readonly #stopping = new AbortController();
-  #spending: Spending = nothingSpent;
-  /** The next offset to be read. */
-  #position = 0;
+  #known: Fold = { spending: nothingSpent, position: 0 };
+  /** The fold of a log that has become shorter, until it has come to that log's end: what was known before holds until then. */
+  #anew: (Fold & { readonly end: number }) | undefined;
   #waiting: { readonly offset: number; readonly isFolded: PromiseWithResolvers<void> }[] = [];
   #following: Promise<void> = Promise.resolve();
 
@@ -50,16 +56,16 @@ export class SpendingBook implements AsyncDisposable {
 
   /** How far the topic was read: the offset behind the last record. */
   get position(): number {
-    return this.#position;
+    return this.#known.position;
   }
 
   /** All price lists that were in force, and last the one that is. */
   get lists(): PriceLists {
-    return this.#spending.prices;
+    return this.#known.spending.prices;
   }
 
   get budgets(): Budgets {
-    return this.#spending.budgets;
+    return this.#known.spending.budgets;
   }
 
   /** What a call to the model costs that begins now; undefined: it has no price. */
@@ -82,7 +88,7 @@ export class SpendingBook implements AsyncDisposable {
 
   /** Whether a message of the client needs a grant before it is accepted. */
   needsGrant(messageId: string, clientId: string): boolean {
-    const { budgets } = this.#spending;
+    const { budgets } = this;
     return budgetsOf(budgets, clientId).length > 0 && !budgets.messages.has(messageId);
   }
 
@@ -118,7 +124,7 @@ export class SpendingBook implements AsyncDisposable {
 
   /** Rejects with LogUnavailable when nothing is read any more. */
   #folded(offset: number): Promise<void> {
-    if (this.#position >= offset) return Promise.resolve();
+    if (this.position >= offset) return Promise.resolve();
     const isFolded = Promise.withResolvers<void>();
     if (this.#stopping.signal.aborted)
       isFolded.reject(new LogUnavailable('the spending topic is not followed any more', 'unknown'));
@@ -140,7 +146,12 @@ export class SpendingBook implements AsyncDisposable {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
-        const batches = journal.tail<SpendingEvent>(journal.topics.spending, 0, this.#position, signal);
+        const batches = journal.tail<SpendingEvent>(
+          journal.topics.spending,
+          0,
+          (this.#anew ?? this.#known).position,
+          signal,
+        );
         for await (const batch of batches) this.#fold(batch);
       } catch (error) {
         if (error instanceof LogDamaged) {
@@ -148,8 +159,7 @@ export class SpendingBook implements AsyncDisposable {
           onFault(error);
         } else if (error instanceof LogTruncated) {
           logger.error({ err: error }, 'the spending topic is shorter than what was read of it; folding it again');
-          this.#spending = nothingSpent;
-          this.#position = 0;
+          this.#hold({ spending: nothingSpent, position: 0 }, error.endOffset);
           this.#rejectWaiting(new LogUnavailable('the log has become shorter', 'unknown', { cause: error }));
         } else {
           logger.error({ err: error }, 'cannot follow the spending topic; trying again');
@@ -160,18 +170,30 @@ export class SpendingBook implements AsyncDisposable {
   }
 
   #fold(batch: readonly JournalEntry<SpendingEvent>[]): void {
+    let { spending, position } = this.#anew ?? this.#known;
     for (const { decoded, timeMs, offset } of batch) {
-      if (decoded.kind === 'event') this.#spending = evolve(this.#spending, decoded.event, { offset, timeMs });
+      if (decoded.kind === 'event') spending = evolve(spending, decoded.event, { offset, timeMs });
       if (decoded.kind === 'undecodable')
         this.#deps.logger.error(
           { offset, reason: decoded.reason },
           'a record of the spending topic cannot be decoded; it is passed over',
         );
-      this.#position = offset + 1;
+      position = offset + 1;
     }
-    const ready = this.#waiting.filter(({ offset }) => offset <= this.#position);
+    this.#hold({ spending, position }, this.#anew?.end ?? 0);
+  }
+
+  /** What is folded is known once it has come to this offset. */
+  #hold(fold: Fold, end: number): void {
+    if (fold.position < end) {
+      this.#anew = { ...fold, end };
+      return;
+    }
+    this.#anew = undefined;
+    this.#known = fold;
+    const ready = this.#waiting.filter(({ offset }) => offset <= fold.position);
     if (ready.length === 0) return;
-    this.#waiting = this.#waiting.filter(({ offset }) => offset > this.#position);
+    this.#waiting = this.#waiting.filter(({ offset }) => offset > fold.position);
     for (const { isFolded } of ready) isFolded.resolve();
   }
 }

@@ -195,6 +195,18 @@ describe('the log on Kafka', () => {
     expect(await log.committed('group', topics.topic, 0)).toBe(0);
   });
 
+  test('may lack a topic that an earlier release has not made, where it is only read', async () => {
+    const made = await makeTopics(engine.brokers, 1);
+    await using writer = await openOn(made);
+    await writer.append([record(made, 0, Buffer.from('a'))]);
+    const topics = { [made.topic]: 1, [`${made.topic}-later`]: 1 };
+    const mayLack = [`${made.topic}-later`];
+    await using log = await openOn(made, { mode: 'read', topics, mayLack });
+    expect(log.partitions(`${made.topic}-later`)).toBe(0);
+    expect(await readAll(log, made.topic, 0)).toHaveLength(1);
+    await expect(openOn(made, { mode: 'read', topics })).rejects.toThrow('-later/0 does not exist');
+  });
+
   test('answers what was appended and committed when it is closed, and then ends its tails and refuses everything', async () => {
     const topics = await makeTopics(engine.brokers, 1);
     const log = await openOn(topics);

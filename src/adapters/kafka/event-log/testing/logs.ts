@@ -90,7 +90,7 @@ function entries(settings: Readonly<Record<string, string>>): { name: string; va
 /** A log on these topics, as one process would have it. */
 export function openOn(
   { brokers, topic, keysTopic, partitions }: TestTopics,
-  options: Partial<Pick<KafkaLogOptions, 'logger' | 'mode' | 'release'>> = {},
+  options: Partial<Pick<KafkaLogOptions, 'logger' | 'mode' | 'release' | 'topics' | 'mayLack'>> = {},
 ): Promise<KafkaLog> {
   return openKafkaLog({
     config: connectionTo(brokers),
