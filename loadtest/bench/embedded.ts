@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { BudgetPeriod, BudgetScope, SpendingService } from '../../src/client/gen/chat/v1/spending_service_pb.js';
 import { UsageGrouping } from '../../src/client/gen/chat/v1/usage_service_pb.js';
 import { grpc } from '../../src/client/node/grpc.ts';
 import { Parley } from '../../src/client/parley.ts';
@@ -58,6 +59,7 @@ export async function measureEmbedded(plan: Plan, work: string) {
       fifty: await shown('append, 50 appenders', append(50)),
     },
     parley: await measureLoops('parley', startParley(wholeReplies), plan),
+    budgeted: await measureBudgeted(plan),
     eightPieces: await shown('parley, 8 pieces, 50 clients', measureEightPieces(plan)),
     pieces: await shown('50 replies of 100 pieces', measurePieces(plan)),
     ways: await shown('ways in', measureWaysIn(plan)),
@@ -80,6 +82,19 @@ async function measureLoops(name: string, starting: Promise<Served>, plan: Plan)
     one: await shown(`${name}, 1 client`, loop(measured(server), 1, plan)),
     fifty: await shown(`${name}, 50 clients`, loop(measured(server), 50, plan)),
     connects: await shown(`${name}, connects`, connects(server, plan.connects)),
+  };
+}
+
+/** As without, but each message is counted by two budgets, which have more than enough. */
+async function measureBudgeted(plan: Plan) {
+  await using server = await startParley(wholeReplies);
+  using parley = new Parley({ wire: grpc({ address: server.address }) });
+  const spending = parley.service(SpendingService);
+  for (const scope of [BudgetScope.ALL, BudgetScope.EACH])
+    await spending.setBudget({ scope, period: BudgetPeriod.MONTH, messages: 1_000_000_000n });
+  return {
+    one: await shown('budgeted, 1 client', loop(measured(server), 1, plan)),
+    fifty: await shown('budgeted, 50 clients', loop(measured(server), 50, plan)),
   };
 }
 
