@@ -1,8 +1,10 @@
-import { Argument, type Command } from 'commander';
+import { Argument, type Command, InvalidArgumentError } from 'commander';
 import { wholeNumber } from '../cli/common-options.ts';
 import { systemWords } from '../cli/trouble.ts';
 import { ConfigInvalid } from '../config/load-config.ts';
 import { catalogue, Refused } from '../domain/errors/catalogue.ts';
+import type { Budget } from '../domain/spending/budgets.ts';
+import { type BudgetScope, budgetPeriods } from '../domain/spending/events.ts';
 
 /** Adds the commands that run a server or work on its data folder. Each is loaded when it is run: `parley chat` needs no SQLite. */
 export function registerServerCommands(program: Command): void {
@@ -38,6 +40,7 @@ export function registerServerCommands(program: Command): void {
     .description('fold the whole log and check every prefix against the limits; exit code 1 at a breach')
     .option('--json', 'print the report as JSON')
     .action((options) => guarded(async () => (await import('./audit.ts')).audit(options)));
+  registerWhatIf(program);
   program
     .command('rebuild')
     .argument('<read-model>', 'history or active-connections')
@@ -66,6 +69,42 @@ export function registerServerCommands(program: Command): void {
       'copy the log, media and accounts of a data folder whose server is stopped (PARLEY_DATA_DIR) to the configured distributed deployment, which must be empty, and compare both; an interrupted copy is continued',
     )
     .action(() => guarded(async () => (await import('./copy-log.ts')).copyLog()));
+}
+
+function registerWhatIf(program: Command): void {
+  program
+    .command('what-if')
+    .description('fold the log once more under other limits, and print what would have been refused')
+    .option('--max-clients <count>', 'open sessions', wholeNumber(1, 100_000))
+    .option('--max-waiting <count>', 'clients in line', wholeNumber(0, 1_000_000))
+    .option(
+      '--budget <budget>',
+      'messages, e.g. all=1000/day, each=20/minute or ada=100/month; more than once for several',
+      (value, before: readonly Budget[] | undefined) => [...(before ?? []), budgetOf(value)],
+    )
+    .option('--from <time>', 'count from this time on (UTC): 2026-11-01 or 2026-11-01T06:00Z', timeOf)
+    .option('--to <time>', 'and before this one', timeOf)
+    .option('--json', 'print the report as JSON')
+    .action((options) => guarded(async () => (await import('./what-if.ts')).tryLimits(options)));
+}
+
+function budgetOf(value: string): Budget {
+  const [, whose = '', messages = '', over] = /^(.+)=(\d{1,12})\/(\w+)$/.exec(value) ?? [];
+  const period = budgetPeriods.find((each) => each === over);
+  if (period === undefined)
+    throw new InvalidArgumentError(
+      `Give all=1000/day, each=20/minute or CLIENT=100/month: ${budgetPeriods.join(', ')}.`,
+    );
+  const scope: BudgetScope =
+    whose === 'all' || whose === 'each' ? { kind: whose } : { kind: 'client', clientId: whose };
+  return { scope, period, messages: Number(messages) };
+}
+
+function timeOf(value: string): number {
+  const isTime = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$/.test(value);
+  const timeMs = isTime ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(timeMs)) throw new InvalidArgumentError('Give 2026-11-01 or 2026-11-01T06:00Z.');
+  return timeMs;
 }
 
 /** What makes one data folder of another. */

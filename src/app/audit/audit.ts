@@ -161,7 +161,13 @@ export async function auditLog({ journal, onProgress }: AuditOptions): Promise<A
   };
 }
 
-async function* partitionUpTo<E extends ParleyEvent>(journal: Journal, topic: string, partition: number, end: number) {
+/** A partition's records up to this offset, in batches. Throws LogDamaged, LogUnavailable. */
+export async function* partitionUpTo<E extends ParleyEvent>(
+  journal: Journal,
+  topic: string,
+  partition: number,
+  end: number,
+) {
   for (let offset = 0; offset < end; ) {
     const batch = await journal.read<E>(topic, partition, offset, Math.min(readBatch, end - offset));
     const last = batch.at(-1);

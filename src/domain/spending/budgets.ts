@@ -101,7 +101,8 @@ export function endOfPeriod(period: BudgetPeriod, timeMs: number): number {
   return period === 'minute' ? startOfPeriod(period, timeMs) + minuteMs : startOfNext(period, timeMs);
 }
 
-function startOfPeriod(period: BudgetPeriod, timeMs: number): number {
+/** When the period of this time began, in milliseconds since the epoch. */
+export function startOfPeriod(period: BudgetPeriod, timeMs: number): number {
   return period === 'minute' ? Math.floor(timeMs / minuteMs) * minuteMs : startOf(period, timeMs);
 }
 
