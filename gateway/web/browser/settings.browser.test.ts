@@ -1,5 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
+import { BudgetPeriod, BudgetScope, SpendingService } from '../../../src/client/gen/chat/v1/spending_service_pb.js';
+import { grpc } from '../../../src/client/node/grpc.ts';
+import { Parley } from '../../../src/client/parley.ts';
 import { eventually } from '../../../src/testing/test-sessions.ts';
 import { browsing } from './testing/browsing.ts';
 import { ChatPage } from './testing/chat-page.ts';
@@ -120,4 +123,32 @@ test('all conversations are exported into a file, whoever else talks here', asyn
   ]);
   expect(text).not.toContain('Nothing of this is yours.');
   await chat.page.getByText('The file is with your downloads.').waitFor();
+});
+
+test('people see what their replies used and cost this month, and what is left of their budgets', async () => {
+  await using world = await World.start('bridge', { env: prompt });
+  using parley = new Parley({ wire: grpc({ address: world.server.address }) });
+  const spending = parley.service(SpendingService);
+  const model = {
+    provider: 'simulated',
+    model: 'simulated',
+    inputPerMillion: 1_000_000n,
+    outputPerMillion: 5_000_000n,
+  };
+  await spending.setPriceList({ currency: 'EUR', prices: [model] });
+  await spending.setBudget({ scope: BudgetScope.EACH, period: BudgetPeriod.MONTH, messages: 2n });
+  await spending.setBudget({ scope: BudgetScope.ALL, period: BudgetPeriod.DAY, messages: 1_000n });
+  await using visitor = await chromium.visitor(world.url);
+  const chat = await ChatPage.connected(visitor);
+  await chat.ask('One.');
+  await toldTexts(world.server.address, await chat.conversationId(), 2);
+  await chat.page.getByRole('link', { name: /^Settings/ }).click();
+  const use = chat.page.getByRole('region', { name: 'Your use' });
+  await use.getByText(/^This month: 1 reply, \d+ tokens read and \d+ written, 0\.\d+ EUR\.$/).waitFor();
+  await use.getByText(/^1 of 2 messages left this month; begins anew /).waitFor();
+  await use.getByText(/^1,000 messages a day, with everybody else; begins anew /).waitFor();
+  await chat.page.goBack();
+  await chat.ask('Two.');
+  await chat.say('Three.');
+  await chat.page.getByText('Your budget is used up.').waitFor();
 });

@@ -284,6 +284,28 @@ export interface Settings {
   setInstructions(text: string): Refusal | undefined;
   /** What was said in all conversations, as JSON. @param onProgress told how many conversations are in it */
   exportConversations(onProgress: (conversations: number) => void): Promise<Blob | Refusal>;
+  /** What the replies to this client used, and what is left to it. */
+  readOwnUse(clientId: string): Promise<OwnUse | Refusal>;
+}
+
+/** Of one client in this month (UTC). */
+export interface OwnUse {
+  readonly replies: number;
+  readonly tokensIn: number;
+  readonly tokensOut: number;
+  /** In decimals, with its currency; '': prices were never set. */
+  readonly cost: string;
+  readonly budgets: readonly OwnBudget[];
+}
+
+export interface OwnBudget {
+  /** It counts the messages of all clients together. */
+  readonly isOfAll: boolean;
+  readonly period: string;
+  readonly messages: number;
+  /** undefined: not told. */
+  readonly left: number | undefined;
+  readonly resetAt: Date;
 }
 
 // ---- For those who run it

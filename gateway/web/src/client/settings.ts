@@ -57,6 +57,15 @@ export function createSettings({ storage, page, storageOfClient, newParley }: Se
         return shownRefusal(error);
       }
     },
+    async readOwnUse(clientId) {
+      try {
+        using parley = newParley();
+        const { readOwnUse } = await import('./usage-report.ts');
+        return await readOwnUse(parley, clientId, new Date());
+      } catch (error) {
+        return shownRefusal(error);
+      }
+    },
     stop,
   };
 }

@@ -1,12 +1,19 @@
 import { timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
+  type Budget,
+  BudgetPeriod,
+  BudgetScope,
+  SpendingService,
+} from '../../../../src/client/gen/chat/v1/spending_service_pb.js';
+import {
   UsageGrouping,
   UsageService,
   type UsageRow as WireRow,
 } from '../../../../src/client/gen/chat/v1/usage_service_pb.js';
 import { moneyText } from '../../../../src/client/money.ts';
 import { allItems } from '../../../../src/client/pages.ts';
-import type { Refusal, UsageBar, UsageReport, UsageReportRow, UsageReportWish } from './app.ts';
+import type { Parley } from '../../../../src/client/parley.ts';
+import type { OwnBudget, OwnUse, Refusal, UsageBar, UsageReport, UsageReportRow, UsageReportWish } from './app.ts';
 import { type Calls, shownRefusal } from './calls.ts';
 
 /** More than anybody reads here; `parley usage report` has all. */
@@ -78,5 +85,41 @@ function rowOf({ clientId, provider, model, completed, failed, stopped, lost, ..
     tokensIn: Number(used.inputTokens),
     tokensOut: Number(used.outputTokens),
     cost: moneyText(used.costMicros),
+  };
+}
+
+/** What the replies to this client used in the month of now (UTC), and its budgets. @throws Refusal */
+export async function readOwnUse(parley: Parley, clientId: string, now: Date): Promise<OwnUse> {
+  const fromTime = timestampFromMs(utcOf(now, 0));
+  // Operators would be told of everybody.
+  const filter = `client = ${JSON.stringify(clientId)}`;
+  const [{ total, currency }, { budgets }] = await Promise.all([
+    parley.service(UsageService).queryUsage({ fromTime, filter }),
+    parley.service(SpendingService).getBudget({ clientId }),
+  ]);
+  return {
+    replies: Number(total?.completed ?? 0),
+    tokensIn: Number(total?.inputTokens ?? 0),
+    tokensOut: Number(total?.outputTokens ?? 0),
+    cost: currency === '' ? '' : `${moneyText(total?.costMicros ?? 0n)} ${currency}`,
+    budgets: budgets.map(budgetOf),
+  };
+}
+
+const periodNames: Readonly<Record<BudgetPeriod, string>> = {
+  [BudgetPeriod.UNSPECIFIED]: '',
+  [BudgetPeriod.MINUTE]: 'minute',
+  [BudgetPeriod.HOUR]: 'hour',
+  [BudgetPeriod.DAY]: 'day',
+  [BudgetPeriod.MONTH]: 'month',
+};
+
+function budgetOf({ scope, period, messages, left, resetTime }: Budget): OwnBudget {
+  return {
+    isOfAll: scope === BudgetScope.ALL,
+    period: periodNames[period],
+    messages: Number(messages),
+    left: left === undefined ? undefined : Number(left),
+    resetAt: resetTime === undefined ? new Date() : timestampDate(resetTime),
   };
 }

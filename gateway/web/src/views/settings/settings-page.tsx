@@ -7,6 +7,7 @@ import { ThemeSwitch } from '../common/theme-switch.tsx';
 import { Trouble } from '../common/trouble.tsx';
 import { AccountSection } from './account-section.tsx';
 import { InstructionsForm } from './instructions-form.tsx';
+import { OwnUseSection } from './own-use-section.tsx';
 import { TimeZoneField } from './time-zone-field.tsx';
 import '../../styles/settings.css';
 
@@ -30,6 +31,11 @@ export function SettingsPage({ app }: { readonly app: App }) {
         <Section title="Your conversations">
           <Export app={app} />
         </Section>
+        {signIn.kind === 'in' && (
+          <Section title="Your use">
+            <OwnUseSection app={app} clientId={signIn.clientId} />
+          </Section>
+        )}
         <AccountSection app={app} />
       </div>
     </div>
