@@ -1,3 +1,5 @@
+import { Journal } from '../app/journal.ts';
+import { createEventCodec } from '../codec/event-codec.ts';
 import { ChatClient } from './clients/chat-client.ts';
 import { recordsOfRelease01 } from './fixtures/old-records.ts';
 import { checkBuffers } from './oracle/buffers.ts';
@@ -8,7 +10,7 @@ import type { Scenario } from './scenario.ts';
 import { startChaos } from './world/chaos.ts';
 import { Deployment } from './world/deployment.ts';
 import { type Finding, World } from './world/world.ts';
-import { topics } from './world/world-names.ts';
+import { prefix, topics } from './world/world-names.ts';
 
 /** What became of a history. */
 export interface Outcome {
@@ -84,6 +86,7 @@ async function play(world: World, stopsAtFinding: boolean): Promise<void> {
   trace.note('world', 'faults end');
   faults.end();
   world.heal();
+  liftBudgets(world, truth);
   const areDone = () => isFound() || clients.every(({ isDone }) => isDone);
   await scheduler.runUntil(scheduler.nowMs + settleMs, areDone, afterEach);
   if (isFound()) return;
@@ -97,6 +100,15 @@ async function play(world: World, stopsAtFinding: boolean): Promise<void> {
   await scheduler.runUntil(scheduler.nowMs + closingMs, () => isOver || isFound(), afterEach);
   if (!isOver && !isFound()) world.find('progress/end', 'the end never came');
   if (isOver) await ending;
+}
+
+/** Who has no message left says nothing, and loses the slot for that: what clients are owed is looked at without budgets. */
+function liftBudgets(world: World, truth: Truth): void {
+  const journal = new Journal(world.log.handle(), createEventCodec(world.ids), prefix);
+  const lifted = truth.budgetsInForce.map(
+    ({ scope, period }) => ({ type: 'BudgetSet', setBy: '', scope, period }) as const,
+  );
+  if (lifted.length > 0) void journal.appendSpending(lifted);
 }
 
 /** A log that release 0.1 began, as if it had been copied here: its conversation lies in the partition that it has here. */

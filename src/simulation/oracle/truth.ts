@@ -25,6 +25,7 @@ import {
   pendingMessage,
 } from '../../domain/conversation/partition-state.ts';
 import { nothingUsed, type UsageSums, withAttempt, withSums } from '../../domain/conversation/usage-sums.ts';
+import type { Budget } from '../../domain/spending/budgets.ts';
 import type { SpendingEvent } from '../../domain/spending/events.ts';
 import { evolve as evolveSpending, nothingSpent, type Spending } from '../../domain/spending/evolve.ts';
 import { BudgetHistory, checkCosts } from '../../domain/spending/invariants.ts';
@@ -115,6 +116,10 @@ export class Truth {
     if (record.topic === topics.connections) this.#takeAdmission(decoded.event as AdmissionEvent, record);
     else if (record.topic === topics.spending) this.#takeSpending(decoded.event as SpendingEvent, record);
     else this.#takeConversation(decoded.event as ConversationEvent, record);
+  }
+
+  get budgetsInForce(): readonly Budget[] {
+    return this.#spending.budgets.inForce;
   }
 
   #takeSpending(event: SpendingEvent, record: LogRecord): void {
