@@ -13,6 +13,7 @@ import type { Logger } from '../../ports/telemetry.ts';
 import type { TraceContext } from '../../ports/tracing.ts';
 import { aborted, retriedWithLog } from '../back-off.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
+import { OffsetWaits } from '../offset-waits.ts';
 import { ConversationIndex } from './conversation-index.ts';
 import { followRetryInitialDelayMs, followRetryMaxDelayMs, maxIndexedConversations, maxRecentBytes } from './limits.ts';
 import { lookBack } from './look-back.ts';
@@ -59,12 +60,6 @@ export interface PartitionListener {
 }
 
 /** Somebody who waits until everything before an offset is part of the fold. */
-interface Waiting {
-  readonly offset: number;
-  readonly resolve: () => void;
-  readonly reject: (error: LogUnavailable) => void;
-}
-
 /**
  * One partition of `conversations` as a process follows it, for its sessions and its worker: the fold, and the recent records. It starts at the workers'
  * committed offset, before which every message is final, and looks back a little further to detect repeats.
@@ -82,7 +77,7 @@ export class PartitionFollower {
   #recent = new RecentRecords(0, maxRecentBytes);
   /** The offset of the next record. */
   #next = 0;
-  #waiting: Waiting[] = [];
+  readonly #waits = new OffsetWaits();
   readonly #begun = Promise.withResolvers<void>();
   #isRunning = false;
   #isOver = false;
@@ -153,7 +148,7 @@ export class PartitionFollower {
   folded(offset: number): Promise<void> {
     if (this.#next >= offset) return Promise.resolve();
     if (this.#isOver) return Promise.reject(new LogUnavailable('the partition is not followed any more', 'unknown'));
-    return new Promise((resolve, reject) => this.#waiting.push({ offset, resolve, reject }));
+    return this.#waits.until(offset);
   }
 
   /** Follows until the signal aborts; if the partition is followed already, only waits for that. Rejects with LogDamaged. */
@@ -189,7 +184,7 @@ export class PartitionFollower {
     this.#knownSince = past.knownFrom;
     this.#state = past.state;
     this.#conversations = past.conversations;
-    this.#resolveWaiting();
+    this.#waits.reached(this.#next);
   }
 
   /** A log that has lost its end may have lost those of messages before the committed position. */
@@ -214,7 +209,7 @@ export class PartitionFollower {
         for (const entry of batch) this.#fold(entry);
         this.#state = trimKnown(this.#state, windowIds);
         this.#conversations = this.#conversations.trim(windowIds, Number.POSITIVE_INFINITY);
-        this.#resolveWaiting();
+        this.#waits.reached(this.#next);
         for (const listener of this.#listeners) listener.read?.();
       }
     } catch (error) {
@@ -262,16 +257,8 @@ export class PartitionFollower {
     if (event.type === 'ReplyCompleted' || event.type === 'ReplyFailed') this.#traces.remove(event.messageId);
   }
 
-  #resolveWaiting(): void {
-    if (this.#waiting.length === 0) return;
-    const reached = this.#waiting.filter(({ offset }) => offset <= this.#next);
-    if (reached.length === 0) return;
-    this.#waiting = this.#waiting.filter(({ offset }) => offset > this.#next);
-    for (const { resolve } of reached) resolve();
-  }
-
   #rejectWaiting(why: string): void {
-    for (const { reject } of this.#waiting.splice(0)) reject(new LogUnavailable(why, 'unknown'));
+    this.#waits.rejectAll(new LogUnavailable(why, 'unknown'));
   }
 
   /** Tries again, with growing waits, while the log is unavailable and the signal has not aborted. */

@@ -12,6 +12,7 @@ import type { Clock } from '../../ports/clock.ts';
 import { LogDamaged, LogTruncated, LogUnavailable } from '../../ports/event-log.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
+import { OffsetWaits } from '../offset-waits.ts';
 
 /** What the fold decides about one session; told in log order. */
 export interface AdmissionListener {
@@ -60,12 +61,6 @@ export class InstanceIdTaken extends Error {
 type Stage = 'new' | 'starting' | 'started' | 'superseded';
 
 /** Somebody who waits until everything before an offset has been folded. */
-interface Waiting {
-  readonly offset: number;
-  readonly resolve: () => void;
-  readonly reject: (error: LogUnavailable) => void;
-}
-
 /**
  * This gateway's view of admission: it appends requests, follows the topic, and acts on the fold. It keeps the gateway's lease by heartbeats, and
  * detects that the lease may have expired before others can act on it.
@@ -77,7 +72,7 @@ export class Admission {
   readonly #releasing = new Map<string, { readonly reason: string; readonly detail: string }>();
   readonly #active = new Map<string, string>();
   readonly #stopping = new AbortController();
-  #waitingForPosition: Waiting[] = [];
+  readonly #waits = new OffsetWaits();
   #state: AdmissionState;
   #position: number;
   #stage: Stage = 'new';
@@ -267,7 +262,7 @@ export class Admission {
   #foldAgain(error: LogTruncated): void {
     this.#forgetFold(error);
     this.#foldingAgainTo = error.endOffset;
-    this.#rejectWaiting(new LogUnavailable('the log has become shorter', 'unknown', { cause: error }));
+    this.#waits.rejectAll(new LogUnavailable('the log has become shorter', 'unknown', { cause: error }));
     this.#startAgain();
   }
 
@@ -317,12 +312,7 @@ export class Admission {
 
   #endFollowing(reason: LogUnavailable): void {
     this.#stopping.abort();
-    this.#rejectWaiting(reason);
-  }
-
-  /** What they wait for will never be read. */
-  #rejectWaiting(reason: LogUnavailable): void {
-    for (const { reject } of this.#waitingForPosition.splice(0)) reject(reason);
+    this.#waits.rejectAll(reason);
   }
 
   #append(events: readonly AdmissionEvent[]) {
@@ -342,7 +332,7 @@ export class Admission {
     if (this.#position >= offset) return Promise.resolve();
     if (this.#stopping.signal.aborted)
       return Promise.reject(new LogUnavailable('the connections topic is not followed any more', 'unknown'));
-    return new Promise((resolve, reject) => this.#waitingForPosition.push({ offset, resolve, reject }));
+    return this.#waits.until(offset);
   }
 
   #retryLater(action: () => void): void {
@@ -418,10 +408,7 @@ export class Admission {
       this.#position = offset + 1;
     }
     this.#tellPlaces();
-    const reached = this.#waitingForPosition.filter(({ offset }) => offset <= this.#position);
-    if (reached.length === 0) return;
-    this.#waitingForPosition = this.#waitingForPosition.filter(({ offset }) => offset > this.#position);
-    for (const { resolve } of reached) resolve();
+    this.#waits.reached(this.#position);
   }
 
   #isOwnStart(event: AdmissionEvent): boolean {

@@ -8,6 +8,7 @@ import { LogDamaged, LogTruncated, LogUnavailable } from '../../ports/event-log.
 import type { Ids } from '../../ports/ids.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
+import { OffsetWaits } from '../offset-waits.ts';
 
 /** Before the topic is followed again after an error. */
 const retryMs = 500;
@@ -34,7 +35,7 @@ export class SpendingBook implements AsyncDisposable {
   #known: Fold = { spending: nothingSpent, position: 0 };
   /** The fold of a log that has become shorter, until it has come to that log's end: what was known before holds until then. */
   #anew: (Fold & { readonly end: number }) | undefined;
-  #waiting: { readonly offset: number; readonly isFolded: PromiseWithResolvers<void> }[] = [];
+  readonly #waits = new OffsetWaits();
   #following: Promise<void> = Promise.resolve();
 
   constructor(deps: SpendingBookDeps) {
@@ -125,20 +126,14 @@ export class SpendingBook implements AsyncDisposable {
   /** Rejects with LogUnavailable when nothing is read any more. */
   #folded(offset: number): Promise<void> {
     if (this.position >= offset) return Promise.resolve();
-    const isFolded = Promise.withResolvers<void>();
     if (this.#stopping.signal.aborted)
-      isFolded.reject(new LogUnavailable('the spending topic is not followed any more', 'unknown'));
-    else this.#waiting.push({ offset, isFolded });
-    return isFolded.promise;
+      return Promise.reject(new LogUnavailable('the spending topic is not followed any more', 'unknown'));
+    return this.#waits.until(offset);
   }
 
   #endFollowing(reason: LogUnavailable): void {
     this.#stopping.abort();
-    this.#rejectWaiting(reason);
-  }
-
-  #rejectWaiting(reason: LogUnavailable): void {
-    for (const { isFolded } of this.#waiting.splice(0)) isFolded.reject(reason);
+    this.#waits.rejectAll(reason);
   }
 
   async #follow(): Promise<void> {
@@ -160,7 +155,7 @@ export class SpendingBook implements AsyncDisposable {
         } else if (error instanceof LogTruncated) {
           logger.error({ err: error }, 'the spending topic is shorter than what was read of it; folding it again');
           this.#hold({ spending: nothingSpent, position: 0 }, error.endOffset);
-          this.#rejectWaiting(new LogUnavailable('the log has become shorter', 'unknown', { cause: error }));
+          this.#waits.rejectAll(new LogUnavailable('the log has become shorter', 'unknown', { cause: error }));
         } else {
           logger.error({ err: error }, 'cannot follow the spending topic; trying again');
           await clock.sleep(retryMs, signal).catch(() => undefined);
@@ -191,9 +186,6 @@ export class SpendingBook implements AsyncDisposable {
     }
     this.#anew = undefined;
     this.#known = fold;
-    const ready = this.#waiting.filter(({ offset }) => offset <= fold.position);
-    if (ready.length === 0) return;
-    this.#waiting = this.#waiting.filter(({ offset }) => offset > fold.position);
-    for (const { isFolded } of ready) isFolded.resolve();
+    this.#waits.reached(fold.position);
   }
 }
