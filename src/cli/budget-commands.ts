@@ -7,6 +7,7 @@ import {
   type SetBudgetRequestSchema,
   SpendingService,
 } from '../client/gen/chat/v1/spending_service_pb.js';
+import { nameOf } from '../client/message-json.ts';
 import { type CommonOptions, type Surroundings, wholeNumber, withCommonOptions } from './common-options.ts';
 import { connect } from './endpoint.ts';
 import { identify } from './identity.ts';
@@ -118,13 +119,12 @@ const scopeNames: Readonly<Record<BudgetScope, string>> = {
   [BudgetScope.EACH]: 'each client',
   [BudgetScope.CLIENT]: '',
 };
-const periodNames = new Map<BudgetPeriod, string>(Object.entries(periods).map(([name, period]) => [period, name]));
 
 /** What `parley budget` prints. */
 export function budgetTable(budgets: readonly Budget[], timeZone: string): string {
   const rows = budgets.map(({ scope, clientId, period, messages, left, resetTime }) => [
     clientId === '' ? scopeNames[scope] : printableLine(clientId),
-    periodNames.get(period) ?? '',
+    nameOf(BudgetPeriod, period).toLowerCase(),
     String(messages),
     left === undefined ? '' : String(left),
     localTime(resetTime, timeZone),

@@ -5,6 +5,7 @@ import { pause } from './abort.ts';
 import { FrameQueue } from './frame-queue.ts';
 import { type ChatService, type Hello, MessageRejectedSchema } from './gen/chat/v1/chat_service_pb.js';
 import type { Event, Frame, Line, LineHandlers } from './line.ts';
+import { reasons } from './reasons.ts';
 import { isRefusal, type Refusal, refusalOf } from './refusal.ts';
 
 /** Envoy names the gateway that holds a session with this header of Open's answer, and finds it by the same header of later calls. */
@@ -143,13 +144,14 @@ export class SplitLine implements Line {
   }
 
   /** As a stream says it. */
-  #reject({ value }: MessageFrame, { reason, codeName, message: detail, retryDelayMs }: Refusal): void {
+  #reject({ value }: MessageFrame, refusal: Refusal): void {
+    const { reason, knownReason, codeName, message: detail, retryDelayMs } = refusal;
     const rejected = create(MessageRejectedSchema, {
       clientMessageId: value.clientMessageId ?? '',
       reason: reason === '' ? codeName : reason,
       detail,
-      // A budget tells when it begins anew, which may be in weeks: nothing is sent again for that by itself.
-      retryable: retryDelayMs !== undefined && reason !== 'BUDGET_EXHAUSTED',
+      // Some tell when they pass, which may be in weeks, and are nothing to wait for.
+      retryable: retryDelayMs !== undefined && (knownReason === undefined || reasons[knownReason].retryable),
       ...(retryDelayMs !== undefined && { retryDelay: durationFromMs(retryDelayMs) }),
     });
     this.#handlers.onEvent({ case: 'rejected', value: rejected });

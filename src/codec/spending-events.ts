@@ -1,36 +1,17 @@
 import type { BinaryWriter } from '@bufbuild/protobuf/wire';
 import * as domain from '../domain/spending/events.ts';
+import { unitsAs } from '../domain/spending/prices.ts';
 import * as wire from '../gen/chat_events/v1/spending.ts';
-
-function unitsToWire(prices: domain.UnitPrices): wire.UnitPrices {
-  return {
-    inputPerMillion: BigInt(prices.inputPerMillion),
-    cachedInputPerMillion: BigInt(prices.cachedInputPerMillion),
-    outputPerMillion: BigInt(prices.outputPerMillion),
-    soundInPerMinute: BigInt(prices.soundInPerMinute),
-    soundOutPerMinute: BigInt(prices.soundOutPerMinute),
-    pictureIn: BigInt(prices.pictureIn),
-    pictureOut: BigInt(prices.pictureOut),
-  };
-}
 
 /** Throws RangeError where there are none. */
 function unitsFromWire(prices: wire.UnitPrices | undefined): domain.UnitPrices {
   if (prices === undefined) throw new RangeError('no prices');
-  return {
-    inputPerMillion: Number(prices.inputPerMillion),
-    cachedInputPerMillion: Number(prices.cachedInputPerMillion),
-    outputPerMillion: Number(prices.outputPerMillion),
-    soundInPerMinute: Number(prices.soundInPerMinute),
-    soundOutPerMinute: Number(prices.soundOutPerMinute),
-    pictureIn: Number(prices.pictureIn),
-    pictureOut: Number(prices.pictureOut),
-  };
+  return unitsAs(prices, Number);
 }
 
 /** The prices of a call, as the log stores them. */
 export function callPricesToWire({ version, prices }: domain.CallPrices): wire.CallPrices {
-  return { version, prices: unitsToWire(prices) };
+  return { version, prices: unitsAs(prices, BigInt) };
 }
 
 /** The prices of a call, as the domain reads them. Throws RangeError where there are none. */
@@ -67,7 +48,7 @@ function periodFromWire(period: wire.BudgetPeriod): domain.BudgetPeriod {
 }
 
 function encodePrices({ prices, ...list }: domain.PriceListSet, writer: BinaryWriter): BinaryWriter {
-  const onWire = prices.map((model) => ({ ...model, prices: unitsToWire(model.prices) }));
+  const onWire = prices.map((model) => ({ ...model, prices: unitsAs(model.prices, BigInt) }));
   return wire.PriceListSet.encode({ ...list, prices: onWire }, writer);
 }
 

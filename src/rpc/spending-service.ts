@@ -1,8 +1,8 @@
 import type { BudgetKeeper, BudgetNow } from '../app/spending/budgets.ts';
 import type { Prices } from '../app/spending/prices.ts';
-import { Refused } from '../domain/errors/catalogue.ts';
+import { invalidField } from '../domain/errors/catalogue.ts';
 import * as domain from '../domain/spending/events.ts';
-import type { PriceList } from '../domain/spending/prices.ts';
+import { type PriceList, unitsAs } from '../domain/spending/prices.ts';
 import {
   type Budget,
   BudgetPeriod,
@@ -14,34 +14,13 @@ import {
 } from '../gen/chat/v1/spending_service.ts';
 import { type Calls, unary } from './calls.ts';
 
-function pricesFromWire({ provider, model, ...prices }: PricesOnWire): domain.ModelPrices {
-  return {
-    provider,
-    model,
-    prices: {
-      inputPerMillion: Number(prices.inputPerMillion),
-      cachedInputPerMillion: Number(prices.cachedInputPerMillion ?? prices.inputPerMillion),
-      outputPerMillion: Number(prices.outputPerMillion),
-      soundInPerMinute: Number(prices.soundInPerMinute),
-      soundOutPerMinute: Number(prices.soundOutPerMinute),
-      pictureIn: Number(prices.pictureIn),
-      pictureOut: Number(prices.pictureOut),
-    },
-  };
+function pricesFromWire({ provider, model, ...units }: PricesOnWire): domain.ModelPrices {
+  const cachedInputPerMillion = units.cachedInputPerMillion ?? units.inputPerMillion;
+  return { provider, model, prices: unitsAs({ ...units, cachedInputPerMillion }, Number) };
 }
 
 function pricesToWire({ provider, model, prices }: domain.ModelPrices): PricesOnWire {
-  return {
-    provider,
-    model,
-    inputPerMillion: BigInt(prices.inputPerMillion),
-    cachedInputPerMillion: BigInt(prices.cachedInputPerMillion),
-    outputPerMillion: BigInt(prices.outputPerMillion),
-    soundInPerMinute: BigInt(prices.soundInPerMinute),
-    soundOutPerMinute: BigInt(prices.soundOutPerMinute),
-    pictureIn: BigInt(prices.pictureIn),
-    pictureOut: BigInt(prices.pictureOut),
-  };
+  return { provider, model, ...unitsAs(prices, BigInt) };
 }
 
 function listToWire({ version, timeMs, setBy, currency, prices }: PriceList): ListOnWire {
@@ -64,21 +43,17 @@ const periodsToWire = {
 /** Throws FRAME_INVALID. */
 function scopeFromWire({ scope, clientId }: SetBudgetRequest): domain.BudgetScope {
   if (scope === BudgetScope.CLIENT) return { kind: 'client', clientId };
-  if (clientId !== '') throw invalid('client_id', 'empty, unless the scope is one client');
+  if (clientId !== '') throw invalidField('client_id', 'empty, unless the scope is one client');
   if (scope === BudgetScope.ALL) return { kind: 'all' };
   if (scope === BudgetScope.EACH) return { kind: 'each' };
-  throw invalid('scope', 'all, each or client');
+  throw invalidField('scope', 'all, each or client');
 }
 
 /** Throws FRAME_INVALID. */
 function periodFromWire(period: BudgetPeriod): domain.BudgetPeriod {
   const found = domain.budgetPeriods.find((each) => periodsToWire[each] === period);
-  if (found === undefined) throw invalid('period', domain.budgetPeriods.join(', '));
+  if (found === undefined) throw invalidField('period', domain.budgetPeriods.join(', '));
   return found;
-}
-
-function invalid(field: string, description: string): Refused {
-  return new Refused('FRAME_INVALID', `${field} is invalid`, { violations: [{ field, description }] });
 }
 
 function budgetToWire({ scope, period, messages, left, resetMs }: BudgetNow): Budget {

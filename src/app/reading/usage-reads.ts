@@ -1,6 +1,6 @@
 import { startOf, startOfNext, type UsagePeriod } from '../../domain/conversation/usage-periods.ts';
 import { addSums, nothingUsed, type UsageSums } from '../../domain/conversation/usage-sums.ts';
-import { Refused } from '../../domain/errors/catalogue.ts';
+import { invalidField, Refused } from '../../domain/errors/catalogue.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { Usage, UsageEntry } from '../../ports/usage.ts';
 import type { Caller } from '../caller.ts';
@@ -86,7 +86,7 @@ export class UsageReads {
     for await (const batch of this.#deps.usage.between({ fromMs: fromMs ?? 0, toMs: toMs ?? Infinity, longest, of })) {
       entries += batch.length;
       if (entries > maxEntries)
-        throw invalid(
+        throw invalidField(
           'from_time',
           `a shorter time, or rows of longer times: this report is made of over ${maxEntries} sums`,
         );
@@ -118,18 +118,14 @@ interface Span {
 
 /** Whole hours. Throws FRAME_INVALID for a question of no such span, or of rows that cannot be told apart so. */
 function spanOf({ fromMs, toMs, groupBy }: UsageQuestion): Span {
-  if (new Set(groupBy).size < groupBy.length) throw invalid('group_by', 'each once at most');
+  if (new Set(groupBy).size < groupBy.length) throw invalidField('group_by', 'each once at most');
   if (groupBy.filter((each) => each !== 'client' && each !== 'model').length > 1)
-    throw invalid('group_by', 'one of hour, day and month at most');
-  if (fromMs !== undefined && toMs !== undefined && toMs <= fromMs) throw invalid('to_time', 'after from_time');
+    throw invalidField('group_by', 'one of hour, day and month at most');
+  if (fromMs !== undefined && toMs !== undefined && toMs <= fromMs) throw invalidField('to_time', 'after from_time');
   return {
     fromMs: fromMs === undefined ? undefined : Math.max(0, startOf('hour', fromMs)),
     toMs: toMs === undefined ? undefined : startOfNext('hour', toMs - 1),
   };
-}
-
-function invalid(field: string, description: string): Refused {
-  return new Refused('FRAME_INVALID', `${field} is invalid`, { violations: [{ field, description }] });
 }
 
 function isAskedFor(entry: UsageEntry, { provider = entry.provider, model = entry.model }: UsageFilter): boolean {

@@ -1,4 +1,4 @@
-import { Refused } from '../../domain/errors/catalogue.ts';
+import { invalidField, Refused } from '../../domain/errors/catalogue.ts';
 import { type Budget, budgetsOf, endOfPeriod, grantedOf } from '../../domain/spending/budgets.ts';
 import type { BudgetPeriod, BudgetScope } from '../../domain/spending/events.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -46,13 +46,13 @@ export class BudgetKeeper {
     requireOperator(caller);
     if (scope.kind === 'client' && !isChosenId(scope.clientId)) throw new Refused('CLIENT_ID_INVALID');
     if (messages !== undefined && !(messages >= 0 && messages <= maxMessages))
-      throw invalid('messages', `0 to ${maxMessages}, or unset`);
+      throw invalidField('messages', `0 to ${maxMessages}, or unset`);
     const { book, security } = this.#deps;
     const { inForce } = book.budgets;
     const before = inForce.find((budget) => idOf(budget) === idOf({ scope, period }));
     if (before?.messages === messages) return;
     if (before === undefined && inForce.length >= maxBudgets)
-      throw invalid('scope', `${maxBudgets} budgets are set: remove some first`);
+      throw invalidField('scope', `${maxBudgets} budgets are set: remove some first`);
     const setBy = caller.kind === 'client' ? caller.clientId : '';
     await book.setBudget({ type: 'BudgetSet', setBy, scope, period, ...(messages !== undefined && { messages }) });
     const clientId = scope.kind === 'client' ? scope.clientId : '';
@@ -107,8 +107,4 @@ export class BudgetKeeper {
 
 function idOf({ scope, period }: Pick<Budget, 'scope' | 'period'>): string {
   return `${scope.kind}\0${scope.kind === 'client' ? scope.clientId : ''}\0${period}`;
-}
-
-function invalid(field: string, description: string): Refused {
-  return new Refused('FRAME_INVALID', `${field} is invalid`, { violations: [{ field, description }] });
 }

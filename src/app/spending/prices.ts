@@ -1,6 +1,6 @@
 import { Refused } from '../../domain/errors/catalogue.ts';
-import type { ModelPrices, UnitPrices } from '../../domain/spending/events.ts';
-import { currencyOf, type PriceList } from '../../domain/spending/prices.ts';
+import type { ModelPrices } from '../../domain/spending/events.ts';
+import { areSamePrices, currencyOf, type PriceList } from '../../domain/spending/prices.ts';
 import { type Caller, requireOperator } from '../caller.ts';
 import { operatorOf, type SecurityRecorder } from '../security/security-recorder.ts';
 import type { SpendingBook } from './spending-book.ts';
@@ -89,21 +89,11 @@ function priceViolations(prices: readonly ModelPrices[]): readonly Violation[] {
 }
 
 function isSame(list: PriceList, { currency, prices }: Pick<PriceList, 'currency' | 'prices'>): boolean {
-  const plain = (of: readonly ModelPrices[]) =>
-    JSON.stringify(of.map(({ provider, model, prices: units }) => [provider, model, unitsInOrder(units)]));
-  return list.currency === currency && plain(list.prices) === plain(prices);
-}
-
-function unitsInOrder(units: UnitPrices): readonly number[] {
-  const { inputPerMillion, cachedInputPerMillion, outputPerMillion } = units;
-  const { soundInPerMinute, soundOutPerMinute, pictureIn, pictureOut } = units;
-  return [
-    inputPerMillion,
-    cachedInputPerMillion,
-    outputPerMillion,
-    soundInPerMinute,
-    soundOutPerMinute,
-    pictureIn,
-    pictureOut,
-  ];
+  const isSameModel = (one: ModelPrices, other: ModelPrices | undefined) =>
+    one.provider === other?.provider && one.model === other.model && areSamePrices(one.prices, other.prices);
+  return (
+    list.currency === currency &&
+    list.prices.length === prices.length &&
+    list.prices.every((one, index) => isSameModel(one, prices[index]))
+  );
 }

@@ -568,3 +568,8 @@ function retryDelayOf(reason: Reason): number | undefined {
   const refusal: Refusal = catalogue[reason];
   return refusal.retryDelayMs;
 }
+
+/** FRAME_INVALID for one field, and what it must be. */
+export function invalidField(field: string, description: string): Refused {
+  return new Refused('FRAME_INVALID', `${field} is invalid`, { violations: [{ field, description }] });
+}

@@ -3,7 +3,7 @@ import { newlyTold } from '../conversation/invariants.ts';
 import { type PartitionState, pendingMessage } from '../conversation/partition-state.ts';
 import { type Budget, type Budgets, budgetsOf, grantedOf, noBudgets } from './budgets.ts';
 import type { CallPrices, Cost, SpendingEvent } from './events.ts';
-import { costOf, type PriceLists, pricesOf } from './prices.ts';
+import { areSamePrices, costOf, type PriceLists, pricesOf } from './prices.ts';
 
 /**
  * Whether what an event that counts says of prices and costs is what the lists make of it. `before`: the state before it. A sentence on the
@@ -38,8 +38,7 @@ function checkCost(lists: PriceLists, usage: AttemptUsage, call: ModelCall | und
 
 function isOfList(lists: PriceLists, { provider, model }: ModelCall, { version, prices }: CallPrices): boolean {
   const listed = pricesOf(lists.slice(0, version), provider, model);
-  const keys = Object.keys(prices) as (keyof typeof prices)[];
-  return listed?.version === version && keys.every((key) => prices[key] === listed.prices[key]);
+  return listed?.version === version && areSamePrices(prices, listed.prices);
 }
 
 /** What the topic of budgets said at each of its offsets: gateways decide by what they have read of it. */

@@ -1,5 +1,5 @@
 import type { AttemptUsage } from '../conversation/events.ts';
-import type { CallPrices, Cost, ModelPrices, PriceListSet } from './events.ts';
+import type { CallPrices, Cost, ModelPrices, PriceListSet, UnitPrices } from './events.ts';
 
 /** Prices that were in force from a place in the log on, and may be still. */
 export interface PriceList {
@@ -36,6 +36,29 @@ export function pricesOf(lists: PriceLists, provider: string, model: string): Ca
   const list = lists.at(-1);
   const found = list?.prices.find((of) => of.provider === provider && of.model === model);
   return list && found && { version: list.version, prices: found.prices };
+}
+
+const units = Object.keys({
+  inputPerMillion: true,
+  cachedInputPerMillion: true,
+  outputPerMillion: true,
+  soundInPerMinute: true,
+  soundOutPerMinute: true,
+  pictureIn: true,
+  pictureOut: true,
+} satisfies Record<keyof UnitPrices, true>) as readonly (keyof UnitPrices)[];
+
+/** What a model takes, each amount in another form: contracts have 64-bit numbers. */
+export function unitsAs<From, To>(
+  prices: Readonly<Record<keyof UnitPrices, From>>,
+  to: (amount: From) => To,
+): Record<keyof UnitPrices, To> {
+  return Object.fromEntries(units.map((unit) => [unit, to(prices[unit])])) as Record<keyof UnitPrices, To>;
+}
+
+/** Whether a model takes the same by both. */
+export function areSamePrices(left: UnitPrices, right: UnitPrices): boolean {
+  return units.every((unit) => left[unit] === right[unit]);
 }
 
 /** A common multiple of a million tokens and a minute's milliseconds, so that the sum is exact until it is rounded. */

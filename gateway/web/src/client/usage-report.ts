@@ -10,6 +10,7 @@ import {
   UsageService,
   type UsageRow as WireRow,
 } from '../../../../src/client/gen/chat/v1/usage_service_pb.js';
+import { nameOf } from '../../../../src/client/message-json.ts';
 import { moneyText } from '../../../../src/client/money.ts';
 import { allItems } from '../../../../src/client/pages.ts';
 import type { Parley } from '../../../../src/client/parley.ts';
@@ -106,18 +107,10 @@ export async function readOwnUse(parley: Parley, clientId: string, now: Date): P
   };
 }
 
-const periodNames: Readonly<Record<BudgetPeriod, string>> = {
-  [BudgetPeriod.UNSPECIFIED]: '',
-  [BudgetPeriod.MINUTE]: 'minute',
-  [BudgetPeriod.HOUR]: 'hour',
-  [BudgetPeriod.DAY]: 'day',
-  [BudgetPeriod.MONTH]: 'month',
-};
-
 function budgetOf({ scope, period, messages, left, resetTime }: Budget): OwnBudget {
   return {
     isOfAll: scope === BudgetScope.ALL,
-    period: periodNames[period],
+    period: nameOf(BudgetPeriod, period).toLowerCase(),
     messages: Number(messages),
     left: left === undefined ? undefined : Number(left),
     resetAt: resetTime === undefined ? new Date() : timestampDate(resetTime),
