@@ -10,7 +10,6 @@ import {
   UsageService,
   type UsageRow as WireRow,
 } from '../../../../src/client/gen/chat/v1/usage_service_pb.js';
-import { nameOf } from '../../../../src/client/message-json.ts';
 import { moneyText } from '../../../../src/client/money.ts';
 import { allItems } from '../../../../src/client/pages.ts';
 import type { Parley } from '../../../../src/client/parley.ts';
@@ -110,7 +109,7 @@ export async function readOwnUse(parley: Parley, clientId: string, now: Date): P
 function budgetOf({ scope, period, messages, left, resetTime }: Budget): OwnBudget {
   return {
     isOfAll: scope === BudgetScope.ALL,
-    period: nameOf(BudgetPeriod, period).toLowerCase(),
+    period: String(BudgetPeriod[period]).toLowerCase(),
     messages: Number(messages),
     left: left === undefined ? undefined : Number(left),
     resetAt: resetTime === undefined ? new Date() : timestampDate(resetTime),
