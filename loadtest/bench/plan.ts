@@ -37,8 +37,8 @@ export const plans = {
   },
 } as const satisfies Record<string, Plan>;
 
-/** Settings of the simulated provider: a reply comes at once. */
-export const wholeReplies = { PARLEY_SIMULATED_PIECES: '0' };
+/** A reply comes at once. One client in a closed loop says more than a client may by default. */
+export const wholeReplies = { PARLEY_SIMULATED_PIECES: '0', PARLEY_MESSAGES_PER_CLIENT_PER_MINUTE: '1000000' };
 
 /** A reply comes at once, too, and its first piece before it. */
 export const twoPieces = { PARLEY_SIMULATED_PIECES: '2' };
