@@ -1,5 +1,10 @@
 import { join } from 'node:path';
-import { BudgetPeriod, BudgetScope, SpendingService } from '../../src/client/gen/chat/v1/spending_service_pb.js';
+import {
+  BudgetPeriod,
+  BudgetScope,
+  BudgetUnit,
+  SpendingService,
+} from '../../src/client/gen/chat/v1/spending_service_pb.js';
 import { UsageGrouping } from '../../src/client/gen/chat/v1/usage_service_pb.js';
 import { grpc } from '../../src/client/node/grpc.ts';
 import { Parley } from '../../src/client/parley.ts';
@@ -91,7 +96,7 @@ async function measureBudgeted(plan: Plan) {
   using parley = new Parley({ wire: grpc({ address: server.address }) });
   const spending = parley.service(SpendingService);
   for (const scope of [BudgetScope.ALL, BudgetScope.EACH])
-    await spending.setBudget({ scope, period: BudgetPeriod.MONTH, messages: 1_000_000_000n });
+    await spending.setBudget({ scope, period: BudgetPeriod.MONTH, unit: BudgetUnit.MESSAGES, amount: 1_000_000_000n });
   return {
     one: await shown('budgeted, 1 client', loop(measured(server), 1, plan)),
     fifty: await shown('budgeted, 50 clients', loop(measured(server), 50, plan)),

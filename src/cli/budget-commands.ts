@@ -1,13 +1,15 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
   type Budget,
   BudgetPeriod,
   BudgetScope,
+  BudgetUnit,
   type SetBudgetRequestSchema,
   SpendingService,
 } from '../client/gen/chat/v1/spending_service_pb.js';
 import { nameOf } from '../client/message-json.ts';
+import { microUnitsOf, moneyText } from '../client/money.ts';
 import { type CommonOptions, type Surroundings, wholeNumber, withCommonOptions } from './common-options.ts';
 import { connect } from './endpoint.ts';
 import { identify } from './identity.ts';
@@ -26,7 +28,14 @@ const periods = {
 } as const;
 type Period = keyof typeof periods;
 
-const maxMessages = 1_000_000_000_000;
+const units = {
+  messages: BudgetUnit.MESSAGES,
+  tokens: BudgetUnit.TOKENS,
+  cost: BudgetUnit.COST,
+} as const;
+type Unit = keyof typeof units;
+
+const maxAmount = 1_000_000_000_000_000;
 
 interface ShowOptions extends CommonOptions {
   readonly json?: true;
@@ -40,7 +49,14 @@ interface ScopeOptions extends CommonOptions {
 }
 
 interface SetOptions extends ScopeOptions {
-  readonly messages: number;
+  readonly messages?: number;
+  readonly tokens?: number;
+  /** Micro-units. */
+  readonly cost?: bigint;
+}
+
+interface RemoveOptions extends ScopeOptions {
+  readonly unit: Unit;
 }
 
 /** Adds `parley budget` and what is below it. */
@@ -55,12 +71,37 @@ export function registerBudgets(program: Command, surroundings: Surroundings): v
     .option('--json', 'one JSON object a line')
     .action((options: ListOptions) => run(options.address, () => showAll(options, surroundings)));
   withScope(withCommonOptions(budget.command('set'), surroundings))
-    .description('let no more messages be accepted in a time, for operators')
-    .requiredOption('--messages <count>', 'how many', wholeNumber(0, maxMessages))
-    .action((options: SetOptions) => run(options.address, () => set(options, BigInt(options.messages), surroundings)));
+    .description('let no more be said, or used for replies, in a time, for operators; give one amount')
+    .option('--messages <count>', 'messages that are accepted', wholeNumber(0, maxAmount))
+    .option('--tokens <count>', 'tokens that models take and give', wholeNumber(0, maxAmount))
+    .option('--cost <amount>', 'their cost in the currency of the price list, e.g. 12.50', costOf)
+    .action((options: SetOptions) => run(options.address, () => set(options, amountOf(options), surroundings)));
   withScope(withCommonOptions(budget.command('remove'), surroundings))
     .description('remove a budget, for operators')
-    .action((options: ScopeOptions) => run(options.address, () => set(options, undefined, surroundings)));
+    .addOption(new Option('--unit <unit>', 'what it counts').choices(Object.keys(units)).default('messages'))
+    .action((options: RemoveOptions) => run(options.address, () => set(options, { unit: options.unit }, surroundings)));
+}
+
+function costOf(text: string): bigint {
+  const microUnits = microUnitsOf(text);
+  if (microUnits === undefined || microUnits > maxAmount)
+    throw new InvalidArgumentError('Give an amount of money in decimals, e.g. 12.50.');
+  return microUnits;
+}
+
+interface Amount {
+  readonly unit: Unit;
+  /** Absent: none. */
+  readonly amount?: bigint;
+}
+
+/** @throws Trouble unless exactly one is given */
+function amountOf({ messages, tokens, cost }: SetOptions): Amount {
+  const given = Object.entries({ messages, tokens, cost }).filter(([, amount]) => amount !== undefined);
+  const [[unit, amount] = ['messages', undefined]] = given;
+  if (given.length !== 1 || amount === undefined)
+    throw new Trouble('How much? Give one of --messages, --tokens and --cost.');
+  return { unit: unit as Unit, amount: BigInt(amount) };
 }
 
 function withScope(command: Command): Command {
@@ -96,12 +137,14 @@ function showAll(options: ListOptions, surroundings: Surroundings): Promise<void
   });
 }
 
-async function set(options: ScopeOptions, messages: bigint | undefined, surroundings: Surroundings): Promise<void> {
+async function set(options: ScopeOptions, { unit, amount }: Amount, surroundings: Surroundings): Promise<void> {
   const scope = scopeOf(options);
   using parley = connect(identify(options, surroundings).endpoint);
-  await parley.service(SpendingService).setBudget({ ...scope, period: periods[options.per], messages });
+  await parley
+    .service(SpendingService)
+    .setBudget({ ...scope, period: periods[options.per], unit: units[unit], amount });
   const whose = options.all ? 'all clients together' : options.each ? 'each client' : printableLine(options.for ?? '');
-  const what = messages === undefined ? 'no budget' : `${messages} messages`;
+  const what = amount === undefined ? `no budget of ${unit}` : amountText(amount, units[unit]);
   process.stdout.write(`From now on ${what} a ${options.per} for ${whose}.\n`);
 }
 
@@ -120,15 +163,21 @@ const scopeNames: Readonly<Record<BudgetScope, string>> = {
   [BudgetScope.CLIENT]: '',
 };
 
+/** `currency`: '' where that is not known. */
+function amountText(amount: bigint, unit: BudgetUnit, currency = ''): string {
+  if (unit === BudgetUnit.COST) return `${moneyText(amount)}${currency === '' ? '' : ` ${currency}`}`;
+  return `${amount} ${nameOf(BudgetUnit, unit).toLowerCase()}`;
+}
+
 /** What `parley budget` prints. */
 export function budgetTable(budgets: readonly Budget[], timeZone: string): string {
-  const rows = budgets.map(({ scope, clientId, period, messages, left, resetTime }) => [
+  const rows = budgets.map(({ scope, clientId, period, unit, amount, left, resetTime, currency }) => [
     clientId === '' ? scopeNames[scope] : printableLine(clientId),
     nameOf(BudgetPeriod, period).toLowerCase(),
-    String(messages),
-    left === undefined ? '' : String(left),
+    amountText(amount, unit, currency),
+    left === undefined ? '' : unit === BudgetUnit.COST ? moneyText(left) : String(left),
     localTime(resetTime, timeZone),
   ]);
   const aligns = ['left', 'left', 'right', 'right', 'left'] as const;
-  return table([['of', 'a', 'messages', 'left', 'begins anew'], ...rows], aligns);
+  return table([['of', 'a', 'budget', 'left', 'begins anew'], ...rows], aligns);
 }

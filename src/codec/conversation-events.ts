@@ -81,12 +81,16 @@ function usagesToWire(usages: readonly domain.AttemptUsage[] = []): wire.Attempt
   }));
 }
 
-function callToWire({ prices, ...call }: domain.ModelCall): wire.ModelCall {
-  return { ...call, prices: prices && callPricesToWire(prices) };
+function callToWire({ prices, maxOutputTokens, ...call }: domain.ModelCall): wire.ModelCall {
+  return { ...call, prices: prices && callPricesToWire(prices), maxOutputTokens };
 }
 
-function callFromWire({ prices, ...call }: wire.ModelCall): domain.ModelCall {
-  return prices === undefined ? call : { ...call, prices: callPricesFromWire(prices) };
+function callFromWire({ prices, maxOutputTokens, ...call }: wire.ModelCall): domain.ModelCall {
+  return {
+    ...call,
+    ...(prices && { prices: callPricesFromWire(prices) }),
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+  };
 }
 
 /** An end of a later release is one that gave no reply. */
@@ -102,8 +106,9 @@ function endedFromWire(usages: readonly wire.AttemptUsage[]): { readonly ended?:
 }
 
 function encodeReceived(event: domain.MessageReceived, writer: BinaryWriter): BinaryWriter {
-  const { parts, instructions = '', spendingOffset = 0, ...facts } = event;
-  wire.MessageReceived.encode({ ...nothingReceived, ...facts, spendingOffset: BigInt(spendingOffset) }, writer);
+  const { parts, instructions = '', spendingOffset: offset = 0, hasReservation = false, ...facts } = event;
+  const spendingOffset = BigInt(offset);
+  wire.MessageReceived.encode({ ...nothingReceived, ...facts, spendingOffset, hasReservation }, writer);
   return wire.MessageReceived.encode({ ...nothingReceived, parts: partsToWire(parts), instructions }, writer);
 }
 
@@ -227,13 +232,14 @@ function outcomeFromWire(outcome: wire.ReplyOutcome, hasWords: boolean): domain.
 }
 
 function messageReceived(bytes: Uint8Array): domain.MessageReceived {
-  const { instructions, parts, spendingOffset, ...event } = wire.MessageReceived.decode(bytes);
+  const { instructions, parts, spendingOffset, hasReservation, ...event } = wire.MessageReceived.decode(bytes);
   return {
     type: 'MessageReceived',
     ...event,
     parts: partsFromWire(parts),
     ...(instructions !== '' && { instructions }),
     ...(spendingOffset > 0n && { spendingOffset: Number(spendingOffset) }),
+    ...(hasReservation && { hasReservation }),
   };
 }
 

@@ -33,7 +33,13 @@ const unitPrices = fc.record({
   pictureOut: count,
 });
 const call = fc.record(
-  { provider: id, model: id, inputTokens: count, prices: fc.record({ version: count, prices: unitPrices }) },
+  {
+    provider: id,
+    model: id,
+    inputTokens: count,
+    prices: fc.record({ version: count, prices: unitPrices }),
+    maxOutputTokens: count,
+  },
   { requiredKeys: ['provider', 'model', 'inputTokens'] },
 );
 const usage = fc
@@ -62,6 +68,8 @@ const usage = fc
   .map(([facts, firstPiece]) => ({ ...facts, ...firstPiece }));
 const ended = fc.array(usage, { minLength: 1, maxLength: 2 });
 
+const spend = fc.record({ tokens: fc.maxSafeNat(), cost: fc.maxSafeNat() });
+
 const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
   fc.record(
     {
@@ -72,11 +80,22 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
         id.map((clientId) => ({ kind: 'client' as const, clientId })),
       ),
       period: fc.constantFrom('minute' as const, 'hour' as const, 'day' as const, 'month' as const),
-      messages: count,
+      unit: fc.constantFrom('messages' as const, 'tokens' as const, 'cost' as const),
+      amount: count,
     },
-    { requiredKeys: ['type', 'setBy', 'scope', 'period'] },
+    { requiredKeys: ['type', 'setBy', 'scope', 'period', 'unit'] },
   ),
-  fc.record({ type: fc.constant('MessageBudgeted' as const), messageId: id, clientId: id }),
+  fc.record(
+    {
+      type: fc.constant('MessageBudgeted' as const),
+      messageId: id,
+      clientId: id,
+      reserve: fc.record({ least: spend, most: spend, partition: fc.nat(1_000), fromOffset: count }),
+    },
+    { requiredKeys: ['type', 'messageId', 'clientId'] },
+  ),
+  fc.record({ type: fc.constant('MessageSettled' as const), messageId: id, used: spend }),
+  fc.record({ type: fc.constant('ReservationReleased' as const), messageId: id, grantOffset: count }),
   fc.record({
     type: fc.constant('PriceListSet' as const),
     listId: id,
@@ -131,6 +150,7 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
       timeZone: id,
       instructions: id,
       spendingOffset: fc.maxSafeNat().filter((offset) => offset > 0),
+      hasReservation: fc.constant(true as const),
     },
     { requiredKeys: ['type', 'messageId', 'conversationId', 'clientId', 'clientMessageId', 'parts', 'timeZone'] },
   ),
@@ -246,7 +266,9 @@ describe('the event codec', () => {
     assertProperty(
       fc.property(events, (event) => {
         // No release that wrote so knew of instructions, of usage or of budgets.
-        fc.pre(!('instructions' in event || 'ended' in event || 'spendingOffset' in event));
+        fc.pre(
+          !('instructions' in event || 'ended' in event || 'spendingOffset' in event || 'hasReservation' in event),
+        );
         const { headers, value } = eventCodec.encode(event);
         const before = { headers, value: inFieldOrder(value) };
         expect(eventCodec.decode(before)).toEqual({ kind: 'event', event });

@@ -40,6 +40,8 @@ const requiredField = {
   PriceListSet: 'listId',
   BudgetSet: 'period',
   MessageBudgeted: 'messageId',
+  MessageSettled: 'messageId',
+  ReservationReleased: 'messageId',
 } as const satisfies Record<ParleyEvent['type'], string>;
 
 function isAdmissionEvent(event: ParleyEvent): event is AdmissionEvent {

@@ -47,20 +47,56 @@ function periodFromWire(period: wire.BudgetPeriod): domain.BudgetPeriod {
   return found;
 }
 
+const unitsToWire = {
+  messages: wire.BudgetUnit.UNSPECIFIED,
+  tokens: wire.BudgetUnit.TOKENS,
+  cost: wire.BudgetUnit.COST,
+} as const satisfies Record<domain.BudgetUnit, wire.BudgetUnit>;
+
+/** Throws RangeError for one of a later release. */
+function unitFromWire(unit: wire.BudgetUnit): domain.BudgetUnit {
+  const found = domain.budgetUnits.find((each) => unitsToWire[each] === unit);
+  if (found === undefined) throw new RangeError(`unit ${unit}`);
+  return found;
+}
+
+function spendToWire({ tokens, cost }: domain.Spend): wire.Spend {
+  return { tokens: BigInt(tokens), cost: BigInt(cost) };
+}
+
+/** Throws RangeError where there is none. */
+function spendFromWire(spend: wire.Spend | undefined): domain.Spend {
+  if (spend === undefined) throw new RangeError('no spend');
+  return { tokens: Number(spend.tokens), cost: Number(spend.cost) };
+}
+
 function encodePrices({ prices, ...list }: domain.PriceListSet, writer: BinaryWriter): BinaryWriter {
   const onWire = prices.map((model) => ({ ...model, prices: unitsAs(model.prices, BigInt) }));
   return wire.PriceListSet.encode({ ...list, prices: onWire }, writer);
 }
 
-function encodeBudget({ setBy, scope, period, messages }: domain.BudgetSet, writer: BinaryWriter): BinaryWriter {
+function encodeBudget({ setBy, scope, period, unit, amount }: domain.BudgetSet, writer: BinaryWriter): BinaryWriter {
   const budget = {
     setBy,
     scope: scopesToWire[scope.kind],
     clientId: scope.kind === 'client' ? scope.clientId : '',
     period: periodsToWire[period],
-    messages: messages === undefined ? undefined : BigInt(messages),
+    unit: unitsToWire[unit],
+    messages: undefined,
+    amount: undefined,
+    ...(amount !== undefined && { [unit === 'messages' ? 'messages' : 'amount']: BigInt(amount) }),
   };
   return wire.BudgetSet.encode(budget, writer);
+}
+
+function encodeBudgeted({ reserve, ...message }: domain.MessageBudgeted, writer: BinaryWriter): BinaryWriter {
+  const wish = reserve && {
+    least: spendToWire(reserve.least),
+    most: spendToWire(reserve.most),
+    partition: reserve.partition,
+    fromOffset: BigInt(reserve.fromOffset),
+  };
+  return wire.MessageBudgeted.encode({ ...message, reserve: wish }, writer);
 }
 
 /** Writes an event of the `spending` topic. */
@@ -71,7 +107,14 @@ export function encodeSpendingEvent(event: domain.SpendingEvent, writer: BinaryW
     case 'BudgetSet':
       return encodeBudget(event, writer);
     case 'MessageBudgeted':
-      return wire.MessageBudgeted.encode(event, writer);
+      return encodeBudgeted(event, writer);
+    case 'MessageSettled':
+      return wire.MessageSettled.encode({ messageId: event.messageId, used: spendToWire(event.used) }, writer);
+    case 'ReservationReleased':
+      return wire.ReservationReleased.encode(
+        { messageId: event.messageId, grantOffset: BigInt(event.grantOffset) },
+        writer,
+      );
     default:
       return event satisfies never;
   }
@@ -87,14 +130,36 @@ function priceListSet(bytes: Uint8Array): domain.PriceListSet {
 }
 
 function budgetSet(bytes: Uint8Array): domain.BudgetSet {
-  const { setBy, scope, clientId, period, messages } = wire.BudgetSet.decode(bytes);
+  const { setBy, scope, clientId, period, unit, messages, amount = messages } = wire.BudgetSet.decode(bytes);
   return {
     type: 'BudgetSet',
     setBy,
     scope: scopeFromWire(scope, clientId),
     period: periodFromWire(period),
-    ...(messages !== undefined && { messages: Number(messages) }),
+    unit: unitFromWire(unit),
+    ...(amount !== undefined && { amount: Number(amount) }),
   };
+}
+
+function messageBudgeted(bytes: Uint8Array): domain.MessageBudgeted {
+  const { reserve, ...message } = wire.MessageBudgeted.decode(bytes);
+  const wish = reserve && {
+    least: spendFromWire(reserve.least),
+    most: spendFromWire(reserve.most),
+    partition: reserve.partition,
+    fromOffset: Number(reserve.fromOffset),
+  };
+  return { type: 'MessageBudgeted', ...message, ...(wish && { reserve: wish }) };
+}
+
+function messageSettled(bytes: Uint8Array): domain.MessageSettled {
+  const { messageId, used } = wire.MessageSettled.decode(bytes);
+  return { type: 'MessageSettled', messageId, used: spendFromWire(used) };
+}
+
+function reservationReleased(bytes: Uint8Array): domain.ReservationReleased {
+  const { messageId, grantOffset } = wire.ReservationReleased.decode(bytes);
+  return { type: 'ReservationReleased', messageId, grantOffset: Number(grantOffset) };
 }
 
 /** How each event of the `spending` topic is read; decoders throw on what they cannot read. */
@@ -103,5 +168,7 @@ export const spendingDecoders: Readonly<
 > = {
   PriceListSet: priceListSet,
   BudgetSet: budgetSet,
-  MessageBudgeted: (bytes) => ({ type: 'MessageBudgeted', ...wire.MessageBudgeted.decode(bytes) }),
+  MessageBudgeted: messageBudgeted,
+  MessageSettled: messageSettled,
+  ReservationReleased: reservationReleased,
 };

@@ -302,6 +302,7 @@ function assembleProvider(v: Values) {
     model: v.PARLEY_OPENAI_MODEL ?? '',
     /** Of the conversation sent along, the system prompt included. */
     maxContextTokens: v.PARLEY_OPENAI_MAX_CONTEXT_TOKENS,
+    maxOutputTokens: v.PARLEY_OPENAI_MAX_OUTPUT_TOKENS,
     /** '' sends none. */
     systemPrompt: v.PARLEY_OPENAI_SYSTEM_PROMPT ?? '',
     /** The server goes on with a reply whose beginning stands last. */

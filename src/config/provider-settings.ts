@@ -61,6 +61,12 @@ export const providerSettings = {
     default: '8000',
     description: 'Token budget of the conversation in a request, newest messages first, by estimate.',
   },
+  PARLEY_OPENAI_MAX_OUTPUT_TOKENS: {
+    type: integer(64, 10_000_000, 'tokens'),
+    default: '4096',
+    description:
+      'Longest reply to a message that a budget of tokens or cost counts: so much is reserved for it, and the server is asked to keep to it.',
+  },
   PARLEY_OPENAI_SYSTEM_PROMPT: {
     type: text('a text', 32_000),
     default: '',

@@ -38,14 +38,15 @@ function costLine(usage: AuditReport['usage'], { lists, currency }: AuditReport[
   return `cost       ${moneyText(usage.costMicros)} ${currency} by ${lists} price list${lists === 1 ? '' : 's'}; ${unpriced} attempts without a price`;
 }
 
-function budgetLines({ granted, refused, closest }: AuditReport['budgets']): readonly string[] {
+function budgetLines({ granted, refused, overrun, closest }: AuditReport['budgets']): readonly string[] {
   if (granted + refused === 0) return [];
-  const { budget, granted: most } = closest ?? {};
+  const { budget, counted } = closest ?? {};
   const nearest =
     budget === undefined
       ? ''
-      : `; closest ${most} of ${budget.messages} in a ${budget.period}, of ${scopeText(budget.scope)}`;
-  return [`budgets    ${granted} messages granted, ${refused} not${nearest}`];
+      : `; closest ${counted} of ${budget.amount} ${budget.unit === 'cost' ? 'micro-units' : budget.unit} in a ${budget.period}, of ${scopeText(budget.scope)}`;
+  const over = overrun === 0 ? '' : `, ${overrun} used more than was reserved`;
+  return [`budgets    ${granted} messages granted, ${refused} not${over}${nearest}`];
 }
 
 function scopeText(scope: Budget['scope']): string {

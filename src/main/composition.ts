@@ -124,9 +124,16 @@ export interface FollowingOptions extends AdmissionOptions {
   readonly random: () => number;
 }
 
-/** What models cost, as this process follows it. Not started. */
-export function newSpendingBook({ backends, world, onFault }: AdmissionOptions): SpendingBook {
-  return new SpendingBook({ ...world, journal: backends.journal, onFault });
+/** What models cost and budgets, as this process follows them. Not started. */
+export function newSpendingBook({
+  config,
+  backends,
+  world,
+  provider,
+  onFault,
+}: AdmissionOptions & { readonly provider: Provider }): SpendingBook {
+  const { maxAttempts } = config.worker;
+  return new SpendingBook({ ...world, journal: backends.journal, provider, maxAttempts, onFault });
 }
 
 /** The topic of conversations as this process follows it. Not started. */
@@ -268,7 +275,7 @@ export function startWorkerOf({ following, spendingBook, ...options }: WorkersOp
     ...backends,
     ...world,
     ...parts,
-    prices: spendingBook,
+    spending: spendingBook,
     follower: (partition) => following?.at(partition) ?? new PartitionFollower(followerDeps(options), partition),
     lookups: historyLookups({ ...backends, refolds: new Refolds({ ...backends, clock: world.clock }) }),
     workerId: `${backends.instanceId}-${world.ids.unique()}`,

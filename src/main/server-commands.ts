@@ -97,7 +97,7 @@ function budgetOf(value: string): Budget {
     );
   const scope: BudgetScope =
     whose === 'all' || whose === 'each' ? { kind: whose } : { kind: 'client', clientId: whose };
-  return { scope, period, messages: Number(messages) };
+  return { scope, period, unit: 'messages', amount: Number(messages) };
 }
 
 function timeOf(value: string): number {

@@ -26,7 +26,7 @@ import { createHttpDoor } from './http-door.ts';
 import { type GrpcPort, lastWordsMs, listenGrpc, listenHttp } from './listening.ts';
 import { release } from './release.ts';
 import { systemWorld } from './system-world.ts';
-import { startWorkers } from './workers.ts';
+import { providerOf, startWorkers } from './workers.ts';
 
 /** A server that does what its roles say. */
 export interface RunningServer {
@@ -66,7 +66,8 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   const doorKey = nodeCryptoIds.unique();
   const addresses = new CallAddresses({ ...config, trusted: new AddressRanges(config.trustedProxies), doorKey });
   const calls = { ...refusals(logger, metrics), authenticator, addresses };
-  const spendingBook = started.use(newSpendingBook({ ...parts, world }));
+  const provider = providerOf(config.provider);
+  const spendingBook = started.use(newSpendingBook({ ...parts, world, provider }));
   const gateway = has('gateway')
     ? started.use(await openGateway({ ...parts, tracer, calls, accounts, security, securityLog, spendingBook }))
     : undefined;
@@ -98,7 +99,7 @@ export async function startServer({ config, logger, onFault }: ServerOptions): P
   await gateway?.start();
   if (has('projector')) started.use(startUpkeep({ config, backends, world, metrics }));
   const workers = has('worker')
-    ? startWorkers({ config, backends, world, metrics, onFault, spendingBook, following: gateway?.following })
+    ? startWorkers({ config, backends, world, metrics, onFault, spendingBook, provider, following: gateway?.following })
     : undefined;
   if (workers) metrics.roles.worker({ usage: () => workers.usage(), nowMs: () => systemClock.nowMs() });
   started.defer(() => workers?.drain(0));

@@ -32,7 +32,7 @@ function describe({ records, were, wouldBe, messages, budgets }: WhatIfReport): 
     `messages   ${messages} accepted`,
     ...budgets.map(
       ({ budget, over, clients, usedUp }) =>
-        `           ${over} of them over ${budget.messages} a ${budget.period} of ${whose(budget)}; clients ${clients}, times that it was used up ${usedUp}`,
+        `           ${over} of them over ${budget.amount} a ${budget.period} of ${whose(budget)}; clients ${clients}, times that it was used up ${usedUp}`,
     ),
   ];
   return `${lines.join('\n')}\n`;

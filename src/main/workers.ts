@@ -15,17 +15,19 @@ export interface WorkersOptions extends PartsOptions {
   /** What the gateway of this process follows; undefined without one. */
   readonly following: Following | undefined;
   readonly spendingBook: SpendingBook;
+  readonly provider: Provider;
   readonly onFault: (error: unknown) => void;
 }
 
-/** Starts the worker, with the configured provider. */
+/** Starts the worker. */
 export function startWorkers({ onFault, ...options }: WorkersOptions): RunningWorker {
-  const worker = startWorkerOf({ ...options, provider: providerOf(options.config.provider), random: Math.random });
+  const worker = startWorkerOf({ ...options, random: Math.random });
   worker.ended.catch(onFault);
   return worker;
 }
 
-function providerOf(config: ProviderConfig): Provider {
+/** The configured provider. Gateways have it, too: they reserve what its replies may use. */
+export function providerOf(config: ProviderConfig): Provider {
   if (config.kind === 'simulated') return simulatedProvider({ ...config, clock: systemClock });
   const { apiKey, systemPrompt, ...settings } = config;
   return openAiProvider({

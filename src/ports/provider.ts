@@ -12,6 +12,8 @@ export interface Provider {
   reply(request: ProviderRequest, signal: AbortSignal): AsyncIterable<ReplyPiece>;
   /** About how many tokens the request takes, before anything comes back. Never throws. */
   estimatedInputTokens(request: ProviderRequest): number;
+  /** What an attempt at the message may use, whatever was said before in its conversation. Never throws. */
+  bounds(message: MessageToAnswer): UsageBounds;
   /** Whose model it is, as the log names it: `openai`, `simulated`. */
   readonly name: string;
   /** The model's name, as history shows it. */
@@ -20,6 +22,20 @@ export interface Provider {
   readonly usesHistory: boolean;
   /** Whether it goes on from `begun` of the request: when not, every attempt begins anew. */
   readonly continues: boolean;
+}
+
+/** Bounds of what an attempt uses, by `limits` of the request. */
+export interface UsageBounds {
+  /** With nothing of the conversation, and for a short reply: with less no reply can begin. */
+  readonly least: UsedUnits;
+  /** As much as is ever sent, and the longest reply. */
+  readonly most: UsedUnits;
+}
+
+/** What a request may use at most. */
+export interface TokenLimits {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
 }
 
 /** What a reply is made of: a string is the next piece of its text. */
@@ -57,6 +73,14 @@ export function estimatedSoundMs(bytes: number): number {
   return Math.ceil(bytes / soundBytesPerMs);
 }
 
+/** Sound that was made for speech has no fewer bytes: the lowest rate of Opus is 6 kbit/s. */
+const leastSoundBytesPerMs = 0.75;
+
+/** How long so many bytes of sound are at most, in milliseconds. */
+export function mostSoundMs(bytes: number): number {
+  return Math.ceil(bytes / leastSoundBytesPerMs);
+}
+
 /** How many tokens so many bytes of text are, about. */
 export function estimatedTokens(textBytes: number): number {
   return Math.ceil(textBytes / bytesPerToken);
@@ -84,19 +108,26 @@ export interface GeneratedMedia {
 /** The sort of reply that is wanted: text, text and voice, or text, voice and a picture. */
 export type ReplyKind = 'text' | 'voice' | 'video';
 
-export interface ProviderRequest {
-  readonly messageId: string;
-  readonly conversationId: string;
-  readonly clientId: string;
+/** What of a message says how much a reply may use. */
+export interface MessageToAnswer {
   /** The text to answer; '' when only media were sent. */
   readonly text: string;
   /** The media to answer, in their order. */
-  readonly media: readonly RequestMedia[];
+  readonly media: readonly MediaFacts[];
   readonly replyKind: ReplyKind;
-  /** IANA zone of the client. */
-  readonly timeZone: string;
   /** The person's own instructions, to be followed beside the operator's; '': none. */
   readonly instructions: string;
+  /** As in the request; absent: nothing was said before. */
+  readonly begun?: string;
+}
+
+export interface ProviderRequest extends MessageToAnswer {
+  readonly messageId: string;
+  readonly conversationId: string;
+  readonly clientId: string;
+  readonly media: readonly RequestMedia[];
+  /** IANA zone of the client. */
+  readonly timeZone: string;
   /** When the log took the message, milliseconds since the epoch. */
   readonly timeMs: number;
   readonly attempt: number;
@@ -104,13 +135,19 @@ export interface ProviderRequest {
   readonly begun: string;
   /** What was said before in the conversation, oldest first, without the message itself. */
   readonly history: readonly Utterance[];
+  /** What may be used: of the conversation as much is sent as there is room for, and a longer reply ends there (`Truncated`). Absent: no such limit. */
+  readonly limits?: TokenLimits;
+}
+
+/** Media of a message. */
+export interface MediaFacts {
+  readonly kind: MediaKind;
+  readonly sizeBytes: number;
 }
 
 /** Media of the message to answer. */
-export interface RequestMedia {
-  readonly kind: MediaKind;
+export interface RequestMedia extends MediaFacts {
   readonly contentType: string;
-  readonly sizeBytes: number;
   /** Reads them. Rejects with MediaUnavailable or MediaMissing: whoever asked knows of it, and does not blame the provider. */
   bytes(): Promise<Uint8Array>;
 }

@@ -155,7 +155,7 @@ const unaryCalls: readonly (readonly [service: string, method: string, normal: o
   ['SpendingService', 'GetBudget', { clientId: 'extreme' }],
   ['SpendingService', 'ListBudgets', {}],
   // Of somebody who says nothing: the others go on.
-  ['SpendingService', 'SetBudget', { scope: 3, clientId: 'silent', period: 4, messages: 1_000_000_000 }],
+  ['SpendingService', 'SetBudget', { scope: 3, clientId: 'silent', period: 4, unit: 1, amount: 1_000_000_000 }],
   [
     'SpendingService',
     'SetPriceList',

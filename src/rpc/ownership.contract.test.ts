@@ -71,7 +71,10 @@ const ofConversations: readonly (readonly [string, () => object])[] = [
 const ofOperators: readonly (readonly [string, () => object])[] = [
   ['SpendingService/SetPriceList', () => ({ currency: 'EUR', prices: [] })],
   ['SpendingService/GetPriceList', () => ({})],
-  ['SpendingService/SetBudget', () => ({ scope: 'BUDGET_SCOPE_ALL', period: 'BUDGET_PERIOD_DAY', messages: 5 })],
+  [
+    'SpendingService/SetBudget',
+    () => ({ scope: 'BUDGET_SCOPE_ALL', period: 'BUDGET_PERIOD_DAY', unit: 'BUDGET_UNIT_COST', amount: 5 }),
+  ],
   ['SpendingService/ListBudgets', () => ({})],
   ['OperationsService/GetUsage', () => ({})],
   ['OperationsService/ListActiveConnections', () => ({})],

@@ -7,6 +7,7 @@ import {
   type Budget,
   BudgetPeriod,
   BudgetScope,
+  BudgetUnit,
   type PriceList as ListOnWire,
   type ModelPrices as PricesOnWire,
   type SetBudgetRequest,
@@ -40,6 +41,12 @@ const periodsToWire = {
   month: BudgetPeriod.MONTH,
 } as const satisfies Record<domain.BudgetPeriod, BudgetPeriod>;
 
+const unitsToWire = {
+  messages: BudgetUnit.MESSAGES,
+  tokens: BudgetUnit.TOKENS,
+  cost: BudgetUnit.COST,
+} as const satisfies Record<domain.BudgetUnit, BudgetUnit>;
+
 /** Throws FRAME_INVALID. */
 function scopeFromWire({ scope, clientId }: SetBudgetRequest): domain.BudgetScope {
   if (scope === BudgetScope.CLIENT) return { kind: 'client', clientId };
@@ -56,14 +63,25 @@ function periodFromWire(period: BudgetPeriod): domain.BudgetPeriod {
   return found;
 }
 
-function budgetToWire({ scope, period, messages, left, resetMs }: BudgetNow): Budget {
+/** Throws FRAME_INVALID. */
+function unitFromWire(unit: BudgetUnit): domain.BudgetUnit {
+  if (unit === BudgetUnit.UNSPECIFIED) return 'messages';
+  const found = domain.budgetUnits.find((each) => unitsToWire[each] === unit);
+  if (found === undefined) throw invalidField('unit', domain.budgetUnits.join(', '));
+  return found;
+}
+
+function budgetToWire({ scope, period, unit, amount, left, resetMs, currency }: BudgetNow): Budget {
   return {
     scope: scopesToWire[scope.kind],
     clientId: scope.kind === 'client' ? scope.clientId : '',
     period: periodsToWire[period],
-    messages: BigInt(messages),
+    unit: unitsToWire[unit],
+    messages: unit === 'messages' ? BigInt(amount) : 0n,
+    amount: BigInt(amount),
     left: left === undefined ? undefined : BigInt(left),
     resetTime: new Date(resetMs),
+    currency,
   };
 }
 
@@ -77,9 +95,15 @@ export function spendingService(prices: Prices, budgets: BudgetKeeper, calls: Ca
       priceList: listToWire(prices.get(caller, version)),
     })),
     setBudget: unary(calls, async (request, caller) => {
-      const { period, messages } = request;
-      const amount = messages === undefined ? undefined : Number(messages);
-      await budgets.set(caller, scopeFromWire(request), periodFromWire(period), amount);
+      const { messages, amount = messages } = request;
+      if (messages !== undefined && (request.amount !== undefined || request.unit > BudgetUnit.MESSAGES))
+        throw invalidField('messages', 'unset, where amount or another unit is given');
+      const [scope, period, unit] = [
+        scopeFromWire(request),
+        periodFromWire(request.period),
+        unitFromWire(request.unit),
+      ];
+      await budgets.set(caller, { scope, period, unit }, amount === undefined ? undefined : Number(amount));
       return {};
     }),
     listBudgets: unary(calls, async (page, caller) => {

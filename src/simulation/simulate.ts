@@ -106,7 +106,7 @@ async function play(world: World, stopsAtFinding: boolean): Promise<void> {
 function liftBudgets(world: World, truth: Truth): void {
   const journal = new Journal(world.log.handle(), createEventCodec(world.ids), prefix);
   const lifted = truth.budgetsInForce.map(
-    ({ scope, period }) => ({ type: 'BudgetSet', setBy: '', scope, period }) as const,
+    ({ scope, period, unit }) => ({ type: 'BudgetSet', setBy: '', scope, period, unit }) as const,
   );
   if (lifted.length > 0) void journal.appendSpending(lifted);
 }

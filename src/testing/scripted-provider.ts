@@ -1,4 +1,11 @@
-import { estimatedTokens, type Provider, type ProviderRequest, type ReplyPiece } from '../ports/provider.ts';
+import {
+  estimatedTokens,
+  type MessageToAnswer,
+  type Provider,
+  type ProviderRequest,
+  type ReplyPiece,
+  type UsageBounds,
+} from '../ports/provider.ts';
 
 /** One call to the provider, led by the test. */
 export class ScriptedCall {
@@ -54,6 +61,21 @@ export class ScriptedProvider implements Provider {
 
   estimatedInputTokens({ text }: ProviderRequest): number {
     return estimatedTokens(text.length);
+  }
+
+  /** Input as it is estimated, and 10 to 100 tokens of output. */
+  bounds({ text, begun = '' }: MessageToAnswer): UsageBounds {
+    const inputTokens = estimatedTokens(text.length + begun.length);
+    const nothing = {
+      cachedInputTokens: 0,
+      reasoningTokens: 0,
+      soundInMs: 0,
+      soundOutMs: 0,
+      picturesIn: 0,
+      picturesOut: 0,
+    };
+    const least = { ...nothing, inputTokens, outputTokens: 10 };
+    return { least, most: { ...least, outputTokens: 100 } };
   }
 
   reply(request: ProviderRequest, signal: AbortSignal): AsyncIterable<ReplyPiece> {

@@ -9,7 +9,8 @@ import { systemClock } from '../adapters/node/system-clock.ts';
 import { openSqliteLog, type WritableSqliteLog } from '../adapters/sqlite/event-log/sqlite-log.ts';
 import { knownWindowIds } from '../app/following/limits.ts';
 import { PartitionFollower } from '../app/following/partition-follower.ts';
-import { Journal, type JournalEntry } from '../app/journal.ts';
+import { Journal, type JournalEntry, partitionsOf } from '../app/journal.ts';
+import { SpendingBook } from '../app/spending/spending-book.ts';
 import { tracedLog } from '../app/traced-log.ts';
 import type { ConversationEvent, MessageReceived, ReplyCompleted, ReplyFailed } from '../domain/conversation/events.ts';
 import { evolve, initialPartition, pendingMessage } from '../domain/conversation/partition-state.ts';
@@ -96,6 +97,8 @@ export interface WorkerOptions {
   readonly provider?: ScriptedProvider;
   /** What its model costs; default: it has no price. */
   readonly prices?: CallPrices;
+  /** Budgets, and prices with them; default: nothing is reserved for any message. */
+  readonly spending?: WorkerDeps['spending'];
   readonly fault?: FaultyLog['appendFault'];
   readonly tracer?: Tracer;
   /** Default: none, so that each fold begins where the one before committed. */
@@ -107,6 +110,19 @@ export interface WorkerOptions {
   readonly releasesDueMs?: number;
   /** How many times faster than usual its time runs. */
   readonly haste?: number;
+}
+
+function unbudgeted(prices: CallPrices | undefined): WorkerDeps['spending'] {
+  const nothing = { tokens: 0, cost: 0 };
+  return {
+    pricesOf: () => prices,
+    spendOf: () => nothing,
+    covers: () => false,
+    renew: async () => false,
+    reservationOf: () => undefined,
+    reservationsIn: () => [],
+    settle: async () => {},
+  };
 }
 
 const group = 'test.workers';
@@ -151,7 +167,7 @@ export class WorkerWorld implements AsyncDisposable {
 
   static async open(): Promise<WorkerWorld> {
     const folder = await mkdtemp(join(tmpdir(), 'parley-worker-'));
-    const topics = { 'test.connections': 1, 'test.conversations': 1 };
+    const topics = partitionsOf('test', 1);
     const store = await openFolderMediaStore({
       folder: join(folder, 'media'),
       prefix: 'test',
@@ -192,7 +208,7 @@ export class WorkerWorld implements AsyncDisposable {
       journal,
       tracer: options.tracer,
       provider,
-      prices: { pricesOf: () => options.prices },
+      spending: options.spending ?? unbudgeted(options.prices),
       media: this.media,
       bus: this.bus,
       clock,
@@ -224,6 +240,24 @@ export class WorkerWorld implements AsyncDisposable {
     return worker;
   }
 
+  /** Prices and budgets of this world's log, and what is reserved by them for messages to this model. To be disposed by whoever opens it. */
+  async book(provider: ScriptedProvider): Promise<SpendingBook> {
+    const quiet = () => {};
+    const book = new SpendingBook({
+      journal: this.journal,
+      clock: systemClock,
+      ids: nodeCryptoIds,
+      provider,
+      maxAttempts: settings.maxAttempts,
+      logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+      onFault: (error) => {
+        throw error;
+      },
+    });
+    await book.start();
+    return book;
+  }
+
   /** Follows the partition until the world ends, as a process does whose sessions need it. */
   follower(lookBackRecords = 0): PartitionFollower & { readonly log: FaultyLog } {
     const log = new FaultyLog(this.#log);
@@ -239,8 +273,13 @@ export class WorkerWorld implements AsyncDisposable {
   }
 
   /** A client says something. The message id is `<conversation>/<name>`; conversations begin with their first message. */
-  async say(messageId: string, clientId = 'client', parts?: MessageReceived['parts']): Promise<void> {
-    const message = messageReceived(messageId, parts === undefined ? { clientId } : { clientId, parts });
+  async say(
+    messageId: string,
+    clientId = 'client',
+    parts?: MessageReceived['parts'],
+    facts: Partial<MessageReceived> = {},
+  ): Promise<void> {
+    const message = messageReceived(messageId, { clientId, ...(parts && { parts }), ...facts });
     const { conversationId } = message;
     const begin: ConversationEvent = { type: 'ConversationStarted', conversationId, clientId };
     if (!this.#begun.has(conversationId))

@@ -175,7 +175,7 @@ export const examples: Readonly<Record<string, Example>> = {
     refusals: ['OPERATOR_REQUIRED', 'NOT_FOUND'],
   },
   'chat.v1.SpendingService/SetBudget': {
-    requests: [{ scope: 'BUDGET_SCOPE_EACH', period: 'BUDGET_PERIOD_DAY', messages: 1_000 }],
+    requests: [{ scope: 'BUDGET_SCOPE_EACH', period: 'BUDGET_PERIOD_DAY', unit: 'BUDGET_UNIT_TOKENS', amount: 50_000 }],
     refusals: ['OPERATOR_REQUIRED', 'CLIENT_ID_INVALID'],
   },
   'chat.v1.SpendingService/ListBudgets': {

@@ -74,6 +74,8 @@ export type AttemptFailure = Extract<keyof typeof catalogue, `PROVIDER_${string}
 /** How an attempt ended, as far as it matters to what comes next. */
 export type AttemptOutcome =
   | { readonly type: 'whole' | 'truncated' | 'stopped' | 'abandoned' }
+  /** It was not begun: what is left of the message's reservation is not enough. */
+  | { readonly type: 'unfunded'; readonly text: 'none' | 'part' | 'whole' }
   | {
       readonly type: 'failed';
       readonly reason: AttemptFailure;
@@ -94,7 +96,8 @@ export type AttemptOutcome =
     };
 
 export type AnswerEvent =
-  | { readonly type: 'past-known'; readonly past: MessagePast }
+  /** `unfunded`: it is new, and its budgets have not left what a reply needs. */
+  | { readonly type: 'past-known'; readonly past: MessagePast | 'unfunded' }
   | { readonly type: 'history-loaded' }
   | { readonly type: 'attempt-ended'; readonly outcome: AttemptOutcome }
   /** `isMissing`: the store does not have all of them, and never will. */
@@ -229,7 +232,7 @@ function afterStop(state: AnswerState, asked: 'end' | 'nothing'): Transition {
 
 function afterLookUp(
   { wish: before, task }: Extract<AnswerState, { name: 'looking-up' }>,
-  past: MessagePast,
+  past: MessagePast | 'unfunded',
   { usesHistory }: AnswerRules,
 ): Transition {
   if (past === 'repeat') return to({ name: 'over' }, { type: 'forget-repeat' });
@@ -239,6 +242,7 @@ function afterLookUp(
     return to(concluding(wish, { keep: reason === 'STOPPED' ? 'stopped' : 'nothing', reason, detail }));
   }
   if (wish !== 'reply') return to(concluding(wish, stopped));
+  if (past === 'unfunded') return to(concluding(wish, endFor('BUDGET_EXHAUSTED', 'nothing')));
   return to({ name: usesHistory ? 'loading-history' : 'calling', wish, attempt: task.attempt, tries: 1 });
 }
 
@@ -263,6 +267,8 @@ function afterAttempt(
       return concluding(state.wish, stopped);
     case 'abandoned':
       return state;
+    case 'unfunded':
+      return concluding(state.wish, endFor('BUDGET_EXHAUSTED', kept[outcome.text]));
     case 'failed':
       return afterFailure(state, outcome, rules);
     default:

@@ -3,9 +3,11 @@ import type { PartitionFollower } from '../app/following/partition-follower.ts';
 import type { AttemptUsage, MediaPart, ModelCall, ReplyCompleted, ReplyFailed } from '../domain/conversation/events.ts';
 import { type Draft, noDraft, type PendingMessage } from '../domain/conversation/pending-messages.ts';
 import { maxReplyBytes } from '../domain/limits.ts';
+import type { Spend } from '../domain/spending/events.ts';
+import { minusSpend, noSpend, plusSpend, spendOf } from '../domain/spending/prices.ts';
 import type { LiveEvent } from '../ports/live-bus.ts';
 import { isNoRoom } from '../ports/media-store.ts';
-import type { GeneratedMedia, Utterance } from '../ports/provider.ts';
+import type { GeneratedMedia, TokenLimits, Utterance } from '../ports/provider.ts';
 import type { TraceContext } from '../ports/tracing.ts';
 import {
   type AnswerEvent,
@@ -29,7 +31,8 @@ import { logRetryInitialDelayMs, logRetryMaxDelayMs } from './limits.ts';
 import { LoggedAttempt } from './logged-attempt.ts';
 import { MediaReads } from './media-reads.ts';
 import { renewReplyMedia, storeReplyMedia } from './reply-media.ts';
-import { replyRequest } from './reply-request.ts';
+import { contentOf, replyRequest } from './reply-request.ts';
+import { limitsWithin } from './token-limits.ts';
 
 /** Where the message stands: its partition, the claim to act under, and the fold. */
 export interface AnswerContext {
@@ -74,6 +77,8 @@ export class Answer {
   #history: readonly Utterance[] = [];
   /** What attempts used of which the log is not known to say so; the first one may be a lost worker's. */
   #untold: readonly AttemptUsage[];
+  /** What all attempts used, these included. */
+  #spent: Spend;
   /** Monotonic time since which the media of the held final event may have been stored, once they were stored anew. */
   #mediaSinceMs: number | undefined;
   /** Ends the wait or the read that is under way. Made only when there is one: most answers never wait. */
@@ -89,6 +94,7 @@ export class Answer {
     this.#rules = { maxAttempts, retryMs, usesHistory: context.deps.provider.usesHistory };
     const lost = lostUsageOf(message);
     this.#untold = lost === undefined ? [] : [lost];
+    this.#spent = plusSpend(message.spent, spendOf(this.#untold));
     this.#replyMessageId = context.deps.ids.replyMessageId(message.messageId);
     this.#trace = AnswerTrace.begin(context.deps, context.partition, message, trace);
   }
@@ -98,8 +104,7 @@ export class Answer {
    * returns. Rejects only with a defect.
    */
   async run(): Promise<void> {
-    // In a conversation that began since the fold knows every message, none is older.
-    if (this.#context.fold.beganSinceKnown(this.message.conversationId)) this.#apply(this.#pastKnown('none'));
+    if (this.#isNew && (!this.message.hasReservation || this.#isCovered)) this.#apply(this.#pastKnown('none'));
     for (let next = this.#act(); next !== undefined; next = this.#act()) this.#apply(await next);
   }
 
@@ -177,7 +182,7 @@ export class Answer {
     const state = this.#state;
     switch (state.name) {
       case 'looking-up':
-        return this.#lookUp();
+        return this.#lookUp(state);
       case 'loading-history':
         return this.#loadHistory();
       case 'calling':
@@ -196,14 +201,36 @@ export class Answer {
     }
   }
 
-  async #lookUp(): Promise<AnswerEvent> {
+  /** In a conversation that began since the fold knows every message, none is older. */
+  get #isNew(): boolean {
+    return this.#context.fold.beganSinceKnown(this.message.conversationId);
+  }
+
+  get #isCovered(): boolean {
+    const { messageId, receivedAtMs } = this.message;
+    return this.#context.deps.spending.covers(messageId, receivedAtMs, contentOf(this.message));
+  }
+
+  async #lookUp({ task }: Extract<AnswerState, { name: 'looking-up' }>): Promise<AnswerEvent> {
     const { deps, partition, fold } = this.#context;
     const before = fold.knownFrom;
-    const past = await this.#awaited('history cannot say whether a message is a repeat', () =>
-      deps.lookups.past(partition, this.message, before),
-    );
+    const past = this.#isNew
+      ? 'none'
+      : await this.#awaited('history cannot say whether a message is a repeat', () =>
+          deps.lookups.past(partition, this.message, before),
+        );
     if (past === 'repeat') this.#trace?.concludes('REPEAT');
+    const isToBeFunded = past === 'none' && task.type === 'start' && this.message.hasReservation;
+    if (isToBeFunded && (await this.#renew()) === false) return { type: 'past-known', past: 'unfunded' };
     return this.#pastKnown(past ?? 'none');
+  }
+
+  /** Whether its budgets have what a reply needs; undefined when the wait was ended first. */
+  #renew(): Promise<boolean | undefined> {
+    const { deps, partition } = this.#context;
+    const { messageId, clientId, sequence, receivedAtMs } = this.message;
+    const wish = { messageId, clientId, content: contentOf(this.message), partition, fromOffset: sequence };
+    return this.#awaited('what a reply may use cannot be reserved', () => deps.spending.renew(wish, receivedAtMs));
   }
 
   #pastKnown(past: 'none' | 'repeat' | 'deleted'): AnswerEvent {
@@ -229,15 +256,21 @@ export class Answer {
   }
 
   async #call(number: number): Promise<AnswerEvent> {
-    const { provider, prices, metrics } = this.#context.deps;
+    const { provider, spending, metrics } = this.#context.deps;
     const beginning = this.#beginning();
-    const request = replyRequest(this.message, { number, beginning }, this.#history, this.#reads);
-    const callPrices = prices.pricesOf(provider.name, provider.model);
+    const limits = this.#limits(beginning);
+    if (limits === null) return { type: 'attempt-ended', outcome: { type: 'unfunded', text: this.#textSoFar } };
+    const request = {
+      ...replyRequest(this.message, { number, beginning }, this.#history, this.#reads),
+      ...(limits && { limits }),
+    };
+    const callPrices = spending.pricesOf(provider.name, provider.model);
     const call = {
       provider: provider.name,
       model: provider.model,
-      inputTokens: provider.estimatedInputTokens(request),
+      inputTokens: Math.min(provider.estimatedInputTokens(request), limits?.inputTokens ?? Infinity),
       ...(callPrices && { prices: callPrices }),
+      ...(limits && { maxOutputTokens: limits.outputTokens }),
     };
     const { attempt } = this.#begin(number, beginning, call);
     const ended = this.#trace?.ask(attempt);
@@ -248,8 +281,19 @@ export class Answer {
     if (usage !== undefined) {
       metrics.used(usage);
       this.#untold = [...this.#untold, usage];
+      this.#spent = plusSpend(this.#spent, spendOf([usage]));
     }
     return { type: 'attempt-ended', outcome: this.#outcomeOf(end, attempt) };
+  }
+
+  /** What the next attempt may use of what is reserved; null: that is not enough, undefined: nothing is. */
+  #limits({ text: begun }: Draft): TokenLimits | null | undefined {
+    if (!this.message.hasReservation) return undefined;
+    const { provider, spending } = this.#context.deps;
+    const { granted = noSpend } = spending.reservationOf(this.message.messageId) ?? {};
+    const left = minusSpend(granted, this.#spent);
+    const bounds = provider.bounds({ ...contentOf(this.message), begun });
+    return limitsWithin(left, bounds, (units) => spending.spendOf(units)) ?? null;
   }
 
   #begin(number: number, beginning: Draft, call: ModelCall): LoggedAttempt {
@@ -402,6 +446,11 @@ export class Answer {
     if (attempt.isTextWhole && !attempt.isTruncated) return 'whole';
     const isKept = this.#saidLast() !== undefined && attempt.reply.bytes <= maxReplyBytes;
     return isKept ? 'part' : 'none';
+  }
+
+  get #textSoFar(): 'none' | 'part' | 'whole' {
+    if (this.#current !== undefined) return this.#textOf(this.#current.attempt);
+    return this.#said() === undefined ? 'none' : 'part';
   }
 
   /** The text so far; if the current attempt has none, that of the previous one, as its own. */

@@ -15,7 +15,7 @@ const ends = {
 /** What an attempt used that has just ended: as the provider said, or else estimated. undefined: it was abandoned, and its successor tells. */
 export function usageOf(
   attempt: Attempt,
-  { provider, model, inputTokens, prices }: ModelCall,
+  { provider, model, inputTokens, prices, maxOutputTokens = Infinity }: ModelCall,
   end: AttemptEnd,
 ): AttemptUsage | undefined {
   if (end.type === 'abandoned') return undefined;
@@ -27,7 +27,7 @@ export function usageOf(
     provider,
     model,
     inputTokens,
-    outputTokens: estimatedTokens(reply.bytes - beginning.bytes),
+    outputTokens: Math.min(estimatedTokens(reply.bytes - beginning.bytes), maxOutputTokens),
     ...used,
     ...(firstPieceMs !== undefined && { firstPieceMs: Math.round(firstPieceMs) }),
     durationMs: Math.round(elapsedMs),
@@ -44,8 +44,8 @@ export function lostUsageOf({
   continuedBytes,
 }: PendingMessage): AttemptUsage | undefined {
   if (call === undefined || attempt <= toldAttempt) return undefined;
-  const { prices, ...facts } = call;
-  const outputTokens = estimatedTokens(draft.bytes - continuedBytes);
+  const { prices, maxOutputTokens = Infinity, ...facts } = call;
+  const outputTokens = Math.min(estimatedTokens(draft.bytes - continuedBytes), maxOutputTokens);
   return withCost(prices, {
     ...nothing,
     ...facts,

@@ -73,8 +73,11 @@ export interface WorkerMetrics {
 export interface WorkerDeps {
   readonly journal: Journal;
   readonly provider: Provider;
-  /** What calls cost that begin now. */
-  readonly prices: Pick<SpendingBook, 'pricesOf'>;
+  /** What calls cost that begin now, and what is reserved for messages. */
+  readonly spending: Pick<
+    SpendingBook,
+    'pricesOf' | 'spendOf' | 'covers' | 'renew' | 'reservationOf' | 'reservationsIn' | 'settle'
+  >;
   /** Where the media of messages are read, and those of replies put. */
   readonly media: Pick<MediaStore, 'put' | 'read'>;
   readonly bus: LiveBus;

@@ -51,3 +51,9 @@ export const releaseWaitMs = 1_000;
  * may still be about to say so. An append that times out and the next try fit.
  */
 export const releasesDueMs = 8_000;
+
+/** What was reserved for a message that has not come into the log after so long is released: ten times the age at which a grant stands for none. */
+export const orphanedAfterMs = 600_000;
+
+/** How often such are looked for: a look in memory, where there is none. */
+export const orphansLookedForMs = 60_000;

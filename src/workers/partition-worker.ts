@@ -8,15 +8,17 @@ import type {
   StopRequested,
   WorkerClaimed,
 } from '../domain/conversation/events.ts';
-import { oldestPendingOffset } from '../domain/conversation/partition-state.ts';
+import { oldestPendingOffset, type PartitionState } from '../domain/conversation/partition-state.ts';
 import { plan } from '../domain/conversation/plan.ts';
 import { maxLostWorkers } from '../domain/limits.ts';
+import { spendingEnd } from '../domain/spending/invariants.ts';
 import type { LogUnavailable } from '../ports/event-log.ts';
 import type { LiveEvent } from '../ports/live-bus.ts';
 import { Answer, type AnswerContext } from './answer.ts';
 import type { AttemptDeps } from './attempt.ts';
 import type { WorkerDeps } from './deps.ts';
 import { commitIntervalMs, logRetryInitialDelayMs, logRetryMaxDelayMs, releasesDueMs } from './limits.ts';
+import { Settlements } from './settlements.ts';
 
 /** What one partition is doing, as far as its worker has read. */
 export interface PartitionUsage {
@@ -37,6 +39,8 @@ export class PartitionWorker implements Partial<PartitionListener> {
   readonly #ending = new AbortController();
   #claimId = '';
   #context: AnswerContext | undefined;
+  /** Once it has claimed the partition. */
+  #settlements: Settlements | undefined;
   #hold: 'none' | 'held' | 'lost' = 'none';
   /** Whether former owners have had the time to say that they were not lost, or are given it. */
   #releases: 'not-awaited' | 'awaited' | 'due' = 'not-awaited';
@@ -110,7 +114,8 @@ export class PartitionWorker implements Partial<PartitionListener> {
   }
 
   /** Applies an event that counts to work in progress. */
-  counted(event: ConversationEvent, timeMs: number): void {
+  counted(event: ConversationEvent, timeMs: number, before: PartitionState): void {
+    if (this.#hold === 'held') this.#settle(event, before);
     switch (event.type) {
       case 'WorkerClaimed':
         return this.#claimed(event);
@@ -185,6 +190,8 @@ export class PartitionWorker implements Partial<PartitionListener> {
   #claimed({ claimId, workerId }: WorkerClaimed): void {
     if (claimId === this.#claimId) {
       this.#hold = 'held';
+      this.#settlements = new Settlements(this.#deps, this.#partition, this.#over);
+      void this.#settlements.lookAfter(this.#fold);
       this.#context = {
         deps: this.#deps,
         attempts: this.#attempts,
@@ -219,6 +226,11 @@ export class PartitionWorker implements Partial<PartitionListener> {
     for (const answer of this.#inFlight.values()) {
       if (answer.message.conversationId === conversationId) answer.discard();
     }
+  }
+
+  #settle(event: ConversationEvent, before: PartitionState): void {
+    const end = spendingEnd(before, event);
+    if (end !== undefined) this.#settlements?.add(end);
   }
 
   #finished(event: ReplyCompleted | ReplyFailed, timeMs: number): void {

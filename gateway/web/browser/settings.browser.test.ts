@@ -1,6 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
-import { BudgetPeriod, BudgetScope, SpendingService } from '../../../src/client/gen/chat/v1/spending_service_pb.js';
+import {
+  BudgetPeriod,
+  BudgetScope,
+  BudgetUnit,
+  SpendingService,
+} from '../../../src/client/gen/chat/v1/spending_service_pb.js';
 import { grpc } from '../../../src/client/node/grpc.ts';
 import { Parley } from '../../../src/client/parley.ts';
 import { eventually } from '../../../src/testing/test-sessions.ts';
@@ -136,8 +141,18 @@ test('people see what their replies used and cost this month, and what is left o
     outputPerMillion: 5_000_000n,
   };
   await spending.setPriceList({ currency: 'EUR', prices: [model] });
-  await spending.setBudget({ scope: BudgetScope.EACH, period: BudgetPeriod.MONTH, messages: 2n });
-  await spending.setBudget({ scope: BudgetScope.ALL, period: BudgetPeriod.DAY, messages: 1_000n });
+  await spending.setBudget({
+    scope: BudgetScope.EACH,
+    period: BudgetPeriod.MONTH,
+    unit: BudgetUnit.MESSAGES,
+    amount: 2n,
+  });
+  await spending.setBudget({
+    scope: BudgetScope.ALL,
+    period: BudgetPeriod.DAY,
+    unit: BudgetUnit.MESSAGES,
+    amount: 1_000n,
+  });
   await using visitor = await chromium.visitor(world.url);
   const chat = await ChatPage.connected(visitor);
   await chat.ask('One.');

@@ -1,6 +1,14 @@
 import { kindInWords } from '../../domain/media/in-words.ts';
-import { estimatedTokens, ProviderError, type ProviderRequest, type Utterance } from '../../ports/provider.ts';
-import { tokensPerPicture } from './limits.ts';
+import {
+  estimatedSoundMs,
+  estimatedTokens,
+  type MediaFacts,
+  type MessageToAnswer,
+  ProviderError,
+  type ProviderRequest,
+  type Utterance,
+} from '../../ports/provider.ts';
+import { mostSpeechTokensPerSecond, noteBytes, tokensPerPicture } from './limits.ts';
 
 export interface TextPart {
   readonly type: 'text';
@@ -30,6 +38,21 @@ export function messageTokens({ content }: ChatMessage): number {
   return tokens.reduce((sum, more) => sum + more, tokensPerMessage);
 }
 
+/** Published tokenizers are of bytes: a token has at least one. */
+function mostTokensOf(text: string): number {
+  return Buffer.byteLength(text);
+}
+
+/** Role and separators are fewer in each published format. */
+const mostTokensPerMessage = 8;
+
+/** How many tokens the message takes at most. */
+function mostMessageTokens({ content }: ChatMessage): number {
+  const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content;
+  const tokens = parts.map((part) => (part.type === 'text' ? mostTokensOf(part.text) : tokensPerPicture));
+  return tokens.reduce((sum, more) => sum + more, mostTokensPerMessage);
+}
+
 function tokensOf(text: string): number {
   return estimatedTokens(Buffer.byteLength(text));
 }
@@ -45,11 +68,15 @@ function localTime(timeMs: number, timeZone: string): string {
 }
 
 /** The newest part of the history that fits; it begins with what a user said, which many models' templates demand. */
-function newestWithin(history: readonly ChatMessage[], maxTokens: number): readonly ChatMessage[] {
+function newestWithin(
+  history: readonly ChatMessage[],
+  maxTokens: number,
+  tokensIn: (message: ChatMessage) => number,
+): readonly ChatMessage[] {
   let start = history.length;
   let tokens = 0;
   for (const [index, message] of [...history.entries()].reverse()) {
-    tokens += messageTokens(message);
+    tokens += tokensIn(message);
     if (tokens > maxTokens) break;
     start = index;
   }
@@ -72,7 +99,7 @@ const introduction = 'The user has given these instructions. Follow them, unless
 /**
  * Messages for the model: the system prompt with the user's local time and own instructions, as much of the newest history as the budget allows, the message itself, and the
  * beginning of the reply if it is to be continued. Prompt and message are always complete: the server decides whether they are too long. Throws
- * ProviderError (not retryable) for an unknown time zone.
+ * ProviderError (not retryable) for an unknown time zone, and where they take more than the request may.
  */
 export function contextOf(
   {
@@ -81,7 +108,8 @@ export function contextOf(
     instructions,
     history,
     begun,
-  }: Pick<ProviderRequest, 'timeMs' | 'timeZone' | 'instructions' | 'history' | 'begun'>,
+    limits,
+  }: Pick<ProviderRequest, 'timeMs' | 'timeZone' | 'instructions' | 'history' | 'begun' | 'limits'>,
   content: Content,
   systemPrompt: string,
   maxContextTokens: number,
@@ -93,8 +121,37 @@ export function contextOf(
   const message: ChatMessage = { role: 'user', content };
   const toAnswer = begun === '' ? [message] : [message, { role: 'assistant', content: begun } as const];
   const past = history.map(said).filter((before) => before.content !== '');
-  const maxHistoryTokens = [prompt, ...toAnswer].reduce((left, one) => left - messageTokens(one), maxContextTokens);
-  return [prompt, ...newestWithin(past, maxHistoryTokens), ...toAnswer];
+  const leftOf = (tokens: number, tokensIn: (message: ChatMessage) => number) =>
+    [prompt, ...toAnswer].reduce((left, one) => left - tokensIn(one), tokens);
+  const fitting = newestWithin(past, leftOf(maxContextTokens, messageTokens), messageTokens);
+  if (limits === undefined) return [prompt, ...fitting, ...toAnswer];
+  const left = leftOf(limits.inputTokens, mostMessageTokens);
+  if (left < 0) throw new ProviderError('the message takes more than its budget has', false);
+  return [prompt, ...newestWithin(fitting, left, mostMessageTokens), ...toAnswer];
+}
+
+/** What the clock's line takes at most; names of time zones are short. */
+const clockBytes = 200;
+
+/**
+ * What an attempt sends at most: bytes count as tokens, and what sound will be in text is not known before it is heard. The conversation is cut by estimate,
+ * which counts three of them as one.
+ */
+export function inputBounds(
+  { text, instructions, media, begun = '' }: MessageToAnswer,
+  systemPrompt: string,
+  maxContextTokens: number,
+): { readonly least: number; readonly most: number } {
+  const said = [systemPrompt, introduction, instructions, text, begun].reduce((sum, one) => sum + mostTokensOf(one), 0);
+  const least =
+    said + clockBytes + 3 * mostTokensPerMessage + media.reduce((sum, one) => sum + mostMediaTokens(one), 0);
+  return { least, most: Math.max(least, 3 * maxContextTokens) };
+}
+
+/** A picture as such, or any of them in words: what is said, and its kind. */
+function mostMediaTokens({ kind, sizeBytes }: MediaFacts): number {
+  if (kind === 'image') return Math.max(tokensPerPicture, noteBytes);
+  return noteBytes + Math.ceil((estimatedSoundMs(sizeBytes) * mostSpeechTokensPerSecond) / 1_000);
 }
 
 /** How many tokens the request takes, about: of the history at most what the budget allows. Pictures count where the model is shown them. */

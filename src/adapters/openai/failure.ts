@@ -78,6 +78,8 @@ export class HttpRefusal extends ProviderError {
   readonly status: number;
   /** It is about the wish to be told the usage, which the server does not know. */
   readonly isOfUsage: boolean;
+  /** It is about the limit of the reply, which the server knows by another name. */
+  readonly isOfOutputLimit: boolean;
 
   /** @param path where it came from, which tells a wrong base URL from a model that is not there */
   constructor(status: number, path: string, text: string, retryAfterMs: number | undefined) {
@@ -88,6 +90,7 @@ export class HttpRefusal extends ProviderError {
     super(`HTTP ${status}${from}${kindIn(body)}`, mayPass, retryAfterMs, { fault });
     this.status = status;
     this.isOfUsage = text.includes('stream_options');
+    this.isOfOutputLimit = text.includes('max_completion_tokens');
   }
 }
 

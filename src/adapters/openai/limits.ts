@@ -22,6 +22,15 @@ export const maxShownBytes = 20 * mebibyte;
 /** Counted for a picture by the estimate, whatever its size: OpenAI's models count 85 to 1 600, Anthropic's and Google's fewer than the latter. */
 export const tokensPerPicture = 1_600;
 
+/** Counted by bounds for what is said in a second: fast speech has some 20 characters, of which most scripts have up to three bytes. */
+export const mostSpeechTokensPerSecond = 60;
+
+/** Counted by bounds for what the model is told of a sound, a video or a picture. */
+export const noteBytes = 100;
+
+/** Without so many no reply is begun, where a budget limits it. */
+export const leastOutputTokens = 64;
+
 /** Spoken part of a reply, in UTF-16 units: OpenAI's maximum, and four minutes. */
 export const maxSpokenChars = 4_096;
 

@@ -44,7 +44,14 @@ function claiming(sizeBytes: number, of: RequestMedia): RequestMedia {
 }
 
 function provider(settings: Partial<OpenAiProviderSettings> = {}, { baseUrl } = server) {
-  const common = { baseUrl, apiKey, model: 'test-model', maxContextTokens: 8_000, clock: systemClock };
+  const common = {
+    baseUrl,
+    apiKey,
+    model: 'test-model',
+    maxContextTokens: 8_000,
+    maxOutputTokens: 500,
+    clock: systemClock,
+  };
   return openAiProvider({ ...common, ...allModels, ...settings });
 }
 

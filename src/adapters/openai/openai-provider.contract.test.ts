@@ -24,6 +24,7 @@ async function subject(): Promise<ProviderSubject> {
   const settings = {
     model: 'test-model',
     maxContextTokens: 1_000,
+    maxOutputTokens: 500,
     transcriptionModel: 'test-ear',
     speechModel: 'test-mouth',
     speechVoice: 'alto',

@@ -27,6 +27,7 @@ function provider(overrides: Partial<OpenAiProviderSettings> = {}): Provider {
     apiKey,
     model: 'test-model',
     maxContextTokens: 1_000,
+    maxOutputTokens: 500,
     clock: systemClock,
     ...overrides,
   });

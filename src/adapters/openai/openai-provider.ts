@@ -1,6 +1,9 @@
 import { mediaInWords } from '../../domain/media/in-words.ts';
 import {
+  estimatedSoundMs,
   type Generating,
+  type MessageToAnswer,
+  mostSoundMs,
   type Provider,
   ProviderError,
   type ProviderRequest,
@@ -8,12 +11,13 @@ import {
   type RequestMedia,
   type Truncated,
   type Usage,
+  type UsageBounds,
 } from '../../ports/provider.ts';
 import { type Answer, type Call, chunksOf, drain, post, within } from './call.ts';
 import { piecesOf } from './chat-stream.ts';
-import { type ChatMessage, type Content, contextOf, inputTokensOf, type PicturePart } from './context.ts';
+import { type ChatMessage, type Content, contextOf, inputBounds, inputTokensOf, type PicturePart } from './context.ts';
 import { HttpRefusal } from './failure.ts';
-import { drainMs, maxShownBytes } from './limits.ts';
+import { drainMs, leastOutputTokens, maxShownBytes, maxSpeechBytes } from './limits.ts';
 import { listen, readMedia, type Transcripts } from './listening.ts';
 import { make } from './making.ts';
 import { checkSettings, type OpenAiProviderSettings } from './settings.ts';
@@ -69,22 +73,31 @@ function notAModelServer(contentType: string): ProviderError {
   return new ProviderError(what, false, undefined, { fault: 'not a model server' });
 }
 
-/** Whether the server is asked to say what a reply used: not, once it has refused to. */
-interface UsageWish {
-  isAsked: boolean;
+/** What of the protocol the server knows, as far as it has refused the rest. */
+interface Dialect {
+  /** It is asked to say what a reply used. */
+  asksUsage: boolean;
+  /** What limits a reply: the newer name, or the one that is older, and all that some servers know. */
+  outputLimit: 'max_completion_tokens' | 'max_tokens';
 }
 
-/** Asks for the usage as well, unless the server knows nothing of that. */
-async function ask(call: Call, request: object, usage: UsageWish): Promise<Answer> {
-  const path = '/chat/completions';
-  const accept = 'text/event-stream';
-  if (!usage.isAsked) return post(call, path, request, accept);
+/** Asks in the server's dialect, and learns it. */
+async function ask(call: Call, request: object, outputTokens: number | undefined, dialect: Dialect): Promise<Answer> {
+  const { asksUsage, outputLimit } = dialect;
+  const limit = outputTokens === undefined ? {} : { [outputLimit]: outputTokens };
+  const usage = asksUsage ? { stream_options: { include_usage: true } } : {};
   try {
-    return await post(call, path, { ...request, stream_options: { include_usage: true } }, accept);
+    return await post(call, '/chat/completions', { ...request, ...limit, ...usage }, 'text/event-stream');
   } catch (error) {
-    if (!(error instanceof HttpRefusal) || !error.isOfUsage) throw error;
-    usage.isAsked = false;
-    return post(call, path, request, accept);
+    if (!(error instanceof HttpRefusal)) throw error;
+    const learnt: Dialect = {
+      asksUsage: asksUsage && !error.isOfUsage,
+      outputLimit: error.isOfOutputLimit ? 'max_tokens' : outputLimit,
+    };
+    const isNew = learnt.asksUsage !== asksUsage || (outputTokens !== undefined && learnt.outputLimit !== outputLimit);
+    if (!isNew) throw error;
+    Object.assign(dialect, learnt);
+    return ask(call, request, outputTokens, dialect);
   }
 }
 
@@ -92,7 +105,8 @@ async function ask(call: Call, request: object, usage: UsageWish): Promise<Answe
 export async function* chat(
   settings: OpenAiProviderSettings,
   messages: () => readonly ChatMessage[],
-  usage: UsageWish,
+  outputTokens: number | undefined,
+  dialect: Dialect,
   signal: AbortSignal,
 ): AsyncIterable<string | Generating | Truncated | Usage> {
   signal.throwIfAborted();
@@ -102,7 +116,7 @@ export async function* chat(
     const shown = messages();
     const begun = shown.at(-1)?.role === 'assistant' ? goesOn : undefined;
     const request = { model: settings.model, messages: shown, stream: true, ...begun };
-    const { contentType, reader } = await ask(call, request, usage);
+    const { contentType, reader } = await ask(call, request, outputTokens, dialect);
     if (!/^text\/event-stream\b/.test(contentType)) throw notAModelServer(contentType);
     const pieces = piecesOf(chunksOf(reader), begun !== undefined, (next) => within(drainMs, call, next));
     for await (const piece of pieces) {
@@ -126,18 +140,19 @@ function textReply(
   settings: OpenAiProviderSettings,
   request: ProviderRequest,
   content: Content,
-  usage: UsageWish,
+  dialect: Dialect,
   signal: AbortSignal,
 ): AsyncIterable<string | Generating | Truncated | Usage> {
   const { maxContextTokens, systemPrompt = defaultSystemPrompt } = settings;
-  return chat(settings, () => contextOf(request, content, systemPrompt, maxContextTokens), usage, signal);
+  const messages = () => contextOf(request, content, systemPrompt, maxContextTokens);
+  return chat(settings, messages, request.limits?.outputTokens, dialect, signal);
 }
 
 /** Listens, answers in text, then makes of that text what else is wanted. */
 async function* replyWithMedia(
   settings: OpenAiProviderSettings,
   request: ProviderRequest,
-  usage: UsageWish,
+  dialect: Dialect,
   signal: AbortSignal,
 ): AsyncIterable<ReplyPiece> {
   signal.throwIfAborted();
@@ -149,7 +164,7 @@ async function* replyWithMedia(
     const pictures = shown(request.media, vision).size;
     if (pictures > 0) yield { type: 'usage', picturesIn: pictures };
     let text = request.begun;
-    for await (const piece of textReply(settings, request, content, usage, signal)) {
+    for await (const piece of textReply(settings, request, content, dialect, signal)) {
       if (typeof piece === 'string') text += piece;
       yield piece;
     }
@@ -161,6 +176,26 @@ async function* replyWithMedia(
   }
 }
 
+function boundsOf(message: MessageToAnswer, settings: OpenAiProviderSettings): UsageBounds {
+  const { systemPrompt = defaultSystemPrompt, maxContextTokens, maxOutputTokens } = settings;
+  const { transcriptionModel = '', speechModel = '', imageModel = '' } = settings;
+  const { media, replyKind } = message;
+  const { least, most } = inputBounds(message, systemPrompt, maxContextTokens);
+  const heard = media.filter(({ kind }) => kind !== 'image' && transcriptionModel !== '');
+  const beside = {
+    cachedInputTokens: 0,
+    reasoningTokens: 0,
+    soundInMs: heard.reduce((sum, { sizeBytes }) => sum + mostSoundMs(sizeBytes), 0),
+    soundOutMs: speechModel !== '' && replyKind !== 'text' ? estimatedSoundMs(maxSpeechBytes) : 0,
+    picturesIn: settings.vision ? media.filter(({ kind }) => kind === 'image').length : 0,
+    picturesOut: imageModel !== '' && replyKind === 'video' ? 1 : 0,
+  };
+  return {
+    least: { ...beside, inputTokens: least, outputTokens: leastOutputTokens },
+    most: { ...beside, inputTokens: most, outputTokens: maxOutputTokens },
+  };
+}
+
 /**
  * Any server with OpenAI's chat-completions stream and, each if its model is named, its endpoints for transcription, speech and pictures.
  * The conversation goes along as far as `maxContextTokens` allows, the client's local time with it. Time limits are the caller's. Throws
@@ -168,17 +203,18 @@ async function* replyWithMedia(
  */
 export function openAiProvider(settings: OpenAiProviderSettings): Provider {
   checkSettings(settings);
-  const usage: UsageWish = { isAsked: true };
+  const dialect: Dialect = { asksUsage: true, outputLimit: 'max_completion_tokens' };
   const { systemPrompt = defaultSystemPrompt, maxContextTokens, vision = false } = settings;
   return {
     estimatedInputTokens: (request) => inputTokensOf(request, systemPrompt, maxContextTokens, vision),
+    bounds: (message) => boundsOf(message, settings),
     name: 'openai',
     model: settings.model,
     usesHistory: true,
     continues: settings.continues ?? false,
     reply: (request, signal) =>
       request.replyKind === 'text' && request.media.length === 0
-        ? textReply(settings, request, request.text, usage, signal)
-        : replyWithMedia(settings, request, usage, signal),
+        ? textReply(settings, request, request.text, dialect, signal)
+        : replyWithMedia(settings, request, dialect, signal),
   };
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../ports/clock.ts';
+import { leastOutputTokens } from './limits.ts';
 
 export interface OpenAiProviderSettings {
   /** Where `/chat/completions` is, e.g. `https://api.openai.com/v1`. A query is kept. */
@@ -10,6 +11,8 @@ export interface OpenAiProviderSettings {
    * For system prompt, history and message together, by estimate; what the model's window has beyond is for the reply.
    */
   readonly maxContextTokens: number;
+  /** Of a reply, where a budget limits it: the server is told so. */
+  readonly maxOutputTokens: number;
   readonly systemPrompt?: string;
   /** The server can continue an assistant message that is last in the request. */
   readonly continues?: boolean;
@@ -28,7 +31,7 @@ export interface OpenAiProviderSettings {
 
 /** Only main knows which settings are secret, so messages here must not show values. */
 export function checkSettings(settings: OpenAiProviderSettings): void {
-  const { baseUrl, apiKey, model, maxContextTokens, speechModel = '', speechVoice = '' } = settings;
+  const { baseUrl, apiKey, model, maxContextTokens, maxOutputTokens, speechModel = '', speechVoice = '' } = settings;
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol))
     throw new TypeError('baseUrl: an http or https URL expected');
@@ -39,4 +42,6 @@ export function checkSettings(settings: OpenAiProviderSettings): void {
   if (!Number.isInteger(maxContextTokens) || maxContextTokens < 1) {
     throw new RangeError(`maxContextTokens: 1 or more expected, not ${maxContextTokens}`);
   }
+  if (!Number.isInteger(maxOutputTokens) || maxOutputTokens < leastOutputTokens)
+    throw new RangeError(`maxOutputTokens: ${leastOutputTokens} or more expected, not ${maxOutputTokens}`);
 }

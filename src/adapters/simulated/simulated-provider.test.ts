@@ -6,6 +6,7 @@ import {
   piecesOfReply,
   providerRequest,
   requestMedia,
+  usedIn,
   wholeReply,
 } from '../../ports/contracts/provider.contract.ts';
 import type { ProviderRequest } from '../../ports/provider.ts';
@@ -54,6 +55,25 @@ async function say(
 async function replies(overrides: Partial<ProviderRequest>, count = 200): Promise<readonly string[]> {
   return Promise.all(Array.from({ length: count }, (_, i) => say({ ...overrides, messageId: `message-${i}` })));
 }
+
+describe('a limit', () => {
+  test('ends a reply that is longer, and what was said before does not count', async () => {
+    const provider = simulatedProvider(settings({ pieces: 4 }));
+    const whole = (await piecesOfReply(provider, providerRequest())).join('');
+    for (const begun of ['', whole.slice(0, 9)])
+      for (const outputTokens of [1, 3, 1_000]) {
+        const limits = { inputTokens: 1_000, outputTokens };
+        const pieces = await wholeReply(provider, providerRequest({ begun, limits }));
+        const text = pieces.filter((piece) => typeof piece === 'string').join('');
+        const isWhole = outputTokens === 1_000;
+        expect(whole.slice(begun.length).startsWith(text)).toBe(true);
+        expect(text === whole.slice(begun.length)).toBe(isWhole);
+        expect(usedIn(pieces).outputTokens).toBeLessThanOrEqual(outputTokens);
+        if (!isWhole) expect(usedIn(pieces).outputTokens).toBe(outputTokens);
+        expect(pieces.some((piece) => typeof piece !== 'string' && piece.type === 'truncated')).toBe(!isWhole);
+      }
+  });
+});
 
 describe('timing', () => {
   test('waits within the range before the first piece, differently for different messages', async () => {

@@ -5,12 +5,14 @@ import {
   estimatedSoundMs,
   estimatedTokens,
   type GeneratedMedia,
+  type MessageToAnswer,
   type Provider,
   ProviderError,
   type ProviderRequest,
   type ReplyKind,
   type ReplyPiece,
   type Usage,
+  type UsageBounds,
 } from '../../ports/provider.ts';
 import { answer } from './answer.ts';
 import { type Random, seededRandom } from './seeded-random.ts';
@@ -102,7 +104,7 @@ async function* reply(
   if (delayMs > 0) await clock.sleep(delayMs, signal);
   let dueMs = pieceIntervalMs > 0 ? clock.monotonicMs() : 0;
   let begunUnits = request.begun.length;
-  const whole = answer(request, random, pieces);
+  const { text: whole, isCut } = within(request, answer(request, random, pieces));
   for (const piece of cut(whole, pieces)) {
     const fresh = piece.slice(begunUnits);
     begunUnits = Math.max(0, begunUnits - piece.length);
@@ -113,6 +115,7 @@ async function* reply(
     yield fresh;
     dueMs += pieceIntervalMs;
   }
+  if (isCut) yield { type: 'truncated' };
   for (const sample of samplesOf[request.replyKind]) {
     yield { type: 'generating' };
     const media = await mediaOf(sample);
@@ -122,25 +125,55 @@ async function* reply(
   yield usedBy(request, whole);
 }
 
+/** The reply as far as the limit allows, the beginning that was said before not counted. */
+function within({ begun, limits }: ProviderRequest, whole: string): { readonly text: string; readonly isCut: boolean } {
+  const tokens = estimatedTokens(Buffer.byteLength(whole.slice(begun.length)));
+  if (limits === undefined || tokens <= limits.outputTokens) return { text: whole, isCut: false };
+  const rest = Array.from(whole.slice(begun.length));
+  let end = 0;
+  for (let bytes = 0; end < rest.length; end += 1) {
+    bytes += Buffer.byteLength(rest[end] ?? '');
+    if (estimatedTokens(bytes) > limits.outputTokens) break;
+  }
+  return { text: begun + rest.slice(0, end).join(''), isCut: true };
+}
+
 /** As its own word, not as an estimate: equal requests use the same. */
 function usedBy(request: ProviderRequest, reply: string): Usage {
-  const samples = samplesOf[request.replyKind];
+  const outputTokens = estimatedTokens(Buffer.byteLength(reply.slice(request.begun.length)));
+  return { type: 'usage', ...mediaUsage(request), inputTokens: inputTokensOf(request), outputTokens };
+}
+
+function mediaUsage({ media, replyKind }: MessageToAnswer) {
+  const samples = samplesOf[replyKind];
   return {
-    type: 'usage',
-    inputTokens: inputTokensOf(request),
-    outputTokens: estimatedTokens(Buffer.byteLength(reply.slice(request.begun.length))),
-    soundInMs: request.media.reduce(
+    soundInMs: media.reduce(
       (sum, { kind, sizeBytes }) => sum + (kind === 'image' ? 0 : estimatedSoundMs(sizeBytes)),
       0,
     ),
     soundOutMs: samples.includes(chime) ? chimeMs : 0,
-    picturesIn: request.media.filter(({ kind }) => kind === 'image').length,
+    picturesIn: media.filter(({ kind }) => kind === 'image').length,
     picturesOut: samples.includes(landscape) ? 1 : 0,
   };
 }
 
-function inputTokensOf({ text, instructions, begun }: ProviderRequest): number {
+function inputTokensOf({ text, instructions, begun = '' }: MessageToAnswer): number {
   return estimatedTokens(Buffer.byteLength(text) + Buffer.byteLength(instructions) + Buffer.byteLength(begun));
+}
+
+/** Where a budget limits it, a reply gets so many tokens at least and at most. */
+const shortReplyTokens = 16;
+const longReplyTokens = 1_000;
+
+/** It never sends anything of the conversation, so both have the same input. */
+function boundsOf(message: MessageToAnswer): UsageBounds {
+  const input = {
+    ...mediaUsage(message),
+    inputTokens: inputTokensOf(message),
+    cachedInputTokens: 0,
+    reasoningTokens: 0,
+  };
+  return { least: { ...input, outputTokens: shortReplyTokens }, most: { ...input, outputTokens: longReplyTokens } };
 }
 
 /**
@@ -152,6 +185,7 @@ export function simulatedProvider(settings: SimulatedProviderSettings): Provider
   const seed = settings.seed === 'random' ? randomInt(2 ** 32) : settings.seed;
   return {
     estimatedInputTokens: inputTokensOf,
+    bounds: boundsOf,
     name: 'simulated',
     model: 'simulated',
     usesHistory: false,

@@ -111,7 +111,7 @@ test('a message without a grant of the budgets that its gateway knew of is a bre
   const log = new PlainLog({ 'test.connections': 1, 'test.conversations': 1, 'test.spending': 1 });
   const asks = (messageId: string) => ({ type: 'MessageBudgeted', messageId, clientId: 'ann' }) as const;
   const spending = [
-    { type: 'BudgetSet', setBy: '', scope: { kind: 'each' }, period: 'day', messages: 2 } as const,
+    { type: 'BudgetSet', setBy: '', scope: { kind: 'each' }, period: 'day', unit: 'messages', amount: 2 } as const,
     ...['c/1', 'c/2', 'c/3'].map(asks),
   ];
   for (const [timeMs, event] of spending.entries())
@@ -141,6 +141,7 @@ test('a message without a grant of the budgets that its gateway knew of is a bre
   expect(report.budgets).toEqual({
     granted: 2,
     refused: 1,
-    closest: { budget: { scope: { kind: 'each' }, period: 'day', messages: 2 }, granted: 2 },
+    overrun: 0,
+    closest: { budget: { scope: { kind: 'each' }, period: 'day', unit: 'messages', amount: 2 }, counted: 2 },
   });
 });

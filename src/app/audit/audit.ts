@@ -75,6 +75,8 @@ export interface AuditReport {
     /** Messages that budgets granted, and did not grant. */
     readonly granted: number;
     readonly refused: number;
+    /** Messages whose replies used more than was reserved for them. */
+    readonly overrun: number;
     /** The closest that any budget came to its end; null: none counted a message. */
     readonly closest: BudgetHistory['closest'] | null;
   };
@@ -154,7 +156,12 @@ export async function auditLog({ journal, onProgress }: AuditOptions): Promise<A
     messages: messages.report(),
     usage: messages.usage,
     prices: { lists: prices.length, currency: currencyOf(prices) ?? '' },
-    budgets: { granted: budgets.granted, refused: budgets.refused, closest: budgets.closest ?? null },
+    budgets: {
+      granted: budgets.granted,
+      refused: budgets.refused,
+      overrun: budgets.overrun,
+      closest: budgets.closest ?? null,
+    },
     breaches,
     undecodable,
     unknown,
@@ -281,8 +288,10 @@ async function foldSpending(
     for (const entry of batch) {
       const event = findings.eventOf(entry, topic, 0);
       if (event === undefined) continue;
-      state = evolveSpending(state, event, entry);
-      budgets.add(event, entry, state.budgets);
+      const before = state;
+      state = evolveSpending(before, event, entry);
+      const breach = budgets.add(event, entry, { before: before.budgets, after: state.budgets });
+      if (breach !== null) findings.breach({ topic, partition: 0, offset: entry.offset, what: breach });
     }
     done(batch.length);
   }
@@ -318,7 +327,7 @@ async function auditPartition(
           : (checkDraft(before, event) ??
             checkUsage(before, event) ??
             checkCosts(prices, before, event) ??
-            budgets.check(event));
+            budgets.check(before, event));
       const breach = checkPartition(state) ?? ofEvent;
       if (breach !== null) findings.breach({ topic, partition, offset: entry.offset, what: breach });
     }

@@ -82,9 +82,9 @@ test('a budget by itself says how many of the messages were over it, and repeats
     [dayMs + 1, said('ann', 'c/4')],
   ] as const;
   const budgets = [
-    { scope: { kind: 'all' }, period: 'day', messages: 2 },
-    { scope: { kind: 'each' }, period: 'day', messages: 1 },
-    { scope: { kind: 'client', clientId: 'bob' }, period: 'month', messages: 0 },
+    { scope: { kind: 'all' }, period: 'day', unit: 'messages', amount: 2 },
+    { scope: { kind: 'each' }, period: 'day', unit: 'messages', amount: 1 },
+    { scope: { kind: 'client', clientId: 'bob' }, period: 'month', unit: 'messages', amount: 0 },
   ] as const;
   const report = await ask(logOf([], messages), { budgets });
   expect(report.messages).toBe(4);

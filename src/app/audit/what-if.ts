@@ -170,8 +170,8 @@ class Messages {
       const clients = new Set<string>();
       for (const byClient of counts.values()) {
         const sum = [...byClient.values()].reduce((all, one) => all + one, 0);
-        if (sum <= budget.messages) continue;
-        over += sum - budget.messages;
+        if (sum <= budget.amount) continue;
+        over += sum - budget.amount;
         usedUp += 1;
         for (const clientId of byClient.keys()) clients.add(clientId);
       }

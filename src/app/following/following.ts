@@ -80,6 +80,12 @@ export class Following {
     return this.#deps.ids.partition(conversationId, this.#partitions.length);
   }
 
+  /** Where a message of the conversation will stand that is not in the log yet: in this partition, at this offset or behind. */
+  nextPlace(conversationId: string): { readonly partition: number; readonly fromOffset: number } {
+    const partition = this.partitionOf(conversationId);
+    return { partition, fromOffset: this.at(partition).next };
+  }
+
   /** The fold of the partition that holds the conversation. */
   of(conversationId: string): PartitionFollower {
     return this.at(this.partitionOf(conversationId));

@@ -45,8 +45,8 @@ export interface FollowerDeps {
 
 /** Gets each record, in log order, once it is folded. */
 export interface PartitionListener {
-  /** An event has changed the fold. */
-  counted(event: ConversationEvent, timeMs: number): void;
+  /** An event has changed the fold. `before`: the state before it. */
+  counted(event: ConversationEvent, timeMs: number, before: PartitionState): void;
   /** A record about a message or a conversation counts. */
   followed(record: FollowedRecord): void;
   /** A message was appended that the fold knew already. */
@@ -59,7 +59,6 @@ export interface PartitionListener {
   read(): void;
 }
 
-/** Somebody who waits until everything before an offset is part of the fold. */
 /**
  * One partition of `conversations` as a process follows it, for its sessions and its worker: the fold, and the recent records. It starts at the workers'
  * committed offset, before which every message is final, and looks back a little further to detect repeats.
@@ -247,7 +246,7 @@ export class PartitionFollower {
     const record = followedRecord(at, event, before, this.#state);
     if (record !== undefined && !isUnderWay(record)) this.#recent.add(withoutDraft(record));
     for (const listener of this.#listeners) {
-      if (this.#state !== before) listener.counted?.(event, at.timeMs);
+      if (this.#state !== before) listener.counted?.(event, at.timeMs, before);
       if (record !== undefined) listener.followed?.(record);
     }
   }

@@ -22,10 +22,12 @@ const facts: MessageFacts = {
   messageWaitMs: 0,
   spendingOffset: 0,
   needsGrant: false,
+  hasReservation: false,
 };
 const limits: MessageLimits = {
   maxTextBytes: 10,
   maxInlineBytes: 4,
+  maxMediaBytes: 1_000_000,
   maxPendingPerClient: 2,
   maxHistoryBytesPerClient: undefined,
 };

@@ -4,7 +4,8 @@ import { utf8Length } from '../../domain/conversation/utf8.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
 import { maxInstructionsBytes, maxParts } from '../../domain/limits.ts';
 import { isFileName } from '../../domain/media/file-name.ts';
-import { isAllowed, normalContentType } from '../../domain/media/formats.ts';
+import { isAllowed, normalContentType, replyKindOf } from '../../domain/media/formats.ts';
+import type { MediaFacts, MessageToAnswer } from '../../ports/provider.ts';
 import type { TraceContext } from '../../ports/tracing.ts';
 import { isChosenId } from './hello.ts';
 
@@ -64,6 +65,8 @@ export interface MessageLimits {
   readonly maxTextBytes: number;
   /** Bytes of one inline media part. */
   readonly maxInlineBytes: number;
+  /** Bytes of one upload. */
+  readonly maxMediaBytes: number;
   /** Messages of one client that have no end yet. */
   readonly maxPendingPerClient: number;
   /** Bytes that history keeps of one client's conversations; undefined: as many as there are. */
@@ -97,6 +100,8 @@ export interface MessageFacts {
   readonly spendingOffset: number;
   /** A budget counts the message, and has not granted it as far as that was read. */
   readonly needsGrant: boolean;
+  /** What its replies may use is reserved. */
+  readonly hasReservation: boolean;
   /** How long until the rate limit lets the client send another message; 0: it does now. */
   readonly messageWaitMs: number;
 }
@@ -116,7 +121,7 @@ export type Decision =
   /** The usage of history is to be read; then decide again. */
   | { readonly type: 'read-usage' }
   /** The message is to be counted by its client's budgets; if they grant it, decide again. */
-  | { readonly type: 'ask-budgets' }
+  | { readonly type: 'ask-budgets'; readonly content: MessageToAnswer }
   | { readonly type: 'refuse'; readonly refused: Refused };
 
 /** Decides on a message; pure. The first reason in the order of these lines refuses it. */
@@ -126,7 +131,8 @@ export function decideMessage(
   facts: MessageFacts,
   limits: MessageLimits,
 ): Decision {
-  const { serving, isDeleted, seen, usedBytes, unanswered, messageWaitMs, needsGrant, spendingOffset } = facts;
+  const { serving, isDeleted, seen, usedBytes, unanswered, messageWaitMs, needsGrant, spendingOffset, hasReservation } =
+    facts;
   const { maxPendingPerClient: maxPending, maxHistoryBytesPerClient: maxBytes } = limits;
   const { clientMessageId, instructions = '' } = message;
   const unserved = refusalUnlessServed(serving);
@@ -141,7 +147,7 @@ export function decideMessage(
   if (unanswered >= maxPending) return refuse(new Refused('TOO_MANY_PENDING', `${maxPending} messages are unanswered`));
   if (messageWaitMs > 0)
     return refuse(new Refused('TOO_MANY_MESSAGES', undefined, { retryDelayMs: Math.ceil(messageWaitMs) }));
-  if (needsGrant) return { type: 'ask-budgets' };
+  if (needsGrant) return { type: 'ask-budgets', content: contentOf(parts, instructions, limits.maxMediaBytes) };
   const event: MessageReceived = {
     type: 'MessageReceived',
     ...place,
@@ -149,6 +155,7 @@ export function decideMessage(
     parts: isTextOnly(parts) ? parts : [],
     ...(instructions !== '' && { instructions }),
     ...(spendingOffset > 0 && { spendingOffset }),
+    ...(hasReservation && { hasReservation }),
   };
   return { type: 'accept', event, parts };
 }
@@ -161,6 +168,20 @@ export function refusalUnlessServed(serving: Serving): Refused | undefined {
 
 function refuse(refused: Refused): Decision {
   return { type: 'refuse', refused };
+}
+
+/** What its replies may use depends on this of it. */
+function contentOf(parts: readonly CheckedPart[], instructions: string, maxMediaBytes: number): MessageToAnswer {
+  const texts = parts.filter((part) => part.kind === 'text').map(({ text }) => text);
+  const media = parts.filter((part) => part.kind !== 'text').map((part) => mediaFacts(part, maxMediaBytes));
+  return { text: texts.join(''), media, instructions, replyKind: replyKindOf(media) };
+}
+
+/** Of an upload whose kind is not stated, the one whose reply uses most, and of an unknown length the longest. */
+function mediaFacts(part: InlineMedia | NamedMedia, maxMediaBytes: number): MediaFacts {
+  if (part.kind === 'inline') return { kind: part.mediaKind, sizeBytes: part.bytes.length };
+  const { mediaKind, sizeBytes } = part.stated;
+  return { kind: mediaKind ?? 'video', sizeBytes: sizeBytes > 0 ? sizeBytes : maxMediaBytes };
 }
 
 /** What history will count of it. */

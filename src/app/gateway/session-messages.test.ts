@@ -40,7 +40,13 @@ beforeEach(async () => {
   [takes, messageWaitMs, mayServe] = [[], 0, true];
   settings = {
     ...{ maxWaitForSlotMs: 0, firstMessageDeadlineMs: 60_000, staleAfterMs: 45_000 },
-    ...{ maxPendingPerClient, maxTextBytes: 1_000, maxInlineBytes: 1_000, maxHistoryBytesPerClient: undefined },
+    ...{
+      maxPendingPerClient,
+      maxTextBytes: 1_000,
+      maxMediaBytes: 1_000_000,
+      maxInlineBytes: 1_000,
+      maxHistoryBytesPerClient: undefined,
+    },
   };
   world = new SessionWorld();
   await world.append({ type: 'ConversationStarted', conversationId: 'c', clientId: 'client' });

@@ -15,6 +15,7 @@ import type { Admission, AdmissionListener } from './admission.ts';
 import type { Hello } from './hello.ts';
 import { Session, type SessionDeps } from './session.ts';
 import type { SessionEvent } from './session-event.ts';
+import { unlimited } from './testing/unlimited.ts';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const uncounted = { refused() {}, accepted() {}, replied() {}, historyRead() {}, sessionEnded() {}, writeRefused() {} };
@@ -144,7 +145,7 @@ beforeEach(async () => {
       maxTextBytes: 1_000,
       maxInlineBytes: 1_000,
     },
-    spending: { position: 0, needsGrant: () => false, refusalUnlessGranted: async () => undefined },
+    spending: unlimited,
     security: { record: async (happening: Happening) => void secured.push(happening) },
     onIdChanged() {},
   };

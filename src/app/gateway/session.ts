@@ -57,7 +57,7 @@ export interface SessionDeps {
   readonly media: Pick<MediaLibrary, 'take'>;
   readonly links: MediaLinks;
   readonly writes: Pick<ClientWrites, 'take' | 'messageWaitMs' | 'takeMessage'>;
-  readonly spending: Pick<SpendingBook, 'position' | 'needsGrant' | 'refusalUnlessGranted'>;
+  readonly spending: Pick<SpendingBook, 'position' | 'needsGrant' | 'refusalUnlessGranted' | 'reservationOf'>;
   readonly security: Pick<SecurityRecorder, 'record'>;
   readonly settings: SessionSettings;
   /** Whether sessions with a slot may send and receive. */
@@ -412,7 +412,7 @@ export class Session implements AdmissionListener {
 
   /** Decides on a message and carries the decision out. Facts that are not in memory are read only when the decision asks for them. */
   async #accept(message: OutgoingMessage, arrivedMs: number): Promise<Submitted> {
-    const { conversations, spending, settings } = this.#deps;
+    const { conversations, following, spending, settings } = this.#deps;
     const place = this.#placeOf(message);
     const { clientId, conversationId, messageId } = place;
     const asked: { seen?: 'never'; usedBytes?: number | undefined } = {};
@@ -431,7 +431,9 @@ export class Session implements AdmissionListener {
           asked.usedBytes = await conversations.usedBytes(clientId);
           break;
         case 'ask-budgets': {
-          const refused = await spending.refusalUnlessGranted(messageId, clientId);
+          const at = following.nextPlace(conversationId);
+          const wish = { ...at, messageId, clientId, content: decision.content };
+          const refused = await spending.refusalUnlessGranted(wish);
           if (refused !== undefined) throw this.#counted(refused);
           break;
         }
@@ -466,6 +468,7 @@ export class Session implements AdmissionListener {
       messageWaitMs: writes.messageWaitMs(clientId),
       spendingOffset: spending.position,
       needsGrant: spending.needsGrant(messageId, clientId),
+      hasReservation: spending.reservationOf(messageId) !== undefined,
     };
   }
 

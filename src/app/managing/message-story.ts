@@ -8,8 +8,7 @@ import type {
   WorkerClaimed,
   WorkerReleased,
 } from '../../domain/conversation/events.ts';
-import { newlyTold } from '../../domain/conversation/invariants.ts';
-import { evolve, type PartitionState, pendingMessage } from '../../domain/conversation/partition-state.ts';
+import { evolve, newlyTold, type PartitionState, pendingMessage } from '../../domain/conversation/partition-state.ts';
 import type { PendingMessage } from '../../domain/conversation/pending-messages.ts';
 import { maxLostWorkers } from '../../domain/limits.ts';
 import type { JournalEntry } from '../journal.ts';

@@ -1,6 +1,6 @@
 import { invalidField, Refused } from '../../domain/errors/catalogue.ts';
-import { type Budget, budgetsOf, endOfPeriod, grantedOf } from '../../domain/spending/budgets.ts';
-import type { BudgetPeriod, BudgetScope } from '../../domain/spending/events.ts';
+import { type Budget, budgetsOf, endOfPeriod, isSameBudget, leftOf } from '../../domain/spending/budgets.ts';
+import { currencyOf } from '../../domain/spending/prices.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
 import { actingClient, type Caller, requireOperator } from '../caller.ts';
@@ -19,18 +19,20 @@ export interface BudgetsDeps {
 
 /** A budget, and what is left of it now. */
 export interface BudgetNow extends Budget {
-  /** Messages; undefined: that would tell of others. */
+  /** undefined: that would tell of others. */
   readonly left: number | undefined;
   /** When it begins anew, in milliseconds since the epoch. */
   readonly resetMs: number;
+  /** ISO 4217, of one of cost; '': it is of something else, or prices were never set. */
+  readonly currency: string;
 }
 
-/** More than any budget is. */
-const maxMessages = 1_000_000_000_000;
+/** More than any budget is: a billion of the currency, in micro-units. */
+const maxAmount = 1_000_000_000_000_000;
 /** Budgets in force, those of single clients included. */
 const maxBudgets = 10_000;
 
-/** Budgets of messages: set by operators, seen by clients. */
+/** Budgets: set by operators, seen by clients. */
 export class BudgetKeeper {
   readonly #deps: BudgetsDeps;
 
@@ -39,28 +41,30 @@ export class BudgetKeeper {
   }
 
   /**
-   * Sets a budget in place of the one of this scope and period, or removes it (undefined). What is so already is not written again. Throws OPERATOR_REQUIRED,
-   * FRAME_INVALID, CLIENT_ID_INVALID; rejects with LogUnavailable.
+   * Sets a budget in place of the one of this scope, period and unit, or removes it (no amount). What is so already is not written again. Throws
+   * OPERATOR_REQUIRED, FRAME_INVALID, CLIENT_ID_INVALID; rejects with LogUnavailable.
    */
-  async set(caller: Caller, scope: BudgetScope, period: BudgetPeriod, messages: number | undefined): Promise<void> {
+  async set(caller: Caller, kind: Omit<Budget, 'amount'>, amount: number | undefined): Promise<void> {
     requireOperator(caller);
+    const { scope, period, unit } = kind;
     if (scope.kind === 'client' && !isChosenId(scope.clientId)) throw new Refused('CLIENT_ID_INVALID');
-    if (messages !== undefined && !(messages >= 0 && messages <= maxMessages))
-      throw invalidField('messages', `0 to ${maxMessages}, or unset`);
+    if (amount !== undefined && !(amount >= 0 && amount <= maxAmount))
+      throw invalidField('amount', `0 to ${maxAmount}, or unset`);
     const { book, security } = this.#deps;
     const { inForce } = book.budgets;
-    const before = inForce.find((budget) => idOf(budget) === idOf({ scope, period }));
-    if (before?.messages === messages) return;
+    const before = inForce.find((budget) => isSameBudget(budget, kind));
+    if (before?.amount === amount) return;
     if (before === undefined && inForce.length >= maxBudgets)
       throw invalidField('scope', `${maxBudgets} budgets are set: remove some first`);
     const setBy = caller.kind === 'client' ? caller.clientId : '';
-    await book.setBudget({ type: 'BudgetSet', setBy, scope, period, ...(messages !== undefined && { messages }) });
+    const set = { type: 'BudgetSet', setBy, scope, period, unit } as const;
+    await book.setBudget(amount === undefined ? set : { ...set, amount });
     const clientId = scope.kind === 'client' ? scope.clientId : '';
-    const detail = `${scope.kind}, ${messages === undefined ? 'none' : `${messages} messages`} a ${period}`;
+    const detail = `${scope.kind}, ${amount === undefined ? `no budget of ${unit}` : `${amount} ${unit}`} a ${period}`;
     await security.record({ kind: 'budget_set', clientId, ...operatorOf(caller), detail });
   }
 
-  /** All budgets, in the order of scope, client and period. Throws OPERATOR_REQUIRED, PAGE_TOKEN_INVALID. */
+  /** All budgets, in the order of scope, client, period and unit. Throws OPERATOR_REQUIRED, PAGE_TOKEN_INVALID. */
   list(caller: Caller, page: PageArguments): ReadPage<BudgetNow> {
     requireOperator(caller);
     const list = 'budgets';
@@ -96,15 +100,15 @@ export class BudgetKeeper {
     const { book, clock } = this.#deps;
     const nowMs = clock.nowMs();
     const isKnown = budget.scope.kind === 'all' || clientId !== undefined;
-    const granted = grantedOf(book.budgets, budget, clientId ?? '', nowMs);
     return {
       ...budget,
-      left: isKnown ? Math.max(0, budget.messages - granted) : undefined,
+      left: isKnown ? Math.max(0, leftOf(book.budgets, budget, clientId ?? '', nowMs)) : undefined,
       resetMs: endOfPeriod(budget.period, nowMs),
+      currency: budget.unit === 'cost' ? (currencyOf(book.lists) ?? '') : '',
     };
   }
 }
 
-function idOf({ scope, period }: Pick<Budget, 'scope' | 'period'>): string {
-  return `${scope.kind}\0${scope.kind === 'client' ? scope.clientId : ''}\0${period}`;
+function idOf({ scope, period, unit }: Budget): string {
+  return `${scope.kind}\0${scope.kind === 'client' ? scope.clientId : ''}\0${period}\0${unit}`;
 }

@@ -1,16 +1,17 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
-import type { UnitPrices } from '../../domain/spending/events.ts';
+import type { BudgetUnit, UnitPrices } from '../../domain/spending/events.ts';
 import { LogUnavailable } from '../../ports/event-log.ts';
 import { eventCodec } from '../../testing/event-codec.ts';
 import { MemoryLogServer } from '../../testing/memory/event-log/memory-log.ts';
+import { ScriptedProvider } from '../../testing/scripted-provider.ts';
 import { eventually } from '../../testing/test-sessions.ts';
 import { anybody, type Caller } from '../caller.ts';
 import { Journal, partitionsOf } from '../journal.ts';
 import type { Happening } from '../security/security-recorder.ts';
 import { Prices } from './prices.ts';
-import { SpendingBook } from './spending-book.ts';
+import { maxGrantAgeMs, SpendingBook } from './spending-book.ts';
 
 const topic = 'test.spending';
 const prices: UnitPrices = {
@@ -34,6 +35,8 @@ async function opened(server: MemoryLogServer): Promise<SpendingBook> {
     journal: new Journal(server.handle(), eventCodec, 'test'),
     clock: systemClock,
     ids: nodeCryptoIds,
+    provider: new ScriptedProvider(),
+    maxAttempts: 2,
     logger: { debug: silent, info: silent, warn: silent, error: silent },
     onFault: (error) => {
       throw error;
@@ -102,7 +105,7 @@ describe('a price book', () => {
     const server = log();
     const book = await opened(server);
     const budget = (period: 'day' | 'month') =>
-      book.setBudget({ type: 'BudgetSet', setBy: '', scope: { kind: 'each' }, period, messages: 1 });
+      book.setBudget({ type: 'BudgetSet', setBy: '', scope: { kind: 'each' }, period, unit: 'messages', amount: 1 });
     await budget('day');
     await budget('month');
     server.truncate(topic, 0, 1);
@@ -125,8 +128,22 @@ describe('a price book', () => {
 
 describe('budgets', () => {
   const all = { kind: 'all' } as const;
-  const budget = (messages: number) =>
-    ({ type: 'BudgetSet', setBy: '', scope: all, period: 'month', messages }) as const;
+  const budget = (amount?: number, unit: BudgetUnit = 'messages') =>
+    ({
+      type: 'BudgetSet',
+      setBy: '',
+      scope: all,
+      period: 'month',
+      unit,
+      ...(amount !== undefined && { amount }),
+    }) as const;
+  const asked = (messageId: string, clientId = 'ada') => ({
+    messageId,
+    clientId,
+    content: { text: 'Hello?', media: [], replyKind: 'text' as const, instructions: '' },
+    partition: 0,
+    fromOffset: 0,
+  });
 
   test('let exactly what is left through, 200 times 50 clients at two processes racing for it', async () => {
     const server = log();
@@ -136,7 +153,7 @@ describe('budgets', () => {
       await both[round % 2 === 0 ? 0 : 1].setBudget(budget(sum));
       const verdicts = await Promise.all(
         Array.from({ length: 50 }, (_, client) =>
-          both[client % 2 === 0 ? 0 : 1].refusalUnlessGranted(`${round}/${client}`, `c${client}`),
+          both[client % 2 === 0 ? 0 : 1].refusalUnlessGranted(asked(`${round}/${client}`, `c${client}`)),
         ),
       );
       expect(verdicts.filter((refused) => refused === undefined)).toHaveLength(round % 5);
@@ -149,15 +166,93 @@ describe('budgets', () => {
     expect(book.needsGrant('m1', 'ada')).toBe(false);
     await book.setBudget(budget(1));
     expect(book.needsGrant('m1', 'ada')).toBe(true);
-    expect(await book.refusalUnlessGranted('m1', 'ada')).toBeUndefined();
+    expect(await book.refusalUnlessGranted(asked('m1'))).toBeUndefined();
     expect(book.needsGrant('m1', 'ada')).toBe(false);
     const records = server.records(topic, 0).length;
-    const refused = await book.refusalUnlessGranted('m2', 'ada');
+    const refused = await book.refusalUnlessGranted(asked('m2'));
     expect(refused).toMatchObject({ reason: 'BUDGET_EXHAUSTED', metadata: { scope: 'all', period: 'month' } });
     expect(refused?.retryDelayMs).toBeGreaterThan(0);
     expect(server.records(topic, 0)).toHaveLength(records);
-    await book.setBudget({ type: 'BudgetSet', setBy: '', scope: all, period: 'month' });
+    await book.setBudget(budget());
     expect(book.needsGrant('m2', 'ada')).toBe(false);
+  });
+
+  test('of tokens reserve, and are refused for a moment while others hold what a reply needs', async () => {
+    const book = await opened(log());
+    await book.setBudget(budget(30, 'tokens'));
+    expect(await book.refusalUnlessGranted(asked('m1'))).toBeUndefined();
+    expect(book.reservationOf('m1')).toMatchObject({ granted: { tokens: 30, cost: 0 }, partition: 0 });
+    expect([book.needsGrant('m1', 'ada'), book.reservationsIn(0).length, book.reservationsIn(1).length]).toEqual([
+      false,
+      1,
+      0,
+    ]);
+    expect(await book.refusalUnlessGranted(asked('m2'))).toMatchObject({
+      reason: 'BUDGET_EXHAUSTED',
+      metadata: { scope: 'all', period: 'month', unit: 'tokens' },
+      retryDelayMs: 2_000,
+    });
+    await book.settle([{ type: 'MessageSettled', messageId: 'm1', used: { tokens: 18, cost: 0 } }]);
+    expect([book.needsGrant('m1', 'ada'), book.reservationOf('m1')]).toEqual([false, undefined]);
+    expect(await book.refusalUnlessGranted(asked('m2'))).toBeUndefined();
+    expect(book.reservationOf('m2')).toMatchObject({ granted: { tokens: 12 } });
+    await book.settle([{ type: 'MessageSettled', messageId: 'm2', used: { tokens: 5, cost: 0 } }]);
+    const refused = await book.refusalUnlessGranted(asked('m3'));
+    expect(refused?.retryDelayMs).toBeGreaterThan(2_000);
+  });
+
+  test('of cost reserve by the prices of now, and a message whose reservation is too old or too small is asked for anew', async () => {
+    const book = await opened(log());
+    const priced = (outputPerMillion: number) => [
+      { provider: 'scripted', model: 'scripted', prices: { ...prices, outputPerMillion } },
+    ];
+    await book.setPrices('olga', 'EUR', priced(1_000_000));
+    await book.setBudget(budget(1_000, 'cost'));
+    const message = asked('m1');
+    expect(await book.refusalUnlessGranted(message)).toBeUndefined();
+    const held = book.reservationOf('m1');
+    expect(held).toMatchObject({ granted: { tokens: 2 * 102, cost: 2 * 101 } });
+    const receivedAtMs = (held?.timeMs ?? 0) + maxGrantAgeMs;
+    expect(book.covers('m1', receivedAtMs, message.content)).toBe(true);
+    expect(book.covers('m1', receivedAtMs + 1, message.content)).toBe(false);
+    expect(await book.renew(message, receivedAtMs)).toBe(true);
+    expect(book.reservationOf('m1')).toEqual(held);
+    await book.setPrices('olga', 'EUR', priced(50_000_000));
+    expect(book.covers('m1', receivedAtMs, message.content)).toBe(false);
+    expect(await book.renew(message, receivedAtMs)).toBe(true);
+    expect(book.reservationOf('m1')).toMatchObject({ granted: { cost: 1_000 } });
+    await book.setPrices('olga', 'EUR', priced(500_000_000));
+    expect(await book.renew(message, receivedAtMs)).toBe(false);
+    expect(book.reservationOf('m1')).toMatchObject({ granted: { cost: 1_000 } });
+  });
+
+  test('of tokens are never above what they have, 50 clients at two processes racing over and over', async () => {
+    const server = log();
+    const both = [await opened(server), await opened(server)] as const;
+    const amount = 2_000;
+    await both[0].setBudget(budget(amount, 'tokens'));
+    let used = 0;
+    for (let round = 0; round < 120; round += 1) {
+      const ids = Array.from({ length: 50 }, (_, client) => `${round}/${client}`);
+      const verdicts = await Promise.all(
+        ids.map((id, client) => both[client % 2 === 0 ? 0 : 1].refusalUnlessGranted(asked(id, `c${client}`))),
+      );
+      const granted = ids.filter((_, index) => verdicts[index] === undefined);
+      const held = granted.map((id) => both[0].reservationOf(id)?.granted.tokens ?? Number.NaN);
+      const reserved = held.reduce((sum, tokens) => sum + tokens, 0);
+      expect(used + reserved).toBeLessThanOrEqual(amount);
+      // What is left is less than a reply needs, or was given to the last.
+      if (granted.length < ids.length) expect(amount - used - reserved).toBeLessThan(2 + 10);
+      const spent = held.map((tokens, index) => (index * 7 + round) % (tokens + 1));
+      const settled = granted.map((messageId, index) => {
+        const tokens = spent[index] ?? 0;
+        return { type: 'MessageSettled' as const, messageId, used: { tokens, cost: 0 } };
+      });
+      if (settled.length > 0) await both[round % 2 === 0 ? 0 : 1].settle(settled);
+      used += spent.reduce((sum, tokens) => sum + tokens, 0);
+    }
+    expect(used).toBeLessThanOrEqual(amount);
+    expect(amount - used).toBeLessThan(2 + 10);
   });
 });
 

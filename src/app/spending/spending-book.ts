@@ -1,11 +1,22 @@
 import { Refused } from '../../domain/errors/catalogue.ts';
-import { type Budgets, budgetsOf, endOfPeriod, usedUp } from '../../domain/spending/budgets.ts';
-import type { BudgetSet, CallPrices, ModelPrices, SpendingEvent } from '../../domain/spending/events.ts';
+import { type Budgets, budgetsOf, endOfPeriod, type Reservation, verdictOn } from '../../domain/spending/budgets.ts';
+import type {
+  BudgetSet,
+  CallPrices,
+  MessageBudgeted,
+  MessageSettled,
+  ModelPrices,
+  ReservationReleased,
+  ReservationWish,
+  Spend,
+  SpendingEvent,
+} from '../../domain/spending/events.ts';
 import { evolve, nothingSpent, type Spending } from '../../domain/spending/evolve.ts';
-import { currencyOf, type PriceList, type PriceLists, pricesOf } from '../../domain/spending/prices.ts';
+import { costOf, currencyOf, type PriceList, type PriceLists, pricesOf } from '../../domain/spending/prices.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { LogDamaged, LogTruncated, LogUnavailable } from '../../ports/event-log.ts';
 import type { Ids } from '../../ports/ids.ts';
+import type { MessageToAnswer, Provider, UsedUnits } from '../../ports/provider.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import type { Journal, JournalEntry } from '../journal.ts';
 import { OffsetWaits } from '../offset-waits.ts';
@@ -13,13 +24,33 @@ import { OffsetWaits } from '../offset-waits.ts';
 /** Before the topic is followed again after an error. */
 const retryMs = 500;
 
+/** When a client may ask again whose budget has enough, once others have their replies. */
+const heldRetryMs = 2_000;
+
+/**
+ * A message that comes into the log longer after its grant has none: by then its reservation may be about to be released. Far below the time after which that
+ * is done, so that clocks may differ by minutes.
+ */
+export const maxGrantAgeMs = 60_000;
+
 export interface SpendingBookDeps {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'unique'>;
   readonly logger: Logger;
+  /** What says how much replies may use. */
+  readonly provider: Pick<Provider, 'name' | 'model' | 'bounds'>;
+  /** Calls to it for one message. */
+  readonly maxAttempts: number;
   /** The log can no longer be followed: the process must end. */
   readonly onFault: (error: unknown) => void;
+}
+
+/** A message that asks for its grant, where it is to stand, and from which offset on. */
+export interface MessageToGrant extends Pick<ReservationWish, 'partition' | 'fromOffset'> {
+  readonly messageId: string;
+  readonly clientId: string;
+  readonly content: MessageToAnswer;
 }
 
 interface Fold {
@@ -87,38 +118,113 @@ export class SpendingBook implements AsyncDisposable {
     await this.#append(budget);
   }
 
+  /** Sets down that messages have their ends, or never came. Rejects with LogUnavailable. */
+  async settle(events: readonly (MessageSettled | ReservationReleased)[]): Promise<void> {
+    await this.#append(...events);
+  }
+
   /** Whether a message of the client needs a grant before it is accepted. */
   needsGrant(messageId: string, clientId: string): boolean {
     const { budgets } = this;
-    return budgetsOf(budgets, clientId).length > 0 && !budgets.messages.has(messageId);
+    return (
+      budgetsOf(budgets, clientId).length > 0 &&
+      !budgets.messages.has(messageId) &&
+      !budgets.reservations.has(messageId)
+    );
+  }
+
+  /** What is reserved for a message; undefined: nothing. */
+  reservationOf(messageId: string): Reservation | undefined {
+    return this.budgets.reservations.get(messageId);
+  }
+
+  /** What is reserved for messages of a partition. */
+  reservationsIn(partition: number): readonly Reservation[] {
+    return [...this.budgets.reservations.values()].filter((held) => held.partition === partition);
+  }
+
+  /** Whether what is reserved for a message that came into the log at this time is certain to last until its end, and enough for a reply. */
+  covers(messageId: string, receivedAtMs: number, content: MessageToAnswer): boolean {
+    const held = this.reservationOf(messageId);
+    if (held === undefined || receivedAtMs - held.timeMs > maxGrantAgeMs) return false;
+    const { tokens, cost } = this.spendOf(this.#deps.provider.bounds(content).least);
+    return held.granted.tokens >= tokens && held.granted.cost >= cost;
+  }
+
+  /** What so much counts in budgets at most, by the prices of now, and however much is in caches. */
+  spendOf(units: UsedUnits): Spend {
+    const { name, model } = this.#deps.provider;
+    const prices = this.pricesOf(name, model);
+    const costs = [0, units.inputTokens].map((cachedInputTokens) =>
+      prices === undefined ? 0 : costOf({ ...units, cachedInputTokens }, prices).microUnits,
+    );
+    return { tokens: units.inputTokens + units.outputTokens, cost: Math.max(...costs) };
   }
 
   /**
-   * Has a message counted by all budgets of its client; BUDGET_EXHAUSTED, if one of them is used up. One that was found used up in the period of now is
-   * not asked again: a client that goes on trying makes no records. Rejects with LogUnavailable.
+   * Has something reserved for a message that is in the log, in place of what was reserved for it before, unless that covers it. Resolves to whether its
+   * budgets had enough. Rejects with LogUnavailable.
    */
-  async refusalUnlessGranted(messageId: string, clientId: string): Promise<Refused | undefined> {
-    const known = this.#refusal(clientId, this.#deps.clock.nowMs());
+  async renew(message: MessageToGrant, receivedAtMs: number): Promise<boolean> {
+    const { messageId, clientId, content } = message;
+    if (this.covers(messageId, receivedAtMs, content)) return true;
+    await this.#append({ type: 'MessageBudgeted', messageId, clientId, reserve: this.#wish(message) });
+    return this.covers(messageId, receivedAtMs, content);
+  }
+
+  /**
+   * Has a message counted by all budgets of its client, and what its replies may use reserved where they count more than messages; BUDGET_EXHAUSTED, if
+   * one of them has not left what it needs. What cannot be granted by what is known is not asked: a client that goes on trying makes no records. What was
+   * read meanwhile may need another question: ask again until no grant is needed. Rejects with LogUnavailable.
+   */
+  async refusalUnlessGranted(message: MessageToGrant): Promise<Refused | undefined> {
+    const asked = this.#asking(message);
+    const known = this.#refusal(asked, this.#deps.clock.nowMs());
     if (known !== undefined) return known;
-    const timeMs = await this.#append({ type: 'MessageBudgeted', messageId, clientId });
-    return this.budgets.messages.has(messageId) ? undefined : this.#refusal(clientId, timeMs);
+    const timeMs = await this.#append(asked);
+    return this.needsGrant(message.messageId, message.clientId) ? this.#refusal(asked, timeMs) : undefined;
+  }
+
+  #asking(message: MessageToGrant): MessageBudgeted {
+    const { messageId, clientId } = message;
+    const asked = { type: 'MessageBudgeted', messageId, clientId } as const;
+    const countsMessages = budgetsOf(this.budgets, clientId).every(({ unit }) => unit === 'messages');
+    return countsMessages ? asked : { ...asked, reserve: this.#wish(message) };
+  }
+
+  /** The least that a reply needs, and at most what all attempts can use. */
+  #wish({ content, partition, fromOffset }: MessageToGrant): ReservationWish {
+    const { provider, maxAttempts } = this.#deps;
+    const { least, most } = provider.bounds(content);
+    const { tokens, cost } = this.spendOf(most);
+    return {
+      least: this.spendOf(least),
+      most: { tokens: tokens * maxAttempts, cost: cost * maxAttempts },
+      partition,
+      fromOffset,
+    };
   }
 
   /** Names the budget by its kind: figures of others are none of the client's business. */
-  #refusal(clientId: string, timeMs: number): Refused | undefined {
-    const budget = usedUp(this.budgets, clientId, timeMs);
-    if (budget === undefined) return undefined;
-    const { scope, period } = budget;
-    return new Refused('BUDGET_EXHAUSTED', `the budget of this ${period} is used up`, {
-      metadata: { scope: scope.kind, period },
-      retryDelayMs: endOfPeriod(period, timeMs) - timeMs,
+  #refusal(asked: MessageBudgeted, timeMs: number): Refused | undefined {
+    const verdict = verdictOn(this.budgets, asked, timeMs);
+    // Without a wish it is not what one of tokens is asked for: that it has become known means another question.
+    if (verdict.type === 'granted' || (asked.reserve === undefined && verdict.budget.unit !== 'messages'))
+      return undefined;
+    const { budget, isHeld } = verdict;
+    const { scope, period, unit } = budget;
+    const restMs = endOfPeriod(period, timeMs) - timeMs;
+    const what = isHeld ? 'is reserved for messages that are being answered' : 'is used up';
+    return new Refused('BUDGET_EXHAUSTED', `the budget of ${unit} of this ${period} ${what}`, {
+      metadata: { scope: scope.kind, period, unit },
+      retryDelayMs: isHeld ? Math.min(heldRetryMs, restMs) : restMs,
     });
   }
 
-  /** Appends, and reads on until the fold has met it. Resolves to its time. */
-  async #append(event: SpendingEvent): Promise<number> {
-    const [at] = await this.#deps.journal.appendSpending([event]);
-    if (at === undefined) throw new Error('the log answered an append of one record with none');
+  /** Appends, and reads on until the fold has met all. Resolves to the time of the last. */
+  async #append(...events: readonly SpendingEvent[]): Promise<number> {
+    const at = (await this.#deps.journal.appendSpending(events)).at(-1);
+    if (at === undefined) throw new Error('the log answered an append with nothing');
     await this.#folded(at.offset + 1);
     return at.timeMs;
   }

@@ -54,6 +54,8 @@ export interface MessageReceived {
   readonly instructions?: string;
   /** So far its gateway had read the topic `spending` when it accepted the message: the offset behind the last record. Absent: nothing was there. */
   readonly spendingOffset?: number;
+  /** What its replies may use is reserved there. Absent: it is not, and nothing limits them. */
+  readonly hasReservation?: true;
 }
 
 export interface WorkerClaimed {
@@ -82,6 +84,8 @@ export interface ModelCall {
   readonly inputTokens: number;
   /** What the model takes, whatever is set later. Absent: it has no price. */
   readonly prices?: CallPrices;
+  /** So long a reply was asked for at most. Absent: of any length. */
+  readonly maxOutputTokens?: number;
 }
 
 /** What an attempt used, whatever became of it. */

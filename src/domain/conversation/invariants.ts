@@ -1,13 +1,5 @@
-import {
-  type AttemptUsage,
-  type ConversationEvent,
-  type ReplyCompleted,
-  type ReplyFailed,
-  type ReplyStarted,
-  textOf,
-} from './events.ts';
-import { type PartitionState, pendingMessage } from './partition-state.ts';
-import type { PendingMessage } from './pending-messages.ts';
+import { type AttemptUsage, type ConversationEvent, textOf } from './events.ts';
+import { newlyTold, type PartitionState, pendingMessage } from './partition-state.ts';
 
 /**
  * What must hold after every record, in constant time; a sentence on the breach, or null. Holds of a fold from the first record.
@@ -75,14 +67,6 @@ export function toldUsage(
     return undefined;
   const message = pendingMessage(before, event.messageId);
   return message && { clientId: message.clientId, usages: newlyTold(message, event) };
-}
-
-/** What the event tells of attempts that no event told of before. */
-export function newlyTold(
-  { toldAttempt }: PendingMessage,
-  { ended = [] }: ReplyStarted | ReplyCompleted | ReplyFailed,
-): readonly AttemptUsage[] {
-  return ended.filter(({ attempt }) => attempt > toldAttempt);
 }
 
 /** Whether the state's counters are what its messages say; reads them all. A sentence on the difference, or null. */

@@ -1,5 +1,7 @@
 import { PersistentMap } from '../persistent-map.ts';
+import { noSpend, plusSpend, spendOf } from '../spending/prices.ts';
 import type {
+  AttemptUsage,
   ConversationDeleted,
   ConversationEvent,
   MessageReceived,
@@ -94,6 +96,14 @@ export function evolve(state: PartitionState, event: ConversationEvent, at: Reco
   }
 }
 
+/** What the event tells of attempts that no event told of before. */
+export function newlyTold(
+  { toldAttempt }: PendingMessage,
+  { ended = [] }: ReplyStarted | ReplyCompleted | ReplyFailed,
+): readonly AttemptUsage[] {
+  return ended.filter(({ attempt }) => attempt > toldAttempt);
+}
+
 /** A message that has no final event yet. */
 export function pendingMessage(state: PartitionState, messageId: string): PendingMessage | undefined {
   const sequence = state.known.offsetOf(messageId);
@@ -140,6 +150,8 @@ function received(state: PartitionState, event: MessageReceived, at: RecordPlace
       draft: noDraft,
       continuedBytes: 0,
       toldAttempt: 0,
+      spent: noSpend,
+      hasReservation: event.hasReservation ?? false,
       processing: false,
       claimId: '',
       released: false,
@@ -197,6 +209,7 @@ function started(state: PartitionState, event: ReplyStarted, at: RecordPlace): P
       ...before,
       ...(event.call && { call: event.call }),
       toldAttempt: Math.max(message.toldAttempt, event.ended?.at(-1)?.attempt ?? 0),
+      spent: event.ended === undefined ? message.spent : plusSpend(message.spent, spendOf(newlyTold(message, event))),
       processing: true,
       claimId: event.claimId,
       released: message.released && message.claimId === event.claimId,

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { assertProperty } from '../../testing/property.ts';
+import { noSpend } from '../spending/prices.ts';
 import { noDraft, type PendingMessage, PendingMessages } from './pending-messages.ts';
 
 function message(sequence: number, attempt = 0): PendingMessage {
@@ -18,6 +19,8 @@ function message(sequence: number, attempt = 0): PendingMessage {
     draft: noDraft,
     continuedBytes: 0,
     toldAttempt: 0,
+    spent: noSpend,
+    hasReservation: false,
     processing: false,
     claimId: '',
     released: false,

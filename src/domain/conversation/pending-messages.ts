@@ -1,3 +1,4 @@
+import type { Spend } from '../spending/events.ts';
 import type { ModelCall, Part } from './events.ts';
 
 /** The text of a reply that has no end yet, as far as it is in the log. */
@@ -34,6 +35,10 @@ export interface PendingMessage {
   readonly call?: ModelCall;
   /** The last attempt of which an event says what it used; 0: none. */
   readonly toldAttempt: number;
+  /** What these used. */
+  readonly spent: Spend;
+  /** What all may use is reserved in the topic `spending`. */
+  readonly hasReservation: boolean;
   /** An attempt was started under the current claim. */
   readonly processing: boolean;
   /** The claim under which its last attempt was started; '' when there was none. */

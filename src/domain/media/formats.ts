@@ -67,7 +67,7 @@ export function extensionOf(contentType: string): string {
 }
 
 /** The sort of reply to a message: video is answered in full, voice by voice, all else (a picture too) by text. */
-export function replyKindOf(parts: readonly Part[]): 'text' | 'voice' | 'video' {
+export function replyKindOf(parts: readonly Pick<Part, 'kind'>[]): 'text' | 'voice' | 'video' {
   let wanted: 'text' | 'voice' = 'text';
   for (const { kind } of parts) {
     if (kind === 'video') return 'video';

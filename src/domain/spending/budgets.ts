@@ -1,36 +1,65 @@
 import { KnownIds } from '../conversation/known-ids.ts';
 import { startOf, startOfNext } from '../conversation/usage-periods.ts';
 import { PersistentMap } from '../persistent-map.ts';
-import { type BudgetPeriod, type BudgetScope, type BudgetSet, budgetPeriods, type MessageBudgeted } from './events.ts';
+import {
+  type BudgetPeriod,
+  type BudgetScope,
+  type BudgetSet,
+  type BudgetUnit,
+  budgetPeriods,
+  type MessageBudgeted,
+  type MessageSettled,
+  type ReservationReleased,
+  type ReservationWish,
+  type Spend,
+} from './events.ts';
 
 /** A budget that is in force. */
 export interface Budget {
   readonly scope: BudgetScope;
   readonly period: BudgetPeriod;
-  readonly messages: number;
+  readonly unit: BudgetUnit;
+  readonly amount: number;
 }
 
-/** Messages that were granted in one minute, hour, day or month. */
-interface Granted {
+type Amounts = Readonly<Record<BudgetUnit, number>>;
+
+/** What counts in one minute, hour, day or month: messages that were granted, and what of the rest was settled or is reserved. */
+interface Counted {
   /** Milliseconds since the epoch. */
   readonly startMs: number;
-  readonly all: number;
-  readonly byClient: PersistentMap<number>;
+  readonly all: Amounts;
+  readonly byClient: PersistentMap<Amounts>;
+}
+
+/** What the replies to a message may use, until it has its end. Counts in the period in which it was granted. */
+export interface Reservation extends Pick<ReservationWish, 'partition' | 'fromOffset'> {
+  readonly messageId: string;
+  readonly clientId: string;
+  readonly granted: Spend;
+  /** Where the grant stands, and its time by the log. */
+  readonly offset: number;
+  readonly timeMs: number;
+  /** When it was granted first: as a message it counts then. */
+  readonly firstMs: number;
 }
 
 /** What the `spending` topic says of budgets. */
 export interface Budgets {
   readonly inForce: readonly Budget[];
   /** By period, the latest that was counted in first. */
-  readonly granted: Readonly<Record<BudgetPeriod, readonly Granted[]>>;
-  /** Messages that were granted, and at which offset: what is asked for again is not counted again. */
+  readonly counted: Readonly<Record<BudgetPeriod, readonly Counted[]>>;
+  /** Messages that were granted without a reservation or are settled, and at which offset: what is asked for again is not counted again. */
   readonly messages: KnownIds;
+  /** Open ones by message. */
+  readonly reservations: PersistentMap<Reservation>;
 }
 
 export const noBudgets: Budgets = {
   inForce: [],
-  granted: { minute: [], hour: [], day: [], month: [] },
+  counted: { minute: [], hour: [], day: [], month: [] },
   messages: KnownIds.none,
+  reservations: PersistentMap.of(),
 };
 
 /** Of one period, those that are kept: the log's clock may step back over so many, and counts go on. */
@@ -41,32 +70,92 @@ const rememberedMessages = 100_000;
 
 const minuteMs = 60_000;
 
+const nothing: Amounts = { messages: 0, tokens: 0, cost: 0 };
+
 /** After an operator has set a budget. */
-export function withBudget(budgets: Budgets, { scope, period, messages }: BudgetSet): Budgets {
-  const others = budgets.inForce.filter((budget) => budget.period !== period || !isSameScope(budget.scope, scope));
-  const inForce = messages === undefined ? others : [...others, { scope, period, messages }];
+export function withBudget(budgets: Budgets, { amount, ...kind }: BudgetSet): Budgets {
+  const { scope, period, unit } = kind;
+  const others = budgets.inForce.filter((budget) => !isSameBudget(budget, kind));
+  const inForce = amount === undefined ? others : [...others, { scope, period, unit, amount }];
   return { ...budgets, inForce };
 }
 
-/** After a gateway has asked for a message at this offset and time: it is granted if no budget of its client is used up. */
+/**
+ * After a message was asked for at this offset and time: granted, if all budgets of its client have what it needs at least. With a reservation it gets what
+ * they have left, at most what it wishes; one that it has already is replaced.
+ */
 export function withMessage(
   budgets: Budgets,
-  { messageId, clientId }: MessageBudgeted,
+  asked: MessageBudgeted,
   { offset, timeMs }: { readonly offset: number; readonly timeMs: number },
 ): Budgets {
-  if (budgets.messages.has(messageId) || usedUp(budgets, clientId, timeMs) !== undefined) return budgets;
-  const granted = Object.fromEntries(
-    budgetPeriods.map((period) => [period, withOne(budgets.granted[period], startOfPeriod(period, timeMs), clientId)]),
-  ) as Record<BudgetPeriod, readonly Granted[]>;
-  const messages = budgets.messages.add(messageId, offset).trim(rememberedMessages, Number.POSITIVE_INFINITY);
-  return { ...budgets, granted, messages };
+  const { messageId, clientId, reserve } = asked;
+  if (budgets.messages.has(messageId)) return budgets;
+  const held = budgets.reservations.get(messageId);
+  const before = held === undefined ? budgets : changed(budgets, clientId, held.timeMs, minus(nothing, held.granted));
+  const verdict = verdictOn(before, asked, timeMs, held !== undefined);
+  if (verdict.type === 'refused') return budgets;
+  const { granted } = verdict;
+  const counted = withGrant(before.counted, clientId, timeMs, { ...granted, messages: held === undefined ? 1 : 0 });
+  if (reserve === undefined) return { ...before, counted, messages: withId(budgets.messages, messageId, offset) };
+  const { partition, fromOffset } = reserve;
+  const { firstMs = timeMs } = held ?? {};
+  const reservation = { messageId, clientId, granted, offset, timeMs, firstMs, partition, fromOffset };
+  return { ...before, counted, reservations: before.reservations.set(messageId, reservation) };
 }
 
-function withOne(periods: readonly Granted[], startMs: number, clientId: string): readonly Granted[] {
-  const before = periods.find((each) => each.startMs === startMs) ?? { startMs, all: 0, byClient: PersistentMap.of() };
-  const byClient = before.byClient.set(clientId, (before.byClient.get(clientId) ?? 0) + 1);
-  const others = periods.filter((each) => each.startMs !== startMs);
-  return [{ startMs, all: before.all + 1, byClient }, ...others].slice(0, keptPeriods);
+/** After the end of a message: what it did not use is free again. */
+export function withSettled(budgets: Budgets, { messageId, used }: MessageSettled, offset: number): Budgets {
+  const held = budgets.reservations.get(messageId);
+  if (held === undefined) return budgets;
+  const after = changed(budgets, held.clientId, held.timeMs, minus({ ...used, messages: 0 }, held.granted));
+  return {
+    ...after,
+    reservations: budgets.reservations.delete(messageId),
+    messages: withId(budgets.messages, messageId, offset),
+  };
+}
+
+/** After it was found that a message never came: it does not count, and may be asked for again. */
+export function withReleased(budgets: Budgets, { messageId, grantOffset }: ReservationReleased): Budgets {
+  const held = budgets.reservations.get(messageId);
+  if (held?.offset !== grantOffset) return budgets;
+  const { clientId, timeMs, firstMs, granted } = held;
+  const uncounted = changed(budgets, clientId, firstMs, { ...nothing, messages: -1 });
+  const after = changed(uncounted, clientId, timeMs, minus(nothing, granted));
+  return { ...after, reservations: budgets.reservations.delete(messageId) };
+}
+
+/** What is made of a message: it is granted so much of what it wishes, or one of its budgets has not left what it needs. */
+export type Verdict =
+  | { readonly type: 'granted'; readonly granted: Spend }
+  | {
+      readonly type: 'refused';
+      /** Of several the one that begins anew last. */
+      readonly budget: Budget;
+      /** It has enough, once the messages that are being answered have used nothing of what is reserved for them. */
+      readonly isHeld: boolean;
+    };
+
+/** Whether a message keeps its client's budgets at this time. `isCounted`: as a message it is already. One without a wish keeps no budget of tokens or cost. */
+export function verdictOn(
+  budgets: Budgets,
+  { clientId, reserve }: Pick<MessageBudgeted, 'clientId' | 'reserve'>,
+  timeMs: number,
+  isCounted = false,
+): Verdict {
+  const { least, most } = reserve ?? { least: { tokens: Infinity, cost: Infinity }, most: { tokens: 0, cost: 0 } };
+  const needed: Amounts = { ...least, messages: isCounted ? 0 : 1 };
+  const left = { ...most };
+  let short: Extract<Verdict, { type: 'refused' }> | undefined;
+  for (const budget of budgetsOf(budgets, clientId)) {
+    const { unit, period } = budget;
+    const free = leftOf(budgets, budget, clientId, timeMs);
+    if (unit !== 'messages') left[unit] = Math.min(left[unit], free);
+    if (free >= needed[unit] || (short !== undefined && isLonger(short.budget.period, period))) continue;
+    short = { type: 'refused', budget, isHeld: free + reservedOf(budgets, budget, clientId, timeMs) >= needed[unit] };
+  }
+  return short ?? { type: 'granted', granted: left };
 }
 
 /** The budgets that a client's messages must keep. */
@@ -74,26 +163,41 @@ export function budgetsOf({ inForce }: Budgets, clientId: string): readonly Budg
   if (inForce.length === 0) return inForce;
   const own = inForce.filter(({ scope }) => scope.kind === 'client' && scope.clientId === clientId);
   return inForce.filter(
-    ({ scope, period }) =>
+    ({ scope, period, unit }) =>
       scope.kind === 'all' ||
-      (scope.kind === 'each' && !own.some((budget) => budget.period === period)) ||
+      (scope.kind === 'each' && !own.some((budget) => budget.period === period && budget.unit === unit)) ||
       (scope.kind === 'client' && scope.clientId === clientId),
   );
 }
 
-/** Messages of a budget that were granted in the period of this time; of one of `each`, those of this client. */
-export function grantedOf({ granted }: Budgets, { scope, period }: Budget, clientId: string, timeMs: number): number {
+/** What counts of a budget in the period of this time; of one of `each`, this client's. What is reserved counts. */
+export function countedOf(
+  { counted }: Budgets,
+  { scope, period, unit }: Budget,
+  clientId: string,
+  timeMs: number,
+): number {
   const startMs = startOfPeriod(period, timeMs);
-  const counted = granted[period].find((each) => each.startMs === startMs);
-  if (counted === undefined) return 0;
-  return scope.kind === 'all' ? counted.all : (counted.byClient.get(clientId) ?? 0);
+  const found = counted[period].find((each) => each.startMs === startMs);
+  const amounts = scope.kind === 'all' ? found?.all : found?.byClient.get(clientId);
+  return amounts?.[unit] ?? 0;
 }
 
-/** The client's budget that is used up at this time, and of several the one that opens last; undefined: none is. */
-export function usedUp(budgets: Budgets, clientId: string, timeMs: number): Budget | undefined {
-  return budgetsOf(budgets, clientId)
-    .filter((budget) => grantedOf(budgets, budget, clientId, timeMs) >= budget.messages)
-    .toSorted((left, right) => budgetPeriods.indexOf(right.period) - budgetPeriods.indexOf(left.period))[0];
+/** What is left of it; less than 0 after it was lowered, or a model used more than it was asked to. */
+export function leftOf(budgets: Budgets, budget: Budget, clientId: string, timeMs: number): number {
+  return budget.amount - countedOf(budgets, budget, clientId, timeMs);
+}
+
+/** What of a budget is reserved for messages without an end, in the period of this time. */
+function reservedOf({ reservations }: Budgets, budget: Budget, clientId: string, timeMs: number): number {
+  const { scope, period, unit } = budget;
+  if (unit === 'messages') return 0;
+  const startMs = startOfPeriod(period, timeMs);
+  let sum = 0;
+  for (const held of reservations.values())
+    if ((scope.kind === 'all' || held.clientId === clientId) && startOfPeriod(period, held.timeMs) === startMs)
+      sum += held.granted[unit];
+  return sum;
 }
 
 /** When the period of this time is over, in milliseconds since the epoch. */
@@ -106,8 +210,70 @@ export function startOfPeriod(period: BudgetPeriod, timeMs: number): number {
   return period === 'minute' ? Math.floor(timeMs / minuteMs) * minuteMs : startOf(period, timeMs);
 }
 
+/** Whether they are of one scope, period and unit: one of them replaces the other. */
+export function isSameBudget(left: Omit<Budget, 'amount'>, right: Omit<Budget, 'amount'>): boolean {
+  return left.period === right.period && left.unit === right.unit && isSameScope(left.scope, right.scope);
+}
+
 function isSameScope(left: BudgetScope, right: BudgetScope): boolean {
   return (
     left.kind === right.kind && (left.kind !== 'client' || right.kind !== 'client' || left.clientId === right.clientId)
   );
+}
+
+function isLonger(one: BudgetPeriod, other: BudgetPeriod): boolean {
+  return budgetPeriods.indexOf(one) > budgetPeriods.indexOf(other);
+}
+
+function withId(messages: KnownIds, messageId: string, offset: number): KnownIds {
+  return messages.add(messageId, offset).trim(rememberedMessages, Number.POSITIVE_INFINITY);
+}
+
+/** Counts a grant in the four periods of its time. */
+function withGrant(
+  counted: Budgets['counted'],
+  clientId: string,
+  timeMs: number,
+  amounts: Amounts,
+): Budgets['counted'] {
+  return byPeriod((period) => {
+    const startMs = startOfPeriod(period, timeMs);
+    const found = counted[period].find((each) => each.startMs === startMs);
+    const others = counted[period].filter((each) => each !== found);
+    const grown = plus(found ?? { startMs, all: nothing, byClient: PersistentMap.of() }, clientId, amounts);
+    return [grown, ...others].slice(0, keptPeriods);
+  });
+}
+
+/** Changes what was counted at this time, in its periods, as far as they are kept. */
+function changed(budgets: Budgets, clientId: string, timeMs: number, change: Amounts): Budgets {
+  const counted = byPeriod((period) => {
+    const startMs = startOfPeriod(period, timeMs);
+    return budgets.counted[period].map((each) => (each.startMs === startMs ? plus(each, clientId, change) : each));
+  });
+  return { ...budgets, counted };
+}
+
+function byPeriod(countedOf: (period: BudgetPeriod) => readonly Counted[]): Budgets['counted'] {
+  return { minute: countedOf('minute'), hour: countedOf('hour'), day: countedOf('day'), month: countedOf('month') };
+}
+
+function plus({ startMs, all, byClient }: Counted, clientId: string, change: Amounts): Counted {
+  return {
+    startMs,
+    all: sum(all, change),
+    byClient: byClient.set(clientId, sum(byClient.get(clientId) ?? nothing, change)),
+  };
+}
+
+function sum(left: Amounts, right: Amounts): Amounts {
+  return {
+    messages: left.messages + right.messages,
+    tokens: left.tokens + right.tokens,
+    cost: left.cost + right.cost,
+  };
+}
+
+function minus({ messages, tokens, cost }: Amounts, granted: Spend): Amounts {
+  return { messages, tokens: tokens - granted.tokens, cost: cost - granted.cost };
 }

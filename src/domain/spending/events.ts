@@ -51,6 +51,13 @@ export interface PriceListSet {
 export const budgetPeriods = ['minute', 'hour', 'day', 'month'] as const;
 export type BudgetPeriod = (typeof budgetPeriods)[number];
 
+/** What a budget counts: messages that are accepted, tokens that models take and give, or their cost in micro-units. */
+export const budgetUnits = ['messages', 'tokens', 'cost'] as const;
+export type BudgetUnit = (typeof budgetUnits)[number];
+
+/** What replies used, or may use. Cost in micro-units. */
+export type Spend = Readonly<Record<Exclude<BudgetUnit, 'messages'>, number>>;
+
 /**
  * Whose messages a budget counts: `all` clients' together, `each` client's by itself, or one `client`'s, which has it instead of the one of
  * `each` over the same time.
@@ -67,16 +74,46 @@ export interface BudgetSet {
   readonly setBy: string;
   readonly scope: BudgetScope;
   readonly period: BudgetPeriod;
-  /** Messages that are accepted. Absent: there is no such budget any more. */
-  readonly messages?: number;
+  readonly unit: BudgetUnit;
+  /** So many of the unit. Absent: there is no such budget any more. */
+  readonly amount?: number;
 }
 
-/** A gateway asks whether a message keeps all budgets; the fold decides. One that was granted is granted for good. */
+/** What the replies to a message may use until its end; the fold grants what is left of its budgets, but at least the least. */
+export interface ReservationWish {
+  readonly least: Spend;
+  readonly most: Spend;
+  /** Where the message is to stand, and from which offset on. */
+  readonly partition: number;
+  readonly fromOffset: number;
+}
+
+/**
+ * Whether a message keeps all budgets is asked, by its gateway, or by its worker once more; the fold decides. One that was granted is granted for good,
+ * unless its reservation is released.
+ */
 export interface MessageBudgeted {
   readonly type: 'MessageBudgeted';
   readonly messageId: string;
   readonly clientId: string;
+  /** Absent: no budget counts more than messages, as far as the topic was read. */
+  readonly reserve?: ReservationWish;
+}
+
+/** A message has its end: what its replies used takes the place of what was reserved. Once more it says nothing new. */
+export interface MessageSettled {
+  readonly type: 'MessageSettled';
+  readonly messageId: string;
+  readonly used: Spend;
+}
+
+/** A message never came into the log. */
+export interface ReservationReleased {
+  readonly type: 'ReservationReleased';
+  readonly messageId: string;
+  /** The offset at which it was granted: a later one of the same message stays. */
+  readonly grantOffset: number;
 }
 
 /** The events of the `spending` topic. */
-export type SpendingEvent = PriceListSet | BudgetSet | MessageBudgeted;
+export type SpendingEvent = PriceListSet | BudgetSet | MessageBudgeted | MessageSettled | ReservationReleased;

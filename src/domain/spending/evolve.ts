@@ -1,4 +1,4 @@
-import { type Budgets, noBudgets, withBudget, withMessage } from './budgets.ts';
+import { type Budgets, noBudgets, withBudget, withMessage, withReleased, withSettled } from './budgets.ts';
 import type { SpendingEvent } from './events.ts';
 import { noPrices, type PriceLists, withPriceList } from './prices.ts';
 
@@ -23,6 +23,10 @@ export function evolve(
       return { ...spending, budgets: withBudget(spending.budgets, event) };
     case 'MessageBudgeted':
       return { ...spending, budgets: withMessage(spending.budgets, event, at) };
+    case 'MessageSettled':
+      return { ...spending, budgets: withSettled(spending.budgets, event, at.offset) };
+    case 'ReservationReleased':
+      return { ...spending, budgets: withReleased(spending.budgets, event) };
     default:
       return event satisfies never;
   }

@@ -1,5 +1,5 @@
 import type { AttemptUsage } from '../conversation/events.ts';
-import type { CallPrices, Cost, ModelPrices, PriceListSet, UnitPrices } from './events.ts';
+import type { CallPrices, Cost, ModelPrices, PriceListSet, Spend, UnitPrices } from './events.ts';
 
 /** Prices that were in force from a place in the log on, and may be still. */
 export interface PriceList {
@@ -69,8 +69,14 @@ const perMinute = parts / 60_000n;
 /** The dearest attempt that can be told of. */
 const mostMicroUnits = BigInt(Number.MAX_SAFE_INTEGER);
 
+/** What of an attempt's usage has a price. */
+export type PricedUnits = Pick<
+  AttemptUsage,
+  'inputTokens' | 'cachedInputTokens' | 'outputTokens' | 'soundInMs' | 'soundOutMs' | 'picturesIn' | 'picturesOut'
+>;
+
 /** What the attempt costs: exactly, rounded up once. */
-export function costOf(usage: Omit<AttemptUsage, 'cost'>, { version: priceVersion, prices }: CallPrices): Cost {
+export function costOf(usage: PricedUnits, { version: priceVersion, prices }: CallPrices): Cost {
   const { inputTokens, cachedInputTokens, outputTokens, soundInMs, soundOutMs, picturesIn, picturesOut } = usage;
   // Providers have said that more was cached than sent.
   const cached = Math.min(cachedInputTokens, inputTokens);
@@ -83,6 +89,25 @@ export function costOf(usage: Omit<AttemptUsage, 'cost'>, { version: priceVersio
     parts * (product(picturesIn, prices.pictureIn) + product(picturesOut, prices.pictureOut));
   const microUnits = (sum + parts - 1n) / parts;
   return { microUnits: Number(microUnits < mostMicroUnits ? microUnits : mostMicroUnits), priceVersion };
+}
+
+export const noSpend: Spend = { tokens: 0, cost: 0 };
+
+/** What attempts count in budgets. */
+export function spendOf(usages: readonly Pick<AttemptUsage, 'inputTokens' | 'outputTokens' | 'cost'>[]): Spend {
+  return usages.reduce(
+    (sum, { inputTokens, outputTokens, cost }) =>
+      plusSpend(sum, { tokens: inputTokens + outputTokens, cost: cost?.microUnits ?? 0 }),
+    noSpend,
+  );
+}
+
+export function plusSpend(left: Spend, right: Spend): Spend {
+  return { tokens: left.tokens + right.tokens, cost: left.cost + right.cost };
+}
+
+export function minusSpend(left: Spend, right: Spend): Spend {
+  return { tokens: left.tokens - right.tokens, cost: left.cost - right.cost };
 }
 
 function product(units: number, price: number): bigint {

@@ -134,6 +134,23 @@ export function providerContract(name: string, make: () => Promise<ProviderSubje
       );
     });
 
+    test('no reply uses more than its bounds say, which say less for a short reply without the conversation', async () => {
+      await using subject = await make();
+      const picture = requestMedia('image', 'image/png', Buffer.from('a picture'));
+      for (const request of [
+        providerRequest(),
+        providerRequest({ instructions: 'Be brief.', replyKind: 'voice', media: [sound] }),
+        providerRequest({ replyKind: 'video', media: [film, picture] }),
+      ]) {
+        const { least, most } = subject.provider.bounds(request);
+        const used = usedIn(await wholeReply(subject.provider, request));
+        for (const [unit, amount] of Object.entries(most)) {
+          expect(used[unit as keyof UsedUnits] ?? 0).toBeLessThanOrEqual(amount);
+          expect(least[unit as keyof UsedUnits]).toBeLessThanOrEqual(amount);
+        }
+      }
+    });
+
     test('a hundred calls at once do not mix', async () => {
       await using subject = await make();
       const requests = Array.from({ length: 100 }, (_, i) =>

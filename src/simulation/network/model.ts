@@ -4,6 +4,7 @@ import {
   ProviderError,
   type ProviderRequest,
   type ReplyPiece,
+  type UsageBounds,
 } from '../../ports/provider.ts';
 import type { Scenario } from '../scenario.ts';
 import type { Faults } from '../world/faults.ts';
@@ -13,6 +14,10 @@ import { sampleMedia } from './samples.ts';
 /** Of a long reply. */
 const longPieces = 200;
 const longestPadding = 2_000;
+
+/** Of replies for which a budget pays. */
+const leastTokens = 2;
+const mostTokens = 12;
 
 /** One call to the model. */
 export interface ModelCall {
@@ -39,6 +44,7 @@ export class SimulatedModel {
   provider(process: SimulatedProcess): Provider {
     return {
       estimatedInputTokens: ({ text }) => estimatedTokens(text.length),
+      bounds: ({ text }) => boundsOf(text),
       name: 'simulated',
       model: 'simulated',
       usesHistory: this.usesHistory,
@@ -48,7 +54,7 @@ export class SimulatedModel {
   }
 
   async *#reply(process: SimulatedProcess, request: ProviderRequest, signal: AbortSignal): AsyncGenerator<ReplyPiece> {
-    const { messageId, attempt } = request;
+    const { messageId, attempt, limits } = request;
     const record: ModelCall = { messageId, attempt, process: process.name, isWhole: false };
     const call = this.calls.push(record);
     const faults = this.#faults;
@@ -59,7 +65,9 @@ export class SimulatedModel {
     if (faults.strikes('provider-silent')) await clock.sleep(3_600_000, signal);
     const isLong = faults.strikes('provider-long');
     const isSlow = faults.isActive && random.chance(0.4);
-    const pieces = isLong ? longPieces : 1 + random.below(isSlow ? 15 : 6);
+    const wished = isLong ? longPieces : 1 + random.below(isSlow ? 15 : 6);
+    // A piece counts as a token.
+    const pieces = Math.min(wished, limits?.outputTokens ?? wished);
     const padding = isLong ? 'z'.repeat(faults.stream('provider-long').below(longestPadding)) : '';
     const cutAt = faults.strikes('provider-cut') ? random.below(pieces) : Number.POSITIVE_INFINITY;
     for (let piece = 0; piece < pieces; piece += 1) {
@@ -67,6 +75,7 @@ export class SimulatedModel {
       yield `call ${call} answers ${messageId}, é${piece} ${padding}`;
       await clock.sleep(random.between(1, isSlow && faults.isActive ? 1_500 : 300), signal);
     }
+    if (pieces < wished) yield { type: 'truncated' };
     if (call % 2 === 0) yield { type: 'usage', inputTokens: request.text.length, outputTokens: pieces };
     // One whose media could not be stored in time is asked for again, and rightly.
     if (request.replyKind === 'text') record.isWhole = true;
@@ -86,4 +95,18 @@ export class SimulatedModel {
     yield { type: 'generating' };
     yield { type: 'media', ...sampleMedia.image(call), kind: 'image' };
   }
+}
+
+function boundsOf(text: string): UsageBounds {
+  const least = {
+    inputTokens: text.length,
+    cachedInputTokens: 0,
+    outputTokens: leastTokens,
+    reasoningTokens: 0,
+    soundInMs: 0,
+    soundOutMs: 0,
+    picturesIn: 0,
+    picturesOut: 0,
+  };
+  return { least, most: { ...least, outputTokens: mostTokens } };
 }

@@ -123,8 +123,10 @@ export class Truth {
   }
 
   #takeSpending(event: SpendingEvent, record: LogRecord): void {
-    this.#spending = evolveSpending(this.#spending, event, record);
-    this.budgets.add(event, record, this.#spending.budgets);
+    const before = this.#spending;
+    this.#spending = evolveSpending(before, event, record);
+    const wrong = this.budgets.add(event, record, { before: before.budgets, after: this.#spending.budgets });
+    if (wrong !== null) this.#world.find('budget-broken', wrong);
   }
 
   #takeAdmission(event: AdmissionEvent, { timeMs, offset }: LogRecord): void {
@@ -282,8 +284,8 @@ export class Truth {
     if (untold !== null) this.#world.find('usage-untold', untold);
     const wrong = checkCosts(this.#spending.prices, before, event);
     if (wrong !== null) this.#world.find('cost-wrong', wrong);
-    const ungranted = this.budgets.check(event);
-    if (ungranted !== null) this.#world.find('budget-broken', ungranted);
+    const unkept = this.budgets.check(before, event);
+    if (unkept !== null) this.#world.find('budget-broken', unkept);
     this.#noteUsage(toldUsage(before, event, state), partition);
     if ('attempt' in event && event.claimId !== this.#claimIds.get(partition))
       this.#world.find(

@@ -117,7 +117,9 @@ export class ServerNode {
     const roles = new Set(this.spec.roles);
     if (roles.has('projector')) this.#startProjector(parts);
     const onFault = (error: unknown) => this.#faulted(error);
-    const spendingBook = this.#running.use(newSpendingBook({ ...parts, onFault }));
+    const spendingBook = this.#running.use(
+      newSpendingBook({ ...parts, provider: this.#world.model.provider(this.process), onFault }),
+    );
     if (roles.has('gateway') || roles.has('worker')) await spendingBook.start();
     if (roles.has('gateway')) await this.#startGateway(parts, spendingBook, logger);
     if (roles.has('projector')) this.#running.use(startUpkeep({ ...parts, metrics: this.#metrics }));

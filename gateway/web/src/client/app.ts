@@ -302,9 +302,10 @@ export interface OwnBudget {
   /** It counts the messages of all clients together. */
   readonly isOfAll: boolean;
   readonly period: string;
-  readonly messages: number;
+  /** With its unit, in words. */
+  readonly amount: string;
   /** undefined: not told. */
-  readonly left: number | undefined;
+  readonly left: string | undefined;
   readonly resetAt: Date;
 }
 

@@ -3,6 +3,7 @@ import {
   type Budget,
   BudgetPeriod,
   BudgetScope,
+  BudgetUnit,
   SpendingService,
 } from '../../../../src/client/gen/chat/v1/spending_service_pb.js';
 import {
@@ -106,12 +107,14 @@ export async function readOwnUse(parley: Parley, clientId: string, now: Date): P
   };
 }
 
-function budgetOf({ scope, period, messages, left, resetTime }: Budget): OwnBudget {
+function budgetOf({ scope, period, unit, amount, left, resetTime, currency }: Budget): OwnBudget {
+  const words = unit === BudgetUnit.COST ? currency : String(BudgetUnit[unit]).toLowerCase();
+  const text = (value: bigint) => (unit === BudgetUnit.COST ? moneyText(value) : value.toLocaleString('en'));
   return {
     isOfAll: scope === BudgetScope.ALL,
     period: String(BudgetPeriod[period]).toLowerCase(),
-    messages: Number(messages),
-    left: left === undefined ? undefined : Number(left),
+    amount: `${text(amount)} ${words}`,
+    left: left === undefined ? undefined : text(left),
     resetAt: resetTime === undefined ? new Date() : timestampDate(resetTime),
   };
 }

@@ -21,6 +21,7 @@ import { Delivery, type DeliveryDeps } from '../delivery.ts';
 import { Session, type SessionDeps } from '../session.ts';
 import { SessionConversations } from '../session-conversations.ts';
 import type { SessionEvent, SessionOutput } from '../session-event.ts';
+import { unlimited as unlimitedSpending } from './unlimited.ts';
 
 /** As conversation-events.ts names replies. */
 const ids = { ...nodeCryptoIds, replyMessageId: (messageId: string) => `reply to ${messageId}` };
@@ -145,7 +146,7 @@ export class SessionWorld implements AsyncDisposable {
       ...{ following, conversations, bus, metrics, clock, logger, journal, ids, admission },
       links: { present: () => Promise.reject(new Error('no links in this world')) },
       writes: { ...unlimited, messageWaitMs: () => 0, takeMessage() {} },
-      spending: { position: 0, needsGrant: () => false, refusalUnlessGranted: async () => undefined },
+      spending: unlimitedSpending,
       mayServe: () => true,
       onIdChanged() {},
       ...over,

@@ -57,6 +57,29 @@ export namespace BudgetPeriod {
   export type UNRECOGNIZED = typeof BudgetPeriod.UNRECOGNIZED;
 }
 
+/** What a budget counts. */
+export const BudgetUnit = {
+  /** UNSPECIFIED - Stands for messages. */
+  UNSPECIFIED: 0,
+  /** MESSAGES - Messages that are accepted. */
+  MESSAGES: 1,
+  /** TOKENS - Tokens that models take and give for them. */
+  TOKENS: 2,
+  /** COST - Their cost, in millionths of the currency (micro-units). Models without a price cost nothing. */
+  COST: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type BudgetUnit = typeof BudgetUnit[keyof typeof BudgetUnit];
+
+export namespace BudgetUnit {
+  export type UNSPECIFIED = typeof BudgetUnit.UNSPECIFIED;
+  export type MESSAGES = typeof BudgetUnit.MESSAGES;
+  export type TOKENS = typeof BudgetUnit.TOKENS;
+  export type COST = typeof BudgetUnit.COST;
+  export type UNRECOGNIZED = typeof BudgetUnit.UNRECOGNIZED;
+}
+
 /** Prices to be set. */
 export interface SetPriceListRequest {
   /** ISO 4217, for example EUR. All lists have that of the first one. */
@@ -131,8 +154,14 @@ export interface SetBudgetRequest {
   clientId: string;
   /** Over which time. */
   period: BudgetPeriod;
-  /** Messages that are accepted. Unset: there is no such budget any more. */
-  messages?: bigint | undefined;
+  /** The older name of `amount`, where the unit is messages. Not both. */
+  messages?:
+    | bigint
+    | undefined;
+  /** Of what. Unset: of messages. */
+  unit: BudgetUnit;
+  /** So many of the unit, at most 10^15. Unset: there is no such budget any more. */
+  amount?: bigint | undefined;
 }
 
 /** It is in force. */
@@ -149,7 +178,7 @@ export interface ListBudgetsRequest {
 
 /** A page. */
 export interface ListBudgetsResponse {
-  /** By scope, client and period. */
+  /** By scope, client, period and unit. */
   budgets: Budget[];
   /** Empty on the last page. */
   nextPageToken: string;
@@ -163,7 +192,7 @@ export interface GetBudgetRequest {
 
 /** None: messages are not counted. */
 export interface GetBudgetResponse {
-  /** A message is accepted if all of them have one left. */
+  /** A message is accepted if all of them have left what it needs. */
   budgets: Budget[];
 }
 
@@ -175,14 +204,25 @@ export interface Budget {
   clientId: string;
   /** Over which time. */
   period: BudgetPeriod;
-  /** Messages that are accepted in it. */
+  /** The older name of `amount`, where the unit is messages; else 0. */
   messages: bigint;
-  /** Messages that are left now. Unset where it would tell of others: of each client in lists, of all for clients. */
+  /**
+   * So many are left now; what is reserved for messages that are being answered is not. Unset where it would tell of others: of each client in lists,
+   * of all for clients.
+   */
   left?:
     | bigint
     | undefined;
   /** When it begins anew. */
-  resetTime?: Date | undefined;
+  resetTime?:
+    | Date
+    | undefined;
+  /** Of what. */
+  unit: BudgetUnit;
+  /** So many of the unit are in it. */
+  amount: bigint;
+  /** Of BUDGET_UNIT_COST: ISO 4217. Empty: prices were never set, and nothing costs anything. */
+  currency: string;
 }
 
 function createBaseSetPriceListRequest(): SetPriceListRequest {
@@ -720,7 +760,7 @@ export const ModelPrices: MessageFns<ModelPrices> = {
 };
 
 function createBaseSetBudgetRequest(): SetBudgetRequest {
-  return { scope: 0, clientId: "", period: 0, messages: undefined };
+  return { scope: 0, clientId: "", period: 0, messages: undefined, unit: 0, amount: undefined };
 }
 
 export const SetBudgetRequest: MessageFns<SetBudgetRequest> = {
@@ -739,6 +779,15 @@ export const SetBudgetRequest: MessageFns<SetBudgetRequest> = {
         throw new globalThis.Error("value provided for field message.messages of type int64 too large");
       }
       writer.uint32(32).int64(message.messages);
+    }
+    if (message.unit !== 0) {
+      writer.uint32(40).int32(message.unit);
+    }
+    if (message.amount !== undefined) {
+      if (BigInt.asIntN(64, message.amount) !== message.amount) {
+        throw new globalThis.Error("value provided for field message.amount of type int64 too large");
+      }
+      writer.uint32(48).int64(message.amount);
     }
     return writer;
   },
@@ -788,6 +837,22 @@ export const SetBudgetRequest: MessageFns<SetBudgetRequest> = {
             message.messages = reader.int64() as bigint;
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.unit = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.amount = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -811,6 +876,8 @@ export const SetBudgetRequest: MessageFns<SetBudgetRequest> = {
     message.messages = (object.messages !== undefined && object.messages !== null)
       ? BigInt(object.messages)
       : undefined;
+    message.unit = object.unit ?? 0;
+    message.amount = (object.amount !== undefined && object.amount !== null) ? BigInt(object.amount) : undefined;
     return message;
   },
 };
@@ -1103,7 +1170,17 @@ export const GetBudgetResponse: MessageFns<GetBudgetResponse> = {
 };
 
 function createBaseBudget(): Budget {
-  return { scope: 0, clientId: "", period: 0, messages: 0n, left: undefined, resetTime: undefined };
+  return {
+    scope: 0,
+    clientId: "",
+    period: 0,
+    messages: 0n,
+    left: undefined,
+    resetTime: undefined,
+    unit: 0,
+    amount: 0n,
+    currency: "",
+  };
 }
 
 export const Budget: MessageFns<Budget> = {
@@ -1131,6 +1208,18 @@ export const Budget: MessageFns<Budget> = {
     }
     if (message.resetTime !== undefined) {
       Timestamp.encode(toTimestamp(message.resetTime), writer.uint32(50).fork()).join();
+    }
+    if (message.unit !== 0) {
+      writer.uint32(56).int32(message.unit);
+    }
+    if (message.amount !== 0n) {
+      if (BigInt.asIntN(64, message.amount) !== message.amount) {
+        throw new globalThis.Error("value provided for field message.amount of type int64 too large");
+      }
+      writer.uint32(64).int64(message.amount);
+    }
+    if (message.currency !== "") {
+      writer.uint32(74).string(message.currency);
     }
     return writer;
   },
@@ -1196,6 +1285,30 @@ export const Budget: MessageFns<Budget> = {
             message.resetTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.unit = reader.int32() as any;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.amount = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.currency = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1219,6 +1332,9 @@ export const Budget: MessageFns<Budget> = {
     message.messages = (object.messages !== undefined && object.messages !== null) ? BigInt(object.messages) : 0n;
     message.left = (object.left !== undefined && object.left !== null) ? BigInt(object.left) : undefined;
     message.resetTime = object.resetTime ?? undefined;
+    message.unit = object.unit ?? 0;
+    message.amount = (object.amount !== undefined && object.amount !== null) ? BigInt(object.amount) : 0n;
+    message.currency = object.currency ?? "";
     return message;
   },
 };
@@ -1248,7 +1364,7 @@ export const SpendingServiceService = {
       Buffer.from(GetPriceListResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetPriceListResponse => GetPriceListResponse.decode(value),
   },
-  /** Sets a budget of messages in place of the one of its scope and period, or removes it. In force for messages that come behind it in the log. */
+  /** Sets a budget in place of the one of its scope, period and unit, or removes it. In force for messages that come behind it in the log. */
   setBudget: {
     path: "/chat.v1.SpendingService/SetBudget" as const,
     requestStream: false as const,
@@ -1285,7 +1401,7 @@ export interface SpendingServiceServer extends UntypedServiceImplementation {
   setPriceList: handleUnaryCall<SetPriceListRequest, SetPriceListResponse>;
   /** The list that is in force, or an earlier one. */
   getPriceList: handleUnaryCall<GetPriceListRequest, GetPriceListResponse>;
-  /** Sets a budget of messages in place of the one of its scope and period, or removes it. In force for messages that come behind it in the log. */
+  /** Sets a budget in place of the one of its scope, period and unit, or removes it. In force for messages that come behind it in the log. */
   setBudget: handleUnaryCall<SetBudgetRequest, SetBudgetResponse>;
   /** All budgets. */
   listBudgets: handleUnaryCall<ListBudgetsRequest, ListBudgetsResponse>;

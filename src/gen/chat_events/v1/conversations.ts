@@ -108,6 +108,8 @@ export interface MessageReceived {
   instructions: string;
   /** So far the gateway had read the topic `spending` when it accepted the message: the offset behind the last record. 0: nothing was there. */
   spendingOffset: bigint;
+  /** What its replies may use is reserved in that topic. */
+  hasReservation: boolean;
 }
 
 /** One piece of a message. */
@@ -195,7 +197,11 @@ export interface ModelCall {
   /** Tokens that are sent, estimated. */
   inputTokens: number;
   /** What the model takes, whatever is set later. Absent: it has no price. */
-  prices?: CallPrices | undefined;
+  prices?:
+    | CallPrices
+    | undefined;
+  /** So long a reply was asked for at most. Absent: of any length. */
+  maxOutputTokens?: number | undefined;
 }
 
 /** What an attempt used, whatever became of it. */
@@ -417,6 +423,7 @@ function createBaseMessageReceived(): MessageReceived {
     timeZone: "",
     instructions: "",
     spendingOffset: 0n,
+    hasReservation: false,
   };
 }
 
@@ -448,6 +455,9 @@ export const MessageReceived: MessageFns<MessageReceived> = {
         throw new globalThis.Error("value provided for field message.spendingOffset of type int64 too large");
       }
       writer.uint32(64).int64(message.spendingOffset);
+    }
+    if (message.hasReservation !== false) {
+      writer.uint32(72).bool(message.hasReservation);
     }
     return writer;
   },
@@ -529,6 +539,14 @@ export const MessageReceived: MessageFns<MessageReceived> = {
             message.spendingOffset = reader.int64() as bigint;
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.hasReservation = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -556,6 +574,7 @@ export const MessageReceived: MessageFns<MessageReceived> = {
     message.spendingOffset = (object.spendingOffset !== undefined && object.spendingOffset !== null)
       ? BigInt(object.spendingOffset)
       : 0n;
+    message.hasReservation = object.hasReservation ?? false;
     return message;
   },
 };
@@ -1083,7 +1102,7 @@ export const ReplyStarted: MessageFns<ReplyStarted> = {
 };
 
 function createBaseModelCall(): ModelCall {
-  return { provider: "", model: "", inputTokens: 0, prices: undefined };
+  return { provider: "", model: "", inputTokens: 0, prices: undefined, maxOutputTokens: undefined };
 }
 
 export const ModelCall: MessageFns<ModelCall> = {
@@ -1099,6 +1118,9 @@ export const ModelCall: MessageFns<ModelCall> = {
     }
     if (message.prices !== undefined) {
       CallPrices.encode(message.prices, writer.uint32(34).fork()).join();
+    }
+    if (message.maxOutputTokens !== undefined) {
+      writer.uint32(40).int32(message.maxOutputTokens);
     }
     return writer;
   },
@@ -1148,6 +1170,14 @@ export const ModelCall: MessageFns<ModelCall> = {
             message.prices = CallPrices.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxOutputTokens = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1171,6 +1201,7 @@ export const ModelCall: MessageFns<ModelCall> = {
     message.prices = (object.prices !== undefined && object.prices !== null)
       ? CallPrices.fromPartial(object.prices)
       : undefined;
+    message.maxOutputTokens = object.maxOutputTokens ?? undefined;
     return message;
   },
 };

@@ -58,6 +58,26 @@ export namespace BudgetPeriod {
   export type UNRECOGNIZED = typeof BudgetPeriod.UNRECOGNIZED;
 }
 
+/** What a budget counts. */
+export const BudgetUnit = {
+  /** UNSPECIFIED - Messages: the first that were counted. */
+  UNSPECIFIED: 0,
+  /** TOKENS - Tokens that models take and give. */
+  TOKENS: 1,
+  /** COST - Their cost, in millionths of the currency. */
+  COST: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type BudgetUnit = typeof BudgetUnit[keyof typeof BudgetUnit];
+
+export namespace BudgetUnit {
+  export type UNSPECIFIED = typeof BudgetUnit.UNSPECIFIED;
+  export type TOKENS = typeof BudgetUnit.TOKENS;
+  export type COST = typeof BudgetUnit.COST;
+  export type UNRECOGNIZED = typeof BudgetUnit.UNRECOGNIZED;
+}
+
 /** An operator has set prices. In force from here on, unless the currency is another than that of the first list. */
 export interface PriceListSet {
   /** The list. */
@@ -116,16 +136,64 @@ export interface BudgetSet {
   clientId: string;
   /** Over which time. */
   period: BudgetPeriod;
-  /** Messages that are accepted. Absent: there is no such budget any more. */
-  messages?: bigint | undefined;
+  /** Of BUDGET_UNIT_UNSPECIFIED: messages that are accepted. Absent: there is no such budget any more. */
+  messages?:
+    | bigint
+    | undefined;
+  /** Of what. */
+  unit: BudgetUnit;
+  /** Of another unit: so many. Absent: there is no such budget any more. */
+  amount?: bigint | undefined;
 }
 
-/** A gateway asks whether a message keeps all budgets; the fold decides. */
+/** What replies used, or may use. */
+export interface Spend {
+  /** Input and output together. */
+  tokens: bigint;
+  /** In millionths of the currency. */
+  cost: bigint;
+}
+
+/** What the replies to a message may use: the fold grants what is left of its budgets, at most the most and at least the least. */
+export interface ReservationWish {
+  /** Without it no reply can begin. */
+  least?:
+    | Spend
+    | undefined;
+  /** By all attempts together. */
+  most?:
+    | Spend
+    | undefined;
+  /** Of the topic `conversations`, where the message is to stand. */
+  partition: number;
+  /** It is to stand at this offset or behind. */
+  fromOffset: bigint;
+}
+
+/** Whether a message keeps all budgets is asked by its gateway, or by its worker once more; the fold decides. */
 export interface MessageBudgeted {
   /** The message, accepted if it is granted. */
   messageId: string;
   /** Who sends it. */
   clientId: string;
+  /** Unset: no budget counts more than messages. */
+  reserve?: ReservationWish | undefined;
+}
+
+/** A message has its end: what its replies used takes the place of what was reserved for them. */
+export interface MessageSettled {
+  /** The message. */
+  messageId: string;
+  /** By all attempts. */
+  used?: Spend | undefined;
+}
+
+/** A message with a reservation never came into the log. */
+export interface ReservationReleased {
+  /** The message. */
+  messageId: string;
+  /** Where it was granted: a later grant of the same message stays. */
+  grantOffset: bigint;
 }
 
 function createBasePriceListSet(): PriceListSet {
@@ -539,7 +607,7 @@ export const CallPrices: MessageFns<CallPrices> = {
 };
 
 function createBaseBudgetSet(): BudgetSet {
-  return { setBy: "", scope: 0, clientId: "", period: 0, messages: undefined };
+  return { setBy: "", scope: 0, clientId: "", period: 0, messages: undefined, unit: 0, amount: undefined };
 }
 
 export const BudgetSet: MessageFns<BudgetSet> = {
@@ -561,6 +629,15 @@ export const BudgetSet: MessageFns<BudgetSet> = {
         throw new globalThis.Error("value provided for field message.messages of type int64 too large");
       }
       writer.uint32(40).int64(message.messages);
+    }
+    if (message.unit !== 0) {
+      writer.uint32(48).int32(message.unit);
+    }
+    if (message.amount !== undefined) {
+      if (BigInt.asIntN(64, message.amount) !== message.amount) {
+        throw new globalThis.Error("value provided for field message.amount of type int64 too large");
+      }
+      writer.uint32(56).int64(message.amount);
     }
     return writer;
   },
@@ -618,6 +695,22 @@ export const BudgetSet: MessageFns<BudgetSet> = {
             message.messages = reader.int64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.unit = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.amount = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -642,12 +735,183 @@ export const BudgetSet: MessageFns<BudgetSet> = {
     message.messages = (object.messages !== undefined && object.messages !== null)
       ? BigInt(object.messages)
       : undefined;
+    message.unit = object.unit ?? 0;
+    message.amount = (object.amount !== undefined && object.amount !== null) ? BigInt(object.amount) : undefined;
+    return message;
+  },
+};
+
+function createBaseSpend(): Spend {
+  return { tokens: 0n, cost: 0n };
+}
+
+export const Spend: MessageFns<Spend> = {
+  encode(message: Spend, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tokens !== 0n) {
+      if (BigInt.asIntN(64, message.tokens) !== message.tokens) {
+        throw new globalThis.Error("value provided for field message.tokens of type int64 too large");
+      }
+      writer.uint32(8).int64(message.tokens);
+    }
+    if (message.cost !== 0n) {
+      if (BigInt.asIntN(64, message.cost) !== message.cost) {
+        throw new globalThis.Error("value provided for field message.cost of type int64 too large");
+      }
+      writer.uint32(16).int64(message.cost);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Spend {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSpend();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.tokens = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.cost = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Spend>): Spend {
+    return Spend.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Spend>): Spend {
+    const message = createBaseSpend();
+    message.tokens = (object.tokens !== undefined && object.tokens !== null) ? BigInt(object.tokens) : 0n;
+    message.cost = (object.cost !== undefined && object.cost !== null) ? BigInt(object.cost) : 0n;
+    return message;
+  },
+};
+
+function createBaseReservationWish(): ReservationWish {
+  return { least: undefined, most: undefined, partition: 0, fromOffset: 0n };
+}
+
+export const ReservationWish: MessageFns<ReservationWish> = {
+  encode(message: ReservationWish, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.least !== undefined) {
+      Spend.encode(message.least, writer.uint32(10).fork()).join();
+    }
+    if (message.most !== undefined) {
+      Spend.encode(message.most, writer.uint32(18).fork()).join();
+    }
+    if (message.partition !== 0) {
+      writer.uint32(24).int32(message.partition);
+    }
+    if (message.fromOffset !== 0n) {
+      if (BigInt.asIntN(64, message.fromOffset) !== message.fromOffset) {
+        throw new globalThis.Error("value provided for field message.fromOffset of type int64 too large");
+      }
+      writer.uint32(32).int64(message.fromOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReservationWish {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReservationWish();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.least = Spend.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.most = Spend.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.partition = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.fromOffset = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReservationWish>): ReservationWish {
+    return ReservationWish.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReservationWish>): ReservationWish {
+    const message = createBaseReservationWish();
+    message.least = (object.least !== undefined && object.least !== null) ? Spend.fromPartial(object.least) : undefined;
+    message.most = (object.most !== undefined && object.most !== null) ? Spend.fromPartial(object.most) : undefined;
+    message.partition = object.partition ?? 0;
+    message.fromOffset = (object.fromOffset !== undefined && object.fromOffset !== null)
+      ? BigInt(object.fromOffset)
+      : 0n;
     return message;
   },
 };
 
 function createBaseMessageBudgeted(): MessageBudgeted {
-  return { messageId: "", clientId: "" };
+  return { messageId: "", clientId: "", reserve: undefined };
 }
 
 export const MessageBudgeted: MessageFns<MessageBudgeted> = {
@@ -657,6 +921,9 @@ export const MessageBudgeted: MessageFns<MessageBudgeted> = {
     }
     if (message.clientId !== "") {
       writer.uint32(18).string(message.clientId);
+    }
+    if (message.reserve !== undefined) {
+      ReservationWish.encode(message.reserve, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -690,6 +957,14 @@ export const MessageBudgeted: MessageFns<MessageBudgeted> = {
             message.clientId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reserve = ReservationWish.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -709,6 +984,148 @@ export const MessageBudgeted: MessageFns<MessageBudgeted> = {
     const message = createBaseMessageBudgeted();
     message.messageId = object.messageId ?? "";
     message.clientId = object.clientId ?? "";
+    message.reserve = (object.reserve !== undefined && object.reserve !== null)
+      ? ReservationWish.fromPartial(object.reserve)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseMessageSettled(): MessageSettled {
+  return { messageId: "", used: undefined };
+}
+
+export const MessageSettled: MessageFns<MessageSettled> = {
+  encode(message: MessageSettled, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.messageId !== "") {
+      writer.uint32(10).string(message.messageId);
+    }
+    if (message.used !== undefined) {
+      Spend.encode(message.used, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MessageSettled {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMessageSettled();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.used = Spend.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MessageSettled>): MessageSettled {
+    return MessageSettled.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MessageSettled>): MessageSettled {
+    const message = createBaseMessageSettled();
+    message.messageId = object.messageId ?? "";
+    message.used = (object.used !== undefined && object.used !== null) ? Spend.fromPartial(object.used) : undefined;
+    return message;
+  },
+};
+
+function createBaseReservationReleased(): ReservationReleased {
+  return { messageId: "", grantOffset: 0n };
+}
+
+export const ReservationReleased: MessageFns<ReservationReleased> = {
+  encode(message: ReservationReleased, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.messageId !== "") {
+      writer.uint32(10).string(message.messageId);
+    }
+    if (message.grantOffset !== 0n) {
+      if (BigInt.asIntN(64, message.grantOffset) !== message.grantOffset) {
+        throw new globalThis.Error("value provided for field message.grantOffset of type int64 too large");
+      }
+      writer.uint32(16).int64(message.grantOffset);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReservationReleased {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReservationReleased();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.grantOffset = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReservationReleased>): ReservationReleased {
+    return ReservationReleased.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReservationReleased>): ReservationReleased {
+    const message = createBaseReservationReleased();
+    message.messageId = object.messageId ?? "";
+    message.grantOffset = (object.grantOffset !== undefined && object.grantOffset !== null)
+      ? BigInt(object.grantOffset)
+      : 0n;
     return message;
   },
 };

@@ -4,7 +4,7 @@ import type { App, OwnBudget, OwnUse, Refusal } from '../../client/app.ts';
 import { wholeTimeLabel } from '../common/times.ts';
 import { Trouble } from '../common/trouble.tsx';
 
-/** What this person's replies used this month, and the messages that are left to them. */
+/** What this person's replies used this month, and what is left to them. */
 export function OwnUseSection({ app, clientId }: { readonly app: App; readonly clientId: string }) {
   const answer = useSignal<OwnUse | Refusal | undefined>(undefined);
   useEffect(() => {
@@ -22,7 +22,7 @@ export function OwnUseSection({ app, clientId }: { readonly app: App; readonly c
       {budgets.length > 0 && (
         <ul>
           {budgets.map((budget) => (
-            <li key={`${budget.period} ${budget.isOfAll}`}>{budgetWords(budget)}</li>
+            <li key={`${budget.period} ${budget.amount} ${budget.isOfAll}`}>{budgetWords(budget)}</li>
           ))}
         </ul>
       )}
@@ -30,10 +30,10 @@ export function OwnUseSection({ app, clientId }: { readonly app: App; readonly c
   );
 }
 
-function budgetWords({ isOfAll, period, messages, left, resetAt }: OwnBudget): string {
+function budgetWords({ isOfAll, period, amount, left, resetAt }: OwnBudget): string {
   const anew = `begins anew ${wholeTimeLabel(resetAt)}`;
-  if (isOfAll || left === undefined) return `${grouped(messages)} messages a ${period}, with everybody else; ${anew}`;
-  return `${grouped(left)} of ${grouped(messages)} messages left this ${period}; ${anew}`;
+  if (isOfAll || left === undefined) return `${amount} a ${period}, with everybody else; ${anew}`;
+  return `${left} of ${amount} left this ${period}; ${anew}`;
 }
 
 function grouped(value: number): string {

@@ -252,11 +252,25 @@ export declare type SetBudgetRequest = Message<"chat.v1.SetBudgetRequest"> & {
   period: BudgetPeriod;
 
   /**
-   * Messages that are accepted. Unset: there is no such budget any more.
+   * The older name of `amount`, where the unit is messages. Not both.
    *
    * @generated from field: optional int64 messages = 4;
    */
   messages?: bigint | undefined;
+
+  /**
+   * Of what. Unset: of messages.
+   *
+   * @generated from field: chat.v1.BudgetUnit unit = 5;
+   */
+  unit: BudgetUnit;
+
+  /**
+   * So many of the unit, at most 10^15. Unset: there is no such budget any more.
+   *
+   * @generated from field: optional int64 amount = 6;
+   */
+  amount?: bigint | undefined;
 };
 
 /**
@@ -313,7 +327,7 @@ export declare const ListBudgetsRequestSchema: GenMessage<ListBudgetsRequest>;
  */
 export declare type ListBudgetsResponse = Message<"chat.v1.ListBudgetsResponse"> & {
   /**
-   * By scope, client and period.
+   * By scope, client, period and unit.
    *
    * @generated from field: repeated chat.v1.Budget budgets = 1;
    */
@@ -360,7 +374,7 @@ export declare const GetBudgetRequestSchema: GenMessage<GetBudgetRequest>;
  */
 export declare type GetBudgetResponse = Message<"chat.v1.GetBudgetResponse"> & {
   /**
-   * A message is accepted if all of them have one left.
+   * A message is accepted if all of them have left what it needs.
    *
    * @generated from field: repeated chat.v1.Budget budgets = 1;
    */
@@ -401,14 +415,15 @@ export declare type Budget = Message<"chat.v1.Budget"> & {
   period: BudgetPeriod;
 
   /**
-   * Messages that are accepted in it.
+   * The older name of `amount`, where the unit is messages; else 0.
    *
    * @generated from field: int64 messages = 4;
    */
   messages: bigint;
 
   /**
-   * Messages that are left now. Unset where it would tell of others: of each client in lists, of all for clients.
+   * So many are left now; what is reserved for messages that are being answered is not. Unset where it would tell of others: of each client in lists,
+   * of all for clients.
    *
    * @generated from field: optional int64 left = 5;
    */
@@ -420,6 +435,27 @@ export declare type Budget = Message<"chat.v1.Budget"> & {
    * @generated from field: google.protobuf.Timestamp reset_time = 6;
    */
   resetTime?: Timestamp | undefined;
+
+  /**
+   * Of what.
+   *
+   * @generated from field: chat.v1.BudgetUnit unit = 7;
+   */
+  unit: BudgetUnit;
+
+  /**
+   * So many of the unit are in it.
+   *
+   * @generated from field: int64 amount = 8;
+   */
+  amount: bigint;
+
+  /**
+   * Of BUDGET_UNIT_COST: ISO 4217. Empty: prices were never set, and nothing costs anything.
+   *
+   * @generated from field: string currency = 9;
+   */
+  currency: string;
 };
 
 /**
@@ -516,6 +552,46 @@ export enum BudgetPeriod {
 export declare const BudgetPeriodSchema: GenEnum<BudgetPeriod>;
 
 /**
+ * What a budget counts.
+ *
+ * @generated from enum chat.v1.BudgetUnit
+ */
+export enum BudgetUnit {
+  /**
+   * Stands for messages.
+   *
+   * @generated from enum value: BUDGET_UNIT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Messages that are accepted.
+   *
+   * @generated from enum value: BUDGET_UNIT_MESSAGES = 1;
+   */
+  MESSAGES = 1,
+
+  /**
+   * Tokens that models take and give for them.
+   *
+   * @generated from enum value: BUDGET_UNIT_TOKENS = 2;
+   */
+  TOKENS = 2,
+
+  /**
+   * Their cost, in millionths of the currency (micro-units). Models without a price cost nothing.
+   *
+   * @generated from enum value: BUDGET_UNIT_COST = 3;
+   */
+  COST = 3,
+}
+
+/**
+ * Describes the enum chat.v1.BudgetUnit.
+ */
+export declare const BudgetUnitSchema: GenEnum<BudgetUnit>;
+
+/**
  * What models cost, and budgets. All but GetBudget needs the operator role.
  *
  * @generated from service chat.v1.SpendingService
@@ -542,7 +618,7 @@ export declare const SpendingService: GenService<{
     output: typeof GetPriceListResponseSchema;
   },
   /**
-   * Sets a budget of messages in place of the one of its scope and period, or removes it. In force for messages that come behind it in the log.
+   * Sets a budget in place of the one of its scope, period and unit, or removes it. In force for messages that come behind it in the log.
    *
    * @generated from rpc chat.v1.SpendingService.SetBudget
    */

@@ -1,0 +1,129 @@
+import { backOffMs, pause } from '../app/back-off.ts';
+import type { PartitionFollower } from '../app/following/partition-follower.ts';
+import type { Journal } from '../app/journal.ts';
+import type { SpendingBook } from '../app/spending/spending-book.ts';
+import type { ConversationEvent } from '../domain/conversation/events.ts';
+import { evolve, initialPartition, pendingMessage } from '../domain/conversation/partition-state.ts';
+import type { Reservation } from '../domain/spending/budgets.ts';
+import type { MessageSettled, ReservationReleased } from '../domain/spending/events.ts';
+import { type SpendingEnd, spendingEnd } from '../domain/spending/invariants.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Logger } from '../ports/telemetry.ts';
+import { logRetryInitialDelayMs, logRetryMaxDelayMs, orphanedAfterMs, orphansLookedForMs } from './limits.ts';
+
+export interface SettlementDeps {
+  readonly journal: Journal;
+  readonly spending: Pick<SpendingBook, 'settle' | 'reservationsIn'>;
+  readonly clock: Clock;
+  /** 0 ≤ x < 1, for the spread of waits. */
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+/** Records read at once. */
+const batchRecords = 1_000;
+
+/**
+ * Sets down in the topic `spending` what the messages of a partition used, by whoever has the partition: each at its end, and those whose ends the worker
+ * before did not set down, from the log. What was reserved for messages that never came is released.
+ */
+export class Settlements {
+  readonly #deps: SettlementDeps;
+  readonly #partition: number;
+  readonly #over: AbortSignal;
+  readonly #due = new Map<string, MessageSettled | ReservationReleased>();
+  #isWriting = false;
+
+  /** `over`: the partition is given up; what is due then is the next worker's to find. */
+  constructor(deps: SettlementDeps, partition: number, over: AbortSignal) {
+    this.#deps = deps;
+    this.#partition = partition;
+    this.#over = over;
+  }
+
+  /** A message has its end. */
+  add(end: SpendingEnd): void {
+    this.#write({ type: 'MessageSettled', ...end });
+  }
+
+  /** Looks, at once and now and then, for what others left open, until the partition is given up. Never rejects. */
+  async lookAfter(fold: Pick<PartitionFollower, 'next' | 'state'>): Promise<void> {
+    const { clock, logger } = this.#deps;
+    for (let minAgeMs = 0; !this.#over.aborted; minAgeMs = orphanedAfterMs) {
+      try {
+        await this.#look(fold, minAgeMs);
+      } catch (error) {
+        logger.warn({ partition: this.#partition, err: error }, 'what is reserved cannot be compared with the log');
+      }
+      await pause(clock, orphansLookedForMs, this.#over);
+    }
+  }
+
+  /** Every message that is pending is settled at its end; of the others the log has the end, or nothing. */
+  async #look(fold: Pick<PartitionFollower, 'next' | 'state'>, minAgeMs: number): Promise<void> {
+    const nowMs = this.#deps.clock.nowMs();
+    const open = this.#deps.spending
+      .reservationsIn(this.#partition)
+      .filter(({ messageId, timeMs }) => nowMs - timeMs >= minAgeMs && !this.#due.has(messageId))
+      .filter(({ messageId }) => pendingMessage(fold.state, messageId) === undefined);
+    if (open.length === 0) return;
+    const { received, ends } = await this.#found(open, fold.next);
+    for (const { messageId, timeMs, offset } of open) {
+      const end = ends.get(messageId);
+      if (end !== undefined) this.add(end);
+      else if (!received.has(messageId) && nowMs - timeMs >= orphanedAfterMs)
+        this.#write({ type: 'ReservationReleased', messageId, grantOffset: offset });
+    }
+  }
+
+  /** What the log has of these messages up to this offset. A fold that begins before a message came knows how it ended. */
+  async #found(open: readonly Reservation[], upTo: number) {
+    const { journal } = this.#deps;
+    const wanted = new Set(open.map(({ messageId }) => messageId));
+    const received = new Set<string>();
+    const ends = new Map<string, SpendingEnd>();
+    let state = initialPartition;
+    for (let next = Math.min(...open.map(({ fromOffset }) => fromOffset)); next < upTo && !this.#over.aborted; ) {
+      const { conversations } = journal.topics;
+      const entries = await journal.read<ConversationEvent>(conversations, this.#partition, next, batchRecords);
+      for (const { offset, timeMs, decoded } of entries) {
+        next = offset + 1;
+        if (decoded.kind !== 'event') continue;
+        const { event } = decoded;
+        if (event.type === 'MessageReceived' && wanted.has(event.messageId)) received.add(event.messageId);
+        const before = state;
+        state = evolve(before, event, { offset, timeMs });
+        const end = state === before ? undefined : spendingEnd(before, event);
+        if (end !== undefined && wanted.has(end.messageId)) ends.set(end.messageId, end);
+      }
+      if (entries.length === 0) break;
+    }
+    return { received, ends };
+  }
+
+  #write(event: MessageSettled | ReservationReleased): void {
+    this.#due.set(event.messageId, event);
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    void this.#writeDue().finally(() => {
+      this.#isWriting = false;
+    });
+  }
+
+  /** Until all is written. Never rejects. */
+  async #writeDue(): Promise<void> {
+    const { spending, clock, random, logger } = this.#deps;
+    for (let failures = 0; this.#due.size > 0 && !this.#over.aborted; ) {
+      const events = [...this.#due.values()];
+      try {
+        await spending.settle(events);
+        failures = 0;
+        for (const event of events) if (this.#due.get(event.messageId) === event) this.#due.delete(event.messageId);
+      } catch (error) {
+        failures += 1;
+        logger.warn({ partition: this.#partition, err: error }, 'what replies used was not set down; trying again');
+        await pause(clock, backOffMs(failures, logRetryInitialDelayMs, logRetryMaxDelayMs, random), this.#over);
+      }
+    }
+  }
+}
