@@ -19,7 +19,9 @@ export const rules = {
   'poison-unlost': 'no message ends with POISON whose workers all released it',
   'draft-broken': 'a continued reply starts from the text in the log',
   'usage-untold': 'what each attempt used is told by the next start of the message or by its end',
-  'budget-broken': 'no message is accepted without a grant of the budgets that its gateway knows of',
+  'budget-broken':
+    'no message is accepted without a grant of the budgets that its gateway knows of, and replies use what was granted at most',
+  'reservation-left': 'after the faults nothing is reserved for a message that has its end',
   'cost-wrong': 'each attempt costs what the prices in force at its start make of what it used',
   'usage-differs': 'reports of usage equal the sum of what the log tells (O4)',
   'draft-lost': 'a worker that takes over continues the draft, if the model can',

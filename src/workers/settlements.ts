@@ -23,6 +23,13 @@ export interface SettlementDeps {
 /** Records read at once. */
 const batchRecords = 1_000;
 
+interface Found {
+  readonly received: ReadonlySet<string>;
+  readonly ends: readonly SpendingEnd[];
+}
+
+const nothingFound: Found = { received: new Set(), ends: [] };
+
 /**
  * Sets down in the topic `spending` what the messages of a partition used, by whoever has the partition: each at its end, and those whose ends the worker
  * before did not set down, from the log. What was reserved for messages that never came is released.
@@ -32,6 +39,8 @@ export class Settlements {
   readonly #partition: number;
   readonly #over: AbortSignal;
   readonly #due = new Map<string, MessageSettled | ReservationReleased>();
+  /** Up to which offset the log has nothing of a message. */
+  #absentUpTo: ReadonlyMap<string, number> = new Map();
   #isWriting = false;
 
   /** `over`: the partition is given up; what is due then is the next worker's to find. */
@@ -49,7 +58,8 @@ export class Settlements {
   /** Looks, at once and now and then, for what others left open, until the partition is given up. Never rejects. */
   async lookAfter(fold: Pick<PartitionFollower, 'next' | 'state'>): Promise<void> {
     const { clock, logger } = this.#deps;
-    for (let minAgeMs = 0; !this.#over.aborted; minAgeMs = orphanedAfterMs) {
+    // What is reserved now is on its way, as a rule, but not what a worker has left that died.
+    for (let minAgeMs = 0; !this.#over.aborted; minAgeMs = orphansLookedForMs) {
       try {
         await this.#look(fold, minAgeMs);
       } catch (error) {
@@ -66,24 +76,25 @@ export class Settlements {
       .reservationsIn(this.#partition)
       .filter(({ messageId, timeMs }) => nowMs - timeMs >= minAgeMs && !this.#due.has(messageId))
       .filter(({ messageId }) => pendingMessage(fold.state, messageId) === undefined);
-    if (open.length === 0) return;
-    const { received, ends } = await this.#found(open, fold.next);
-    for (const { messageId, timeMs, offset } of open) {
-      const end = ends.get(messageId);
-      if (end !== undefined) this.add(end);
-      else if (!received.has(messageId) && nowMs - timeMs >= orphanedAfterMs)
+    const upTo = fold.next;
+    const { received, ends } = open.length === 0 ? nothingFound : await this.#found(open, upTo);
+    const absent = open.filter(({ messageId }) => !received.has(messageId));
+    this.#absentUpTo = new Map(absent.map(({ messageId }) => [messageId, upTo]));
+    for (const end of ends) this.add(end);
+    for (const { messageId, timeMs, offset } of absent)
+      if (nowMs - timeMs >= orphanedAfterMs)
         this.#write({ type: 'ReservationReleased', messageId, grantOffset: offset });
-    }
   }
 
   /** What the log has of these messages up to this offset. A fold that begins before a message came knows how it ended. */
-  async #found(open: readonly Reservation[], upTo: number) {
+  async #found(open: readonly Reservation[], upTo: number): Promise<Found> {
     const { journal } = this.#deps;
     const wanted = new Set(open.map(({ messageId }) => messageId));
     const received = new Set<string>();
-    const ends = new Map<string, SpendingEnd>();
+    const ends: SpendingEnd[] = [];
     let state = initialPartition;
-    for (let next = Math.min(...open.map(({ fromOffset }) => fromOffset)); next < upTo && !this.#over.aborted; ) {
+    const begins = open.map(({ messageId, fromOffset }) => this.#absentUpTo.get(messageId) ?? fromOffset);
+    for (let next = Math.min(...begins); next < upTo && !this.#over.aborted; ) {
       const { conversations } = journal.topics;
       const entries = await journal.read<ConversationEvent>(conversations, this.#partition, next, batchRecords);
       for (const { offset, timeMs, decoded } of entries) {
@@ -94,7 +105,7 @@ export class Settlements {
         const before = state;
         state = evolve(before, event, { offset, timeMs });
         const end = state === before ? undefined : spendingEnd(before, event);
-        if (end !== undefined && wanted.has(end.messageId)) ends.set(end.messageId, end);
+        if (end !== undefined && wanted.has(end.messageId)) ends.push(end);
       }
       if (entries.length === 0) break;
     }

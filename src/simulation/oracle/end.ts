@@ -10,12 +10,16 @@ import type { ConversationEvent } from '../../domain/conversation/events.ts';
 import { mediaOf } from '../../domain/conversation/events.ts';
 import { nothingUsed, withSums } from '../../domain/conversation/usage-sums.ts';
 import { MemoryReadModelServer } from '../../testing/memory/read-model/memory-read-models.ts';
+import { orphansLookedForMs } from '../../workers/limits.ts';
 import type { ChatClient } from '../clients/chat-client.ts';
 import type { Deployment } from '../world/deployment.ts';
 import { SimulatedProcess } from '../world/process.ts';
 import type { World } from '../world/world.ts';
 import { prefix, topics } from '../world/world-names.ts';
 import type { Truth } from './truth.ts';
+
+/** From the last claim on: the second look for what is left, and the append. */
+const settledMs = 3 * orphansLookedForMs;
 
 /** What is left to the workers to answer what no client waits for: several long replies after each other. */
 const answeredMs = 300_000;
@@ -45,6 +49,7 @@ export async function checkEnd(
   await checkReadModels(world, truth, clients);
   await checkMedia(world, truth);
   await checkOwners(world, truth);
+  await checkSettled(world, truth);
   await checkStopped(world, deployment);
 }
 
@@ -65,6 +70,14 @@ async function checkEnded(world: World, truth: Truth): Promise<void> {
   while (waiting().length > 0 && world.scheduler.nowMs < untilMs) await sleep(world, lookMs);
   for (const [messageId, { partition }] of waiting())
     world.find('never-answered', `${messageId} in partition ${partition} has no end`);
+}
+
+/** Whoever has a partition sets down what its messages used, also those that another worker has answered. */
+async function checkSettled(world: World, truth: Truth): Promise<void> {
+  const untilMs = world.scheduler.nowMs + settledMs;
+  while (truth.unsettled.length > 0 && world.scheduler.nowMs < untilMs) await sleep(world, lookMs);
+  for (const messageId of truth.unsettled)
+    world.find('reservation-left', `${messageId} has its end, and something is reserved for it`);
 }
 
 /**

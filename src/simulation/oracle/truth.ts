@@ -122,6 +122,12 @@ export class Truth {
     return this.#spending.budgets.inForce;
   }
 
+  /** Messages that have their end, and for which something is reserved all the same. */
+  get unsettled(): readonly string[] {
+    const open = [...this.#spending.budgets.reservations.keys()];
+    return open.filter((messageId) => this.messages.get(messageId)?.end !== undefined);
+  }
+
   #takeSpending(event: SpendingEvent, record: LogRecord): void {
     const before = this.#spending;
     this.#spending = evolveSpending(before, event, record);
