@@ -322,4 +322,22 @@ export const mutations: readonly Mutation[] = [
     rules: ['budget-broken'],
     mayShow: ({ rates }) => strikes(rates, 'budgets-change'),
   },
+  {
+    name: '51-replies-of-any-length',
+    fault: 'a worker looks whether enough is reserved, and asks its model for a reply of any length',
+    rules: ['budget-broken'],
+    mayShow: ({ rates }) => strikes(rates, 'budgets-change'),
+  },
+  {
+    name: '52-reservation-of-the-dead-forgotten',
+    fault: 'a worker that takes over does not look for what the one before has not settled',
+    rules: ['reservation-left'],
+    mayShow: ({ rates }) => strikes(rates, 'budgets-change') && strikes(rates, 'crash', 'restart'),
+  },
+  {
+    name: '53-last-attempt-settled',
+    fault: 'a message is settled as what its last attempt used',
+    rules: ['budget-broken'],
+    mayShow: ({ rates }) => strikes(rates, 'budgets-change'),
+  },
 ];
