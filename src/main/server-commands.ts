@@ -4,7 +4,7 @@ import { systemWords } from '../cli/trouble.ts';
 import { ConfigInvalid } from '../config/load-config.ts';
 import { catalogue, Refused } from '../domain/errors/catalogue.ts';
 import type { Budget } from '../domain/spending/budgets.ts';
-import { type BudgetScope, budgetPeriods } from '../domain/spending/events.ts';
+import { type BudgetScope, budgetPeriods, budgetUnits } from '../domain/spending/events.ts';
 
 /** Adds the commands that run a server or work on its data folder. Each is loaded when it is run: `parley chat` needs no SQLite. */
 export function registerServerCommands(program: Command): void {
@@ -79,7 +79,7 @@ function registerWhatIf(program: Command): void {
     .option('--max-waiting <count>', 'clients in line', wholeNumber(0, 1_000_000))
     .option(
       '--budget <budget>',
-      'messages, e.g. all=1000/day, each=20/minute or ada=100/month; more than once for several',
+      'messages, tokens or cost, e.g. all=1000/day, each=5000tokens/hour or ada=12.50cost/month; more than once for several',
       (value, before: readonly Budget[] | undefined) => [...(before ?? []), budgetOf(value)],
     )
     .option('--from <time>', 'count from this time on (UTC): 2026-11-01 or 2026-11-01T06:00Z', timeOf)
@@ -89,15 +89,18 @@ function registerWhatIf(program: Command): void {
 }
 
 function budgetOf(value: string): Budget {
-  const [, whose = '', messages = '', over] = /^(.+)=(\d{1,12})\/(\w+)$/.exec(value) ?? [];
+  const [, whose = '', whole = '', decimals = '', named = 'messages', over] =
+    /^(.+)=(\d{1,9})(?:\.(\d{1,6}))?(tokens|cost)?\/(\w+)$/.exec(value) ?? [];
   const period = budgetPeriods.find((each) => each === over);
-  if (period === undefined)
+  const unit = budgetUnits.find((each) => each === named);
+  const amount = unit === 'cost' ? Number(whole + decimals.padEnd(6, '0')) : Number(`${whole}.${decimals}`);
+  if (period === undefined || unit === undefined || !Number.isInteger(amount))
     throw new InvalidArgumentError(
-      `Give all=1000/day, each=20/minute or CLIENT=100/month: ${budgetPeriods.join(', ')}.`,
+      `Give all=1000/day, each=5000tokens/hour or CLIENT=12.50cost/month: ${budgetPeriods.join(', ')}.`,
     );
   const scope: BudgetScope =
     whose === 'all' || whose === 'each' ? { kind: whose } : { kind: 'client', clientId: whose };
-  return { scope, period, unit: 'messages', amount: Number(messages) };
+  return { scope, period, unit, amount };
 }
 
 function timeOf(value: string): number {

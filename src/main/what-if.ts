@@ -1,4 +1,5 @@
 import { type SessionFigures, type WhatIfReport, whatIf } from '../app/audit/what-if.ts';
+import { moneyText } from '../client/money.ts';
 import { loadEnvironment } from '../config/environment.ts';
 import type { Budget } from '../domain/spending/budgets.ts';
 import { openingOf } from './opening-of.ts';
@@ -24,18 +25,22 @@ export async function tryLimits(options: WhatIfCommand): Promise<void> {
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : describe(report));
 }
 
-function describe({ records, were, wouldBe, messages, budgets }: WhatIfReport): string {
+function describe({ records, were, wouldBe, messages, used, budgets }: WhatIfReport): string {
   const lines = [
     `${records} records folded`,
     `sessions   as it was, ${sessionsText(were)}`,
     `           it would be, ${sessionsText(wouldBe)}`,
-    `messages   ${messages} accepted`,
+    `messages   ${messages} accepted; their replies used ${used.tokens} tokens, cost ${moneyText(used.cost)}`,
     ...budgets.map(
       ({ budget, over, clients, usedUp }) =>
-        `           ${over} of them over ${budget.amount} a ${budget.period} of ${whose(budget)}; clients ${clients}, times that it was used up ${usedUp}`,
+        `           ${amountText(budget, over)} over ${amountText(budget, budget.amount)} a ${budget.period} of ${whose(budget)}; clients ${clients}, times that it was used up ${usedUp}`,
     ),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function amountText({ unit }: Budget, amount: number): string {
+  return unit === 'cost' ? `cost ${moneyText(amount)}` : `${amount} ${unit}`;
 }
 
 function sessionsText({ maxClients, opened, refused, mostOpen, mostWaiting }: SessionFigures): string {

@@ -69,6 +69,36 @@ test('only what is in the span of time is counted, and all is folded', async () 
   expect(were).toMatchObject({ opened: 0, refused: 1, mostOpen: 2 });
 });
 
+test('a budget of tokens or cost says by how much replies went over it, in the period of their message', async () => {
+  const said = (clientId: string, messageId: string) => messageReceived(messageId, { clientId });
+  const none = { cachedInputTokens: 0, reasoningTokens: 0, soundInMs: 0, soundOutMs: 0, picturesIn: 0, picturesOut: 0 };
+  const used = (attempt: number, outputTokens: number, microUnits?: number) => ({
+    ...{ end: 'completed' as const, provider: 'p', model: 'm', durationMs: 5, estimated: false, ...none },
+    attempt,
+    inputTokens: 10,
+    outputTokens,
+    ...(microUnits !== undefined && { cost: { microUnits, priceVersion: 1 } }),
+  });
+  const messages = [
+    [1, workerClaimed('w')],
+    [dayMs - 1, said('ann', 'c/1')],
+    [dayMs + 1, { ...replyStarted('c/1', 'w', 2), ended: [used(1, 5, 7)] }],
+    [dayMs + 2, replyCompleted('c/1', 'w', { attempt: 2, ended: [used(1, 5, 7), used(2, 15)] })],
+    [dayMs + 3, said('bob', 'c/2')],
+    [dayMs + 4, replyCompleted('c/2', 'w', { ended: [used(1, 90, 100)] })],
+  ] as const;
+  const budgets = [
+    { scope: { kind: 'all' }, period: 'day', unit: 'tokens', amount: 30 },
+    { scope: { kind: 'each' }, period: 'month', unit: 'cost', amount: 50 },
+  ] as const;
+  const report = await ask(logOf([], messages), { budgets });
+  expect(report).toMatchObject({ messages: 2, used: { tokens: 140, cost: 107 } });
+  expect(report.budgets.map(({ over, clients, usedUp }) => [over, clients, usedUp])).toEqual([
+    [80, 2, 2],
+    [50, 1, 1],
+  ]);
+});
+
 test('a budget by itself says how many of the messages were over it, and repeats are none', async () => {
   const said = (clientId: string, messageId: string) => messageReceived(messageId, { clientId });
   const messages = [

@@ -2,8 +2,15 @@ import type { AdmissionEvent } from '../../domain/admission/events.ts';
 import { evolve as evolveAdmission } from '../../domain/admission/evolve.ts';
 import { type AdmissionState, initialAdmission } from '../../domain/admission/state.ts';
 import type { ConversationEvent } from '../../domain/conversation/events.ts';
-import { evolve as evolvePartition, initialPartition } from '../../domain/conversation/partition-state.ts';
+import { toldUsage } from '../../domain/conversation/invariants.ts';
+import {
+  evolve as evolvePartition,
+  initialPartition,
+  pendingMessage,
+} from '../../domain/conversation/partition-state.ts';
 import { type Budget, startOfPeriod } from '../../domain/spending/budgets.ts';
+import type { BudgetUnit, Spend } from '../../domain/spending/events.ts';
+import { noSpend, plusSpend, spendOf } from '../../domain/spending/prices.ts';
 import type { Journal } from '../journal.ts';
 import { partitionUpTo } from './audit.ts';
 
@@ -32,11 +39,11 @@ export interface SessionFigures {
   readonly mostWaiting: number;
 }
 
-/** What a budget would not have granted of the messages that were accepted, had it been the only one. */
+/** By how much of its unit what was said goes over a budget, had it been the only one. What replies used counts when their message came. */
 export interface BudgetFigures {
   readonly budget: Budget;
   readonly over: number;
-  /** Clients whose messages these were. */
+  /** Clients who had a part in that. */
   readonly clients: number;
   /** Of its periods, those in which it was used up; of one for each client, each by itself. */
   readonly usedUp: number;
@@ -50,6 +57,8 @@ export interface WhatIfReport {
   readonly wouldBe: SessionFigures;
   /** Accepted, repeats not counted. */
   readonly messages: number;
+  /** By the replies to them. */
+  readonly used: Spend;
   readonly budgets: readonly BudgetFigures[];
 }
 
@@ -74,7 +83,7 @@ export async function whatIf({ journal, limits, fromMs, toMs, onProgress }: What
     }
     done(batch.length);
   }
-  const messages = new Messages(limits.budgets);
+  const uses = new Uses(limits.budgets);
   for (const [partition, end] of ends.entries()) {
     let state = initialPartition;
     for await (const batch of partitionUpTo<ConversationEvent>(journal, topics.conversations, partition, end)) {
@@ -84,7 +93,11 @@ export async function whatIf({ journal, limits, fromMs, toMs, onProgress }: What
         const before = state;
         state = evolvePartition(state, event, entry);
         if (event.type === 'MessageReceived' && state !== before && isCounted(entry.timeMs))
-          messages.add(event.clientId, entry.timeMs);
+          uses.message(event.clientId, entry.timeMs);
+        const told = toldUsage(before, event, state);
+        const { receivedAtMs = Number.NaN } = (told && pendingMessage(before, told.messageId)) ?? {};
+        if (told !== undefined && isCounted(receivedAtMs))
+          uses.reply(told.clientId, receivedAtMs, spendOf(told.usages));
       }
       done(batch.length);
     }
@@ -93,8 +106,9 @@ export async function whatIf({ journal, limits, fromMs, toMs, onProgress }: What
     records,
     were: were.figures,
     wouldBe: wouldBe.figures,
-    messages: messages.count,
-    budgets: messages.figures,
+    messages: uses.messages,
+    used: uses.used,
+    budgets: uses.figures,
   };
 }
 
@@ -141,25 +155,36 @@ class Sessions {
   }
 }
 
-/** Messages by the periods of budgets. */
-class Messages {
+/** What was said, and what replies used, by the periods of budgets. */
+class Uses {
   readonly #budgets: readonly { readonly budget: Budget; readonly counts: Map<string, Map<string, number>> }[];
-  count = 0;
+  messages = 0;
+  used = noSpend;
 
   constructor(budgets: readonly Budget[]) {
     this.#budgets = budgets.map((budget) => ({ budget, counts: new Map() }));
   }
 
-  add(clientId: string, timeMs: number): void {
-    this.count += 1;
+  message(clientId: string, timeMs: number): void {
+    this.messages += 1;
+    this.#count(clientId, timeMs, { messages: 1, ...noSpend });
+  }
+
+  /** To a message of this time. */
+  reply(clientId: string, timeMs: number, used: Spend): void {
+    this.used = plusSpend(this.used, used);
+    this.#count(clientId, timeMs, { messages: 0, ...used });
+  }
+
+  #count(clientId: string, timeMs: number, amounts: Readonly<Record<BudgetUnit, number>>): void {
     for (const { budget, counts } of this.#budgets) {
-      const { scope, period } = budget;
+      const { scope, period, unit } = budget;
       if (scope.kind === 'client' && scope.clientId !== clientId) continue;
       const whose = scope.kind === 'each' ? clientId : '';
       const key = `${startOfPeriod(period, timeMs)} ${whose}`;
       const byClient = counts.get(key) ?? new Map<string, number>();
       counts.set(key, byClient);
-      byClient.set(clientId, (byClient.get(clientId) ?? 0) + 1);
+      byClient.set(clientId, (byClient.get(clientId) ?? 0) + amounts[unit]);
     }
   }
 

@@ -52,6 +52,7 @@ export function checkUsage(before: PartitionState, event: ConversationEvent): st
 
 /** Whose message an event that counts is about, and what it is the first to tell of attempts at it. */
 export interface ToldUsage {
+  readonly messageId: string;
   readonly clientId: string;
   readonly usages: readonly AttemptUsage[];
 }
@@ -66,7 +67,7 @@ export function toldUsage(
   if (event.type !== 'ReplyStarted' && event.type !== 'ReplyCompleted' && event.type !== 'ReplyFailed')
     return undefined;
   const message = pendingMessage(before, event.messageId);
-  return message && { clientId: message.clientId, usages: newlyTold(message, event) };
+  return message && { messageId: message.messageId, clientId: message.clientId, usages: newlyTold(message, event) };
 }
 
 /** Whether the state's counters are what its messages say; reads them all. A sentence on the difference, or null. */

@@ -445,7 +445,7 @@ export const catalogue = {
     code: 'RESOURCE_EXHAUSTED',
     retryable: false,
     scope: 'message',
-    meaning: 'A budget of the client, or of all clients, is used up; nothing was written.',
+    meaning: 'A budget of the client, or of all clients, has not left what a reply needs.',
     remedy: 'Send it again when the budget begins anew, after the delay; or ask an operator.',
   },
   TOO_MANY_MESSAGES: {
