@@ -126,14 +126,12 @@ export interface FollowingOptions extends AdmissionOptions {
 
 /** What models cost and budgets, as this process follows them. Not started. */
 export function newSpendingBook({
-  config,
   backends,
   world,
   provider,
   onFault,
 }: AdmissionOptions & { readonly provider: Provider }): SpendingBook {
-  const { maxAttempts } = config.worker;
-  return new SpendingBook({ ...world, journal: backends.journal, provider, maxAttempts, onFault });
+  return new SpendingBook({ ...world, journal: backends.journal, provider, onFault });
 }
 
 /** The topic of conversations as this process follows it. Not started. */

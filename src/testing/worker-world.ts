@@ -248,7 +248,6 @@ export class WorkerWorld implements AsyncDisposable {
       clock: systemClock,
       ids: nodeCryptoIds,
       provider,
-      maxAttempts: settings.maxAttempts,
       logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
       onFault: (error) => {
         throw error;

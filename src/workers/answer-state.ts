@@ -74,7 +74,7 @@ export type AttemptFailure = Extract<keyof typeof catalogue, `PROVIDER_${string}
 /** How an attempt ended, as far as it matters to what comes next. */
 export type AttemptOutcome =
   | { readonly type: 'whole' | 'truncated' | 'stopped' | 'abandoned' }
-  /** It was not begun: what is left of the message's reservation is not enough. */
+  /** It was not begun: the message's budgets have not left what it needs. */
   | { readonly type: 'unfunded'; readonly text: 'none' | 'part' | 'whole' }
   | {
       readonly type: 'failed';
@@ -96,8 +96,7 @@ export type AttemptOutcome =
     };
 
 export type AnswerEvent =
-  /** `unfunded`: it is new, and its budgets have not left what a reply needs. */
-  | { readonly type: 'past-known'; readonly past: MessagePast | 'unfunded' }
+  | { readonly type: 'past-known'; readonly past: MessagePast }
   | { readonly type: 'history-loaded' }
   | { readonly type: 'attempt-ended'; readonly outcome: AttemptOutcome }
   /** `isMissing`: the store does not have all of them, and never will. */
@@ -232,7 +231,7 @@ function afterStop(state: AnswerState, asked: 'end' | 'nothing'): Transition {
 
 function afterLookUp(
   { wish: before, task }: Extract<AnswerState, { name: 'looking-up' }>,
-  past: MessagePast | 'unfunded',
+  past: MessagePast,
   { usesHistory }: AnswerRules,
 ): Transition {
   if (past === 'repeat') return to({ name: 'over' }, { type: 'forget-repeat' });
@@ -242,7 +241,6 @@ function afterLookUp(
     return to(concluding(wish, { keep: reason === 'STOPPED' ? 'stopped' : 'nothing', reason, detail }));
   }
   if (wish !== 'reply') return to(concluding(wish, stopped));
-  if (past === 'unfunded') return to(concluding(wish, endFor('BUDGET_EXHAUSTED', 'nothing')));
   return to({ name: usesHistory ? 'loading-history' : 'calling', wish, attempt: task.attempt, tries: 1 });
 }
 

@@ -104,7 +104,8 @@ export class Answer {
    * returns. Rejects only with a defect.
    */
   async run(): Promise<void> {
-    if (this.#isNew && (!this.message.hasReservation || this.#isCovered)) this.#apply(this.#pastKnown('none'));
+    // In a conversation that began since the fold knows every message, none is older.
+    if (this.#context.fold.beganSinceKnown(this.message.conversationId)) this.#apply(this.#pastKnown('none'));
     for (let next = this.#act(); next !== undefined; next = this.#act()) this.#apply(await next);
   }
 
@@ -165,6 +166,7 @@ export class Answer {
     switch (effect.type) {
       case 'cancel-attempt':
         this.#current?.attempt.cancel({ type: effect.why });
+        this.#waiting?.abort(waitOver);
         return;
       case 'end-wait':
         this.#waiting?.abort(waitOver);
@@ -182,7 +184,7 @@ export class Answer {
     const state = this.#state;
     switch (state.name) {
       case 'looking-up':
-        return this.#lookUp(state);
+        return this.#lookUp();
       case 'loading-history':
         return this.#loadHistory();
       case 'calling':
@@ -201,36 +203,14 @@ export class Answer {
     }
   }
 
-  /** In a conversation that began since the fold knows every message, none is older. */
-  get #isNew(): boolean {
-    return this.#context.fold.beganSinceKnown(this.message.conversationId);
-  }
-
-  get #isCovered(): boolean {
-    const { messageId, receivedAtMs } = this.message;
-    return this.#context.deps.spending.covers(messageId, receivedAtMs, contentOf(this.message));
-  }
-
-  async #lookUp({ task }: Extract<AnswerState, { name: 'looking-up' }>): Promise<AnswerEvent> {
+  async #lookUp(): Promise<AnswerEvent> {
     const { deps, partition, fold } = this.#context;
     const before = fold.knownFrom;
-    const past = this.#isNew
-      ? 'none'
-      : await this.#awaited('history cannot say whether a message is a repeat', () =>
-          deps.lookups.past(partition, this.message, before),
-        );
+    const past = await this.#awaited('history cannot say whether a message is a repeat', () =>
+      deps.lookups.past(partition, this.message, before),
+    );
     if (past === 'repeat') this.#trace?.concludes('REPEAT');
-    const isToBeFunded = past === 'none' && task.type === 'start' && this.message.hasReservation;
-    if (isToBeFunded && (await this.#renew()) === false) return { type: 'past-known', past: 'unfunded' };
     return this.#pastKnown(past ?? 'none');
-  }
-
-  /** Whether its budgets have what a reply needs; undefined when the wait was ended first. */
-  #renew(): Promise<boolean | undefined> {
-    const { deps, partition } = this.#context;
-    const { messageId, clientId, sequence, receivedAtMs } = this.message;
-    const wish = { messageId, clientId, content: contentOf(this.message), partition, fromOffset: sequence };
-    return this.#awaited('what a reply may use cannot be reserved', () => deps.spending.renew(wish, receivedAtMs));
   }
 
   #pastKnown(past: 'none' | 'repeat' | 'deleted'): AnswerEvent {
@@ -258,8 +238,10 @@ export class Answer {
   async #call(number: number): Promise<AnswerEvent> {
     const { provider, spending, metrics } = this.#context.deps;
     const beginning = this.#beginning();
-    const limits = this.#limits(beginning);
-    if (limits === null) return { type: 'attempt-ended', outcome: { type: 'unfunded', text: this.#textSoFar } };
+    const limits = this.message.hasReservation ? await this.#limits(beginning) : undefined;
+    // A wait: it may have been stopped, or left to another worker.
+    if (limits !== undefined && !this.#isWanted) return { type: 'attempt-ended', outcome: { type: 'stopped' } };
+    if (limits === 'none') return { type: 'attempt-ended', outcome: { type: 'unfunded', text: this.#textSoFar } };
     const request = {
       ...replyRequest(this.message, { number, beginning }, this.#history, this.#reads),
       ...(limits && { limits }),
@@ -286,14 +268,23 @@ export class Answer {
     return { type: 'attempt-ended', outcome: this.#outcomeOf(end, attempt) };
   }
 
-  /** What the next attempt may use of what is reserved; null: that is not enough, undefined: nothing is. */
-  #limits({ text: begun }: Draft): TokenLimits | null | undefined {
-    if (!this.message.hasReservation) return undefined;
+  get #isWanted(): boolean {
+    return this.#state.name === 'calling' && this.#state.wish === 'reply';
+  }
+
+  /** What the next attempt may use of what is reserved, once more is reserved if that is too little; `none`: there is not enough. */
+  async #limits({ text: begun }: Draft): Promise<TokenLimits | 'none'> {
     const { provider, spending } = this.#context.deps;
-    const { granted = noSpend } = spending.reservationOf(this.message.messageId) ?? {};
+    const { messageId, clientId, sequence, receivedAtMs } = this.message;
+    const content = { ...contentOf(this.message), begun };
+    if (!spending.covers(messageId, receivedAtMs, content, this.#spent)) {
+      const wish = { messageId, clientId, content, partition: this.#context.partition, fromOffset: sequence };
+      const ask = () => spending.renew(wish, receivedAtMs, this.#spent);
+      if (!(await this.#awaited('what a reply may use cannot be reserved', ask))) return 'none';
+    }
+    const { granted = noSpend } = spending.reservationOf(messageId) ?? {};
     const left = minusSpend(granted, this.#spent);
-    const bounds = provider.bounds({ ...contentOf(this.message), begun });
-    return limitsWithin(left, bounds, (units) => spending.spendOf(units)) ?? null;
+    return limitsWithin(left, provider.bounds(content), (units) => spending.spendOf(units)) ?? 'none';
   }
 
   #begin(number: number, beginning: Draft, call: ModelCall): LoggedAttempt {

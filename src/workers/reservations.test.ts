@@ -71,7 +71,7 @@ describe('a message for which something is reserved', () => {
     await using book = await budgeted(world, provider, 1_000);
     world.worker({ provider, spending: book });
     await reserve(book, 'c/1');
-    expect(left(book)).toBe(1_000 - 3 * (asking + 100));
+    expect(left(book)).toBe(1_000 - asking - 100);
     await say(world, book, 'c/1');
     expect(await settled(world, 1)).toEqual([
       { type: 'MessageSettled', messageId: 'c/1', used: { tokens: asking + 7, cost: 0 } },
@@ -89,16 +89,16 @@ describe('a message for which something is reserved', () => {
     await using world = await WorkerWorld.open();
     const cut = (outputTokens: number) => (call: ScriptedCall) =>
       call.say('It is ', { type: 'usage', inputTokens: asking, outputTokens }).fail(new ProviderError('cut', true));
-    const provider = scripted(cut(40), cut(20));
-    await using book = await budgeted(world, provider, 2 * asking + 60);
+    const provider = scripted(cut(22), cut(10));
+    await using book = await budgeted(world, provider, 2 * asking + 45);
     world.worker({ provider, spending: book });
     await reserve(book, 'c/1');
     await say(world, book, 'c/1');
     const end = await world.ended('completed', 'c/1');
     expect(end).toMatchObject({ incomplete: true, attempt: 2, parts: [{ text: 'It is ' }] });
     const limits = provider.calls.map(({ request }) => request.limits?.outputTokens);
-    expect(limits).toEqual([asking + 60, 20]);
-    expect(await settled(world, 1)).toMatchObject([{ used: { tokens: 2 * asking + 60 } }]);
+    expect(limits).toEqual([22, 10]);
+    expect(await settled(world, 1)).toMatchObject([{ used: { tokens: 2 * asking + 32 } }]);
   });
 
   test('is settled by the next worker, where its own has written the end and died', async () => {

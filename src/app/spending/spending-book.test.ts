@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { nodeCryptoIds } from '../../adapters/node/node-crypto-ids.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import type { BudgetUnit, UnitPrices } from '../../domain/spending/events.ts';
+import { noSpend } from '../../domain/spending/prices.ts';
 import { LogUnavailable } from '../../ports/event-log.ts';
 import { eventCodec } from '../../testing/event-codec.ts';
 import { MemoryLogServer } from '../../testing/memory/event-log/memory-log.ts';
@@ -36,7 +37,6 @@ async function opened(server: MemoryLogServer): Promise<SpendingBook> {
     clock: systemClock,
     ids: nodeCryptoIds,
     provider: new ScriptedProvider(),
-    maxAttempts: 2,
     logger: { debug: silent, info: silent, warn: silent, error: silent },
     onFault: (error) => {
       throw error;
@@ -180,24 +180,27 @@ describe('budgets', () => {
   test('of tokens reserve, and are refused for a moment while others hold what a reply needs', async () => {
     const book = await opened(log());
     await book.setBudget(budget(30, 'tokens'));
-    expect(await book.refusalUnlessGranted(asked('m1'))).toBeUndefined();
-    expect(book.reservationOf('m1')).toMatchObject({ granted: { tokens: 30, cost: 0 }, partition: 0 });
+    const tokensOf = (messageId: string) => book.reservationOf(messageId)?.granted.tokens;
+    for (const messageId of ['m1', 'm2']) expect(await book.refusalUnlessGranted(asked(messageId))).toBeUndefined();
+    expect([tokensOf('m1'), tokensOf('m2')]).toEqual([15, 12]);
+    expect(book.reservationOf('m1')).toMatchObject({ partition: 0, fromOffset: 0, clientId: 'ada' });
     expect([book.needsGrant('m1', 'ada'), book.reservationsIn(0).length, book.reservationsIn(1).length]).toEqual([
       false,
-      1,
+      2,
       0,
     ]);
-    expect(await book.refusalUnlessGranted(asked('m2'))).toMatchObject({
+    expect(await book.refusalUnlessGranted(asked('m3'))).toMatchObject({
       reason: 'BUDGET_EXHAUSTED',
       metadata: { scope: 'all', period: 'month', unit: 'tokens' },
       retryDelayMs: 2_000,
     });
-    await book.settle([{ type: 'MessageSettled', messageId: 'm1', used: { tokens: 18, cost: 0 } }]);
+    await book.settle([{ type: 'MessageSettled', messageId: 'm1', used: { tokens: 4, cost: 0 } }]);
     expect([book.needsGrant('m1', 'ada'), book.reservationOf('m1')]).toEqual([false, undefined]);
-    expect(await book.refusalUnlessGranted(asked('m2'))).toBeUndefined();
-    expect(book.reservationOf('m2')).toMatchObject({ granted: { tokens: 12 } });
-    await book.settle([{ type: 'MessageSettled', messageId: 'm2', used: { tokens: 5, cost: 0 } }]);
-    const refused = await book.refusalUnlessGranted(asked('m3'));
+    expect(await book.refusalUnlessGranted(asked('m3'))).toBeUndefined();
+    expect(tokensOf('m3')).toBe(12);
+    const settled = ['m2', 'm3'].map((messageId) => ({ messageId, used: { tokens: 12, cost: 0 } }));
+    await book.settle(settled.map((end) => ({ type: 'MessageSettled', ...end })));
+    const refused = await book.refusalUnlessGranted(asked('m4'));
     expect(refused?.retryDelayMs).toBeGreaterThan(2_000);
   });
 
@@ -211,19 +214,18 @@ describe('budgets', () => {
     const message = asked('m1');
     expect(await book.refusalUnlessGranted(message)).toBeUndefined();
     const held = book.reservationOf('m1');
-    expect(held).toMatchObject({ granted: { tokens: 2 * 102, cost: 2 * 101 } });
+    expect(held).toMatchObject({ granted: { tokens: 102, cost: 101 } });
     const receivedAtMs = (held?.timeMs ?? 0) + maxGrantAgeMs;
-    expect(book.covers('m1', receivedAtMs, message.content)).toBe(true);
-    expect(book.covers('m1', receivedAtMs + 1, message.content)).toBe(false);
-    expect(await book.renew(message, receivedAtMs)).toBe(true);
-    expect(book.reservationOf('m1')).toEqual(held);
+    expect(book.covers('m1', receivedAtMs, message.content, noSpend)).toBe(true);
+    expect(book.covers('m1', receivedAtMs + 1, message.content, noSpend)).toBe(false);
     await book.setPrices('olga', 'EUR', priced(50_000_000));
-    expect(book.covers('m1', receivedAtMs, message.content)).toBe(false);
-    expect(await book.renew(message, receivedAtMs)).toBe(true);
-    expect(book.reservationOf('m1')).toMatchObject({ granted: { cost: 1_000 } });
-    await book.setPrices('olga', 'EUR', priced(500_000_000));
-    expect(await book.renew(message, receivedAtMs)).toBe(false);
-    expect(book.reservationOf('m1')).toMatchObject({ granted: { cost: 1_000 } });
+    expect(book.covers('m1', receivedAtMs, message.content, noSpend)).toBe(false);
+    expect(await book.renew(message, receivedAtMs, noSpend)).toBe(true);
+    expect(book.reservationOf('m1')).toMatchObject({ granted: { cost: 501 } });
+    expect(await book.renew(message, receivedAtMs, { tokens: 80, cost: 400 })).toBe(true);
+    expect(book.reservationOf('m1')).toMatchObject({ granted: { tokens: 182, cost: 901 } });
+    expect(await book.renew(message, receivedAtMs, { tokens: 80, cost: 500 })).toBe(false);
+    expect(book.reservationOf('m1')).toMatchObject({ granted: { tokens: 182, cost: 901 } });
   });
 
   test('of tokens are never above what they have, 50 clients at two processes racing over and over', async () => {

@@ -12,7 +12,16 @@ import type {
   SpendingEvent,
 } from '../../domain/spending/events.ts';
 import { evolve, nothingSpent, type Spending } from '../../domain/spending/evolve.ts';
-import { costOf, currencyOf, type PriceList, type PriceLists, pricesOf } from '../../domain/spending/prices.ts';
+import {
+  costOf,
+  currencyOf,
+  minusSpend,
+  noSpend,
+  type PriceList,
+  type PriceLists,
+  plusSpend,
+  pricesOf,
+} from '../../domain/spending/prices.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { LogDamaged, LogTruncated, LogUnavailable } from '../../ports/event-log.ts';
 import type { Ids } from '../../ports/ids.ts';
@@ -40,8 +49,6 @@ export interface SpendingBookDeps {
   readonly logger: Logger;
   /** What says how much replies may use. */
   readonly provider: Pick<Provider, 'name' | 'model' | 'bounds'>;
-  /** Calls to it for one message. */
-  readonly maxAttempts: number;
   /** The log can no longer be followed: the process must end. */
   readonly onFault: (error: unknown) => void;
 }
@@ -143,12 +150,16 @@ export class SpendingBook implements AsyncDisposable {
     return [...this.budgets.reservations.values()].filter((held) => held.partition === partition);
   }
 
-  /** Whether what is reserved for a message that came into the log at this time is certain to last until its end, and enough for a reply. */
-  covers(messageId: string, receivedAtMs: number, content: MessageToAnswer): boolean {
+  /**
+   * Whether what is reserved for a message that came into the log at this time is certain to last until its end, and enough for an attempt after what others
+   * `spent`.
+   */
+  covers(messageId: string, receivedAtMs: number, content: MessageToAnswer, spent: Spend): boolean {
     const held = this.reservationOf(messageId);
     if (held === undefined || receivedAtMs - held.timeMs > maxGrantAgeMs) return false;
-    const { tokens, cost } = this.spendOf(this.#deps.provider.bounds(content).least);
-    return held.granted.tokens >= tokens && held.granted.cost >= cost;
+    const { tokens, cost } = minusSpend(held.granted, spent);
+    const least = this.spendOf(this.#deps.provider.bounds(content).least);
+    return tokens >= least.tokens && cost >= least.cost;
   }
 
   /** What so much counts in budgets at most, by the prices of now, and however much is in caches. */
@@ -162,14 +173,13 @@ export class SpendingBook implements AsyncDisposable {
   }
 
   /**
-   * Has something reserved for a message that is in the log, in place of what was reserved for it before, unless that covers it. Resolves to whether its
-   * budgets had enough. Rejects with LogUnavailable.
+   * Has enough reserved for another attempt at a message that is in the log, after what others `spent`. Resolves to whether its budgets had it. Rejects with
+   * LogUnavailable.
    */
-  async renew(message: MessageToGrant, receivedAtMs: number): Promise<boolean> {
+  async renew(message: MessageToGrant, receivedAtMs: number, spent: Spend): Promise<boolean> {
     const { messageId, clientId, content } = message;
-    if (this.covers(messageId, receivedAtMs, content)) return true;
-    await this.#append({ type: 'MessageBudgeted', messageId, clientId, reserve: this.#wish(message) });
-    return this.covers(messageId, receivedAtMs, content);
+    await this.#append({ type: 'MessageBudgeted', messageId, clientId, reserve: this.#wish(message, spent) });
+    return this.covers(messageId, receivedAtMs, content, spent);
   }
 
   /**
@@ -192,14 +202,12 @@ export class SpendingBook implements AsyncDisposable {
     return countsMessages ? asked : { ...asked, reserve: this.#wish(message) };
   }
 
-  /** The least that a reply needs, and at most what all attempts can use. */
-  #wish({ content, partition, fromOffset }: MessageToGrant): ReservationWish {
-    const { provider, maxAttempts } = this.#deps;
-    const { least, most } = provider.bounds(content);
-    const { tokens, cost } = this.spendOf(most);
+  /** The least that another attempt needs, and the most that it can use, beside what others spent. */
+  #wish({ content, partition, fromOffset }: MessageToGrant, spent = noSpend): ReservationWish {
+    const { least, most } = this.#deps.provider.bounds(content);
     return {
-      least: this.spendOf(least),
-      most: { tokens: tokens * maxAttempts, cost: cost * maxAttempts },
+      least: plusSpend(spent, this.spendOf(least)),
+      most: plusSpend(spent, this.spendOf(most)),
       partition,
       fromOffset,
     };

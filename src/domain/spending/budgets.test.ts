@@ -137,18 +137,20 @@ describe('budgets', () => {
     expect(endOfPeriod(period, Date.parse(now))).toBe(Date.parse(then));
   });
 
-  test('of tokens grant what they have left, at least what a reply needs, and get back what it did not use', () => {
+  test('of tokens grant what is wished or half of what is left, at least what a reply needs, and get back what it did not use', () => {
     const asked = folded(
       [0, set(each, 'day', 100, 'tokens')],
       [1, reserves('ada', 'a1', tokens(10), tokens(70))],
       [2, reserves('ada', 'a2', tokens(10), tokens(70))],
       [3, reserves('ada', 'a3', tokens(10), tokens(70))],
+      [4, reserves('ada', 'a4', tokens(10), tokens(70))],
     );
     const granted = ({ budgets }: Spending) =>
       [...budgets.reservations.values()].map(({ messageId, granted: { tokens: count } }) => [messageId, count]);
     expect(granted(asked)).toEqual([
       ['a1', 70],
-      ['a2', 30],
+      ['a2', 15],
+      ['a3', 10],
     ]);
     expect(asked.budgets.reservations.get('a2')).toMatchObject({ offset: 2, timeMs: 2, partition: 3, fromOffset: 7 });
     const refused = verdictOn(asked.budgets, { clientId: 'ada', ...wish(10, 70) }, 4);
@@ -157,10 +159,13 @@ describe('budgets', () => {
       (state, event, index) => evolve(state, event, { offset: 10 + index, timeMs: dayMs + 5 }),
       asked,
     );
-    expect(left(settled, 5)).toBe(50);
+    expect(left(settled, 5)).toBe(55);
     expect(left(settled, dayMs)).toBe(100);
     expect(grants(settled, 'a1', 'a2')).toEqual(['a1']);
-    expect(granted(settled)).toEqual([['a2', 30]]);
+    expect(granted(settled)).toEqual([
+      ['a2', 15],
+      ['a3', 10],
+    ]);
   });
 
   test('of several units the tightest binds, and a message without a wish keeps none but those of messages', () => {
@@ -169,13 +174,12 @@ describe('budgets', () => {
       [0, set(each, 'day', 40, 'cost')],
       [0, set(all, 'day', 2)],
       [1, reserves('ada', 'a1', { tokens: 10, cost: 5 }, { tokens: 500, cost: 300 })],
-      [2, reserves('ada', 'a2', { tokens: 10, cost: 5 }, { tokens: 500, cost: 300 })],
       [3, reserves('bob', 'b1', { tokens: 10, cost: 5 }, { tokens: 2_000, cost: 10 })],
       [4, reserves('eve', 'e1', { tokens: 10, cost: 5 }, { tokens: 2_000, cost: 10 })],
       [5, asks('eve', 'e2')],
     );
-    expect(state.budgets.reservations.get('a1')?.granted).toEqual({ tokens: 500, cost: 40 });
-    expect(state.budgets.reservations.get('b1')?.granted).toEqual({ tokens: 1_000, cost: 10 });
+    expect(state.budgets.reservations.get('a1')?.granted).toEqual({ tokens: 500, cost: 20 });
+    expect(state.budgets.reservations.get('b1')?.granted).toEqual({ tokens: 500, cost: 10 });
     expect(state.budgets.reservations.size).toBe(2);
     expect(folded([0, set(each, 'day', 9, 'tokens')], [1, asks('eve', 'e')]).budgets.messages.has('e')).toBe(false);
   });

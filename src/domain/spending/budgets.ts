@@ -82,7 +82,7 @@ export function withBudget(budgets: Budgets, { amount, ...kind }: BudgetSet): Bu
 
 /**
  * After a message was asked for at this offset and time: granted, if all budgets of its client have what it needs at least. With a reservation it gets what
- * they have left, at most what it wishes; one that it has already is replaced.
+ * it wishes, or half of what they have left; one that it has already is replaced.
  */
 export function withMessage(
   budgets: Budgets,
@@ -137,6 +137,11 @@ export type Verdict =
       readonly isHeld: boolean;
     };
 
+/** Of what is short each message gets half, so that others may be answered beside it. */
+function shareOf(free: number, least: number, most: number): number {
+  return free >= most ? most : Math.max(least, Math.floor(free / 2));
+}
+
 /** Whether a message keeps its client's budgets at this time. `isCounted`: as a message it is already. One without a wish keeps no budget of tokens or cost. */
 export function verdictOn(
   budgets: Budgets,
@@ -151,7 +156,7 @@ export function verdictOn(
   for (const budget of budgetsOf(budgets, clientId)) {
     const { unit, period } = budget;
     const free = leftOf(budgets, budget, clientId, timeMs);
-    if (unit !== 'messages') left[unit] = Math.min(left[unit], free);
+    if (unit !== 'messages') left[unit] = Math.min(left[unit], shareOf(free, least[unit], most[unit]));
     if (free >= needed[unit] || (short !== undefined && isLonger(short.budget.period, period))) continue;
     short = { type: 'refused', budget, isHeld: free + reservedOf(budgets, budget, clientId, timeMs) >= needed[unit] };
   }

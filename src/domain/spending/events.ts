@@ -79,7 +79,7 @@ export interface BudgetSet {
   readonly amount?: number;
 }
 
-/** What the replies to a message may use until its end; the fold grants what is left of its budgets, but at least the least. */
+/** What the replies to a message may use: the fold grants the most, or half of what its budgets have left, but at least the least. */
 export interface ReservationWish {
   readonly least: Spend;
   readonly most: Spend;

@@ -154,13 +154,13 @@ export interface Spend {
   cost: bigint;
 }
 
-/** What the replies to a message may use: the fold grants what is left of its budgets, at most the most and at least the least. */
+/** What the replies to a message may use: the fold grants the most, or half of what its budgets have left, but at least the least. */
 export interface ReservationWish {
   /** Without it no reply can begin. */
   least?:
     | Spend
     | undefined;
-  /** By all attempts together. */
+  /** By earlier attempts and the next. */
   most?:
     | Spend
     | undefined;
