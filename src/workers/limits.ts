@@ -52,8 +52,8 @@ export const releaseWaitMs = 1_000;
  */
 export const releasesDueMs = 8_000;
 
-/** What was reserved for a message that has not come into the log after so long is released: ten times the age at which a grant stands for none. */
-export const orphanedAfterMs = 600_000;
+/** What was reserved for a message that has not come into the log after so long is released: six times the age at which a grant stands for none. */
+export const orphanedAfterMs = 180_000;
 
 /** How often such are looked for: a look in memory, where there is none. */
-export const orphansLookedForMs = 60_000;
+export const orphansLookedForMs = 30_000;

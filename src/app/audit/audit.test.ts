@@ -107,6 +107,48 @@ test('an attempt that costs other than the prices of its call say is a breach', 
   expect(report).toMatchObject({ prices: { lists: 1, currency: 'EUR' }, usage: { priced: 3, costMicros: 32 } });
 });
 
+test('a message may be granted anew by its worker, and used is what its own events say', async () => {
+  const log = new PlainLog({ 'test.connections': 1, 'test.conversations': 1, 'test.spending': 1 });
+  const spend = (tokens: number) => ({ tokens, cost: 0 });
+  const asks = (messageId: string, least: number) => {
+    const reserve = { least: spend(least), most: spend(60), partition: 0, fromOffset: 0 };
+    return { type: 'MessageBudgeted', messageId, clientId: 'ann', reserve } as const;
+  };
+  const settled = (messageId: string, tokens: number) =>
+    ({ type: 'MessageSettled', messageId, used: spend(tokens) }) as const;
+  const spending = [
+    { type: 'BudgetSet', setBy: '', scope: { kind: 'each' }, period: 'day', unit: 'tokens', amount: 100 } as const,
+    ...[asks('c/1', 10), asks('c/2', 10), asks('c/3', 10)],
+    asks('c/1', 61),
+    { type: 'ReservationReleased', messageId: 'c/3', grantOffset: 3 } as const,
+    ...[settled('c/1', 30), settled('c/2', 21)],
+  ];
+  for (const [timeMs, event] of spending.entries())
+    log.put({ topic: 'test.spending', partition: 0, key: '', ...eventCodec.encode(event), timeMs });
+  const said = (messageId: string, spendingOffset: number) =>
+    messageReceived(messageId, { clientId: 'ann', spendingOffset, hasReservation: true });
+  const usage = (outputTokens: number) => ({
+    ...{ attempt: 1, end: 'completed' as const, provider: 'p', model: 'm', durationMs: 5, estimated: false },
+    ...{ inputTokens: 10, cachedInputTokens: 0, outputTokens, reasoningTokens: 0 },
+    ...{ soundInMs: 0, soundOutMs: 0, picturesIn: 0, picturesOut: 0 },
+  });
+  const events = [
+    ...[workerClaimed('w'), said('c/1', 2), said('c/2', 3), said('c/3', 6)],
+    replyCompleted('c/1', 'w', { ended: [usage(20)] }),
+    replyCompleted('c/2', 'w', { ended: [usage(10)] }),
+    replyCompleted('c/3', 'w', { ended: [usage(60)] }),
+  ];
+  for (const [timeMs, event] of events.entries())
+    log.put({ topic: 'test.conversations', partition: 0, key: 'c', ...eventCodec.encode(event), timeMs });
+  const report = await auditLog({ journal: new Journal(log, eventCodec, 'test') });
+  expect(report.breaches.map(({ offset, what }) => [offset, what])).toEqual([
+    [3, 'message c/3 was accepted without a grant of the budgets of ann'],
+    [5, 'message c/2 used 20 tokens and 0 micro-units, and was settled as 21 tokens and 0 micro-units'],
+    [6, 'replies used 120 of 100 tokens of the day (ann 1970-01-01T00:00:00.000Z)'],
+  ]);
+  expect(report.budgets).toMatchObject({ granted: 3, refused: 0, overrun: 1, closest: { counted: 90 } });
+});
+
 test('a message without a grant of the budgets that its gateway knew of is a breach', async () => {
   const log = new PlainLog({ 'test.connections': 1, 'test.conversations': 1, 'test.spending': 1 });
   const asks = (messageId: string) => ({ type: 'MessageBudgeted', messageId, clientId: 'ann' }) as const;

@@ -40,7 +40,7 @@ const heldRetryMs = 2_000;
  * A message that comes into the log longer after its grant has none: by then its reservation may be about to be released. Far below the time after which that
  * is done, so that clocks may differ by minutes.
  */
-export const maxGrantAgeMs = 60_000;
+export const maxGrantAgeMs = 30_000;
 
 export interface SpendingBookDeps {
   readonly journal: Journal;

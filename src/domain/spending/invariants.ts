@@ -63,7 +63,6 @@ interface Share {
 
 /** A message that was granted, what its replies used so far by the log, and of which budgets. */
 interface Granted {
-  readonly offset: number;
   readonly shares: readonly Share[];
   readonly used: Spend;
   /** It has its end. */
@@ -78,6 +77,8 @@ export class BudgetHistory {
   /** From an offset on. */
   readonly #changes: { readonly fromOffset: number; readonly budgets: Budgets }[] = [];
   readonly #granted = new Map<string, Granted>();
+  /** From which offset on each message was granted, or was not any more. */
+  readonly #grants = new Map<string, readonly { readonly fromOffset: number; readonly isGranted: boolean }[]>();
   readonly #settled = new Map<string, Spend>();
   readonly #shares = new Map<Budget, Map<string, Share>>();
   /** Messages that budgets granted and did not grant. */
@@ -104,7 +105,7 @@ export class BudgetHistory {
       case 'MessageSettled':
         return this.#settle(event, before, after);
       case 'ReservationReleased':
-        if (before !== after) this.#granted.delete(event.messageId);
+        if (before !== after) this.#noteGrant(event.messageId, at.offset + 1, false);
         return null;
       default:
         return null;
@@ -128,8 +129,13 @@ export class BudgetHistory {
     const budgets = budgetsOf(after, clientId);
     const shares = budgets.map((budget) => this.#shareOf(budget, clientId, timeMs));
     count(shares, used);
-    this.#granted.set(messageId, { offset, shares, used, isOver });
+    this.#granted.set(messageId, { shares, used, isOver });
+    this.#noteGrant(messageId, offset + 1, true);
     for (const budget of budgets) this.#look(budget, countedOf(after, budget, clientId, timeMs));
+  }
+
+  #noteGrant(messageId: string, fromOffset: number, isGranted: boolean): void {
+    this.#grants.set(messageId, [...(this.#grants.get(messageId) ?? []), { fromOffset, isGranted }]);
   }
 
   #shareOf(budget: Budget, clientId: string, timeMs: number): Share {
@@ -180,10 +186,8 @@ export class BudgetHistory {
   #checkGrant({ messageId, clientId, spendingOffset = 0 }: MessageReceived): string | null {
     const inForce = this.#changes.findLast(({ fromOffset }) => fromOffset <= spendingOffset)?.budgets ?? noBudgets;
     if (budgetsOf(inForce, clientId).length === 0) return null;
-    const granted = this.#granted.get(messageId);
-    return granted !== undefined && granted.offset < spendingOffset
-      ? null
-      : `message ${messageId} was accepted without a grant of the budgets of ${clientId}`;
+    const known = this.#grants.get(messageId)?.findLast(({ fromOffset }) => fromOffset <= spendingOffset);
+    return known?.isGranted ? null : `message ${messageId} was accepted without a grant of the budgets of ${clientId}`;
   }
 }
 

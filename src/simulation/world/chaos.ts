@@ -94,15 +94,15 @@ function setPrices({ trace }: World, { parts, process }: ServerNode, random: Ran
 }
 
 /** Some messages of a client, or some replies' tokens and cost. */
-const smallBudgets = { messages: 8, tokens: 400, cost: 400 };
+const smallBudgets = { messages: 8, tokens: 150, cost: 400 };
 
 /** An operator sets a small budget, or removes one. */
 function setBudget({ trace }: World, { parts, process }: ServerNode, random: Random): void {
   if (parts === undefined) return;
   const scope = random.pick([{ kind: 'all' }, { kind: 'each' }, { kind: 'client', clientId: 'c1' }] as const);
   const period = random.pick(['minute', 'minute', 'hour'] as const);
-  const unit = random.pick(['messages', 'messages', 'tokens', 'cost'] as const);
-  const amount = random.chance(0.3) ? undefined : random.below(smallBudgets[unit]);
+  const unit = random.pick(['messages', 'tokens', 'tokens', 'cost'] as const);
+  const amount = random.chance(0.2) ? undefined : random.below(smallBudgets[unit]);
   parts.budgets.set(anybody, { scope, period, unit }, amount).then(
     () => trace.note(process.name, `has set ${scope.kind} ${amount ?? 'no'} ${unit} a ${period}`),
     (error: unknown) => trace.note(process.name, `has not set a budget: ${String(error)}`),
