@@ -11,6 +11,8 @@ export const historyModel = 'history';
 export interface MessageDocument extends HistoryMessage {
   /** IANA zone of the client when it spoke. */
   readonly timeZone: string;
+  /** Of the client when it spoke; absent: none. */
+  readonly group?: string | undefined;
   /** Offset of the last event that changed it. */
   readonly changedSequence: number;
   /** Offset of the event that made the status final; null before. */

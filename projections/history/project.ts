@@ -87,7 +87,11 @@ function foldConversationEvent(
   const isMessages = 'messageId' in event && event.type !== 'ReplyProgress';
   const message = isMessages ? foldMessage(event, at, claimId, documents) : null;
   if (message !== null)
-    noteUsage(newlyTold(message, event, at), { partition, clientId: message.clientId, ...at }, documents);
+    noteUsage(
+      newlyTold(message, event, at),
+      { partition, clientId: message.clientId, group: message.group, ...at },
+      documents,
+    );
   if ('conversationId' in event) {
     documents.update<ConversationDocument>(conversations, event.conversationId, at.offset, (before) =>
       projectConversation(before, event, at, message),
@@ -311,6 +315,7 @@ function received(event: MessageReceived, at: At): MessageDocument {
     messageId: event.messageId,
     conversationId: event.conversationId,
     clientId: event.clientId,
+    ...(event.group !== undefined && { group: event.group }),
     sequence: at.offset,
     role: 'user',
     parts: event.parts,
@@ -331,11 +336,19 @@ function received(event: MessageReceived, at: At): MessageDocument {
 }
 
 /** That there was a message, and where. */
-function remainder({ messageId, conversationId, clientId, sequence, createTimeMs }: MessageDocument): MessageDocument {
+function remainder({
+  messageId,
+  conversationId,
+  clientId,
+  group,
+  sequence,
+  createTimeMs,
+}: MessageDocument): MessageDocument {
   return {
     messageId,
     conversationId,
     clientId,
+    ...(group !== undefined && { group }),
     sequence,
     role: 'user',
     parts: [],

@@ -173,3 +173,35 @@ test('what was used for a conversation that was deleted counts all the same, bef
   await harness.project();
   expect((await query()).total).toMatchObject({ failed: 2, stopped: 1, inputTokens: 6 });
 });
+
+test('reports tell groups apart, by what each message says of its client', async () => {
+  const sales = { group: 'sales' };
+  await harness.append(
+    0,
+    messageReceived('a1', sales),
+    replyCompleted('a1', { ended: [usageOf(1)] }),
+    messageReceived('a2'),
+    replyCompleted('a2', { ended: [usageOf(2)] }),
+    messageReceived('b1', { clientId: 'bob', conversationId: 'bobs', ...sales }),
+    replyCompleted('b1', { conversationId: 'bobs', ended: [usageOf(4)] }),
+  );
+  await harness.project();
+  const rowsBy = async (question: Partial<UsageQuestion>) =>
+    (await query(question)).rows.map(({ group, clientId, inputTokens }) => [group, clientId, inputTokens]);
+  expect(await rowsBy({ groupBy: ['group'] })).toEqual([
+    [undefined, undefined, 2],
+    ['sales', undefined, 5],
+  ]);
+  expect(await rowsBy({ groupBy: ['group', 'client'], filter: 'group = sales' })).toEqual([
+    ['sales', 'ann', 1],
+    ['sales', 'bob', 4],
+  ]);
+  expect(await rowsBy({ groupBy: ['client'] })).toEqual([
+    [undefined, 'ann', 3],
+    [undefined, 'bob', 4],
+  ]);
+  expect((await query({ filter: 'group = sales AND client = ann' })).total).toMatchObject({
+    group: 'sales',
+    inputTokens: 1,
+  });
+});

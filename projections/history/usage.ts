@@ -39,17 +39,19 @@ export const usageSpec: CollectionSpec<UsageDocument> = {
 interface Told {
   readonly partition: number;
   readonly clientId: string;
+  readonly group: string | undefined;
   readonly offset: number;
   readonly timeMs: number;
 }
 
 /** Counts what the record tells of attempts that none before it told of. */
-export function noteUsage(told: readonly AttemptUsage[], { clientId, ...of }: Told, documents: Documents): void {
+export function noteUsage(told: readonly AttemptUsage[], { clientId, group, ...of }: Told, documents: Documents): void {
   for (const { provider, model, used } of byModel(told)) {
     for (const period of usagePeriods) {
       const startMs = startOf(period, of.timeMs);
       const ofAll = { period, startMs, partition: of.partition, provider, model };
-      noteIn({ ...ofAll, scope: 'client', clientId }, used, of.offset, documents);
+      const ofClient = { ...ofAll, scope: 'client' as const, clientId, ...(group !== undefined && { group }) };
+      noteIn(ofClient, used, of.offset, documents);
       noteIn({ ...ofAll, scope: 'all' }, used, of.offset, documents);
     }
   }
@@ -82,8 +84,9 @@ function noteIn(key: Key, used: Partial<UsageSums>, offset: number, documents: D
   });
 }
 
-function idOf({ period, startMs, partition, clientId, provider, model }: Key): string {
-  return JSON.stringify([period, startMs, partition, clientId ?? null, provider, model]);
+function idOf({ period, startMs, partition, clientId, group, provider, model }: Key): string {
+  const id = [period, startMs, partition, clientId ?? null, provider, model];
+  return JSON.stringify(group === undefined ? id : [...id, group]);
 }
 
 /** Documents read at once. */

@@ -45,6 +45,7 @@ interface ScopeOptions extends CommonOptions {
   readonly all?: true;
   readonly each?: true;
   readonly for?: string;
+  readonly group?: string;
   readonly per: Period;
 }
 
@@ -109,6 +110,7 @@ function withScope(command: Command): Command {
     .option('--all', 'of all clients together')
     .option('--each', 'of each client by itself')
     .option('--for <client>', 'of one client, instead of the one of each')
+    .option('--group <group>', 'of a group of clients together')
     .addOption(
       new Option('--per <period>', 'over which time (UTC)').choices(Object.keys(periods)).makeOptionMandatory(),
     );
@@ -143,16 +145,23 @@ async function set(options: ScopeOptions, { unit, amount }: Amount, surroundings
   await parley
     .service(SpendingService)
     .setBudget({ ...scope, period: periods[options.per], unit: units[unit], amount });
-  const whose = options.all ? 'all clients together' : options.each ? 'each client' : printableLine(options.for ?? '');
+  const whose = whoseText(options);
   const what = amount === undefined ? `no budget of ${unit}` : amountText(amount, units[unit]);
   process.stdout.write(`From now on ${what} a ${options.per} for ${whose}.\n`);
 }
 
+function whoseText({ all, each, group, for: clientId = '' }: ScopeOptions): string {
+  if (all) return 'all clients together';
+  if (each) return 'each client';
+  return group === undefined ? printableLine(clientId) : `the group ${printableLine(group)}`;
+}
+
 /** @throws Trouble unless exactly one is named */
-function scopeOf({ all, each, for: clientId }: ScopeOptions): MessageInitShape<typeof SetBudgetRequestSchema> {
-  const named = [all, each, clientId].filter((one) => one !== undefined);
-  if (named.length !== 1) throw new Trouble('Whose budget? Give one of --all, --each and --for CLIENT.');
+function scopeOf({ all, each, group, for: clientId }: ScopeOptions): MessageInitShape<typeof SetBudgetRequestSchema> {
+  const named = [all, each, group, clientId].filter((one) => one !== undefined);
+  if (named.length !== 1) throw new Trouble('Whose budget? Give one of --all, --each, --group GROUP and --for CLIENT.');
   if (clientId !== undefined) return { scope: BudgetScope.CLIENT, clientId };
+  if (group !== undefined) return { scope: BudgetScope.GROUP, group };
   return { scope: all ? BudgetScope.ALL : BudgetScope.EACH };
 }
 
@@ -161,6 +170,7 @@ const scopeNames: Readonly<Record<BudgetScope, string>> = {
   [BudgetScope.ALL]: 'all clients',
   [BudgetScope.EACH]: 'each client',
   [BudgetScope.CLIENT]: '',
+  [BudgetScope.GROUP]: 'group',
 };
 
 /** `currency`: '' where that is not known. */
@@ -171,8 +181,8 @@ function amountText(amount: bigint, unit: BudgetUnit, currency = ''): string {
 
 /** What `parley budget` prints. */
 export function budgetTable(budgets: readonly Budget[], timeZone: string): string {
-  const rows = budgets.map(({ scope, clientId, period, unit, amount, left, resetTime, currency }) => [
-    clientId === '' ? scopeNames[scope] : printableLine(clientId),
+  const rows = budgets.map(({ scope, clientId, group, period, unit, amount, left, resetTime, currency }) => [
+    [scopeNames[scope], printableLine(clientId), printableLine(group)].filter((name) => name !== '').join(' '),
     nameOf(BudgetPeriod, period).toLowerCase(),
     amountText(amount, unit, currency),
     left === undefined ? '' : unit === BudgetUnit.COST ? moneyText(left) : String(left),

@@ -13,6 +13,7 @@ import { printableLine } from './text.ts';
 
 const groupings = {
   client: UsageGrouping.CLIENT,
+  group: UsageGrouping.GROUP,
   model: UsageGrouping.MODEL,
   hour: UsageGrouping.HOUR,
   day: UsageGrouping.DAY,
@@ -159,10 +160,12 @@ function attemptsIn({ completed, failed, stopped, lost }: UsageRow): bigint {
   return completed + failed + stopped + lost;
 }
 
-function keysOf({ clientId, provider, model, startTime }: UsageRow, grouping: Grouping): readonly string[] {
+function keysOf({ clientId, group, provider, model, startTime }: UsageRow, grouping: Grouping): readonly string[] {
   switch (grouping) {
     case 'client':
       return [clientId];
+    case 'group':
+      return [group];
     case 'model':
       return [provider, model];
     default:

@@ -106,9 +106,9 @@ function endedFromWire(usages: readonly wire.AttemptUsage[]): { readonly ended?:
 }
 
 function encodeReceived(event: domain.MessageReceived, writer: BinaryWriter): BinaryWriter {
-  const { parts, instructions = '', spendingOffset: offset = 0, hasReservation = false, ...facts } = event;
+  const { parts, instructions = '', group = '', spendingOffset: offset = 0, hasReservation = false, ...facts } = event;
   const spendingOffset = BigInt(offset);
-  wire.MessageReceived.encode({ ...nothingReceived, ...facts, spendingOffset, hasReservation }, writer);
+  wire.MessageReceived.encode({ ...nothingReceived, ...facts, group, spendingOffset, hasReservation }, writer);
   return wire.MessageReceived.encode({ ...nothingReceived, parts: partsToWire(parts), instructions }, writer);
 }
 
@@ -232,12 +232,13 @@ function outcomeFromWire(outcome: wire.ReplyOutcome, hasWords: boolean): domain.
 }
 
 function messageReceived(bytes: Uint8Array): domain.MessageReceived {
-  const { instructions, parts, spendingOffset, hasReservation, ...event } = wire.MessageReceived.decode(bytes);
+  const { instructions, parts, group, spendingOffset, hasReservation, ...event } = wire.MessageReceived.decode(bytes);
   return {
     type: 'MessageReceived',
     ...event,
     parts: partsFromWire(parts),
     ...(instructions !== '' && { instructions }),
+    ...(group !== '' && { group }),
     ...(spendingOffset > 0n && { spendingOffset: Number(spendingOffset) }),
     ...(hasReservation && { hasReservation }),
   };

@@ -68,6 +68,7 @@ const usage = fc
   .map(([facts, firstPiece]) => ({ ...facts, ...firstPiece }));
 const ended = fc.array(usage, { minLength: 1, maxLength: 2 });
 
+const name = fc.string({ minLength: 1 });
 const spend = fc.record({ tokens: fc.maxSafeNat(), cost: fc.maxSafeNat() });
 
 const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
@@ -78,6 +79,7 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
       scope: fc.oneof(
         fc.constantFrom({ kind: 'all' as const }, { kind: 'each' as const }),
         id.map((clientId) => ({ kind: 'client' as const, clientId })),
+        id.map((group) => ({ kind: 'group' as const, group })),
       ),
       period: fc.constantFrom('minute' as const, 'hour' as const, 'day' as const, 'month' as const),
       unit: fc.constantFrom('messages' as const, 'tokens' as const, 'cost' as const),
@@ -90,6 +92,7 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
       type: fc.constant('MessageBudgeted' as const),
       messageId: id,
       clientId: id,
+      group: name,
       reserve: fc.record({ least: spend, most: spend, partition: fc.nat(1_000), fromOffset: count }),
     },
     { requiredKeys: ['type', 'messageId', 'clientId'] },
@@ -149,6 +152,7 @@ const events: fc.Arbitrary<ParleyEvent> = fc.oneof(
       parts,
       timeZone: id,
       instructions: id,
+      group: name,
       spendingOffset: fc.maxSafeNat().filter((offset) => offset > 0),
       hasReservation: fc.constant(true as const),
     },
@@ -267,7 +271,13 @@ describe('the event codec', () => {
       fc.property(events, (event) => {
         // No release that wrote so knew of instructions, of usage or of budgets.
         fc.pre(
-          !('instructions' in event || 'ended' in event || 'spendingOffset' in event || 'hasReservation' in event),
+          !(
+            'instructions' in event ||
+            'ended' in event ||
+            'spendingOffset' in event ||
+            'hasReservation' in event ||
+            'group' in event
+          ),
         );
         const { headers, value } = eventCodec.encode(event);
         const before = { headers, value: inFieldOrder(value) };

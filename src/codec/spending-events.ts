@@ -23,6 +23,7 @@ const scopesToWire = {
   all: wire.BudgetScope.ALL,
   each: wire.BudgetScope.EACH,
   client: wire.BudgetScope.CLIENT,
+  group: wire.BudgetScope.GROUP,
 } as const satisfies Record<domain.BudgetScope['kind'], wire.BudgetScope>;
 
 const periodsToWire = {
@@ -33,10 +34,11 @@ const periodsToWire = {
 } as const satisfies Record<domain.BudgetPeriod, wire.BudgetPeriod>;
 
 /** Throws RangeError for one of a later release. */
-function scopeFromWire(scope: wire.BudgetScope, clientId: string): domain.BudgetScope {
+function scopeFromWire({ scope, clientId, group }: wire.BudgetSet): domain.BudgetScope {
   if (scope === wire.BudgetScope.ALL) return { kind: 'all' };
   if (scope === wire.BudgetScope.EACH) return { kind: 'each' };
   if (scope === wire.BudgetScope.CLIENT) return { kind: 'client', clientId };
+  if (scope === wire.BudgetScope.GROUP) return { kind: 'group', group };
   throw new RangeError(`scope ${scope}`);
 }
 
@@ -80,6 +82,7 @@ function encodeBudget({ setBy, scope, period, unit, amount }: domain.BudgetSet, 
     setBy,
     scope: scopesToWire[scope.kind],
     clientId: scope.kind === 'client' ? scope.clientId : '',
+    group: scope.kind === 'group' ? scope.group : '',
     period: periodsToWire[period],
     unit: unitsToWire[unit],
     messages: undefined,
@@ -89,14 +92,17 @@ function encodeBudget({ setBy, scope, period, unit, amount }: domain.BudgetSet, 
   return wire.BudgetSet.encode(budget, writer);
 }
 
-function encodeBudgeted({ reserve, ...message }: domain.MessageBudgeted, writer: BinaryWriter): BinaryWriter {
+function encodeBudgeted(
+  { reserve, group = '', ...message }: domain.MessageBudgeted,
+  writer: BinaryWriter,
+): BinaryWriter {
   const wish = reserve && {
     least: spendToWire(reserve.least),
     most: spendToWire(reserve.most),
     partition: reserve.partition,
     fromOffset: BigInt(reserve.fromOffset),
   };
-  return wire.MessageBudgeted.encode({ ...message, reserve: wish }, writer);
+  return wire.MessageBudgeted.encode({ ...message, group, reserve: wish }, writer);
 }
 
 /** Writes an event of the `spending` topic. */
@@ -130,11 +136,12 @@ function priceListSet(bytes: Uint8Array): domain.PriceListSet {
 }
 
 function budgetSet(bytes: Uint8Array): domain.BudgetSet {
-  const { setBy, scope, clientId, period, unit, messages, amount = messages } = wire.BudgetSet.decode(bytes);
+  const set = wire.BudgetSet.decode(bytes);
+  const { setBy, period, unit, messages, amount = messages } = set;
   return {
     type: 'BudgetSet',
     setBy,
-    scope: scopeFromWire(scope, clientId),
+    scope: scopeFromWire(set),
     period: periodFromWire(period),
     unit: unitFromWire(unit),
     ...(amount !== undefined && { amount: Number(amount) }),
@@ -142,14 +149,19 @@ function budgetSet(bytes: Uint8Array): domain.BudgetSet {
 }
 
 function messageBudgeted(bytes: Uint8Array): domain.MessageBudgeted {
-  const { reserve, ...message } = wire.MessageBudgeted.decode(bytes);
+  const { reserve, group, ...message } = wire.MessageBudgeted.decode(bytes);
   const wish = reserve && {
     least: spendFromWire(reserve.least),
     most: spendFromWire(reserve.most),
     partition: reserve.partition,
     fromOffset: Number(reserve.fromOffset),
   };
-  return { type: 'MessageBudgeted', ...message, ...(wish && { reserve: wish }) };
+  return {
+    type: 'MessageBudgeted',
+    ...message,
+    ...(group !== '' && { group }),
+    ...(wish && { reserve: wish }),
+  };
 }
 
 function messageSettled(bytes: Uint8Array): domain.MessageSettled {

@@ -178,6 +178,8 @@ function assembleAuth(v: Values) {
         clientIdClaim: v.PARLEY_OIDC_CLIENT_ID_CLAIM,
         operatorClaim: operator.slice(0, at),
         operatorValue: operator.slice(at + 1),
+        /** '': clients have no groups. */
+        groupClaim: v.PARLEY_OIDC_GROUP_CLAIM ?? '',
         clockToleranceMs: v.PARLEY_OIDC_CLOCK_TOLERANCE_MS,
         /** '': the web client is not registered with the issuer. */
         webClientId: v.PARLEY_OIDC_WEB_CLIENT_ID ?? '',

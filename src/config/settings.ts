@@ -147,6 +147,12 @@ export const settings = {
     description:
       'The claim and value that make the caller an operator; the claim may be a string, a list, or a space-separated list.',
   },
+  PARLEY_OIDC_GROUP_CLAIM: {
+    type: matching('a claim', /^[A-Za-z0-9_.:/-]{0,100}$/),
+    default: '',
+    description:
+      'The claim that names the group of a client, whose budgets count what it says; of a list the first. Default: clients are of no group.',
+  },
   PARLEY_OIDC_CLOCK_TOLERANCE_MS: {
     type: integer(0, 300_000, 'milliseconds'),
     default: '5000',

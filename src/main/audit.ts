@@ -51,6 +51,7 @@ function budgetLines({ granted, refused, overrun, closest }: AuditReport['budget
 
 function scopeText(scope: Budget['scope']): string {
   if (scope.kind === 'client') return scope.clientId;
+  if (scope.kind === 'group') return `the group ${scope.group}`;
   return scope.kind === 'all' ? 'all clients' : 'one of each client';
 }
 

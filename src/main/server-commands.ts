@@ -79,7 +79,7 @@ function registerWhatIf(program: Command): void {
     .option('--max-waiting <count>', 'clients in line', wholeNumber(0, 1_000_000))
     .option(
       '--budget <budget>',
-      'messages, tokens or cost, e.g. all=1000/day, each=5000tokens/hour or ada=12.50cost/month; more than once for several',
+      'messages, tokens or cost, e.g. all=1000/day, each=5000tokens/hour, group:sales=9000/month or ada=12.50cost/month; more than once for several',
       (value, before: readonly Budget[] | undefined) => [...(before ?? []), budgetOf(value)],
     )
     .option('--from <time>', 'count from this time on (UTC): 2026-11-01 or 2026-11-01T06:00Z', timeOf)
@@ -98,9 +98,13 @@ function budgetOf(value: string): Budget {
     throw new InvalidArgumentError(
       `Give all=1000/day, each=5000tokens/hour or CLIENT=12.50cost/month: ${budgetPeriods.join(', ')}.`,
     );
-  const scope: BudgetScope =
-    whose === 'all' || whose === 'each' ? { kind: whose } : { kind: 'client', clientId: whose };
-  return { scope, period, unit, amount };
+  return { scope: scopeOf(whose), period, unit, amount };
+}
+
+function scopeOf(whose: string): BudgetScope {
+  if (whose === 'all' || whose === 'each') return { kind: whose };
+  const [, group] = /^group:(.+)$/.exec(whose) ?? [];
+  return group === undefined ? { kind: 'client', clientId: whose } : { kind: 'group', group };
 }
 
 function timeOf(value: string): number {
@@ -141,7 +145,7 @@ function registerUserCommands(user: Command): void {
     .action((name: string, options) => guarded(async () => (await import('./user.ts')).add(name, options)));
   user
     .command('list')
-    .description('print name, role, client id and time of each')
+    .description('print name, role, client id, time and group of each')
     .action(() => guarded(async () => (await import('./user.ts')).list()));
   user
     .command('remove')
@@ -166,6 +170,14 @@ function registerUserCommands(user: Command): void {
     .description('give an account another role')
     .action((name: string, role: 'client' | 'operator') =>
       guarded(async () => (await import('./user.ts')).changeRole(name, role)),
+    );
+  user
+    .command('set-group')
+    .argument('<name>')
+    .argument('[group]', 'none: it is of no group any more')
+    .description('put an account into a group, whose budgets count what it says')
+    .action((name: string, group: string | undefined) =>
+      guarded(async () => (await import('./user.ts')).changeGroup(name, group)),
     );
 }
 

@@ -29,6 +29,10 @@ describe('parley user', () => {
       expect((await user('list')).stdout).toMatch(new RegExp(`^dora\tclient\t${tokens.clientId}\t`));
       expect(await user('set-role', 'dora', 'operator')).toMatchObject({ code: 0 });
       expect((await user('list')).stdout).toContain('operator');
+      expect((await user('set-group', 'dora', 'sales')).stdout).toBe('dora is in the group sales\n');
+      expect((await user('list')).stdout).toMatch(/Z\tsales\n$/);
+      expect((await user('set-group', 'dora')).stdout).toBe('dora is in no group\n');
+      expect((await user('list')).stdout).toMatch(/Z\n$/);
       expect(await user('remove', 'dora')).toMatchObject({ code: 0 });
       expect(await user('list')).toMatchObject({
         stdout: '',

@@ -5,6 +5,7 @@ import {
   addUser,
   listUsers,
   removeUser,
+  setGroup,
   setPassword,
   setRole,
   signOutUser,
@@ -35,9 +36,16 @@ export async function add(
 export async function list(): Promise<void> {
   let isEmpty = true;
   await withAccounts(async (deps) => {
-    for await (const { userName, clientId, role, createTimeMs } of listUsers(deps)) {
+    for await (const { userName, clientId, role, createTimeMs, group } of listUsers(deps)) {
       isEmpty = false;
-      process.stdout.write(`${userName}\t${role}\t${clientId}\t${new Date(createTimeMs).toISOString()}\n`);
+      const fields = [
+        userName,
+        role,
+        clientId,
+        new Date(createTimeMs).toISOString(),
+        ...(group === undefined ? [] : [group]),
+      ];
+      process.stdout.write(`${fields.join('\t')}\n`);
     }
   });
   // Not among the lines that a script reads.
@@ -60,6 +68,15 @@ export async function changeRole(userName: string, role: AccountRole): Promise<v
     await deps.record({ kind: 'role_changed', userName, detail: role });
   });
   process.stdout.write(`${userName} is ${aRole(role)}\n`);
+}
+
+/** Puts an account into a group, or out of its own, from its next call on. */
+export async function changeGroup(userName: string, group: string | undefined): Promise<void> {
+  await withAccounts(async (deps) => {
+    await setGroup(deps, userName, group);
+    await deps.record({ kind: 'group_changed', userName, detail: group ?? 'none' });
+  });
+  process.stdout.write(`${userName} is in ${group === undefined ? 'no group' : `the group ${group}`}\n`);
 }
 
 /** Gives an account another password, which comes as that of `add`, and ends its sign-ins. */

@@ -49,5 +49,6 @@ function sessionsText({ maxClients, opened, refused, mostOpen, mostWaiting }: Se
 
 function whose({ scope }: Budget): string {
   if (scope.kind === 'client') return scope.clientId;
+  if (scope.kind === 'group') return `the group ${scope.group}`;
   return scope.kind === 'all' ? 'all clients' : 'each client';
 }

@@ -26,6 +26,9 @@ export interface AccountStore extends SigningKeyStore, FailedSignInStore, AsyncD
   /** False when there is no account of this name. */
   setRole(userName: string, role: AccountRole): Promise<boolean>;
 
+  /** undefined: none. False when there is no account of this name. */
+  setGroup(userName: string, group: string | undefined): Promise<boolean>;
+
   /** Replaces the hash if it is still the one expected; tells whether it was. */
   replacePasswordHash(clientId: string, expected: string, replacement: string): Promise<boolean>;
 
@@ -103,6 +106,8 @@ export interface Account {
   readonly passwordHash: string;
   readonly role: AccountRole;
   readonly createTimeMs: number;
+  /** Whose budgets count what it says beside its own. Absent: it is of no group. */
+  readonly group?: string;
 }
 
 /** The refresh tokens that came of one sign-in: each is traded for the next, and one at a time works. */

@@ -8,6 +8,8 @@ export interface Authenticator {
 export interface Identity {
   readonly clientId: string;
   readonly isOperator: boolean;
+  /** Whose budgets count what it says beside its own. Absent: it is of no group. */
+  readonly group?: string | undefined;
   /** When the proof ends, milliseconds since the epoch. */
   readonly expireTimeMs: number;
 }

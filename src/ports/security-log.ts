@@ -35,6 +35,7 @@ export const securityEventKinds = [
   'account_removed',
   'password_set',
   'role_changed',
+  'group_changed',
   'session_ended',
   'dead_letter_replayed',
   'attempts_refused',

@@ -19,12 +19,14 @@ export interface UsageEntry extends Partial<UsageSums> {
   readonly startMs: number;
   /** undefined: of all together. */
   readonly clientId?: string | undefined;
+  /** The client's then; undefined: none, or of all together. */
+  readonly group?: string | undefined;
   readonly provider: string;
   readonly model: string;
 }
 
 /** What attempts at replies used, by the log's time at which it was told, as far as the projection has come. */
 export interface Usage {
-  /** In batches, in no order; a time, a client and a model may come several times. Rejects with ReadModelUnavailable. */
+  /** In batches, in no order; a time, a client, a group and a model may come several times. Rejects with ReadModelUnavailable. */
   between(span: UsageSpan): AsyncIterable<readonly UsageEntry[]>;
 }

@@ -107,6 +107,7 @@ const securityKindToWire: Readonly<Record<SecurityEntry['kind'], SecurityEventKi
   account_removed: SecurityEventKind.ACCOUNT_REMOVED,
   password_set: SecurityEventKind.PASSWORD_SET,
   role_changed: SecurityEventKind.ROLE_CHANGED,
+  group_changed: SecurityEventKind.GROUP_CHANGED,
   session_ended: SecurityEventKind.SESSION_ENDED,
   dead_letter_replayed: SecurityEventKind.DEAD_LETTER_REPLAYED,
   attempts_refused: SecurityEventKind.ATTEMPTS_REFUSED,

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { withToken } from '../testing/black-box-client.ts';
 import { call, clientOf, type Dynamic, hangUp } from '../testing/contract.ts';
 import { type ParleyServer, runParley, startServer } from '../testing/server.ts';
-import { TestSessions } from '../testing/test-sessions.ts';
+import { eventually, TestSessions } from '../testing/test-sessions.ts';
 
 const password = 'a long password';
 const noToken = { code: 'UNAUTHENTICATED', reason: 'UNAUTHENTICATED' };
@@ -124,6 +124,35 @@ describe('with authentication on', () => {
       expect(await ask(person, 'SpendingService/GetBudget', ofAnn)).toEqual({ budgets: [] });
     expect(await ask(bob, 'SpendingService/GetBudget', ofAnn)).toMatchObject(notYours);
     expect(await ask(undefined, 'SpendingService/GetBudget', ofAnn)).toMatchObject(noToken);
+  });
+
+  test('a budget of a group counts what its members say together, and of nobody else', async () => {
+    for (const name of ['bob', 'olga'])
+      await runParley(['user', 'set-group', name, 'team'], { PARLEY_DATA_DIR: server.dataDir });
+    const budget = { scope: 'BUDGET_SCOPE_GROUP', group: 'team', period: 'BUDGET_PERIOD_MONTH' };
+    expect(await ask(olga, 'SpendingService/SetBudget', { ...budget, amount: 1 })).toEqual({});
+    await using testSessions = new TestSessions(server, 'split');
+    const says = async ({ accessToken }: Person) => {
+      const session = testSessions.dial({ clientId: '' }, accessToken);
+      await session.welcome();
+      await session.ask('One for all.');
+      await session.goodbye();
+    };
+    await says(olga);
+    await expect(says(bob)).rejects.toMatchObject({ reason: 'BUDGET_EXHAUSTED' });
+    await runParley(['user', 'set-group', 'olga'], { PARLEY_DATA_DIR: server.dataDir });
+    await says(olga);
+    const { budgets } = await ask(bob, 'SpendingService/GetBudget', {});
+    expect(budgets).toMatchObject([{ ...budget, amount: 1 }]);
+    expect(budgets[0].left).toBeUndefined();
+    expect(await ask(olga, 'SpendingService/ListBudgets', {})).toMatchObject({ budgets: [{ ...budget, left: 0 }] });
+    await ask(olga, 'SpendingService/SetBudget', budget);
+    const byGroup = { groupBy: ['USAGE_GROUPING_GROUP'], filter: 'group = team' };
+    const { rows } = await eventually(
+      () => ask(olga, 'UsageService/QueryUsage', byGroup),
+      (report) => report.total.completed === 1,
+    );
+    expect(rows).toMatchObject([{ group: 'team', completed: 1, clientId: '' }]);
   });
 
   test('operators are answered', async () => {

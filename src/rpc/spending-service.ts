@@ -32,6 +32,7 @@ const scopesToWire = {
   all: BudgetScope.ALL,
   each: BudgetScope.EACH,
   client: BudgetScope.CLIENT,
+  group: BudgetScope.GROUP,
 } as const satisfies Record<domain.BudgetScope['kind'], BudgetScope>;
 
 const periodsToWire = {
@@ -48,12 +49,14 @@ const unitsToWire = {
 } as const satisfies Record<domain.BudgetUnit, BudgetUnit>;
 
 /** Throws FRAME_INVALID. */
-function scopeFromWire({ scope, clientId }: SetBudgetRequest): domain.BudgetScope {
+function scopeFromWire({ scope, clientId, group }: SetBudgetRequest): domain.BudgetScope {
+  if (scope === BudgetScope.GROUP && clientId === '') return { kind: 'group', group };
+  if (group !== '') throw invalidField('group', 'empty, unless the scope is a group');
   if (scope === BudgetScope.CLIENT) return { kind: 'client', clientId };
   if (clientId !== '') throw invalidField('client_id', 'empty, unless the scope is one client');
   if (scope === BudgetScope.ALL) return { kind: 'all' };
   if (scope === BudgetScope.EACH) return { kind: 'each' };
-  throw invalidField('scope', 'all, each or client');
+  throw invalidField('scope', 'all, each, client or group');
 }
 
 /** Throws FRAME_INVALID. */
@@ -75,6 +78,7 @@ function budgetToWire({ scope, period, unit, amount, left, resetMs, currency }: 
   return {
     scope: scopesToWire[scope.kind],
     clientId: scope.kind === 'client' ? scope.clientId : '',
+    group: scope.kind === 'group' ? scope.group : '',
     period: periodsToWire[period],
     unit: unitsToWire[unit],
     messages: unit === 'messages' ? BigInt(amount) : 0n,

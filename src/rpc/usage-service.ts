@@ -12,6 +12,7 @@ import { timeMsOf } from './wire-values.ts';
 
 const groupings: Readonly<Partial<Record<GroupingOnWire, UsageGrouping>>> = {
   [GroupingOnWire.CLIENT]: 'client',
+  [GroupingOnWire.GROUP]: 'group',
   [GroupingOnWire.MODEL]: 'model',
   [GroupingOnWire.HOUR]: 'hour',
   [GroupingOnWire.DAY]: 'day',
@@ -23,13 +24,13 @@ function groupingFromWire(grouping: GroupingOnWire): UsageGrouping {
   const found = groupings[grouping];
   if (found !== undefined) return found;
   throw new Refused('FRAME_INVALID', 'there is no such grouping', {
-    violations: [{ field: 'group_by', description: 'client, model, hour, day and month' }],
+    violations: [{ field: 'group_by', description: 'client, group, model, hour, day and month' }],
   });
 }
 
-function rowToWire({ clientId = '', provider = '', model = '', startMs, ...sums }: UsageRow): RowOnWire {
+function rowToWire({ clientId = '', group = '', provider = '', model = '', startMs, ...sums }: UsageRow): RowOnWire {
   const startTime = dateOf(startMs);
-  return { clientId, provider, model, ...(startTime && { startTime }), ...sumsToWire(sums) };
+  return { clientId, group, provider, model, ...(startTime && { startTime }), ...sumsToWire(sums) };
 }
 
 function sumsToWire(sums: UsageSums): Record<keyof UsageSums, bigint> {

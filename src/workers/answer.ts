@@ -275,10 +275,11 @@ export class Answer {
   /** What the next attempt may use of what is reserved, once more is reserved if that is too little; `none`: there is not enough. */
   async #limits({ text: begun }: Draft): Promise<TokenLimits | 'none'> {
     const { provider, spending } = this.#context.deps;
-    const { messageId, clientId, sequence, receivedAtMs } = this.message;
+    const { messageId, clientId, group, sequence, receivedAtMs } = this.message;
     const content = { ...contentOf(this.message), begun };
     if (!spending.covers(messageId, receivedAtMs, content, this.#spent)) {
-      const wish = { messageId, clientId, content, partition: this.#context.partition, fromOffset: sequence };
+      const at = { partition: this.#context.partition, fromOffset: sequence };
+      const wish = { messageId, clientId, group, content, ...at };
       const ask = () => spending.renew(wish, receivedAtMs, this.#spent);
       if (!(await this.#awaited('what a reply may use cannot be reserved', ask))) return 'none';
     }

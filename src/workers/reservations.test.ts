@@ -58,7 +58,7 @@ async function settled(world: WorkerWorld, count: number): Promise<readonly Spen
 function left(book: SpendingBook): number {
   const [budget] = book.budgets.inForce;
   if (budget === undefined) throw new Error('no budget');
-  return leftOf(book.budgets, budget, 'client', Date.now());
+  return leftOf(book.budgets, budget, { clientId: 'client' }, Date.now());
 }
 
 /** Tokens that the question takes. */

@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 function authenticator(more: Partial<OidcAuthenticatorOptions> = {}) {
-  const claims = { clientIdClaim: 'sub', operatorClaim: 'scope', operatorValue: 'parley.operator' };
+  const claims = { clientIdClaim: 'sub', operatorClaim: 'scope', operatorValue: 'parley.operator', groupClaim: '' };
   return oidcAuthenticator({ issuer: issuer.url, audience, ...claims, clockToleranceMs, clock, ...more });
 }
 
@@ -57,6 +57,19 @@ describe('a token of the issuer', () => {
     const token = await issuer.token(audience, 'chat parley.operator');
     expect(await authenticator().authenticate(token)).toMatchObject({ isOperator: true });
     expect(await authenticator({ operatorValue: 'operator' }).authenticate(token)).toMatchObject({ isOperator: false });
+  });
+
+  test('names the group of the client by the claim that is configured, and of a list the first', async () => {
+    const groupOf = async (claims: JWTPayload, groupClaim = 'team') => {
+      const token = await signedBy(first, goodClaims(claims));
+      return (await authenticator({ groupClaim }).authenticate(token)).group;
+    };
+    expect(await groupOf({ team: 'sales' })).toBe('sales');
+    expect(await groupOf({ team: 'sales' }, '')).toBeUndefined();
+    expect(await groupOf({ org: { teams: ['sales', 'support'] } }, 'org.teams')).toBe('sales');
+    for (const team of [undefined, null, '', []]) expect(await groupOf({ team })).toBeUndefined();
+    for (const team of [7, {}, ['x'.repeat(129)], 'a\nb'])
+      await expect(groupOf({ team })).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });
   });
 
   test('by any of its keys and algorithms is taken', async () => {

@@ -16,6 +16,8 @@ export interface OidcAuthenticatorOptions {
   /** The claim, and the value in it, that make an operator. */
   readonly operatorClaim: string;
   readonly operatorValue: string;
+  /** The claim that is the group of the client; '': none is. */
+  readonly groupClaim: string;
   /** By how much the issuer's clock and this one may differ. */
   readonly clockToleranceMs: number;
   readonly clock: Clock;
@@ -61,6 +63,7 @@ function identityOf(payload: JWTPayload, options: OidcAuthenticatorOptions) {
   return {
     clientId: clientIdOf(payload, options.clientIdClaim),
     isOperator: claimHolds(payload, options.operatorClaim, options.operatorValue),
+    group: options.groupClaim === '' ? undefined : groupOf(payload, options.groupClaim),
     // As long as calls are accepted: a stream that is opened with the token must not end at once.
     expireTimeMs: Math.min((payload.exp ?? 0) * secondMs + options.clockToleranceMs, maxTimeMs),
   };
@@ -97,6 +100,18 @@ function clientIdOf(payload: JWTPayload, name: string): string {
   throw new Refused(
     'UNAUTHENTICATED',
     `the claim ${name} of the access token is not a client id: 1 to ${maxIdLength} printable characters`,
+  );
+}
+
+/** The group that the claim names, of a list the first; undefined: none. Throws UNAUTHENTICATED where it is not a name: budgets would count nothing. */
+function groupOf(payload: JWTPayload, name: string): string | undefined {
+  const claim = claimOf(payload, name);
+  const group: unknown = Array.isArray(claim) ? claim[0] : claim;
+  if (group === undefined || group === null || group === '') return undefined;
+  if (typeof group === 'string' && group.length <= maxIdLength && clientIdForm.test(group)) return group;
+  throw new Refused(
+    'UNAUTHENTICATED',
+    `the claim ${name} of the access token is not a group: 1 to ${maxIdLength} printable characters`,
   );
 }
 

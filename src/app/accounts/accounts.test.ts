@@ -13,7 +13,7 @@ import {
   refreshTokenLifetimeMs,
   signUpsPerAddress,
 } from './testing/account-world.ts';
-import { addUser, listUsers, removeUser, setPassword, setRole, signOutUser, type UserDeps } from './users.ts';
+import { addUser, listUsers, removeUser, setGroup, setPassword, setRole, signOutUser, type UserDeps } from './users.ts';
 
 const password = 'correct horse';
 const address = '192.0.2.1';
@@ -493,6 +493,17 @@ describe('users', () => {
     await setRole(deps, 'ann', 'client');
     expect(await identityOf(tokens)).toMatchObject({ isOperator: false });
     await expect(setRole(deps, 'nobody', 'operator')).rejects.toMatchObject(refused('NOT_FOUND'));
+  });
+
+  test('have another group from the next call on, with the token that they have', async () => {
+    const tokens = await signUp('ann');
+    expect((await identityOf(tokens)).group).toBeUndefined();
+    await setGroup(deps, 'ANN', 'sales');
+    expect(await identityOf(tokens)).toMatchObject({ group: 'sales' });
+    await setGroup(deps, 'ann', undefined);
+    expect((await identityOf(tokens)).group).toBeUndefined();
+    await expect(setGroup(deps, 'nobody', 'sales')).rejects.toMatchObject(refused('NOT_FOUND'));
+    await expect(setGroup(deps, 'ann', '')).rejects.toMatchObject(refused('FRAME_INVALID'));
   });
 });
 

@@ -4,8 +4,8 @@ import { type AccountStore, AccountStoreUnavailable } from '../../ports/account-
 import { AuthenticationUnavailable, type Authenticator } from '../../ports/authenticator.ts';
 
 /**
- * Says who calls, by their access token and by what their account is now: one that was removed is let in no more, and another role counts
- * from the next call on. The price is one read of the store for each call.
+ * Says who calls, by their access token and by what their account is now: one that was removed is let in no more, and another role or group
+ * counts from the next call on. The price is one read of the store for each call.
  */
 export function accountAuthenticator(tokens: AccessTokens, store: Pick<AccountStore, 'accountOf'>): Authenticator {
   return {
@@ -17,7 +17,7 @@ export function accountAuthenticator(tokens: AccessTokens, store: Pick<AccountSt
           : error;
       });
       if (account === null) throw new Refused('UNAUTHENTICATED', 'the account of the access token is gone');
-      return { ...identity, isOperator: account.role === 'operator' };
+      return { ...identity, isOperator: account.role === 'operator', group: account.group };
     },
   };
 }

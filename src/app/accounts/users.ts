@@ -1,8 +1,10 @@
-import { Refused } from '../../domain/errors/catalogue.ts';
+import { invalidField, Refused } from '../../domain/errors/catalogue.ts';
+import { maxIdLength } from '../../domain/limits.ts';
 import type { Account, AccountRole, AccountStore } from '../../ports/account-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { PasswordHasher } from '../../ports/password-hasher.ts';
+import { isChosenId } from '../gateway/hello.ts';
 import { checkNewPassword, checkUserName } from './credentials.ts';
 
 export interface UserDeps {
@@ -75,6 +77,20 @@ export async function removeUser({ store }: Pick<UserDeps, 'store'>, userName: s
 /** Gives an account another role, from its next call on. Rejects with Refused NOT_FOUND or AccountStoreUnavailable. */
 export async function setRole({ store }: Pick<UserDeps, 'store'>, userName: string, role: AccountRole): Promise<void> {
   if (!(await store.setRole(userName, role))) throw noSuchUser(userName);
+}
+
+/**
+ * Puts an account into a group, or (undefined) out of the one it is in, from its next call on. Rejects with Refused FRAME_INVALID or NOT_FOUND, or
+ * AccountStoreUnavailable.
+ */
+export async function setGroup(
+  { store }: Pick<UserDeps, 'store'>,
+  userName: string,
+  group: string | undefined,
+): Promise<void> {
+  if (group !== undefined && !isChosenId(group))
+    throw invalidField('group', `1 to ${maxIdLength} printable characters`);
+  if (!(await store.setGroup(userName, group))) throw noSuchUser(userName);
 }
 
 /**

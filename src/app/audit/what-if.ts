@@ -9,7 +9,7 @@ import {
   pendingMessage,
 } from '../../domain/conversation/partition-state.ts';
 import { type Budget, startOfPeriod } from '../../domain/spending/budgets.ts';
-import type { BudgetUnit, Spend } from '../../domain/spending/events.ts';
+import type { BudgetUnit, Spend, Spender } from '../../domain/spending/events.ts';
 import { noSpend, plusSpend, spendOf } from '../../domain/spending/prices.ts';
 import type { Journal } from '../journal.ts';
 import { partitionUpTo } from './audit.ts';
@@ -93,11 +93,11 @@ export async function whatIf({ journal, limits, fromMs, toMs, onProgress }: What
         const before = state;
         state = evolvePartition(state, event, entry);
         if (event.type === 'MessageReceived' && state !== before && isCounted(entry.timeMs))
-          uses.message(event.clientId, entry.timeMs);
+          uses.message(event, entry.timeMs);
         const told = toldUsage(before, event, state);
-        const { receivedAtMs = Number.NaN } = (told && pendingMessage(before, told.messageId)) ?? {};
-        if (told !== undefined && isCounted(receivedAtMs))
-          uses.reply(told.clientId, receivedAtMs, spendOf(told.usages));
+        const asked = told && pendingMessage(before, told.messageId);
+        if (told !== undefined && asked !== undefined && isCounted(asked.receivedAtMs))
+          uses.reply(asked, asked.receivedAtMs, spendOf(told.usages));
       }
       done(batch.length);
     }
@@ -165,21 +165,22 @@ class Uses {
     this.#budgets = budgets.map((budget) => ({ budget, counts: new Map() }));
   }
 
-  message(clientId: string, timeMs: number): void {
+  message(spender: Spender, timeMs: number): void {
     this.messages += 1;
-    this.#count(clientId, timeMs, { messages: 1, ...noSpend });
+    this.#count(spender, timeMs, { messages: 1, ...noSpend });
   }
 
   /** To a message of this time. */
-  reply(clientId: string, timeMs: number, used: Spend): void {
+  reply(spender: Spender, timeMs: number, used: Spend): void {
     this.used = plusSpend(this.used, used);
-    this.#count(clientId, timeMs, { messages: 0, ...used });
+    this.#count(spender, timeMs, { messages: 0, ...used });
   }
 
-  #count(clientId: string, timeMs: number, amounts: Readonly<Record<BudgetUnit, number>>): void {
+  #count({ clientId, group }: Spender, timeMs: number, amounts: Readonly<Record<BudgetUnit, number>>): void {
     for (const { budget, counts } of this.#budgets) {
       const { scope, period, unit } = budget;
       if (scope.kind === 'client' && scope.clientId !== clientId) continue;
+      if (scope.kind === 'group' && scope.group !== group) continue;
       const whose = scope.kind === 'each' ? clientId : '';
       const key = `${startOfPeriod(period, timeMs)} ${whose}`;
       const byClient = counts.get(key) ?? new Map<string, number>();

@@ -78,6 +78,8 @@ export interface MessagePlace {
   readonly messageId: string;
   readonly conversationId: string;
   readonly clientId: string;
+  /** As its token or account says; absent: none. */
+  readonly group?: string;
   /** IANA zone of the client. */
   readonly timeZone: string;
 }

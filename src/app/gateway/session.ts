@@ -112,6 +112,8 @@ export class Session implements AdmissionListener {
   #prepared: Promise<void> | undefined;
   /** When the client must have shown a newer access token, milliseconds since the epoch. */
   #expireTimeMs = Number.POSITIVE_INFINITY;
+  /** As the newest access token says. */
+  #group: string | undefined;
 
   /** The hello's client id is the caller's. */
   constructor(deps: SessionDeps, hello: Hello, caller: Caller, output: SessionOutput) {
@@ -123,7 +125,7 @@ export class Session implements AdmissionListener {
     this.#resumeToken = deps.ids.token();
     this.#isNew = hello.conversationId === '';
     this.#heardMs = deps.clock.monotonicMs();
-    if (caller.kind === 'client') this.#expireTimeMs = caller.expireTimeMs;
+    if (caller.kind === 'client') [this.#expireTimeMs, this.#group] = [caller.expireTimeMs, caller.group];
     this.#output = this.#newOutput(output);
     this.#delivery = this.#newDelivery(this.#isNew ? deps.ids.unique() : hello.conversationId);
     this.#turn = this.#welcomed.promise;
@@ -303,9 +305,10 @@ export class Session implements AdmissionListener {
   }
 
   /** The client has shown a newer token: the session goes on as long as the longest of them. Throws UNAUTHENTICATED for another client's. */
-  renew({ clientId, expireTimeMs }: Identity): void {
+  renew({ clientId, group, expireTimeMs }: Identity): void {
     if (clientId !== this.clientId) throw new Refused('UNAUTHENTICATED', 'the access token is of another client');
     this.#expireTimeMs = Math.max(this.#expireTimeMs, expireTimeMs);
+    this.#group = group;
   }
 
   /** Rejects with LogUnavailable, unless the session goes by another id by then: the fold had ended this one, and it applied again. */
@@ -432,7 +435,7 @@ export class Session implements AdmissionListener {
           break;
         case 'ask-budgets': {
           const at = following.nextPlace(conversationId);
-          const wish = { ...at, messageId, clientId, content: decision.content };
+          const wish = { ...at, ...place, content: decision.content };
           const refused = await spending.refusalUnlessGranted(wish);
           if (refused !== undefined) throw this.#counted(refused);
           break;
@@ -450,14 +453,16 @@ export class Session implements AdmissionListener {
     // One that is too long is refused, and not worth hashing.
     const isTooLong = clientMessageId.length > maxIdLength;
     const messageId = isTooLong ? '' : this.#deps.ids.messageId(conversationId, clientMessageId);
-    return { messageId, conversationId, clientId, timeZone: this.#hello.timeZone };
+    const group = this.#group === undefined ? undefined : { group: this.#group };
+    return { messageId, conversationId, clientId, ...group, timeZone: this.#hello.timeZone };
   }
 
   #factsOf(
-    { messageId, conversationId, clientId }: MessagePlace,
+    place: MessagePlace,
     asked: { readonly seen?: 'never'; readonly usedBytes?: number | undefined },
   ): MessageFacts {
     const { conversations, writes, spending } = this.#deps;
+    const { messageId, conversationId, clientId } = place;
     const isOnItsWay = this.#delivery.awaited(messageId) !== undefined;
     return {
       serving: this.#serving,
@@ -467,7 +472,7 @@ export class Session implements AdmissionListener {
       unanswered: this.unanswered,
       messageWaitMs: writes.messageWaitMs(clientId),
       spendingOffset: spending.position,
-      needsGrant: spending.needsGrant(messageId, clientId),
+      needsGrant: spending.needsGrant(messageId, place),
       hasReservation: spending.reservationOf(messageId) !== undefined,
     };
   }

@@ -1,6 +1,6 @@
 import { Refused } from '../../domain/errors/catalogue.ts';
 
-const fields = ['client', 'provider', 'model'] as const;
+const fields = ['client', 'group', 'provider', 'model'] as const;
 
 /** Which attempts: the values that these fields must have. */
 export type UsageFilter = Partial<Readonly<Record<(typeof fields)[number], string>>>;
@@ -9,10 +9,10 @@ export type UsageFilter = Partial<Readonly<Record<(typeof fields)[number], strin
 const comparison =
   /^\s*(?<field>[a-z_]+)\s*=\s*(?:"(?<quoted>(?:[^"\\]|\\.)*)"|(?<bare>[^\s"]+))(?:\s+AND\s+(?<rest>.+)|\s*)$/su;
 
-/** UTF-16 units of a filter: three ids and names of the greatest length. */
+/** UTF-16 units of a filter: four ids and names of the greatest length. */
 const maxFilterUnits = 4_000;
 
-/** Comparisons of client, provider and model, joined by AND, as AIP-160 writes them. Throws FRAME_INVALID for anything else. */
+/** Comparisons of client, group, provider and model, joined by AND, as AIP-160 writes them. Throws FRAME_INVALID for anything else. */
 export function usageFilter(filter: string): UsageFilter {
   if (filter.length > maxFilterUnits) throw refusal(`at most ${maxFilterUnits} characters`);
   const found: Partial<Record<(typeof fields)[number], string>> = {};

@@ -14,7 +14,11 @@ export interface UsageReadsDeps {
 }
 
 /** What rows are told apart by. */
-export type UsageGrouping = 'client' | 'model' | UsagePeriod;
+export type UsageGrouping = 'client' | 'group' | 'model' | UsagePeriod;
+
+/** A time, among what rows are told apart by. */
+const isPeriod = (grouping: UsageGrouping): grouping is UsagePeriod =>
+  grouping === 'hour' || grouping === 'day' || grouping === 'month';
 
 /** Which usage. */
 export interface UsageQuestion {
@@ -29,6 +33,7 @@ export interface UsageQuestion {
 /** What attempts used, and whose, at what, and when, as far as was asked. */
 export interface UsageRow extends UsageSums {
   readonly clientId?: string | undefined;
+  readonly group?: string | undefined;
   readonly provider?: string | undefined;
   readonly model?: string | undefined;
   readonly startMs?: number | undefined;
@@ -77,11 +82,17 @@ export class UsageReads {
   }
 
   async #rows({ fromMs, toMs }: Span, filter: UsageFilter, groupBy: readonly UsageGrouping[]) {
-    const everybody = groupBy.includes('client') ? 'each client' : 'all clients';
-    const of = filter.client === undefined ? everybody : { clientId: filter.client };
-    const longest = groupBy.find((each) => each !== 'client' && each !== 'model') ?? 'month';
+    const { client, group } = filter;
+    const isOfAll = !groupBy.includes('client') && !groupBy.includes('group') && group === undefined;
+    const everybody = isOfAll ? 'all clients' : 'each client';
+    const of = client === undefined ? everybody : { clientId: client };
+    const longest = groupBy.find(isPeriod) ?? 'month';
     const rows = new Map<string, UsageRow>();
-    const total = { ...(filter.client !== undefined && { clientId: filter.client }), ...nothingUsed };
+    const total = {
+      ...(client !== undefined && { clientId: client }),
+      ...(group !== undefined && { group }),
+      ...nothingUsed,
+    };
     let entries = 0;
     for await (const batch of this.#deps.usage.between({ fromMs: fromMs ?? 0, toMs: toMs ?? Infinity, longest, of })) {
       entries += batch.length;
@@ -119,8 +130,7 @@ interface Span {
 /** Whole hours. Throws FRAME_INVALID for a question of no such span, or of rows that cannot be told apart so. */
 function spanOf({ fromMs, toMs, groupBy }: UsageQuestion): Span {
   if (new Set(groupBy).size < groupBy.length) throw invalidField('group_by', 'each once at most');
-  if (groupBy.filter((each) => each !== 'client' && each !== 'model').length > 1)
-    throw invalidField('group_by', 'one of hour, day and month at most');
+  if (groupBy.filter(isPeriod).length > 1) throw invalidField('group_by', 'one of hour, day and month at most');
   if (fromMs !== undefined && toMs !== undefined && toMs <= fromMs) throw invalidField('to_time', 'after from_time');
   return {
     fromMs: fromMs === undefined ? undefined : Math.max(0, startOf('hour', fromMs)),
@@ -128,16 +138,21 @@ function spanOf({ fromMs, toMs, groupBy }: UsageQuestion): Span {
   };
 }
 
-function isAskedFor(entry: UsageEntry, { provider = entry.provider, model = entry.model }: UsageFilter): boolean {
-  return entry.provider === provider && entry.model === model;
+function isAskedFor(
+  entry: UsageEntry,
+  { group = entry.group, provider = entry.provider, model = entry.model }: UsageFilter,
+): boolean {
+  return entry.group === group && entry.provider === provider && entry.model === model;
 }
 
 /** It sorts before any character of an id or a name. */
 const separator = '\0';
 
 /** Sorts as what it stands for. */
-function keyOf(grouping: UsageGrouping, { clientId = '', provider, model, startMs }: UsageEntry): string {
+function keyOf(grouping: UsageGrouping, { clientId = '', group = '', provider, model, startMs }: UsageEntry): string {
   switch (grouping) {
+    case 'group':
+      return group;
     case 'client':
       return clientId;
     case 'model':
@@ -147,11 +162,14 @@ function keyOf(grouping: UsageGrouping, { clientId = '', provider, model, startM
   }
 }
 
-function rowOf(groupBy: readonly UsageGrouping[], entry: UsageEntry, { client }: UsageFilter): UsageRow {
-  const period = groupBy.find((each) => each !== 'client' && each !== 'model');
+function rowOf(groupBy: readonly UsageGrouping[], entry: UsageEntry, filter: UsageFilter): UsageRow {
+  const { client } = filter;
+  const period = groupBy.find(isPeriod);
+  const group = filter.group ?? (groupBy.includes('group') ? entry.group : undefined);
   const clientId = client ?? (groupBy.includes('client') ? entry.clientId : undefined);
   return {
     ...(clientId !== undefined && { clientId }),
+    ...(group !== undefined && { group }),
     ...(groupBy.includes('model') && { provider: entry.provider, model: entry.model }),
     ...(period !== undefined && { startMs: startOf(period, entry.startMs) }),
     ...nothingUsed,

@@ -1,5 +1,13 @@
 import { invalidField, Refused } from '../../domain/errors/catalogue.ts';
-import { type Budget, budgetsOf, endOfPeriod, isSameBudget, leftOf } from '../../domain/spending/budgets.ts';
+import { maxIdLength } from '../../domain/limits.ts';
+import {
+  type Budget,
+  budgetsOf,
+  endOfPeriod,
+  isSameBudget,
+  leftOf,
+  nameOfScope,
+} from '../../domain/spending/budgets.ts';
 import { currencyOf } from '../../domain/spending/prices.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
@@ -48,6 +56,8 @@ export class BudgetKeeper {
     requireOperator(caller);
     const { scope, period, unit } = kind;
     if (scope.kind === 'client' && !isChosenId(scope.clientId)) throw new Refused('CLIENT_ID_INVALID');
+    if (scope.kind === 'group' && !isChosenId(scope.group))
+      throw invalidField('group', `1 to ${maxIdLength} printable characters`);
     if (amount !== undefined && !(amount >= 0 && amount <= maxAmount))
       throw invalidField('amount', `0 to ${maxAmount}, or unset`);
     const { book, security } = this.#deps;
@@ -60,7 +70,8 @@ export class BudgetKeeper {
     const set = { type: 'BudgetSet', setBy, scope, period, unit } as const;
     await book.setBudget(amount === undefined ? set : { ...set, amount });
     const clientId = scope.kind === 'client' ? scope.clientId : '';
-    const detail = `${scope.kind}, ${amount === undefined ? `no budget of ${unit}` : `${amount} ${unit}`} a ${period}`;
+    const whose = scope.kind === 'group' ? `group ${scope.group}` : scope.kind;
+    const detail = `${whose}, ${amount === undefined ? `no budget of ${unit}` : `${amount} ${unit}`} a ${period}`;
     await security.record({ kind: 'budget_set', clientId, ...operatorOf(caller), detail });
   }
 
@@ -83,15 +94,16 @@ export class BudgetKeeper {
     };
   }
 
-  /** What binds a client. Of the budget of all it is not told what is left. Throws NOT_YOURS, CLIENT_ID_INVALID. */
+  /** What binds a client; of others than the caller, without their group. Of budgets of all and of groups it is not told what is left. Throws NOT_YOURS, CLIENT_ID_INVALID. */
   of(caller: Caller, namedClientId: string): readonly BudgetNow[] {
     const clientId =
       caller.kind === 'client' && caller.isOperator
         ? namedClientId || caller.clientId
         : actingClient(caller, namedClientId);
-    return budgetsOf(this.#deps.book.budgets, clientId).map((budget) => {
+    const group = caller.kind === 'client' && caller.clientId === clientId ? caller.group : undefined;
+    return budgetsOf(this.#deps.book.budgets, { clientId, group }).map((budget) => {
       const now = this.#now(budget, clientId);
-      return budget.scope.kind === 'all' ? { ...now, left: undefined } : now;
+      return budget.scope.kind === 'all' || budget.scope.kind === 'group' ? { ...now, left: undefined } : now;
     });
   }
 
@@ -99,10 +111,10 @@ export class BudgetKeeper {
   #now(budget: Budget, clientId: string | undefined): BudgetNow {
     const { book, clock } = this.#deps;
     const nowMs = clock.nowMs();
-    const isKnown = budget.scope.kind === 'all' || clientId !== undefined;
+    const isKnown = budget.scope.kind !== 'each' || clientId !== undefined;
     return {
       ...budget,
-      left: isKnown ? Math.max(0, leftOf(book.budgets, budget, clientId ?? '', nowMs)) : undefined,
+      left: isKnown ? Math.max(0, leftOf(book.budgets, budget, { clientId: clientId ?? '' }, nowMs)) : undefined,
       resetMs: endOfPeriod(budget.period, nowMs),
       currency: budget.unit === 'cost' ? (currencyOf(book.lists) ?? '') : '',
     };
@@ -110,5 +122,5 @@ export class BudgetKeeper {
 }
 
 function idOf({ scope, period, unit }: Budget): string {
-  return `${scope.kind}\0${scope.kind === 'client' ? scope.clientId : ''}\0${period}\0${unit}`;
+  return `${scope.kind}\0${nameOfScope(scope)}\0${period}\0${unit}`;
 }

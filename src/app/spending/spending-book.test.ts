@@ -26,6 +26,7 @@ const prices: UnitPrices = {
 };
 const models = [{ provider: 'p', model: 'm', prices }];
 
+const ada = { clientId: 'ada' };
 const log = () => new MemoryLogServer(partitionsOf('test', 1), () => systemClock.nowMs());
 const books: SpendingBook[] = [];
 afterEach(() => Promise.all(books.splice(0).map((book) => book[Symbol.asyncDispose]())));
@@ -116,7 +117,7 @@ describe('a price book', () => {
       async () => book.position,
       (position) => position === 0,
     );
-    expect(book.needsGrant('m', 'ada')).toBe(false);
+    expect(book.needsGrant('m', ada)).toBe(false);
   });
 
   test('that was stopped sets nothing any more', async () => {
@@ -163,18 +164,18 @@ describe('budgets', () => {
   test('grant once what is asked for again, and ask no more where one is used up', async () => {
     const server = log();
     const book = await opened(server);
-    expect(book.needsGrant('m1', 'ada')).toBe(false);
+    expect(book.needsGrant('m1', ada)).toBe(false);
     await book.setBudget(budget(1));
-    expect(book.needsGrant('m1', 'ada')).toBe(true);
+    expect(book.needsGrant('m1', ada)).toBe(true);
     expect(await book.refusalUnlessGranted(asked('m1'))).toBeUndefined();
-    expect(book.needsGrant('m1', 'ada')).toBe(false);
+    expect(book.needsGrant('m1', ada)).toBe(false);
     const records = server.records(topic, 0).length;
     const refused = await book.refusalUnlessGranted(asked('m2'));
     expect(refused).toMatchObject({ reason: 'BUDGET_EXHAUSTED', metadata: { scope: 'all', period: 'month' } });
     expect(refused?.retryDelayMs).toBeGreaterThan(0);
     expect(server.records(topic, 0)).toHaveLength(records);
     await book.setBudget(budget());
-    expect(book.needsGrant('m2', 'ada')).toBe(false);
+    expect(book.needsGrant('m2', ada)).toBe(false);
   });
 
   test('of tokens reserve, and are refused for a moment while others hold what a reply needs', async () => {
@@ -184,7 +185,7 @@ describe('budgets', () => {
     for (const messageId of ['m1', 'm2']) expect(await book.refusalUnlessGranted(asked(messageId))).toBeUndefined();
     expect([tokensOf('m1'), tokensOf('m2')]).toEqual([15, 12]);
     expect(book.reservationOf('m1')).toMatchObject({ partition: 0, fromOffset: 0, clientId: 'ada' });
-    expect([book.needsGrant('m1', 'ada'), book.reservationsIn(0).length, book.reservationsIn(1).length]).toEqual([
+    expect([book.needsGrant('m1', ada), book.reservationsIn(0).length, book.reservationsIn(1).length]).toEqual([
       false,
       2,
       0,
@@ -195,7 +196,7 @@ describe('budgets', () => {
       retryDelayMs: 2_000,
     });
     await book.settle([{ type: 'MessageSettled', messageId: 'm1', used: { tokens: 4, cost: 0 } }]);
-    expect([book.needsGrant('m1', 'ada'), book.reservationOf('m1')]).toEqual([false, undefined]);
+    expect([book.needsGrant('m1', ada), book.reservationOf('m1')]).toEqual([false, undefined]);
     expect(await book.refusalUnlessGranted(asked('m3'))).toBeUndefined();
     expect(tokensOf('m3')).toBe(12);
     const settled = ['m2', 'm3'].map((messageId) => ({ messageId, used: { tokens: 12, cost: 0 } }));

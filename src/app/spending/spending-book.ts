@@ -9,6 +9,7 @@ import type {
   ReservationReleased,
   ReservationWish,
   Spend,
+  Spender,
   SpendingEvent,
 } from '../../domain/spending/events.ts';
 import { evolve, nothingSpent, type Spending } from '../../domain/spending/evolve.ts';
@@ -54,9 +55,8 @@ export interface SpendingBookDeps {
 }
 
 /** A message that asks for its grant, where it is to stand, and from which offset on. */
-export interface MessageToGrant extends Pick<ReservationWish, 'partition' | 'fromOffset'> {
+export interface MessageToGrant extends Spender, Pick<ReservationWish, 'partition' | 'fromOffset'> {
   readonly messageId: string;
-  readonly clientId: string;
   readonly content: MessageToAnswer;
 }
 
@@ -131,12 +131,10 @@ export class SpendingBook implements AsyncDisposable {
   }
 
   /** Whether a message of the client needs a grant before it is accepted. */
-  needsGrant(messageId: string, clientId: string): boolean {
+  needsGrant(messageId: string, spender: Spender): boolean {
     const { budgets } = this;
     return (
-      budgetsOf(budgets, clientId).length > 0 &&
-      !budgets.messages.has(messageId) &&
-      !budgets.reservations.has(messageId)
+      budgetsOf(budgets, spender).length > 0 && !budgets.messages.has(messageId) && !budgets.reservations.has(messageId)
     );
   }
 
@@ -177,8 +175,8 @@ export class SpendingBook implements AsyncDisposable {
    * LogUnavailable.
    */
   async renew(message: MessageToGrant, receivedAtMs: number, spent: Spend): Promise<boolean> {
-    const { messageId, clientId, content } = message;
-    await this.#append({ type: 'MessageBudgeted', messageId, clientId, reserve: this.#wish(message, spent) });
+    const { messageId, content } = message;
+    await this.#append({ ...budgeted(message), reserve: this.#wish(message, spent) });
     return this.covers(messageId, receivedAtMs, content, spent);
   }
 
@@ -192,13 +190,12 @@ export class SpendingBook implements AsyncDisposable {
     const known = this.#refusal(asked, this.#deps.clock.nowMs());
     if (known !== undefined) return known;
     const timeMs = await this.#append(asked);
-    return this.needsGrant(message.messageId, message.clientId) ? this.#refusal(asked, timeMs) : undefined;
+    return this.needsGrant(message.messageId, message) ? this.#refusal(asked, timeMs) : undefined;
   }
 
   #asking(message: MessageToGrant): MessageBudgeted {
-    const { messageId, clientId } = message;
-    const asked = { type: 'MessageBudgeted', messageId, clientId } as const;
-    const countsMessages = budgetsOf(this.budgets, clientId).every(({ unit }) => unit === 'messages');
+    const asked = budgeted(message);
+    const countsMessages = budgetsOf(this.budgets, message).every(({ unit }) => unit === 'messages');
     return countsMessages ? asked : { ...asked, reserve: this.#wish(message) };
   }
 
@@ -302,4 +299,8 @@ export class SpendingBook implements AsyncDisposable {
     this.#known = fold;
     this.#waits.reached(fold.position);
   }
+}
+
+function budgeted({ messageId, clientId, group }: MessageToGrant): MessageBudgeted {
+  return { type: 'MessageBudgeted', messageId, clientId, ...(group !== undefined && { group }) };
 }

@@ -52,6 +52,8 @@ export interface MessageReceived {
   readonly timeZone: string;
   /** The person's own instructions, which the model gets with this message; absent: none. */
   readonly instructions?: string;
+  /** That of its client, as who let it in says. Absent: none. */
+  readonly group?: string;
   /** So far its gateway had read the topic `spending` when it accepted the message: the offset behind the last record. Absent: nothing was there. */
   readonly spendingOffset?: number;
   /** What its replies may use is reserved there. Absent: it is not, and nothing limits them. */

@@ -140,6 +140,7 @@ function received(state: PartitionState, event: MessageReceived, at: RecordPlace
       messageId: event.messageId,
       conversationId: event.conversationId,
       clientId: event.clientId,
+      group: event.group,
       clientMessageId: event.clientMessageId,
       parts: event.parts,
       timeZone: event.timeZone,

@@ -9,6 +9,7 @@ function message(sequence: number, attempt = 0): PendingMessage {
     messageId: `m-${sequence}`,
     conversationId: 'conversation',
     clientId: 'client',
+    group: undefined,
     clientMessageId: 'chosen',
     parts: [],
     timeZone: 'UTC',

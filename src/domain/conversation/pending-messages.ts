@@ -15,6 +15,7 @@ export interface PendingMessage {
   readonly messageId: string;
   readonly conversationId: string;
   readonly clientId: string;
+  readonly group: string | undefined;
   readonly clientMessageId: string;
   readonly parts: readonly Part[];
   /** IANA zone of the client when it spoke. */

@@ -27,7 +27,7 @@ function set(scope: BudgetScope, period: BudgetPeriod, amount?: number, unit: Bu
 const tokens = (count: number): Spend => ({ tokens: count, cost: 0 });
 
 function reserves(clientId: string, messageId: string, least: Spend, most: Spend): SpendingEvent {
-  return { type: 'MessageBudgeted', messageId, clientId, reserve: { least, most, partition: 3, fromOffset: 7 } };
+  return { ...asks(clientId, messageId), reserve: { least, most, partition: 3, fromOffset: 7 } };
 }
 
 function settles(messageId: string, used: Spend): SpendingEvent {
@@ -40,8 +40,12 @@ const releases = (messageId: string, grantOffset: number): SpendingEvent => ({
   grantOffset,
 });
 
-function asks(clientId: string, messageId: string): SpendingEvent {
-  return { type: 'MessageBudgeted', messageId, clientId };
+/** Two are of one group. */
+const groupOf = (clientId: string) => (clientId === 'eve' ? undefined : 'sales');
+
+function asks(clientId: string, messageId: string): Extract<SpendingEvent, { type: 'MessageBudgeted' }> {
+  const group = groupOf(clientId);
+  return { type: 'MessageBudgeted', messageId, clientId, ...(group !== undefined && { group }) };
 }
 
 /** Each event at this time, one offset after the other. */
@@ -63,13 +67,27 @@ describe('budgets', () => {
     );
     expect(grants(state, 'a1', 'a2', 'a3', 'b1', 'a4')).toEqual(['a1', 'a2', 'b1', 'a4']);
     const [budget] = state.budgets.inForce;
-    expect(budget && countedOf(state.budgets, budget, 'ada', 30_000)).toBe(2);
-    expect(budget && countedOf(state.budgets, budget, 'ada', minuteMs + 5)).toBe(1);
+    expect(budget && countedOf(state.budgets, budget, { clientId: 'ada' }, 30_000)).toBe(2);
+    expect(budget && countedOf(state.budgets, budget, { clientId: 'ada' }, minuteMs + 5)).toBe(1);
   });
 
   test('of all clients together are one for all', () => {
     const state = folded([0, set(all, 'hour', 2)], [1, asks('ada', 'a')], [2, asks('bob', 'b')], [3, asks('eve', 'c')]);
     expect(grants(state, 'a', 'b', 'c')).toEqual(['a', 'b']);
+  });
+
+  test('of a group are one for its clients, and bind no other', () => {
+    const sales: BudgetScope = { kind: 'group', group: 'sales' };
+    const state = folded(
+      [0, set(sales, 'hour', 2)],
+      [1, asks('ada', 'a')],
+      [2, asks('bob', 'b')],
+      [3, asks('ada', 'c')],
+      [4, asks('eve', 'd')],
+    );
+    expect(grants(state, 'a', 'b', 'c', 'd')).toEqual(['a', 'b', 'd']);
+    expect(budgetsOf(state.budgets, { clientId: 'zoe', group: 'sales' })).toHaveLength(1);
+    expect(budgetsOf(state.budgets, { clientId: 'zoe', group: 'support' })).toEqual([]);
   });
 
   test('of one client stand instead of the one of each over the same time, and several hold at once', () => {
@@ -80,10 +98,10 @@ describe('budgets', () => {
       [0, set(all, 'month', 9)],
     );
     const periods = (clientId: string) =>
-      budgetsOf(state.budgets, clientId).map(({ scope, period }) => `${scope.kind} ${period}`);
+      budgetsOf(state.budgets, { clientId }).map(({ scope, period }) => `${scope.kind} ${period}`);
     expect(periods('ada')).toEqual(['client day', 'client hour', 'all month']);
     expect(periods('bob')).toEqual(['each day', 'all month']);
-    expect(budgetsOf(noBudgets, 'ada')).toEqual([]);
+    expect(budgetsOf(noBudgets, { clientId: 'ada' })).toEqual([]);
   });
 
   test('count a message once that is asked for again, and not one that was not granted', () => {
@@ -210,6 +228,7 @@ describe('budgets', () => {
       fc.constant(all),
       fc.constant(each),
       clientId.map((id) => ({ kind: 'client' as const, clientId: id })),
+      fc.constant({ kind: 'group' as const, group: 'sales' }),
     );
     const period = fc.constantFrom('minute' as const, 'hour' as const, 'day' as const);
     const unit = fc.constantFrom('messages' as const, 'tokens' as const, 'cost' as const);
@@ -249,15 +268,19 @@ describe('budgets', () => {
           for (const budget of state.budgets.inForce)
             for (const client of ['ada', 'bob', 'eve']) {
               const sum = [...counted.values()]
-                .filter((one) => budget.scope.kind === 'all' || one.clientId === client)
+                .filter((one) => isCounted(budget, one.clientId, client))
                 .filter((one) => {
                   const countedMs = budget.unit === 'messages' ? one.firstMs : one.timeMs;
                   return startOfPeriod(budget.period, countedMs) === startOfPeriod(budget.period, timeMs);
                 })
                 .reduce((total, one) => total + (budget.unit === 'messages' ? 1 : one.spend[budget.unit]), 0);
-              expect(countedOf(state.budgets, budget, client, timeMs)).toBe(sum);
+              expect(countedOf(state.budgets, budget, { clientId: client, group: groupOf(client) }, timeMs)).toBe(sum);
               const isGranted = event.type === 'MessageBudgeted' && before.budgets !== state.budgets;
-              if (isGranted && event.clientId === client && budgetsOf(state.budgets, client).includes(budget))
+              if (
+                isGranted &&
+                event.clientId === client &&
+                budgetsOf(state.budgets, { clientId: client, group: groupOf(client) }).includes(budget)
+              )
                 expect(sum).toBeLessThanOrEqual(budget.amount);
             }
         }
@@ -273,7 +296,12 @@ function wish(least: number, most: number) {
 /** Of the first budget, to ada. */
 function left({ budgets }: Spending, timeMs: number): number | undefined {
   const budget = budgets.inForce.find(({ unit }) => unit === 'tokens') as Budget;
-  return leftOf(budgets, budget, 'ada', timeMs);
+  return leftOf(budgets, budget, { clientId: 'ada' }, timeMs);
+}
+
+function isCounted({ scope }: Budget, clientId: string, ofClientId: string): boolean {
+  if (scope.kind === 'all') return true;
+  return scope.kind === 'group' ? groupOf(clientId) === scope.group : clientId === ofClientId;
 }
 
 /** As a message it counts when it was granted first, and what is reserved for it when that was last. */

@@ -12,6 +12,7 @@ import {
   type ReservationReleased,
   type ReservationWish,
   type Spend,
+  type Spender,
 } from './events.ts';
 
 /** A budget that is in force. */
@@ -30,12 +31,12 @@ interface Counted {
   readonly startMs: number;
   readonly all: Amounts;
   readonly byClient: PersistentMap<Amounts>;
+  readonly byGroup: PersistentMap<Amounts>;
 }
 
 /** What the replies to a message may use, until it has its end. Counts in the period in which it was granted. */
-export interface Reservation extends Pick<ReservationWish, 'partition' | 'fromOffset'> {
+export interface Reservation extends Spender, Pick<ReservationWish, 'partition' | 'fromOffset'> {
   readonly messageId: string;
-  readonly clientId: string;
   readonly granted: Spend;
   /** Where the grant stands, and its time by the log. */
   readonly offset: number;
@@ -89,18 +90,18 @@ export function withMessage(
   asked: MessageBudgeted,
   { offset, timeMs }: { readonly offset: number; readonly timeMs: number },
 ): Budgets {
-  const { messageId, clientId, reserve } = asked;
+  const { messageId, clientId, group, reserve } = asked;
   if (budgets.messages.has(messageId)) return budgets;
   const held = budgets.reservations.get(messageId);
-  const before = held === undefined ? budgets : changed(budgets, clientId, held.timeMs, minus(nothing, held.granted));
+  const before = held === undefined ? budgets : changed(budgets, held, held.timeMs, minus(nothing, held.granted));
   const verdict = verdictOn(before, asked, timeMs, held !== undefined);
   if (verdict.type === 'refused') return budgets;
   const { granted } = verdict;
-  const counted = withGrant(before.counted, clientId, timeMs, { ...granted, messages: held === undefined ? 1 : 0 });
+  const counted = withGrant(before.counted, asked, timeMs, { ...granted, messages: held === undefined ? 1 : 0 });
   if (reserve === undefined) return { ...before, counted, messages: withId(budgets.messages, messageId, offset) };
   const { partition, fromOffset } = reserve;
   const { firstMs = timeMs } = held ?? {};
-  const reservation = { messageId, clientId, granted, offset, timeMs, firstMs, partition, fromOffset };
+  const reservation = { messageId, clientId, group, granted, offset, timeMs, firstMs, partition, fromOffset };
   return { ...before, counted, reservations: before.reservations.set(messageId, reservation) };
 }
 
@@ -108,7 +109,7 @@ export function withMessage(
 export function withSettled(budgets: Budgets, { messageId, used }: MessageSettled, offset: number): Budgets {
   const held = budgets.reservations.get(messageId);
   if (held === undefined) return budgets;
-  const after = changed(budgets, held.clientId, held.timeMs, minus({ ...used, messages: 0 }, held.granted));
+  const after = changed(budgets, held, held.timeMs, minus({ ...used, messages: 0 }, held.granted));
   return {
     ...after,
     reservations: budgets.reservations.delete(messageId),
@@ -120,9 +121,9 @@ export function withSettled(budgets: Budgets, { messageId, used }: MessageSettle
 export function withReleased(budgets: Budgets, { messageId, grantOffset }: ReservationReleased): Budgets {
   const held = budgets.reservations.get(messageId);
   if (held?.offset !== grantOffset) return budgets;
-  const { clientId, timeMs, firstMs, granted } = held;
-  const uncounted = changed(budgets, clientId, firstMs, { ...nothing, messages: -1 });
-  const after = changed(uncounted, clientId, timeMs, minus(nothing, granted));
+  const { timeMs, firstMs, granted } = held;
+  const uncounted = changed(budgets, held, firstMs, { ...nothing, messages: -1 });
+  const after = changed(uncounted, held, timeMs, minus(nothing, granted));
   return { ...after, reservations: budgets.reservations.delete(messageId) };
 }
 
@@ -145,31 +146,35 @@ function shareOf(free: number, least: number, most: number): number {
 /** Whether a message keeps its client's budgets at this time. `isCounted`: as a message it is already. One without a wish keeps no budget of tokens or cost. */
 export function verdictOn(
   budgets: Budgets,
-  { clientId, reserve }: Pick<MessageBudgeted, 'clientId' | 'reserve'>,
+  asked: Spender & Pick<MessageBudgeted, 'reserve'>,
   timeMs: number,
   isCounted = false,
 ): Verdict {
-  const { least, most } = reserve ?? { least: { tokens: Infinity, cost: Infinity }, most: { tokens: 0, cost: 0 } };
+  const { least, most } = asked.reserve ?? {
+    least: { tokens: Infinity, cost: Infinity },
+    most: { tokens: 0, cost: 0 },
+  };
   const needed: Amounts = { ...least, messages: isCounted ? 0 : 1 };
   const left = { ...most };
   let short: Extract<Verdict, { type: 'refused' }> | undefined;
-  for (const budget of budgetsOf(budgets, clientId)) {
+  for (const budget of budgetsOf(budgets, asked)) {
     const { unit, period } = budget;
-    const free = leftOf(budgets, budget, clientId, timeMs);
+    const free = leftOf(budgets, budget, asked, timeMs);
     if (unit !== 'messages') left[unit] = Math.min(left[unit], shareOf(free, least[unit], most[unit]));
     if (free >= needed[unit] || (short !== undefined && isLonger(short.budget.period, period))) continue;
-    short = { type: 'refused', budget, isHeld: free + reservedOf(budgets, budget, clientId, timeMs) >= needed[unit] };
+    short = { type: 'refused', budget, isHeld: free + reservedOf(budgets, budget, asked, timeMs) >= needed[unit] };
   }
   return short ?? { type: 'granted', granted: left };
 }
 
 /** The budgets that a client's messages must keep. */
-export function budgetsOf({ inForce }: Budgets, clientId: string): readonly Budget[] {
+export function budgetsOf({ inForce }: Budgets, { clientId, group }: Spender): readonly Budget[] {
   if (inForce.length === 0) return inForce;
   const own = inForce.filter(({ scope }) => scope.kind === 'client' && scope.clientId === clientId);
   return inForce.filter(
     ({ scope, period, unit }) =>
       scope.kind === 'all' ||
+      (scope.kind === 'group' && scope.group === group) ||
       (scope.kind === 'each' && !own.some((budget) => budget.period === period && budget.unit === unit)) ||
       (scope.kind === 'client' && scope.clientId === clientId),
   );
@@ -179,30 +184,36 @@ export function budgetsOf({ inForce }: Budgets, clientId: string): readonly Budg
 export function countedOf(
   { counted }: Budgets,
   { scope, period, unit }: Budget,
-  clientId: string,
+  { clientId }: Spender,
   timeMs: number,
 ): number {
   const startMs = startOfPeriod(period, timeMs);
   const found = counted[period].find((each) => each.startMs === startMs);
-  const amounts = scope.kind === 'all' ? found?.all : found?.byClient.get(clientId);
+  if (scope.kind === 'all') return found?.all[unit] ?? 0;
+  const amounts = scope.kind === 'group' ? found?.byGroup.get(scope.group) : found?.byClient.get(clientId);
   return amounts?.[unit] ?? 0;
 }
 
 /** What is left of it; less than 0 after it was lowered, or a model used more than it was asked to. */
-export function leftOf(budgets: Budgets, budget: Budget, clientId: string, timeMs: number): number {
-  return budget.amount - countedOf(budgets, budget, clientId, timeMs);
+export function leftOf(budgets: Budgets, budget: Budget, spender: Spender, timeMs: number): number {
+  return budget.amount - countedOf(budgets, budget, spender, timeMs);
 }
 
 /** What of a budget is reserved for messages without an end, in the period of this time. */
-function reservedOf({ reservations }: Budgets, budget: Budget, clientId: string, timeMs: number): number {
-  const { scope, period, unit } = budget;
+function reservedOf({ reservations }: Budgets, budget: Budget, spender: Spender, timeMs: number): number {
+  const { period, unit } = budget;
   if (unit === 'messages') return 0;
   const startMs = startOfPeriod(period, timeMs);
   let sum = 0;
   for (const held of reservations.values())
-    if ((scope.kind === 'all' || held.clientId === clientId) && startOfPeriod(period, held.timeMs) === startMs)
-      sum += held.granted[unit];
+    if (isOfBoth(budget, held, spender) && startOfPeriod(period, held.timeMs) === startMs) sum += held.granted[unit];
   return sum;
+}
+
+/** Whether a budget counts what one spends together with what the other does. */
+function isOfBoth({ scope }: Budget, one: Spender, other: Spender): boolean {
+  if (scope.kind === 'all') return true;
+  return scope.kind === 'group' ? one.group === scope.group : one.clientId === other.clientId;
 }
 
 /** When the period of this time is over, in milliseconds since the epoch. */
@@ -221,9 +232,13 @@ export function isSameBudget(left: Omit<Budget, 'amount'>, right: Omit<Budget, '
 }
 
 function isSameScope(left: BudgetScope, right: BudgetScope): boolean {
-  return (
-    left.kind === right.kind && (left.kind !== 'client' || right.kind !== 'client' || left.clientId === right.clientId)
-  );
+  return left.kind === right.kind && nameOfScope(left) === nameOfScope(right);
+}
+
+/** Whose client's or group's it is; '': of all, or of each. */
+export function nameOfScope(scope: BudgetScope): string {
+  if (scope.kind === 'client') return scope.clientId;
+  return scope.kind === 'group' ? scope.group : '';
 }
 
 function isLonger(one: BudgetPeriod, other: BudgetPeriod): boolean {
@@ -237,7 +252,7 @@ function withId(messages: KnownIds, messageId: string, offset: number): KnownIds
 /** Counts a grant in the four periods of its time. */
 function withGrant(
   counted: Budgets['counted'],
-  clientId: string,
+  spender: Spender,
   timeMs: number,
   amounts: Amounts,
 ): Budgets['counted'] {
@@ -245,16 +260,17 @@ function withGrant(
     const startMs = startOfPeriod(period, timeMs);
     const found = counted[period].find((each) => each.startMs === startMs);
     const others = counted[period].filter((each) => each !== found);
-    const grown = plus(found ?? { startMs, all: nothing, byClient: PersistentMap.of() }, clientId, amounts);
+    const none = { startMs, all: nothing, byClient: PersistentMap.of<Amounts>(), byGroup: PersistentMap.of<Amounts>() };
+    const grown = plus(found ?? none, spender, amounts);
     return [grown, ...others].slice(0, keptPeriods);
   });
 }
 
 /** Changes what was counted at this time, in its periods, as far as they are kept. */
-function changed(budgets: Budgets, clientId: string, timeMs: number, change: Amounts): Budgets {
+function changed(budgets: Budgets, spender: Spender, timeMs: number, change: Amounts): Budgets {
   const counted = byPeriod((period) => {
     const startMs = startOfPeriod(period, timeMs);
-    return budgets.counted[period].map((each) => (each.startMs === startMs ? plus(each, clientId, change) : each));
+    return budgets.counted[period].map((each) => (each.startMs === startMs ? plus(each, spender, change) : each));
   });
   return { ...budgets, counted };
 }
@@ -263,11 +279,12 @@ function byPeriod(countedOf: (period: BudgetPeriod) => readonly Counted[]): Budg
   return { minute: countedOf('minute'), hour: countedOf('hour'), day: countedOf('day'), month: countedOf('month') };
 }
 
-function plus({ startMs, all, byClient }: Counted, clientId: string, change: Amounts): Counted {
+function plus({ startMs, all, byClient, byGroup }: Counted, { clientId, group }: Spender, change: Amounts): Counted {
   return {
     startMs,
     all: sum(all, change),
     byClient: byClient.set(clientId, sum(byClient.get(clientId) ?? nothing, change)),
+    byGroup: group === undefined ? byGroup : byGroup.set(group, sum(byGroup.get(group) ?? nothing, change)),
   };
 }
 

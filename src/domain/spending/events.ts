@@ -58,12 +58,20 @@ export type BudgetUnit = (typeof budgetUnits)[number];
 /** What replies used, or may use. Cost in micro-units. */
 export type Spend = Readonly<Record<Exclude<BudgetUnit, 'messages'>, number>>;
 
+/** Who says something, as budgets know them. */
+export interface Spender {
+  readonly clientId: string;
+  /** Absent: none. */
+  readonly group?: string | undefined;
+}
+
 /**
- * Whose messages a budget counts: `all` clients' together, `each` client's by itself, or one `client`'s, which has it instead of the one of
- * `each` over the same time.
+ * Whose messages a budget counts: `all` clients' together, those of a `group` together, `each` client's by itself, or one `client`'s, which has it instead of
+ * the one of `each` over the same time.
  */
 export type BudgetScope =
   | { readonly kind: 'all' }
+  | { readonly kind: 'group'; readonly group: string }
   | { readonly kind: 'each' }
   | { readonly kind: 'client'; readonly clientId: string };
 
@@ -92,10 +100,9 @@ export interface ReservationWish {
  * Whether a message keeps all budgets is asked, by its gateway, or by its worker once more; the fold decides. One that was granted is granted for good,
  * unless its reservation is released.
  */
-export interface MessageBudgeted {
+export interface MessageBudgeted extends Spender {
   readonly type: 'MessageBudgeted';
   readonly messageId: string;
-  readonly clientId: string;
   /** Absent: no budget counts more than messages, as far as the topic was read. */
   readonly reserve?: ReservationWish;
 }

@@ -1,7 +1,7 @@
 import type { AttemptUsage, ConversationEvent, MessageReceived, ModelCall } from '../conversation/events.ts';
 import { newlyTold, type PartitionState, pendingMessage } from '../conversation/partition-state.ts';
-import { type Budget, type Budgets, budgetsOf, countedOf, noBudgets, startOfPeriod } from './budgets.ts';
-import type { CallPrices, Cost, MessageBudgeted, MessageSettled, Spend, SpendingEvent } from './events.ts';
+import { type Budget, type Budgets, budgetsOf, countedOf, nameOfScope, noBudgets, startOfPeriod } from './budgets.ts';
+import type { CallPrices, Cost, MessageBudgeted, MessageSettled, Spend, Spender, SpendingEvent } from './events.ts';
 import { areSamePrices, costOf, minusSpend, noSpend, type PriceLists, plusSpend, pricesOf, spendOf } from './prices.ts';
 
 /**
@@ -113,11 +113,12 @@ export class BudgetHistory {
   }
 
   #ask(
-    { messageId, clientId }: MessageBudgeted,
+    asked: MessageBudgeted,
     { offset, timeMs }: { readonly offset: number; readonly timeMs: number },
     before: Budgets,
     after: Budgets,
   ): void {
+    const { messageId } = asked;
     if (before === after) {
       if (!after.messages.has(messageId)) this.refused += 1;
       return;
@@ -126,23 +127,24 @@ export class BudgetHistory {
     const { used = noSpend, isOver = false } = former ?? {};
     if (former === undefined) this.granted += 1;
     else count(former.shares, minusSpend(noSpend, used));
-    const budgets = budgetsOf(after, clientId);
-    const shares = budgets.map((budget) => this.#shareOf(budget, clientId, timeMs));
+    const budgets = budgetsOf(after, asked);
+    const shares = budgets.map((budget) => this.#shareOf(budget, asked, timeMs));
     count(shares, used);
     this.#granted.set(messageId, { shares, used, isOver });
     this.#noteGrant(messageId, offset + 1, true);
-    for (const budget of budgets) this.#look(budget, countedOf(after, budget, clientId, timeMs));
+    for (const budget of budgets) this.#look(budget, countedOf(after, budget, asked, timeMs));
   }
 
   #noteGrant(messageId: string, fromOffset: number, isGranted: boolean): void {
     this.#grants.set(messageId, [...(this.#grants.get(messageId) ?? []), { fromOffset, isGranted }]);
   }
 
-  #shareOf(budget: Budget, clientId: string, timeMs: number): Share {
+  #shareOf(budget: Budget, { clientId }: Spender, timeMs: number): Share {
     const { scope, period } = budget;
     const shares = this.#shares.get(budget) ?? new Map<string, Share>();
     this.#shares.set(budget, shares);
-    const name = `${scope.kind === 'all' ? '' : clientId} ${new Date(startOfPeriod(period, timeMs)).toISOString()}`;
+    const whose = scope.kind === 'each' ? clientId : nameOfScope(scope);
+    const name = `${whose} ${new Date(startOfPeriod(period, timeMs)).toISOString()}`;
     const share = shares.get(name) ?? { budget, name, used: 0 };
     shares.set(name, share);
     return share;
@@ -153,8 +155,7 @@ export class BudgetHistory {
     if (held === undefined) return null;
     this.#settled.set(messageId, used);
     if (used.tokens > held.granted.tokens || used.cost > held.granted.cost) this.overrun += 1;
-    for (const budget of budgetsOf(after, held.clientId))
-      this.#look(budget, countedOf(after, budget, held.clientId, held.timeMs));
+    for (const budget of budgetsOf(after, held)) this.#look(budget, countedOf(after, budget, held, held.timeMs));
     const granted = this.#granted.get(messageId);
     return granted?.isOver ? checkSettled(messageId, granted.used, used) : null;
   }
@@ -183,9 +184,10 @@ export class BudgetHistory {
     return count(granted.shares, told) ?? (settled === undefined ? null : checkSettled(event.messageId, used, settled));
   }
 
-  #checkGrant({ messageId, clientId, spendingOffset = 0 }: MessageReceived): string | null {
+  #checkGrant(message: MessageReceived): string | null {
+    const { messageId, clientId, spendingOffset = 0 } = message;
     const inForce = this.#changes.findLast(({ fromOffset }) => fromOffset <= spendingOffset)?.budgets ?? noBudgets;
-    if (budgetsOf(inForce, clientId).length === 0) return null;
+    if (budgetsOf(inForce, message).length === 0) return null;
     const known = this.#grants.get(messageId)?.findLast(({ fromOffset }) => fromOffset <= spendingOffset);
     return known?.isGranted ? null : `message ${messageId} was accepted without a grant of the budgets of ${clientId}`;
   }

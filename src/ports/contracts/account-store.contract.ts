@@ -134,6 +134,18 @@ export function accountStoreContract(name: string, prepare: (clock: Clock) => Pr
         expect(await store.setRole('carl', 'operator')).toBe(false);
       });
 
+      test('come into a group and out of it, and only the one that is meant', async () => {
+        await store.createAccount(account('ann', { group: 'sales' }));
+        await store.createAccount(account('bob'));
+        expect((await other.accountNamed('ann'))?.group).toBe('sales');
+        expect(await store.setGroup('Bob', 'support')).toBe(true);
+        expect((await other.accountOf('client of bob'))?.group).toBe('support');
+        expect(await store.setGroup('ann', undefined)).toBe(true);
+        expect(await other.accountNamed('ann')).toEqual(account('ann'));
+        expect((await other.listAccounts('', 9)).map(({ group }) => group)).toEqual([undefined, 'support']);
+        expect(await store.setGroup('carl', 'sales')).toBe(false);
+      });
+
       test('get another hash only in place of the one expected', async () => {
         await store.createAccount(account('ann'));
         const replace = (expected: string, by: string) => store.replacePasswordHash('client of ann', expected, by);

@@ -10,6 +10,11 @@ export function tokenOf(clientId: string, expireTimeMs: number): string {
   return `${clientId}~${Math.floor(expireTimeMs)}`;
 }
 
+/** Some of them are of one group. */
+function groupOf(clientId: string): string | undefined {
+  return /[02468]$/.test(clientId) ? 'even' : undefined;
+}
+
 /** Believes what a token says, by the process's clock. An issuer may be asked, which takes time and may be away. */
 export function simulatedAuthenticator(process: SimulatedProcess, faults: Faults): Authenticator {
   return {
@@ -20,7 +25,7 @@ export function simulatedAuthenticator(process: SimulatedProcess, faults: Faults
       if (clientId === undefined) throw new Refused('UNAUTHENTICATED', 'that is no access token');
       const expireTimeMs = Number(expires);
       if (expireTimeMs <= process.clock.nowMs()) throw new Refused('UNAUTHENTICATED', 'the access token has expired');
-      return { clientId, isOperator: false, expireTimeMs };
+      return { clientId, isOperator: false, group: groupOf(clientId), expireTimeMs };
     },
   };
 }

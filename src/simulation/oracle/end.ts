@@ -149,7 +149,7 @@ async function checkUsageReports(world: World, truth: Truth): Promise<void> {
   };
   const used = truth.usageByClient();
   const all = JSON.stringify(sorted([...used.values()].reduce(withSums, nothingUsed)));
-  for (const groupBy of [[], ['model'], ['client'], ['client', 'hour'], ['day']] as const) {
+  for (const groupBy of [[], ['model'], ['client'], ['client', 'hour'], ['group'], ['day']] as const) {
     const told = await total(groupBy, '');
     if (told !== all) world.find('usage-differs', `by ${groupBy.join(', ')}: ${told}, should be ${all}`);
   }

@@ -99,7 +99,12 @@ const smallBudgets = { messages: 8, tokens: 150, cost: 400 };
 /** An operator sets a small budget, or removes one. */
 function setBudget({ trace }: World, { parts, process }: ServerNode, random: Random): void {
   if (parts === undefined) return;
-  const scope = random.pick([{ kind: 'all' }, { kind: 'each' }, { kind: 'client', clientId: 'c1' }] as const);
+  const scope = random.pick([
+    { kind: 'all' },
+    { kind: 'each' },
+    { kind: 'client', clientId: 'c1' },
+    { kind: 'group', group: 'even' },
+  ] as const);
   const period = random.pick(['minute', 'minute', 'hour'] as const);
   const unit = random.pick(['messages', 'tokens', 'tokens', 'cost'] as const);
   const amount = random.chance(0.2) ? undefined : random.below(smallBudgets[unit]);

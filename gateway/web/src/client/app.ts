@@ -299,8 +299,8 @@ export interface OwnUse {
 }
 
 export interface OwnBudget {
-  /** It counts the messages of all clients together. */
-  readonly isOfAll: boolean;
+  /** Who uses it, too; '': nobody. */
+  readonly sharedWith: string;
   readonly period: string;
   /** With its unit, in words. */
   readonly amount: string;
@@ -331,7 +331,7 @@ export interface OperatorCommands {
 export interface UsageReportWish {
   /** The last 24 hours, 30 days or 12 months. */
   readonly span: 'day' | 'month' | 'year';
-  readonly by: 'client' | 'model';
+  readonly by: 'client' | 'group' | 'model';
 }
 
 /** What replies used in a span. */

@@ -36,6 +36,12 @@ function utcOf(now: Date, months: number, days?: number, hours?: number): number
   return Date.UTC(now.getUTCFullYear(), month, day, now.getUTCHours() + hours);
 }
 
+const groupings = {
+  client: UsageGrouping.CLIENT,
+  group: UsageGrouping.GROUP,
+  model: UsageGrouping.MODEL,
+} as const satisfies Record<UsageReportWish['by'], UsageGrouping>;
+
 /** What replies used in a span that ends now: by its parts, and by client or model. Resolves with the refusal when it cannot be read. */
 export async function readUsageReport(
   calls: Calls,
@@ -58,14 +64,11 @@ export async function readUsageReport(
     return { rows, currency };
   };
   try {
-    const [overTime, { rows, currency }] = await Promise.all([
-      list(period),
-      list(by === 'client' ? UsageGrouping.CLIENT : UsageGrouping.MODEL),
-    ]);
+    const [overTime, { rows, currency }] = await Promise.all([list(period), list(groupings[by])]);
     const at = new Map(overTime.rows.map((row) => [row.startTime && timestampDate(row.startTime).getTime(), row]));
     return {
       bars: starts.map((start) => barOf(new Date(start), at.get(start))),
-      rows: rows.map(rowOf).sort((left, right) => right.tokensOut - left.tokensOut),
+      rows: rows.map((row) => rowOf(row, by)).sort((left, right) => right.tokensOut - left.tokensOut),
       currency,
       isCut: rows.length === maxRows,
     };
@@ -78,9 +81,15 @@ function barOf(at: Date, row: WireRow | undefined): UsageBar {
   return { at, tokensIn: Number(row?.inputTokens ?? 0), tokensOut: Number(row?.outputTokens ?? 0) };
 }
 
-function rowOf({ clientId, provider, model, completed, failed, stopped, lost, ...used }: WireRow): UsageReportRow {
+function nameOf({ clientId, group, provider, model }: WireRow, by: UsageReportWish['by']): string {
+  if (by === 'model') return `${provider} ${model}`;
+  return by === 'client' ? clientId : group || 'no group';
+}
+
+function rowOf(row: WireRow, by: UsageReportWish['by']): UsageReportRow {
+  const { completed, failed, stopped, lost, ...used } = row;
   return {
-    name: clientId === '' ? `${provider} ${model}` : clientId,
+    name: nameOf(row, by),
     replies: Number(completed),
     others: Number(failed + stopped + lost),
     tokensIn: Number(used.inputTokens),
@@ -107,11 +116,11 @@ export async function readOwnUse(parley: Parley, clientId: string, now: Date): P
   };
 }
 
-function budgetOf({ scope, period, unit, amount, left, resetTime, currency }: Budget): OwnBudget {
+function budgetOf({ scope, group, period, unit, amount, left, resetTime, currency }: Budget): OwnBudget {
   const words = unit === BudgetUnit.COST ? currency : String(BudgetUnit[unit]).toLowerCase();
   const text = (value: bigint) => (unit === BudgetUnit.COST ? moneyText(value) : value.toLocaleString('en'));
   return {
-    isOfAll: scope === BudgetScope.ALL,
+    sharedWith: scope === BudgetScope.ALL ? 'everybody else' : group === '' ? '' : `the group ${group}`,
     period: String(BudgetPeriod[period]).toLowerCase(),
     amount: `${text(amount)} ${words}`,
     left: left === undefined ? undefined : text(left),

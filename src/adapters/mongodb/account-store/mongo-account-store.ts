@@ -67,8 +67,8 @@ class MongoAccountStore implements AccountStore {
   }
 
   createAccount(account: Account): Promise<boolean> {
-    const { clientId, userName, passwordHash, role, createTimeMs } = account;
-    const fields = { clientId, userName, passwordHash, role, createTimeMs, families: [], familyChanges: 0 };
+    const { clientId, userName, passwordHash, role, createTimeMs, group = '' } = account;
+    const fields = { clientId, userName, passwordHash, role, createTimeMs, group, families: [], familyChanges: 0 };
     return this.#accounts((accounts) => unlessThere(accounts.insertOne({ _id: nameKeyOf(userName), ...fields })));
   }
 
@@ -97,6 +97,10 @@ class MongoAccountStore implements AccountStore {
 
   setRole(userName: string, role: AccountRole): Promise<boolean> {
     return this.#change({ _id: nameKeyOf(userName) }, { role });
+  }
+
+  setGroup(userName: string, group = ''): Promise<boolean> {
+    return this.#change({ _id: nameKeyOf(userName) }, { group });
   }
 
   replacePasswordHash(clientId: string, expected: string, replacement: string): Promise<boolean> {
@@ -273,6 +277,7 @@ function nameKeyOf(userName: string): string {
   return userName.toLowerCase();
 }
 
-function accountOf({ clientId, userName, passwordHash, role, createTimeMs }: AccountRow): Account {
-  return { clientId, userName, passwordHash, role, createTimeMs };
+/** Accounts of releases before 0.4 have no group. */
+function accountOf({ clientId, userName, passwordHash, role, createTimeMs, group = '' }: AccountRow): Account {
+  return { clientId, userName, passwordHash, role, createTimeMs, ...(group !== '' && { group }) };
 }

@@ -66,6 +66,7 @@ export const migrations: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID;
       CREATE INDEX security_events_by_time ON security_events (time_ms, entry_id);
     `),
+  (database) => database.exec("ALTER TABLE accounts ADD COLUMN group_name TEXT NOT NULL DEFAULT ''"),
 ];
 
 /** What this release writes. */

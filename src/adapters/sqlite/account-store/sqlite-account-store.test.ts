@@ -134,7 +134,7 @@ test('a file of an earlier release is brought up to date step by step, all steps
     (file: DatabaseSync) => file.exec("UPDATE accounts SET nickname = 'of ' || user_name"),
   ];
   migrate(database);
-  database.exec("INSERT INTO accounts VALUES ('c1', 'ann', 'ann', 'hash', 'client', 1)");
+  database.exec("INSERT INTO accounts VALUES ('c1', 'ann', 'ann', 'hash', 'client', 1, '')");
   const fails = () => {
     throw new Error('no room');
   };

@@ -41,10 +41,10 @@ class SqliteAccountStore implements AccountStore {
   }
 
   async createAccount(account: Account): Promise<boolean> {
-    const { clientId, userName, passwordHash, role, createTimeMs } = account;
+    const { clientId, userName, passwordHash, role, createTimeMs, group = '' } = account;
     return this.#file.changes(
-      'INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name_key) DO NOTHING',
-      ...[clientId, nameKeyOf(userName), userName, passwordHash, role, createTimeMs],
+      'INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name_key) DO NOTHING',
+      ...[clientId, nameKeyOf(userName), userName, passwordHash, role, createTimeMs, group],
     );
   }
 
@@ -73,6 +73,10 @@ class SqliteAccountStore implements AccountStore {
 
   async setRole(userName: string, role: AccountRole): Promise<boolean> {
     return this.#file.changes('UPDATE accounts SET role = ? WHERE name_key = ?', role, nameKeyOf(userName));
+  }
+
+  async setGroup(userName: string, group = ''): Promise<boolean> {
+    return this.#file.changes('UPDATE accounts SET group_name = ? WHERE name_key = ?', group, nameKeyOf(userName));
   }
 
   async replacePasswordHash(clientId: string, expected: string, replacement: string): Promise<boolean> {
@@ -221,6 +225,7 @@ function accountOf(row: Row): Account {
     passwordHash: String(row['password_hash']),
     role: row['role'] === 'operator' ? 'operator' : 'client',
     createTimeMs: Number(row['create_time_ms']),
+    ...(row['group_name'] !== '' && { group: String(row['group_name']) }),
   };
 }
 

@@ -69,6 +69,8 @@ export const SecurityEventKind = {
   PRICES_SET: 16,
   /** BUDGET_SET - An operator set or removed a budget. */
   BUDGET_SET: 17,
+  /** GROUP_CHANGED - An account was put into a group, or out of one. */
+  GROUP_CHANGED: 18,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -93,6 +95,7 @@ export namespace SecurityEventKind {
   export type ATTEMPTS_REFUSED = typeof SecurityEventKind.ATTEMPTS_REFUSED;
   export type PRICES_SET = typeof SecurityEventKind.PRICES_SET;
   export type BUDGET_SET = typeof SecurityEventKind.BUDGET_SET;
+  export type GROUP_CHANGED = typeof SecurityEventKind.GROUP_CHANGED;
   export type UNRECOGNIZED = typeof SecurityEventKind.UNRECOGNIZED;
 }
 

@@ -18,6 +18,8 @@ export const BudgetScope = {
   EACH: 2,
   /** CLIENT - Those of one client, which has it instead of the one of each over the same time. */
   CLIENT: 3,
+  /** GROUP - Those of a group together: of the clients whose access token or account names it. */
+  GROUP: 4,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -28,6 +30,7 @@ export namespace BudgetScope {
   export type ALL = typeof BudgetScope.ALL;
   export type EACH = typeof BudgetScope.EACH;
   export type CLIENT = typeof BudgetScope.CLIENT;
+  export type GROUP = typeof BudgetScope.GROUP;
   export type UNRECOGNIZED = typeof BudgetScope.UNRECOGNIZED;
 }
 
@@ -161,7 +164,11 @@ export interface SetBudgetRequest {
   /** Of what. Unset: of messages. */
   unit: BudgetUnit;
   /** So many of the unit, at most 10^15. Unset: there is no such budget any more. */
-  amount?: bigint | undefined;
+  amount?:
+    | bigint
+    | undefined;
+  /** Of BUDGET_SCOPE_GROUP; else empty. */
+  group: string;
 }
 
 /** It is in force. */
@@ -178,7 +185,7 @@ export interface ListBudgetsRequest {
 
 /** A page. */
 export interface ListBudgetsResponse {
-  /** By scope, client, period and unit. */
+  /** By scope, client or group, period and unit. */
   budgets: Budget[];
   /** Empty on the last page. */
   nextPageToken: string;
@@ -208,7 +215,7 @@ export interface Budget {
   messages: bigint;
   /**
    * So many are left now; what is reserved for messages that are being answered is not. Unset where it would tell of others: of each client in lists,
-   * of all for clients.
+   * of all and of groups for clients.
    */
   left?:
     | bigint
@@ -223,6 +230,8 @@ export interface Budget {
   amount: bigint;
   /** Of BUDGET_UNIT_COST: ISO 4217. Empty: prices were never set, and nothing costs anything. */
   currency: string;
+  /** Of BUDGET_SCOPE_GROUP. */
+  group: string;
 }
 
 function createBaseSetPriceListRequest(): SetPriceListRequest {
@@ -760,7 +769,7 @@ export const ModelPrices: MessageFns<ModelPrices> = {
 };
 
 function createBaseSetBudgetRequest(): SetBudgetRequest {
-  return { scope: 0, clientId: "", period: 0, messages: undefined, unit: 0, amount: undefined };
+  return { scope: 0, clientId: "", period: 0, messages: undefined, unit: 0, amount: undefined, group: "" };
 }
 
 export const SetBudgetRequest: MessageFns<SetBudgetRequest> = {
@@ -788,6 +797,9 @@ export const SetBudgetRequest: MessageFns<SetBudgetRequest> = {
         throw new globalThis.Error("value provided for field message.amount of type int64 too large");
       }
       writer.uint32(48).int64(message.amount);
+    }
+    if (message.group !== "") {
+      writer.uint32(58).string(message.group);
     }
     return writer;
   },
@@ -853,6 +865,14 @@ export const SetBudgetRequest: MessageFns<SetBudgetRequest> = {
             message.amount = reader.int64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -878,6 +898,7 @@ export const SetBudgetRequest: MessageFns<SetBudgetRequest> = {
       : undefined;
     message.unit = object.unit ?? 0;
     message.amount = (object.amount !== undefined && object.amount !== null) ? BigInt(object.amount) : undefined;
+    message.group = object.group ?? "";
     return message;
   },
 };
@@ -1180,6 +1201,7 @@ function createBaseBudget(): Budget {
     unit: 0,
     amount: 0n,
     currency: "",
+    group: "",
   };
 }
 
@@ -1220,6 +1242,9 @@ export const Budget: MessageFns<Budget> = {
     }
     if (message.currency !== "") {
       writer.uint32(74).string(message.currency);
+    }
+    if (message.group !== "") {
+      writer.uint32(82).string(message.group);
     }
     return writer;
   },
@@ -1309,6 +1334,14 @@ export const Budget: MessageFns<Budget> = {
             message.currency = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1335,6 +1368,7 @@ export const Budget: MessageFns<Budget> = {
     message.unit = object.unit ?? 0;
     message.amount = (object.amount !== undefined && object.amount !== null) ? BigInt(object.amount) : 0n;
     message.currency = object.currency ?? "";
+    message.group = object.group ?? "";
     return message;
   },
 };

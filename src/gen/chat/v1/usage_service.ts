@@ -22,6 +22,8 @@ export const UsageGrouping = {
   DAY: 4,
   /** MONTH - The month (UTC). */
   MONTH: 5,
+  /** GROUP - The group of the client when it asked. */
+  GROUP: 6,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -34,6 +36,7 @@ export namespace UsageGrouping {
   export type HOUR = typeof UsageGrouping.HOUR;
   export type DAY = typeof UsageGrouping.DAY;
   export type MONTH = typeof UsageGrouping.MONTH;
+  export type GROUP = typeof UsageGrouping.GROUP;
   export type UNRECOGNIZED = typeof UsageGrouping.UNRECOGNIZED;
 }
 
@@ -49,7 +52,7 @@ export interface QueryUsageRequest {
     | undefined;
   /** One row for each combination, ordered by these in turn; at most one of hour, day and month. None: one row. */
   groupBy: UsageGrouping[];
-  /** Which attempts (AIP-160): `client = "ann" AND model = "gpt-5"`, with `client`, `provider` and `model` at most once each. Empty: all. */
+  /** Which attempts (AIP-160): `client = "ann" AND model = "gpt-5"`, with `client`, `group`, `provider` and `model` at most once each. Empty: all. */
   filter: string;
   /** As in ListConversationsRequest. */
   pageSize: number;
@@ -99,6 +102,8 @@ export interface UsageRow {
   priced: bigint;
   /** What these cost, in millionths of the currency, each by the prices that were in force when it began. */
   costMicros: bigint;
+  /** Unless grouped by group or one was asked for: empty. Empty, too, for clients of no group. */
+  group: string;
 }
 
 /** A page. */
@@ -273,6 +278,7 @@ function createBaseUsageRow(): UsageRow {
     picturesOut: 0n,
     priced: 0n,
     costMicros: 0n,
+    group: "",
   };
 }
 
@@ -379,6 +385,9 @@ export const UsageRow: MessageFns<UsageRow> = {
         throw new globalThis.Error("value provided for field message.costMicros of type int64 too large");
       }
       writer.uint32(152).int64(message.costMicros);
+    }
+    if (message.group !== "") {
+      writer.uint32(162).string(message.group);
     }
     return writer;
   },
@@ -548,6 +557,14 @@ export const UsageRow: MessageFns<UsageRow> = {
             message.costMicros = reader.int64() as bigint;
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -600,6 +617,7 @@ export const UsageRow: MessageFns<UsageRow> = {
     message.costMicros = (object.costMicros !== undefined && object.costMicros !== null)
       ? BigInt(object.costMicros)
       : 0n;
+    message.group = object.group ?? "";
     return message;
   },
 };

@@ -110,6 +110,8 @@ export interface MessageReceived {
   spendingOffset: bigint;
   /** What its replies may use is reserved in that topic. */
   hasReservation: boolean;
+  /** That of its client, as the token or the account says. Empty: none. */
+  group: string;
 }
 
 /** One piece of a message. */
@@ -424,6 +426,7 @@ function createBaseMessageReceived(): MessageReceived {
     instructions: "",
     spendingOffset: 0n,
     hasReservation: false,
+    group: "",
   };
 }
 
@@ -458,6 +461,9 @@ export const MessageReceived: MessageFns<MessageReceived> = {
     }
     if (message.hasReservation !== false) {
       writer.uint32(72).bool(message.hasReservation);
+    }
+    if (message.group !== "") {
+      writer.uint32(82).string(message.group);
     }
     return writer;
   },
@@ -547,6 +553,14 @@ export const MessageReceived: MessageFns<MessageReceived> = {
             message.hasReservation = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -575,6 +589,7 @@ export const MessageReceived: MessageFns<MessageReceived> = {
       ? BigInt(object.spendingOffset)
       : 0n;
     message.hasReservation = object.hasReservation ?? false;
+    message.group = object.group ?? "";
     return message;
   },
 };

@@ -19,6 +19,8 @@ export const BudgetScope = {
   EACH: 2,
   /** CLIENT - Those of one client, instead of the budget of each over the same time. */
   CLIENT: 3,
+  /** GROUP - Those of a group of clients together. */
+  GROUP: 4,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -29,6 +31,7 @@ export namespace BudgetScope {
   export type ALL = typeof BudgetScope.ALL;
   export type EACH = typeof BudgetScope.EACH;
   export type CLIENT = typeof BudgetScope.CLIENT;
+  export type GROUP = typeof BudgetScope.GROUP;
   export type UNRECOGNIZED = typeof BudgetScope.UNRECOGNIZED;
 }
 
@@ -143,7 +146,11 @@ export interface BudgetSet {
   /** Of what. */
   unit: BudgetUnit;
   /** Of another unit: so many. Absent: there is no such budget any more. */
-  amount?: bigint | undefined;
+  amount?:
+    | bigint
+    | undefined;
+  /** Of BUDGET_SCOPE_GROUP. */
+  group: string;
 }
 
 /** What replies used, or may use. */
@@ -177,7 +184,11 @@ export interface MessageBudgeted {
   /** Who sends it. */
   clientId: string;
   /** Unset: no budget counts more than messages. */
-  reserve?: ReservationWish | undefined;
+  reserve?:
+    | ReservationWish
+    | undefined;
+  /** Theirs; empty: none. */
+  group: string;
 }
 
 /** A message has its end: what its replies used takes the place of what was reserved for them. */
@@ -607,7 +618,7 @@ export const CallPrices: MessageFns<CallPrices> = {
 };
 
 function createBaseBudgetSet(): BudgetSet {
-  return { setBy: "", scope: 0, clientId: "", period: 0, messages: undefined, unit: 0, amount: undefined };
+  return { setBy: "", scope: 0, clientId: "", period: 0, messages: undefined, unit: 0, amount: undefined, group: "" };
 }
 
 export const BudgetSet: MessageFns<BudgetSet> = {
@@ -638,6 +649,9 @@ export const BudgetSet: MessageFns<BudgetSet> = {
         throw new globalThis.Error("value provided for field message.amount of type int64 too large");
       }
       writer.uint32(56).int64(message.amount);
+    }
+    if (message.group !== "") {
+      writer.uint32(66).string(message.group);
     }
     return writer;
   },
@@ -711,6 +725,14 @@ export const BudgetSet: MessageFns<BudgetSet> = {
             message.amount = reader.int64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -737,6 +759,7 @@ export const BudgetSet: MessageFns<BudgetSet> = {
       : undefined;
     message.unit = object.unit ?? 0;
     message.amount = (object.amount !== undefined && object.amount !== null) ? BigInt(object.amount) : undefined;
+    message.group = object.group ?? "";
     return message;
   },
 };
@@ -911,7 +934,7 @@ export const ReservationWish: MessageFns<ReservationWish> = {
 };
 
 function createBaseMessageBudgeted(): MessageBudgeted {
-  return { messageId: "", clientId: "", reserve: undefined };
+  return { messageId: "", clientId: "", reserve: undefined, group: "" };
 }
 
 export const MessageBudgeted: MessageFns<MessageBudgeted> = {
@@ -924,6 +947,9 @@ export const MessageBudgeted: MessageFns<MessageBudgeted> = {
     }
     if (message.reserve !== undefined) {
       ReservationWish.encode(message.reserve, writer.uint32(26).fork()).join();
+    }
+    if (message.group !== "") {
+      writer.uint32(34).string(message.group);
     }
     return writer;
   },
@@ -965,6 +991,14 @@ export const MessageBudgeted: MessageFns<MessageBudgeted> = {
             message.reserve = ReservationWish.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -987,6 +1021,7 @@ export const MessageBudgeted: MessageFns<MessageBudgeted> = {
     message.reserve = (object.reserve !== undefined && object.reserve !== null)
       ? ReservationWish.fromPartial(object.reserve)
       : undefined;
+    message.group = object.group ?? "";
     return message;
   },
 };

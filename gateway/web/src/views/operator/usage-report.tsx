@@ -5,7 +5,8 @@ import { Trouble } from '../common/trouble.tsx';
 
 const spanNames = { day: 'the last 24 hours', month: 'the last 30 days', year: 'the last 12 months' } as const;
 const barNames = { day: 'hour', month: 'day', year: 'month' } as const;
-const byNames = { client: 'client', model: 'model' } as const;
+const byNames = { client: 'client', group: 'group', model: 'model' } as const;
+const headOf = { client: 'Client', group: 'Group', model: 'Model' } as const;
 
 /** What replies used: over time, and by whom or at which model. */
 export function UsageReportSection({ app }: { readonly app: App }) {
@@ -130,7 +131,7 @@ function UsageTable({ report, by }: { readonly report: UsageReport; readonly by:
       <table aria-label="What replies used">
         <thead>
           <tr>
-            <th scope="col">{by === 'client' ? 'Client' : 'Model'}</th>
+            <th scope="col">{headOf[by]}</th>
             <th scope="col">Replies</th>
             <th scope="col">Other attempts</th>
             <th scope="col">Tokens in</th>

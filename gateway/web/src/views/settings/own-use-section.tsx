@@ -22,7 +22,7 @@ export function OwnUseSection({ app, clientId }: { readonly app: App; readonly c
       {budgets.length > 0 && (
         <ul>
           {budgets.map((budget) => (
-            <li key={`${budget.period} ${budget.amount} ${budget.isOfAll}`}>{budgetWords(budget)}</li>
+            <li key={`${budget.period} ${budget.amount} ${budget.sharedWith}`}>{budgetWords(budget)}</li>
           ))}
         </ul>
       )}
@@ -30,9 +30,9 @@ export function OwnUseSection({ app, clientId }: { readonly app: App; readonly c
   );
 }
 
-function budgetWords({ isOfAll, period, amount, left, resetAt }: OwnBudget): string {
+function budgetWords({ sharedWith, period, amount, left, resetAt }: OwnBudget): string {
   const anew = `begins anew ${wholeTimeLabel(resetAt)}`;
-  if (isOfAll || left === undefined) return `${amount} a ${period}, with everybody else; ${anew}`;
+  if (sharedWith !== '' || left === undefined) return `${amount} a ${period}, with ${sharedWith}; ${anew}`;
   return `${left} of ${amount} left this ${period}; ${anew}`;
 }
 

@@ -1020,6 +1020,13 @@ export enum SecurityEventKind {
    * @generated from enum value: SECURITY_EVENT_KIND_BUDGET_SET = 17;
    */
   BUDGET_SET = 17,
+
+  /**
+   * An account was put into a group, or out of one.
+   *
+   * @generated from enum value: SECURITY_EVENT_KIND_GROUP_CHANGED = 18;
+   */
+  GROUP_CHANGED = 18,
 }
 
 /**

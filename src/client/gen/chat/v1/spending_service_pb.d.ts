@@ -271,6 +271,13 @@ export declare type SetBudgetRequest = Message<"chat.v1.SetBudgetRequest"> & {
    * @generated from field: optional int64 amount = 6;
    */
   amount?: bigint | undefined;
+
+  /**
+   * Of BUDGET_SCOPE_GROUP; else empty.
+   *
+   * @generated from field: string group = 7;
+   */
+  group: string;
 };
 
 /**
@@ -327,7 +334,7 @@ export declare const ListBudgetsRequestSchema: GenMessage<ListBudgetsRequest>;
  */
 export declare type ListBudgetsResponse = Message<"chat.v1.ListBudgetsResponse"> & {
   /**
-   * By scope, client, period and unit.
+   * By scope, client or group, period and unit.
    *
    * @generated from field: repeated chat.v1.Budget budgets = 1;
    */
@@ -423,7 +430,7 @@ export declare type Budget = Message<"chat.v1.Budget"> & {
 
   /**
    * So many are left now; what is reserved for messages that are being answered is not. Unset where it would tell of others: of each client in lists,
-   * of all for clients.
+   * of all and of groups for clients.
    *
    * @generated from field: optional int64 left = 5;
    */
@@ -456,6 +463,13 @@ export declare type Budget = Message<"chat.v1.Budget"> & {
    * @generated from field: string currency = 9;
    */
   currency: string;
+
+  /**
+   * Of BUDGET_SCOPE_GROUP.
+   *
+   * @generated from field: string group = 10;
+   */
+  group: string;
 };
 
 /**
@@ -497,6 +511,13 @@ export enum BudgetScope {
    * @generated from enum value: BUDGET_SCOPE_CLIENT = 3;
    */
   CLIENT = 3,
+
+  /**
+   * Those of a group together: of the clients whose access token or account names it.
+   *
+   * @generated from enum value: BUDGET_SCOPE_GROUP = 4;
+   */
+  GROUP = 4,
 }
 
 /**

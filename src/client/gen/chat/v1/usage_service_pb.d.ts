@@ -41,7 +41,7 @@ export declare type QueryUsageRequest = Message<"chat.v1.QueryUsageRequest"> & {
   groupBy: UsageGrouping[];
 
   /**
-   * Which attempts (AIP-160): `client = "ann" AND model = "gpt-5"`, with `client`, `provider` and `model` at most once each. Empty: all.
+   * Which attempts (AIP-160): `client = "ann" AND model = "gpt-5"`, with `client`, `group`, `provider` and `model` at most once each. Empty: all.
    *
    * @generated from field: string filter = 4;
    */
@@ -206,6 +206,13 @@ export declare type UsageRow = Message<"chat.v1.UsageRow"> & {
    * @generated from field: int64 cost_micros = 19;
    */
   costMicros: bigint;
+
+  /**
+   * Unless grouped by group or one was asked for: empty. Empty, too, for clients of no group.
+   *
+   * @generated from field: string group = 20;
+   */
+  group: string;
 };
 
 /**
@@ -316,6 +323,13 @@ export enum UsageGrouping {
    * @generated from enum value: USAGE_GROUPING_MONTH = 5;
    */
   MONTH = 5,
+
+  /**
+   * The group of the client when it asked.
+   *
+   * @generated from enum value: USAGE_GROUPING_GROUP = 6;
+   */
+  GROUP = 6,
 }
 
 /**
