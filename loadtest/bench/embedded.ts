@@ -64,7 +64,8 @@ export async function measureEmbedded(plan: Plan, work: string) {
       fifty: await shown('append, 50 appenders', append(50)),
     },
     parley: await measureLoops('parley', startParley(wholeReplies), plan),
-    budgeted: await measureBudgeted(plan),
+    budgeted: await measureBudgeted('budgeted', BudgetUnit.MESSAGES, plan),
+    reserved: await measureBudgeted('reserved', BudgetUnit.TOKENS, plan),
     eightPieces: await shown('parley, 8 pieces, 50 clients', measureEightPieces(plan)),
     pieces: await shown('50 replies of 100 pieces', measurePieces(plan)),
     ways: await shown('ways in', measureWaysIn(plan)),
@@ -91,15 +92,15 @@ async function measureLoops(name: string, starting: Promise<Served>, plan: Plan)
 }
 
 /** As without, but each message is counted by two budgets, which have more than enough. */
-async function measureBudgeted(plan: Plan) {
+async function measureBudgeted(name: string, unit: BudgetUnit, plan: Plan) {
   await using server = await startParley(wholeReplies);
   using parley = new Parley({ wire: grpc({ address: server.address }) });
   const spending = parley.service(SpendingService);
   for (const scope of [BudgetScope.ALL, BudgetScope.EACH])
-    await spending.setBudget({ scope, period: BudgetPeriod.MONTH, unit: BudgetUnit.MESSAGES, amount: 1_000_000_000n });
+    await spending.setBudget({ scope, period: BudgetPeriod.MONTH, unit, amount: 1_000_000_000n });
   return {
-    one: await shown('budgeted, 1 client', loop(measured(server), 1, plan)),
-    fifty: await shown('budgeted, 50 clients', loop(measured(server), 50, plan)),
+    one: await shown(`${name}, 1 client`, loop(measured(server), 1, plan)),
+    fifty: await shown(`${name}, 50 clients`, loop(measured(server), 50, plan)),
   };
 }
 

@@ -28,8 +28,6 @@ interface Found {
   readonly ends: readonly SpendingEnd[];
 }
 
-const nothingFound: Found = { received: new Set(), ends: [] };
-
 /**
  * Sets down in the topic `spending` what the messages of a partition used, by whoever has the partition: each at its end, and those whose ends the worker
  * before did not set down, from the log. What was reserved for messages that never came is released.
@@ -56,7 +54,7 @@ export class Settlements {
   }
 
   /** Looks, at once and now and then, for what others left open, until the partition is given up. Never rejects. */
-  async lookAfter(fold: Pick<PartitionFollower, 'next' | 'state'>): Promise<void> {
+  async lookAfter(fold: Pick<PartitionFollower, 'state'>): Promise<void> {
     const { clock, logger } = this.#deps;
     // What is reserved now is on its way, as a rule, but not what a worker has left that died.
     for (let minAgeMs = 0; !this.#over.aborted; minAgeMs = orphansLookedForMs) {
@@ -69,15 +67,21 @@ export class Settlements {
     }
   }
 
-  /** Every message that is pending is settled at its end; of the others the log has the end, or nothing. */
-  async #look(fold: Pick<PartitionFollower, 'next' | 'state'>, minAgeMs: number): Promise<void> {
+  /** What is pending is settled at its end; of what else is reserved the log has the end, or nothing. */
+  async #look(fold: Pick<PartitionFollower, 'state'>, minAgeMs: number): Promise<void> {
     const nowMs = this.#deps.clock.nowMs();
     const open = this.#deps.spending
       .reservationsIn(this.#partition)
       .filter(({ messageId, timeMs }) => nowMs - timeMs >= minAgeMs && !this.#due.has(messageId))
       .filter(({ messageId }) => pendingMessage(fold.state, messageId) === undefined);
-    const upTo = fold.next;
-    const { received, ends } = open.length === 0 ? nothingFound : await this.#found(open, upTo);
+    if (open.length === 0) {
+      this.#absentUpTo = new Map();
+      return;
+    }
+    // Not as far as the fold has come: whoever is slow must not take from others what is there.
+    const { log, topics } = this.#deps.journal;
+    const upTo = await log.endOffset(topics.conversations, this.#partition);
+    const { received, ends } = await this.#found(open, upTo);
     const absent = open.filter(({ messageId }) => !received.has(messageId));
     this.#absentUpTo = new Map(absent.map(({ messageId }) => [messageId, upTo]));
     for (const end of ends) this.add(end);
