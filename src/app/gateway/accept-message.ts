@@ -79,7 +79,7 @@ export interface MessagePlace {
   readonly conversationId: string;
   readonly clientId: string;
   /** As its token or account says; absent: none. */
-  readonly group?: string;
+  readonly group?: string | undefined;
   /** IANA zone of the client. */
   readonly timeZone: string;
 }
@@ -137,6 +137,7 @@ export function decideMessage(
     facts;
   const { maxPendingPerClient: maxPending, maxHistoryBytesPerClient: maxBytes } = limits;
   const { clientMessageId, instructions = '' } = message;
+  const { group, ...where } = place;
   const unserved = refusalUnlessServed(serving);
   if (unserved !== undefined) return refuse(unserved);
   const parts = checkMessage(message, limits);
@@ -152,7 +153,8 @@ export function decideMessage(
   if (needsGrant) return { type: 'ask-budgets', content: contentOf(parts, instructions, limits.maxMediaBytes) };
   const event: MessageReceived = {
     type: 'MessageReceived',
-    ...place,
+    ...where,
+    ...(group !== undefined && { group }),
     clientMessageId,
     parts: isTextOnly(parts) ? parts : [],
     ...(instructions !== '' && { instructions }),

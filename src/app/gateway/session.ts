@@ -434,8 +434,7 @@ export class Session implements AdmissionListener {
           asked.usedBytes = await conversations.usedBytes(clientId);
           break;
         case 'ask-budgets': {
-          const at = following.nextPlace(conversationId);
-          const wish = { ...at, ...place, content: decision.content };
+          const wish = { ...following.nextPlace(conversationId), ...place, content: decision.content };
           const refused = await spending.refusalUnlessGranted(wish);
           if (refused !== undefined) throw this.#counted(refused);
           break;
@@ -453,16 +452,14 @@ export class Session implements AdmissionListener {
     // One that is too long is refused, and not worth hashing.
     const isTooLong = clientMessageId.length > maxIdLength;
     const messageId = isTooLong ? '' : this.#deps.ids.messageId(conversationId, clientMessageId);
-    const group = this.#group === undefined ? undefined : { group: this.#group };
-    return { messageId, conversationId, clientId, ...group, timeZone: this.#hello.timeZone };
+    return { messageId, conversationId, clientId, group: this.#group, timeZone: this.#hello.timeZone };
   }
 
   #factsOf(
-    place: MessagePlace,
+    { messageId, conversationId, clientId }: MessagePlace,
     asked: { readonly seen?: 'never'; readonly usedBytes?: number | undefined },
   ): MessageFacts {
     const { conversations, writes, spending } = this.#deps;
-    const { messageId, conversationId, clientId } = place;
     const isOnItsWay = this.#delivery.awaited(messageId) !== undefined;
     return {
       serving: this.#serving,
@@ -472,7 +469,7 @@ export class Session implements AdmissionListener {
       unanswered: this.unanswered,
       messageWaitMs: writes.messageWaitMs(clientId),
       spendingOffset: spending.position,
-      needsGrant: spending.needsGrant(messageId, place),
+      needsGrant: spending.needsGrant(messageId, { clientId, group: this.#group }),
       hasReservation: spending.reservationOf(messageId) !== undefined,
     };
   }
