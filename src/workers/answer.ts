@@ -238,10 +238,14 @@ export class Answer {
   async #call(number: number): Promise<AnswerEvent> {
     const { provider, spending, metrics } = this.#context.deps;
     const beginning = this.#beginning();
-    const limits = this.message.hasReservation ? await this.#limits(beginning) : undefined;
-    // A wait: it may have been stopped, or left to another worker.
-    if (limits !== undefined && !this.#isWanted) return { type: 'attempt-ended', outcome: { type: 'stopped' } };
-    if (limits === 'none') return { type: 'attempt-ended', outcome: { type: 'unfunded', text: this.#textSoFar } };
+    const { hasReservation } = this.message;
+    const isFunded = !hasReservation || (await this.#fund(beginning));
+    // That may have been a wait: it was stopped, or left to another worker.
+    if (hasReservation && !this.#isWanted) return { type: 'attempt-ended', outcome: { type: 'stopped' } };
+    // By the prices that the call will have.
+    const limits = hasReservation && isFunded ? this.#limits(beginning) : undefined;
+    if (hasReservation && limits === undefined)
+      return { type: 'attempt-ended', outcome: { type: 'unfunded', text: this.#textSoFar } };
     const request = {
       ...replyRequest(this.message, { number, beginning }, this.#history, this.#reads),
       ...(limits && { limits }),
@@ -272,20 +276,24 @@ export class Answer {
     return this.#state.name === 'calling' && this.#state.wish === 'reply';
   }
 
-  /** What the next attempt may use of what is reserved, once more is reserved if that is too little; `none`: there is not enough. */
-  async #limits({ text: begun }: Draft): Promise<TokenLimits | 'none'> {
-    const { provider, spending } = this.#context.deps;
+  /** Whether enough is reserved for the next attempt, or was when it was asked for. */
+  async #fund({ text: begun }: Draft): Promise<boolean> {
+    const { spending } = this.#context.deps;
     const { messageId, clientId, group, sequence, receivedAtMs } = this.message;
     const content = { ...contentOf(this.message), begun };
-    if (!spending.covers(messageId, receivedAtMs, content, this.#spent)) {
-      const at = { partition: this.#context.partition, fromOffset: sequence };
-      const wish = { messageId, clientId, group, content, ...at };
-      const ask = () => spending.renew(wish, receivedAtMs, this.#spent);
-      if (!(await this.#awaited('what a reply may use cannot be reserved', ask))) return 'none';
-    }
-    const { granted = noSpend } = spending.reservationOf(messageId) ?? {};
-    const left = minusSpend(granted, this.#spent);
-    return limitsWithin(left, provider.bounds(content), (units) => spending.spendOf(units)) ?? 'none';
+    if (spending.covers(messageId, receivedAtMs, content, this.#spent)) return true;
+    const at = { partition: this.#context.partition, fromOffset: sequence };
+    const wish = { messageId, clientId, group, content, ...at };
+    const ask = () => spending.renew(wish, receivedAtMs, this.#spent);
+    return (await this.#awaited('what a reply may use cannot be reserved', ask)) ?? false;
+  }
+
+  /** What the next attempt may use of what is reserved; undefined: that is too little. */
+  #limits({ text: begun }: Draft): TokenLimits | undefined {
+    const { provider, spending } = this.#context.deps;
+    const { granted = noSpend } = spending.reservationOf(this.message.messageId) ?? {};
+    const bounds = provider.bounds({ ...contentOf(this.message), begun });
+    return limitsWithin(minusSpend(granted, this.#spent), bounds, (units) => spending.spendOf(units));
   }
 
   #begin(number: number, beginning: Draft, call: ModelCall): LoggedAttempt {
