@@ -187,7 +187,11 @@ test('the command line sets, shows and removes budgets, and the audit proves the
   expect((await parley('budget', 'list')).stdout).toMatch(/\nzoe +month +10 messages +10 /);
   expect(await parley('budget', 'set', '--per', 'day', '--messages', '1')).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('Give one of --all, --each and --for CLIENT.'),
+    stderr: expect.stringContaining('Give one of --all, --each, --group GROUP and --for CLIENT.'),
+  });
+  expect(await parley('budget', 'set', '--all', '--per', 'day', '--tokens', '1', '--cost', '2.50')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('Give one of --messages, --tokens and --cost.'),
   });
   expect((await parley('budget', 'remove', '--for', 'zoe', '--per', 'month')).stdout).toContain(
     'no budget of messages a month',
