@@ -63,4 +63,8 @@ export const regressions: readonly Regression[] = [
     seed: 721_097_028,
     cause: 'a draft that was erased with its conversation was missed when the log was folded again',
   },
+  {
+    seed: 143_183_214,
+    cause: 'a worker whose clock was set back took what was reserved before for too young to be looked for',
+  },
 ];

@@ -52,7 +52,7 @@ export const releaseWaitMs = 1_000;
  */
 export const releasesDueMs = 8_000;
 
-/** What was reserved for a message that has not come into the log after so long is released: six times the age at which a grant stands for none. */
+/** What was seen to be reserved for so long, for a message that is not in the log, is released: six times the age at which a grant stands for none. */
 export const orphanedAfterMs = 180_000;
 
 /** How often such are looked for: a look in memory, where there is none. */

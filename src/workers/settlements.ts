@@ -23,6 +23,15 @@ export interface SettlementDeps {
 /** Records read at once. */
 const batchRecords = 1_000;
 
+/** What is reserved for a message that is not pending. */
+interface Open {
+  readonly reservation: Reservation;
+  /** Monotonic time of the first look that found it: no clock of another machine tells how old it is. */
+  readonly sinceMs: number;
+  /** Before this offset the log has nothing of the message. */
+  readonly from: number;
+}
+
 interface Found {
   readonly received: ReadonlySet<string>;
   readonly ends: readonly SpendingEnd[];
@@ -37,8 +46,8 @@ export class Settlements {
   readonly #partition: number;
   readonly #over: AbortSignal;
   readonly #due = new Map<string, MessageSettled | ReservationReleased>();
-  /** Up to which offset the log has nothing of a message. */
-  #absentUpTo: ReadonlyMap<string, number> = new Map();
+  /** What was open at the last look, by message. */
+  #open: ReadonlyMap<string, Open> = new Map();
   #isWriting = false;
 
   /** `over`: the partition is given up; what is due then is the next worker's to find. */
@@ -56,10 +65,9 @@ export class Settlements {
   /** Looks, at once and now and then, for what others left open, until the partition is given up. Never rejects. */
   async lookAfter(fold: Pick<PartitionFollower, 'state'>): Promise<void> {
     const { clock, logger } = this.#deps;
-    // What is reserved now is on its way, as a rule, but not what a worker has left that died.
-    for (let minAgeMs = 0; !this.#over.aborted; minAgeMs = orphansLookedForMs) {
+    for (let isFirst = true; !this.#over.aborted; isFirst = false) {
       try {
-        await this.#look(fold, minAgeMs);
+        await this.#look(fold, isFirst);
       } catch (error) {
         logger.warn({ partition: this.#partition, err: error }, 'what is reserved cannot be compared with the log');
       }
@@ -67,38 +75,47 @@ export class Settlements {
     }
   }
 
-  /** What is pending is settled at its end; of what else is reserved the log has the end, or nothing. */
-  async #look(fold: Pick<PartitionFollower, 'state'>, minAgeMs: number): Promise<void> {
-    const nowMs = this.#deps.clock.nowMs();
-    const open = this.#deps.spending
+  /**
+   * What is pending is settled at its end; of what else is reserved the log has the end, or nothing. Looked for at once after the claim, and later where it is
+   * open for the second time: before, it is on its way, as a rule.
+   */
+  async #look(fold: Pick<PartitionFollower, 'state'>, isFirst: boolean): Promise<void> {
+    const { spending, clock, journal } = this.#deps;
+    const before = this.#open;
+    const nowMs = clock.monotonicMs();
+    const held = spending
       .reservationsIn(this.#partition)
-      .filter(({ messageId, timeMs }) => nowMs - timeMs >= minAgeMs && !this.#due.has(messageId))
-      .filter(({ messageId }) => pendingMessage(fold.state, messageId) === undefined);
-    if (open.length === 0) {
-      this.#absentUpTo = new Map();
-      return;
-    }
+      .filter(({ messageId }) => !this.#due.has(messageId) && pendingMessage(fold.state, messageId) === undefined);
+    const open = new Map(
+      held.map((reservation) => {
+        const known = before.get(reservation.messageId);
+        const isKnown = known?.reservation.offset === reservation.offset;
+        return [reservation.messageId, isKnown ? known : { reservation, sinceMs: nowMs, from: reservation.fromOffset }];
+      }),
+    );
+    this.#open = open;
+    const looked = [...open.values()].filter(({ reservation }) => isFirst || before.has(reservation.messageId));
+    if (looked.length === 0) return;
     // Not as far as the fold has come: whoever is slow must not take from others what is there.
-    const { log, topics } = this.#deps.journal;
-    const upTo = await log.endOffset(topics.conversations, this.#partition);
-    const { received, ends } = await this.#found(open, upTo);
-    const absent = open.filter(({ messageId }) => !received.has(messageId));
-    this.#absentUpTo = new Map(absent.map(({ messageId }) => [messageId, upTo]));
+    const upTo = await journal.log.endOffset(journal.topics.conversations, this.#partition);
+    const { received, ends } = await this.#found(looked, upTo);
     for (const end of ends) this.add(end);
-    for (const { messageId, timeMs, offset } of absent)
-      if (nowMs - timeMs >= orphanedAfterMs)
-        this.#write({ type: 'ReservationReleased', messageId, grantOffset: offset });
+    for (const { reservation, sinceMs } of looked) {
+      const { messageId, offset: grantOffset } = reservation;
+      if (received.has(messageId)) continue;
+      open.set(messageId, { reservation, sinceMs, from: upTo });
+      if (nowMs - sinceMs >= orphanedAfterMs) this.#write({ type: 'ReservationReleased', messageId, grantOffset });
+    }
   }
 
   /** What the log has of these messages up to this offset. A fold that begins before a message came knows how it ended. */
-  async #found(open: readonly Reservation[], upTo: number): Promise<Found> {
+  async #found(open: readonly Open[], upTo: number): Promise<Found> {
     const { journal } = this.#deps;
-    const wanted = new Set(open.map(({ messageId }) => messageId));
+    const wanted = new Set(open.map(({ reservation }) => reservation.messageId));
     const received = new Set<string>();
     const ends: SpendingEnd[] = [];
     let state = initialPartition;
-    const begins = open.map(({ messageId, fromOffset }) => this.#absentUpTo.get(messageId) ?? fromOffset);
-    for (let next = Math.min(...begins); next < upTo && !this.#over.aborted; ) {
+    for (let next = Math.min(...open.map(({ from }) => from)); next < upTo && !this.#over.aborted; ) {
       const { conversations } = journal.topics;
       const entries = await journal.read<ConversationEvent>(conversations, this.#partition, next, batchRecords);
       for (const { offset, timeMs, decoded } of entries) {

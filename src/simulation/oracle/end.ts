@@ -18,8 +18,8 @@ import type { World } from '../world/world.ts';
 import { prefix, topics } from '../world/world-names.ts';
 import type { Truth } from './truth.ts';
 
-/** From the last claim on: the second look for what is left, and the append. */
-const settledMs = 3 * orphansLookedForMs;
+/** From the last claim on: a look that finds it open, the next one, and the append. */
+const settledMs = 4 * orphansLookedForMs;
 
 /** What is left to the workers to answer what no client waits for: several long replies after each other. */
 const answeredMs = 300_000;
