@@ -101,12 +101,18 @@ test(`${clients} clients at two gateways race ${races} times for the last of a b
     const done = async () => usedIn(await cluster.entries());
     const { used } = await eventually(done, ({ open }) => open === 0, settledWithinMs);
     expect(used).toBeLessThanOrEqual(amount);
-    const settled = ({ left }: { readonly left: number }) =>
-      victim?.startsWith('gateway') ? left <= amount - used - orphaned : left === amount - used - orphaned;
-    const { left } = await eventually(() => leftAt(first), settled, settledWithinMs);
+    // What was held before may have been released meanwhile; after the death of a gateway nobody can tell what is still on its way.
+    const least = victim?.startsWith('gateway') ? 0 : amount - used - orphaned;
+    const { left } = await eventually(
+      () => leftAt(first),
+      (now) => now.left >= least,
+      settledWithinMs,
+    );
+    expect(left).toBeLessThanOrEqual(amount - used);
+    const isWhole = victim === undefined && orphaned === 0;
     orphaned = amount - used - left;
     console.info(`round ${round}, ${victim ?? 'nobody'} dies: used ${used - before}, left ${left}, held ${orphaned}`);
-    if (victim !== undefined) continue;
+    if (!isWhole) continue;
     expect(outcomes).not.toContain('lost');
     expect(outcomes).toContain('exhausted');
     expect(left).toBeLessThan(leastTokens);
