@@ -1,4 +1,4 @@
-import { Refused } from '../domain/errors/catalogue.ts';
+import { invalidField, Refused } from '../domain/errors/catalogue.ts';
 import { maxIdLength } from '../domain/limits.ts';
 import type { Identity } from '../ports/authenticator.ts';
 import { isChosenId } from './gateway/hello.ts';
@@ -35,6 +35,11 @@ export function actingClient(caller: Caller, namedClientId: string): string {
       },
     ],
   });
+}
+
+/** Throws FRAME_INVALID unless a group may have this name. */
+export function checkGroup(group: string): void {
+  if (!isChosenId(group)) throw invalidField('group', `1 to ${maxIdLength} printable characters`);
 }
 
 /** Throws NOT_YOURS unless what belongs to this client is the caller's to use. */

@@ -24,6 +24,18 @@ export interface Provider {
   readonly continues: boolean;
 }
 
+/** Nothing is used. */
+export const noUnits: UsedUnits = {
+  inputTokens: 0,
+  cachedInputTokens: 0,
+  outputTokens: 0,
+  reasoningTokens: 0,
+  soundInMs: 0,
+  soundOutMs: 0,
+  picturesIn: 0,
+  picturesOut: 0,
+};
+
 /** Bounds of what an attempt uses, by `limits` of the request. */
 export interface UsageBounds {
   /** With nothing of the conversation, and for a short reply: with less no reply can begin. */

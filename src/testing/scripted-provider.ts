@@ -1,6 +1,7 @@
 import {
   estimatedTokens,
   type MessageToAnswer,
+  noUnits,
   type Provider,
   type ProviderRequest,
   type ReplyPiece,
@@ -66,15 +67,7 @@ export class ScriptedProvider implements Provider {
   /** Input as it is estimated, and 10 to 100 tokens of output. */
   bounds({ text, begun = '' }: MessageToAnswer): UsageBounds {
     const inputTokens = estimatedTokens(text.length + begun.length);
-    const nothing = {
-      cachedInputTokens: 0,
-      reasoningTokens: 0,
-      soundInMs: 0,
-      soundOutMs: 0,
-      picturesIn: 0,
-      picturesOut: 0,
-    };
-    const least = { ...nothing, inputTokens, outputTokens: 10 };
+    const least = { ...noUnits, inputTokens, outputTokens: 10 };
     return { least, most: { ...least, outputTokens: 100 } };
   }
 

@@ -2,7 +2,7 @@ import type { AttemptUsage, ModelCall } from '../domain/conversation/events.ts';
 import type { PendingMessage } from '../domain/conversation/pending-messages.ts';
 import type { CallPrices } from '../domain/spending/events.ts';
 import { costOf } from '../domain/spending/prices.ts';
-import { estimatedTokens } from '../ports/provider.ts';
+import { estimatedTokens, noUnits } from '../ports/provider.ts';
 import type { Attempt, AttemptEnd } from './attempt.ts';
 
 const ends = {
@@ -21,7 +21,7 @@ export function usageOf(
   if (end.type === 'abandoned') return undefined;
   const { number, used, firstPieceMs, elapsedMs, reply, beginning } = attempt;
   return withCost(prices, {
-    ...nothing,
+    ...noUnits,
     attempt: number,
     end: ends[end.type],
     provider,
@@ -47,7 +47,7 @@ export function lostUsageOf({
   const { prices, maxOutputTokens = Infinity, ...facts } = call;
   const outputTokens = Math.min(estimatedTokens(draft.bytes - continuedBytes), maxOutputTokens);
   return withCost(prices, {
-    ...nothing,
+    ...noUnits,
     ...facts,
     attempt,
     end: 'lost',
@@ -60,12 +60,3 @@ export function lostUsageOf({
 function withCost(prices: CallPrices | undefined, usage: AttemptUsage): AttemptUsage {
   return prices === undefined ? usage : { ...usage, cost: costOf(usage, prices) };
 }
-
-const nothing = {
-  cachedInputTokens: 0,
-  reasoningTokens: 0,
-  soundInMs: 0,
-  soundOutMs: 0,
-  picturesIn: 0,
-  picturesOut: 0,
-} as const;

@@ -4,6 +4,7 @@ import {
   type Generating,
   type MessageToAnswer,
   mostSoundMs,
+  noUnits,
   type Provider,
   ProviderError,
   type ProviderRequest,
@@ -183,8 +184,7 @@ function boundsOf(message: MessageToAnswer, settings: OpenAiProviderSettings): U
   const { least, most } = inputBounds(message, systemPrompt, maxContextTokens);
   const heard = media.filter(({ kind }) => kind !== 'image' && transcriptionModel !== '');
   const beside = {
-    cachedInputTokens: 0,
-    reasoningTokens: 0,
+    ...noUnits,
     soundInMs: heard.reduce((sum, { sizeBytes }) => sum + mostSoundMs(sizeBytes), 0),
     soundOutMs: speechModel !== '' && replyKind !== 'text' ? estimatedSoundMs(maxSpeechBytes) : 0,
     picturesIn: settings.vision ? media.filter(({ kind }) => kind === 'image').length : 0,

@@ -6,6 +6,7 @@ import {
   estimatedTokens,
   type GeneratedMedia,
   type MessageToAnswer,
+  noUnits,
   type Provider,
   ProviderError,
   type ProviderRequest,
@@ -167,12 +168,7 @@ const longReplyTokens = 1_000;
 
 /** It never sends anything of the conversation, so both have the same input. */
 function boundsOf(message: MessageToAnswer): UsageBounds {
-  const input = {
-    ...mediaUsage(message),
-    inputTokens: inputTokensOf(message),
-    cachedInputTokens: 0,
-    reasoningTokens: 0,
-  };
+  const input = { ...noUnits, ...mediaUsage(message), inputTokens: inputTokensOf(message) };
   return { least: { ...input, outputTokens: shortReplyTokens }, most: { ...input, outputTokens: longReplyTokens } };
 }
 

@@ -1,10 +1,9 @@
-import { invalidField, Refused } from '../../domain/errors/catalogue.ts';
-import { maxIdLength } from '../../domain/limits.ts';
+import { Refused } from '../../domain/errors/catalogue.ts';
 import type { Account, AccountRole, AccountStore } from '../../ports/account-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
 import type { PasswordHasher } from '../../ports/password-hasher.ts';
-import { isChosenId } from '../gateway/hello.ts';
+import { checkGroup } from '../caller.ts';
 import { checkNewPassword, checkUserName } from './credentials.ts';
 
 export interface UserDeps {
@@ -88,8 +87,7 @@ export async function setGroup(
   userName: string,
   group: string | undefined,
 ): Promise<void> {
-  if (group !== undefined && !isChosenId(group))
-    throw invalidField('group', `1 to ${maxIdLength} printable characters`);
+  if (group !== undefined) checkGroup(group);
   if (!(await store.setGroup(userName, group))) throw noSuchUser(userName);
 }
 

@@ -1,4 +1,4 @@
-import type { MediaKind, MessageReceived, TextPart } from '../../domain/conversation/events.ts';
+import { type MediaKind, type MessageReceived, type TextPart, textOf } from '../../domain/conversation/events.ts';
 import { historyBytesOf } from '../../domain/conversation/history-bytes.ts';
 import { utf8Length } from '../../domain/conversation/utf8.ts';
 import { Refused } from '../../domain/errors/catalogue.ts';
@@ -176,9 +176,13 @@ function refuse(refused: Refused): Decision {
 
 /** What its replies may use depends on this of it. */
 function contentOf(parts: readonly CheckedPart[], instructions: string, maxMediaBytes: number): MessageToAnswer {
-  const texts = parts.filter((part) => part.kind === 'text').map(({ text }) => text);
   const media = parts.filter((part) => part.kind !== 'text').map((part) => mediaFacts(part, maxMediaBytes));
-  return { text: texts.join(''), media, instructions, replyKind: replyKindOf(media) };
+  return {
+    text: textOf(parts.filter((part) => part.kind === 'text')),
+    media,
+    instructions,
+    replyKind: replyKindOf(media),
+  };
 }
 
 /** Of an upload whose kind is not stated, the one whose reply uses most, and of an unknown length the longest. */

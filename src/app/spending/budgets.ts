@@ -1,5 +1,4 @@
 import { invalidField, Refused } from '../../domain/errors/catalogue.ts';
-import { maxIdLength } from '../../domain/limits.ts';
 import {
   type Budget,
   budgetsOf,
@@ -11,7 +10,7 @@ import {
 import { currencyOf } from '../../domain/spending/prices.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Ids } from '../../ports/ids.ts';
-import { actingClient, type Caller, requireOperator } from '../caller.ts';
+import { actingClient, type Caller, checkGroup, requireOperator } from '../caller.ts';
 import { isChosenId } from '../gateway/hello.ts';
 import type { PageArguments, ReadPage } from '../reading/history-reads.ts';
 import { effectivePageSize, pageToken, placeOfToken } from '../reading/page.ts';
@@ -56,8 +55,7 @@ export class BudgetKeeper {
     requireOperator(caller);
     const { scope, period, unit } = kind;
     if (scope.kind === 'client' && !isChosenId(scope.clientId)) throw new Refused('CLIENT_ID_INVALID');
-    if (scope.kind === 'group' && !isChosenId(scope.group))
-      throw invalidField('group', `1 to ${maxIdLength} printable characters`);
+    if (scope.kind === 'group') checkGroup(scope.group);
     if (amount !== undefined && !(amount >= 0 && amount <= maxAmount))
       throw invalidField('amount', `0 to ${maxAmount}, or unset`);
     const { book, security } = this.#deps;

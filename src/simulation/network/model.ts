@@ -1,5 +1,6 @@
 import {
   estimatedTokens,
+  noUnits,
   type Provider,
   ProviderError,
   type ProviderRequest,
@@ -98,15 +99,6 @@ export class SimulatedModel {
 }
 
 function boundsOf(text: string): UsageBounds {
-  const least = {
-    inputTokens: text.length,
-    cachedInputTokens: 0,
-    outputTokens: leastTokens,
-    reasoningTokens: 0,
-    soundInMs: 0,
-    soundOutMs: 0,
-    picturesIn: 0,
-    picturesOut: 0,
-  };
+  const least = { ...noUnits, inputTokens: text.length, outputTokens: leastTokens };
   return { least, most: { ...least, outputTokens: mostTokens } };
 }
