@@ -28,29 +28,30 @@ export interface ChatMessage {
   readonly content: Content;
 }
 
+/** Counts the tokens of messages, by what a text takes, and each message for role and separators. */
+function counter(textTokens: (text: string) => number, tokensPerMessage: number) {
+  return ({ content }: ChatMessage): number => {
+    if (typeof content === 'string') return textTokens(content) + tokensPerMessage;
+    const tokens = content.map((part) => (part.type === 'text' ? textTokens(part.text) : tokensPerPicture));
+    return tokens.reduce((sum, more) => sum + more, tokensPerMessage);
+  };
+}
+
 /** Role and separators of each message, in the chat formats that are published. */
 const tokensPerMessage = 4;
 
 /** How many tokens the message will take, about. */
-export function messageTokens({ content }: ChatMessage): number {
-  if (typeof content === 'string') return tokensOf(content) + tokensPerMessage;
-  const tokens = content.map((part) => (part.type === 'text' ? tokensOf(part.text) : tokensPerPicture));
-  return tokens.reduce((sum, more) => sum + more, tokensPerMessage);
-}
-
-/** Published tokenizers are of bytes: a token has at least one. */
-function mostTokensOf(text: string): number {
-  return Buffer.byteLength(text);
-}
+export const messageTokens = counter(tokensOf, tokensPerMessage);
 
 /** Role and separators are fewer in each published format. */
 const mostTokensPerMessage = 8;
 
 /** How many tokens the message takes at most. */
-function mostMessageTokens({ content }: ChatMessage): number {
-  const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content;
-  const tokens = parts.map((part) => (part.type === 'text' ? mostTokensOf(part.text) : tokensPerPicture));
-  return tokens.reduce((sum, more) => sum + more, mostTokensPerMessage);
+const mostMessageTokens = counter(mostTokensOf, mostTokensPerMessage);
+
+/** Published tokenizers are of bytes: a token has at least one. */
+function mostTokensOf(text: string): number {
+  return Buffer.byteLength(text);
 }
 
 function tokensOf(text: string): number {
